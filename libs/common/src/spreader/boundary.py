@@ -1,0 +1,139 @@
+"""Boundary: the guard of a handler: it decodes, buries what is hopeless, and waits when it may get better."""
+
+import asyncio
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from spreader.bus import Unpublished
+from spreader.envelope import Envelope, Unreadable, open_body, read_headers
+from spreader.events import DEAD_LETTER_TOPIC, Event
+from spreader.kafka import KafkaBus, Record
+from spreader.metrics import CONSUMED, DEAD_LETTERS, HANDLER_FAILURES
+from spreader.postgres import is_passing
+
+log = structlog.get_logger()
+
+E = TypeVar("E", bound=Event)
+
+BACK_OFF_FIRST_SECONDS = 0.2
+BACK_OFF_MAX_SECONDS = 5.0
+TRIES_BEFORE_ISOLATION = 3
+REASON_CHARACTERS_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E]):
+    """An event with its place in the log."""
+
+    event: E
+    topic: str
+    partition: int
+    offset: int
+
+
+Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
+
+
+@dataclass
+class Boundary(Generic[E]):
+    """One handler's guard; give `on_records` to `spreader.kafka.subscribe`.
+
+    - A record that cannot be read goes to the dead letter, and the next one is handled.
+    - A failure that may pass (a server is away) waits with back-off and raises: the offset stays.
+    - Any other failure is tried again a few times; then the batch is handled record by record, and the one that still
+      fails goes to the dead letter with its traceback. So one poisonous record cannot stop a partition.
+    """
+
+    group: str
+    handle: Handler[E]
+    accepts: tuple[type[E], ...]
+    bus: KafkaBus
+    last_call: float = field(default_factory=time.monotonic, init=False)
+    _failures: int = field(default=0, init=False)
+
+    async def on_records(self, records: Sequence[Record]) -> None:
+        self.last_call = time.monotonic()
+        readable: list[tuple[Record, Received[E]]] = []
+        for record in records:
+            try:
+                readable.append((record, self._read(record)))
+            except (ValidationError, Unreadable) as error:
+                await self._bury(record, error)
+        CONSUMED.labels(self.group).inc(len(records))
+        if readable:
+            await self._handle(readable)
+
+    def _read(self, record: Record) -> Received[E]:
+        event = open_body(record.topic, read_headers(record.headers), record.value)
+        if not isinstance(event, self.accepts):
+            raise Unreadable(f"{self.group} does not read events of type {event.type}")
+        return Received(event, record.topic, record.partition, record.offset)
+
+    async def _handle(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
+        try:
+            await self.handle([received for _, received in batch])
+            self._failures = 0
+        except Exception as error:
+            if _may_pass(error) or self._failures < TRIES_BEFORE_ISOLATION:
+                await self._wait(error)
+                raise
+            await self._isolate(batch)
+
+    async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
+        """Find the record that fails by handling each by itself; bury it."""
+        for record, received in batch:
+            try:
+                await self.handle([received])
+            except Exception as error:
+                if _may_pass(error):
+                    await self._wait(error)
+                    raise
+                await self._bury(record, error)
+        self._failures = 0
+
+    async def _wait(self, error: BaseException) -> None:
+        self._failures += 1
+        HANDLER_FAILURES.labels(self.group).inc()
+        seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), BACK_OFF_MAX_SECONDS)
+        log.warning(
+            "a batch failed and will be tried again",
+            group=self.group, failures=self._failures, seconds=seconds, error=f"{type(error).__name__}: {error}",
+        )  # fmt: skip
+        await asyncio.sleep(seconds * random.uniform(0.5, 1))
+
+    async def _bury(self, record: Record, error: Exception) -> None:
+        reason = _reason(error)
+        headers = {
+            **read_headers(record.headers),
+            "dead_letter_reason": reason[:REASON_CHARACTERS_MAX],
+            "dead_letter_group": self.group,
+            "dead_letter_topic": record.topic,
+            "dead_letter_partition": str(record.partition),
+            "dead_letter_offset": str(record.offset),
+        }
+        await self.bus.publish_sealed(Envelope(DEAD_LETTER_TOPIC, record.key, record.value or b"", headers))
+        DEAD_LETTERS.labels(self.group).inc()
+        log.error(
+            "a record was buried in the dead letter",
+            group=self.group, topic=record.topic, partition=record.partition, offset=record.offset, reason=reason,
+            exc_info=None if isinstance(error, ValidationError | Unreadable) else error,
+        )  # fmt: skip
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Unpublished) or is_passing(error)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the record's own values: they may be a customer's words or number."""
+    if isinstance(error, ValidationError):
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'/'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in wrong)
+    return "".join(traceback.format_exception_only(error)).strip()

@@ -1,0 +1,94 @@
+"""Content: what a message says, one class for each kind that WhatsApp carries."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
+
+TEXT_CHARACTERS_MAX = 4096  # WhatsApp's own bound for the body of a text message
+CAPTION_CHARACTERS_MAX = 1024
+URL_CHARACTERS_MAX = 2048
+FILENAME_CHARACTERS_MAX = 240
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_CHARACTERS_MAX, pattern=r"\S")]
+Caption = Annotated[str, StringConstraints(max_length=CAPTION_CHARACTERS_MAX)]
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$", max_length=URL_CHARACTERS_MAX)]
+
+
+class Part(BaseModel):
+    """A piece of what somebody asked for: immutable, and a field that we do not know is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Media(Part):
+    """Where the file is: a public address, or the id that `POST /media` gave."""
+
+    url: WebAddress | None = Field(default=None, examples=["https://example.com/offer.png"])
+    media_id: str | None = Field(default=None, min_length=1, max_length=128)
+    filename: str | None = Field(default=None, min_length=1, max_length=FILENAME_CHARACTERS_MAX)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Media":
+        if (self.url is None) == (self.media_id is None):
+            raise ValueError("give either `url` or `media_id`: it says where the file is")
+        return self
+
+
+class TextContent(Part):
+    type: Literal["text"]
+    text: Text = Field(description="The words, 1 to 4096 characters.", examples=["Hello! Check out our new offers..."])
+
+
+class ImageContent(Part):
+    type: Literal["image"]
+    media: Media
+    caption: Caption | None = None
+
+
+class VoiceContent(Part):
+    type: Literal["voice"]
+    media: Media
+
+
+class DocumentContent(Part):
+    type: Literal["document"]
+    media: Media
+    caption: Caption | None = None
+
+
+class VideoContent(Part):
+    type: Literal["video"]
+    media: Media
+    caption: Caption | None = None
+
+
+class Template(Part):
+    """A template that Meta has approved; `components` in Meta's own shape."""
+
+    name: str = Field(min_length=1, max_length=512)
+    language: str = Field(min_length=2, max_length=16, examples=["en_US"])
+    components: tuple[dict[str, Any], ...] = Field(default=(), max_length=20)
+
+
+class TemplateContent(Part):
+    type: Literal["template"]
+    template: Template
+
+
+Content = Annotated[
+    TextContent | ImageContent | VoiceContent | DocumentContent | VideoContent | TemplateContent,
+    Field(discriminator="type"),
+]
+CONTENT: TypeAdapter[Content] = TypeAdapter(Content)
+CONTENT_FIELDS = ("type", "text", "media", "caption", "template")
+
+
+def content_json(content: Content) -> str:
+    """The one spelling of a content: what stores keep and what `content_hash` reads."""
+    return CONTENT.dump_json(content, exclude_none=True).decode()
+
+
+def content_hash(content: Content) -> str:
+    """A short name for what was said (16 hex digits of SHA-256), for ledgers and logs that must not hold the words."""
+    return hashlib.sha256(content_json(content).encode()).hexdigest()[:16]

@@ -1,0 +1,495 @@
+"""Events: every fact that travels between services, with its topic, key and type. No other place spells a topic."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from spreader.configuration import Distribution, Package, WaitingStrategy
+from spreader.content import Content
+from spreader.ids import Id, PhoneNumber
+
+RECIPIENTS_PER_RECORD_MAX = 500
+
+Lane = Literal["open", "reply"]
+Status = Literal[
+    "held", "released", "deferred",
+    "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected", "unknown",
+]  # fmt: skip
+FailureClass = Literal["transient", "throttled", "profile", "recipient", "content", "gateway", "ambiguous"]
+Partition = Annotated[int, Field(ge=0)]
+
+
+class Event(BaseModel):
+    """A fact. Immutable; unknown fields are ignored, so readers may be older than writers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    topic: ClassVar[str]
+    type: ClassVar[str]
+
+    traceparent: str | None = Field(default=None, exclude=True, repr=False)
+    """W3C trace context: travels as a header, not in the body."""
+
+    @property
+    def key(self) -> str | None:
+        """The unit of order: events with equal keys are read in the order in which they were written."""
+        raise NotImplementedError
+
+    @property
+    def event_id(self) -> str:
+        """The same fact has the same id, however often it is published: readers drop repeats by it."""
+        raise NotImplementedError
+
+
+class Callback(Event):
+    """An answer to one ingress instance that waits for it, which reads one partition of this topic."""
+
+    topic: ClassVar[str] = "spreader.callbacks"
+    callback_partition: Partition
+
+    @property
+    def key(self) -> None:
+        return None
+
+
+class OpenOptions(BaseModel):
+    """When the deliveries of an open message may go; see the waiting strategies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    waiting_strategy: WaitingStrategy = "queued"
+    schedule_at: AwareDatetime | None = None
+    drip_interval_minutes: Annotated[float, Field(gt=0, le=7 * 24 * 60)] | None = None
+
+
+class OpenMessageRequested(Event):
+    """Somebody asked to open conversations: one content and up to 500 of the message's recipients."""
+
+    topic: ClassVar[str] = "spreader.message-requested.open"
+    type: ClassVar[str] = "spreader.message-requested.open.v1"
+
+    package_id: Id
+    message_id: Id
+    content: Content
+    recipients: tuple[PhoneNumber, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
+    first_index: Annotated[int, Field(ge=0)] = 0
+    total: Annotated[int, Field(ge=1)] | None = None
+    """Recipients of the whole message; None where this record is all of it."""
+    distribution: Distribution | None = None
+    options: OpenOptions = OpenOptions()
+    requested_at: AwareDatetime
+    package_version: int | None = None
+    """The configuration that the request was checked against: a reader waits until it knows it too."""
+    callback_partition: Partition | None = None
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.message_id}/{self.first_index}"
+
+
+class ReplyMessageRequested(Event):
+    """A customer waits: one content for one recipient."""
+
+    topic: ClassVar[str] = "spreader.message-requested.reply"
+    type: ClassVar[str] = "spreader.message-requested.reply.v1"
+
+    package_id: Id
+    message_id: Id
+    content: Content
+    recipient: PhoneNumber
+    conversation_id: str | None = Field(default=None, max_length=128)
+    requested_at: AwareDatetime
+    package_version: int | None = None
+    callback_partition: Partition | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.package_id}:{self.recipient}"
+
+    @property
+    def event_id(self) -> str:
+        return self.message_id
+
+
+class AssignedDelivery(BaseModel):
+    """A delivery and the profile chosen for it. `index` is its place among the message's recipients."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    delivery_id: Id
+    recipient: PhoneNumber
+    profile_id: Id
+    index: int
+    attempt: int = 1
+    tried: tuple[Id, ...] = ()
+
+
+class OpenDeliveriesAssigned(Event):
+    """The router chose a profile for each delivery of a record; one event for all of them (decision 0003)."""
+
+    topic: ClassVar[str] = "spreader.delivery-assigned.open"
+    type: ClassVar[str] = "spreader.delivery-assigned.open.v1"
+
+    package_id: Id
+    message_id: Id
+    content: Content
+    options: OpenOptions
+    requested_at: AwareDatetime
+    expires_at: AwareDatetime
+    strategy: Distribution
+    passed_over: dict[str, str] = Field(default_factory=dict)
+    """Profiles that were not candidates, each with the reason."""
+    deliveries: tuple[AssignedDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        first = self.deliveries[0]
+        return f"{self.message_id}/{first.index}/{first.attempt}"
+
+
+class ReplyDeliveryAssigned(Event):
+    """The router found the profile that a reply goes through."""
+
+    topic: ClassVar[str] = "spreader.delivery-assigned.reply"
+    type: ClassVar[str] = "spreader.delivery-assigned.reply.v1"
+
+    package_id: Id
+    message_id: Id
+    delivery_id: Id
+    recipient: PhoneNumber
+    profile_id: Id
+    content: Content
+    reason: str
+    """Why this profile, in words for the person who reads the answer."""
+    attempt: int = 1
+    tried: tuple[Id, ...] = ()
+    requested_at: AwareDatetime
+    expires_at: AwareDatetime
+    callback_partition: Partition | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.package_id}:{self.recipient}"
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.delivery_id}/{self.attempt}"
+
+
+class DeliveryReleased(Event):
+    """The pacer lets an open delivery go: due now, and not to be begun after `send_by`."""
+
+    topic: ClassVar[str] = "spreader.delivery-released"
+    type: ClassVar[str] = "spreader.delivery-released.v1"
+
+    package_id: Id
+    message_id: Id
+    delivery_id: Id
+    recipient: PhoneNumber
+    profile_id: Id
+    content: Content
+    attempt: int
+    tried: tuple[Id, ...] = ()
+    release: int
+    """The profile's releases are counted up: a repeated event has the same number."""
+    released_at: AwareDatetime
+    send_by: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.profile_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.delivery_id}/{self.release}"
+
+
+class DeliveryReturned(Event):
+    """A delivery that was surely not sent and needs another profile."""
+
+    topic: ClassVar[str] = "spreader.delivery-returned"
+    type: ClassVar[str] = "spreader.delivery-returned.v1"
+
+    package_id: Id
+    message_id: Id
+    delivery_id: Id
+    recipient: PhoneNumber
+    lane: Lane
+    content: Content
+    options: OpenOptions = OpenOptions()
+    index: int = 0
+    attempt: int
+    tried: tuple[Id, ...]
+    reason: str
+    requested_at: AwareDatetime
+    expires_at: AwareDatetime
+    callback_partition: Partition | None = None
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.delivery_id}/{self.attempt}"
+
+
+class DeliveryOutcome(Event):
+    """The fate of a delivery changed. `deferred`: surely not sent, held again on the same profile."""
+
+    topic: ClassVar[str] = "spreader.delivery-outcome"
+    type: ClassVar[str] = "spreader.delivery-outcome.v1"
+
+    package_id: Id
+    message_id: Id
+    delivery_id: Id
+    recipient: PhoneNumber
+    lane: Lane
+    status: Status
+    at: AwareDatetime
+    profile_id: Id | None = None
+    attempt: int = 1
+    release: int | None = None
+    reason: str | None = None
+    failure: FailureClass | None = None
+    gateway_message_id: str | None = None
+    not_before: AwareDatetime | None = None
+    """With `deferred`: when it may be tried again."""
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.delivery_id}/{self.attempt}/{self.release or 0}/{self.status}"
+
+
+class CustomerMessage(Event):
+    """A customer wrote to a profile."""
+
+    topic: ClassVar[str] = "spreader.customer-message"
+    type: ClassVar[str] = "spreader.customer-message.v1"
+
+    package_id: Id
+    profile_id: Id
+    recipient: PhoneNumber
+    """The customer's number: the recipient of what we send."""
+    gateway_message_id: str
+    kind: str = "text"
+    text: str | None = None
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.package_id}:{self.recipient}"
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.profile_id}/{self.gateway_message_id}"
+
+
+class MessageCancelled(Event):
+    """A caller takes a message back: what is still held stops."""
+
+    topic: ClassVar[str] = "spreader.message-cancelled"
+    type: ClassVar[str] = "spreader.message-cancelled.v1"
+
+    package_id: Id
+    message_id: Id
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        return self.message_id
+
+
+class PackageConfigured(Event):
+    """The present configuration of a package; a tombstone (no body) says that it is gone."""
+
+    topic: ClassVar[str] = "spreader.package-config"
+    type: ClassVar[str] = "spreader.package-config.v1"
+
+    package: Package
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.package.package_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.package.package_id}/{self.package.version}"
+
+
+class LaneState(BaseModel):
+    """Whether a profile may use a lane, until when not, and the evidence."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: Literal["ok", "limited", "blocked"] = "ok"
+    until: AwareDatetime | None = None
+    cause: str | None = None
+
+
+class Counts(BaseModel):
+    """What happened on a profile within a span. `sent_open` is the part that the limits count."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sent: int = 0
+    sent_open: int = 0
+    failed: int = 0
+    received: int = 0
+
+
+class Windows(BaseModel):
+    """The last hour, 3 hours and 24 hours of a profile, rolling."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hour: Counts = Counts()
+    three_hours: Counts = Counts()
+    day: Counts = Counts()
+
+
+class ProfileState(Event):
+    """How a profile fares, as stats sees it."""
+
+    topic: ClassVar[str] = "spreader.profile-state"
+    type: ClassVar[str] = "spreader.profile-state.v1"
+
+    profile_id: Id
+    package_id: Id
+    open: LaneState = LaneState()
+    reply: LaneState = LaneState()
+    limit_factor: Annotated[float, Field(ge=0.1, le=1)] = 1.0
+    windows: Windows = Windows()
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.profile_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.profile_id}/{self.at.isoformat()}"
+
+
+class ProfilePace(Event):
+    """What the pacer does with a profile now: every factor in force, and the bound that holds the next release."""
+
+    topic: ClassVar[str] = "spreader.profile-pace"
+    type: ClassVar[str] = "spreader.profile-pace.v1"
+
+    profile_id: Id
+    package_id: Id
+    waiting: int
+    """Held deliveries whose own not-before has passed; counted up to one more than the rush bound."""
+    last_release: AwareDatetime | None
+    next_release: AwareDatetime | None
+    """None: nothing waits, or it waits for something without a known moment (see `bound`)."""
+    bound: str
+    base_seconds: float
+    pressure: float
+    tempo: float
+    mean_seconds: float
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.profile_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.profile_id}/{self.at.isoformat()}"
+
+
+class MessageRouted(Callback):
+    """What the router made of one record of a message: how many deliveries each profile got."""
+
+    type: ClassVar[str] = "spreader.message-routed.v1"
+
+    message_id: Id
+    first_index: int
+    distribution: dict[str, int]
+    rejected: int = 0
+    reason: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.message_id}/{self.first_index}/routed"
+
+
+class ReplySettled(Callback):
+    """What became of a reply that a caller waits for."""
+
+    type: ClassVar[str] = "spreader.reply-settled.v1"
+
+    message_id: Id
+    status: Status
+    at: AwareDatetime
+    profile_id: Id | None = None
+    reason: str | None = None
+    failure: FailureClass | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.message_id}/{self.status}"
+
+
+class Alert(Event):
+    """Something about a profile needs a person, or no longer does."""
+
+    topic: ClassVar[str] = "spreader.alerts"
+    type: ClassVar[str] = "spreader.alert.v1"
+
+    alert_id: Id
+    profile_id: Id
+    package_id: Id
+    kind: str
+    state: Literal["raised", "cleared"]
+    evidence: str
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.profile_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.alert_id}/{self.state}"
+
+
+EVENTS: tuple[type[Event], ...] = (
+    OpenMessageRequested, ReplyMessageRequested, OpenDeliveriesAssigned, ReplyDeliveryAssigned, DeliveryReleased,
+    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, PackageConfigured, ProfileState,
+    ProfilePace, MessageRouted, ReplySettled, Alert,
+)  # fmt: skip
+
+DEAD_LETTER_TOPIC = "spreader.dead-letter"
+COMPACTED: frozenset[str] = frozenset({PackageConfigured.topic, ProfileState.topic, ProfilePace.topic})
+CALLBACK_PARTITIONS = 16
+PARTITIONS: Mapping[str, int] = {
+    **{event.topic: 6 for event in EVENTS},
+    **dict.fromkeys(COMPACTED, 3),
+    Callback.topic: CALLBACK_PARTITIONS,
+    DEAD_LETTER_TOPIC: 3,
+}
+"""Every topic and its partitions: the most instances of a service that can share its work."""
+
+TERMINAL: frozenset[Status] = frozenset({"failed", "expired", "cancelled", "suppressed", "rejected"})
+"""The statuses that end a delivery (`sent`, `delivered`, `read` and `unknown` may still get better)."""

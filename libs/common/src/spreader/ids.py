@@ -1,0 +1,55 @@
+"""Ids: the names that Spreader gives to things, and the one way each is made or derived."""
+
+import base64
+import hashlib
+import os
+from datetime import datetime
+from typing import Annotated, NewType
+
+from pydantic import StringConstraints
+
+PackageId = NewType("PackageId", str)
+ProfileId = NewType("ProfileId", str)
+MessageId = NewType("MessageId", str)
+DeliveryId = NewType("DeliveryId", str)
+Recipient = NewType("Recipient", str)
+"""A phone number in international form, digits only (`201001234567`)."""
+
+RECIPIENT_DIGITS_MIN = 7
+RECIPIENT_DIGITS_MAX = 15  # ITU-T E.164
+RECIPIENT_PATTERN = rf"^[0-9]{{{RECIPIENT_DIGITS_MIN},{RECIPIENT_DIGITS_MAX}}}$"
+CHOSEN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+
+Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
+"""An id that a caller may choose: 1 to 64 of letters, digits, `_` and `-`."""
+PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
+
+
+def _text(raw: bytes) -> str:
+    return base64.b32hexencode(raw).decode().rstrip("=").lower()
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """A fresh id that sorts by time: `msg_` and 26 characters (48 bits of milliseconds, 80 random bits)."""
+    milliseconds = int(now.timestamp() * 1000)
+    return f"{prefix}_{_text(milliseconds.to_bytes(6, 'big') + os.urandom(10))}"
+
+
+def _derived(prefix: str, *parts: str) -> str:
+    digest = hashlib.sha256("\n".join(parts).encode()).digest()
+    return f"{prefix}_{_text(digest[:16])}"
+
+
+def delivery_id(message_id: str, recipient: str) -> DeliveryId:
+    """The delivery of a message to a recipient: the same pair gives the same id in every service, for ever."""
+    return DeliveryId(_derived("dlv", message_id, recipient))
+
+
+def idempotent_message_id(package_id: str, lane: str, idempotency_key: str) -> MessageId:
+    """The message that an Idempotency-Key stands for: a repeated request is the same message."""
+    return MessageId(_derived("msg", package_id, lane, idempotency_key))
+
+
+def conversation_id(package_id: str, recipient: str) -> str:
+    """The name of what a package and a recipient say to each other."""
+    return _derived("conv", package_id, recipient)

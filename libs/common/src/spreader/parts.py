@@ -1,0 +1,155 @@
+"""Parts: what a service is made of: things that start, stop, and say what troubles them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from faststream.kafka import KafkaBroker
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.boundary import Boundary
+from spreader.kafka import assert_nothing_is_lost, client_arguments
+from spreader.postgres import migrate
+from spreader.settings import Settings
+
+PROBE_SECONDS = 1.0
+PROBE_TIMEOUT_SECONDS = 2.0
+STUCK_SECONDS = 60.0
+
+
+class Part(Protocol):
+    """A service starts its parts in order (trying again while a server is away) and stops them in reverse."""
+
+    name: str
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def trouble(self) -> str | None:
+        """Why the service cannot do its work now; None when it can. For readiness."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether a restart of the process could not help. For liveness: never about another server."""
+        ...
+
+
+class Probe:
+    """Asks a server again and again whether it answers."""
+
+    def __init__(self) -> None:
+        self._trouble: str | None = "not asked yet"
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self) -> None:
+        raise NotImplementedError
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                    await self.ask()
+                self._trouble = None
+            except Exception as error:
+                self._trouble = f"no answer: {type(error).__name__}: {error}".strip(": ")
+            await asyncio.sleep(PROBE_SECONDS)
+
+    def begin(self) -> None:
+        self._trouble = None
+        self._task = asyncio.create_task(self._watch())
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def trouble(self) -> str | None:
+        return self._trouble
+
+
+class Postgres(Probe):
+    """The engine, migrated before anything else starts."""
+
+    name = "postgres"
+
+    def __init__(self, engine: AsyncEngine, service: str) -> None:
+        super().__init__()
+        self._engine = engine
+        self._service = service
+
+    async def ask(self) -> None:
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def start(self) -> None:
+        await migrate(self._engine, self._service)
+        self.begin()
+
+    async def stop(self) -> None:
+        await self.end()
+        await self._engine.dispose()
+
+    def alive(self) -> bool:
+        return True
+
+
+class Kafka(Probe):
+    """The broker with its subscribers, and a watch over their progress."""
+
+    name = "kafka"
+
+    def __init__(self, broker: KafkaBroker, settings: Settings, boundaries: Sequence[Boundary[Any]] = ()) -> None:
+        super().__init__()
+        self._broker = broker
+        self._settings = settings
+        self._boundaries = boundaries
+        self._admin: AIOKafkaAdminClient | None = None
+        self._behind_since: float | None = None
+
+    async def ask(self) -> None:
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(**client_arguments(self._settings))
+            await admin.start()
+            self._admin = admin
+        await self._admin.describe_cluster()
+        await self._look_behind()
+
+    async def start(self) -> None:
+        assert_nothing_is_lost(self._broker)
+        await self._broker.start()
+        self.begin()
+
+    async def stop(self) -> None:
+        await self.end()
+        await self._broker.stop()
+        if self._admin is not None:
+            await self._admin.close()
+
+    def alive(self) -> bool:
+        """False when records wait and no handler has been called for a minute: a consumer that lost its group."""
+        if self._behind_since is None:
+            return True
+        last_call = max([self._behind_since, *(boundary.last_call for boundary in self._boundaries)])
+        return time.monotonic() - last_call < STUCK_SECONDS
+
+    async def _look_behind(self) -> None:
+        consumers = [getattr(subscriber, "consumer", None) for subscriber in self._broker.subscribers]
+        behind = [consumer for consumer in consumers if consumer is not None and await _is_behind(consumer)]
+        if not behind:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
+
+
+async def _is_behind(consumer: AIOKafkaConsumer) -> bool:
+    partitions = consumer.assignment()
+    if not partitions:
+        return False
+    ends = await consumer.end_offsets(list(partitions))
+    positions = {partition: await consumer.position(partition) for partition in partitions}
+    return any(ends[partition] > position for partition, position in positions.items())

@@ -1,0 +1,90 @@
+"""Positions: how far a service has read, kept in the same transaction as what it did with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from spreader.boundary import Received
+from spreader.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The offset in the same transaction: a record below the stored offset has had its effect and is skipped.
+
+    Kafka's own committed offset may lag behind (a crash between the two commits); this one decides. It holds for one
+    cluster: another cluster's log starts anew.
+    """
+
+    schema: str
+    cluster_id: str
+
+    async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
+        """The records of `batch` that have had no effect yet, now marked as read; commit it with their effects.
+
+        A second reader of the same partition (after a rebalance) waits here until the first has committed.
+        """
+        ends = _ends(batch)
+        topics, partitions = [topic for topic, _ in ends], [partition for _, partition in ends]
+        places = {"cluster_id": self.cluster_id, "topics": topics, "partitions": partitions}
+        await connection.execute(self._sql(_ENSURE), places)
+        rows = await connection.execute(self._sql(_LOCK), places)
+        stored = {(row.topic, row.partition): row.next_offset for row in rows}
+        await connection.execute(self._sql(_ADVANCE), {**places, "next_offsets": list(ends.values())})
+        return [each for each in batch if each.offset >= stored[each.topic, each.partition]]
+
+    async def forget_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
+        """Drop positions past the end of the log (it was lost and begun anew); answers how many were dropped.
+
+        Without this, everything written to the new log would be taken for read, and lost.
+        """
+        result = await connection.execute(
+            self._sql(_FORGET),
+            {
+                "cluster_id": self.cluster_id,
+                "topics": [topic for topic, _ in ends],
+                "partitions": [partition for _, partition in ends],
+                "next_offsets": list(ends.values()),
+            },
+        )
+        return result.rowcount
+
+    def _sql(self, statement: str) -> TextClause:
+        return text(statement.format(schema=self.schema))
+
+
+def _ends(batch: Sequence[Received[E]]) -> dict[tuple[str, int], int]:
+    ends: dict[tuple[str, int], int] = {}
+    for each in sorted(batch, key=lambda each: (each.topic, each.partition)):
+        place = (each.topic, each.partition)
+        ends[place] = max(ends.get(place, 0), each.offset + 1)
+    return ends
+
+
+_PLACES = "unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]))"
+_ENDS = "unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:next_offsets AS bigint[]))"
+
+_ENSURE = f"""
+INSERT INTO "{{schema}}".position (cluster_id, topic, partition, next_offset)
+SELECT :cluster_id, place.topic, place.partition, 0 FROM {_PLACES} AS place (topic, partition)
+ON CONFLICT DO NOTHING"""
+
+_LOCK = f"""
+SELECT position.topic, position.partition, position.next_offset
+FROM "{{schema}}".position JOIN {_PLACES} AS place (topic, partition) USING (topic, partition)
+WHERE position.cluster_id = :cluster_id ORDER BY position.topic, position.partition FOR UPDATE OF position"""
+
+_ADVANCE = f"""
+UPDATE "{{schema}}".position SET next_offset = greatest(position.next_offset, place.next_offset)
+FROM {_ENDS} AS place (topic, partition, next_offset)
+WHERE position.cluster_id = :cluster_id AND position.topic = place.topic AND position.partition = place.partition"""
+
+_FORGET = f"""
+DELETE FROM "{{schema}}".position USING {_ENDS} AS place (topic, partition, next_offset)
+WHERE position.cluster_id = :cluster_id AND position.topic = place.topic
+  AND position.partition = place.partition AND position.next_offset > place.next_offset"""

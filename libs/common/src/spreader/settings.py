@@ -1,0 +1,22 @@
+"""Settings: what the environment may decide for every service; a service adds its own."""
+
+from pydantic import Field, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from `SPREADER_…`; README and docs/settings.md list them."""
+
+    model_config = SettingsConfigDict(env_prefix="SPREADER_", extra="ignore", frozen=True)
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_security: str = Field(default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    kafka_username: str | None = None
+    kafka_password: str | None = None
+    kafka_ca_file: str | None = None
+    database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
+    database_connections: PositiveInt = 8
+    instance: str | None = None
+    """A name that this process keeps over restarts: it then takes its partitions back at once (static membership)."""
+    host: str = "127.0.0.1"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

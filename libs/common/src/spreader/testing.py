@@ -1,0 +1,47 @@
+"""Testing: fakes of the common ports, for the tests of every service; no production module imports this one."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from spreader.bus import Unpublished
+from spreader.clock import Clock
+from spreader.envelope import seal
+from spreader.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass
+class MemoryBus:
+    """A bus that keeps what was published; `away` makes it refuse, as a broker that is down does."""
+
+    now: datetime
+    published: list[Event] = field(default_factory=list)
+    away: bool = False
+
+    async def publish(self, *events: Event) -> None:
+        if self.away:
+            raise Unpublished("the bus is away")
+        for event in events:
+            seal(event, "test", self.now)
+        self.published.extend(events)
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.published if isinstance(event, kind)]
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    moment: datetime
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, duration: timedelta) -> None:
+        self.moment += duration
+
+
+REAL_TIME = Clock()
