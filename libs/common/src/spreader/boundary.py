@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
+from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 
 from spreader.bus import Unpublished
 from spreader.envelope import Envelope, Unreadable, open_body, read_headers
 from spreader.events import DEAD_LETTER_TOPIC, Event
-from spreader.kafka import KafkaBus, Record
+from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, Record, Subscription, subscribe
 from spreader.metrics import CONSUMED, DEAD_LETTERS, HANDLER_FAILURES
 from spreader.postgres import is_passing
+from spreader.settings import Settings
 
 log = structlog.get_logger()
 
@@ -43,7 +45,7 @@ Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 
 @dataclass
 class Boundary(Generic[E]):
-    """One handler's guard; give `on_records` to `spreader.kafka.subscribe`.
+    """One handler's guard; call `listen` before the broker starts.
 
     - A record that cannot be read goes to the dead letter, and the next one is handled.
     - A failure that may pass (a server is away) waits with back-off and raises: the offset stays.
@@ -58,17 +60,29 @@ class Boundary(Generic[E]):
     last_call: float = field(default_factory=time.monotonic, init=False)
     _failures: int = field(default=0, init=False)
 
+    def listen(self, broker: KafkaBroker, settings: Settings, records_max: int = BATCH_RECORDS_MAX) -> None:
+        """Subscribe to the topics of the accepted events."""
+        topics = tuple(dict.fromkeys(kind.topic for kind in self.accepts))
+        subscribe(broker, settings, Subscription(self.group, topics, records_max), self.on_records)
+
     async def on_records(self, records: Sequence[Record]) -> None:
         self.last_call = time.monotonic()
         readable: list[tuple[Record, Received[E]]] = []
+        hopeless: list[tuple[Record, Exception]] = []
         for record in records:
             try:
                 readable.append((record, self._read(record)))
             except (ValidationError, Unreadable) as error:
-                await self._bury(record, error)
-        CONSUMED.labels(self.group).inc(len(records))
-        if readable:
+                hopeless.append((record, error))
+        try:
             await self._handle(readable)
+            for record, error in hopeless:  # after the rest: a batch that comes again buries nothing twice
+                await self._bury(record, error)
+        except Exception as error:
+            await self._wait(error)
+            raise
+        self._failures = 0
+        CONSUMED.labels(self.group).inc(len(records))
 
     def _read(self, record: Record) -> Received[E]:
         event = open_body(record.topic, read_headers(record.headers), record.value)
@@ -77,12 +91,12 @@ class Boundary(Generic[E]):
         return Received(event, record.topic, record.partition, record.offset)
 
     async def _handle(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
+        if not batch:
+            return
         try:
             await self.handle([received for _, received in batch])
-            self._failures = 0
         except Exception as error:
             if _may_pass(error) or self._failures < TRIES_BEFORE_ISOLATION:
-                await self._wait(error)
                 raise
             await self._isolate(batch)
 
@@ -93,10 +107,8 @@ class Boundary(Generic[E]):
                 await self.handle([received])
             except Exception as error:
                 if _may_pass(error):
-                    await self._wait(error)
                     raise
                 await self._bury(record, error)
-        self._failures = 0
 
     async def _wait(self, error: BaseException) -> None:
         self._failures += 1

@@ -29,6 +29,8 @@ class Clock:
     def __post_init__(self) -> None:
         if not 0 < self.speed <= SPEED_MAX:
             raise ValueError(f"SPREADER_CLOCK_SPEED is {self.speed:g}; it must be over 0 and at most {SPEED_MAX:g}")
+        if self.anchor_wall.tzinfo is None or self.anchor_system.tzinfo is None:
+            raise ValueError("a moment of SPREADER_CLOCK has no time zone; write 2026-01-01T00:00:00+00:00")
 
     def __call__(self) -> datetime:
         return self.at(wall_now())

@@ -16,11 +16,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a broker is given: where to, under which key, which bytes, which headers."""
+    """What a broker is given: where to, under which key, which bytes (None: a tombstone), which headers."""
 
     topic: str
     key: bytes | None
-    body: bytes
+    body: bytes | None
     headers: Mapping[str, str]
     partition: int | None = None
 
@@ -40,7 +40,7 @@ def seal(event: Event, source: str, now: datetime) -> Envelope:
     return Envelope(
         topic=event.topic,
         key=None if event.key is None else event.key.encode(),
-        body=event.model_dump_json(exclude_none=True).encode(),
+        body=event.model_dump_json(exclude_none=not event.nulls_travel).encode(),
         headers=headers,
         partition=event.callback_partition if isinstance(event, Callback) else None,
     )

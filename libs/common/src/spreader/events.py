@@ -27,6 +27,8 @@ class Event(BaseModel):
 
     topic: ClassVar[str]
     type: ClassVar[str]
+    nulls_travel: ClassVar[bool] = False
+    """Whether a field that is None is written: needed where None is not what a reader takes for a missing field."""
 
     traceparent: str | None = Field(default=None, exclude=True, repr=False)
     """W3C trace context: travels as a header, not in the body."""
@@ -61,6 +63,8 @@ class OpenOptions(BaseModel):
     waiting_strategy: WaitingStrategy = "queued"
     schedule_at: AwareDatetime | None = None
     drip_interval_minutes: Annotated[float, Field(gt=0, le=7 * 24 * 60)] | None = None
+    expires_at: AwareDatetime | None = None
+    """What is still held then is not sent any more; without it a held delivery waits as long as the limits ask."""
 
 
 class OpenMessageRequested(Event):
@@ -140,7 +144,8 @@ class OpenDeliveriesAssigned(Event):
     content: Content
     options: OpenOptions
     requested_at: AwareDatetime
-    expires_at: AwareDatetime
+    package_version: int | None = None
+    """The configuration that the choice was made with: the pacer waits until it knows it too."""
     strategy: Distribution
     passed_over: dict[str, str] = Field(default_factory=dict)
     """Profiles that were not candidates, each with the reason."""
@@ -197,6 +202,9 @@ class DeliveryReleased(Event):
     recipient: PhoneNumber
     profile_id: Id
     content: Content
+    options: OpenOptions = OpenOptions()
+    index: int = 0
+    requested_at: AwareDatetime
     attempt: int
     tried: tuple[Id, ...] = ()
     release: int
@@ -231,7 +239,8 @@ class DeliveryReturned(Event):
     tried: tuple[Id, ...]
     reason: str
     requested_at: AwareDatetime
-    expires_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    """Of a reply; an open message's is in its options."""
     callback_partition: Partition | None = None
 
     @property
@@ -244,7 +253,11 @@ class DeliveryReturned(Event):
 
 
 class DeliveryOutcome(Event):
-    """The fate of a delivery changed. `deferred`: surely not sent, held again on the same profile."""
+    """The fate of a delivery changed.
+
+    `deferred`: surely not sent. With `not_before` the pacer holds it again on the same profile; without, it was also
+    given back to the router (DeliveryReturned) and waits for another profile.
+    """
 
     topic: ClassVar[str] = "spreader.delivery-outcome"
     type: ClassVar[str] = "spreader.delivery-outcome.v1"
@@ -322,6 +335,7 @@ class PackageConfigured(Event):
 
     topic: ClassVar[str] = "spreader.package-config"
     type: ClassVar[str] = "spreader.package-config.v1"
+    nulls_travel: ClassVar[bool] = True  # no rest window is not the default one
 
     package: Package
     at: AwareDatetime
@@ -394,6 +408,7 @@ class ProfilePace(Event):
 
     topic: ClassVar[str] = "spreader.profile-pace"
     type: ClassVar[str] = "spreader.profile-pace.v1"
+    nulls_travel: ClassVar[bool] = True
 
     profile_id: Id
     package_id: Id

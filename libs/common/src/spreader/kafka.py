@@ -1,24 +1,25 @@
 """Kafka: the one place that knows FastStream and aiokafka, and every setting that keeps them from losing records."""
 
 import asyncio
-import contextlib
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.api import Response
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.bus import Unpublished
 from spreader.clock import Now
 from spreader.envelope import Envelope, seal
-from spreader.events import COMPACTED, PARTITIONS, Event
+from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event
 from spreader.settings import Settings
 
 Record = ConsumerRecord[bytes | None, bytes | None]
@@ -30,9 +31,11 @@ HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
 FETCH_WAIT_MS = 100
 PRODUCE_BATCH_BYTES = 262_144
+RECORD_BYTES_MAX = 2 * 1024 * 1024  # the dead letter takes the largest record of another topic (1 MiB) and its headers
 REQUEST_TIMEOUT_MS = 10_000
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
+TOPICS_SHOWN_SECONDS = 0.05
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
 
 
@@ -76,6 +79,7 @@ def create_broker(settings: Settings, service: str, request_timeout_ms: int = RE
         enable_idempotence=False,
         linger_ms=0,
         max_batch_size=PRODUCE_BATCH_BYTES,
+        max_request_size=RECORD_BYTES_MAX,
         request_timeout_ms=request_timeout_ms,
         metadata_max_age_ms=30_000,
         graceful_timeout=DRAIN_SECONDS,
@@ -107,11 +111,17 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
     """
     member = f"{settings.instance}-{'-'.join(subscription.topics)}" if settings.instance else None
 
-    async def on_batch(message: KafkaMessage) -> None:
-        records = message.raw_message
-        await handle(records if isinstance(records, tuple) else (records,))
+    async def parse(records: tuple[Record, ...]) -> KafkaMessage:
+        # FastStream's own parser decodes headers and bodies, and where one is no text it skips the batch: records lost.
+        return KafkaAckableMessage(records, b"", consumer=subscriber.consumer)
 
-    broker.subscriber(
+    async def raw(message: KafkaMessage) -> Sequence[Record]:
+        return cast("tuple[Record, ...]", message.raw_message)
+
+    async def on_batch(records: Sequence[Record]) -> None:
+        await handle(records)
+
+    subscriber = broker.subscriber(
         *subscription.topics,
         batch=True,
         group_id=subscription.group,
@@ -125,7 +135,10 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         fetch_max_wait_ms=FETCH_WAIT_MS,
         no_reply=True,
-    )(on_batch)
+        parser=parse,
+        decoder=raw,
+    )
+    subscriber(on_batch)
 
 
 def assert_nothing_is_lost(broker: KafkaBroker) -> None:
@@ -174,36 +187,104 @@ class KafkaBus:
 async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
     """Create the topics that are not there yet; answers their names."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
-    await admin.start()
     try:
-        missing = [topic for topic in PARTITIONS if topic not in set(await admin.list_topics())]
-        with contextlib.suppress(TopicAlreadyExistsError):  # another process was quicker: that is what we wanted
-            await admin.create_topics([_new_topic(topic, replication) for topic in missing])
+        await admin.start()
+        there = set(await admin.list_topics())
+        missing = [topic for topic in PARTITIONS if topic not in there]
+        if missing:
+            _raise_refusals(await admin.create_topics([_new_topic(topic, replication) for topic in missing]))
+        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # who reads now must find them
+            await asyncio.sleep(TOPICS_SHOWN_SECONDS)
         return missing
     finally:
         await admin.close()
+
+
+def _raise_refusals(answer: Response) -> None:
+    """aiokafka hands refusals over as numbers. Another process that was quicker is none: that is what we wanted."""
+    for topic in answer.to_object()["topic_errors"]:
+        refusal = for_code(topic["error_code"])
+        if refusal not in (NoError, TopicAlreadyExistsError):
+            raise refusal(f"Kafka will not create the topic {topic['topic']}: {topic.get('error_message') or ''}")
 
 
 def _new_topic(topic: str, replication: int) -> NewTopic:
     configs = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3600 * 1000)}
     if topic in COMPACTED:
         configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
+    if topic == DEAD_LETTER_TOPIC:
+        configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
     return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=configs)
 
 
-async def cluster_id(settings: Settings) -> str:
-    """The name of the cluster: positions that are kept elsewhere hold for it alone."""
+async def log_ends(settings: Settings, topics: Sequence[str]) -> tuple[str, dict[tuple[str, int], int]]:
+    """The name of the cluster (positions kept elsewhere hold for it alone), and where the topics' partitions end."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
-    await admin.start()
+    consumer = AIOKafkaConsumer(**client_arguments(settings))
     try:
+        await admin.start()
         described: dict[str, Any] = await admin.describe_cluster()
-        return str(described["cluster_id"])
+        await consumer.start()
+        ends = await consumer.end_offsets(await partitions_of(settings, *topics))
+    finally:
+        await asyncio.sleep(0)  # a consumer stopped at once cancels a task that has not begun, and with it the caller
+        await consumer.stop()
+        await admin.close()
+    return str(described["cluster_id"]), {(place.topic, place.partition): end for place, end in ends.items()}
+
+
+async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:
+    """All partitions of the topics: a consumer without a group does not know them before it is told."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    try:
+        await admin.start()
+        described: list[dict[str, Any]] = await admin.describe_topics(list(topics))
     finally:
         await admin.close()
+    for each in described:
+        if each["error_code"]:
+            raise KafkaError(
+                f"the topic {each['topic']} is not there: run `make up`, or `python -m spreader topics` once"
+            )
+    return sorted(TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"])
 
 
-async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    found = consumer.partitions_for_topic(topic) or set()
-    if not found:
-        raise KafkaError(f"the topic {topic} is not there: run `make up`, or the migrate job of the deployment")
-    return [TopicPartition(topic, number) for number in sorted(found)]
+class Progress:
+    """How far a consumer group has read: a part that asks Kafka, and joins nothing."""
+
+    def __init__(self, settings: Settings, group: str) -> None:
+        self.name = f"progress of {group}"
+        self._settings = settings
+        self._group = group
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        consumer = AIOKafkaConsumer(**client_arguments(self._settings), group_id=self._group, enable_auto_commit=False)
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def trouble(self) -> str | None:
+        return None if self._consumer is not None else "not started yet"
+
+    def alive(self) -> bool:
+        return True
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]:
+        """Where the partitions end now: the offset of the next record."""
+        assert self._consumer is not None, "a part that is not started was asked"
+        return await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether the group has finished with everything before `ends`."""
+        assert self._consumer is not None, "a part that is not started was asked"
+        written = [place for place, end in ends.items() if end > 0]
+        committed = await asyncio.gather(*map(self._consumer.committed, written))
+        return all((offset or 0) >= ends[place] for place, offset in zip(written, committed, strict=True))

@@ -75,10 +75,9 @@ class Probe:
 class Postgres(Probe):
     """The engine, migrated before anything else starts."""
 
-    name = "postgres"
-
-    def __init__(self, engine: AsyncEngine, service: str) -> None:
+    def __init__(self, engine: AsyncEngine, service: str, name: str = "postgres") -> None:
         super().__init__()
+        self.name = name
         self._engine = engine
         self._service = service
 
@@ -101,10 +100,11 @@ class Postgres(Probe):
 class Kafka(Probe):
     """The broker with its subscribers, and a watch over their progress."""
 
-    name = "kafka"
-
-    def __init__(self, broker: KafkaBroker, settings: Settings, boundaries: Sequence[Boundary[Any]] = ()) -> None:
+    def __init__(
+        self, broker: KafkaBroker, settings: Settings, boundaries: Sequence[Boundary[Any]] = (), name: str = "kafka"
+    ) -> None:
         super().__init__()
+        self.name = name
         self._broker = broker
         self._settings = settings
         self._boundaries = boundaries
@@ -114,14 +114,24 @@ class Kafka(Probe):
     async def ask(self) -> None:
         if self._admin is None:
             admin = AIOKafkaAdminClient(**client_arguments(self._settings))
-            await admin.start()
+            try:
+                await admin.start()
+            except BaseException:
+                await admin.close()
+                raise
             self._admin = admin
         await self._admin.describe_cluster()
         await self._look_behind()
 
     async def start(self) -> None:
         assert_nothing_is_lost(self._broker)
-        await self._broker.start()
+        await self.ask()  # where no broker answers, this fails with nothing half started
+        try:
+            await self._broker.start()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                await self._broker.stop()  # it would start the subscribers that run already a second time
+            raise
         self.begin()
 
     async def stop(self) -> None:

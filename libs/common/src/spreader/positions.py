@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+import structlog
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.boundary import Received
 from spreader.events import Event
+from spreader.kafka import log_ends
+from spreader.settings import Settings
+
+log = structlog.get_logger()
 
 E = TypeVar("E", bound=Event)
 
@@ -56,6 +61,47 @@ class Positions:
 
     def _sql(self, statement: str) -> TextClause:
         return text(statement.format(schema=self.schema))
+
+
+class Seen(Protocol):
+    """What a handler asks: which records are new?"""
+
+    async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]: ...
+
+
+class LivePositions:
+    """The positions of a running service: a part that learns the cluster's name before anything is read."""
+
+    name = "positions"
+
+    def __init__(self, settings: Settings, engine: AsyncEngine, schema: str, topics: Sequence[str]) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._schema = schema
+        self._topics = topics
+        self._positions: Positions | None = None
+
+    async def start(self) -> None:
+        cluster, ends = await log_ends(self._settings, self._topics)
+        positions = Positions(self._schema, cluster)
+        async with self._engine.begin() as connection:
+            dropped = await positions.forget_beyond(connection, ends)
+        if dropped:
+            log.warning("a log is younger than what was read of it: it is read from its beginning", partitions=dropped)
+        self._positions = positions
+
+    async def stop(self) -> None:
+        self._positions = None
+
+    def trouble(self) -> str | None:
+        return None
+
+    def alive(self) -> bool:
+        return True
+
+    async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
+        assert self._positions is not None, "a part that is not started was asked"
+        return await self._positions.fresh(connection, batch)
 
 
 def _ends(batch: Sequence[Received[E]]) -> dict[tuple[str, int], int]:

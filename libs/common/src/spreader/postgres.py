@@ -8,7 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -18,6 +18,8 @@ CONNECT_SECONDS = 5.0
 STATEMENT_MS = 30_000
 LOCK_MS = 10_000
 POOL_WAIT_SECONDS = 10.0
+PASSING_CLASSES = ("08", "40", "53", "57", "58")  # connection, rollback, resources, operator, system
+PASSING_STATES = ("55P03", "55006", "25006", "25P03")  # locked, in use, read-only (a failover), idle too long
 MIGRATION_LOCK = 7_201_944  # one number for all services: they migrate one after the other
 
 
@@ -29,6 +31,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=False,
+        hide_parameters=True,  # an error's text goes to the log: no phone number or customer's words in it
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_MS / 1000 + 5,
@@ -47,11 +50,15 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
 def is_passing(error: BaseException) -> bool:
     """Whether the same statement may succeed later: the server is away, a lock was lost, the pool is exhausted.
 
-    What the data or the statement is to blame for does not pass.
+    What the data or the statement is to blame for does not pass. Postgres' own code decides: SQLAlchemy has no class
+    of its own for a value that asyncpg or the server refuses (a NUL in a text, a number out of range).
     """
-    if isinstance(error, IntegrityError | DataError | ProgrammingError):
-        return False
-    return isinstance(error, DBAPIError | PoolTimeout | OSError | TimeoutError)
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout | OSError | TimeoutError)
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # the driver's word: the connection is gone, unless it could not encode a value
+        return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
+    return state[:2] in PASSING_CLASSES or state in PASSING_STATES
 
 
 def statements(script: str) -> Sequence[str]:

@@ -64,9 +64,9 @@ class Table(Generic[E]):
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
-        await consumer.start()
         try:
-            partitions = await partitions_of(consumer, self._kind.topic)
+            await consumer.start()
+            partitions = await partitions_of(self._settings, self._kind.topic)
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)

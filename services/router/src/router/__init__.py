@@ -1,1 +1,1 @@
-""""""
+"""The router: who sends this? Sticky for replies, by strategy for open chat."""

@@ -1,0 +1,94 @@
+"""Clock: it never runs backwards, keeps its time when its speed changes, and all processes read the same from its text."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spreader.clock import SPEED_MAX, Clock, clock_from_environment, wall_now
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+speeds = st.sampled_from([0.5, 1.0, 1.5, 60.0, 600.0, SPEED_MAX])
+moments = st.integers(-10_000, 10_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
+durations = st.integers(0, 86_400_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
+clocks = st.builds(Clock, speeds, moments, moments)
+
+
+@given(clocks, moments, durations)
+def test_it_never_runs_backwards(clock: Clock, wall: datetime, later: timedelta) -> None:
+    assert clock.at(wall + later) >= clock.at(wall)
+
+
+@given(clocks, moments, st.integers(0, 10_000))
+def test_a_second_of_the_wall_is_speed_seconds_of_the_system(clock: Clock, wall: datetime, seconds: int) -> None:
+    assert clock.at(wall + timedelta(seconds=seconds)) - clock.at(wall) == timedelta(seconds=seconds * clock.speed)
+
+
+@given(clocks, moments, speeds, durations)
+def test_a_change_of_speed_continues_the_same_time(
+    clock: Clock, wall: datetime, speed: float, later: timedelta
+) -> None:
+    changed = clock.anchored(wall, speed)
+    assert changed.speed == speed
+    assert changed.at(wall) == clock.at(wall)
+    assert changed.at(wall + later) == clock.at(wall) + later * speed
+
+
+@given(clocks)
+def test_its_text_is_read_as_the_same_clock(clock: Clock) -> None:
+    assert Clock.parse(clock.text) == clock
+
+
+@given(clocks, durations)
+def test_waiting_as_long_as_it_says_lets_the_duration_pass(clock: Clock, duration: timedelta) -> None:
+    # A wait is rounded to a microsecond of the wall's time, which is `speed` microseconds of the system's.
+    assert abs(clock.system(clock.wall(duration)) - duration) <= timedelta(microseconds=max(clock.speed, 1))
+
+
+def test_without_a_speed_it_is_the_walls_time() -> None:
+    before = wall_now()
+    assert before <= Clock()() <= wall_now()
+
+
+def test_it_may_be_an_hour_in_a_minute() -> None:
+    fast = Clock(60, NOON, NOON)
+    assert fast.at(NOON + timedelta(minutes=1)) == NOON + timedelta(hours=1)
+    assert fast.wall(timedelta(hours=1)) == timedelta(minutes=1)
+    assert fast.system(timedelta(minutes=1)) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("speed", [0, -1, SPEED_MAX * 2, float("nan")])
+def test_a_speed_that_no_clock_can_have_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match="SPREADER_CLOCK_SPEED"):
+        Clock(speed)
+
+
+@pytest.mark.parametrize("text", ["", "600", "600@", "600@now=then", "fast@2026-01-01T00:00:00+00:00=2026-01-01"])
+def test_a_text_that_is_no_clock_is_refused_with_its_form(text: str) -> None:
+    with pytest.raises(ValueError, match="SPREADER_CLOCK is .* it must look like"):
+        Clock.parse(text)
+
+
+def test_a_clock_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        Clock.parse("600@2026-01-01T00:00:00=2026-01-01T00:00:00")
+
+
+def test_a_process_takes_the_clock_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_clock = Clock(600, NOON, NOON)
+    monkeypatch.setenv("SPREADER_CLOCK", given_clock.text)
+    assert clock_from_environment() == given_clock
+
+
+def test_a_process_without_one_takes_the_walls_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPREADER_CLOCK", raising=False)
+    monkeypatch.setenv("SPREADER_CLOCK_SPEED", "1")
+    assert clock_from_environment() == Clock()
+
+
+def test_a_speed_alone_is_refused_because_processes_would_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPREADER_CLOCK", raising=False)
+    monkeypatch.setenv("SPREADER_CLOCK_SPEED", "600")
+    with pytest.raises(ValueError, match="would not agree"):
+        clock_from_environment()

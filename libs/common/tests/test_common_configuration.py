@@ -1,0 +1,81 @@
+"""Configuration: the plan's defaults, and bounds that keep out what no pacer could obey."""
+
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from spreader.configuration import Gateway, Package, Profile, RestWindow
+
+GATEWAY = Gateway(driver="simulator", base_url="http://127.0.0.1:8090", account="sales")
+
+
+def profile(profile_id: str = "prf_1", **more: Any) -> Profile:
+    return Profile.model_validate(
+        {"profile_id": profile_id, "name": "Sales", "phone": "201000000001", "gateway": GATEWAY, **more}
+    )
+
+
+def package(**more: Any) -> Package:
+    return Package.model_validate({"package_id": "pkg_shop", "version": 1, "name": "Shop", **more})
+
+
+def test_a_new_package_has_the_plans_limits_and_four_hours_of_rest() -> None:
+    fresh = package()
+    limits = fresh.profile_limits
+    assert (limits.per_hour, limits.per_3_hours, limits.per_day) == (20, 50, 120)
+    assert (limits.new_contacts_per_day, limits.per_recipient_per_day) == (None, 2)
+    assert (fresh.limits.per_day, fresh.limits.concurrent_sends) == (None, 10)
+    assert fresh.rest_window == RestWindow(start=time(1), hours=4)
+    assert fresh.rest_window is not None
+    assert fresh.rest_window.length == timedelta(hours=4)
+    assert (fresh.gap.min_seconds, fresh.gap.max_seconds, fresh.gap.rush_over) == (None, None, 10)
+    assert (fresh.distribution, fresh.timezone, fresh.paused) == ("round_robin", "UTC", False)
+
+
+def test_a_profile_is_found_by_its_id() -> None:
+    two = package(profiles=[profile("prf_1"), profile("prf_2")])
+    assert two.profile_ids == ("prf_1", "prf_2")
+    found = two.profile("prf_2")
+    assert found is not None
+    assert found.profile_id == "prf_2"
+    assert two.profile("prf_3") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("timezone", "Cairo"),
+        ("timezone", ""),
+        ("version", 0),
+        ("package_id", "a b"),
+        ("package_id", "x" * 65),
+        ("name", ""),
+        ("distribution", "fastest"),
+        ("profile_limits", {"per_hour": 0}),
+        ("profile_limits", {"per_day": -1}),
+        ("limits", {"concurrent_sends": 0}),
+        ("rest_window", {"hours": 0}),
+        ("rest_window", {"hours": 24}),
+        ("gap", {"min_seconds": 0}),
+        ("gap", {"rush_over": 0}),
+    ],
+)
+def test_a_package_that_could_not_be_paced_is_refused_by_name(field: str, wrong: Any) -> None:
+    with pytest.raises(ValidationError, match=field):
+        package(**{field: wrong})
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("weight", 0), ("weight", 101), ("phone", "+2010"), ("profile_id", "")])
+def test_a_profile_outside_its_bounds_is_refused_by_name(field: str, wrong: Any) -> None:
+    with pytest.raises(ValidationError, match=field):
+        profile(**{field: wrong})
+
+
+def test_a_reader_ignores_settings_that_a_newer_writer_knows() -> None:
+    assert package(invented_later=True, profile_limits={"per_week": 9}) == package()
+
+
+def test_credentials_that_stray_into_a_gateway_never_reach_an_event() -> None:
+    careless = Gateway.model_validate({**GATEWAY.model_dump(), "credentials": {"access_token": "secret"}})
+    assert "secret" not in careless.model_dump_json()

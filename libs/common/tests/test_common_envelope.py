@@ -1,0 +1,73 @@
+"""Envelope: what cannot be read is told apart, and told why, before any handler sees it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+from spreader.envelope import Unreadable, open_body, read_headers, seal
+from spreader.events import CustomerMessage, MessageCancelled, MessageRouted
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EVENT = MessageCancelled(package_id="pkg_shop", message_id="msg_1", at=NOON)
+TOPIC = MessageCancelled.topic
+HEADERS = {"ce_id": "msg_1", "ce_type": MessageCancelled.type}
+BODY = EVENT.model_dump_json().encode()
+
+
+def test_a_record_that_is_whole_is_the_event_again() -> None:
+    assert open_body(TOPIC, HEADERS, BODY) == EVENT
+
+
+@pytest.mark.parametrize(
+    ("topic", "headers", "body", "complaint"),
+    [
+        (TOPIC, {**HEADERS, "ce_id": ""}, BODY, "`ce_id` is missing"),
+        (TOPIC, {"ce_type": MessageCancelled.type}, BODY, "`ce_id` is missing"),
+        (TOPIC, {}, BODY, "`ce_id` is missing"),
+        (TOPIC, {"ce_id": "msg_1"}, BODY, "`ce_type` is None"),
+        (TOPIC, {**HEADERS, "ce_type": "spreader.message-cancelled.v9"}, BODY, "does not know"),
+        (CustomerMessage.topic, HEADERS, BODY, f"belongs to {TOPIC}"),
+        (TOPIC, HEADERS, None, "without a body"),
+    ],
+)
+def test_a_record_that_no_reader_knows_says_why(
+    topic: str, headers: dict[str, str], body: bytes | None, complaint: str
+) -> None:
+    with pytest.raises(Unreadable, match=complaint):
+        open_body(topic, headers, body)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x00\xff\xfe", b"{", b"[]", b"null", b"{}", b'"text"', b"[" * 100_000, b'{"at": "' + BODY]
+)
+def test_garbage_is_refused_and_never_breaks_the_reader(garbage: bytes) -> None:
+    with pytest.raises(ValidationError):
+        open_body(TOPIC, HEADERS, garbage)
+
+
+@pytest.mark.parametrize("at", ["2026-03-01T12:00:00", "noon", 5.5e30])
+def test_a_moment_without_a_zone_is_refused(at: object) -> None:
+    body = BODY.replace(b'"2026-03-01T12:00:00Z"', f'"{at}"'.encode())
+    assert body != BODY
+    with pytest.raises(ValidationError, match="at"):
+        open_body(TOPIC, HEADERS, body)
+
+
+def test_headers_that_are_no_text_are_shown_and_not_refused() -> None:
+    pairs: list[tuple[str, bytes]] = [("ce_id", b"\xff\xfe"), ("ce_type", b"")]
+    assert read_headers(pairs) == {"ce_id": "\\xff\\xfe", "ce_type": ""}
+    assert read_headers([("nothing", None)]) == {"nothing": ""}  # pyright: ignore[reportArgumentType] - Kafka may
+
+
+def test_a_callback_goes_to_the_partition_of_the_one_who_asked() -> None:
+    routed = MessageRouted(callback_partition=5, message_id="msg_1", first_index=0, distribution={"prf_1": 1})
+    envelope = seal(routed, "router", NOON)
+    assert (envelope.partition, envelope.key) == (5, None)
+
+
+def test_the_trace_travels_as_a_header_and_comes_back() -> None:
+    traced = EVENT.model_copy(update={"traceparent": "00-trace-span-01"})
+    envelope = seal(traced, "ingress", NOON)
+    assert envelope.headers["traceparent"] == "00-trace-span-01"
+    assert envelope.body == seal(EVENT, "ingress", NOON).body
+    assert open_body(TOPIC, envelope.headers, envelope.body) == traced

@@ -1,0 +1,159 @@
+"""Migrations on real Postgres: whoever comes, however often, the schema is made once; and which errors pass."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from spreader.postgres import create_engine, is_passing, migrate, statements
+from spreader.settings import Settings
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+pytestmark = pytest.mark.postgres
+
+FIRST = '''"""Tables."""
+from alembic import op
+from spreader.postgres import statements
+revision = "0001"
+down_revision = None
+SQL = """
+CREATE TABLE warehouse.shelf (name text PRIMARY KEY, note text DEFAULT 'a;b');
+INSERT INTO warehouse.shelf (name) VALUES ('first');
+"""
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)
+'''
+SECOND = '''"""One more column."""
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+def upgrade() -> None:
+    op.execute("ALTER TABLE warehouse.shelf ADD COLUMN height int NOT NULL DEFAULT 1")
+'''
+BROKEN = SECOND.replace("0002", "0003").replace('"0001"', '"0002"').replace("ADD COLUMN height", "ADD COLUMN name")
+PROCESS = """
+import asyncio, sys
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+async def main():
+    engine = create_engine(Settings(database_url=sys.argv[1]), "warehouse")
+    await migrate(engine, "warehouse")
+    await engine.dispose()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations of a service that exists for this test only."""
+    folder = tmp_path / "warehouse" / "migrations"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "0001_tables.py").write_text(FIRST)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "warehouse", raising=False)
+    return folder
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "warehouse")
+    yield engine
+    await engine.dispose()
+
+
+async def answer(engine: AsyncEngine, question: str) -> list[tuple[object, ...]]:
+    async with engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(text(question))]
+
+
+async def test_twice_is_once(engine: AsyncEngine, migrations: Path) -> None:
+    await migrate(engine, "warehouse")
+    await migrate(engine, "warehouse")
+    assert await answer(engine, "SELECT name, note FROM warehouse.shelf") == [("first", "a;b")]
+    assert await answer(engine, "SELECT version_num FROM warehouse.migration") == [("0001",)]
+    assert await answer(engine, "SELECT count(*) FROM warehouse.position") == [(0,)]
+
+
+async def test_a_newer_version_brings_what_is_new(engine: AsyncEngine, migrations: Path) -> None:
+    await migrate(engine, "warehouse")
+    (migrations / "0002_height.py").write_text(SECOND)
+    await migrate(engine, "warehouse")
+    assert await answer(engine, "SELECT name, height FROM warehouse.shelf") == [("first", 1)]
+
+
+async def test_a_migration_that_fails_leaves_nothing_half_done(engine: AsyncEngine, migrations: Path) -> None:
+    (migrations / "0002_height.py").write_text(SECOND)
+    (migrations / "0003_broken.py").write_text(BROKEN)
+    with pytest.raises(DBAPIError, match="already exists"):
+        await migrate(engine, "warehouse")
+    assert await answer(engine, "SELECT 1 FROM pg_namespace WHERE nspname = 'warehouse'") == []
+
+
+async def test_many_at_once_in_one_process_make_it_once(engine: AsyncEngine, migrations: Path) -> None:
+    await asyncio.gather(*(migrate(engine, "warehouse") for _ in range(4)))
+    assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
+
+
+@pytest.mark.usefixtures("migrations")
+async def test_four_processes_at_once_make_it_once(engine: AsyncEngine, database_url: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    starting = (
+        asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, database_url, env=environment) for _ in range(4)
+    )
+    processes = await asyncio.gather(*starting)
+    assert await asyncio.gather(*(process.wait() for process in processes)) == [0, 0, 0, 0]
+    assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
+
+
+def test_a_script_is_cut_where_a_line_ends_with_a_semicolon() -> None:
+    script = "CREATE TABLE a (note text DEFAULT 'x;y');\n\nCREATE INDEX i\n  ON a (note);\n"
+    assert statements(script) == ["CREATE TABLE a (note text DEFAULT 'x;y')", "CREATE INDEX i\n  ON a (note)"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "passes"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", True),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(9)", True),
+        ("SELECT 1 / 0", False),
+        ("SELECT * FROM no_such_table", False),
+        ("SELECT 'x'::int", False),
+        ("SELECT CAST(2147483648 AS bigint)::int", False),
+        ("SELECT 1 WHERE :word = 'NUL'", False),
+        ("SELECT CAST(:number AS int)", False),
+        ("SET TRANSACTION READ ONLY; CREATE TABLE t (a int)", True),
+        ("CREATE TEMP TABLE t (a int UNIQUE); INSERT INTO t VALUES (1), (1)", False),
+    ],
+)
+async def test_only_what_the_server_is_to_blame_for_passes(engine: AsyncEngine, statement: str, passes: bool) -> None:
+    with pytest.raises(Exception) as met:  # noqa: PT011 - which errors these are is what is asked
+        async with engine.begin() as connection:
+            for each in statement.split("; "):
+                await connection.execute(text(each.replace("::", "\\:\\:")), {"word": "a\x00b", "number": 2**40})
+    assert is_passing(met.value) is passes
+
+
+async def test_a_server_that_is_away_may_come_back() -> None:
+    nobody = create_engine(Settings(database_url="postgresql://postgres@127.0.0.1:1/none"), "warehouse")
+    with pytest.raises(OSError, match="Connect call failed") as met:
+        async with nobody.connect():
+            pass
+    assert is_passing(met.value)
+
+
+@pytest.mark.parametrize("error", [ValueError(), RuntimeError(), AssertionError(), KeyError()])
+def test_a_mistake_of_ours_does_not_pass(error: Exception) -> None:
+    assert not is_passing(error)
+
+
+async def test_an_error_text_holds_no_parameter(engine: AsyncEngine) -> None:
+    with pytest.raises(DBAPIError) as met:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT 1 / 0 WHERE :recipient <> ''"), {"recipient": "201001234567"})
+    assert "201001234567" not in str(met.value)

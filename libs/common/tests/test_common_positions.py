@@ -1,0 +1,163 @@
+"""Positions on real Postgres: every record has its effect once, whoever reads it, however often."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from spreader.boundary import Received
+from spreader.events import MessageCancelled
+from spreader.positions import Positions
+from spreader.postgres import create_engine
+from spreader.settings import Settings
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+pytestmark = pytest.mark.postgres
+
+EVENT = MessageCancelled(package_id="pkg_shop", message_id="msg_1", at=datetime(2026, 3, 1, tzinfo=UTC))
+POSITIONS = Positions("counter", "cluster-1")
+TABLES = (
+    "CREATE SCHEMA counter",
+    "CREATE TABLE counter.effect (topic text, partition int, place bigint)",
+    "CREATE TABLE counter.position (cluster_id text, topic text, partition int, next_offset bigint NOT NULL,"
+    " PRIMARY KEY (cluster_id, topic, partition))",
+)
+
+
+def records(*offsets: int, partition: int = 0, topic: str = "requests") -> list[Received[MessageCancelled]]:
+    return [Received(EVENT, topic, partition, offset) for offset in offsets]
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "counter")
+    async with engine.begin() as connection:
+        for statement in TABLES:
+            await connection.execute(text(statement))
+    yield engine
+    await engine.dispose()
+
+
+async def read(engine: AsyncEngine, batch: list[Received[MessageCancelled]], positions: Positions = POSITIONS) -> None:
+    """What every handler does: effects and position in one transaction."""
+    async with engine.begin() as connection:
+        for each in await positions.fresh(connection, batch):
+            await connection.execute(
+                text("INSERT INTO counter.effect VALUES (:topic, :partition, :place)"),
+                {"topic": each.topic, "partition": each.partition, "place": each.offset},
+            )
+
+
+async def effects(engine: AsyncEngine) -> list[tuple[str, int, int]]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT topic, partition, place FROM counter.effect ORDER BY 1, 2, 3"))
+        return [(row.topic, row.partition, row.place) for row in rows]
+
+
+async def test_a_record_that_comes_again_is_skipped(engine: AsyncEngine) -> None:
+    await read(engine, records(0, 1, 2))
+    await read(engine, records(1, 2, 3))
+    await read(engine, records(0, 1, 2, 3))
+    assert await effects(engine) == [("requests", 0, place) for place in (0, 1, 2, 3)]
+
+
+async def test_partitions_and_topics_are_counted_apart(engine: AsyncEngine) -> None:
+    await read(engine, records(5) + records(0, partition=1) + records(2, topic="other"))
+    await read(engine, records(6) + records(0, 1, partition=1) + records(2, 3, topic="other"))
+    assert await effects(engine) == [
+        ("other", 0, 2), ("other", 0, 3), ("requests", 0, 5), ("requests", 0, 6), ("requests", 1, 0), ("requests", 1, 1),
+    ]  # fmt: skip
+
+
+async def test_gaps_that_compaction_left_are_no_loss(engine: AsyncEngine) -> None:
+    await read(engine, records(3, 9))
+    await read(engine, records(3, 9, 40))
+    assert await effects(engine) == [("requests", 0, place) for place in (3, 9, 40)]
+
+
+async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -> None:
+    with pytest.raises(RuntimeError, match="the handler failed"):
+        async with engine.begin() as connection:
+            assert len(await POSITIONS.fresh(connection, records(0, 1))) == 2
+            raise RuntimeError("the handler failed")
+    await read(engine, records(0, 1))
+    assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 1)]
+
+
+async def test_a_second_reader_waits_for_the_first_and_then_skips_what_it_did(engine: AsyncEngine) -> None:
+    second: asyncio.Task[None]
+    async with engine.begin() as connection:
+        assert len(await POSITIONS.fresh(connection, records(0, 1))) == 2
+        second = asyncio.create_task(read(engine, records(0, 1, 2)))
+        await waiting_for_a_lock(engine)
+        assert await effects(engine) == []
+    await second
+    assert await effects(engine) == [("requests", 0, 2)]
+
+
+async def test_a_second_reader_does_what_the_first_rolled_back(engine: AsyncEngine) -> None:
+    connection = await engine.connect()
+    first = await connection.begin()
+    await POSITIONS.fresh(connection, records(0, 1))
+    second = asyncio.create_task(read(engine, records(0, 1)))
+    await waiting_for_a_lock(engine)
+    await first.rollback()
+    await connection.close()
+    await second
+    assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 1)]
+
+
+async def test_readers_of_the_same_partitions_in_another_order_do_not_lock_each_other_out(engine: AsyncEngine) -> None:
+    one_way = records(*range(9)) + records(*range(9), partition=1)
+    await asyncio.gather(*(read(engine, batch) for batch in (one_way, one_way[::-1]) * 4))
+    assert await effects(engine) == [("requests", partition, place) for partition in (0, 1) for place in range(9)]
+
+
+async def test_another_cluster_has_a_log_of_its_own_and_starts_anew(engine: AsyncEngine) -> None:
+    await read(engine, records(0, 1))
+    await read(engine, records(0), Positions("counter", "cluster-2"))
+    await read(engine, records(1), POSITIONS)
+    assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 0), ("requests", 0, 1)]
+
+
+async def test_a_position_beyond_the_end_of_a_log_that_began_anew_is_forgotten(engine: AsyncEngine) -> None:
+    await read(engine, records(9) + records(4, partition=1))
+    async with engine.begin() as connection:
+        assert await POSITIONS.forget_beyond(connection, {("requests", 0): 2, ("requests", 1): 5}) == 1
+    await read(engine, records(0) + records(4, partition=1))
+    assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 9), ("requests", 1, 4)]
+
+
+async def test_nothing_to_read_changes_nothing(engine: AsyncEngine) -> None:
+    await read(engine, [])
+    assert await effects(engine) == []
+
+
+spans = st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(1, 4))
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(spans, max_size=8))
+async def test_however_a_log_is_read_again_each_record_has_its_effect_once(
+    engine: AsyncEngine, rereads: list[tuple[int, int, int]]
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("TRUNCATE counter.effect, counter.position"))
+    furthest = {0: 0, 1: 0}
+    for partition, start, length in rereads:
+        start = min(start, furthest[partition])  # Kafka goes back to what was committed, never beyond what was read
+        await read(engine, records(*range(start, start + length), partition=partition))
+        furthest[partition] = max(furthest[partition], start + length)
+    assert await effects(engine) == [("requests", each, place) for each in furthest for place in range(furthest[each])]
+
+
+async def waiting_for_a_lock(engine: AsyncEngine) -> None:
+    """Return when a statement of this database waits for another's lock."""
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with engine.connect() as connection:
+        while not (await connection.execute(waits)).scalar_one():
+            await connection.rollback()

@@ -1,0 +1,151 @@
+"""Service: parts start in order and patiently, stop in reverse, and readiness says what is missing."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from spreader.service import Service
+
+
+@dataclass(eq=False)
+class Piece:
+    """A part that writes down what happens to it; the first `failures` starts fail."""
+
+    name: str
+    diary: list[str]
+    failures: int = 0
+    wrong: str | None = None
+    living: bool = True
+    gate: asyncio.Event | None = field(default=None)
+
+    async def start(self) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            self.diary.append(f"{self.name} failed")
+            raise OSError("connection refused")
+        self.diary.append(f"{self.name} started")
+
+    async def stop(self) -> None:
+        self.diary.append(f"{self.name} stopped")
+
+    def trouble(self) -> str | None:
+        return self.wrong
+
+    def alive(self) -> bool:
+        return self.living
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.service.START_BACK_OFF_SECONDS", 0)
+
+
+async def get(app: FastAPI, path: str) -> tuple[int, Any]:
+    """One request straight into the application, without its lifespan."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "root_path": ""}
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], body
+
+
+async def test_parts_start_in_order_though_one_fails_twice_and_stop_in_reverse() -> None:
+    diary: list[str] = []
+    service = Service("test", [Piece("postgres", diary, failures=2), Piece("table", diary), Piece("kafka", diary)])
+    await service.start()
+    await service.stop()
+    assert diary == [
+        "postgres failed", "postgres failed", "postgres started", "table started", "kafka started",
+        "kafka stopped", "table stopped", "postgres stopped",
+    ]  # fmt: skip
+
+
+async def test_a_part_that_fails_to_stop_keeps_no_other_from_stopping() -> None:
+    diary: list[str] = []
+
+    class Stubborn(Piece):
+        async def stop(self) -> None:
+            raise RuntimeError("will not")
+
+    service = Service("test", [Piece("postgres", diary), Stubborn("kafka", diary)])
+    await service.start()
+    await service.stop()
+    assert diary[-1] == "postgres stopped"
+
+
+async def test_ready_says_what_is_missing_and_why() -> None:
+    diary: list[str] = []
+    gate = asyncio.Event()
+    postgres, kafka = Piece("postgres", diary, gate=gate), Piece("kafka", diary)
+    service = Service("test", [postgres, kafka])
+    app = service.app()
+    starting = asyncio.create_task(service.start())
+    status, body = await get(app, "/health/ready")
+    assert status == 503
+    assert json.loads(body) == {
+        "service": "test",
+        "status": "not ready",
+        "reasons": {"postgres": "not started yet", "kafka": "not started yet"},
+    }
+    gate.set()
+    await starting
+    status, body = await get(app, "/health/ready")
+    assert (status, json.loads(body)["status"]) == (200, "ready")
+    kafka.wrong = "no answer: OSError: connection refused"
+    status, body = await get(app, "/health/ready")
+    assert (status, json.loads(body)["reasons"]) == (503, {"kafka": kafka.wrong})
+    await service.stop()
+
+
+async def test_ready_names_the_error_of_a_part_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.service.START_BACK_OFF_SECONDS", 3600)
+    diary: list[str] = []
+    service = Service("test", [Piece("postgres", diary, failures=1)])
+    starting = asyncio.create_task(service.start())
+    while not diary:
+        await asyncio.sleep(0)
+    status, body = await get(service.app(), "/health/ready")
+    assert status == 503
+    assert json.loads(body)["reasons"] == {"postgres": "cannot start: OSError: connection refused"}
+    starting.cancel()
+
+
+async def test_live_is_about_the_process_and_never_about_another_server() -> None:
+    diary: list[str] = []
+    kafka = Piece("kafka", diary, wrong="no answer")
+    service = Service("test", [kafka])
+    app = service.app()
+    await service.start()
+    assert await get(app, "/health/live") == (200, b'{"status":"alive"}')
+    kafka.living = False
+    assert await get(app, "/health/live") == (503, b'{"status":"stuck"}')
+    await service.stop()
+
+
+async def test_the_application_starts_its_parts_and_stops_them_though_one_never_started() -> None:
+    diary: list[str] = []
+    service = Service("test", [Piece("postgres", diary), Piece("kafka", diary, gate=asyncio.Event())])
+    app = service.app(title="Test")
+    async with app.router.lifespan_context(app):
+        while not diary:
+            await asyncio.sleep(0)
+        assert (await get(app, "/health/live"))[0] == 200
+    assert diary == ["postgres started", "postgres stopped"]
+
+
+async def test_metrics_are_shown_in_prometheus_form() -> None:
+    status, body = await get(Service("test", []).app(), "/metrics")
+    assert status == 200
+    assert b"# TYPE spreader_dead_letters_records_total counter" in body

@@ -1,0 +1,9 @@
+"""python -m pacer: run the pacer until it is told to stop."""
+
+from pacer.app import build
+from pacer.settings import PacerSettings
+from spreader.service import run
+
+if __name__ == "__main__":
+    settings = PacerSettings()
+    run(build(settings), settings, settings.pacer_port)

@@ -1,0 +1,92 @@
+"""Assembly of the pacer: the one place that knows which parts are real."""
+
+from fastapi import FastAPI
+
+from pacer.announcer import Announcer
+from pacer.core.policy import Margins
+from pacer.directory import Tables
+from pacer.endpoints import add_endpoints
+from pacer.handlers import Handlers
+from pacer.housekeeping import Housekeeping
+from pacer.paces import Paces
+from pacer.queue import Queue
+from pacer.releasing import Releasing
+from pacer.settings import PacerSettings
+from spreader.boundary import Boundary
+from spreader.clock import clock_from_environment
+from spreader.events import (
+    DeliveryOutcome,
+    MessageCancelled,
+    OpenDeliveriesAssigned,
+    PackageConfigured,
+    ProfileState,
+)
+from spreader.kafka import KafkaBus, create_broker
+from spreader.loop import Loop
+from spreader.parts import Kafka, Postgres
+from spreader.positions import LivePositions
+from spreader.postgres import create_engine
+from spreader.service import Service
+from spreader.table import Table
+
+GROUP = "pacer"
+INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
+
+
+def build(settings: PacerSettings) -> FastAPI:
+    clock = clock_from_environment()
+    margins = Margins(clock.system(settings.release_margin), clock.system(settings.send_margin))
+    engine = create_engine(settings, GROUP)
+    broker = create_broker(settings, GROUP)
+    bus = KafkaBus(broker, GROUP, clock)
+
+    def on_configured(package_id: str, event: PackageConfigured | None) -> None:
+        directory.learn(package_id, event)
+        releasing.touch(package_id)
+        release_loop.wake()
+
+    def on_state(_: str, event: ProfileState | None) -> None:
+        if event is not None and directory.is_news(event):
+            releasing.touch(event.package_id)
+            release_loop.wake()
+
+    configuration = Table(settings, PackageConfigured, on_configured)
+    states = Table(settings, ProfileState, on_state)
+    directory = Tables(configuration, states, margins)
+    paces = Paces(bus)
+    announcer_loop = Loop("announce", Announcer(engine, bus, clock).turn)
+    releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
+    release_loop = Loop("release", releasing.turn)
+    housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
+    topics = (OpenDeliveriesAssigned.topic, DeliveryOutcome.topic, MessageCancelled.topic)
+    positions = LivePositions(settings, engine, GROUP, topics)
+
+    handlers = Handlers(Queue(engine, clock), positions, directory, release_loop.wake, announcer_loop.wake)
+    boundaries = (
+        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus),
+        Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
+        Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
+    )
+    intake, *others = boundaries
+    intake.listen(broker, settings, INTAKE_RECORDS_MAX)
+    for boundary in others:
+        boundary.listen(broker, settings)
+
+    service = Service(
+        GROUP,
+        [
+            Postgres(engine, GROUP),
+            configuration,
+            states,
+            positions,
+            Kafka(broker, settings, boundaries),
+            announcer_loop,
+            release_loop,
+            Loop("tell the pace", paces.turn),
+            Loop("expire", housekeeping.expire),
+            Loop("forget", housekeeping.forget),
+        ],
+    )
+    app = service.app(title="Spreader pacer")
+    add_endpoints(app, engine, directory, clock)
+    return app

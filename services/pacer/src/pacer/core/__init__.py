@@ -1,0 +1,1 @@
+"""The pacer's decisions: pure functions over rules, facts and a moment."""

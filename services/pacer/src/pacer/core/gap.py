@@ -1,0 +1,69 @@
+"""Gap: the time between two releases of one profile, from its limits, its queue and its last two hours."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from spreader.configuration import Gap, ProfileLimits
+
+HOUR_SECONDS = 3600.0
+PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
+TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
+TEMPO_SPAN = timedelta(hours=2)
+FLOOR = 0.75  # of the gap that fills the hour's limit: never faster than a third over the hour's even pace
+SPREAD_MIN, SPREAD_MAX = 0.3, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Every factor of the gap now in force, and what they make together (DESIGN section 5, Gap)."""
+
+    base_seconds: float
+    pressure: float
+    tempo: float
+    mean_seconds: float
+    spread: float
+
+    def gap(self, position: float) -> timedelta:
+        """The gap at a position in its range: 0 the smallest, 1 the largest."""
+        return timedelta(seconds=self.mean_seconds * (1 + self.spread * (2 * position - 1)))
+
+
+def pace(
+    limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, waiting: int,
+    sent_lately: int, active_seconds_lately: float, spread: float,
+) -> Pace:  # fmt: skip
+    """The pace of a profile: `waiting` deliveries are due, `sent_lately` were released in the last two hours."""
+    base, spread = _base(limits, gap, active_seconds_a_day, spread)
+    pressure = _pressure(waiting, gap.rush_over)
+    expected = limits.per_day * active_seconds_lately / active_seconds_a_day
+    tempo = min(max(((sent_lately + 0.5) / (expected + 0.5)) ** 2, TEMPO_MIN), TEMPO_MAX)
+    mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / limits.per_hour)
+    return Pace(base, pressure, tempo, mean, spread)
+
+
+def spread_of(profile_id: str) -> float:
+    """The spread that a profile has for ever: it follows from its id, so every instance knows it alike."""
+    drawn = int.from_bytes(hashlib.sha256(profile_id.encode()).digest()[:8], "big") / 2**64
+    return SPREAD_MIN + (SPREAD_MAX - SPREAD_MIN) * drawn
+
+
+def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
+    """The mean gap before pressure and tempo, and its spread: the operator's own range where there is one."""
+    if gap.min_seconds is not None and gap.max_seconds is not None:
+        low, high = gap.min_seconds, gap.max_seconds
+        return (low + high) / 2, (high - low) / (high + low)
+    fitting = max(
+        HOUR_SECONDS / limits.per_hour, 3 * HOUR_SECONDS / limits.per_3_hours, active_seconds_a_day / limits.per_day
+    )
+    if gap.min_seconds is not None:
+        return max(fitting, gap.min_seconds / (1 - spread)), spread
+    if gap.max_seconds is not None:
+        return min(fitting, gap.max_seconds / (1 + spread)), spread
+    return fitting, spread
+
+
+def _pressure(waiting: int, rush_over: int) -> float:
+    if waiting > rush_over:
+        return PRESSURE_RUSH
+    return PRESSURE_CALM if waiting < rush_over else PRESSURE_EVEN

@@ -1,0 +1,139 @@
+"""Policy: may this profile release a delivery now, and if not, which bound holds it until when?
+
+Why the windows hold at the gateway and not only here: a release counts from the moment it is made until its effective
+moment, which is when the gateway had answered; while that is unknown it counts without end. The next release is made
+only when the window behind it has room, so it reaches the gateway later still. No delay on the way can put one too many
+into a window.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pacer.core.gap import Pace, pace
+from pacer.core.hours import Hours
+from pacer.core.waiting import IMMEDIATE
+from spreader.configuration import Gap, ProfileLimits
+
+TEMPO_SPAN = timedelta(hours=2)
+UNTIL_ANSWERED = None
+"""A bound without a known end: something at the gateway has not been answered, or an operator must act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """How long before a rest the last release is made, and the last send begun: what lies between is for the way.
+
+    In the system's time; a fast clock needs longer ones, since machines take the same time at any speed.
+    """
+
+    release: timedelta
+    send: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for a profile now: limits in force, hours, gap, margins, and a reason to hold everything."""
+
+    limits: ProfileLimits
+    hours: Hours
+    gap: Gap
+    spread: float
+    margins: Margins
+    concurrent_sends: int
+    stopped: str | None = None
+    """Why nothing goes at all (paused, blocked); None: it works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The next delivery of a profile's queue."""
+
+    delivery_id: str
+    rank: int
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has happened on a profile so far."""
+
+    last_release: datetime | None
+    free: Mapping[str, datetime | None]
+    """For each limit that is full: when it has room again; UNTIL_ANSWERED where that hangs on an answer."""
+    sent_lately: int
+    waiting: int
+    position: float
+    """Where in the range of the gap the next release lies, 0 to 1; drawn anew after each release."""
+    at_gateway: int
+    """Deliveries of the whole package that are with the gateway and not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Now. `send_by`: the sender must not begin later (a rest is near)."""
+
+    send_by: datetime
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not before `until` (None: unknown), because of `bound`; `bounds` has every bound that is still ahead."""
+
+    until: datetime | None
+    bound: str
+    bounds: Mapping[str, datetime | None]
+    pace: Pace
+
+
+Decision = Release | Wait
+
+
+def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
+    """Release `head` now, or wait: for the latest of all bounds, and out of the rest that it falls into."""
+    paced = current_pace(rules, facts, now)
+    bounds = _bounds(rules, facts, head, paced)
+    open_ended = [name for name, moment in bounds.items() if moment is UNTIL_ANSWERED]
+    if open_ended:
+        return Wait(None, open_ended[0], bounds, paced)
+    moments = {name: moment for name, moment in bounds.items() if moment is not None}
+    bound = max(moments, key=lambda name: moments[name])
+    earliest = max(moments[bound], now)
+    active = rules.hours.next_active(earliest, rules.margins.release)
+    if active > earliest:
+        return Wait(active, "rest window", {**bounds, "rest window": active}, paced)
+    if earliest > now:
+        return Wait(earliest, bound, bounds, paced)
+    return Release(_send_by(rules, now), paced)
+
+
+def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
+    return pace(
+        rules.limits,
+        rules.gap,
+        rules.hours.active_seconds_a_day,
+        facts.waiting,
+        facts.sent_lately,
+        rules.hours.active_seconds(now - TEMPO_SPAN, now),
+        rules.spread,
+    )
+
+
+def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace) -> dict[str, datetime | None]:
+    bounds: dict[str, datetime | None] = {"delivery": head.not_before}
+    if facts.last_release is not None:
+        position = 0.0 if head.rank == IMMEDIATE else facts.position
+        bounds["gap"] = facts.last_release + paced.gap(position)
+    bounds |= facts.free
+    if facts.at_gateway >= rules.concurrent_sends:
+        bounds["concurrent sends"] = UNTIL_ANSWERED
+    if rules.stopped is not None:
+        bounds[rules.stopped] = UNTIL_ANSWERED
+    return bounds
+
+
+def _send_by(rules: Rules, now: datetime) -> datetime:
+    rest = rules.hours.next_rest(now)
+    latest = now + timedelta(days=1)
+    return latest if rest is None else min(rest - rules.margins.send, latest)

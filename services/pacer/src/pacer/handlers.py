@@ -1,0 +1,42 @@
+"""Handlers: what the pacer does with each topic that it reads.
+
+Delivery promise: the effect of a batch and its position are one transaction; a batch that comes again changes nothing.
+What must be told of it is found by its state (see the announcer), so nothing is published here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pacer.directory import Directory
+from pacer.metrics import TAKEN
+from pacer.queue import Queue
+from spreader.boundary import Received
+from spreader.events import DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
+from spreader.positions import Seen
+
+
+@dataclass(frozen=True)
+class Handlers:
+    queue: Queue
+    positions: Seen
+    directory: Directory
+    look: Callable[[], None]
+    """Wakes the release loop."""
+    tell: Callable[[], None]
+    """Wakes the announcer."""
+
+    async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
+        for each in batch:
+            await self.directory.wait_for(each.event.package_id, each.event.package_version)
+        TAKEN.inc(await self.queue.take(self.positions, batch))
+        self.look()
+        self.tell()
+
+    async def on_outcome(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
+        if await self.queue.settle(self.positions, batch):
+            self.look()
+            self.tell()
+
+    async def on_cancelled(self, batch: Sequence[Received[MessageCancelled]]) -> None:
+        await self.queue.cancel(self.positions, batch)
+        self.tell()

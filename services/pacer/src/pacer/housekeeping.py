@@ -1,0 +1,40 @@
+"""Housekeeping: ends what expired while it was held, and drops what nobody can ask for any more."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pacer import postgres as sql
+from pacer.metrics import ENDED
+from pacer.queue import system_now
+from spreader.clock import Clock
+
+ROWS_MAX = 2_000
+EXPIRE_EVERY_SECONDS = 1.0
+FORGET_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Housekeeping:
+    engine: AsyncEngine
+    clock: Clock
+    tell: Callable[[], None]
+
+    async def expire(self) -> float:
+        async with self.engine.begin() as connection:
+            now = await system_now(connection, self.clock)
+            expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": ROWS_MAX})).rowcount
+        if expired:
+            ENDED.labels("expired").inc(expired)
+            self.tell()
+        return 0 if expired == ROWS_MAX else EXPIRE_EVERY_SECONDS
+
+    async def forget(self) -> float:
+        async with self.engine.begin() as connection:
+            now = await system_now(connection, self.clock)
+            rows = [
+                (await connection.execute(statement, {"now": now, "rows": ROWS_MAX})).rowcount
+                for statement in sql.FORGET
+            ]
+        return 0 if ROWS_MAX in rows else FORGET_EVERY_SECONDS

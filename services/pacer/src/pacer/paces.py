@@ -1,0 +1,62 @@
+"""Pace: what the pacer shows of each profile that it has looked at, told when it changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pacer.core.policy import Release, Wait
+from pacer.core.turn import Due, Looked
+from spreader.bus import Bus
+from spreader.events import ProfilePace
+
+TELL_EVERY_SECONDS = 1.0
+
+
+@dataclass
+class Paces:
+    """Keeps the newest of each profile and publishes it at most once a second: readers see it, nobody counts by it."""
+
+    bus: Bus
+    _changed: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
+    _told: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
+
+    def note(self, looks: Sequence[tuple[Due, Looked]], now: datetime) -> None:
+        for due, looked in looks:
+            if looked.decision is not None:
+                self._changed[due.profile_id] = _pace(due, looked.decision, now)
+            elif due.profile_id in self._told:
+                idle = self._told[due.profile_id]
+                update = {"waiting": 0, "next_release": None, "bound": "nothing waits", "at": now}
+                self._changed[due.profile_id] = idle.model_copy(update=update)
+
+    async def turn(self) -> float:
+        changed, self._changed = self._changed, {}
+        news = [pace for pace in changed.values() if not _same(pace, self._told.get(pace.profile_id))]
+        try:
+            await self.bus.publish(*news)
+        except BaseException:
+            self._changed = {**changed, **self._changed}
+            raise
+        self._told |= {pace.profile_id: pace for pace in news}
+        return TELL_EVERY_SECONDS
+
+
+def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:
+    released = isinstance(decision, Release)
+    return ProfilePace(
+        profile_id=due.profile_id,
+        package_id=due.package_id,
+        waiting=due.facts.waiting,
+        last_release=now if released else due.facts.last_release,
+        next_release=now if isinstance(decision, Release) else decision.until,
+        bound="released" if isinstance(decision, Release) else decision.bound,
+        base_seconds=decision.pace.base_seconds,
+        pressure=decision.pace.pressure,
+        tempo=decision.pace.tempo,
+        mean_seconds=decision.pace.mean_seconds,
+        at=now,
+    )
+
+
+def _same(pace: ProfilePace, told: ProfilePace | None) -> bool:
+    return told is not None and pace.model_copy(update={"at": told.at}) == told

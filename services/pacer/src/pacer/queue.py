@@ -1,0 +1,137 @@
+"""Queue: the deliveries that are held, as the handlers change them; one transaction for each batch of records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from pacer import postgres as sql
+from pacer.core.settling import TRIED_FOR, Settled, settle
+from pacer.core.waiting import turn
+from spreader.boundary import Received
+from spreader.clock import Clock
+from spreader.content import content_json
+from spreader.events import AssignedDelivery, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
+from spreader.positions import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    engine: AsyncEngine
+    clock: Clock
+
+    async def take(self, positions: Seen, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> int:
+        """Hold what is new, and answer how much that was; a delivery that is held already, or was, changes nothing."""
+        async with self.engine.begin() as connection:
+            events = [each.event for each in await positions.fresh(connection, batch)]
+            if not events:
+                return 0
+            await connection.execute(sql.MESSAGE_INSERT, [_message(event) for event in events])
+            held = [(event, delivery) for event in events for delivery in event.deliveries]
+            taken = await connection.execute(sql.DELIVERY_TAKE, _columns(_last_attempts(held)))
+            count = len(taken.all())
+            profiles = {delivery.profile_id: event.package_id for event, delivery in held}
+            await connection.execute(sql.PACKAGE_INSERT, {"package_ids": sorted(set(profiles.values()))})
+            await connection.execute(
+                sql.PROFILE_WAKE_OR_INSERT,
+                {"profile_ids": sorted(profiles), "package_ids": [profiles[each] for each in sorted(profiles)]},
+            )
+            return count
+
+    async def cancel(self, positions: Seen, batch: Sequence[Received[MessageCancelled]]) -> None:
+        """Stop what is held of these messages, and what may still come of them."""
+        async with self.engine.begin() as connection:
+            events = [each.event for each in await positions.fresh(connection, batch)]
+            messages = sorted({event.message_id: event.at for event in events}.items())
+            message_ids = [message_id for message_id, _ in messages]
+            await connection.execute(
+                sql.CANCELLATION_INSERT, {"message_ids": message_ids, "ats": [at for _, at in messages]}
+            )
+            await connection.execute(sql.CANCEL_HELD, {"message_ids": message_ids})
+
+    async def settle(self, positions: Seen, batch: Sequence[Received[DeliveryOutcome]]) -> int:
+        """Let the answered releases count from now on as made, and their deliveries go on in their next state.
+
+        From now: the database's moment, which is later than the gateway's answer whatever the sender's clock shows.
+        Answers how many outcomes were about a release.
+        """
+        async with self.engine.begin() as connection:
+            fresh = await positions.fresh(connection, batch)
+            answers = [answer for each in fresh if (answer := settle(each.event)) is not None]
+            if answers:
+                now = await system_now(connection, self.clock)
+                await connection.execute(sql.RELEASE_SETTLE, {**_releases(answers), "now": now})
+                await connection.execute(sql.DELIVERY_SETTLE, {**_answers(answers), "now": now, "tried_for": TRIED_FOR})
+                await connection.execute(
+                    sql.PROFILES_WAKE,
+                    {
+                        "profile_ids": sorted({each.profile_id for each in answers if each.state == "held"}),
+                        "package_ids": sorted({each.package_id for each in answers}),
+                    },
+                )
+            return len(answers)
+
+
+async def system_now(connection: AsyncConnection, clock: Clock) -> datetime:
+    """The system's time by the database's clock: no skew between machines can break a limit."""
+    return clock.at((await connection.execute(sql.WALL)).scalar_one())
+
+
+Held = tuple[OpenDeliveriesAssigned, AssignedDelivery]
+
+
+def _message(event: OpenDeliveriesAssigned) -> dict[str, object]:
+    return {
+        "message_id": event.message_id,
+        "package_id": event.package_id,
+        "content": content_json(event.content),
+        "options": event.options.model_dump_json(exclude_none=True),
+        "requested_at": event.requested_at,
+        "traceparent": event.traceparent,
+    }
+
+
+def _last_attempts(held: Sequence[Held]) -> list[Held]:
+    """One row for each delivery, the newest attempt: a statement may not touch a row twice."""
+    newest: dict[str, Held] = {}
+    for event, delivery in held:
+        known = newest.get(delivery.delivery_id)
+        if known is None or known[1].attempt < delivery.attempt:
+            newest[delivery.delivery_id] = (event, delivery)
+    return list(newest.values())
+
+
+def _columns(held: Sequence[Held]) -> dict[str, list[object]]:
+    turns = [turn(event.options, event.requested_at, delivery.index) for event, delivery in held]
+    return {
+        "delivery_ids": [delivery.delivery_id for _, delivery in held],
+        "message_ids": [event.message_id for event, _ in held],
+        "package_ids": [event.package_id for event, _ in held],
+        "profile_ids": [delivery.profile_id for _, delivery in held],
+        "recipients": [delivery.recipient for _, delivery in held],
+        "indexes": [delivery.index for _, delivery in held],
+        "attempts": [delivery.attempt for _, delivery in held],
+        "trieds": [",".join(delivery.tried) for _, delivery in held],
+        "ranks": [each.rank for each in turns],
+        "not_befores": [each.not_before for each in turns],
+        "expires_ats": [event.options.expires_at for event, _ in held],
+    }
+
+
+def _releases(answers: Sequence[Settled]) -> dict[str, list[object]]:
+    return {
+        "profile_ids": [each.profile_id for each in answers],
+        "releases": [each.release for each in answers],
+    }
+
+
+def _answers(answers: Sequence[Settled]) -> dict[str, list[object]]:
+    return {
+        "delivery_ids": [each.delivery_id for each in answers],
+        "attempts": [each.attempt for each in answers],
+        "releases": [each.release for each in answers],
+        "states": [each.state for each in answers],
+        "not_befores": [each.not_before for each in answers],
+        "reasons": [each.reason for each in answers],
+    }

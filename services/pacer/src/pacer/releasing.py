@@ -1,0 +1,144 @@
+"""Releasing: the loop's turn: take the profiles that are due, ask the policy, and write down what goes.
+
+Delivery promise: check, release and ledger entry are one transaction over locked rows, so any number of pacers can run,
+none owns a profile, and a crash leaves either all of it or nothing. What was released is told by the announcer, which
+finds it by its state; a crash in between delays it and loses nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from pacer import postgres as sql
+from pacer.core.policy import Release
+from pacer.core.turn import Due, Looked, look
+from pacer.directory import Directory
+from pacer.facts import load, lock_packages
+from pacer.metrics import DUE_PROFILES, ENDED, LATENESS, RELEASED
+from pacer.queue import system_now
+from spreader.clock import Clock
+
+IDLE_SECONDS_MAX = 0.5
+GIVE_BACK_ROWS_MAX = 2_000
+
+
+@dataclass
+class Releasing:
+    engine: AsyncEngine
+    directory: Directory
+    clock: Clock
+    profiles_a_turn: int
+    on_looked: Callable[[Sequence[tuple[Due, Looked]], datetime], None]
+    tell: Callable[[], None]
+    """Wakes the announcer: there is news."""
+    _touched: set[str] = field(default_factory=set[str], init=False)
+
+    def touch(self, package_id: str) -> None:
+        """Its configuration or its profiles' state changed: look at all its profiles in the next turn."""
+        self._touched.add(package_id)
+
+    async def turn(self) -> float:
+        """One turn; answers the wall seconds until the next is due."""
+        await self._wake_touched()
+        async with self.engine.begin() as connection:
+            now = await system_now(connection, self.clock)
+            rows = (await connection.execute(sql.DUE, {"now": now, "profiles": self.profiles_a_turn})).all()
+            DUE_PROFILES.set(len(rows))
+            if not rows:
+                return self._idle(now, (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none())
+            at_gateway = await lock_packages(connection, {row.package_id for row in rows})
+            dues = await load(connection, rows, self.directory, now)
+            looked = look(dues, at_gateway, now)
+            news = await self._write(connection, looked, now)
+            known = {due.profile_id for due in dues}
+            news += await self._give_back(connection, [row for row in rows if row.profile_id not in known])
+        self._show(rows, dues, looked, now)
+        if news:
+            self.tell()
+        return 0
+
+    async def _wake_touched(self) -> None:
+        packages, self._touched = self._touched, set()
+        if packages:
+            async with self.engine.begin() as connection:
+                await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(packages)})
+
+    async def _write(self, connection: AsyncConnection, looked: Sequence[Looked], now: datetime) -> int:
+        chosen = [each for each in looked if isinstance(each.decision, Release) and each.head is not None]
+        released = await _release(connection, chosen, now) if chosen else 0
+        await connection.execute(
+            sql.PROFILE_LOOKED,
+            {
+                "profile_ids": [each.profile_id for each in looked],
+                "look_ats": [each.look_at for each in looked],
+                "awaits": [each.awaits_answer for each in looked],
+            },
+        )
+        RELEASED.inc(released)
+        return released
+
+    async def _give_back(self, connection: AsyncConnection, gone: Sequence[Any]) -> int:
+        """What a profile held that is no longer in its package needs another one; without a package it ends."""
+        rows = 0
+        for row in gone:
+            returned = self.directory.has_package(row.package_id)
+            what = (
+                {"state": "returned", "reason": f"profile {row.profile_id} is no longer in the package"}
+                if returned
+                else {"state": "cancelled", "reason": f"package {row.package_id} is gone"}
+            )
+            given = await connection.execute(
+                sql.GIVE_BACK, {**what, "profile_ids": [row.profile_id], "rows": GIVE_BACK_ROWS_MAX}
+            )
+            rows += given.rowcount
+            ENDED.labels(what["state"]).inc(given.rowcount)
+            if given.rowcount < GIVE_BACK_ROWS_MAX:
+                looked = {"profile_ids": [row.profile_id], "look_ats": [None], "awaits": [False]}
+                await connection.execute(sql.PROFILE_LOOKED, looked)
+        return rows
+
+    def _show(self, rows: Sequence[Any], dues: Sequence[Due], looked: Sequence[Looked], now: datetime) -> None:
+        due_at = {row.profile_id: row.look_at for row in rows}
+        for each in looked:
+            moment = due_at[each.profile_id]
+            if isinstance(each.decision, Release) and moment.year > MINYEAR:
+                LATENESS.observe(self.clock.wall(now - moment).total_seconds())
+        self.on_looked(list(zip(dues, looked, strict=True)), now)
+
+    def _idle(self, now: datetime, next_look: datetime | None) -> float:
+        if next_look is None or next_look.year == MAXYEAR:
+            return IDLE_SECONDS_MAX
+        if next_look.year == MINYEAR:
+            return 0.01  # locked by another pacer's turn
+        return min(max(self.clock.wall(next_look - now).total_seconds(), 0.001), IDLE_SECONDS_MAX)
+
+
+async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: datetime) -> int:
+    """Release the chosen heads that are still held (one may have been cancelled a moment ago)."""
+    numbers = await connection.execute(
+        sql.PROFILE_RELEASED, {"profile_ids": [each.profile_id for each in chosen], "now": now}
+    )
+    number = {row.profile_id: row.releases for row in numbers}
+    rows = (
+        await connection.execute(
+            sql.DELIVERY_RELEASE,
+            {
+                "now": now,
+                "delivery_ids": [each.head.delivery_id for each in chosen if each.head],
+                "releases": [number[each.profile_id] for each in chosen],
+                "send_bys": [each.decision.send_by for each in chosen if isinstance(each.decision, Release)],
+            },
+        )
+    ).all()
+    made = {
+        "now": now,
+        "profile_ids": [row.profile_id for row in rows],
+        "numbers": [row.release for row in rows],
+        "package_ids": [row.package_id for row in rows],
+        "delivery_ids": [row.delivery_id for row in rows],
+    }
+    await connection.execute(sql.RELEASE_INSERT, made)
+    return len(rows)

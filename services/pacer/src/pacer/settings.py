@@ -1,0 +1,24 @@
+"""Settings: what the environment may decide for the pacer."""
+
+from datetime import timedelta
+
+from pydantic import PositiveFloat, PositiveInt
+
+from spreader.settings import Settings
+
+
+class PacerSettings(Settings):
+    pacer_port: PositiveInt = 8003
+    pacer_profiles_a_turn: PositiveInt = 200
+    pacer_release_margin_seconds: PositiveFloat = 2.5
+    """Wall seconds before a rest window in which nothing is released any more."""
+    pacer_send_margin_seconds: PositiveFloat = 1.0
+    """Wall seconds before a rest window in which the sender begins no send any more."""
+
+    @property
+    def release_margin(self) -> timedelta:
+        return timedelta(seconds=self.pacer_release_margin_seconds)
+
+    @property
+    def send_margin(self) -> timedelta:
+        return timedelta(seconds=self.pacer_send_margin_seconds)

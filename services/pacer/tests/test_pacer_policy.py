@@ -1,0 +1,155 @@
+"""Policy: which bound holds a release, and the law that no rolling window is ever exceeded."""
+
+from collections import deque
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pacer.core.forecast import Course, completion
+from pacer.core.hours import Hours
+from pacer.core.limits import in_force, rolling
+from pacer.core.policy import Facts, Head, Margins, Release, Rules, Wait, decide
+from pacer.core.turn import Due, first, look
+from pacer.core.waiting import IMMEDIATE, ORDINARY, turn
+from spreader.configuration import Gap, ProfileLimits, RestWindow
+from spreader.events import OpenOptions
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+REST = Hours(RestWindow(start=time(1), hours=4), "UTC")
+HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
+IDLE = Facts(last_release=None, free={}, sent_lately=0, waiting=1, position=0.5, at_gateway=0)
+
+
+def rules(
+    limits: ProfileLimits | None = None, hours: Hours = REST, stopped: str | None = None, margin: timedelta = MINUTE
+) -> Rules:
+    return Rules(limits or ProfileLimits(), hours, Gap(), 0.4, Margins(2 * margin, margin), 10, stopped)
+
+
+def facts(**given: object) -> Facts:
+    values: dict[str, object] = {name: getattr(IDLE, name) for name in Facts.__slots__}
+    return Facts(**{**values, **given})  # pyright: ignore[reportArgumentType]
+
+
+def test_an_idle_profile_releases_at_once_until_its_rest_is_near() -> None:
+    decision = decide(rules(), IDLE, HEAD, NOON)
+    assert isinstance(decision, Release)
+    assert decision.send_by == datetime(2026, 2, 11, 0, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("bound", "known", "head", "until"),
+    [
+        ("gap", facts(last_release=NOON, waiting=1), HEAD, NOON + timedelta(seconds=150)),
+        ("hour limit", facts(free={"hour limit": NOON + HOUR}), HEAD, NOON + HOUR),
+        ("day limit", facts(free={"hour limit": NOON + HOUR, "day limit": NOON + 3 * HOUR}), HEAD, NOON + 3 * HOUR),
+        ("hour limit", facts(free={"hour limit": None}), HEAD, None),
+        ("concurrent sends", facts(at_gateway=10), HEAD, None),
+        ("delivery", IDLE, Head("dlv_1", ORDINARY, NOON + 2 * HOUR), NOON + 2 * HOUR),
+        ("rest window", IDLE, Head("dlv_1", ORDINARY, NOON + 14 * HOUR), datetime(2026, 2, 11, 5, tzinfo=UTC)),
+    ],
+)
+def test_the_latest_bound_binds_and_is_named(bound: str, known: Facts, head: Head, until: datetime | None) -> None:
+    decision = decide(rules(), known, head, NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == (bound, until)
+
+
+def test_a_stopped_profile_waits_and_says_why() -> None:
+    decision = decide(rules(stopped="profile paused"), IDLE, HEAD, NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == ("profile paused", None)
+
+
+def test_an_immediate_delivery_takes_the_smallest_gap_and_keeps_the_limits() -> None:
+    quick = Head("dlv_1", IMMEDIATE, NOON)
+    after_gap = decide(rules(), facts(last_release=NOON), quick, NOON)
+    assert isinstance(after_gap, Wait)
+    assert after_gap.until == NOON + timedelta(seconds=0.6 * 150)
+    at_limit = decide(rules(), facts(free={"hour limit": NOON + HOUR}), quick, NOON)
+    assert isinstance(at_limit, Wait)
+    assert at_limit.bound == "hour limit"
+
+
+def test_nothing_goes_shortly_before_a_rest() -> None:
+    almost = datetime(2026, 2, 11, 0, 58, tzinfo=UTC)
+    assert isinstance(decide(rules(), IDLE, HEAD, almost - timedelta(seconds=1)), Release)
+    assert isinstance(decide(rules(), IDLE, HEAD, almost), Wait)
+
+
+def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() -> None:
+    dues = [Due(f"p{number}", "one", rules(), IDLE, (HEAD,)) for number in range(5)]
+    looked = look(dues, {"one": 8}, NOON)
+    assert [isinstance(each.decision, Release) for each in looked] == [True, True, False, False, False]
+    assert all(each.awaits_answer for each in looked[2:])
+
+
+def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> None:
+    later = Head("later", IMMEDIATE, NOON + HOUR)
+    now, quick = Head("now", ORDINARY, NOON), Head("quick", IMMEDIATE, NOON)
+    assert first([now, quick], NOON) == quick
+    assert first([now, later], NOON) == now
+    assert first([later, Head("sooner", ORDINARY, NOON + MINUTE)], NOON) == Head("sooner", ORDINARY, NOON + MINUTE)
+    assert first([], NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "rank", "minutes"),
+    [
+        (OpenOptions(), ORDINARY, 0),
+        (OpenOptions(waiting_strategy="immediate"), IMMEDIATE, 0),
+        (OpenOptions(waiting_strategy="scheduled", schedule_at=NOON + HOUR), ORDINARY, 60),
+        (OpenOptions(waiting_strategy="scheduled", schedule_at=NOON - HOUR), ORDINARY, 0),
+        (OpenOptions(waiting_strategy="drip", drip_interval_minutes=5), ORDINARY, 15),
+        (OpenOptions(waiting_strategy="drip", drip_interval_minutes=5, schedule_at=NOON + HOUR), ORDINARY, 75),
+    ],
+)
+def test_a_waiting_strategy_places_the_fourth_delivery(options: OpenOptions, rank: int, minutes: int) -> None:
+    placed = turn(options, NOON, 3)
+    assert (placed.rank, placed.not_before) == (rank, NOON + minutes * MINUTE)
+
+
+def test_the_factor_leaves_at_least_one_release() -> None:
+    assert in_force(ProfileLimits(per_hour=5, per_3_hours=50, per_day=120), 0.1).model_dump(
+        include={"per_hour", "per_3_hours", "per_day"}
+    ) == {"per_hour": 1, "per_3_hours": 5, "per_day": 12}
+
+
+small_limits = st.builds(
+    ProfileLimits, per_hour=st.integers(1, 4), per_3_hours=st.integers(1, 6), per_day=st.integers(1, 12)
+)
+
+
+@given(small_limits, st.integers(1, 40), st.booleans())
+def test_no_rolling_window_ever_holds_more_than_its_limit(limits: ProfileLimits, deliveries: int, rests: bool) -> None:
+    """Dies with a limit one too large, with a window too short, and with a limit left out of the bounds."""
+    course = Course(rules(limits, REST if rests else Hours(None, "UTC")), deque(), NOON)
+    released = [course.next_release(deliveries - number, NOON) for number in range(deliveries)]
+    assert released == sorted(released)
+    for limit in rolling(limits):
+        for earlier, later in zip(released, released[limit.releases_max :], strict=False):
+            assert later - earlier >= limit.window
+    if rests:
+        assert all(REST.next_active(moment) == moment for moment in released)
+
+
+def test_the_forecast_of_a_short_queue_is_the_course_run_to_its_end() -> None:
+    end = completion(rules(), [], [NOON] * 3, 0, NOON)
+    assert end is not None
+    assert timedelta(minutes=4) < end - NOON < timedelta(minutes=12)
+    assert completion(rules(stopped="profile paused"), [], [NOON], 0, NOON) is None
+
+
+def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> None:
+    alone = completion(rules(), [], [NOON] * 250, 0, NOON)
+    behind = completion(rules(), [], [NOON] * 250, 250, NOON)
+    long = completion(rules(), [], [NOON] * 3_000, 0, NOON)
+    assert alone is not None
+    assert behind is not None
+    assert long is not None
+    assert timedelta(days=2) < alone - NOON < timedelta(days=4)
+    assert timedelta(days=4) < behind - NOON < timedelta(days=7)
+    assert timedelta(days=25) < long - NOON < timedelta(days=40)

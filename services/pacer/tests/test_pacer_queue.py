@@ -1,0 +1,284 @@
+"""The queue and the release loop on real Postgres: what is held, released, answered, cancelled, given back."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pacer.announcer import Announcer
+from pacer.core.policy import Margins
+from pacer.housekeeping import Housekeeping
+from pacer.queue import Queue
+from pacer.releasing import Releasing
+from pacer.testing import AllNew, HandDirectory
+from spreader.boundary import Received
+from spreader.clock import Clock
+from spreader.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
+from spreader.content import TextContent
+from spreader.events import (
+    AssignedDelivery,
+    DeliveryOutcome,
+    DeliveryReleased,
+    DeliveryReturned,
+    Event,
+    MessageCancelled,
+    OpenDeliveriesAssigned,
+    OpenOptions,
+    Status,
+)
+from spreader.ids import delivery_id
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import MemoryBus
+
+pytestmark = pytest.mark.postgres
+
+START = datetime(2026, 2, 10, 12, tzinfo=UTC)
+E = TypeVar("E", bound=Event)
+
+
+@dataclass
+class Pacer:
+    """A pacer without Kafka: its clock stands where the test puts it."""
+
+    engine: AsyncEngine
+    directory: HandDirectory
+    bus: MemoryBus
+    now: datetime = START
+
+    @property
+    def clock(self) -> Clock:
+        """A clock so slow that it stands still for as long as a test runs."""
+        wall = datetime(2026, 1, 1, tzinfo=UTC)
+        return Clock(speed=1e-9, anchor_wall=wall, anchor_system=self.now)
+
+    async def take(self, *events: OpenDeliveriesAssigned) -> int:
+        return await Queue(self.engine, self.clock).take(AllNew(), received(*events))
+
+    async def answer(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
+        outcomes = [outcome(each, status, not_before) for each in released]
+        await Queue(self.engine, self.clock).settle(AllNew(), received(*outcomes))
+
+    async def cancel(self, message_id: str) -> None:
+        event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
+        await Queue(self.engine, self.clock).cancel(AllNew(), received(event))
+
+    async def release(self) -> list[DeliveryReleased]:
+        """Let the loop run until nothing more is due, and the announcer until all is told."""
+        before = len(self.bus.published)
+        loop = Releasing(self.engine, self.directory, self.clock, 50, lambda looks, now: None, lambda: None)
+        while await loop.turn() == 0:
+            pass
+        await self.announce()
+        return [event for event in self.bus.published[before:] if isinstance(event, DeliveryReleased)]
+
+    async def announce(self) -> None:
+        while await Announcer(self.engine, self.bus, self.clock).turn() == 0:
+            pass
+
+    async def states(self) -> dict[str, int]:
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT state, count(*) AS n FROM pacer.delivery GROUP BY state"))
+            return {row.state: row.n for row in rows}
+
+
+def received(*events: E) -> list[Received[E]]:
+    return [Received(event, event.topic, 0, offset) for offset, event in enumerate(events)]
+
+
+def outcome(released: DeliveryReleased, status: Status, not_before: datetime | None) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        package_id=released.package_id, message_id=released.message_id, delivery_id=released.delivery_id,
+        recipient=released.recipient, lane="open", status=status, at=START, profile_id=released.profile_id,
+        attempt=released.attempt, release=released.release, not_before=not_before,
+    )  # fmt: skip
+
+
+def package(profiles: int = 1, limits: ProfileLimits | None = None, concurrent: int = 10) -> Package:
+    return Package(
+        package_id="one", version=1, name="One", rest_window=None, limits=PackageLimits(concurrent_sends=concurrent),
+        profiles=tuple(
+            Profile(
+                profile_id=f"p{number}", name="P", phone=f"2010000000{number:02}", limits=limits or ProfileLimits(),
+                gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"p{number}"),
+            )
+            for number in range(profiles)
+        ),
+    )  # fmt: skip
+
+
+def assigned(
+    count: int, message_id: str = "msg_1", profiles: int = 1, options: OpenOptions | None = None, attempt: int = 1,
+    profile: str | None = None,
+) -> OpenDeliveriesAssigned:  # fmt: skip
+    recipients = [f"2011{number:08}" for number in range(count)]
+    return OpenDeliveriesAssigned(
+        package_id="one", message_id=message_id, content=TextContent(type="text", text="Hello"),
+        options=options or OpenOptions(), requested_at=START, strategy="round_robin",
+        deliveries=tuple(
+            AssignedDelivery(
+                delivery_id=delivery_id(message_id, recipient), recipient=recipient, index=number, attempt=attempt,
+                profile_id=profile or f"p{number % profiles}",
+            )
+            for number, recipient in enumerate(recipients)
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def pacer(database_url: str) -> AsyncGenerator[Pacer]:
+    engine = create_engine(Settings(database_url=database_url), "pacer")
+    await migrate(engine, "pacer")
+    directory = HandDirectory(Margins(timedelta(minutes=2), timedelta(minutes=1)))
+    directory.configure(package())
+    yield Pacer(engine, directory, MemoryBus(START))
+    await engine.dispose()
+
+
+async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer) -> None:
+    assert await pacer.take(assigned(3), assigned(3)) == 3
+    assert await pacer.take(assigned(3)) == 0
+    assert await pacer.states() == {"held": 3}
+
+
+async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -> None:
+    await pacer.take(assigned(3))
+    first = await pacer.release()
+    assert [each.recipient for each in first] == ["201100000000"]
+    await pacer.answer("sent", *first)
+    assert await pacer.release() == []
+    pacer.now += timedelta(minutes=5)
+    assert [each.recipient for each in await pacer.release()] == ["201100000001"]
+
+
+async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer) -> None:
+    """A release counts until an hour after its answer; while it is unanswered it counts for ever."""
+    pacer.directory.configure(package(limits=ProfileLimits(per_hour=2, per_3_hours=50, per_day=50)))
+    await pacer.take(assigned(5))
+    one = await pacer.release()
+    await pacer.answer("sent", *one)
+    pacer.now += timedelta(minutes=50)
+    two = await pacer.release()
+    assert len(two) == 1
+    pacer.now += timedelta(minutes=40)  # the first is out of the hour, the second is not answered
+    three = await pacer.release()
+    assert len(three) == 1
+    pacer.now += timedelta(minutes=90)
+    assert await pacer.release() == []
+    await pacer.answer("sent", *two, *three)  # answered only now: the hour holds both
+    pacer.now += timedelta(minutes=59)
+    assert await pacer.release() == []
+    pacer.now += timedelta(minutes=2)
+    assert len(await pacer.release()) == 1
+
+
+async def test_a_package_has_no_more_at_the_gateway_than_it_may(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=6, concurrent=2))
+    await pacer.take(assigned(6, profiles=6))
+    first = await pacer.release()
+    assert len(first) == 2
+    await pacer.answer("sent", first[0])
+    assert len(await pacer.release()) == 1
+
+
+async def test_three_pacers_at_once_release_each_delivery_once_and_no_more_than_the_limits(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=8, concurrent=5))
+    await pacer.take(assigned(80, profiles=8))
+    others = [Pacer(pacer.engine, pacer.directory, MemoryBus(START)) for _ in range(3)]
+    released = [each for batch in await asyncio.gather(*(other.release() for other in others)) for each in batch]
+    assert len({each.delivery_id for each in released}) == 5
+    assert await pacer.states() == {"held": 75, "released": 5}
+
+
+async def test_what_the_bus_did_not_take_is_told_later(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    pacer.bus.away = True
+    with pytest.raises(Exception, match="away"):
+        await pacer.release()
+    pacer.bus.away = False
+    await pacer.announce()
+    assert len(pacer.bus.of(DeliveryReleased)) == 1
+    await pacer.announce()
+    assert len(pacer.bus.of(DeliveryReleased)) == 1
+
+
+async def test_a_deferred_delivery_is_held_again_and_counts_again(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    first = await pacer.release()
+    await pacer.answer("deferred", *first, not_before=START + timedelta(minutes=30))
+    assert await pacer.states() == {"held": 1}
+    pacer.now += timedelta(minutes=29)
+    assert await pacer.release() == []
+    pacer.now += timedelta(minutes=2)
+    again = await pacer.release()
+    assert [(each.delivery_id, each.release) for each in again] == [(first[0].delivery_id, 2)]
+
+
+async def test_a_delivery_that_is_deferred_for_a_day_expires_and_says_so(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    first = await pacer.release()
+    pacer.now += timedelta(hours=25)
+    await pacer.answer("deferred", *first, not_before=pacer.now)
+    await pacer.announce()
+    assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
+
+
+async def test_one_that_went_back_to_the_router_waits_for_its_next_profile(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=2))
+    await pacer.take(assigned(1))
+    first = await pacer.release()
+    await pacer.answer("deferred", *first)
+    assert await pacer.states() == {"returned": 1}
+    await pacer.take(assigned(1, attempt=2, profile="p1"))
+    assert [each.profile_id for each in await pacer.release()] == ["p1"]
+    await pacer.answer("failed", *first)  # a late repeat about the first attempt
+    assert await pacer.states() == {"released": 1}
+
+
+async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer: Pacer) -> None:
+    await pacer.take(assigned(3))
+    await pacer.cancel("msg_1")
+    await pacer.take(assigned(5))
+    assert await pacer.release() == []
+    assert {each.status for each in pacer.bus.of(DeliveryOutcome)} == {"cancelled"}
+    assert await pacer.states() == {"cancelled": 5}
+
+
+async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
+    await pacer.take(assigned(2, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
+    assert len(await pacer.release()) == 1
+    pacer.now += timedelta(minutes=2)
+    await Housekeeping(pacer.engine, pacer.clock, lambda: None).expire()
+    await pacer.announce()
+    assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
+
+
+async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=2))
+    await pacer.take(assigned(4, profiles=2))
+    pacer.directory.configure(package(profiles=1))
+    await pacer.release()
+    assert [each.index for each in pacer.bus.of(DeliveryReturned)] == [1, 3]
+
+
+async def test_a_package_that_is_gone_ends_its_deliveries(pacer: Pacer) -> None:
+    await pacer.take(assigned(2))
+    pacer.directory.packages.clear()
+    assert await pacer.release() == []
+    assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["cancelled", "cancelled"]
+
+
+async def test_a_changed_package_is_looked_at_again(pacer: Pacer) -> None:
+    pacer.directory.configure(package().model_copy(update={"paused": True}))
+    await pacer.take(assigned(1))
+    assert await pacer.release() == []
+    pacer.directory.configure(package())
+    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
+    loop.touch("one")
+    await loop.turn()
+    assert await pacer.states() == {"released": 1}

@@ -1,0 +1,9 @@
+"""python -m router: run the router until it is told to stop."""
+
+from router.app import build
+from router.settings import RouterSettings
+from spreader.service import run
+
+if __name__ == "__main__":
+    settings = RouterSettings()
+    run(build(settings), settings, settings.router_port)

@@ -1,0 +1,84 @@
+"""Assembly of the router: the one place that knows which parts are real."""
+
+from fastapi import FastAPI
+
+from router.directory import Tables
+from router.listening import Listening
+from router.open_chat import OpenChat
+from router.postgres import Store
+from router.replies import Replies
+from router.returned import Returned
+from router.settings import RouterSettings
+from spreader.boundary import Boundary
+from spreader.clock import clock_from_environment
+from spreader.events import (
+    CustomerMessage,
+    DeliveryOutcome,
+    DeliveryReturned,
+    OpenMessageRequested,
+    PackageConfigured,
+    ProfileState,
+    ReplyMessageRequested,
+)
+from spreader.kafka import KafkaBus, Progress, create_broker
+from spreader.loop import Loop
+from spreader.parts import Kafka, Postgres
+from spreader.positions import LivePositions
+from spreader.postgres import create_engine
+from spreader.service import Service
+from spreader.table import Table
+
+GROUP = "router"
+FORGET_EVERY_SECONDS = 60.0
+OPEN_RECORDS_MAX = 4  # 2,000 recipients: the loop is back in milliseconds, and no reply waits behind a bulk import
+
+
+def build(settings: RouterSettings) -> FastAPI:
+    clock = clock_from_environment()
+    configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
+    directory = Tables(configuration, states)
+    progress = Progress(settings, GROUP)
+
+    open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
+    open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
+    open_store, reply_store = Store(open_engine), Store(reply_engine)
+    open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
+    positions = LivePositions(settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic))
+
+    open_chat = OpenChat(open_store, open_bus, directory, clock)
+    returned = Returned(open_bus, directory, clock)
+    replies = Replies(reply_store, reply_bus, directory, clock, progress)
+    hearing, noting = Listening(reply_store, positions), Listening(open_store, positions)
+
+    open_boundaries = (
+        Boundary(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus),
+        Boundary(GROUP, returned.on_returned, (DeliveryReturned,), open_bus),
+        Boundary(GROUP, noting.on_outcome, (DeliveryOutcome,), open_bus),
+    )
+    reply_boundaries = (
+        Boundary(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus),
+        Boundary(GROUP, hearing.on_customer_message, (CustomerMessage,), reply_bus),
+    )
+    for boundary in open_boundaries:
+        boundary.listen(open_broker, settings, OPEN_RECORDS_MAX)
+    for boundary in reply_boundaries:
+        boundary.listen(reply_broker, settings)
+
+    async def forget_old() -> float:
+        return 0 if await open_store.forget_old() else FORGET_EVERY_SECONDS
+
+    service = Service(
+        "router",
+        [
+            Postgres(open_engine, "router", "postgres of the open lane"),
+            Postgres(reply_engine, "router", "postgres of the reply lane"),
+            configuration,
+            states,
+            positions,
+            progress,
+            Loop("forget old routings", forget_old),
+            Kafka(reply_broker, settings, reply_boundaries, "kafka of the reply lane"),
+            Kafka(open_broker, settings, open_boundaries, "kafka of the open lane"),
+        ],
+    )
+    return service.app(title="Spreader router")

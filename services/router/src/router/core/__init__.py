@@ -1,0 +1,1 @@
+"""The router's decisions: pure functions over configuration, state and conversations."""

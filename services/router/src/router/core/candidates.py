@@ -1,0 +1,63 @@
+"""Candidates: the profiles of a package that may take a delivery, and why the others may not."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from spreader.configuration import Package, Profile
+from spreader.events import Lane, ProfileState
+from spreader.ids import ProfileId
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    eligible: tuple[ProfileId, ...]
+    passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Each profile that is not a candidate, with the reason."""
+
+    def calmest(self, states: Mapping[str, ProfileState]) -> ProfileId:
+        """The one with the fewest sent in the last hour; there must be one."""
+        return min(self.eligible, key=lambda profile_id: (_sent_lately(states.get(profile_id)), profile_id))
+
+    @property
+    def reasons(self) -> str:
+        return "; ".join(f"{profile}: {reason}" for profile, reason in self.passed_over.items()) or "it has none"
+
+
+def candidates(
+    package: Package,
+    states: Mapping[str, ProfileState],
+    lane: Lane,
+    tried: Collection[str] = (),
+) -> Candidates:
+    """The profiles that may take a delivery of this lane, in the package's own order.
+
+    A profile that stats has not spoken of yet is taken for healthy: a new one must be able to begin.
+    """
+    reasons = {
+        profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)
+        for profile in package.profiles
+    }
+    return Candidates(
+        eligible=tuple(ProfileId(profile_id) for profile_id, reason in reasons.items() if reason is None),
+        passed_over={profile_id: reason for profile_id, reason in reasons.items() if reason is not None},
+    )
+
+
+def _objection(
+    package: Package, profile: Profile, state: ProfileState | None, lane: Lane, tried: Collection[str]
+) -> str | None:
+    if profile.profile_id in tried:
+        return "already tried"
+    if profile.paused:
+        return "paused by an operator"
+    if package.paused and lane == "open":
+        return "the package is paused by an operator"
+    if state is not None:
+        lane_state = state.open if lane == "open" else state.reply
+        if lane_state.state == "blocked":
+            return f"blocked for the {lane} lane" + (f": {lane_state.cause}" if lane_state.cause else "")
+    return None
+
+
+def _sent_lately(state: ProfileState | None) -> int:
+    return 0 if state is None else state.windows.hour.sent

@@ -1,0 +1,100 @@
+"""Conversation: which account a customer talks to: where the customer wrote last, else where we last sent."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from router.core.candidates import candidates
+from spreader.configuration import Package
+from spreader.events import CustomerMessage, DeliveryOutcome, ProfileState
+from spreader.ids import ProfileId
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    package_id: str
+    recipient: str
+    profile_id: str
+    customer_at: datetime | None = None
+    """When the customer last wrote to `profile_id`."""
+    sent_at: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.package_id, self.recipient
+
+
+def heard(event: CustomerMessage) -> Conversation:
+    return Conversation(event.package_id, event.recipient, event.profile_id, customer_at=event.at)
+
+
+def sent(event: DeliveryOutcome) -> Conversation | None:
+    """What a sent delivery says about its conversation; None where the outcome says nothing."""
+    if event.status != "sent" or event.profile_id is None:
+        return None
+    return Conversation(event.package_id, event.recipient, event.profile_id, sent_at=event.at)
+
+
+def merge(older: Conversation, newer: Conversation) -> Conversation:
+    """Both facts together, in whichever order they arrive: a customer's word outweighs ours, a later one an earlier."""
+    leading = max(older, newer, key=_strength)
+    return replace(
+        leading,
+        customer_at=_latest(older.customer_at, newer.customer_at),
+        sent_at=_latest(older.sent_at, newer.sent_at),
+    )
+
+
+def fold(facts: Iterable[Conversation]) -> list[Conversation]:
+    """One conversation for each place, sorted by it (writers that lock rows in one order do not deadlock)."""
+    folded: dict[tuple[str, str], Conversation] = {}
+    for fact in facts:
+        known = folded.get(fact.place)
+        folded[fact.place] = fact if known is None else merge(known, fact)
+    return [folded[place] for place in sorted(folded)]
+
+
+def _strength(conversation: Conversation) -> tuple[bool, float, float]:
+    wrote, sent_at = conversation.customer_at, conversation.sent_at
+    return wrote is not None, wrote.timestamp() if wrote else 0.0, sent_at.timestamp() if sent_at else 0.0
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The reply goes through this profile."""
+
+    profile_id: ProfileId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWay:
+    """No profile of the package can take the reply."""
+
+    reason: str
+
+
+def reply_route(
+    package: Package,
+    states: Mapping[str, ProfileState],
+    conversation: Conversation | None,
+    tried: tuple[str, ...] = (),
+) -> Through | NoWay:
+    """The profile that this customer talks to; another one only where that one cannot send."""
+    found = candidates(package, states, "reply", tried)
+    if not found.eligible:
+        return NoWay(f"no profile of package {package.package_id} can send a reply ({found.reasons})")
+    if conversation is None:
+        return Through(found.calmest(states), "the customer is new to this package: its calmest profile")
+    if conversation.profile_id in found.eligible:
+        why = "the customer wrote to this profile" if conversation.customer_at else "we wrote from this profile"
+        return Through(ProfileId(conversation.profile_id), f"{why} last")
+    objection = found.passed_over.get(conversation.profile_id, "no longer in the package")
+    return Through(
+        found.calmest(states),
+        f"the customer talks to {conversation.profile_id}, which cannot send ({objection})",
+    )

@@ -1,0 +1,106 @@
+"""Routing: what becomes of one record of an open message: its deliveries assigned, or all of them refused."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router.core.candidates import candidates
+from router.core.strategies import WEIGHT_MAX, share
+from spreader.configuration import Distribution, Package
+from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested, ProfileState
+from spreader.ids import delivery_id
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """A decision that is kept before it is published: a repeated record gets the same one."""
+
+    message_id: str
+    first_index: int
+    strategy: Distribution
+    package_version: int
+    profiles: tuple[str, ...]
+    """The profile of each recipient, in their order; empty: refused."""
+    passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
+    refused: str | None = None
+
+    @property
+    def distribution(self) -> dict[str, int]:
+        return dict(Counter(self.profiles))
+
+
+def route(
+    request: OpenMessageRequested,
+    package: Package | None,
+    states: Mapping[str, ProfileState],
+    cursor: int,
+    chance: random.Random,
+) -> tuple[Routing, int]:
+    """The decision for a record, and the package's cursor after it."""
+    if package is None:
+        return _refused(request, 0, f"there is no package {request.package_id}"), cursor
+    found = candidates(package, states, "open")
+    if not found.eligible:
+        text = f"no profile of package {package.package_id} can open conversations ({found.reasons})"
+        return _refused(request, package.version, text), cursor
+    strategy = request.distribution or package.distribution
+    shared = share(strategy, len(recipients(request)), found.eligible, cursor, _weights(package, states), chance)
+    routing = Routing(
+        request.message_id, request.first_index, strategy, package.version, shared.profiles, found.passed_over
+    )
+    return routing, shared.cursor
+
+
+def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
+    """Each recipient once, in the order of the request."""
+    return tuple(dict.fromkeys(request.recipients))
+
+
+def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesAssigned:
+    return OpenDeliveriesAssigned(
+        traceparent=request.traceparent,
+        package_id=request.package_id,
+        message_id=request.message_id,
+        content=request.content,
+        options=request.options,
+        requested_at=request.requested_at,
+        package_version=routing.package_version,
+        strategy=routing.strategy,
+        passed_over=dict(routing.passed_over),
+        deliveries=_deliveries(request, routing.profiles),
+    )
+
+
+def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple[AssignedDelivery, ...]:
+    return tuple(
+        AssignedDelivery(
+            delivery_id=delivery_id(request.message_id, recipient),
+            recipient=recipient,
+            profile_id=profile_id,
+            index=request.first_index + number,
+        )
+        for number, (recipient, profile_id) in enumerate(zip(recipients(request), profiles, strict=True))
+    )
+
+
+def _refused(request: OpenMessageRequested, version: int, reason: str) -> Routing:
+    strategy = request.distribution or "round_robin"
+    return Routing(request.message_id, request.first_index, strategy, version, (), refused=reason)
+
+
+def _weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
+    """The operator's weight, else an automatic one: the day limit in force, scaled so that the largest is 100."""
+    room = {
+        profile.profile_id: profile.limits.per_day * _factor(states.get(profile.profile_id))
+        for profile in package.profiles
+    }
+    largest = max(room.values(), default=1.0)
+    return {
+        profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
+        for profile in package.profiles
+    }
+
+
+def _factor(state: ProfileState | None) -> float:
+    return 1.0 if state is None else state.limit_factor

@@ -1,0 +1,41 @@
+"""Directory: what the router knows of packages and of how their profiles fare, from two compacted topics."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from spreader.configuration import Package
+from spreader.events import PackageConfigured, ProfileState
+from spreader.table import Table
+
+CONFIGURATION_WAIT_SECONDS = 5.0
+
+
+class Directory(Protocol):
+    async def package(self, package_id: str, version: int | None) -> Package | None:
+        """The package's configuration, at least as new as `version` where that comes in time; None: there is none."""
+        ...
+
+    @property
+    def states(self) -> Mapping[str, ProfileState]: ...
+
+
+class Tables:
+    """The directory over the two tables of a running service."""
+
+    def __init__(self, configuration: Table[PackageConfigured], states: Table[ProfileState]) -> None:
+        self._configuration = configuration
+        self._states = states
+
+    async def package(self, package_id: str, version: int | None) -> Package | None:
+        def new_enough() -> bool:
+            known = self._configuration.get(package_id)
+            return known is not None and known.package.version >= (version or 1)
+
+        if version is not None:
+            await self._configuration.wait_for(new_enough, CONFIGURATION_WAIT_SECONDS)
+        known = self._configuration.get(package_id)
+        return None if known is None else known.package
+
+    @property
+    def states(self) -> Mapping[str, ProfileState]:
+        return self._states.rows

@@ -1,0 +1,147 @@
+"""Reply: the handler that finds the profile that a customer talks to, and hands the reply straight to the sender.
+
+Delivery promise: the binding of a new customer is kept before the assignment goes out; the offset is committed after.
+A repeat finds the same binding, and the sender drops the repeated delivery.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+from aiokafka import TopicPartition
+
+from router.core.conversations import Conversation, NoWay, Through, reply_route
+from router.directory import Directory
+from router.metrics import REFUSED, ROUTED
+from router.postgres import Store
+from spreader.boundary import Received
+from spreader.bus import Bus
+from spreader.clock import Clock
+from spreader.events import (
+    CustomerMessage,
+    DeliveryOutcome,
+    Event,
+    ReplyDeliveryAssigned,
+    ReplyMessageRequested,
+    ReplySettled,
+)
+from spreader.ids import delivery_id
+
+log = structlog.get_logger()
+
+CATCH_UP_SECONDS = 0.5
+CATCH_UP_STEP_SECONDS = 0.005
+EXPIRES_AFTER = timedelta(minutes=10)
+
+
+class Progress(Protocol):
+    """How far the router has read a topic."""
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]: ...
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Replies:
+    store: Store
+    bus: Bus
+    directory: Directory
+    clock: Clock
+    progress: Progress
+
+    async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
+        await self._hear_first({each.partition for each in batch})
+        requests = [each.event for each in batch]
+        routes = await self._routes(requests)
+        await self.bus.publish(
+            *(event for request, route in zip(requests, routes, strict=True) for event in self._events(request, route))
+        )
+
+    async def _hear_first(self, partitions: set[int]) -> None:
+        """Read what customers wrote before these replies were asked for: it decides which account they talk to.
+
+        A customer's words and the replies to them have the same key, hence the same partition number of two topics.
+        The wait is bounded: a late word costs the right account at worst, a blocked reply costs the customer.
+        """
+        ends = await self.progress.ends(CustomerMessage.topic, partitions)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                while not await self.progress.has_read(ends):  # noqa: ASYNC110 - the reader may be another process
+                    await asyncio.sleep(CATCH_UP_STEP_SECONDS)
+                return
+        log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
+
+    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Through | NoWay]:
+        places = sorted({(each.package_id, each.recipient) for each in requests})
+        async with self.store.begin() as connection:
+            known = await self.store.conversations(connection, places)
+            routes = [await self._route(each, known.get((each.package_id, each.recipient))) for each in requests]
+            new = {
+                (request.package_id, request.recipient): route.profile_id
+                for request, route in zip(requests, routes, strict=True)
+                if isinstance(route, Through) and (request.package_id, request.recipient) not in known
+            }
+            await self.store.bind(connection, [Conversation(*place, new[place]) for place in sorted(new)])
+        return routes
+
+    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> Through | NoWay:
+        package = await self.directory.package(request.package_id, request.package_version)
+        if package is None:
+            return NoWay(f"there is no package {request.package_id}")
+        return reply_route(package, self.directory.states, conversation)
+
+    def _events(self, request: ReplyMessageRequested, route: Through | NoWay) -> list[Event]:
+        match route:
+            case Through(profile_id, reason):
+                ROUTED.labels("reply", "sticky").inc()
+                return [self._assigned(request, profile_id, reason)]
+            case NoWay(reason):
+                REFUSED.labels("reply").inc()
+                return self._rejection(request, reason)
+
+    def _assigned(self, request: ReplyMessageRequested, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
+        return ReplyDeliveryAssigned(
+            traceparent=request.traceparent,
+            package_id=request.package_id,
+            message_id=request.message_id,
+            delivery_id=delivery_id(request.message_id, request.recipient),
+            recipient=request.recipient,
+            profile_id=profile_id,
+            content=request.content,
+            reason=reason,
+            requested_at=request.requested_at,
+            # By the wall's clock: what a reply waits for is machines, and they do not run faster with the system's.
+            expires_at=request.requested_at + self.clock.system(EXPIRES_AFTER),
+            callback_partition=request.callback_partition,
+        )
+
+    def _rejection(self, request: ReplyMessageRequested, reason: str) -> list[Event]:
+        at = self.clock()
+        events: list[Event] = [
+            DeliveryOutcome(
+                traceparent=request.traceparent,
+                package_id=request.package_id,
+                message_id=request.message_id,
+                delivery_id=delivery_id(request.message_id, request.recipient),
+                recipient=request.recipient,
+                lane="reply",
+                status="rejected",
+                at=at,
+                reason=reason,
+            )
+        ]
+        if request.callback_partition is not None:
+            events.append(
+                ReplySettled(
+                    callback_partition=request.callback_partition,
+                    message_id=request.message_id,
+                    status="rejected",
+                    at=at,
+                    reason=reason,
+                )
+            )
+        return events
