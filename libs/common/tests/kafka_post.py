@@ -1,4 +1,4 @@
-"""Post: one Kafka topic as a test sees it: put records in, run a handler behind the boundary, look at what was buried."""
+"""Post: one Kafka topic as a test sees it: what goes in, who reads it behind the boundary, what was buried."""
 
 import asyncio
 import uuid
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
 from spreader.boundary import Boundary, Handler
 from spreader.clock import Clock
 from spreader.envelope import seal

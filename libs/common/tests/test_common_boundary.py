@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from kafka_post import TOPIC, Headers, Post, alert
+
 from spreader.boundary import Received
 from spreader.bus import Unpublished
 from spreader.events import Alert, MessageCancelled

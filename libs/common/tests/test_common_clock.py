@@ -1,10 +1,11 @@
-"""Clock: it never runs backwards, keeps its time when its speed changes, and all processes read the same from its text."""
+"""Clock: it never runs backwards, keeps its time when its speed changes, and every process reads its text alike."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spreader.clock import SPEED_MAX, Clock, clock_from_environment, wall_now
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_a_speed_that_no_clock_can_have_is_refused(speed: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "600", "600@", "600@now=then", "fast@2026-01-01T00:00:00+00:00=2026-01-01"])
 def test_a_text_that_is_no_clock_is_refused_with_its_form(text: str) -> None:
-    with pytest.raises(ValueError, match="SPREADER_CLOCK is .* it must look like"):
+    with pytest.raises(ValueError, match=r"SPREADER_CLOCK is .* it must look like"):
         Clock.parse(text)
 
 

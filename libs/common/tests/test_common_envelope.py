@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
+
 from spreader.envelope import Unreadable, open_body, read_headers, seal
 from spreader.events import CustomerMessage, MessageCancelled, MessageRouted
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from spreader.envelope import open_body, seal
 from spreader.events import EVENTS, PARTITIONS, Event
 

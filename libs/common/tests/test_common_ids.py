@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spreader.ids import (
     CHOSEN_ID_PATTERN,
     RECIPIENT_PATTERN,

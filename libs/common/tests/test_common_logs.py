@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+
 from spreader.logs import configure_logs
 
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from spreader.loop import Loop
 
 FOREVER_SECONDS = 3600.0

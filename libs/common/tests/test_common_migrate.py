@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from spreader.postgres import create_engine, is_passing, migrate, statements
-from spreader.settings import Settings
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.postgres import create_engine, is_passing, migrate, statements
+from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres
 
@@ -132,7 +133,7 @@ def test_a_script_is_cut_where_a_line_ends_with_a_semicolon() -> None:
     ],
 )
 async def test_only_what_the_server_is_to_blame_for_passes(engine: AsyncEngine, statement: str, passes: bool) -> None:
-    with pytest.raises(Exception) as met:  # noqa: PT011 - which errors these are is what is asked
+    with pytest.raises(Exception) as met:  # noqa: PT011, PT012 - which errors these are is what is asked
         async with engine.begin() as connection:
             for each in statement.split("; "):
                 await connection.execute(text(each.replace("::", "\\:\\:")), {"word": "a\x00b", "number": 2**40})

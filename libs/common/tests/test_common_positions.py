@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from spreader.boundary import Received
 from spreader.events import MessageCancelled
 from spreader.positions import Positions
 from spreader.postgres import create_engine
 from spreader.settings import Settings
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 pytestmark = pytest.mark.postgres
 
@@ -69,7 +70,8 @@ async def test_partitions_and_topics_are_counted_apart(engine: AsyncEngine) -> N
     await read(engine, records(5) + records(0, partition=1) + records(2, topic="other"))
     await read(engine, records(6) + records(0, 1, partition=1) + records(2, 3, topic="other"))
     assert await effects(engine) == [
-        ("other", 0, 2), ("other", 0, 3), ("requests", 0, 5), ("requests", 0, 6), ("requests", 1, 0), ("requests", 1, 1),
+        ("other", 0, 2), ("other", 0, 3),
+        ("requests", 0, 5), ("requests", 0, 6), ("requests", 1, 0), ("requests", 1, 1),
     ]  # fmt: skip
 
 
@@ -80,7 +82,7 @@ async def test_gaps_that_compaction_left_are_no_loss(engine: AsyncEngine) -> Non
 
 
 async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -> None:
-    with pytest.raises(RuntimeError, match="the handler failed"):
+    with pytest.raises(RuntimeError, match="the handler failed"):  # noqa: PT012 - the transaction is what is asked
         async with engine.begin() as connection:
             assert len(await POSITIONS.fresh(connection, records(0, 1))) == 2
             raise RuntimeError("the handler failed")
@@ -157,7 +159,9 @@ async def test_however_a_log_is_read_again_each_record_has_its_effect_once(
 
 async def waiting_for_a_lock(engine: AsyncEngine) -> None:
     """Return when a statement of this database waits for another's lock."""
-    waits = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with engine.connect() as connection:
         while not (await connection.execute(waits)).scalar_one():
             await connection.rollback()

@@ -15,7 +15,7 @@ from pacer.core.policy import Margins
 from pacer.housekeeping import Housekeeping
 from pacer.queue import Queue
 from pacer.releasing import Releasing
-from pacer.testing import AllNew, HandDirectory
+from pacer.testing import HandDirectory
 from spreader.boundary import Received
 from spreader.clock import Clock
 from spreader.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
@@ -34,7 +34,7 @@ from spreader.events import (
 from spreader.ids import delivery_id
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
-from spreader.testing import MemoryBus
+from spreader.testing import AllNew, MemoryBus
 
 pytestmark = pytest.mark.postgres
 

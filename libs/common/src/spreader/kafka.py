@@ -227,7 +227,6 @@ async def log_ends(settings: Settings, topics: Sequence[str]) -> tuple[str, dict
         await consumer.start()
         ends = await consumer.end_offsets(await partitions_of(settings, *topics))
     finally:
-        await asyncio.sleep(0)  # a consumer stopped at once cancels a task that has not begun, and with it the caller
         await consumer.stop()
         await admin.close()
     return str(described["cluster_id"]), {(place.topic, place.partition): end for place, end in ends.items()}

@@ -51,8 +51,11 @@ def configure_logs(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     sparing = _Sparing()
-    for noisy in ("aiokafka", "faststream", "asyncio"):
+    for noisy in ("aiokafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    faststream = logging.getLogger("faststream")  # it has coloured text of its own, and warns of what we chose
+    faststream.handlers, faststream.propagate = [], True
+    faststream.setLevel(logging.ERROR)
     for noisy in ("aiokafka", "aiokafka.conn", "aiokafka.client", "aiokafka.producer.sender",
                   "aiokafka.consumer.group_coordinator", "aiokafka.consumer.fetcher"):  # fmt: skip
         logging.getLogger(noisy).addFilter(sparing)

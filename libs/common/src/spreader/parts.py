@@ -1,10 +1,10 @@
-"""Parts: what a service is made of: things that start, stop, and say what troubles them."""
+"""Parts: the servers that a service leans on, Postgres and Kafka, as things that start, stop and say their trouble."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,51 +22,39 @@ PROBE_TIMEOUT_SECONDS = 2.0
 STUCK_SECONDS = 60.0
 
 
-class Part(Protocol):
-    """A service starts its parts in order (trying again while a server is away) and stops them in reverse."""
-
-    name: str
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def trouble(self) -> str | None:
-        """Why the service cannot do its work now; None when it can. For readiness."""
-        ...
-
-    def alive(self) -> bool:
-        """Whether a restart of the process could not help. For liveness: never about another server."""
-        ...
-
-
 class Probe:
     """Asks a server again and again whether it answers."""
 
     def __init__(self) -> None:
         self._trouble: str | None = "not asked yet"
         self._task: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     async def ask(self) -> None:
         raise NotImplementedError
 
     async def _watch(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                     await self.ask()
                 self._trouble = None
             except Exception as error:
                 self._trouble = f"no answer: {type(error).__name__}: {error}".strip(": ")
-            await asyncio.sleep(PROBE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await self._ending.wait()
 
     def begin(self) -> None:
         self._trouble = None
+        self._ending.clear()
         self._task = asyncio.create_task(self._watch())
 
     async def end(self) -> None:
+        """Let a question that is under way be answered: aiokafka leaks a connection that is cancelled."""
+        self._ending.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     def trouble(self) -> str | None:
         return self._trouble
@@ -139,6 +127,7 @@ class Kafka(Probe):
         await self._broker.stop()
         if self._admin is not None:
             await self._admin.close()
+            self._admin = None
 
     def alive(self) -> bool:
         """False when records wait and no handler has been called for a minute: a consumer that lost its group."""

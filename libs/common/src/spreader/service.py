@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from spreader.logs import configure_logs
-from spreader.parts import Part
+from spreader.part import Part
 from spreader.settings import Settings
 
 log = structlog.get_logger()
@@ -58,7 +58,9 @@ class Service:
         while True:
             try:
                 await part.start()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _we_are_cancelled():  # else a library cancelled a task of its own, and it reached us
+                    raise
                 self._starting[part.name] = f"cannot start: {type(error).__name__}: {error}"
                 log.warning("a part cannot start yet", part=part.name, error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(START_BACK_OFF_SECONDS)
@@ -93,6 +95,11 @@ class Service:
         trouble = self.trouble()
         body = {"service": self.name, "status": "not ready" if trouble else "ready", "reasons": trouble}
         return JSONResponse(body, status_code=503 if trouble else 200)
+
+
+def _we_are_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _metrics() -> Response:

@@ -1,18 +1,10 @@
-"""Testing: a directory that a test fills by hand, and positions that take every record for new."""
+"""Testing: a directory that a test fills by hand."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.core.policy import Margins, Rules
 from pacer.core.rules import rules
-from spreader.boundary import Received
 from spreader.configuration import Package
-from spreader.events import Event
-
-E = TypeVar("E", bound=Event)
 
 
 @dataclass
@@ -39,10 +31,3 @@ class HandDirectory:
 
     async def wait_for(self, package_id: str, version: int | None) -> None:
         """What a test configured is known at once."""
-
-
-class AllNew:
-    """Positions of a reader that has read nothing: whoever passes a batch twice gets it twice."""
-
-    async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
-        return list(batch)

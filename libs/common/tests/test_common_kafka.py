@@ -1,0 +1,194 @@
+"""Kafka: the settings that keep records from being lost, the topics, and a broker that goes away and comes back."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from kafka_post import NOON, Post, alert
+
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.clock import Clock
+from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
+from spreader.kafka import (
+    KafkaBus,
+    Record,
+    Subscription,
+    assert_nothing_is_lost,
+    client_arguments,
+    create_broker,
+    create_topics,
+    log_ends,
+    partitions_of,
+    subscribe,
+)
+from spreader.parts import Kafka
+from spreader.settings import Settings
+
+NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")
+
+
+async def ignore(records: Sequence[Record]) -> None:
+    """Do nothing with them."""
+
+
+def test_a_subscriber_declared_by_subscribe_loses_nothing() -> None:
+    broker = create_broker(NOWHERE, "test")
+    subscribe(broker, NOWHERE, Subscription("test", (Alert.topic, DEAD_LETTER_TOPIC)), ignore)
+    assert_nothing_is_lost(broker)
+
+
+@pytest.mark.parametrize("policy", [policy for policy in AckPolicy if policy is not AckPolicy.NACK_ON_ERROR])
+@pytest.mark.filterwarnings("ignore")
+def test_a_subscriber_with_another_acknowledgement_is_refused(policy: AckPolicy) -> None:
+    broker = create_broker(NOWHERE, "test")
+    broker.subscriber("topic", group_id="g", auto_offset_reset="earliest", ack_policy=policy)
+    with pytest.raises(AssertionError, match=r"declare it with spreader\.kafka\.subscribe"):
+        assert_nothing_is_lost(broker)
+
+
+def test_a_subscriber_that_skips_what_was_there_before_it_is_refused() -> None:
+    broker = create_broker(NOWHERE, "test")
+    broker.subscriber("topic", group_id="g", auto_offset_reset="latest", ack_policy=AckPolicy.NACK_ON_ERROR)
+    with pytest.raises(AssertionError, match="auto_offset_reset is not earliest"):
+        assert_nothing_is_lost(broker)
+
+
+def test_a_router_that_forgets_the_policy_is_found_out() -> None:
+    from faststream.kafka import KafkaRouter
+
+    router = KafkaRouter()
+    router.subscriber("topic", group_id="g", auto_offset_reset="earliest")
+    broker = create_broker(NOWHERE, "test")
+    broker.include_router(router)
+    with pytest.raises(AssertionError, match="NACK_ON_ERROR"):
+        assert_nothing_is_lost(broker)
+
+
+@pytest.mark.kafka
+async def test_all_topics_are_there_and_creating_them_again_creates_nothing(kafka_servers: str) -> None:
+    settings = Settings(kafka_bootstrap_servers=kafka_servers)
+    assert await create_topics(settings) == []
+    places = await partitions_of(settings, *PARTITIONS)
+    assert Counter(place.topic for place in places) == PARTITIONS
+
+
+@pytest.mark.kafka
+async def test_only_states_are_compacted_and_the_dead_letter_takes_the_largest_record(kafka_servers: str) -> None:
+    admin = AIOKafkaAdminClient(**client_arguments(Settings(kafka_bootstrap_servers=kafka_servers)))
+    await admin.start()
+    try:
+        answers: list[Any] = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in PARTITIONS]
+        )
+    finally:
+        await admin.close()
+    resources = [resource for answer in answers for resource in answer.resources]
+    configs = {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in resources}
+    assert {name for name, each in configs.items() if each["cleanup.policy"] == "compact"} == COMPACTED
+    largest = max(int(each["max.message.bytes"]) for name, each in configs.items() if name != DEAD_LETTER_TOPIC)
+    assert int(configs[DEAD_LETTER_TOPIC]["max.message.bytes"]) > largest
+
+
+@pytest.mark.kafka
+def test_a_deployment_creates_the_topics_with_one_command(kafka_servers: str) -> None:
+    command = [sys.executable, "-m", "spreader", "topics"]
+    environment = {**os.environ, "SPREADER_KAFKA_BOOTSTRAP_SERVERS": kafka_servers}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "the topics are there" in done.stdout
+
+
+@pytest.mark.kafka
+async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -> None:
+    cluster, ends = await log_ends(post.settings, [Alert.topic])
+    assert cluster
+    assert len(ends) == PARTITIONS[Alert.topic]
+    await post.put(alert(1))
+    again, later = await log_ends(post.settings, [Alert.topic])
+    assert again == cluster
+    assert later == {**ends, (Alert.topic, 0): ends[Alert.topic, 0] + 1}
+
+
+@pytest.mark.kafka
+async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is_awaited(post: Post) -> None:
+    broker = create_broker(post.settings, "test")
+    part = Kafka(broker, post.settings)
+    await part.start()
+    bus = KafkaBus(broker, "test", Clock())
+    callback = MessageRouted(callback_partition=11, message_id="msg_1", first_index=0, distribution={})
+    _, before = await log_ends(post.settings, [MessageRouted.topic, Alert.topic])
+    await bus.publish(callback, *(alert(number) for number in range(2_500)))
+    _, after = await log_ends(post.settings, [MessageRouted.topic, Alert.topic])
+    await part.stop()
+    grown = {place: after[place] - before[place] for place in after if after[place] != before[place]}
+    assert sorted(grown.values()) == [1, 2_500]  # equal keys, one partition
+    assert grown[MessageRouted.topic, 11] == 1
+
+
+async def test_a_bus_whose_broker_was_never_started_says_unpublished() -> None:
+    with pytest.raises(Unpublished):
+        await KafkaBus(create_broker(NOWHERE, "test"), "test", lambda: NOON).publish(alert(1))
+
+
+@pytest.mark.kafka
+async def test_a_part_stops_and_starts_again_and_goes_on_where_it_was(post: Post) -> None:
+    done: Counter[str] = Counter()
+
+    async def count(batch: Sequence[Received[Alert]]) -> None:
+        done.update(each.event.alert_id for each in batch)
+
+    await post.put(alert(1))
+    part = await post.member(count)
+    await post.all_read()
+    await part.stop()
+    await post.put(alert(2))
+    await part.start()
+    await post.all_read()
+    assert done == {"alr_1": 1, "alr_2": 1}
+
+
+async def test_a_part_that_cannot_start_leaves_nothing_open_and_may_try_again() -> None:
+    broker = create_broker(NOWHERE, "test")
+    subscribe(broker, NOWHERE, Subscription("test", (Alert.topic,)), ignore)
+    part = Kafka(broker, NOWHERE)
+    for _ in range(3):
+        with pytest.raises(Exception, match="Unable to bootstrap"):
+            await part.start()
+    await part.stop()
+
+
+def test_a_broker_asks_for_all_replicas_and_creates_no_topic() -> None:
+    broker: KafkaBroker = create_broker(NOWHERE, "test")
+    arguments: dict[str, Any] = getattr(broker, "_connection_kwargs")  # noqa: B009 - FastStream shows it nowhere else
+    assert arguments["acks"] == "all"
+    assert arguments["enable_idempotence"] is False
+    assert arguments["linger_ms"] == 0
+
+
+async def test_a_handler_is_cancelled_by_nothing_but_the_end(post: Post) -> None:
+    """A stop lets the batch in hand end, and commits it."""
+    began, may_end, done = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def slow(batch: Sequence[Received[Alert]]) -> None:
+        began.set()
+        await may_end.wait()
+        done.extend(each.event.alert_id for each in batch)
+
+    await post.put(alert(1))
+    part = await post.member(slow)
+    await began.wait()
+    leaving = asyncio.create_task(post.leave(part))
+    await asyncio.sleep(0)
+    may_end.set()
+    await leaving
+    assert done == ["alr_1"]
+    assert await post.committed() == await post.end()

@@ -1,0 +1,107 @@
+"""Outages of the real servers: nothing acknowledged is lost, readiness tells, and nobody has to restart us."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import pytest
+from kafka_post import NOON, Post, alert
+from sqlalchemy import text
+
+from local.workbench import Workbench
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.events import Alert
+from spreader.kafka import KafkaBus, create_broker
+from spreader.parts import Kafka, Postgres
+from spreader.postgres import create_engine
+from spreader.service import Service
+from spreader.settings import Settings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+
+PATIENCE_SECONDS = 90
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+
+    async def __call__(self, batch: Sequence[Received[Alert]]) -> None:
+        self.seen.update(each.event.alert_id for each in batch)
+
+
+async def publish_until(bus: KafkaBus, enough: asyncio.Event) -> set[str]:
+    """Publish numbered alerts without pause; answers those that Kafka has acknowledged."""
+    acknowledged: set[str] = set()
+    number = 0
+    while not enough.is_set():
+        number += 1
+        with suppress(Unpublished):
+            await bus.publish(alert(number))
+            acknowledged.add(f"alr_{number}")
+    return acknowledged
+
+
+async def test_a_broker_killed_under_load_loses_nothing_and_is_found_again(post: Post, servers: Workbench) -> None:
+    tally, enough = Tally(), asyncio.Event()
+    part = await post.member(tally)
+    broker = create_broker(post.settings, "writer", request_timeout_ms=5_000)
+    writer = Kafka(broker, post.settings)
+    await writer.start()
+    publishing = asyncio.create_task(publish_until(KafkaBus(broker, "writer", lambda: NOON), enough))
+    await until(lambda: len(tally.seen) > 50)
+    await asyncio.to_thread(servers.kafka.kill)
+    await until(lambda: part.trouble() is not None)
+    assert part.alive()
+    await asyncio.to_thread(servers.kafka.start)
+    await until(lambda: part.trouble() is None and writer.trouble() is None)
+    seen_before = len(tally.seen)
+    await until(lambda: len(tally.seen) > seen_before + 50)
+    enough.set()
+    acknowledged = await publishing
+    await until(lambda: acknowledged <= set(tally.seen))
+    await writer.stop()
+
+
+async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on(
+    post: Post, servers: Workbench
+) -> None:
+    tally = Tally()
+    part = await post.member(tally)
+    await post.leave(part)
+    await post.put(alert(1))
+    await asyncio.to_thread(servers.kafka.kill)
+    service = Service("test", [part])
+    starting = asyncio.create_task(service.start())
+    try:
+        await until(lambda: "cannot start" in service.trouble().get("kafka", ""))
+    finally:
+        await asyncio.to_thread(servers.kafka.start)
+    await starting
+    assert service.trouble() == {}
+    await until(lambda: tally.seen["alr_1"] == 1)
+    await service.stop()
+
+
+@pytest.mark.postgres
+async def test_a_database_killed_and_started_again_is_found_again(database_url: str, servers: Workbench) -> None:
+    engine = create_engine(Settings(database_url=database_url), "spreader")
+    part = Postgres(engine, "spreader")
+    part.begin()
+    await until(lambda: part.trouble() is None)
+    await asyncio.to_thread(servers.postgres.kill)
+    await until(lambda: part.trouble() is not None)
+    assert part.alive()
+    await asyncio.to_thread(servers.postgres.start)
+    await until(lambda: part.trouble() is None)
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await part.stop()

@@ -1,0 +1,9 @@
+"""python -m console: run the console until it is told to stop."""
+
+from console.app import build
+from console.settings import ConsoleSettings
+from spreader.service import run
+
+if __name__ == "__main__":
+    settings = ConsoleSettings()
+    run(build(settings), settings, settings.console_port)

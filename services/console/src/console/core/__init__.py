@@ -1,0 +1,1 @@
+"""What the console decides: which row, which bar, which word."""

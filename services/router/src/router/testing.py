@@ -1,0 +1,33 @@
+"""Testing: a directory and a reading progress that a test fills by hand."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+
+from spreader.configuration import Package
+from spreader.events import ProfileState
+
+
+@dataclass
+class HandDirectory:
+    packages: dict[str, Package] = field(default_factory=dict[str, Package])
+    states: dict[str, ProfileState] = field(default_factory=dict[str, ProfileState])
+
+    async def package(self, package_id: str, version: int | None) -> Package | None:
+        return self.packages.get(package_id)
+
+
+@dataclass
+class HandProgress:
+    """Reads `behind` times that something is still unread, then that all is."""
+
+    behind: int = 0
+    asked: int = 0
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]:
+        return {TopicPartition(topic, partition): 1 for partition in partitions}
+
+    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        self.asked += 1
+        return self.asked > self.behind

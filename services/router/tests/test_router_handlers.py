@@ -1,0 +1,216 @@
+"""The router's handlers on real Postgres: decided once, published until acknowledged; conversations that stick."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from router.listening import Listening
+from router.open_chat import OpenChat
+from router.postgres import Store
+from router.replies import Replies
+from router.returned import Returned
+from router.testing import HandDirectory, HandProgress
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.clock import Clock
+from spreader.configuration import Gateway, Package, Profile
+from spreader.content import TextContent
+from spreader.events import (
+    CustomerMessage,
+    DeliveryOutcome,
+    DeliveryReturned,
+    Event,
+    MessageRouted,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+    ReplyDeliveryAssigned,
+    ReplyMessageRequested,
+    ReplySettled,
+)
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import AllNew, MemoryBus
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+TEXT = TextContent(type="text", text="Hello")
+E = TypeVar("E", bound=Event)
+
+
+@dataclass
+class Router:
+    engine: AsyncEngine
+    bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
+    directory: HandDirectory = field(default_factory=HandDirectory)
+    progress: HandProgress = field(default_factory=HandProgress)
+    clock: Clock = field(default_factory=Clock)
+
+    async def open(self, *requests: OpenMessageRequested) -> None:
+        await OpenChat(Store(self.engine), self.bus, self.directory, self.clock).on_requested(received(*requests))
+
+    async def reply(self, *requests: ReplyMessageRequested) -> None:
+        handler = Replies(Store(self.engine), self.bus, self.directory, self.clock, self.progress)
+        await handler.on_requested(received(*requests))
+
+    async def hear(self, *messages: CustomerMessage) -> None:
+        await Listening(Store(self.engine), AllNew()).on_customer_message(received(*messages))
+
+    async def note(self, *outcomes: DeliveryOutcome) -> None:
+        await Listening(Store(self.engine), AllNew()).on_outcome(received(*outcomes))
+
+    async def give_back(self, *returned: DeliveryReturned) -> None:
+        await Returned(self.bus, self.directory, self.clock).on_returned(received(*returned))
+
+    def shared(self) -> Counter[str]:
+        assigned = self.bus.of(OpenDeliveriesAssigned)
+        return Counter(delivery.profile_id for event in assigned for delivery in event.deliveries)
+
+
+@pytest.fixture
+async def router(database_url: str) -> AsyncGenerator[Router]:
+    engine = create_engine(Settings(database_url=database_url), "router")
+    await migrate(engine, "router")
+    router = Router(engine)
+    router.directory.packages["one"] = package("a", "b", "c")
+    yield router
+    await engine.dispose()
+
+
+def package(*profiles: str) -> Package:
+    return Package(
+        package_id="one", version=1, name="One",
+        profiles=tuple(
+            Profile(
+                profile_id=each, name=each, phone="201000000001",
+                gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=each),
+            )
+            for each in profiles
+        ),
+    )  # fmt: skip
+
+
+def received(*events: E) -> list[Received[E]]:
+    return [Received(event, event.topic, 0, offset) for offset, event in enumerate(events)]
+
+
+def request(message_id: str, count: int, first_index: int = 0, package_id: str = "one") -> OpenMessageRequested:
+    return OpenMessageRequested(
+        package_id=package_id, message_id=message_id, content=TEXT, first_index=first_index, requested_at=NOON,
+        recipients=tuple(f"2011{number:08}" for number in range(first_index, first_index + count)),
+        callback_partition=3,
+    )  # fmt: skip
+
+
+def reply(recipient: str, package_id: str = "one") -> ReplyMessageRequested:
+    return ReplyMessageRequested(
+        package_id=package_id, message_id=f"msg_{recipient}", content=TEXT, recipient=recipient, requested_at=NOON,
+        callback_partition=3,
+    )  # fmt: skip
+
+
+def wrote(recipient: str, profile_id: str, minute: int = 0) -> CustomerMessage:
+    return CustomerMessage(
+        package_id="one", profile_id=profile_id, recipient=recipient, gateway_message_id=f"in_{minute}",
+        text="Hi", at=NOON + timedelta(minutes=minute),
+    )  # fmt: skip
+
+
+def sent(recipient: str, profile_id: str, minute: int = 0) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        package_id="one", message_id="msg_1", delivery_id=f"dlv_{minute}", recipient=recipient, lane="open",
+        status="sent", at=NOON + timedelta(minutes=minute), profile_id=profile_id,
+    )  # fmt: skip
+
+
+async def test_the_round_goes_on_across_records_and_restarts(router: Router) -> None:
+    await router.open(request("msg_1", 4), request("msg_2", 1))
+    restarted = Router(router.engine, router.bus, router.directory)
+    await restarted.open(request("msg_3", 1))
+    assert router.shared() == {"a": 2, "b": 2, "c": 2}
+
+
+async def test_a_repeated_record_gets_the_same_decision(router: Router) -> None:
+    await router.open(request("msg_1", 4))
+    await router.open(request("msg_2", 1))
+    await router.open(request("msg_1", 4))
+    first, _, again = router.bus.of(OpenDeliveriesAssigned)
+    assert again == first
+    assert [each.distribution for each in router.bus.of(MessageRouted)] == [
+        {"a": 2, "b": 1, "c": 1}, {"b": 1}, {"a": 2, "b": 1, "c": 1},
+    ]  # fmt: skip
+
+
+async def test_a_decision_that_could_not_be_published_is_published_later_unchanged(router: Router) -> None:
+    router.bus.away = True
+    with pytest.raises(Unpublished):
+        await router.open(request("msg_1", 2))
+    router.bus.away = False
+    await router.open(request("msg_1", 2), request("msg_2", 1))
+    assert [[each.profile_id for each in event.deliveries] for event in router.bus.of(OpenDeliveriesAssigned)] == [
+        ["a", "b"], ["c"],
+    ]  # fmt: skip
+
+
+async def test_a_recipient_named_twice_is_assigned_once(router: Router) -> None:
+    doubled = request("msg_1", 2).model_copy(update={"recipients": ("201100000000",) * 3 + ("201100000001",)})
+    await router.open(doubled)
+    assert sum(router.shared().values()) == 2
+
+
+async def test_a_record_for_no_package_is_rejected_with_the_reason(router: Router) -> None:
+    await router.open(request("msg_1", 2, package_id="none"))
+    assert [(each.status, each.reason) for each in router.bus.of(DeliveryOutcome)] == [
+        ("rejected", "there is no package none")
+    ] * 2
+    assert [(each.rejected, each.reason) for each in router.bus.of(MessageRouted)] == [(2, "there is no package none")]
+
+
+async def test_a_customer_is_answered_from_where_they_wrote_last_also_after_a_restart(router: Router) -> None:
+    await router.hear(wrote("201100000001", "a", 1), wrote("201100000001", "b", 2))
+    await router.note(sent("201100000001", "c", 3))
+    restarted = Router(router.engine, router.bus, router.directory)
+    await restarted.reply(reply("201100000001"))
+    assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["b"]
+
+
+async def test_a_repeated_or_late_word_changes_nothing(router: Router) -> None:
+    await router.hear(wrote("201100000001", "b", 2))
+    await router.hear(wrote("201100000001", "b", 2), wrote("201100000001", "a", 1))
+    await router.reply(reply("201100000001"))
+    assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["b"]
+
+
+async def test_a_new_customer_stays_with_the_profile_of_the_first_reply(router: Router) -> None:
+    await router.reply(reply("201100000001"))
+    router.directory.packages["one"] = package("c", "b", "a", "0")
+    await router.reply(reply("201100000001"))
+    assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a"]
+
+
+async def test_replies_wait_until_what_customers_wrote_is_read(router: Router) -> None:
+    router.progress.behind = 3
+    await router.reply(reply("201100000001"))
+    assert router.progress.asked == 4
+
+
+async def test_a_reply_without_a_way_is_rejected_and_its_caller_told(router: Router) -> None:
+    await router.reply(reply("201100000001", package_id="none"))
+    assert [each.status for each in router.bus.of(DeliveryOutcome)] == ["rejected"]
+    assert [each.callback_partition for each in router.bus.of(ReplySettled)] == [3]
+
+
+async def test_a_returned_delivery_is_assigned_anew_or_fails(router: Router) -> None:
+    first = DeliveryReturned(
+        package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201100000000", lane="open", content=TEXT,
+        attempt=1, tried=("a",), reason="blocked", requested_at=NOON,
+    )  # fmt: skip
+    await router.give_back(first, first.model_copy(update={"attempt": 3, "tried": ("a", "b", "c")}))
+    (again,) = router.bus.of(OpenDeliveriesAssigned)
+    assert [(each.profile_id, each.attempt, each.tried) for each in again.deliveries] == [("b", 2, ("a",))]
+    assert [(each.status, each.attempt) for each in router.bus.of(DeliveryOutcome)] == [("failed", 3)]

@@ -1,0 +1,9 @@
+"""Process: `python -m sender`."""
+
+from sender.app import build
+from sender.settings import SenderSettings
+from spreader.service import run
+
+if __name__ == "__main__":
+    settings = SenderSettings()
+    run(build(settings), settings, settings.sender_port)

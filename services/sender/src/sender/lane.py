@@ -1,0 +1,105 @@
+"""Lane: the deliveries of one lane that this process is sending now, and the pump that claims the next ones."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+import structlog
+
+from sender.claim import Claim
+from sender.core.fate import Fate, Settled
+from sender.metrics import IN_FLIGHT
+from sender.postgres import Ledger
+from sender.results import Results
+from spreader.loop import Loop
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 0.5
+"""How often the pump looks at the latest: other processes' leases end without a sign."""
+
+
+class Lane:
+    """A part. At most `limit` deliveries are claimed at a time, and only those are held in memory."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sending: Callable[[Claim], Awaitable[Fate]],
+        results: Results,
+        limit: int,
+        drain_seconds: float,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self.name = f"{ledger.lane} lane"
+        self._ledger = ledger
+        self._sending = sending
+        self._results = results
+        self._limit = limit
+        self._drain_seconds = drain_seconds
+        self._look_seconds = look_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
+        self._backlog = True
+        self._pump = Loop(f"pump of the {self.name}", self.pump)
+
+    @contextlib.asynccontextmanager
+    async def slots(self) -> AsyncGenerator[int]:
+        """How many deliveries may be claimed, to one caller at a time."""
+        async with self._claiming:
+            yield self._limit - len(self._tasks)
+
+    def begin(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            task = asyncio.create_task(self._carry(claim), name=f"send {claim.delivery.delivery_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
+
+    def more_waits(self) -> None:
+        """There are deliveries in the ledger that were not claimed: the pump sees to them."""
+        self._backlog = True
+        self._pump.wake()
+
+    async def pump(self) -> float:
+        """Claim what is due for the free slots; answers after how many seconds to look again."""
+        async with self.slots() as free:
+            self.begin(await self._ledger.claim(free))
+        backlog = await self._ledger.backlog()
+        self._backlog = backlog.due
+        next_in = backlog.next_in_seconds
+        return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
+
+    async def start(self) -> None:
+        await self._pump.start()
+
+    async def stop(self) -> None:
+        """Claim no more, wait for the calls; what is still under way then is given back."""
+        await self._pump.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._drain_seconds)
+        if self._tasks:
+            log.warning("calls that did not end in time are given back", lane=self._ledger.lane, count=len(self._tasks))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def trouble(self) -> str | None:
+        return self._pump.trouble()
+
+    def alive(self) -> bool:
+        return self._pump.alive()
+
+    async def _carry(self, claim: Claim) -> None:
+        fate = await self._sending(claim)
+        await self._results.write(claim, fate)
+        if not isinstance(fate, Settled):
+            self.more_waits()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a claim was dropped; its lease will end", lane=self._ledger.lane, exc_info=error)
+        if self._backlog:
+            self._pump.wake()

@@ -1,0 +1,206 @@
+"""Testing: values and a gateway for the sender's tests; no production module imports this one."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+from sender.core.delivery import Delivery
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.configuration import Gateway, Package, Profile
+from spreader.content import TextContent
+from spreader.events import DeliveryReleased, Event, PackageConfigured, ReplyDeliveryAssigned
+from spreader.ids import delivery_id
+from spreader.testing import MemoryBus
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HELLO = TextContent(type="text", text="Hello!")
+PHONE = "201000000001"
+
+
+def reply(name: str = "m1", recipient: str = PHONE, attempt: int = 1, profile_id: str = "p1") -> ReplyDeliveryAssigned:
+    return ReplyDeliveryAssigned(
+        package_id="pkg",
+        message_id=name,
+        delivery_id=delivery_id(name, recipient),
+        recipient=recipient,
+        profile_id=profile_id,
+        content=HELLO,
+        reason="the customer wrote to it",
+        attempt=attempt,
+        requested_at=NOON,
+        expires_at=NOON + timedelta(minutes=10),
+        callback_partition=3,
+    )
+
+
+def released(name: str = "m1", recipient: str = PHONE, attempt: int = 1, release: int = 1) -> DeliveryReleased:
+    return DeliveryReleased(
+        package_id="pkg",
+        message_id=name,
+        delivery_id=delivery_id(name, recipient),
+        recipient=recipient,
+        profile_id="p1",
+        content=HELLO,
+        requested_at=NOON,
+        attempt=attempt,
+        release=release,
+        released_at=NOON,
+        send_by=NOON + timedelta(hours=1),
+    )
+
+
+def arriving(*deliveries: Delivery, first: int = 0) -> list[Received[Delivery]]:
+    """As one batch of a partition's log."""
+    return [Received(delivery, delivery.topic, 0, offset) for offset, delivery in enumerate(deliveries, start=first)]
+
+
+def profile(base_url: str, profile_id: str = "p1") -> Profile:
+    gateway = Gateway(driver="simulator", base_url=base_url, account=f"account-{profile_id}")
+    return Profile(profile_id=profile_id, name=profile_id, phone="201111111111", gateway=gateway)
+
+
+@dataclass
+class Configured:
+    """The table of packages, filled by hand."""
+
+    profiles: tuple[Profile, ...] = ()
+
+    def get(self, key: str) -> PackageConfigured | None:
+        return PackageConfigured(package=Package(package_id=key, version=1, name=key, profiles=self.profiles), at=NOON)
+
+    async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
+        return satisfied()
+
+
+@dataclass
+class WatchedBus:
+    """A MemoryBus that wakes a test when something was published."""
+
+    inner: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def publish(self, *events: Event) -> None:
+        await self.inner.publish(*events)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, satisfied: Callable[[MemoryBus], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: satisfied(self.inner))
+
+
+class LossyBus(WatchedBus):
+    """Takes the events and says that it did not: as a broker does that dies before it answers."""
+
+    async def publish(self, *events: Event) -> None:
+        await super().publish(*events)
+        raise Unpublished("the answer was lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """201; `after` holds the answer back until it is set."""
+
+    after: asyncio.Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """An error; `sent`: and yet the customer has it."""
+
+    status: int
+    code: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The connection ends without an answer."""
+
+    sent: bool
+
+
+Behaviour = Accept | Refuse | Break
+
+
+@dataclass
+class FakeGateway:
+    """Speaks the simulator's wire. `script` gives the behaviours of a delivery's sends in turn; then it accepts."""
+
+    script: dict[str, list[Behaviour]] = field(default_factory=dict[str, list[Behaviour]])
+    calls: list[str] = field(default_factory=list[str])
+    """Every POST, by delivery id, in the order of arrival."""
+    sent: list[str] = field(default_factory=list[str])
+    """What customers have got."""
+    asked: list[str] = field(default_factory=list[str])
+    registered: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    find_status: int | None = None
+    base_url: str = ""
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until(self, satisfied: Callable[["FakeGateway"], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: satisfied(self))
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def on_send(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        name: str = body["delivery_id"]
+        self.calls.append(name)
+        await self._notify()
+        behaviours = self.script.get(name) or [Accept()]
+        behaviour = behaviours.pop(0)
+        if isinstance(behaviour, Accept) or behaviour.sent:
+            self.sent.append(name)
+        match behaviour:
+            case Accept(after):
+                if after is not None:
+                    await after.wait()
+                return web.json_response({"message_id": f"wamid-{name}", "status": "accepted"}, status=201)
+            case Refuse(status, code, headers):
+                return web.json_response({"error": {"code": code, "message": code}}, status=status, headers=headers)
+            case Break():
+                assert request.transport is not None
+                request.transport.close()
+                return web.Response()
+
+    async def on_find(self, request: web.Request) -> web.Response:
+        name = request.match_info["delivery_id"]
+        self.asked.append(name)
+        if self.find_status is not None:
+            return web.json_response({"error": {"code": "transient", "message": ""}}, status=self.find_status)
+        if name in self.sent:
+            return web.json_response({"message_id": f"wamid-{name}", "at": NOON.isoformat()})
+        return web.json_response({"error": {"code": "not_found", "message": ""}}, status=404)
+
+    async def on_register(self, request: web.Request) -> web.Response:
+        self.registered[request.match_info["account"]] = await request.json()
+        await self._notify()
+        return web.json_response({})
+
+
+@asynccontextmanager
+async def serve(gateway: FakeGateway) -> AsyncGenerator[FakeGateway]:
+    """The gateway on a free port of this machine."""
+    app = web.Application()
+    app.router.add_post("/profiles/{account}/messages", gateway.on_send)
+    app.router.add_get("/profiles/{account}/messages/{delivery_id}", gateway.on_find)
+    app.router.add_put("/profiles/{account}", gateway.on_register)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    gateway.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield gateway
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,49 @@
+"""What the sender's tests share: a migrated ledger, a gateway, a driver."""
+
+from collections.abc import AsyncGenerator, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.drivers.simulator import SimulatorDriver, Timeouts
+from sender.postgres import Ledger
+from sender.testing import FakeGateway, serve
+from spreader.events import Lane
+from spreader.positions import Positions
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+
+MakeLedger = Callable[..., Ledger]
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "sender")
+    await migrate(engine, "sender")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine: AsyncEngine) -> MakeLedger:
+    """`ledger("reply", "worker-a", lease_seconds=15)`"""
+
+    def make(lane: Lane = "reply", worker: str = "worker-a", lease_seconds: float = 60) -> Ledger:
+        return Ledger(engine, Positions("sender", "cluster"), lane, worker, timedelta(seconds=lease_seconds))
+
+    return make
+
+
+@pytest.fixture
+async def gateway() -> AsyncGenerator[FakeGateway]:
+    async with serve(FakeGateway()) as served:
+        yield served
+
+
+@pytest.fixture
+async def driver() -> AsyncGenerator[SimulatorDriver]:
+    driver = SimulatorDriver(100, Timeouts(connect_seconds=2, call_seconds=30), "http://ingress/")
+    await driver.start()
+    yield driver
+    await driver.stop()

@@ -1,0 +1,73 @@
+"""The assembled sender on real Kafka and Postgres, with a gateway that speaks the wire."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from sender.app import build
+from sender.settings import SenderSettings
+from sender.testing import FakeGateway, profile, released, reply
+from spreader.clock import wall_now
+from spreader.configuration import Package
+from spreader.envelope import open_body, read_headers, seal
+from spreader.events import DeliveryOutcome, Event, PackageConfigured, ReplySettled
+from spreader.settings import Settings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+TIMEOUT_SECONDS = 60
+
+
+@asynccontextmanager
+async def reading(servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
+    """The sender's two topics out, from their beginning: names tell this run's events from others'."""
+    topics = (DeliveryOutcome.topic, ReplySettled.topic)
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def write(servers: str, *events: Event) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=servers, acks="all") as producer:
+        for event in events:
+            record = seal(event, "test", wall_now())
+            headers = [(name, value.encode()) for name, value in record.headers.items()]
+            await producer.send_and_wait(record.topic, record.body, key=record.key, headers=headers)
+
+
+def fresh(run: str) -> tuple[Event, Event]:
+    """A reply and a release of this run, that have not expired."""
+    now = wall_now()
+    asked = reply(f"reply-{run}").model_copy(update={"package_id": run, "expires_at": now + timedelta(minutes=10)})
+    let_go = released(f"open-{run}").model_copy(update={"package_id": run, "send_by": now + timedelta(hours=1)})
+    return asked, let_go
+
+
+async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settings, gateway: FakeGateway) -> None:
+    run = settings.database_url.rpartition("/")[2]
+    arguments: dict[str, Any] = settings.model_dump()
+    app = build(SenderSettings(**arguments))
+    package = Package(package_id=run, version=1, name=run, profiles=(profile(gateway.base_url),))
+    servers = settings.kafka_bootstrap_servers
+    told: dict[tuple[str, str], str] = {}
+    async with asyncio.timeout(TIMEOUT_SECONDS), reading(servers) as consumer:
+        await write(servers, PackageConfigured(package=package, at=wall_now()), *fresh(run))
+        async with app.router.lifespan_context(app):
+            while len(told) < 3:
+                record = await consumer.getone()
+                event = open_body(record.topic, read_headers(record.headers), record.value)
+                if isinstance(event, DeliveryOutcome | ReplySettled) and event.message_id.endswith(run):
+                    told[event.type, event.message_id] = event.status
+    assert set(told.values()) == {"sent"}
+    assert sorted(gateway.sent) == sorted(
+        event.delivery_id for event in (reply(f"reply-{run}"), released(f"open-{run}"))
+    )
+    assert list(gateway.registered) == ["account-p1"]

@@ -1,0 +1,209 @@
+"""Settle and fate: every class of answer in both lanes, as tables; and what never happens, as laws."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sender.core.answer import Accepted, CannotTell, Finding, Found, InDoubt, NotFound, Refused, Unreachable
+from sender.core.fate import Again, Settled, fate
+from sender.core.settle import (
+    DOUBT_TRIES_MAX,
+    DOUBT_WAIT,
+    PROFILES_MAX,
+    RULES,
+    TOO_LATE,
+    AskAgain,
+    Decision,
+    Defer,
+    Expire,
+    Fail,
+    RetryHere,
+    ReturnElsewhere,
+    SendAgain,
+    Sent,
+    Standing,
+    Unknown,
+    back_off,
+    resolve,
+    settle,
+    standing,
+    too_late,
+)
+from sender.testing import NOON, released, reply
+from spreader.events import DeliveryOutcome, DeliveryReturned, Lane, ReplySettled
+
+MINUTE = timedelta(minutes=1)
+failures = st.sampled_from(sorted(RULES))
+standings = st.builds(
+    Standing,
+    lane=st.sampled_from(["open", "reply"]),
+    tries=st.integers(1, 9),
+    profiles=st.integers(1, PROFILES_MAX),
+    left=st.none() | st.timedeltas(timedelta(0), timedelta(hours=1)),
+    doubtful=st.booleans(),
+)
+
+
+def kind(failure: str, lane: Lane, tries: int = 1, profiles: int = 1) -> type[Decision]:
+    refused = Refused(failure, "no")  # pyright: ignore[reportArgumentType] - the table names them in words
+    return type(settle(refused, Standing(lane, tries, profiles), Random(1)))
+
+
+@pytest.mark.parametrize(
+    ("failure", "lane", "first", "when_tries_end", "when_profiles_end"),
+    [
+        ("transient", "open", Defer, ReturnElsewhere, Fail),
+        ("transient", "reply", RetryHere, Fail, Fail),
+        ("throttled", "open", Defer, Fail, Fail),
+        ("throttled", "reply", RetryHere, Fail, Fail),
+        ("gateway", "open", Defer, ReturnElsewhere, Fail),
+        ("gateway", "reply", RetryHere, Fail, Fail),
+        ("profile", "open", ReturnElsewhere, ReturnElsewhere, Fail),
+        ("profile", "reply", ReturnElsewhere, ReturnElsewhere, Fail),
+        ("recipient", "open", Fail, Fail, Fail),
+        ("recipient", "reply", Fail, Fail, Fail),
+        ("content", "open", Fail, Fail, Fail),
+        ("content", "reply", Fail, Fail, Fail),
+    ],
+)
+def test_each_failure_has_its_course(
+    failure: str, lane: Lane, first: type[Decision], when_tries_end: type[Decision], when_profiles_end: type[Decision]
+) -> None:
+    assert kind(failure, lane) is first
+    assert kind(failure, lane, tries=9) is when_tries_end
+    assert kind(failure, lane, tries=9, profiles=PROFILES_MAX) is when_profiles_end
+
+
+def test_a_reply_is_tried_five_times_and_then_fails() -> None:
+    assert [kind("transient", "reply", tries) for tries in range(1, 7)] == [RetryHere] * 4 + [Fail] * 2
+
+
+def test_an_accepted_delivery_is_sent() -> None:
+    assert settle(Accepted("wamid"), Standing("open", 1, 1), Random(1)) == Sent("wamid")
+
+
+def test_a_gateway_that_asks_for_patience_gets_it() -> None:
+    refused = Refused("throttled", "slow down", retry_after=MINUTE)
+    assert settle(refused, Standing("reply", 1, 1, left=2 * MINUTE), Random(1)) == RetryHere(MINUTE)
+
+
+def test_what_would_expire_before_the_next_try_expires_now() -> None:
+    refused = Refused("throttled", "slow down", retry_after=MINUTE)
+    assert isinstance(settle(refused, Standing("reply", 1, 1, left=MINUTE), Random(1)), Expire)
+
+
+@pytest.mark.parametrize(
+    ("finding", "lane", "decision"),
+    [
+        (Found("wamid"), "open", Sent("wamid")),
+        (Found("wamid"), "reply", Sent("wamid")),
+        (NotFound(), "open", SendAgain(doubtful=False)),
+        (NotFound(), "reply", SendAgain(doubtful=False)),
+        (CannotTell("no record"), "open", Unknown("no record")),
+        (CannotTell("no record"), "reply", SendAgain(doubtful=True)),
+        (Unreachable("away"), "open", AskAgain(DOUBT_WAIT["open"])),
+        (Unreachable("away"), "reply", AskAgain(DOUBT_WAIT["reply"])),
+    ],
+)
+def test_a_delivery_in_doubt_goes_by_what_the_gateway_knows(finding: Finding, lane: Lane, decision: object) -> None:
+    assert resolve(finding, Standing(lane, 1, 1, doubtful=True)) == decision
+
+
+def test_a_gateway_that_stays_away_cannot_tell() -> None:
+    assert resolve(Unreachable("away"), Standing("open", DOUBT_TRIES_MAX, 1, doubtful=True)) == Unknown("away")
+
+
+@given(failures, standings)
+def test_what_may_have_arrived_never_goes_to_another_profile_nor_counts_as_failed(failure: str, at: Standing) -> None:
+    decision = settle(Refused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
+    assert not at.doubtful or isinstance(decision, AskAgain | Unknown)
+
+
+@given(standings)
+def test_a_time_out_never_goes_to_another_profile(at: Standing) -> None:
+    assert isinstance(settle(InDoubt("time-out"), at, Random(1)), AskAgain | Unknown)
+
+
+@given(failures, standings)
+def test_the_open_lane_never_retries_inside_the_sender(failure: str, at: Standing) -> None:
+    decision = settle(Refused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
+    assert at.lane == "reply" or not isinstance(decision, RetryHere)
+
+
+@given(failures, st.integers(1, 40), st.integers())
+def test_waits_grow_within_bounds(failure: str, tries: int, seed: int) -> None:
+    for course in RULES[failure].values():  # pyright: ignore[reportArgumentType]
+        wait = back_off(course, tries, Random(seed))
+        assert course.first / 2 <= wait <= course.longest
+        assert back_off(course, tries + 4, Random(seed)) >= wait
+
+
+def test_a_release_is_not_begun_after_its_send_by() -> None:
+    delivery = released()
+    assert too_late(delivery, delivery.send_by - timedelta(microseconds=1)) is None
+    assert too_late(delivery, delivery.send_by) == Defer(timedelta(0), TOO_LATE)
+
+
+def test_a_reply_expires() -> None:
+    delivery = reply()
+    assert too_late(delivery, delivery.expires_at - timedelta(microseconds=1)) is None
+    assert isinstance(too_late(delivery, delivery.expires_at), Expire)
+
+
+def test_the_time_that_is_left_is_the_machines() -> None:
+    assert standing(reply(), 1, NOON, speed=600, doubtful=False).left == timedelta(seconds=1)
+
+
+def test_a_sent_reply_tells_its_caller_and_everybody() -> None:
+    settled = fate(Sent("wamid"), reply(), NOON, 1)
+    assert isinstance(settled, Settled)
+    callback, outcome = settled.events
+    assert isinstance(callback, ReplySettled)
+    assert (callback.status, callback.callback_partition) == ("sent", 3)
+    assert isinstance(outcome, DeliveryOutcome)
+    assert (outcome.status, outcome.gateway_message_id, outcome.release) == ("sent", "wamid", None)
+
+
+def test_a_deferred_release_says_when_it_may_go_by_the_systems_clock() -> None:
+    settled = fate(Defer(MINUTE, "busy", "transient"), released(attempt=2, release=7), NOON, 600)
+    assert isinstance(settled, Settled)
+    (outcome,) = settled.events
+    assert isinstance(outcome, DeliveryOutcome)
+    assert (outcome.attempt, outcome.release, outcome.status) == (2, 7, "deferred")
+    assert outcome.not_before == NOON + 600 * MINUTE
+
+
+def test_a_returned_release_also_frees_its_place_at_the_gateway() -> None:
+    settled = fate(ReturnElsewhere("blocked", "profile"), released(release=7), NOON, 1)
+    assert isinstance(settled, Settled)
+    returned, outcome = settled.events
+    assert isinstance(returned, DeliveryReturned)
+    assert returned.tried == ("p1",)
+    assert isinstance(outcome, DeliveryOutcome)
+    assert (outcome.status, outcome.not_before, outcome.release) == ("deferred", None, 7)
+
+
+def test_a_returned_reply_keeps_its_expiry_and_its_caller() -> None:
+    settled = fate(ReturnElsewhere("blocked", "profile"), reply(), NOON, 1)
+    assert isinstance(settled, Settled)
+    (returned,) = settled.events
+    assert isinstance(returned, DeliveryReturned)
+    assert (returned.expires_at, returned.callback_partition) == (reply().expires_at, 3)
+
+
+def test_a_retry_tells_nobody() -> None:
+    assert fate(RetryHere(MINUTE), reply(), NOON, 1) == Again(MINUTE)
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [Sent("w"), Defer(MINUTE, "x"), ReturnElsewhere("x", "profile"), Fail("x", "content"), Unknown("x"), Expire("x")],
+)
+def test_every_settled_release_ends_in_an_outcome(decision: Decision) -> None:
+    settled = fate(decision, released(release=7), NOON, 1)
+    assert isinstance(settled, Settled)
+    outcomes = [event for event in settled.events if isinstance(event, DeliveryOutcome)]
+    assert [(outcome.release, outcome.at) for outcome in outcomes] == [(7, NOON)]

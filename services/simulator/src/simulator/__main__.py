@@ -1,0 +1,9 @@
+"""The simulator's process: `python -m simulator`."""
+
+from simulator.app import build
+from simulator.settings import SimulatorSettings
+from spreader.service import run
+
+if __name__ == "__main__":
+    settings = SimulatorSettings()
+    run(build(settings), settings, settings.simulator_port)

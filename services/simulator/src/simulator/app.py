@@ -1,0 +1,58 @@
+"""Assembly: the one place that knows what the simulator is made of."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Depends, FastAPI
+
+from simulator.callbacks import Callbacks
+from simulator.endpoints.faults import fault_routes
+from simulator.endpoints.problems import Problem, answer_problems
+from simulator.endpoints.profiles import profile_routes
+from simulator.endpoints.witness import witness_routes
+from simulator.flights import Flights
+from simulator.gateway import Gateway
+from simulator.home import Home
+from simulator.ledger import Ledger
+from simulator.mailbox import Mailbox
+from simulator.sessions import Sessions
+from simulator.settings import SimulatorSettings
+from simulator.switchboard import Switchboard
+from spreader.clock import Clock, clock_from_environment
+from spreader.service import Service
+
+DESCRIPTION = "A stand-in for WhatsApp gateways: it keeps a ledger of every send, and customers who read and answer."
+
+
+def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
+    clock = clock or clock_from_environment()
+    ledger = Ledger(settings.simulator_home)
+    sessions = Sessions(settings.simulator_home, settings.simulator_registration_wait_seconds)
+    mailbox = Mailbox(settings.simulator_home)
+    switchboard, flights = Switchboard(), Flights()
+    callbacks = Callbacks(
+        sessions,
+        mailbox,
+        clock,
+        waiting_max=settings.simulator_callbacks_max,
+        workers=settings.simulator_callback_workers,
+        timeout_seconds=settings.simulator_callback_timeout_seconds,
+    )
+    gateway = Gateway(ledger, switchboard, flights, callbacks, settings.habits, clock)
+    service = Service("simulator", [Home(ledger, sessions, mailbox), callbacks])
+    app = service.app(title="Spreader simulator", description=DESCRIPTION)
+    answer_problems(app)
+    for routes in (
+        profile_routes(gateway, sessions, ledger, callbacks),
+        fault_routes(switchboard, clock),
+        witness_routes(ledger, flights),
+    ):
+        app.include_router(routes, dependencies=[Depends(_when_ready(service))])
+    return app
+
+
+def _when_ready(service: Service) -> Callable[[], Awaitable[None]]:
+    async def ready() -> None:
+        if trouble := service.trouble():
+            raise Problem(503, "not_ready", "The simulator is not ready.", reasons=trouble)
+
+    return ready

@@ -1,0 +1,163 @@
+"""Callback: a call of a profile's webhook, made when its moment comes and again until the webhook takes it.
+
+Receipts wait in memory and are lost when the process ends: a real gateway's receipts are not certain either, and
+nothing may depend on one. So are answers that a customer has not written yet. Messages that customers have written are
+in the mailbox and are tried until they are taken, over restarts too. Callbacks are made concurrently: two that fall due
+together may arrive in either order.
+"""
+
+import asyncio
+import heapq
+import random
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Literal
+
+import aiohttp
+import structlog
+
+from simulator.mailbox import Letter, Mailbox
+from simulator.metrics import CALLBACKS, CALLBACKS_WAITING
+from simulator.sessions import Sessions
+from spreader.clock import Clock
+from spreader.loop import Loop
+
+log = structlog.get_logger()
+
+BACK_OFF_FIRST_SECONDS = 0.1
+RECEIPT_ATTEMPTS_MAX = 40  # about a quarter of an hour
+RECEIPT_BACK_OFF_MAX_SECONDS = 30.0  # long: ten thousands of them may wait for an ingress that is down
+LETTER_BACK_OFF_MAX_SECONDS = 5.0
+LETTER_PATIENCE_SECONDS = 3.0
+IDLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What is posted for an account; with the letter that it carries, where it is a customer's message."""
+
+    event: Literal["receipt", "message"]
+    account: str
+    body: bytes
+    letter: Letter | None = None
+    attempt: int = 1
+
+    @classmethod
+    def of(cls, letter: Letter) -> "Callback":
+        return cls("message", letter.account, letter.body(), letter)
+
+
+class Callbacks:
+    """A bounded queue by due moment and a bounded number of calls at a time."""
+
+    name = "callbacks"
+
+    def __init__(
+        self, sessions: Sessions, mailbox: Mailbox, clock: Clock, waiting_max: int, workers: int, timeout_seconds: float
+    ) -> None:
+        self._sessions = sessions
+        self._mailbox = mailbox
+        self._clock = clock
+        self._waiting_max = waiting_max
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._workers = workers
+        self._waiting: list[tuple[float, int, Callback]] = []
+        self._serial = 0
+        self._calls: set[asyncio.Task[None]] = set()
+        self._loop = Loop(self.name, self._turn)
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= self._waiting_max
+
+    def schedule(self, callback: Callback, duration: timedelta) -> None:
+        """Call after `duration` of the system's time, if the queue is not full. A letter is kept from then on."""
+        if self.full:
+            CALLBACKS.labels(callback.event, "dropped").inc()
+            return
+        self._push(callback, self._clock.wall(duration).total_seconds())
+
+    def post(self, letter: Letter) -> None:
+        """Keep what a customer wrote, and call for it at once."""
+        self._mailbox.put(letter)
+        self._push(Callback.of(letter), 0)
+
+    async def taken(self, message_id: str) -> bool:
+        """Wait a little until the webhook has taken a letter; it is tried on in either case."""
+        return await self._mailbox.wait_until_taken(message_id, LETTER_PATIENCE_SECONDS)
+
+    async def start(self) -> None:
+        self._http = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._workers))
+        for letter in self._mailbox:
+            self._push(Callback.of(letter), 0)
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        await self._loop.stop()
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+
+    def trouble(self) -> str | None:
+        return self._loop.trouble()
+
+    def alive(self) -> bool:
+        return self._loop.alive()
+
+    def _push(self, callback: Callback, seconds: float) -> None:
+        self._serial += 1
+        heapq.heappush(self._waiting, (time.monotonic() + seconds, self._serial, callback))
+        CALLBACKS_WAITING.set(len(self._waiting))
+        if self._waiting[0][2] is callback:
+            self._loop.wake()
+
+    async def _turn(self) -> float:
+        while self._waiting and len(self._calls) < self._workers:
+            seconds = self._waiting[0][0] - time.monotonic()
+            if seconds > 0:
+                return seconds
+            _, _, callback = heapq.heappop(self._waiting)
+            call = asyncio.create_task(self._call(callback))
+            self._calls.add(call)
+            call.add_done_callback(self._ended)
+        CALLBACKS_WAITING.set(len(self._waiting))
+        return IDLE_SECONDS
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._loop.wake()
+
+    async def _call(self, callback: Callback) -> None:
+        if callback.letter is not None:
+            self._mailbox.put(callback.letter)
+        refusal = await self._refusal(callback)
+        CALLBACKS.labels(callback.event, "taken" if refusal is None else "refused").inc()
+        if refusal is None:
+            if callback.letter is not None:
+                self._mailbox.taken(callback.letter.message_id)
+        elif callback.letter is None and callback.attempt >= RECEIPT_ATTEMPTS_MAX:
+            CALLBACKS.labels(callback.event, "given up").inc()
+            log.warning("a webhook did not take a receipt; it is given up", account=callback.account, why=refusal)
+        else:
+            self._push(replace(callback, attempt=callback.attempt + 1), _back_off_seconds(callback))
+
+    async def _refusal(self, callback: Callback) -> str | None:
+        """Call the webhook that the account has now; answers why it did not take the callback."""
+        session = self._sessions.of_account(callback.account)
+        if session is None or self._http is None:
+            return "the account is not registered"
+        try:
+            headers = {"Content-Type": "application/json"}
+            async with self._http.post(session.webhook_url, data=callback.body, headers=headers) as answer:
+                return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return type(error).__name__
+
+
+def _back_off_seconds(callback: Callback) -> float:
+    seconds_max = RECEIPT_BACK_OFF_MAX_SECONDS if callback.letter is None else LETTER_BACK_OFF_MAX_SECONDS
+    return min(BACK_OFF_FIRST_SECONDS * 2 ** min(callback.attempt - 1, 10), seconds_max) * random.uniform(0.5, 1)

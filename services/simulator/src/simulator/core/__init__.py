@@ -1,0 +1,1 @@
+"""Core: what the simulator decides, as pure functions: which fault meets a send, and what a customer does."""

@@ -1,0 +1,38 @@
+"""Home: the folder with everything that the simulator keeps, opened before the first request is served."""
+
+import asyncio
+
+from simulator.ledger import Ledger
+from simulator.mailbox import Mailbox
+from simulator.sessions import Sessions
+
+
+class Home:
+    name = "home"
+
+    def __init__(self, ledger: Ledger, sessions: Sessions, mailbox: Mailbox) -> None:
+        self._files = (ledger, sessions, mailbox)
+        self._open = False
+
+    async def start(self) -> None:
+        try:
+            for file in self._files:
+                await asyncio.to_thread(file.open)
+        except BaseException:
+            self._close()
+            raise
+        self._open = True
+
+    async def stop(self) -> None:
+        self._open = False
+        self._close()
+
+    def trouble(self) -> str | None:
+        return None if self._open else "the files are not open"
+
+    def alive(self) -> bool:
+        return True
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()

@@ -1,0 +1,101 @@
+"""Ledger: the outside witness: one line on disk for each send that reached the gateway, written before the answer.
+
+A delivery that is sent twice has two lines: the gateway drops nothing, so that tests can see doubles.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from simulator.journal import Journal
+from simulator.metrics import LEDGER_LINES
+from simulator.wire import rfc3339
+from spreader.clock import wall_now
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A send, as the ledger tells it. Refused: `code` says why and there is no `message_id`."""
+
+    at: datetime
+    profile: str
+    package: str
+    account: str
+    recipient: str
+    kind: str
+    content_hash: str
+    delivery_id: str
+    message_id: str | None
+    code: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.code is None
+
+
+class Ledger:
+    """Lines in order, and an index of the deliveries that were sent (a place in the file each, about 200 bytes)."""
+
+    def __init__(self, home: Path) -> None:
+        self._journal = Journal(home / "ledger.jsonl")
+        self._sent: dict[tuple[str, str], int] = {}
+
+    def open(self) -> None:
+        self._sent.clear()
+        self._journal.open(self._index)
+        LEDGER_LINES.set(self._journal.lines)
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def write(self, entry: Entry) -> None:
+        place = self._journal.append(_line(entry))
+        LEDGER_LINES.inc()
+        if entry.ok:
+            self._sent.setdefault((entry.account, entry.delivery_id), place)
+
+    def find(self, account: str, delivery_id: str) -> dict[str, str] | None:
+        """What the delivery's first send was answered, and when; None when it never went out."""
+        place = self._sent.get((account, delivery_id))
+        if place is None:
+            return None
+        line = json.loads(self._journal.read(place))
+        return {"message_id": line["message_id"], "at": line["at"]}
+
+    async def stream(self, skip_lines: int) -> AsyncIterator[bytes]:
+        for chunk in self._journal.chunks(skip_lines):
+            yield chunk
+
+    def _index(self, place: int, raw: bytes) -> None:
+        try:
+            line = json.loads(raw)
+            account, delivery_id, ok = line["account"], line["delivery_id"], line["ok"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"the ledger is damaged at byte {place}: it holds something that the simulator did not write. "
+                "Move ledger.jsonl away, or mend that line."
+            ) from error
+        if ok:
+            self._sent.setdefault((account, delivery_id), place)
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(
+        {
+            "at": rfc3339(entry.at),
+            "wall": rfc3339(wall_now()),
+            "profile": entry.profile,
+            "account": entry.account,
+            "recipient": entry.recipient,
+            "kind": entry.kind,
+            "content_hash": entry.content_hash,
+            "delivery_id": entry.delivery_id,
+            "ok": entry.ok,
+            "message_id": entry.message_id,
+            "package": entry.package,
+            "code": entry.code,
+        },
+        separators=(",", ":"),
+    ).encode()

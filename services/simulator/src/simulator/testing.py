@@ -1,0 +1,151 @@
+"""Testing: a simulator inside a test, a caller of it, and a webhook; no production module imports this one."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import uvicorn
+from aiohttp import web
+
+from simulator.app import build
+from simulator.settings import SimulatorSettings
+from spreader.clock import Clock
+
+DEADLINE_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the simulator answered."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Caller:
+    """Talks to a simulator as a driver and a tester do."""
+
+    def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
+        self.address = urlsplit(address)
+        self._http = http
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Reply:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        async with self._http.request(method, path, data=data, headers=headers) as answer:
+            return Reply(answer.status, await answer.json(), dict(answer.headers))
+
+    async def register(self, webhook_url: str = "http://127.0.0.1:1/away", account: str = "acc_1") -> None:
+        body = {"profile_id": "prf_1", "package_id": "pkg_1", "webhook_url": webhook_url}
+        reply = await self.ask("PUT", f"/profiles/{account}", body)
+        assert reply.status == 200, reply
+
+    async def send(self, delivery_id: str = "dlv_1", to: str = "201001234567", **content: Any) -> Reply:
+        content = content or {"type": "text", "text": "Hello!"}
+        return await self.ask("POST", "/profiles/acc_1/messages", {"delivery_id": delivery_id, "to": to, **content})
+
+    async def fault(self, **fault: Any) -> str:
+        reply = await self.ask("POST", "/faults", fault)
+        assert reply.status == 201, reply
+        return str(reply.body["id"])
+
+    async def ledger(self, after: int = 0) -> list[dict[str, Any]]:
+        async with self._http.get("/ledger", params={"after": after}) as answer:
+            return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+    async def text(self, path: str) -> str:
+        async with self._http.get(path) as answer:
+            return await answer.text()
+
+    async def until(self, path: str, holds: Callable[[Any], bool]) -> None:
+        """Ask until what is answered holds; a process that does not listen yet is asked again."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not await self._finds(path, holds):
+                pass
+
+    async def _finds(self, path: str, holds: Callable[[Any], bool]) -> bool:
+        try:
+            return holds((await self.ask("GET", path)).body)
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(POLL_SECONDS)
+            return False
+
+
+@contextlib.asynccontextmanager
+async def calling(address: str) -> AsyncGenerator[Caller]:
+    async with aiohttp.ClientSession(address) as http:
+        yield Caller(address, http)
+
+
+@contextlib.asynccontextmanager
+async def listening(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[Caller]:
+    """A simulator on a socket of its own, ready or not; `settings` without their `simulator_`."""
+    chosen = {f"simulator_{name}": value for name, value in settings.items()}
+    app = build(SimulatorSettings(simulator_home=home, **chosen), clock or Clock())
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
+    # The protocol is named because asyncio turns Nagle's delay off only where it is: 40 ms an answer otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        bound.bind(("127.0.0.1", 0))
+        serve = asyncio.create_task(server.serve([bound]))
+        try:
+            async with calling(f"http://127.0.0.1:{bound.getsockname()[1]}") as caller:
+                yield caller
+        finally:
+            server.should_exit = True
+            await serve
+
+
+@contextlib.asynccontextmanager
+async def serving(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[Caller]:
+    """A simulator that is ready."""
+    async with listening(home, clock, **settings) as caller:
+        await caller.until("/health/ready", lambda found: found["status"] == "ready")
+        yield caller
+
+
+@dataclass
+class Webhook:
+    """A webhook that refuses as often as it is told, then takes all; it keeps both."""
+
+    refusals: int = 0
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, holds: Callable[["Webhook"], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not holds(self):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def on_call(self, request: web.Request) -> web.Response:
+        refuses = len(self.refused) < self.refusals
+        (self.refused if refuses else self.taken).append(await request.json())
+        self._changed.set()
+        return web.Response(status=503 if refuses else 204)
+
+
+@contextlib.asynccontextmanager
+async def webhook(refusals: int = 0) -> AsyncGenerator[Webhook]:
+    hook = Webhook(refusals)
+    app = web.Application()
+    app.router.add_post("/hook", hook.on_call)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    hook.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    try:
+        yield hook
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,119 @@
+"""The faults as a tester switches them on and off over HTTP."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from simulator.testing import Caller
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("transient", 500),
+        ("throttled", 429),
+        ("profile_blocked", 403),
+        ("recipient_invalid", 404),
+        ("content_refused", 400),
+    ],
+)
+async def test_a_told_failure_is_answered_and_recorded(simulator: Caller, code: str, status: int) -> None:
+    await simulator.fault(kind="fail", code=code, count=1)
+    refused, accepted = await simulator.send("dlv_1"), await simulator.send("dlv_1")
+    assert (refused.status, refused.body["error"]["code"], accepted.status) == (status, code, 201)
+    assert [(line["ok"], line["code"]) for line in await simulator.ledger()] == [(False, code), (True, None)]
+    assert ("Retry-After" in {name.title() for name in refused.headers}) == (code == "throttled")
+
+
+async def test_a_failure_after_sending_is_an_error_for_a_message_that_went_out(simulator: Caller) -> None:
+    await simulator.fault(kind="fail_after_sending", recipient="201001234567")
+    assert (await simulator.send("dlv_1")).status == 500
+    assert [line["ok"] for line in await simulator.ledger()] == [True]
+    assert (await simulator.ask("GET", "/profiles/acc_1/messages/dlv_1")).status == 200
+
+
+@pytest.mark.parametrize(("at", "lines"), [("before", 0), ("after", 1)])
+async def test_a_hanging_send_gets_no_answer_and_ends_when_the_caller_leaves(
+    simulator: Caller, at: str, lines: int
+) -> None:
+    await simulator.fault(kind="hang", at=at, count=1)
+    send = asyncio.create_task(simulator.send("dlv_1"))
+    await simulator.until("/concurrency", lambda found: found["now"] == 1)
+    assert not send.done()
+    send.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await send
+    await simulator.until("/concurrency", lambda found: found["now"] == 0)
+    assert len(await simulator.ledger()) == lines
+
+
+async def test_a_delayed_send_goes_on_though_its_caller_left(simulator: Caller) -> None:
+    fault = await simulator.fault(kind="delay", seconds=600)
+    send = asyncio.create_task(simulator.send("dlv_1"))
+    await simulator.until("/concurrency", lambda found: found["now"] == 1)
+    send.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await send
+    assert await simulator.ledger() == []
+    await simulator.ask("DELETE", f"/faults/{fault}")
+    await simulator.until("/concurrency", lambda found: found["now"] == 0)
+    assert [line["delivery_id"] for line in await simulator.ledger()] == ["dlv_1"]
+
+
+async def test_a_delay_ends_by_itself(simulator: Caller) -> None:
+    await simulator.fault(kind="delay", seconds=0.01)
+    assert (await simulator.send("dlv_1")).status == 201
+
+
+async def test_sends_in_flight_are_counted_at_their_most(simulator: Caller) -> None:
+    await simulator.fault(kind="delay", seconds=600)
+    sends = [asyncio.create_task(simulator.send(f"dlv_{number}")) for number in range(3)]
+    await simulator.until("/concurrency", lambda found: found["now"] == 3)
+    assert (await simulator.ask("DELETE", "/concurrency")).body == {"now": 3, "most": {"pkg_1": 3}}
+    await simulator.ask("DELETE", "/faults")
+    assert [reply.status for reply in await asyncio.gather(*sends)] == [201] * 3
+    await simulator.send("dlv_3")
+    assert (await simulator.ask("GET", "/concurrency")).body == {"now": 0, "most": {"pkg_1": 3}}
+    assert (await simulator.ask("DELETE", "/concurrency")).body == {"now": 0, "most": {}}
+
+
+async def test_faults_are_listed_with_what_they_met_and_removed(simulator: Caller) -> None:
+    fault = await simulator.fault(kind="fail", code="throttled", profile="acc_1", every=2, seconds=3)
+    other = await simulator.fault(kind="no_receipts", profile="prf_2")
+    for _ in range(3):
+        await simulator.send()
+    listed = (await simulator.ask("GET", "/faults")).body["data"]
+    assert [(each["id"], each["seen"], each["hits"]) for each in listed] == [(fault, 3, 1), (other, 0, 0)]
+    assert (await simulator.ask("DELETE", f"/faults/{fault}")).body == {"removed": 1}
+    assert (await simulator.ask("DELETE", f"/faults/{fault}")).status == 404
+    assert (await simulator.ask("DELETE", "/faults")).body == {"removed": 1}
+    assert (await simulator.ask("GET", "/faults")).body == {"data": []}
+
+
+@pytest.mark.parametrize(
+    ("fault", "pointers"),
+    [
+        ({}, ["/kind"]),
+        ({"kind": "explode"}, ["/kind"]),
+        ({"kind": "fail", "code": "odd"}, ["/code"]),
+        ({"kind": "fail", "seconds": 3}, ["/seconds"]),
+        ({"kind": "delay", "code": "transient"}, ["/code"]),
+        ({"kind": "delay", "seconds": 0}, ["/seconds"]),
+        ({"kind": "hang", "seconds": 3601}, ["/seconds"]),
+        ({"kind": "die", "at": "noon"}, ["/at"]),
+        ({"kind": "no_receipts", "at": "after"}, ["/at"]),
+        ({"kind": "die", "count": 0, "every": 0}, ["/count", "/every"]),
+        ({"kind": "die", "recipient": "x"}, ["/recipient"]),
+        ({"kind": "die", "profle": "prf_1"}, ["/profle"]),
+    ],
+)
+async def test_a_wrong_fault_is_refused_by_field(simulator: Caller, fault: dict[str, Any], pointers: list[str]) -> None:
+    reply = await simulator.ask("POST", "/faults", fault)
+    assert reply.status == 422
+    assert [error["pointer"] for error in reply.body["error"]["errors"]] == pointers
+
+
+async def test_there_are_only_so_many_faults(simulator: Caller) -> None:
+    replies = [await simulator.ask("POST", "/faults", {"kind": "fail"}) for _ in range(101)]
+    assert [reply.status for reply in replies] == [201] * 100 + [409]

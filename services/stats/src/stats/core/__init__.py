@@ -1,0 +1,1 @@
+"""What stats decides: pure functions over values."""

@@ -1,0 +1,138 @@
+"""The whole service on real Kafka and Postgres: facts in, states and HTTP answers out."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from spreader.clock import wall_now
+from spreader.configuration import Gateway, Package, Profile
+from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, PackageConfigured, ProfileState, Status
+from spreader.kafka import KafkaBus, create_broker
+from spreader.service import Service
+from spreader.settings import Settings
+from spreader.table import Table
+from stats.app import build
+from stats.settings import StatsSettings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+KEY = {"Authorization": "Bearer secret"}
+GATEWAY = Gateway(driver="simulator", base_url="http://gateway", account="account")
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return build(StatsSettings(**settings.model_dump(), api_key="secret"))
+
+
+@pytest.fixture
+async def running(app: FastAPI) -> AsyncGenerator[FastAPI]:
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def states(settings: Settings) -> AsyncGenerator[Table[ProfileState]]:
+    table = Table(settings, ProfileState)
+    reader = Service("test", [table])  # patient: a topic that was made a moment ago may not be known everywhere yet
+    await reader.start()
+    yield table
+    await reader.stop()
+
+
+@pytest.fixture
+async def bus(settings: Settings) -> AsyncGenerator[KafkaBus]:
+    broker = create_broker(settings, "test")
+    await broker.connect()
+    yield KafkaBus(broker, "test", wall_now)
+    await broker.stop()
+
+
+def client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stats", headers=KEY)
+
+
+def configured(package: str, *profiles: str) -> PackageConfigured:
+    members = tuple(Profile(profile_id=each, name=each, phone="201001234567", gateway=GATEWAY) for each in profiles)
+    return PackageConfigured(
+        package=Package(package_id=package, version=1, name=package, profiles=members), at=wall_now()
+    )
+
+
+def facts(package: str, profile: str, at: datetime) -> list[Event]:
+    def outcome(delivery: str, status: Status) -> Event:
+        return DeliveryOutcome(
+            package_id=package, message_id="msg", delivery_id=f"{package}_{delivery}", recipient="201001234567",
+            lane="open", status=status, at=at, profile_id=profile,
+        )  # fmt: skip
+
+    return [
+        outcome("1", "sent"), outcome("1", "delivered"), outcome("2", "read"), outcome("3", "failed"),
+        CustomerMessage(
+            package_id=package, profile_id=profile, recipient="201001234567", gateway_message_id="wamid.1", at=at
+        ),
+    ]  # fmt: skip
+
+
+async def test_facts_become_states_and_answers_each_counted_once(
+    running: FastAPI, states: Table[ProfileState], bus: KafkaBus
+) -> None:
+    await bus.publish(configured("stats-shop", "stats-sales", "stats-idle"))
+    once = facts("stats-shop", "stats-sales", wall_now())
+    await bus.publish(*once, *once)
+    counts = Counts(sent=2, sent_open=2, failed=1, received=1)
+
+    def all_told() -> bool:
+        sales, idle = states.get("stats-sales"), states.get("stats-idle")
+        return sales is not None and idle is not None and sales.windows.day == counts
+
+    assert await states.wait_for(all_told, 60)
+    async with client(running) as http:
+        listed = (await http.get("/api/v1/profiles", params={"package_id": "stats-shop"})).json()["data"]
+        one = (await http.get("/api/v1/profiles/stats-sales")).json()
+        other = (await http.get("/api/v1/profiles", params={"package_id": "another"})).json()
+    assert [each["profile_id"] for each in listed] == ["stats-sales", "stats-idle"]
+    assert listed[0]["windows"] == dict.fromkeys(("hour", "three_hours", "day"), counts.model_dump())
+    assert {**listed[0], "at": None} == {**one, "at": None}
+    assert (one["open"]["state"], one["reply"]["state"], one["limit_factor"]) == ("ok", "ok", 1.0)
+    assert datetime.fromisoformat(one["at"]).tzinfo is not None
+    assert other == {"data": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [
+        ("/api/v1/profiles", {"Authorization": ""}, 401, "unauthorized"),
+        ("/api/v1/profiles", {"Authorization": "Bearer wrong"}, 401, "unauthorized"),
+        ("/api/v1/profiles/nobody", KEY, 503, "unavailable"),
+        ("/api/v1/elsewhere", KEY, 404, "not-found"),
+    ],
+)
+async def test_what_cannot_be_answered_is_a_problem(
+    app: FastAPI, path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    """The service is not started: its tables know nothing yet, and it says so."""
+    async with client(app) as http:
+        answer = await http.get(path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_is_asked_wrongly_is_said_to_be_wrong(
+    running: FastAPI, states: Table[ProfileState], bus: KafkaBus
+) -> None:
+    await bus.publish(configured("stats-cafe", "stats-tables"))
+    assert await states.wait_for(lambda: states.get("stats-tables") is not None, 60)
+    async with client(running) as http:
+        unknown = await http.get("/api/v1/profiles/nobody")
+        impossible = await http.get("/api/v1/profiles", params={"package_id": "no spaces"})
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, "There is no profile 'nobody'.")
+    assert (impossible.status_code, impossible.json()["errors"][0]["parameter"]) == (422, "package_id")
+
+
+def test_without_a_key_the_stats_do_not_start() -> None:
+    with pytest.raises(SystemExit, match="SPREADER_API_KEY is not set"):
+        build(StatsSettings(api_key=None))

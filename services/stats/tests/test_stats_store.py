@@ -1,0 +1,219 @@
+"""Store, handlers and publication on a real Postgres: counted exactly once, and windows that roll."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.configuration import Gateway, Package, Profile
+from spreader.events import (
+    Counts,
+    CustomerMessage,
+    DeliveryOutcome,
+    Lane,
+    PackageConfigured,
+    ProfileState,
+    Status,
+    Windows,
+)
+from spreader.positions import Positions
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import HandClock, MemoryBus
+from stats.core.spans import Spans
+from stats.core.tally import fold
+from stats.handlers import Counting
+from stats.postgres import Store
+from stats.publication import Publication
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "stats")
+    await migrate(engine, "stats")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def store(engine: AsyncEngine) -> Store:
+    return Store(engine, Positions("stats", "cluster"))
+
+
+@pytest.fixture
+def touched() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def counting(store: Store, touched: set[str]) -> Counting:
+    return Counting(store, touched.update)
+
+
+def sent(
+    number: int,
+    at: datetime = NOON,
+    status: Status = "sent",
+    lane: Lane = "open",
+    offset: int | None = None,
+    partition: int = 0,
+) -> Received[DeliveryOutcome]:
+    event = DeliveryOutcome(
+        package_id="shop", message_id="msg_1", delivery_id=f"dlv_{number}", recipient="201001234567", lane=lane,
+        status=status, at=at, profile_id="sales",
+    )  # fmt: skip
+    return Received(event, event.topic, partition, number if offset is None else offset)
+
+
+def written(number: int, offset: int, partition: int = 0) -> Received[CustomerMessage]:
+    event = CustomerMessage(
+        package_id="shop", profile_id="sales", recipient="201001234567", gateway_message_id=f"wamid.{number}", at=NOON
+    )
+    return Received(event, event.topic, partition, offset)
+
+
+async def windows(store: Store, now: datetime = NOON) -> Windows:
+    return (await store.windows(["sales"], Spans.at(now))).get("sales", Windows())
+
+
+async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_counts_once(
+    counting: Counting, store: Store, touched: set[str]
+) -> None:
+    batch = [sent(0), sent(1), sent(2, status="failed"), sent(3, lane="reply"), sent(4, status="unknown")]
+    await counting.on_outcomes(batch)
+    await counting.on_outcomes(batch)
+    assert (await windows(store)).hour == Counts(sent=3, sent_open=2, failed=1)
+    assert touched == {"sales"}
+
+
+async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
+    counting: Counting, store: Store
+) -> None:
+    await counting.on_outcomes([sent(1, offset=0), sent(1, offset=1)])
+    await counting.on_outcomes([sent(1, offset=2), sent(1, offset=0, partition=3), sent(1, status="read", offset=3)])
+    await counting.on_customer_messages([written(1, 0), written(1, 1), written(2, 2)])
+    await counting.on_customer_messages([written(2, 0, partition=5), written(3, 3)])
+    assert (await windows(store)).hour == Counts(sent=1, sent_open=1, received=3)
+
+
+async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: Store) -> None:
+    """The same deliveries from two partitions, in opposite orders, twice each, and customers' messages between them."""
+    counting = Counting(Store(engine, Positions("stats", "cluster")), set[str]().update)
+    forward = [sent(each, NOON + each * MINUTE, offset=each) for each in range(40)]
+    backward = [sent(each, NOON + each * MINUTE, offset=40 - each, partition=1) for each in reversed(range(40))]
+    messages = [written(each, each) for each in range(40)]
+    await asyncio.gather(
+        counting.on_outcomes(forward), counting.on_outcomes(backward), counting.on_customer_messages(messages),
+        counting.on_outcomes(backward), counting.on_outcomes(forward), counting.on_customer_messages(messages),
+    )  # fmt: skip
+    assert (await windows(store, NOON + 40 * MINUTE)).hour == Counts(sent=40, sent_open=40, received=40)
+
+
+async def test_a_transaction_that_fails_leaves_no_trace(counting: Counting, store: Store) -> None:
+    async def broken() -> None:
+        async with store.begin() as unit:
+            await unit.save(fold(await unit.fresh([sent(1)]), {}))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await broken()
+    await counting.on_outcomes([sent(1)])
+    assert (await windows(store)).hour == Counts(sent=1, sent_open=1)
+
+
+async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counting, store: Store) -> None:
+    await counting.on_outcomes([sent(1)])
+    one, none = Counts(sent=1, sent_open=1), Counts()
+    seen = {
+        minutes: (rolled.hour, rolled.three_hours, rolled.day)
+        for minutes in (-1, 0, 59, 60, 179, 180, 1439, 1440)
+        for rolled in [await windows(store, NOON + minutes * MINUTE)]
+    }
+    assert seen == {
+        -1: (none, none, none),
+        0: (one, one, one),
+        59: (one, one, one),
+        60: (none, one, one),
+        179: (none, one, one),
+        180: (none, none, one),
+        1439: (none, none, one),
+        1440: (none, none, none),
+    }
+
+
+async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(counting: Counting, store: Store) -> None:
+    await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
+    assert not await store.forget_old(NOON + timedelta(days=14, minutes=1))
+    assert await windows(store) == Windows()
+    assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)
+
+
+GATEWAY = Gateway(driver="simulator", base_url="http://gateway", account="account")
+SALES = Profile(profile_id="sales", name="Sales", phone="201001234567", gateway=GATEWAY)
+IDLE = Profile(profile_id="idle", name="Idle", phone="201001234568", gateway=GATEWAY)
+SHOP = Package(package_id="shop", version=1, name="Shop", profiles=(SALES, IDLE))
+
+
+class Town:
+    """A publication with its bus and clock; what it published comes back to it, as the compacted topic brings it."""
+
+    def __init__(self, store: Store) -> None:
+        self.clock = HandClock(NOON)
+        self.bus = MemoryBus(NOON)
+        self.published: dict[str, ProfileState] = {}
+        self.configured = {"shop": PackageConfigured(package=SHOP, at=NOON)}
+        self.publication = Publication(store, self.bus, self.clock, self.configured, self.published)
+        self.counting = Counting(store, self.publication.touch)
+
+    async def turn(self) -> dict[str, int]:
+        """Each profile that was published in this turn, with what it had sent within the hour."""
+        before = len(self.bus.published)
+        await self.publication.turn()
+        news = self.bus.of(ProfileState)[before:]
+        self.published.update({state.profile_id: state for state in news})
+        return {state.profile_id: state.windows.hour.sent for state in news}
+
+
+async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(store: Store) -> None:
+    town = Town(store)
+    story = [await town.turn(), await town.turn()]
+    await town.counting.on_outcomes([sent(1), sent(2)])
+    story += [await town.turn(), await town.turn()]
+    town.clock.forward(59 * MINUTE)
+    story.append(await town.turn())
+    town.clock.forward(MINUTE)
+    story += [await town.turn(), await town.turn()]
+    assert story == [{"sales": 0, "idle": 0}, {}, {"sales": 2}, {}, {}, {"sales": 0}, {}]
+
+
+async def test_what_could_not_be_published_is_published_in_a_later_turn(store: Store) -> None:
+    town = Town(store)
+    await town.turn()
+    await town.counting.on_outcomes([sent(1)])
+    town.bus.away = True
+    with pytest.raises(Unpublished):
+        await town.publication.turn()
+    town.bus.away = False
+    assert [await town.turn(), await town.turn()] == [{"sales": 1}, {}]
+
+
+async def test_a_new_process_finds_what_another_counted_and_did_not_publish(store: Store) -> None:
+    await Town(store).counting.on_outcomes([sent(1)])
+    assert await Town(store).turn() == {"sales": 1, "idle": 0}
+
+
+async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(store: Store) -> None:
+    town = Town(store)
+    town.configured.clear()
+    first = await town.turn()
+    town.configured["shop"] = PackageConfigured(package=SHOP, at=NOON)
+    assert [first, await town.turn()] == [{}, {"sales": 0, "idle": 0}]

@@ -1,0 +1,131 @@
+"""Tally: tables of what each outcome counts, and the law that order and repetition do not matter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spreader.events import CustomerMessage, DeliveryOutcome, Lane, Status
+from stats.core.tally import Bucket, Marks, Sums, Tally, fold, receive
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def outcome(
+    status: Status, minute: int = 0, delivery: str = "dlv_1", lane: Lane = "open", profile: str | None = "sales"
+) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        package_id="shop", message_id="msg_1", delivery_id=delivery, recipient="201001234567", lane=lane,
+        status=status, at=NOON + timedelta(minutes=minute, seconds=17), profile_id=profile,
+    )  # fmt: skip
+
+
+def total(tally: Tally) -> Sums:
+    return sum(tally.added.values(), Sums())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sums"),
+    [
+        (["sent"], Sums(sent=1)),
+        (["sent", "sent"], Sums(sent=1)),
+        (["delivered"], Sums(sent=1, delivered=1)),
+        (["read"], Sums(sent=1, delivered=1, read=1)),
+        (["sent", "delivered", "read"], Sums(sent=1, delivered=1, read=1)),
+        (["read", "delivered", "sent"], Sums(sent=1, delivered=1, read=1)),
+        (["unknown"], Sums()),
+        (["unknown", "sent"], Sums(sent=1)),
+        (["failed"], Sums(failed=1)),
+        (["failed", "failed"], Sums(failed=1)),
+        (["sent", "failed"], Sums(sent=1, failed=1)),
+        (["deferred", "deferred", "sent"], Sums(sent=1)),
+        (["held", "released", "expired", "cancelled", "suppressed", "rejected"], Sums()),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: Sums) -> None:
+    assert total(fold([outcome(status) for status in statuses], {})) == sums
+
+
+@pytest.mark.parametrize(
+    ("known", "status", "sums", "marks"),
+    [
+        (Marks.SENT, "sent", Sums(), None),
+        (Marks.SENT, "delivered", Sums(delivered=1), Marks.SENT | Marks.DELIVERED),
+        (Marks.SENT | Marks.DELIVERED, "delivered", Sums(), None),
+        (Marks.SENT, "read", Sums(delivered=1, read=1), Marks.SENT | Marks.DELIVERED | Marks.READ),
+        (Marks.FAILED, "sent", Sums(sent=1), Marks.SENT | Marks.FAILED),
+    ],
+)
+def test_what_was_counted_before_is_not_counted_again(
+    known: Marks, status: Status, sums: Sums, marks: Marks | None
+) -> None:
+    tally = fold([outcome(status)], {"dlv_1": known})
+    assert (total(tally), tally.marks) == (sums, {} if marks is None else {"dlv_1": marks})
+
+
+def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happened() -> None:
+    tally = fold(
+        [
+            outcome("sent", minute=0),
+            outcome("delivered", minute=2),
+            outcome("sent", minute=0, delivery="dlv_2", lane="reply"),
+            outcome("read", minute=5, delivery="dlv_3", profile="support"),
+        ],
+        {},
+    )
+    assert tally.added == {
+        Bucket("sales", NOON, "open"): Sums(sent=1),
+        Bucket("sales", NOON + timedelta(minutes=2), "open"): Sums(delivered=1),
+        Bucket("sales", NOON, "reply"): Sums(sent=1),
+        Bucket("support", NOON + timedelta(minutes=5), "open"): Sums(sent=1, delivered=1, read=1),
+    }
+    assert tally.profiles == {"sales", "support"}
+
+
+def test_an_outcome_without_a_profile_counts_for_nobody() -> None:
+    assert fold([outcome("failed", profile=None)], {}) == Tally({}, {})
+
+
+def test_a_minute_is_the_same_in_every_zone() -> None:
+    cairo = outcome("sent").model_copy(update={"at": datetime.fromisoformat("2026-03-01T14:00:59+02:00")})
+    assert list(fold([cairo], {}).added) == [Bucket("sales", NOON, "open")]
+
+
+def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> None:
+    messages = [
+        CustomerMessage(
+            package_id="shop", profile_id="sales", recipient="201001234567", gateway_message_id=each, at=NOON
+        )
+        for each in ("wamid.1", "wamid.2")
+    ]
+    assert receive(messages).added == {Bucket("sales", NOON, "reply"): Sums(received=2)}
+
+
+statuses = st.sampled_from(["sent", "delivered", "read", "failed", "unknown", "deferred"])
+facts = st.lists(st.tuples(statuses, st.sampled_from(["dlv_1", "dlv_2"])), max_size=6)
+
+
+@given(facts, st.data())
+def test_any_order_repetition_and_batching_gives_the_same_counts(
+    facts: list[tuple[Status, str]], data: st.DataObject
+) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(facts), max_size=4)) if facts else []
+    shuffled = data.draw(st.permutations([*facts, *repeats]))
+    cut = data.draw(st.integers(0, len(shuffled)))
+    first = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[:cut]], {})
+    second = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[cut:]], first.marks)
+    told = {(delivery, mark) for status, delivery in facts for mark in _told(status)}
+    assert total(first) + total(second) == Sums(*(sum(mark == each for _, mark in told) for each in _COLUMNS))
+
+
+_COLUMNS = ("sent", "delivered", "read", "failed")
+
+
+def _told(status: Status) -> tuple[str, ...]:
+    """Said once more, in other words than the code's."""
+    ladder = ("sent", "delivered", "read")
+    if status in ladder:
+        return ladder[: ladder.index(status) + 1]
+    return ("failed",) if status == "failed" else ()

@@ -1,0 +1,187 @@
+"""Running system: `make up` as a process of its own, and the only three windows that a black-box test looks through.
+
+The public API, the simulator's ledger (the truth about what was sent when), and the process ids, to kill by.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from local.ports import free_port
+
+START_SECONDS = 240.0
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.1
+KEY = "e2e-key"
+SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
+
+T = TypeVar("T")
+
+
+async def eventually(look: Callable[[], Awaitable[T]], seconds: float, until: Callable[[T], bool] = bool) -> T:
+    """Look until what is seen satisfies `until`; fail after `seconds` with what was seen last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = await look()
+        if until(seen):
+            return seen
+        assert time.monotonic() < deadline, f"after {seconds:g} s still: {str(seen)[:1500]}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    seconds: float
+
+
+@dataclass
+class Running:
+    """One system in a folder of its own, on ports of its own."""
+
+    folder: Path
+    speed: float = 1.0
+    more: Mapping[str, str] = field(default_factory=dict[str, str])
+    ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in (*SERVICES, "kafka")})
+    _process: subprocess.Popen[bytes] | None = None
+    _session: aiohttp.ClientSession | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},
+            "SPREADER_HOME": str(self.folder),
+            "SPREADER_API_KEY": KEY,
+            "SPREADER_DEMO": "0",
+            "SPREADER_CLOCK_SPEED": f"{self.speed:g}",
+            **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
+            **self.more,
+        }
+
+    @property
+    def log(self) -> Path:
+        return self.folder.with_suffix(".log")
+
+    async def start(self) -> None:
+        self._process = await asyncio.to_thread(self._begin)
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=60)
+        )
+        await eventually(self._is_up, START_SECONDS)
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "local", "up"], env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    async def _is_up(self) -> bool:
+        assert self._process is not None
+        said = self.log.read_text(errors="replace")
+        assert self._process.poll() is None, f"make up ended by itself:\n{said[-3000:]}"
+        return any(line.startswith("ready:") for line in said.splitlines())
+
+    async def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Stop as Ctrl-C or an init would; answers the exit code."""
+        assert self._process is not None
+        assert self._session is not None
+        await self._session.close()
+        self._process.send_signal(by)
+        try:
+            return await asyncio.to_thread(self._process.wait, STOP_SECONDS)
+        finally:
+            self._process.kill()
+            self.log.rename(self.log.with_suffix(f".{time.monotonic_ns()}.log"))
+
+    def pid(self, name: str) -> int | None:
+        return json.loads((self.folder / "running.json").read_text())["processes"][name]
+
+    def kill(self, name: str) -> int:
+        pid = self.pid(name)
+        assert pid is not None, f"{name} does not run"
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
+    ) -> Answer:
+        """Call the public API; `raw` is sent as it is."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+        if data is not None:
+            named.setdefault("Content-Type", "application/json")
+        return await self._call(method, f"http://127.0.0.1:{self.ports['ingress']}/api/v1{path}", data, named)
+
+    async def ask_simulator(self, method: str, path: str, body: Any = None) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        address = f"http://127.0.0.1:{self.ports['simulator']}{path}"
+        return await self._call(method, address, data, {"Content-Type": "application/json"})
+
+    async def ready(self, name: str = "ingress") -> Answer:
+        return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}/health/ready", None, {})
+
+    async def ledger(self, message_id: str | None = None) -> list[dict[str, Any]]:
+        """What arrived at the gateway, in order; of one message where that is named."""
+        answer = await self.ask_simulator("GET", "/ledger")
+        lines = [json.loads(line) for line in str(answer.body).splitlines()]
+        if message_id is None:
+            return lines
+        wanted = await self.delivery_ids(message_id)
+        return [line for line in lines if line["delivery_id"] in wanted]
+
+    async def delivery_ids(self, message_id: str) -> set[str]:
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            page = await self.ask("GET", f"/messages/{message_id}/deliveries?limit=200{cursor}")
+            assert page.status == 200, page.body
+            found |= {each["delivery_id"] for each in page.body["data"]}
+            if page.body["next_cursor"] is None:
+                return found
+            cursor = f"&cursor={page.body['next_cursor']}"
+
+    async def package(self, package_id: str, profiles: int, **settings: Any) -> list[str]:
+        """Make a package with simulator profiles; answers their ids."""
+        made = await self.ask("POST", "/packages", {"package_id": package_id, "name": package_id, **settings})
+        assert made.status == 201, made.body
+        ids = [f"{package_id}_p{number + 1}" for number in range(profiles)]
+        for number, profile_id in enumerate(ids):
+            profile = {
+                "profile_id": profile_id,
+                "name": f"Profile {number + 1}",
+                "phone": f"2010{abs(hash(profile_id)) % 10**8:08}",
+                "gateway": {"driver": "simulator", "account": profile_id},
+            }
+            added = await self.ask("POST", f"/packages/{package_id}/profiles", profile)
+            assert added.status == 201, added.body
+        return ids
+
+    async def _call(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert self._session is not None
+        began = time.monotonic()
+        async with self._session.request(method, address, data=data, headers=headers) as answer:
+            text = await answer.text()
+            seconds = time.monotonic() - began
+            body = json.loads(text) if answer.content_type.endswith(("/json", "+json")) else text
+            return Answer(answer.status, body, answer.headers, seconds)
+
+
+def recipients(count: int, start: int = 0) -> list[str]:
+    return [f"2015{number:08}" for number in range(start, start + count)]
+
+
+def moments(lines: list[dict[str, Any]]) -> list[datetime]:
+    return sorted(datetime.fromisoformat(line["at"]) for line in lines)

@@ -1,0 +1,50 @@
+"""A broker that hangs: a clear 503 in time, readiness that says why, and work that goes on without a restart."""
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from e2e.running import Answer, Running, eventually
+
+pytestmark = pytest.mark.e2e
+
+MESSAGE: dict[str, Any] = {"type": "text", "text": "Hello", "recipients": ["201000000021"]}
+
+
+@contextmanager
+def frozen(pid: int | None) -> Generator[None]:
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_kafka_away_is_said_and_passes(live: Running) -> None:
+    await live.package("away", 1)
+    pids = {name: live.pid(name) for name in ("ingress", "router", "pacer", "sender", "stats")}
+    with frozen(live.pid("kafka")):
+        answer = await live.ask("POST", "/packages/away/messages/open", MESSAGE)
+        assert answer.status == 503, answer.body
+        assert answer.seconds < 5
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.headers["Content-Type"].startswith("application/problem+json")
+        told = await eventually(live.ready, 20, lambda seen: seen.status == 503)
+        assert "kafka" in told.body["reasons"]
+        again = await live.ask("POST", "/packages/away/messages/open", MESSAGE)
+        assert again.status == 503
+
+    async def is_ready() -> Answer:
+        return await live.ready()
+
+    await eventually(is_ready, 30, lambda seen: seen.status == 200)
+
+    async def accepted() -> Answer:
+        return await live.ask("POST", "/packages/away/messages/open", {**MESSAGE, "recipients": ["201000000022"]})
+
+    answer = await eventually(accepted, 30, lambda seen: seen.status == 202 and bool(seen.body["distribution"]))
+    assert pids == {name: live.pid(name) for name in pids}

@@ -1,0 +1,54 @@
+"""Twenty thousand open deliveries wait, and a reply goes out as it does on an idle system."""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from e2e.running import Running, eventually, recipients
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+REPLIES = 60
+WAITING = 20_000
+RECORD = Path(__file__).parents[2] / "bench" / "results" / "replies-under-load.json"
+
+
+async def _seconds(system: Running, package: str, start: int) -> list[float]:
+    """How long the caller of each reply waited until the gateway had it."""
+    taken: list[float] = []
+    for customer in recipients(REPLIES, start):
+        answer = await system.ask(
+            "POST", f"/packages/{package}/messages/reply", {"type": "text", "text": "Yes", "recipient": customer}
+        )
+        assert (answer.status, answer.body["status"]) == (200, "sent"), answer.body
+        taken.append(answer.seconds)
+    return taken
+
+
+def _figures(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {"median_ms": statistics.median(ordered) * 1e3, "p99_ms": ordered[int(len(ordered) * 0.99)] * 1e3}
+
+
+async def test_replies_pass_twenty_thousand_waiting(live: Running) -> None:
+    """The figures are recorded, not asserted on: what is asserted is that every reply is sent while all wait."""
+    await live.package("crowd", 4)
+    await _seconds(live, "crowd", 900_000)  # warm
+    idle = await _seconds(live, "crowd", 910_000)
+    crowd = recipients(WAITING, 1_000_000)
+    answer = await live.ask(
+        "POST", "/packages/crowd/messages/open", {"type": "text", "text": "Hello", "recipients": crowd}
+    )
+    assert answer.status == 202, answer.body
+    importing = await _seconds(live, "crowd", 920_000)
+
+    async def held() -> int:
+        return (await live.ask("GET", f"/messages/{answer.body['message_id']}")).body["counts"]["held"]
+
+    await eventually(held, 120, lambda seen: seen >= WAITING - 40)
+    waiting = await _seconds(live, "crowd", 930_000)
+    assert await held() >= WAITING - 40
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    figures = {"idle": _figures(idle), "while importing": _figures(importing), "20,000 waiting": _figures(waiting)}
+    RECORD.write_text(json.dumps({"replies": REPLIES, "unit": "ms from POST to answer", **figures}, indent=2) + "\n")
