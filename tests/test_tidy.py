@@ -64,7 +64,7 @@ Rule = Callable[[Source], Iterator[str]]
 
 def opens_with_its_sentence(source: Source) -> Iterator[str]:
     said = ast.get_docstring(source.tree)
-    if said is None or not re.match(r"([A-Z]|python -m ).*\w.*[.?]", said.split("\n\n")[0], re.DOTALL):
+    if said is None or not re.match(r"([A-Z0-9`]|python -m ).*\w.*[.?]", said.split("\n\n")[0], re.DOTALL):
         yield "open it with a docstring whose first sentence says which one noun the module is"
 
 

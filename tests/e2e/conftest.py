@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from e2e.running import Running
 
-FAST = 1_200.0
+FAST = 2_400.0
 
 
 @asynccontextmanager
@@ -29,6 +29,6 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Runni
 
 @pytest.fixture(scope="session")
 async def fast(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Running]:
-    """A day in 72 seconds."""
+    """A day in 36 seconds."""
     async with running(tmp_path_factory.mktemp("fast") / "home", FAST) as system:
         yield system

@@ -258,6 +258,21 @@ async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
+async def test_what_nobody_can_ask_for_any_more_is_forgotten_and_the_rest_kept(pacer: Pacer) -> None:
+    await pacer.take(assigned(2))
+    first = await pacer.release()
+    await pacer.answer("sent", *first)
+    async with pacer.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE pacer.delivery SET changed_at = changed_at - interval '9 days' WHERE state = 'settled'")
+        )
+    pacer.now += timedelta(days=36)
+    await Housekeeping(pacer.engine, pacer.clock, lambda: None).forget()
+    async with pacer.engine.connect() as connection:
+        releases = (await connection.execute(text("SELECT count(*) FROM pacer.release"))).scalar_one()
+    assert (await pacer.states(), releases) == ({"held": 1}, 0)
+
+
 async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> None:
     pacer.directory.configure(package(profiles=2))
     await pacer.take(assigned(4, profiles=2))

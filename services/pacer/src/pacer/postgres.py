@@ -202,7 +202,8 @@ DELETE FROM pacer.message WHERE message_id IN (
     text("DELETE FROM pacer.cancellation WHERE noted_at < clock_timestamp() - interval '8 days'"),
     text("""
 DELETE FROM pacer.release WHERE (profile_id, number) IN (
-    SELECT profile_id, number FROM pacer.release WHERE effective_at < :now - interval '35 days' LIMIT :rows)"""),
+    SELECT profile_id, number FROM pacer.release
+    WHERE effective_at < CAST(:now AS timestamptz) - interval '35 days' LIMIT :rows)"""),
 )
 
 # --- forecast -------------------------------------------------------------------------------------------------------

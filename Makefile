@@ -1,0 +1,35 @@
+# `make` alone prints the words. Each is one command that also works by itself; docs/ has the rest.
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test check bench docs compose-up
+
+help: ## Print these words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what the system needs: uv, the Python packages, Kafka (seconds when it is all there)
+	@sh deploy/local/setup.sh
+
+up: setup ## Start the whole system on this machine and keep it running; Ctrl-C stops it, the data stay
+	@exec $(PYTHON) -m local up
+
+demo: setup ## Send a campaign and some replies through the running system, and watch them arrive
+	@exec $(PYTHON) -m local demo
+
+test: setup check ## Check the code, then run every test on a real Kafka and a real Postgres
+	@exec $(PYTHON) -m pytest
+
+check: setup ## Lint, format, types and the contracts between packages
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/basedpyright
+	@.venv/bin/lint-imports
+
+bench: setup ## Measure against the bare limits of this machine; results go to bench/results
+	@exec $(PYTHON) -m bench
+
+docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings
+	@exec $(PYTHON) -m docs
+
+compose-up: ## Start the same system in containers, with Prometheus and Grafana (needs Docker)
+	@exec docker compose up --build

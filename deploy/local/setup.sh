@@ -1,0 +1,39 @@
+#!/bin/sh
+# Everything that `make` needs, on a machine with Python 3.11 or newer. Run again it only looks, and is quick.
+set -eu
+cd "$(dirname "$0")/../.."
+
+say() { printf '%s\n' "$*"; }
+stop() { say "$*" >&2; exit 1; }
+
+find_python() {
+    for name in "${PYTHON3:-}" python3 python3.14 python3.13 python3.12 python3.11 python; do
+        [ -n "$name" ] && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$name"; return; }
+    done
+}
+
+find_uv() {
+    command -v uv 2>/dev/null && return
+    [ -n "$python" ] && "$python" -c 'import uv; print(uv.find_uv_bin())' 2>/dev/null || true
+}
+
+python=$(find_python)
+uv=$(find_uv)
+if [ -z "$uv" ]; then
+    [ -n "$python" ] || stop "Spreader needs Python 3.11 or newer, which is not on the PATH: install it (Debian: apt-get install python3 python3-pip)."
+    say "installing uv ..."
+    "$python" -m pip install --quiet --user uv 2>/dev/null \
+        || "$python" -m pip install --quiet uv 2>/dev/null \
+        || "$python" -m pip install --quiet --user --break-system-packages uv \
+        || stop "uv cannot be installed by pip: install it as https://docs.astral.sh/uv says, and try again."
+    uv=$(find_uv)
+    [ -n "$uv" ] || stop "uv was installed but is not found: put ~/.local/bin on the PATH and try again."
+fi
+
+if [ ! -d .venv ]; then
+    say "installing Python packages ..."
+    "$uv" sync --all-packages --locked ${python:+--python "$python"}
+else
+    "$uv" sync --all-packages --locked --quiet
+fi
+PATH=$(dirname "$uv"):$PATH exec .venv/bin/python -m local setup

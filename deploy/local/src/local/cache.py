@@ -1,0 +1,40 @@
+"""Cache: the user's folder of things fetched once; a name in it is complete or not there."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """`SPREADER_CACHE`, else `spreader` in the user's cache folder."""
+    own = os.environ.get("SPREADER_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(own) if own else Path(home) / "spreader"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(file: Path) -> Generator[None]:
+    """One process at a time: others wait. The lock ends with its process, however that ends."""
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def once(name: str, fill: Callable[[Path], None]) -> Path:
+    """The folder `name` of the cache; `fill` is called with an empty one to fill if it is not there."""
+    wanted = cache_folder() / name
+    with locked(cache_folder() / f"{name}.lock"):
+        if not wanted.exists():
+            half = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=cache_folder()))
+            try:
+                fill(half)
+                half.rename(wanted)
+            finally:
+                shutil.rmtree(half, ignore_errors=True)
+    return wanted

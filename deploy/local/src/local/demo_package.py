@@ -1,0 +1,47 @@
+"""Demo package: four simulated profiles that a new system has, to try things on."""
+
+from typing import Any
+
+from local.api import Api
+from local.unavailable import Unavailable
+from local.view import View
+
+PACKAGE_ID = "demo"
+PROFILES = 4
+
+_PACKAGE: dict[str, Any] = {
+    "package_id": PACKAGE_ID,
+    "name": "Demo",
+    "timezone": "UTC",
+    "rest_window": None,  # it shows something at every hour of the day
+}
+
+
+def profile_id(number: int) -> str:
+    return f"{PACKAGE_ID}-{number}"
+
+
+async def make_demo_package(ingress: str, key: str, view: View) -> None:
+    """Whatever of it is there already stays as it is. A system without it is still a system: no reason to stop."""
+    try:
+        async with Api(f"{ingress}/api/v1", key) as api:
+            if await api.get(f"/packages/{PACKAGE_ID}") is None:
+                await api.post("/packages", _PACKAGE)
+            for number in range(1, PROFILES + 1):
+                await _make_profile(api, number)
+    except Unavailable as reason:
+        view.say(f"the demo package could not be made: {reason}", level="warning")
+
+
+async def _make_profile(api: Api, number: int) -> None:
+    profiles = f"/packages/{PACKAGE_ID}/profiles"
+    if await api.get(f"{profiles}/{profile_id(number)}") is None:
+        await api.post(
+            profiles,
+            {
+                "profile_id": profile_id(number),
+                "name": f"Demo phone {number}",
+                "phone": f"20100000000{number}",
+                "gateway": {"driver": "simulator", "account": profile_id(number)},
+            },
+        )

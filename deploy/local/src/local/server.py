@@ -1,0 +1,90 @@
+"""Server: a program that a test owns: it may start it, kill it, and start it again on the same data and port."""
+
+import asyncio
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from local.program import Program, kill_tree, spawn
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+POLL_SECONDS = 0.05
+ASK_SECONDS = 3.0
+
+
+class Server:
+    """Blocking: for fixtures and stories. Its output is kept in `log`."""
+
+    def __init__(self, program: Program, log: Path) -> None:
+        self.program = program
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it and return when it does its work. What a killed run left behind may need a second try."""
+        self.program.prepare()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._try_to_start(deadline):
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{self.name} did not start within {START_SECONDS:g} s; its last words:\n{self._tail()}"
+                )
+
+    def kill(self) -> None:
+        """`kill -9`, without a chance to write anything down."""
+        if self._process is not None:
+            kill_tree(self._process.pid)
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after a while."""
+        if self._process is None or not self.is_running:
+            return
+        os.kill(self._process.pid, self.program.command().stop_signal)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _try_to_start(self, deadline: float) -> bool:
+        if not self.is_running:
+            with self.log.open("ab") as output:
+                self._process = spawn(self.program.command(), output)
+        while self.is_running and time.monotonic() < deadline:
+            if blocking(self._answers()):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self.program.ask()
+        except Exception:
+            return False
+        return True
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def blocking(question: Any) -> Any:
+    """Run a coroutine to its end in a thread of its own: also where a loop of the caller's runs already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, question).result()

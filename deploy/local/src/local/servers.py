@@ -1,0 +1,93 @@
+"""Servers: the Kafka and the Postgres of one local system: existing ones, processes of its own, or a trial broker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.archive import fetch_kafka
+from local.jars import KAFKA_VERSION
+from local.kafka import LocalKafka
+from local.ports import free_port
+from local.postgres import LocalPostgres, create_database, drop_database
+from local.settings import LocalSettings
+from local.trial import TrialBroker
+from local.unavailable import Unavailable
+from local.view import View
+from spreader.kafka import create_topics
+from spreader.settings import Settings
+
+DATABASE = "spreader"
+DATABASE_OF_TRIALS = "spreader_trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """`kafka` and `postgres` are what we run; None where the environment names existing ones."""
+
+    kafka: LocalKafka | TrialBroker | None
+    postgres: LocalPostgres | None
+    bootstrap_servers: str
+    database_url: str
+
+    @property
+    def programs(self) -> tuple[LocalKafka | TrialBroker | LocalPostgres, ...]:
+        return tuple(program for program in (self.kafka, self.postgres) if program is not None)
+
+    @property
+    def kind_of_kafka(self) -> str:
+        match self.kafka:
+            case LocalKafka():
+                return f"Apache Kafka {KAFKA_VERSION}, of this system"
+            case TrialBroker():
+                return "an in-memory broker: everything is gone after a stop"
+            case None:
+                return "given by SPREADER_KAFKA_BOOTSTRAP_SERVERS"
+
+    @property
+    def kind_of_postgres(self) -> str:
+        return "given by SPREADER_DATABASE_URL" if self.postgres is None else "of this system"
+
+    async def furnish(self) -> None:
+        """Topics and database, when the servers answer. What a trial broker forgot, the database must not remember."""
+        await create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
+        if self.postgres is None:
+            return
+        if isinstance(self.kafka, TrialBroker):
+            await drop_database(self.postgres.url("postgres"), DATABASE_OF_TRIALS)
+        await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
+
+
+def choose_servers(settings: LocalSettings, view: View) -> Servers:
+    """May fetch Kafka (the first time), and says so; raises Unavailable where nothing can be had."""
+    kafka = None if settings.kafka_bootstrap_servers else _broker(settings, view)
+    postgres = None
+    if settings.database_url is None:
+        postgres = LocalPostgres(settings.home.resolve() / "postgres", settings.postgres_port or free_port())
+    database = DATABASE_OF_TRIALS if isinstance(kafka, TrialBroker) else DATABASE
+    return Servers(
+        kafka=kafka,
+        postgres=postgres,
+        bootstrap_servers=kafka.bootstrap_servers if kafka else settings.kafka_bootstrap_servers or "",
+        database_url=postgres.url(database) if postgres else settings.database_url or "",
+    )
+
+
+def _broker(settings: LocalSettings, view: View) -> LocalKafka | TrialBroker:
+    if settings.local_broker == "memory":
+        view.say("SPREADER_LOCAL_BROKER=memory: everything is gone after a stop", level="warning")
+        return _trial(settings, "")
+    try:
+        fetch_kafka()
+    except Unavailable as reason:
+        broker = _trial(settings, f" {reason}")
+        view.say(f"trying on an in-memory broker, which keeps nothing after a stop. {reason}", level="warning")
+        return broker
+    return LocalKafka(Path(settings.home).resolve() / "kafka", settings.kafka_port)
+
+
+def _trial(settings: LocalSettings, reason: str) -> TrialBroker:
+    broker = TrialBroker(settings.kafka_port)
+    try:
+        broker.prepare()
+    except Unavailable as error:
+        raise Unavailable(f"No broker can be had.{reason} {error}") from None
+    return broker

@@ -1,0 +1,174 @@
+"""Compose: the containers, held against the settings, ports and metrics of the services they run (no engine needed)."""
+
+import json
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spreader.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists())
+OF_THE_CLOCK = {"SPREADER_CLOCK", "SPREADER_CLOCK_SPEED"}
+
+Tree = Mapping[str, Any]
+
+
+def read(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+@pytest.fixture(scope="module")
+def compose() -> Tree:
+    return read("docker-compose.yml")["services"]
+
+
+def settings_of(service: str) -> type[Settings]:
+    module = import_module(f"{service}.settings")
+    return next(
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Settings) and kind.__module__ == module.__name__
+    )
+
+
+def variables(service: str) -> set[str]:
+    return {f"SPREADER_{name.upper()}" for name in settings_of(service).model_fields} | OF_THE_CLOCK
+
+
+def default_port(service: str) -> int:
+    return settings_of(service).model_fields[f"{service}_port"].default
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_runs_on_its_own_port_which_only_this_machine_reaches(compose: Tree, service: str) -> None:
+    port = default_port(service)
+    assert compose[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert compose[service]["build"]["args"] == {"SERVICE": service, "PORT": port}
+
+
+def test_no_port_is_open_to_other_machines(compose: Tree) -> None:
+    assert all(port.startswith("127.0.0.1:") for each in compose.values() for port in each.get("ports", ()))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_nothing_that_it_does_not_know(compose: Tree, service: str) -> None:
+    told = {name for name in compose[service]["environment"] if name.startswith("SPREADER_")}
+    assert told <= variables(service), f"{service} has no such setting: {sorted(told - variables(service))}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_every_address_that_is_not_on_its_own_machine(compose: Tree, service: str) -> None:
+    local = {
+        f"SPREADER_{name.upper()}"
+        for name, field in settings_of(service).model_fields.items()
+        if isinstance(field.default, str) and "127.0.0.1:" in field.default
+    }
+    if service in {"console", "simulator"}:  # they talk HTTP only
+        local -= {"SPREADER_KAFKA_BOOTSTRAP_SERVERS", "SPREADER_DATABASE_URL"}
+    assert local <= set(compose[service]["environment"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_address_names_a_container_and_the_port_it_listens_on(compose: Tree, service: str) -> None:
+    listening = {name: str(default_port(name)) for name in SERVICES} | {"kafka": "19092", "postgres": "5432"}
+    for value in compose[service]["environment"].values():
+        for host, port in re.findall(r"(?:^|//|@)([a-z]+):(\d+)", value):
+            assert listening[host] == port
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_change_nothing_but_its_data(compose: Tree, service: str) -> None:
+    each = compose[service]
+    assert each["read_only"] is True
+    assert each["cap_drop"] == ["ALL"]
+    assert each["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_services_start_when_their_servers_are_healthy_and_the_topics_are_there(compose: Tree) -> None:
+    for service in {*SERVICES} - {"console", "simulator"}:
+        assert compose[service]["depends_on"] == {
+            "kafka": {"condition": "service_healthy"},
+            "postgres": {"condition": "service_healthy"},
+            "topics": {"condition": "service_completed_successfully"},
+        }
+    assert {"healthcheck"} <= compose["kafka"].keys() & compose["postgres"].keys()
+
+
+def test_whatever_is_kept_is_on_a_volume_that_is_declared(compose: Tree) -> None:
+    declared = read("docker-compose.yml")["volumes"]
+    mounts = [mount.split(":") for each in compose.values() for mount in each.get("volumes", ())]
+    assert {source for source, *_ in mounts if not source.startswith(".")} == set(declared)
+    assert all((ROOT / source).exists() for source, *_ in mounts if source.startswith("."))
+    assert ["kafka", compose["kafka"]["environment"]["KAFKA_LOG_DIRS"]] in mounts
+    assert ["postgres", "/var/lib/postgresql"] in mounts
+
+
+def test_every_image_is_pinned_and_kafka_is_the_one_that_make_up_runs(compose: Tree) -> None:
+    images = {name: each["image"] for name, each in compose.items() if "image" in each}
+    assert all(re.search(r":v?\d", image) for image in images.values())
+    jar = re.search(
+        r"<artifactId>kafka_2\.13</artifactId><version>([\d.]+)<", (ROOT / "deploy/local/pom.xml").read_text()
+    )
+    assert jar is not None
+    assert images["kafka"] == f"apache/kafka:{jar[1]}"
+
+
+def test_the_callers_key_has_no_default_that_everybody_knows(compose: Tree) -> None:
+    keys = [each["environment"]["SPREADER_API_KEY"] for each in compose.values() if "SPREADER_API_KEY" in str(each)]
+    assert len(keys) == 3
+    assert all(key.startswith("${SPREADER_API_KEY:?") for key in keys)
+
+
+def test_prometheus_asks_every_service() -> None:
+    jobs = {
+        job["job_name"]: job["static_configs"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]
+    }
+    assert jobs == {service: [{"targets": [f"{service}:{default_port(service)}"]}] for service in SERVICES}
+
+
+def test_the_dashboard_shows_numbers_that_exist() -> None:
+    sources = [*ROOT.glob("services/*/src/*/metrics.py"), *ROOT.glob("libs/common/src/*/metrics.py")]
+    kinds = {
+        name: kind
+        for path in sources
+        for kind, name in re.findall(r'(Counter|Gauge|Histogram)\(\s*"(\w+)"', path.read_text())
+    }
+    exported = {
+        name + suffix
+        for name, kind in kinds.items()
+        for suffix in {"Counter": ["_total"], "Gauge": [""], "Histogram": ["_bucket", "_count", "_sum"]}[kind]
+    }
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/spreader.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"\bspreader_\w+", target["expr"])
+    }
+    assert asked
+    assert asked <= exported, f"no service shows {sorted(asked - exported)}"
+
+
+def test_the_dashboard_asks_the_source_that_is_provisioned() -> None:
+    (source,) = read("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/spreader.json").read_text())
+    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {source["uid"]}
+
+
+def test_the_image_builds_what_the_workspace_locks_and_runs_as_nobody() -> None:
+    said = (ROOT / "deploy/docker/Dockerfile").read_text()
+    assert "uv sync --locked --no-dev --no-editable" in said
+    assert re.search(r"^USER \d+$", said, re.MULTILINE)
+    copied = {
+        source for line in re.findall(r"^COPY (?!--from)(.+)$", said, re.MULTILINE) for source in line.split()[:-1]
+    }
+    members = {"libs", "services", "deploy/local", "pyproject.toml", "uv.lock"}
+    assert copied == members
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert allowed == members
