@@ -193,7 +193,7 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
         missing = [topic for topic in PARTITIONS if topic not in there]
         if missing:
             _raise_refusals(await admin.create_topics([_new_topic(topic, replication) for topic in missing]))
-        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # who reads now must find them
+        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - readers must find them
             await asyncio.sleep(TOPICS_SHOWN_SECONDS)
         return missing
     finally:

@@ -1,1 +1,1 @@
-""""""
+"""Ingress: HTTP in. It owns packages and profiles, accepts messages, and shows what became of them."""

@@ -1,0 +1,104 @@
+"""App: the one assembly of the ingress: which parts are real, and which addresses they answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress import openapi, problems
+from ingress.callbacks import Asking, Callbacks
+from ingress.configured import Configured
+from ingress.deliveries import Deliveries
+from ingress.forecast import Pacer
+from ingress.guard import Guard
+from ingress.handlers import RECORDS_MAX, Folding
+from ingress.idempotency import Answers
+from ingress.messages import Messages
+from ingress.open_messages import OpenMessages
+from ingress.outbox import Relay
+from ingress.packages import Packages
+from ingress.profiles import Profiles
+from ingress.publisher import REQUEST_TIMEOUT_MS, Publisher
+from ingress.registry import Registry
+from ingress.replies import Replies
+from ingress.settings import IngressSettings
+from ingress.status_view import StatusView
+from ingress.webhooks import SimulatorWebhook
+from spreader.bus import Bus
+from spreader.clock import Now, clock_from_environment
+from spreader.events import PackageConfigured, ProfileState
+from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, create_broker
+from spreader.loop import Loop
+from spreader.parts import Kafka, Postgres
+from spreader.postgres import create_engine
+from spreader.service import Service
+from spreader.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the addresses need; tests give their own."""
+
+    settings: IngressSettings
+    engine: AsyncEngine
+    bus: Bus
+    configured: Configured
+    asking: Asking
+    pacer: Pacer
+    now: Now
+    wake_relay: Callable[[], None]
+
+
+def build(settings: IngressSettings) -> FastAPI:
+    now = clock_from_environment()
+    engine = create_engine(settings, "ingress")
+    broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
+    kafka_bus = KafkaBus(broker, "ingress", now)
+    boundaries = Folding(StatusView(engine)).boundaries(kafka_bus)
+    for boundary in boundaries:
+        boundary.listen(broker, settings, RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX))
+    kafka = Kafka(broker, settings, boundaries)
+    bus = Publisher(kafka_bus, kafka.trouble)
+    packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
+    callbacks, pacer = Callbacks(settings), Pacer(settings.pacer_url)
+    relay = Loop("outbox relay", Relay(engine, bus).turn)
+    cleaning = Loop("old answers", Answers(engine).forget_old)
+    service = Service(
+        "ingress", [Postgres(engine, "ingress"), packages, states, callbacks, pacer, kafka, relay, cleaning]
+    )
+    configured = Configured(packages, states, settings.configured_wait_seconds)
+    return assemble(
+        service.app(title=openapi.TITLE, version="1.0.0"),
+        Parts(settings, engine, bus, configured, callbacks, pacer, now, relay.wake),
+    )
+
+
+def assemble(app: FastAPI, parts: Parts) -> FastAPI:
+    """Give `app` the addresses of the API."""
+    settings = parts.settings
+    if not settings.api_key:
+        raise ValueError("SPREADER_API_KEY is not set: nobody could call the API")
+    registry = Registry(parts.engine, parts.now, parts.wake_relay)
+    view, answers = StatusView(parts.engine), Answers(parts.engine)
+    nouns = (  # the accept path first: addresses are tried in this order
+        OpenMessages(
+            parts.bus, parts.configured, parts.asking, view, answers, parts.pacer, parts.now, parts.wake_relay,
+            settings.body_bytes_max, settings.routed_wait_seconds,
+        ),
+        Replies(
+            parts.bus, parts.configured, parts.asking, answers, parts.now, settings.body_bytes_max,
+            settings.settled_wait_seconds,
+        ),
+        Packages(registry, parts.configured, parts.now),
+        Profiles(registry, parts.configured, parts.now, settings.simulator_url),
+        Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
+        Deliveries(view),
+        SimulatorWebhook(parts.bus, parts.configured, view),
+    )  # fmt: skip
+    for noun in nouns:  # flat: routers within routers cost on each request, and hide an address's methods
+        app.router.routes.extend(noun.routes().routes)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(Guard, key=settings.api_key)
+    return app

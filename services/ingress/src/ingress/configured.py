@@ -1,0 +1,49 @@
+"""Configured: the packages as this process has read them back from Kafka, as every other service reads them."""
+
+from dataclasses import dataclass
+
+from ingress.ports import Rows
+from ingress.problems import Problem, not_found, unavailable
+from spreader.configuration import Package, Profile
+from spreader.events import PackageConfigured, ProfileState
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    packages: Rows[PackageConfigured]
+    states: Rows[ProfileState]
+    wait_seconds: float
+
+    def package(self, package_id: str) -> Package:
+        if (trouble := self.packages.trouble()) is not None:
+            raise unavailable(f"The configuration is not known yet: {trouble}.")
+        row = self.packages.get(package_id)
+        if row is None:
+            raise not_found("package", package_id)
+        return row.package
+
+    async def has_version(self, package_id: str, version: int) -> None:
+        """Wait (with a bound) until what a caller has just changed is what this process works by."""
+        await self.packages.wait_for(lambda: self._version(package_id) >= version, self.wait_seconds)
+
+    async def has_gone(self, package_id: str) -> None:
+        await self.packages.wait_for(lambda: self.packages.get(package_id) is None, self.wait_seconds)
+
+    def _version(self, package_id: str) -> int:
+        row = self.packages.get(package_id)
+        return 0 if row is None else row.package.version
+
+
+def active_profiles(package: Package) -> list[Profile]:
+    """The profiles that may send; raises the problem when none may."""
+    active = [profile for profile in package.profiles if not profile.paused and not package.paused]
+    if active:
+        return active
+    name = package.package_id
+    if package.paused:
+        detail = f"The package {name} is paused. Resume it with POST /api/v1/packages/{name}/resume."
+    elif package.profiles:
+        detail = f"All {len(package.profiles)} profiles of the package {name} are paused. Resume one of them."
+    else:
+        detail = f"The package {name} has no profile. Add one with POST /api/v1/packages/{name}/profiles."
+    raise Problem("no-profile", detail)

@@ -1,0 +1,1 @@
+"""Core: what the ingress decides, as pure functions over values."""

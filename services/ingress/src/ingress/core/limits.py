@@ -1,0 +1,65 @@
+"""Limits: what holds for a profile, what is odd about it, and how much of it is used."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from spreader.configuration import Package, PackageLimits, ProfileLimits
+from spreader.events import ProfileState
+
+_NULLABLE = frozenset({"new_contacts_per_day", "per_recipient_per_day"})
+_SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a day"))
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something that is allowed and probably not meant."""
+
+    pointer: str
+    detail: str
+
+
+def resolved(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
+    """The package's limits with a profile's own on top. Null lifts a limit that may be absent; else: the package's."""
+    own = {name: value for name, value in overrides.items() if value is not None or name in _NULLABLE}
+    return package.model_copy(update=own)
+
+
+def odd_profile_limits(limits: ProfileLimits, pointer: str) -> list[Oddity]:
+    """Limits of a short span over those of a longer one: the longer one binds first."""
+    return [
+        Oddity(
+            f"{pointer}/{short}",
+            f"{getattr(limits, short)} in {short_text} is more than {getattr(limits, long)} in {long_text}: "
+            f"`{long}` binds first, `{short}` has no effect",
+        )
+        for place, (short, short_text) in enumerate(_SPANS)
+        for long, long_text in _SPANS[place + 1 :]
+        if getattr(limits, short) > getattr(limits, long)
+    ]
+
+
+def odd_package_limits(limits: PackageLimits, profile: ProfileLimits) -> list[Oddity]:
+    if limits.per_day is None or limits.per_day >= profile.per_day:
+        return []
+    detail = (
+        f"the package may send {limits.per_day} a day, fewer than the {profile.per_day} that one profile may: "
+        "the profiles' day limit has no effect"
+    )
+    return [Oddity("/limits/per_day", detail)]
+
+
+def limits_status(
+    package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """For each profile `used/limit` in the last hour and the last 24 hours."""
+    status: dict[str, dict[str, str]] = {}
+    for profile_id in profile_ids:
+        profile, state = package.profile(profile_id), states.get(profile_id)
+        if profile is not None:
+            hour = state.windows.hour.sent_open if state else 0
+            day = state.windows.day.sent_open if state else 0
+            status[profile_id] = {
+                "hourly": f"{hour}/{profile.limits.per_hour}",
+                "daily": f"{day}/{profile.limits.per_day}",
+            }
+    return status

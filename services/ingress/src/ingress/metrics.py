@@ -1,0 +1,9 @@
+"""Metrics: every number that the ingress shows."""
+
+from prometheus_client import Counter, Histogram
+
+ACCEPTED = Counter("spreader_accepted_deliveries", "Recipients of accepted messages.", ["lane"])
+ACCEPT_SECONDS = Histogram("spreader_accept_seconds", "Until a message is in Kafka (or in the outbox).", ["lane"])
+UNROUTED = Counter("spreader_unanswered_messages", "Messages whose answer went out before the callback came.", ["lane"])
+RELAYED = Counter("spreader_outbox_records", "Records published from the outbox.")
+WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that were taken.", ["driver", "event"])

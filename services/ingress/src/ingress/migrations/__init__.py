@@ -1,0 +1,1 @@
+"""Migrations: the history of the ingress's tables."""

@@ -1,0 +1,191 @@
+"""Open messages: the call that opens conversations."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ingress import bodies
+from ingress.answers import Answer
+from ingress.callbacks import Asking
+from ingress.configured import Configured, active_profiles
+from ingress.core.distribution import Routed, summed
+from ingress.core.limits import limits_status
+from ingress.core.recipients import chunks, unique
+from ingress.forecast import Forecast, Pacer
+from ingress.guard import API
+from ingress.idempotency import Answers, key_of
+from ingress.message_forms import OPEN, OpenMessage, content_of
+from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
+from ingress.openapi import describe
+from ingress.problems import Problem
+from ingress.status_view import Accepted, StatusView
+from spreader.bus import Bus
+from spreader.clock import Now
+from spreader.configuration import Package
+from spreader.envelope import seal
+from spreader.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
+from spreader.ids import idempotent_message_id, new_id
+
+_ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.labels("open"), UNROUTED.labels("open")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessages:
+    bus: Bus
+    configured: Configured
+    asking: Asking
+    view: StatusView
+    answers: Answers
+    pacer: Pacer
+    now: Now
+    wake_relay: Callable[[], None]
+    body_bytes_max: int
+    wait_seconds: float
+
+    async def accept(self, package_id: str, request: Request) -> Response:
+        form = bodies.parse(OPEN, await bodies.read(request, self.body_bytes_max), tagged=True)
+        package = self.configured.package(package_id)
+        if isinstance(form, Problem):
+            raise form
+        active_profiles(package)
+        waits = "respond-async" not in request.headers.get("prefer", "")
+        key = key_of(request)
+        if key is None:
+            return (await self._send(package, form, new_id("msg", self.now()), waits)).response()
+        message_id = idempotent_message_id(package_id, "open", key)
+        route = f"POST /packages/{package_id}/messages/open"
+        return (
+            await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits))
+        ).response()
+
+    async def _send(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> Answer:
+        recipients = unique(form.recipients)
+        events = self._events(package, form, message_id, recipients, waits)
+        if waits:
+            with self.asking.waiters.expect(message_id, len(events)) as waiter:
+                await self._publish(events)
+                routed = _routed(await waiter.answers(self.wait_seconds))
+        else:
+            await self._publish(events)
+            routed = None
+        body = {
+            "message_id": message_id,
+            "status": "queued",
+            "recipients": len(recipients),
+            "duplicates_removed": len(form.recipients) - len(recipients),
+        }
+        return Answer(202, {**body, **await self._outlook(package, form, routed, waits)})
+
+    def _events(
+        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
+    ) -> list[OpenMessageRequested]:
+        content, now = content_of(form), self.now()
+        total = len(recipients) if len(recipients) > RECIPIENTS_PER_RECORD_MAX else None
+        return [
+            OpenMessageRequested.model_construct(  # all of it was validated with the form
+                package_id=package.package_id,
+                message_id=message_id,
+                content=content,
+                recipients=piece,
+                first_index=first_index,
+                total=total,
+                distribution=form.distribution,
+                options=form.options,
+                requested_at=now,
+                package_version=package.version,
+                callback_partition=self.asking.partition if waits else None,
+            )
+            for first_index, piece in chunks(recipients, RECIPIENTS_PER_RECORD_MAX)
+        ]
+
+    async def _publish(self, events: list[OpenMessageRequested]) -> None:
+        """One record is atomic by itself; several go through the outbox, all or none."""
+        with _ACCEPT_SECONDS.time():
+            if len(events) == 1:
+                await self.bus.publish(events[0])
+            else:
+                await self._store(events)
+        _ACCEPTED.inc(sum(len(event.recipients) for event in events))
+
+    async def _store(self, events: list[OpenMessageRequested]) -> None:
+        first = events[0]
+        message = Accepted(
+            first.message_id, first.package_id, "open", first.content.type, first.total or 0, first.requested_at
+        )
+        await self.view.accept_large(message, [seal(event, "ingress", self.now()) for event in events])
+        self.wake_relay()
+
+    async def _outlook(self, package: Package, form: OpenMessage, routed: Routed | None, waits: bool) -> dict[str, Any]:
+        """What the caller may expect: who sends how much, until when, and how much each has sent already."""
+        if routed is None:
+            why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
+            forecast, extra = Forecast(None, why), {"distribution_note": why}
+        else:
+            forecast = await self.pacer.forecast(package.package_id, routed.distribution, form.options)
+            extra = {"rejected": routed.rejected, "rejected_reasons": routed.reasons} if routed.rejected else {}
+        profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids
+        note = {"estimated_completion_note": forecast.note} if forecast.note else {}
+        return {
+            "estimated_completion": forecast.completion,
+            "distribution": None if routed is None else routed.distribution,
+            "limits_status": limits_status(package, self.configured.states.rows, profile_ids),
+            **note,
+            **extra,
+        }
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
+        describe(
+            router, "POST", "/open", self.accept, "sendOpenMessage", "Open conversations: paced, limited, distributed",
+            status=202, body=OpenMessage, examples=EXAMPLES, answer=ANSWER, idempotent=True, direct=True,
+            problems=(400, 404, 409, 413, 422, 503),
+        )  # fmt: skip
+        return router
+
+
+def _routed(answers: Sequence[Callback] | None) -> Routed | None:
+    if answers is None:
+        _UNROUTED.inc()
+        return None
+    return summed(each for each in answers if isinstance(each, MessageRouted))
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "text": {
+        "type": "text",
+        "text": "Hello! Check out our new offers...",
+        "recipients": ["201001234567", "201001234568", "201001234569"],
+        "distribution": "round_robin",
+        "options": {
+            "schedule_at": "2024-02-10T10:00:00Z",
+            "waiting_strategy": "drip",
+            "drip_interval_minutes": 5,
+        },
+    },
+    "image": {
+        "type": "image",
+        "media": {"url": "https://example.com/offer.png"},
+        "caption": "Today only",
+        "recipients": ["201001234567"],
+    },
+    "template": {
+        "type": "template",
+        "template": {"name": "order_confirmed", "language": "en_US", "components": []},
+        "recipients": ["201001234567"],
+    },
+}
+ANSWER: dict[str, Any] = {
+    "message_id": "msg_abc123",
+    "status": "queued",
+    "recipients": 3,
+    "duplicates_removed": 0,
+    "estimated_completion": "2024-02-10T10:15:00Z",
+    "distribution": {"profile_1": 1, "profile_2": 1, "profile_3": 1},
+    "limits_status": {
+        "profile_1": {"hourly": "45/50", "daily": "320/500"},
+        "profile_2": {"hourly": "12/50", "daily": "89/500"},
+        "profile_3": {"hourly": "22/50", "daily": "156/500"},
+    },
+}

@@ -1,0 +1,58 @@
+"""Outbox: records that are written in the transaction of what they tell, and published after its commit."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ingress import postgres
+from ingress.core.outbox import due
+from ingress.metrics import RELAYED
+from ingress.ports import SealedBus
+from spreader.envelope import Envelope
+
+BATCH_MAX = 200
+POLL_SECONDS = 1.0
+CONTENDED_SECONDS = 0.1
+
+
+async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
+    """Part of the caller's transaction; wake the relay when it has committed."""
+    await connection.execute(
+        postgres.OUTBOX_INSERT,
+        {
+            "topics": [each.topic for each in envelopes],
+            "keys": [(each.key or b"").decode() for each in envelopes],
+            "bodies": [None if each.body is None else each.body.decode() for each in envelopes],
+            "headers": [json.dumps(dict(each.headers)) for each in envelopes],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Publishes in the order of the rows, one relay at a time over all instances, and deletes when Kafka has them.
+
+    A kill between the two publishes a batch again: the same facts under the same ids, which readers drop.
+    """
+
+    engine: AsyncEngine
+    bus: SealedBus
+
+    async def turn(self) -> float:
+        async with self.engine.begin() as connection:
+            if not (await connection.execute(postgres.OUTBOX_LOCK)).scalar_one():
+                return CONTENDED_SECONDS
+            rows = (await connection.execute(postgres.OUTBOX_BATCH, {"limit": BATCH_MAX})).all()
+            if not rows:
+                return POLL_SECONDS
+            envelopes = [_envelope(row.topic, row.key, row.body, row.headers) for row in rows]
+            await self.bus.publish_sealed(*due(envelopes))
+            await connection.execute(postgres.OUTBOX_DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
+        RELAYED.inc(len(rows))
+        return 0.0
+
+
+def _envelope(topic: str, key: str, body: str | None, headers: Mapping[str, str]) -> Envelope:
+    return Envelope(topic, key.encode(), None if body is None else body.encode(), headers)

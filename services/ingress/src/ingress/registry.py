@@ -1,0 +1,191 @@
+"""Registry: the packages and profiles that operators keep, each change with its snapshot in the outbox."""
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ingress import outbox, postgres
+from ingress.core.snapshot import StoredPackage, StoredProfile, snapshot
+from ingress.problems import FieldError, Problem, not_found
+from spreader.clock import Now
+from spreader.envelope import Envelope, seal
+from spreader.events import PackageConfigured
+
+Settings = Mapping[str, Any]
+Edit = Callable[[Settings], Settings]
+
+PROFILES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow(StoredPackage):
+    created_at: datetime
+    updated_at: datetime
+    profile_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow(StoredProfile):
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    engine: AsyncEngine
+    now: Now
+    wake: Callable[[], None]
+    """Tells the relay that there is something to publish."""
+
+    async def package(self, package_id: str) -> PackageRow:
+        async with self.engine.connect() as connection:
+            return await _package(connection, package_id)
+
+    async def packages(self, after: str, limit: int) -> list[PackageRow]:
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(postgres.PACKAGES, {"after": after, "limit": limit})
+            return [_package_row(row) for row in rows]
+
+    async def profile(self, package_id: str, profile_id: str) -> tuple[PackageRow, ProfileRow]:
+        async with self.engine.connect() as connection:
+            return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
+
+    async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageRow, list[ProfileRow]]:
+        async with self.engine.connect() as connection:
+            return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)
+
+    async def add_package(self, package_id: str, settings: Settings) -> PackageRow:
+        new = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
+        async with self.engine.begin() as connection:
+            if (await connection.execute(postgres.PACKAGE_INSERT, new)).rowcount == 0:
+                raise _taken("package", package_id)
+            await connection.execute(postgres.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
+            row = await self._announce(connection, package_id)
+        self.wake()
+        return row
+
+    async def edit_package(self, package_id: str, edit: Edit) -> PackageRow:
+        async with self._change(package_id) as connection:
+            settings = edit((await _package(connection, package_id)).settings)
+            await connection.execute(
+                postgres.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)}
+            )
+        return await self.package(package_id)
+
+    async def pause_package(self, package_id: str, paused: bool) -> PackageRow:
+        async with self._change(package_id) as connection:
+            await connection.execute(postgres.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
+        return await self.package(package_id)
+
+    async def drop_package(self, package_id: str) -> None:
+        async with self.engine.begin() as connection:
+            if (await connection.execute(postgres.PACKAGE_DELETE, {"package_id": package_id})).rowcount == 0:
+                raise not_found("package", package_id)
+            await outbox.put(connection, [_tombstone(package_id, self.now())])
+        self.wake()
+
+    async def add_profile(self, package_id: str, profile_id: str, settings: Settings) -> tuple[PackageRow, ProfileRow]:
+        place = {"package_id": package_id, "profile_id": profile_id}
+        async with self._change(package_id) as connection:
+            if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
+                raise Problem("taken", f"A package has at most {PROFILES_MAX} profiles.")
+            new = {**place, "settings": json.dumps(settings), "now": self.now()}
+            if (await connection.execute(postgres.PROFILE_INSERT, new)).rowcount == 0:
+                raise _taken("profile", profile_id)
+        return await self.profile(package_id, profile_id)
+
+    async def edit_profile(self, package_id: str, profile_id: str, edit: Edit) -> tuple[PackageRow, ProfileRow]:
+        place = {"package_id": package_id, "profile_id": profile_id}
+        async with self._change(package_id) as connection:
+            settings = edit((await _profile(connection, **place)).settings)
+            await connection.execute(
+                postgres.PROFILE_SAVE, {**place, "settings": json.dumps(settings), "now": self.now()}
+            )
+        return await self.profile(package_id, profile_id)
+
+    async def pause_profile(self, package_id: str, profile_id: str, paused: bool) -> tuple[PackageRow, ProfileRow]:
+        place = {"package_id": package_id, "profile_id": profile_id}
+        async with self._change(package_id) as connection:
+            if not (
+                await connection.execute(postgres.PROFILE_PAUSE, {**place, "paused": paused, "now": self.now()})
+            ).rowcount:
+                raise not_found("profile", profile_id)
+        return await self.profile(package_id, profile_id)
+
+    async def drop_profile(self, package_id: str, profile_id: str) -> PackageRow:
+        async with self._change(package_id) as connection:
+            place = {"package_id": package_id, "profile_id": profile_id}
+            if (await connection.execute(postgres.PROFILE_DELETE, place)).rowcount == 0:
+                raise not_found("profile", profile_id)
+        return await self.package(package_id)
+
+    @contextlib.asynccontextmanager
+    async def _change(self, package_id: str) -> AsyncGenerator[AsyncConnection]:
+        """One change of a package: nobody else changes it meanwhile, and its snapshot is written with it."""
+        async with self.engine.begin() as connection:
+            bump = {"package_id": package_id, "now": self.now()}
+            if (await connection.execute(postgres.PACKAGE_BUMP, bump)).rowcount == 0:
+                raise not_found("package", package_id)
+            yield connection
+            await self._announce(connection, package_id)
+        self.wake()
+
+    async def _announce(self, connection: AsyncConnection, package_id: str) -> PackageRow:
+        package = await _package(connection, package_id)
+        profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
+        event = PackageConfigured(package=snapshot(package, profiles), at=self.now())
+        await outbox.put(connection, [seal(event, "ingress", self.now())])
+        return package
+
+
+async def _package(connection: AsyncConnection, package_id: str) -> PackageRow:
+    row = (await connection.execute(postgres.PACKAGE, {"package_id": package_id})).one_or_none()
+    if row is None:
+        raise not_found("package", package_id)
+    return _package_row(row)
+
+
+async def _profile(connection: AsyncConnection, package_id: str, profile_id: str) -> ProfileRow:
+    place = {"package_id": package_id, "profile_id": profile_id}
+    row = (await connection.execute(postgres.PROFILE, place)).one_or_none()
+    if row is None:
+        raise not_found("profile", profile_id)
+    return _profile_row(row)
+
+
+async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> list[ProfileRow]:
+    place = {"package_id": package_id, "after": after, "limit": limit}
+    return [_profile_row(row) for row in await connection.execute(postgres.PROFILES, place)]
+
+
+def _package_row(row: Row[Any]) -> PackageRow:
+    return PackageRow(
+        row.package_id, row.version, row.settings, row.paused, row.created_at, row.updated_at, tuple(row.profile_ids)
+    )
+
+
+def _profile_row(row: Row[Any]) -> ProfileRow:
+    return ProfileRow(row.profile_id, row.package_id, row.settings, row.paused, row.created_at, row.updated_at)
+
+
+def _taken(noun: str, name: str) -> Problem:
+    pointer = f"/{noun}_id"
+    detail = f"there is a {noun} {name!r} already" + (", in this package or another" if noun == "profile" else "")
+    return Problem("taken", f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
+
+
+def _tombstone(package_id: str, now: datetime) -> Envelope:
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{package_id}/gone/{now.isoformat()}",
+        "ce_source": "/spreader/ingress",
+        "ce_type": PackageConfigured.type,
+        "ce_time": now.isoformat(),
+    }
+    return Envelope(PackageConfigured.topic, package_id.encode(), None, headers)

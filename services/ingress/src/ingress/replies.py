@@ -1,0 +1,132 @@
+"""Replies: the call that answers a customer who waits."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ingress import bodies
+from ingress.answers import Answer, of_problem
+from ingress.callbacks import Asking
+from ingress.configured import Configured, active_profiles
+from ingress.guard import API
+from ingress.idempotency import Answers, key_of
+from ingress.message_forms import REPLY, ReplyMessage, content_of
+from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
+from ingress.openapi import describe
+from ingress.problems import Problem
+from spreader.bus import Bus
+from spreader.clock import Now
+from spreader.configuration import Package
+from spreader.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
+from spreader.ids import idempotent_message_id, new_id
+
+NOTE = "Reply messages bypass all limits"
+SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
+TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
+"""Ends in which the gateway had its part; the others we decided ourselves."""
+OF_GATEWAY: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
+"""Failures on the far side of the gateway; the others are about the profile, the recipient or the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    bus: Bus
+    configured: Configured
+    asking: Asking
+    answers: Answers
+    now: Now
+    body_bytes_max: int
+    wait_seconds: float
+
+    async def accept(self, package_id: str, request: Request) -> Response:
+        form = bodies.parse(REPLY, await bodies.read(request, self.body_bytes_max), tagged=True)
+        package = self.configured.package(package_id)
+        if isinstance(form, Problem):
+            raise form
+        active_profiles(package)
+        waits = "respond-async" not in request.headers.get("prefer", "")
+        key = key_of(request)
+        if key is None:
+            return (await self._send(package, form, new_id("msg", self.now()), waits)).response()
+        message_id = idempotent_message_id(package_id, "reply", key)
+        route = f"POST /packages/{package_id}/messages/reply"
+        return (
+            await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits))
+        ).response()
+
+    async def _send(self, package: Package, form: ReplyMessage, message_id: str, waits: bool) -> Answer:
+        began = time.monotonic()
+        event = ReplyMessageRequested.model_construct(  # all of it was validated with the form
+            package_id=package.package_id,
+            message_id=message_id,
+            content=content_of(form),
+            recipient=form.recipient,
+            conversation_id=form.conversation_id,
+            requested_at=self.now(),
+            package_version=package.version,
+            callback_partition=self.asking.partition if waits else None,
+        )
+        with self.asking.waiters.expect(message_id, 1) as waiter:
+            await self.bus.publish(event)
+            ACCEPT_SECONDS.labels("reply").observe(time.monotonic() - began)
+            ACCEPTED.labels("reply").inc()
+            answers = await waiter.answers(self.wait_seconds) if waits else None
+        settled = answers[0] if answers else None
+        if isinstance(settled, ReplySettled):
+            return _settled(message_id, settled)
+        if waits:
+            UNROUTED.labels("reply").inc()
+        return Answer(
+            202, {"message_id": message_id, "status": "queued", "sent_at": None, "profile_used": None, "note": NOTE}
+        )
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
+        describe(
+            router, "POST", "/reply", self.accept, "sendReply", "Answer a customer at once",
+            body=ReplyMessage, examples=EXAMPLES, answer=ANSWER, idempotent=True, direct=True,
+            problems=(400, 404, 409, 413, 422, 502, 503),
+        )  # fmt: skip
+        return router
+
+
+def _settled(message_id: str, settled: ReplySettled) -> Answer:
+    if settled.status in SENT:
+        return Answer(
+            200,
+            {
+                "message_id": message_id,
+                "status": "sent",
+                "sent_at": settled.at,
+                "profile_used": settled.profile_id,
+                "note": NOTE,
+            },
+        )
+    code = "gateway" if settled.status in TRIED and settled.failure in OF_GATEWAY else "reply-not-sent"
+    detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
+    more = {
+        "message_id": message_id,
+        "message_status": settled.status,
+        "profile_used": settled.profile_id,
+        "failure": settled.failure,
+    }
+    return of_problem(Problem(code, detail, more=more))
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "text": {
+        "type": "text",
+        "text": "Thank you for your order! It will be delivered tomorrow.",
+        "recipient": "201001234567",
+        "conversation_id": "conv_xyz789",
+    },
+}
+ANSWER: dict[str, Any] = {
+    "message_id": "msg_def456",
+    "status": "sent",
+    "sent_at": "2024-02-08T18:45:12Z",
+    "profile_used": "profile_2",
+    "note": NOTE,
+}

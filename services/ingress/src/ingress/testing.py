@@ -1,0 +1,204 @@
+"""Testing: in-memory twins of what the ingress talks to; no production module imports this one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.app import Parts, assemble
+from ingress.callbacks import Waiters
+from ingress.configured import Configured
+from ingress.forecast import Pacer
+from ingress.outbox import POLL_SECONDS, Relay
+from ingress.settings import IngressSettings
+from ingress.status_view import StatusView
+from spreader.envelope import Envelope, open_body
+from spreader.events import (
+    Event,
+    MessageRouted,
+    OpenMessageRequested,
+    PackageConfigured,
+    ProfileState,
+    ReplyMessageRequested,
+    ReplySettled,
+    Status,
+)
+from spreader.loop import Loop
+from spreader.testing import HandClock, MemoryBus
+
+E = TypeVar("E", bound=Event)
+
+KEY = "test-key"
+
+
+class MemoryTable(Generic[E]):
+    """A table that is filled by hand, or by a `MemoryLog`."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, E] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def rows(self) -> Mapping[str, E]:
+        return self._rows
+
+    def get(self, key: str) -> E | None:
+        return self._rows.get(key)
+
+    def trouble(self) -> str | None:
+        return None
+
+    def set(self, key: str, event: E | None) -> None:
+        if event is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = event
+        self._changed.set()
+
+    async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                while not satisfied():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass
+class MemoryLog(Generic[E]):
+    """What the relay publishes to: keeps every record, and shows those of one kind in a table."""
+
+    kind: type[E]
+    table: MemoryTable[E]
+    envelopes: list[Envelope] = field(default_factory=list)
+
+    async def publish_sealed(self, *envelopes: Envelope) -> None:
+        for each in envelopes:
+            self.envelopes.append(each)
+            event = None if each.body is None else open_body(each.topic, each.headers, each.body)
+            if each.topic == self.kind.topic and (event is None or isinstance(event, self.kind)):
+                self.table.set((each.key or b"").decode(), event)
+
+
+@dataclass
+class Asking:
+    """The place where answers arrive, without Kafka."""
+
+    partition: int = 7
+    waiters: Waiters = field(default_factory=Waiters)
+
+
+@dataclass
+class AnsweringBus(MemoryBus):
+    """A bus behind which a router and a sender answer at once, as they are told to."""
+
+    asking: Asking = field(default_factory=Asking)
+    profiles: tuple[str, ...] = ()
+    """Whom the router gives the recipients to, in turn; none: it does not answer."""
+    settles: Status | None = None
+    """What becomes of a reply; None: nothing in time."""
+
+    async def publish(self, *events: Event) -> None:
+        await super().publish(*events)
+        for event in events:
+            if isinstance(event, OpenMessageRequested) and self.profiles:
+                self.asking.waiters.take(self._routed(event))
+            if isinstance(event, ReplyMessageRequested) and self.settles is not None:
+                self.asking.waiters.take(self._settled(event, self.settles))
+
+    def _routed(self, event: OpenMessageRequested) -> MessageRouted:
+        share = dict.fromkeys(self.profiles, 0)
+        for place in range(len(event.recipients)):
+            share[self.profiles[place % len(self.profiles)]] += 1
+        return MessageRouted(
+            callback_partition=self.asking.partition,
+            message_id=event.message_id,
+            first_index=event.first_index,
+            distribution=share,
+        )
+
+    def _settled(self, event: ReplyMessageRequested, status: Status) -> ReplySettled:
+        sent = status == "sent"
+        return ReplySettled(
+            callback_partition=self.asking.partition,
+            message_id=event.message_id,
+            status=status,
+            at=self.now,
+            profile_id="profile_2" if sent else None,
+            reason=None if sent else "the gateway is away",
+            failure=None if sent else "gateway",
+        )
+
+
+@dataclass
+class System:
+    http: httpx.AsyncClient
+    app: FastAPI
+    engine: AsyncEngine
+    bus: AnsweringBus
+    log: MemoryLog[PackageConfigured]
+    packages: MemoryTable[PackageConfigured]
+    states: MemoryTable[ProfileState]
+    clock: HandClock
+
+    @property
+    def view(self) -> StatusView:
+        return StatusView(self.engine)
+
+    async def package(self, *profile_ids: str, package_id: str = "pkg", **settings: Any) -> None:
+        """A package with these profiles."""
+        made = await self.http.post("/packages", json={"package_id": package_id, "name": "Orders", **settings})
+        assert made.status_code == 201, made.text
+        for number, profile_id in enumerate(profile_ids):
+            added = await self.http.post(
+                f"/packages/{package_id}/profiles",
+                json={
+                    "profile_id": profile_id,
+                    "name": profile_id,
+                    "phone": f"20100000000{number}",
+                    "gateway": {"driver": "simulator"},
+                },
+            )
+            assert added.status_code == 201, added.text
+
+    async def relayed(self) -> None:
+        """Publish what is in the outbox."""
+        relay = Relay(self.engine, self.log)
+        while await relay.turn() != POLL_SECONDS:
+            pass
+
+    def snapshot(self, package_id: str = "pkg") -> PackageConfigured:
+        row = self.packages.get(package_id)
+        assert row is not None
+        return row
+
+
+@contextlib.asynccontextmanager
+async def running(engine: AsyncEngine, now: datetime, relaying: bool = True) -> AsyncGenerator[System]:
+    """The ingress in process: a real Postgres, everything else in memory."""
+    asking, clock = Asking(), HandClock(now)
+    packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
+    bus = AnsweringBus(now, asking=asking)
+    log = MemoryLog(PackageConfigured, packages)
+    relay = Loop("relay", Relay(engine, log).turn)
+    settings = IngressSettings(
+        api_key=KEY, routed_wait_seconds=0.1, settled_wait_seconds=0.1, found_wait_seconds=0.2, body_bytes_max=2_000_000
+    )
+    configured = Configured(packages, states, wait_seconds=5)
+    pacer = Pacer("http://127.0.0.1:9")
+    app = assemble(FastAPI(), Parts(settings, engine, bus, configured, asking, pacer, clock, relay.wake))
+    if relaying:
+        await relay.start()
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
+        yield System(http, app, engine, bus, log, packages, states, clock)
+    await relay.stop()

@@ -1,0 +1,104 @@
+"""The API as a whole: who may call it, what every failure looks like, and how it describes itself."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from ingress.app import build
+from ingress.settings import IngressSettings
+from ingress.testing import System, running
+from spreader.postgres import create_engine
+from spreader.settings import Settings
+
+PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
+
+
+async def test_only_who_shows_the_key_is_let_in(system: System) -> None:
+    shown: dict[str, int] = {}
+    for header in ("", "Bearer", "Bearer wrong", "bearer test-key", "Basic test-key", "Bearer test-key"):
+        answer = await system.http.get("/packages", headers={"Authorization": header})
+        shown[header] = answer.status_code
+    assert shown == {**dict.fromkeys(shown, 401), "Bearer test-key": 200}
+    problem = await system.http.get("/nowhere", headers=[(b"Authorization", "Bearer ключ".encode())])
+    assert (problem.status_code, problem.headers["www-authenticate"], set(problem.json())) == (401, "Bearer", PROBLEM)
+
+
+def test_without_a_key_nothing_starts() -> None:
+    with pytest.raises(ValueError, match="SPREADER_API_KEY is not set"):
+        build(IngressSettings(api_key=None))
+
+
+async def test_every_failure_is_a_problem_whose_type_can_be_looked_up(system: System) -> None:
+    answers = [
+        (await system.http.get("/nowhere"), 404),
+        (await system.http.put("/packages"), 405),
+        (await system.http.get("/packages?limit=x"), 422),
+        (await system.http.post("/packages", content=b"{"), 400),
+    ]
+    for answer, status in answers:
+        problem = answer.json()
+        assert (answer.status_code, problem["status"]) == (status, status)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert set(problem) >= PROBLEM
+        page = await system.http.get(f"http://ingress{problem['type']}")
+        assert (page.status_code, page.json()["title"]) == (200, problem["title"])
+    assert answers[1][0].headers["allow"] == "GET, POST"
+
+
+async def test_a_bug_is_a_problem_without_its_trace(system: System) -> None:
+    async def broken() -> None:
+        raise RuntimeError("secret 201000000011")
+
+    system.app.add_api_route("/api/v1/broken", broken)
+    answer = await system.http.get("/broken")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "201000000011" not in answer.text
+
+
+async def test_with_the_database_away_small_messages_still_go_and_the_rest_says_so(system: System) -> None:
+    await system.package("a")
+    away = create_engine(Settings(database_url="postgresql://postgres@127.0.0.1:9/none"), "ingress")
+    async with running(away, system.clock(), relaying=False) as broken:
+        broken.packages.set("pkg", system.snapshot())
+        path, body = "/packages/pkg/messages/open", {"type": "text", "text": "Hi", "recipients": ["201000000011"]}
+        sent = await broken.http.post(path, json=body, headers={"Prefer": "respond-async"})
+        keyed = await broken.http.post(path, json=body, headers={"Idempotency-Key": "k"})
+        listed = await broken.http.get("/packages")
+    assert sent.status_code == 202
+    assert [(each.status_code, each.json()["code"]) for each in (keyed, listed)] == [(503, "unavailable")] * 2
+    assert ["retry-after" in each.headers for each in (keyed, listed)] == [True, True]
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, operation) for path, methods in document["paths"].items() for operation in methods.values()]
+
+
+def test_the_api_describes_itself_completely() -> None:
+    app: FastAPI = build(IngressSettings(api_key="k"))
+    document = app.openapi()
+    assert document["openapi"].startswith("3.1")
+    found = operations(document)
+    names = [operation["operationId"] for _, operation in found]
+    assert (len(names), len(set(names))) == (21, 21)
+    for path, operation in found:
+        assert operation["summary"]
+        assert operation["tags"]
+        assert [{"apiKey": []}] * (not path.startswith("/api/v1/webhooks")) == operation["security"]
+        problems = {status for status in operation["responses"] if status >= "4"}
+        assert "500" in problems
+        for status in problems:
+            assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+    bodies = [
+        operation["requestBody"]["content"]["application/json"] for _, operation in found if "requestBody" in operation
+    ]
+    assert [bool(body["examples"]) for body in bodies] == [True] * 7
+    assert unresolved(document, document) == []
+
+
+def unresolved(value: Any, document: dict[str, Any]) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        missing = [each for each in own if each.rsplit("/", 1)[1] not in document["components"]["schemas"]]
+        return missing + [each for member in value.values() for each in unresolved(member, document)]
+    return [each for member in value for each in unresolved(member, document)] if isinstance(value, list) else []

@@ -1,0 +1,74 @@
+"""The ingress's pure rules: recipients, cursors, outbox order, sums, warnings, merges."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress.core.cursors import WrongCursor, read_cursor, write_cursor
+from ingress.core.distribution import Routed, summed
+from ingress.core.outbox import due
+from ingress.core.recipients import chunks, unique
+from ingress.core.snapshot import merged
+from spreader.envelope import Envelope
+from spreader.events import MessageRouted, OpenMessageRequested, PackageConfigured
+
+names = st.lists(st.sampled_from("abcdefg"), max_size=12)
+
+
+@given(names)
+def test_each_recipient_stays_once_where_it_was_first_named(recipients: list[str]) -> None:
+    kept = unique(recipients)
+    assert sorted(kept) == sorted(set(recipients))
+    assert [recipients.index(each) for each in kept] == sorted(recipients.index(each) for each in kept)
+
+
+@given(names, st.integers(1, 5))
+def test_chunks_put_together_are_the_whole(recipients: list[str], size: int) -> None:
+    pieces = chunks(recipients, size)
+    assert [each for _, piece in pieces for each in piece] == recipients
+    assert [first for first, _ in pieces] == list(range(0, len(recipients), size))
+    assert all(1 <= len(piece) <= size for _, piece in pieces)
+
+
+@given(st.text(alphabet="abc-_", min_size=1))
+def test_a_cursor_is_read_back_by_its_own_list_alone(last_id: str) -> None:
+    cursor = write_cursor("/a", last_id)
+    assert read_cursor("/a", cursor) == last_id
+    with pytest.raises(WrongCursor):
+        read_cursor("/b", cursor)
+
+
+@given(st.text())
+def test_what_is_no_cursor_is_refused_and_nothing_else_happens(nonsense: str) -> None:
+    with pytest.raises(WrongCursor):
+        read_cursor("/a", nonsense)
+
+
+def test_of_a_packages_snapshots_in_one_batch_only_the_newest_goes_out() -> None:
+    def row(topic: str, key: str, body: str) -> Envelope:
+        return Envelope(topic, key.encode(), body.encode(), {})
+
+    config, message = PackageConfigured.topic, OpenMessageRequested.topic
+    rows = [
+        row(config, "a", "1"), row(message, "a", "2"), row(config, "b", "3"), row(message, "a", "4"),
+        row(config, "a", "5"),
+    ]  # fmt: skip
+    assert [each.body for each in due(rows)] == [b"2", b"3", b"4", b"5"]
+
+
+def test_the_distribution_is_the_sum_over_the_records_with_each_reason_once() -> None:
+    def routed(first_index: int, distribution: dict[str, int], rejected: int = 0) -> MessageRouted:
+        return MessageRouted(
+            callback_partition=0, message_id="m", first_index=first_index, distribution=distribution,
+            rejected=rejected, reason="no profile" if rejected else None,
+        )  # fmt: skip
+
+    answers = [routed(0, {"a": 250, "b": 250}), routed(500, {"b": 3}, 2), routed(1000, {}, 5)]
+    assert summed(answers) == Routed({"a": 250, "b": 253}, 7, ("no profile",))
+
+
+def test_a_merge_goes_into_objects_and_replaces_everything_else() -> None:
+    known = {"name": "a", "gap": {"min": 1, "max": 2}, "rest": {"hours": 4}}
+    patch = {"gap": {"max": None}, "rest": None, "tags": [1]}
+    assert merged(known, patch) == {"name": "a", "gap": {"min": 1, "max": None}, "rest": None, "tags": [1]}
+    assert known["gap"] == {"min": 1, "max": 2}

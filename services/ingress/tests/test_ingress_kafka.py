@@ -1,0 +1,176 @@
+"""The ingress on real Kafka and Postgres: answers find who waits, changes come back, messages arrive and are shown."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ingress.app import build
+from ingress.callbacks import Callbacks
+from ingress.settings import IngressSettings
+from local.workbench import Workbench
+from spreader.clock import Clock
+from spreader.content import TextContent
+from spreader.events import (
+    AssignedDelivery,
+    DeliveryOutcome,
+    MessageRouted,
+    OpenDeliveriesAssigned,
+    OpenOptions,
+    PackageConfigured,
+)
+from spreader.ids import delivery_id
+from spreader.kafka import KafkaBus, create_broker
+from spreader.settings import Settings
+from spreader.table import Table
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+NOW = Clock()
+ASYNC = {"Prefer": "respond-async"}
+WORDS: dict[str, Any] = {"type": "text", "text": "Hello", "recipients": ["201000000011", "201000000012"]}
+
+
+@pytest.fixture
+async def bus(settings: Settings) -> AsyncGenerator[KafkaBus]:
+    broker = create_broker(settings, "test")
+    await broker.start()
+    yield KafkaBus(broker, "test", NOW)
+    await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+    headers = {"Authorization": "Bearer k"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers, timeout=30) as http,
+    ):
+        await until(lambda: _is_ready(http))
+        yield http
+
+
+async def _is_ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("http://ingress/health/ready")).status_code == 200
+
+
+async def until(satisfied: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await satisfied():
+            await asyncio.sleep(0.05)
+
+
+def routed(message_id: str, partition: int, first_index: int = 0) -> MessageRouted:
+    return MessageRouted(
+        callback_partition=partition, message_id=message_id, first_index=first_index, distribution={"a": 2}
+    )
+
+
+async def test_an_answer_finds_the_request_that_waits_for_it_on_this_instance(
+    settings: Settings, bus: KafkaBus
+) -> None:
+    callbacks = Callbacks(settings)
+    await bus.publish(*(routed("msg_early", partition) for partition in range(16)))
+    await callbacks.start()
+    place = callbacks.partition
+    with callbacks.waiters.expect("msg_1", 2) as waiter, callbacks.waiters.expect("msg_early", 1) as early:
+        repeats = [routed("msg_1", place), routed("msg_1", place), routed("msg_other", place)]
+        await bus.publish(*repeats, routed("msg_1", place, first_index=500))
+        answers = await waiter.answers(30)
+        assert await early.answers(0) is None
+    assert answers is not None
+    assert [each.event_id for each in answers] == ["msg_1/0/routed", "msg_1/500/routed"]
+    await callbacks.stop()
+
+
+async def test_the_ingress_from_its_start_to_the_shown_delivery(settings: Settings, bus: KafkaBus) -> None:
+    own = IngressSettings(
+        api_key="k", kafka_bootstrap_servers=settings.kafka_bootstrap_servers, database_url=settings.database_url
+    )
+    async with serving(build(own)) as http:
+        package_id, profile_id = await _package(http)
+        sent = await http.post(f"/packages/{package_id}/messages/open", json=WORDS, headers=ASYNC)
+        assert sent.status_code == 202
+        message_id = sent.json()["message_id"]
+        message = (await http.get(f"/messages/{message_id}")).json()
+        assert (message["recipients"], message["status"]) == (2, "queued")
+        await bus.publish(*_fates(package_id, profile_id, message_id))
+        await until(lambda: _has_status(http, message_id, "in_progress"))
+        counts = (await http.get(f"/messages/{message_id}")).json()["counts"]
+        assert (counts["held"], counts["sent"]) == (1, 1)
+        read_back = Table(settings, PackageConfigured)
+        assert (await http.delete(f"/packages/{package_id}")).status_code == 204
+        await read_back.start()
+        assert read_back.get(package_id) is None
+        await read_back.stop()
+        assert (await http.post(f"/packages/{package_id}/messages/open", json=WORDS)).status_code == 404
+
+
+async def _package(http: httpx.AsyncClient) -> tuple[str, str]:
+    """A package that this process has read back from Kafka when its answers come."""
+    package_id: str = (await http.post("/packages", json={"name": "Orders"})).json()["package_id"]
+    none = await http.post(f"/packages/{package_id}/messages/open", json=WORDS)
+    assert none.status_code == 409
+    profile = {"name": "Sales", "phone": "201001234567", "gateway": {"driver": "simulator"}}
+    added = await http.post(f"/packages/{package_id}/profiles", json=profile)
+    return package_id, added.json()["profile_id"]
+
+
+def _fates(package_id: str, profile_id: str, message_id: str) -> tuple[OpenDeliveriesAssigned, DeliveryOutcome]:
+    people: list[str] = WORDS["recipients"]
+    deliveries = tuple(
+        AssignedDelivery(delivery_id=delivery_id(message_id, each), recipient=each, profile_id=profile_id, index=place)
+        for place, each in enumerate(people)
+    )
+    assigned = OpenDeliveriesAssigned(
+        package_id=package_id, message_id=message_id, content=TextContent(type="text", text="Hello"),
+        options=OpenOptions(), requested_at=NOW(), strategy="round_robin", deliveries=deliveries,
+    )  # fmt: skip
+    outcome = DeliveryOutcome(
+        package_id=package_id, message_id=message_id, delivery_id=deliveries[0].delivery_id, recipient=people[0],
+        lane="open", status="sent", at=NOW(), profile_id=profile_id,
+    )  # fmt: skip
+    return assigned, outcome
+
+
+async def _has_status(http: httpx.AsyncClient, message_id: str, status: str) -> bool:
+    message = (await http.get(f"/messages/{message_id}")).json()
+    return message["status"] == status and message["counts"]["sent"] == 1
+
+
+async def test_with_kafka_killed_the_caller_hears_it_within_5_s_and_all_works_again_without_a_restart(
+    settings: Settings, servers: Workbench
+) -> None:
+    own = IngressSettings(
+        api_key="k", kafka_bootstrap_servers=settings.kafka_bootstrap_servers, database_url=settings.database_url
+    )
+    async with serving(build(own)) as http:
+        package_id, _ = await _package(http)
+        path = f"/packages/{package_id}/messages/open"
+        await asyncio.to_thread(servers.kafka.kill)
+        try:
+            for _ in range(3):  # the first may not know yet that Kafka is away
+                async with asyncio.timeout(5):
+                    answer = await http.post(path, json=WORDS, headers=ASYNC)
+                assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+            async with asyncio.timeout(5):
+                changed = await http.patch(f"/packages/{package_id}", json={"name": "Changed"})
+            assert changed.status_code == 200
+            await until(lambda: _is_unready_for(http, "kafka"))
+        finally:
+            await asyncio.to_thread(servers.kafka.start)
+        await until(lambda: _is_accepted(http, path))
+        await until(lambda: _is_ready(http))
+
+
+async def _is_unready_for(http: httpx.AsyncClient, part: str) -> bool:
+    return part in (await http.get("http://ingress/health/ready")).json()["reasons"]
+
+
+async def _is_accepted(http: httpx.AsyncClient, path: str) -> bool:
+    return (await http.post(path, json=WORDS, headers=ASYNC)).status_code == 202

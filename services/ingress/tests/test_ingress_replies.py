@@ -1,0 +1,98 @@
+"""Replies over HTTP: the plan's call, and an answer that says what became of it."""
+
+from typing import Any
+
+from ingress.testing import System
+from spreader.content import TextContent
+from spreader.events import ReplyMessageRequested, Status
+from spreader.ids import idempotent_message_id
+
+REPLY = "/packages/pkg/messages/reply"
+PLAN: dict[str, Any] = {
+    "type": "text",
+    "text": "Thank you for your order! It will be delivered tomorrow.",
+    "recipient": "201000000011",
+    "conversation_id": "conv_xyz789",
+}
+
+
+async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
+    await system.package("profile_2")
+    system.bus.settles = "sent"
+    answer = await system.http.post(REPLY, json=PLAN)
+    (event,) = system.bus.of(ReplyMessageRequested)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "message_id": event.message_id,
+        "status": "sent",
+        "sent_at": "2026-06-01T12:00:00Z",
+        "profile_used": "profile_2",
+        "note": "Reply messages bypass all limits",
+    }
+    assert event.content == TextContent(type="text", text=PLAN["text"])
+    assert (event.recipient, event.conversation_id, event.callback_partition) == ("201000000011", "conv_xyz789", 7)
+
+
+async def test_what_is_not_settled_in_time_is_queued(system: System) -> None:
+    await system.package("a")
+    for headers in ({}, {"Prefer": "respond-async"}):
+        answer = await system.http.post(REPLY, json=PLAN, headers=headers)
+        assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+
+
+async def test_a_reply_that_was_not_sent_is_a_problem_with_the_reason_and_so_is_its_repeat(system: System) -> None:
+    await system.package("a")
+    system.bus.settles = "failed"
+    key = {"Idempotency-Key": "k"}
+    first, again = [await system.http.post(REPLY, json=PLAN, headers=key) for _ in range(2)]
+    problem = first.json()
+    assert (first.status_code, problem["code"], problem["message_status"]) == (502, "gateway", "failed")
+    assert "the gateway is away" in problem["detail"]
+    assert problem["message_id"] == idempotent_message_id("pkg", "reply", "k")
+    assert (again.status_code, again.json(), again.headers["content-type"]) == (
+        502,
+        problem,
+        "application/problem+json",
+    )
+    assert len(system.bus.of(ReplyMessageRequested)) == 1
+
+
+async def test_each_end_of_a_reply_has_its_status(system: System) -> None:
+    await system.package("a")
+    seen = dict[Status, int]()
+    ends: tuple[Status, ...] = ("sent", "delivered", "failed", "rejected", "expired", "unknown")
+    for system.bus.settles in ends:
+        answer = await system.http.post(REPLY, json=PLAN)
+        seen[system.bus.settles] = answer.status_code
+    assert seen == {"sent": 200, "delivered": 200, "failed": 502, "rejected": 409, "expired": 409, "unknown": 502}
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"recipient": "+201000000011"}, "/recipient"),
+    ({"recipient": "1" * 16}, "/recipient"),
+    ({"recipient": ["201000000011"]}, "/recipient"),
+    ({"recipients": ["201000000011"]}, "/recipients"),
+    ({"text": ""}, "/text"),
+    ({"text": "a" * 4_097}, "/text"),
+    ({"type": "image"}, "/media"),
+    ({"type": "pigeon"}, "/type"),
+    ({"conversation_id": "c" * 129}, "/conversation_id"),
+    ({"options": {}}, "/options"),
+]
+
+
+async def test_bad_fields_are_refused_by_name_and_nothing_is_published(system: System) -> None:
+    await system.package("a")
+    for wrong, pointer in BAD:
+        answer = await system.http.post(REPLY, json={**PLAN, **wrong})
+        assert (str(wrong)[:60], answer.status_code) == (str(wrong)[:60], 422)
+        assert pointer in [each["pointer"] for each in answer.json()["errors"]]
+    assert (await system.http.post("/packages/no/messages/reply", json=PLAN)).status_code == 404
+    assert system.bus.published == []
+
+
+async def test_with_kafka_away_the_caller_is_told_to_come_back(system: System) -> None:
+    await system.package("a")
+    system.bus.away = True
+    answer = await system.http.post(REPLY, json=PLAN)
+    assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)

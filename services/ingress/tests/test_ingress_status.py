@@ -1,0 +1,229 @@
+"""Status over HTTP: what became of messages and deliveries, from events in any order, once or twice."""
+
+import asyncio
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from ingress.core import facts
+from ingress.core.facts import Fact, fold
+from ingress.core.status import STATUSES, counts, message_status, progress
+from ingress.handlers import Folding
+from ingress.testing import System
+from spreader.boundary import Received
+from spreader.content import TextContent
+from spreader.events import (
+    AssignedDelivery,
+    DeliveryOutcome,
+    DeliveryReleased,
+    MessageCancelled,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+    OpenOptions,
+    ReplyMessageRequested,
+    Status,
+)
+from spreader.ids import delivery_id
+
+WORDS = TextContent(type="text", text="Hello")
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+PEOPLE = ("201000000011", "201000000012", "201000000013")
+
+
+def requested(now: datetime) -> OpenMessageRequested:
+    return OpenMessageRequested(
+        package_id="pkg", message_id="msg_1", content=WORDS, recipients=PEOPLE, requested_at=now
+    )
+
+
+def assigned(now: datetime, attempt: int = 1, profile_id: str = "a") -> OpenDeliveriesAssigned:
+    return OpenDeliveriesAssigned(
+        package_id="pkg",
+        message_id="msg_1",
+        content=WORDS,
+        options=OpenOptions(),
+        requested_at=now,
+        strategy="round_robin",
+        deliveries=tuple(
+            AssignedDelivery(
+                delivery_id=delivery_id("msg_1", each),
+                recipient=each,
+                profile_id=profile_id,
+                index=place,
+                attempt=attempt,
+            )
+            for place, each in enumerate(PEOPLE)
+        ),
+    )
+
+
+def released(now: datetime, release: int) -> DeliveryReleased:
+    return DeliveryReleased(
+        package_id="pkg",
+        message_id="msg_1",
+        delivery_id=delivery_id("msg_1", PEOPLE[0]),
+        recipient=PEOPLE[0],
+        profile_id="a",
+        content=WORDS,
+        attempt=1,
+        release=release,
+        released_at=now,
+        send_by=now,
+        requested_at=now,
+    )
+
+
+def outcome(now: datetime, status: Status, release: int | None = None, **more: Any) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        package_id="pkg",
+        message_id="msg_1",
+        delivery_id=delivery_id("msg_1", PEOPLE[0]),
+        recipient=PEOPLE[0],
+        lane="open",
+        status=status,
+        at=now,
+        release=release,
+        **more,
+    )
+
+
+def a_life(now: datetime) -> list[Fact]:
+    """What is told of one delivery that was deferred once, sent, and read."""
+    later = now + timedelta(minutes=1)
+    return [
+        facts.of_open_assigned(assigned(now))[0],
+        *facts.of_released(released(now, 1)),
+        *facts.of_outcome(outcome(now, "deferred", 1)),
+        *facts.of_released(released(now, 2)),
+        *facts.of_outcome(outcome(later, "sent", 2, profile_id="a", gateway_message_id="g1")),
+        *facts.of_outcome(outcome(later + timedelta(minutes=1), "delivered")),
+        *facts.of_outcome(outcome(later + timedelta(minutes=2), "read")),
+    ]
+
+
+def test_what_is_told_in_any_order_comes_to_the_same() -> None:
+    life = a_life(NOON)
+    (whole,) = fold(life)
+    assert (whole.status, whole.index, whole.sent_at, whole.gateway_message_id, whole.profile_id) == (
+        "read", 0, NOON + timedelta(minutes=1), "g1", "a",
+    )  # fmt: skip
+    for order in itertools.islice(itertools.permutations(life), 0, None, 17):
+        assert fold([*order, *order[:3]]) == [whole]
+
+
+def test_a_delivery_stands_where_its_last_step_left_it() -> None:
+    steps = [fold(a_life(NOON)[:count])[0].status for count in range(1, 8)]
+    assert steps == ["held", "released", "held", "released", "sent", "delivered", "read"]
+
+
+TRUTHS: list[tuple[Status, Status]] = [
+    ("held", "released"), ("released", "unknown"), ("unknown", "sent"), ("unknown", "failed"), ("cancelled", "sent"),
+    ("expired", "sent"), ("sent", "failed"), ("sent", "delivered"), ("failed", "delivered"), ("failed", "read"),
+    ("delivered", "read"), ("held", "rejected"), ("held", "suppressed"),
+]  # fmt: skip
+
+
+def test_the_second_of_each_pair_holds() -> None:
+    assert [pair for pair in TRUTHS if not progress(pair[0], 1, 1) < progress(pair[1], 1, 1)] == []
+
+
+def test_another_attempt_begins_anew_but_never_after_an_end() -> None:
+    assert progress("deferred", 1, 9) < progress("held", 2, None) < progress("released", 2, 1)
+    assert progress("held", 3, None) < progress("failed", 1, 1)
+
+
+@given(st.dictionaries(st.sampled_from(STATUSES), st.integers(1, 5)), st.integers(0, 9))
+def test_counts_add_up_to_the_recipients(rows: dict[str, int], unassigned: int) -> None:
+    recipients = sum(rows.values()) + unassigned
+    counted = counts(rows, recipients)
+    assert list(counted) == list(STATUSES)
+    assert sum(counted.values()) == recipients
+    waiting = counted["held"] + counted["released"]
+    assert (message_status(counted) in ("completed", "cancelled")) == (waiting == 0 and recipients > 0)
+
+
+async def test_a_message_tells_where_its_deliveries_are(system: System) -> None:
+    folding = Folding(system.view)
+    unread = await system.http.get("/messages/msg_1")
+    assert unread.status_code == 404
+    await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)] * 2)
+    message = (await system.http.get("/messages/msg_1")).json()
+    assert message == {
+        "message_id": "msg_1",
+        "package_id": "pkg",
+        "lane": "open",
+        "type": "text",
+        "status": "queued",
+        "recipients": 3,
+        "counts": {**dict.fromkeys(STATUSES, 0), "held": 3},
+        "accepted_at": "2026-06-01T12:00:00Z",
+        "cancel_requested_at": None,
+    }
+    await system.view.fold_deliveries([*facts.of_open_assigned(assigned(NOON)), *a_life(NOON)[:5]])
+    message = (await system.http.get("/messages/msg_1")).json()
+    assert (message["status"], message["counts"]["held"], message["counts"]["sent"]) == ("in_progress", 2, 1)
+
+
+async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system: System) -> None:
+    (whole,) = fold(a_life(NOON))
+    chance = random.Random(7)
+    for _ in range(25):
+        life = a_life(NOON)
+        chance.shuffle(life)
+        cut = chance.randrange(8)
+        for piece in (life[:cut], life[cut:], life[:2]):
+            await system.view.fold_deliveries(piece)
+        row = await system.view.delivery(whole.delivery_id)
+        assert row is not None
+        assert (row["status"], row["index"], row["sent_at"], row["gateway_message_id"], row["updated_at"]) == (
+            "read", 0, whole.sent_at, "g1", whole.at,
+        )  # fmt: skip
+        async with system.engine.begin() as connection:
+            await connection.execute(text("TRUNCATE ingress.delivery"))
+
+
+async def test_folding_at_the_same_time_loses_nothing(system: System) -> None:
+    pieces = [[fact] for fact in a_life(NOON)] + [facts.of_open_assigned(assigned(NOON))] * 3
+    await asyncio.gather(*(system.view.fold_deliveries(piece) for piece in pieces))
+    rows = await system.view.deliveries("msg_1", "", 10)
+    assert sorted(row["status"] for row in rows) == ["held", "held", "read"]
+
+
+async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: System) -> None:
+    await Folding(system.view).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    await system.view.fold_deliveries(facts.of_open_assigned(assigned(NOON)))
+    first = (await system.http.get("/messages/msg_1/deliveries?limit=2")).json()
+    second = (await system.http.get(f"/messages/msg_1/deliveries?limit=2&cursor={first['next_cursor']}")).json()
+    rows = first["data"] + second["data"]
+    assert (sorted(row["recipient"] for row in rows), second["next_cursor"]) == (sorted(PEOPLE), None)
+    one = (await system.http.get(f"/deliveries/{rows[0]['delivery_id']}")).json()
+    assert one == rows[0]
+    assert (one["status"], one["profile_id"], one["message_id"]) == ("held", "a", "msg_1")
+    assert (await system.http.get("/deliveries/no")).status_code == 404
+
+
+async def test_a_message_whose_event_is_on_its_way_is_waited_for(system: System) -> None:
+    asking = asyncio.create_task(system.http.get("/messages/msg_1"))
+    await asyncio.sleep(0)
+    await Folding(system.view).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    assert (await asking).status_code == 200
+
+
+async def test_cancelling_tells_the_pacer_and_shows(system: System) -> None:
+    folding = Folding(system.view)
+    await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    answer = await system.http.post("/messages/msg_1/cancel")
+    assert (answer.status_code, answer.json()["message_id"]) == (202, "msg_1")
+    assert system.bus.of(MessageCancelled) == [MessageCancelled(package_id="pkg", message_id="msg_1", at=NOON)]
+    assert (await system.http.get("/messages/msg_1")).json()["cancel_requested_at"] == "2026-06-01T12:00:00Z"
+    reply = ReplyMessageRequested(
+        package_id="pkg", message_id="msg_2", content=WORDS, recipient=PEOPLE[0], requested_at=NOON
+    )
+    await folding.on_reply_requested([Received(reply, "t", 0, 0)])
+    assert (await system.http.post("/messages/msg_2/cancel")).status_code == 409
+    assert (await system.http.post("/messages/no/cancel")).status_code == 404

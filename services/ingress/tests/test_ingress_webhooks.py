@@ -1,0 +1,85 @@
+"""Webhooks of the simulator: reports become events before the simulator hears that they were taken."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ingress.core import facts
+from ingress.testing import System
+from spreader.events import CustomerMessage, DeliveryOutcome
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOOK = "/webhooks/simulator/pkg/a"
+RECEIPT: dict[str, Any] = {
+    "event": "receipt", "delivery_id": "dlv_1", "message_id": "g1", "to": "201000000011", "status": "delivered",
+    "at": "2026-06-01T12:00:00Z",
+}  # fmt: skip
+WORDS: dict[str, Any] = {
+    "event": "message", "message_id": "g2", "from": "201000000011", "type": "text", "text": "When?",
+    "at": "2026-06-01T12:00:00Z",
+}  # fmt: skip
+NO_KEY = {"Authorization": ""}
+
+
+async def sent_delivery(system: System) -> DeliveryOutcome:
+    sent = DeliveryOutcome(
+        package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="reply",
+        status="sent", at=NOON, profile_id="a", attempt=2,
+    )  # fmt: skip
+    await system.view.fold_deliveries(facts.of_outcome(sent))
+    return sent
+
+
+async def test_a_receipt_becomes_an_outcome_of_its_delivery(system: System) -> None:
+    await system.package("a")
+    sent = await sent_delivery(system)
+    answers = [
+        await system.http.post(HOOK, json={**RECEIPT, "status": status}, headers=NO_KEY)
+        for status in ("delivered", "read", "failed")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    outcomes = system.bus.of(DeliveryOutcome)
+    assert [each.status for each in outcomes] == ["delivered", "read", "failed"]
+    assert outcomes[0] == sent.model_copy(update={"status": "delivered", "gateway_message_id": "g1"})
+    assert (outcomes[2].failure, outcomes[2].reason is not None) == ("gateway", True)
+
+
+async def test_a_receipt_of_a_delivery_that_is_not_known_yet_is_to_be_sent_again(system: System) -> None:
+    await system.package("a")
+    answer = await system.http.post(HOOK, json=RECEIPT)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+
+async def test_a_customers_words_become_a_customer_message(system: System) -> None:
+    await system.package("a")
+    assert (await system.http.post(HOOK, json=WORDS, headers=NO_KEY)).status_code == 200
+    assert system.bus.of(CustomerMessage) == [
+        CustomerMessage(
+            package_id="pkg", profile_id="a", recipient="201000000011", gateway_message_id="g2", text="When?", at=NOON
+        )
+    ]
+
+
+async def test_what_kafka_did_not_take_the_simulator_keeps(system: System) -> None:
+    await system.package("a")
+    await sent_delivery(system)
+    system.bus.away = True
+    assert [(await system.http.post(HOOK, json=report)).status_code for report in (RECEIPT, WORDS)] == [503, 503]
+
+
+async def test_reports_that_cannot_be_are_refused(system: System) -> None:
+    await system.package("a", "b")
+    await sent_delivery(system)
+    calls: list[tuple[str, dict[str, Any], int]] = [
+        ("/webhooks/simulator/no/a", WORDS, 404),
+        ("/webhooks/simulator/pkg/no", WORDS, 404),
+        ("/webhooks/waha/pkg/a", WORDS, 404),
+        ("/webhooks/simulator/pkg/b", RECEIPT, 404),
+        (HOOK, {**RECEIPT, "status": "eaten"}, 422),
+        (HOOK, {**RECEIPT, "at": "2026-06-01T12:00:00"}, 422),
+        (HOOK, {**WORDS, "from": "someone"}, 422),
+        (HOOK, {**WORDS, "text": "a\0b"}, 422),
+        (HOOK, {"event": "rain"}, 422),
+    ]
+    seen = [(path, (await system.http.post(path, json=report)).status_code) for path, report, _ in calls]
+    assert seen == [(path, status) for path, _, status in calls]
+    assert system.bus.published == []
