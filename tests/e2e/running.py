@@ -4,6 +4,7 @@ The public API, the simulator's ledger (the truth about what was sent when), and
 """
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -172,7 +173,8 @@ class Running:
     async def _call(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
         assert self._session is not None
         began = time.monotonic()
-        async with self._session.request(method, address, data=data, headers=headers) as answer:
+        sent = None if data is None else io.BytesIO(data)  # aiohttp warns of large bytes
+        async with self._session.request(method, address, data=sent, headers=headers) as answer:
             text = await answer.text()
             seconds = time.monotonic() - began
             body = json.loads(text) if answer.content_type.endswith(("/json", "+json")) else text

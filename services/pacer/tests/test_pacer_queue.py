@@ -186,6 +186,18 @@ async def test_a_package_has_no_more_at_the_gateway_than_it_may(pacer: Pacer) ->
     assert len(await pacer.release()) == 1
 
 
+async def test_a_package_has_a_day_limit_over_all_its_profiles(pacer: Pacer) -> None:
+    limited = package(profiles=6).model_copy(update={"limits": PackageLimits(per_day=3)})
+    pacer.directory.configure(limited)
+    await pacer.take(assigned(12, profiles=6))
+    first = await pacer.release()
+    await pacer.answer("sent", *first)
+    pacer.now += timedelta(hours=23)
+    assert await pacer.release() == []
+    pacer.now += timedelta(hours=2)
+    assert (len(first), len(await pacer.release())) == (3, 3)
+
+
 async def test_three_pacers_at_once_release_each_delivery_once_and_no_more_than_the_limits(pacer: Pacer) -> None:
     pacer.directory.configure(package(profiles=8, concurrent=5))
     await pacer.take(assigned(80, profiles=8))

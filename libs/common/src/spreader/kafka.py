@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -104,7 +104,11 @@ class Subscription:
     wait_ms: int = BATCH_WAIT_MS
 
 
-def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> None:
+Reader = Callable[[], AIOKafkaConsumer | None]
+"""The consumer that reads for a handler; None while its broker is not started."""
+
+
+def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
     """Give `handle` batches of records; what it has returned from is committed, what it raises from comes again.
 
     The acknowledgement policy stands on every subscriber: one on the broker does not reach them all (FastStream 0.7).
@@ -139,6 +143,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         decoder=raw,
     )
     subscriber(on_batch)
+    return lambda: subscriber.consumer
 
 
 def assert_nothing_is_lost(broker: KafkaBroker) -> None:
@@ -169,10 +174,16 @@ class KafkaBus:
             await self.publish_sealed(*(seal(event, self.source, self.now()) for event in window))
 
     async def publish_sealed(self, *envelopes: Envelope) -> None:
+        if len(envelopes) == 1:  # no task for a single one: this is the way of every small request
+            try:
+                await self._publish(envelopes[0])
+            except Exception as error:
+                raise _unpublished(error) from error
+            return
         results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
-                raise Unpublished(f"Kafka did not take an event: {type(result).__name__}: {result}") from result
+                raise _unpublished(result) from result
 
     async def _publish(self, envelope: Envelope) -> None:
         await self.broker.publish(
@@ -182,6 +193,10 @@ class KafkaBus:
             partition=envelope.partition,
             headers=dict(envelope.headers),
         )
+
+
+def _unpublished(error: BaseException) -> Unpublished:
+    return Unpublished(f"Kafka did not take an event: {type(error).__name__}: {error}")
 
 
 async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
@@ -246,44 +261,3 @@ async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition
                 f"the topic {each['topic']} is not there: run `make up`, or `python -m spreader topics` once"
             )
     return sorted(TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"])
-
-
-class Progress:
-    """How far a consumer group has read: a part that asks Kafka, and joins nothing."""
-
-    def __init__(self, settings: Settings, group: str) -> None:
-        self.name = f"progress of {group}"
-        self._settings = settings
-        self._group = group
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def start(self) -> None:
-        consumer = AIOKafkaConsumer(**client_arguments(self._settings), group_id=self._group, enable_auto_commit=False)
-        try:
-            await consumer.start()
-        except BaseException:
-            await consumer.stop()
-            raise
-        self._consumer = consumer
-
-    async def stop(self) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
-
-    def trouble(self) -> str | None:
-        return None if self._consumer is not None else "not started yet"
-
-    def alive(self) -> bool:
-        return True
-
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]:
-        """Where the partitions end now: the offset of the next record."""
-        assert self._consumer is not None, "a part that is not started was asked"
-        return await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
-
-    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
-        """Whether the group has finished with everything before `ends`."""
-        assert self._consumer is not None, "a part that is not started was asked"
-        written = [place for place, end in ends.items() if end > 0]
-        committed = await asyncio.gather(*map(self._consumer.committed, written))
-        return all((offset or 0) >= ends[place] for place, offset in zip(written, committed, strict=True))

@@ -97,7 +97,7 @@ class Kafka(Probe):
         self._settings = settings
         self._boundaries = boundaries
         self._admin: AIOKafkaAdminClient | None = None
-        self._behind_since: float | None = None
+        self._behind_since: dict[int, float] = {}
 
     async def ask(self) -> None:
         if self._admin is None:
@@ -130,19 +130,20 @@ class Kafka(Probe):
             self._admin = None
 
     def alive(self) -> bool:
-        """False when records wait and no handler has been called for a minute: a consumer that lost its group."""
-        if self._behind_since is None:
-            return True
-        last_call = max([self._behind_since, *(boundary.last_call for boundary in self._boundaries)])
-        return time.monotonic() - last_call < STUCK_SECONDS
+        """False when records wait and their handler has not been called for a minute: its consumer lost its group."""
+        now = time.monotonic()
+        return all(
+            now - max(since, self._boundaries[number].last_call) < STUCK_SECONDS
+            for number, since in self._behind_since.items()
+        )
 
     async def _look_behind(self) -> None:
-        consumers = [getattr(subscriber, "consumer", None) for subscriber in self._broker.subscribers]
-        behind = [consumer for consumer in consumers if consumer is not None and await _is_behind(consumer)]
-        if not behind:
-            self._behind_since = None
-        elif self._behind_since is None:
-            self._behind_since = time.monotonic()
+        for number, boundary in enumerate(self._boundaries):
+            consumer = boundary.reader()
+            if consumer is not None and await _is_behind(consumer):
+                self._behind_since.setdefault(number, time.monotonic())
+            else:
+                self._behind_since.pop(number, None)
 
 
 async def _is_behind(consumer: AIOKafkaConsumer) -> bool:

@@ -1,18 +1,51 @@
-"""Shim until its user moves to spreader.positions.LivePositions; the lead removes it."""
+"""Progress: how far a consumer group has read."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from spreader.positions import LivePositions, Positions
+from spreader.kafka import client_arguments
 from spreader.settings import Settings
 
 
-class Progress(LivePositions):
-    def __init__(self, engine: AsyncEngine, settings: Settings, schema: str, topics: Sequence[str]) -> None:
-        super().__init__(settings, engine, schema, topics)
+class Progress:
+    """A part that asks Kafka, and joins nothing."""
 
-    @property
-    def positions(self) -> Positions:
-        assert self._positions is not None
-        return self._positions
+    def __init__(self, settings: Settings, group: str) -> None:
+        self.name = f"progress of {group}"
+        self._settings = settings
+        self._group = group
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        consumer = AIOKafkaConsumer(**client_arguments(self._settings), group_id=self._group, enable_auto_commit=False)
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def trouble(self) -> str | None:
+        return None if self._consumer is not None else "not started yet"
+
+    def alive(self) -> bool:
+        return True
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Where the partitions end now: the offset of the next record."""
+        assert self._consumer is not None, "a part that is not started was asked"
+        ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
+        return {place.partition: end for place, end in ends.items()}
+
+    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
+        """Whether the group has finished with everything before `ends`."""
+        assert self._consumer is not None, "a part that is not started was asked"
+        written = [TopicPartition(topic, partition) for partition, end in ends.items() if end > 0]
+        committed = await asyncio.gather(*map(self._consumer.committed, written))
+        return all((offset or 0) >= ends[place.partition] for place, offset in zip(written, committed, strict=True))

@@ -53,19 +53,20 @@ class Parts:
 def build(settings: IngressSettings) -> FastAPI:
     now = clock_from_environment()
     engine = create_engine(settings, "ingress")
-    broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
-    kafka_bus = KafkaBus(broker, "ingress", now)
-    boundaries = Folding(StatusView(engine)).boundaries(kafka_bus)
+    accepting = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
+    folding = create_broker(settings, "ingress")  # apart: a caller's short time-out would end a slow group join
+    boundaries = Folding(StatusView(engine)).boundaries(KafkaBus(folding, "ingress", now))
     for boundary in boundaries:
-        boundary.listen(broker, settings, RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX))
-    kafka = Kafka(broker, settings, boundaries)
-    bus = Publisher(kafka_bus, kafka.trouble)
+        boundary.listen(folding, settings, RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX))
+    bus = Publisher(KafkaBus(accepting, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks, pacer = Callbacks(settings), Pacer(settings.pacer_url)
     relay = Loop("outbox relay", Relay(engine, bus).turn)
     cleaning = Loop("old answers", Answers(engine).forget_old)
+    kafka = Kafka(accepting, settings)
+    view = Kafka(folding, settings, boundaries, "kafka of the status view")
     service = Service(
-        "ingress", [Postgres(engine, "ingress"), packages, states, callbacks, pacer, kafka, relay, cleaning]
+        "ingress", [kafka, Postgres(engine, "ingress"), packages, states, callbacks, pacer, view, relay, cleaning]
     )
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(

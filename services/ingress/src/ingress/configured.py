@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ingress.ports import Rows
 from ingress.problems import Problem, not_found, unavailable
 from spreader.configuration import Package, Profile
-from spreader.events import PackageConfigured, ProfileState
+from spreader.events import Lane, PackageConfigured, ProfileState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,14 @@ class Configured:
         return 0 if row is None else row.package.version
 
 
-def active_profiles(package: Package) -> list[Profile]:
-    """The profiles that may send; raises the problem when none may."""
-    active = [profile for profile in package.profiles if not profile.paused and not package.paused]
+def active_profiles(package: Package, lane: Lane) -> list[Profile]:
+    """The profiles that may send; raises the problem when none may. A paused package still answers its customers."""
+    stopped = package.paused and lane == "open"
+    active = [profile for profile in package.profiles if not profile.paused and not stopped]
     if active:
         return active
     name = package.package_id
-    if package.paused:
+    if stopped:
         detail = f"The package {name} is paused. Resume it with POST /api/v1/packages/{name}/resume."
     elif package.profiles:
         detail = f"All {len(package.profiles)} profiles of the package {name} are paused. Resume one of them."

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, to_json
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -47,6 +47,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
 """Every kind: its status and title. The kind is the `code` of a problem, and ends its `type`."""
 
 _KIND_OF_STATUS: Mapping[int, str] = {404: "not-found", 405: "method", 413: "too-large"}
+_UNDEFINED = {"42P01", "3F000"}  # Postgres: no such table, no such schema
 _TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
 
 
@@ -179,11 +180,19 @@ async def _on_parameters(request: Request, error: Exception) -> Response:
 
 async def _on_server(request: Request, error: Exception) -> Response:
     if isinstance(error, Unpublished):
-        return unavailable("Kafka did not take the message in time. Nothing is lost: send it again.").response()
-    if not is_passing(error):
+        return unavailable(
+            "Kafka did not acknowledge the message in time. Send it again with the same Idempotency-Key: "
+            "Kafka may have it all the same, and without a key a repeat is a second message."
+        ).response()
+    if not is_passing(error) and not _is_before_migration(error):
         return await _on_bug(request, error)
     log.warning("the database is away", path=request.url.path, error=f"{type(error).__name__}: {error}")
     return unavailable("The database does not answer. Send the request again in a moment.").response()
+
+
+def _is_before_migration(error: Exception) -> bool:
+    """Whether a table is not there yet: a request that came in the first second of a new system."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

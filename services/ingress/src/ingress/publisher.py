@@ -1,7 +1,7 @@
 """Publisher: the bus with a bound, so that a caller hears within seconds that Kafka is away."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 
 from spreader.bus import Unpublished
 from spreader.envelope import Envelope
@@ -13,11 +13,10 @@ PUBLISH_SECONDS_MAX = 4.0
 
 
 class Publisher:
-    """Refuses at once while Kafka is known to be away."""
+    """Always tries, whatever a probe of Kafka said a second ago: a busy machine is not a broker that is away."""
 
-    def __init__(self, bus: KafkaBus, trouble: Callable[[], str | None]) -> None:
+    def __init__(self, bus: KafkaBus) -> None:
         self._bus = bus
-        self._trouble = trouble
 
     async def publish(self, *events: Event) -> None:
         await self._bounded(self._bus.publish(*events))
@@ -26,9 +25,6 @@ class Publisher:
         await self._bounded(self._bus.publish_sealed(*envelopes))
 
     async def _bounded(self, publishing: Coroutine[None, None, None]) -> None:
-        if (trouble := self._trouble()) is not None:
-            publishing.close()
-            raise Unpublished(f"Kafka is away: {trouble}")
         try:
             async with asyncio.timeout(PUBLISH_SECONDS_MAX):
                 await publishing

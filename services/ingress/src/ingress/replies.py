@@ -45,7 +45,7 @@ class Replies:
         package = self.configured.package(package_id)
         if isinstance(form, Problem):
             raise form
-        active_profiles(package)
+        active_profiles(package, "reply")
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
         if key is None:

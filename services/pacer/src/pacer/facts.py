@@ -1,6 +1,7 @@
 """Facts: what the policy asks about the profiles of a turn, read in a few statements for all of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pacer import postgres as sql
 from pacer.core.limits import DAY, rolling
 from pacer.core.policy import UNTIL_ANSWERED, Facts, Head, Rules
-from pacer.core.turn import Due
+from pacer.core.turn import PACKAGE_DAY_LIMIT, Due
 from pacer.directory import Directory
-
-PACKAGE_DAY_LIMIT = "package day limit"
 
 
 async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict[str, int]:
@@ -31,14 +30,15 @@ async def load(connection: AsyncConnection, rows: Sequence[Any], directory: Dire
     known = [row for row in rows if row.profile_id in rules]
     facts = await _profiles(connection, rules, now)
     heads = await _heads(connection, list(rules))
-    full = await _full_packages(connection, {row.package_id for row in known}, directory, now)
+    days = await _package_days(connection, {row.package_id for row in known}, directory, now)
     return [
         Due(
             row.profile_id,
             row.package_id,
             rules[row.profile_id],
-            _facts(row, facts[row.profile_id], rules[row.profile_id], full.get(row.package_id, {})),
+            _facts(row, facts[row.profile_id], rules[row.profile_id], days.get(row.package_id)),
             tuple(heads.get(row.profile_id, ())),
+            days[row.package_id].left if row.package_id in days else None,
         )
         for row in known
     ]
@@ -63,23 +63,36 @@ async def _heads(connection: AsyncConnection, profiles: Sequence[str]) -> dict[s
     return heads
 
 
-async def _full_packages(
+@dataclass(frozen=True, slots=True)
+class PackageDay:
+    """What a package with a day limit has left; `room_at` where that is nothing."""
+
+    left: int
+    room_at: datetime | None
+
+
+async def _package_days(
     connection: AsyncConnection, packages: set[str], directory: Directory, now: datetime
-) -> dict[str, dict[str, datetime | None]]:
+) -> dict[str, PackageDay]:
     limits = {package: limit for package in sorted(packages) if (limit := directory.package_per_day(package))}
     if not limits:
         return {}
     asked = {"now": now, "package_ids": list(limits), "per_days": list(limits.values())}
     rows = await connection.execute(sql.PACKAGE_DAY, asked)
-    return {row.package_id: {PACKAGE_DAY_LIMIT: _room(row.at, DAY)} for row in rows}
+    return {
+        row.package_id: PackageDay(limits[row.package_id] - row.releases, row.oldest and _room(row.oldest, DAY))
+        for row in rows
+    }
 
 
-def _facts(row: Any, found: Any, rules: Rules, package_full: Mapping[str, datetime | None]) -> Facts:
+def _facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -> Facts:
     oldest = dict(zip(rolling(rules.limits), (found.hour, found.three_hours, found.day), strict=True))
     full = {limit.name: _room(at, limit.window) for limit, at in oldest.items() if at is not None}
+    if package_day is not None and package_day.left <= 0:
+        full[PACKAGE_DAY_LIMIT] = package_day.room_at
     return Facts(
         last_release=row.last_release,
-        free={**full, **package_full},
+        free=full,
         sent_lately=found.lately,
         waiting=found.waiting,
         position=row.position,

@@ -95,12 +95,13 @@ LEFT JOIN LATERAL (
     ORDER BY effective_at DESC OFFSET asked.per_day - 1 LIMIT 1) AS day ON true""")
 
 PACKAGE_DAY = text("""
-SELECT asked.package_id, full_at.at
+SELECT asked.package_id, day.releases, day.oldest
 FROM unnest(CAST(:package_ids AS text[]), CAST(:per_days AS int[])) AS asked (package_id, per_day)
-JOIN LATERAL (
-    SELECT effective_at AS at FROM pacer.release
-    WHERE release.package_id = asked.package_id AND effective_at > :now - interval '24 hours'
-    ORDER BY effective_at DESC OFFSET asked.per_day - 1 LIMIT 1) AS full_at ON true""")
+CROSS JOIN LATERAL (
+    SELECT count(*) AS releases, min(effective_at) AS oldest FROM (
+        SELECT effective_at FROM pacer.release
+        WHERE release.package_id = asked.package_id AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
+        ORDER BY effective_at DESC LIMIT asked.per_day) AS newest) AS day""")
 
 HEADS = text("""
 SELECT head.profile_id, head.delivery_id, head.rank, head.not_before

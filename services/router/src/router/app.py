@@ -20,11 +20,12 @@ from spreader.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.kafka import KafkaBus, Progress, create_broker
+from spreader.kafka import KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
 from spreader.postgres import create_engine
+from spreader.progress import Progress
 from spreader.service import Service
 from spreader.table import Table
 

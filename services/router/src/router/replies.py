@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Protocol
 
 import structlog
-from aiokafka import TopicPartition
 
 from router.core.conversations import Conversation, NoWay, Through, reply_route
 from router.directory import Directory
@@ -41,8 +40,8 @@ EXPIRES_AFTER = timedelta(minutes=10)
 class Progress(Protocol):
     """How far the router has read a topic."""
 
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]: ...
-    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool: ...
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]: ...
+    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Replies:
         ends = await self.progress.ends(CustomerMessage.topic, partitions)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                while not await self.progress.has_read(ends):  # noqa: ASYNC110 - the reader may be another process
+                while not await self.progress.has_read(CustomerMessage.topic, ends):  # noqa: ASYNC110 - the reader may be another process
                     await asyncio.sleep(CATCH_UP_STEP_SECONDS)
                 return
         log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))

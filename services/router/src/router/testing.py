@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from aiokafka import TopicPartition
-
 from spreader.configuration import Package
 from spreader.events import ProfileState
 
@@ -25,9 +23,9 @@ class HandProgress:
     behind: int = 0
     asked: int = 0
 
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[TopicPartition, int]:
-        return {TopicPartition(topic, partition): 1 for partition in partitions}
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, 1)
 
-    async def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
         self.asked += 1
         return self.asked > self.behind

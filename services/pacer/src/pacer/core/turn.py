@@ -1,11 +1,13 @@
 """Turn: one look at the profiles that are due: which of them release, and when to look at the others again."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pacer.core.policy import Decision, Facts, Head, Release, Rules, Wait, decide
+from pacer.core.policy import UNTIL_ANSWERED, Decision, Facts, Head, Release, Rules, Wait, decide
 
+PACKAGE_DAY_LIMIT = "package day limit"
 LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes: no profile is left alone for longer than this
 
 
@@ -18,6 +20,8 @@ class Due:
     rules: Rules
     facts: Facts
     heads: tuple[Head, ...]
+    package_left: int | None = None
+    """How many more the package may release today; None: it has no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,22 @@ class Looked:
 
 
 def look(dues: Iterable[Due], at_gateway: Mapping[str, int], now: datetime) -> list[Looked]:
-    """Decide for one profile after the other; each release takes one of its package's places at the gateway."""
-    taken = dict(at_gateway)
+    """Decide for one profile after the other; a release takes from what its package has left for those after it."""
+    taken, released = dict(at_gateway), Counter[str]()
     looked: list[Looked] = []
     for due in dues:
-        facts = replace(due.facts, at_gateway=taken.get(due.package_id, 0))
+        full = due.package_left is not None and released[due.package_id] >= due.package_left
+        facts = replace(
+            due.facts,
+            at_gateway=taken.get(due.package_id, 0),
+            # Filled in this very turn, it has room again when what filled it has been answered, and a day later.
+            free={PACKAGE_DAY_LIMIT: UNTIL_ANSWERED, **due.facts.free} if full else due.facts.free,
+        )
         head = first(due.heads, now)
         decision = None if head is None else decide(due.rules, facts, head, now)
         if isinstance(decision, Release):
             taken[due.package_id] = facts.at_gateway + 1
+            released[due.package_id] += 1
         looked.append(Looked(due.profile_id, due.package_id, head, decision, _look_at(decision, now)))
     return looked
 

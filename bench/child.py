@@ -1,0 +1,73 @@
+"""Child: another Python process of the bench, so that who measures takes no time from what is measured."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+from local.program import dies_with_us
+
+TREE = Path(__file__).parents[1]
+READY = "ready"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class Failed(Exception):
+    """A measurement that did not come about; the text says why."""
+
+
+async def ask(module: str, question: object, seconds: float) -> Any:
+    """What `python -m module` answers on its output to the JSON on its input."""
+    process = await _start(module, asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(seconds):
+            answer, _ = await process.communicate(json.dumps(question).encode())
+    except TimeoutError:
+        raise Failed(f"{module} did not answer within {seconds:g} s") from None
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        raise Failed(f"{module} ended with {process.returncode}; its own words are above")
+    return json.loads(answer)
+
+
+@asynccontextmanager
+async def serving(module: str, *arguments: str) -> AsyncGenerator[None]:
+    """`python -m module` runs, and has said that it is ready, as long as the block does."""
+    process = await _start(module, asyncio.subprocess.DEVNULL, *arguments)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            if (said := await process.stdout.readline()).decode().strip() != READY:
+                raise Failed(f"{module} did not start: {said.decode().strip() or 'its own words are above'}")
+        yield
+    finally:
+        await _end(process)
+
+
+def say_ready() -> None:
+    print(READY, flush=True)
+
+
+async def _start(module: str, stdin: int, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *arguments,
+        stdin=stdin, stdout=asyncio.subprocess.PIPE, cwd=TREE, process_group=0, preexec_fn=dies_with_us(SIGTERM),
+    )  # fmt: skip
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,46 @@
+"""Figure: one thing measured twice in each of several rounds: by our system, and by the least that could do it."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Better = Literal["more", "less"]
+
+
+class Pair(NamedTuple):
+    ours: float
+    bare: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.bare
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The median of the rounds' own ratios is what counts: a disturbance hits both halves of a round, or one round."""
+
+    what: str
+    beside: str
+    unit: str
+    better: Better
+    rounds: tuple[Pair, ...]
+    note: str = ""
+
+    @property
+    def ours(self) -> float:
+        return statistics.median(pair.ours for pair in self.rounds)
+
+    @property
+    def bare(self) -> float:
+        return statistics.median(pair.bare for pair in self.rounds)
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(pair.ratio for pair in self.rounds)
+
+
+def p99(values: Sequence[float]) -> float:
+    """The smallest value that 99 % of the values do not exceed."""
+    return sorted(values)[-(-99 * len(values) // 100) - 1]

@@ -1,0 +1,98 @@
+"""Load: a number of open messages, POSTed over some connections as fast as they are answered.
+
+Not an HTTP library's client: on two cores its work would be taken from the server's time, of ours and of the bare one
+alike, and so make both look alike. Here a request costs the client a write and two reads.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import uvloop
+
+from bench import child
+from bench.messages import PACKAGE, customers, open_body
+
+HOST = "127.0.0.1"
+PATH = f"/api/v1/packages/{PACKAGE}/messages/open"
+ACCEPTED = 202
+GRACE_SECONDS = 30.0
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    port: int
+    key: str
+    connections: int
+    requests: int
+    recipients: int
+    """Of each request."""
+    first: int
+    """The number of the first recipient: each request has recipients of its own."""
+    seconds_max: float
+
+    async def run(self) -> "Done":
+        """In a process of its own; raises Failed unless every request was accepted."""
+        answer = await child.ask("bench.load", asdict(self), self.seconds_max + GRACE_SECONDS)
+        if answer["refused"]:
+            raise child.Failed(f"of {self.requests} requests some were refused: {answer['refused']}")
+        return Done(answer["requests"], answer["began"], answer["seconds"])
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    requests: int
+    began: float
+    """By `time.monotonic()`, which all processes of a machine share."""
+    seconds: float
+
+
+def _request(load: Load, number: int) -> bytes:
+    body = open_body(customers(load.first + number * load.recipients, load.recipients))
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: {HOST}:{load.port}\r\nAuthorization: Bearer {load.key}\r\n"
+        f"Prefer: respond-async\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _send(load: Load, requests: Iterator[bytes], until: float, answers: Counter[str]) -> None:
+    reader, writer = await asyncio.open_connection(HOST, load.port)
+    for request in requests:
+        if time.monotonic() > until:
+            break
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        body = await reader.readexactly(int(length[1]) if length else 0)
+        status = int(head.split(b" ", 2)[1])
+        answers["" if status == ACCEPTED else f"{status} {body.decode(errors='replace')[:300]}"] += 1
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _run(load: Load) -> dict[str, Any]:
+    prepared = iter([_request(load, number) for number in range(load.requests)])
+    answers = Counter[str]()
+    began = time.monotonic()
+    until = began + load.seconds_max
+    await asyncio.gather(*(_send(load, prepared, until, answers) for _ in range(load.connections)))
+    seconds = time.monotonic() - began
+    accepted = answers.pop("", 0)
+    return {"requests": accepted, "began": began, "seconds": seconds, "refused": dict(answers.most_common(3))}
+
+
+def main() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(_run(Load(**json.load(sys.stdin))))))
+
+
+if __name__ == "__main__":
+    main()

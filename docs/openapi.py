@@ -1,0 +1,10 @@
+"""OpenAPI document: what ingress says about its own HTTP API, asked without starting it."""
+
+from typing import Any
+
+from ingress.app import build
+from ingress.settings import IngressSettings
+
+
+def document() -> dict[str, Any]:
+    return build(IngressSettings(api_key="not used: nothing is started")).openapi()
