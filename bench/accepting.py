@@ -44,7 +44,7 @@ class Accepting:
 
     async def singles(self) -> list[Figure]:
         """Requests with one recipient against a bare FastAPI route."""
-        port, rounds = free_port(), list[Pair]()
+        port, rounds, notes = free_port(), list[Pair](), list[str]()
         await self._ours(SINGLE_CONNECTIONS, SINGLE_WARM, 1)
         async with child.serving("bench.bare_route", self.log.kafka, str(port)):
             await self._bare_route(port, SINGLE_WARM)
@@ -53,14 +53,13 @@ class Accepting:
                 ours = (await self._ours(SINGLE_CONNECTIONS, SINGLES, 1)).accepted
                 rest += await self._quiet()
                 rounds.append(Pair(ours, await self._bare_route(port, SINGLES)))
-                self._say("requests with 1 recipient", number, rounds[-1], rest)
-        return [
-            Figure("requests with 1 recipient", "bare FastAPI route that produces", "requests/s", "more", tuple(rounds))
-        ]
+                notes += self._say("requests with 1 recipient", number, rounds[-1], rest)
+        beside, note = "bare FastAPI route that produces", "; ".join(notes)
+        return [Figure("requests with 1 recipient", beside, "requests/s", "more", tuple(rounds), note)]
 
     async def large(self) -> list[Figure]:
         """Requests with 1,000 recipients against bare aiokafka."""
-        accepted, published = list[Pair](), list[Pair]()
+        accepted, published, notes = list[Pair](), list[Pair](), list[str]()
         await self._ours(LARGE_CONNECTIONS, LARGE_WARM, LARGE_RECIPIENTS)
         for number in range(ROUNDS):
             rest = await self._quiet()
@@ -69,11 +68,11 @@ class Accepting:
             bare = await BareProducer(self.log.kafka, BARE_REQUESTS, LARGE_RECIPIENTS, SECONDS_MAX).run()
             accepted.append(Pair(ours.accepted * LARGE_RECIPIENTS, bare))
             published.append(Pair(ours.published * LARGE_RECIPIENTS, bare))
-            self._say("recipients, 1,000 a request", number, accepted[-1], rest)
-        beside, unit = "bare aiokafka, the same records", "recipients/s"
+            notes += self._say("recipients, 1,000 a request", number, accepted[-1], rest)
+        beside, unit, note = "bare aiokafka, the same records", "recipients/s", "; ".join(notes)
         return [
-            Figure("recipients accepted, 1,000 a request", beside, unit, "more", tuple(accepted)),
-            Figure("… until Kafka has them all", beside, unit, "more", tuple(published)),
+            Figure("recipients accepted, 1,000 a request", beside, unit, "more", tuple(accepted), note),
+            Figure("… until Kafka has them all", beside, unit, "more", tuple(published), note),
         ]
 
     async def _ours(self, connections: int, requests: int, recipients: int) -> Speed:
@@ -94,8 +93,9 @@ class Accepting:
     async def _quiet(self) -> int:
         return await self.log.settle(SETTLE_SECONDS)
 
-    def _say(self, what: str, number: int, pair: Pair, unread: int) -> None:
-        rest = f"; NOT QUIET: {unread} records were still unread" if unread else ""
-        self.progress.say(
-            f"{what}, round {number + 1} of {ROUNDS}: ours {pair.ours:,.0f}/s, bare {pair.bare:,.0f}/s{rest}"
-        )
+    def _say(self, what: str, number: int, pair: Pair, unread: int) -> list[str]:
+        """Answers what a reader of the figure must know about the round."""
+        notes = [f"not quiet in round {number + 1}: {unread} records were still unread"] if unread else []
+        speeds = f"ours {pair.ours:,.0f}/s, bare {pair.bare:,.0f}/s"
+        self.progress.say("; ".join([f"{what}, round {number + 1} of {ROUNDS}: {speeds}", *notes]))
+        return notes

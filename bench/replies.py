@@ -22,7 +22,8 @@ from bench.system import System
 from spreader.clock import wall_now
 
 ROUNDS = 3
-REPLIES = 300
+REPLIES_ALONE = 200
+REPLIES_AT_RATE = 300
 WARM = 60
 PER_SECOND = 50.0
 SECONDS_MAX = 20.0
@@ -30,6 +31,7 @@ SAMPLES_MIN = 50
 HOP_SECONDS_MAX = 10.0
 
 Once = Callable[[str], Awaitable[None]]
+Pace = Callable[[Once, tuple[str, ...]], Awaitable[list[float]]]
 
 
 class Taken(NamedTuple):
@@ -141,18 +143,16 @@ class Replies:
             await one_by_one(ours.once, self._customers(WARM))
             await one_by_one(bare.once, self._customers(WARM))
             await ours.at_gateway()
-            alone = await self._rounds("replies one by one", ours, bare, one_by_one)
-            crowd = await self._rounds(f"replies at {PER_SECOND:g} a second", ours, bare, at_a_rate)
+            alone = await self._rounds("replies one by one", ours, bare, one_by_one, REPLIES_ALONE)
+            crowd = await self._rounds(f"replies at {PER_SECOND:g} a second", ours, bare, at_a_rate, REPLIES_AT_RATE)
         return [*alone, *crowd]
 
-    async def _rounds(
-        self, what: str, ours: Ours, bare: Bare, pace: Callable[[Once, tuple[str, ...]], Awaitable[list[float]]]
-    ) -> list[Figure]:
+    async def _rounds(self, what: str, ours: Ours, bare: Bare, pace: Pace, count: int) -> list[Figure]:
         rounds: list[tuple[Taken, list[float]]] = []
         for number in range(ROUNDS):
-            answered = await pace(ours.once, self._customers(REPLIES))
+            answered = await pace(ours.once, self._customers(count))
             taken = Taken(answered, await ours.at_gateway())
-            rounds.append((taken, await pace(bare.once, self._customers(REPLIES))))
+            rounds.append((taken, await pace(bare.once, self._customers(count))))
             medians = [statistics.median(each) for each in (*taken, rounds[-1][1])]
             self.progress.say(
                 f"{what}, round {number + 1} of {ROUNDS}: answered in {medians[0]:.1f} ms, at the gateway in "

@@ -137,6 +137,8 @@ class Running:
     async def ledger(self, message_id: str | None = None) -> list[dict[str, Any]]:
         """What arrived at the gateway, in order; of one message where that is named."""
         answer = await self.ask_simulator("GET", "/ledger")
+        if answer.status != 200:
+            raise ConnectionError(f"the simulator is not ready: {answer.body}")
         lines = [json.loads(line) for line in str(answer.body).splitlines()]
         if message_id is None:
             return lines

@@ -14,6 +14,7 @@ UNDER_WAY = 40
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.usefixtures("thousand")
 async def test_all_arrive_and_none_twice_when_one_is_killed(fast: Running, victim: str) -> None:
     package = f"kill_{victim}"
     await fast.package(package, 4, profile_limits=BRISK, rest_window=None)

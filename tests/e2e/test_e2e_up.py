@@ -33,8 +33,8 @@ async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(tmp_path: 
     assert [pid for pid in pids if _exists(pid)] == []
 
     await system.start()
-    kept = await system.ask("GET", "/packages/kept")
-    assert (kept.status, len(kept.body["profiles"])) == (200, 2)
+    kept = await system.ask("GET", "/packages/kept/profiles")
+    assert (kept.status, len(kept.body["data"])) == (200, 2)
     answer = await system.ask(
         "POST", "/packages/kept/messages/open", {"type": "text", "text": "Hi", "recipients": ["201000000031"]}
     )

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from spreader.bus import Unpublished
 from spreader.envelope import Envelope, Unreadable, open_body, read_headers
 from spreader.events import DEAD_LETTER_TOPIC, Event
-from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
+from spreader.kafka import BATCH_RECORDS_MAX, BATCH_WAIT_MS, KafkaBus, Reader, Record, Subscription, subscribe
 from spreader.metrics import CONSUMED, DEAD_LETTERS, HANDLER_FAILURES
 from spreader.postgres import is_passing
 from spreader.settings import Settings
@@ -61,10 +61,17 @@ class Boundary(Generic[E]):
     reader: Reader = field(default=lambda: None, init=False)
     _failures: int = field(default=0, init=False)
 
-    def listen(self, broker: KafkaBroker, settings: Settings, records_max: int = BATCH_RECORDS_MAX) -> None:
+    def listen(
+        self,
+        broker: KafkaBroker,
+        settings: Settings,
+        records_max: int = BATCH_RECORDS_MAX,
+        wait_ms: int = BATCH_WAIT_MS,
+    ) -> None:
         """Subscribe to the topics of the accepted events."""
         topics = tuple(dict.fromkeys(kind.topic for kind in self.accepts))
-        self.reader = subscribe(broker, settings, Subscription(self.group, topics, records_max), self.on_records)
+        subscription = Subscription(self.group, topics, records_max, wait_ms)
+        self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     async def on_records(self, records: Sequence[Record]) -> None:
         self.last_call = time.monotonic()

@@ -26,10 +26,11 @@ Record = ConsumerRecord[bytes | None, bytes | None]
 
 BATCH_RECORDS_MAX = 500
 BATCH_WAIT_MS = 20  # an idle batch subscriber waits this long between polls: the price of batches in latency
+UNHURRIED_WAIT_MS = 100  # for views and counts, which nobody waits for
 SESSION_TIMEOUT_MS = 6_000  # a killed member's partitions are taken over after this: "resumes within 10 s"
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 100
+FETCH_WAIT_MS = 500  # the broker answers at the first byte; a shorter wait only costs processor time on an idle system
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # the dead letter takes the largest record of another topic (1 MiB) and its headers
 REQUEST_TIMEOUT_MS = 10_000

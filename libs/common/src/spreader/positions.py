@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import TextClause, text
@@ -37,11 +37,16 @@ class Positions:
         ends = _ends(batch)
         topics, partitions = [topic for topic, _ in ends], [partition for _, partition in ends]
         places = {"cluster_id": self.cluster_id, "topics": topics, "partitions": partitions}
-        await connection.execute(self._sql(_ENSURE), places)
-        rows = await connection.execute(self._sql(_LOCK), places)
-        stored = {(row.topic, row.partition): row.next_offset for row in rows}
+        stored = await self._locked(connection, places)
+        if len(stored) < len(ends):  # a partition that is read for the first time
+            await connection.execute(self._sql(_ENSURE), places)
+            stored = await self._locked(connection, places)
         await connection.execute(self._sql(_ADVANCE), {**places, "next_offsets": list(ends.values())})
         return [each for each in batch if each.offset >= stored[each.topic, each.partition]]
+
+    async def _locked(self, connection: AsyncConnection, places: dict[str, Any]) -> dict[tuple[str, int], int]:
+        rows = await connection.execute(self._sql(_LOCK), places)
+        return {(row.topic, row.partition): row.next_offset for row in rows}
 
     async def forget_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
         """Drop positions past the end of the log (it was lost and begun anew); answers how many were dropped.

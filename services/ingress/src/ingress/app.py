@@ -28,7 +28,7 @@ from ingress.webhooks import SimulatorWebhook
 from spreader.bus import Bus
 from spreader.clock import Now, clock_from_environment
 from spreader.events import PackageConfigured, ProfileState
-from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, create_broker
+from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.postgres import create_engine
@@ -57,7 +57,8 @@ def build(settings: IngressSettings) -> FastAPI:
     folding = create_broker(settings, "ingress")  # apart: a caller's short time-out would end a slow group join
     boundaries = Folding(StatusView(engine)).boundaries(KafkaBus(folding, "ingress", now))
     for boundary in boundaries:
-        boundary.listen(folding, settings, RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX))
+        records_max = RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX)
+        boundary.listen(folding, settings, records_max, UNHURRIED_WAIT_MS)
     bus = Publisher(KafkaBus(accepting, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks, pacer = Callbacks(settings), Pacer(settings.pacer_url)

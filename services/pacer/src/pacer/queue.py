@@ -56,6 +56,8 @@ class Queue:
         From now: the database's moment, which is later than the gateway's answer whatever the sender's clock shows.
         Answers how many outcomes were about a release.
         """
+        if not any(settle(each.event) for each in batch):
+            return 0  # replies and receipts: they cost no transaction
         async with self.engine.begin() as connection:
             fresh = await positions.fresh(connection, batch)
             answers = [answer for each in fresh if (answer := settle(each.event)) is not None]

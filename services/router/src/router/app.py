@@ -20,7 +20,7 @@ from spreader.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.kafka import KafkaBus, create_broker
+from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
@@ -60,8 +60,10 @@ def build(settings: RouterSettings) -> FastAPI:
         Boundary(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus),
         Boundary(GROUP, hearing.on_customer_message, (CustomerMessage,), reply_bus),
     )
-    for boundary in open_boundaries:
+    *routing, remembering = open_boundaries
+    for boundary in routing:
         boundary.listen(open_broker, settings, OPEN_RECORDS_MAX)
+    remembering.listen(open_broker, settings, wait_ms=UNHURRIED_WAIT_MS)
     for boundary in reply_boundaries:
         boundary.listen(reply_broker, settings)
 

@@ -98,6 +98,8 @@ class Store:
         facts: Callable[[Sequence[E]], Sequence[Conversation]],
     ) -> None:
         """Merge what a batch says into the conversations; a batch that comes again changes nothing."""
+        if not facts([each.event for each in batch]):
+            return  # most outcomes say nothing of a conversation: they cost no transaction
         async with self.begin() as connection:
             fresh = await positions.fresh(connection, batch)
             told = facts([each.event for each in fresh])

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment
 from spreader.events import CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileState
-from spreader.kafka import KafkaBus, create_broker
+from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
@@ -40,7 +40,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Boundary(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
     )
     for boundary in boundaries:
-        boundary.listen(broker, settings)
+        boundary.listen(broker, settings, wait_ms=UNHURRIED_WAIT_MS)
 
     async def forget_old() -> float:
         return 0 if await store.forget_old(clock()) else FORGET_EVERY_SECONDS
