@@ -76,6 +76,10 @@ class Running:
     def log(self) -> Path:
         return self.folder.with_suffix(".log")
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     async def start(self) -> None:
         self._process = await asyncio.to_thread(self._begin)
         self._session = aiohttp.ClientSession(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,16 @@ def _exists(pid: int) -> bool:
     return True
 
 
-async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(tmp_path: Path) -> None:
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncGenerator[Running]:
+    """A system that a test starts and stops; what a failed test left running is ended."""
     system = Running(tmp_path / "home")
+    yield system
+    if system.runs:
+        await system.stop()
+
+
+async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(system: Running) -> None:
     await system.start()
     await system.package("kept", 2)
     pids = {pid for name in ("kafka", "postgres", "ingress", "sender") if (pid := system.pid(name)) is not None}
