@@ -34,8 +34,10 @@ class Stage:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of one system one after the other: each system is started once."""
-    last = max((number for number, item in enumerate(items) if _system(item)), default=0)
     together = sorted((item for item in items if _system(item)), key=_system)
+    if not together:
+        return
+    last = max(number for number, item in enumerate(items) if _system(item))
     others = [(number, item) for number, item in enumerate(items) if not _system(item)]
     before, after = [i for n, i in others if n < last], [i for n, i in others if n > last]
     items[:] = [*before, *together, *after]
