@@ -119,6 +119,48 @@ async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -
 
 
 @pytest.mark.kafka
+async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post) -> None:
+    alone = post.settings.model_copy(update={"kafka_alone": True})
+    part = Kafka(create_broker(alone, "test"), alone)
+    with pytest.raises(ValueError, match="SPREADER_KAFKA_ALONE is for the in-memory broker"):
+        await part.start()
+    await part.stop()
+
+
+@pytest.mark.kafka
+async def test_who_reads_alone_joins_no_group_and_goes_on_where_it_stopped(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spreader.parts.TRIAL_CLUSTER", "")
+    post.settings = post.settings.model_copy(update={"kafka_alone": True, "instance": "test-1"})
+    read: list[str] = []
+
+    async def note(batch: Sequence[Received[Alert]]) -> None:
+        read.extend(each.event.alert_id for each in batch)
+
+    first = await post.member(note)
+    await post.put(alert(1), alert(2))
+    await post.all_read()
+    assert await members(post) == 0
+    await post.leave(first)
+    await post.member(note)
+    await post.put(alert(3))
+    await post.all_read()
+    assert read == ["alr_1", "alr_2", "alr_3"]
+
+
+async def members(post: Post) -> int:
+    """How many have joined the group."""
+    admin = AIOKafkaAdminClient(**client_arguments(post.settings))
+    await admin.start()
+    try:
+        answers: list[Any] = await admin.describe_consumer_groups([post.group])
+    finally:
+        await admin.close()
+    return sum(len(group[5]) for answer in answers for group in answer.groups)
+
+
+@pytest.mark.kafka
 async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is_awaited(post: Post) -> None:
     broker = create_broker(post.settings, "test")
     part = Kafka(broker, post.settings)

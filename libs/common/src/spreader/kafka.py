@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from aiokafka.protocol.api import Response
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
+from faststream.kafka import TopicPartition as Place
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
@@ -38,6 +39,7 @@ DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
 TOPICS_SHOWN_SECONDS = 0.05
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
+TRIAL_CLUSTER = "trial-"  # how the name of an in-memory cluster begins: see Settings.kafka_alone
 
 
 def _security(settings: Settings) -> BaseSecurity | None:
@@ -114,7 +116,10 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
 
     The acknowledgement policy stands on every subscriber: one on the broker does not reach them all (FastStream 0.7).
     """
-    member = f"{settings.instance}-{'-'.join(subscription.topics)}" if settings.instance else None
+    topics, places = subscription.topics, ()
+    member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
+    if settings.kafka_alone:  # all that there is, without joining the group; offsets are committed in its name
+        topics, places, member = (), [Place(topic, n) for topic in topics for n in range(PARTITIONS[topic])], None
 
     async def parse(records: tuple[Record, ...]) -> KafkaMessage:
         # FastStream's own parser decodes headers and bodies, and where one is no text it skips the batch: records lost.
@@ -127,7 +132,8 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         await handle(records)
 
     subscriber = broker.subscriber(
-        *subscription.topics,
+        *topics,
+        partitions=places,
         batch=True,
         group_id=subscription.group,
         group_instance_id=member,

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.boundary import Boundary
-from spreader.kafka import assert_nothing_is_lost, client_arguments
+from spreader.kafka import TRIAL_CLUSTER, assert_nothing_is_lost, client_arguments
 from spreader.postgres import migrate
 from spreader.settings import Settings
 
@@ -108,7 +108,9 @@ class Kafka(Probe):
                 await admin.close()
                 raise
             self._admin = admin
-        await self._admin.describe_cluster()
+        described: dict[str, Any] = await self._admin.describe_cluster()
+        if self._settings.kafka_alone and not str(described["cluster_id"]).startswith(TRIAL_CLUSTER):
+            raise ValueError("SPREADER_KAFKA_ALONE is for the in-memory broker of trials, and this is another one")
         await self._look_behind()
 
     async def start(self) -> None:

@@ -14,6 +14,9 @@ class Settings(BaseSettings):
     kafka_username: str | None = None
     kafka_password: str | None = None
     kafka_ca_file: str | None = None
+    kafka_alone: bool = False
+    """For the in-memory broker of trials, whose groups take minutes to form: each service is one process, which takes
+    all partitions and joins no group. A service refuses to start with it on any other broker."""
     database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
     database_connections: PositiveInt = 8
     instance: str | None = None
