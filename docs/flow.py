@@ -50,7 +50,7 @@ FLOWS: Mapping[type[Event], Flow] = {
         ("pacer", "router", "stats", "ingress"),
         "a change of a delivery's fate",
     ),
-    CustomerMessage: Flow(("ingress",), ("router", "stats"), "a customer wrote to a profile"),
+    CustomerMessage: Flow(("ingress",), ("router", "stats", "pacer"), "a customer wrote to a profile"),
     MessageCancelled: Flow(("ingress",), ("pacer",), "stop what is still held"),
     PackageConfigured: Flow(
         ("ingress",), ("router", "pacer", "sender", "stats", "ingress"), "a package and its profiles, in full"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.gap import SPREAD_MAX, SPREAD_MIN, pace, spread_of
+from pacer.core.gap import pace, spread_of
 from spreader.configuration import Gap, ProfileLimits
 
 DEFAULTS = ProfileLimits()  # 20 an hour, 50 in 3 hours, 120 a day
@@ -61,8 +61,11 @@ def test_a_gap_lies_within_its_spread(position: float, waiting: int, sent: int) 
     assert 0.6 * made.mean_seconds - 1e-3 <= made.gap(position).total_seconds() <= 1.4 * made.mean_seconds + 1e-3
 
 
-def test_profiles_differ_in_spread_and_keep_it() -> None:
-    spreads = {profile: spread_of(profile) for profile in ("one", "two", "three")}
-    assert len(set(spreads.values())) == 3
-    assert spreads == {profile: spread_of(profile) for profile in spreads}
-    assert all(SPREAD_MIN <= spread <= SPREAD_MAX for spread in spreads.values())
+def test_packages_and_profiles_differ_in_spread_and_keep_it() -> None:
+    def spreads(centre: float | None = None) -> dict[tuple[str, str], float]:
+        return {(one, two): spread_of(one, two, centre) for one in ("shop", "news") for two in ("a", "b", "c")}
+
+    assert len(set(spreads().values())) == 6
+    assert spreads() == spreads()
+    assert all(0.3 <= spread <= 0.5 for spread in spreads().values())
+    assert all(0.55 <= spread <= 0.65 for spread in spreads(0.6).values())

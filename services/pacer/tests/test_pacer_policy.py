@@ -1,17 +1,18 @@
 """Policy: which bound holds a release, and the law that no rolling window is ever exceeded."""
 
-from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.forecast import Course, completion
+from pacer.core.course import Course, Runner
+from pacer.core.forecast import ADDED, Outlook, Situation, Waiting, foresee
 from pacer.core.hours import Hours
 from pacer.core.limits import in_force, rolling
 from pacer.core.policy import Facts, Head, Margins, Release, Rules, Wait, decide
-from pacer.core.turn import Due, first, look
+from pacer.core.turn import Due, in_order, look
 from pacer.core.waiting import IMMEDIATE, ORDINARY, turn
 from spreader.configuration import Gap, ProfileLimits, RestWindow
 from spreader.events import OpenOptions
@@ -81,7 +82,8 @@ def test_nothing_goes_shortly_before_a_rest() -> None:
 
 
 def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() -> None:
-    dues = [Due(f"p{number}", "one", rules(), IDLE, (HEAD,)) for number in range(5)]
+    heads = [replace(HEAD, recipient=f"20100000000{number}") for number in range(5)]
+    dues = [Due(f"p{number}", "one", rules(), IDLE, (head,)) for number, head in enumerate(heads)]
     looked = look(dues, {"one": 8}, NOON)
     assert [isinstance(each.decision, Release) for each in looked] == [True, True, False, False, False]
     assert all(each.awaits_answer for each in looked[2:])
@@ -90,10 +92,10 @@ def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() ->
 def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> None:
     later = Head("later", IMMEDIATE, NOON + HOUR)
     now, quick = Head("now", ORDINARY, NOON), Head("quick", IMMEDIATE, NOON)
-    assert first([now, quick], NOON) == quick
-    assert first([now, later], NOON) == now
-    assert first([later, Head("sooner", ORDINARY, NOON + MINUTE)], NOON) == Head("sooner", ORDINARY, NOON + MINUTE)
-    assert first([], NOON) is None
+    assert in_order([now, quick], NOON) == [quick, now]
+    assert in_order([later, now], NOON) == [now, later]
+    sooner = Head("sooner", ORDINARY, NOON + MINUTE)
+    assert in_order([later, sooner], NOON) == [sooner, later]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> N
     ],
 )
 def test_a_waiting_strategy_places_the_fourth_delivery(options: OpenOptions, rank: int, minutes: int) -> None:
-    placed = turn(options, NOON, 3)
+    placed = turn(options, NOON, 3, 10, "201001234567")
     assert (placed.rank, placed.not_before) == (rank, NOON + minutes * MINUTE)
 
 
@@ -126,8 +128,12 @@ small_limits = st.builds(
 @given(small_limits, st.integers(1, 40), st.booleans())
 def test_no_rolling_window_ever_holds_more_than_its_limit(limits: ProfileLimits, deliveries: int, rests: bool) -> None:
     """Dies with a limit one too large, with a window too short, and with a limit left out of the bounds."""
-    course = Course(rules(limits, REST if rests else Hours(None, "UTC")), deque(), NOON)
-    released = [course.next_release(deliveries - number, NOON) for number in range(deliveries)]
+    runner = Runner("p1", rules(limits, REST if rests else Hours(None, "UTC")))
+    runner.line.add(Head(f"dlv_{number}", ORDINARY, NOON) for number in range(deliveries))
+    course = Course("one", [runner], NOON)
+    course.wake()
+    released = [went.at for went in course.run(NOON + timedelta(days=400))]
+    assert len(released) == deliveries
     assert released == sorted(released)
     for limit in rolling(limits):
         for earlier, later in zip(released, released[limit.releases_max :], strict=False):
@@ -136,20 +142,29 @@ def test_no_rolling_window_ever_holds_more_than_its_limit(limits: ProfileLimits,
         assert all(REST.next_active(moment) == moment for moment in released)
 
 
+def outlook(added: int, ahead: int = 0, stopped: str | None = None) -> Outlook:
+    heads = [Head(f"{ADDED}{number}", ORDINARY, NOON) for number in range(added)]
+    waiting = [Waiting(ahead, ORDINARY, False, NOON)] if ahead else []
+    return foresee("one", [Situation("p1", rules(stopped=stopped), [], [], waiting, heads)], None, [], NOON)
+
+
 def test_the_forecast_of_a_short_queue_is_the_course_run_to_its_end() -> None:
-    end = completion(rules(), [], [NOON] * 3, 0, NOON)
+    end = outlook(3).completion
     assert end is not None
     assert timedelta(minutes=4) < end - NOON < timedelta(minutes=12)
-    assert completion(rules(stopped="profile paused"), [], [NOON], 0, NOON) is None
+    assert outlook(1, stopped="profile paused").completion is None
 
 
 def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> None:
-    alone = completion(rules(), [], [NOON] * 250, 0, NOON)
-    behind = completion(rules(), [], [NOON] * 250, 250, NOON)
-    long = completion(rules(), [], [NOON] * 3_000, 0, NOON)
+    alone, behind, long = (each.completion for each in (outlook(250), outlook(250, ahead=250), outlook(3_000)))
     assert alone is not None
     assert behind is not None
     assert long is not None
     assert timedelta(days=2) < alone - NOON < timedelta(days=4)
     assert timedelta(days=4) < behind - NOON < timedelta(days=7)
     assert timedelta(days=25) < long - NOON < timedelta(days=40)
+
+
+def test_the_curve_of_a_forecast_holds_what_was_asked_for_and_no_more() -> None:
+    for each, count in ((outlook(250, ahead=250), 250), (outlook(3_000), 3_000), (outlook(0, ahead=70), 70)):
+        assert sum(sum(profiles.values()) for profiles in each.curve.values()) == count

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.announcer import Announcer
 from pacer.core.policy import Margins
+from pacer.habits import Habits
 from pacer.housekeeping import Housekeeping
 from pacer.queue import Queue
 from pacer.releasing import Releasing
@@ -58,15 +59,15 @@ class Pacer:
         return Clock(speed=1e-9, anchor_wall=wall, anchor_system=self.now)
 
     async def take(self, *events: OpenDeliveriesAssigned) -> int:
-        return await Queue(self.engine, self.clock).take(AllNew(), received(*events))
+        return await Queue(self.engine, self.clock, Habits(self.directory)).take(AllNew(), received(*events))
 
     async def answer(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
         outcomes = [outcome(each, status, not_before) for each in released]
-        await Queue(self.engine, self.clock).settle(AllNew(), received(*outcomes))
+        await Queue(self.engine, self.clock, Habits(self.directory)).settle(AllNew(), received(*outcomes))
 
     async def cancel(self, message_id: str) -> None:
         event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
-        await Queue(self.engine, self.clock).cancel(AllNew(), received(event))
+        await Queue(self.engine, self.clock, Habits(self.directory)).cancel(AllNew(), received(event))
 
     async def release(self) -> list[DeliveryReleased]:
         """Let the loop run until nothing more is due, and the announcer until all is told."""

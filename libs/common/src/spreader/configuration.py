@@ -4,7 +4,7 @@ from datetime import time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
 
 from spreader.ids import Id, PhoneNumber, ProfileId
 
@@ -38,6 +38,9 @@ class ProfileLimits(Setting):
     per_day: PositiveInt = 120
     new_contacts_per_day: PositiveInt | None = None
     per_recipient_per_day: PositiveInt | None = 2
+    """Open messages to one recipient in 24 hours, whichever profiles of the package they came from."""
+    unanswered_per_30_days: PositiveInt | None = 300
+    """Cold contacts that have not answered: what WhatsApp caps. An answer gives one back."""
 
 
 class PackageLimits(Setting):
@@ -52,10 +55,37 @@ class RestWindow(Setting):
 
     start: time = time(1, 0)
     hours: float = Field(default=4, gt=0, lt=24)
+    stagger_minutes: Annotated[int, Field(ge=0, le=60)] = 0
+    """Each profile's rest begins up to so much before or after `start`: by an amount of its own, always the same."""
 
     @property
     def length(self) -> timedelta:
         return timedelta(hours=self.hours)
+
+
+class ActiveWindow(Setting):
+    """Hours in which profiles work, by the package's own time zone; an `end` up to `start` is the next day's."""
+
+    start: time
+    end: time
+
+
+class QuietHours(Setting):
+    """Hours in which nothing is sent to a recipient, by the time zone of the recipient's phone number."""
+
+    start: time = time(21, 0)
+    hours: float = Field(default=12, gt=0, lt=24)
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=self.hours)
+
+
+class WarmUp(Setting):
+    """How the limits of a new account grow: from a share of them to all of them, in even steps over some days."""
+
+    days: Annotated[int, Field(ge=1, le=365)] = 14
+    from_share: float = Field(default=0.2, gt=0, le=1)
 
 
 class Gap(Setting):
@@ -64,6 +94,8 @@ class Gap(Setting):
     min_seconds: Seconds | None = None
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000)] = 10
+    spread: float | None = Field(default=None, ge=0.2, le=0.6)
+    """How far gaps lie around their mean, as a share of it; each profile's is near it. None: by the package's id."""
 
 
 class Gateway(Setting):
@@ -83,6 +115,8 @@ class Profile(Setting):
     weight: Annotated[int, Field(ge=1, le=100)] | None = None
     paused: bool = False
     limits: ProfileLimits = ProfileLimits()
+    warm_up_from: AwareDatetime | None = None
+    """Since when the account is new at WhatsApp; None: it is established."""
     gateway: Gateway
 
 
@@ -97,7 +131,11 @@ class Package(Setting):
     limits: PackageLimits = PackageLimits()
     profile_limits: ProfileLimits = ProfileLimits()
     rest_window: RestWindow | None = RestWindow()
+    active_windows: tuple[ActiveWindow, ...] = ()
+    """None: every hour that is not rest."""
+    recipient_quiet_hours: QuietHours | None = None
     gap: Gap = Gap()
+    warm_up: WarmUp = WarmUp()
     paused: bool = False
     profiles: tuple[Profile, ...] = ()
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime
 
-from spreader.configuration import Distribution, Package, WaitingStrategy
+from spreader.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.content import Content
 from spreader.ids import Id, PhoneNumber
 
@@ -62,7 +62,11 @@ class OpenOptions(BaseModel):
 
     waiting_strategy: WaitingStrategy = "queued"
     schedule_at: AwareDatetime | None = None
+    schedule_local: NaiveDatetime | None = None
+    """Like `schedule_at`, on the wall clock of each recipient (by the time zone of the phone number)."""
     drip_interval_minutes: Annotated[float, Field(gt=0, le=7 * 24 * 60)] | None = None
+    drip_until: AwareDatetime | None = None
+    """With `drip`: the last recipient's moment; the others lie evenly before it."""
     expires_at: AwareDatetime | None = None
     """What is still held then is not sent any more; without it a held delivery waits as long as the limits ask."""
 
@@ -146,6 +150,8 @@ class OpenDeliveriesAssigned(Event):
     requested_at: AwareDatetime
     package_version: int | None = None
     """The configuration that the choice was made with: the pacer waits until it knows it too."""
+    total: Annotated[int, Field(ge=1)] | None = None
+    """Recipients of the whole message; None: the writer is older than this field."""
     strategy: Distribution
     passed_over: dict[str, str] = Field(default_factory=dict)
     """Profiles that were not candidates, each with the reason."""
@@ -418,10 +424,21 @@ class ProfilePace(Event):
     next_release: AwareDatetime | None
     """None: nothing waits, or it waits for something without a known moment (see `bound`)."""
     bound: str
+    bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
+    """Every bound that is still ahead, `bound` among them; None: its end is not known."""
     base_seconds: float
     pressure: float
     tempo: float
     mean_seconds: float
+    gap_min_seconds: float = 0
+    gap_max_seconds: float = 0
+    """The range from which the next gap is drawn."""
+    limit_factor: float = 1
+    """The automatic factor, by how the profile fares (from stats)."""
+    warm_up: float = 1
+    """The share of its limits that a new account has by now."""
+    limits: ProfileLimits = ProfileLimits()
+    """In force: the operator's times both factors."""
     at: AwareDatetime
 
     @property

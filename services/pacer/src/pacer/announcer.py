@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
 from pacer.core.news import Changed, news
-from pacer.queue import system_now
+from pacer.moment import system_now
 from spreader.bus import Bus
 from spreader.clock import Clock
 

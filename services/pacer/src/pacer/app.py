@@ -6,6 +6,9 @@ from pacer.announcer import Announcer
 from pacer.core.policy import Margins
 from pacer.directory import Tables
 from pacer.endpoints import add_endpoints
+from pacer.explaining import Explaining
+from pacer.foreseeing import Foreseeing
+from pacer.habits import Habits
 from pacer.handlers import Handlers
 from pacer.housekeeping import Housekeeping
 from pacer.paces import Paces
@@ -15,6 +18,7 @@ from pacer.settings import PacerSettings
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment
 from spreader.events import (
+    CustomerMessage,
     DeliveryOutcome,
     MessageCancelled,
     OpenDeliveriesAssigned,
@@ -58,14 +62,16 @@ def build(settings: PacerSettings) -> FastAPI:
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
-    topics = (OpenDeliveriesAssigned.topic, DeliveryOutcome.topic, MessageCancelled.topic)
+    topics = (OpenDeliveriesAssigned.topic, DeliveryOutcome.topic, MessageCancelled.topic, CustomerMessage.topic)
     positions = LivePositions(settings, engine, GROUP, topics)
 
-    handlers = Handlers(Queue(engine, clock), positions, directory, release_loop.wake, announcer_loop.wake)
+    queue = Queue(engine, clock, Habits(directory))
+    handlers = Handlers(queue, positions, directory, release_loop.wake, announcer_loop.wake)
     boundaries = (
         Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus),
         Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
         Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
+        Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),
     )
     intake, *others = boundaries
     intake.listen(broker, settings, INTAKE_RECORDS_MAX)
@@ -88,5 +94,5 @@ def build(settings: PacerSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader pacer")
-    add_endpoints(app, engine, directory, clock)
+    add_endpoints(app, Foreseeing(engine, directory, clock), Explaining(engine, directory, clock))
     return app

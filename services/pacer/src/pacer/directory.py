@@ -1,9 +1,11 @@
 """Directory: which rules hold for a profile now, from the two compacted topics that the pacer keeps in memory."""
 
+from datetime import datetime
 from typing import Protocol
 
 from pacer.core.policy import Margins, Rules
 from pacer.core.rules import rules
+from spreader.configuration import Package
 from spreader.events import PackageConfigured, ProfileState
 from spreader.table import Table
 
@@ -11,13 +13,15 @@ CONFIGURATION_WAIT_SECONDS = 5.0
 
 
 class Directory(Protocol):
-    def rules(self, profile_id: str) -> Rules | None:
+    margins: Margins
+
+    def rules(self, profile_id: str, now: datetime) -> Rules | None:
         """None: no package has this profile."""
         ...
 
-    def has_package(self, package_id: str) -> bool: ...
+    def package(self, package_id: str) -> Package | None: ...
 
-    def package_per_day(self, package_id: str) -> int | None: ...
+    def state(self, profile_id: str) -> ProfileState | None: ...
 
     async def wait_for(self, package_id: str, version: int | None) -> None:
         """Wait (a few seconds at most) until the package is known as a reader before us knew it."""
@@ -30,7 +34,7 @@ class Tables:
     def __init__(self, configuration: Table[PackageConfigured], states: Table[ProfileState], margins: Margins) -> None:
         self._configuration = configuration
         self._states = states
-        self._margins = margins
+        self.margins = margins
         self._package_of: dict[str, str] = {}
         self._steering: dict[str, tuple[str, float]] = {}
 
@@ -47,19 +51,19 @@ class Tables:
         if event is not None:
             self._package_of |= dict.fromkeys(event.package.profile_ids, package_id)
 
-    def rules(self, profile_id: str) -> Rules | None:
-        configured = self._configuration.get(self._package_of.get(profile_id, ""))
-        profile = None if configured is None else configured.package.profile(profile_id)
-        if configured is None or profile is None:
+    def rules(self, profile_id: str, now: datetime) -> Rules | None:
+        package = self.package(self._package_of.get(profile_id, ""))
+        profile = None if package is None else package.profile(profile_id)
+        if package is None or profile is None:
             return None
-        return rules(configured.package, profile, self._states.get(profile_id), self._margins)
+        return rules(package, profile, self.state(profile_id), self.margins, now)
 
-    def has_package(self, package_id: str) -> bool:
-        return self._configuration.get(package_id) is not None
-
-    def package_per_day(self, package_id: str) -> int | None:
+    def package(self, package_id: str) -> Package | None:
         configured = self._configuration.get(package_id)
-        return None if configured is None else configured.package.limits.per_day
+        return None if configured is None else configured.package
+
+    def state(self, profile_id: str) -> ProfileState | None:
+        return self._states.get(profile_id)
 
     async def wait_for(self, package_id: str, version: int | None) -> None:
         def known() -> bool:

@@ -1,63 +1,105 @@
-"""Endpoints: the pacer's own small HTTP API: what would become of these deliveries?"""
+"""Endpoints: the pacer's own small HTTP API: what would become of these deliveries, and why not yet?"""
 
-import asyncio
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, TypeVar
 
-from fastapi import FastAPI
-from pydantic import BaseModel, NonNegativeInt
-from sqlalchemy.ext.asyncio import AsyncEngine
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel, Field, NonNegativeInt
 
-from pacer import postgres as sql
-from pacer.core.forecast import completion
-from pacer.core.waiting import turn
-from pacer.directory import Directory
-from pacer.queue import system_now
-from spreader.clock import Clock
+from pacer.core.forecast import Outlook
+from pacer.explaining import Explaining
+from pacer.foreseeing import Asked, Foreseeing
+from spreader.configuration import Package
 from spreader.events import OpenOptions
-from spreader.ids import Id
+from spreader.ids import Id, PhoneNumber
+
+SAMPLE_MAX = 1_000
+T = TypeVar("T")
 
 
 class Ask(BaseModel):
-    """How many deliveries each profile would get, and when they may go."""
+    """How many deliveries each profile would get, and when they may go; some recipients, for their time zones."""
 
     package_id: Id
     deliveries: dict[Id, NonNegativeInt]
+    recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
+
+
+class Proposal(BaseModel):
+    """A package as it would be."""
+
+    package: Package
+
+
+class Hour(BaseModel):
+    begin: datetime
+    deliveries: int
+    profiles: Mapping[str, int]
+
+
+class ProfileForecast(BaseModel):
+    completion: datetime | None
+    deliveries: int
+    binds: str
 
 
 class Forecast(BaseModel):
     completion: datetime | None
     """None: something is stopped (a paused profile), so the end cannot be told."""
+    binds: str
+    """The bound that holds most of the releases."""
+    counted_until: datetime | None
+    profiles: Mapping[str, ProfileForecast]
+    curve: list[Hour]
 
 
-def add_endpoints(app: FastAPI, engine: AsyncEngine, directory: Directory, clock: Clock) -> None:
+class WhatIf(BaseModel):
+    now: Forecast
+    then: Forecast
+
+
+def add_endpoints(app: FastAPI, foreseeing: Foreseeing, explaining: Explaining) -> None:
     @app.post("/forecast")
     async def forecast(ask: Ask) -> Forecast:
-        profiles = sorted(profile for profile, count in ask.deliveries.items() if count)
-        async with engine.connect() as connection:
-            now = await system_now(connection, clock)
-            asked = {"profile_ids": profiles, "now": now}
-            past: dict[str, list[datetime]] = {profile: [] for profile in profiles}
-            for row in await connection.execute(sql.PAST_RELEASES, asked):
-                past[row.profile_id].append(row.at)
-            ahead = {row.profile_id: row.deliveries for row in await connection.execute(sql.QUEUE_LENGTHS, asked)}
-        ends = [
-            await asyncio.to_thread(
-                completion,
-                rules,
-                past[profile],
-                _not_befores(ask, number, len(profiles), now),
-                ahead.get(profile, 0),
-                now,
-            )
-            for number, profile in enumerate(profiles)
-            if (rules := directory.rules(profile)) is not None
-        ]
-        known = [end for end in ends if end is not None]
-        return Forecast(completion=max(known) if known and len(known) == len(ends) else None)
+        outlook = await foreseeing.message(ask.package_id, Asked(ask.deliveries, ask.recipients, ask.options))
+        return _forecast(_known(outlook, f"package {ask.package_id}"))
+
+    @app.post("/what-if")
+    async def what_if(proposal: Proposal) -> WhatIf:
+        package_id = proposal.package.package_id
+        present = _known(foreseeing.directory.package(package_id), f"package {package_id}")
+        return WhatIf(
+            now=_forecast(await foreseeing.queue(present)), then=_forecast(await foreseeing.queue(proposal.package))
+        )
+
+    @app.get("/packages/{package_id}/queue")
+    async def queue(package_id: str) -> dict[str, Any]:
+        return _known(await explaining.queue(package_id), f"package {package_id}")
+
+    @app.get("/deliveries/{delivery_id}/explain")
+    async def explain(delivery_id: str) -> dict[str, Any]:
+        return _known(await explaining.delivery(delivery_id), f"delivery {delivery_id}")
 
 
-def _not_befores(ask: Ask, number: int, profiles: int, now: datetime) -> list[datetime]:
-    """The moments from which a profile's deliveries may go: it gets every so-many-th of the message."""
-    count = ask.deliveries[sorted(profile for profile, count in ask.deliveries.items() if count)[number]]
-    return [turn(ask.options, now, number + place * profiles).not_before for place in range(count)]
+def _known(found: T | None, name: str) -> T:
+    if found is None:
+        raise HTTPException(404, f"the pacer has no {name}")
+    return found
+
+
+def _forecast(outlook: Outlook) -> Forecast:
+    return Forecast(
+        completion=outlook.completion,
+        binds=outlook.binds,
+        counted_until=outlook.counted_until,
+        profiles={
+            profile: ProfileForecast(completion=each.completion, deliveries=each.deliveries, binds=each.binds)
+            for profile, each in outlook.profiles.items()
+        },
+        curve=[
+            Hour(begin=hour, deliveries=sum(profiles.values()), profiles=profiles)
+            for hour, profiles in outlook.curve.items()
+        ],
+    )

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer import postgres as sql
-from pacer.core.limits import DAY, rolling
-from pacer.core.policy import UNTIL_ANSWERED, Facts, Head, Rules
+from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
+from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Facts, Head, Rules
 from pacer.core.turn import PACKAGE_DAY_LIMIT, Due
 from pacer.directory import Directory
 
@@ -24,19 +24,21 @@ async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict
     return {row.package_id: row.releases for row in await connection.execute(sql.AT_GATEWAY, asked)}
 
 
-async def load(connection: AsyncConnection, rows: Sequence[Any], directory: Directory, now: datetime) -> list[Due]:
+async def load(
+    connection: AsyncConnection, rows: Sequence[Any], directory: Directory, heads_max: int, now: datetime
+) -> list[Due]:
     """What is due, for those of the locked profiles that are configured."""
-    rules = {row.profile_id: found for row in rows if (found := directory.rules(row.profile_id)) is not None}
+    rules = {row.profile_id: found for row in rows if (found := directory.rules(row.profile_id, now)) is not None}
     known = [row for row in rows if row.profile_id in rules]
-    facts = await _profiles(connection, rules, now)
-    heads = await _heads(connection, list(rules))
-    days = await _package_days(connection, {row.package_id for row in known}, directory, now)
+    facts = await profile_facts(connection, rules, now)
+    heads = await _heads(connection, rules, heads_max, now)
+    days = await package_days(connection, {row.package_id for row in known}, directory, now)
     return [
         Due(
             row.profile_id,
             row.package_id,
             rules[row.profile_id],
-            _facts(row, facts[row.profile_id], rules[row.profile_id], days.get(row.package_id)),
+            to_facts(row, facts[row.profile_id], rules[row.profile_id], days.get(row.package_id)),
             tuple(heads.get(row.profile_id, ())),
             days[row.package_id].left if row.package_id in days else None,
         )
@@ -44,23 +46,45 @@ async def load(connection: AsyncConnection, rows: Sequence[Any], directory: Dire
     ]
 
 
-async def _profiles(connection: AsyncConnection, rules: Mapping[str, Rules], now: datetime) -> dict[str, Any]:
+async def profile_facts(connection: AsyncConnection, rules: Mapping[str, Rules], now: datetime) -> dict[str, Any]:
+    limits = [each.limits for each in rules.values()]
     asked = {
         "now": now,
         "profile_ids": list(rules),
-        "per_hours": [each.limits.per_hour for each in rules.values()],
-        "per_3_hours": [each.limits.per_3_hours for each in rules.values()],
-        "per_days": [each.limits.per_day for each in rules.values()],
+        "per_hours": [each.per_hour for each in limits],
+        "per_3_hours": [each.per_3_hours for each in limits],
+        "per_days": [each.per_day for each in limits],
+        "new_contacts": [each.new_contacts_per_day for each in limits],
+        "unanswereds": [each.unanswered_per_30_days for each in limits],
         "rush_overs": [each.gap.rush_over for each in rules.values()],
     }
     return {row.profile_id: row for row in await connection.execute(sql.FACTS, asked)}
 
 
-async def _heads(connection: AsyncConnection, profiles: Sequence[str]) -> dict[str, list[Head]]:
+async def _heads(
+    connection: AsyncConnection, rules: Mapping[str, Rules], heads_max: int, now: datetime
+) -> dict[str, list[Head]]:
+    """The first deliveries of each profile's parts; what lies in the wrong part by now is put into the right one."""
+    asked = {
+        "now": now,
+        "heads": heads_max,
+        "profile_ids": list(rules),
+        "per_recipients": [each.limits.per_recipient_per_day for each in rules.values()],
+    }
     heads: dict[str, list[Head]] = {}
-    for row in await connection.execute(sql.HEADS, {"profile_ids": profiles}):
-        heads.setdefault(row.profile_id, []).append(Head(row.delivery_id, row.rank, row.not_before))
+    rows = (await connection.execute(sql.HEADS, asked)).all()
+    for row in rows:
+        heads.setdefault(row.profile_id, []).append(to_head(row))
+    strayed = [row for row in rows if row.cold != row.filed_cold]
+    if strayed:
+        refiled = {"delivery_ids": [row.delivery_id for row in strayed], "colds": [row.cold for row in strayed]}
+        await connection.execute(sql.REFILE, refiled)
     return heads
+
+
+def to_head(row: Any) -> Head:
+    full = {} if row.full_since is None else {RECIPIENT_LIMIT: _room(row.full_since, DAY)}
+    return Head(row.delivery_id, row.rank, row.not_before, row.recipient, row.cold, full)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +95,11 @@ class PackageDay:
     room_at: datetime | None
 
 
-async def _package_days(
+async def package_days(
     connection: AsyncConnection, packages: set[str], directory: Directory, now: datetime
 ) -> dict[str, PackageDay]:
-    limits = {package: limit for package in sorted(packages) if (limit := directory.package_per_day(package))}
+    known = [found for package in sorted(packages) if (found := directory.package(package)) is not None]
+    limits = {package.package_id: package.limits.per_day for package in known if package.limits.per_day is not None}
     if not limits:
         return {}
     asked = {"now": now, "package_ids": list(limits), "per_days": list(limits.values())}
@@ -85,9 +110,9 @@ async def _package_days(
     }
 
 
-def _facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -> Facts:
-    oldest = dict(zip(rolling(rules.limits), (found.hour, found.three_hours, found.day), strict=True))
-    full = {limit.name: _room(at, limit.window) for limit, at in oldest.items() if at is not None}
+def to_facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -> Facts:
+    windows = [(limit.name, limit.window) for limit in rolling(rules.limits)]
+    full = _full(windows, (found.hour, found.three_hours, found.day))
     if package_day is not None and package_day.left <= 0:
         full[PACKAGE_DAY_LIMIT] = package_day.room_at
     return Facts(
@@ -97,7 +122,13 @@ def _facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -
         waiting=found.waiting,
         position=row.position,
         at_gateway=0,
+        contacts_free=_full(CONTACT_WINDOWS, (found.contacts, found.unanswered)),
     )
+
+
+def _full(windows: Sequence[tuple[str, timedelta]], newest: Sequence[datetime | None]) -> dict[str, datetime | None]:
+    """When each limit has room again whose window is full, by the release that fills it."""
+    return {name: _room(at, window) for (name, window), at in zip(windows, newest, strict=True) if at is not None}
 
 
 def _room(effective_at: datetime, window: timedelta) -> datetime | None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
 from pacer.metrics import ENDED
-from pacer.queue import system_now
+from pacer.moment import system_now
 from spreader.clock import Clock
 
 ROWS_MAX = 2_000

@@ -43,6 +43,7 @@ class Paces:
 
 def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:
     released = isinstance(decision, Release)
+    paced = decision.pace
     return ProfilePace(
         profile_id=due.profile_id,
         package_id=due.package_id,
@@ -50,10 +51,16 @@ def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:
         last_release=now if released else due.facts.last_release,
         next_release=now if isinstance(decision, Release) else decision.until,
         bound="released" if isinstance(decision, Release) else decision.bound,
-        base_seconds=decision.pace.base_seconds,
-        pressure=decision.pace.pressure,
-        tempo=decision.pace.tempo,
-        mean_seconds=decision.pace.mean_seconds,
+        bounds={} if isinstance(decision, Release) else dict(decision.bounds),
+        base_seconds=paced.base_seconds,
+        pressure=paced.pressure,
+        tempo=paced.tempo,
+        mean_seconds=paced.mean_seconds,
+        gap_min_seconds=paced.gap(0).total_seconds(),
+        gap_max_seconds=paced.gap(1).total_seconds(),
+        limit_factor=due.rules.factor,
+        warm_up=due.rules.warm_up,
+        limits=due.rules.limits,
         at=now,
     )
 

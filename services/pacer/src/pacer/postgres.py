@@ -4,6 +4,11 @@ from sqlalchemy import text
 
 WALL = text("SELECT clock_timestamp()")
 
+_COLD = """(contact.recipient IS NULL
+        OR coalesce(contact.last_release, '-infinity') < CAST(:now AS timestamptz) - interval '30 days'
+       AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
+"""A cold contact: the profile has not spoken to it for 30 days, nor has it written to the profile for 28."""
+
 # --- intake ---------------------------------------------------------------------------------------------------------
 
 MESSAGE_INSERT = text("""
@@ -11,26 +16,32 @@ INSERT INTO pacer.message (message_id, package_id, content, options, requested_a
 VALUES (:message_id, :package_id, :content, :options, :requested_at, :traceparent)
 ON CONFLICT DO NOTHING""")
 
-DELIVERY_TAKE = text("""
+DELIVERY_TAKE = text(
+    """
 INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
-                                    rank, not_before, expires_at, state, announced)
+                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced)
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
-       taken.attempt, string_to_array(taken.tried, ','), taken.rank, taken.not_before,
-       coalesce(taken.expires_at, 'infinity'),
+       taken.attempt, string_to_array(taken.tried, ','), taken.rank, """
+    + _COLD
+    + """, taken.not_before,
+       taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
        CASE WHEN cancellation.message_id IS NULL THEN 'held' ELSE 'cancelled' END, cancellation.message_id IS NULL
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:package_ids AS text[]),
             CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:indexes AS int[]),
             CAST(:attempts AS int[]), CAST(:trieds AS text[]), CAST(:ranks AS smallint[]),
-            CAST(:not_befores AS timestamptz[]), CAST(:expires_ats AS timestamptz[]))
+            CAST(:not_befores AS timestamptz[]), CAST(:timings AS text[]), CAST(:expires_ats AS timestamptz[]))
      AS taken (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried, rank, not_before,
-               expires_at)
+               timing, expires_at)
 LEFT JOIN pacer.cancellation USING (message_id)
+LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
-    not_before = excluded.not_before, state = excluded.state, announced = excluded.announced, release = NULL,
-    reason = NULL, changed_at = clock_timestamp()
+    cold = excluded.cold, asked_at = excluded.asked_at, not_before = excluded.not_before, timing = excluded.timing,
+    put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL, reason = NULL,
+    changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
-RETURNING delivery_id""")
+RETURNING delivery_id"""
+)
 
 PROFILE_WAKE_OR_INSERT = text("""
 INSERT INTO pacer.profile (profile_id, package_id, look_at)
@@ -51,6 +62,30 @@ UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'canc
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND state = 'held'""")
 
+CONTACT_WROTE = text("""
+INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)
+SELECT profile_id, recipient, max(at)
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:ats AS timestamptz[]))
+     AS wrote (profile_id, recipient, at) GROUP BY profile_id, recipient ORDER BY profile_id, recipient
+ON CONFLICT (profile_id, recipient) DO UPDATE
+SET wrote_at = greatest(known.wrote_at, excluded.wrote_at), unanswered = false""")
+
+DELIVERY_WARM = text("""
+UPDATE pacer.delivery SET cold = false
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[])) AS known (profile_id, recipient)
+WHERE delivery.profile_id = known.profile_id AND delivery.recipient = known.recipient AND state = 'held' AND cold""")
+
+HABIT_READ = text("""
+INSERT INTO pacer.habit AS known (package_id, recipient, hour, readings)
+SELECT package_id, recipient, hour, count(*)
+FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[]), CAST(:hours AS smallint[]))
+     AS reading (package_id, recipient, hour) GROUP BY package_id, recipient, hour ORDER BY package_id, recipient, hour
+ON CONFLICT (package_id, recipient, hour) DO UPDATE SET readings = known.readings + excluded.readings""")
+
+HABITS = text("""
+SELECT recipient, hour, readings FROM pacer.habit
+WHERE package_id = :package_id AND recipient = ANY (CAST(:recipients AS text[]))""")
+
 # --- the release loop -----------------------------------------------------------------------------------------------
 
 DUE = text("""
@@ -67,32 +102,48 @@ AT_GATEWAY = text("""
 SELECT package_id, count(*) AS releases FROM pacer.release
 WHERE package_id = ANY (CAST(:package_ids AS text[])) AND effective_at = 'infinity' GROUP BY package_id""")
 
-FACTS = text("""
+_NEWEST = """
+LEFT JOIN LATERAL (
+    SELECT effective_at AS at FROM pacer.release
+    WHERE release.profile_id = asked.profile_id AND {cold} effective_at > CAST(:now AS timestamptz) - interval '{span}'
+    ORDER BY effective_at DESC OFFSET asked.{limit} - 1 LIMIT 1) AS {name} ON {known}"""
+_ALWAYS = "true"
+
+FACTS = text(
+    """
 SELECT asked.profile_id, waiting.deliveries AS waiting, lately.releases AS lately,
-       hour.at AS hour, three_hours.at AS three_hours, day.at AS day
+       hour.at AS hour, three_hours.at AS three_hours, day.at AS day,
+       contacts.at AS contacts, unanswered.at AS unanswered
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_hours AS int[]), CAST(:per_3_hours AS int[]),
-            CAST(:per_days AS int[]), CAST(:rush_overs AS int[]))
-     AS asked (profile_id, per_hour, per_3_hours, per_day, rush_over)
+            CAST(:per_days AS int[]), CAST(:new_contacts AS int[]), CAST(:unanswereds AS int[]),
+            CAST(:rush_overs AS int[]))
+     AS asked (profile_id, per_hour, per_3_hours, per_day, new_contacts, unanswered, rush_over)
 CROSS JOIN LATERAL (
     SELECT count(*) AS deliveries FROM (
-        SELECT 1 FROM pacer.delivery
-        WHERE delivery.profile_id = asked.profile_id AND state = 'held' AND not_before <= :now
+        SELECT 1 FROM (VALUES (0, false), (0, true), (1, false), (1, true)) AS part (rank, cold)
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM pacer.delivery
+            WHERE delivery.profile_id = asked.profile_id AND state = 'held' AND delivery.rank = part.rank
+              AND delivery.cold = part.cold AND not_before <= :now
+            LIMIT asked.rush_over + 1) AS of_part
         LIMIT asked.rush_over + 1) AS due) AS waiting
 CROSS JOIN LATERAL (
     SELECT count(*) AS releases FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '2 hours') AS lately
+    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '2 hours') AS lately"""
+    + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", cold="", known=_ALWAYS)
+    + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", cold="", known=_ALWAYS)
+    + _NEWEST.format(name="day", span="24 hours", limit="per_day", cold="", known=_ALWAYS)
+    + _NEWEST.format(
+        name="contacts", span="24 hours", limit="new_contacts", cold="cold AND", known="asked.new_contacts > 0"
+    )
+    + """
 LEFT JOIN LATERAL (
-    SELECT effective_at AS at FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '1 hour'
-    ORDER BY effective_at DESC OFFSET asked.per_hour - 1 LIMIT 1) AS hour ON true
-LEFT JOIN LATERAL (
-    SELECT effective_at AS at FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '3 hours'
-    ORDER BY effective_at DESC OFFSET asked.per_3_hours - 1 LIMIT 1) AS three_hours ON true
-LEFT JOIN LATERAL (
-    SELECT effective_at AS at FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '24 hours'
-    ORDER BY effective_at DESC OFFSET asked.per_day - 1 LIMIT 1) AS day ON true""")
+    SELECT opened_at AS at FROM pacer.contact
+    WHERE contact.profile_id = asked.profile_id AND contact.unanswered
+      AND opened_at > CAST(:now AS timestamptz) - interval '30 days'
+    ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0"""
+)
+"""Of each limit the release that fills it: the limit-th newest one within its window; none: there is room."""
 
 PACKAGE_DAY = text("""
 SELECT asked.package_id, day.releases, day.oldest
@@ -103,13 +154,26 @@ CROSS JOIN LATERAL (
         WHERE release.package_id = asked.package_id AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
         ORDER BY effective_at DESC LIMIT asked.per_day) AS newest) AS day""")
 
-HEADS = text("""
-SELECT head.profile_id, head.delivery_id, head.rank, head.not_before
-FROM unnest(CAST(:profile_ids AS text[])) AS asked (profile_id), (VALUES (0), (1)) AS ranks (rank)
+HEADS = text(
+    """
+SELECT head.profile_id, head.delivery_id, head.recipient, head.rank, head.not_before, head.cold AS filed_cold,
+       """
+    + _COLD
+    + """ AS cold, lately.at AS full_since
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_recipients AS int[])) AS asked (profile_id, per_recipient)
+CROSS JOIN (VALUES (0, false), (0, true), (1, false), (1, true)) AS part (rank, cold)
 CROSS JOIN LATERAL (
     SELECT * FROM pacer.delivery
-    WHERE delivery.profile_id = asked.profile_id AND state = 'held' AND delivery.rank = ranks.rank
-    ORDER BY not_before, seq LIMIT 1) AS head""")
+    WHERE delivery.profile_id = asked.profile_id AND state = 'held' AND delivery.rank = part.rank
+      AND delivery.cold = part.cold
+    ORDER BY not_before, seq LIMIT :heads) AS head
+LEFT JOIN pacer.contact ON contact.profile_id = head.profile_id AND contact.recipient = head.recipient
+LEFT JOIN LATERAL (
+    SELECT effective_at AS at FROM pacer.release
+    WHERE release.package_id = head.package_id AND release.recipient = head.recipient
+      AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
+    ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0"""
+)
 
 DELIVERY_RELEASE = text("""
 UPDATE pacer.delivery SET state = 'released', announced = false, release = chosen.release, released_at = :now,
@@ -118,13 +182,38 @@ UPDATE pacer.delivery SET state = 'released', announced = false, release = chose
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:releases AS bigint[]), CAST(:send_bys AS timestamptz[]))
      AS chosen (delivery_id, release, send_by)
 WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'
-RETURNING delivery.delivery_id, delivery.profile_id, delivery.package_id, delivery.release""")
+RETURNING delivery.delivery_id, delivery.profile_id, delivery.package_id, delivery.release, delivery.recipient""")
+
+PUT_OFF = text("""
+UPDATE pacer.delivery SET not_before = chosen.until, put_off_by = chosen.bound
+FROM unnest(CAST(:delivery_ids AS text[]), CAST(:untils AS timestamptz[]), CAST(:bounds AS text[]))
+     AS chosen (delivery_id, until, bound)
+WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'""")
+
+REFILE = text("""
+UPDATE pacer.delivery SET cold = chosen.cold
+FROM unnest(CAST(:delivery_ids AS text[]), CAST(:colds AS boolean[])) AS chosen (delivery_id, cold)
+WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'""")
+
+BRING_FORWARD = text("""
+UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
+WHERE package_id = ANY (CAST(:package_ids AS text[])) AND state = 'held' AND put_off_by IS NOT NULL""")
+
+CONTACT_RELEASED = text("""
+INSERT INTO pacer.contact AS known (profile_id, recipient, opened_at, last_release, unanswered)
+SELECT profile_id, recipient, CASE WHEN cold THEN CAST(:now AS timestamptz) END, :now, cold
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:colds AS boolean[]))
+     AS released (profile_id, recipient, cold)
+ON CONFLICT (profile_id, recipient) DO UPDATE
+SET opened_at = coalesce(excluded.opened_at, known.opened_at), last_release = excluded.last_release,
+    unanswered = known.unanswered OR excluded.unanswered""")
 
 RELEASE_INSERT = text("""
-INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, released_at)
-SELECT made.profile_id, made.number, made.package_id, made.delivery_id, :now
+INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)
+SELECT made.profile_id, made.number, made.package_id, made.delivery_id, made.recipient, made.cold, :now
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:numbers AS bigint[]), CAST(:package_ids AS text[]),
-            CAST(:delivery_ids AS text[])) AS made (profile_id, number, package_id, delivery_id)""")
+            CAST(:delivery_ids AS text[]), CAST(:recipients AS text[]), CAST(:colds AS boolean[]))
+     AS made (profile_id, number, package_id, delivery_id, recipient, cold)""")
 
 PROFILE_RELEASED = text("""
 UPDATE pacer.profile SET releases = releases + 1, last_release = :now, position = random()
@@ -154,13 +243,22 @@ UPDATE pacer.release SET effective_at = :now
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:releases AS bigint[])) AS answered (profile_id, number)
 WHERE release.profile_id = answered.profile_id AND release.number = answered.number AND effective_at = 'infinity'""")
 
+CONTACT_SETTLE = text("""
+UPDATE pacer.contact SET opened_at = :now
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:releases AS bigint[])) AS answered (profile_id, number)
+JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
+WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
+  AND contact.opened_at = release.released_at""")
+"""A cold contact counts from the gateway's answer on, like every release."""
+
 DELIVERY_SETTLE = text("""
 UPDATE pacer.delivery
 SET state = CASE WHEN answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
                                                    OR :now >= expires_at) THEN 'expired' ELSE answered.state END,
     announced = NOT (answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
                                                   OR :now >= expires_at)),
-    not_before = coalesce(answered.not_before, delivery.not_before), reason = answered.reason,
+    not_before = coalesce(answered.not_before, delivery.not_before),
+    asked_at = coalesce(answered.not_before, delivery.asked_at), put_off_by = NULL, reason = answered.reason,
     changed_at = clock_timestamp()
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:attempts AS int[]), CAST(:releases AS bigint[]),
             CAST(:states AS text[]), CAST(:not_befores AS timestamptz[]), CAST(:reasons AS text[]))
@@ -205,14 +303,65 @@ DELETE FROM pacer.message WHERE message_id IN (
 DELETE FROM pacer.release WHERE (profile_id, number) IN (
     SELECT profile_id, number FROM pacer.release
     WHERE effective_at < CAST(:now AS timestamptz) - interval '35 days' LIMIT :rows)"""),
+    text("""
+DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
+    SELECT profile_id, recipient FROM pacer.contact
+    WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
 )
 
-# --- forecast -------------------------------------------------------------------------------------------------------
+# --- forecast and explanation ---------------------------------------------------------------------------------------
 
 PAST_RELEASES = text("""
 SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
-WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > :now - interval '24 hours'""")
+WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
+ORDER BY effective_at""")
 
-QUEUE_LENGTHS = text("""
-SELECT profile_id, count(*) AS deliveries FROM pacer.delivery
-WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' GROUP BY profile_id""")
+PACKAGE_RELEASES = text("""
+SELECT least(effective_at, :now) AS at FROM pacer.release
+WHERE package_id = :package_id AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'""")
+
+UNANSWERED = text("""
+SELECT profile_id, least(opened_at, :now) AS at FROM pacer.contact
+WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND unanswered
+  AND opened_at > CAST(:now AS timestamptz) - interval '30 days' ORDER BY opened_at""")
+
+QUEUE_PARTS = text("""
+SELECT profile_id, rank, cold,
+       CASE WHEN not_before <= :now THEN CAST(:now AS timestamptz) ELSE date_trunc('hour', not_before) END AS since,
+       count(*) AS deliveries, max(not_before) AS last
+FROM pacer.delivery WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' GROUP BY 1, 2, 3, 4""")
+
+PROFILES = text("""
+SELECT profile_id, package_id, releases, last_release, position, look_at FROM pacer.profile
+WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
+
+USED = text("""
+SELECT profile_id, count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '1 hour') AS hour,
+       count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '3 hours') AS three_hours,
+       count(*) AS day, count(*) FILTER (WHERE cold) AS contacts
+FROM pacer.release
+WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
+GROUP BY profile_id""")
+
+DELIVERY = text(
+    """
+SELECT delivery.*, message.options, message.requested_at,
+       """
+    + _COLD
+    + """ AS is_cold, lately.at AS full_since,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM pacer.delivery AS other
+            WHERE other.profile_id = delivery.profile_id AND other.state = 'held'
+              AND (other.rank, other.not_before, other.seq) < (delivery.rank, delivery.not_before, delivery.seq)
+            LIMIT :count_max) AS ahead) AS ahead
+FROM pacer.delivery JOIN pacer.message USING (message_id)
+LEFT JOIN pacer.contact ON contact.profile_id = delivery.profile_id AND contact.recipient = delivery.recipient
+LEFT JOIN LATERAL (
+    SELECT effective_at AS at FROM pacer.release
+    WHERE release.package_id = delivery.package_id AND release.recipient = delivery.recipient
+      AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
+    ORDER BY effective_at DESC OFFSET :per_recipient - 1 LIMIT 1) AS lately ON CAST(:per_recipient AS int) > 0
+WHERE delivery_id = :delivery_id"""
+)
+
+DELIVERY_PLACE = text("SELECT package_id, profile_id, state FROM pacer.delivery WHERE delivery_id = :delivery_id")

@@ -1,18 +1,20 @@
 """Queue: the deliveries that are held, as the handlers change them; one transaction for each batch of records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
 from pacer.core.settling import TRIED_FOR, Settled, settle
-from pacer.core.waiting import turn
+from pacer.core.timing import Best
+from pacer.core.waiting import ORDINARY, Turn, turn
+from pacer.habits import Habits, Held, Reading
+from pacer.moment import system_now
 from spreader.boundary import Received
 from spreader.clock import Clock
 from spreader.content import content_json
-from spreader.events import AssignedDelivery, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
+from spreader.events import AssignedDelivery, CustomerMessage, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
 from spreader.positions import Seen
 
 
@@ -20,6 +22,7 @@ from spreader.positions import Seen
 class Queue:
     engine: AsyncEngine
     clock: Clock
+    habits: Habits
 
     async def take(self, positions: Seen, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> int:
         """Hold what is new, and answer how much that was; a delivery that is held already, or was, changes nothing."""
@@ -28,8 +31,10 @@ class Queue:
             if not events:
                 return 0
             await connection.execute(sql.MESSAGE_INSERT, [_message(event) for event in events])
-            held = [(event, delivery) for event in events for delivery in event.deliveries]
-            taken = await connection.execute(sql.DELIVERY_TAKE, _columns(_last_attempts(held)))
+            held = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
+            best = await self.habits.best_hours(connection, held)
+            now = await system_now(connection, self.clock)
+            taken = await connection.execute(sql.DELIVERY_TAKE, {**_columns(held, best), "now": now})
             count = len(taken.all())
             profiles = {delivery.profile_id: event.package_id for event, delivery in held}
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": sorted(set(profiles.values()))})
@@ -50,19 +55,37 @@ class Queue:
             )
             await connection.execute(sql.CANCEL_HELD, {"message_ids": message_ids})
 
+    async def hear(self, positions: Seen, batch: Sequence[Received[CustomerMessage]]) -> None:
+        """Customers wrote: they are no cold contacts of the profile any more, and have answered it."""
+        async with self.engine.begin() as connection:
+            events = [each.event for each in await positions.fresh(connection, batch)]
+            if events:
+                wrote = {
+                    "profile_ids": [event.profile_id for event in events],
+                    "recipients": [event.recipient for event in events],
+                }
+                await connection.execute(sql.CONTACT_WROTE, {**wrote, "ats": [event.at for event in events]})
+                await connection.execute(sql.DELIVERY_WARM, wrote)
+                await self.habits.note(connection, [Reading.of_message(event) for event in events])
+                woken = sorted({event.profile_id for event in events})
+                await connection.execute(sql.PROFILES_WAKE, {"profile_ids": woken, "package_ids": []})
+
     async def settle(self, positions: Seen, batch: Sequence[Received[DeliveryOutcome]]) -> int:
         """Let the answered releases count from now on as made, and their deliveries go on in their next state.
 
         From now: the database's moment, which is later than the gateway's answer whatever the sender's clock shows.
         Answers how many outcomes were about a release.
         """
-        if not any(settle(each.event) for each in batch):
-            return 0  # replies and receipts: they cost no transaction
+        if not any(settle(each.event) or each.event.status == "read" for each in batch):
+            return 0  # news of replies, and receipts: they cost no transaction
         async with self.engine.begin() as connection:
             fresh = await positions.fresh(connection, batch)
+            readings = [Reading.of_read(each.event) for each in fresh if each.event.status == "read"]
+            await self.habits.note(connection, readings)
             answers = [answer for each in fresh if (answer := settle(each.event)) is not None]
             if answers:
                 now = await system_now(connection, self.clock)
+                await connection.execute(sql.CONTACT_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.RELEASE_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.DELIVERY_SETTLE, {**_answers(answers), "now": now, "tried_for": TRIED_FOR})
                 await connection.execute(
@@ -73,14 +96,6 @@ class Queue:
                     },
                 )
             return len(answers)
-
-
-async def system_now(connection: AsyncConnection, clock: Clock) -> datetime:
-    """The system's time by the database's clock: no skew between machines can break a limit."""
-    return clock.at((await connection.execute(sql.WALL)).scalar_one())
-
-
-Held = tuple[OpenDeliveriesAssigned, AssignedDelivery]
 
 
 def _message(event: OpenDeliveriesAssigned) -> dict[str, object]:
@@ -104,8 +119,8 @@ def _last_attempts(held: Sequence[Held]) -> list[Held]:
     return list(newest.values())
 
 
-def _columns(held: Sequence[Held]) -> dict[str, list[object]]:
-    turns = [turn(event.options, event.requested_at, delivery.index) for event, delivery in held]
+def _columns(held: Sequence[Held], best: Mapping[str, Best]) -> dict[str, list[object]]:
+    turns = [_turn(event, delivery, best) for event, delivery in held]
     return {
         "delivery_ids": [delivery.delivery_id for _, delivery in held],
         "message_ids": [event.message_id for event, _ in held],
@@ -115,10 +130,18 @@ def _columns(held: Sequence[Held]) -> dict[str, list[object]]:
         "indexes": [delivery.index for _, delivery in held],
         "attempts": [delivery.attempt for _, delivery in held],
         "trieds": [",".join(delivery.tried) for _, delivery in held],
+        "timings": [best[each.delivery_id].reason if each.delivery_id in best else None for _, each in held],
         "ranks": [each.rank for each in turns],
         "not_befores": [each.not_before for each in turns],
         "expires_ats": [event.options.expires_at for event, _ in held],
     }
+
+
+def _turn(event: OpenDeliveriesAssigned, delivery: AssignedDelivery, best: Mapping[str, Best]) -> Turn:
+    if delivery.delivery_id in best:
+        return Turn(ORDINARY, best[delivery.delivery_id].at)
+    total = event.total or len(event.deliveries)
+    return turn(event.options, event.requested_at, delivery.index, total, delivery.recipient)
 
 
 def _releases(answers: Sequence[Settled]) -> dict[str, list[object]]:

@@ -18,11 +18,12 @@ from pacer.core.turn import Due, Looked, look
 from pacer.directory import Directory
 from pacer.facts import load, lock_packages
 from pacer.metrics import DUE_PROFILES, ENDED, LATENESS, RELEASED
-from pacer.queue import system_now
+from pacer.moment import system_now
 from spreader.clock import Clock
 
 IDLE_SECONDS_MAX = 0.5
 GIVE_BACK_ROWS_MAX = 2_000
+HEADS_FEW, HEADS_MANY = 2, 50  # of each part of a queue: many while recipients' bounds push deliveries aside
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Releasing:
     tell: Callable[[], None]
     """Wakes the announcer: there is news."""
     _touched: set[str] = field(default_factory=set[str], init=False)
+    _heads: int = field(default=HEADS_FEW, init=False)
 
     def touch(self, package_id: str) -> None:
         """Its configuration or its profiles' state changed: look at all its profiles in the next turn."""
@@ -50,8 +52,9 @@ class Releasing:
             if not rows:
                 return self._idle(now, (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none())
             at_gateway = await lock_packages(connection, {row.package_id for row in rows})
-            dues = await load(connection, rows, self.directory, now)
+            dues = await load(connection, rows, self.directory, self._heads, now)
             looked = look(dues, at_gateway, now)
+            self._heads = HEADS_MANY if any(each.deferred for each in looked) else HEADS_FEW
             news = await self._write(connection, looked, now)
             known = {due.profile_id for due in dues}
             news += await self._give_back(connection, [row for row in rows if row.profile_id not in known])
@@ -64,11 +67,20 @@ class Releasing:
         packages, self._touched = self._touched, set()
         if packages:
             async with self.engine.begin() as connection:
+                await connection.execute(sql.BRING_FORWARD, {"package_ids": sorted(packages)})
                 await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(packages)})
 
     async def _write(self, connection: AsyncConnection, looked: Sequence[Looked], now: datetime) -> int:
         chosen = [each for each in looked if isinstance(each.decision, Release) and each.head is not None]
         released = await _release(connection, chosen, now) if chosen else 0
+        deferred = [each for one in looked for each in one.deferred]
+        if deferred:
+            put_off = {
+                "delivery_ids": [each.delivery_id for each in deferred],
+                "untils": [each.until for each in deferred],
+                "bounds": [each.bound for each in deferred],
+            }
+            await connection.execute(sql.PUT_OFF, put_off)
         await connection.execute(
             sql.PROFILE_LOOKED,
             {
@@ -84,7 +96,7 @@ class Releasing:
         """What a profile held that is no longer in its package needs another one; without a package it ends."""
         rows = 0
         for row in gone:
-            returned = self.directory.has_package(row.package_id)
+            returned = self.directory.package(row.package_id) is not None
             what = (
                 {"state": "returned", "reason": f"profile {row.profile_id} is no longer in the package"}
                 if returned
@@ -133,12 +145,18 @@ async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: d
             },
         )
     ).all()
+    cold = {each.head.delivery_id: each.head.cold for each in chosen if each.head}
     made = {
         "now": now,
         "profile_ids": [row.profile_id for row in rows],
         "numbers": [row.release for row in rows],
         "package_ids": [row.package_id for row in rows],
         "delivery_ids": [row.delivery_id for row in rows],
+        "recipients": [row.recipient for row in rows],
+        "colds": [cold[row.delivery_id] for row in rows],
     }
     await connection.execute(sql.RELEASE_INSERT, made)
+    spoken = {name: made[name] for name in ("profile_ids", "recipients", "colds")}
+    await connection.execute(sql.CONTACT_RELEASED, {**spoken, "now": now})
+    await connection.execute(sql.DELIVERY_WARM, {"profile_ids": made["profile_ids"], "recipients": made["recipients"]})
     return len(rows)

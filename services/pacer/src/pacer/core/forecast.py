@@ -1,70 +1,158 @@
-"""Forecast: the policy run forward on what waits: when would the last of these deliveries go?"""
+"""Forecast: the release loop's decisions run forward on what waits: what goes when, and why not sooner."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from pacer.core.limits import rolling
-from pacer.core.policy import TEMPO_SPAN, Facts, Head, Release, Rules, decide
-from pacer.core.waiting import ORDINARY
+from pacer.core.course import Course, Runner, Went
+from pacer.core.policy import Head, Rules
 
-MIDDLE = 0.5  # of the range of the gap
-STEPS_MAX = 1_000  # of a profile; what lies beyond goes on at the pace of the steps before
-SOONEST = timedelta(microseconds=1)
+STEPS_MAX = 8_000  # releases of all profiles together; what lies beyond goes on at the pace of those before
+STEPS_OF_A_PROFILE = (40, 1_000)
+HORIZON = timedelta(days=400)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries of one kind that wait: how many, and since or until when."""
+
+    count: int
+    rank: int
+    cold: bool
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A profile as it is: its rules, its releases of the last day, its contacts of 30 days, and its queue."""
+
+    profile_id: str
+    rules: Rules
+    releases: Sequence[datetime]
+    contacts: Sequence[datetime]
+    ahead: Sequence[Waiting]
+    added: Sequence[Head] = ()
+    """The deliveries whose fate is asked for, behind the others; none: that of the whole queue is."""
+    position: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOutlook:
+    """What is foreseen for a profile. `completion` is None where it is stopped."""
+
+    completion: datetime | None
+    deliveries: int
+    binds: str
+    """The bound that holds most of its releases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    profiles: Mapping[str, ProfileOutlook]
+    curve: Mapping[datetime, Mapping[str, int]]
+    """Deliveries in each hour (by its begin, UTC), by profile."""
+    counted_until: datetime | None
+    """Where hours beyond were reckoned from the pace until here, instead of step by step; None: nowhere."""
+
+    @property
+    def completion(self) -> datetime | None:
+        ends = [each.completion for each in self.profiles.values() if each.deliveries]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
+
+    @property
+    def binds(self) -> str:
+        held = Counter[str]()
+        for each in self.profiles.values():
+            held[each.binds] += each.deliveries
+        return held.most_common(1)[0][0] if held else ""
 
 
 @dataclass
-class Course:
-    """A profile's releases so far, going on: real ones first, then the ones that the forecast makes."""
+class _Tally:
+    """What a run has shown of one profile."""
 
-    rules: Rules
-    releases: deque[datetime]
-    now: datetime
-    _first: datetime | None = field(default=None, init=False)
+    releases: list[datetime] = field(default_factory=list[datetime])
+    binds: Counter[str] = field(default_factory=Counter[str])
+    asked: int = 0
 
-    def next_release(self, waiting: int, not_before: datetime) -> datetime:
-        """Make the next release and answer its moment; `waiting` counts it too."""
-        head = Head("", ORDINARY, not_before)
-        while True:
-            decision = decide(self.rules, self._facts(waiting), head, self.now)
-            if isinstance(decision, Release):
-                self.releases.append(self.now)
-                return self.now
-            self.now = max(decision.until or self.now, self.now + SOONEST)
-
-    def _facts(self, waiting: int) -> Facts:
-        past = self.releases
-        free: dict[str, datetime | None] = {}
-        for limit in rolling(self.rules.limits):
-            if len(past) >= limit.releases_max:
-                room = past[-limit.releases_max] + limit.window
-                if room > self.now:
-                    free[limit.name] = room
-        lately = 0
-        for moment in reversed(past):
-            if moment <= self.now - TEMPO_SPAN:
-                break
-            lately += 1
-        return Facts(past[-1] if past else None, free, lately, waiting, MIDDLE, at_gateway=0)
+    def note(self, went: Went, asked: bool) -> None:
+        self.releases.append(went.at)
+        self.binds[went.waited_for] += 1
+        self.asked += asked
 
 
-def completion(
-    rules: Rules, past: Sequence[datetime], not_befores: Sequence[datetime], ahead: int, now: datetime
-) -> datetime | None:
-    """When the last of a profile's deliveries would go: `ahead` wait already, `not_befores` come behind them in order.
+def foresee(
+    package_id: str, situations: Sequence[Situation], per_day: int | None, past: Sequence[datetime], now: datetime
+) -> Outlook:
+    """Run the package forward until what is asked for has gone. `past`: its releases of the last day."""
+    fewest, most = STEPS_OF_A_PROFILE
+    steps = min(max(STEPS_MAX // max(len(situations), 1), fewest), most)
+    runners = [_runner(each, steps) for each in situations]
+    course = Course(package_id, runners, now, per_day, sorted(past))
+    course.wake()
+    tallies = {each.profile_id: _Tally() for each in situations}
+    curve: dict[datetime, Counter[str]] = defaultdict(Counter)
+    whole = {each.profile_id for each in situations if not each.added}
+    for went in course.run(now + HORIZON):
+        asked = went.profile_id in whole or went.head.delivery_id.startswith(ADDED)
+        tallies[went.profile_id].note(went, asked)
+        if asked:
+            curve[_hour(went.at)][went.profile_id] += 1
+    profiles = {
+        each.profile_id: _outlook(each, tallies[each.profile_id], runner, curve, now)
+        for each, runner in zip(situations, runners, strict=True)
+    }
+    cut = [tallies[each.profile_id].releases[-1] for each in situations
+           if _size(each) > steps and tallies[each.profile_id].releases]  # fmt: skip
+    return Outlook(profiles, dict(sorted(curve.items())), min(cut, default=None))
 
-    None: nothing goes (it is stopped). Past STEPS_MAX releases the rest is reckoned at the pace reached by then.
-    """
-    if rules.stopped is not None or not not_befores:
-        return None
-    course = Course(rules, deque(sorted(past)), now)
-    moments = [now] * ahead + list(not_befores)
-    releases: list[datetime] = []
-    for number, not_before in enumerate(moments[:STEPS_MAX]):
-        due = sum(1 for each in moments[number : number + rules.gap.rush_over + 1] if each <= course.now)
-        releases.append(course.next_release(max(due, 1), not_before))
-    if len(moments) <= STEPS_MAX:
-        return releases[-1]
-    pace = (releases[-1] - releases[0]) / (len(releases) - 1)
-    return max(releases[-1] + pace * (len(moments) - STEPS_MAX), moments[-1])
+
+ADDED = "added/"
+
+
+def _runner(situation: Situation, steps: int) -> Runner:
+    runner = Runner(
+        situation.profile_id, situation.rules, sorted(situation.releases), sorted(situation.contacts),
+        position=situation.position,
+    )  # fmt: skip
+    room = steps
+    for number, part in enumerate(sorted(situation.ahead, key=lambda part: (part.not_before, part.rank))):
+        fitting = min(part.count, room)
+        runner.line.add(
+            Head(f"ahead/{number}/{place}", part.rank, part.not_before, cold=part.cold) for place in range(fitting)
+        )
+        room -= fitting
+    runner.line.add(situation.added[:room])
+    return runner
+
+
+def _size(situation: Situation) -> int:
+    return sum(part.count for part in situation.ahead) + len(situation.added)
+
+
+def _outlook(
+    situation: Situation, tally: _Tally, runner: Runner, curve: dict[datetime, Counter[str]], now: datetime
+) -> ProfileOutlook:
+    asked = len(situation.added) or _size(situation)
+    if not asked:
+        return ProfileOutlook(now, 0, "")
+    stopped = situation.rules.stopped
+    if stopped is not None or not tally.releases or len(runner.line):
+        return ProfileOutlook(None, asked, stopped or runner.bound)
+    binds = tally.binds.most_common(1)[0][0]
+    rest = asked - tally.asked
+    if not rest:
+        return ProfileOutlook(tally.releases[-1], asked, binds)
+    pace = (tally.releases[-1] - tally.releases[0]) / max(len(tally.releases) - 1, 1)
+    ahead = _size(situation) - len(tally.releases) - rest
+    for number in range(rest):
+        curve[_hour(tally.releases[-1] + pace * (ahead + number + 1))][situation.profile_id] += 1
+    last = max((head.not_before for head in situation.added), default=now)
+    return ProfileOutlook(max(tally.releases[-1] + pace * (ahead + rest), last), asked, binds)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

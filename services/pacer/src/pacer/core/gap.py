@@ -11,7 +11,8 @@ PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
 TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
 TEMPO_SPAN = timedelta(hours=2)
 FLOOR = 0.75  # of the gap that fills the hour's limit: never faster than a third over the hour's even pace
-SPREAD_MIN, SPREAD_MAX = 0.3, 0.5
+CENTRE_MIN, CENTRE_MAX = 0.35, 0.45
+PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.3 to 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,19 @@ def pace(
     return Pace(base, pressure, tempo, mean, spread)
 
 
-def spread_of(profile_id: str) -> float:
-    """The spread that a profile has for ever: it follows from its id, so every instance knows it alike."""
-    drawn = int.from_bytes(hashlib.sha256(profile_id.encode()).digest()[:8], "big") / 2**64
-    return SPREAD_MIN + (SPREAD_MAX - SPREAD_MIN) * drawn
+def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:
+    """The spread that a profile has for ever: near its package's own, and following from the ids.
+
+    So every instance knows it alike. `centre` is the operator's choice for the package; None: one by the package's id.
+    """
+    if centre is None:
+        centre = CENTRE_MIN + (CENTRE_MAX - CENTRE_MIN) * drawn(package_id)
+    return centre + PROFILE_SPREAD * (2 * drawn(profile_id) - 1)
+
+
+def drawn(name: str) -> float:
+    """A number from 0 to 1 that belongs to a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:

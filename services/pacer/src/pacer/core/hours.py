@@ -1,58 +1,105 @@
 """Active hours: when a profile works and when it rests, by the package's own clock on the wall."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from spreader.configuration import RestWindow
+from spreader.configuration import ActiveWindow, RestWindow
 
 DAY = timedelta(days=1)
+DAYS_BEHIND, DAYS_AHEAD = 2, 3
+PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
+
+Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A daily rest window, or none: begins at a time of the wall clock and lasts its hours, also when clocks change."""
+    """A daily rest window, or none, and the windows of work, or none for the whole day.
+
+    A rest begins at a time of the wall clock (and `offset`, the profile's own) and lasts its hours, also when clocks
+    change; a window of work begins and ends at times of the wall clock.
+    """
 
     rest: RestWindow | None
     timezone: str
+    windows: tuple[ActiveWindow, ...] = ()
+    offset: timedelta = timedelta(0)
 
     @property
     def active_seconds_a_day(self) -> float:
-        return (DAY - self.rest.length).total_seconds() if self.rest else DAY.total_seconds()
+        """On a day without a change of clocks; never 0."""
+        return _active_seconds_a_day(self) if self.windows else (DAY - self._rest_length).total_seconds()
 
     def next_active(self, moment: datetime, margin: timedelta = timedelta(0)) -> datetime:
         """`moment`, or the end of the rest that it falls into. `margin`: rest is taken to begin that much earlier."""
-        for begin, end in self._rests_around(moment):
+        for begin, end in self._closed(moment):
             if begin - margin <= moment < end:
-                return end
+                moment = end
         return moment
 
     def next_rest(self, moment: datetime) -> datetime | None:
         """When the next rest begins, at `moment` or later; None: it never rests."""
-        return min((begin for begin, _ in self._rests_around(moment) if begin >= moment), default=None)
+        return next((begin for begin, _ in self._closed(moment) if begin >= moment), None)
 
     def active_seconds(self, begin: datetime, end: datetime) -> float:
-        """How many seconds of a span (of a day at most) are not rest."""
-        rested = sum(
-            (max(min(end, rest_end) - max(begin, rest_begin), timedelta(0)) for rest_begin, rest_end in
-             self._rests_around(end)),
-            timedelta(0),
-        )  # fmt: skip
+        """How many seconds of a span (of a day at most) are active."""
+        rested = timedelta(0)
+        for rest_begin, rest_end in self._closed(end):
+            if rest_end > begin and rest_begin < end:
+                rested += min(end, rest_end) - max(begin, rest_begin)
         return (end - begin - rested).total_seconds()
 
-    def _rests_around(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The rests of the days around a moment; none of them overlaps another (a rest is under 24 h)."""
-        if self.rest is None:
-            return
-        today = moment.astimezone(ZoneInfo(self.timezone)).date()
-        for days in (-2, -1, 0, 1, 2):
-            begin = _rest_begins(self.rest.start, self.timezone, today + days * DAY)
-            yield begin, begin + self.rest.length
+    def _closed(self, moment: datetime) -> tuple[Span, ...]:
+        """The spans of rest around a moment, in order; none touches another."""
+        if self.rest is None and not self.windows:
+            return ()
+        start, hours = (self.rest.start, self.rest.hours) if self.rest else (None, 0.0)
+        return _closed_around(start, hours, self.offset, self.timezone, self.windows, moment.astimezone(UTC).date())
+
+    @property
+    def _rest_length(self) -> timedelta:
+        return self.rest.length if self.rest else timedelta(0)
 
 
 @lru_cache(maxsize=4096)
-def _rest_begins(start: time, timezone: str, day: date) -> datetime:
+def _closed_around(
+    start: time | None, hours: float, offset: timedelta, timezone: str, windows: tuple[ActiveWindow, ...], around: date
+) -> tuple[Span, ...]:
+    days = [around + day * DAY for day in range(-DAYS_BEHIND, DAYS_AHEAD + 1)]
+    rests = [] if start is None else [(begin := _at(start, timezone, day) + offset, begin + timedelta(hours=hours))
+                                      for day in days]  # fmt: skip
+    return tuple(_merged([*rests, *_out_of_work(windows, timezone, days)]))
+
+
+def _out_of_work(windows: tuple[ActiveWindow, ...], timezone: str, days: list[date]) -> Iterator[Span]:
+    """What lies between the windows of work."""
+    work = _merged(
+        (_at(each.start, timezone, day), _at(each.end, timezone, day if each.end > each.start else day + DAY))
+        for day in days
+        for each in windows
+    )
+    return ((end, begin) for (_, end), (begin, _) in pairwise(work))
+
+
+def _merged(spans: "Iterator[Span] | list[Span]") -> list[Span]:
+    merged: list[Span] = []
+    for begin, end in sorted(spans):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > begin:
+            merged.append((begin, end))
+    return merged
+
+
+def _at(start: time, timezone: str, day: date) -> datetime:
     """In UTC. A time that the change of clocks skips is taken by the offset before the change."""
     return datetime.combine(day, start, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def _active_seconds_a_day(hours: Hours) -> float:
+    return max(replace(hours, timezone="UTC").active_seconds(PLAIN_DAY, PLAIN_DAY + DAY), 1.0)

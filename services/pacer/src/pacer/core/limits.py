@@ -1,11 +1,12 @@
 """Limit: how many releases a rolling window may hold, and what is left of the operator's figures after a strike."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from spreader.configuration import ProfileLimits
+from spreader.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
+CONTACT_WINDOWS = (("new contacts limit", DAY), ("unanswered budget", timedelta(days=30)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,9 @@ class Limit:
 
 
 def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
-    """The limits times the automatic factor, rounded down; one release is always left."""
+    """The limits times a factor (0 to 1), rounded down; one release is always left."""
+    if factor == 1:
+        return limits
     return limits.model_copy(
         update={
             "per_hour": max(1, int(limits.per_hour * factor)),
@@ -27,8 +30,27 @@ def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
 
 
 def rolling(limits: ProfileLimits) -> tuple[Limit, Limit, Limit]:
+    """What every open delivery of a profile counts in."""
     return (
         Limit("hour limit", HOUR, limits.per_hour),
         Limit("3 hours limit", THREE_HOURS, limits.per_3_hours),
         Limit("day limit", DAY, limits.per_day),
     )
+
+
+def of_contacts(limits: ProfileLimits) -> tuple[Limit, ...]:
+    """What only a cold contact counts in: one to whom the profile has not spoken, and who has not written to it."""
+    maxima = (limits.new_contacts_per_day, limits.unanswered_per_30_days)
+    return tuple(
+        Limit(name, window, most)
+        for (name, window), most in zip(CONTACT_WINDOWS, maxima, strict=True)
+        if most is not None
+    )
+
+
+def warm_up_share(warm_up: WarmUp, since: datetime | None, now: datetime) -> float:
+    """The share of its limits that an account has which is new since `since`: a step each day, up to all of them."""
+    if since is None:
+        return 1.0
+    days = min(max((now - since) // DAY, 0), warm_up.days)
+    return warm_up.from_share + (1 - warm_up.from_share) * days / warm_up.days

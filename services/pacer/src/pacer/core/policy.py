@@ -7,17 +7,26 @@ into a window.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pacer.core.gap import Pace, pace
 from pacer.core.hours import Hours
+from pacer.core.recipient import quiet_until
 from pacer.core.waiting import IMMEDIATE
-from spreader.configuration import Gap, ProfileLimits
+from spreader.configuration import Gap, ProfileLimits, QuietHours
 
 TEMPO_SPAN = timedelta(hours=2)
 UNTIL_ANSWERED = None
 """A bound without a known end: something at the gateway has not been answered, or an operator must act."""
+
+Bounds = Mapping[str, datetime | None]
+"""Moments before which nothing goes, by the name of what says so; UNTIL_ANSWERED where the moment is not known."""
+NO_BOUNDS: Bounds = {}
+
+RECIPIENT_LIMIT, QUIET_HOURS = "recipient limit", "recipient quiet hours"
+OF_THE_RECIPIENT = frozenset({RECIPIENT_LIMIT, QUIET_HOURS})
+"""Bounds of one delivery alone: those behind it in the queue need not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +52,24 @@ class Rules:
     concurrent_sends: int
     stopped: str | None = None
     """Why nothing goes at all (paused, blocked); None: it works."""
+    quiet: QuietHours | None = None
+    factor: float = 1.0
+    warm_up: float = 1.0
+    """Both factors are in the limits already; they are kept to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The next delivery of a profile's queue."""
+    """A delivery at the front of a profile's queue."""
 
     delivery_id: str
     rank: int
     not_before: datetime
+    recipient: str = ""
+    cold: bool = False
+    """Whether it would be the profile's first word to this recipient."""
+    bounds: Bounds = field(default_factory=dict[str, datetime | None])
+    """Of its recipient alone: full until."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +77,16 @@ class Facts:
     """What has happened on a profile so far."""
 
     last_release: datetime | None
-    free: Mapping[str, datetime | None]
-    """For each limit that is full: when it has room again; UNTIL_ANSWERED where that hangs on an answer."""
+    free: Bounds
+    """For each limit that is full: when it has room again."""
     sent_lately: int
     waiting: int
     position: float
     """Where in the range of the gap the next release lies, 0 to 1; drawn anew after each release."""
     at_gateway: int
     """Deliveries of the whole package that are with the gateway and not answered."""
+    contacts_free: Bounds = field(default_factory=dict[str, datetime | None])
+    """Like `free`, for the limits that only cold contacts count in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +103,7 @@ class Wait:
 
     until: datetime | None
     bound: str
-    bounds: Mapping[str, datetime | None]
+    bounds: Bounds
     pace: Pace
 
 
@@ -93,18 +113,19 @@ Decision = Release | Wait
 def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
     """Release `head` now, or wait: for the latest of all bounds, and out of the rest that it falls into."""
     paced = current_pace(rules, facts, now)
-    bounds = _bounds(rules, facts, head, paced)
-    open_ended = [name for name, moment in bounds.items() if moment is UNTIL_ANSWERED]
+    bounds = _bounds(rules, facts, head, paced, now)
+    ahead = {name: until for name, until in bounds.items() if until is None or until > now}
+    open_ended = [name for name, until in ahead.items() if until is UNTIL_ANSWERED]
     if open_ended:
-        return Wait(None, open_ended[0], bounds, paced)
-    moments = {name: moment for name, moment in bounds.items() if moment is not None}
-    bound = max(moments, key=lambda name: moments[name])
-    earliest = max(moments[bound], now)
+        return Wait(None, open_ended[0], ahead, paced)
+    moments = {name: until for name, until in ahead.items() if until is not None}
+    bound = max(moments, key=lambda name: moments[name], default="")
+    earliest = moments.get(bound, now)
     active = rules.hours.next_active(earliest, rules.margins.release)
     if active > earliest:
-        return Wait(active, "rest window", {**bounds, "rest window": active}, paced)
+        return Wait(active, "rest window", {**ahead, "rest window": active}, paced)
     if earliest > now:
-        return Wait(earliest, bound, bounds, paced)
+        return Wait(earliest, bound, ahead, paced)
     return Release(_send_by(rules, now), paced)
 
 
@@ -120,12 +141,18 @@ def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
     )
 
 
-def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace) -> dict[str, datetime | None]:
+def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) -> dict[str, datetime | None]:
     bounds: dict[str, datetime | None] = {"delivery": head.not_before}
     if facts.last_release is not None:
         position = 0.0 if head.rank == IMMEDIATE else facts.position
         bounds["gap"] = facts.last_release + paced.gap(position)
     bounds |= facts.free
+    if head.cold:
+        bounds |= facts.contacts_free
+    bounds |= head.bounds
+    quiet = quiet_until(rules.quiet, head.recipient, now)
+    if quiet is not None:
+        bounds[QUIET_HOURS] = quiet
     if facts.at_gateway >= rules.concurrent_sends:
         bounds["concurrent sends"] = UNTIL_ANSWERED
     if rules.stopped is not None:

@@ -1,8 +1,9 @@
 """Waiting strategy: from when on a delivery may go, as far as the message itself is concerned."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from pacer.core.recipient import zone_of
 from spreader.events import OpenOptions
 
 IMMEDIATE, ORDINARY = 0, 1
@@ -17,15 +18,26 @@ class Turn:
     not_before: datetime
 
 
-def turn(options: OpenOptions, requested_at: datetime, index: int) -> Turn:
-    """Where delivery number `index` of a message stands. A schedule in the past means now; drip adds to it."""
-    begin = max(options.schedule_at or requested_at, requested_at)
-    match options.waiting_strategy:
-        case "immediate":
-            return Turn(IMMEDIATE, begin)
-        case "drip":
-            minutes = options.drip_interval_minutes
-            interval = DRIP_INTERVAL_DEFAULT if minutes is None else timedelta(minutes=minutes)
-            return Turn(ORDINARY, begin + index * interval)
-        case "queued" | "scheduled" | "smart":
-            return Turn(ORDINARY, begin)
+def turn(options: OpenOptions, requested_at: datetime, index: int, total: int, recipient: str) -> Turn:
+    """Where delivery number `index` (from 0) of a message to `total` recipients stands, as its strategy says.
+
+    A schedule in the past means now; drip adds to it. (`smart` has its moment from the recipient's habits: see timing.)
+    """
+    begin = max(_scheduled(options, recipient) or requested_at, requested_at)
+    if options.waiting_strategy == "drip":
+        return Turn(ORDINARY, begin + _drip(options, begin, index, total))
+    return Turn(IMMEDIATE if options.waiting_strategy == "immediate" else ORDINARY, begin)
+
+
+def _scheduled(options: OpenOptions, recipient: str) -> datetime | None:
+    if options.schedule_local is not None:
+        return options.schedule_local.replace(tzinfo=zone_of(recipient)).astimezone(UTC)
+    return options.schedule_at
+
+
+def _drip(options: OpenOptions, begin: datetime, index: int, total: int) -> timedelta:
+    """Evenly until a moment, so that the last one is due then; else at an interval."""
+    if options.drip_until is not None:
+        return max(options.drip_until - begin, timedelta(0)) * min(index / max(total - 1, 1), 1)
+    minutes = options.drip_interval_minutes
+    return index * (DRIP_INTERVAL_DEFAULT if minutes is None else timedelta(minutes=minutes))

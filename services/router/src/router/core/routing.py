@@ -66,6 +66,7 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
         options=request.options,
         requested_at=request.requested_at,
         package_version=routing.package_version,
+        total=request.total or len(request.recipients),
         strategy=routing.strategy,
         passed_over=dict(routing.passed_over),
         deliveries=_deliveries(request, routing.profiles),

@@ -1,0 +1,154 @@
+"""Course: profiles going on releasing from where they are, by the very decisions that the release loop makes."""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pacer.core.limits import DAY, Limit, of_contacts, rolling
+from pacer.core.line import Line
+from pacer.core.policy import TEMPO_SPAN, Facts, Head, Pace, Release, Rules, Wait
+from pacer.core.turn import LOOK_AGAIN, PACKAGE_DAY_LIMIT, Due, Looked, look
+
+SOONEST = timedelta(microseconds=1)
+RELEASES_KEPT = 4_096
+
+Position = Callable[[], float]
+"""Draws the place of the next gap in its range, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """A release that was made."""
+
+    profile_id: str
+    at: datetime
+    head: Head
+    waited_for: str
+    """The bound that was the last to hold it; empty: none did."""
+    pace: Pace
+
+
+@dataclass
+class Runner:
+    """One profile: its queue, its releases so far, and the moment at which it is to be looked at."""
+
+    profile_id: str
+    rules: Rules
+    releases: list[datetime] = field(default_factory=list[datetime])
+    """In order."""
+    contacts: list[datetime] = field(default_factory=list[datetime])
+    """The releases to cold contacts that have not answered, in order."""
+    line: Line = field(default_factory=Line)
+    look_at: datetime | None = None
+    position: float = 0.5
+    bound: str = ""
+
+    def facts(self, now: datetime, package_free: dict[str, datetime | None]) -> Facts:
+        self.line.advance(now)
+        return Facts(
+            last_release=self.releases[-1] if self.releases else None,
+            free={**_full(rolling(self.rules.limits), self.releases, now), **package_free},
+            sent_lately=len(self.releases) - bisect_right(self.releases, now - TEMPO_SPAN),
+            waiting=min(self.line.due, self.rules.gap.rush_over + 1),
+            position=self.position,
+            at_gateway=0,
+            contacts_free=_full(of_contacts(self.rules.limits), self.contacts, now),
+        )
+
+    def note(self, head: Head, now: datetime) -> None:
+        self.line.take(head)
+        self.releases.append(now)
+        if head.cold:
+            self.contacts.append(now)
+        if len(self.releases) > 2 * RELEASES_KEPT:
+            del self.releases[:RELEASES_KEPT]
+
+
+@dataclass
+class Course:
+    """The profiles of one package, and what they share. Gateways answer at once: nothing is ever in flight."""
+
+    package_id: str
+    runners: Sequence[Runner]
+    now: datetime
+    per_day: int | None = None
+    releases: list[datetime] = field(default_factory=list[datetime])
+    """Of the whole package, in order; kept where it has a day limit."""
+    position: Position = lambda: 0.5
+    _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
+
+    def wake(self, numbers: Iterable[int] | None = None) -> None:
+        """Something happened to these runners (to all): look at them now."""
+        for number in range(len(self.runners)) if numbers is None else numbers:
+            self.runners[number].look_at = self.now
+            heapq.heappush(self._agenda, (self.now, number))
+
+    def run(self, until: datetime) -> Iterator[Went]:
+        """Every release before `until`, in the order of time; `now` ends there or where nothing waits any more."""
+        while self._agenda and self._agenda[0][0] < until:
+            moment, number = heapq.heappop(self._agenda)
+            runner = self.runners[number]
+            if runner.look_at != moment:
+                continue  # it was woken meanwhile
+            self.now = max(self.now, moment)
+            looked = self._look(runner)
+            if isinstance(looked.decision, Release) and looked.head is not None:
+                yield self._went(runner, looked.head, looked.decision.pace)
+            self._plan(number, looked)
+        self.now = max(self.now, until)
+
+    def _look(self, runner: Runner) -> Looked:
+        facts = runner.facts(self.now, self._package_free())
+        due = Due(runner.profile_id, self.package_id, runner.rules, facts, runner.line.heads())
+        (looked,) = look([due], {}, self.now)
+        by_id = {head.delivery_id: head for head in due.heads}
+        for deferred in looked.deferred:
+            runner.line.put_off(by_id[deferred.delivery_id], deferred.until)
+        return looked
+
+    def _package_free(self) -> dict[str, datetime | None]:
+        return (
+            {}
+            if self.per_day is None
+            else _full((Limit(PACKAGE_DAY_LIMIT, DAY, self.per_day),), self.releases, self.now)
+        )
+
+    def _went(self, runner: Runner, head: Head, pace: Pace) -> Went:
+        runner.note(head, self.now)
+        runner.position = self.position()
+        if self.per_day is not None:
+            self.releases.append(self.now)
+        bound, runner.bound = runner.bound, ""
+        return Went(runner.profile_id, self.now, head, bound, pace)
+
+    def _plan(self, number: int, looked: Looked) -> None:
+        runner = self.runners[number]
+        if isinstance(looked.decision, Wait):
+            runner.bound = looked.decision.bound
+        runner.look_at = None if _rests_for_good(looked) else _after(looked, self.now)
+        if runner.look_at is not None:
+            heapq.heappush(self._agenda, (runner.look_at, number))
+
+
+def _after(looked: Looked, now: datetime) -> datetime | None:
+    """The moment that the decision names: nothing changes by itself before, unlike in the live loop."""
+    if isinstance(looked.decision, Wait) and looked.decision.until is not None:
+        factor_changes = now + LOOK_AGAIN if looked.decision.bound == "gap" else looked.decision.until
+        return max(min(looked.decision.until, factor_changes), now + SOONEST)
+    return looked.look_at
+
+
+def _rests_for_good(looked: Looked) -> bool:
+    """Nothing waits, or it waits for a person."""
+    return looked.look_at is None or (isinstance(looked.decision, Wait) and looked.decision.until is None)
+
+
+def _full(limits: Iterable[Limit], releases: Sequence[datetime], now: datetime) -> dict[str, datetime | None]:
+    """The limits that have no room now, each with the moment at which it has again."""
+    return {
+        limit.name: room
+        for limit in limits
+        if len(releases) >= limit.releases_max and (room := releases[-limit.releases_max] + limit.window) > now
+    }

@@ -1,0 +1,45 @@
+"""Recipient: where a person is by the phone number, and until when that person is to be left alone."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from phonenumbers import timezone as zones
+
+from spreader.configuration import QuietHours
+
+NUMBERS_REMEMBERED_MAX = 65_536
+DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=NUMBERS_REMEMBERED_MAX)
+def zone_of(recipient: str) -> ZoneInfo:
+    """The time zone of a number (digits, with the country), by the numbering plans of Google's libphonenumber.
+
+    A country of several zones whose numbers do not tell: the middle one, from west to east. Unknown: UTC.
+    """
+    try:
+        names = zones.time_zones_for_number(phonenumbers.parse(f"+{recipient}"))
+    except phonenumbers.NumberParseException:
+        return ZoneInfo("UTC")
+    known = [ZoneInfo(name) for name in names if name != zones.UNKNOWN_TIMEZONE]
+    by_longitude = sorted(known, key=lambda zone: _offset(zone))
+    return by_longitude[len(by_longitude) // 2] if by_longitude else ZoneInfo("UTC")
+
+
+def quiet_until(quiet: QuietHours | None, recipient: str, moment: datetime) -> datetime | None:
+    """The end of the quiet hours that `moment` falls into; None: it falls into none."""
+    if quiet is None:
+        return None
+    zone = zone_of(recipient)
+    local = moment.astimezone(zone)
+    for day in (local.date() - DAY, local.date()):
+        begin = datetime.combine(day, quiet.start, tzinfo=zone).astimezone(UTC)
+        if begin <= moment < begin + quiet.length:
+            return begin + quiet.length
+    return None
+
+
+def _offset(zone: ZoneInfo) -> timedelta:
+    return zone.utcoffset(datetime(2026, 1, 15)) or timedelta(0)  # noqa: DTZ001 - a plain winter's day, on its own wall
