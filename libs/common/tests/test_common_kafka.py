@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from kafka_post import NOON, Post, alert
@@ -20,6 +22,7 @@ from spreader.bus import Unpublished
 from spreader.clock import Clock
 from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
 from spreader.kafka import (
+    Broker,
     KafkaBus,
     Record,
     Subscription,
@@ -45,6 +48,45 @@ def test_a_subscriber_declared_by_subscribe_loses_nothing() -> None:
     broker = create_broker(NOWHERE, "test")
     subscribe(broker, NOWHERE, Subscription("test", (Alert.topic, DEAD_LETTER_TOPIC)), ignore)
     assert_nothing_is_lost(broker)
+
+
+@dataclass
+class Starting:
+    """A subscriber of which only the start counts."""
+
+    start: Callable[[], Awaitable[object]]
+
+
+async def nothing(*_: object) -> None:
+    """Connects to nobody."""
+
+
+async def test_the_subscribers_of_a_broker_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_three = asyncio.Barrier(3)
+    monkeypatch.setattr(Broker, "connect", nothing)
+    monkeypatch.setattr(Broker, "subscribers", [Starting(all_three.wait) for _ in range(3)])
+    async with asyncio.timeout(10):
+        await create_broker(NOWHERE, "test").start()
+
+
+async def test_a_subscriber_that_cannot_start_is_told_when_no_other_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[str] = []
+
+    async def fails() -> None:
+        raise KafkaError("no")
+
+    async def takes_its_time() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ended.append("the other")
+
+    monkeypatch.setattr(Broker, "connect", nothing)
+    monkeypatch.setattr(Broker, "subscribers", [Starting(fails), Starting(takes_its_time)])
+    with pytest.raises(KafkaError, match="no"):
+        await create_broker(NOWHERE, "test").start()
+    assert ended == ["the other"]
 
 
 @pytest.mark.parametrize("policy", [policy for policy in AckPolicy if policy is not AckPolicy.NACK_ON_ERROR])

@@ -72,9 +72,23 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
+class Broker(KafkaBroker):
+    """Its subscribers start at once: of those that join one after another, each waits a heartbeat for all before it."""
+
+    async def start(self) -> None:
+        await self.connect()
+        started = await asyncio.gather(*(each.start() for each in self.subscribers), return_exceptions=True)
+        for result in started:  # only now, when none is under way any more: whoever fails stops them all
+            if isinstance(result, BaseException):
+                raise result
+        for publisher in self.publishers:
+            await publisher.start()
+        self.running = True
+
+
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
     """A broker that is not started. No idempotent producer: readers drop repeats, and aiokafka's can fail for ever."""
-    return KafkaBroker(
+    return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,
         security=_security(settings),
