@@ -1,144 +1,19 @@
 """The queue and the release loop on real Postgres: what is held, released, answered, cancelled, given back."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.announcer import Announcer
-from pacer.core.policy import Margins
-from pacer.habits import Habits
 from pacer.housekeeping import Housekeeping
-from pacer.queue import Queue
 from pacer.releasing import Releasing
-from pacer.testing import HandDirectory
-from spreader.boundary import Received
-from spreader.clock import Clock
-from spreader.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
-from spreader.content import TextContent
-from spreader.events import (
-    AssignedDelivery,
-    DeliveryOutcome,
-    DeliveryReleased,
-    DeliveryReturned,
-    Event,
-    MessageCancelled,
-    OpenDeliveriesAssigned,
-    OpenOptions,
-    Status,
-)
-from spreader.ids import delivery_id
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
-from spreader.testing import AllNew, MemoryBus
+from pacer.testing import START, Pacer, assigned, package
+from spreader.configuration import PackageLimits, ProfileLimits
+from spreader.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, OpenOptions
+from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres
-
-START = datetime(2026, 2, 10, 12, tzinfo=UTC)
-E = TypeVar("E", bound=Event)
-
-
-@dataclass
-class Pacer:
-    """A pacer without Kafka: its clock stands where the test puts it."""
-
-    engine: AsyncEngine
-    directory: HandDirectory
-    bus: MemoryBus
-    now: datetime = START
-
-    @property
-    def clock(self) -> Clock:
-        """A clock so slow that it stands still for as long as a test runs."""
-        wall = datetime(2026, 1, 1, tzinfo=UTC)
-        return Clock(speed=1e-9, anchor_wall=wall, anchor_system=self.now)
-
-    async def take(self, *events: OpenDeliveriesAssigned) -> int:
-        return await Queue(self.engine, self.clock, Habits(self.directory)).take(AllNew(), received(*events))
-
-    async def answer(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
-        outcomes = [outcome(each, status, not_before) for each in released]
-        await Queue(self.engine, self.clock, Habits(self.directory)).settle(AllNew(), received(*outcomes))
-
-    async def cancel(self, message_id: str) -> None:
-        event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
-        await Queue(self.engine, self.clock, Habits(self.directory)).cancel(AllNew(), received(event))
-
-    async def release(self) -> list[DeliveryReleased]:
-        """Let the loop run until nothing more is due, and the announcer until all is told."""
-        before = len(self.bus.published)
-        loop = Releasing(self.engine, self.directory, self.clock, 50, lambda looks, now: None, lambda: None)
-        while await loop.turn() == 0:
-            pass
-        await self.announce()
-        return [event for event in self.bus.published[before:] if isinstance(event, DeliveryReleased)]
-
-    async def announce(self) -> None:
-        while await Announcer(self.engine, self.bus, self.clock).turn() == 0:
-            pass
-
-    async def states(self) -> dict[str, int]:
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(text("SELECT state, count(*) AS n FROM pacer.delivery GROUP BY state"))
-            return {row.state: row.n for row in rows}
-
-
-def received(*events: E) -> list[Received[E]]:
-    return [Received(event, event.topic, 0, offset) for offset, event in enumerate(events)]
-
-
-def outcome(released: DeliveryReleased, status: Status, not_before: datetime | None) -> DeliveryOutcome:
-    return DeliveryOutcome(
-        package_id=released.package_id, message_id=released.message_id, delivery_id=released.delivery_id,
-        recipient=released.recipient, lane="open", status=status, at=START, profile_id=released.profile_id,
-        attempt=released.attempt, release=released.release, not_before=not_before,
-    )  # fmt: skip
-
-
-def package(profiles: int = 1, limits: ProfileLimits | None = None, concurrent: int = 10) -> Package:
-    return Package(
-        package_id="one", version=1, name="One", rest_window=None, limits=PackageLimits(concurrent_sends=concurrent),
-        profiles=tuple(
-            Profile(
-                profile_id=f"p{number}", name="P", phone=f"2010000000{number:02}", limits=limits or ProfileLimits(),
-                gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"p{number}"),
-            )
-            for number in range(profiles)
-        ),
-    )  # fmt: skip
-
-
-def assigned(
-    count: int, message_id: str = "msg_1", profiles: int = 1, options: OpenOptions | None = None, attempt: int = 1,
-    profile: str | None = None,
-) -> OpenDeliveriesAssigned:  # fmt: skip
-    recipients = [f"2011{number:08}" for number in range(count)]
-    return OpenDeliveriesAssigned(
-        package_id="one", message_id=message_id, content=TextContent(type="text", text="Hello"),
-        options=options or OpenOptions(), requested_at=START, strategy="round_robin",
-        deliveries=tuple(
-            AssignedDelivery(
-                delivery_id=delivery_id(message_id, recipient), recipient=recipient, index=number, attempt=attempt,
-                profile_id=profile or f"p{number % profiles}",
-            )
-            for number, recipient in enumerate(recipients)
-        ),
-    )  # fmt: skip
-
-
-@pytest.fixture
-async def pacer(database_url: str) -> AsyncGenerator[Pacer]:
-    engine = create_engine(Settings(database_url=database_url), "pacer")
-    await migrate(engine, "pacer")
-    directory = HandDirectory(Margins(timedelta(minutes=2), timedelta(minutes=1)))
-    directory.configure(package())
-    yield Pacer(engine, directory, MemoryBus(START))
-    await engine.dispose()
 
 
 async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer) -> None:

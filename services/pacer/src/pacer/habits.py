@@ -54,7 +54,7 @@ class Habits:
             }
             await connection.execute(sql.HABIT_READ, columns)
 
-    async def best_hours(self, connection: AsyncConnection, held: Sequence[Held]) -> dict[str, Best]:
+    async def best_hours(self, connection: AsyncConnection, held: Sequence[Held], now: datetime) -> dict[str, Best]:
         """The best hour of each delivery whose message asks for it, by delivery."""
         wanted: dict[str, list[Held]] = defaultdict(list)
         for event, delivery in held:
@@ -64,11 +64,13 @@ class Habits:
         for package_id, some in wanted.items():
             known = await _habits(connection, package_id, [delivery.recipient for _, delivery in some])
             for event, delivery in some:
-                best[delivery.delivery_id] = self._best(event, delivery, known)
+                best[delivery.delivery_id] = self._best(event, delivery, known, now)
         return best
 
-    def _best(self, event: OpenDeliveriesAssigned, delivery: AssignedDelivery, known: Mapping[str, Habit]) -> Best:
-        begin = max(event.options.schedule_at or event.requested_at, event.requested_at)
+    def _best(
+        self, event: OpenDeliveriesAssigned, delivery: AssignedDelivery, known: Mapping[str, Habit], now: datetime
+    ) -> Best:
+        begin = max(event.options.schedule_at or now, now)
         package = self.directory.package(event.package_id)
         rules = self.directory.rules(delivery.profile_id, begin)
         if package is None or rules is None:

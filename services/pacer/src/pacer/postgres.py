@@ -30,10 +30,12 @@ FROM unnest(CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:p
             CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:indexes AS int[]),
             CAST(:attempts AS int[]), CAST(:trieds AS text[]), CAST(:ranks AS smallint[]),
             CAST(:not_befores AS timestamptz[]), CAST(:timings AS text[]), CAST(:expires_ats AS timestamptz[]))
+     WITH ORDINALITY
      AS taken (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried, rank, not_before,
-               timing, expires_at)
+               timing, expires_at, place)
 LEFT JOIN pacer.cancellation USING (message_id)
 LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
+ORDER BY taken.place
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
     cold = excluded.cold, asked_at = excluded.asked_at, not_before = excluded.not_before, timing = excluded.timing,

@@ -32,8 +32,8 @@ class Queue:
                 return 0
             await connection.execute(sql.MESSAGE_INSERT, [_message(event) for event in events])
             held = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
-            best = await self.habits.best_hours(connection, held)
             now = await system_now(connection, self.clock)
+            best = await self.habits.best_hours(connection, held, now)
             taken = await connection.execute(sql.DELIVERY_TAKE, {**_columns(held, best), "now": now})
             count = len(taken.all())
             profiles = {delivery.profile_id: event.package_id for event, delivery in held}

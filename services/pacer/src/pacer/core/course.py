@@ -1,14 +1,14 @@
 """Course: profiles going on releasing from where they are, by the very decisions that the release loop makes."""
 
 import heapq
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pacer.core.limits import DAY, Limit, of_contacts, rolling
 from pacer.core.line import Line
-from pacer.core.policy import TEMPO_SPAN, Facts, Head, Pace, Release, Rules, Wait
+from pacer.core.policy import RECIPIENT_LIMIT, TEMPO_SPAN, Facts, Head, Pace, Release, Rules, Wait
 from pacer.core.turn import LOOK_AGAIN, PACKAGE_DAY_LIMIT, Due, Looked, look
 
 SOONEST = timedelta(microseconds=1)
@@ -16,6 +16,8 @@ RELEASES_KEPT = 4_096
 
 Position = Callable[[], float]
 """Draws the place of the next gap in its range, 0 to 1."""
+Standing = tuple[int, int, float]
+"""What a gap follows while nothing else happens: the releases and the active seconds of two hours, and what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,26 @@ class Runner:
     look_at: datetime | None = None
     position: float = 0.5
     bound: str = ""
+    gap_until: datetime | None = None
+    """Where nothing but the gap holds it, and nothing has happened to it since it was looked at: how long."""
+    stood: Standing = (0, 0, 0.0)
+
+    def standing(self, now: datetime) -> Standing:
+        self.line.advance(now)
+        return self._sent_lately(now), self.line.due, self.rules.hours.active_seconds(now - TEMPO_SPAN, now)
+
+    def still_waits_until(self, now: datetime) -> datetime | None:
+        """Where a look would decide just as the last one did: until when it waits."""
+        if self.gap_until is None or now >= self.gap_until or self.standing(now) != self.stood:
+            return None
+        return self.gap_until
 
     def facts(self, now: datetime, package_free: dict[str, datetime | None]) -> Facts:
         self.line.advance(now)
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
             free={**_full(rolling(self.rules.limits), self.releases, now), **package_free},
-            sent_lately=len(self.releases) - bisect_right(self.releases, now - TEMPO_SPAN),
+            sent_lately=self._sent_lately(now),
             waiting=min(self.line.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,
@@ -65,6 +80,9 @@ class Runner:
         if len(self.releases) > 2 * RELEASES_KEPT:
             del self.releases[:RELEASES_KEPT]
 
+    def _sent_lately(self, now: datetime) -> int:
+        return len(self.releases) - bisect_right(self.releases, now - TEMPO_SPAN)
+
 
 @dataclass
 class Course:
@@ -77,12 +95,14 @@ class Course:
     releases: list[datetime] = field(default_factory=list[datetime])
     """Of the whole package, in order; kept where it has a day limit."""
     position: Position = lambda: 0.5
+    recipients: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
+    """When the package wrote to each, in order."""
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
-        """Something happened to these runners (to all): look at them now."""
+        """Something happened to these runners (to all), or to the clock: look at them now."""
         for number in range(len(self.runners)) if numbers is None else numbers:
-            self.runners[number].look_at = self.now
+            self.runners[number].look_at, self.runners[number].gap_until = self.now, None
             heapq.heappush(self._agenda, (self.now, number))
 
     def run(self, until: datetime) -> Iterator[Went]:
@@ -93,6 +113,9 @@ class Course:
             if runner.look_at != moment:
                 continue  # it was woken meanwhile
             self.now = max(self.now, moment)
+            if (waits_until := runner.still_waits_until(self.now)) is not None:
+                self._look_later(number, min(waits_until, self.now + LOOK_AGAIN))
+                continue
             looked = self._look(runner)
             if isinstance(looked.decision, Release) and looked.head is not None:
                 yield self._went(runner, looked.head, looked.decision.pace)
@@ -101,12 +124,20 @@ class Course:
 
     def _look(self, runner: Runner) -> Looked:
         facts = runner.facts(self.now, self._package_free())
-        due = Due(runner.profile_id, self.package_id, runner.rules, facts, runner.line.heads())
-        (looked,) = look([due], {}, self.now)
-        by_id = {head.delivery_id: head for head in due.heads}
+        heads = runner.line.heads()
+        bounded = tuple(self._bounded(head, runner.rules) for head in heads) if self.recipients else heads
+        (looked,) = look([Due(runner.profile_id, self.package_id, runner.rules, facts, bounded)], {}, self.now)
         for deferred in looked.deferred:
-            runner.line.put_off(by_id[deferred.delivery_id], deferred.until)
+            (head,) = (head for head in heads if head.delivery_id == deferred.delivery_id)
+            runner.line.put_off(head, deferred.until)
         return looked
+
+    def _bounded(self, head: Head, rules: Rules) -> Head:
+        """With the bound of its recipient: of the releases to it, whichever of the profiles made them."""
+        most, moments = rules.limits.per_recipient_per_day, self.recipients.get(head.recipient)
+        if most is None or moments is None:
+            return head
+        return replace(head, bounds=_full((Limit(RECIPIENT_LIMIT, DAY, most),), moments, self.now))
 
     def _package_free(self) -> dict[str, datetime | None]:
         return (
@@ -119,17 +150,25 @@ class Course:
         runner.note(head, self.now)
         runner.position = self.position()
         if self.per_day is not None:
-            self.releases.append(self.now)
+            insort(self.releases, self.now)  # a clock that was set back may be behind another profile's last release
+        if head.recipient:
+            insort(self.recipients.setdefault(head.recipient, []), self.now)
         bound, runner.bound = runner.bound, ""
         return Went(runner.profile_id, self.now, head, bound, pace)
 
     def _plan(self, number: int, looked: Looked) -> None:
-        runner = self.runners[number]
-        if isinstance(looked.decision, Wait):
-            runner.bound = looked.decision.bound
-        runner.look_at = None if _rests_for_good(looked) else _after(looked, self.now)
-        if runner.look_at is not None:
-            heapq.heappush(self._agenda, (runner.look_at, number))
+        runner, decision = self.runners[number], looked.decision
+        runner.gap_until = None
+        if isinstance(decision, Wait):
+            runner.bound = decision.bound
+            if decision.bound == "gap" and not looked.deferred and runner.rules.quiet is None:
+                runner.gap_until, runner.stood = decision.until, runner.standing(self.now)
+        self._look_later(number, None if _rests_for_good(looked) else _after(looked, self.now))
+
+    def _look_later(self, number: int, moment: datetime | None) -> None:
+        self.runners[number].look_at = moment
+        if moment is not None:
+            heapq.heappush(self._agenda, (moment, number))
 
 
 def _after(looked: Looked, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from spreader.configuration import ActiveWindow, RestWindow
 
 DAY = timedelta(days=1)
+HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 DAYS_BEHIND, DAYS_AHEAD = 2, 3
 PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
@@ -32,7 +33,9 @@ class Hours:
     @property
     def active_seconds_a_day(self) -> float:
         """On a day without a change of clocks; never 0."""
-        return _active_seconds_a_day(self) if self.windows else (DAY - self._rest_length).total_seconds()
+        if self.windows:
+            return _active_seconds_a_day(self)
+        return DAY_SECONDS if self.rest is None else DAY_SECONDS - HOUR_SECONDS * self.rest.hours
 
     def next_active(self, moment: datetime, margin: timedelta = timedelta(0)) -> datetime:
         """`moment`, or the end of the rest that it falls into. `margin`: rest is taken to begin that much earlier."""
@@ -59,10 +62,6 @@ class Hours:
             return ()
         start, hours = (self.rest.start, self.rest.hours) if self.rest else (None, 0.0)
         return _closed_around(start, hours, self.offset, self.timezone, self.windows, moment.astimezone(UTC).date())
-
-    @property
-    def _rest_length(self) -> timedelta:
-        return self.rest.length if self.rest else timedelta(0)
 
 
 @lru_cache(maxsize=4096)

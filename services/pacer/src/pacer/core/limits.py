@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from spreader.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
+ROLLING_WINDOWS = (("hour limit", HOUR), ("3 hours limit", THREE_HOURS), ("day limit", DAY))
 CONTACT_WINDOWS = (("new contacts limit", DAY), ("unanswered budget", timedelta(days=30)))
+
+LIMITS_REMEMBERED_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +33,20 @@ def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
     )
 
 
-def rolling(limits: ProfileLimits) -> tuple[Limit, Limit, Limit]:
+def rolling(limits: ProfileLimits) -> tuple[Limit, ...]:
     """What every open delivery of a profile counts in."""
-    return (
-        Limit("hour limit", HOUR, limits.per_hour),
-        Limit("3 hours limit", THREE_HOURS, limits.per_3_hours),
-        Limit("day limit", DAY, limits.per_day),
-    )
+    return _limits(ROLLING_WINDOWS, (limits.per_hour, limits.per_3_hours, limits.per_day))
 
 
 def of_contacts(limits: ProfileLimits) -> tuple[Limit, ...]:
     """What only a cold contact counts in: one to whom the profile has not spoken, and who has not written to it."""
-    maxima = (limits.new_contacts_per_day, limits.unanswered_per_30_days)
+    return _limits(CONTACT_WINDOWS, (limits.new_contacts_per_day, limits.unanswered_per_30_days))
+
+
+@lru_cache(maxsize=LIMITS_REMEMBERED_MAX)
+def _limits(windows: tuple[tuple[str, timedelta], ...], maxima: tuple[int | None, ...]) -> tuple[Limit, ...]:
     return tuple(
-        Limit(name, window, most)
-        for (name, window), most in zip(CONTACT_WINDOWS, maxima, strict=True)
-        if most is not None
+        Limit(name, window, most) for (name, window), most in zip(windows, maxima, strict=True) if most is not None
     )
 
 

@@ -115,12 +115,12 @@ def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
     paced = current_pace(rules, facts, now)
     bounds = _bounds(rules, facts, head, paced, now)
     ahead = {name: until for name, until in bounds.items() if until is None or until > now}
-    open_ended = [name for name, until in ahead.items() if until is UNTIL_ANSWERED]
-    if open_ended:
-        return Wait(None, open_ended[0], ahead, paced)
-    moments = {name: until for name, until in ahead.items() if until is not None}
-    bound = max(moments, key=lambda name: moments[name], default="")
-    earliest = moments.get(bound, now)
+    bound, earliest = "", now
+    for name, until in ahead.items():
+        if until is None:
+            return Wait(UNTIL_ANSWERED, name, ahead, paced)
+        if until > earliest:
+            bound, earliest = name, until
     active = rules.hours.next_active(earliest, rules.margins.release)
     if active > earliest:
         return Wait(active, "rest window", {**ahead, "rest window": active}, paced)

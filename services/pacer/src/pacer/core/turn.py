@@ -62,10 +62,13 @@ class Taken:
     recipients: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def facts(self, due: Due) -> Facts:
+        at_gateway = self.at_gateway.get(due.package_id, 0)
         full = due.package_left is not None and self.released[due.package_id] >= due.package_left
+        if not full and at_gateway == due.facts.at_gateway:
+            return due.facts
         return replace(
             due.facts,
-            at_gateway=self.at_gateway.get(due.package_id, 0),
+            at_gateway=at_gateway,
             # Filled in this very turn, it has room again when what filled it has been answered, and a day later.
             free={PACKAGE_DAY_LIMIT: UNTIL_ANSWERED, **due.facts.free} if full else due.facts.free,
         )
@@ -95,7 +98,8 @@ def _look(due: Due, taken: Taken, now: datetime) -> Looked:
             deferred.append(Deferred(head.delivery_id, now, "recipient served"))
             continue
         decision = decide(due.rules, facts, head, now)
-        if isinstance(decision, Wait) and (put_off := _put_off(head, decision, now)):
+        # Only what is due steps aside: what waits for its own moment holds nobody up, and must not lose that moment.
+        if isinstance(decision, Wait) and head.not_before <= now and (put_off := _put_off(head, decision, now)):
             deferred.append(put_off)
         elif isinstance(decision, Release):
             taken.note(due, head)
@@ -112,7 +116,10 @@ def _look(due: Due, taken: Taken, now: datetime) -> Looked:
 
 def in_order(heads: Iterable[Head], now: datetime) -> Sequence[Head]:
     """Those that may go by themselves by their rank; then the others by their moments."""
-    return sorted(heads, key=lambda head: (head.not_before > now, _order(head, now)))
+    several = tuple(heads)
+    if len(several) < 2:
+        return several
+    return sorted(several, key=lambda head: (head.not_before > now, _order(head, now)))
 
 
 def _order(head: Head, now: datetime) -> tuple[float, float]:

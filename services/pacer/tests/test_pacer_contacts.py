@@ -1,0 +1,165 @@
+"""Contacts on real Postgres: cold ones, those that do not answer, a recipient's own limit, and quiet hours."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from pacer.releasing import Releasing
+from pacer.testing import START, Pacer, assigned, package
+from spreader.configuration import ProfileLimits, QuietHours, RestWindow
+from spreader.events import DeliveryOutcome, DeliveryReleased, OpenOptions
+
+pytestmark = pytest.mark.postgres
+
+WIDE = ProfileLimits(per_hour=1000, per_3_hours=3000, per_day=20000, per_recipient_per_day=None)
+DAY = timedelta(days=1)
+
+
+def limits(**given: int | None) -> ProfileLimits:
+    return WIDE.model_copy(update=given)
+
+
+async def released_over(pacer: Pacer, span: timedelta, step: timedelta) -> list[DeliveryReleased]:
+    """What is released in a span, with every release answered at once."""
+    released: list[DeliveryReleased] = []
+    until = pacer.now + span
+    while pacer.now < until:
+        fresh = await pacer.release()
+        await pacer.answer("sent", *fresh)
+        released += fresh
+        pacer.now += step
+    return released
+
+
+async def test_new_contacts_of_a_day_are_limited_and_known_ones_pass_them_by(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=limits(new_contacts_per_day=2)))
+    await pacer.hear("201100000004")  # this one wrote to us: no new contact
+    await pacer.take(assigned(6))
+    first_day = await released_over(pacer, timedelta(hours=20), timedelta(minutes=10))
+    assert {each.recipient for each in first_day} == {"201100000000", "201100000001", "201100000004"}
+    second_day = await released_over(pacer, DAY, timedelta(minutes=10))
+    assert [each.recipient for each in second_day] == ["201100000002", "201100000003"]
+
+
+async def test_one_who_writes_while_the_delivery_is_held_is_no_new_contact_any_more(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=limits(new_contacts_per_day=1)))
+    await pacer.take(assigned(3))
+    await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    await pacer.hear("201100000002")
+    later = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    assert [each.recipient for each in later] == ["201100000002"]
+
+
+async def test_the_second_message_to_a_recipient_is_no_new_contact(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=limits(new_contacts_per_day=1)))
+    await pacer.take(assigned(1), assigned(1, message_id="msg_2"))
+    released = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    assert [each.message_id for each in released] == ["msg_1", "msg_2"]
+
+
+async def test_the_budget_of_unanswered_contacts_binds_and_an_answer_gives_one_back(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=limits(unanswered_per_30_days=2)))
+    await pacer.take(assigned(5))
+    assert len(await released_over(pacer, 2 * DAY, timedelta(hours=1))) == 2
+    await pacer.hear("201100000000")
+    assert len(await released_over(pacer, 2 * DAY, timedelta(hours=1))) == 1
+    pacer.now += timedelta(days=27)  # the second contact is over 30 days old: its place is free again
+    assert len(await released_over(pacer, timedelta(hours=3), timedelta(hours=1))) == 1
+
+
+async def test_a_recipient_gets_no_more_a_day_than_allowed_from_all_profiles_together(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=2, limits=limits(per_recipient_per_day=2)))
+    for number, profile in enumerate(("p0", "p1", "p0", "p1")):
+        await pacer.take(assigned(1, message_id=f"msg_{number}", profile=profile))
+    assert len(await released_over(pacer, timedelta(hours=23), timedelta(minutes=10))) == 2
+    assert len(await released_over(pacer, DAY, timedelta(minutes=10))) == 2
+
+
+async def test_those_behind_a_recipient_who_has_had_enough_do_not_wait(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=limits(per_recipient_per_day=1)))
+    await pacer.take(assigned(1, message_id="msg_1"))
+    await pacer.take(*(assigned(1, message_id=f"msg_again_{number}") for number in range(5)))
+    await pacer.take(assigned(2, message_id="msg_2"))  # the second of these is somebody else
+    released = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    assert [each.recipient for each in released] == ["201100000000", "201100000001"]
+
+
+async def test_quiet_hours_are_by_the_recipients_own_clock(pacer: Pacer) -> None:
+    """Cairo is two hours ahead of UTC in February: 21:00 there is 19:00 UTC."""
+    quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(21), hours=12)})
+    pacer.directory.configure(quiet)
+    pacer.now = datetime(2026, 2, 10, 18, 50, tzinfo=UTC)
+    await pacer.take(assigned(60))
+    released = await released_over(pacer, DAY, timedelta(minutes=5))
+    moments = [each.released_at for each in released]
+    assert len(moments) == 60
+    evening, morning = datetime(2026, 2, 10, 19, tzinfo=UTC), datetime(2026, 2, 11, 7, tzinfo=UTC)
+    assert [moment for moment in moments if evening <= moment < morning] == []
+    assert min(moments) < evening
+    assert max(moments) >= morning
+
+
+async def test_quiet_hours_that_are_lifted_hold_nothing_any_more(pacer: Pacer) -> None:
+    quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(12), hours=12)})
+    pacer.directory.configure(quiet)
+    await pacer.take(assigned(3))
+    assert await pacer.release() == []
+    pacer.directory.configure(package(limits=WIDE))
+    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
+    loop.touch("one")
+    await loop.turn()
+    assert (await pacer.states())["released"] == 1
+
+
+async def test_a_smart_delivery_goes_in_the_hour_in_which_its_recipient_reads(pacer: Pacer) -> None:
+    pacer.directory.configure(package(limits=WIDE))
+    reader = "201100000000"
+    await pacer.take(*(assigned(1, message_id=f"msg_{number}") for number in range(30)))
+    for each in await released_over(pacer, DAY, timedelta(minutes=20)):
+        at = datetime(2026, 1, 20, 15, 30, tzinfo=UTC)  # 17:30 in Cairo
+        read = DeliveryOutcome(
+            package_id="one", message_id=each.message_id, delivery_id=each.delivery_id, recipient=reader, lane="open",
+            status="read", at=at, profile_id="p0",
+        )  # fmt: skip
+        await pacer.settle(read)
+    pacer.now = START + 40 * DAY
+    await pacer.take(assigned(1, message_id="msg_smart", options=OpenOptions(waiting_strategy="smart")))
+    (released,) = await released_over(pacer, DAY, timedelta(minutes=5))
+    hour = datetime(2026, 3, 22, 15, tzinfo=UTC)
+    assert hour <= released.released_at < hour + timedelta(hours=1)
+
+
+async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer: Pacer) -> None:
+    resting = package(limits=limits(per_hour=1)).model_copy(update={"rest_window": RestWindow(start=time(1), hours=4)})
+    pacer.directory.configure(resting)
+    await pacer.take(assigned(3))
+    (first,) = await pacer.release()
+    await pacer.answer("sent", first)
+    told = await pacer.explaining.delivery(assigned(3).deliveries[1].delivery_id)
+    assert told is not None
+    assert (told["state"], told["bound"], told["ahead"]) == ("held", "hour limit", 0)
+    assert set(told["bounds"]) == {"gap", "hour limit"}
+    assert told["next_release"] == START + timedelta(hours=1)
+    gone = await pacer.explaining.delivery(first.delivery_id)
+    assert gone is not None
+    assert (gone["state"], "bound" in gone) == ("settled", False)
+    assert await pacer.explaining.delivery("dlv_nobody") is None
+    queue = await pacer.explaining.queue("one")
+    assert queue is not None
+    (profile,) = queue["profiles"]
+    assert (queue["held"], profile["held"], profile["due"], profile["bound"]) == (2, 2, 2, "hour limit")
+    assert profile["limits"]["hour limit"] == {"used": 1, "limit": 1}
+    assert profile["factors"]["pressure"] == 0.5
+    assert await pacer.explaining.queue("two") is None
+
+
+async def test_a_what_if_answers_for_other_settings_and_changes_nothing(pacer: Pacer) -> None:
+    slow, fast = package(limits=limits(per_hour=1, per_day=24)), package(limits=limits(per_hour=10, per_day=240))
+    pacer.directory.configure(slow)
+    await pacer.take(assigned(30))
+    present, then = await pacer.foreseeing.queue(slow), await pacer.foreseeing.queue(fast)
+    assert present.completion is not None
+    assert then.completion is not None
+    assert then.completion - START < timedelta(hours=6) < timedelta(hours=28) < present.completion - START
+    assert present.binds in {"hour limit", "day limit", "gap"}
+    assert await pacer.states() == {"held": 30}
