@@ -10,11 +10,11 @@ help: ## Print these words
 setup: ## Install what the system needs: uv, the Python packages, Kafka (seconds when it is all there)
 	@sh deploy/local/setup.sh
 
-up: setup ## Start the whole system on this machine and keep it running; Ctrl-C stops it, the data stay
-	@exec $(PYTHON) -m local up
+up: ## Start the whole system on this machine and keep it running; Ctrl-C stops it, the data stay
+	@exec sh deploy/local/setup.sh up
 
-demo: setup ## Send a campaign and some replies through the running system, and watch them arrive
-	@exec $(PYTHON) -m local demo
+demo: ## Send a campaign and some replies through the running system, and watch them arrive
+	@exec sh deploy/local/setup.sh demo
 
 test: setup check ## Check the code, then run every test on a real Kafka and a real Postgres
 	@exec $(PYTHON) -m pytest

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Everything that `make` needs, on a machine with Python 3.11 or newer. Run again it only looks, and is quick.
+# With a word of `python -m local` it goes on with that one instead of fetching Kafka.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -36,4 +37,4 @@ if [ ! -d .venv ]; then
 else
     "$uv" sync --all-packages --locked --quiet
 fi
-PATH=$(dirname "$uv"):$PATH exec .venv/bin/python -m local setup
+PATH=$(dirname "$uv"):$PATH exec .venv/bin/python -m local "${1:-setup}"

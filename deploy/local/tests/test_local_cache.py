@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.cache import once
+from local.unavailable import Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +29,18 @@ def test_what_is_there_is_not_fetched_again() -> None:
     calls: list[Path] = []
     assert once("jars", calls.append) == once("jars", calls.append)
     assert len(calls) == 1
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+    monkeypatch.setattr("local.cache.FREE_BYTES_MIN", 2**60)
+    with pytest.raises(Unavailable, match=r"has \d+ MB left; .* SPREADER_CACHE"):
+        once("jars", calls.append)
+    assert calls == []
+
+
+def test_a_cache_that_cannot_be_a_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SPREADER_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(Unavailable, match="cannot be written: Not a directory"):
+        once("jars", lambda folder: None)

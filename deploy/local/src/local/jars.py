@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from local.cache import cache_folder, once
-from local.unavailable import Unavailable
+from local.java import java
+from local.unavailable import Unavailable, in_short
 
 KAFKA_VERSION = "4.3.1"
 POM = Path(__file__).parents[2] / "pom.xml"
@@ -19,9 +20,9 @@ def kafka_jars() -> Path:
     return once(f"kafka-{KAFKA_VERSION}", _fetch)
 
 
-def archive_file(java: Path) -> Path:
+def archive_file(program: Path) -> Path:
     """Where the class archive of these jars for that Java is kept; it may not be there yet."""
-    name = str(java.resolve()).strip("/").replace("/", "-")
+    name = str(program.resolve()).strip("/").replace("/", "-")
     return cache_folder() / f"kafka-{KAFKA_VERSION}-{name}.jsa"
 
 
@@ -29,12 +30,15 @@ def _fetch(folder: Path) -> None:
     maven = _maven()
     print(f"fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB) ...", file=sys.stderr, flush=True)
     command = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    environment = {**os.environ, "JAVA_HOME": str(java().resolve().parents[1])}  # Maven brings none
     try:
-        got = subprocess.run(command, capture_output=True, text=True, timeout=_MAVEN_SECONDS, check=False)
+        got = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_MAVEN_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"Maven did not fetch Kafka's jars within {_MAVEN_SECONDS} s: check the network.") from None
     if got.returncode != 0:
-        raise Unavailable(f"Maven could not fetch Kafka's jars: {(got.stdout + got.stderr).strip()[-400:]}")
+        raise Unavailable(f"Maven could not fetch Kafka's jars: {in_short(got.stdout + got.stderr)}")
 
 
 def _maven() -> str:

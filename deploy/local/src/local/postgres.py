@@ -13,7 +13,7 @@ import asyncpg
 
 from local.ports import HOST
 from local.program import Command
-from local.unavailable import Unavailable
+from local.unavailable import Unavailable, in_short
 
 USER = "postgres"
 CONNECTIONS_MAX = 200
@@ -56,7 +56,7 @@ class LocalPostgres:
             [*_unprivileged(), *arguments, *sync], capture_output=True, text=True, cwd="/", check=False
         )
         if made.returncode != 0:
-            raise Unavailable(f"Postgres could not create its data in {self.data}: {made.stderr.strip()[-600:]}")
+            raise Unavailable(f"Postgres could not create its data in {self.data}: {in_short(made.stderr)}")
         half.rename(self.data)
 
     def command(self) -> Command:

