@@ -80,7 +80,7 @@ def test_the_api_describes_itself_completely() -> None:
     assert document["openapi"].startswith("3.1")
     found = operations(document)
     names = [operation["operationId"] for _, operation in found]
-    assert (len(names), len(set(names))) == (21, 21)
+    assert (len(names), len(set(names))) == (25, 25)
     for path, operation in found:
         assert operation["summary"]
         assert operation["tags"]
@@ -92,7 +92,7 @@ def test_the_api_describes_itself_completely() -> None:
     bodies = [
         operation["requestBody"]["content"]["application/json"] for _, operation in found if "requestBody" in operation
     ]
-    assert [bool(body["examples"]) for body in bodies] == [True] * 7
+    assert [bool(body["examples"]) for body in bodies] == [True] * 9
     assert unresolved(document, document) == []
 
 

@@ -1,33 +1,33 @@
-"""Forecast: what the pacer foresees, and what is said when it does not answer."""
+"""Peers and forecasts: what a deciding service says over a real socket, and what is said when it does not answer."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
 
-from ingress.forecast import Forecast, Pacer
+from ingress.forecast import Forecast, forecast, question
+from ingress.peer import Away, Peer
 from spreader.events import OpenOptions
 
 
 @contextlib.asynccontextmanager
-async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Pacer, list[Any]]]:
+async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Peer, list[Any]]]:
     """A pacer behind a real socket, and what it was asked."""
     asked = list[Any]()
 
-    async def forecast(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         asked.append(await request.json())
         return web.json_response(answers, status=status)
 
     app = web.Application()
-    app.router.add_post("/forecast", forecast)
+    app.router.add_post("/forecast", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    pacer = Pacer(f"http://{host}:{port}/")
+    pacer = Peer("pacer", f"http://{host}:{port}/")
     await pacer.start()
     yield pacer, asked
     await pacer.stop()
@@ -35,26 +35,33 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Pa
 
 
 async def test_the_pacers_forecast_is_the_estimate() -> None:
+    options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
+    asks = question("pkg", {"a": 2, "b": 1}, options, ["201001234567"])
     async with pacer_that({"completion": "2024-02-10T10:15:00Z"}) as (pacer, asked):
-        options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
-        assert await pacer.forecast("pkg", {"a": 2, "b": 1}, options) == Forecast("2024-02-10T10:15:00Z")
+        assert await forecast(pacer, asks) == Forecast("2024-02-10T10:15:00Z")
     assert asked == [
         {
             "package_id": "pkg",
             "deliveries": {"a": 2, "b": 1},
+            "recipients": ["201001234567"],
             "options": {"waiting_strategy": "drip", "drip_interval_minutes": 5.0},
         }
     ]
 
 
+def test_the_pacer_gets_a_sample_from_all_over_the_recipients() -> None:
+    asked = question("pkg", {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)])
+    assert (len(asked["recipients"]), asked["recipients"][:2], asked["recipients"][-1]) == (200, ["0", "5"], "995")
+
+
 async def test_without_a_forecast_there_is_a_reason() -> None:
-    for answers, status in (({"completion": None}, 200), (["x"], 200), ({}, 500)):
+    asks = question("pkg", {"a": 1}, OpenOptions(), [])
+    for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):
         async with pacer_that(answers, status) as (pacer, _):
-            forecast = await pacer.forecast("pkg", {"a": 1}, OpenOptions())
-            assert (forecast.completion, bool(forecast.note)) == (None, True)
-    nobody = Pacer("http://127.0.0.1:9")
+            foreseen = await forecast(pacer, asks)
+            assert (foreseen.completion, bool(foreseen.note)) == (None, True)
+    nobody = Peer("pacer", "http://127.0.0.1:9")
+    assert await nobody.ask("/forecast") == Away("the pacer has not been asked: this process is starting")
     await nobody.start()
-    forecast = await nobody.forecast("pkg", {"a": 1}, OpenOptions())
-    assert (forecast.completion, bool(forecast.note)) == (None, True)
+    assert isinstance(await nobody.ask("/forecast"), Away)
     await nobody.stop()
-    await asyncio.sleep(0)

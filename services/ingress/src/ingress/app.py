@@ -10,7 +10,6 @@ from ingress import openapi, problems
 from ingress.callbacks import Asking, Callbacks
 from ingress.configured import Configured
 from ingress.deliveries import Deliveries
-from ingress.forecast import Pacer
 from ingress.guard import Guard
 from ingress.handlers import RECORDS_MAX, Folding
 from ingress.idempotency import Answers
@@ -18,8 +17,11 @@ from ingress.messages import Messages
 from ingress.open_messages import OpenMessages
 from ingress.outbox import Relay
 from ingress.packages import Packages
+from ingress.peer import Asked, Peer
+from ingress.previews import Previews
 from ingress.profiles import Profiles
 from ingress.publisher import REQUEST_TIMEOUT_MS, Publisher
+from ingress.queues import Queues
 from ingress.registry import Registry
 from ingress.replies import Replies
 from ingress.settings import IngressSettings
@@ -45,7 +47,8 @@ class Parts:
     bus: Bus
     configured: Configured
     asking: Asking
-    pacer: Pacer
+    router: Asked
+    pacer: Asked
     now: Now
     wake_relay: Callable[[], None]
 
@@ -61,18 +64,18 @@ def build(settings: IngressSettings) -> FastAPI:
         boundary.listen(folding, settings, records_max, UNHURRIED_WAIT_MS)
     bus = Publisher(KafkaBus(accepting, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    callbacks, pacer = Callbacks(settings), Pacer(settings.pacer_url)
+    callbacks = Callbacks(settings)
+    router, pacer = Peer("router", settings.router_url), Peer("pacer", settings.pacer_url)
     relay = Loop("outbox relay", Relay(engine, bus).turn)
     cleaning = Loop("old answers", Answers(engine).forget_old)
     kafka = Kafka(accepting, settings)
     view = Kafka(folding, settings, boundaries, "kafka of the status view")
-    service = Service(
-        "ingress", [kafka, Postgres(engine, "ingress"), packages, states, callbacks, pacer, view, relay, cleaning]
-    )
+    tables = (Postgres(engine, "ingress"), packages, states)
+    service = Service("ingress", [kafka, *tables, callbacks, router, pacer, view, relay, cleaning])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
-        Parts(settings, engine, bus, configured, callbacks, pacer, now, relay.wake),
+        Parts(settings, engine, bus, configured, callbacks, router, pacer, now, relay.wake),
     )
 
 
@@ -92,10 +95,12 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
             parts.bus, parts.configured, parts.asking, answers, parts.now, settings.body_bytes_max,
             settings.settled_wait_seconds,
         ),
+        Previews(parts.configured, parts.router, parts.pacer, settings.body_bytes_max),
+        Queues(registry, parts.configured, parts.pacer),
         Packages(registry, parts.configured, parts.now),
         Profiles(registry, parts.configured, parts.now, settings.simulator_url),
         Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
-        Deliveries(view),
+        Deliveries(view, parts.router, parts.pacer),
         SimulatorWebhook(parts.bus, parts.configured, view),
     )  # fmt: skip
     for noun in nouns:  # flat: routers within routers cost on each request, and hide an address's methods

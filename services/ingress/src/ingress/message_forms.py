@@ -1,9 +1,18 @@
 """Message form: what a caller asks to be sent, flat as in the plan: a content, to whom, and how."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic_core import to_json
 
 from spreader.configuration import Distribution
@@ -39,6 +48,7 @@ def _thinkable(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_thinkable), BeforeValidator(_moment)]
+LocalMoment = Annotated[NaiveDatetime, Field(strict=False), AfterValidator(_thinkable), BeforeValidator(_moment)]
 
 
 class Options(OpenOptions):
@@ -47,7 +57,19 @@ class Options(OpenOptions):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     schedule_at: Moment | None = None
+    schedule_local: LocalMoment | None = None
+    drip_until: Moment | None = None
     expires_at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.schedule_at is not None and self.schedule_local is not None:
+            raise ValueError("give `schedule_at` or `schedule_local`, not both")
+        if self.drip_until is not None and self.waiting_strategy != "drip":
+            raise ValueError("`drip_until` goes with `waiting_strategy`: drip")
+        if self.drip_until is not None and self.drip_interval_minutes is not None:
+            raise ValueError("give `drip_interval_minutes` or `drip_until`, not both")
+        return self
 
 
 class OpenFields(Part):

@@ -13,12 +13,13 @@ from ingress.configured import Configured, active_profiles
 from ingress.core.distribution import Routed, summed
 from ingress.core.limits import limits_status
 from ingress.core.recipients import chunks, unique
-from ingress.forecast import Forecast, Pacer
+from ingress.forecast import Forecast, forecast, question
 from ingress.guard import API
 from ingress.idempotency import Answers, key_of
 from ingress.message_forms import OPEN, OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from ingress.openapi import describe
+from ingress.peer import Asked
 from ingress.problems import Problem
 from ingress.status_view import Accepted, StatusView
 from spreader.bus import Bus
@@ -38,7 +39,7 @@ class OpenMessages:
     asking: Asking
     view: StatusView
     answers: Answers
-    pacer: Pacer
+    pacer: Asked
     now: Now
     wake_relay: Callable[[], None]
     body_bytes_max: int
@@ -76,7 +77,7 @@ class OpenMessages:
             "recipients": len(recipients),
             "duplicates_removed": len(form.recipients) - len(recipients),
         }
-        return Answer(202, {**body, **await self._outlook(package, form, routed, waits)})
+        return Answer(202, {**body, **await self._outlook(package, form, recipients, routed, waits)})
 
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
@@ -117,18 +118,21 @@ class OpenMessages:
         await self.view.accept_large(message, [seal(event, "ingress", self.now()) for event in events])
         self.wake_relay()
 
-    async def _outlook(self, package: Package, form: OpenMessage, routed: Routed | None, waits: bool) -> dict[str, Any]:
+    async def _outlook(
+        self, package: Package, form: OpenMessage, recipients: tuple[str, ...], routed: Routed | None, waits: bool
+    ) -> dict[str, Any]:
         """What the caller may expect: who sends how much, until when, and how much each has sent already."""
         if routed is None:
             why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
-            forecast, extra = Forecast(None, why), {"distribution_note": why}
+            foreseen, extra = Forecast(None, why), {"distribution_note": why}
         else:
-            forecast = await self.pacer.forecast(package.package_id, routed.distribution, form.options)
+            asked = question(package.package_id, routed.distribution, form.options, recipients)
+            foreseen = await forecast(self.pacer, asked)
             extra = {"rejected": routed.rejected, "rejected_reasons": routed.reasons} if routed.rejected else {}
         profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids
-        note = {"estimated_completion_note": forecast.note} if forecast.note else {}
+        note = {"estimated_completion_note": foreseen.note} if foreseen.note else {}
         return {
-            "estimated_completion": forecast.completion,
+            "estimated_completion": foreseen.completion,
             "distribution": None if routed is None else routed.distribution,
             "limits_status": limits_status(package, self.configured.states.rows, profile_ids),
             **note,

@@ -3,9 +3,11 @@
 from datetime import time
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_serializer, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from ingress.core.hours import works_a_while
+from ingress.message_forms import Moment
 from spreader.configuration import Distribution, Driver, TimeZone
 from spreader.ids import Id, PhoneNumber
 
@@ -35,6 +37,7 @@ class ProfileLimitsForm(Form):
     per_day: Limit = 120
     new_contacts_per_day: Limit | None = None
     per_recipient_per_day: Limit | None = 2
+    unanswered_per_30_days: Limit | None = 300
 
 
 class OverridesForm(Form):
@@ -45,29 +48,53 @@ class OverridesForm(Form):
     per_day: Limit | None = None
     new_contacts_per_day: Limit | None = None
     per_recipient_per_day: Limit | None = None
+    unanswered_per_30_days: Limit | None = None
+
+
+def _plain(moment: time) -> time:
+    if moment.tzinfo is not None or moment.microsecond:
+        raise ValueError("a time of the day looks like 01:00, without a zone")
+    return moment
+
+
+def _short(moment: time) -> str:
+    return moment.isoformat("minutes" if moment.second == 0 else "seconds")
+
+
+TimeOfDay = Annotated[time, Field(strict=True), AfterValidator(_plain), PlainSerializer(_short)]
+Hours = Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)]
 
 
 class RestWindowForm(Form):
-    start: time = Field(
-        default=time(1, 0), strict=True, examples=["01:00"], description="By the package's own time zone."
+    start: TimeOfDay = Field(default=time(1, 0), examples=["01:00"], description="By the package's own time zone.")
+    hours: Hours = 4
+    stagger_minutes: Annotated[int, Field(ge=0, le=60, strict=True)] = Field(
+        default=0, description="Each profile rests up to so much earlier or later, by an amount of its own."
     )
-    hours: Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)] = 4
 
-    @field_serializer("start")
-    def _short(self, start: time) -> str:
-        return start.isoformat("minutes" if start.second == 0 else "seconds")
 
-    @model_validator(mode="after")
-    def _plain(self) -> Self:
-        if self.start.tzinfo is not None or self.start.microsecond:
-            raise ValueError("`start` is a time of the day such as 01:00; the zone is the package's")
-        return self
+class ActiveWindowForm(Form):
+    start: TimeOfDay = Field(examples=["08:00"])
+    end: TimeOfDay = Field(examples=["22:00"], description="Up to `start`: on the next day.")
+
+
+class QuietHoursForm(Form):
+    start: TimeOfDay = Field(default=time(21, 0), description="By the time zone of the recipient's phone number.")
+    hours: Hours = 12
+
+
+class WarmUpForm(Form):
+    """How a new account's limits grow; it holds for profiles with `warm_up_from`."""
+
+    days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
+    from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
 
 
 class GapForm(Form):
     min_seconds: Seconds | None = None
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+    spread: Annotated[float, Field(ge=0.2, le=0.6, strict=True, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -83,7 +110,23 @@ class PackageForm(Form):
     limits: PackageLimitsForm = PackageLimitsForm()
     profile_limits: ProfileLimitsForm = ProfileLimitsForm()
     rest_window: RestWindowForm | None = RestWindowForm()
+    active_windows: Annotated[tuple[ActiveWindowForm, ...], Field(max_length=10)] = Field(
+        default=(), description="Hours in which profiles work, by the package's time zone; none: all but the rest."
+    )
+    recipient_quiet_hours: QuietHoursForm | None = Field(
+        default=None, description="Hours in which nothing is sent, by the recipient's own time zone."
+    )
     gap: GapForm = GapForm()
+    warm_up: WarmUpForm = WarmUpForm()
+
+    @model_validator(mode="after")
+    def _works_sometimes(self) -> Self:
+        rest = self.rest_window
+        if not works_a_while(
+            [(each.start, each.end) for each in self.active_windows], (rest.start, rest.hours) if rest else None
+        ):
+            raise ValueError("`active_windows` and `rest_window` together leave no hour in which to send")
+        return self
 
     def settings(self) -> dict[str, Any]:
         """What is kept: everything, so that a later default does not change a package that is there."""
@@ -116,6 +159,9 @@ class ProfileForm(Form):
     phone: PhoneNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     limits: OverridesForm = OverridesForm()
+    warm_up_from: Moment | None = Field(
+        default=None, description="Since when the account is new at WhatsApp; null: it is established."
+    )
     gateway: GatewayForm
 
     def settings(self, profile_id: str, simulator_url: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from spreader.configuration import PackageLimits, ProfileLimits
 from spreader.ids import new_id
 
 _NEW = TypeAdapter(NewPackage)
-_CHANGED = TypeAdapter(PackageForm)
+CHANGED = TypeAdapter(PackageForm)
 BODY_BYTES_MAX = 256 * 1024
 
 
@@ -49,7 +49,7 @@ class Packages:
         patch = bodies.json_object(await bodies.read(request, BODY_BYTES_MAX))
 
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
-            return bodies.parsed(_CHANGED, to_json(merged(settings, patch))).settings()
+            return bodies.parsed(CHANGED, to_json(merged(settings, patch))).settings()
 
         return await self._answer(await self.registry.edit_package(package_id, edit))
 
@@ -66,7 +66,7 @@ class Packages:
 
     async def _answer(self, row: PackageRow, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         await self.configured.has_version(row.package_id, row.version)
-        return Answer(status, {**shown(row), "warnings": _warnings(row)}, headers or {}).response()
+        return Answer(status, {**shown(row), "warnings": warnings(row)}, headers or {}).response()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages", tags=["packages"])
@@ -97,7 +97,7 @@ def shown(row: PackageRow) -> dict[str, Any]:
     }
 
 
-def _warnings(row: PackageRow) -> list[dict[str, str]]:
+def warnings(row: PackageRow) -> list[dict[str, str]]:
     limits = PackageLimits.model_validate(row.settings["limits"])
     profile_limits = ProfileLimits.model_validate(row.settings["profile_limits"])
     odd = odd_profile_limits(profile_limits, "/profile_limits") + odd_package_limits(limits, profile_limits)
@@ -116,7 +116,9 @@ EXAMPLE: dict[str, Any] = {
         "per_day": 120,
         "new_contacts_per_day": None,
         "per_recipient_per_day": 2,
+        "unanswered_per_30_days": 300,
     },
     "rest_window": {"start": "01:00", "hours": 4},
+    "recipient_quiet_hours": {"start": "21:00", "hours": 12},
     "gap": {"min_seconds": None, "max_seconds": None, "rush_over": 10},
 }

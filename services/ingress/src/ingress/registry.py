@@ -60,6 +60,11 @@ class Registry:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)
 
+    async def whole(self, package_id: str) -> tuple[PackageRow, list[ProfileRow]]:
+        """A package with all its profiles."""
+        async with self.engine.connect() as connection:
+            return await _package(connection, package_id), await _profiles(connection, package_id, "", PROFILES_MAX)
+
     async def add_package(self, package_id: str, settings: Settings) -> PackageRow:
         new = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
         async with self.engine.begin() as connection:

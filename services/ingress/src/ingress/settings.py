@@ -9,6 +9,7 @@ class IngressSettings(Settings):
     ingress_port: PositiveInt = 8000
     api_key: str | None = None
     """What callers must send as `Authorization: Bearer …`; without it the ingress does not start."""
+    router_url: str = "http://127.0.0.1:8002"
     pacer_url: str = "http://127.0.0.1:8003"
     simulator_url: str = "http://127.0.0.1:8090"
     body_bytes_max: PositiveInt = 8 * 1024 * 1024

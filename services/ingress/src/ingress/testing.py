@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.app import Parts, assemble
 from ingress.callbacks import Waiters
 from ingress.configured import Configured
-from ingress.forecast import Pacer
 from ingress.outbox import POLL_SECONDS, Relay
+from ingress.peer import ASK_SECONDS, Answered, Away
 from ingress.settings import IngressSettings
 from ingress.status_view import StatusView
 from spreader.envelope import Envelope, open_body
@@ -97,6 +97,18 @@ class Asking:
 
 
 @dataclass
+class MemoryPeer:
+    """A peer that says what a test gave it for a path, and is away for every other."""
+
+    says: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+
+    async def ask(self, path: str, body: Mapping[str, Any] | None = None, seconds: float = ASK_SECONDS) -> Answered:
+        self.asked.append((path, body))
+        return self.says[path] if path in self.says else Away("the pacer does not answer now (ClientConnectorError)")
+
+
+@dataclass
 class AnsweringBus(MemoryBus):
     """A bus behind which a router and a sender answer at once, as they are told to."""
 
@@ -148,6 +160,8 @@ class System:
     packages: MemoryTable[PackageConfigured]
     states: MemoryTable[ProfileState]
     clock: HandClock
+    router: "MemoryPeer"
+    pacer: "MemoryPeer"
 
     @property
     def view(self) -> StatusView:
@@ -193,12 +207,12 @@ async def running(engine: AsyncEngine, now: datetime, relaying: bool = True) -> 
         api_key=KEY, routed_wait_seconds=0.1, settled_wait_seconds=0.1, found_wait_seconds=0.2, body_bytes_max=2_000_000
     )
     configured = Configured(packages, states, wait_seconds=5)
-    pacer = Pacer("http://127.0.0.1:9")
-    app = assemble(FastAPI(), Parts(settings, engine, bus, configured, asking, pacer, clock, relay.wake))
+    router, pacer = MemoryPeer(), MemoryPeer()
+    app = assemble(FastAPI(), Parts(settings, engine, bus, configured, asking, router, pacer, clock, relay.wake))
     if relaying:
         await relay.start()
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
-        yield System(http, app, engine, bus, log, packages, states, clock)
+        yield System(http, app, engine, bus, log, packages, states, clock, router, pacer)
     await relay.stop()

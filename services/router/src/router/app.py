@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from router.directory import Tables
+from router.endpoints import add_endpoints
 from router.listening import Listening
 from router.open_chat import OpenChat
 from router.postgres import Store
@@ -84,4 +85,6 @@ def build(settings: RouterSettings) -> FastAPI:
             Kafka(open_broker, settings, open_boundaries, "kafka of the open lane"),
         ],
     )
-    return service.app(title="Spreader router")
+    app = service.app(title="Spreader router")
+    add_endpoints(app, open_store, directory)
+    return app

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -34,18 +34,17 @@ class Store:
         """The decisions that are kept for these records."""
         places = {"messages": [message for message, _ in chunks], "indexes": [index for _, index in chunks]}
         rows = await connection.execute(_ROUTINGS, places)
-        return {
-            (row.message_id, row.first_index): Routing(
-                message_id=row.message_id,
-                first_index=row.first_index,
-                strategy=row.strategy,
-                package_version=row.package_version,
-                profiles=tuple(row.profiles),
-                passed_over=json.loads(row.passed_over),
-                refused=row.refused,
-            )
-            for row in rows
-        }
+        return {(row.message_id, row.first_index): _routing(row) for row in rows}
+
+    async def routing_of(self, connection: AsyncConnection, message_id: str, index: int) -> Routing | None:
+        """The decision on the record that delivery number `index` of a message came in."""
+        asked = {"message_id": message_id, "index": index}
+        row = (await connection.execute(_ROUTING_OF, asked)).one_or_none()
+        return None if row is None else _routing(row)
+
+    async def cursor(self, connection: AsyncConnection, package: str) -> int:
+        """Where a package's round would go on."""
+        return (await connection.execute(_CURSOR, {"package": package})).scalar_one_or_none() or 0
 
     async def cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, int]:
         """Where each package's round goes on; locked, so that concurrent requests share one round."""
@@ -126,6 +125,18 @@ class Store:
             return (await connection.execute(_ROUTING_FORGET, {"rows": FORGET_ROWS_MAX})).rowcount
 
 
+def _routing(row: Any) -> Routing:
+    return Routing(
+        message_id=row.message_id,
+        first_index=row.first_index,
+        strategy=row.strategy,
+        package_version=row.package_version,
+        profiles=tuple(row.profiles),
+        passed_over=json.loads(row.passed_over),
+        refused=row.refused,
+    )
+
+
 def _places(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return {"packages": [package for package, _ in places], "recipients": [recipient for _, recipient in places]}
 
@@ -134,6 +145,10 @@ _ROUTINGS = text("""
 SELECT routing.* FROM router.routing
 JOIN unnest(CAST(:messages AS text[]), CAST(:indexes AS int[])) AS asked (message_id, first_index)
   USING (message_id, first_index)""")
+
+_ROUTING_OF = text("""
+SELECT * FROM router.routing WHERE message_id = :message_id AND first_index <= :index
+ORDER BY first_index DESC LIMIT 1""")
 
 _ROUTING_INSERT = text("""
 INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over, refused)
@@ -150,6 +165,8 @@ INSERT INTO router.cursor (package_id, next) SELECT unnest(CAST(:packages AS tex
 _CURSOR_LOCK = text("""
 SELECT package_id, next FROM router.cursor WHERE package_id = ANY (CAST(:packages AS text[]))
 ORDER BY package_id FOR UPDATE""")
+
+_CURSOR = text("SELECT next FROM router.cursor WHERE package_id = :package")
 
 _CURSOR_SAVE = text("""
 UPDATE router.cursor SET next = saved.next

@@ -52,6 +52,24 @@ def route(
     return routing, shared.cursor
 
 
+def preview(
+    package: Package,
+    states: Mapping[str, ProfileState],
+    deliveries: int,
+    distribution: Distribution | None,
+    cursor: int,
+    chance: random.Random,
+) -> Routing:
+    """How a message would be shared now; nothing is decided by it."""
+    found = candidates(package, states, "open")
+    strategy = distribution or package.distribution
+    if not found.eligible:
+        text = f"no profile of package {package.package_id} can open conversations ({found.reasons})"
+        return Routing("", 0, strategy, package.version, (), found.passed_over, text)
+    shared = share(strategy, deliveries, found.eligible, cursor, _weights(package, states), chance)
+    return Routing("", 0, strategy, package.version, shared.profiles, found.passed_over)
+
+
 def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
     """Each recipient once, in the order of the request."""
     return tuple(dict.fromkeys(request.recipients))
