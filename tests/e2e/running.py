@@ -120,6 +120,18 @@ class Running:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    async def another(self, name: str) -> "Another":
+        """One more process of a service, beside that of `make up` and with its settings."""
+        pid = self.pid(name)
+        assert pid is not None, f"{name} does not run"
+        said = await asyncio.to_thread(Path(f"/proc/{pid}/environ").read_text)
+        environment = dict(pair.split("=", 1) for pair in said.split("\0") if "=" in pair)
+        port = free_port()
+        log = self.log.with_suffix(f".{name}-{port}.log")
+        another = Another(self, name, {**environment, f"SPREADER_{name.upper()}_PORT": str(port)}, port, log)
+        await another.start()
+        return another
+
     async def ask(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
     ) -> Answer:
@@ -135,8 +147,8 @@ class Running:
         address = f"http://127.0.0.1:{self.ports['simulator']}{path}"
         return await self._call(method, address, data, {"Content-Type": "application/json"})
 
-    async def ready(self, name: str = "ingress") -> Answer:
-        return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}/health/ready", None, {})
+    async def ready(self, name: str = "ingress", port: int | None = None) -> Answer:
+        return await self._call("GET", f"http://127.0.0.1:{port or self.ports[name]}/health/ready", None, {})
 
     async def ledger(self, message_id: str | None = None) -> list[dict[str, Any]]:
         """What arrived at the gateway, in order; of one message where that is named."""
@@ -185,6 +197,41 @@ class Running:
             seconds = time.monotonic() - began
             body = json.loads(text) if answer.content_type.endswith(("/json", "+json")) else text
             return Answer(answer.status, body, answer.headers, seconds)
+
+
+@dataclass
+class Another:
+    """A process of a service that nobody but the test looks after."""
+
+    system: Running
+    name: str
+    environment: Mapping[str, str]
+    port: int
+    log: Path
+    _process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.to_thread(self._begin)
+        await eventually(self._is_ready, START_SECONDS)
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", self.name], env=dict(self.environment), stdout=log, stderr=subprocess.STDOUT
+            )
+
+    async def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self.name} ended by itself:\n{self.log.read_text()[-3000:]}"
+        try:
+            return (await self.system.ready(port=self.port)).status == 200
+        except OSError:
+            return False
+
+    async def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
 
 
 def recipients(count: int, start: int = 0) -> list[str]:

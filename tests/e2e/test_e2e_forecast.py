@@ -1,0 +1,90 @@
+"""Forecasts and explanations over the whole system: what is foreseen happens, and what waits says why."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from e2e.running import Running, eventually, moments, recipients
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DELIVERIES, PROFILES = 500, 4
+HOUR = timedelta(hours=1)
+
+
+async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running) -> None:
+    """The completion within 10 %; at the end of each hour no more than 20 % of all have gone more or fewer."""
+    await fast.package("foreseen", PROFILES, timezone="Africa/Cairo")
+    people = recipients(DELIVERIES, start=800_000)
+    body = {"type": "text", "text": "Hello", "recipients": people}
+    preview = await fast.ask("POST", "/packages/foreseen/messages/preview", body)
+    assert preview.status == 200, preview.body
+    answer = await fast.ask("POST", "/packages/foreseen/messages/open", body)
+    assert answer.status == 202, answer.body
+    assert preview.body["distribution"] == answer.body["distribution"]
+    mine = set(people)
+
+    async def lines() -> list[dict[str, str]]:
+        return [line for line in await fast.ledger() if line["recipient"] in mine and line["ok"]]
+
+    reached = moments(await eventually(lines, 280, lambda seen: len(seen) == DELIVERIES))
+    begin, end = reached[0], reached[-1]
+    for foreseen in (preview.body["estimated_completion"], answer.body["estimated_completion"]):
+        error = abs((datetime.fromisoformat(foreseen) - end) / (end - begin))
+        assert error <= 0.1, f"foreseen {foreseen}, it was {end}: {error:.1%} off"
+    curve = {datetime.fromisoformat(each["begin"]): each["deliveries"] for each in preview.body["curve"]}
+    assert sum(curve.values()) == DELIVERIES
+    happened = Counter(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for moment in reached)
+    foreseen_so_far = happened_so_far = 0
+    hour, last = min([*curve, *happened]), max([*curve, *happened])
+    while hour <= last:
+        foreseen_so_far += curve.get(hour, 0)
+        happened_so_far += happened.get(hour, 0)
+        assert abs(foreseen_so_far - happened_so_far) <= 0.2 * DELIVERIES, f"at the end of the hour from {hour}"
+        hour += HOUR
+
+
+async def test_a_changed_setting_shows_in_the_next_release(live: Running) -> None:
+    slow = {"min_seconds": 3600, "max_seconds": 3600}
+    await live.package("changed", 1, rest_window=None, gap=slow)
+    people = recipients(3, start=810_000)
+    body = {"type": "text", "text": "Hello", "recipients": people}
+    message = (await live.ask("POST", "/packages/changed/messages/open", body)).body["message_id"]
+
+    async def arrived() -> list[dict[str, str]]:
+        return [line for line in await live.ledger() if line["recipient"] in people]
+
+    await eventually(arrived, 30, lambda seen: len(seen) == 1)
+    deliveries = (await live.ask("GET", f"/messages/{message}/deliveries")).body["data"]
+    waiting = next(each for each in deliveries if each["recipient"] == people[1])
+
+    async def explained() -> dict[str, str]:
+        return (await live.ask("GET", f"/deliveries/{waiting['delivery_id']}/explain")).body["pacing"]
+
+    told = await eventually(explained, 20, lambda seen: seen.get("bound") == "gap")
+    assert set(told["bounds"]) == {"gap"}
+    queue = (await live.ask("GET", "/packages/changed/queue")).body
+    assert (queue["held"], queue["profiles"][0]["bound"]) == (2, "gap")
+    assert queue["profiles"][0]["factors"]["gap_min_seconds"] >= 600  # calm and behind: a quarter of the hour at most
+    quick = {"gap": {"min_seconds": 1, "max_seconds": 1}, "profile_limits": {"per_hour": 3600, "per_3_hours": 9000}}
+    what_if = await live.ask("POST", "/packages/changed/what-if", quick)
+    assert what_if.status == 200, what_if.body
+    assert what_if.body["then"]["completion"] < what_if.body["now"]["completion"]
+    assert (await live.ask("PATCH", "/packages/changed", quick)).status == 200
+    await eventually(arrived, 30, lambda seen: len(seen) == 3)
+
+
+async def test_bad_settings_are_refused_by_field_and_odd_ones_warned_of(live: Running) -> None:
+    await live.package("settings", 1)
+    for settings, pointer in (
+        ({"gap": {"min_seconds": 300, "max_seconds": 60}}, "/gap"),
+        ({"profile_limits": {"per_hour": 0}}, "/profile_limits/per_hour"),
+        ({"profile_limits": {"per_day": -1}}, "/profile_limits/per_day"),
+        ({"timezone": "Mars/Base"}, "/timezone"),
+        ({"rest_window": {"start": "01:00", "hours": 24}}, "/rest_window/hours"),
+    ):
+        refused = await live.ask("PATCH", "/packages/settings", settings)
+        assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, pointer)
+    odd = await live.ask("PATCH", "/packages/settings", {"profile_limits": {"per_hour": 200, "per_day": 50}})
+    assert odd.status == 200
+    assert "/profile_limits/per_hour" in {each["pointer"] for each in odd.body["warnings"]}
