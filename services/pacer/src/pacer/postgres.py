@@ -9,6 +9,10 @@ _COLD = """(contact.recipient IS NULL
        AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
 """A cold contact: the profile has not spoken to it for 30 days, nor has it written to the profile for 28."""
 
+_STILL_HELD = "delivery.state || '' = 'held'"
+"""Said so that no index over what is held answers it: the statement's own key finds its rows. After a large intake the
+statistics do not know yet how much is held, and with `state = 'held'` the planner would read all of it for a few rows."""
+
 # --- intake ---------------------------------------------------------------------------------------------------------
 
 MESSAGE_INSERT = text("""
@@ -59,10 +63,10 @@ CANCELLATION_INSERT = text("""
 INSERT INTO pacer.cancellation (message_id, at)
 SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:ats AS timestamptz[])) ON CONFLICT DO NOTHING""")
 
-CANCEL_HELD = text("""
+CANCEL_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
                           changed_at = clock_timestamp()
-WHERE message_id = ANY (CAST(:message_ids AS text[])) AND state = 'held'""")
+WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {_STILL_HELD}""")
 
 CONTACT_WROTE = text("""
 INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)
@@ -72,10 +76,15 @@ FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:ats
 ON CONFLICT (profile_id, recipient) DO UPDATE
 SET wrote_at = greatest(known.wrote_at, excluded.wrote_at), unanswered = false""")
 
-DELIVERY_WARM = text("""
+DELIVERY_WARM = text(f"""
 UPDATE pacer.delivery SET cold = false
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[])) AS known (profile_id, recipient)
-WHERE delivery.profile_id = known.profile_id AND delivery.recipient = known.recipient AND state = 'held' AND cold""")
+WHERE delivery_id = ANY (ARRAY(
+    SELECT found.delivery_id
+    FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[])) AS known (profile_id, recipient)
+    CROSS JOIN LATERAL (
+        SELECT delivery_id FROM pacer.delivery
+        WHERE delivery.profile_id = known.profile_id AND delivery.recipient = known.recipient
+          AND state = 'held' AND cold OFFSET 0) AS found)) AND {_STILL_HELD} AND cold""")
 
 HABIT_READ = text("""
 INSERT INTO pacer.habit AS known (package_id, recipient, hour, readings)
@@ -177,25 +186,25 @@ LEFT JOIN LATERAL (
     ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0"""
 )
 
-DELIVERY_RELEASE = text("""
+DELIVERY_RELEASE = text(f"""
 UPDATE pacer.delivery SET state = 'released', announced = false, release = chosen.release, released_at = :now,
                           send_by = chosen.send_by, first_released_at = coalesce(first_released_at, :now),
                           changed_at = clock_timestamp()
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:releases AS bigint[]), CAST(:send_bys AS timestamptz[]))
      AS chosen (delivery_id, release, send_by)
-WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'
+WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}
 RETURNING delivery.delivery_id, delivery.profile_id, delivery.package_id, delivery.release, delivery.recipient""")
 
-PUT_OFF = text("""
+PUT_OFF = text(f"""
 UPDATE pacer.delivery SET not_before = chosen.until, put_off_by = chosen.bound
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:untils AS timestamptz[]), CAST(:bounds AS text[]))
      AS chosen (delivery_id, until, bound)
-WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'""")
+WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}""")
 
-REFILE = text("""
+REFILE = text(f"""
 UPDATE pacer.delivery SET cold = chosen.cold
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:colds AS boolean[])) AS chosen (delivery_id, cold)
-WHERE delivery.delivery_id = chosen.delivery_id AND state = 'held'""")
+WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}""")
 
 BRING_FORWARD = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
