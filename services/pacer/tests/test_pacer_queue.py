@@ -10,7 +10,7 @@ from pacer.housekeeping import Housekeeping
 from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.configuration import PackageLimits, ProfileLimits
-from spreader.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, OpenOptions
+from spreader.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, LaneState, OpenOptions, ProfileState
 from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres
@@ -167,6 +167,22 @@ async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> No
     pacer.directory.configure(package(profiles=1))
     await pacer.release()
     assert [each.index for each in pacer.bus.of(DeliveryReturned)] == [1, 3]
+
+
+async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_where_there_are_none(
+    pacer: Pacer,
+) -> None:
+    pacer.directory.configure(package(profiles=2))
+    await pacer.take(assigned(2, profiles=2))
+    blocked = LaneState(state="blocked", cause="463")
+    pacer.directory.states["p0"] = ProfileState(profile_id="p0", package_id="one", open=blocked, at=START)
+    await pacer.release()
+    (returned,) = pacer.bus.of(DeliveryReturned)
+    assert (returned.index, returned.reason) == (0, "profile p0 is blocked for open chat: 463")
+    pacer.directory.configure(package(profiles=1))
+    await pacer.take(assigned(1, message_id="msg_2"))
+    assert await pacer.release() == []
+    assert (await pacer.states())["held"] == 1
 
 
 async def test_a_package_that_is_gone_ends_its_deliveries(pacer: Pacer) -> None:

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.candidates import candidates
-from router.core.conversations import Conversation, NoWay, Through, fold, merge, reply_route
-from router.core.retries import next_profile
-from router.core.strategies import share
+from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
+from router.core.loads import Load, fill
+from router.core.retries import next_ways
+from router.core.routing import Fleet
+from router.core.strategies import Crew, share
+from router.core.ways import NoWay, Through, Way
 from spreader.configuration import Distribution, Gateway, Package, Profile
 from spreader.content import TextContent
 from spreader.events import Counts, DeliveryReturned, LaneState, ProfileState, Windows
@@ -21,6 +24,7 @@ from spreader.ids import ProfileId
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+LATER = NOON + 10 * HOUR
 CHANCE = random.Random(7)
 
 
@@ -73,7 +77,7 @@ def test_round_robin_differs_by_one_at_most_also_across_requests(requests: list[
     eligible = [ProfileId(f"p{number}") for number in range(profiles)]
     counts, cursor = Counter[str](dict.fromkeys(eligible, 0)), 0
     for deliveries in requests:
-        shared = share("round_robin", deliveries, eligible, cursor, {}, CHANCE)
+        shared = share("round_robin", deliveries, Crew(eligible), cursor, CHANCE)
         counts.update(shared.profiles)
         cursor = shared.cursor
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -84,7 +88,7 @@ def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> N
     """Dies with rounding instead of largest remainders."""
     eligible = [ProfileId(f"p{number}") for number in range(len(weights))]
     weight: dict[str, int] = dict(zip(eligible, weights, strict=True))
-    counts = Counter(share("weighted", deliveries, eligible, 0, weight, CHANCE).profiles)
+    counts = Counter(share("weighted", deliveries, Crew(eligible, weight), 0, CHANCE).profiles)
     assert sum(counts.values()) == deliveries
     for each in eligible:
         exact = deliveries * weight[each] / sum(weights)
@@ -94,13 +98,13 @@ def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> N
 def test_random_uses_everybody_evenly_enough() -> None:
     """Chi-square over 4 profiles: 16.27 is passed by chance once in a thousand runs; the seed is fixed."""
     eligible = [ProfileId(each) for each in "abcd"]
-    counts = Counter(share("random", 4_000, eligible, 0, {}, random.Random(1)).profiles)
+    counts = Counter(share("random", 4_000, Crew(eligible), 0, random.Random(1)).profiles)
     assert sum((counts[each] - 1_000) ** 2 / 1_000 for each in eligible) < 16.27
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_every_strategy_gives_each_delivery_a_profile(strategy: Distribution) -> None:
-    shared = share(strategy, 7, [ProfileId("a"), ProfileId("b")], 0, {}, CHANCE)
+    shared = share(strategy, 7, Crew([ProfileId("a"), ProfileId("b")]), 0, CHANCE)
     assert len(shared.profiles) == 7
     assert set(shared.profiles) <= {"a", "b"}
 
@@ -159,11 +163,11 @@ def test_merging_keeps_the_latest_of_both() -> None:
 def test_a_reply_goes_through_the_profile_that_the_customer_talks_to(
     known: Conversation | None, states: dict[str, ProfileState], route: Through
 ) -> None:
-    assert reply_route(package(), states, known) == route
+    assert reply_route(package(), states, known, LATER) == route
 
 
 def test_a_reply_that_nobody_can_send_says_so() -> None:
-    route = reply_route(package(profile("a", paused=True)), {}, None)
+    route = reply_route(package(profile("a", paused=True)), {}, None, NOON)
     assert route == NoWay("no profile of package one can send a reply (a: paused by an operator)")
 
 
@@ -175,9 +179,14 @@ def returned(*tried: str) -> DeliveryReturned:
     )  # fmt: skip
 
 
+def way(returned: DeliveryReturned, one: Package | None) -> Way:
+    (found,) = next_ways([returned], one, Fleet(), CHANCE)
+    return found
+
+
 def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None:
-    assert next_profile(returned("a"), package(), {}) == Through(ProfileId("b"), "given back by a: blocked")
-    assert next_profile(returned("a", "b"), package(), {}) == Through(ProfileId("c"), "given back by a, b: blocked")
+    assert way(returned("a", "c"), package()) == Through(ProfileId("b"), "given back by a, c: blocked")
+    assert way(returned("a", "b"), package()) == Through(ProfileId("c"), "given back by a, b: blocked")
 
 
 @pytest.mark.parametrize(
@@ -191,4 +200,64 @@ def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None
 def test_after_three_profiles_or_without_another_it_fails(
     tried: tuple[str, ...], one: Package | None, reason: str
 ) -> None:
-    assert next_profile(returned(*tried), one, {}) == NoWay(reason)
+    assert way(returned(*tried), one) == NoWay(reason)
+
+
+def test_what_comes_back_together_is_shared_out_among_those_who_are_left() -> None:
+    ways = next_ways([returned("a")] * 100 + [returned("a", "b")] * 10, package(), Fleet(), CHANCE)
+    profiles = [each.profile_id for each in ways if isinstance(each, Through)]
+    assert Counter(profiles[:100]) == {"b": 50, "c": 50}
+    assert Counter(profiles[100:]) == {"c": 10}
+
+
+held = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1, max_size=6)
+
+
+@given(st.integers(0, 500), held)
+def test_smart_sharing_lets_all_finish_at_about_the_same_time(deliveries: int, loads: list[tuple[int, int]]) -> None:
+    """Dies when what waits already is left out, when capacity is, and when one who is behind gets more."""
+    load = {f"p{number}": Load(waiting, per_day) for number, (waiting, per_day) in enumerate(loads)}
+    counts = fill(deliveries, load)
+    assert sum(counts.values()) == deliveries
+    assert min(counts.values()) >= 0
+    ends = {name: Load(each.held + counts[name], each.per_day) for name, each in load.items()}
+    taking = [name for name, count in counts.items() if count]
+    for name in taking:
+        for other in load:
+            # Nobody who got one would have been done sooner by more than one delivery without it.
+            assert ends[name].days - 1 / ends[name].per_day <= ends[other].days + 1 / ends[other].per_day
+
+
+def test_smart_sharing_of_a_campaign_ends_within_a_tenth_everywhere() -> None:
+    eligible = [ProfileId(each) for each in "abcd"]
+    loads: dict[str, Load] = {"a": Load(0, 120), "b": Load(200, 120), "c": Load(0, 60), "d": Load(30, 240)}
+    shared = Counter(share("smart", 1_000, Crew(eligible, loads=loads), 0, CHANCE).profiles)
+    ends = [(loads[each].held + shared[each]) / loads[each].per_day for each in eligible]
+    assert max(ends) <= 1.1 * min(ends)
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
+def test_those_who_talk_to_a_profile_stay_with_it_and_the_rest_is_shared(strategy: Distribution) -> None:
+    bound = {2: ProfileId("b"), 5: ProfileId("b")}
+    shared = share(strategy, 8, Crew([ProfileId("a"), ProfileId("b")]), 0, CHANCE, bound)
+    assert (len(shared.profiles), shared.profiles[2], shared.profiles[5]) == (8, "b", "b")
+    assert "2 talk to it" in shared.reasons[ProfileId("b")]
+    if strategy == "round_robin":
+        assert (Counter(shared.profiles), shared.cursor) == ({"a": 3, "b": 5}, 6)
+
+
+def test_without_failover_a_reply_whose_profile_is_down_is_refused_and_says_so() -> None:
+    strict = package().model_copy(update={"reply_failover": False})
+    route = reply_route(strict, {"b": state("b", reply_lane="blocked")}, conversation("b", wrote=1), LATER)
+    assert route == NoWay(
+        "the customer talks to b, which cannot send (blocked for the reply lane), "
+        "and the package lets no other profile answer"
+    )
+
+
+def test_a_conversation_binds_for_half_a_year_and_is_warm_for_four_weeks() -> None:
+    talk = conversation("b", wrote=0)
+    assert [is_warm(talk, NOON + timedelta(days=days)) for days in (28, 29)] == [True, False]
+    assert [is_over(talk, 180, NOON + timedelta(days=days)) for days in (180, 181)] == [False, True]
+    late = reply_route(package(), {}, talk, NOON + timedelta(days=181))
+    assert late == Through(ProfileId("a"), "the customer is new to this package: its calmest profile")

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from router.assigned import Assigned
 from router.listening import Listening
 from router.open_chat import OpenChat
 from router.postgres import Store
@@ -17,7 +18,7 @@ from router.returned import Returned
 from router.testing import HandDirectory, HandProgress
 from spreader.boundary import Received
 from spreader.bus import Unpublished
-from spreader.clock import Clock
+from spreader.clock import Clock, wall_now
 from spreader.configuration import Gateway, Package, Profile
 from spreader.content import TextContent
 from spreader.events import (
@@ -49,10 +50,12 @@ class Router:
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     directory: HandDirectory = field(default_factory=HandDirectory)
     progress: HandProgress = field(default_factory=HandProgress)
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
+    assigned: Assigned = field(default_factory=Assigned)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
-        await OpenChat(Store(self.engine), self.bus, self.directory, self.clock).on_requested(received(*requests))
+        handler = OpenChat(Store(self.engine), self.bus, self.directory, self.clock, self.assigned)
+        await handler.on_requested(received(*requests))
 
     async def reply(self, *requests: ReplyMessageRequested) -> None:
         handler = Replies(Store(self.engine), self.bus, self.directory, self.clock, self.progress)
@@ -65,7 +68,8 @@ class Router:
         await Listening(Store(self.engine), AllNew()).on_outcome(received(*outcomes))
 
     async def give_back(self, *returned: DeliveryReturned) -> None:
-        await Returned(self.bus, self.directory, self.clock).on_returned(received(*returned))
+        handler = Returned(self.bus, self.directory, self.clock, self.assigned)
+        await handler.on_returned(received(*returned))
 
     def shared(self) -> Counter[str]:
         assigned = self.bus.of(OpenDeliveriesAssigned)

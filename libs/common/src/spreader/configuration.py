@@ -136,6 +136,16 @@ class Package(Setting):
     recipient_quiet_hours: QuietHours | None = None
     gap: Gap = Gap()
     warm_up: WarmUp = WarmUp()
+    opted_in_only: bool = False
+    """Open messages go only to who is on the package's list of opt-ins."""
+    opt_out_words: tuple[str, ...] = ()
+    """A customer who writes one of these, and nothing else, opts out; beside the words that hold for all."""
+    keep_profile_per_customer: bool = False
+    """Open messages too go through the profile that the recipient talks to, whatever the distribution."""
+    reply_failover: bool = True
+    """A reply goes through another profile where the customer's own cannot send."""
+    conversation_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    """After so long without a word a conversation binds no more."""
     paused: bool = False
     profiles: tuple[Profile, ...] = ()
 

@@ -17,7 +17,11 @@ Status = Literal[
     "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected", "unknown",
 ]  # fmt: skip
 FailureClass = Literal["transient", "throttled", "profile", "recipient", "content", "gateway", "ambiguous"]
+ConsentKind = Literal["suppression", "opt_in"]
 Partition = Annotated[int, Field(ge=0)]
+
+EVERYWHERE: Literal["*"] = "*"
+"""In place of a package's id: in all packages."""
 
 
 class Event(BaseModel):
@@ -336,6 +340,32 @@ class MessageCancelled(Event):
         return self.message_id
 
 
+class ConsentChanged(Event):
+    """A recipient was put on a package's list of suppressions or of opt-ins, or taken off it.
+
+    No tombstones: whoever is taken off stays in the log as that, so that a reader with its own table needs no others.
+    """
+
+    topic: ClassVar[str] = "spreader.consent"
+    type: ClassVar[str] = "spreader.consent.v1"
+
+    package_id: Id | Literal["*"]
+    recipient: PhoneNumber
+    kind: ConsentKind
+    listed: bool
+    source: str
+    """How we learned it: `api`, `csv`, or `opt_out_word` (the customer wrote it)."""
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.package_id}:{self.recipient}:{self.kind}"
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.key}/{self.at.isoformat()}"
+
+
 class PackageConfigured(Event):
     """The present configuration of a package; a tombstone (no body) says that it is gone."""
 
@@ -420,6 +450,8 @@ class ProfilePace(Event):
     package_id: Id
     waiting: int
     """Held deliveries whose own not-before has passed; counted up to one more than the rush bound."""
+    held: int = 0
+    """All that waits for it, counted up to 100,000."""
     last_release: AwareDatetime | None
     next_release: AwareDatetime | None
     """None: nothing waits, or it waits for something without a known moment (see `bound`)."""
@@ -459,6 +491,8 @@ class MessageRouted(Callback):
     first_index: int
     distribution: dict[str, int]
     rejected: int = 0
+    suppressed: int = 0
+    """Recipients to whom the package must not open a conversation."""
     reason: str | None = None
 
     @property
@@ -508,12 +542,14 @@ class Alert(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     OpenMessageRequested, ReplyMessageRequested, OpenDeliveriesAssigned, ReplyDeliveryAssigned, DeliveryReleased,
-    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, PackageConfigured, ProfileState,
+    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, ConsentChanged, PackageConfigured, ProfileState,
     ProfilePace, MessageRouted, ReplySettled, Alert,
 )  # fmt: skip
 
 DEAD_LETTER_TOPIC = "spreader.dead-letter"
-COMPACTED: frozenset[str] = frozenset({PackageConfigured.topic, ProfileState.topic, ProfilePace.topic})
+COMPACTED: frozenset[str] = frozenset(
+    {ConsentChanged.topic, PackageConfigured.topic, ProfileState.topic, ProfilePace.topic}
+)
 CALLBACK_PARTITIONS = 16
 PARTITIONS: Mapping[str, int] = {
     **{event.topic: 6 for event in EVENTS},

@@ -9,9 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress import openapi, problems
 from ingress.callbacks import Asking, Callbacks
 from ingress.configured import Configured
+from ingress.consent_lists import ConsentLists
+from ingress.consents import Consents
+from ingress.conversations import Conversations
 from ingress.deliveries import Deliveries
 from ingress.guard import Guard
 from ingress.handlers import RECORDS_MAX, Folding
+from ingress.hearing import Hearing
 from ingress.idempotency import Answers
 from ingress.messages import Messages
 from ingress.open_messages import OpenMessages
@@ -68,10 +72,11 @@ def build(settings: IngressSettings) -> FastAPI:
     router, pacer = Peer("router", settings.router_url), Peer("pacer", settings.pacer_url)
     relay = Loop("outbox relay", Relay(engine, bus).turn)
     cleaning = Loop("old answers", Answers(engine).forget_old)
+    consenting = Loop("news of consent", Consents(engine, bus, now).announce_left_over)
     kafka = Kafka(accepting, settings)
     view = Kafka(folding, settings, boundaries, "kafka of the status view")
     tables = (Postgres(engine, "ingress"), packages, states)
-    service = Service("ingress", [kafka, *tables, callbacks, router, pacer, view, relay, cleaning])
+    service = Service("ingress", [kafka, *tables, callbacks, router, pacer, view, relay, consenting, cleaning])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
@@ -86,6 +91,7 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
         raise ValueError("SPREADER_API_KEY is not set: nobody could call the API")
     registry = Registry(parts.engine, parts.now, parts.wake_relay)
     view, answers = StatusView(parts.engine), Answers(parts.engine)
+    consents = Consents(parts.engine, parts.bus, parts.now)
     nouns = (  # the accept path first: addresses are tried in this order
         OpenMessages(
             parts.bus, parts.configured, parts.asking, view, answers, parts.pacer, parts.now, parts.wake_relay,
@@ -100,8 +106,10 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
         Packages(registry, parts.configured, parts.now),
         Profiles(registry, parts.configured, parts.now, settings.simulator_url),
         Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
+        Conversations(parts.configured, parts.router),
         Deliveries(view, parts.router, parts.pacer),
-        SimulatorWebhook(parts.bus, parts.configured, view),
+        ConsentLists(consents, parts.configured),
+        SimulatorWebhook(parts.bus, parts.configured, view, Hearing(parts.bus, parts.configured, consents)),
     )  # fmt: skip
     for noun in nouns:  # flat: routers within routers cost on each request, and hide an address's methods
         app.router.routes.extend(noun.routes().routes)

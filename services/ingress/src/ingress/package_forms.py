@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic_core import PydanticCustomError
 
 from ingress.core.hours import works_a_while
+from ingress.core.opt_out import CHARACTERS_MAX, normal
 from ingress.message_forms import Moment
 from spreader.configuration import Distribution, Driver, TimeZone
 from spreader.ids import Id, PhoneNumber
@@ -83,6 +84,17 @@ class QuietHoursForm(Form):
     hours: Hours = 12
 
 
+def _says_something(word: str) -> str:
+    if not normal(word):
+        raise ValueError("an opt-out word has letters or digits")
+    return word
+
+
+OptOutWord = Annotated[
+    str, StringConstraints(min_length=1, max_length=CHARACTERS_MAX, strip_whitespace=True), AfterValidator(_says_something)
+]
+
+
 class WarmUpForm(Form):
     """How a new account's limits grow; it holds for profiles with `warm_up_from`."""
 
@@ -118,6 +130,23 @@ class PackageForm(Form):
     )
     gap: GapForm = GapForm()
     warm_up: WarmUpForm = WarmUpForm()
+    opted_in_only: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Open messages go only to who is on the package's list of opt-ins."
+    )
+    opt_out_words: Annotated[tuple[OptOutWord, ...], Field(max_length=50)] = Field(
+        default=(), description="A customer who writes one of these, and nothing else, opts out.", examples=[["enough"]]
+    )
+    keep_profile_per_customer: bool = Field(
+        default=False, strict=True, description="Open messages go through the profile that the recipient talks to."
+    )
+    reply_failover: bool = Field(
+        default=True,
+        strict=True,
+        description="A reply may go through another profile where the own one cannot send.",
+    )
+    conversation_days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
+        default=180, description="After so long without a word a conversation binds no more."
+    )
 
     @model_validator(mode="after")
     def _works_sometimes(self) -> Self:

@@ -57,7 +57,7 @@ def build(settings: PacerSettings) -> FastAPI:
     configuration = Table(settings, PackageConfigured, on_configured)
     states = Table(settings, ProfileState, on_state)
     directory = Tables(configuration, states, margins)
-    paces = Paces(bus)
+    paces = Paces(bus, engine)
     announcer_loop = Loop("announce", Announcer(engine, bus, clock).turn)
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)

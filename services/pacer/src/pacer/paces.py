@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pacer import postgres as sql
 from pacer.core.policy import Release, Wait
 from pacer.core.turn import Due, Looked
 from spreader.bus import Bus
 from spreader.events import ProfilePace
 
 TELL_EVERY_SECONDS = 1.0
+HELD_COUNTED_MAX = 100_000
 
 
 @dataclass
@@ -17,6 +21,7 @@ class Paces:
     """Keeps the newest of each profile and publishes it at most once a second: readers see it, nobody counts by it."""
 
     bus: Bus
+    engine: AsyncEngine
     _changed: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
     _told: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
 
@@ -33,12 +38,21 @@ class Paces:
         changed, self._changed = self._changed, {}
         news = [pace for pace in changed.values() if not _same(pace, self._told.get(pace.profile_id))]
         try:
-            await self.bus.publish(*news)
+            held = await self._held([pace.profile_id for pace in news])
+            await self.bus.publish(*(pace.model_copy(update={"held": held[pace.profile_id]}) for pace in news))
         except BaseException:
             self._changed = {**changed, **self._changed}
             raise
         self._told |= {pace.profile_id: pace for pace in news}
         return TELL_EVERY_SECONDS
+
+    async def _held(self, profiles: Sequence[str]) -> dict[str, int]:
+        """How much waits for each: counted when it is told, and no further than anybody needs."""
+        if not profiles:
+            return {}
+        async with self.engine.connect() as connection:
+            asked = {"profile_ids": list(profiles), "count_max": HELD_COUNTED_MAX}
+            return {row.profile_id: row.deliveries for row in await connection.execute(sql.HELD, asked)}
 
 
 def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:

@@ -320,6 +320,13 @@ DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
     WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
 )
 
+HELD = text("""
+SELECT asked.profile_id, counted.deliveries
+FROM unnest(CAST(:profile_ids AS text[])) AS asked (profile_id)
+CROSS JOIN LATERAL (SELECT count(*) AS deliveries FROM (
+    SELECT 1 FROM pacer.delivery WHERE delivery.profile_id = asked.profile_id AND state = 'held'
+    LIMIT :count_max) AS waiting) AS counted""")
+
 # --- forecast and explanation ---------------------------------------------------------------------------------------
 
 PAST_RELEASES = text("""

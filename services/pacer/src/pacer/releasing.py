@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer import postgres as sql
+from pacer.core.leaving import Leaving
 from pacer.core.policy import Release
 from pacer.core.turn import Due, Looked, look
 from pacer.directory import Directory
 from pacer.facts import load, lock_packages
-from pacer.metrics import DUE_PROFILES, ENDED, LATENESS, RELEASED
+from pacer.giving_back import give_back, leaves
+from pacer.metrics import DUE_PROFILES, LATENESS, RELEASED
 from pacer.moment import system_now
 from spreader.clock import Clock
 
 IDLE_SECONDS_MAX = 0.5
-GIVE_BACK_ROWS_MAX = 2_000
 HEADS_FEW, HEADS_MANY = 2, 50  # of each part of a queue: many while recipients' bounds push deliveries aside
 
 
@@ -52,16 +53,20 @@ class Releasing:
             if not rows:
                 return self._idle(now, (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none())
             at_gateway = await lock_packages(connection, {row.package_id for row in rows})
-            dues = await load(connection, rows, self.directory, self._heads, now)
+            gone = {row.profile_id: left for row in rows if (left := self._leaves(row)) is not None}
+            staying = [row for row in rows if row.profile_id not in gone]
+            dues = await load(connection, staying, self.directory, self._heads, now)
             looked = look(dues, at_gateway, now)
             self._heads = HEADS_MANY if any(each.deferred for each in looked) else HEADS_FEW
             news = await self._write(connection, looked, now)
-            known = {due.profile_id for due in dues}
-            news += await self._give_back(connection, [row for row in rows if row.profile_id not in known])
+            news += await give_back(connection, gone)
         self._show(rows, dues, looked, now)
         if news:
             self.tell()
         return 0
+
+    def _leaves(self, row: Any) -> Leaving | None:
+        return leaves(self.directory, row.package_id, row.profile_id)
 
     async def _wake_touched(self) -> None:
         packages, self._touched = self._touched, set()
@@ -91,26 +96,6 @@ class Releasing:
         )
         RELEASED.inc(released)
         return released
-
-    async def _give_back(self, connection: AsyncConnection, gone: Sequence[Any]) -> int:
-        """What a profile held that is no longer in its package needs another one; without a package it ends."""
-        rows = 0
-        for row in gone:
-            returned = self.directory.package(row.package_id) is not None
-            what = (
-                {"state": "returned", "reason": f"profile {row.profile_id} is no longer in the package"}
-                if returned
-                else {"state": "cancelled", "reason": f"package {row.package_id} is gone"}
-            )
-            given = await connection.execute(
-                sql.GIVE_BACK, {**what, "profile_ids": [row.profile_id], "rows": GIVE_BACK_ROWS_MAX}
-            )
-            rows += given.rowcount
-            ENDED.labels(what["state"]).inc(given.rowcount)
-            if given.rowcount < GIVE_BACK_ROWS_MAX:
-                looked = {"profile_ids": [row.profile_id], "look_ats": [None], "awaits": [False]}
-                await connection.execute(sql.PROFILE_LOOKED, looked)
-        return rows
 
     def _show(self, rows: Sequence[Any], dues: Sequence[Due], looked: Sequence[Looked], now: datetime) -> None:
         due_at = {row.profile_id: row.look_at for row in rows}

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from router.assigned import Assigned
 from router.directory import Tables
 from router.endpoints import add_endpoints
 from router.listening import Listening
@@ -18,6 +19,7 @@ from spreader.events import (
     DeliveryReturned,
     OpenMessageRequested,
     PackageConfigured,
+    ProfilePace,
     ProfileState,
     ReplyMessageRequested,
 )
@@ -38,7 +40,8 @@ OPEN_RECORDS_MAX = 4  # 2,000 recipients: the loop is back in milliseconds, and 
 def build(settings: RouterSettings) -> FastAPI:
     clock = clock_from_environment()
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    directory = Tables(configuration, states)
+    paces = Table(settings, ProfilePace)
+    directory, assigned = Tables(configuration, states, paces), Assigned()
     progress = Progress(settings, GROUP)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
@@ -47,8 +50,8 @@ def build(settings: RouterSettings) -> FastAPI:
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
     positions = LivePositions(settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic))
 
-    open_chat = OpenChat(open_store, open_bus, directory, clock)
-    returned = Returned(open_bus, directory, clock)
+    open_chat = OpenChat(open_store, open_bus, directory, clock, assigned)
+    returned = Returned(open_bus, directory, clock, assigned)
     replies = Replies(reply_store, reply_bus, directory, clock, progress)
     hearing, noting = Listening(reply_store, positions), Listening(open_store, positions)
 
@@ -78,6 +81,7 @@ def build(settings: RouterSettings) -> FastAPI:
             Postgres(reply_engine, "router", "postgres of the reply lane"),
             configuration,
             states,
+            paces,
             positions,
             progress,
             Loop("forget old routings", forget_old),
@@ -86,5 +90,5 @@ def build(settings: RouterSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader router")
-    add_endpoints(app, open_store, directory)
+    add_endpoints(app, open_store, directory, assigned, clock)
     return app

@@ -1,10 +1,10 @@
-"""Directory: what the router knows of packages and of how their profiles fare, from two compacted topics."""
+"""Directory: what the router knows of packages and of how their profiles fare, from the compacted topics."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from spreader.configuration import Package
-from spreader.events import PackageConfigured, ProfileState
+from spreader.events import PackageConfigured, ProfilePace, ProfileState
 from spreader.table import Table
 
 CONFIGURATION_WAIT_SECONDS = 5.0
@@ -18,13 +18,19 @@ class Directory(Protocol):
     @property
     def states(self) -> Mapping[str, ProfileState]: ...
 
+    @property
+    def paces(self) -> Mapping[str, ProfilePace]: ...
+
 
 class Tables:
-    """The directory over the two tables of a running service."""
+    """The directory over the tables of a running service."""
 
-    def __init__(self, configuration: Table[PackageConfigured], states: Table[ProfileState]) -> None:
+    def __init__(
+        self, configuration: Table[PackageConfigured], states: Table[ProfileState], paces: Table[ProfilePace]
+    ) -> None:
         self._configuration = configuration
         self._states = states
+        self._paces = paces
 
     async def package(self, package_id: str, version: int | None) -> Package | None:
         def new_enough() -> bool:
@@ -39,3 +45,7 @@ class Tables:
     @property
     def states(self) -> Mapping[str, ProfileState]:
         return self._states.rows
+
+    @property
+    def paces(self) -> Mapping[str, ProfilePace]:
+        return self._paces.rows

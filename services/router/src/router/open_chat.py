@@ -6,10 +6,15 @@ readers drop, and never another decision (decision 0004).
 """
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from router.core.routing import Routing, assigned, recipients, route
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from router.assigned import Assigned
+from router.core.conversations import is_over
+from router.core.routing import Routing, assigned, keeps_profiles, recipients, route
 from router.directory import Directory
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
@@ -27,6 +32,7 @@ class OpenChat:
     bus: Bus
     directory: Directory
     now: Now
+    assigned: Assigned
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
@@ -43,9 +49,31 @@ class OpenChat:
         async with self.store.begin() as connection:
             cursors = await self.store.cursors(connection, [each.package_id for each in requests])
             known = await self.store.routings(connection, [_chunk(each) for each in requests])
-            decided = self._route_new(requests, packages, known, cursors)
+            talks_to = await self._talks_to(connection, requests, packages)
+            decided = self._route_new(requests, packages, known, cursors, talks_to)
             await self.store.save(connection, list(decided.values()), cursors)
         return [known.get(_chunk(each)) or decided[_chunk(each)] for each in requests]
+
+    async def _talks_to(
+        self,
+        connection: AsyncConnection,
+        requests: Sequence[OpenMessageRequested],
+        packages: Sequence[Package | None],
+    ) -> dict[str, dict[str, str]]:
+        """Whom the recipients talk to, by package, where that decides anything."""
+        places = {
+            (package.package_id, recipient)
+            for request, package in zip(requests, packages, strict=True)
+            if package is not None and keeps_profiles(package, request.distribution or package.distribution)
+            for recipient in request.recipients
+        }
+        talks_to: dict[str, dict[str, str]] = defaultdict(dict)
+        now = self.now()
+        days = {package.package_id: package.conversation_days for package in packages if package is not None}
+        for (package_id, recipient), known in (await self.store.conversations(connection, sorted(places))).items():
+            if not is_over(known, days[package_id], now):
+                talks_to[package_id][recipient] = known.profile_id
+        return talks_to
 
     def _route_new(
         self,
@@ -53,6 +81,7 @@ class OpenChat:
         packages: Sequence[Package | None],
         known: Mapping[tuple[str, int], Routing],
         cursors: dict[str, int],
+        talks_to: Mapping[str, Mapping[str, str]],
     ) -> dict[tuple[str, int], Routing]:
         decided: dict[tuple[str, int], Routing] = {}
         for request, package in zip(requests, packages, strict=True):
@@ -60,8 +89,10 @@ class OpenChat:
             if chunk in known or chunk in decided:
                 continue
             decided[chunk], cursors[package_id] = route(
-                request, package, self.directory.states, cursors[package_id], self.chance
-            )
+                request, package, self.assigned.fleet(self.directory), cursors[package_id], self.chance,
+                talks_to.get(package_id),
+            )  # fmt: skip
+            self.assigned.note(decided[chunk].profiles)
         return decided
 
     def _events(self, request: OpenMessageRequested, routing: Routing) -> list[Event]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import text
@@ -20,7 +21,18 @@ E = TypeVar("E", bound=Event)
 KEPT = "8 days"  # longer than any record stays in its topic: a log read again from its beginning routes nothing anew
 FORGET_ROWS_MAX = 5_000
 
+HISTORY_ROWS_MAX = 100
+
 Chunk = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From `at` on a customer talked to this profile."""
+
+    profile_id: str
+    at: datetime
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class Store:
                 "package_version": routing.package_version,
                 "profiles": list(routing.profiles),
                 "passed_over": json.dumps(dict(routing.passed_over)),
+                "reasons": json.dumps(dict(routing.reasons)),
                 "refused": routing.refused,
             }
             for routing in routings
@@ -109,6 +122,7 @@ class Store:
             await connection.execute(_CONVERSATIONS_LOCK, _places(places))
             known = await self.conversations(connection, places)
             merged = [merge(known[each.place], each) for each in told]
+            await self._note_moves(connection, [known[place] for place in places], merged)
             await connection.execute(
                 _CONVERSATION_SAVE,
                 {
@@ -116,6 +130,27 @@ class Store:
                     "profiles": [each.profile_id for each in merged],
                     "customer_ats": [each.customer_at for each in merged],
                     "sent_ats": [each.sent_at for each in merged],
+                },
+            )
+
+    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> list[Move]:
+        """Whom a recipient has talked to, the newest first."""
+        asked = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
+        return [Move(row.profile_id, row.at, row.cause) for row in await connection.execute(_MOVES, asked)]
+
+    async def _note_moves(
+        self, connection: AsyncConnection, before: Sequence[Conversation], after: Sequence[Conversation]
+    ) -> None:
+        pairs = zip(before, after, strict=True)
+        moved = [new for old, new in pairs if old.began is None or old.profile_id != new.profile_id]
+        if moved:
+            await connection.execute(
+                _MOVE_INSERT,
+                {
+                    **_places([each.place for each in moved]),
+                    "profiles": [each.profile_id for each in moved],
+                    "ats": [each.began for each in moved],
+                    "causes": ["the customer wrote" if each.customer_at else "we wrote" for each in moved],
                 },
             )
 
@@ -134,6 +169,7 @@ def _routing(row: Any) -> Routing:
         profiles=tuple(row.profiles),
         passed_over=json.loads(row.passed_over),
         refused=row.refused,
+        reasons=json.loads(row.reasons),
     )
 
 
@@ -151,8 +187,9 @@ SELECT * FROM router.routing WHERE message_id = :message_id AND first_index <= :
 ORDER BY first_index DESC LIMIT 1""")
 
 _ROUTING_INSERT = text("""
-INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over, refused)
-VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over, :refused)""")
+INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over,
+                            reasons, refused)
+VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over, :reasons, :refused)""")
 
 _ROUTING_FORGET = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (
@@ -186,6 +223,15 @@ _CONVERSATION_ENSURE = text("""
 INSERT INTO router.conversation (package_id, recipient, profile_id)
 SELECT * FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:profiles AS text[]))
 ON CONFLICT DO NOTHING""")
+
+_MOVES = text("""
+SELECT profile_id, at, cause FROM router.conversation_move
+WHERE package_id = :package_id AND recipient = :recipient ORDER BY at DESC LIMIT :rows""")
+
+_MOVE_INSERT = text("""
+INSERT INTO router.conversation_move (package_id, recipient, profile_id, at, cause)
+SELECT * FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:profiles AS text[]),
+                     CAST(:ats AS timestamptz[]), CAST(:causes AS text[])) ON CONFLICT DO NOTHING""")
 
 _CONVERSATION_SAVE = text("""
 UPDATE router.conversation

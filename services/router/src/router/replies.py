@@ -13,7 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from router.core.conversations import Conversation, NoWay, Through, reply_route
+from router.core.conversations import Conversation, reply_route
+from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
@@ -74,7 +75,7 @@ class Replies:
                 return
         log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
 
-    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Through | NoWay]:
+    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Way]:
         places = sorted({(each.package_id, each.recipient) for each in requests})
         async with self.store.begin() as connection:
             known = await self.store.conversations(connection, places)
@@ -87,13 +88,13 @@ class Replies:
             await self.store.bind(connection, [Conversation(*place, new[place]) for place in sorted(new)])
         return routes
 
-    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> Through | NoWay:
+    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> Way:
         package = await self.directory.package(request.package_id, request.package_version)
         if package is None:
             return NoWay(f"there is no package {request.package_id}")
-        return reply_route(package, self.directory.states, conversation)
+        return reply_route(package, self.directory.states, conversation, self.clock())
 
-    def _events(self, request: ReplyMessageRequested, route: Through | NoWay) -> list[Event]:
+    def _events(self, request: ReplyMessageRequested, route: Way) -> list[Event]:
         match route:
             case Through(profile_id, reason):
                 ROUTED.labels("reply", "sticky").inc()

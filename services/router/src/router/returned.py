@@ -1,16 +1,20 @@
 """Returned delivery: the handler that finds another profile for what was surely not sent, or ends it."""
 
+import random
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from router.core.conversations import NoWay, Through
-from router.core.retries import next_profile
+from router.assigned import Assigned
+from router.core.retries import next_ways
+from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
 from router.metrics import REFUSED, ROUTED
 from spreader.boundary import Received
 from spreader.bus import Bus
 from spreader.clock import Clock
 from spreader.events import (
+    RECIPIENTS_PER_RECORD_MAX,
     AssignedDelivery,
     DeliveryOutcome,
     DeliveryReturned,
@@ -28,26 +32,37 @@ class Returned:
     bus: Bus
     directory: Directory
     clock: Clock
+    assigned: Assigned
+    chance: random.Random = field(default_factory=random.Random)
 
     async def on_returned(self, batch: Sequence[Received[DeliveryReturned]]) -> None:
-        events: list[Event] = []
+        by_package: dict[str, list[DeliveryReturned]] = defaultdict(list)
         for each in batch:
-            package = await self.directory.package(each.event.package_id, None)
-            version = None if package is None else package.version
-            events += self._events(each.event, next_profile(each.event, package, self.directory.states), version)
+            by_package[each.event.package_id].append(each.event)
+        events: list[Event] = []
+        for package_id, returned in by_package.items():
+            package = await self.directory.package(package_id, None)
+            fleet = self.assigned.fleet(self.directory)
+            ways = next_ways(returned, package, fleet, self.chance)
+            events += self._events(returned, ways, None if package is None else package.version)
         await self.bus.publish(*events)
 
-    def _events(self, returned: DeliveryReturned, route: Through | NoWay, version: int | None) -> list[Event]:
-        match route:
-            case Through(profile_id, reason) if returned.lane == "open":
-                ROUTED.labels("open", "another profile").inc()
-                return [_open_again(returned, profile_id, reason, version)]
-            case Through(profile_id, reason):
-                ROUTED.labels("reply", "another profile").inc()
-                return [_reply_again(returned, profile_id, reason)]
-            case NoWay(reason):
-                REFUSED.labels(returned.lane).inc()
-                return self._failure(returned, reason)
+    def _events(self, returned: Sequence[DeliveryReturned], ways: Sequence[Way], version: int | None) -> list[Event]:
+        events: list[Event] = []
+        again: list[tuple[DeliveryReturned, Through]] = []
+        for each, way in zip(returned, ways, strict=True):
+            match way:
+                case Through() if each.lane == "open":
+                    again.append((each, way))
+                case Through(profile_id, reason):
+                    ROUTED.labels("reply", "another profile").inc()
+                    events.append(_reply_again(each, profile_id, reason))
+                case NoWay(reason):
+                    REFUSED.labels(each.lane).inc()
+                    events += self._failure(each, reason)
+        ROUTED.labels("open", "another profile").inc(len(again))
+        self.assigned.note(way.profile_id for _, way in again)
+        return [*events, *_open_again(again, version)]
 
     def _failure(self, returned: DeliveryReturned, reason: str) -> list[Event]:
         at = self.clock()
@@ -80,28 +95,40 @@ class Returned:
         return events
 
 
-def _open_again(
-    returned: DeliveryReturned, profile_id: str, reason: str, version: int | None
-) -> OpenDeliveriesAssigned:
+def _open_again(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> list[OpenDeliveriesAssigned]:
+    """One event for those of a message that come from the same profiles, as for those of a request record."""
+    alike: dict[tuple[str, tuple[str, ...]], list[tuple[DeliveryReturned, Through]]] = defaultdict(list)
+    for each, way in again:
+        alike[each.message_id, each.tried].append((each, way))
+    return [
+        _assigned(some[start : start + RECIPIENTS_PER_RECORD_MAX], version)
+        for some in alike.values()
+        for start in range(0, len(some), RECIPIENTS_PER_RECORD_MAX)
+    ]
+
+
+def _assigned(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> OpenDeliveriesAssigned:
+    first, way = again[0]
     return OpenDeliveriesAssigned(
-        traceparent=returned.traceparent,
-        package_id=returned.package_id,
-        message_id=returned.message_id,
-        content=returned.content,
-        options=returned.options,
-        requested_at=returned.requested_at,
+        traceparent=first.traceparent,
+        package_id=first.package_id,
+        message_id=first.message_id,
+        content=first.content,
+        options=first.options,
+        requested_at=first.requested_at,
         package_version=version,
-        strategy="round_robin",
-        passed_over=dict.fromkeys(returned.tried, reason),
-        deliveries=(
+        strategy="smart",
+        passed_over=dict.fromkeys(first.tried, way.reason),
+        deliveries=tuple(
             AssignedDelivery(
-                delivery_id=returned.delivery_id,
-                recipient=returned.recipient,
-                profile_id=profile_id,
-                index=returned.index,
-                attempt=returned.attempt + 1,
-                tried=returned.tried,
-            ),
+                delivery_id=each.delivery_id,
+                recipient=each.recipient,
+                profile_id=way.profile_id,
+                index=each.index,
+                attempt=each.attempt + 1,
+                tried=each.tried,
+            )
+            for each, way in again
         ),
     )
 

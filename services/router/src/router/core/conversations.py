@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from router.core.candidates import candidates
+from router.core.ways import NoWay, Through, Way
 from spreader.configuration import Package
 from spreader.events import CustomerMessage, DeliveryOutcome, ProfileState
 from spreader.ids import ProfileId
+
+WARM = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class Conversation:
     @property
     def place(self) -> tuple[str, str]:
         return self.package_id, self.recipient
+
+    @property
+    def began(self) -> datetime | None:
+        """The last word in it; None: it is bound, and nobody has said anything yet."""
+        return _latest(self.customer_at, self.sent_at)
 
 
 def heard(event: CustomerMessage) -> Conversation:
@@ -63,38 +71,36 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Through:
-    """The reply goes through this profile."""
-
-    profile_id: ProfileId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoWay:
-    """No profile of the package can take the reply."""
-
-    reason: str
-
-
 def reply_route(
     package: Package,
     states: Mapping[str, ProfileState],
     conversation: Conversation | None,
+    now: datetime,
     tried: tuple[str, ...] = (),
-) -> Through | NoWay:
-    """The profile that this customer talks to; another one only where that one cannot send."""
+) -> Way:
+    """The profile that this customer talks to; another one only where that one cannot send and the package lets it."""
     found = candidates(package, states, "reply", tried)
+    talks_to = conversation if conversation and not is_over(conversation, package.conversation_days, now) else None
+    if talks_to is not None and talks_to.profile_id in found.eligible:
+        why = "the customer wrote to this profile" if talks_to.customer_at else "we wrote from this profile"
+        return Through(ProfileId(talks_to.profile_id), f"{why} last")
     if not found.eligible:
         return NoWay(f"no profile of package {package.package_id} can send a reply ({found.reasons})")
-    if conversation is None:
+    if talks_to is None:
         return Through(found.calmest(states), "the customer is new to this package: its calmest profile")
-    if conversation.profile_id in found.eligible:
-        why = "the customer wrote to this profile" if conversation.customer_at else "we wrote from this profile"
-        return Through(ProfileId(conversation.profile_id), f"{why} last")
-    objection = found.passed_over.get(conversation.profile_id, "no longer in the package")
-    return Through(
-        found.calmest(states),
-        f"the customer talks to {conversation.profile_id}, which cannot send ({objection})",
-    )
+    objection = found.passed_over.get(talks_to.profile_id, "no longer in the package")
+    cannot = f"the customer talks to {talks_to.profile_id}, which cannot send ({objection})"
+    if not package.reply_failover:
+        return NoWay(f"{cannot}, and the package lets no other profile answer")
+    return Through(found.calmest(states), cannot)
+
+
+def is_over(conversation: Conversation, days: int, now: datetime) -> bool:
+    """Whether nobody has said anything for so long that it does not bind any more."""
+    last = _latest(conversation.customer_at, conversation.sent_at)
+    return last is not None and now - last > timedelta(days=days)
+
+
+def is_warm(conversation: Conversation, now: datetime) -> bool:
+    """Whether the customer wrote to the profile lately (DESIGN section 5, Trust)."""
+    return conversation.customer_at is not None and now - conversation.customer_at <= WARM

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from router.core.candidates import candidates
-from router.core.strategies import WEIGHT_MAX, share
+from router.core.candidates import Candidates, candidates
+from router.core.loads import loads
+from router.core.strategies import WEIGHT_MAX, Crew, share
 from spreader.configuration import Distribution, Package
-from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested, ProfileState
-from spreader.ids import delivery_id
+from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested, ProfilePace, ProfileState
+from spreader.ids import ProfileId, delivery_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,50 +25,71 @@ class Routing:
     """The profile of each recipient, in their order; empty: refused."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
     refused: str | None = None
+    reasons: Mapping[ProfileId, str] = field(default_factory=dict[ProfileId, str])
+    """For each candidate why it got so many."""
 
     @property
     def distribution(self) -> dict[str, int]:
         return dict(Counter(self.profiles))
 
 
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How the profiles fare, and what they have to do."""
+
+    states: Mapping[str, ProfileState] = field(default_factory=dict[str, ProfileState])
+    paces: Mapping[str, ProfilePace] = field(default_factory=dict[str, ProfilePace])
+    more: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Assigned since the pacer told how much waits."""
+
+    def crew(self, package: Package, found: Candidates) -> Crew:
+        return Crew(found.eligible, weights(package, self.states), loads(package, self.states, self.paces, self.more))
+
+
 def route(
     request: OpenMessageRequested,
     package: Package | None,
-    states: Mapping[str, ProfileState],
+    fleet: Fleet,
     cursor: int,
     chance: random.Random,
+    talks_to: Mapping[str, str] | None = None,
 ) -> tuple[Routing, int]:
-    """The decision for a record, and the package's cursor after it."""
+    """The decision for a record, and the package's cursor after it. `talks_to`: recipients' profiles, where known."""
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
-    found = candidates(package, states, "open")
+    found = candidates(package, fleet.states, "open")
     if not found.eligible:
-        text = f"no profile of package {package.package_id} can open conversations ({found.reasons})"
-        return _refused(request, package.version, text), cursor
-    strategy = request.distribution or package.distribution
-    shared = share(strategy, len(recipients(request)), found.eligible, cursor, _weights(package, states), chance)
+        return _refused(request, package.version, nobody(package, found)), cursor
+    strategy, people = request.distribution or package.distribution, recipients(request)
+    bound = _bound(people, talks_to or {}, found) if keeps_profiles(package, strategy) else {}
+    shared = share(strategy, len(people), fleet.crew(package, found), cursor, chance, bound)
     routing = Routing(
-        request.message_id, request.first_index, strategy, package.version, shared.profiles, found.passed_over
-    )
+        request.message_id, request.first_index, strategy, package.version, shared.profiles, found.passed_over,
+        reasons=shared.reasons,
+    )  # fmt: skip
     return routing, shared.cursor
 
 
+def keeps_profiles(package: Package, strategy: Distribution) -> bool:
+    """Whether a recipient who talks to a profile gets open messages from that one."""
+    return package.keep_profile_per_customer or strategy == "smart"
+
+
 def preview(
-    package: Package,
-    states: Mapping[str, ProfileState],
-    deliveries: int,
-    distribution: Distribution | None,
-    cursor: int,
+    package: Package, fleet: Fleet, deliveries: int, distribution: Distribution | None, cursor: int,
     chance: random.Random,
-) -> Routing:
+) -> Routing:  # fmt: skip
     """How a message would be shared now; nothing is decided by it."""
-    found = candidates(package, states, "open")
+    found = candidates(package, fleet.states, "open")
     strategy = distribution or package.distribution
     if not found.eligible:
-        text = f"no profile of package {package.package_id} can open conversations ({found.reasons})"
-        return Routing("", 0, strategy, package.version, (), found.passed_over, text)
-    shared = share(strategy, deliveries, found.eligible, cursor, _weights(package, states), chance)
-    return Routing("", 0, strategy, package.version, shared.profiles, found.passed_over)
+        return Routing("", 0, strategy, package.version, (), found.passed_over, nobody(package, found))
+    shared = share(strategy, deliveries, fleet.crew(package, found), cursor, chance)
+    return Routing("", 0, strategy, package.version, shared.profiles, found.passed_over, reasons=shared.reasons)
+
+
+def nobody(package: Package, found: Candidates) -> str:
+    return f"no profile of package {package.package_id} can open conversations ({found.reasons})"
 
 
 def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
@@ -91,6 +113,25 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
     )
 
 
+def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
+    """The operator's weight, else an automatic one: the day limit in force, scaled so that the largest is 100."""
+    room = {
+        profile.profile_id: profile.limits.per_day * _factor(states.get(profile.profile_id))
+        for profile in package.profiles
+    }
+    largest = max(room.values(), default=1.0)
+    return {
+        profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
+        for profile in package.profiles
+    }
+
+
+def _bound(people: Sequence[str], talks_to: Mapping[str, str], found: Candidates) -> dict[int, ProfileId]:
+    eligible = set(found.eligible)
+    named = ((place, talks_to.get(recipient)) for place, recipient in enumerate(people))
+    return {place: ProfileId(profile) for place, profile in named if profile is not None and profile in eligible}
+
+
 def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple[AssignedDelivery, ...]:
     return tuple(
         AssignedDelivery(
@@ -106,19 +147,6 @@ def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple
 def _refused(request: OpenMessageRequested, version: int, reason: str) -> Routing:
     strategy = request.distribution or "round_robin"
     return Routing(request.message_id, request.first_index, strategy, version, (), refused=reason)
-
-
-def _weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight, else an automatic one: the day limit in force, scaled so that the largest is 100."""
-    room = {
-        profile.profile_id: profile.limits.per_day * _factor(states.get(profile.profile_id))
-        for profile in package.profiles
-    }
-    largest = max(room.values(), default=1.0)
-    return {
-        profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
-        for profile in package.profiles
-    }
 
 
 def _factor(state: ProfileState | None) -> float:
