@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench docs compose-up
+.PHONY: help setup up demo test check bench simulate docs compose-up
 
 help: ## Print these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ check: setup ## Lint, format, types and the contracts between packages
 
 bench: setup ## Measure against the bare limits of this machine; results go to bench/results
 	@exec $(PYTHON) -m bench
+
+simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)
+	@exec $(PYTHON) -m simulate
 
 docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings
 	@exec $(PYTHON) -m docs

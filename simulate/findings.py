@@ -1,0 +1,85 @@
+"""Findings: each promise of the pace, and whether every profile keeps it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from simulate.gaps import CALM, EVEN, RUSH
+from simulate.study import FEW, Study
+
+VARIATION = (0.2, 0.6)
+AUTOCORRELATION = (-0.1, 0.1)
+QUARTER = 0.25
+TOLERANCE = 0.1
+"""Of the mean gap by queue, which is a mean of draws and is looked at every five minutes."""
+
+Measure = Callable[[Study], float | None]
+"""None: this profile has too little of it to be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One promise: the bounds, and what the profiles show. `least` and `most` are of single profiles, not means."""
+
+    promise: str
+    low: float
+    high: float
+    profiles: int
+    outside: int
+    least: float
+    median: float
+    most: float
+
+    @property
+    def holds(self) -> bool:
+        return self.profiles > 0 and not self.outside
+
+
+def findings(studies: Sequence[Study]) -> list[Finding]:
+    """In the words of the requirement; what is measured exactly stands in simulate.study and simulate.gaps."""
+    windows = sorted({name for each in studies for name in each.breaches})
+    return [
+        *(_finding(f"zero breaches: {name}", (0, 0), studies, _breaches(name)) for name in windows),
+        _finding("zero releases in a rest window", (0, 0), studies, lambda each: each.in_rest),
+        _finding("coefficient of variation, over 10 wait", VARIATION, studies, _variation(RUSH)),
+        _finding("coefficient of variation, exactly 10 wait", VARIATION, studies, _variation(EVEN)),
+        _finding("coefficient of variation, under 10 wait", VARIATION, studies, _variation(CALM)),
+        _finding("lag-1 autocorrelation, over 10 wait", AUTOCORRELATION, studies, _autocorrelation(RUSH)),
+        _finding("lag-1 autocorrelation, exactly 10 wait", AUTOCORRELATION, studies, _autocorrelation(EVEN)),
+        _finding("lag-1 autocorrelation, under 10 wait", AUTOCORRELATION, studies, _autocorrelation(CALM)),
+        _finding("a queue over 10 doubles the mean (factor)", _around(2), studies, _pressure(RUSH)),
+        _finding("a queue of exactly 10 leaves the mean (factor)", _around(1), studies, _pressure(EVEN)),
+        _finding("a queue under 10 halves the mean (factor)", _around(0.5), studies, _pressure(CALM)),
+        _finding("two slow hours shorten the gap (factor)", (0, 1), studies, lambda each: each.tempo.get("slow")),
+        _finding("two fast hours lengthen the gap (factor)", (1, 9), studies, lambda each: each.tempo.get("fast")),
+        _finding("fullest hour after an idle night (share)", (0, QUARTER), studies, lambda each: each.fullest_hour),
+    ]
+
+
+def _finding(promise: str, bounds: tuple[float, float], studies: Sequence[Study], measure: Measure) -> Finding:
+    low, high = bounds
+    shown = [value for each in studies if (value := measure(each)) is not None]
+    outside = sum(not low <= value <= high for value in shown)
+    if not shown:
+        return Finding(promise, low, high, 0, 0, 0, 0, 0)
+    return Finding(promise, low, high, len(shown), outside, min(shown), median(shown), max(shown))
+
+
+def _around(factor: float) -> tuple[float, float]:
+    return factor * (1 - TOLERANCE), factor * (1 + TOLERANCE)
+
+
+def _breaches(window: str) -> Measure:
+    return lambda study: study.breaches[window]
+
+
+def _variation(queue: str) -> Measure:
+    return lambda study: found.variation if (found := study.gaps.get(queue)) and found.count >= FEW else None
+
+
+def _autocorrelation(queue: str) -> Measure:
+    return lambda study: found.autocorrelation if (found := study.gaps.get(queue)) and found.count >= FEW else None
+
+
+def _pressure(queue: str) -> Measure:
+    return lambda study: found.pressure if (found := study.gaps.get(queue)) else None

@@ -1,0 +1,81 @@
+"""Gaps: the time between successive releases of one profile, with what was the case at its begin and at its end."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import fmean
+
+from pacer.core.policy import TEMPO_SPAN
+from simulate.year import Ledger
+
+RUSH, EVEN, CALM = "over", "exactly", "under"
+"""More, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""
+PRESSURES = {2.0: RUSH, 1.0: EVEN, 0.5: CALM}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    place: int
+    """Of the release that ends it: two gaps follow each other where their places do."""
+    seconds: float
+    queue: str
+    """RUSH, EVEN or CALM, from its begin to its end: between two releases a queue only grows."""
+    base_seconds: float
+    pressure: float
+    tempo: float
+    """That the policy reckoned with at its end."""
+    is_paced: bool
+    """Whether the gap was what held the release last, and not a limit."""
+    load: float
+    """Releases in the two hours before its end over those expected there, half a release added to both.
+
+    Before its end, since the pace is reckoned anew as time passes: a long gap sees its own two hours grow slow.
+    """
+
+
+def gaps(ledger: Ledger) -> Iterator[Gap]:
+    """Those that lie in one active stretch, begin and end with the same class of queue, and begin while some wait.
+
+    Left out are gaps over a rest, gaps in which nothing waited at first, and those in which a queue became a rush.
+    """
+    hours, limits, rush_over = ledger.rules.hours, ledger.rules.limits, ledger.rules.gap.rush_over
+    moments = [release.at for release in ledger.releases]
+    rest: datetime | None = None
+    for place in range(1, len(moments)):
+        before, after = ledger.releases[place - 1], ledger.releases[place]
+        if rest is None or rest < before.at:
+            rest = hours.next_rest(before.at)
+        queue = PRESSURES[after.pressure]
+        if (rest is not None and rest < after.at) or not before.left or _queue(before.left, rush_over) != queue:
+            continue
+        lately = place - bisect_right(moments, after.at - TEMPO_SPAN, hi=place)
+        active = hours.active_seconds(after.at - TEMPO_SPAN, after.at)
+        expected = limits.per_day * active / hours.active_seconds_a_day
+        yield Gap(
+            place, (after.at - before.at).total_seconds(), queue, after.base_seconds, after.pressure,
+            after.tempo, after.bound == "gap", (lately + 0.5) / (expected + 0.5),
+        )  # fmt: skip
+
+
+def coefficient_of_variation(seconds: Sequence[float]) -> float:
+    """The standard deviation over the mean."""
+    mean = fmean(seconds)
+    return fmean([(each - mean) ** 2 for each in seconds]) ** 0.5 / mean
+
+
+def autocorrelation(found: Sequence[Gap]) -> float:
+    """At lag 1, between the gaps that follow each other at once: their covariance over the variance of all."""
+    mean = fmean([each.seconds for each in found])
+    variance = fmean([(each.seconds - mean) ** 2 for each in found])
+    products = [
+        (one.seconds - mean) * (other.seconds - mean) for one, other in pairwise(found) if other.place == one.place + 1
+    ]
+    return fmean(products) / variance if products else 0.0
+
+
+def _queue(waiting: int, rush_over: int) -> str:
+    if waiting > rush_over:
+        return RUSH
+    return CALM if waiting < rush_over else EVEN
