@@ -30,7 +30,7 @@ def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is
 
 def test_every_configured_profile_has_a_standing_also_without_any_count() -> None:
     members = roster([package("shop", "sales", "support"), package("bank", "cards"), package("empty")])
-    assert standings(members, {"support": BUSY}, NOON) == [
+    assert standings(members, {"support": BUSY}, {}, NOON) == [
         ProfileState(profile_id="sales", package_id="shop", at=NOON),
         ProfileState(profile_id="support", package_id="shop", windows=BUSY, at=NOON),
         ProfileState(profile_id="cards", package_id="bank", at=NOON),

@@ -65,7 +65,8 @@ class Endpoints:
 
     async def _states(self, members: Roster) -> list[ProfileState]:
         now = self._clock()
-        return standings(members, await self._store.windows(members.keys(), Spans.at(now)), now)
+        windows = await self._store.windows(members.keys(), Spans.at(now))
+        return standings(members, windows, await self._store.signs(members.keys()), now)
 
 
 _bearer = HTTPBearer(auto_error=False, description="The key that SPREADER_API_KEY holds.")

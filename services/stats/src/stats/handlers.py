@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 
 from spreader.boundary import Received
 from spreader.events import CustomerMessage, DeliveryOutcome
+from stats.core.signs import signs
 from stats.core.tally import Sums, Tally, countable, fold, receive
 from stats.metrics import COUNTED
 from stats.postgres import Store
@@ -23,10 +24,14 @@ class Counting:
 
     async def on_outcomes(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         async with self.store.begin() as unit:
-            outcomes = countable(await unit.fresh(batch))
+            fresh = await unit.fresh(batch)
+            outcomes = countable(fresh)
             tally = fold(outcomes, await unit.marks(outcomes))
             await unit.save(tally)
+            found = signs(fresh)
+            await unit.note(found)
         self._kept(tally)
+        self.touch({sign.profile_id for sign in found})
 
     async def on_customer_messages(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         async with self.store.begin() as unit:

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.boundary import Received
-from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, Windows
+from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, Lane, Windows
 from spreader.positions import Seen
+from stats.core.signs import Sign
 from stats.core.spans import Spans
 from stats.core.tally import Bucket, Marks, Sums, Tally
 
@@ -47,6 +48,16 @@ class Unit:
         )
         return [by_id[row.profile_id, row.gateway_message_id] for row in rows]
 
+    async def note(self, signs: Sequence[Sign]) -> None:
+        if signs:
+            columns = {
+                "profiles": [sign.profile_id for sign in signs],
+                "lanes": [sign.lane for sign in signs],
+                "ats": [sign.at for sign in signs],
+                "evidences": [sign.evidence for sign in signs],
+            }
+            await self.connection.execute(_SIGN_NOTE, columns)
+
     async def save(self, tally: Tally) -> None:
         marks = sorted(tally.marks.items())
         await self.connection.execute(
@@ -75,6 +86,12 @@ class Store:
                 counts = Counts(sent=row.sent, sent_open=row.sent_open, failed=row.failed, received=row.received)
                 found.setdefault(row.profile_id, {})[row.span] = counts
         return {profile: Windows(**counts) for profile, counts in found.items()}
+
+    async def signs(self, profiles: Collection[str]) -> dict[tuple[str, Lane], Sign]:
+        """The newest sign against each lane of these profiles."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(_SIGNS, {"profiles": list(profiles)})
+            return {(row.profile_id, row.lane): Sign(row.profile_id, row.lane, row.at, row.evidence) for row in rows}
 
     async def forget_old(self, now: datetime) -> bool:
         """Delete a bounded piece of what is too old to matter; answers whether there may be more."""
@@ -123,6 +140,16 @@ ON CONFLICT (profile_id, minute, lane) DO UPDATE SET
     read = minute.read + excluded.read,
     failed = minute.failed + excluded.failed,
     received = minute.received + excluded.received""")
+
+_SIGN_NOTE = text("""
+INSERT INTO stats.sign AS known (profile_id, lane, at, evidence)
+SELECT * FROM unnest(CAST(:profiles AS text[]), CAST(:lanes AS text[]), CAST(:ats AS timestamptz[]),
+                     CAST(:evidences AS text[]))
+ON CONFLICT (profile_id, lane) DO UPDATE SET at = excluded.at, evidence = excluded.evidence
+WHERE known.at < excluded.at""")
+
+_SIGNS = text("""
+SELECT profile_id, lane, at, evidence FROM stats.sign WHERE profile_id = ANY(CAST(:profiles AS text[]))""")
 
 _WINDOWS = text("""
 SELECT minute.profile_id, span.name AS span, sum(minute.sent) AS sent,

@@ -67,6 +67,5 @@ class Publication:
 
     async def _news(self, due: Roster, now: datetime) -> list[ProfileState]:
         windows = await self._store.windows(due.keys(), Spans.at(now))
-        return [
-            state for state in standings(due, windows, now) if is_news(state, self._published.get(state.profile_id))
-        ]
+        states = standings(due, windows, await self._store.signs(due.keys()), now)
+        return [state for state in states if is_news(state, self._published.get(state.profile_id))]

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from spreader.configuration import Package
-from spreader.events import ProfileState, Windows
+from spreader.events import Lane, ProfileState, Windows
+from stats.core.signs import Sign, lane_state
 
 Roster = Mapping[str, str]
 """The profiles that exist, each with its package."""
@@ -14,10 +15,19 @@ def roster(packages: Iterable[Package]) -> dict[str, str]:
     return {profile.profile_id: package.package_id for package in packages for profile in package.profiles}
 
 
-def standings(members: Roster, windows: Mapping[str, Windows], now: datetime) -> list[ProfileState]:
+def standings(
+    members: Roster, windows: Mapping[str, Windows], signs: Mapping[tuple[str, Lane], Sign], now: datetime
+) -> list[ProfileState]:
     """The state of each member; a profile without any count has empty windows."""
     return [
-        ProfileState(profile_id=profile, package_id=package, windows=windows.get(profile, Windows()), at=now)
+        ProfileState(
+            profile_id=profile,
+            package_id=package,
+            open=lane_state(signs.get((profile, "open")), now),
+            reply=lane_state(signs.get((profile, "reply")), now),
+            windows=windows.get(profile, Windows()),
+            at=now,
+        )
         for profile, package in members.items()
     ]
 
