@@ -10,6 +10,7 @@ from bench.accepting import Accepting
 from bench.child import Failed
 from bench.figures import Figure
 from bench.log import Log
+from bench.pacer.command import main as pacer
 from bench.progress import Progress
 from bench.replies import Replies
 from bench.report import Machine, keep, table
@@ -42,7 +43,9 @@ async def measure(parts: list[str], progress: Progress) -> list[Figure]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench")
+    if sys.argv[1:2] == ["pacer"]:
+        return pacer(sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="python -m bench", epilog="`python -m bench pacer` measures the pacer alone.")
     parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these alone")
     asked = parser.parse_args()

@@ -37,15 +37,15 @@ async def ask(module: str, question: object, seconds: float) -> Any:
 
 
 @asynccontextmanager
-async def serving(module: str, *arguments: str) -> AsyncGenerator[None]:
-    """`python -m module` runs, and has said that it is ready, as long as the block does."""
+async def serving(module: str, *arguments: str) -> AsyncGenerator[int]:
+    """`python -m module` runs, and has said that it is ready, as long as the block does. Yields its process id."""
     process = await _start(module, asyncio.subprocess.DEVNULL, *arguments)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS):
             if (said := await process.stdout.readline()).decode().strip() != READY:
                 raise Failed(f"{module} did not start: {said.decode().strip() or 'its own words are above'}")
-        yield
+        yield process.pid
     finally:
         await _end(process)
 

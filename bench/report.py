@@ -45,10 +45,21 @@ class Machine:
         """A name for a run that was given none."""
         return f"{datetime.fromisoformat(self.at):%Y-%m-%d-%H%M%S}"
 
+    @property
+    def line(self) -> str:
+        return (
+            f"{self.at}, {self.cores} cores ({self.processor}), Python {self.python}, {self.system}, "
+            f"commit {self.commit}, load before {self.load_before}"
+        )
+
 
 def table(figures: Sequence[Figure]) -> list[str]:
-    rows = [HEADINGS, *map(_row, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return rows_of_text([HEADINGS, *map(_row, figures)])
+
+
+def rows_of_text(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table; the first row has the headings."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |"
              for row in rows]  # fmt: skip
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
@@ -65,10 +76,7 @@ def keep(name: str, machine: Machine, seconds: float, figures: Sequence[Figure])
     as_json, as_text = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
     content = {"machine": asdict(machine), "seconds": round(seconds, 1), "figures": measured}
     as_json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    of = (
-        f"{machine.at}, {machine.cores} cores ({machine.processor}), Python {machine.python}, {machine.system}, "
-        f"commit {machine.commit}, load before {machine.load_before}, {seconds:.0f} s"
-    )
+    of = f"{machine.line}, {seconds:.0f} s"
     notes = [f"- {each.what}: {each.note}" for each in figures if each.note]
     lines = [f"# Bench {name}", "", of, "", *table(figures), "", *notes, "", "How to read it: README.md."]
     as_text.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,162 @@
+"""Command of the pacer's bench: `python -m bench pacer` measures, tells what it met, and keeps the run."""
+
+import argparse
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+
+from bench.child import Failed
+from bench.figures import Pair
+from bench.pacer import report
+from bench.pacer.database import Databases, databases
+from bench.pacer.held import CROWD
+from bench.pacer.intake import Intake
+from bench.pacer.lateness import Lateness
+from bench.pacer.measured import Measured, Size
+from bench.pacer.peers.peer import Peer, celery, measure, procrastinated
+from bench.pacer.restart import Restart
+from bench.pacer.running import engine_of
+from bench.pacer.throughput import Throughput
+from bench.progress import Progress
+from bench.report import Machine
+
+SMALL, LARGE = 10_000, 1_000_000
+CHUNKS = 10
+ROUNDS = 3
+WARM, MEASURED_SHARE = 0.1, 0.8  # of a round's releases: a cold start, and what counts
+RESTARTS = 3
+LATENESS_SECONDS = 45.0
+PEER_SECONDS = 15.0
+PEER_POLLS_SECONDS = (5.0, 0.1)  # procrastinate's own default, and as often as ours would have to be asked
+PEER_SIZES = (10_000, 100_000)
+HELD = text("SELECT count(*) FROM pacer.delivery WHERE state = 'held'")
+
+
+@dataclass(slots=True)
+class Run:
+    """One database holds few deliveries, one many; the measurements go back and forth between them."""
+
+    servers: Databases
+    progress: Progress
+    found: Measured
+    _next: int = field(default=0, init=False)
+
+    async def fill(self) -> tuple[str, str]:
+        small = await self.servers.create_for_pacer("small")
+        large, copied = await self.servers.create_for_pacer("large"), await self.servers.create_for_pacer("copied")
+        await self._take(small, self.found.small)
+        chunk = self.found.large // CHUNKS
+        self._begin("intake")
+        for number in range(CHUNKS):
+            took = await self._take(large, chunk, copied)
+            self.found.intake.append(Pair(chunk / took["taken"], chunk / took["copied"]))
+            self.progress.say(f"intake, {chunk * (number + 1):,} held: {_pair(self.found.intake[-1], 'COPY')}")
+        await self.servers.drop("copied")
+        return small, large
+
+    async def releases(self, small: str, large: str) -> None:
+        """Each round releases as many as there are profiles, and takes as many anew: all hold as much as before."""
+        self._begin("releases")
+        profiles = CROWD.profiles
+        for number in range(ROUNDS):
+            speeds: dict[str, float] = {}
+            for name, url in (("small", small), ("large", large)):
+                asked = Throughput(url, int(profiles * WARM), int(profiles * MEASURED_SHARE), profiles)
+                answer = await asked.run()
+                speeds[name], self.found.statements[name] = answer["per_second"], answer["statements"]
+                await self._take(url, profiles)
+            self.found.releases.append(Pair(speeds["large"], speeds["small"]))
+            self.progress.say(f"releases, round {number + 1} of {ROUNDS}: {_pair(self.found.releases[-1], 'few held')}")
+
+    async def lateness(self, url: str, held: int) -> None:
+        self._begin(f"lateness {held}")
+        seen = await Lateness(url, LATENESS_SECONDS).run()
+        self.found.sizes.append(
+            Size(
+                held, seen["told"], seen["committed"], seen["per_second"], seen["overdue"], seen["own_cpu_share"],
+                seen["memory"], seen["memory_peak"], self.servers.mebibytes(),
+            )
+        )  # fmt: skip
+        late = seen["told"]
+        self.progress.say(
+            f"lateness, {held:,} held: median {late['median']:.0f} ms, p99 {late['p99']:.0f} ms at "
+            f"{seen['per_second']:.0f} a second, {seen['memory']:.0f} MiB"
+        )
+
+    async def restarts(self, url: str) -> None:
+        self._begin("restart")
+        for _ in range(RESTARTS):
+            self.servers.restart()
+            self.found.restart_seconds.append(await Restart(url).run())
+        self.progress.say(f"restart: {', '.join(f'{each:.1f} s' for each in self.found.restart_seconds)}")
+
+    async def top_up(self, url: str, held: int) -> None:
+        async with engine_of(url) as engine, engine.connect() as connection:
+            already = (await connection.execute(HELD)).scalar_one()
+        if already < held:
+            await self._take(url, held - already)
+
+    async def peers(self, sizes: Sequence[int]) -> None:
+        peers: list[Peer] = [celery(), *(procrastinated(self.servers, each) for each in PEER_POLLS_SECONDS)]
+        for held in sizes:
+            for peer in peers:
+                self._begin(f"{peer.name} {held}")
+                seen = await measure(peer, held, PEER_SECONDS)
+                self.found.peers.append(seen)
+                self.progress.say(f"{peer.name}, {held:,} held: {report.summary(seen)}")
+
+    async def _take(self, url: str, count: int, copy_url: str | None = None) -> dict[str, float]:
+        first, self._next = self._next, self._next + count
+        return await Intake(url, first, count, copy_url).run()
+
+    def _begin(self, part: str) -> None:
+        self.found.load[part] = round(os.getloadavg()[0], 2)
+
+
+async def _measure(asked: argparse.Namespace, progress: Progress) -> Measured:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    found = Measured(CROWD.profiles, SMALL, asked.held)
+    async with databases() as servers:
+        run = Run(servers, progress, found)
+        small, large = await run.fill()
+        await run.releases(small, large)
+        await run.lateness(large, asked.held)
+        await run.restarts(large)
+        await servers.drop("large")
+        for held in PEER_SIZES:
+            await run.top_up(small, held)
+            await run.lateness(small, held)
+        await servers.drop("small")
+        await run.peers([held for held in PEER_SIZES if held <= asked.held])
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench pacer")
+    parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
+    parser.add_argument("--held", type=int, default=LARGE, help="how many deliveries are many (else: a million)")
+    asked = parser.parse_args(arguments)
+    machine, progress = Machine.this(), Progress()
+    try:
+        found = asyncio.run(_measure(asked, progress))
+    except Failed as reason:
+        progress.say(f"given up: {reason}")
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        progress.say("stopped")
+        return 130
+    kept = report.keep(asked.name or f"pacer-{machine.name}", machine, time.monotonic() - progress.began, found)
+    print("\n".join(report.against_the_aims(found)))
+    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
+    return 0
+
+
+def _pair(pair: Pair, beside: str) -> str:
+    return f"{pair.ours:,.0f} a second, {beside} {pair.bare:,.0f}, ratio {pair.ratio:.2f}"

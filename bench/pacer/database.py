@@ -1,0 +1,81 @@
+"""Database: a durable Postgres of the bench's own: a temporary folder, a free port, and nothing left of it."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from local.ports import free_port
+from local.postgres import LocalPostgres, create_database, drop_database
+from local.server import Server
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """One server, and a database for each thing that is measured."""
+
+    server: Server
+    postgres: LocalPostgres
+
+    def url(self, name: str) -> str:
+        return self.postgres.url(name)
+
+    async def create(self, name: str) -> str:
+        await create_database(self.url("postgres"), name)
+        return self.url(name)
+
+    async def create_for_pacer(self, name: str) -> str:
+        url = await self.create(name)
+        engine = create_engine(Settings(database_url=url), "pacer")
+        try:
+            await migrate(engine, "pacer")
+        finally:
+            await engine.dispose()
+        return url
+
+    async def drop(self, name: str) -> None:
+        await drop_database(self.url("postgres"), name)
+
+    def restart(self) -> None:
+        """So that nothing is left in its own buffers."""
+        self.server.stop()
+        self.server.start()
+
+    def mebibytes(self) -> float:
+        """Private memory of all its processes: what they share is a setting, not a measurement."""
+        assert self.server.pid is not None
+        return tree_mebibytes(self.server.pid)
+
+
+def tree_mebibytes(pid: int) -> float:
+    """Private memory (unique set size) of a process and all that it started."""
+    root, total = psutil.Process(pid), 0
+    for each in (root, *root.children(recursive=True)):
+        try:
+            total += each.memory_full_info().uss
+        except psutil.NoSuchProcess:
+            continue
+    return total / MEBIBYTE
+
+
+@asynccontextmanager
+async def databases() -> AsyncGenerator[Databases]:
+    """Started in the caller's thread: the kernel ends it when that thread does."""
+    folder = Path(tempfile.mkdtemp(prefix="spreader-bench-pacer-"))
+    postgres = LocalPostgres(folder / "postgres", free_port(), durable=True)
+    server = Server(postgres, folder / "postgres.log")
+    try:
+        server.start()
+        yield Databases(server, postgres)
+    finally:
+        server.stop()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""Held: the packages, profiles and deliveries that the pacer is measured with, the same ones in every process."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from pacer.core.policy import Margins
+from pacer.directory import Tables
+from spreader.boundary import Received
+from spreader.configuration import Gap, Gateway, Package, PackageLimits, Profile, ProfileLimits
+from spreader.content import TextContent
+from spreader.events import (
+    RECIPIENTS_PER_RECORD_MAX,
+    AssignedDelivery,
+    OpenDeliveriesAssigned,
+    OpenOptions,
+    PackageConfigured,
+)
+from spreader.ids import delivery_id
+
+REQUESTED_AT = datetime(2026, 1, 5, tzinfo=UTC)
+RECORDS_A_BATCH = 20  # the pacer's own INTAKE_RECORDS_MAX
+CONCURRENT_MAX = 1_000_000
+PLENTY = 10_000_000
+CONTENT = TextContent(type="text", text="Hello, your order is on its way. Answer STOP if you want no more of this.")
+
+# Every profile is due again as soon as it was looked at: what is measured is the pacer, not its patience.
+ALWAYS_DUE = ProfileLimits(per_hour=PLENTY, per_3_hours=PLENTY, per_day=PLENTY, unanswered_per_30_days=PLENTY)
+# A release in 90 s (a short queue) to 120 s (a long one): 10,000 profiles make 60 to 80 a second.
+AT_WALL_SPEED = ProfileLimits(per_hour=30, per_3_hours=90, per_day=720)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Packages with the same number of profiles each."""
+
+    packages: int = 100
+    profiles_each: int = 100
+
+    @property
+    def profiles(self) -> int:
+        return self.packages * self.profiles_each
+
+    def configured(self, limits: ProfileLimits) -> list[PackageConfigured]:
+        return [_configured(number, self.profiles_each, limits) for number in range(self.packages)]
+
+    def directory(self, limits: ProfileLimits) -> Tables:
+        """The pacer's own directory, over tables that were filled by hand."""
+        rows = {event.package.package_id: event for event in self.configured(limits)}
+        directory = Tables(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
+        for package_id, event in rows.items():
+            directory.learn(package_id, event)
+        return directory
+
+    def records(self, first: int, count: int) -> Iterator[OpenDeliveriesAssigned]:
+        """`count` deliveries from number `first` on, spread evenly over all profiles, as the router would send them."""
+        each = min(RECIPIENTS_PER_RECORD_MAX, max(1, count // self.packages))
+        for place, begin in enumerate(range(first, first + count, each)):
+            yield self._record(place % self.packages, begin, min(each, first + count - begin))
+
+    def _record(self, package: int, first: int, count: int) -> OpenDeliveriesAssigned:
+        message_id = f"msg_bench_{first}"
+        recipients = [f"201{number:09}" for number in range(first, first + count)]
+        return OpenDeliveriesAssigned(
+            package_id=f"package-{package}", message_id=message_id, content=CONTENT, options=OpenOptions(),
+            requested_at=REQUESTED_AT, total=count, strategy="round_robin",
+            deliveries=tuple(
+                AssignedDelivery(
+                    delivery_id=delivery_id(message_id, recipient), recipient=recipient, index=index, attempt=1,
+                    profile_id=f"profile-{package}-{(first + index) % self.profiles_each}",
+                )
+                for index, recipient in enumerate(recipients)
+            ),
+        )  # fmt: skip
+
+
+CROWD = Crowd()
+
+
+def batches(
+    records: Iterator[OpenDeliveriesAssigned], offset: int = 0
+) -> Iterator[Sequence[Received[OpenDeliveriesAssigned]]]:
+    """As the pacer's intake gets them, of one partition."""
+    batch: list[Received[OpenDeliveriesAssigned]] = []
+    for place, event in enumerate(records, offset):
+        batch.append(Received(event, event.topic, 0, place))
+        if len(batch) == RECORDS_A_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _configured(number: int, profiles: int, limits: ProfileLimits) -> PackageConfigured:
+    package = Package(
+        package_id=f"package-{number}", version=1, name=f"Package {number}", rest_window=None, gap=Gap(),
+        limits=PackageLimits(concurrent_sends=CONCURRENT_MAX),
+        profiles=tuple(
+            Profile(
+                profile_id=f"profile-{number}-{place}", name="Profile", phone=f"2010{number:04}{place:04}",
+                limits=limits,
+                gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"{number}-{place}"),
+            )
+            for place in range(profiles)
+        ),
+    )  # fmt: skip
+    return PackageConfigured(package=package, at=REQUESTED_AT)

@@ -1,0 +1,147 @@
+"""Report: a run of the pacer's bench against its aims and beside its peers, as text and as JSON."""
+
+import json
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.figures import p99
+from bench.pacer.measured import Measured, Size
+from bench.pacer.peers.peer import Seen
+from bench.report import RESULTS, Machine, rows_of_text
+
+RELEASES_RATIO_MIN = 0.9
+LATE_P99_MS_MAX = 1_000.0
+RESTART_SECONDS_MAX = 10.0
+MEMORY_RATIO_MAX = 1.1
+STATEMENTS_SHOWN = 12
+
+
+def against_the_aims(found: Measured) -> list[str]:
+    small, large = f"{found.small:,}", f"{found.large:,}"
+    intake = [pair.ratio for pair in found.intake]
+    releases = statistics.median(pair.ratio for pair in found.releases)
+    few, many = min(found.sizes, key=_held), max(found.sizes, key=_held)
+    restart = statistics.median(found.restart_seconds)
+    memory = many.own_mebibytes / few.own_mebibytes
+    rows = [
+        ("what", "measured", "aim", "met"),
+        (
+            "intake, of bare COPY into the same table",
+            f"{statistics.median(intake):.2f} ({_median(pair.ours for pair in found.intake)} of "
+            f"{_median(pair.bare for pair in found.intake)} rows/s; "
+            f"first tenth {intake[0]:.2f}, last {intake[-1]:.2f})",
+            "measured", "-",
+        ),
+        (
+            f"releases a second at {large} held, of those at {small}",
+            f"{releases:.2f} ({_median(pair.ours for pair in found.releases)} of "
+            f"{_median(pair.bare for pair in found.releases)}; rounds "
+            f"{' '.join(f'{pair.ratio:.2f}' for pair in found.releases)})",
+            f"{RELEASES_RATIO_MIN:g} or more", _met(releases >= RELEASES_RATIO_MIN),
+        ),
+        (
+            f"lateness at {large} held, due until told",
+            f"median {many.late_ms['median']:.0f} ms, p99 {many.late_ms['p99']:.0f} ms, "
+            f"{many.per_second:.0f} due a second",
+            f"p99 under {LATE_P99_MS_MAX:,.0f} ms", _met(many.late_ms["p99"] < LATE_P99_MS_MAX),
+        ),
+        (
+            f"memory at {large} held, of that at {small}",
+            f"{memory:.2f} ({many.own_mebibytes:.0f} of {few.own_mebibytes:.0f} MiB, {found.profiles:,} profiles)",
+            f"{MEMORY_RATIO_MAX:g} or less", _met(memory <= MEMORY_RATIO_MAX),
+        ),
+        (
+            f"from nothing to the first release at {large} held",
+            f"{restart:.1f} s ({' '.join(f'{each:.1f}' for each in found.restart_seconds)})",
+            f"under {RESTART_SECONDS_MAX:g} s", _met(restart < RESTART_SECONDS_MAX),
+        ),
+    ]  # fmt: skip
+    return rows_of_text(rows)
+
+
+def beside_the_peers(found: Measured) -> list[str]:
+    """The pacer's rate of scheduling at 10,000 and at 100,000 is that of its first tenth of the large number."""
+    rows = [("queue", "held", "scheduled/s", "late: median", "p99", "ran in time", "its process", "the server")]
+    rows += [_ours(size, found) for size in sorted(found.sizes, key=_held)]
+    rows += [_theirs(seen) for seen in found.peers]
+    return rows_of_text(rows)
+
+
+def keep(name: str, machine: Machine, seconds: float, found: Measured) -> tuple[Path, Path]:
+    """Write `<name>.json` and `<name>.md`."""
+    RESULTS.mkdir(exist_ok=True)
+    as_json, as_text = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
+    content = {"machine": asdict(machine), "seconds": round(seconds, 1), "found": _plain(found)}
+    as_json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    lines = [
+        f"# Bench {name}", "", f"{machine.line}, {seconds:.0f} s", "",
+        *against_the_aims(found), "",
+        f"Load averages when the parts began: {', '.join(f'{part} {load:g}' for part, load in found.load.items())}.",
+        "", "## Beside peers", "", *beside_the_peers(found), "",
+        "## Statements", "", *_statements(found), "", "How to read it: README.md.",
+    ]  # fmt: skip
+    as_text.write_text("\n".join(lines) + "\n")
+    return as_json, as_text
+
+
+def summary(seen: Seen) -> str:
+    late = f"late by {statistics.median(seen.late):.0f} ms, p99 {p99(seen.late):.0f} ms" if seen.late else "none ran"
+    return (
+        f"{seen.scheduled_per_second:,.0f} scheduled a second, {late}, {len(seen.late)} of {seen.expected}, "
+        f"{seen.worker_mebibytes:.0f} MiB"
+    )
+
+
+def _ours(size: Size, found: Measured) -> tuple[str, ...]:
+    rate = found.intake[0].ours if size.held <= found.large // 10 else statistics.median(p.ours for p in found.intake)
+    return (
+        "pacer", f"{size.held:,}", f"{rate:,.0f}",
+        f"{size.late_ms['median']:,.0f} ms", f"{size.late_ms['p99']:,.0f} ms",
+        f"{size.late_ms['count']:,.0f} of {size.late_ms['count'] + size.overdue:,.0f}",
+        f"{size.own_mebibytes:,.0f} MiB", f"{size.postgres_mebibytes:,.0f} MiB",
+    )  # fmt: skip
+
+
+def _theirs(seen: Seen) -> tuple[str, ...]:
+    median, late = (f"{statistics.median(seen.late):,.0f} ms", f"{p99(seen.late):,.0f} ms") if seen.late else ("-", "-")
+    return (
+        seen.name, f"{seen.held:,}", f"{seen.scheduled_per_second:,.0f}", median, late,
+        f"{len(seen.late):,} of {seen.expected:,}",
+        f"{seen.worker_mebibytes:,.0f} MiB (empty {seen.worker_mebibytes_empty:,.0f})",
+        f"{seen.server_mebibytes:,.0f} MiB (empty {seen.server_mebibytes_empty:,.0f})",
+    )  # fmt: skip
+
+
+def _statements(found: Measured) -> list[str]:
+    """Those that took most at the large number, and the same ones at the small one."""
+    small, large = found.statements["small"], found.statements["large"]
+    rows = [("statement", f"mean ms, {found.small:,} held", f"mean ms, {found.large:,} held")]
+    for name, taken in list(large.items())[:STATEMENTS_SHOWN]:
+        rows.append((name, f"{small[name]['mean']:.1f}" if name in small else "-", f"{taken['mean']:.1f}"))
+    return rows_of_text(rows)
+
+
+def _plain(found: Measured) -> dict[str, Any]:
+    plain = asdict(found)
+    pairs = {name: [pair._asdict() for pair in getattr(found, name)] for name in ("intake", "releases")}
+    peers = [
+        {**{name: value for name, value in peer.items() if name != "late"}, "ran": len(seen.late),
+         "late_ms": {"median": statistics.median(seen.late), "p99": p99(seen.late)} if seen.late else None}
+        for peer, seen in zip(plain["peers"], found.peers, strict=True)
+    ]  # fmt: skip
+    return {**plain, **pairs, "peers": peers}
+
+
+def _held(size: Size) -> int:
+    return size.held
+
+
+def _median(values: Iterable[float]) -> str:
+    return f"{statistics.median(values):,.0f}"
+
+
+def _met(yes: bool) -> str:
+    return "met" if yes else "NOT met"

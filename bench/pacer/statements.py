@@ -1,0 +1,46 @@
+"""Statements: how long each statement of the pacer takes, by its name in pacer/postgres.py."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import TextClause, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pacer import postgres
+
+NAME_WORDS = 4
+
+
+@dataclass
+class Statements:
+    """Until the answer is here: waiting for a core that another loop of the process uses is part of it."""
+
+    engine: AsyncEngine
+    _seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list), init=False)
+    _names: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    def __post_init__(self) -> None:
+        for name, value in vars(postgres).items():
+            if isinstance(value, TextClause):
+                self._names[str(value.compile(dialect=self.engine.sync_engine.dialect))] = name
+        event.listen(self.engine.sync_engine, "before_cursor_execute", self._before)
+        event.listen(self.engine.sync_engine, "after_cursor_execute", self._after)
+
+    def clear(self) -> None:
+        self._seconds.clear()
+
+    def milliseconds(self) -> dict[str, dict[str, float]]:
+        """Of each statement: how often it ran, and its mean time; the one that took most in all comes first."""
+        taken = sorted(self._seconds.items(), key=lambda each: -sum(each[1]))
+        return {
+            name: {"times": len(each), "mean": round(sum(each) / len(each) * 1e3, 3)} for name, each in taken
+        }  # fmt: skip
+
+    def _before(self, _: Any, __: Any, ___: str, ____: Any, context: Any, *_____: Any) -> None:
+        context.began = time.perf_counter()
+
+    def _after(self, _: Any, __: Any, statement: str, ____: Any, context: Any, *_____: Any) -> None:
+        name = self._names.get(statement) or " ".join(statement.split()[:NAME_WORDS])
+        self._seconds[name].append(time.perf_counter() - context.began)

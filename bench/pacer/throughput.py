@@ -1,0 +1,64 @@
+"""Throughput: releases a second while every profile is due: the release loop, the announcer, and all answers."""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import uvloop
+
+from bench import child
+from bench.pacer.held import ALWAYS_DUE
+from bench.pacer.running import Gateway, engine_of, running
+from bench.pacer.statements import Statements
+
+POLL_SECONDS = 0.005
+SECONDS_MAX = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Of `releases`, the first are left out (a cold process) and the last (few profiles are due): `measured` count.
+
+    With as many releases as profiles, each measured one is the first of its profile in this run, however many it holds.
+    """
+
+    url: str
+    warm: int
+    measured: int
+    releases: int
+
+    async def run(self) -> dict[str, Any]:
+        """In a process of its own: releases a second until they are answered, and the times of statements."""
+        return await child.ask("bench.pacer.throughput", asdict(self), SECONDS_MAX)
+
+
+async def _run(asked: Throughput) -> dict[str, Any]:
+    async with engine_of(asked.url) as engine:
+        statements = Statements(engine)
+        async with running(engine, ALWAYS_DUE, lambda looks, now: None, lambda event: None) as gateway:
+            await _until(gateway, asked.warm)
+            statements.clear()
+            began, first = time.perf_counter(), gateway.answered
+            cpu = time.process_time()
+            await _until(gateway, asked.warm + asked.measured)
+            seconds, count = time.perf_counter() - began, gateway.answered - first
+            cpu, milliseconds = time.process_time() - cpu, statements.milliseconds()
+            await _until(gateway, asked.releases)
+    return {"per_second": count / seconds, "own_cpu_share": cpu / seconds, "statements": milliseconds}
+
+
+async def _until(gateway: Gateway, answered: int) -> None:
+    while gateway.answered < answered:  # noqa: ASYNC110 - it is asked a few times alone
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def main() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(_run(Throughput(**json.load(sys.stdin))))))
+
+
+if __name__ == "__main__":
+    main()
