@@ -11,6 +11,7 @@ from spreader.events import (
     PARTITIONS,
     Alert,
     Callback,
+    ConsentChanged,
     CustomerMessage,
     DeliveryOutcome,
     DeliveryReleased,
@@ -52,6 +53,9 @@ FLOWS: Mapping[type[Event], Flow] = {
     ),
     CustomerMessage: Flow(("ingress",), ("router", "stats", "pacer"), "a customer wrote to a profile"),
     MessageCancelled: Flow(("ingress",), ("pacer",), "stop what is still held"),
+    ConsentChanged: Flow(
+        ("ingress",), ("router", "pacer", "sender"), "somebody must not be written to, or has asked to be"
+    ),
     PackageConfigured: Flow(
         ("ingress",), ("router", "pacer", "sender", "stats", "ingress"), "a package and its profiles, in full"
     ),

@@ -80,7 +80,7 @@ def test_the_api_describes_itself_completely() -> None:
     assert document["openapi"].startswith("3.1")
     found = operations(document)
     names = [operation["operationId"] for _, operation in found]
-    assert (len(names), len(set(names))) == (25, 25)
+    assert (len(names), len(set(names))) == (38, 38)
     for path, operation in found:
         assert operation["summary"]
         assert operation["tags"]
@@ -89,10 +89,9 @@ def test_the_api_describes_itself_completely() -> None:
         assert "500" in problems
         for status in problems:
             assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
-    bodies = [
-        operation["requestBody"]["content"]["application/json"] for _, operation in found if "requestBody" in operation
-    ]
-    assert [bool(body["examples"]) for body in bodies] == [True] * 9
+    contents = [operation["requestBody"]["content"] for _, operation in found if "requestBody" in operation]
+    assert [bool(each["application/json"]["examples"]) for each in contents if "text/csv" not in each] == [True] * 12
+    assert [bool(each["text/csv"]["example"]) for each in contents if "text/csv" in each] == [True] * 3
     assert unresolved(document, document) == []
 
 

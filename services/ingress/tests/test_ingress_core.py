@@ -64,7 +64,7 @@ def test_the_distribution_is_the_sum_over_the_records_with_each_reason_once() ->
         )  # fmt: skip
 
     answers = [routed(0, {"a": 250, "b": 250}), routed(500, {"b": 3}, 2), routed(1000, {}, 5)]
-    assert summed(answers) == Routed({"a": 250, "b": 253}, 7, ("no profile",))
+    assert summed(answers) == Routed({"a": 250, "b": 253}, 7, 0, ("no profile",))
 
 
 def test_a_merge_goes_into_objects_and_replaces_everything_else() -> None:

@@ -501,7 +501,7 @@ class MessageRouted(Callback):
 
 
 class ReplySettled(Callback):
-    """What became of a reply that a caller waits for."""
+    """What became of a reply that a caller waits for. `reason`: sent, why through this profile; else why it was not."""
 
     type: ClassVar[str] = "spreader.reply-settled.v1"
 
@@ -542,8 +542,8 @@ class Alert(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     OpenMessageRequested, ReplyMessageRequested, OpenDeliveriesAssigned, ReplyDeliveryAssigned, DeliveryReleased,
-    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, ConsentChanged, PackageConfigured, ProfileState,
-    ProfilePace, MessageRouted, ReplySettled, Alert,
+    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, ConsentChanged, PackageConfigured,
+    ProfileState, ProfilePace, MessageRouted, ReplySettled, Alert,
 )  # fmt: skip
 
 DEAD_LETTER_TOPIC = "spreader.dead-letter"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from spreader.kafka import client_arguments
 from spreader.settings import Settings
@@ -40,12 +41,23 @@ class Progress:
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Where the partitions end now: the offset of the next record."""
         assert self._consumer is not None, "a part that is not started was asked"
-        ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
+        try:
+            ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
+        except KafkaError as error:
+            raise _away(error) from error
         return {place.partition: end for place, end in ends.items()}
 
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
         """Whether the group has finished with everything before `ends`."""
         assert self._consumer is not None, "a part that is not started was asked"
         written = [TopicPartition(topic, partition) for partition, end in ends.items() if end > 0]
-        committed = await asyncio.gather(*map(self._consumer.committed, written))
+        try:
+            committed = await asyncio.gather(*map(self._consumer.committed, written))
+        except KafkaError as error:
+            raise _away(error) from error
         return all((offset or 0) >= ends[place.partition] for place, offset in zip(written, committed, strict=True))
+
+
+def _away(error: KafkaError) -> ConnectionError:
+    """As an error that passes: a record is not to be buried because Kafka did not say how far its readers are."""
+    return ConnectionError(f"Kafka did not say how far it was read: {type(error).__name__}: {error}")

@@ -1,5 +1,7 @@
 """Body: what a caller sent, read with a bound and parsed once."""
 
+import codecs
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -9,6 +11,8 @@ from pydantic_core import from_json
 from ingress.problems import FieldError, Problem, is_malformed, of_fields
 
 T = TypeVar("T")
+
+LINE_CHARACTERS_MAX = 10_000
 
 _NUL = rb"\u0000"
 
@@ -25,6 +29,32 @@ async def read(request: Request, bytes_max: int) -> bytes:
             raise _too_large(bytes_max)
         pieces.append(piece)
     return b"".join(pieces)
+
+
+async def lines(request: Request, bytes_max: int, lines_at_once: int) -> AsyncGenerator[list[str]]:
+    """The lines of a text as they come, in pieces of some thousand: never all of it is in memory."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    size, rest, ready = 0, "", list[str]()
+    async for piece in request.stream():
+        size += len(piece)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        *whole, rest = (rest + _decoded(decoder, piece)).replace("\r\n", "\n").split("\n")
+        if len(rest) > LINE_CHARACTERS_MAX:
+            raise Problem("malformed", f"A line is over {LINE_CHARACTERS_MAX} characters: one row stands on one line.")
+        ready += whole
+        while len(ready) >= lines_at_once:
+            yield ready[:lines_at_once]
+            ready = ready[lines_at_once:]
+    ready.append(rest + _decoded(decoder, b"", final=True))
+    yield ready
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> str:
+    try:
+        return decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        raise Problem("malformed", "The body cannot be read as UTF-8 text.") from None
 
 
 def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:

@@ -6,4 +6,5 @@ ACCEPTED = Counter("spreader_accepted_deliveries", "Recipients of accepted messa
 ACCEPT_SECONDS = Histogram("spreader_accept_seconds", "Until a message is in Kafka (or in the outbox).", ["lane"])
 UNROUTED = Counter("spreader_unanswered_messages", "Messages whose answer went out before the callback came.", ["lane"])
 RELAYED = Counter("spreader_outbox_records", "Records published from the outbox.")
+OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out by a word of their own.")
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that were taken.", ["driver", "event"])

@@ -134,6 +134,7 @@ class OpenMessages:
         return {
             "estimated_completion": foreseen.completion,
             "distribution": None if routed is None else routed.distribution,
+            "suppressed": None if routed is None else routed.suppressed,
             "limits_status": limits_status(package, self.configured.states.rows, profile_ids),
             **note,
             **extra,
@@ -187,6 +188,7 @@ ANSWER: dict[str, Any] = {
     "duplicates_removed": 0,
     "estimated_completion": "2024-02-10T10:15:00Z",
     "distribution": {"profile_1": 1, "profile_2": 1, "profile_3": 1},
+    "suppressed": 0,
     "limits_status": {
         "profile_1": {"hourly": "45/50", "daily": "320/500"},
         "profile_2": {"hourly": "12/50", "daily": "89/500"},

@@ -19,10 +19,12 @@ TAGS = [
     {"name": "packages", "description": "Groups of profiles that share settings."},
     {"name": "profiles", "description": "WhatsApp accounts, each in one package."},
     {"name": "messages", "description": "What is sent, and what became of it."},
+    {"name": "consent", "description": "Who must not be written to, and who asked to be."},
     {"name": "webhooks", "description": "Where gateways report. Not behind the API key."},
 ]
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_TEXT = {"type": "string"}
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -59,6 +61,7 @@ def describe(
     *,
     status: int = 200,
     body: Any = None,
+    csv: str | None = None,
     example: dict[str, Any] | None = None,
     examples: dict[str, dict[str, Any]] | None = None,
     answer: dict[str, Any] | None = None,
@@ -71,6 +74,8 @@ def describe(
     extra: dict[str, Any] = {"security": [{"apiKey": []}] if secured else []}
     if body is not None:
         extra["requestBody"] = _request_body(body, examples or {"example": example or {}})
+    if csv is not None:
+        extra["requestBody"] = {"required": True, "content": {"text/csv": {"schema": _TEXT, "example": csv}}}
     if idempotent:
         extra["parameters"] = [_IDEMPOTENCY, _PREFER]
     router.add_api_route(

@@ -91,7 +91,9 @@ def _says_something(word: str) -> str:
 
 
 OptOutWord = Annotated[
-    str, StringConstraints(min_length=1, max_length=CHARACTERS_MAX, strip_whitespace=True), AfterValidator(_says_something)
+    str,
+    StringConstraints(min_length=1, max_length=CHARACTERS_MAX, strip_whitespace=True),
+    AfterValidator(_says_something),
 ]
 
 

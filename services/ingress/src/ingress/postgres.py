@@ -128,6 +128,44 @@ DELIVERIES = text(
 FROM ingress.delivery WHERE message_id = :message_id AND delivery_id > :after ORDER BY delivery_id LIMIT :limit"""
 )
 
+# Consent
+
+CONSENT_ADD = text("""
+INSERT INTO ingress.consent AS known (package_id, kind, recipient, listed, since, source, evidence)
+SELECT :package_id, :kind, recipient, true, :now, :source, :evidence
+FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS asked ORDER BY recipient
+ON CONFLICT (package_id, kind, recipient) DO UPDATE
+SET listed = true, since = excluded.since, source = excluded.source,
+    evidence = coalesce(excluded.evidence, known.evidence), announced = false, changed_at = clock_timestamp()
+WHERE NOT known.listed AND (excluded.evidence IS NULL OR known.evidence IS DISTINCT FROM excluded.evidence)""")
+CONSENT_LIFT = text("""
+UPDATE ingress.consent
+SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
+WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed""")
+CONSENT_PAGE = text("""
+SELECT recipient, since, source, evidence FROM ingress.consent
+WHERE package_id = :package_id AND kind = :kind AND listed AND recipient > :after
+  AND (CAST(:recipient AS text) IS NULL OR recipient = :recipient)
+ORDER BY recipient LIMIT :limit""")
+
+_CONSENT_NEWS = "SELECT package_id, kind, recipient, listed, since, source FROM ingress.consent WHERE NOT announced "
+CONSENT_NEWS = text(
+    _CONSENT_NEWS
+    + """
+AND package_id = :package_id AND kind = :kind AND recipient = ANY (CAST(:recipients AS text[]))
+ORDER BY recipient FOR UPDATE"""
+)
+CONSENT_LEFT_OVER = text(
+    _CONSENT_NEWS
+    + """
+AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED"""
+)
+CONSENT_TOLD = text("""
+UPDATE ingress.consent SET announced = true
+FROM unnest(CAST(:package_ids AS text[]), CAST(:kinds AS text[]), CAST(:recipients AS text[]))
+     AS told (package_id, kind, recipient)
+WHERE consent.package_id = told.package_id AND consent.kind = told.kind AND consent.recipient = told.recipient""")
+
 # Answers kept for an Idempotency-Key
 
 ANSWER_CLAIM = text("""

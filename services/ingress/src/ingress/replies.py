@@ -101,6 +101,7 @@ def _settled(message_id: str, settled: ReplySettled) -> Answer:
                 "status": "sent",
                 "sent_at": settled.at,
                 "profile_used": settled.profile_id,
+                "profile_reason": settled.reason,
                 "note": NOTE,
             },
         )
@@ -128,5 +129,6 @@ ANSWER: dict[str, Any] = {
     "status": "sent",
     "sent_at": "2024-02-08T18:45:12Z",
     "profile_used": "profile_2",
+    "profile_reason": "the customer wrote to this profile last",
     "note": NOTE,
 }

@@ -11,6 +11,7 @@ from ingress import bodies
 from ingress.answers import Answer
 from ingress.configured import Configured
 from ingress.guard import API
+from ingress.hearing import Hearing
 from ingress.metrics import WEBHOOKS
 from ingress.openapi import describe
 from ingress.pages import PathId
@@ -18,7 +19,7 @@ from ingress.problems import not_found, unavailable
 from ingress.status_view import StatusView
 from spreader.bus import Bus
 from spreader.configuration import Profile
-from spreader.events import CustomerMessage, DeliveryOutcome, Event
+from spreader.events import CustomerMessage, DeliveryOutcome
 from spreader.ids import Id, PhoneNumber
 
 BODY_BYTES_MAX = 256 * 1024
@@ -57,15 +58,15 @@ class SimulatorWebhook:
     bus: Bus
     configured: Configured
     view: StatusView
+    hearing: Hearing
 
     async def take(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         profile = self._profile(package_id, profile_id)
         report = bodies.parsed(_REPORT, await bodies.read(request, BODY_BYTES_MAX), tagged=True)
         if isinstance(report, Receipt):
-            event: Event = _outcome(profile, report, await self._delivery(package_id, profile_id, report))
+            await self.bus.publish(_outcome(profile, report, await self._delivery(package_id, profile_id, report)))
         else:
-            event = _customer_message(package_id, profile, report)
-        await self.bus.publish(event)
+            await self.hearing.hear(_customer_message(package_id, profile, report))
         WEBHOOKS.labels("simulator", report.event).inc()
         return Answer(200, {"status": "taken"}).response()
 

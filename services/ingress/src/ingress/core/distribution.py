@@ -11,15 +11,17 @@ from spreader.events import MessageRouted
 class Routed:
     distribution: dict[str, int]
     rejected: int = 0
+    suppressed: int = 0
     reasons: tuple[str, ...] = field(default=())
 
 
 def summed(answers: Iterable[MessageRouted]) -> Routed:
     total: Counter[str] = Counter()
-    rejected, reasons = 0, dict[str, None]()
+    rejected, suppressed, reasons = 0, 0, dict[str, None]()
     for answer in answers:
         total.update(answer.distribution)
         rejected += answer.rejected
+        suppressed += answer.suppressed
         if answer.reason is not None:
             reasons[answer.reason] = None
-    return Routed(dict(total), rejected, tuple(reasons))
+    return Routed(dict(total), rejected, suppressed, tuple(reasons))

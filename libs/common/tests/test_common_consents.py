@@ -1,0 +1,88 @@
+"""Consents on real Postgres: lists that are folded from the log, and what they say of a recipient."""
+
+from collections.abc import AsyncGenerator, Collection
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.boundary import Received
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following, objection
+from spreader.events import ConsentChanged, ConsentKind
+from spreader.postgres import create_engine
+from spreader.settings import Settings
+from spreader.testing import AllNew
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ONE, TWO = "201000000011", "201000000012"
+CONSENTS = Consents("reader")
+
+
+@pytest.mark.parametrize(
+    ("listed", "opted_in_only", "expected"),
+    [
+        ((), False, None),
+        ((), True, NOT_OPTED_IN),
+        (("opt_in",), True, None),
+        (("opt_in",), False, None),
+        (("suppression",), False, SUPPRESSED),
+        (("suppression", "opt_in"), True, SUPPRESSED),
+    ],
+)
+def test_a_suppression_outweighs_an_opt_in(
+    listed: Collection[ConsentKind], opted_in_only: bool, expected: str | None
+) -> None:
+    assert objection(listed, opted_in_only) == expected
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "reader")
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE SCHEMA reader"))
+        await connection.execute(
+            text(
+                "CREATE TABLE reader.consent (package_id text, recipient text, kind text,"
+                " PRIMARY KEY (recipient, package_id, kind))"
+            )
+        )
+    yield engine
+    await engine.dispose()
+
+
+def change(
+    recipient: str, package_id: str = "one", kind: ConsentKind = "suppression", listed: bool = True
+) -> ConsentChanged:
+    return ConsentChanged(
+        package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON
+    )  # fmt: skip
+
+
+async def read(engine: AsyncEngine, *changes: ConsentChanged) -> None:
+    batch = [Received(each, each.topic, 0, offset) for offset, each in enumerate(changes)]
+    await Following(engine, AllNew(), CONSENTS).on_changed(batch)
+
+
+async def seen(engine: AsyncEngine, *places: tuple[str, str]) -> dict[tuple[str, str], list[str]]:
+    async with engine.connect() as connection:
+        return {place: sorted(kinds) for place, kinds in (await CONSENTS.of(connection, places)).items()}
+
+
+@pytest.mark.postgres
+async def test_a_list_of_all_packages_concerns_each(engine: AsyncEngine) -> None:
+    await read(engine, change(ONE), change(TWO, "*"), change(ONE, kind="opt_in"), change(ONE, "two", "opt_in"))
+    assert await seen(engine, ("one", ONE), ("two", ONE), ("one", TWO), ("two", TWO), ("one", "201000000013")) == {
+        ("one", ONE): ["opt_in", "suppression"],
+        ("two", ONE): ["opt_in"],
+        ("one", TWO): ["suppression"],
+        ("two", TWO): ["suppression"],
+    }
+
+
+@pytest.mark.postgres
+async def test_the_newest_word_of_a_batch_holds_and_a_repeat_changes_nothing(engine: AsyncEngine) -> None:
+    batch = (change(ONE), change(TWO), change(ONE, listed=False), change(TWO, listed=False), change(TWO))
+    for _ in range(2):
+        await read(engine, *batch)
+        assert await seen(engine, ("one", ONE), ("one", TWO)) == {("one", TWO): ["suppression"]}

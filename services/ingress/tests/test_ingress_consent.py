@@ -1,0 +1,171 @@
+"""Consent through the API: lists that are announced before they are answered, and words that opt out."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text as sql
+
+from ingress.consents import POLL_SECONDS, Consents
+from ingress.testing import System
+from spreader.events import ConsentChanged, CustomerMessage
+
+pytestmark = pytest.mark.postgres
+
+ONE, TWO, THREE = "201000000011", "201000000012", "201000000013"
+LIST = "/packages/pkg/suppressions"
+HOOK = "/webhooks/simulator/pkg/a"
+
+
+def words(text: str, message_id: str = "g1", sender: str = ONE) -> dict[str, Any]:
+    return {
+        "event": "message", "message_id": message_id, "from": sender, "type": "text", "text": text,
+        "at": "2026-06-01T12:00:00Z",
+    }  # fmt: skip
+
+
+def told(system: System) -> list[tuple[str, str, str, bool, str]]:
+    """What the others hear, oldest first."""
+    events = system.bus.of(ConsentChanged)
+    return [(each.package_id, each.recipient, each.kind, each.listed, each.source) for each in events]
+
+
+async def listed(system: System, path: str = LIST) -> list[str]:
+    return [row["recipient"] for row in (await system.http.get(path)).json()["data"]]
+
+
+async def test_a_suppression_is_announced_before_it_is_answered(system: System) -> None:
+    await system.package("a")
+    first = await system.http.post(LIST, json={"recipients": [ONE, TWO, ONE]})
+    assert (first.status_code, first.json()) == (200, {"package_id": "pkg", "added": 2, "already": 0})
+    assert told(system) == [("pkg", ONE, "suppression", True, "api"), ("pkg", TWO, "suppression", True, "api")]
+    again = await system.http.post(LIST, json={"recipients": [TWO, THREE]})
+    assert again.json() == {"package_id": "pkg", "added": 1, "already": 1}
+    assert told(system)[2:] == [("pkg", THREE, "suppression", True, "api")]
+
+
+async def test_a_list_is_shown_in_pages_and_asked_for_one_number(system: System) -> None:
+    await system.package("a")
+    await system.http.post(LIST, json={"recipients": [THREE, ONE, TWO]})
+    page = (await system.http.get(LIST, params={"limit": 2})).json()
+    rest = (await system.http.get(LIST, params={"limit": 2, "cursor": page["next_cursor"]})).json()
+    assert [row["recipient"] for row in page["data"] + rest["data"]] == [ONE, TWO, THREE]
+    assert page["data"][0] == {"recipient": ONE, "since": "2026-06-01T12:00:00Z", "source": "api", "evidence": None}
+    assert await listed(system, f"{LIST}?recipient={TWO}") == [TWO]
+    assert await listed(system, f"{LIST}?recipient=201000000099") == []
+
+
+async def test_who_is_taken_off_a_list_is_announced_as_that(system: System) -> None:
+    await system.package("a")
+    await system.http.post(LIST, json={"recipients": [ONE]})
+    assert (await system.http.delete(f"{LIST}/{ONE}")).status_code == 204
+    assert (await system.http.delete(f"{LIST}/{ONE}")).status_code == 404
+    assert told(system)[-1] == ("pkg", ONE, "suppression", False, "api")
+    assert await listed(system) == []
+
+
+async def test_the_lists_are_apart(system: System) -> None:
+    """A package's suppressions, those of all packages, and opt-ins: to opt in lifts no suppression."""
+    await system.package("a")
+    await system.http.post(LIST, json={"recipients": [ONE]})
+    await system.http.post("/suppressions", json={"recipients": [TWO]})
+    await system.http.post("/packages/pkg/opt-ins", json={"recipients": [ONE]})
+    shown = [await listed(system, path) for path in (LIST, "/suppressions", "/packages/pkg/opt-ins")]
+    assert shown == [[ONE], [TWO], [ONE]]
+    assert told(system)[1:] == [("*", TWO, "suppression", True, "api"), ("pkg", ONE, "opt_in", True, "api")]
+
+
+async def test_a_file_of_numbers_is_imported_and_its_wrong_rows_are_named(system: System) -> None:
+    await system.package("a")
+    await system.http.post(LIST, json={"recipients": [ONE]})
+    text = f"\ufeffname;phone\r\nMona;+{ONE}\r\n\r\nOmar;{TWO}\r\nNobody;\r\nTwice;{TWO}\r\nLast;{THREE}"
+    answer = await system.http.post(f"{LIST}/import", content=text.encode(), headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, answer.json()) == (200, {
+        "package_id": "pkg", "rows": 5, "added": 2, "already": 2, "wrong": 1,
+        "errors": [
+            {"line": 5, "code": "phone_number", "detail": "a phone number is 7 to 15 digits in international form"}
+        ],
+    })  # fmt: skip
+    assert await listed(system) == [ONE, TWO, THREE]
+    assert [each[4] for each in told(system)] == ["api", "csv", "csv"]
+
+
+async def test_a_large_file_is_imported_piece_by_piece(system: System) -> None:
+    rows = [f"2015{number:08}" for number in range(12_000)]
+    answer = await system.http.post("/suppressions/import", content="\n".join(rows).encode())
+    assert (answer.json()["rows"], answer.json()["added"]) == (12_000, 12_000)
+    assert {each[1] for each in told(system)} == set(rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/packages/no/suppressions", b'{"recipients": ["201000000011"]}', 404),
+        (LIST, b'{"recipients": []}', 422),
+        (LIST, b'{"recipients": ["201000000011", "no"]}', 422),
+        (LIST, b'{"recipients": ["201000000011"], "why": 1}', 422),
+        (LIST, b"{", 400),
+        ("/packages/no/opt-ins/import", b"201000000011", 404),
+        (f"{LIST}/import", b"\xff\xfe\x00", 400),
+        (f"{LIST}/import", b"1" * 20_000, 400),
+    ],
+)
+async def test_what_cannot_be_is_refused(system: System, path: str, body: bytes, status: int) -> None:
+    await system.package("a")
+    answer = await system.http.post(path, content=body)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    if b'"no"' in body:
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/recipients/1"]
+    assert told(system) == []
+
+
+async def test_an_opt_out_word_is_in_force_before_the_message_is_told(system: System) -> None:
+    await system.package("a", opt_out_words=["Enough"])
+    for number, text in enumerate(("When?", "STOP!", "enough.")):
+        answer = await system.http.post(HOOK, json=words(text, f"g{number}", f"20100000001{number}"))
+        assert answer.status_code == 200
+    kinds = [type(event) for event in system.bus.published]
+    assert kinds == [CustomerMessage, ConsentChanged, CustomerMessage, ConsentChanged, CustomerMessage]
+    rows = (await system.http.get(LIST)).json()["data"]
+    shown = [(row["recipient"], row["source"], row["evidence"]) for row in rows]
+    assert shown == [(ONE, "opt_out_word", "a/g1"), (TWO, "opt_out_word", "a/g2")]
+
+
+async def test_a_report_that_comes_again_opts_nobody_out_who_was_let_back(system: System) -> None:
+    await system.package("a")
+    await system.http.post(HOOK, json=words("stop"))
+    await system.http.delete(f"{LIST}/{ONE}")
+    await system.http.post(HOOK, json=words("stop"))
+    assert await listed(system) == []
+    await system.http.post(HOOK, json=words("stop", "g2"))
+    assert await listed(system) == [ONE]
+
+
+async def test_what_kafka_does_not_take_is_kept_and_told_later(system: System) -> None:
+    await system.package("a")
+    system.bus.away = True
+    answers = [
+        await system.http.post(LIST, json={"recipients": [TWO]}),
+        await system.http.post(HOOK, json=words("stop")),
+    ]
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "2")] * 2
+    assert (await listed(system), told(system)) == ([ONE, TWO], [])
+    system.bus.away = False
+    assert (await system.http.post(HOOK, json=words("stop"))).status_code == 200
+    assert told(system) == [("pkg", ONE, "suppression", True, "opt_out_word")]
+
+
+async def test_what_a_crash_kept_back_is_told_once_it_is_old(system: System) -> None:
+    await system.package("a")
+    system.bus.away = True
+    await system.http.post(LIST, json={"recipients": [ONE, TWO]})
+    system.bus.away = False
+    consents = Consents(system.engine, system.bus, system.clock)
+    assert (await consents.announce_left_over(), told(system)) == (POLL_SECONDS, [])
+    await _age(system)
+    assert (await consents.announce_left_over(), len(told(system))) == (0.0, 2)
+    assert await consents.announce_left_over() == POLL_SECONDS
+
+
+async def _age(system: System) -> None:
+    async with system.engine.begin() as connection:
+        await connection.execute(sql("UPDATE ingress.consent SET changed_at = changed_at - interval '10 seconds'"))
