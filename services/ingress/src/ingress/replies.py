@@ -101,8 +101,8 @@ def _settled(message_id: str, settled: ReplySettled) -> Answer:
                 "status": "sent",
                 "sent_at": settled.at,
                 "profile_used": settled.profile_id,
-                "profile_reason": settled.reason,
                 "note": NOTE,
+                **({"profile_reason": settled.reason} if settled.reason else {}),
             },
         )
     code = "gateway" if settled.status in TRIED and settled.failure in OF_GATEWAY else "reply-not-sent"

@@ -98,7 +98,7 @@ def _final(
         status=status,
         at=at,
         profile_id=delivery.profile_id,
-        reason=reason,
+        reason=delivery.reason if status == "sent" else reason,  # sent: why through this profile
         failure=failure,
         callback_partition=delivery.callback_partition,
         traceparent=delivery.traceparent,

@@ -1,0 +1,138 @@
+"""Failures at the gateway: each class does the right thing in each lane, and nobody gets the same delivery twice."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.running import Running, eventually, recipients
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+WIDE = {"per_hour": 3_000, "per_3_hours": 9_000, "per_day": 20_000, "unanswered_per_30_days": None}
+RECORD = Path(__file__).parents[2] / "bench" / "results" / "blocked-profile.json"
+HELD_BY_THE_BLOCKED = 10_000
+
+
+async def _arrived(system: Running, people: list[str]) -> list[dict[str, Any]]:
+    mine = set(people)
+    return [line for line in await system.ledger() if line["recipient"] in mine and line["ok"]]
+
+
+async def _fault(system: Running, **fault: Any) -> None:
+    assert (await system.ask_simulator("POST", "/faults", fault)).status == 201
+
+
+BRIEF: dict[str, dict[str, float]] = {"throttled": {"seconds": 0.2}}
+OPEN = {
+    "transient": ("sent", None),
+    "throttled": ("sent", None),
+    "profile_blocked": ("sent", "another profile"),
+    "recipient_invalid": ("failed", None),
+    "content_refused": ("failed", None),
+}
+
+
+@pytest.mark.parametrize(("code", "fate"), OPEN.items(), ids=OPEN)
+async def test_an_open_delivery_meets_each_failure_once(fast: Running, code: str, fate: tuple[str, str | None]) -> None:
+    package = f"open_{code}"
+    profiles = await fast.package(package, 2, profile_limits=WIDE, rest_window=None)
+    (person,) = recipients(1, start=300_000 + list(OPEN).index(code))
+    await _fault(fast, kind="fail", code=code, recipient=person, count=1, **BRIEF.get(code, {}))
+    body = {"type": "text", "text": "Hello", "recipients": [person]}
+    message = (await fast.ask("POST", f"/packages/{package}/messages/open", body)).body["message_id"]
+
+    async def ended() -> dict[str, int]:
+        counts = (await fast.ask("GET", f"/messages/{message}")).body["counts"]
+        return {status: count for status, count in counts.items() if count}
+
+    status, where = fate
+    reached = {"sent", "delivered", "read"} if status == "sent" else {status}
+    await eventually(ended, 60, lambda counts: set(counts) <= reached and bool(counts))
+    lines = await _arrived(fast, [person])
+    assert len(lines) == (1 if status == "sent" else 0)
+    tried = {line["profile"] for line in await fast.ledger() if line["recipient"] == person and not line["ok"]}
+    if where == "another profile":
+        assert {lines[0]["profile"]} | tried == set(profiles)
+    elif lines:
+        assert {lines[0]["profile"]} == tried
+
+
+REPLY = {
+    "transient": (200, "sent"),
+    "throttled": (200, "sent"),
+    "profile_blocked": (200, "sent"),
+    "recipient_invalid": (409, None),
+    "content_refused": (409, None),
+}
+
+
+@pytest.mark.parametrize(("code", "fate"), REPLY.items(), ids=REPLY)
+async def test_a_reply_meets_each_failure_once(live: Running, code: str, fate: tuple[int, str | None]) -> None:
+    package = f"reply_{code}"
+    profiles = await live.package(package, 2)
+    (person,) = recipients(1, start=310_000 + list(REPLY).index(code))
+    await _fault(live, kind="fail", code=code, recipient=person, count=1, **BRIEF.get(code, {}))
+    answer = await live.ask(
+        "POST", f"/packages/{package}/messages/reply", {"type": "text", "text": "Yes", "recipient": person}
+    )
+    assert answer.status == fate[0], answer.body
+    lines = await _arrived(live, [person])
+    assert len(lines) == (1 if fate[1] == "sent" else 0)
+    if code == "profile_blocked":
+        assert lines[0]["profile"] in profiles
+        assert answer.body["profile_used"] == lines[0]["profile"]
+        assert "given back by" in answer.body["profile_reason"]
+
+
+async def test_what_a_blocked_profile_holds_is_sent_by_the_others(fast: Running) -> None:
+    profiles = await fast.package("moved", 4, profile_limits={**WIDE, "per_hour": 150, "per_day": 3_000})
+    people = recipients(240, start=320_000)
+    await _fault(fast, kind="fail", code="profile_blocked", profile="moved_p1")
+    body = {"type": "text", "text": "Hello", "recipients": people}
+    answer = await fast.ask("POST", "/packages/moved/messages/open", body)
+    assert answer.body["distribution"] == dict.fromkeys(profiles, 60)
+
+    async def arrived() -> Counter[str]:
+        return Counter(line["recipient"] for line in await _arrived(fast, people))
+
+    await eventually(arrived, 200, lambda seen: len(seen) == len(people))
+    assert await arrived() == Counter(people)
+    senders = Counter(line["profile"] for line in await _arrived(fast, people))
+    assert set(senders) == set(profiles[1:])
+    assert max(senders.values()) - min(senders.values()) <= 30
+    await fast.ask_simulator("DELETE", "/faults")
+
+
+async def test_ten_thousand_held_by_a_blocked_profile_are_shared_out_among_the_others(live: Running) -> None:
+    """How long it takes is recorded, not asserted on."""
+    await live.package("bulk", 4, rest_window=None, distribution="weighted", profile_limits={"per_hour": 1})
+    for number, weight in enumerate((100, 10, 10, 10)):
+        changed = await live.ask("PATCH", f"/packages/bulk/profiles/bulk_p{number + 1}", {"weight": weight})
+        assert changed.status == 200, changed.body
+    people = recipients(HELD_BY_THE_BLOCKED * 13 // 10, start=5_000_000)
+    await _fault(live, kind="fail", code="profile_blocked", profile="bulk_p1")
+    answer = await live.ask(
+        "POST", "/packages/bulk/messages/open", {"type": "text", "text": "Hello", "recipients": people}
+    )
+    assert answer.status == 202, answer.body
+    began = time.monotonic()
+
+    async def held() -> dict[str, int]:
+        queue = (await live.ask("GET", "/packages/bulk/queue")).body
+        return {each["profile_id"]: each["held"] for each in queue.get("profiles", ())}
+
+    def moved(seen: dict[str, int]) -> bool:
+        return bool(seen) and seen["bulk_p1"] == 0 and sum(seen.values()) >= len(people) - 10
+
+    seen = await eventually(held, 120, moved)
+    taken = time.monotonic() - began
+    others = [seen[f"bulk_p{number}"] for number in (2, 3, 4)]
+    assert max(others) - min(others) <= 0.1 * max(others)
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    figures = {"recipients": len(people), "seconds": round(taken, 1), "from": "the request to all at the others"}
+    RECORD.write_text(json.dumps(figures, indent=2) + "\n")
+    await live.ask_simulator("DELETE", "/faults")
+    await live.ask("POST", f"/messages/{answer.body['message_id']}/cancel")
