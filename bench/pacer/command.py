@@ -106,9 +106,14 @@ class Run:
         for held in sizes:
             for peer in peers:
                 self._begin(f"{peer.name} {held}")
-                seen = await measure(peer, held, PEER_SECONDS)
-                self.found.peers.append(seen)
-                self.progress.say(f"{peer.name}, {held:,} held: {report.summary(seen)}")
+                try:
+                    seen = await measure(peer, held, PEER_SECONDS)
+                except Failed as reason:  # a peer that cannot be measured takes nothing from the rest of the run
+                    self.found.missing.append(f"{peer.name}, {held:,} held: {reason}")
+                    self.progress.say(self.found.missing[-1])
+                else:
+                    self.found.peers.append(seen)
+                    self.progress.say(f"{peer.name}, {held:,} held: {report.summary(seen)}")
 
     async def _take(self, url: str, count: int, copy_url: str | None = None) -> dict[str, float]:
         first, self._next = self._next, self._next + count

@@ -39,5 +39,7 @@ class Measured:
     sizes: list[Size] = field(default_factory=list[Size])
     restart_seconds: list[float] = field(default_factory=list[float])
     peers: list[Seen] = field(default_factory=list[Seen])
+    missing: list[str] = field(default_factory=list[str])
+    """What of the peers could not be measured, and why."""
     load: dict[str, float] = field(default_factory=dict[str, float])
     """The load average of the last minute when each part began."""

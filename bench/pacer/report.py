@@ -80,7 +80,7 @@ def keep(name: str, machine: Machine, seconds: float, found: Measured) -> tuple[
         f"# Bench {name}", "", f"{machine.line}, {seconds:.0f} s", "",
         *against_the_aims(found), "",
         f"Load averages when the parts began: {', '.join(f'{part} {load:g}' for part, load in found.load.items())}.",
-        "", "## Beside peers", "", *beside_the_peers(found), "",
+        "", "## Beside peers", "", *beside_the_peers(found), "", *(f"- {each}" for each in found.missing), "",
         "## Statements", "", *_statements(found), "", "How to read it: README.md.",
     ]  # fmt: skip
     as_text.write_text("\n".join(lines) + "\n")
