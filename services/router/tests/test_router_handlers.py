@@ -54,7 +54,7 @@ class Router:
     assigned: Assigned = field(default_factory=Assigned)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
-        handler = OpenChat(Store(self.engine), self.bus, self.directory, self.clock, self.assigned)
+        handler = OpenChat(Store(self.engine), self.bus, self.directory, self.clock, self.assigned, self.progress)
         await handler.on_requested(received(*requests))
 
     async def reply(self, *requests: ReplyMessageRequested) -> None:

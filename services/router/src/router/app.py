@@ -13,7 +13,9 @@ from router.returned import Returned
 from router.settings import RouterSettings
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment
+from spreader.consents import Consents, Following
 from spreader.events import (
+    ConsentChanged,
     CustomerMessage,
     DeliveryOutcome,
     DeliveryReturned,
@@ -48,9 +50,12 @@ def build(settings: RouterSettings) -> FastAPI:
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
     open_store, reply_store = Store(open_engine), Store(reply_engine)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
-    positions = LivePositions(settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic))
+    positions = LivePositions(
+        settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
+    )
 
-    open_chat = OpenChat(open_store, open_bus, directory, clock, assigned)
+    open_chat = OpenChat(open_store, open_bus, directory, clock, assigned, progress)
+    consenting = Following(open_engine, positions, Consents("router"))
     returned = Returned(open_bus, directory, clock, assigned)
     replies = Replies(reply_store, reply_bus, directory, clock, progress)
     hearing, noting = Listening(reply_store, positions), Listening(open_store, positions)
@@ -58,15 +63,17 @@ def build(settings: RouterSettings) -> FastAPI:
     open_boundaries = (
         Boundary(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus),
         Boundary(GROUP, returned.on_returned, (DeliveryReturned,), open_bus),
+        Boundary(GROUP, consenting.on_changed, (ConsentChanged,), open_bus),
         Boundary(GROUP, noting.on_outcome, (DeliveryOutcome,), open_bus),
     )
     reply_boundaries = (
         Boundary(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus),
         Boundary(GROUP, hearing.on_customer_message, (CustomerMessage,), reply_bus),
     )
-    *routing, remembering = open_boundaries
+    *routing, hearing_consent, remembering = open_boundaries
     for boundary in routing:
         boundary.listen(open_broker, settings, OPEN_RECORDS_MAX)
+    hearing_consent.listen(open_broker, settings)
     remembering.listen(open_broker, settings, wait_ms=UNHURRIED_WAIT_MS)
     for boundary in reply_boundaries:
         boundary.listen(reply_broker, settings)

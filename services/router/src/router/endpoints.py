@@ -93,7 +93,7 @@ def add_endpoints(app: FastAPI, store: Store, directory: Directory, assigned: As
         place = index - found.first_index
         return Choice(
             strategy=found.strategy,
-            profile_id=found.profiles[place] if place < len(found.profiles) else None,
+            profile_id=(found.profiles[place] or None) if place < len(found.profiles) else None,
             shared_with=found.distribution,
             passed_over=dict(found.passed_over),
             reasons={**found.reasons},

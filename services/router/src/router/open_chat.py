@@ -3,6 +3,9 @@
 Delivery promise: decide once, then publish until acknowledged. The decision of a record is kept (one row) before its
 events go out, and the record's offset is committed after; so a crash in between repeats the same events, which their
 readers drop, and never another decision (decision 0004).
+
+Who was suppressed before a message was asked for gets nothing of it: the router reads the lists up to now first
+(decision 0014).
 """
 
 import random
@@ -10,20 +13,37 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.assigned import Assigned
 from router.core.conversations import is_over
 from router.core.routing import Routing, assigned, keeps_profiles, recipients, route
 from router.directory import Directory
+from router.hearing import Progress, heard
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
 from spreader.boundary import Received
 from spreader.bus import Bus
 from spreader.clock import Now
 from spreader.configuration import Package
-from spreader.events import DeliveryOutcome, Event, MessageRouted, OpenMessageRequested
+from spreader.consents import Consents, objection
+from spreader.events import (
+    PARTITIONS,
+    ConsentChanged,
+    DeliveryOutcome,
+    Event,
+    MessageRouted,
+    OpenMessageRequested,
+    Status,
+)
 from spreader.ids import delivery_id
+
+log = structlog.get_logger()
+
+CONSENT_PARTITIONS = range(PARTITIONS[ConsentChanged.topic])
+CONSENT_SECONDS = 5.0
+"""A large import of suppressions may take longer to read; pacer and sender look again."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +53,13 @@ class OpenChat:
     directory: Directory
     now: Now
     assigned: Assigned
+    progress: Progress
+    consents: Consents = Consents("router")
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
+        if not await heard(self.progress, ConsentChanged.topic, CONSENT_PARTITIONS, CONSENT_SECONDS):
+            log.warning("open messages are shared out although changes of consent are still unread")
         requests = [each.event for each in batch]
         packages = [await self.directory.package(each.package_id, each.package_version) for each in requests]
         routings = await self._decide(requests, packages)
@@ -50,7 +74,8 @@ class OpenChat:
             cursors = await self.store.cursors(connection, [each.package_id for each in requests])
             known = await self.store.routings(connection, [_chunk(each) for each in requests])
             talks_to = await self._talks_to(connection, requests, packages)
-            decided = self._route_new(requests, packages, known, cursors, talks_to)
+            suppressed = await self._suppressed(connection, requests, packages)
+            decided = self._route_new(requests, packages, known, cursors, talks_to, suppressed)
             await self.store.save(connection, list(decided.values()), cursors)
         return [known.get(_chunk(each)) or decided[_chunk(each)] for each in requests]
 
@@ -75,6 +100,23 @@ class OpenChat:
                 talks_to[package_id][recipient] = known.profile_id
         return talks_to
 
+    async def _suppressed(
+        self,
+        connection: AsyncConnection,
+        requests: Sequence[OpenMessageRequested],
+        packages: Sequence[Package | None],
+    ) -> dict[str, dict[str, str]]:
+        """Who of the recipients must not be written to, by package, with the reason."""
+        only = {package.package_id: package.opted_in_only for package in packages if package is not None}
+        places = {(each.package_id, recipient) for each in requests for recipient in each.recipients}
+        listed = await self.consents.of(connection, places)
+        suppressed: dict[str, dict[str, str]] = defaultdict(dict)
+        for package_id, recipient in places:
+            why = objection(listed.get((package_id, recipient), ()), only.get(package_id, False))
+            if why is not None:
+                suppressed[package_id][recipient] = why
+        return suppressed
+
     def _route_new(
         self,
         requests: Sequence[OpenMessageRequested],
@@ -82,6 +124,7 @@ class OpenChat:
         known: Mapping[tuple[str, int], Routing],
         cursors: dict[str, int],
         talks_to: Mapping[str, Mapping[str, str]],
+        suppressed: Mapping[str, Mapping[str, str]],
     ) -> dict[tuple[str, int], Routing]:
         decided: dict[tuple[str, int], Routing] = {}
         for request, package in zip(requests, packages, strict=True):
@@ -90,16 +133,20 @@ class OpenChat:
                 continue
             decided[chunk], cursors[package_id] = route(
                 request, package, self.assigned.fleet(self.directory), cursors[package_id], self.chance,
-                talks_to.get(package_id),
+                talks_to.get(package_id), suppressed.get(package_id),
             )  # fmt: skip
-            self.assigned.note(decided[chunk].profiles)
+            self.assigned.note(filter(None, decided[chunk].profiles))
         return decided
 
     def _events(self, request: OpenMessageRequested, routing: Routing) -> list[Event]:
         rejected = 0 if routing.refused is None else len(recipients(request))
         REFUSED.labels("open").inc(rejected)
-        ROUTED.labels("open", routing.strategy).inc(len(routing.profiles))
-        events: list[Event] = [assigned(request, routing)] if routing.profiles else self._rejections(request, routing)
+        ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
+        refusals = (
+            routing.suppressed if routing.refused is None else dict.fromkeys(recipients(request), routing.refused)
+        )
+        events: list[Event] = [assigned(request, routing)] if routing.distribution else []
+        events += self._refusals(request, "suppressed" if routing.refused is None else "rejected", refusals)
         if request.callback_partition is not None:
             events.append(
                 MessageRouted(
@@ -109,12 +156,15 @@ class OpenChat:
                     first_index=request.first_index,
                     distribution=routing.distribution,
                     rejected=rejected,
+                    suppressed=len(routing.suppressed),
                     reason=routing.refused,
                 )
             )
         return events
 
-    def _rejections(self, request: OpenMessageRequested, routing: Routing) -> list[Event]:
+    def _refusals(
+        self, request: OpenMessageRequested, status: Status, refused: Mapping[str, str]
+    ) -> list[DeliveryOutcome]:
         return [
             DeliveryOutcome(
                 traceparent=request.traceparent,
@@ -123,11 +173,11 @@ class OpenChat:
                 delivery_id=delivery_id(request.message_id, recipient),
                 recipient=recipient,
                 lane="open",
-                status="rejected",
+                status=status,
                 at=self.now(),
-                reason=routing.refused,
+                reason=reason,
             )
-            for recipient in recipients(request)
+            for recipient, reason in refused.items()
         ]
 
 

@@ -74,6 +74,7 @@ class Store:
                 "profiles": list(routing.profiles),
                 "passed_over": json.dumps(dict(routing.passed_over)),
                 "reasons": json.dumps(dict(routing.reasons)),
+                "suppressed": json.dumps(dict(routing.suppressed)),
                 "refused": routing.refused,
             }
             for routing in routings
@@ -170,6 +171,7 @@ def _routing(row: Any) -> Routing:
         passed_over=json.loads(row.passed_over),
         refused=row.refused,
         reasons=json.loads(row.reasons),
+        suppressed=json.loads(row.suppressed),
     )
 
 
@@ -188,8 +190,9 @@ ORDER BY first_index DESC LIMIT 1""")
 
 _ROUTING_INSERT = text("""
 INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over,
-                            reasons, refused)
-VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over, :reasons, :refused)""")
+                            reasons, suppressed, refused)
+VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over,
+        :reasons, :suppressed, :refused)""")
 
 _ROUTING_FORGET = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (

@@ -4,18 +4,16 @@ Delivery promise: the binding of a new customer is kept before the assignment go
 A repeat finds the same binding, and the sender drops the repeated delivery.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 
 from router.core.conversations import Conversation, reply_route
 from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
+from router.hearing import Progress, heard
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
 from spreader.boundary import Received
@@ -34,15 +32,7 @@ from spreader.ids import delivery_id
 log = structlog.get_logger()
 
 CATCH_UP_SECONDS = 0.5
-CATCH_UP_STEP_SECONDS = 0.005
 EXPIRES_AFTER = timedelta(minutes=10)
-
-
-class Progress(Protocol):
-    """How far the router has read a topic."""
-
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]: ...
-    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -67,13 +57,8 @@ class Replies:
         A customer's words and the replies to them have the same key, hence the same partition number of two topics.
         The wait is bounded: a late word costs the right account at worst, a blocked reply costs the customer.
         """
-        ends = await self.progress.ends(CustomerMessage.topic, partitions)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CATCH_UP_SECONDS):
-                while not await self.progress.has_read(CustomerMessage.topic, ends):  # noqa: ASYNC110 - the reader may be another process
-                    await asyncio.sleep(CATCH_UP_STEP_SECONDS)
-                return
-        log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
+        if not await heard(self.progress, CustomerMessage.topic, partitions, CATCH_UP_SECONDS):
+            log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
 
     async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Way]:
         places = sorted({(each.package_id, each.recipient) for each in requests})

@@ -22,15 +22,17 @@ class Routing:
     strategy: Distribution
     package_version: int
     profiles: tuple[str, ...]
-    """The profile of each recipient, in their order; empty: refused."""
+    """The profile of each recipient, in their order, "" where the recipient is suppressed; empty: refused."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
     refused: str | None = None
     reasons: Mapping[ProfileId, str] = field(default_factory=dict[ProfileId, str])
     """For each candidate why it got so many."""
+    suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The recipients who are not written to, each with the reason."""
 
     @property
     def distribution(self) -> dict[str, int]:
-        return dict(Counter(self.profiles))
+        return dict(Counter(profile for profile in self.profiles if profile))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,26 @@ def route(
     cursor: int,
     chance: random.Random,
     talks_to: Mapping[str, str] | None = None,
+    suppressed: Mapping[str, str] | None = None,
 ) -> tuple[Routing, int]:
-    """The decision for a record, and the package's cursor after it. `talks_to`: recipients' profiles, where known."""
+    """The decision for a record, and the package's cursor after it.
+
+    `talks_to`: recipients' profiles, where known; `suppressed`: recipients who get nothing, with the reason.
+    """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
     found = candidates(package, fleet.states, "open")
     if not found.eligible:
         return _refused(request, package.version, nobody(package, found)), cursor
-    strategy, people = request.distribution or package.distribution, recipients(request)
+    strategy = request.distribution or package.distribution
+    left_out = {each: why for each in recipients(request) if (why := (suppressed or {}).get(each)) is not None}
+    people = tuple(each for each in recipients(request) if each not in left_out)
     bound = _bound(people, talks_to or {}, found) if keeps_profiles(package, strategy) else {}
     shared = share(strategy, len(people), fleet.crew(package, found), cursor, chance, bound)
     routing = Routing(
-        request.message_id, request.first_index, strategy, package.version, shared.profiles, found.passed_over,
-        reasons=shared.reasons,
+        request.message_id, request.first_index, strategy, package.version,
+        _with_gaps(request, left_out, shared.profiles), found.passed_over,
+        reasons=shared.reasons, suppressed=left_out,
     )  # fmt: skip
     return routing, shared.cursor
 
@@ -132,6 +141,14 @@ def _bound(people: Sequence[str], talks_to: Mapping[str, str], found: Candidates
     return {place: ProfileId(profile) for place, profile in named if profile is not None and profile in eligible}
 
 
+def _with_gaps(
+    request: OpenMessageRequested, left_out: Mapping[str, str], profiles: Sequence[ProfileId]
+) -> tuple[str, ...]:
+    """So that a recipient's place in the message and in the routing stay the same."""
+    rest = iter(profiles)
+    return tuple("" if each in left_out else next(rest) for each in recipients(request))
+
+
 def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple[AssignedDelivery, ...]:
     return tuple(
         AssignedDelivery(
@@ -141,6 +158,7 @@ def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple
             index=request.first_index + number,
         )
         for number, (recipient, profile_id) in enumerate(zip(recipients(request), profiles, strict=True))
+        if profile_id
     )
 
 

@@ -1,0 +1,23 @@
+"""Consent: who must not be written to and who asked to be, and whom a routing left out."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0003"
+down_revision = "0002"
+
+TABLES = """
+CREATE TABLE router.consent (
+    package_id text NOT NULL,
+    recipient  text NOT NULL,
+    kind       text NOT NULL,
+    PRIMARY KEY (recipient, package_id, kind)
+);
+ALTER TABLE router.routing ADD COLUMN suppressed text NOT NULL DEFAULT '{}';
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(TABLES):
+        op.execute(statement)

@@ -1,0 +1,154 @@
+"""Consent in the router on real Postgres: who is suppressed gets nothing, and the others are shared out as always."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from router.assigned import Assigned
+from router.core.routing import Fleet, assigned, route
+from router.open_chat import OpenChat
+from router.postgres import Store
+from router.testing import HandDirectory, HandProgress
+from spreader.boundary import Received
+from spreader.configuration import Gateway, Package, Profile
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
+from spreader.content import TextContent
+from spreader.events import (
+    ConsentChanged,
+    ConsentKind,
+    DeliveryOutcome,
+    MessageRouted,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+)
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import AllNew, HandClock, MemoryBus
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+PEOPLE = tuple(f"2011{number:08}" for number in range(6))
+
+
+def package(**settings: Any) -> Package:
+    gateway = Gateway(driver="simulator", base_url="http://127.0.0.1:1", account="x")
+    profiles = tuple(Profile(profile_id=each, name=each, phone="201000000001", gateway=gateway) for each in ("a", "b"))
+    return Package(package_id="one", version=1, name="One", profiles=profiles, **settings)
+
+
+def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
+    return OpenMessageRequested(
+        package_id="one", message_id=message_id, content=TextContent(type="text", text="Hello"), first_index=500,
+        recipients=people or PEOPLE, requested_at=NOON, callback_partition=3,
+    )  # fmt: skip
+
+
+def test_the_others_keep_their_places_and_their_turns() -> None:
+    left_out = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
+    routing, cursor = route(request(), package(), Fleet(), 7, Random(1), suppressed=left_out)
+    assert routing.profiles == ("", "b", "a", "", "b", "a")
+    assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, 11)
+    assert routing.suppressed == {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED}
+    places = [(each.recipient, each.index, each.profile_id) for each in assigned(request(), routing).deliveries]
+    assert places == [(PEOPLE[1], 501, "b"), (PEOPLE[2], 502, "a"), (PEOPLE[4], 504, "b"), (PEOPLE[5], 505, "a")]
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
+def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> None:
+    everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
+    routing, cursor = route(request(), package(distribution=strategy), Fleet(), 7, Random(1), suppressed=everybody)
+    assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, 7, 6)
+
+
+@dataclass
+class Router:
+    engine: AsyncEngine
+    bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
+    directory: HandDirectory = field(default_factory=lambda: HandDirectory({"one": package()}))
+    progress: HandProgress = field(default_factory=HandProgress)
+
+    async def open(self, *requests: OpenMessageRequested) -> None:
+        handler = OpenChat(
+            Store(self.engine), self.bus, self.directory, HandClock(NOON), Assigned(), self.progress
+        )  # fmt: skip
+        await handler.on_requested([Received(each, each.topic, 0, place) for place, each in enumerate(requests)])
+
+    async def change(
+        self, recipient: str, package_id: str = "one", kind: ConsentKind = "suppression", listed: bool = True
+    ) -> None:
+        event = ConsentChanged(
+            package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON
+        )  # fmt: skip
+        await Following(self.engine, AllNew(), Consents("router")).on_changed([Received(event, event.topic, 0, 0)])
+
+    @property
+    def assigned_to(self) -> list[str]:
+        return [each.recipient for event in self.bus.of(OpenDeliveriesAssigned) for each in event.deliveries]
+
+    @property
+    def outcomes(self) -> list[tuple[str, str, str | None]]:
+        return [(each.recipient, each.status, each.reason) for each in self.bus.of(DeliveryOutcome)]
+
+
+@pytest.fixture
+async def router(database_url: str) -> AsyncGenerator[Router]:
+    engine = create_engine(Settings(database_url=database_url), "router")
+    await migrate(engine, "router")
+    yield Router(engine)
+    await engine.dispose()
+
+
+@pytest.mark.postgres
+async def test_a_suppressed_recipient_gets_an_outcome_and_the_caller_a_number(router: Router) -> None:
+    await router.change(PEOPLE[1])
+    await router.change(PEOPLE[4], "*")
+    await router.change(PEOPLE[5], "another")
+    await router.open(request())
+    assert router.assigned_to == [PEOPLE[0], PEOPLE[2], PEOPLE[3], PEOPLE[5]]
+    assert router.outcomes == [(PEOPLE[1], "suppressed", SUPPRESSED), (PEOPLE[4], "suppressed", SUPPRESSED)]
+    (told,) = router.bus.of(MessageRouted)
+    assert (told.distribution, told.suppressed, told.rejected) == ({"a": 2, "b": 2}, 2, 0)
+
+
+@pytest.mark.postgres
+async def test_a_message_to_suppressed_recipients_alone_assigns_nothing(router: Router) -> None:
+    await router.change(PEOPLE[1])
+    await router.open(request("m1", PEOPLE[1]))
+    assert (router.assigned_to, router.outcomes) == ([], [(PEOPLE[1], "suppressed", SUPPRESSED)])
+    assert router.bus.of(MessageRouted)[0].suppressed == 1
+
+
+@pytest.mark.postgres
+async def test_an_opted_in_only_package_writes_to_who_is_on_its_list(router: Router) -> None:
+    router.directory.packages["one"] = package(opted_in_only=True)
+    for recipient in PEOPLE[:3]:
+        await router.change(recipient, kind="opt_in")
+    await router.change(PEOPLE[0])
+    await router.change(PEOPLE[1], kind="opt_in", listed=False)
+    await router.open(request())
+    assert router.assigned_to == [PEOPLE[2]]
+    reasons = {recipient: reason for recipient, _, reason in router.outcomes}
+    assert reasons == {PEOPLE[0]: SUPPRESSED, **dict.fromkeys((PEOPLE[1], *PEOPLE[3:]), NOT_OPTED_IN)}
+
+
+@pytest.mark.postgres
+async def test_a_decision_stands_though_the_lists_have_changed(router: Router) -> None:
+    await router.change(PEOPLE[0])
+    await router.open(request())
+    await router.change(PEOPLE[0], listed=False)
+    await router.change(PEOPLE[1])
+    await router.open(request())
+    first, again = router.bus.of(OpenDeliveriesAssigned)
+    assert again == first
+    assert {each.event_id for each in router.bus.of(DeliveryOutcome)} == {router.bus.of(DeliveryOutcome)[0].event_id}
+
+
+@pytest.mark.postgres
+async def test_open_messages_wait_until_changes_of_consent_are_read(router: Router) -> None:
+    router.progress.behind = 3
+    await router.open(request())
+    assert (router.progress.asked, len(router.assigned_to)) == (4, 6)
