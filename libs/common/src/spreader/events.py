@@ -74,6 +74,17 @@ class OpenOptions(BaseModel):
     expires_at: AwareDatetime | None = None
     """What is still held then is not sent any more; without it a held delivery waits as long as the limits ask."""
 
+    @property
+    def contradiction(self) -> str | None:
+        """Why they cannot all hold; None: they can. Whoever takes a message in refuses it for this."""
+        if self.schedule_at is not None and self.schedule_local is not None:
+            return "give `schedule_at` or `schedule_local`, not both"
+        if self.drip_until is not None and self.waiting_strategy != "drip":
+            return "`drip_until` goes with `waiting_strategy`: drip"
+        if self.drip_until is not None and self.drip_interval_minutes is not None:
+            return "give `drip_interval_minutes` or `drip_until`, not both"
+        return None
+
 
 class OpenMessageRequested(Event):
     """Somebody asked to open conversations: one content and up to 500 of the message's recipients."""

@@ -63,12 +63,8 @@ class Options(OpenOptions):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.schedule_at is not None and self.schedule_local is not None:
-            raise ValueError("give `schedule_at` or `schedule_local`, not both")
-        if self.drip_until is not None and self.waiting_strategy != "drip":
-            raise ValueError("`drip_until` goes with `waiting_strategy`: drip")
-        if self.drip_until is not None and self.drip_interval_minutes is not None:
-            raise ValueError("give `drip_interval_minutes` or `drip_until`, not both")
+        if self.contradiction is not None:
+            raise ValueError(self.contradiction)
         return self
 
 

@@ -1,0 +1,56 @@
+"""A hundred thousand conversations: one is found by its key alone, and how long that takes is recorded."""
+
+import json
+import random
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from router.postgres import Store
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+
+pytestmark = pytest.mark.postgres
+
+CONVERSATIONS, LOOKUPS = 100_000, 1_000
+RECORD = Path(__file__).parents[3] / "bench" / "results" / "conversations.json"
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "router")
+    await migrate(engine, "router")
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("""
+INSERT INTO router.conversation (package_id, recipient, profile_id, customer_at)
+SELECT 'one', '2010' || lpad(number::text, 8, '0'), 'p' || number % 4, now() FROM generate_series(1, :rows) AS number
+"""),
+            {"rows": CONVERSATIONS},
+        )
+    yield engine
+    await engine.dispose()
+
+
+async def test_a_conversation_is_found_among_a_hundred_thousand(engine: AsyncEngine) -> None:
+    """Each lookup is one the process has not made before: there is no cache that could be warm."""
+    store, chance = Store(engine), random.Random(3)
+    seconds: list[float] = []
+    for number in chance.sample(range(1, CONVERSATIONS + 1), LOOKUPS):
+        place = ("one", f"2010{number:08}")
+        began = time.perf_counter()
+        async with store.begin() as connection:
+            known = await store.conversations(connection, [place])
+        seconds.append(time.perf_counter() - began)
+        assert known[place].profile_id == f"p{number % 4}"
+    ordered = sorted(seconds)
+    figures = {"median_ms": ordered[LOOKUPS // 2] * 1e3, "p99_ms": ordered[int(LOOKUPS * 0.99)] * 1e3}
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    told = {"conversations": CONVERSATIONS, "lookups": LOOKUPS, "unit": "ms, transaction included"}
+    RECORD.write_text(
+        json.dumps({**told, **{name: round(value, 2) for name, value in figures.items()}}, indent=2) + "\n"
+    )
