@@ -41,6 +41,7 @@ from spreader.ids import delivery_id
 
 log = structlog.get_logger()
 
+CONSENTS = Consents("router")
 CONSENT_PARTITIONS = range(PARTITIONS[ConsentChanged.topic])
 CONSENT_SECONDS = 5.0
 """A large import of suppressions may take longer to read; pacer and sender look again."""
@@ -54,7 +55,7 @@ class OpenChat:
     now: Now
     assigned: Assigned
     progress: Progress
-    consents: Consents = Consents("router")
+    consents: Consents = CONSENTS
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
