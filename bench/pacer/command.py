@@ -25,6 +25,7 @@ from bench.pacer.throughput import Throughput
 from bench.progress import Progress
 from bench.report import Machine
 
+PARTS = ("releases", "lateness", "restart", "peers")
 SMALL, LARGE = 10_000, 1_000_000
 CHUNKS = 10
 ROUNDS = 3
@@ -64,14 +65,19 @@ class Run:
         self._begin("releases")
         profiles = CROWD.profiles
         for number in range(ROUNDS):
-            speeds: dict[str, float] = {}
+            speeds, cpu = dict[str, float](), dict[str, float]()
             for name, url in (("small", small), ("large", large)):
                 asked = Throughput(url, int(profiles * WARM), int(profiles * MEASURED_SHARE), profiles)
                 answer = await asked.run()
-                speeds[name], self.found.statements[name] = answer["per_second"], answer["statements"]
+                speeds[name], cpu[name] = answer["per_second"], answer["cpu_ms"]
+                self.found.statements[name] = answer["statements"]
                 await self._take(url, profiles)
             self.found.releases.append(Pair(speeds["large"], speeds["small"]))
-            self.progress.say(f"releases, round {number + 1} of {ROUNDS}: {_pair(self.found.releases[-1], 'few held')}")
+            self.found.release_cpu_ms.append(Pair(cpu["large"], cpu["small"]))
+            self.progress.say(
+                f"releases, round {number + 1} of {ROUNDS}: {_pair(self.found.releases[-1], 'few held')}; CPU of one "
+                f"{cpu['large']:.2f} ms, few held {cpu['small']:.2f} ms"
+            )
 
     async def lateness(self, url: str, held: int) -> None:
         self._begin(f"lateness {held}")
@@ -92,7 +98,9 @@ class Run:
         self._begin("restart")
         for _ in range(RESTARTS):
             self.servers.restart()
-            self.found.restart_seconds.append(await Restart(url).run())
+            imported, told = await Restart(url).run()
+            self.found.import_seconds.append(imported)
+            self.found.restart_seconds.append(told)
         self.progress.say(f"restart: {', '.join(f'{each:.1f} s' for each in self.found.restart_seconds)}")
 
     async def top_up(self, url: str, held: int) -> None:
@@ -131,15 +139,20 @@ async def _measure(asked: argparse.Namespace, progress: Progress) -> Measured:
     async with databases() as servers:
         run = Run(servers, progress, found)
         small, large = await run.fill()
-        await run.releases(small, large)
-        await run.lateness(large, asked.held)
-        await run.restarts(large)
+        if "releases" in asked.only:
+            await run.releases(small, large)
+        if "lateness" in asked.only:
+            await run.lateness(large, asked.held)
+        if "restart" in asked.only:
+            await run.restarts(large)
         await servers.drop("large")
-        for held in PEER_SIZES:
-            await run.top_up(small, held)
-            await run.lateness(small, held)
+        if "lateness" in asked.only:
+            for held in PEER_SIZES:
+                await run.top_up(small, held)
+                await run.lateness(small, held)
         await servers.drop("small")
-        await run.peers([held for held in PEER_SIZES if held <= asked.held])
+        if "peers" in asked.only:
+            await run.peers([held for held in PEER_SIZES if held <= asked.held])
     return found
 
 
@@ -147,6 +160,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench pacer")
     parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
     parser.add_argument("--held", type=int, default=LARGE, help="how many deliveries are many (else: a million)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="after the intake, these alone")
     asked = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:

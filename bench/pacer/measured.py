@@ -34,10 +34,14 @@ class Measured:
     """Rows a second in each tenth of the large number: ours, and COPY."""
     releases: list[Pair] = field(default_factory=list[Pair])
     """Releases a second in each round: at the large number, and at the small one (`bare`)."""
+    release_cpu_ms: list[Pair] = field(default_factory=list[Pair])
+    """CPU milliseconds of one release in each round, the pacer's and Postgres' together, in the same order."""
     statements: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Of the last round, by the number held: the mean milliseconds of each statement."""
     sizes: list[Size] = field(default_factory=list[Size])
     restart_seconds: list[float] = field(default_factory=list[float])
+    import_seconds: list[float] = field(default_factory=list[float])
+    """Of each restart: until Python had loaded the program."""
     peers: list[Seen] = field(default_factory=list[Seen])
     missing: list[str] = field(default_factory=list[str])
     """What of the peers could not be measured, and why."""
