@@ -18,6 +18,7 @@ from pacer.settings import PacerSettings
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment
 from spreader.events import (
+    ConsentChanged,
     CustomerMessage,
     DeliveryOutcome,
     MessageCancelled,
@@ -62,7 +63,13 @@ def build(settings: PacerSettings) -> FastAPI:
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
-    topics = (OpenDeliveriesAssigned.topic, DeliveryOutcome.topic, MessageCancelled.topic, CustomerMessage.topic)
+    topics = (
+        OpenDeliveriesAssigned.topic,
+        DeliveryOutcome.topic,
+        MessageCancelled.topic,
+        CustomerMessage.topic,
+        ConsentChanged.topic,
+    )
     positions = LivePositions(settings, engine, GROUP, topics)
 
     queue = Queue(engine, clock, Habits(directory))
@@ -72,6 +79,7 @@ def build(settings: PacerSettings) -> FastAPI:
         Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
         Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
         Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),
+        Boundary(GROUP, handlers.on_consent, (ConsentChanged,), bus),
     )
     intake, *others = boundaries
     intake.listen(broker, settings, INTAKE_RECORDS_MAX)

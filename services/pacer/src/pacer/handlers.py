@@ -11,7 +11,7 @@ from pacer.directory import Directory
 from pacer.metrics import TAKEN
 from pacer.queue import Queue
 from spreader.boundary import Received
-from spreader.events import CustomerMessage, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
+from spreader.events import ConsentChanged, CustomerMessage, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
 from spreader.positions import Seen
 
 
@@ -40,6 +40,10 @@ class Handlers:
     async def on_customer(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         await self.queue.hear(self.positions, batch)
         self.look()
+
+    async def on_consent(self, batch: Sequence[Received[ConsentChanged]]) -> None:
+        await self.queue.consent(self.positions, batch)
+        self.tell()
 
     async def on_cancelled(self, batch: Sequence[Received[MessageCancelled]]) -> None:
         await self.queue.cancel(self.positions, batch)

@@ -23,13 +23,16 @@ ON CONFLICT DO NOTHING""")
 DELIVERY_TAKE = text(
     """
 INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
-                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced)
+                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason)
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, """
     + _COLD
     + """, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
-       CASE WHEN cancellation.message_id IS NULL THEN 'held' ELSE 'cancelled' END, cancellation.message_id IS NULL
+       CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
+            THEN 'suppressed' ELSE 'held' END,
+       cancellation.message_id IS NULL AND suppression.reason IS NULL,
+       CASE WHEN cancellation.message_id IS NULL THEN suppression.reason END
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:package_ids AS text[]),
             CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:indexes AS int[]),
             CAST(:attempts AS int[]), CAST(:trieds AS text[]), CAST(:ranks AS smallint[]),
@@ -39,12 +42,16 @@ FROM unnest(CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:p
                timing, expires_at, place)
 LEFT JOIN pacer.cancellation USING (message_id)
 LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
+LEFT JOIN LATERAL (
+    SELECT CAST(:suppressed AS text) AS reason FROM pacer.consent
+    WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')
+      AND consent.kind = 'suppression' LIMIT 1) AS suppression ON true
 ORDER BY taken.place
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
     cold = excluded.cold, asked_at = excluded.asked_at, not_before = excluded.not_before, timing = excluded.timing,
-    put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL, reason = NULL,
-    changed_at = clock_timestamp()
+    put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,
+    reason = excluded.reason, changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
 RETURNING delivery_id"""
 )
@@ -67,6 +74,16 @@ CANCEL_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {_STILL_HELD}""")
+
+SUPPRESS_HELD = text(f"""
+UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()
+WHERE delivery_id = ANY (ARRAY(
+    SELECT found.delivery_id
+    FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[])) AS told (package_id, recipient)
+    CROSS JOIN LATERAL (
+        SELECT delivery_id FROM pacer.delivery
+        WHERE delivery.recipient = told.recipient AND state = 'held'
+          AND told.package_id IN (delivery.package_id, '*') OFFSET 0) AS found)) AND {_STILL_HELD}""")
 
 CONTACT_WROTE = text("""
 INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)

@@ -13,9 +13,19 @@ from pacer.habits import Habits, Held, Reading
 from pacer.moment import system_now
 from spreader.boundary import Received
 from spreader.clock import Clock
+from spreader.consents import SUPPRESSED, Consents
 from spreader.content import content_json
-from spreader.events import AssignedDelivery, CustomerMessage, DeliveryOutcome, MessageCancelled, OpenDeliveriesAssigned
+from spreader.events import (
+    AssignedDelivery,
+    ConsentChanged,
+    CustomerMessage,
+    DeliveryOutcome,
+    MessageCancelled,
+    OpenDeliveriesAssigned,
+)
 from spreader.positions import Seen
+
+CONSENTS = Consents("pacer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,9 @@ class Queue:
             held = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
             now = await system_now(connection, self.clock)
             best = await self.habits.best_hours(connection, held, now)
-            taken = await connection.execute(sql.DELIVERY_TAKE, {**_columns(held, best), "now": now})
+            taken = await connection.execute(
+                sql.DELIVERY_TAKE, {**_columns(held, best), "now": now, "suppressed": SUPPRESSED}
+            )
             count = len(taken.all())
             profiles = {delivery.profile_id: event.package_id for event, delivery in held}
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": sorted(set(profiles.values()))})
@@ -54,6 +66,19 @@ class Queue:
                 sql.CANCELLATION_INSERT, {"message_ids": message_ids, "ats": [at for _, at in messages]}
             )
             await connection.execute(sql.CANCEL_HELD, {"message_ids": message_ids})
+
+    async def consent(self, positions: Seen, batch: Sequence[Received[ConsentChanged]]) -> None:
+        """Stop what is held for those who must not be written to, and what may still come for them."""
+        async with self.engine.begin() as connection:
+            fresh = await positions.fresh(connection, batch)
+            changes = await CONSENTS.fold(connection, [each.event for each in fresh])
+            stopped = [each for each in changes if each.listed and each.kind == "suppression"]
+            if stopped:
+                places = {
+                    "package_ids": [each.package_id for each in stopped],
+                    "recipients": [each.recipient for each in stopped],
+                }
+                await connection.execute(sql.SUPPRESS_HELD, {**places, "reason": SUPPRESSED})
 
     async def hear(self, positions: Seen, batch: Sequence[Received[CustomerMessage]]) -> None:
         """Customers wrote: they are no cold contacts of the profile any more, and have answered it."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -22,7 +23,8 @@ from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader import events
 from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment
-from spreader.events import PackageConfigured
+from spreader.consents import Consents, Following
+from spreader.events import ConsentChanged, PackageConfigured
 from spreader.ids import new_id
 from spreader.kafka import KafkaBus, create_broker
 from spreader.loop import Loop
@@ -80,7 +82,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     engine = create_engine(settings, f"{SERVICE}-{lane}")
     producing, consuming = create_broker(settings, f"{SERVICE}-{lane}"), create_broker(settings, f"{SERVICE}-{lane}")
     bus = KafkaBus(producing, SERVICE, clock)
-    positions = LivePositions(settings, engine, SERVICE, (asked.topic,))
+    positions = LivePositions(settings, engine, SERVICE, (asked.topic, ConsentChanged.topic))
     driver = SimulatorDriver(limit, shared.timeouts, settings.ingress_url, f"simulator driver of the {lane} lane")
 
     ledger = Ledger(engine, positions, lane, shared.worker, settings.lease)
@@ -92,7 +94,12 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     )
     work = Lane(ledger, sending, results, limit, settings.sender_drain_seconds)
     boundary = Boundary(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
-    boundary.listen(consuming, settings)
+    boundaries: list[Boundary[Any]] = [boundary]
+    if lane == "open":
+        following = Following(engine, positions, Consents(SERVICE))
+        boundaries.append(Boundary(f"{SERVICE}-{lane}", following.on_changed, (ConsentChanged,), bus))
+    for each in boundaries:
+        each.listen(consuming, settings)
 
     async def forget() -> float:
         forgotten = await ledger.forget(timedelta(days=settings.sender_keep_days), FORGET_ROWS_MAX)
@@ -107,5 +114,5 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
         results,
         work,
         Loop(f"forget old deliveries of the {lane} lane", forget),
-        Kafka(consuming, settings, [boundary], f"consumer of the {lane} lane"),
+        Kafka(consuming, settings, boundaries, f"consumer of the {lane} lane"),
     ]

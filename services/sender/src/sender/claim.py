@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from sender.core.delivery import Delivery
+from spreader.events import ConsentKind
 
 Key = tuple[str, int]
 """A delivery's id and the number of a claim of it."""
@@ -20,6 +21,8 @@ class Claim:
     """An earlier claim ended without an answer: the gateway may have got it."""
     lease_until: float
     """By `time.monotonic()`; taken before the database was asked, so it is never too late."""
+    listed: frozenset[ConsentKind] = frozenset()
+    """The lists of consent that an open delivery's recipient was on when it was claimed."""
 
     @property
     def key(self) -> Key:

@@ -151,6 +151,7 @@ WHERE known.state = 'settled' AND known.status IN ('deferred', 'returned')
 RETURNING known.delivery_id"""
 
 # statement_timestamp() and not clock_timestamp(): a stable value can be a bound of the index scan.
+# The lists of consent are read with the claim, a moment before the call: no look of its own for each delivery.
 # A reply waits until every earlier one to its recipient is settled; whoever holds that one.
 CLAIM = """
 WITH due AS (
@@ -169,7 +170,11 @@ SET state = 'sending', worker = :worker, claim = claimed.claim + 1, tries = clai
     due_at = clock_timestamp() + make_interval(secs => :lease)
 FROM due WHERE claimed.delivery_id = due.delivery_id
 RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries,
-          due.state = 'sending' AS in_doubt"""
+          due.state = 'sending' AS in_doubt,
+          CASE WHEN claimed.lane = 'open' THEN ARRAY(
+              SELECT kind FROM sender.consent
+              WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
+          END AS listed"""
 
 BACKLOG = """
 SELECT EXISTS (SELECT FROM sender.delivery

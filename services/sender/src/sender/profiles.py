@@ -28,6 +28,11 @@ class Profiles:
             profile = self._get(package_id, profile_id)
         return profile
 
+    def opted_in_only(self, package_id: str) -> bool:
+        """Whether the package opens conversations only with who has opted in."""
+        configured = self.packages.get(package_id)
+        return configured is not None and configured.package.opted_in_only
+
     def _get(self, package_id: str, profile_id: str) -> Profile | None:
         configured = self.packages.get(package_id)
         return None if configured is None else configured.package.profile(profile_id)

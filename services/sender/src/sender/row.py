@@ -35,7 +35,7 @@ def claim_of(row: Row[Any], lease_until: float) -> Claim:
     delivery = ASKED[row.lane].model_validate_json(row.asked)
     if row.traceparent is not None:
         delivery = delivery.model_copy(update={"traceparent": row.traceparent})
-    return Claim(delivery, row.claim, row.tries, row.in_doubt, lease_until)
+    return Claim(delivery, row.claim, row.tries, row.in_doubt, lease_until, frozenset(row.listed or ()))
 
 
 def told_of(row: Row[Any]) -> Event:

@@ -16,6 +16,7 @@ from sender.core.settle import (
     Decision,
     RetryHere,
     SendAgain,
+    Suppress,
     Unknown,
     resolve,
     settle,
@@ -28,6 +29,7 @@ from sender.postgres import Ledger
 from sender.profiles import Profiles
 from spreader.clock import Now
 from spreader.configuration import Profile
+from spreader.consents import objection
 
 log = structlog.get_logger()
 
@@ -85,11 +87,20 @@ class Sending:
         late = too_late(claim.delivery, self.now())
         if late is not None:
             return late
+        forbidden = self._objection(claim)
+        if forbidden is not None:
+            return Suppress(forbidden)
         try:
             answer = await self._call(claim, profile, driver)
         except asyncio.CancelledError:
             return AskAgain(NO_TIME)
         return settle(answer, standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful), self.rng)
+
+    def _objection(self, claim: Claim) -> str | None:
+        """Replies are not suppressed: the customer wrote, and may be told that we heard."""
+        if self.ledger.lane == "reply":
+            return None
+        return objection(claim.listed, self.profiles.opted_in_only(claim.delivery.package_id))
 
     async def _call(self, claim: Claim, profile: Profile, driver: Driver) -> Answer:
         began = time.monotonic()

@@ -41,6 +41,8 @@ def news(changed: Changed, now: datetime) -> Event:
             return _ended(changed, "cancelled", now)
         case "expired":
             return _ended(changed, "expired", now)
+        case "suppressed":
+            return _ended(changed, "suppressed", now)
         case _:
             raise ValueError(f"delivery {changed.delivery_id} is {changed.state}: there is no news of that")
 

@@ -14,6 +14,7 @@ from sender.core.settle import (
     RetryHere,
     ReturnElsewhere,
     Sent,
+    Suppress,
     Unknown,
 )
 from spreader.events import (
@@ -26,7 +27,7 @@ from spreader.events import (
     ReplySettled,
 )
 
-Status = Literal["sent", "deferred", "returned", "failed", "unknown", "expired"]
+Status = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
 """How a delivery stands in the ledger. `deferred` and `returned` were surely not sent: they may be asked for again."""
 
 
@@ -76,13 +77,15 @@ def fate(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> 
             return Settled("unknown", _final(delivery, "unknown", at, reason=reason, failure="ambiguous"))
         case Expire(reason, failure):
             return Settled("expired", _final(delivery, "expired", at, reason=reason, failure=failure))
+        case Suppress(reason):
+            return Settled("suppressed", _final(delivery, "suppressed", at, reason=reason))
         case _:
             assert_never(decision)
 
 
 def _final(
     delivery: Delivery,
-    status: Literal["sent", "failed", "unknown", "expired"],
+    status: Literal["sent", "failed", "unknown", "expired", "suppressed"],
     at: datetime,
     *,
     reason: str | None = None,
@@ -108,7 +111,7 @@ def _final(
 
 def _outcome(
     delivery: Delivery,
-    status: Literal["sent", "failed", "unknown", "expired", "deferred"],
+    status: Literal["sent", "failed", "unknown", "expired", "suppressed", "deferred"],
     at: datetime,
     *,
     reason: str | None = None,

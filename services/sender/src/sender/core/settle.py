@@ -93,13 +93,20 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppress:
+    """The recipient must not be written to."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendAgain:
     """It is to be sent now. `doubtful`: perhaps for the second time."""
 
     doubtful: bool
 
 
-Decision = Sent | RetryHere | AskAgain | Defer | ReturnElsewhere | Fail | Unknown | Expire
+Decision = Sent | RetryHere | AskAgain | Defer | ReturnElsewhere | Fail | Unknown | Expire | Suppress
 
 
 @dataclass(frozen=True, slots=True)

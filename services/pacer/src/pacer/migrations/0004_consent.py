@@ -1,0 +1,22 @@
+"""Consent: who must not be written to, and who asked to be."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0004"
+down_revision = "0003"
+
+TABLES = """
+CREATE TABLE pacer.consent (
+    package_id text NOT NULL,
+    recipient  text NOT NULL,
+    kind       text NOT NULL,
+    PRIMARY KEY (recipient, package_id, kind)
+);
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(TABLES):
+        op.execute(statement)

@@ -1,0 +1,69 @@
+"""Consent in the pacer on real Postgres: what is held for who opts out stops at once, as does what comes after."""
+
+import pytest
+
+from pacer.habits import Habits
+from pacer.queue import Queue
+from pacer.testing import START, Pacer, assigned, received
+from spreader.consents import SUPPRESSED
+from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome
+from spreader.testing import AllNew
+
+pytestmark = pytest.mark.postgres
+
+ONE, TWO, THREE = (f"2011{number:08}" for number in range(3))
+
+
+async def change(
+    pacer: Pacer, *places: tuple[str, str], kind: ConsentKind = "suppression", listed: bool = True
+) -> None:
+    changes = [
+        ConsentChanged(package_id=package, recipient=recipient, kind=kind, listed=listed, source="api", at=START)
+        for package, recipient in places
+    ]
+    await Queue(pacer.engine, pacer.clock, Habits(pacer.directory)).consent(AllNew(), received(*changes))
+    await pacer.announce()
+
+
+def told(pacer: Pacer) -> list[tuple[str, str, str | None, int | None]]:
+    return [(each.recipient, each.status, each.reason, each.release) for each in pacer.bus.of(DeliveryOutcome)]
+
+
+async def test_who_opts_out_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
+    await pacer.take(assigned(3), assigned(3, "msg_2"))
+    await change(pacer, ("one", TWO))
+    assert told(pacer) == [(TWO, "suppressed", SUPPRESSED, None)] * 2
+    assert await pacer.states() == {"held": 4, "suppressed": 2}
+    await change(pacer, ("one", TWO))
+    assert len(told(pacer)) == 2
+
+
+async def test_a_suppression_in_all_packages_stops_and_that_of_another_does_not(pacer: Pacer) -> None:
+    await pacer.take(assigned(3))
+    await change(pacer, ("*", ONE), ("another", TWO))
+    assert [each[0] for each in told(pacer)] == [ONE]
+
+
+async def test_what_comes_later_for_a_suppressed_recipient_is_never_held(pacer: Pacer) -> None:
+    await change(pacer, ("one", ONE), ("*", TWO), ("one", THREE))
+    await change(pacer, ("one", THREE), listed=False)
+    await pacer.take(assigned(3))
+    await pacer.announce()
+    assert sorted(told(pacer)) == [(each, "suppressed", SUPPRESSED, None) for each in (ONE, TWO)]
+    assert [each.recipient for each in await pacer.release()] == [THREE]
+
+
+async def test_what_was_released_is_left_to_the_sender_and_comes_back_as_suppressed(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    released = await pacer.release()
+    await change(pacer, ("one", ONE))
+    assert await pacer.states() == {"released": 1}
+    await pacer.answer("suppressed", *released)
+    assert await pacer.states() == {"settled": 1}
+
+
+async def test_an_opt_in_stops_nothing(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    await change(pacer, ("one", ONE), kind="opt_in")
+    await change(pacer, ("one", ONE), kind="opt_in", listed=False)
+    assert (told(pacer), await pacer.states()) == ([], {"held": 1})

@@ -1,0 +1,109 @@
+"""The last look: an open delivery whose recipient must not be written to is not sent; a reply is."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.core.delivery import Delivery
+from sender.core.fate import Fate, Settled
+from sender.drivers.simulator import SimulatorDriver
+from sender.postgres import Ledger
+from sender.profiles import Profiles
+from sender.sending import Sending
+from sender.testing import NOON, PHONE, Configured, FakeGateway, arriving, profile, released, reply
+from spreader.boundary import Received
+from spreader.configuration import Package
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
+from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
+from spreader.testing import AllNew, HandClock
+
+pytestmark = pytest.mark.postgres
+
+MakeLedger = Callable[..., Ledger]
+
+
+class OptedInOnly(Configured):
+    def get(self, key: str) -> PackageConfigured | None:
+        package = Package(package_id=key, version=1, name=key, profiles=self.profiles, opted_in_only=True)
+        return PackageConfigured(package=package, at=NOON)
+
+
+async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", listed: bool = True) -> None:
+    change = ConsentChanged(package_id=package_id, recipient=PHONE, kind=kind, listed=listed, source="api", at=NOON)
+    await Following(engine, AllNew(), Consents("sender")).on_changed([Received(change, change.topic, 0, 0)])
+
+
+async def fate_of(
+    book: Ledger, driver: SimulatorDriver, gateway: FakeGateway, asked: Delivery, kind: type[Configured] = Configured
+) -> Fate:
+    (claim,) = (await book.take_in(arriving(asked), 1)).claims
+    profiles = Profiles(kind((profile(gateway.base_url),)))
+    sending = Sending(book, profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)
+    return await sending(claim)
+
+
+def told(fate: Fate) -> tuple[str, str | None, int | None]:
+    assert isinstance(fate, Settled)
+    (outcome,) = (each for each in fate.events if isinstance(each, DeliveryOutcome))
+    return outcome.status, outcome.reason, outcome.release
+
+
+@pytest.mark.parametrize("package_id", ["pkg", "*"])
+async def test_an_open_delivery_to_a_suppressed_recipient_is_not_sent(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, package_id: str
+) -> None:
+    await put(engine, "suppression", package_id)
+    fate = await fate_of(ledger("open"), driver, gateway, released(release=7))
+    assert (told(fate), gateway.calls) == (("suppressed", SUPPRESSED, 7), [])
+
+
+async def test_a_suppression_of_another_package_or_one_that_was_lifted_stops_nothing(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    await put(engine, "suppression", "other")
+    await put(engine, "suppression")
+    await put(engine, "suppression", listed=False)
+    fate = await fate_of(ledger("open"), driver, gateway, released())
+    assert told(fate)[0] == "sent"
+
+
+async def test_a_reply_to_who_opted_out_goes_out(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    await put(engine, "suppression")
+    fate = await fate_of(ledger("reply"), driver, gateway, reply(), OptedInOnly)
+    assert told(fate)[0] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("opted_in", "expected"), [(False, ("suppressed", NOT_OPTED_IN, 1)), (True, ("sent", None, 1))]
+)
+async def test_an_opted_in_only_package_sends_to_who_opted_in(
+    engine: AsyncEngine,
+    ledger: MakeLedger,
+    driver: SimulatorDriver,
+    gateway: FakeGateway,
+    opted_in: bool,
+    expected: tuple[str, str | None, int],
+) -> None:
+    if opted_in:
+        await put(engine, "opt_in")
+    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly)
+    assert told(fate) == expected
+    assert len(gateway.calls) == int(opted_in)
+
+
+async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    """A worker died in the call; the recipient opted out since."""
+    dead = ledger("open", "worker-dead", lease_seconds=0)
+    assert (await dead.take_in(arriving(released()), 1)).claims
+    await put(engine, "suppression")
+    (claim,) = await ledger("open").claim(1)
+    assert claim.in_doubt
+    profiles = Profiles(Configured((profile(gateway.base_url),)))
+    sending = Sending(ledger("open"), profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)
+    assert (told(await sending(claim))[0], gateway.sent) == ("suppressed", [])
