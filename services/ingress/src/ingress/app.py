@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress import openapi, problems
+from ingress.accepting import Accepting
 from ingress.callbacks import Asking, Callbacks
 from ingress.configured import Configured
 from ingress.consent_lists import ConsentLists
@@ -17,6 +18,7 @@ from ingress.guard import Guard
 from ingress.handlers import RECORDS_MAX, Folding
 from ingress.hearing import Hearing
 from ingress.idempotency import Answers
+from ingress.message_forms import OPEN, REPLY
 from ingress.messages import Messages
 from ingress.open_messages import OpenMessages
 from ingress.outbox import Relay
@@ -94,12 +96,13 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     consents = Consents(parts.engine, parts.bus, parts.now)
     nouns = (  # the accept path first: addresses are tried in this order
         OpenMessages(
-            parts.bus, parts.configured, parts.asking, view, answers, parts.pacer, parts.now, parts.wake_relay,
-            settings.body_bytes_max, settings.routed_wait_seconds,
+            Accepting("open", OPEN, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
+            parts.configured, parts.asking, view, parts.pacer, parts.now, parts.wake_relay,
+            settings.routed_wait_seconds,
         ),
         Replies(
-            parts.bus, parts.configured, parts.asking, answers, parts.now, settings.body_bytes_max,
-            settings.settled_wait_seconds,
+            Accepting("reply", REPLY, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
+            parts.asking, parts.now, settings.settled_wait_seconds,
         ),
         Previews(parts.configured, parts.router, parts.pacer, settings.body_bytes_max),
         Queues(registry, parts.configured, parts.pacer),

@@ -6,60 +6,43 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress import bodies
+from ingress.accepting import Accepting
 from ingress.answers import Answer
 from ingress.callbacks import Asking
-from ingress.configured import Configured, active_profiles
+from ingress.configured import Configured
 from ingress.core.distribution import Routed, summed
 from ingress.core.limits import limits_status
 from ingress.core.recipients import chunks, unique
 from ingress.forecast import Forecast, forecast, question
 from ingress.guard import API
-from ingress.idempotency import Answers, key_of
-from ingress.message_forms import OPEN, OpenMessage, content_of
+from ingress.message_forms import OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from ingress.openapi import describe
 from ingress.peer import Asked
-from ingress.problems import Problem
 from ingress.status_view import Accepted, StatusView
 from spreader.bus import Bus
 from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.envelope import seal
 from spreader.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
-from spreader.ids import idempotent_message_id, new_id
 
 _ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.labels("open"), UNROUTED.labels("open")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMessages:
+    accepting: Accepting[OpenMessage]
     bus: Bus
     configured: Configured
     asking: Asking
     view: StatusView
-    answers: Answers
     pacer: Asked
     now: Now
     wake_relay: Callable[[], None]
-    body_bytes_max: int
     wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
-        form = bodies.parse(OPEN, await bodies.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.package(package_id)
-        if isinstance(form, Problem):
-            raise form
-        active_profiles(package, "open")
-        waits = "respond-async" not in request.headers.get("prefer", "")
-        key = key_of(request)
-        if key is None:
-            return (await self._send(package, form, new_id("msg", self.now()), waits)).response()
-        message_id = idempotent_message_id(package_id, "open", key)
-        route = f"POST /packages/{package_id}/messages/open"
-        return (
-            await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits))
-        ).response()
+        return await self.accepting.accept(package_id, request, self._send)
 
     async def _send(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> Answer:
         recipients = unique(form.recipients)

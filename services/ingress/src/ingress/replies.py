@@ -6,13 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress import bodies
+from ingress.accepting import Accepting
 from ingress.answers import Answer, of_problem
 from ingress.callbacks import Asking
-from ingress.configured import Configured, active_profiles
 from ingress.guard import API
-from ingress.idempotency import Answers, key_of
-from ingress.message_forms import REPLY, ReplyMessage, content_of
+from ingress.message_forms import ReplyMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from ingress.openapi import describe
 from ingress.problems import Problem
@@ -20,7 +18,6 @@ from spreader.bus import Bus
 from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
-from spreader.ids import idempotent_message_id, new_id
 
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
@@ -32,29 +29,14 @@ OF_GATEWAY: frozenset[FailureClass | None] = frozenset({"transient", "throttled"
 
 @dataclass(frozen=True, slots=True)
 class Replies:
+    accepting: Accepting[ReplyMessage]
     bus: Bus
-    configured: Configured
     asking: Asking
-    answers: Answers
     now: Now
-    body_bytes_max: int
     wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
-        form = bodies.parse(REPLY, await bodies.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.package(package_id)
-        if isinstance(form, Problem):
-            raise form
-        active_profiles(package, "reply")
-        waits = "respond-async" not in request.headers.get("prefer", "")
-        key = key_of(request)
-        if key is None:
-            return (await self._send(package, form, new_id("msg", self.now()), waits)).response()
-        message_id = idempotent_message_id(package_id, "reply", key)
-        route = f"POST /packages/{package_id}/messages/reply"
-        return (
-            await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits))
-        ).response()
+        return await self.accepting.accept(package_id, request, self._send)
 
     async def _send(self, package: Package, form: ReplyMessage, message_id: str, waits: bool) -> Answer:
         began = time.monotonic()

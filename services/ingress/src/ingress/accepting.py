@@ -1,0 +1,47 @@
+"""Accepting: what every call that sends does first: it is read and checked, and a repeat gets the first answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fastapi import Request, Response
+from pydantic import BaseModel, TypeAdapter
+
+from ingress import bodies
+from ingress.answers import Answer
+from ingress.configured import Configured, active_profiles
+from ingress.idempotency import Answers, key_of
+from ingress.problems import Problem
+from spreader.clock import Now
+from spreader.configuration import Package
+from spreader.events import Lane
+from spreader.ids import idempotent_message_id, new_id
+
+F = TypeVar("F", bound=BaseModel)
+
+Send = Callable[[Package, F, str, bool], Awaitable[Answer]]
+"""Sends a form as the message of this id; the last argument: whether the caller waits for what becomes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepting(Generic[F]):
+    lane: Lane
+    form: TypeAdapter[F]
+    configured: Configured
+    answers: Answers
+    now: Now
+    body_bytes_max: int
+
+    async def accept(self, package_id: str, request: Request, send: Send[F]) -> Response:
+        form = bodies.parse(self.form, await bodies.read(request, self.body_bytes_max), tagged=True)
+        package = self.configured.package(package_id)
+        if isinstance(form, Problem):
+            raise form
+        active_profiles(package, self.lane)
+        waits = "respond-async" not in request.headers.get("prefer", "")
+        key = key_of(request)
+        if key is None:
+            return (await send(package, form, new_id("msg", self.now()), waits)).response()
+        message_id = idempotent_message_id(package_id, self.lane, key)
+        route = f"POST /packages/{package_id}/messages/{self.lane}"
+        return (await self.answers.once(route, key, form, lambda: send(package, form, message_id, waits))).response()
