@@ -63,6 +63,8 @@ def route(
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
+    if request.options.contradiction is not None:
+        return _refused(request, package.version, request.options.contradiction), cursor
     found = candidates(package, fleet.states, "open")
     if not found.eligible:
         return _refused(request, package.version, nobody(package, found)), cursor
