@@ -1,4 +1,4 @@
-"""Years: what a short simulation shows of the pace; bench/results/years has the full year of 200 profiles."""
+"""Years: what a short simulation shows of the pace; `python -m simulate --profiles 200 --days 365` runs a full year."""
 
 import pytest
 from simulate.crew import package
