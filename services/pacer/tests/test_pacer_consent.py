@@ -1,5 +1,7 @@
 """Consent in the pacer on real Postgres: what is held for who opts out stops at once, as does what comes after."""
 
+import asyncio
+
 import pytest
 
 from pacer.habits import Habits
@@ -67,3 +69,14 @@ async def test_an_opt_in_stops_nothing(pacer: Pacer) -> None:
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("one", ONE), kind="opt_in", listed=False)
     assert (told(pacer), await pacer.states()) == ([], {"held": 1})
+
+
+async def test_a_change_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
+    """Each may be begun while the other is not committed: the change would not see the rows, nor they the change."""
+    for number in range(10):
+        batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
+        recipient = f"2011{number:08}"
+        await asyncio.gather(pacer.take(*batch), change(pacer, ("one", recipient)))
+        await pacer.announce()
+        mine = [each for each in pacer.bus.of(DeliveryOutcome) if each.recipient == recipient]
+        assert len({each.delivery_id for each in mine if each.message_id.startswith(f"msg_{number}_")}) == 5

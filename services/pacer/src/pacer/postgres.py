@@ -11,7 +11,7 @@ _COLD = """(contact.recipient IS NULL
 
 _STILL_HELD = "delivery.state || '' = 'held'"
 """Said so that no index over what is held answers it: the statement's own key finds its rows. After a large intake the
-statistics do not know yet how much is held, and with `state = 'held'` the planner would read all of it for a few rows."""
+statistics do not know yet how much is held, and with `state = 'held'` the planner would read it all for a few rows."""
 
 # --- intake ---------------------------------------------------------------------------------------------------------
 
@@ -74,6 +74,10 @@ CANCEL_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {_STILL_HELD}""")
+
+CONSENT_STANDS = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.consent'))")
+CONSENT_CHANGES = text("SELECT pg_advisory_xact_lock(hashtext('pacer.consent'))")
+"""A change waits for the intakes under way, whose deliveries it could not see; a later intake sees the change."""
 
 SUPPRESS_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()
