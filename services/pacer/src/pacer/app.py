@@ -36,6 +36,9 @@ from spreader.table import Table
 
 GROUP = "pacer"
 INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
+COUNTED = tuple(
+    kind.topic for kind in (OpenDeliveriesAssigned, DeliveryOutcome, MessageCancelled, CustomerMessage, ConsentChanged)
+)
 
 
 def build(settings: PacerSettings) -> FastAPI:
@@ -63,14 +66,7 @@ def build(settings: PacerSettings) -> FastAPI:
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
-    topics = (
-        OpenDeliveriesAssigned.topic,
-        DeliveryOutcome.topic,
-        MessageCancelled.topic,
-        CustomerMessage.topic,
-        ConsentChanged.topic,
-    )
-    positions = LivePositions(settings, engine, GROUP, topics)
+    positions = LivePositions(settings, engine, GROUP, COUNTED)
 
     queue = Queue(engine, clock, Habits(directory))
     handlers = Handlers(queue, positions, directory, release_loop.wake, announcer_loop.wake)

@@ -5,7 +5,7 @@ events go out, and the record's offset is committed after; so a crash in between
 readers drop, and never another decision (decision 0004).
 
 Who was suppressed before a message was asked for gets nothing of it: the router reads the lists up to now first
-(decision 0014).
+(decision 0018).
 """
 
 import random

@@ -1,0 +1,89 @@
+"""Consent on the running system: who must not be written to is not, whenever and however we learned it."""
+
+import pytest
+from e2e.running import Running, eventually, recipients
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+async def _counts(system: Running, message_id: str) -> dict[str, int]:
+    return (await system.ask("GET", f"/messages/{message_id}")).body["counts"]
+
+
+async def _open(system: Running, package: str, people: list[str]) -> dict[str, object]:
+    body = {"type": "text", "text": "Hello", "recipients": people}
+    answer = await system.ask("POST", f"/packages/{package}/messages/open", body)
+    assert answer.status == 202, answer.body
+    return answer.body
+
+
+async def _suppressed(system: Running, message_id: str) -> set[str]:
+    """Who is shown as suppressed."""
+    found: set[str] = set()
+    cursor = ""
+    while True:
+        page = (await system.ask("GET", f"/messages/{message_id}/deliveries?limit=200{cursor}")).body
+        found |= {each["recipient"] for each in page["data"] if each["status"] == "suppressed"}
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def _sent_to(system: Running, message_id: str) -> set[str]:
+    """Whom the gateway was given something of the message for."""
+    return {line["recipient"] for line in await system.ledger(message_id)}
+
+
+async def test_a_suppressed_recipient_of_an_open_campaign_is_not_sent_to(live: Running) -> None:
+    await live.package("heeding", 3)
+    people = recipients(3, 30_000_000)
+    everywhere = await live.ask("POST", "/suppressions", {"recipients": people[:1]})
+    listed = await live.ask(
+        "POST", "/packages/heeding/suppressions/import", raw=f"phone\n{people[1]}\n".encode(), Content_Type="text/csv"
+    )
+    assert [(each.status, each.body["added"]) for each in (everywhere, listed)] == [(200, 1), (200, 1)]
+    answer = await _open(live, "heeding", people)  # at once: the lists are in force when they are answered
+    assert (answer["suppressed"], sum(dict(answer["distribution"]).values())) == (2, 1)  # type: ignore[call-overload]
+    message_id = str(answer["message_id"])
+    counts = await eventually(lambda: _counts(live, message_id), 60, lambda seen: seen["held"] + seen["released"] == 0)
+    assert (counts["suppressed"], await _suppressed(live, message_id)) == (2, set(people[:2]))
+    assert await _sent_to(live, message_id) == {people[2]}
+
+
+async def test_a_customer_who_opts_out_while_held_is_not_sent_to_and_is_answered(live: Running) -> None:
+    (profile,) = await live.package("leaving", 1)
+    people = recipients(6, 31_000_000)
+    message_id = str((await _open(live, "leaving", people))["message_id"])
+    await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["held"] == 5)
+    (first,) = await eventually(lambda: _sent_to(live, message_id), 30)
+    leaving = next(each for each in people if each != first)
+    said = await live.ask_simulator("POST", f"/customers/{leaving}/messages", {"profile": profile, "text": "إلغاء."})
+    assert said.status < 300, said.body
+    counts = await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["suppressed"] == 1)
+    assert (counts["held"], await _suppressed(live, message_id)) == (4, {leaving})
+    (row,) = (await live.ask("GET", f"/packages/leaving/suppressions?recipient={leaving}")).body["data"]
+    assert row["source"] == "opt_out_word"
+    bye = {"type": "text", "text": "You will hear no more from us.", "recipient": leaving}
+    reply = await live.ask("POST", "/packages/leaving/messages/reply", bye)
+    assert (reply.status, reply.body["status"]) == (200, "sent"), reply.body
+    assert await _sent_to(live, message_id) == {first}
+
+
+async def test_who_is_suppressed_during_a_bulk_import_is_not_sent_to(live: Running) -> None:
+    """Some are with the router then, some held, some still in the outbox."""
+    await live.package("busy", 4)
+    people = recipients(20_000, 32_000_000)
+    message_id = str((await _open(live, "busy", people))["message_id"])
+    leaving = people[7::97]
+    answer = await live.ask("POST", "/packages/busy/suppressions", {"recipients": leaving})
+    assert (answer.status, answer.body["added"]) == (200, len(leaving)), answer.body
+    before = await _sent_to(live, message_id)
+
+    async def done() -> tuple[set[str], int]:
+        counts = await _counts(live, message_id)
+        return await _suppressed(live, message_id) if counts["suppressed"] else set(), counts["suppressed"]
+
+    gone, count = await eventually(done, 120, lambda seen: seen[1] >= len(set(leaving) - before))
+    assert (gone, count) == (set(leaving) - before, len(set(leaving) - before))
+    assert await _sent_to(live, message_id) & set(leaving) <= before
+    assert len(gone) >= len(leaving) - 4
