@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer import postgres as sql
+from pacer import postgres_views as views
 from pacer.core.limits import rolling
 from pacer.core.policy import Decision, Release, Rules, decide
 from pacer.core.turn import Due, look
@@ -33,11 +34,11 @@ class Explaining:
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
             asked = {"profile_ids": list(package.profile_ids), "now": now}
-            rows = (await connection.execute(sql.PROFILES, asked)).all()
+            rows = (await connection.execute(views.PROFILES, asked)).all()
             at_gateway = await _at_gateway(connection, package_id)
             dues = await load(connection, rows, self.directory, 1, now)
-            used = {row.profile_id: row for row in await connection.execute(sql.USED, asked)}
-            unanswered = await _counted(connection, sql.UNANSWERED, asked)
+            used = {row.profile_id: row for row in await connection.execute(views.USED, asked)}
+            unanswered = await _counted(connection, views.UNANSWERED, asked)
             held = await _held(connection, asked)
             days = await package_days(connection, {package_id}, self.directory, now)
         by_id = {due.profile_id: due for due in dues}
@@ -64,7 +65,7 @@ class Explaining:
         """Every bound on a delivery's release and the one that holds it; None: the pacer does not have it."""
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            place = (await connection.execute(sql.DELIVERY_PLACE, {"delivery_id": delivery_id})).one_or_none()
+            place = (await connection.execute(views.DELIVERY_PLACE, {"delivery_id": delivery_id})).one_or_none()
             if place is None:
                 return None
             rules = self.directory.rules(place.profile_id, now)
@@ -74,7 +75,7 @@ class Explaining:
                 "count_max": AHEAD_COUNTED_MAX,
                 "per_recipient": rules and rules.limits.per_recipient_per_day,
             }
-            row = (await connection.execute(sql.DELIVERY, asked)).one()
+            row = (await connection.execute(views.DELIVERY, asked)).one()
             decision = None
             if row.state == "held" and rules is not None:
                 decision = await self._decision(connection, row, rules, now)
@@ -82,7 +83,7 @@ class Explaining:
 
     async def _decision(self, connection: AsyncConnection, row: Any, rules: Rules, now: datetime) -> Decision:
         found = (await profile_facts(connection, {row.profile_id: rules}, now))[row.profile_id]
-        profiles = await connection.execute(sql.PROFILES, {"profile_ids": [row.profile_id]})
+        profiles = await connection.execute(views.PROFILES, {"profile_ids": [row.profile_id]})
         days = await package_days(connection, {row.package_id}, self.directory, now)
         facts = to_facts(profiles.one(), found, rules, days.get(row.package_id))
         return decide(rules, facts, to_head(_as_head(row)), now)
@@ -198,6 +199,6 @@ async def _counted(connection: AsyncConnection, statement: Any, asked: Mapping[s
 
 async def _held(connection: AsyncConnection, asked: Mapping[str, Any]) -> dict[str, int]:
     held: dict[str, int] = {}
-    for row in await connection.execute(sql.QUEUE_PARTS, asked):
+    for row in await connection.execute(views.QUEUE_PARTS, asked):
         held[row.profile_id] = held.get(row.profile_id, 0) + row.deliveries
     return held

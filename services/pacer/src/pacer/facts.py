@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer import postgres as sql
+from pacer import postgres_contacts as contacts
 from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
 from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Facts, Head, Rules
 from pacer.core.turn import PACKAGE_DAY_LIMIT, Due
@@ -78,7 +79,7 @@ async def _heads(
     strayed = [row for row in rows if row.cold != row.filed_cold]
     if strayed:
         refiled = {"delivery_ids": [row.delivery_id for row in strayed], "colds": [row.cold for row in strayed]}
-        await connection.execute(sql.REFILE, refiled)
+        await connection.execute(contacts.REFILE, refiled)
     return heads
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer import postgres as sql
+from pacer import postgres_contacts as contacts
 from pacer.core.recipient import zone_of
 from pacer.core.timing import Best, Habit, best_hour
 from pacer.directory import Directory
@@ -52,7 +52,7 @@ class Habits:
                 "recipients": [name for _, name in noted],
                 "hours": [each.hour for each, _ in noted],
             }
-            await connection.execute(sql.HABIT_READ, columns)
+            await connection.execute(contacts.HABIT_READ, columns)
 
     async def best_hours(self, connection: AsyncConnection, held: Sequence[Held], now: datetime) -> dict[str, Best]:
         """The best hour of each delivery whose message asks for it, by delivery."""
@@ -82,6 +82,6 @@ class Habits:
 async def _habits(connection: AsyncConnection, package_id: str, recipients: Sequence[str]) -> dict[str, dict[int, int]]:
     habits: dict[str, dict[int, int]] = defaultdict(dict)
     asked = {"package_id": package_id, "recipients": [*recipients, EVERYBODY]}
-    for row in await connection.execute(sql.HABITS, asked):
+    for row in await connection.execute(contacts.HABITS, asked):
         habits[row.recipient][row.hour] = row.readings
     return habits

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer import postgres as sql
+from pacer import postgres_views as views
 from pacer.core.policy import Release, Wait
 from pacer.core.turn import Due, Looked
 from spreader.bus import Bus
@@ -52,7 +52,7 @@ class Paces:
             return {}
         async with self.engine.connect() as connection:
             asked = {"profile_ids": list(profiles), "count_max": HELD_COUNTED_MAX}
-            return {row.profile_id: row.deliveries for row in await connection.execute(sql.HELD, asked)}
+            return {row.profile_id: row.deliveries for row in await connection.execute(views.HELD, asked)}
 
 
 def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:

@@ -1,17 +1,13 @@
-"""Statements: everything that the pacer asks of Postgres. Moments are the system's, worked out from the database's."""
+"""Statements of the queue: hold, release, settle, tell. Moments are the system's, worked out from the database's.
+
+Contacts and views have files of their own beside this one.
+"""
 
 from sqlalchemy import text
 
+from pacer.postgres_contacts import COLD, STILL_HELD
+
 WALL = text("SELECT clock_timestamp()")
-
-_COLD = """(contact.recipient IS NULL
-        OR coalesce(contact.last_release, '-infinity') < CAST(:now AS timestamptz) - interval '30 days'
-       AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
-"""A cold contact: the profile has not spoken to it for 30 days, nor has it written to the profile for 28."""
-
-_STILL_HELD = "delivery.state || '' = 'held'"
-"""Said so that no index over what is held answers it: the statement's own key finds its rows. After a large intake the
-statistics do not know yet how much is held, and with `state = 'held'` the planner would read it all for a few rows."""
 
 # --- intake ---------------------------------------------------------------------------------------------------------
 
@@ -26,7 +22,7 @@ INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile
                                     rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason)
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, """
-    + _COLD
+    + COLD
     + """, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
        CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
@@ -73,7 +69,7 @@ SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:ats AS timestamptz[])) 
 CANCEL_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
                           changed_at = clock_timestamp()
-WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {_STILL_HELD}""")
+WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
 
 CONSENT_STANDS = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.consent'))")
 CONSENT_CHANGES = text("SELECT pg_advisory_xact_lock(hashtext('pacer.consent'))")
@@ -87,36 +83,7 @@ WHERE delivery_id = ANY (ARRAY(
     CROSS JOIN LATERAL (
         SELECT delivery_id FROM pacer.delivery
         WHERE delivery.recipient = told.recipient AND state = 'held'
-          AND told.package_id IN (delivery.package_id, '*') OFFSET 0) AS found)) AND {_STILL_HELD}""")
-
-CONTACT_WROTE = text("""
-INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)
-SELECT profile_id, recipient, max(at)
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:ats AS timestamptz[]))
-     AS wrote (profile_id, recipient, at) GROUP BY profile_id, recipient ORDER BY profile_id, recipient
-ON CONFLICT (profile_id, recipient) DO UPDATE
-SET wrote_at = greatest(known.wrote_at, excluded.wrote_at), unanswered = false""")
-
-DELIVERY_WARM = text(f"""
-UPDATE pacer.delivery SET cold = false
-WHERE delivery_id = ANY (ARRAY(
-    SELECT found.delivery_id
-    FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[])) AS known (profile_id, recipient)
-    CROSS JOIN LATERAL (
-        SELECT delivery_id FROM pacer.delivery
-        WHERE delivery.profile_id = known.profile_id AND delivery.recipient = known.recipient
-          AND state = 'held' AND cold OFFSET 0) AS found)) AND {_STILL_HELD} AND cold""")
-
-HABIT_READ = text("""
-INSERT INTO pacer.habit AS known (package_id, recipient, hour, readings)
-SELECT package_id, recipient, hour, count(*)
-FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[]), CAST(:hours AS smallint[]))
-     AS reading (package_id, recipient, hour) GROUP BY package_id, recipient, hour ORDER BY package_id, recipient, hour
-ON CONFLICT (package_id, recipient, hour) DO UPDATE SET readings = known.readings + excluded.readings""")
-
-HABITS = text("""
-SELECT recipient, hour, readings FROM pacer.habit
-WHERE package_id = :package_id AND recipient = ANY (CAST(:recipients AS text[]))""")
+          AND told.package_id IN (delivery.package_id, '*') OFFSET 0) AS found)) AND {STILL_HELD}""")
 
 # --- the release loop -----------------------------------------------------------------------------------------------
 
@@ -190,7 +157,7 @@ HEADS = text(
     """
 SELECT head.profile_id, head.delivery_id, head.recipient, head.rank, head.not_before, head.cold AS filed_cold,
        """
-    + _COLD
+    + COLD
     + """ AS cold, lately.at AS full_since
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_recipients AS int[])) AS asked (profile_id, per_recipient)
 CROSS JOIN (VALUES (0, false), (0, true), (1, false), (1, true)) AS part (rank, cold)
@@ -213,32 +180,18 @@ UPDATE pacer.delivery SET state = 'released', announced = false, release = chose
                           changed_at = clock_timestamp()
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:releases AS bigint[]), CAST(:send_bys AS timestamptz[]))
      AS chosen (delivery_id, release, send_by)
-WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}
+WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}
 RETURNING delivery.delivery_id, delivery.profile_id, delivery.package_id, delivery.release, delivery.recipient""")
 
 PUT_OFF = text(f"""
 UPDATE pacer.delivery SET not_before = chosen.until, put_off_by = chosen.bound
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:untils AS timestamptz[]), CAST(:bounds AS text[]))
      AS chosen (delivery_id, until, bound)
-WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}""")
-
-REFILE = text(f"""
-UPDATE pacer.delivery SET cold = chosen.cold
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:colds AS boolean[])) AS chosen (delivery_id, cold)
-WHERE delivery.delivery_id = chosen.delivery_id AND {_STILL_HELD}""")
+WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}""")
 
 BRING_FORWARD = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
 WHERE package_id = ANY (CAST(:package_ids AS text[])) AND state = 'held' AND put_off_by IS NOT NULL""")
-
-CONTACT_RELEASED = text("""
-INSERT INTO pacer.contact AS known (profile_id, recipient, opened_at, last_release, unanswered)
-SELECT profile_id, recipient, CASE WHEN cold THEN CAST(:now AS timestamptz) END, :now, cold
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:colds AS boolean[]))
-     AS released (profile_id, recipient, cold)
-ON CONFLICT (profile_id, recipient) DO UPDATE
-SET opened_at = coalesce(excluded.opened_at, known.opened_at), last_release = excluded.last_release,
-    unanswered = known.unanswered OR excluded.unanswered""")
 
 RELEASE_INSERT = text("""
 INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)
@@ -274,14 +227,6 @@ RELEASE_SETTLE = text("""
 UPDATE pacer.release SET effective_at = :now
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:releases AS bigint[])) AS answered (profile_id, number)
 WHERE release.profile_id = answered.profile_id AND release.number = answered.number AND effective_at = 'infinity'""")
-
-CONTACT_SETTLE = text("""
-UPDATE pacer.contact SET opened_at = :now
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:releases AS bigint[])) AS answered (profile_id, number)
-JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
-WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
-  AND contact.opened_at = release.released_at""")
-"""A cold contact counts from the gateway's answer on, like every release."""
 
 DELIVERY_SETTLE = text("""
 UPDATE pacer.delivery
@@ -340,67 +285,3 @@ DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
     SELECT profile_id, recipient FROM pacer.contact
     WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
 )
-
-HELD = text("""
-SELECT asked.profile_id, counted.deliveries
-FROM unnest(CAST(:profile_ids AS text[])) AS asked (profile_id)
-CROSS JOIN LATERAL (SELECT count(*) AS deliveries FROM (
-    SELECT 1 FROM pacer.delivery WHERE delivery.profile_id = asked.profile_id AND state = 'held'
-    LIMIT :count_max) AS waiting) AS counted""")
-
-# --- forecast and explanation ---------------------------------------------------------------------------------------
-
-PAST_RELEASES = text("""
-SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
-WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
-ORDER BY effective_at""")
-
-PACKAGE_RELEASES = text("""
-SELECT least(effective_at, :now) AS at FROM pacer.release
-WHERE package_id = :package_id AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'""")
-
-UNANSWERED = text("""
-SELECT profile_id, least(opened_at, :now) AS at FROM pacer.contact
-WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND unanswered
-  AND opened_at > CAST(:now AS timestamptz) - interval '30 days' ORDER BY opened_at""")
-
-QUEUE_PARTS = text("""
-SELECT profile_id, rank, cold,
-       CASE WHEN not_before <= :now THEN CAST(:now AS timestamptz) ELSE date_trunc('hour', not_before) END AS since,
-       count(*) AS deliveries, max(not_before) AS last
-FROM pacer.delivery WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' GROUP BY 1, 2, 3, 4""")
-
-PROFILES = text("""
-SELECT profile_id, package_id, releases, last_release, position, look_at FROM pacer.profile
-WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
-
-USED = text("""
-SELECT profile_id, count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '1 hour') AS hour,
-       count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '3 hours') AS three_hours,
-       count(*) AS day, count(*) FILTER (WHERE cold) AS contacts
-FROM pacer.release
-WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
-GROUP BY profile_id""")
-
-DELIVERY = text(
-    """
-SELECT delivery.*, message.options, message.requested_at,
-       """
-    + _COLD
-    + """ AS is_cold, lately.at AS full_since,
-       (SELECT count(*) FROM (
-            SELECT 1 FROM pacer.delivery AS other
-            WHERE other.profile_id = delivery.profile_id AND other.state = 'held'
-              AND (other.rank, other.not_before, other.seq) < (delivery.rank, delivery.not_before, delivery.seq)
-            LIMIT :count_max) AS ahead) AS ahead
-FROM pacer.delivery JOIN pacer.message USING (message_id)
-LEFT JOIN pacer.contact ON contact.profile_id = delivery.profile_id AND contact.recipient = delivery.recipient
-LEFT JOIN LATERAL (
-    SELECT effective_at AS at FROM pacer.release
-    WHERE release.package_id = delivery.package_id AND release.recipient = delivery.recipient
-      AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
-    ORDER BY effective_at DESC OFFSET :per_recipient - 1 LIMIT 1) AS lately ON CAST(:per_recipient AS int) > 0
-WHERE delivery_id = :delivery_id"""
-)
-
-DELIVERY_PLACE = text("SELECT package_id, profile_id, state FROM pacer.delivery WHERE delivery_id = :delivery_id")

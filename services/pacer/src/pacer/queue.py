@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
+from pacer import postgres_contacts as contacts
 from pacer.core.settling import TRIED_FOR, Settled, settle
 from pacer.core.timing import Best
 from pacer.core.waiting import ORDINARY, Turn, turn
@@ -91,8 +92,8 @@ class Queue:
                     "profile_ids": [event.profile_id for event in events],
                     "recipients": [event.recipient for event in events],
                 }
-                await connection.execute(sql.CONTACT_WROTE, {**wrote, "ats": [event.at for event in events]})
-                await connection.execute(sql.DELIVERY_WARM, wrote)
+                await connection.execute(contacts.CONTACT_WROTE, {**wrote, "ats": [event.at for event in events]})
+                await connection.execute(contacts.DELIVERY_WARM, wrote)
                 await self.habits.note(connection, [Reading.of_message(event) for event in events])
                 woken = sorted({event.profile_id for event in events})
                 await connection.execute(sql.PROFILES_WAKE, {"profile_ids": woken, "package_ids": []})
@@ -112,7 +113,7 @@ class Queue:
             answers = [answer for each in fresh if (answer := settle(each.event)) is not None]
             if answers:
                 now = await system_now(connection, self.clock)
-                await connection.execute(sql.CONTACT_SETTLE, {**_releases(answers), "now": now})
+                await connection.execute(contacts.CONTACT_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.RELEASE_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.DELIVERY_SETTLE, {**_answers(answers), "now": now, "tried_for": TRIED_FOR})
                 await connection.execute(

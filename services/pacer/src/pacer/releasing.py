@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer import postgres as sql
+from pacer import postgres_contacts as contacts
 from pacer.core.leaving import Leaving
 from pacer.core.policy import Release
 from pacer.core.turn import Due, Looked, look
@@ -142,6 +143,8 @@ async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: d
     }
     await connection.execute(sql.RELEASE_INSERT, made)
     spoken = {name: made[name] for name in ("profile_ids", "recipients", "colds")}
-    await connection.execute(sql.CONTACT_RELEASED, {**spoken, "now": now})
-    await connection.execute(sql.DELIVERY_WARM, {"profile_ids": made["profile_ids"], "recipients": made["recipients"]})
+    await connection.execute(contacts.CONTACT_RELEASED, {**spoken, "now": now})
+    await connection.execute(
+        contacts.DELIVERY_WARM, {"profile_ids": made["profile_ids"], "recipients": made["recipients"]}
+    )
     return len(rows)

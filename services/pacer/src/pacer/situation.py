@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer import postgres as sql
+from pacer import postgres_views as views
 from pacer.core.forecast import Situation, Waiting
 from pacer.core.policy import Head, Rules
 
@@ -33,12 +33,12 @@ class Read:
 
 async def read(connection: AsyncConnection, package_id: str, profiles: Sequence[str], now: datetime) -> Read:
     asked = {"profile_ids": list(profiles), "now": now}
-    day = await connection.execute(sql.PACKAGE_RELEASES, {"package_id": package_id, "now": now})
+    day = await connection.execute(views.PACKAGE_RELEASES, {"package_id": package_id, "now": now})
     return Read(
-        releases=await _moments(connection, sql.PAST_RELEASES, asked),
-        contacts=await _moments(connection, sql.UNANSWERED, asked),
+        releases=await _moments(connection, views.PAST_RELEASES, asked),
+        contacts=await _moments(connection, views.UNANSWERED, asked),
         parts=await _parts(connection, asked),
-        positions={row.profile_id: row.position for row in await connection.execute(sql.PROFILES, asked)},
+        positions={row.profile_id: row.position for row in await connection.execute(views.PROFILES, asked)},
         package=[row.at for row in day],
     )
 
@@ -52,6 +52,6 @@ async def _moments(connection: AsyncConnection, statement: Any, asked: Mapping[s
 
 async def _parts(connection: AsyncConnection, asked: Mapping[str, Any]) -> dict[str, list[Waiting]]:
     parts: dict[str, list[Waiting]] = defaultdict(list)
-    for row in await connection.execute(sql.QUEUE_PARTS, asked):
+    for row in await connection.execute(views.QUEUE_PARTS, asked):
         parts[row.profile_id].append(Waiting(row.deliveries, row.rank, row.cold, row.since))
     return parts
