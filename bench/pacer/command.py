@@ -31,8 +31,8 @@ CHUNKS = 10
 ROUNDS = 3
 WARM, MEASURED_SHARE = 0.1, 0.8  # of a round's releases: a cold start, and what counts
 RESTARTS = 3
-LATENESS_SECONDS = 45.0
-PEER_SECONDS = 15.0
+LATENESS_SECONDS = 30.0
+PEER_SECONDS = 10.0
 PEER_POLLS_SECONDS = (5.0, 0.1)  # procrastinate's own default, and as often as ours would have to be asked
 PEER_SIZES = (10_000, 100_000)
 HELD = text("SELECT count(*) FROM pacer.delivery WHERE state = 'held'")
