@@ -30,7 +30,7 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@$(PYTHON) -m bench
 	@exec $(PYTHON) -m bench pacer
 
-simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (one is kept in bench/results/years)
+simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)
 	@exec $(PYTHON) -m simulate
 
 docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings
