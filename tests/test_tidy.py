@@ -105,7 +105,7 @@ def spells_no_topic(source: Source) -> Iterator[str]:
 
 
 def keeps_sql_at_home(source: Source) -> Iterator[str]:
-    at_home = source.name in SQL_HOMES or "/migrations/" in source.path
+    at_home = source.name in SQL_HOMES or source.name.startswith("postgres_") or "/migrations/" in source.path
     if source.ships and not at_home:
         for line, text in _strings(source.tree):
             if STATEMENT.match(text):

@@ -137,6 +137,16 @@ async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer
     assert await pacer.states() == {"cancelled": 5}
 
 
+async def test_a_cancellation_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
+    """Each may be begun while the other is not committed: dies without the lock between them."""
+    pacer.directory.configure(package().model_copy(update={"paused": True}))
+    for number in range(10):
+        batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
+        await asyncio.gather(pacer.take(*batch), pacer.cancel(f"msg_{number}_4"))
+    states = await pacer.states()
+    assert states == {"held": 10 * 4 * 200, "cancelled": 10 * 200}
+
+
 async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
     await pacer.take(assigned(2, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
     assert len(await pacer.release()) == 1

@@ -71,9 +71,10 @@ UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'canc
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
 
-CONSENT_STANDS = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.consent'))")
-CONSENT_CHANGES = text("SELECT pg_advisory_xact_lock(hashtext('pacer.consent'))")
-"""A change waits for the intakes under way, whose deliveries it could not see; a later intake sees the change."""
+STOPS_STAND = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
+STOPS_CHANGE = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
+"""A stop (a cancellation, a suppression) waits for the intakes under way, whose deliveries it could not see; a later
+intake sees the stop."""
 
 SUPPRESS_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()

@@ -65,3 +65,5 @@ WHERE delivery_id = :delivery_id"""
 )
 
 DELIVERY_PLACE = text("SELECT package_id, profile_id, state FROM pacer.delivery WHERE delivery_id = :delivery_id")
+
+STATES = text("SELECT state, count(*) AS deliveries FROM pacer.delivery GROUP BY state")

@@ -41,7 +41,7 @@ class Queue:
             events = [each.event for each in await positions.fresh(connection, batch)]
             if not events:
                 return 0
-            await connection.execute(sql.CONSENT_STANDS)
+            await connection.execute(sql.STOPS_STAND)
             await connection.execute(sql.MESSAGE_INSERT, [_message(event) for event in events])
             held = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
             now = await system_now(connection, self.clock)
@@ -62,6 +62,7 @@ class Queue:
         """Stop what is held of these messages, and what may still come of them."""
         async with self.engine.begin() as connection:
             events = [each.event for each in await positions.fresh(connection, batch)]
+            await connection.execute(sql.STOPS_CHANGE)
             messages = sorted({event.message_id: event.at for event in events}.items())
             message_ids = [message_id for message_id, _ in messages]
             await connection.execute(
@@ -73,7 +74,7 @@ class Queue:
         """Stop what is held for those who must not be written to, and what may still come for them."""
         async with self.engine.begin() as connection:
             fresh = await positions.fresh(connection, batch)
-            await connection.execute(sql.CONSENT_CHANGES)
+            await connection.execute(sql.STOPS_CHANGE)
             changes = await CONSENTS.fold(connection, [each.event for each in fresh])
             stopped = [each for each in changes if each.listed and each.kind == "suppression"]
             if stopped:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pacer import postgres_views as views
 from pacer.announcer import Announcer
 from pacer.core.policy import Margins, Rules
 from pacer.core.rules import rules
@@ -129,8 +129,7 @@ class Pacer:
 
     async def states(self) -> dict[str, int]:
         async with self.engine.connect() as connection:
-            rows = await connection.execute(text("SELECT state, count(*) AS n FROM pacer.delivery GROUP BY state"))
-            return {row.state: row.n for row in rows}
+            return {row.state: row.deliveries for row in await connection.execute(views.STATES)}
 
 
 def received(*events: E) -> list[Received[E]]:
