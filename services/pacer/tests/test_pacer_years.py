@@ -5,9 +5,6 @@ from simulate.crew import package
 from simulate.findings import Finding, findings
 from simulate.fleet import Fleet
 
-TOO_EVEN = "tempo is reckoned anew every five minutes: long gaps are cut short, at multiples of five minutes"
-
-
 @pytest.fixture(scope="module")
 def found() -> dict[str, Finding]:
     """Eight profiles of two packages whose queues are never under eleven, for a fortnight."""
@@ -24,7 +21,7 @@ def found() -> dict[str, Finding]:
         "zero breaches: 3 hours limit",
         "zero breaches: day limit",
         "zero releases in a rest window",
-        pytest.param("coefficient of variation, over 10 wait", marks=pytest.mark.xfail(reason=TOO_EVEN, strict=True)),
+        "coefficient of variation, over 10 wait",
         "a queue over 10 doubles the mean (factor)",
         "two slow hours shorten the gap (factor)",
         "fullest hour after an idle night (share)",

@@ -127,9 +127,11 @@ CROSS JOIN LATERAL (
               AND delivery.cold = part.cold AND not_before <= :now
             LIMIT asked.rush_over + 1) AS of_part
         LIMIT asked.rush_over + 1) AS due) AS waiting
+LEFT JOIN pacer.profile ON profile.profile_id = asked.profile_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS releases FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND effective_at > :now - interval '2 hours') AS lately"""
+    WHERE release.profile_id = asked.profile_id
+      AND effective_at > coalesce(profile.last_release, :now) - interval '2 hours') AS lately"""
     + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", cold="", known=_ALWAYS)
     + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", cold="", known=_ALWAYS)
     + _NEWEST.format(name="day", span="24 hours", limit="per_day", cold="", known=_ALWAYS)

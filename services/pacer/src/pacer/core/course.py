@@ -16,8 +16,6 @@ RELEASES_KEPT = 4_096
 
 Position = Callable[[], float]
 """Draws the place of the next gap in its range, 0 to 1."""
-Standing = tuple[int, int, float]
-"""What a gap follows while nothing else happens: the releases and the active seconds of two hours, and what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,12 @@ class Runner:
     bound: str = ""
     gap_until: datetime | None = None
     """Where nothing but the gap holds it, and nothing has happened to it since it was looked at: how long."""
-    stood: Standing = (0, 0, 0.0)
+    stood: int = 0
 
-    def standing(self, now: datetime) -> Standing:
+    def standing(self, now: datetime) -> int:
+        """What the gap depends on that time may change: how many are due."""
         self.line.advance(now)
-        return self._sent_lately(now), self.line.due, self.rules.hours.active_seconds(now - TEMPO_SPAN, now)
+        return self.line.due
 
     def still_waits_until(self, now: datetime) -> datetime | None:
         """Where a look would decide just as the last one did: until when it waits."""
@@ -65,7 +64,7 @@ class Runner:
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
             free={**_full(rolling(self.rules.limits), self.releases, now), **package_free},
-            sent_lately=self._sent_lately(now),
+            sent_lately=self._sent_lately(self.releases[-1]) if self.releases else 0,
             waiting=min(self.line.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,

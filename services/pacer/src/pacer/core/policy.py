@@ -80,6 +80,7 @@ class Facts:
     free: Bounds
     """For each limit that is full: when it has room again."""
     sent_lately: int
+    """In the two hours up to the last release, that one included."""
     waiting: int
     position: float
     """Where in the range of the gap the next release lies, 0 to 1; drawn anew after each release."""
@@ -130,13 +131,16 @@ def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
+    """Every factor in force. Time alone changes none of them: the tempo is that of the two hours before the last
+    release (decision 0014)."""
+    since = facts.last_release or now
     return pace(
         rules.limits,
         rules.gap,
         rules.hours.active_seconds_a_day,
         facts.waiting,
         facts.sent_lately,
-        rules.hours.active_seconds(now - TEMPO_SPAN, now),
+        rules.hours.active_seconds(since - TEMPO_SPAN, since),
         rules.spread,
     )
 
