@@ -5,6 +5,7 @@ from simulate.crew import package
 from simulate.findings import Finding, findings
 from simulate.fleet import Fleet
 
+
 @pytest.fixture(scope="module")
 def found() -> dict[str, Finding]:
     """Eight profiles of two packages whose queues are never under eleven, for a fortnight."""
