@@ -1,5 +1,6 @@
 """Open messages over HTTP: the plan's call, what Kafka gets, and every way in which it can be refused."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -55,6 +56,9 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
 
 async def test_kafka_gets_one_record_that_says_it_all_and_the_database_nothing(system: System) -> None:
     await system.package("a")
+    async with asyncio.timeout(10):
+        while await rows_of(system, "outbox"):  # the package's own: published, and about to be dropped
+            await asyncio.sleep(0.01)
     outbox_before = len(system.log.envelopes)
     answer = await system.http.post(OPEN, json=PLAN, headers=ASYNC)
     (event,) = system.bus.of(OpenMessageRequested)
