@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -11,8 +12,11 @@ from ingress.core.outbox import due
 from ingress.metrics import RELAYED
 from ingress.ports import SealedBus
 from spreader.envelope import Envelope
+from spreader.events import OpenMessageRequested
 
 BATCH_MAX = 200
+BULK_MAX = 2  # records of large messages, of up to 500 recipients each, in one turn ...
+BULK_PAUSE_SECONDS = 0.3  # ... and how long the next waits: a bulk import must leave room for replies
 POLL_SECONDS = 1.0
 CONTENDED_SECONDS = 0.1
 
@@ -44,14 +48,19 @@ class Relay:
         async with self.engine.begin() as connection:
             if not (await connection.execute(postgres.OUTBOX_LOCK)).scalar_one():
                 return CONTENDED_SECONDS
-            rows = (await connection.execute(postgres.OUTBOX_BATCH, {"limit": BATCH_MAX})).all()
+            asked = {"bulk": OpenMessageRequested.topic, "bulk_max": BULK_MAX, "limit": BATCH_MAX}
+            rows = (await connection.execute(postgres.OUTBOX_BATCH, asked)).all()
             if not rows:
                 return POLL_SECONDS
             envelopes = [_envelope(row.topic, row.key, row.body, row.headers) for row in rows]
             await self.bus.publish_sealed(*due(envelopes))
             await connection.execute(postgres.OUTBOX_DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
         RELAYED.inc(len(rows))
-        return 0.0
+        return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _is_bulk(rows) else 0.0
+
+
+def _is_bulk(rows: Sequence[Any]) -> bool:
+    return sum(row.topic == OpenMessageRequested.topic for row in rows) >= BULK_MAX
 
 
 def _envelope(topic: str, key: str, body: str | None, headers: Mapping[str, str]) -> Envelope:

@@ -71,7 +71,11 @@ FROM unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:bodies AS text
      WITH ORDINALITY AS row (topic, key, body, headers, place) ORDER BY place""")
 OUTBOX_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('ingress.outbox'))")
 OUTBOX_BATCH = text("""
-SELECT outbox_id, topic, key, body, headers FROM ingress.outbox ORDER BY outbox_id LIMIT :limit""")
+(SELECT outbox_id, topic, key, body, headers FROM ingress.outbox WHERE topic <> :bulk ORDER BY outbox_id LIMIT :limit)
+UNION ALL
+(SELECT outbox_id, topic, key, body, headers FROM ingress.outbox WHERE topic = :bulk ORDER BY outbox_id
+ LIMIT :bulk_max)""")
+"""Large messages apart: a change of settings does not wait behind a bulk import."""
 OUTBOX_DELETE = text("DELETE FROM ingress.outbox WHERE outbox_id = ANY(CAST(:outbox_ids AS bigint[]))")
 
 # Status view
