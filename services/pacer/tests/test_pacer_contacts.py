@@ -153,6 +153,19 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     assert await pacer.explaining.queue("two") is None
 
 
+async def test_an_explanation_tells_of_those_ahead_and_of_what_is_at_the_gateway(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=2, limits=WIDE, concurrent=1))
+    await pacer.take(assigned(4, profiles=2))
+    second = assigned(4, profiles=2).deliveries[2].delivery_id
+    told = await pacer.explaining.delivery(second)
+    assert told is not None
+    assert (told["ahead"], told["bound"], told["next_release"]) == (1, "deliveries ahead", None)
+    assert len(await pacer.release()) == 1
+    told = await pacer.explaining.delivery(second)
+    assert told is not None
+    assert told["bound"] == "concurrent sends"
+
+
 async def test_a_what_if_answers_for_other_settings_and_changes_nothing(pacer: Pacer) -> None:
     slow, fast = package(limits=limits(per_hour=1, per_day=24)), package(limits=limits(per_hour=10, per_day=240))
     pacer.directory.configure(slow)

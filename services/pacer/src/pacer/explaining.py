@@ -1,7 +1,7 @@
 """Explaining: why has this not gone yet? Answered by the very decisions that the release loop makes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,26 +79,21 @@ class Explaining:
             decision = None
             if row.state == "held" and rules is not None:
                 decision = await self._decision(connection, row, rules, now)
-        return _told(row, decision)
+        return _told(row, decision, now)
 
     async def _decision(self, connection: AsyncConnection, row: Any, rules: Rules, now: datetime) -> Decision:
         found = (await profile_facts(connection, {row.profile_id: rules}, now))[row.profile_id]
         profiles = await connection.execute(views.PROFILES, {"profile_ids": [row.profile_id]})
         days = await package_days(connection, {row.package_id}, self.directory, now)
         facts = to_facts(profiles.one(), found, rules, days.get(row.package_id))
-        return decide(rules, facts, to_head(_as_head(row)), now)
+        facts = replace(facts, at_gateway=await _at_gateway(connection, row.package_id))
+        return decide(rules, facts, to_head(row, row.is_cold), now)
 
     def _profile(self, profile_id: str, due: Due | None, at_gateway: int, now: datetime) -> dict[str, Any]:
         rules = self.directory.rules(profile_id, now)
         shown: dict[str, Any] = {"profile_id": profile_id, "stopped": rules and rules.stopped}
         if due is None or rules is None:
-            return shown | {
-                "due": 0,
-                "last_release": None,
-                "next_release": None,
-                "bound": "nothing waits",
-                "bounds": {},
-            }
+            return shown | {"due": 0, "last_release": None, **_next(None, now)}
         (looked,) = look([due], {due.package_id: at_gateway}, now)
         return shown | {
             "due": due.facts.waiting,
@@ -107,20 +102,6 @@ class Explaining:
             **_next(looked.decision, now),
             "factors": _factors(due, looked.decision),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _AsHead:
-    delivery_id: str
-    rank: int
-    not_before: datetime
-    recipient: str
-    cold: bool
-    full_since: datetime | None
-
-
-def _as_head(row: Any) -> _AsHead:
-    return _AsHead(row.delivery_id, row.rank, row.not_before, row.recipient, row.is_cold, row.full_since)
 
 
 def _next(decision: Decision | None, now: datetime) -> dict[str, Any]:
@@ -164,7 +145,10 @@ def _usage(rules: Rules | None, used: Any, unanswered: int) -> dict[str, Any]:
     return {"limits": {**shown, "new contacts limit": contacts, "unanswered budget": budget}}
 
 
-def _told(row: Any, decision: Decision | None) -> dict[str, Any]:
+def _told(row: Any, decision: Decision | None, now: datetime) -> dict[str, Any]:
+    next_release = {} if decision is None else _next(decision, now)
+    if isinstance(decision, Release) and row.ahead:
+        next_release = {"next_release": None, "bound": "deliveries ahead", "bounds": {"deliveries ahead": None}}
     return {
         "delivery_id": row.delivery_id,
         "state": row.state,
@@ -181,7 +165,7 @@ def _told(row: Any, decision: Decision | None) -> dict[str, Any]:
         "ahead_counted_to": AHEAD_COUNTED_MAX,
         "released_at": row.released_at,
         "reason": row.reason,
-        **({} if decision is None else _next(decision, row.not_before)),
+        **next_release,
     }
 
 

@@ -75,7 +75,7 @@ async def _heads(
     heads: dict[str, list[Head]] = {}
     rows = (await connection.execute(sql.HEADS, asked)).all()
     for row in rows:
-        heads.setdefault(row.profile_id, []).append(to_head(row))
+        heads.setdefault(row.profile_id, []).append(to_head(row, row.cold))
     strayed = [row for row in rows if row.cold != row.filed_cold]
     if strayed:
         refiled = {"delivery_ids": [row.delivery_id for row in strayed], "colds": [row.cold for row in strayed]}
@@ -83,9 +83,9 @@ async def _heads(
     return heads
 
 
-def to_head(row: Any) -> Head:
+def to_head(row: Any, cold: bool) -> Head:
     full = {} if row.full_since is None else {RECIPIENT_LIMIT: _room(row.full_since, DAY)}
-    return Head(row.delivery_id, row.rank, row.not_before, row.recipient, row.cold, full)
+    return Head(row.delivery_id, row.rank, row.not_before, row.recipient, cold, full)
 
 
 @dataclass(frozen=True, slots=True)

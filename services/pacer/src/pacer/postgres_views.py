@@ -28,7 +28,7 @@ WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND unanswered
 QUEUE_PARTS = text("""
 SELECT profile_id, rank, cold,
        CASE WHEN not_before <= :now THEN CAST(:now AS timestamptz) ELSE date_trunc('hour', not_before) END AS since,
-       count(*) AS deliveries, max(not_before) AS last
+       count(*) AS deliveries
 FROM pacer.delivery WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' GROUP BY 1, 2, 3, 4""")
 
 PROFILES = text("""

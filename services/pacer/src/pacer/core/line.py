@@ -1,7 +1,7 @@
 """Line: the deliveries that wait for one profile, in the order in which the queue's index gives them."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -19,7 +19,7 @@ class Line:
 
     _later: list[Place] = field(default_factory=list[Place], init=False)
     _due: dict[Part, list[Place]] = field(default_factory=dict[Part, list[Place]], init=False)
-    _arrivals: count = field(default_factory=count, init=False)  # pyright: ignore[reportMissingTypeArgument]
+    _arrivals: Iterator[int] = field(default_factory=count, init=False)
     due: int = field(default=0, init=False)
     """How many may go by themselves."""
 

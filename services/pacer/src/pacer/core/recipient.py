@@ -11,6 +11,7 @@ from spreader.configuration import QuietHours
 
 NUMBERS_REMEMBERED_MAX = 65_536
 DAY = timedelta(days=1)
+A_WINTERS_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
 
 @lru_cache(maxsize=NUMBERS_REMEMBERED_MAX)
@@ -24,7 +25,7 @@ def zone_of(recipient: str) -> ZoneInfo:
     except phonenumbers.NumberParseException:
         return ZoneInfo("UTC")
     known = [ZoneInfo(name) for name in names if name != zones.UNKNOWN_TIMEZONE]
-    by_longitude = sorted(known, key=lambda zone: _offset(zone))
+    by_longitude = sorted(known, key=_offset)
     return by_longitude[len(by_longitude) // 2] if by_longitude else ZoneInfo("UTC")
 
 
@@ -42,4 +43,4 @@ def quiet_until(quiet: QuietHours | None, recipient: str, moment: datetime) -> d
 
 
 def _offset(zone: ZoneInfo) -> timedelta:
-    return zone.utcoffset(datetime(2026, 1, 15)) or timedelta(0)  # noqa: DTZ001 - a plain winter's day, on its own wall
+    return A_WINTERS_DAY.astimezone(zone).utcoffset() or timedelta(0)

@@ -93,9 +93,10 @@ def _look(due: Due, taken: Taken, now: datetime) -> Looked:
     facts = taken.facts(due)
     best: tuple[Head, Decision] | None = None
     deferred: list[Deferred] = []
+    passed_by = False
     for head in in_order(due.heads, now):
         if taken.is_served(due, head):
-            deferred.append(Deferred(head.delivery_id, now, "recipient served"))
+            passed_by = True
             continue
         decision = decide(due.rules, facts, head, now)
         # Only what is due steps aside: what waits for its own moment holds nobody up, and must not lose that moment.
@@ -107,11 +108,10 @@ def _look(due: Due, taken: Taken, now: datetime) -> Looked:
             break
         elif best is None or _sooner(decision, best[1]):
             best = (head, decision)
-    later = tuple(each for each in deferred if each.until > now)
     head, decision = best or (None, None)
     # Behind those that stepped aside others may wait that were not looked at yet.
-    look_at = now if deferred else _look_at(decision, now)
-    return Looked(due.profile_id, due.package_id, head, decision, look_at, later)
+    look_at = now if deferred or passed_by else _look_at(decision, now)
+    return Looked(due.profile_id, due.package_id, head, decision, look_at, tuple(deferred))
 
 
 def in_order(heads: Iterable[Head], now: datetime) -> Sequence[Head]:
