@@ -1,0 +1,43 @@
+"""Outbox: large messages are handed on in small pieces, in order, and settings do not wait behind them."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress import outbox
+from ingress.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, Relay
+from ingress.testing import MemoryLog, MemoryTable
+from spreader.configuration import Package
+from spreader.content import TextContent
+from spreader.envelope import Envelope, seal
+from spreader.events import OpenMessageRequested, PackageConfigured
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def piece(number: int) -> Envelope:
+    event = OpenMessageRequested(
+        package_id="pkg", message_id="msg_1", content=TextContent(type="text", text="Hello"),
+        recipients=("201000000001",), first_index=number * 500, total=100_000, requested_at=NOON,
+    )  # fmt: skip
+    return seal(event, "ingress", NOON)
+
+
+def setting(version: int) -> Envelope:
+    package = Package(package_id="pkg", version=version, name="Orders")
+    return seal(PackageConfigured(package=package, at=NOON), "ingress", NOON)
+
+
+async def test_a_bulk_import_goes_on_in_pieces_and_a_setting_passes_it(engine: AsyncEngine) -> None:
+    """Dies when a turn takes all there is, when it does not pause, and when rows go strictly in their order."""
+    log = MemoryLog(PackageConfigured, MemoryTable[PackageConfigured]())
+    relay = Relay(engine, log)
+    pieces = [piece(number) for number in range(2 * BULK_MAX + 1)]
+    async with engine.begin() as connection:
+        await outbox.put(connection, [*pieces, setting(2)])
+    pauses = [await relay.turn()]
+    assert [each.topic for each in log.envelopes] == [PackageConfigured.topic, *[OpenMessageRequested.topic] * BULK_MAX]
+    pauses += [await relay.turn() for _ in range(3)]
+    assert pauses == [BULK_PAUSE_SECONDS, BULK_PAUSE_SECONDS, 0.0, POLL_SECONDS]
+    told = [each.body for each in log.envelopes if each.topic == OpenMessageRequested.topic]
+    assert told == [each.body for each in pieces]
