@@ -23,6 +23,7 @@ from spreader.events import (
     OpenMessageRequested,
     PackageConfigured,
     ProfilePace,
+    ProfileReported,
     ProfileState,
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
@@ -50,6 +51,9 @@ FLOWS: Mapping[type[Event], Flow] = {
         ("sender", "pacer", "router", "ingress"),
         ("pacer", "router", "stats", "ingress"),
         "a change of a delivery's fate",
+    ),
+    ProfileReported: Flow(
+        ("ingress", "sender"), ("stats",), "how a profile stands at its gateway, apart from any delivery"
     ),
     CustomerMessage: Flow(("ingress",), ("router", "stats", "pacer"), "a customer wrote to a profile"),
     MessageCancelled: Flow(("ingress",), ("pacer",), "stop what is still held"),

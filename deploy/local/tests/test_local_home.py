@@ -7,6 +7,7 @@ import pytest
 from local import home
 from local.home import Home
 from local.unavailable import Unavailable
+from spreader.vault import Vault
 
 
 def test_a_second_system_in_the_same_home_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -36,3 +37,10 @@ def test_who_runs_is_known_as_long_as_it_runs(tmp_path: Path) -> None:
         assert running["processes"] == {"router": 7}
         assert running["addresses"] == {"ingress": "http://127.0.0.1:8000"}
     assert Home(tmp_path).running() is None
+
+
+def test_the_secret_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
+    made = Home(tmp_path).secret_key()
+    assert Home(tmp_path).secret_key() == made
+    assert Vault(made).open("prf_1", Vault(made).seal("prf_1", {"api_key": "k"})) == {"api_key": "k"}
+    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0

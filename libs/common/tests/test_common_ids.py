@@ -13,6 +13,7 @@ from spreader.ids import (
     conversation_id,
     delivery_id,
     idempotent_message_id,
+    is_conversation_id,
     new_id,
 )
 
@@ -52,6 +53,14 @@ def test_ids_made_in_the_same_instant_differ() -> None:
 def test_every_id_that_we_make_may_be_sent_back_as_a_chosen_one(made: str) -> None:
     assert re.fullmatch(CHOSEN_ID_PATTERN, made)
     assert len(made.partition("_")[2]) == 26
+
+
+@pytest.mark.parametrize(
+    "theirs", ["conv_xyz789", "CONV_" + "a" * 26, "conv_" + "w" * 26, "conv_" + "a" * 27, "order 7"]
+)
+def test_a_callers_name_for_a_conversation_is_told_from_ours(theirs: str) -> None:
+    assert is_conversation_id(conversation_id("pkg_shop", "201001234567"))
+    assert not is_conversation_id(theirs)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 from local.unavailable import Unavailable
 from spreader.clock import Clock
+from spreader.vault import new_key
 
 FREE_BYTES_MIN = 500 * 1024 * 1024
 
@@ -58,6 +59,17 @@ class Home:
             )
         _write(self.folder / "clock.json", {"clock": clock.text})
         return clock
+
+    def secret_key(self) -> str:
+        """The key that seals credentials here; made at the first start, readable by its owner alone."""
+        file = self.folder / "secret.key"
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return file.read_text().strip()
+        with os.fdopen(descriptor, "w") as new:
+            new.write(made := new_key())
+        return made
 
     def remember_running(self, processes: Mapping[str, int | None], addresses: Mapping[str, str]) -> None:
         """For `make demo` and for tests that kill: who runs here under which process id, and where it listens."""

@@ -46,6 +46,8 @@ class Plan:
             "SPREADER_DATABASE_URL": servers.database_url,
             "SPREADER_CLOCK": clock.text,
             "SPREADER_API_KEY": self.settings.api_key,
+            "SPREADER_SECRET_KEYS": self.settings.secret_keys or self.home.secret_key(),
+            "SPREADER_MEDIA_STORE": self.settings.media_store or f"file:{self.home.folder / 'media'}",
             **self._simulator(),
             **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             **{f"SPREADER_{name.upper()}_URL": address for name, address in self.addresses.items()},

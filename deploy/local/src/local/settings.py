@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 TREE = Path(__file__).parents[4]
@@ -20,6 +20,10 @@ class LocalSettings(BaseSettings):
     demo: bool = True
     """Whether an empty system gets the demo package, and simulated customers who answer by themselves."""
     api_key: str = DEMO_KEY
+    secret_keys: str | None = Field(default=None, repr=False)
+    """Without it a key is made at the first start and kept in the home."""
+    media_store: str | None = None
+    """Without it media lie in the home."""
     kafka_port: PositiveInt = 9092
     postgres_port: PositiveInt | None = None
     """Without it a free one is taken: nobody but the services needs to know it."""

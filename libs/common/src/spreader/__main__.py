@@ -1,4 +1,7 @@
-"""Command: what a deployment runs once, before the services: `python -m spreader topics` creates Kafka's topics."""
+"""Commands that a deployment runs once, before the services.
+
+`python -m spreader topics` creates Kafka's topics; `python -m spreader key` prints a new key for SPREADER_SECRET_KEYS.
+"""
 
 import argparse
 import asyncio
@@ -8,15 +11,21 @@ import structlog
 from spreader.kafka import create_topics
 from spreader.logs import configure_logs
 from spreader.settings import Settings
+from spreader.vault import new_key
 
 log = structlog.get_logger()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m spreader")
-    topics = parser.add_subparsers(required=True).add_parser("topics", help="create the topics that are not there yet")
+    commands = parser.add_subparsers(required=True, dest="command")
+    commands.add_parser("key", help="print a new key for SPREADER_SECRET_KEYS")
+    topics = commands.add_parser("topics", help="create the topics that are not there yet")
     topics.add_argument("--replication", type=int, default=1, help="brokers that hold each record (3 in production)")
     asked = parser.parse_args()
+    if asked.command == "key":
+        print(new_key())  # noqa: T201  it is what the command is for
+        return
     settings = Settings()
     configure_logs(settings.log_level)
     created = asyncio.run(create_topics(settings, asked.replication))

@@ -99,11 +99,15 @@ class Gap(Setting):
 
 
 class Gateway(Setting):
-    """Where a profile is reached, and its name there. Credentials are not part of it: they never travel in an event."""
+    """Where a profile is reached, and its name there. Credentials travel sealed only (see `spreader.vault`)."""
 
     driver: Driver
     base_url: str
     account: str
+    sealed: str | None = Field(default=None, repr=False)
+    """The credentials, readable with the system's secret key alone."""
+    holder: str | None = None
+    """Profiles with the same holder stand or fall together: one access token, one business account. None: alone."""
 
 
 class Profile(Setting):

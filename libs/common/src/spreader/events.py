@@ -7,17 +7,44 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime
 
 from spreader.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.content import Content
-from spreader.ids import Id, PhoneNumber
+from spreader.ids import Id, PhoneNumber, conversation_id, is_conversation_id
 
 RECIPIENTS_PER_RECORD_MAX = 500
 
 Lane = Literal["open", "reply"]
 Status = Literal[
     "held", "released", "deferred",
-    "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected", "unknown",
+    "sent", "acknowledged", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected", "unknown",
 ]  # fmt: skip
-FailureClass = Literal["transient", "throttled", "profile", "recipient", "content", "gateway", "ambiguous"]
+FailureClass = Literal[
+    "transient", "throttled", "pair", "session", "restricted", "profile", "account", "credentials",
+    "recipient", "capped", "opted_out", "window", "content", "template", "gateway", "ambiguous",
+]  # fmt: skip
+"""Why a delivery was not sent, by who can mend it. All but `ambiguous`: surely not sent.
+
+| class | what it says | who feels it |
+| --- | --- | --- |
+| `transient` | the gateway stumbled; it passes | the attempt |
+| `throttled` | too fast for the profile or its gateway | the attempt |
+| `pair` | too many messages from this profile to this one recipient | the attempt |
+| `session` | the profile's session is not ready at its gateway | the attempt |
+| `restricted` | WhatsApp lets the profile open no chats; old ones go on | the profile's open lane |
+| `profile` | the profile cannot send in this lane | the profile's lane |
+| `account` | banned, locked or logged out | all lanes of every profile of the same holder |
+| `credentials` | the gateway refuses our key or our permission | all lanes of every profile of the same holder |
+| `recipient` | nobody can write to this number | the recipient |
+| `capped` | this recipient gets no more marketing for now, from nobody | the recipient |
+| `opted_out` | the recipient told WhatsApp to stop | the recipient |
+| `window` | the 24 h in which free text is allowed are over | this content for this recipient |
+| `content` | what we said cannot be sent | the message |
+| `template` | the template is missing, paused or does not fit | the message |
+| `gateway` | the gateway is away | all who share it |
+"""
 ConsentKind = Literal["suppression", "opt_in"]
+SessionState = Literal["working", "starting", "stopped", "unlinked", "failed"]
+"""`unlinked`: a person has to scan a code again."""
+Quality = Literal["green", "yellow", "red", "unknown"]
+"""The gateway's own rating of a number."""
 Partition = Annotated[int, Field(ge=0)]
 
 EVERYWHERE: Literal["*"] = "*"
@@ -126,6 +153,7 @@ class ReplyMessageRequested(Event):
     content: Content
     recipient: PhoneNumber
     conversation_id: str | None = Field(default=None, max_length=128)
+    """Ours names the conversation of the package and the recipient; any other text is a caller's own name for it."""
     requested_at: AwareDatetime
     package_version: int | None = None
     callback_partition: Partition | None = None
@@ -137,6 +165,19 @@ class ReplyMessageRequested(Event):
     @property
     def event_id(self) -> str:
         return self.message_id
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it names the conversation that it goes on with, which binds then however old it is."""
+        return self.conversation_id == conversation_id(self.package_id, self.recipient)
+
+    @property
+    def contradiction(self) -> str | None:
+        """Why its fields cannot all hold; None: they can. Whoever takes a message in refuses it for this."""
+        named = self.conversation_id
+        if named is None or self.goes_on or not is_conversation_id(named):
+            return None
+        return "`conversation_id` names the conversation of another recipient or of another package"
 
 
 class AssignedDelivery(BaseModel):
@@ -277,7 +318,8 @@ class DeliveryOutcome(Event):
     """The fate of a delivery changed.
 
     `deferred`: surely not sent. With `not_before` the pacer holds it again on the same profile; without, it was also
-    given back to the router (DeliveryReturned) and waits for another profile.
+    given back to the router (DeliveryReturned) and waits for another profile. `sent`: the gateway has taken it;
+    `acknowledged`: WhatsApp's server has it (one tick).
     """
 
     topic: ClassVar[str] = "spreader.delivery-outcome"
@@ -298,6 +340,10 @@ class DeliveryOutcome(Event):
     gateway_message_id: str | None = None
     not_before: AwareDatetime | None = None
     """With `deferred`: when it may be tried again."""
+    code: str | None = None
+    """The gateway's own code of a failure, such as 131048 or 463."""
+    until: AwareDatetime | None = None
+    """How long a restriction lasts, where the gateway says so."""
 
     @property
     def key(self) -> str:
@@ -306,6 +352,56 @@ class DeliveryOutcome(Event):
     @property
     def event_id(self) -> str:
         return f"{self.delivery_id}/{self.attempt}/{self.release or 0}/{self.status}"
+
+
+class Restriction(BaseModel):
+    """What WhatsApp does not let a profile do; no lanes: what was restricted is free again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    lanes: tuple[Lane, ...]
+    failure: Literal["restricted", "account", "credentials"]
+    until: AwareDatetime | None = None
+    """None: the gateway did not say."""
+
+
+class Quota(BaseModel):
+    """WhatsApp's own counter of new chats, where a gateway passes it on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    total: int
+    used: int
+    resets_at: AwareDatetime | None = None
+    warning: Literal["none", "first", "second", "capped"] = "none"
+
+
+class ProfileReported(Event):
+    """A gateway said how a profile stands there, apart from any delivery; what is None was not said."""
+
+    topic: ClassVar[str] = "spreader.profile-report"
+    type: ClassVar[str] = "spreader.profile-report.v1"
+
+    profile_id: Id
+    package_id: Id
+    report_id: str = Field(max_length=256)
+    """The same report has the same id however often the gateway sends it."""
+    session: SessionState | None = None
+    quality: Quality | None = None
+    restriction: Restriction | None = None
+    quota: Quota | None = None
+    code: str | None = None
+    evidence: str
+    """What the gateway said, in words for the operator who reads the alert."""
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.profile_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.profile_id}/{self.report_id}"
 
 
 class CustomerMessage(Event):
@@ -553,8 +649,8 @@ class Alert(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     OpenMessageRequested, ReplyMessageRequested, OpenDeliveriesAssigned, ReplyDeliveryAssigned, DeliveryReleased,
-    DeliveryReturned, DeliveryOutcome, CustomerMessage, MessageCancelled, ConsentChanged, PackageConfigured,
-    ProfileState, ProfilePace, MessageRouted, ReplySettled, Alert,
+    DeliveryReturned, DeliveryOutcome, ProfileReported, CustomerMessage, MessageCancelled, ConsentChanged,
+    PackageConfigured, ProfileState, ProfilePace, MessageRouted, ReplySettled, Alert,
 )  # fmt: skip
 
 DEAD_LETTER_TOPIC = "spreader.dead-letter"

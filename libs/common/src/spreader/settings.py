@@ -17,6 +17,10 @@ class Settings(BaseSettings):
     kafka_alone: bool = False
     """For the in-memory broker of trials, whose groups take minutes to form: each service is one process, which takes
     all partitions and joins no group. A service refuses to start with it on any other broker."""
+    secret_keys: str | None = Field(default=None, repr=False)
+    """The keys that seal gateway credentials, newest first, with commas between; `python -m spreader key` makes one."""
+    media_store: str = "file:.spreader/media"
+    """Where media lie: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own variables)."""
     database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
     database_connections: PositiveInt = 8
     instance: str | None = None

@@ -9,17 +9,18 @@ STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",
     "unknown",
 )  # fmt: skip
-"""The names that a caller sees; `deferred` is shown as `held`, which it is again."""
+"""The names that a caller sees; `deferred` is shown as `held`, which it is again; `acknowledged` as `sent`."""
 
 _STAGES: Mapping[Status, int] = {
     "held": 0, "released": 0, "deferred": 0,
     "unknown": 1,
     "expired": 2, "cancelled": 2, "suppressed": 2, "rejected": 2,
-    "sent": 3,
+    "sent": 3, "acknowledged": 3,
     "failed": 4,  # a gateway may take a message and report its failure later
     "delivered": 5,
     "read": 6,
 }  # fmt: skip
+_SHOWN_AS: Mapping[Status, Status] = {"deferred": "held", "acknowledged": "sent"}
 _PHASES: Mapping[Status, int] = {"held": 0, "released": 1, "deferred": 2}
 _PHASES_COUNT = 3
 
@@ -42,7 +43,7 @@ def progress(status: Status, attempt: int, release: int | None) -> Progress:
 
 
 def shown(status: Status) -> Status:
-    return "held" if status == "deferred" else status
+    return _SHOWN_AS.get(status, status)
 
 
 def counts(rows: Mapping[str, int], recipients: int) -> dict[Status, int]:

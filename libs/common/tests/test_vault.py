@@ -1,0 +1,48 @@
+import pytest
+
+from spreader.vault import Unreadable, Vault, new_key
+
+SECRETS = {"access_token": "EAAG-very-secret", "app_secret": "shh"}
+
+
+def test_what_is_sealed_is_opened_by_its_owner_alone() -> None:
+    vault = Vault(new_key())
+    sealed = vault.seal("prf_1", SECRETS)
+    assert vault.open("prf_1", sealed) == SECRETS
+    with pytest.raises(Unreadable, match="another profile"):
+        vault.open("prf_2", sealed)
+
+
+def test_the_sealed_text_shows_nothing_and_differs_each_time() -> None:
+    vault = Vault(new_key())
+    one, other = vault.seal("prf_1", SECRETS), vault.seal("prf_1", SECRETS)
+    assert one != other
+    assert "secret" not in one
+
+
+def test_a_new_key_in_front_seals_and_the_old_one_still_opens() -> None:
+    old, new = new_key(), new_key()
+    sealed = Vault(old).seal("prf_1", SECRETS)
+    both = Vault(f"{new}, {old}")
+    assert both.open("prf_1", sealed) == SECRETS
+    assert Vault(new).open("prf_1", both.seal("prf_1", SECRETS)) == SECRETS
+    assert both.name("token") == Vault(old).name("token")
+
+
+@pytest.mark.parametrize("damage", ["", "x", "gAAAAABkxxxx"])
+def test_another_key_or_a_damaged_text_is_unreadable(damage: str) -> None:
+    sealed = Vault(new_key()).seal("prf_1", SECRETS)
+    with pytest.raises(Unreadable):
+        Vault(new_key()).open("prf_1", damage or sealed)
+
+
+def test_a_name_is_the_same_for_the_same_secret_and_tells_nothing_of_it() -> None:
+    vault = Vault(new_key())
+    assert vault.name("token") == vault.name("token") != vault.name("tokem")
+    assert "token" not in vault.name("token")
+
+
+@pytest.mark.parametrize("keys", ["", "no key", f"{new_key()},short"])
+def test_what_is_no_key_is_refused_with_what_to_do(keys: str) -> None:
+    with pytest.raises(ValueError, match="python -m spreader key"):
+        Vault(keys)
