@@ -52,3 +52,22 @@ async def test_replies_pass_twenty_thousand_waiting(live: Running) -> None:
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     figures = {"idle": _figures(idle), "while importing": _figures(importing), "20,000 waiting": _figures(waiting)}
     RECORD.write_text(json.dumps({"replies": REPLIES, "unit": "ms from POST to answer", **figures}, indent=2) + "\n")
+
+
+async def test_a_reply_with_a_conversation_id_goes_on_with_that_conversation(live: Running) -> None:
+    _, second = await live.package("threads", 2)
+    mine, theirs = recipients(2, 940_000)
+    wrote = await live.ask_simulator("POST", f"/customers/{mine}/messages", {"profile": second, "text": "Hi"})
+    assert wrote.status < 300, wrote.body
+
+    async def conversation() -> dict[str, str]:
+        return (await live.ask("GET", f"/packages/threads/conversations/{mine}")).body
+
+    known = await eventually(conversation, 30, lambda seen: "profile_id" in seen)
+    body = {"type": "text", "text": "Yes", "recipient": mine, "conversation_id": known["conversation_id"]}
+    answer = await live.ask("POST", "/packages/threads/messages/reply", body)
+    assert (answer.status, answer.body["profile_used"]) == (200, second), answer.body
+    assert answer.body["conversation_id"] == known["conversation_id"]
+    mixed_up = await live.ask("POST", "/packages/threads/messages/reply", {**body, "recipient": theirs})
+    assert (mixed_up.status, mixed_up.body["errors"][0]["pointer"]) == (422, "/conversation_id"), mixed_up.body
+    assert {line["recipient"] for line in await live.ledger() if line["recipient"] in (mine, theirs)} == {mine}

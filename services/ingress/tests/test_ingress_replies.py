@@ -5,7 +5,7 @@ from typing import Any
 from ingress.testing import System
 from spreader.content import TextContent
 from spreader.events import ReplyMessageRequested, Status
-from spreader.ids import idempotent_message_id
+from spreader.ids import conversation_id, idempotent_message_id
 
 REPLY = "/packages/pkg/messages/reply"
 PLAN: dict[str, Any] = {
@@ -27,10 +27,20 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
         "status": "sent",
         "sent_at": "2026-06-01T12:00:00Z",
         "profile_used": "profile_2",
+        "conversation_id": conversation_id("pkg", "201000000011"),
         "note": "Reply messages bypass all limits",
     }
     assert event.content == TextContent(type="text", text=PLAN["text"])
     assert (event.recipient, event.conversation_id, event.callback_partition) == ("201000000011", "conv_xyz789", 7)
+
+
+async def test_the_answers_conversation_id_is_that_of_the_next_reply(system: System) -> None:
+    await system.package("a")
+    system.bus.settles = "sent"
+    first = (await system.http.post(REPLY, json=PLAN)).json()
+    again = await system.http.post(REPLY, json={**PLAN, "conversation_id": first["conversation_id"]})
+    assert (again.status_code, again.json()["conversation_id"]) == (200, first["conversation_id"])
+    assert [each.goes_on for each in system.bus.of(ReplyMessageRequested)] == [False, True]
 
 
 async def test_what_is_not_settled_in_time_is_queued(system: System) -> None:
@@ -77,6 +87,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"type": "image"}, "/media"),
     ({"type": "pigeon"}, "/type"),
     ({"conversation_id": "c" * 129}, "/conversation_id"),
+    ({"conversation_id": conversation_id("pkg", "201000000012")}, "/conversation_id"),
+    ({"conversation_id": conversation_id("another", "201000000011")}, "/conversation_id"),
     ({"options": {}}, "/options"),
 ]
 

@@ -261,3 +261,11 @@ def test_a_conversation_binds_for_half_a_year_and_is_warm_for_four_weeks() -> No
     assert [is_over(talk, 180, NOON + timedelta(days=days)) for days in (180, 181)] == [False, True]
     late = reply_route(package(), {}, talk, NOON + timedelta(days=181))
     assert late == Through(ProfileId("a"), "the customer is new to this package: its calmest profile")
+
+
+def test_a_reply_that_names_its_conversation_goes_on_with_it_however_old_it_is() -> None:
+    years_later = NOON + timedelta(days=800)
+    route = reply_route(package(), {}, conversation("b", wrote=0), years_later, goes_on=True)
+    assert route == Through(ProfileId("b"), "the customer wrote to this profile last")
+    nobody_yet = reply_route(package(), {}, None, years_later, goes_on=True)
+    assert nobody_yet == Through(ProfileId("a"), "the customer is new to this package: its calmest profile")

@@ -33,6 +33,7 @@ from spreader.events import (
     ReplyMessageRequested,
     ReplySettled,
 )
+from spreader.ids import conversation_id
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
 from spreader.testing import AllNew, MemoryBus
@@ -111,10 +112,10 @@ def request(message_id: str, count: int, first_index: int = 0, package_id: str =
     )  # fmt: skip
 
 
-def reply(recipient: str, package_id: str = "one") -> ReplyMessageRequested:
+def reply(recipient: str, package_id: str = "one", named: str | None = None) -> ReplyMessageRequested:
     return ReplyMessageRequested(
         package_id=package_id, message_id=f"msg_{recipient}", content=TEXT, recipient=recipient, requested_at=NOON,
-        callback_partition=3,
+        callback_partition=3, conversation_id=named,
     )  # fmt: skip
 
 
@@ -195,6 +196,23 @@ async def test_a_new_customer_stays_with_the_profile_of_the_first_reply(router: 
     router.directory.packages["one"] = package("c", "b", "a", "0")
     await router.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a"]
+
+
+async def test_a_reply_that_names_its_conversation_goes_on_with_it_and_one_that_names_anothers_is_rejected(
+    router: Router,
+) -> None:
+    mine, theirs = "201100000001", "201100000002"
+    await router.hear(wrote(mine, "b"))
+    router.clock = Clock(1.0, wall_now(), NOON + timedelta(days=300))
+    for named in (None, "order 7", conversation_id("one", mine)):
+        await router.reply(reply(mine, named=named))
+    assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a", "b"]
+    await router.reply(reply(mine, named=conversation_id("one", theirs)))
+    await router.reply(reply(mine, named=conversation_id("another", mine)))
+    assert len(router.bus.of(ReplyDeliveryAssigned)) == 3
+    reason = "`conversation_id` names the conversation of another recipient or of another package"
+    assert [(each.status, each.reason) for each in router.bus.of(DeliveryOutcome)] == [("rejected", reason)] * 2
+    assert [(each.status, each.reason) for each in router.bus.of(ReplySettled)] == [("rejected", reason)] * 2
 
 
 async def test_replies_wait_until_what_customers_wrote_is_read(router: Router) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 from datetime import datetime
 from typing import Annotated, NewType
 
@@ -53,3 +54,11 @@ def idempotent_message_id(package_id: str, lane: str, idempotency_key: str) -> M
 def conversation_id(package_id: str, recipient: str) -> str:
     """The name of what a package and a recipient say to each other."""
     return _derived("conv", package_id, recipient)
+
+
+_OUR_CONVERSATION = re.compile(r"conv_[0-9a-v]{26}")
+
+
+def is_conversation_id(name: str) -> bool:
+    """Whether it is one of ours: those that `conversation_id` makes, and no caller thinks of."""
+    return _OUR_CONVERSATION.fullmatch(name) is not None

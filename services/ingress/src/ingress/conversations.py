@@ -35,7 +35,7 @@ class Conversations:
 
 
 ANSWER: dict[str, Any] = {
-    "conversation_id": "conv_xyz789",
+    "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
     "package_id": "pkg_orders",
     "recipient": "201001234567",
     "profile_id": "profile_2",

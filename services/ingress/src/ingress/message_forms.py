@@ -81,7 +81,12 @@ class OpenFields(Part):
 
 class ReplyFields(Part):
     recipient: PhoneNumber = Field(description="The customer who waits.", examples=["201001234567"])
-    conversation_id: str | None = Field(default=None, max_length=128, examples=["conv_xyz789"])
+    conversation_id: str | None = Field(
+        default=None,
+        max_length=128,
+        description="Ours, to go on with a conversation: it must be the recipient's. Any other text is your own name.",
+        examples=["conv_xyz789"],
+    )
 
 
 def _bounded(template: Template) -> Template:

@@ -13,11 +13,12 @@ from ingress.guard import API
 from ingress.message_forms import ReplyMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from ingress.openapi import describe
-from ingress.problems import Problem
+from ingress.problems import Problem, invalid
 from spreader.bus import Bus
 from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
+from spreader.ids import conversation_id
 
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
@@ -50,6 +51,8 @@ class Replies:
             package_version=package.version,
             callback_partition=self.asking.partition if waits else None,
         )
+        if event.contradiction is not None:
+            raise invalid("/conversation_id", "other_conversation", event.contradiction)
         with self.asking.waiters.expect(message_id, 1) as waiter:
             await self.bus.publish(event)
             ACCEPT_SECONDS.labels("reply").observe(time.monotonic() - began)
@@ -57,12 +60,10 @@ class Replies:
             answers = await waiter.answers(self.wait_seconds) if waits else None
         settled = answers[0] if answers else None
         if isinstance(settled, ReplySettled):
-            return _settled(message_id, settled)
+            return _settled(event, settled)
         if waits:
             UNROUTED.labels("reply").inc()
-        return Answer(
-            202, {"message_id": message_id, "status": "queued", "sent_at": None, "profile_used": None, "note": NOTE}
-        )
+        return Answer(202, _body(event, status="queued", sent_at=None, profile_used=None))
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -74,23 +75,19 @@ class Replies:
         return router
 
 
-def _settled(message_id: str, settled: ReplySettled) -> Answer:
+def _body(event: ReplyMessageRequested, **fate: Any) -> dict[str, Any]:
+    conversation = conversation_id(event.package_id, event.recipient)
+    return {"message_id": event.message_id, **fate, "conversation_id": conversation, "note": NOTE}
+
+
+def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
     if settled.status in SENT:
-        return Answer(
-            200,
-            {
-                "message_id": message_id,
-                "status": "sent",
-                "sent_at": settled.at,
-                "profile_used": settled.profile_id,
-                "note": NOTE,
-                **({"profile_reason": settled.reason} if settled.reason else {}),
-            },
-        )
+        why = {"profile_reason": settled.reason} if settled.reason else {}
+        return Answer(200, _body(event, status="sent", sent_at=settled.at, profile_used=settled.profile_id, **why))
     code = "gateway" if settled.status in TRIED and settled.failure in OF_GATEWAY else "reply-not-sent"
     detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
     more = {
-        "message_id": message_id,
+        "message_id": event.message_id,
         "message_status": settled.status,
         "profile_used": settled.profile_id,
         "failure": settled.failure,
@@ -112,5 +109,6 @@ ANSWER: dict[str, Any] = {
     "sent_at": "2024-02-08T18:45:12Z",
     "profile_used": "profile_2",
     "profile_reason": "the customer wrote to this profile last",
+    "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
     "note": NOTE,
 }

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.assigned import Assigned
 from router.core.conversations import is_over
-from router.core.routing import Routing, assigned, keeps_profiles, recipients, route
+from router.core.routing import Routing, assigned, endings, keeps_profiles, recipients, route
 from router.directory import Directory
 from router.hearing import Progress, heard
 from router.metrics import REFUSED, ROUTED
@@ -28,16 +28,7 @@ from spreader.bus import Bus
 from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.consents import Consents, objection
-from spreader.events import (
-    PARTITIONS,
-    ConsentChanged,
-    DeliveryOutcome,
-    Event,
-    MessageRouted,
-    OpenMessageRequested,
-    Status,
-)
-from spreader.ids import delivery_id
+from spreader.events import PARTITIONS, ConsentChanged, Event, MessageRouted, OpenMessageRequested
 
 log = structlog.get_logger()
 
@@ -143,11 +134,9 @@ class OpenChat:
         rejected = 0 if routing.refused is None else len(recipients(request))
         REFUSED.labels("open").inc(rejected)
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
-        refusals = (
-            routing.suppressed if routing.refused is None else dict.fromkeys(recipients(request), routing.refused)
-        )
         events: list[Event] = [assigned(request, routing)] if routing.distribution else []
-        events += self._refusals(request, "suppressed" if routing.refused is None else "rejected", refusals)
+        at = self.now()
+        events += [event for ending in endings(request, routing) for event in ending.events(at)]
         if request.callback_partition is not None:
             events.append(
                 MessageRouted(
@@ -162,24 +151,6 @@ class OpenChat:
                 )
             )
         return events
-
-    def _refusals(
-        self, request: OpenMessageRequested, status: Status, refused: Mapping[str, str]
-    ) -> list[DeliveryOutcome]:
-        return [
-            DeliveryOutcome(
-                traceparent=request.traceparent,
-                package_id=request.package_id,
-                message_id=request.message_id,
-                delivery_id=delivery_id(request.message_id, recipient),
-                recipient=recipient,
-                lane="open",
-                status=status,
-                at=self.now(),
-                reason=reason,
-            )
-            for recipient, reason in refused.items()
-        ]
 
 
 def _chunk(request: OpenMessageRequested) -> tuple[str, int]:

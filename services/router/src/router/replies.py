@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 
 from router.core.conversations import Conversation, reply_route
+from router.core.endings import Ending
 from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
 from router.hearing import Progress, heard
@@ -19,14 +20,7 @@ from router.postgres import Store
 from spreader.boundary import Received
 from spreader.bus import Bus
 from spreader.clock import Clock
-from spreader.events import (
-    CustomerMessage,
-    DeliveryOutcome,
-    Event,
-    ReplyDeliveryAssigned,
-    ReplyMessageRequested,
-    ReplySettled,
-)
+from spreader.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
 from spreader.ids import delivery_id
 
 log = structlog.get_logger()
@@ -77,7 +71,9 @@ class Replies:
         package = await self.directory.package(request.package_id, request.package_version)
         if package is None:
             return NoWay(f"there is no package {request.package_id}")
-        return reply_route(package, self.directory.states, conversation, self.clock())
+        if request.contradiction is not None:
+            return NoWay(request.contradiction)
+        return reply_route(package, self.directory.states, conversation, self.clock(), request.goes_on)
 
     def _events(self, request: ReplyMessageRequested, route: Way) -> list[Event]:
         match route:
@@ -86,7 +82,7 @@ class Replies:
                 return [self._assigned(request, profile_id, reason)]
             case NoWay(reason):
                 REFUSED.labels("reply").inc()
-                return self._rejection(request, reason)
+                return Ending.of_reply(request, reason).events(self.clock())
 
     def _assigned(self, request: ReplyMessageRequested, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
         return ReplyDeliveryAssigned(
@@ -103,30 +99,3 @@ class Replies:
             expires_at=request.requested_at + self.clock.system(EXPIRES_AFTER),
             callback_partition=request.callback_partition,
         )
-
-    def _rejection(self, request: ReplyMessageRequested, reason: str) -> list[Event]:
-        at = self.clock()
-        events: list[Event] = [
-            DeliveryOutcome(
-                traceparent=request.traceparent,
-                package_id=request.package_id,
-                message_id=request.message_id,
-                delivery_id=delivery_id(request.message_id, request.recipient),
-                recipient=request.recipient,
-                lane="reply",
-                status="rejected",
-                at=at,
-                reason=reason,
-            )
-        ]
-        if request.callback_partition is not None:
-            events.append(
-                ReplySettled(
-                    callback_partition=request.callback_partition,
-                    message_id=request.message_id,
-                    status="rejected",
-                    at=at,
-                    reason=reason,
-                )
-            )
-        return events

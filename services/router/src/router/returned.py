@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from router.assigned import Assigned
+from router.core.endings import Ending
 from router.core.retries import next_ways
 from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
@@ -16,12 +17,10 @@ from spreader.clock import Clock
 from spreader.events import (
     RECIPIENTS_PER_RECORD_MAX,
     AssignedDelivery,
-    DeliveryOutcome,
     DeliveryReturned,
     Event,
     OpenDeliveriesAssigned,
     ReplyDeliveryAssigned,
-    ReplySettled,
 )
 
 
@@ -59,40 +58,10 @@ class Returned:
                     events.append(_reply_again(each, profile_id, reason))
                 case NoWay(reason):
                     REFUSED.labels(each.lane).inc()
-                    events += self._failure(each, reason)
+                    events += Ending.of_returned(each, reason).events(self.clock())
         ROUTED.labels("open", "another profile").inc(len(again))
         self.assigned.note(way.profile_id for _, way in again)
         return [*events, *_open_again(again, version)]
-
-    def _failure(self, returned: DeliveryReturned, reason: str) -> list[Event]:
-        at = self.clock()
-        events: list[Event] = [
-            DeliveryOutcome(
-                traceparent=returned.traceparent,
-                package_id=returned.package_id,
-                message_id=returned.message_id,
-                delivery_id=returned.delivery_id,
-                recipient=returned.recipient,
-                lane=returned.lane,
-                status="failed",
-                at=at,
-                profile_id=returned.tried[-1] if returned.tried else None,
-                attempt=returned.attempt,
-                reason=reason,
-            )
-        ]
-        if returned.lane == "reply" and returned.callback_partition is not None:
-            events.append(
-                ReplySettled(
-                    callback_partition=returned.callback_partition,
-                    message_id=returned.message_id,
-                    status="failed",
-                    at=at,
-                    profile_id=returned.tried[-1] if returned.tried else None,
-                    reason=reason,
-                )
-            )
-        return events
 
 
 def _open_again(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> list[OpenDeliveriesAssigned]:

@@ -76,11 +76,15 @@ def reply_route(
     states: Mapping[str, ProfileState],
     conversation: Conversation | None,
     now: datetime,
-    tried: tuple[str, ...] = (),
+    goes_on: bool = False,
 ) -> Way:
-    """The profile that this customer talks to; another one only where that one cannot send and the package lets it."""
-    found = candidates(package, states, "reply", tried)
-    talks_to = conversation if conversation and not is_over(conversation, package.conversation_days, now) else None
+    """The profile that this customer talks to; another one only where that one cannot send and the package lets it.
+
+    `goes_on`: the caller has named the conversation: it binds, however long nobody has said anything.
+    """
+    found = candidates(package, states, "reply")
+    binds = conversation is not None and (goes_on or not is_over(conversation, package.conversation_days, now))
+    talks_to = conversation if binds else None
     if talks_to is not None and talks_to.profile_id in found.eligible:
         why = "the customer wrote to this profile" if talks_to.customer_at else "we wrote from this profile"
         return Through(ProfileId(talks_to.profile_id), f"{why} last")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.core.candidates import Candidates, candidates
+from router.core.endings import Ending
 from router.core.loads import loads
 from router.core.strategies import WEIGHT_MAX, Crew, share
 from spreader.configuration import Distribution, Package
@@ -122,6 +123,13 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
         passed_over=dict(routing.passed_over),
         deliveries=_deliveries(request, routing.profiles),
     )
+
+
+def endings(request: OpenMessageRequested, routing: Routing) -> list[Ending]:
+    """The deliveries of a record that get no profile."""
+    if routing.refused is not None:
+        return [Ending.of_open(request, each, "rejected", routing.refused) for each in recipients(request)]
+    return [Ending.of_open(request, each, "suppressed", why) for each, why in routing.suppressed.items()]
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
