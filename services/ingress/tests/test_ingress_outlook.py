@@ -6,6 +6,7 @@ import pytest
 
 from ingress.core.facts import of_open_assigned
 from ingress.testing import System
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED
 from spreader.content import TextContent
 from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenOptions
 from spreader.ids import delivery_id
@@ -39,6 +40,28 @@ async def test_a_preview_says_who_sends_how_much_by_when_and_what_binds_and_send
     )  # fmt: skip
     assert system.router.asked == [("/preview", {"package_id": "pkg", "recipients": 2, "distribution": "weighted"})]
     assert system.bus.published == []
+
+
+@pytest.mark.parametrize("opted_in_only", [False, True])
+async def test_a_preview_counts_those_who_must_not_be_written_to_and_shares_out_the_rest(
+    system: System, opted_in_only: bool
+) -> None:
+    await system.package("a", opted_in_only=opted_in_only)
+    system.router.says["/preview"], system.pacer.says["/forecast"] = SHARED, FORESEEN
+    people = [f"2010000000{number}" for number in range(11, 18)]
+    own = "/packages/pkg/suppressions"
+    for path, listed in (
+        (own, people[:1]), (own, people[4:5]), ("/suppressions", people[1:2]), ("/packages/pkg/opt-ins", people[1:4]),
+    ):  # fmt: skip
+        assert (await system.http.post(path, json={"recipients": listed})).status_code == 200
+    assert (await system.http.delete(f"{own}/{people[4]}")).status_code == 204
+    body = (await system.http.post("/packages/pkg/messages/preview", json={**MESSAGE, "recipients": people})).json()
+    suppressed_for = {SUPPRESSED: 2, **({NOT_OPTED_IN: 3} if opted_in_only else {})}
+    left = people[2:4] if opted_in_only else people[2:]
+    assert (body["recipients"], body["suppressed"]) == (7, 7 - len(left))
+    assert body["suppressed_for"] == suppressed_for
+    assert system.router.asked[0][1]["recipients"] == len(left)
+    assert system.pacer.asked[0][1]["recipients"] == left
 
 
 async def test_a_preview_refuses_what_the_call_itself_would_refuse(system: System) -> None:

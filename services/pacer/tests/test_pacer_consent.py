@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from pacer.foreseeing import Asked
 from pacer.habits import Habits
 from pacer.queue import Queue
 from pacer.testing import START, Pacer, assigned, received
 from spreader.consents import SUPPRESSED
-from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome
+from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, OpenOptions
 from spreader.testing import AllNew
 
 pytestmark = pytest.mark.postgres
@@ -69,6 +70,12 @@ async def test_an_opt_in_stops_nothing(pacer: Pacer) -> None:
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("one", ONE), kind="opt_in", listed=False)
     assert (told(pacer), await pacer.states()) == ([], {"held": 1})
+
+
+async def test_a_message_to_suppressed_recipients_alone_has_nothing_to_foresee(pacer: Pacer) -> None:
+    outlook = await pacer.foreseeing.message("one", Asked({}, (), OpenOptions()))
+    assert outlook is not None
+    assert (outlook.completion, outlook.binds, dict(outlook.curve)) == (None, "", {})
 
 
 async def test_a_change_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.assigned import Assigned
-from router.core.routing import Fleet, assigned, route
+from router.core.routing import Fleet, assigned, preview, route
 from router.open_chat import OpenChat
 from router.postgres import Store
 from router.testing import HandDirectory, HandProgress
@@ -62,6 +62,7 @@ def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> Non
     everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
     routing, cursor = route(request(), package(distribution=strategy), Fleet(), 7, Random(1), suppressed=everybody)
     assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, 7, 6)
+    assert preview(package(), Fleet(), 0, strategy, 7, Random(1)).distribution == {}
 
 
 @dataclass

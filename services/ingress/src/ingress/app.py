@@ -104,7 +104,7 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
             Accepting("reply", REPLY, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
             parts.asking, parts.now, settings.settled_wait_seconds,
         ),
-        Previews(parts.configured, parts.router, parts.pacer, settings.body_bytes_max),
+        Previews(parts.configured, consents, parts.router, parts.pacer, settings.body_bytes_max),
         Queues(registry, parts.configured, parts.pacer),
         Packages(registry, parts.configured, parts.now),
         Profiles(registry, parts.configured, parts.now, settings.simulator_url),

@@ -4,6 +4,7 @@ Each change is a row that is not announced yet; it is announced before its calle
 for after the answer finds the change on Kafka. A crash in between leaves the row to `announce_left_over`.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,12 @@ from ingress import postgres
 from ingress.problems import unavailable
 from spreader.bus import Bus, Unpublished
 from spreader.clock import Now
+from spreader.configuration import Package
+from spreader.consents import objection
 from spreader.events import ConsentChanged, ConsentKind
 
 LEFT_OVER_MAX = 500
+ASKED_AT_ONCE = 5_000  # between the pieces others have their turn
 POLL_SECONDS = 5.0
 
 
@@ -70,6 +74,21 @@ class Consents:
         async with self.engine.connect() as connection:
             rows = await connection.execute(postgres.CONSENT_PAGE, {**scope.columns, **asked})
             return [Listed(row.recipient, row.since, row.source, row.evidence) for row in rows]
+
+    async def objections(self, package: Package, recipients: Sequence[str]) -> dict[str, str]:
+        """Whom of these the package must not write to, each with the reason; by the lists as they are now."""
+        kinds: list[ConsentKind] = ["suppression", "opt_in"] if package.opted_in_only else ["suppression"]
+        found: dict[str, str] = {}
+        for first in range(0, len(recipients), ASKED_AT_ONCE):
+            piece = list(recipients[first : first + ASKED_AT_ONCE])
+            listed: dict[str, set[ConsentKind]] = defaultdict(set)
+            async with self.engine.connect() as connection:
+                asked = {"package_id": package.package_id, "recipients": piece, "kinds": kinds}
+                for row in await connection.execute(postgres.CONSENT_OF, asked):
+                    listed[row.recipient].add(row.kind)
+            reasons = ((each, objection(listed.get(each, ()), package.opted_in_only)) for each in piece)
+            found |= {each: why for each, why in reasons if why is not None}
+        return found
 
     async def announce_left_over(self) -> float:
         """Announce what a crash or a broker that was away has kept back."""

@@ -151,6 +151,10 @@ SELECT recipient, since, source, evidence FROM ingress.consent
 WHERE package_id = :package_id AND kind = :kind AND listed AND recipient > :after
   AND (CAST(:recipient AS text) IS NULL OR recipient = :recipient)
 ORDER BY recipient LIMIT :limit""")
+CONSENT_OF = text("""
+SELECT consent.recipient, consent.kind
+FROM unnest(CAST(:recipients AS text[])) AS asked (recipient) JOIN ingress.consent USING (recipient)
+WHERE consent.package_id IN (:package_id, '*') AND consent.kind = ANY (CAST(:kinds AS text[])) AND consent.listed""")
 
 _CONSENT_NEWS = "SELECT package_id, kind, recipient, listed, since, source FROM ingress.consent WHERE NOT announced "
 CONSENT_NEWS = text(

@@ -1,5 +1,6 @@
 """Preview: what would become of a message before it is sent: who sends how much, by when, and what binds."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from ingress import bodies
 from ingress.answers import Answer
 from ingress.configured import Configured, active_profiles
+from ingress.consents import Consents
 from ingress.core.recipients import unique
 from ingress.forecast import question
 from ingress.guard import API
@@ -21,6 +23,7 @@ from ingress.problems import Problem
 @dataclass(frozen=True, slots=True)
 class Previews:
     configured: Configured
+    consents: Consents
     router: Asked
     pacer: Asked
     body_bytes_max: int
@@ -29,15 +32,19 @@ class Previews:
         form = bodies.parsed(OPEN, await bodies.read(request, self.body_bytes_max), tagged=True)
         package = self.configured.package(package_id)
         active_profiles(package, "open")
-        recipients = unique(form.recipients)
+        everybody = unique(form.recipients)
+        suppressed = await self.consents.objections(package, everybody)
+        recipients = tuple(each for each in everybody if each not in suppressed)
         shared = present(await self.router.ask("/preview", _shares(package_id, form, len(recipients))), UNKNOWN)
         if shared["refused"] is not None:
             raise Problem("no-profile", shared["refused"])
         asked = question(package_id, shared["distribution"], form.options, recipients)
         foreseen = present(await self.pacer.ask("/forecast", asked), UNKNOWN)
         body = {
-            "recipients": len(recipients),
-            "duplicates_removed": len(form.recipients) - len(recipients),
+            "recipients": len(everybody),
+            "duplicates_removed": len(form.recipients) - len(everybody),
+            "suppressed": len(suppressed),
+            "suppressed_for": dict(Counter(suppressed.values())),
             "strategy": shared["strategy"],
             "distribution": shared["distribution"],
             "passed_over": shared["passed_over"],
@@ -68,6 +75,8 @@ def _shares(package_id: str, form: OpenMessage, recipients: int) -> dict[str, An
 ANSWER: dict[str, Any] = {
     "recipients": 3,
     "duplicates_removed": 0,
+    "suppressed": 0,
+    "suppressed_for": {},
     "strategy": "round_robin",
     "distribution": {"profile_1": 2, "profile_2": 1},
     "passed_over": {"profile_3": "paused"},

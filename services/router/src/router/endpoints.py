@@ -4,7 +4,7 @@ import random
 from datetime import datetime
 
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel, PositiveInt
+from pydantic import BaseModel, NonNegativeInt
 
 from router.assigned import Assigned
 from router.core.conversations import is_over, is_warm
@@ -20,7 +20,8 @@ class Ask(BaseModel):
     """A message that is not sent yet."""
 
     package_id: Id
-    recipients: PositiveInt
+    recipients: NonNegativeInt
+    """How many; none where all are suppressed."""
     distribution: Distribution | None = None
 
 
