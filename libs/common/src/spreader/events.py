@@ -46,6 +46,7 @@ SessionState = Literal["working", "starting", "stopped", "unlinked", "failed"]
 Quality = Literal["green", "yellow", "red", "unknown"]
 """The gateway's own rating of a number."""
 Partition = Annotated[int, Field(ge=0)]
+GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 EVERYWHERE: Literal["*"] = "*"
 """In place of a package's id: in all packages."""
@@ -154,6 +155,8 @@ class ReplyMessageRequested(Event):
     recipient: PhoneNumber
     conversation_id: str | None = Field(default=None, max_length=128)
     """Ours names the conversation of the package and the recipient; any other text is a caller's own name for it."""
+    quote: GatewayMessageId | None = None
+    """The message that it answers, by the gateway's id: shown above the reply."""
     requested_at: AwareDatetime
     package_version: int | None = None
     callback_partition: Partition | None = None
@@ -241,6 +244,7 @@ class ReplyDeliveryAssigned(Event):
     tried: tuple[Id, ...] = ()
     requested_at: AwareDatetime
     expires_at: AwareDatetime
+    quote: GatewayMessageId | None = None
     callback_partition: Partition | None = None
 
     @property
@@ -303,6 +307,8 @@ class DeliveryReturned(Event):
     requested_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     """Of a reply; an open message's is in its options."""
+    quote: GatewayMessageId | None = None
+    """Of a reply."""
     callback_partition: Partition | None = None
 
     @property

@@ -27,7 +27,7 @@ from spreader.content import (
     VideoContent,
     VoiceContent,
 )
-from spreader.events import OpenOptions
+from spreader.events import GatewayMessageId, OpenOptions
 from spreader.ids import PhoneNumber
 
 RECIPIENTS_MAX = 100_000
@@ -86,6 +86,9 @@ class ReplyFields(Part):
         max_length=128,
         description="Ours, to go on with a conversation: it must be the recipient's. Any other text is your own name.",
         examples=["conv_xyz789"],
+    )
+    quote: GatewayMessageId | None = Field(
+        default=None, description="The gateway's id of the message that this answers: it is shown above the reply."
     )
 
 

@@ -47,6 +47,7 @@ class Replies:
             content=content_of(form),
             recipient=form.recipient,
             conversation_id=form.conversation_id,
+            quote=form.quote,
             requested_at=self.now(),
             package_version=package.version,
             callback_partition=self.asking.partition if waits else None,

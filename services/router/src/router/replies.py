@@ -97,5 +97,6 @@ class Replies:
             requested_at=request.requested_at,
             # By the wall's clock: what a reply waits for is machines, and they do not run faster with the system's.
             expires_at=request.requested_at + self.clock.system(EXPIRES_AFTER),
+            quote=request.quote,
             callback_partition=request.callback_partition,
         )

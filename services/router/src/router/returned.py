@@ -116,5 +116,6 @@ def _reply_again(returned: DeliveryReturned, profile_id: str, reason: str) -> Re
         tried=returned.tried,
         requested_at=returned.requested_at,
         expires_at=returned.expires_at or returned.requested_at,
+        quote=returned.quote,
         callback_partition=returned.callback_partition,
     )
