@@ -67,7 +67,7 @@ FLOWS: Mapping[type[Event], Flow] = {
     ProfilePace: Flow(("pacer",), (), "what the pacer does with a profile, and why not yet"),
     MessageRouted: Flow(("router",), ("ingress",), "how many deliveries each profile got, for the caller who waits"),
     ReplySettled: Flow(("sender", "router"), ("ingress",), "what became of a reply, for the caller who waits"),
-    Alert: Flow((), (), "something about a profile needs a person, or no longer does"),
+    Alert: Flow(("stats",), ("stats",), "something about a profile needs a person, or no longer does"),
 }
 
 

@@ -63,6 +63,9 @@ class VideoContent(Part):
     caption: Caption | None = None
 
 
+MediaContent = ImageContent | VoiceContent | DocumentContent | VideoContent
+
+
 class Template(Part):
     """A template that Meta has approved; `components` in Meta's own shape."""
 

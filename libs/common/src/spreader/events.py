@@ -350,6 +350,8 @@ class DeliveryOutcome(Event):
     """The gateway's own code of a failure, such as 131048 or 463."""
     until: AwareDatetime | None = None
     """How long a restriction lasts, where the gateway says so."""
+    fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
+    """With `sent`: what was said, as `spreader.likeness` sees it: nearly the same text, nearly the same bits."""
 
     @property
     def key(self) -> str:
@@ -505,7 +507,11 @@ class LaneState(BaseModel):
 
     state: Literal["ok", "limited", "blocked"] = "ok"
     until: AwareDatetime | None = None
+    """None in a closed lane: until somebody or something says that it works again."""
     cause: str | None = None
+    kind: str | None = None
+    """What closed it: a failure class, or a sign of stats' own such as `stuck`."""
+    since: AwareDatetime | None = None
 
 
 class Counts(BaseModel):
@@ -515,18 +521,67 @@ class Counts(BaseModel):
 
     sent: int = 0
     sent_open: int = 0
+    acknowledged: int = 0
+    """That WhatsApp's server has; all that was delivered is among them."""
+    delivered: int = 0
+    read: int = 0
     failed: int = 0
     received: int = 0
+    answered: int = 0
+    """Customers who wrote after an open message to them."""
+    new_contacts: int = 0
+    """Open messages to people to whom the profile had not spoken for 30 days, nor they to it for 28."""
+    unanswered: int = 0
+    """Of these new contacts: who has not written since."""
+    failures: dict[str, int] = Field(default_factory=dict)
+    """By failure class: deliveries that failed, and each try that was refused on the way."""
 
 
 class Windows(BaseModel):
-    """The last hour, 3 hours and 24 hours of a profile, rolling."""
+    """The last hour, 2 and 3 hours, 24 hours and 7 days of a profile, rolling."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     hour: Counts = Counts()
+    two_hours: Counts = Counts()
     three_hours: Counts = Counts()
     day: Counts = Counts()
+    week: Counts = Counts()
+
+
+class HealthReason(BaseModel):
+    """One part of a profile's health: its weight, the share of it that the profile earns, and what that rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    weight: int
+    share: Annotated[float, Field(ge=0, le=1)]
+    evidence: str
+
+
+class Health(BaseModel):
+    """How well a profile is, 0 to 100, with its reasons.
+
+    `warning` under 60; `paused` (its open lane is) from under 40 until it has been back at 55 and 6 hours have passed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    score: Annotated[int, Field(ge=0, le=100)]
+    band: Literal["good", "warning", "paused"]
+    capped_by: str | None = None
+    """What keeps the score lower than its reasons would."""
+    reasons: tuple[HealthReason, ...] = ()
+
+
+class RiskyPattern(BaseModel):
+    """A habit of a profile that gets accounts blocked, and what shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: str
+    evidence: str
 
 
 class ProfileState(Event):
@@ -540,6 +595,15 @@ class ProfileState(Event):
     open: LaneState = LaneState()
     reply: LaneState = LaneState()
     limit_factor: Annotated[float, Field(ge=0.1, le=1)] = 1.0
+    limit_cause: str | None = None
+    """Why the factor is not 1."""
+    health: Health | None = None
+    """None: not known yet."""
+    risks: tuple[RiskyPattern, ...] = ()
+    session: SessionState | None = None
+    quality: Quality | None = None
+    quota: Quota | None = None
+    """As the gateway said last; None: it did not."""
     windows: Windows = Windows()
     at: AwareDatetime
 
@@ -640,8 +704,11 @@ class Alert(Event):
     profile_id: Id
     package_id: Id
     kind: str
-    state: Literal["raised", "cleared"]
+    severity: Literal["warning", "critical"] = "warning"
+    state: Literal["raised", "acknowledged", "cleared"]
     evidence: str
+    by: str | None = None
+    """Who acknowledged it."""
     at: AwareDatetime
 
     @property

@@ -1,0 +1,59 @@
+"""Likeness: what is near, what is not, and that a fingerprint is quick to take."""
+
+import pytest
+
+from spreader.content import CONTENT, Content
+from spreader.likeness import differing_bits, fingerprint, is_near
+
+OFFER = "Hello {name}! Our winter sale has begun: {percent} % off all coats and boots until Friday. Keep one for you?"
+VISIT = "Good morning, your appointment with Dr Salem is tomorrow at ten. Please be on time."
+
+
+def text(words: str) -> Content:
+    return CONTENT.validate_python({"type": "text", "text": words})
+
+
+def image(caption: str | None, url: str = "https://example.com/a.png") -> Content:
+    return CONTENT.validate_python({"type": "image", "media": {"url": url}, "caption": caption})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        (text("Your parcel is here"), text("Your parcel is here"), True),
+        (text(OFFER.format(name="Mona", percent=20)), text(OFFER.format(name="Karim", percent=35)), True),
+        (text(OFFER), text(OFFER.upper()), True),
+        (
+            text(OFFER),
+            text(VISIT),
+            False,
+        ),
+        (text("Yes"), text("No"), False),
+        (text(OFFER), image(OFFER), True),
+        (image(None), image(None), True),
+        (image(None), image(None, "https://example.com/b.png"), False),
+        (text("!!!"), text("???"), False),
+    ],
+)
+def test_what_says_nearly_the_same_is_near(one: Content, other: Content, near: bool) -> None:
+    assert is_near(fingerprint(one), fingerprint(other)) is near
+
+
+def test_a_template_is_known_by_its_name() -> None:
+    def template(name: str, *words: str) -> Content:
+        parameters = [{"type": "text", "text": word} for word in words]
+        filled = {"name": name, "language": "en_US", "components": [{"type": "body", "parameters": parameters}]}
+        return CONTENT.validate_python({"type": "template", "template": filled})
+
+    one, same, other = template("order_update", "Ann"), template("order_update", "Zoe"), template("winter_sale", "Bob")
+    assert fingerprint(one) == fingerprint(same)
+    assert not is_near(fingerprint(one), fingerprint(other))
+
+
+def test_a_fingerprint_is_the_same_in_every_process_and_tells_no_words() -> None:
+    assert fingerprint(text("Hello! Check out our new offers...")) == "a5143c295ef43ea9"
+    assert differing_bits("0" * 16, "f" * 16) == 64
+
+
+def test_the_longest_text_has_a_fingerprint() -> None:
+    assert len(fingerprint(text("a " * 2048))) == 16
