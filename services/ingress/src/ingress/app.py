@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress import openapi, problems
 from ingress.accepting import Accepting
 from ingress.callbacks import Asking, Callbacks
+from ingress.changes import Changes
 from ingress.configured import Configured
 from ingress.consent_lists import ConsentLists
 from ingress.consents import Consents
@@ -17,8 +18,10 @@ from ingress.deliveries import Deliveries
 from ingress.guard import Guard
 from ingress.handlers import RECORDS_MAX, Folding
 from ingress.hearing import Hearing
+from ingress.history import History
 from ingress.idempotency import Answers
 from ingress.message_forms import OPEN, REPLY
+from ingress.message_list import MessageList
 from ingress.messages import Messages
 from ingress.open_messages import OpenMessages
 from ingress.outbox import Relay
@@ -107,7 +110,9 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
         Previews(parts.configured, consents, parts.router, parts.pacer, settings.body_bytes_max),
         Queues(registry, parts.configured, parts.pacer),
         Packages(registry, parts.configured, parts.now),
+        Changes(registry, History(parts.engine), parts.configured),
         Profiles(registry, parts.configured, parts.now, settings.simulator_url),
+        MessageList(view, parts.configured),
         Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
         Conversations(parts.configured, parts.router),
         Deliveries(view, parts.router, parts.pacer),

@@ -4,6 +4,7 @@ import hmac
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingress import asker
 from ingress.problems import Problem
 
 API = "/api/v1"
@@ -20,6 +21,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._may_pass(scope):
+            asker.hear(scope.get("headers", ()))
             await self._app(scope, receive, send)
             return
         problem = Problem(

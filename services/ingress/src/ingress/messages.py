@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,20 +30,7 @@ class Messages:
     found_wait_seconds: float
 
     async def get(self, message_id: PathId) -> Response:
-        message, rows = await self._found(message_id)
-        counted = counts(rows, message.recipients)
-        body = {
-            "message_id": message.message_id,
-            "package_id": message.package_id,
-            "lane": message.lane,
-            "type": message.kind,
-            "status": message_status(counted),
-            "recipients": message.recipients,
-            "counts": counted,
-            "accepted_at": message.accepted_at,
-            "cancel_requested_at": message.cancelled_at,
-        }
-        return Answer(200, body).response()
+        return Answer(200, shown(*await self._found(message_id))).response()
 
     async def deliveries(self, message_id: PathId, page: Page) -> Response:
         await self._found(message_id)
@@ -76,6 +64,21 @@ class Messages:
         describe(router, "POST", one + "/cancel", self.cancel, "cancelMessage", "Stop what is still held", status=202,
                  problems=(404, 409, 503))  # fmt: skip
         return router
+
+
+def shown(message: Accepted, rows: Mapping[str, int]) -> dict[str, Any]:
+    counted = counts(rows, message.recipients)
+    return {
+        "message_id": message.message_id,
+        "package_id": message.package_id,
+        "lane": message.lane,
+        "type": message.kind,
+        "status": message_status(counted),
+        "recipients": message.recipients,
+        "counts": counted,
+        "accepted_at": message.accepted_at,
+        "cancel_requested_at": message.cancelled_at,
+    }
 
 
 ANSWER: dict[str, Any] = {

@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "no-profile": (409, "No profile can send this"),
     "not-cancellable": (409, "The message cannot be taken back"),
     "in-progress": (409, "The same request is being worked on"),
+    "not-undoable": (409, "The change cannot be taken back"),
     "reply-not-sent": (409, "The reply was not sent"),
     "too-large": (413, "The body is too large"),
     "invalid": (422, "Fields of the request are not valid"),

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingress import outbox, postgres
+from ingress import history, outbox, postgres
+from ingress.asker import asker
+from ingress.core.differences import ABSENT, NotUndoable, put_back
 from ingress.core.snapshot import StoredPackage, StoredProfile, snapshot
 from ingress.problems import FieldError, Problem, not_found
 from spreader.clock import Now
@@ -71,7 +73,8 @@ class Registry:
             if (await connection.execute(postgres.PACKAGE_INSERT, new)).rowcount == 0:
                 raise _taken("package", package_id)
             await connection.execute(postgres.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
-            row = await self._announce(connection, package_id)
+            row, made = await self._announce(connection, package_id)
+            await history.keep(connection, row, ABSENT, made, asker(), self.now())
         self.wake()
         return row
 
@@ -130,23 +133,68 @@ class Registry:
                 raise not_found("profile", profile_id)
         return await self.package(package_id)
 
+    async def undo(self, package_id: str, number: int, checked: Edit) -> PackageRow:
+        """Put back what a change set; `checked` says whether the package's settings can be so."""
+        async with self._change(package_id, undoes=number) as connection:
+            change = await history.one(connection, package_id, number)
+            if change.why_not_undoable is not None:
+                raise Problem("not-undoable", f"Change {number} cannot be taken back: {change.why_not_undoable}.")
+            package = await _package(connection, package_id)
+            profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
+            try:
+                document = put_back(history.document(package, profiles), change.differences)
+            except NotUndoable as reason:
+                raise Problem("not-undoable", f"Change {number} cannot be taken back: {reason}.") from None
+            await self._save(connection, package, profiles, document, checked)
+        return await self.package(package_id)
+
+    async def _save(
+        self, connection: AsyncConnection, package: PackageRow, profiles: Sequence[ProfileRow],
+        document: Mapping[str, Any], checked: Edit,
+    ) -> None:  # fmt: skip
+        """Write the parts of a document that differ from what is kept. A gateway is kept as it is."""
+        paused, members = document["paused"], document["profiles"]
+        settings = {name: value for name, value in document.items() if name not in ("paused", "profiles")}
+        place = {"package_id": package.package_id}
+        if settings != package.settings:
+            new = {**place, "settings": json.dumps(checked(settings))}
+            await connection.execute(postgres.PACKAGE_SAVE, new)
+        if paused != package.paused:
+            await connection.execute(postgres.PACKAGE_PAUSE, {**place, "paused": paused})
+        for profile in profiles:
+            member = {**members[profile.profile_id], "gateway": profile.settings["gateway"]}
+            here = {**place, "profile_id": profile.profile_id, "now": self.now()}
+            stands = member.pop("paused")
+            if member != profile.settings:
+                await connection.execute(postgres.PROFILE_SAVE, {**here, "settings": json.dumps(member)})
+            if stands != profile.paused:
+                await connection.execute(postgres.PROFILE_PAUSE, {**here, "paused": stands})
+
     @contextlib.asynccontextmanager
-    async def _change(self, package_id: str) -> AsyncGenerator[AsyncConnection]:
-        """One change of a package: nobody else changes it meanwhile, and its snapshot is written with it."""
+    async def _change(self, package_id: str, undoes: int | None = None) -> AsyncGenerator[AsyncConnection]:
+        """One change of a package: nobody else changes it meanwhile, and its snapshot and history go with it."""
         async with self.engine.begin() as connection:
             bump = {"package_id": package_id, "now": self.now()}
             if (await connection.execute(postgres.PACKAGE_BUMP, bump)).rowcount == 0:
                 raise not_found("package", package_id)
+            before = await _document(connection, package_id)
             yield connection
-            await self._announce(connection, package_id)
+            package, after = await self._announce(connection, package_id)
+            await history.keep(connection, package, before, after, asker(), self.now(), undoes)
         self.wake()
 
-    async def _announce(self, connection: AsyncConnection, package_id: str) -> PackageRow:
+    async def _announce(self, connection: AsyncConnection, package_id: str) -> tuple[PackageRow, dict[str, Any]]:
+        """Write the snapshot; answers the package as it is now, and its document."""
         package = await _package(connection, package_id)
         profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
         event = PackageConfigured(package=snapshot(package, profiles), at=self.now())
         await outbox.put(connection, [seal(event, "ingress", self.now())])
-        return package
+        return package, history.document(package, profiles)
+
+
+async def _document(connection: AsyncConnection, package_id: str) -> dict[str, Any]:
+    package = await _package(connection, package_id)
+    return history.document(package, await _profiles(connection, package_id, "", PROFILES_MAX))
 
 
 async def _package(connection: AsyncConnection, package_id: str) -> PackageRow:

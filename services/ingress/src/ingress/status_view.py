@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress import outbox, postgres
+from ingress import outbox, postgres, postgres_changes
 from ingress.core.facts import Fact, fold
 from spreader.envelope import Envelope
 from spreader.events import Lane
@@ -27,6 +27,14 @@ class Accepted:
     recipients: int
     accepted_at: datetime
     cancelled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message's place in its package's list."""
+
+    accepted_at: datetime
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,18 @@ class StatusView:
                 return None
             counts = await connection.execute(postgres.MESSAGE_COUNTS, place)
             return _accepted(row), {row.status: row.deliveries for row in counts}
+
+    async def messages(
+        self, package_id: str, lane: Lane | None, before: Place | None, limit: int
+    ) -> list[tuple[Accepted, dict[str, int]]]:
+        """A package's messages, newest first, each with its deliveries counted by status."""
+        asked = {
+            "package_id": package_id, "lane": lane, "limit": limit,
+            "before_at": before and before.accepted_at, "before_id": before and before.message_id,
+        }  # fmt: skip
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(postgres_changes.MESSAGES, asked)
+            return [(_accepted(row), row.counted) for row in rows]
 
     async def cancel(self, message_id: str, now: datetime) -> None:
         async with self.engine.begin() as connection:

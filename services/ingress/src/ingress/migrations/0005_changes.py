@@ -1,0 +1,30 @@
+"""0005: the history of what operators change, and the list of a package's messages, newest first."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0005"
+down_revision = "0002"
+
+SQL = """
+CREATE TABLE ingress.change (
+    package_id  text        NOT NULL,
+    number      bigint      NOT NULL,
+    at          timestamptz NOT NULL,
+    who         text,
+    undoes      bigint,
+    differences jsonb       NOT NULL,
+    PRIMARY KEY (package_id, number)
+);
+CREATE INDEX change_undone ON ingress.change (package_id, undoes) WHERE undoes IS NOT NULL;
+COMMENT ON TABLE ingress.change IS
+    'One row for each change of a package or its profiles. number: the version of the package that it made. who: as the
+     caller named them. differences: [{pointer, from, to}]; what was not there has no member. No credentials.';
+CREATE INDEX message_of_package ON ingress.message (package_id, accepted_at DESC, message_id DESC);
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)

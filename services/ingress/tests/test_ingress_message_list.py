@@ -1,0 +1,49 @@
+"""Message list: newest first, in pages that neither skip nor repeat, each message with its counts."""
+
+from datetime import UTC, datetime, timedelta
+
+from ingress.status_view import Accepted
+from ingress.testing import System
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def accepted(number: int, minute: int, lane: str = "open", package_id: str = "pkg") -> Accepted:
+    at = NOON + timedelta(minutes=minute)
+    return Accepted(f"msg_{number}", package_id, "reply" if lane == "reply" else "open", "text", 3, at)
+
+
+async def ids(system: System, query: str = "") -> list[str]:
+    answer = await system.http.get(f"/packages/pkg/messages{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["message_id"] for each in answer.json()["data"]]
+
+
+async def test_newest_first_and_only_the_packages_own(system: System) -> None:
+    await system.package("a")
+    others = [accepted(9, 9, package_id="other")]
+    await system.view.fold_messages([accepted(1, 1), accepted(2, 5), accepted(3, 3, "reply"), *others])
+    assert await ids(system) == ["msg_2", "msg_3", "msg_1"]
+    assert (await ids(system, "?lane=reply"), await ids(system, "?lane=open")) == (["msg_3"], ["msg_2", "msg_1"])
+    first = (await system.http.get("/packages/pkg/messages?limit=1")).json()["data"][0]
+    assert first == (await system.http.get("/messages/msg_2")).json()
+    assert (first["status"], first["counts"]["held"]) == ("queued", 3)
+
+
+async def test_pages_neither_skip_nor_repeat_those_of_one_moment(system: System) -> None:
+    await system.package("a")
+    await system.view.fold_messages([accepted(number, number // 3) for number in range(8)])
+    seen, cursor = list[str](), ""
+    while True:
+        page = (await system.http.get(f"/packages/pkg/messages?limit=3{cursor}")).json()
+        seen += [each["message_id"] for each in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [f"msg_{number}" for number in (7, 6, 5, 4, 3, 2, 1, 0)]
+
+
+async def test_what_is_asked_wrongly(system: System) -> None:
+    await system.package("a")
+    for path, status in (("/packages/nobody/messages", 404), ("/packages/pkg/messages?lane=third", 422)):
+        assert (await system.http.get(path)).status_code == status
