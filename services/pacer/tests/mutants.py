@@ -18,6 +18,7 @@ PACKAGE = TESTS.parent / "src" / "pacer"
 SECONDS_MAX = 240
 
 WINDOWS = "test_no_window_of_a_profile_ever_holds_more_than_its_limit"
+QUARTERS = "test_no_hour_holds_more_than_a_quarter_of_the_days_limit"
 CONTACTS = "test_no_window_of_first_words_ever_holds_more_than_its_limit"
 PACKAGES = "test_a_package_never_releases_more_in_a_day_than_its_limit"
 RECIPIENTS = "test_a_recipient_never_gets_more_in_a_day_than_the_limit"
@@ -43,6 +44,8 @@ MUTANTS = [
     Mutant("window too short", "limits", "timedelta(hours=1), ", "timedelta(minutes=50), ", WINDOWS),
     Mutant("limits left out", "policy", "bounds |= facts.free", "bounds |= {}", WINDOWS),
     Mutant("dated early", "course", "self.releases.append(now)", "self.releases.append(now - SOONEST * 6e7)", WINDOWS),
+    Mutant("quarter left out", "limits", "min(limits.per_hour, quarter_of_day(limits))", "limits.per_hour", QUARTERS),
+    Mutant("quarter rounded up", "limits", "limits.per_day // 4", "-(-limits.per_day // 4)", QUARTERS),
     Mutant("contacts not counted", "course", "        if head.cold:\n", "        if not head:\n", CONTACTS),
     Mutant("contacts left out", "policy", "bounds |= facts.contacts_free", "bounds |= {}", CONTACTS),
     Mutant("package not counted", "course", "insort(self.releases, self.now)", "insort([], self.now)", PACKAGES),

@@ -51,6 +51,14 @@ def test_no_window_of_a_profile_ever_holds_more_than_its_limit(story: Story) -> 
 
 @EXAMPLES
 @given(stories)
+def test_no_hour_holds_more_than_a_quarter_of_the_days_limit(story: Story) -> None:
+    """Kills: quarter left out, quarter rounded up."""
+    for lines in by(lambda line: line.profile, story):
+        most_allowed(lines, HOUR, lambda line: max(1, line.rules.limits.per_day // 4))
+
+
+@EXAMPLES
+@given(stories)
 def test_no_window_of_first_words_ever_holds_more_than_its_limit(story: Story) -> None:
     """Kills: contacts not counted, contacts left out."""
     for lines in by(lambda line: line.profile, story):

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer import postgres as sql
 from pacer import postgres_views as views
-from pacer.core.limits import rolling
-from pacer.core.policy import Decision, Release, Rules, decide
+from pacer.core.limits import HOUR_LIMIT, QUARTER_OF_DAY, quarter_of_day, rolling
+from pacer.core.meaning import meaning
+from pacer.core.policy import Bounds, Decision, Release, Rules, decide
 from pacer.core.turn import Due, look
 from pacer.directory import Directory
 from pacer.facts import load, package_days, profile_facts, to_facts, to_head
@@ -79,7 +80,7 @@ class Explaining:
             decision = None
             if row.state == "held" and rules is not None:
                 decision = await self._decision(connection, row, rules, now)
-        return _told(row, decision, now)
+        return _told(row, decision, rules, now)
 
     async def _decision(self, connection: AsyncConnection, row: Any, rules: Rules, now: datetime) -> Decision:
         found = (await profile_facts(connection, {row.profile_id: rules}, now))[row.profile_id]
@@ -93,25 +94,30 @@ class Explaining:
         rules = self.directory.rules(profile_id, now)
         shown: dict[str, Any] = {"profile_id": profile_id, "stopped": rules and rules.stopped}
         if due is None or rules is None:
-            return shown | {"due": 0, "last_release": None, **_next(None, now)}
+            return shown | {"due": 0, "last_release": None, **_next(None, rules, now)}
         (looked,) = look([due], {due.package_id: at_gateway}, now)
         return shown | {
             "due": due.facts.waiting,
             "due_counted_to": rules.gap.rush_over + 1,
             "last_release": due.facts.last_release,
-            **_next(looked.decision, now),
+            **_next(looked.decision, rules, now),
             "factors": _factors(due, looked.decision),
         }
 
 
-def _next(decision: Decision | None, now: datetime) -> dict[str, Any]:
+def _next(decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
     match decision:
         case None:
-            return {"next_release": None, "bound": "nothing waits", "bounds": {}}
+            return _bounded(None, "nothing waits", {}, rules)
         case Release():
-            return {"next_release": now, "bound": "", "bounds": {}}
+            return _bounded(now, "", {}, rules)
         case _:
-            return {"next_release": decision.until, "bound": decision.bound, "bounds": dict(decision.bounds)}
+            return _bounded(decision.until, decision.bound, decision.bounds, rules)
+
+
+def _bounded(until: datetime | None, bound: str, bounds: Bounds, rules: Rules | None) -> dict[str, Any]:
+    why = bound if rules is None else meaning(bound, rules)
+    return {"next_release": until, "bound": bound, "bounds": dict(bounds), "why": why}
 
 
 def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
@@ -138,17 +144,21 @@ def _usage(rules: Rules | None, used: Any, unanswered: int) -> dict[str, Any]:
     if rules is None:
         return {"limits": {}}
     counts = (0, 0, 0) if used is None else (used.hour, used.three_hours, used.day)
-    shown = {limit.name: {"used": count, "limit": limit.releases_max}
-             for limit, count in zip(rolling(rules.limits), counts, strict=True)}  # fmt: skip
+    hour = {"used": counts[0], "limit": rules.limits.per_hour}
+    quarter = {"used": counts[0], "limit": quarter_of_day(rules.limits)}
+    shown = {HOUR_LIMIT: hour, QUARTER_OF_DAY: quarter} | {
+        limit.name: {"used": count, "limit": limit.releases_max}
+        for limit, count in zip(rolling(rules.limits)[1:], counts[1:], strict=True)
+    }
     contacts = {"used": used.contacts if used else 0, "limit": rules.limits.new_contacts_per_day}
     budget = {"used": unanswered, "limit": rules.limits.unanswered_per_30_days}
     return {"limits": {**shown, "new contacts limit": contacts, "unanswered budget": budget}}
 
 
-def _told(row: Any, decision: Decision | None, now: datetime) -> dict[str, Any]:
-    next_release = {} if decision is None else _next(decision, now)
+def _told(row: Any, decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
+    next_release = {} if decision is None else _next(decision, rules, now)
     if isinstance(decision, Release) and row.ahead:
-        next_release = {"next_release": None, "bound": "deliveries ahead", "bounds": {"deliveries ahead": None}}
+        next_release = _bounded(None, "deliveries ahead", {"deliveries ahead": None}, rules)
     return {
         "delivery_id": row.delivery_id,
         "state": row.state,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
-from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
+from pacer.core.limits import CONTACT_WINDOWS, DAY, an_hour, rolling
 from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Facts, Head, Rules
 from pacer.core.turn import PACKAGE_DAY_LIMIT, Due
 from pacer.directory import Directory
@@ -52,7 +52,7 @@ async def profile_facts(connection: AsyncConnection, rules: Mapping[str, Rules],
     asked = {
         "now": now,
         "profile_ids": list(rules),
-        "per_hours": [each.per_hour for each in limits],
+        "per_hours": [an_hour(each) for each in limits],
         "per_3_hours": [each.per_3_hours for each in limits],
         "per_days": [each.per_day for each in limits],
         "new_contacts": [each.new_contacts_per_day for each in limits],

@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pacer.core.limits import an_hour
 from spreader.configuration import Gap, ProfileLimits
 
 HOUR_SECONDS = 3600.0
 PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
 TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
 TEMPO_SPAN = timedelta(hours=2)
-FLOOR = 0.75  # of the gap that fills the hour's limit: never faster than a third over the hour's even pace
+FLOOR = 0.75  # of the gap that fills the hour: never faster than a third over the hour's even pace
 CENTRE_MIN, CENTRE_MAX = 0.35, 0.45
 PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.3 to 0.5
 
@@ -39,7 +40,7 @@ def pace(
     pressure = _pressure(waiting, gap.rush_over)
     expected = limits.per_day * active_seconds_lately / active_seconds_a_day
     tempo = min(max(((sent_lately + 0.5) / (expected + 0.5)) ** 2, TEMPO_MIN), TEMPO_MAX)
-    mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / limits.per_hour)
+    mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / an_hour(limits))
     return Pace(base, pressure, tempo, mean, spread)
 
 
@@ -64,7 +65,7 @@ def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: 
         low, high = gap.min_seconds, gap.max_seconds
         return (low + high) / 2, (high - low) / (high + low)
     fitting = max(
-        HOUR_SECONDS / limits.per_hour, 3 * HOUR_SECONDS / limits.per_3_hours, active_seconds_a_day / limits.per_day
+        HOUR_SECONDS / an_hour(limits), 3 * HOUR_SECONDS / limits.per_3_hours, active_seconds_a_day / limits.per_day
     )
     if gap.min_seconds is not None:
         return max(fitting, gap.min_seconds / (1 - spread)), spread

@@ -7,7 +7,8 @@ from functools import lru_cache
 from spreader.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
-ROLLING_WINDOWS = (("hour limit", HOUR), ("3 hours limit", THREE_HOURS), ("day limit", DAY))
+HOUR_LIMIT, THREE_HOURS_LIMIT, DAY_LIMIT = "hour limit", "3 hours limit", "day limit"
+QUARTER_OF_DAY = "quarter-of-day limit"
 CONTACT_WINDOWS = (("new contacts limit", DAY), ("unanswered budget", timedelta(days=30)))
 
 LIMITS_REMEMBERED_MAX = 1024
@@ -33,9 +34,24 @@ def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
     )
 
 
+def quarter_of_day(limits: ProfileLimits) -> int:
+    """The most that any hour holds, whatever the hour's own limit: a quarter of the day's, rounded down; at least 1.
+
+    A day's messages that come in a few hours, after a night of none, are what WhatsApp looks for (decision 0019).
+    """
+    return max(1, limits.per_day // 4)
+
+
+def an_hour(limits: ProfileLimits) -> int:
+    """How many an hour may hold in all."""
+    return min(limits.per_hour, quarter_of_day(limits))
+
+
 def rolling(limits: ProfileLimits) -> tuple[Limit, ...]:
-    """What every open delivery of a profile counts in."""
-    return _limits(ROLLING_WINDOWS, (limits.per_hour, limits.per_3_hours, limits.per_day))
+    """What every open delivery of a profile counts in. Of the two that hold for an hour the tighter stands for both."""
+    hour = HOUR_LIMIT if limits.per_hour <= quarter_of_day(limits) else QUARTER_OF_DAY
+    windows = ((hour, HOUR), (THREE_HOURS_LIMIT, THREE_HOURS), (DAY_LIMIT, DAY))
+    return _limits(windows, (an_hour(limits), limits.per_3_hours, limits.per_day))
 
 
 def of_contacts(limits: ProfileLimits) -> tuple[Limit, ...]:
