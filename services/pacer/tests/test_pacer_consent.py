@@ -6,11 +6,12 @@ import pytest
 
 from pacer.foreseeing import Asked
 from pacer.habits import Habits
+from pacer.heeding import IDLE_SECONDS, Heeding
 from pacer.queue import Queue
-from pacer.testing import START, Pacer, assigned, received
-from spreader.consents import SUPPRESSED
+from pacer.testing import START, Pacer, assigned, package, received
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED
 from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, OpenOptions
-from spreader.testing import AllNew
+from spreader.testing import AllNew, HandProgress
 
 pytestmark = pytest.mark.postgres
 
@@ -24,8 +25,25 @@ async def change(
         ConsentChanged(package_id=package, recipient=recipient, kind=kind, listed=listed, source="api", at=START)
         for package, recipient in places
     ]
-    await Queue(pacer.engine, pacer.clock, Habits(pacer.directory)).consent(AllNew(), received(*changes))
+    await heeding(pacer).change(AllNew(), received(*changes))
     await pacer.announce()
+
+
+def heeding(pacer: Pacer, behind: int = 0) -> Heeding:
+    return Heeding(pacer.engine, pacer.directory, HandProgress(behind), lambda: None)
+
+
+async def look_through(pacer: Pacer, behind: int = 0) -> None:
+    """As when the package was configured."""
+    loop = heeding(pacer, behind)
+    loop.configured("one")
+    while await loop.turn() == 0:
+        pass
+    await pacer.announce()
+
+
+def configure(pacer: Pacer, opted_in_only: bool) -> None:
+    pacer.directory.configure(package(profiles=2).model_copy(update={"opted_in_only": opted_in_only}))
 
 
 def told(pacer: Pacer) -> list[tuple[str, str, str | None, int | None]]:
@@ -65,11 +83,70 @@ async def test_what_was_released_is_left_to_the_sender_and_comes_back_as_suppres
     assert await pacer.states() == {"settled": 1}
 
 
-async def test_an_opt_in_stops_nothing(pacer: Pacer) -> None:
+async def test_to_opt_in_or_not_stops_nothing_where_anybody_may_be_written_to(pacer: Pacer) -> None:
     await pacer.take(assigned(1))
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("one", ONE), kind="opt_in", listed=False)
+    await look_through(pacer)
     assert (told(pacer), await pacer.states()) == ([], {"held": 1})
+
+
+async def test_who_is_taken_off_the_opt_ins_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
+    configure(pacer, opted_in_only=True)
+    await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
+    await pacer.take(assigned(2))
+    await change(pacer, ("one", TWO), ("another", ONE), kind="opt_in", listed=False)
+    assert told(pacer) == [(TWO, "suppressed", NOT_OPTED_IN, None)]
+    assert await pacer.states() == {"held": 1, "suppressed": 1}
+
+
+async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_the_others(pacer: Pacer) -> None:
+    configure(pacer, opted_in_only=False)
+    await change(pacer, ("one", ONE), kind="opt_in")
+    await change(pacer, ("another", TWO), kind="opt_in")
+    await pacer.take(assigned(3, profiles=2))
+    configure(pacer, opted_in_only=True)
+    await look_through(pacer, behind=3)
+    assert sorted(told(pacer)) == [(each, "suppressed", NOT_OPTED_IN, None) for each in (TWO, THREE)]
+    assert [each.recipient for each in await pacer.release()] == [ONE]
+
+
+async def test_each_package_is_looked_through_once_unless_something_was_held_unchecked(pacer: Pacer) -> None:
+    configure(pacer, opted_in_only=True)
+    loop = heeding(pacer)
+    for expected in (0.0, IDLE_SECONDS):
+        loop.configured("one")
+        assert await loop.turn() == expected
+    assert (loop.held_unchecked(["another"]), await loop.turn()) == (False, IDLE_SECONDS)
+    assert (loop.held_unchecked(["one"]), await loop.turn()) == (True, 0.0)
+    configure(pacer, opted_in_only=False)
+    loop.configured("one")
+    configure(pacer, opted_in_only=True)
+    loop.configured("one")
+    assert await loop.turn() == 0.0
+
+
+async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pacer) -> None:
+    configure(pacer, opted_in_only=True)
+    await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
+    await change(pacer, ("one", TWO))
+    strict = await heeding(pacer).strict(["one", "another"])
+    assert strict == {"one"}
+    queue = Queue(pacer.engine, pacer.clock, Habits(pacer.directory))
+    await queue.take(AllNew(), received(assigned(3)), strict)
+    await pacer.announce()
+    assert sorted(told(pacer)) == [(TWO, "suppressed", SUPPRESSED, None), (THREE, "suppressed", NOT_OPTED_IN, None)]
+    assert await pacer.states() == {"held": 1, "suppressed": 2}
+
+
+async def test_while_opt_ins_are_unread_nobody_is_taken_for_one_who_has_not(pacer: Pacer) -> None:
+    configure(pacer, opted_in_only=True)
+    loop = Heeding(pacer.engine, pacer.directory, HandProgress(behind=2), lambda: None, wait_seconds=0.0)
+    loop.configured("one")
+    assert await loop.strict(["one"]) == frozenset()
+    await pacer.take(assigned(1))
+    assert (await loop.turn(), await pacer.states()) == (0.0, {"held": 1})
+    assert (await loop.turn(), await pacer.states()) == (0.0, {"suppressed": 1})
 
 
 async def test_a_message_to_suppressed_recipients_alone_has_nothing_to_foresee(pacer: Pacer) -> None:

@@ -13,7 +13,7 @@ from router.assigned import Assigned
 from router.core.routing import Fleet, assigned, preview, route
 from router.open_chat import OpenChat
 from router.postgres import Store
-from router.testing import HandDirectory, HandProgress
+from router.testing import HandDirectory
 from spreader.boundary import Received
 from spreader.configuration import Gateway, Package, Profile
 from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
@@ -28,7 +28,7 @@ from spreader.events import (
 )
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
-from spreader.testing import AllNew, HandClock, MemoryBus
+from spreader.testing import AllNew, HandClock, HandProgress, MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 PEOPLE = tuple(f"2011{number:08}" for number in range(6))

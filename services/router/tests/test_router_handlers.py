@@ -15,7 +15,7 @@ from router.open_chat import OpenChat
 from router.postgres import Store
 from router.replies import Replies
 from router.returned import Returned
-from router.testing import HandDirectory, HandProgress
+from router.testing import HandDirectory
 from spreader.boundary import Received
 from spreader.bus import Unpublished
 from spreader.clock import Clock, wall_now
@@ -36,7 +36,7 @@ from spreader.events import (
 from spreader.ids import conversation_id
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
-from spreader.testing import AllNew, MemoryBus
+from spreader.testing import AllNew, HandProgress, MemoryBus
 
 pytestmark = pytest.mark.postgres
 

@@ -1,6 +1,6 @@
 """Testing: fakes of the common ports, for the tests of every service; no production module imports this one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -52,3 +52,18 @@ class AllNew:
 
     async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
         return list(batch)
+
+
+@dataclass
+class HandProgress:
+    """Reads `behind` times that something is still unread, then that all is."""
+
+    behind: int = 0
+    asked: int = 0
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, 1)
+
+    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
+        self.asked += 1
+        return self.asked > self.behind

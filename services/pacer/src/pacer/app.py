@@ -1,5 +1,7 @@
 """Assembly of the pacer: the one place that knows which parts are real."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from pacer.announcer import Announcer
@@ -10,6 +12,7 @@ from pacer.explaining import Explaining
 from pacer.foreseeing import Foreseeing
 from pacer.habits import Habits
 from pacer.handlers import Handlers
+from pacer.heeding import Heeding
 from pacer.housekeeping import Housekeeping
 from pacer.paces import Paces
 from pacer.queue import Queue
@@ -26,11 +29,12 @@ from spreader.events import (
     PackageConfigured,
     ProfileState,
 )
-from spreader.kafka import KafkaBus, create_broker
+from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
 from spreader.postgres import create_engine
+from spreader.progress import Progress
 from spreader.service import Service
 from spreader.table import Table
 
@@ -52,6 +56,8 @@ def build(settings: PacerSettings) -> FastAPI:
         directory.learn(package_id, event)
         releasing.touch(package_id)
         release_loop.wake()
+        heeding.configured(package_id)
+        heed_loop.wake()
 
     def on_state(_: str, event: ProfileState | None) -> None:
         if event is not None and directory.is_news(event):
@@ -66,21 +72,18 @@ def build(settings: PacerSettings) -> FastAPI:
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
+    progress = Progress(settings, GROUP)
+    heeding = Heeding(engine, directory, progress, announcer_loop.wake)
+    heed_loop = Loop("heed opt-ins", heeding.turn)
     positions = LivePositions(settings, engine, GROUP, COUNTED)
 
     queue = Queue(engine, clock, Habits(directory))
-    handlers = Handlers(queue, positions, directory, release_loop.wake, announcer_loop.wake)
-    boundaries = (
-        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus),
-        Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
-        Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
-        Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),
-        Boundary(GROUP, handlers.on_consent, (ConsentChanged,), bus),
-    )
-    intake, *others = boundaries
-    intake.listen(broker, settings, INTAKE_RECORDS_MAX)
-    for boundary in others:
-        boundary.listen(broker, settings)
+    handlers = Handlers(
+        queue, heeding, positions, directory, release_loop.wake, announcer_loop.wake, heed_loop.wake
+    )  # fmt: skip
+    boundaries = _boundaries(handlers, bus)
+    for boundary in boundaries:
+        boundary.listen(broker, settings, _records_max(boundary))
 
     service = Service(
         GROUP,
@@ -89,9 +92,11 @@ def build(settings: PacerSettings) -> FastAPI:
             configuration,
             states,
             positions,
+            progress,
             Kafka(broker, settings, boundaries),
             announcer_loop,
             release_loop,
+            heed_loop,
             Loop("tell the pace", paces.turn),
             Loop("expire", housekeeping.expire),
             Loop("forget", housekeeping.forget),
@@ -100,3 +105,18 @@ def build(settings: PacerSettings) -> FastAPI:
     app = service.app(title="Spreader pacer")
     add_endpoints(app, Foreseeing(engine, directory, clock), Explaining(engine, directory, clock))
     return app
+
+
+def _boundaries(handlers: Handlers, bus: KafkaBus) -> tuple[Boundary[Any], ...]:
+    """One for each topic."""
+    return (
+        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus),
+        Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
+        Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
+        Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),
+        Boundary(GROUP, handlers.on_consent, (ConsentChanged,), bus),
+    )
+
+
+def _records_max(boundary: Boundary[Any]) -> int:
+    return INTAKE_RECORDS_MAX if OpenDeliveriesAssigned in boundary.accepts else BATCH_RECORDS_MAX

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacer.directory import Directory
+from pacer.heeding import Heeding
 from pacer.metrics import TAKEN
 from pacer.queue import Queue
 from spreader.boundary import Received
@@ -18,17 +19,24 @@ from spreader.positions import Seen
 @dataclass(frozen=True)
 class Handlers:
     queue: Queue
+    heeding: Heeding
     positions: Seen
     directory: Directory
     look: Callable[[], None]
     """Wakes the release loop."""
     tell: Callable[[], None]
     """Wakes the announcer."""
+    heed: Callable[[], None]
+    """Wakes the loop that looks through what is held."""
 
     async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
         for each in batch:
             await self.directory.wait_for(each.event.package_id, each.event.package_version)
-        TAKEN.inc(await self.queue.take(self.positions, batch))
+        packages = {each.event.package_id for each in batch}
+        strict = await self.heeding.strict(packages)
+        TAKEN.inc(await self.queue.take(self.positions, batch, strict))
+        if self.heeding.held_unchecked(packages - strict):
+            self.heed()
         self.look()
         self.tell()
 
@@ -42,8 +50,7 @@ class Handlers:
         self.look()
 
     async def on_consent(self, batch: Sequence[Received[ConsentChanged]]) -> None:
-        await self.queue.consent(self.positions, batch)
-        self.tell()
+        await self.heeding.change(self.positions, batch)
 
     async def on_cancelled(self, batch: Sequence[Received[MessageCancelled]]) -> None:
         await self.queue.cancel(self.positions, batch)

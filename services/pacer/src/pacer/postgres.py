@@ -1,6 +1,6 @@
 """Statements of the queue: hold, release, settle, tell. Moments are the system's, worked out from the database's.
 
-Contacts and views have files of their own beside this one.
+Contacts, stops and views have files of their own beside this one.
 """
 
 from sqlalchemy import text
@@ -38,10 +38,12 @@ FROM unnest(CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:p
                timing, expires_at, place)
 LEFT JOIN pacer.cancellation USING (message_id)
 LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
-LEFT JOIN LATERAL (
-    SELECT CAST(:suppressed AS text) AS reason FROM pacer.consent
-    WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')
-      AND consent.kind = 'suppression' LIMIT 1) AS suppression ON true
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN bool_or(kind = 'suppression') THEN CAST(:suppressed AS text)
+                WHEN bool_or(kind = 'opt_in') IS NOT TRUE AND taken.package_id = ANY (CAST(:opted_in_only AS text[]))
+                THEN CAST(:not_opted_in AS text) END AS reason
+    FROM pacer.consent
+    WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')) AS suppression
 ORDER BY taken.place
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
@@ -61,30 +63,6 @@ ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id, look_at
 
 PACKAGE_INSERT = text("""
 INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")
-
-CANCELLATION_INSERT = text("""
-INSERT INTO pacer.cancellation (message_id, at)
-SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:ats AS timestamptz[])) ON CONFLICT DO NOTHING""")
-
-CANCEL_HELD = text(f"""
-UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
-                          changed_at = clock_timestamp()
-WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
-
-STOPS_STAND = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
-STOPS_CHANGE = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
-"""A stop (a cancellation, a suppression) waits for the intakes under way, whose deliveries it could not see; a later
-intake sees the stop."""
-
-SUPPRESS_HELD = text(f"""
-UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()
-WHERE delivery_id = ANY (ARRAY(
-    SELECT found.delivery_id
-    FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[])) AS told (package_id, recipient)
-    CROSS JOIN LATERAL (
-        SELECT delivery_id FROM pacer.delivery
-        WHERE delivery.recipient = told.recipient AND state = 'held'
-          AND told.package_id IN (delivery.package_id, '*') OFFSET 0) AS found)) AND {STILL_HELD}""")
 
 # --- the release loop -----------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """Queue: the deliveries that are held, as the handlers change them; one transaction for each batch of records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
+from pacer import postgres_stops as stops
 from pacer.core.settling import TRIED_FOR, Settled, settle
 from pacer.core.timing import Best
 from pacer.core.waiting import ORDINARY, Turn, turn
@@ -14,19 +15,16 @@ from pacer.habits import Habits, Held, Reading
 from pacer.moment import system_now
 from spreader.boundary import Received
 from spreader.clock import Clock
-from spreader.consents import SUPPRESSED, Consents
+from spreader.consents import NOT_OPTED_IN, SUPPRESSED
 from spreader.content import content_json
 from spreader.events import (
     AssignedDelivery,
-    ConsentChanged,
     CustomerMessage,
     DeliveryOutcome,
     MessageCancelled,
     OpenDeliveriesAssigned,
 )
 from spreader.positions import Seen
-
-CONSENTS = Consents("pacer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +33,27 @@ class Queue:
     clock: Clock
     habits: Habits
 
-    async def take(self, positions: Seen, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> int:
-        """Hold what is new, and answer how much that was; a delivery that is held already, or was, changes nothing."""
+    async def take(
+        self,
+        positions: Seen,
+        batch: Sequence[Received[OpenDeliveriesAssigned]],
+        opted_in_only: Collection[str] = (),
+    ) -> int:
+        """Hold what is new, and answer how much that was; a delivery that is held already, or was, changes nothing.
+
+        `opted_in_only`: the packages that write to nobody else, where all opt-ins are known here.
+        """
         async with self.engine.begin() as connection:
             events = [each.event for each in await positions.fresh(connection, batch)]
             if not events:
                 return 0
-            await connection.execute(sql.STOPS_STAND)
+            await connection.execute(stops.STOPS_STAND)
             await connection.execute(sql.MESSAGE_INSERT, [_message(event) for event in events])
             held = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
             now = await system_now(connection, self.clock)
             best = await self.habits.best_hours(connection, held, now)
-            taken = await connection.execute(
-                sql.DELIVERY_TAKE, {**_columns(held, best), "now": now, "suppressed": SUPPRESSED}
-            )
+            reasons = {"suppressed": SUPPRESSED, "not_opted_in": NOT_OPTED_IN, "opted_in_only": sorted(opted_in_only)}
+            taken = await connection.execute(sql.DELIVERY_TAKE, {**_columns(held, best), "now": now, **reasons})
             count = len(taken.all())
             profiles = {delivery.profile_id: event.package_id for event, delivery in held}
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": sorted(set(profiles.values()))})
@@ -62,27 +67,13 @@ class Queue:
         """Stop what is held of these messages, and what may still come of them."""
         async with self.engine.begin() as connection:
             events = [each.event for each in await positions.fresh(connection, batch)]
-            await connection.execute(sql.STOPS_CHANGE)
+            await connection.execute(stops.STOPS_CHANGE)
             messages = sorted({event.message_id: event.at for event in events}.items())
             message_ids = [message_id for message_id, _ in messages]
             await connection.execute(
-                sql.CANCELLATION_INSERT, {"message_ids": message_ids, "ats": [at for _, at in messages]}
+                stops.CANCELLATION_INSERT, {"message_ids": message_ids, "ats": [at for _, at in messages]}
             )
-            await connection.execute(sql.CANCEL_HELD, {"message_ids": message_ids})
-
-    async def consent(self, positions: Seen, batch: Sequence[Received[ConsentChanged]]) -> None:
-        """Stop what is held for those who must not be written to, and what may still come for them."""
-        async with self.engine.begin() as connection:
-            fresh = await positions.fresh(connection, batch)
-            await connection.execute(sql.STOPS_CHANGE)
-            changes = await CONSENTS.fold(connection, [each.event for each in fresh])
-            stopped = [each for each in changes if each.listed and each.kind == "suppression"]
-            if stopped:
-                places = {
-                    "package_ids": [each.package_id for each in stopped],
-                    "recipients": [each.recipient for each in stopped],
-                }
-                await connection.execute(sql.SUPPRESS_HELD, {**places, "reason": SUPPRESSED})
+            await connection.execute(stops.CANCEL_HELD, {"message_ids": message_ids})
 
     async def hear(self, positions: Seen, batch: Sequence[Received[CustomerMessage]]) -> None:
         """Customers wrote: they are no cold contacts of the profile any more, and have answered it."""

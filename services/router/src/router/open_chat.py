@@ -20,7 +20,6 @@ from router.assigned import Assigned
 from router.core.conversations import is_over
 from router.core.routing import Routing, assigned, endings, keeps_profiles, recipients, route
 from router.directory import Directory
-from router.hearing import Progress, heard
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
 from spreader.boundary import Received
@@ -29,6 +28,7 @@ from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.consents import Consents, objection
 from spreader.events import PARTITIONS, ConsentChanged, Event, MessageRouted, OpenMessageRequested
+from spreader.hearing import Progress, heard
 
 log = structlog.get_logger()
 

@@ -14,13 +14,13 @@ from router.core.conversations import Conversation, reply_route
 from router.core.endings import Ending
 from router.core.ways import NoWay, Through, Way
 from router.directory import Directory
-from router.hearing import Progress, heard
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
 from spreader.boundary import Received
 from spreader.bus import Bus
 from spreader.clock import Clock
 from spreader.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
+from spreader.hearing import Progress, heard
 from spreader.ids import delivery_id
 
 log = structlog.get_logger()

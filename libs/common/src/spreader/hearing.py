@@ -9,7 +9,7 @@ STEP_SECONDS = 0.005
 
 
 class Progress(Protocol):
-    """How far the router has read a topic."""
+    """How far a service has read a topic."""
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]: ...
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool: ...

@@ -1,0 +1,61 @@
+"""Deferral of a recipient: held for a day on the same profile, out of the others' way, and tried once more."""
+
+from datetime import timedelta
+
+import pytest
+
+from pacer.housekeeping import Housekeeping
+from pacer.releasing import Releasing
+from pacer.testing import START, Pacer, assigned, package
+from spreader.events import DeliveryOutcome, DeliveryReturned, OpenOptions
+
+pytestmark = pytest.mark.postgres
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_others_go(pacer: Pacer) -> None:
+    pacer.directory.configure(package(profiles=2))
+    await pacer.take(assigned(3, profile="p0"))
+    (first,) = await pacer.release()
+    await pacer.answer("deferred", first, not_before=START + DAY)
+    gone: list[tuple[str, str]] = []
+    for _ in range(24):
+        pacer.now += timedelta(hours=1) - MINUTE / 24
+        released = await pacer.release()
+        await pacer.answer("sent", *released)
+        gone += [(each.recipient, each.profile_id) for each in released]
+    assert gone == [("201100000001", "p0"), ("201100000002", "p0")]
+    pacer.now = START + DAY + MINUTE
+    (again,) = await pacer.release()
+    assert (again.delivery_id, again.profile_id, again.attempt) == (first.delivery_id, "p0", 1)
+    assert again.release > first.release
+    assert pacer.bus.of(DeliveryReturned) == []
+
+
+async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    pacer.now += timedelta(hours=2)
+    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
+    loop.touch("one")
+    await loop.turn()
+    assert await pacer.states() == {"held": 1}
+
+
+async def test_a_second_deferral_is_the_last(pacer: Pacer) -> None:
+    await pacer.take(assigned(1))
+    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    pacer.now = START + DAY + MINUTE
+    await pacer.answer("deferred", *await pacer.release(), not_before=pacer.now + DAY)
+    await pacer.announce()
+    assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
+
+
+async def test_a_message_that_expires_sooner_is_not_tried_again(pacer: Pacer) -> None:
+    await pacer.take(assigned(1, options=OpenOptions(expires_at=START + DAY / 2)))
+    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    pacer.now = START + DAY / 2
+    await Housekeeping(pacer.engine, pacer.clock, lambda: None).expire()
+    await pacer.announce()
+    assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
