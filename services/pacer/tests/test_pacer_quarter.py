@@ -89,22 +89,21 @@ def test_a_bound_is_told_in_plain_words_with_its_numbers(bound: str, said: str) 
 
 
 async def test_an_explanation_says_that_a_quarter_of_the_day_has_gone(pacer: Pacer) -> None:
-    limits = ProfileLimits(per_hour=5, per_3_hours=5, per_day=8)
+    limits = ProfileLimits(per_hour=5, per_3_hours=15, per_day=16)
     held = package(limits=limits).model_copy(update={"gap": Gap(min_seconds=1, max_seconds=2)})
     pacer.directory.configure(held)
-    await pacer.take(assigned(4))
-    for _ in range(2):
+    await pacer.take(assigned(6))
+    for minutes in (0, 15, 30, 45):  # no gap is longer, by the pace of four an hour
+        pacer.now = START + timedelta(minutes=minutes)
         (released,) = await pacer.release()
         await pacer.answer("sent", released)
-        pacer.now += timedelta(minutes=25)
-    assert await pacer.release() == []
-    told = await pacer.explaining.delivery(assigned(4).deliveries[2].delivery_id)
+    told = await pacer.explaining.delivery(assigned(6).deliveries[4].delivery_id)
     assert told is not None
     assert (told["bound"], told["next_release"]) == (QUARTER_OF_DAY, START + HOUR)
-    assert "a quarter of the day's limit, 2 of 8" in told["why"]
+    assert "a quarter of the day's limit, 4 of 16" in told["why"]
     queue = await pacer.explaining.queue("one")
     assert queue is not None
     (profile,) = queue["profiles"]
     assert profile["why"] == told["why"]
     shown = {name: each["limit"] for name, each in profile["limits"].items()}
-    assert (shown["hour limit"], shown[QUARTER_OF_DAY], shown["day limit"]) == (5, 2, 8)
+    assert (shown["hour limit"], shown[QUARTER_OF_DAY], shown["day limit"]) == (5, 4, 16)
