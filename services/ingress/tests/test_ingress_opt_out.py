@@ -17,7 +17,9 @@ from ingress.core.phone_list import Number, WrongRow, header, numbers
         "ARRÊT", "arret", "ARRE\u0302T", "DÉSABONNER", "desabonner", "Se désabonner.",
         "BERHENTI", "Berhenti berlangganan", "hentikan",
         "रोकें", "बंद करो", "बंद करो।", "  बंद  करें ", "रोको",
-        "DUR", "dur", "ABONELİKTEN ÇIK", "abonelikten çık", "Abonelikten cik", "İPTAL", "iptal", "ÇIKIŞ",
+        "RET", "Durdur!", "ABONELİKTEN ÇIK", "abonelikten çık", "Abonelikten cik", "İPTAL", "iptal",
+        "مش عايز رسايل", "وقّف الرسايل", "متبعتوش تاني 🙏", "لا ترسلوا لي", "UNREG", "मैसेज मत भेजो",
+        "Plus aucun message !",
     ],
 )  # fmt: skip
 def test_a_customer_opts_out_by_a_word_however_it_is_written(said: str) -> None:
@@ -40,6 +42,25 @@ def test_every_word_of_every_language_is_one_in_any_case(language: str) -> None:
 )  # fmt: skip
 def test_what_says_more_or_something_else_is_no_opt_out(said: str | None) -> None:
     assert not is_opt_out(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "alto", "Alto!", "keluar", "remover", "हटाओ", "وقف", "çık", "Cik", "çıkış", "dur", "Dur !", "plus de messages",
+        "بطل", "كفاية", "خلاص", "إلغاء الطلب", "الغي الاوردر", "cancel my order", "cancelar pedido", "para", "no",
+        "siparişi iptal et", "exit", "out", "batal", "रद्द करें", "non", "fin", "bas",
+    ],
+)  # fmt: skip
+def test_a_word_that_may_mean_something_else_opts_nobody_out(said: str) -> None:
+    """An order, a level, a wait: whoever is suppressed by mistake hears of no open message again."""
+    assert not is_opt_out(said)
+
+
+def test_no_word_stands_twice_in_its_language() -> None:
+    written = {language: [normal(word) for word in words] for language, words in WORDS.items()}
+    doubled = {each for words in written.values() for each in words if words.count(each) > 1}
+    assert doubled == set()
 
 
 def test_a_package_adds_words_of_its_own() -> None:

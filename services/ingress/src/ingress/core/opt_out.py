@@ -9,39 +9,51 @@ CHARACTERS_MAX = 80
 
 WORDS: Mapping[str, tuple[str, ...]] = {
     "ar": (
-        "إلغاء", "إلغاء الاشتراك", "الغاء اشتراكي", "توقف", "توقفوا", "أوقف", "أوقفوا", "إيقاف", "إيقاف الرسائل", "قف",
-        "وقف", "لا أريد رسائل", "احذفني",
+        "إلغاء", "إلغاء الاشتراك", "الغاء اشتراكي", "إلغاء الرسائل", "توقف", "توقفوا", "أوقف", "أوقفوا", "إيقاف",
+        "إيقاف الرسائل", "أوقفوا الرسائل", "قف", "لا أريد رسائل", "لا أرغب في الرسائل", "لا ترسلوا لي", "لا تراسلوني",
+        "احذفني", "احذفوني من القائمة",
+        # Egyptian
+        "وقف الرسايل", "وقفوا الرسايل", "بطلوا رسايل", "مش عايز رسايل", "مش عايزة رسايل", "مش عاوز رسايل",
+        "مش عاوزة رسايل", "متبعتوش تاني", "ماتبعتوش تاني", "متبعتليش تاني", "شيلوني من القائمة",
     ),
     "en": (
-        "stop", "stop all", "stopall", "unsubscribe", "unsubscribe me", "opt out", "opt-out", "optout", "remove me",
-        "cancel", "end", "quit", "revoke", "please stop", "stop please", "no more messages",
+        # the first seven by law, whatever else they may mean: 47 CFR 64.1200(a)(10)
+        "stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe",
+        "stop all", "stopall", "unsubscribe me", "optout", "opt me out", "remove me", "please stop",
+        "stop please", "stop messaging me", "stop texting me", "no more messages",
     ),
     "es": (
-        "baja", "dar de baja", "darme de baja", "parar", "pare", "paren", "alto", "detener", "cancelar",
-        "cancelar suscripción", "no más mensajes", "salir",
+        "baja", "dar de baja", "darme de baja", "dame de baja", "parar", "pare", "paren", "detener", "cancelar",
+        "cancelar suscripción", "no más mensajes", "no quiero más mensajes", "salir",
     ),
     "pt": (
-        "sair", "parar", "pare", "parem", "cancelar", "cancelar inscrição", "descadastrar", "descadastre-me", "remover",
-        "não quero mais mensagens",
+        "sair", "sair da lista", "parar", "pare", "parem", "cancelar", "cancelar inscrição", "descadastrar",
+        "descadastre-me", "não quero mais mensagens", "não quero receber mensagens",
     ),
     "fr": (
         "arrêt", "arrêter", "arrêtez", "désabonner", "se désabonner", "me désabonner", "désabonnement", "désinscrire",
-        "désinscription", "plus de messages",
+        "me désinscrire", "désinscription", "plus aucun message", "ne plus recevoir de messages",
     ),
     "id": (
-        "berhenti", "berhenti berlangganan", "hentikan", "stop pesan", "batal langganan", "batalkan langganan",
-        "keluar",
+        "berhenti", "berhenti berlangganan", "hentikan", "stop pesan", "unreg", "batal langganan",
+        "batalkan langganan", "jangan kirim pesan lagi", "jangan kirim lagi",
     ),
     "hi": (
-        "रोकें", "रोको", "रोक दो", "बंद करो", "बंद करें", "बंद कर दो", "मैसेज बंद करो", "सदस्यता रद्द करें", "हटाओ", "band karo",
-        "roko",
+        "रोकें", "रोको", "रोक दो", "बंद करो", "बंद करें", "बंद कर दो", "मैसेज बंद करो", "मैसेज मत भेजो", "सदस्यता रद्द करें",
+        "सदस्यता समाप्त करें", "मुझे हटाओ", "मुझे हटा दो", "band karo", "band kar do", "roko", "message band karo",
+        "message mat bhejo",
     ),
     "tr": (
-        "dur", "durdur", "durdurun", "iptal", "ret", "çık", "çıkış", "abonelikten çık", "üyelikten çık",
-        "mesaj istemiyorum",
+        "ret", "iptal", "durdur", "durdurun", "abonelikten çık", "üyelikten çık", "listeden çık", "mesaj istemiyorum",
+        "mesaj atmayın", "mesaj göndermeyin",
     ),
 }  # fmt: skip
-"""By language; every word holds in every package, since nobody asks a customer for a language."""
+"""By language; every word holds in every package, since nobody asks a customer for a language.
+
+A word is here if senders of its language print it as the word to opt out by, or if it can mean nothing else. So these
+are not: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış (check-out), çık (in Malay,
+Miss), dur (wait; in French, hard), plus de messages (more of them, or none).
+"""
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")
 """Of Latin and Arabic writing, the tatweel, and what makes an emoji of a sign. Devanagari's signs are its vowels."""
