@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.faults import HTTP_STATUS, Armed, Delay, Die, Fault, Hang, Plan, Refusal, Target, strike
+from simulator.core.failures import OWN
+from simulator.core.faults import Armed, Delay, Die, Fault, Hang, Plan, Refusal, Target, strike
 
 SEND = Target(profile="prf_1", account="acc_1", recipient="201001234567")
 
@@ -115,7 +116,7 @@ def test_faults_add_up_and_the_first_refusal_is_answered() -> None:
 
 
 def test_each_code_has_the_status_that_drivers_know() -> None:
-    assert HTTP_STATUS == {
+    assert {code: failure.status for code, failure in OWN.items()} == {
         "transient": 500,
         "throttled": 429,
         "profile_blocked": 403,

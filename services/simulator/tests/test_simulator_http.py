@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator.sessions import Session, Sessions
+from simulator.accounts import Account, Accounts
 from simulator.testing import Caller, listening, serving
 from spreader.clock import wall_now
 from spreader.content import TextContent, content_hash
@@ -34,6 +34,8 @@ async def test_a_send_is_accepted_and_stands_in_the_ledger(simulator: Caller) ->
         "delivery_id": "dlv_1",
         "ok": True,
         "code": None,
+        "driver": "simulator",
+        "quote": None,
     }
 
 
@@ -106,16 +108,16 @@ async def test_the_ledger_is_read_on_from_where_one_stopped(simulator: Caller) -
 
 @pytest.mark.parametrize("name", ["prf_1", "acc_1"])
 async def test_who_waits_for_a_profile_gets_it_when_it_is_registered(tmp_path: Path, name: str) -> None:
-    sessions = Sessions(tmp_path, wait_seconds=20)
-    sessions.open()
-    session = Session("acc_1", "prf_1", "pkg_1", "http://127.0.0.1:1/away")
+    accounts = Accounts(tmp_path, wait_seconds=20)
+    accounts.open()
+    account = Account("acc_1", "prf_1", "pkg_1", "http://127.0.0.1:1/away")
 
     async def register() -> None:
-        sessions.register(session)
+        accounts.register(account)
 
-    found, _ = await asyncio.gather(sessions.wait_for(name), register())
-    assert found == session
-    sessions.close()
+    found, _ = await asyncio.gather(accounts.wait_for(name), register())
+    assert found == account
+    accounts.close()
 
 
 async def test_an_unknown_account_is_waited_for(tmp_path: Path) -> None:
@@ -200,6 +202,10 @@ async def test_the_api_describes_itself(simulator: Caller) -> None:
         "POST /profiles/{account}/messages",
         "GET /profiles/{account}/messages/{delivery_id}",
         "POST /customers/{phone}/messages",
+        "GET /accounts",
+        "PUT /accounts/{driver}/{account}",
+        "GET /accounts/{driver}/{account}",
+        "DELETE /accounts/{driver}/{account}",
         "GET /ledger",
         "GET /faults",
         "POST /faults",

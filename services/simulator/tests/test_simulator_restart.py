@@ -48,12 +48,12 @@ async def test_registrations_are_kept_and_the_last_one_holds(tmp_path: Path) -> 
         await simulator.register("http://127.0.0.1:1/other", account="acc_2")
         await simulator.register("http://127.0.0.1:1/new")
     async with serving(tmp_path) as simulator:
-        sessions = (await simulator.ask("GET", "/profiles")).body["data"]
-        assert [(each["account"], each["webhook_url"]) for each in sessions] == [
+        accounts = (await simulator.ask("GET", "/profiles")).body["data"]
+        assert [(each["account"], each["webhook_url"]) for each in accounts] == [
             ("acc_1", "http://127.0.0.1:1/new"),
             ("acc_2", "http://127.0.0.1:1/other"),
         ]
-    assert len((tmp_path / "sessions.jsonl").read_bytes().splitlines()) == 2
+    assert len((tmp_path / "accounts.jsonl").read_bytes().splitlines()) == 2
 
 
 async def test_what_a_customer_wrote_is_delivered_after_a_restart_and_only_once(tmp_path: Path) -> None:

@@ -4,19 +4,24 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Depends, FastAPI
 
+from simulator.accounts import Accounts
 from simulator.callbacks import Callbacks
+from simulator.endpoints.accounts import account_routes
+from simulator.endpoints.cloud_api import cloud_api_routes
+from simulator.endpoints.evolution import evolution_routes
 from simulator.endpoints.faults import fault_routes
 from simulator.endpoints.problems import Problem, answer_problems
 from simulator.endpoints.profiles import profile_routes
+from simulator.endpoints.waha import waha_routes
 from simulator.endpoints.witness import witness_routes
 from simulator.flights import Flights
 from simulator.gateway import Gateway
 from simulator.home import Home
 from simulator.ledger import Ledger
 from simulator.mailbox import Mailbox
-from simulator.sessions import Sessions
 from simulator.settings import SimulatorSettings
 from simulator.switchboard import Switchboard
+from simulator.uploads import Uploads
 from spreader.clock import Clock, clock_from_environment
 from spreader.service import Service
 
@@ -26,23 +31,28 @@ DESCRIPTION = "A stand-in for WhatsApp gateways: it keeps a ledger of every send
 def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
     clock = clock or clock_from_environment()
     ledger = Ledger(settings.simulator_home)
-    sessions = Sessions(settings.simulator_home, settings.simulator_registration_wait_seconds)
-    mailbox = Mailbox(settings.simulator_home)
+    accounts = Accounts(settings.simulator_home, settings.simulator_registration_wait_seconds)
+    mailbox, uploads = Mailbox(settings.simulator_home), Uploads(settings.simulator_home)
     switchboard, flights = Switchboard(), Flights()
     callbacks = Callbacks(
-        sessions,
+        accounts,
         mailbox,
         clock,
         waiting_max=settings.simulator_callbacks_max,
         workers=settings.simulator_callback_workers,
         timeout_seconds=settings.simulator_callback_timeout_seconds,
+        back_off_factor=settings.simulator_callback_back_off_factor,
     )
     gateway = Gateway(ledger, switchboard, flights, callbacks, settings.habits, clock)
-    service = Service("simulator", [Home(ledger, sessions, mailbox), callbacks])
+    service = Service("simulator", [Home(ledger, accounts, mailbox, uploads), callbacks])
     app = service.app(title="Spreader simulator", description=DESCRIPTION)
     answer_problems(app)
     for routes in (
-        profile_routes(gateway, sessions, ledger, callbacks),
+        profile_routes(gateway, accounts, ledger, callbacks),
+        account_routes(accounts),
+        cloud_api_routes(gateway, accounts, uploads, clock),
+        waha_routes(gateway, accounts),
+        evolution_routes(gateway, accounts),
         fault_routes(switchboard, clock),
         witness_routes(ledger, flights),
     ):

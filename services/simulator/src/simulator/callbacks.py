@@ -2,50 +2,57 @@
 
 Receipts wait in memory and are lost when the process ends: a real gateway's receipts are not certain either, and
 nothing may depend on one. So are answers that a customer has not written yet. Messages that customers have written are
-in the mailbox and are tried until they are taken, over restarts too. Callbacks are made concurrently: two that fall due
-together may arrive in either order.
+in the mailbox and are tried until they are taken or their gateway gives up, over restarts too. Callbacks are made
+concurrently: two that fall due together may arrive in either order.
 """
 
 import asyncio
 import heapq
+import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
 
 import aiohttp
 import structlog
 
+from simulator.accounts import Account, Accounts, Key
+from simulator.dialects import DIALECTS
+from simulator.dialects.dialect import Event, Json
 from simulator.mailbox import Letter, Mailbox
 from simulator.metrics import CALLBACKS, CALLBACKS_WAITING
-from simulator.sessions import Sessions
-from spreader.clock import Clock
+from spreader.clock import Clock, wall_now
 from spreader.loop import Loop
 
 log = structlog.get_logger()
 
-BACK_OFF_FIRST_SECONDS = 0.1
-RECEIPT_ATTEMPTS_MAX = 40  # about a quarter of an hour
-RECEIPT_BACK_OFF_MAX_SECONDS = 30.0  # long: ten thousands of them may wait for an ingress that is down
-LETTER_BACK_OFF_MAX_SECONDS = 5.0
 LETTER_PATIENCE_SECONDS = 3.0
 IDLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What is posted for an account; with the letter that it carries, where it is a customer's message."""
+    """What is posted for an account; with the letter that it carries, where it is a customer's message.
 
-    event: Literal["receipt", "message"]
-    account: str
-    body: bytes
+    A letter's body is made at its first call, and headers are: both are the same at every later one.
+    """
+
+    event: Event
+    key: Key
+    body: bytes | None
     letter: Letter | None = None
+    headers: Mapping[str, str] | None = None
     attempt: int = 1
 
     @classmethod
     def of(cls, letter: Letter) -> "Callback":
-        return cls("message", letter.account, letter.body(), letter)
+        return cls("message", letter.key, None, letter)
+
+    @classmethod
+    def told(cls, event: Event, key: Key, said: Json) -> "Callback":
+        return cls(event, key, as_body(said))
 
 
 class Callbacks:
@@ -54,9 +61,18 @@ class Callbacks:
     name = "callbacks"
 
     def __init__(
-        self, sessions: Sessions, mailbox: Mailbox, clock: Clock, waiting_max: int, workers: int, timeout_seconds: float
+        self,
+        accounts: Accounts,
+        mailbox: Mailbox,
+        clock: Clock,
+        waiting_max: int,
+        workers: int,
+        timeout_seconds: float,
+        back_off_factor: float,
     ) -> None:
-        self._sessions = sessions
+        self._accounts = accounts
+        self._back_off_factor = back_off_factor
+        self._draw = random.Random()
         self._mailbox = mailbox
         self._clock = clock
         self._waiting_max = waiting_max
@@ -134,30 +150,53 @@ class Callbacks:
     async def _call(self, callback: Callback) -> None:
         if callback.letter is not None:
             self._mailbox.put(callback.letter)
-        refusal = await self._refusal(callback)
+        account = self._accounts.of(callback.key)
+        if account is not None:
+            callback = _made(callback, account)
+        refusal = await self._refusal(callback, account)
         CALLBACKS.labels(callback.event, "taken" if refusal is None else "refused").inc()
+        retries = DIALECTS[callback.key.driver].retries(callback.event)
         if refusal is None:
-            if callback.letter is not None:
-                self._mailbox.taken(callback.letter.message_id)
-        elif callback.letter is None and callback.attempt >= RECEIPT_ATTEMPTS_MAX:
+            self._done(callback)
+        elif retries.ends_with(callback.attempt, refusal.status):
+            self._done(callback)
             CALLBACKS.labels(callback.event, "given up").inc()
-            log.warning("a webhook did not take a receipt; it is given up", account=callback.account, why=refusal)
+            log.warning("a webhook took no call; it is given up", account=callback.key.account, why=refusal.why)
         else:
-            self._push(replace(callback, attempt=callback.attempt + 1), _back_off_seconds(callback))
+            seconds = retries.seconds(callback.attempt, self._draw) * self._back_off_factor
+            self._push(replace(callback, attempt=callback.attempt + 1), seconds)
 
-    async def _refusal(self, callback: Callback) -> str | None:
+    def _done(self, callback: Callback) -> None:
+        if callback.letter is not None:
+            self._mailbox.taken(callback.letter.message_id)
+
+    async def _refusal(self, callback: Callback, account: Account | None) -> "_Refusal | None":
         """Call the webhook that the account has now; answers why it did not take the callback."""
-        session = self._sessions.of_account(callback.account)
-        if session is None or self._http is None:
-            return "the account is not registered"
+        if account is None or self._http is None:
+            return _Refusal("the account is not registered")
         try:
-            headers = {"Content-Type": "application/json"}
-            async with self._http.post(session.webhook_url, data=callback.body, headers=headers) as answer:
-                return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
+            headers = {"Content-Type": "application/json", **(callback.headers or {})}
+            async with self._http.post(account.webhook_url, data=callback.body, headers=headers) as answer:
+                return None if 200 <= answer.status < 300 else _Refusal(f"HTTP {answer.status}", answer.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return type(error).__name__
+            return _Refusal(type(error).__name__)
 
 
-def _back_off_seconds(callback: Callback) -> float:
-    seconds_max = RECEIPT_BACK_OFF_MAX_SECONDS if callback.letter is None else LETTER_BACK_OFF_MAX_SECONDS
-    return min(BACK_OFF_FIRST_SECONDS * 2 ** min(callback.attempt - 1, 10), seconds_max) * random.uniform(0.5, 1)
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    why: str
+    status: int | None = None
+
+
+def as_body(said: Json) -> bytes:
+    return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _made(callback: Callback, account: Account) -> Callback:
+    """Its body and headers, if they are not made yet."""
+    if callback.headers is not None:
+        return callback
+    dialect, body = DIALECTS[callback.key.driver], callback.body
+    if body is None and callback.letter is not None:
+        body = as_body(dialect.message(account, callback.letter))
+    return replace(callback, body=body, headers=dialect.headers(account, body or b"", wall_now()))

@@ -4,22 +4,23 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Never, assert_never
 
+from simulator.accounts import Account
 from simulator.callbacks import Callback, Callbacks
-from simulator.core.customers import Answer, Habits, Reaction, Receipt, reactions
+from simulator.core.customers import Answer, Habits, Reaction, Receipt, reactions, tick
 from simulator.core.faults import Delay, Die, Hang, Plan, Refusal, Stop, Target
+from simulator.dialects import DIALECTS
+from simulator.dialects.dialect import Sent
 from simulator.flights import Flights
 from simulator.ledger import Entry, Ledger
 from simulator.mailbox import Letter
-from simulator.sessions import Session
 from simulator.switchboard import Switchboard
-from simulator.wire import receipt_body
 from spreader.clock import Clock
 from spreader.content import Content, content_hash
-from spreader.ids import new_id
 
+STUCK = "stuck"
 EXIT_CODE_OF_DIE = 137  # what a shell reports after kill -9
 
 Leaving = Callable[[], Coroutine[None, None, None]]
@@ -28,16 +29,23 @@ Leaving = Callable[[], Coroutine[None, None, None]]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    message_id: str
+    sent: Sent
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What is to be sent, and to whom."""
 
-    delivery_id: str
+    delivery_id: str | None
     recipient: str
     content: Content
+    quote: str | None = None
+    """The message that it answers."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where chance is drawn for it: equal sends without an id fare alike."""
+        return self.delivery_id or content_hash(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +73,55 @@ class Gateway:
         self._habits = habits
         self._clock = clock
 
-    async def send(self, session: Session, delivery: Delivery, leaving: Leaving) -> SendAnswer:
+    async def send(self, account: Account, delivery: Delivery, leaving: Leaving) -> SendAnswer:
         """One send, as the faults in force let it go."""
-        with self._flights.one(session.package_id):
-            plan = self._switchboard.plan(Target(session.profile_id, session.account, delivery.recipient))
+        target = Target(account.profile_id, account.account, delivery.recipient, account.driver)
+        with self._flights.one(account.package_id):
+            plan = self._switchboard.plan(target)
             if await self._hangs(plan.before, leaving):
                 return Silence()
-            answer = self._record(session, delivery, plan)
+            answer = self._record(account, delivery, plan)
             if await self._hangs(plan.after, leaving):
                 return Silence()
             return plan.answer or answer
 
-    def take_from_customer(self, session: Session, phone: str, text: str) -> str:
+    def take_from_customer(self, account: Account, phone: str, text: str) -> str:
         """A customer writes by itself; answers the message's id when it is kept."""
         now = self._clock()
-        message_id = new_id("wamid", now)
-        self._callbacks.post(Letter.written(message_id, session.account, phone, text, now))
+        message_id = DIALECTS[account.driver].message_id(now)
+        self._callbacks.post(Letter.written(message_id, account, phone, text, now))
         return message_id
 
-    def _record(self, session: Session, delivery: Delivery, plan: Plan) -> Accepted | Refusal:
+    def _record(self, account: Account, delivery: Delivery, plan: Plan) -> Accepted | Refusal:
         now = self._clock()
-        message_id = new_id("wamid", now)
-        self._ledger.write(_entry(now, session, delivery, message_id, plan.refusal))
+        message_id = DIALECTS[account.driver].message_id(now)
+        self._ledger.write(_entry(now, account, delivery, message_id, plan))
         if plan.refusal is not None:
             return plan.refusal
-        for reaction in reactions(self._habits, delivery.delivery_id, delivery.recipient, now):
-            self._schedule(reaction, session, delivery, message_id, plan.receipts, now)
-        return Accepted(message_id)
+        sent = Sent(message_id, delivery.delivery_id, delivery.recipient, delivery.content, now)
+        for said in DIALECTS[account.driver].echo(account, sent):
+            self._callbacks.schedule(Callback.told("receipt", account.key, said), timedelta())
+        for reaction, wait in _timed(self._reactions(delivery, plan, now), now, plan):
+            self._schedule(reaction, wait, account, sent, plan.receipts)
+        return Accepted(sent)
 
-    def _schedule(
-        self, reaction: Reaction, session: Session, delivery: Delivery, message_id: str, times: int, now: datetime
-    ) -> None:
+    def _reactions(self, delivery: Delivery, plan: Plan, now: datetime) -> tuple[Reaction, ...]:
+        seen = tick(self._habits.seed, delivery.name, delivery.recipient, now)
+        if plan.failure == STUCK:
+            return ()
+        if plan.failure is not None:
+            return (Receipt("failed", seen.at, plan.failure),)
+        return seen, *reactions(self._habits, delivery.name, delivery.recipient, now)
+
+    def _schedule(self, reaction: Reaction, wait: timedelta, account: Account, sent: Sent, times: int) -> None:
         match reaction:
             case Receipt():
-                body = receipt_body(reaction, delivery.delivery_id, message_id, delivery.recipient)
-                for _ in range(times):
-                    self._callbacks.schedule(Callback("receipt", session.account, body), reaction.at - now)
+                for said in DIALECTS[account.driver].receipt(account, sent, reaction) * times:
+                    self._callbacks.schedule(Callback.told("receipt", account.key, said), wait)
             case Answer():
-                message_id = new_id("wamid", reaction.at)
-                letter = Letter.written(message_id, session.account, delivery.recipient, reaction.text, reaction.at)
-                self._callbacks.schedule(Callback.of(letter), reaction.at - now)
+                message_id = DIALECTS[account.driver].message_id(reaction.at)
+                letter = Letter.written(message_id, account, sent.recipient, reaction.text, reaction.at)
+                self._callbacks.schedule(Callback.of(letter), wait)
             case _:
                 assert_never(reaction)
 
@@ -139,16 +156,29 @@ def die() -> Never:
     os._exit(EXIT_CODE_OF_DIE)
 
 
-def _entry(now: datetime, session: Session, delivery: Delivery, message_id: str, refusal: Refusal | None) -> Entry:
+def _timed(found: tuple[Reaction, ...], now: datetime, plan: Plan) -> list[tuple[Reaction, timedelta]]:
+    """Each with the time until it is told. Disordered: the last receipt is told at the moment of the first."""
+    receipts = [each for each in found if isinstance(each, Receipt)]
+    moments = [each.at for each in (reversed(receipts) if plan.disordered else receipts)]
+    late = timedelta(seconds=plan.late_seconds)
+    told: list[tuple[Reaction, timedelta]] = [
+        (receipt, moment - now + late) for receipt, moment in zip(receipts, moments, strict=True)
+    ]
+    return told + [(each, each.at - now) for each in found if isinstance(each, Answer)]
+
+
+def _entry(now: datetime, account: Account, delivery: Delivery, message_id: str, plan: Plan) -> Entry:
     return Entry(
         at=now,
-        profile=session.profile_id,
-        package=session.package_id,
-        account=session.account,
+        profile=account.profile_id,
+        package=account.package_id,
+        account=account.account,
         recipient=delivery.recipient,
         kind=delivery.content.type,
         content_hash=content_hash(delivery.content),
         delivery_id=delivery.delivery_id,
-        message_id=None if refusal else message_id,
-        code=refusal.code if refusal else None,
+        message_id=None if plan.refusal else message_id,
+        code=plan.refusal.code if plan.refusal else plan.failure,
+        driver=account.driver,
+        quote=delivery.quote,
     )

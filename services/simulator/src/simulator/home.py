@@ -2,16 +2,17 @@
 
 import asyncio
 
+from simulator.accounts import Accounts
 from simulator.ledger import Ledger
 from simulator.mailbox import Mailbox
-from simulator.sessions import Sessions
+from simulator.uploads import Uploads
 
 
 class Home:
     name = "home"
 
-    def __init__(self, ledger: Ledger, sessions: Sessions, mailbox: Mailbox) -> None:
-        self._files = (ledger, sessions, mailbox)
+    def __init__(self, ledger: Ledger, accounts: Accounts, mailbox: Mailbox, uploads: Uploads) -> None:
+        self._files = (ledger, accounts, mailbox, uploads)
         self._open = False
 
     async def start(self) -> None:

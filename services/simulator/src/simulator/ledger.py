@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from simulator.core.failures import Driver
 from simulator.journal import Journal
 from simulator.metrics import LEDGER_LINES
 from simulator.wire import rfc3339
@@ -17,7 +18,10 @@ from spreader.clock import wall_now
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A send, as the ledger tells it. Refused: `code` says why and there is no `message_id`."""
+    """A send, as the ledger tells it. Refused: `code` says why and there is no `message_id`.
+
+    With both, the gateway took it and told later that it failed.
+    """
 
     at: datetime
     profile: str
@@ -26,17 +30,19 @@ class Entry:
     recipient: str
     kind: str
     content_hash: str
-    delivery_id: str
+    delivery_id: str | None
     message_id: str | None
     code: str | None
+    driver: Driver = "simulator"
+    quote: str | None = None
 
     @property
     def ok(self) -> bool:
-        return self.code is None
+        return self.message_id is not None
 
 
 class Ledger:
-    """Lines in order, and an index of the deliveries that were sent (a place in the file each, about 200 bytes)."""
+    """Lines in order, and an index of what our own wire sent, which alone is asked for it (about 200 bytes each)."""
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "ledger.jsonl")
@@ -53,7 +59,7 @@ class Ledger:
     def write(self, entry: Entry) -> None:
         place = self._journal.append(_line(entry))
         LEDGER_LINES.inc()
-        if entry.ok:
+        if entry.ok and entry.driver == "simulator" and entry.delivery_id is not None:
             self._sent.setdefault((entry.account, entry.delivery_id), place)
 
     def find(self, account: str, delivery_id: str) -> dict[str, str] | None:
@@ -72,12 +78,13 @@ class Ledger:
         try:
             line = json.loads(raw)
             account, delivery_id, ok = line["account"], line["delivery_id"], line["ok"]
+            ours = line.get("driver", "simulator") == "simulator"
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"the ledger is damaged at byte {place}: it holds something that the simulator did not write. "
                 "Move ledger.jsonl away, or mend that line."
             ) from error
-        if ok:
+        if ok and ours:
             self._sent.setdefault((account, delivery_id), place)
 
 
@@ -96,6 +103,8 @@ def _line(entry: Entry) -> bytes:
             "message_id": entry.message_id,
             "package": entry.package,
             "code": entry.code,
+            "driver": entry.driver,
+            "quote": entry.quote,
         },
         separators=(",", ":"),
     ).encode()

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from simulator.accounts import Account, Key
+from simulator.core.failures import Driver
 from simulator.journal import Journal
-from simulator.wire import customer_message_body, rfc3339
+from simulator.wire import rfc3339
 
 JOURNAL_BYTES_MAX = 4 * 1024 * 1024
 
@@ -26,13 +29,19 @@ class Letter:
     phone: str
     text: str
     at: str
+    driver: Driver = "simulator"
 
     @classmethod
-    def written(cls, message_id: str, account: str, phone: str, text: str, at: datetime) -> "Letter":
-        return cls(message_id, account, phone, text, rfc3339(at))
+    def written(cls, message_id: str, account: Account, phone: str, text: str, at: datetime) -> "Letter":
+        return cls(message_id, account.account, phone, text, rfc3339(at), account.driver)
 
-    def body(self) -> bytes:
-        return customer_message_body(self.message_id, self.phone, self.text, self.at)
+    @property
+    def key(self) -> Key:
+        return Key(self.driver, self.account)
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromisoformat(self.at)
 
 
 class Mailbox:
@@ -74,7 +83,7 @@ class Mailbox:
                     await self._changed.wait()
         return message_id not in self._letters
 
-    def _replay(self, line: dict[str, str]) -> None:
+    def _replay(self, line: dict[str, Any]) -> None:
         if "taken" in line:
             self._letters.pop(line["taken"], None)
         else:

@@ -25,6 +25,7 @@ class SimulatorSettings(Settings):
     simulator_callbacks_max: PositiveInt = 200_000
     simulator_callback_workers: PositiveInt = 32
     simulator_callback_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    simulator_callback_back_off_factor: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
     def habits(self) -> Habits:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,18 @@ from spreader.clock import Clock
 
 DEADLINE_SECONDS = 30.0
 POLL_SECONDS = 0.05
+
+ACCOUNTS = {"cloud_api": "100", "waha": "default", "evolution": "shop"}
+CREDENTIALS = {
+    "cloud_api": {"access_token": "token-of-meta", "app_secret": "app-secret", "verify_token": "verify"},
+    "waha": {"api_key": "key-of-waha", "hmac_key": "my-secret-key"},
+    "evolution": {"api_key": "key-of-evolution", "webhook_token": "token-of-webhook"},
+}
+KEYS = {
+    "cloud_api": {"Authorization": "Bearer token-of-meta"},
+    "waha": {"X-Api-Key": "key-of-waha"},
+    "evolution": {"apikey": "key-of-evolution"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +50,10 @@ class Caller:
         self.address = urlsplit(address)
         self._http = http
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Reply:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        async with self._http.request(method, path, data=data, headers=headers) as answer:
+    async def ask(self, method: str, path: str, body: Any = None, keys: Mapping[str, str] | None = None) -> Reply:
+        data = body if isinstance(body, bytes | aiohttp.FormData) else json.dumps(body).encode()
+        headers = {} if isinstance(body, aiohttp.FormData) else {"Content-Type": "application/json"}
+        async with self._http.request(method, path, data=data, headers={**headers, **(keys or {})}) as answer:
             return Reply(answer.status, await answer.json(), dict(answer.headers))
 
     async def register(self, webhook_url: str = "http://127.0.0.1:1/away", account: str = "acc_1") -> None:
@@ -52,6 +64,37 @@ class Caller:
     async def send(self, delivery_id: str = "dlv_1", to: str = "201001234567", **content: Any) -> Reply:
         content = content or {"type": "text", "text": "Hello!"}
         return await self.ask("POST", "/profiles/acc_1/messages", {"delivery_id": delivery_id, "to": to, **content})
+
+    async def set_up(self, driver: str, webhook_url: str = "http://127.0.0.1:1/away", **more: Any) -> None:
+        """Register an account of the gateway, as its operator would."""
+        body = {
+            "profile_id": f"prf_{driver}",
+            "package_id": "pkg_1",
+            "phone": "15550783881",
+            "credentials": CREDENTIALS[driver],
+            "webhook_url": webhook_url,
+            **more,
+        }
+        reply = await self.ask("PUT", f"/accounts/{driver}/{ACCOUNTS[driver]}", body)
+        assert reply.status == 200, reply
+
+    async def call(self, driver: str, method: str, path: str, body: Any = None) -> Reply:
+        """Ask with the keys of the account."""
+        return await self.ask(method, path, body, KEYS[driver])
+
+    async def send_over(self, driver: str, to: str, method: str = "", **fields: Any) -> Reply:
+        """A send over a gateway's own wire, with the fields that every send has there."""
+        account = ACCOUNTS[driver]
+        match driver:
+            case "cloud_api":
+                common = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": to}
+                return await self.call(driver, "POST", f"/cloud/v23.0/{account}/messages", {**common, **fields})
+            case "waha":
+                common = {"session": account, "chatId": f"{to}@c.us"}
+                return await self.call(driver, "POST", f"/waha/api/{method}", {**common, **fields})
+            case _:
+                path = f"/evolution/message/{method}/{account}"
+                return await self.call(driver, "POST", path, {"number": to, **fields})
 
     async def fault(self, **fault: Any) -> str:
         reply = await self.ask("POST", "/faults", fault)

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
 
-ReceiptStatus = Literal["delivered", "read", "failed"]
+ReceiptStatus = Literal["sent", "delivered", "read", "failed"]
+"""`sent`: WhatsApp's server has it (one tick)."""
 
+SENT_SECONDS = (0.1, 0.5)
 DELIVERED_SECONDS = (1.0, 3.0)
 READ_SECONDS = (5.0, 60.0)
 ANSWER_SECONDS = (10.0, 300.0)
@@ -36,10 +38,12 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the customer's telephone tells about our message."""
+    """What WhatsApp tells about our message."""
 
     status: ReceiptStatus
     at: datetime
+    code: str | None = None
+    """Of a failure: the gateway's own code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,14 @@ class Answer:
 Reaction = Receipt | Answer
 
 
-def reactions(habits: Habits, delivery_id: str, recipient: str, sent_at: datetime) -> tuple[Reaction, ...]:
-    """What follows the send, in the order of time. Equal arguments give equal reactions."""
-    draw = Random(f"{habits.seed}:{delivery_id}:{recipient}")
+def tick(seed: int, name: str, recipient: str, sent_at: datetime) -> Receipt:
+    """WhatsApp's server has taken the message."""
+    return Receipt("sent", _later(Random(f"{seed}:{name}:{recipient}:tick"), sent_at, SENT_SECONDS))
+
+
+def reactions(habits: Habits, name: str, recipient: str, sent_at: datetime) -> tuple[Reaction, ...]:
+    """What follows the send of that name, in the order of time. Equal arguments give equal reactions."""
+    draw = Random(f"{habits.seed}:{name}:{recipient}")
     arrival, attention = draw.random(), draw.random()
     delivered_at = _later(draw, sent_at, DELIVERED_SECONDS)
     read_at = _later(draw, delivered_at, READ_SECONDS)

@@ -3,17 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["fail", "delay", "hang", "die", "fail_after_sending", "no_receipts", "double_receipts"]
-Code = Literal["transient", "throttled", "profile_blocked", "recipient_invalid", "content_refused"]
+from simulator.core.failures import FAILURES, Driver, Told, in_words_of
+
+Kind = Literal[
+    "fail", "delay", "hang", "die", "fail_after_sending", "no_receipts", "double_receipts", "late_receipts",
+    "disordered_receipts",
+]  # fmt: skip
 Moment = Literal["before", "after"]
 
-HTTP_STATUS: dict[Code, int] = {
-    "transient": 500,
-    "throttled": 429,
-    "profile_blocked": 403,
-    "recipient_invalid": 404,
-    "content_refused": 400,
-}
+THROTTLED = ("throttled", "429", "4", "80007", "130429")
+"""Codes whose answer says when to come again, where the fault does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +23,17 @@ class Fault:
     kind: Kind
     profile: str | None = None
     recipient: str | None = None
+    driver: Driver | None = None
     count: int | None = None
     """Ends after so many hits."""
     every: int = 1
     """Hits every so many-th of the sends that match."""
-    code: Code = "transient"
+    code: str = "transient"
+    """Of any gateway: it meets the sends of those that have words for it."""
+    told: Told | None = None
+    """None: as the gateway usually tells it."""
     seconds: float = 1.0
-    """Real seconds: how long a delay or a hang lasts, what `Retry-After` says when throttled."""
+    """Real seconds of a delay or a hang, and what `Retry-After` says when throttled; of late receipts the system's."""
     at: Moment = "before"
 
 
@@ -59,6 +62,7 @@ class Target:
     profile: str
     account: str
     recipient: str
+    driver: Driver = "simulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,9 @@ Stop = Delay | Hang | Die
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error that the gateway answers."""
+    """An error that the gateway answers, under its own code."""
 
-    code: Code
+    code: str
     retry_after_seconds: float | None = None
 
 
@@ -103,8 +107,14 @@ class Plan:
     after: tuple[Stop, ...] = ()
     answer: Refusal | None = None
     """Sent, and yet the answer is an error."""
+    failure: str | None = None
+    """Taken, and a receipt tells of this failure."""
     receipts: int = 1
     """How often each receipt is called back."""
+    late_seconds: float = 0
+    """By how much later than usual (of the system's time)."""
+    disordered: bool = False
+    """The last receipt comes first."""
     hits: tuple[Kind, ...] = ()
 
 
@@ -117,16 +127,17 @@ def strike(faults: tuple[Armed, ...], target: Target) -> tuple[tuple[Armed, ...]
     plan = Plan()
     for before, after in zip(faults, met, strict=True):
         if after.hits > before.hits:
-            plan = _with(plan, after.fault)
+            plan = _with(plan, after.fault, target.driver)
     return met, plan
 
 
 def _matches(fault: Fault, target: Target) -> bool:
     profile_matches = fault.profile is None or fault.profile in (target.profile, target.account)
-    return profile_matches and fault.recipient in (None, target.recipient)
+    speaks = fault.driver in (None, target.driver) and in_words_of(target.driver, fault.code) is not None
+    return profile_matches and speaks and fault.recipient in (None, target.recipient)
 
 
-def _with(plan: Plan, fault: Fault) -> Plan:
+def _with(plan: Plan, fault: Fault, driver: Driver) -> Plan:
     plan = replace(plan, hits=(*plan.hits, fault.kind))
     match fault.kind:
         case "delay":
@@ -136,13 +147,20 @@ def _with(plan: Plan, fault: Fault) -> Plan:
         case "die":
             return _stopping(plan, fault, Die())
         case "fail" if fault.at == "before":
-            return replace(plan, refusal=plan.refusal or _refusal(fault))
+            refusal, told = _refusal(fault, driver)
+            if told == "receipt":
+                return replace(plan, failure=plan.failure or refusal.code)
+            return replace(plan, refusal=plan.refusal or refusal)
         case "fail" | "fail_after_sending":
-            return replace(plan, answer=plan.answer or _refusal(fault))
+            return replace(plan, answer=plan.answer or _refusal(fault, driver)[0])
         case "no_receipts":
             return replace(plan, receipts=0)
         case "double_receipts":
             return replace(plan, receipts=plan.receipts * 2)
+        case "late_receipts":
+            return replace(plan, late_seconds=plan.late_seconds + fault.seconds)
+        case "disordered_receipts":
+            return replace(plan, disordered=True)
 
 
 def _stopping(plan: Plan, fault: Fault, stop: Stop) -> Plan:
@@ -151,5 +169,8 @@ def _stopping(plan: Plan, fault: Fault, stop: Stop) -> Plan:
     return replace(plan, after=(*plan.after, stop))
 
 
-def _refusal(fault: Fault) -> Refusal:
-    return Refusal(fault.code, fault.seconds if fault.code == "throttled" else None)
+def _refusal(fault: Fault, driver: Driver) -> tuple[Refusal, Told]:
+    code = in_words_of(driver, fault.code)
+    assert code is not None, "a fault met a gateway that has no words for it"
+    seconds = fault.seconds if fault.code in THROTTLED else None
+    return Refusal(code, seconds), fault.told or FAILURES[driver][code].told

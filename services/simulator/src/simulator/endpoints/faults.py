@@ -43,4 +43,4 @@ def fault_routes(switchboard: Switchboard, clock: Clock) -> APIRouter:
 
 def _shown(armed: Armed) -> dict[str, Any]:
     fault = asdict(armed.fault)
-    return {"id": fault.pop("fault_id"), **fault, "seen": armed.seen, "hits": armed.hits}
+    return {"id": fault.pop("fault_id"), "as": fault.pop("told"), **fault, "seen": armed.seen, "hits": armed.hits}

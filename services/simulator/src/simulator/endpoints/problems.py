@@ -16,8 +16,23 @@ class Problem(Exception):
         self.body = problem(code, message, **more)
 
 
+class Refused(Exception):
+    """A call that a gateway refuses, in its own words."""
+
+    def __init__(self, response: JSONResponse) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
 def answer_problems(app: FastAPI) -> None:
-    """One shape for every error: `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`."""
+    """One shape for every error: `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`.
+
+    The gateways that we stand in for have shapes of their own.
+    """
+
+    @app.exception_handler(Refused)
+    async def on_refused(_: Request, found: Refused) -> JSONResponse:
+        return found.response
 
     @app.exception_handler(Problem)
     async def on_problem(_: Request, found: Problem) -> JSONResponse:

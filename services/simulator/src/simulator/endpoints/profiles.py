@@ -7,13 +7,14 @@ from fastapi import APIRouter, Body, Depends, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from simulator.accounts import Account, Accounts, Key
 from simulator.callbacks import Callbacks
-from simulator.core.faults import HTTP_STATUS, Refusal
+from simulator.core.failures import OWN
+from simulator.core.faults import Refusal
 from simulator.endpoints.problems import Problem
 from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
 from simulator.ledger import Ledger
 from simulator.metrics import SENDS
-from simulator.sessions import Session, Sessions
 from simulator.wire import (
     ACCOUNT_CHARACTERS_MAX,
     CustomerWrites,
@@ -29,27 +30,27 @@ AccountPath = Annotated[str, Path(min_length=1, max_length=ACCOUNT_CHARACTERS_MA
 SEND_BODY = {"content": {"application/json": {"schema": SendRequest.model_json_schema()}}, "required": True}
 
 
-def profile_routes(gateway: Gateway, sessions: Sessions, ledger: Ledger, callbacks: Callbacks) -> APIRouter:
+def profile_routes(gateway: Gateway, accounts: Accounts, ledger: Ledger, callbacks: Callbacks) -> APIRouter:
     routes = APIRouter()
 
-    async def registered(request: Request, account: AccountPath) -> Session:
-        known = sessions.of_account(account)
+    async def registered(request: Request, account: AccountPath) -> Account:
+        known = accounts.of(Key("simulator", account))
         if known is not None:
             return known
-        session = await sessions.wait_for(account)
+        found = await accounts.wait_for(account)
         # Whoever has left meanwhile has been told by GET that nothing went out, and may have sent it again.
-        if session is None or await request.is_disconnected():
+        if found is None or found.driver != "simulator" or await request.is_disconnected():
             raise Problem(503, "profile_unknown", f"No profile is registered for it: PUT /profiles/{account} first.")
-        return session
+        return found
 
     @routes.put("/profiles/{account}", tags=["driver"])
     async def register(account: AccountPath, registration: Registration) -> dict[str, Any]:
-        sessions.register(Session(account, **registration.model_dump()))
+        accounts.register(Account(account, **registration.model_dump()))
         return {"account": account, **registration.model_dump()}
 
     @routes.get("/profiles", tags=["driver"])
     async def registrations() -> dict[str, Any]:
-        return {"data": sessions.all()}
+        return {"data": [_shown(each) for each in accounts.all() if each.driver == "simulator"]}
 
     @routes.post(
         "/profiles/{account}/messages", tags=["driver"], status_code=201, openapi_extra={"requestBody": SEND_BODY}
@@ -57,9 +58,9 @@ def profile_routes(gateway: Gateway, sessions: Sessions, ledger: Ledger, callbac
     async def send(
         request: Request,
         delivery: Annotated[Delivery, Depends(_delivery)],
-        session: Annotated[Session, Depends(registered)],
+        account: Annotated[Account, Depends(registered)],
     ) -> JSONResponse:
-        return _response(await gateway.send(session, delivery, lambda: _leaving(request)))
+        return _response(await gateway.send(account, delivery, lambda: leaving(request)))
 
     @routes.get("/profiles/{account}/messages/{delivery_id}", tags=["driver"])
     async def find(account: AccountPath, delivery_id: Id) -> dict[str, str]:
@@ -70,12 +71,12 @@ def profile_routes(gateway: Gateway, sessions: Sessions, ledger: Ledger, callbac
 
     @routes.post("/customers/{phone}/messages", tags=["customer"], status_code=202)
     async def write(phone: PhoneNumber, message: Annotated[CustomerWrites, Body()]) -> dict[str, str]:
-        session = await sessions.wait_for(message.profile)
-        if session is None:
+        account = await accounts.wait_for(message.profile)
+        if account is None:
             raise Problem(404, "profile_unknown", f"No profile is registered as {message.profile}.")
         if callbacks.full:
             raise Problem(503, "busy", "Too many callbacks wait for their webhooks. Try again later.")
-        message_id = gateway.take_from_customer(session, phone, message.text)
+        message_id = gateway.take_from_customer(account, phone, message.text)
         # Whoever answers this customer after our 202 can count on the webhook having been called, if it takes calls.
         await callbacks.taken(message_id)
         return {"message_id": message_id}
@@ -97,20 +98,29 @@ async def _delivery(request: Request) -> Delivery:
         ) from None
 
 
-async def _leaving(request: Request) -> None:
+async def leaving(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
+def _shown(account: Account) -> dict[str, str]:
+    return {
+        "account": account.account,
+        "profile_id": account.profile_id,
+        "package_id": account.package_id,
+        "webhook_url": account.webhook_url,
+    }
+
+
 def _response(answer: SendAnswer) -> JSONResponse:
     match answer:
-        case Accepted(message_id):
+        case Accepted(sent):
             SENDS.labels("accepted").inc()
-            return JSONResponse({"message_id": message_id, "status": "accepted"}, 201)
+            return JSONResponse({"message_id": sent.message_id, "status": "accepted"}, 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             wait = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
-            return JSONResponse(problem(code, f"A fault of the simulator: {code}."), HTTP_STATUS[code], wait)
+            return JSONResponse(problem(code, f"A fault of the simulator: {code}."), OWN[code].status, wait)
         case Silence():
             SENDS.labels("none").inc()
             return JSONResponse(problem("transient", "A fault of the simulator: the send hung."), 500)

@@ -1,0 +1,179 @@
+"""WAHA endpoints: sends, sessions and number checks, with WAHA's answers in the shapes of its engines."""
+
+import math
+import secrets
+from typing import Any, assert_never
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from simulator.accounts import Account, Accounts, Key
+from simulator.core.failures import WAHA
+from simulator.core.faults import Refusal
+from simulator.core.hidden import chat
+from simulator.dialects.dialect import Sent
+from simulator.dialects.linked_forms import (
+    WahaDocument,
+    WahaImage,
+    WahaSend,
+    WahaText,
+    WahaVideo,
+    WahaVoice,
+    complaints,
+)
+from simulator.dialects.waha import VERSION, baileys_key, me
+from simulator.endpoints.problems import Refused
+from simulator.endpoints.profiles import leaving
+from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
+from simulator.metrics import SENDS
+from spreader.content import TextContent
+
+FORMS: dict[str, type[WahaSend]] = {
+    "sendText": WahaText,
+    "sendImage": WahaImage,
+    "sendVoice": WahaVoice,
+    "sendVideo": WahaVideo,
+    "sendFile": WahaDocument,
+}
+CODECS = {"sendImage": "image/", "sendVoice": "audio/ogg; codecs=opus", "sendVideo": "video/mp4"}
+
+
+def waha_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
+    routes = APIRouter(prefix="/waha", include_in_schema=False)
+
+    for name, form in FORMS.items():
+        routes.add_api_route(f"/api/{name}", _sender(name, form, gateway, accounts), methods=["POST"], name=name)
+
+    @routes.get("/ping")
+    async def ping() -> dict[str, str]:
+        return {"message": "pong"}
+
+    @routes.get("/api/sessions/{session}")
+    async def session(session: str, request: Request) -> JSONResponse:
+        return JSONResponse(_session(_account(accounts, session, request)))
+
+    @routes.get("/api/contacts/check-exists")
+    async def check_exists(phone: str, session: str, request: Request) -> JSONResponse:
+        account = _account(accounts, session, request)
+        if not (phone.isdecimal() and 7 <= len(phone) <= 15):
+            raise Refused(_bad_request(["phone must be digits"]))
+        return JSONResponse({"numberExists": True, "chatId": chat(phone, "c.us", account.behaviour.lid)})
+
+    return routes
+
+
+def _sender(name: str, form: type[WahaSend], gateway: Gateway, accounts: Accounts) -> Any:
+    async def send(request: Request) -> JSONResponse:
+        sent = _form(form, name, await request.body(), accounts, request)
+        account = _account(accounts, sent.session, request)
+        recipient = sent.recipient
+        if recipient is None:
+            return failed("no_whatsapp", account)
+        delivery = Delivery(None, recipient, sent.content(), sent.quote)
+        return _answer(await gateway.send(account, delivery, lambda: leaving(request)), account)
+
+    return send
+
+
+def failed(code: str, account: Account, retry_after_seconds: float | None = None) -> JSONResponse:
+    failure = WAHA[code]
+    headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
+    match code:
+        case "422":
+            body: dict[str, Any] = {
+                "error": failure.title,
+                "session": account.account,
+                "status": "FAILED",
+                "expected": ["WORKING"],
+            }
+        case "not_implemented":
+            body = {"message": failure.title, "error": "Unprocessable Entity", "statusCode": 422}
+        case "500" | "463" | "479" | "error" | "stuck" | "no_whatsapp":
+            message = f"{code}: {failure.title}" if code.isdecimal() else failure.title
+            body = {
+                "statusCode": failure.status,
+                "timestamp": "2026-01-01T00:00:00.000Z",
+                "exception": {"message": message, "name": "Error", "stack": f"Error: {message}"},
+                "request": {"path": "/api/sendText", "method": "POST", "body": {}, "query": {}},
+                "version": {"version": VERSION, "engine": account.engine, "tier": "CORE"},
+            }
+        case _:
+            body = {"message": failure.title, "statusCode": failure.status}
+    return JSONResponse(body, failure.status, headers)
+
+
+def _form(form: type[WahaSend], name: str, raw: bytes, accounts: Accounts, request: Request) -> WahaSend:
+    """What was posted. The key is looked at first, as WAHA does."""
+    _check_key(accounts, request)
+    try:
+        sent = form.model_validate_json(raw)
+    except ValidationError as error:
+        raise Refused(_bad_request(complaints(error))) from None
+    file = getattr(sent, "file", None)
+    fits = file is None or file.mimetype.startswith(CODECS.get(name, ""))
+    if not fits and not getattr(sent, "convert", False):
+        raise Refused(_bad_request([f"file.mimetype: {name} takes {CODECS[name]}"]))
+    return sent
+
+
+def _check_key(accounts: Accounts, request: Request) -> str:
+    key = request.headers.get("X-Api-Key", "")
+    if not any(_opens(key, each) for each in accounts.all() if each.driver == "waha"):
+        raise Refused(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
+    return key
+
+
+def _account(accounts: Accounts, session: str, request: Request) -> Account:
+    key = _check_key(accounts, request)
+    account = accounts.of(Key("waha", session))
+    if account is None:
+        message = f'Session "{session}" does not exist'
+        raise Refused(JSONResponse({"message": message, "error": "Not Found", "statusCode": 404}, 404))
+    if not _opens(key, account):
+        raise Refused(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
+    return account
+
+
+def _opens(key: str, account: Account) -> bool:
+    return secrets.compare_digest(key.encode(), account.credentials["api_key"].encode())
+
+
+def _bad_request(message: list[str]) -> JSONResponse:
+    return JSONResponse({"message": message, "error": "Bad Request", "statusCode": 400}, 400)
+
+
+def _session(account: Account) -> dict[str, Any]:
+    config = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
+    engine = {"engine": account.engine}
+    return {"name": account.account, "status": "WORKING", "config": config, "me": me(account), "engine": engine}
+
+
+def _answer(answer: SendAnswer, account: Account) -> JSONResponse:
+    match answer:
+        case Accepted(sent):
+            SENDS.labels("accepted").inc()
+            return JSONResponse(_message(account, sent), 201)
+        case Refusal(code, retry_after_seconds):
+            SENDS.labels(code).inc()
+            return failed(code, account, retry_after_seconds)
+        case Silence():
+            SENDS.labels("none").inc()
+            return failed("504", account)
+        case _:
+            assert_never(answer)
+
+
+def _message(account: Account, sent: Sent) -> dict[str, Any]:
+    """The message in the engine's own shape: there are three."""
+    seconds = int(sent.at.timestamp())
+    remote = chat(sent.recipient, "c.us", account.behaviour.lid)
+    full_id = f"true_{remote}_{sent.message_id}"
+    if account.engine == "WEBJS":
+        name = {"fromMe": True, "remote": remote, "id": sent.message_id, "_serialized": full_id}
+        return {"id": name, "ack": 0, "timestamp": seconds, "from": f"{account.phone}@c.us", "to": remote}
+    if account.engine == "GOWS":
+        return {"id": full_id, "timestamp": seconds, "from": f"{account.phone}@c.us", "fromMe": True, "to": remote}
+    text = sent.content.text if isinstance(sent.content, TextContent) else ""
+    message = {"extendedTextMessage": {"text": text}}
+    return {"key": baileys_key(account, sent), "message": message, "messageTimestamp": str(seconds), "status": 1}

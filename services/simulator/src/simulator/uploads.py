@@ -1,0 +1,55 @@
+"""Upload: a file that a number was given before it is sent, known for 30 days as at Meta; its bytes are not kept."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from simulator.journal import Journal
+
+LIFETIME = timedelta(days=30)
+ID_FIRST = 4_490_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    media_id: str
+    account: str
+    type: str
+    sha256: str
+    size_bytes: int
+    at: str
+
+    @property
+    def expires_at(self) -> datetime:
+        return datetime.fromisoformat(self.at) + LIFETIME
+
+
+class Uploads:
+    """All uploads, on disk, each under a number of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self._journal = Journal(home / "uploads.jsonl")
+        self._uploads: dict[str, Upload] = {}
+
+    def open(self) -> None:
+        self._uploads.clear()
+        self._journal.open(lambda _place, line: self._take(Upload(**json.loads(line))))
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def keep(self, account: str, media_type: str, sha256: str, size_bytes: int, now: datetime) -> Upload:
+        media_id = str(ID_FIRST + len(self._uploads) + 1)
+        upload = Upload(media_id, account, media_type, sha256, size_bytes, now.isoformat())
+        self._journal.append(json.dumps(asdict(upload), separators=(",", ":")).encode())
+        self._take(upload)
+        return upload
+
+    def of(self, account: str, media_id: str, now: datetime) -> Upload | None:
+        """The account's own, if it has not expired."""
+        upload = self._uploads.get(media_id)
+        return upload if upload and upload.account == account and now < upload.expires_at else None
+
+    def _take(self, upload: Upload) -> None:
+        self._uploads[upload.media_id] = upload
