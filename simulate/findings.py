@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from simulate.gaps import CALM, EVEN, RUSH
-from simulate.study import FEW, Study
+from simulate.study import FEW, GapStudy, Study
 
 VARIATION = (0.2, 0.6)
 AUTOCORRELATION = (-0.1, 0.1)
@@ -44,9 +44,9 @@ def findings(studies: Sequence[Study]) -> list[Finding]:
         _finding("coefficient of variation, over 10 wait", VARIATION, studies, _variation(RUSH)),
         _finding("coefficient of variation, exactly 10 wait", VARIATION, studies, _variation(EVEN)),
         _finding("coefficient of variation, under 10 wait", VARIATION, studies, _variation(CALM)),
-        _finding("lag-1 autocorrelation, over 10 wait", AUTOCORRELATION, studies, _autocorrelation(RUSH)),
-        _finding("lag-1 autocorrelation, exactly 10 wait", AUTOCORRELATION, studies, _autocorrelation(EVEN)),
-        _finding("lag-1 autocorrelation, under 10 wait", AUTOCORRELATION, studies, _autocorrelation(CALM)),
+        *_correlation("lag-1 autocorrelation", studies, lambda gaps: gaps.autocorrelation),
+        *_correlation("the same while the mean stands", studies, lambda gaps: gaps.in_stretches),
+        *_correlation("the same of what is drawn", studies, lambda gaps: gaps.of_draws),
         _finding("a queue over 10 doubles the mean (factor)", _around(2), studies, _pressure(RUSH)),
         _finding("a queue of exactly 10 leaves the mean (factor)", _around(1), studies, _pressure(EVEN)),
         _finding("a queue under 10 halves the mean (factor)", _around(0.5), studies, _pressure(CALM)),
@@ -77,8 +77,12 @@ def _variation(queue: str) -> Measure:
     return lambda study: found.variation if (found := study.gaps.get(queue)) and found.count >= FEW else None
 
 
-def _autocorrelation(queue: str) -> Measure:
-    return lambda study: found.autocorrelation if (found := study.gaps.get(queue)) and found.count >= FEW else None
+def _correlation(promise: str, studies: Sequence[Study], measure: Callable[[GapStudy], float | None]) -> list[Finding]:
+    def of(queue: str) -> Measure:
+        return lambda study: measure(found) if (found := study.gaps.get(queue)) and found.count >= FEW else None
+
+    queues = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
+    return [_finding(f"{promise}, {name} 10 wait", AUTOCORRELATION, studies, of(queue)) for queue, name in queues]
 
 
 def _pressure(queue: str) -> Measure:

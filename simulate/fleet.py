@@ -25,6 +25,8 @@ class Fleet:
     spread: float | None = None
     """The operator's own for all packages; None: each package's by its id."""
     limits: ProfileLimits = DEFAULTS
+    gap_max_seconds: int | None = None
+    """The operator's own; None: it follows from the limits."""
 
     @property
     def packages(self) -> int:
@@ -40,7 +42,7 @@ class Fleet:
         return Package(
             package_id=f"package-{number}", version=1, name=f"Package {number}", timezone=TIMEZONES[number % 6],
             rest_window=RestWindow(start=time(1), hours=4, stagger_minutes=STAGGERS_MINUTES[number // 2 % 3]),
-            profile_limits=self.limits, gap=Gap(spread=self.spread),
+            profile_limits=self.limits, gap=Gap(spread=self.spread, max_seconds=self.gap_max_seconds),
             profiles=tuple(
                 Profile(
                     profile_id=f"profile-{member}", name=f"Profile {member}", phone=f"20100{member:07}",

@@ -4,7 +4,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from statistics import fmean
 
 from pacer.core.policy import TEMPO_SPAN
@@ -26,6 +25,8 @@ class Gap:
     pressure: float
     tempo: float
     """That the policy reckoned with at its end."""
+    mean_seconds: float
+    """Of the range from which it was drawn, as it was at its end."""
     is_paced: bool
     """Whether the gap was what held the release last, and not a limit."""
     load: float
@@ -55,7 +56,7 @@ def gaps(ledger: Ledger) -> Iterator[Gap]:
         expected = limits.per_day * active / hours.active_seconds_a_day
         yield Gap(
             place, (after.at - before.at).total_seconds(), queue, after.base_seconds, after.pressure,
-            after.tempo, after.bound == "gap", (lately + 0.5) / (expected + 0.5),
+            after.tempo, after.mean_seconds, after.bound == "gap", (lately + 0.5) / (expected + 0.5),
         )  # fmt: skip
 
 
@@ -63,16 +64,6 @@ def coefficient_of_variation(seconds: Sequence[float]) -> float:
     """The standard deviation over the mean."""
     mean = fmean(seconds)
     return fmean([(each - mean) ** 2 for each in seconds]) ** 0.5 / mean
-
-
-def autocorrelation(found: Sequence[Gap]) -> float:
-    """At lag 1, between the gaps that follow each other at once: their covariance over the variance of all."""
-    mean = fmean([each.seconds for each in found])
-    variance = fmean([(each.seconds - mean) ** 2 for each in found])
-    products = [
-        (one.seconds - mean) * (other.seconds - mean) for one, other in pairwise(found) if other.place == one.place + 1
-    ]
-    return fmean(products) / variance if products else 0.0
 
 
 def _queue(waiting: int, rush_over: int) -> str:

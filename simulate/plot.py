@@ -71,7 +71,10 @@ def _scatter(axes: Axes, studies: Sequence[Study]) -> None:
     for queue in QUEUES:
         chosen = [each.gaps[queue] for each in studies if queue in each.gaps and each.gaps[queue].count >= 1_000]
         variations, correlations = [each.variation for each in chosen], [each.autocorrelation for each in chosen]
-        axes.scatter(variations, correlations, s=8, label=f"{queue} 10")
+        dots = axes.scatter(variations, correlations, s=8, label=f"{queue} 10")
+        standing = [(each.variation, each.in_stretches) for each in chosen if each.in_stretches is not None]
+        label = f"{queue} 10, while the mean stands"
+        axes.scatter(*_columns(standing, 1), s=14, marker="+", color=dots.get_facecolor(), label=label)
     for bound in VARIATION:
         axes.axvline(bound, color="grey", linestyle=":")
     for bound in AUTOCORRELATION:

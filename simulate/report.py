@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pacer.core.limits import quarter_of_day
 from simulate.findings import Finding
 from simulate.fleet import Fleet
 from simulate.gaps import CALM, EVEN, RUSH
@@ -19,12 +20,17 @@ PATTERN_HEADINGS = (
 
 
 def page(fleet: Fleet, studies: Sequence[Study], found: Sequence[Finding]) -> str:
-    releases = sum(each.releases for each in studies)
+    limits, releases = fleet.limits, sum(each.releases for each in studies)
     lines = [
         f"# {len(studies)} profiles, {fleet.days} days, pattern {fleet.pattern}, seed {fleet.seed}",
         "",
+        f"Limits: {limits.per_hour} an hour, {limits.per_3_hours} in 3 hours, {limits.per_day} a day;",
+        f"in any hour no more than a quarter of the day's, {quarter_of_day(limits)}.",
+        "",
         f"{releases:,} releases. Each bound is asked of each profile alone; `outside` counts those that miss it;",
         "profiles with under 1,000 gaps of a kind are not judged by them. Measures: simulate/study.py, gaps.py.",
+        "A mean stands while the same holds the gaps, and the tempo moves it by a quarter at most. Why gaps follow",
+        "from each other while it moves is told in docs/decisions/0019.",
         "",
         *_table([HEADINGS, *map(_finding, found)]),
         "",

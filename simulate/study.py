@@ -5,7 +5,7 @@ to say what one of them makes of it while the others are as they are.
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from pacer.core.hours import Hours
 from pacer.core.limits import HOUR, rolling
 from simulate.arrivals import DAY
-from simulate.gaps import CALM, EVEN, RUSH, Gap, autocorrelation, coefficient_of_variation, gaps
+from simulate.correlation import is_paced, of_all, of_draws, of_stretches
+from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, gaps
 from simulate.year import BEGIN, Ledger
 
 QUEUES = (RUSH, EVEN, CALM)
@@ -30,14 +31,22 @@ WAIT_STEPS_A_DECADE = 8
 
 @dataclass(frozen=True, slots=True)
 class GapStudy:
-    """The gaps of one profile with one class of queue (see simulate.gaps)."""
+    """The gaps of one profile with one class of queue (see simulate.gaps, simulate.correlation)."""
 
     count: int
     mean_seconds: float
     variation: float
     autocorrelation: float
+    """Of the gaps as they are."""
+    in_stretches: float | None
+    """Their autocorrelation while the mean stands. None: too few pairs."""
+    of_draws: float | None
+    """That of the gaps over their means. None: limits hold too many."""
     pressure: float | None
-    """Mean of gap / (base x tempo), of gaps that no limit made longer: what the queue makes of it. None: too few."""
+    """Mean of gap / (base x tempo), of gaps that no limit made longer: what the queue makes of it.
+
+    None: too few, or limits hold so many that those left are the long ones.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,10 @@ class Study:
     in_rest: int
     """Releases in a rest window, reckoned here by the wall clock of the package's zone."""
     fullest_hour: float
-    """The most releases in any 60 minutes of a stretch that follows a rest without a release, over the day's limit."""
+    """The most releases in any 60 minutes of a stretch that follows a rest without a release, over the day's limit.
+
+    An hour ends before the moment that is an hour after its begin, as a rolling window does.
+    """
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
     """Mean of gap / (base x pressure) at the end of two slow hours and of two fast ones.
@@ -116,7 +128,7 @@ def _fullest_hour(moments: Sequence[datetime], hours: Hours) -> int:
         rest = hours.next_rest(moments[place])
         end = len(moments) if rest is None else bisect_left(moments, rest, lo=place)
         for first in range(place, end):
-            fullest = max(fullest, bisect_right(moments, moments[first] + HOUR, lo=first, hi=end) - first)
+            fullest = max(fullest, bisect_left(moments, moments[first] + HOUR, lo=first, hi=end) - first)
         place = max(end, place + 1)
     return fullest
 
@@ -125,8 +137,8 @@ def _of(found: Sequence[Gap]) -> GapStudy:
     seconds = [gap.seconds for gap in found]
     ratios = [gap.seconds / gap.base_seconds / gap.tempo for gap in found if gap.is_paced]
     return GapStudy(
-        len(found), fmean(seconds), coefficient_of_variation(seconds), autocorrelation(found),
-        fmean(ratios) if len(ratios) >= FEW else None,
+        len(found), fmean(seconds), coefficient_of_variation(seconds), of_all(found), of_stretches(found, FEW),
+        of_draws(found), fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Release:
     pressure: float
     """That it was decided with: it tells how many waited at the end of the gap."""
     tempo: float
+    mean_seconds: float
     bound: str
     """What held it last."""
     waited: timedelta
@@ -102,4 +103,6 @@ def _run(
 def _release(went: Went, left: int) -> Release:
     pace = went.pace
     waited = went.at - went.head.not_before
-    return Release(went.at, pace.base_seconds, pace.pressure, pace.tempo, went.waited_for, waited, left)
+    return Release(
+        went.at, pace.base_seconds, pace.pressure, pace.tempo, pace.mean_seconds, went.waited_for, waited, left
+    )

@@ -5,6 +5,9 @@ from simulate.crew import package
 from simulate.findings import Finding, findings
 from simulate.fleet import Fleet
 
+from pacer.core.limits import QUARTER_OF_DAY
+from spreader.configuration import ProfileLimits
+
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Finding]:
@@ -38,6 +41,41 @@ def test_gaps_hardly_follow_from_the_last_one(found: dict[str, Finding]) -> None
     shown = found["lag-1 autocorrelation, over 10 wait"]
     assert shown.profiles == 8
     assert -0.156 < shown.least <= shown.most < 0.156
+
+
+@pytest.fixture(scope="module")
+def calm() -> dict[str, Finding]:
+    """Four profiles to which deliveries come one by one, for two months: mostly fewer than ten wait."""
+    return {each.promise: each for each in findings(package(Fleet(4, 60, "steady", seed=1), 0))}
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "coefficient of variation, under 10 wait",
+        "the same while the mean stands, under 10 wait",
+        "the same of what is drawn, under 10 wait",
+        "a queue under 10 halves the mean (factor)",
+        "two slow hours shorten the gap (factor)",
+        "two fast hours lengthen the gap (factor)",
+    ],
+)
+def test_every_profile_keeps_the_promise_while_few_wait(calm: dict[str, Finding], promise: str) -> None:
+    assert calm[promise].profiles == 4
+    assert calm[promise].holds, calm[promise]
+
+
+def test_the_tempo_itself_makes_gaps_alike_while_few_wait(calm: dict[str, Finding]) -> None:
+    """What decision 0019 says: a mean that follows two hours cannot change from one gap to the next."""
+    assert calm["lag-1 autocorrelation, under 10 wait"].median > 0.15
+
+
+def test_after_an_idle_night_a_quarter_of_the_day_goes_in_an_hour_and_no_more() -> None:
+    """By settings that would let all of the day's 120 go in the first hour and a half."""
+    hasty = ProfileLimits(per_hour=100, per_3_hours=120, per_day=120)
+    studies = package(Fleet(4, 10, "bursts", seed=1, limits=hasty, gap_max_seconds=20), 0)
+    assert [study.breaches[QUARTER_OF_DAY] for study in studies] == [0] * 4
+    assert [study.fullest_hour for study in studies] == [0.25] * 4
 
 
 def test_a_simulation_comes_out_the_same_again() -> None:
