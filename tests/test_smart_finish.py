@@ -1,0 +1,90 @@
+"""Finish: what `smart` shares out the pacer's own policy then sends, and all profiles are done at about one time."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from pacer.core.course import Course, Runner
+from pacer.core.policy import Head, Margins
+from pacer.core.rules import rules
+from pacer.core.waiting import ORDINARY
+from router.core.candidates import candidates
+from router.core.routing import Fleet
+from router.core.strategies import share
+from spreader.configuration import Gap, Gateway, Package, Profile, ProfileLimits
+from spreader.events import ProfilePace, ProfileState
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+NO_MARGINS = Margins(timedelta(0), timedelta(0))
+ALIKE: Mapping[str, Any] = {}
+DELIVERIES = 1_000
+
+
+def package(limits: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Package:
+    gateway = Gateway(driver="simulator", base_url="http://127.0.0.1:1", account="x")
+    return Package(
+        package_id="one", version=1, name="One", **settings,
+        profiles=tuple(
+            Profile(
+                profile_id=f"p{number}", name="P", phone="201000000000", gateway=gateway,
+                limits=ProfileLimits.model_validate({"unanswered_per_30_days": None, **own}),
+            )
+            for number, own in enumerate(limits)
+        ),
+    )  # fmt: skip
+
+
+def pace(profile_id: str, held: int) -> ProfilePace:
+    return ProfilePace(
+        profile_id=profile_id, package_id="one", waiting=held, held=held, last_release=None, next_release=None,
+        bound="", base_seconds=600, pressure=1, tempo=1, mean_seconds=600, at=NOON,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "held", "factors", "settings"),
+    [
+        pytest.param([ALIKE] * 4, (0, 0, 0, 0), {}, {}, id="profiles that are alike"),
+        pytest.param([ALIKE] * 4, (0, 200, 0, 30), {}, {}, id="something waits already"),
+        pytest.param(
+            [{}, {"per_day": 60}, {"per_day": 240, "per_hour": 40, "per_3_hours": 100}, {}], (0, 10, 0, 30), {}, {},
+            id="limits of a day",
+        ),
+        pytest.param(
+            [{}, {"per_hour": 4}, {"per_3_hours": 9}, {}], (0, 0, 20, 0), {}, {"rest_window": None},
+            id="an hour that is tighter than the day",
+        ),
+        pytest.param([ALIKE] * 4, (0, 0, 0, 0), {"p1": 0.5, "p3": 0.7}, {}, id="halved after a strike"),
+        pytest.param(
+            [{}, {"per_day": 60}, {}, {}], (0, 0, 0, 0), {}, {"gap": Gap(min_seconds=900, max_seconds=1_800)},
+            id="the operator's own gap",
+        ),
+        pytest.param([{}, {"new_contacts_per_day": 30}, {}, {}], (0, 0, 0, 0), {}, {}, id="new contacts"),
+    ],
+)  # fmt: skip
+def test_all_profiles_finish_within_a_tenth_of_the_same_time(
+    limits: Sequence[Mapping[str, Any]], held: Sequence[int], factors: Mapping[str, float], settings: Mapping[str, Any]
+) -> None:
+    """Dies when the router thinks of the day limit alone, as it did: an hour that is tighter doubled the time."""
+    one, chance = package(limits, settings), Random(7)
+    states = {each: ProfileState(profile_id=each, package_id="one", limit_factor=factors[each], at=NOON)
+              for each in factors}  # fmt: skip
+    waiting: dict[str, int] = dict(zip(one.profile_ids, held, strict=True))
+    paces: dict[str, ProfilePace] = {name: pace(name, count) for name, count in waiting.items()}
+    crew = Fleet(states, paces).crew(one, candidates(one, states, "open"))
+    shared = Counter[str](share("smart", DELIVERIES, crew, 0, chance).profiles)
+    runners = [Runner(each.profile_id, rules(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
+               for each in one.profiles]  # fmt: skip
+    for runner in runners:
+        count = waiting[runner.profile_id] + shared[runner.profile_id]
+        runner.line.add(Head(f"{runner.profile_id}/{place}", ORDINARY, NOON, cold=True) for place in range(count))
+    course = Course("one", runners, NOON, position=chance.random)
+    course.wake()
+    done = {went.profile_id: (went.at - NOON) / DAY for went in course.run(NOON + 400 * DAY)}
+    assert sum(map(len, (runner.line for runner in runners))) == 0
+    assert min(done.values()) >= 0.9 * max(done.values()), (shared, done)
