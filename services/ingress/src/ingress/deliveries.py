@@ -101,5 +101,6 @@ EXPLAINED: dict[str, Any] = {
         "next_release": "2024-02-10T10:09:00Z",
         "bound": "gap",
         "bounds": {"gap": "2024-02-10T10:09:00Z", "hour limit": "2024-02-10T10:02:00Z"},
+        "why": "The gap after the profile's last release is not over.",
     },
 }
