@@ -71,6 +71,26 @@ async def test_a_customer_who_opts_out_while_held_is_not_sent_to_and_is_answered
     assert await _sent_to(live, message_id) == {first}
 
 
+async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_the_others(live: Running) -> None:
+    await live.package("asking", 1)
+    people = recipients(8, 34_000_000)
+    message_id = str((await _open(live, "asking", people))["message_id"])
+    await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["held"] == 7)
+    (first,) = await eventually(lambda: _sent_to(live, message_id), 30)
+    held = [each for each in people if each != first]
+    listed = await live.ask("POST", "/packages/asking/opt-ins", {"recipients": held[:3]})
+    asking = await live.ask("PATCH", "/packages/asking", {"opted_in_only": True})
+    assert (listed.status, asking.status) == (200, 200), (listed.body, asking.body)
+    counts = await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["suppressed"] >= 4)
+    assert (counts["held"], await _suppressed(live, message_id)) == (3, set(held[3:]))
+    assert (await live.ask("DELETE", f"/packages/asking/opt-ins/{held[0]}")).status == 204
+    await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["suppressed"] == 5)
+    body = {"type": "text", "text": "Hello", "recipients": held}
+    preview = (await live.ask("POST", "/packages/asking/messages/preview", body)).body
+    assert (preview["recipients"], preview["suppressed"], sum(preview["distribution"].values())) == (7, 5, 2), preview
+    assert await _sent_to(live, message_id) == {first}
+
+
 async def test_who_is_suppressed_during_a_bulk_import_is_not_sent_to(live: Running) -> None:
     """Some are with the router then, some held, some still in the outbox."""
     await live.package("busy", 4)

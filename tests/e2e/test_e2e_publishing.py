@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from e2e.running import Running, eventually, recipients
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "publish.py"
 

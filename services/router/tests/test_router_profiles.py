@@ -1,0 +1,106 @@
+"""Profiles that come, pause and go between requests: the next request knows it, and shares out among who is there."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from router.assigned import Assigned
+from router.open_chat import OpenChat
+from router.postgres import Store
+from router.testing import HandDirectory
+from spreader.boundary import Received
+from spreader.configuration import Distribution, Gateway, Package, Profile
+from spreader.content import TextContent
+from spreader.events import MessageRouted, OpenDeliveriesAssigned, OpenMessageRequested
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import HandClock, HandProgress, MemoryBus
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+
+
+def package(*profiles: str, paused: str = "") -> Package:
+    gateway = Gateway(driver="simulator", base_url="http://127.0.0.1:1", account="x")
+    return Package(
+        package_id="one", version=1, name="One",
+        profiles=tuple(
+            Profile(profile_id=each, name=each, phone="201000000001", paused=each == paused, gateway=gateway)
+            for each in profiles
+        ),
+    )  # fmt: skip
+
+
+@dataclass
+class Campaign:
+    """Requests of 60 recipients each, one after the other; what they were shared as."""
+
+    engine: AsyncEngine
+    distribution: Distribution
+    bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
+    directory: HandDirectory = field(default_factory=HandDirectory)
+    assigned: Assigned = field(default_factory=Assigned)
+    requests: int = 0
+
+    async def goes_on(self, *profiles: str, paused: str = "") -> dict[str, int]:
+        self.directory.packages["one"] = package(*profiles, paused=paused)
+        self.requests += 1
+        request = OpenMessageRequested(
+            package_id="one", message_id=f"msg_{self.requests}", content=TextContent(type="text", text="Hello"),
+            recipients=tuple(f"2011{self.requests:02}{number:06}" for number in range(60)), callback_partition=3,
+            distribution=self.distribution, requested_at=NOON,
+        )  # fmt: skip
+        clock, progress = HandClock(NOON), HandProgress()
+        handler = OpenChat(Store(self.engine), self.bus, self.directory, clock, self.assigned, progress)
+        await handler.on_requested([Received(request, request.topic, 0, self.requests)])
+        return self.bus.of(MessageRouted)[-1].distribution
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "router")
+    await migrate(engine, "router")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "weighted"])
+async def test_profiles_come_pause_and_go_between_requests(engine: AsyncEngine, strategy: Distribution) -> None:
+    campaign = Campaign(engine, strategy)
+    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
+    assert await campaign.goes_on("a", "b", "c") == {"a": 20, "b": 20, "c": 20}
+    assert await campaign.goes_on("a", "b", "c", paused="a") == {"b": 30, "c": 30}
+    assert campaign.bus.of(OpenDeliveriesAssigned)[-1].passed_over == {"a": "paused by an operator"}
+    assert await campaign.goes_on("a", "c", paused="a") == {"c": 60}
+    assert await campaign.goes_on("c", "a") == {"a": 30, "c": 30}
+
+
+async def test_by_chance_too_nobody_gets_anything_who_has_paused_or_gone(engine: AsyncEngine) -> None:
+    campaign = Campaign(engine, "random")
+    assert set(await campaign.goes_on("a", "b")) == {"a", "b"}
+    assert set(await campaign.goes_on("a", "b", "c", paused="b")) == {"a", "c"}
+    assert await campaign.goes_on("c") == {"c": 60}
+
+
+async def test_smart_gives_who_is_new_what_the_others_have_already(engine: AsyncEngine) -> None:
+    campaign = Campaign(engine, "smart")
+    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
+    assert await campaign.goes_on("a", "b", "c") == {"a": 10, "b": 10, "c": 40}
+    assert await campaign.goes_on("a", "b", "c", paused="c") == {"a": 30, "b": 30}
+    assert await campaign.goes_on("b", "c") == {"b": 15, "c": 45}
+
+
+@pytest.mark.parametrize("profiles", [("a",), ()])
+async def test_where_nobody_is_left_the_request_is_refused_and_the_round_waits(
+    engine: AsyncEngine, profiles: tuple[str, ...]
+) -> None:
+    campaign = Campaign(engine, "round_robin")
+    await campaign.goes_on("a", "b")
+    assert await campaign.goes_on(*profiles, paused="a") == {}
+    told = campaign.bus.of(MessageRouted)[-1]
+    assert (told.rejected, "can open conversations" in (told.reason or "")) == (60, True)
+    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
