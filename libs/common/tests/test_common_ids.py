@@ -49,7 +49,11 @@ def test_ids_made_in_the_same_instant_differ() -> None:
     assert len({new_id("msg", NOON) for _ in range(1000)}) == 1000
 
 
-@pytest.mark.parametrize("made", [new_id("pkg", NOON), delivery_id("m", "r"), conversation_id("p", "r")])
+@pytest.mark.parametrize(
+    "made",
+    [new_id("pkg", NOON), delivery_id("m", "r"), conversation_id("p", "r")],
+    ids=["package", "delivery", "conversation"],
+)
 def test_every_id_that_we_make_may_be_sent_back_as_a_chosen_one(made: str) -> None:
     assert re.fullmatch(CHOSEN_ID_PATTERN, made)
     assert len(made.partition("_")[2]) == 26

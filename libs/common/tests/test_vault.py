@@ -42,7 +42,7 @@ def test_a_name_is_the_same_for_the_same_secret_and_tells_nothing_of_it() -> Non
     assert "token" not in vault.name("token")
 
 
-@pytest.mark.parametrize("keys", ["", "no key", f"{new_key()},short"])
+@pytest.mark.parametrize("keys", ["", "no key", f"{new_key()},short"], ids=["none", "no key", "one too short"])
 def test_what_is_no_key_is_refused_with_what_to_do(keys: str) -> None:
     with pytest.raises(ValueError, match="python -m spreader key"):
         Vault(keys)

@@ -1,9 +1,11 @@
 """Port: a number on 127.0.0.1 that one program at a time may listen on."""
 
 import asyncio
-import random
+import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import cycle
 
 from local.unavailable import Unavailable
 
@@ -25,13 +27,21 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
+    """One that nobody listens on now; this process gives it only once, as nobody may listen on it for a while."""
     for _ in range(ATTEMPTS_MAX):
-        port = random.choice(FREE_PORTS)
+        port = next(_walk())
         if is_free(port):
             return port
     raise Unavailable(
         f"No free port was found between {FREE_PORTS.start} and {FREE_PORTS.stop}: end what listens there."
     )
+
+
+@cache
+def _walk() -> Iterator[int]:
+    """Round and round from a place of our own: processes that look for ports at the same time hardly ever meet."""
+    first = secrets.randbelow(len(FREE_PORTS))
+    return cycle([*FREE_PORTS[first:], *FREE_PORTS[:first]])
 
 
 async def knock(port: int) -> None:

@@ -52,9 +52,10 @@ class Workbench:
 def workbench() -> Generator[Workbench]:
     """A workbench in a temporary folder; what runs of a run that was killed are swept first."""
     _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    with (folder / "lock").open("w") as lock:
+    half = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+    with (half / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = half.rename(half.with_name(half.name[1:]))  # from now on another run's sweep sees it, and the lock
         bench = Workbench.within(folder)
         try:
             yield bench
@@ -71,5 +72,5 @@ def _sweep() -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if folder.stat().st_uid == os.geteuid():
                     shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # in use, just being made, or another user's
+        except OSError:  # in use, or another user's
             continue
