@@ -96,6 +96,12 @@ class Caller:
                 path = f"/evolution/message/{method}/{account}"
                 return await self.call(driver, "POST", path, {"number": to, **fields})
 
+    async def say(self, driver: str, to: str = "201001234567", text: str = "Hi", **more: Any) -> Reply:
+        """A text over any wire."""
+        if driver == "cloud_api":
+            return await self.send_over(driver, to, type="text", text={"body": text}, **more)
+        return await self.send_over(driver, to, "sendText", text=text, **more)
+
     async def fault(self, **fault: Any) -> str:
         reply = await self.ask("POST", "/faults", fault)
         assert reply.status == 201, reply
@@ -155,11 +161,25 @@ async def serving(home: Path, clock: Clock | None = None, **settings: Any) -> As
         yield caller
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a webhook as it came in."""
+
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+
 @dataclass
 class Webhook:
     """A webhook that refuses as often as it is told, then takes all; it keeps both."""
 
     refusals: int = 0
+    status: int = 503
+    calls: list[Call] = field(default_factory=list)
     taken: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -173,14 +193,16 @@ class Webhook:
 
     async def on_call(self, request: web.Request) -> web.Response:
         refuses = len(self.refused) < self.refusals
-        (self.refused if refuses else self.taken).append(await request.json())
+        call = Call(dict(request.headers), await request.read())
+        self.calls.append(call)
+        (self.refused if refuses else self.taken).append(call.body)
         self._changed.set()
-        return web.Response(status=503 if refuses else 204)
+        return web.Response(status=self.status if refuses else 204)
 
 
 @contextlib.asynccontextmanager
-async def webhook(refusals: int = 0) -> AsyncGenerator[Webhook]:
-    hook = Webhook(refusals)
+async def webhook(refusals: int = 0, status: int = 503) -> AsyncGenerator[Webhook]:
+    hook = Webhook(refusals, status)
     app = web.Application()
     app.router.add_post("/hook", hook.on_call)
     runner = web.AppRunner(app)
