@@ -1,0 +1,134 @@
+"""Media: what a file is, said by its bytes; kept once; given out whole, or with a clear reason not."""
+
+import io
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from spreader.content import Media as Place
+from spreader.fetching import Fetcher, Guard
+from spreader.media import Media, MediaRefused, MediaStore, look
+from spreader.mediatypes import MEGABYTE, kinds_of, objection, type_of
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+OPUS = b"OggS\x00\x02" + b"\x00" * 22 + b"OpusHead\x01\x01" + b"\x00" * 60
+MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + b"\x00" * 100
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (8, 8), mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size).save(file, kind)
+    return file.getvalue()
+
+
+class Days:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def started(folder: Path, now: Days | None = None) -> MediaStore:
+    store = MediaStore(f"file:{folder}", now or Days())
+    await store.start()
+    return store
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "type_"),
+    [
+        (picture("PNG"), "image", "image/png"),
+        (picture("JPEG"), "image", "image/jpeg"),
+        (OPUS, "voice", "audio/ogg"),
+        (b"#!AMR\n" + b"\x00" * 50, "voice", "audio/amr"),
+        (b"ID3\x03\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x00" * 40, "voice", "audio/mpeg"),
+        (MP4, "video", "video/mp4"),
+        (MP4.replace(b"ftypisom", b"ftyp3gp4"), "video", "video/3gpp"),
+        (MP4.replace(b"ftypisom", b"ftypM4A "), "voice", "audio/mp4"),
+        (PDF, "document", "application/pdf"),
+        ("name,phone\nÁ,1\n".encode(), "document", "text/plain"),
+    ],
+)
+def test_a_file_is_what_its_bytes_say_and_fits_its_kind(data: bytes, kind: str, type_: str) -> None:
+    assert type_of(data[:4096], data) == type_
+    assert kinds_of(type_, len(data)) == (kind,)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x7fELF\x02\x01\x01" + b"\x00" * 60, b"GIF89a" + b"\x00" * 60, b"", b"\x00\x01\x02"]
+)
+def test_what_whatsapp_does_not_carry_is_refused_with_what_it_does(data: bytes) -> None:
+    with pytest.raises(MediaRefused, match="takes only application/msword"):
+        look(data, "holiday.png", NOW.date())
+
+
+def test_a_file_over_its_kinds_bound_is_refused_with_the_bound() -> None:
+    assert objection("image", "image/png", 5 * MEGABYTE) is None
+    assert "at most 5242880" in str(objection("image", "image/png", 5 * MEGABYTE + 1))
+    assert "takes as voice only" in str(objection("voice", "image/png", 10))
+
+
+def test_an_image_that_is_torn_or_explodes_is_refused() -> None:
+    whole = picture(size=(400, 400))
+    assert look(whole, None, NOW.date()).type == "image/png"
+    with pytest.raises(MediaRefused, match="cannot be read"):
+        look(whole[: len(whole) // 2], None, NOW.date())
+    with pytest.raises(MediaRefused, match="pixels"):
+        look(picture(size=(10_000, 6_000), mode="1"), None, NOW.date())
+
+
+async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Path) -> None:
+    store = await started(tmp_path)
+    one, again = await store.keep(PDF, "offer.pdf"), await store.keep(PDF, "offer.pdf")
+    assert one == again
+    assert one.kinds == ("document",)
+    assert len(os.listdir(tmp_path)) == 3, "the file, its description, and the mark of readiness"
+    media = Media(store, Fetcher(Guard()))
+    file = await media.file(Place(media_id=one.media_id), "document")
+    assert (file.data, file.type, file.filename) == (PDF, "application/pdf", "offer.pdf")
+    assert (await media.file(Place(media_id=one.media_id, filename="mine.pdf"), "document")).filename == "mine.pdf"
+
+
+async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Path) -> None:
+    store = await started(tmp_path)
+    media = Media(store, Fetcher(Guard()))
+    with pytest.raises(MediaRefused, match="no file med_none"):
+        await media.file(Place(media_id="med_none"), "image")
+    kept = await store.keep(PDF, None)
+    with pytest.raises(MediaRefused, match="takes as image only"):
+        await media.file(Place(media_id=kept.media_id), "image")
+
+
+async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) -> None:
+    store = await started(tmp_path)
+    media = Media(store, Fetcher(Guard()), cache_bytes_max=len(PDF) + 10)
+    first, second = await store.keep(PDF, None), await store.keep(PDF + b" ", None)
+    for kept in (first, second):
+        await media.file(Place(media_id=kept.media_id), "document")
+    (tmp_path / second.media_id).unlink()
+    assert (await media.file(Place(media_id=second.media_id), "document")).data == PDF + b" "
+    (tmp_path / first.media_id).unlink()
+    with pytest.raises(MediaRefused, match="any more"):
+        await media.file(Place(media_id=first.media_id), "document")
+
+
+async def test_what_no_message_has_named_for_long_is_forgotten(tmp_path: Path) -> None:
+    now = Days()
+    store = await started(tmp_path, now)
+    old, used = await store.keep(PDF, None), await store.keep(PDF + b" ", None)
+    now.now += timedelta(days=31)
+    await store.use(used)
+    assert await store.forget(timedelta(days=30)) == 1
+    assert await store.describe(old.media_id) is None
+    assert (await store.data(used.media_id)) == PDF + b" "
+
+
+async def test_a_place_that_cannot_be_written_is_trouble_at_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Exception, match=r"(?i)file|directory|exist"):
+        await MediaStore(f"file:{tmp_path}/file", Days()).start()
