@@ -40,6 +40,7 @@ NOTES: Mapping[str, str] = {
     "host": "The address to listen on; `0.0.0.0` in a container.",
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
     "router_url": "Where the router is asked how it shares, for previews and explanations.",
+    "sender_url": "Where the sender is asked whether a gateway answers, and which numbers are on WhatsApp.",
     "pacer_url": "Where the pacer is asked for forecasts, queues and explanations.",
     "simulator_url": "The `base_url` of a simulator profile that names none.",
     "body_bytes_max": "A larger body is refused with `413`.",

@@ -148,7 +148,7 @@ def test_counts_add_up_to_the_recipients(rows: dict[str, int], unassigned: int) 
 
 
 async def test_a_message_tells_where_its_deliveries_are(system: System) -> None:
-    folding = Folding(system.view)
+    folding = Folding(system.view, system.receipts)
     unread = await system.http.get("/messages/msg_1")
     assert unread.status_code == 404
     await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)] * 2)
@@ -195,7 +195,7 @@ async def test_folding_at_the_same_time_loses_nothing(system: System) -> None:
 
 
 async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: System) -> None:
-    await Folding(system.view).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    await Folding(system.view, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
     await system.view.fold_deliveries(facts.of_open_assigned(assigned(NOON)))
     first = (await system.http.get("/messages/msg_1/deliveries?limit=2")).json()
     second = (await system.http.get(f"/messages/msg_1/deliveries?limit=2&cursor={first['next_cursor']}")).json()
@@ -210,12 +210,12 @@ async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: S
 async def test_a_message_whose_event_is_on_its_way_is_waited_for(system: System) -> None:
     asking = asyncio.create_task(system.http.get("/messages/msg_1"))
     await asyncio.sleep(0)
-    await Folding(system.view).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    await Folding(system.view, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
     assert (await asking).status_code == 200
 
 
 async def test_cancelling_tells_the_pacer_and_shows(system: System) -> None:
-    folding = Folding(system.view)
+    folding = Folding(system.view, system.receipts)
     await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)])
     answer = await system.http.post("/messages/msg_1/cancel")
     assert (answer.status_code, answer.json()["message_id"]) == (202, "msg_1")

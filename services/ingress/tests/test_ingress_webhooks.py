@@ -43,9 +43,17 @@ async def test_a_receipt_becomes_an_outcome_of_its_delivery(system: System) -> N
     assert (outcomes[2].failure, outcomes[2].reason is not None) == ("gateway", True)
 
 
-async def test_a_receipt_of_a_delivery_that_is_not_known_yet_is_to_be_sent_again(system: System) -> None:
+async def test_a_receipt_that_names_another_profiles_delivery_changes_nothing(system: System) -> None:
+    await system.package("a", "b")
+    await sent_delivery(system)
+    assert (await system.http.post("/webhooks/simulator/pkg/b", json=RECEIPT)).status_code == 200
+    assert system.bus.published == []
+
+
+async def test_a_profile_that_this_process_has_not_read_yet_is_to_be_reported_again(system: System) -> None:
     await system.package("a")
-    answer = await system.http.post(HOOK, json=RECEIPT)
+    system.packages.set("pkg", None)
+    answer = await system.http.post(HOOK, json=WORDS)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
 
 
@@ -67,18 +75,18 @@ async def test_what_kafka_did_not_take_the_simulator_keeps(system: System) -> No
 
 
 async def test_reports_that_cannot_be_are_refused(system: System) -> None:
-    await system.package("a", "b")
+    await system.package("a")
     await sent_delivery(system)
     calls: list[tuple[str, dict[str, Any], int]] = [
         ("/webhooks/simulator/no/a", WORDS, 404),
         ("/webhooks/simulator/pkg/no", WORDS, 404),
         ("/webhooks/waha/pkg/a", WORDS, 404),
-        ("/webhooks/simulator/pkg/b", RECEIPT, 404),
         (HOOK, {**RECEIPT, "status": "eaten"}, 422),
         (HOOK, {**RECEIPT, "at": "2026-06-01T12:00:00"}, 422),
         (HOOK, {**WORDS, "from": "someone"}, 422),
         (HOOK, {**WORDS, "text": "a\0b"}, 422),
         (HOOK, {"event": "rain"}, 422),
+        ("/webhooks/pigeon/pkg/a", WORDS, 404),
     ]
     seen = [(path, (await system.http.post(path, json=report)).status_code) for path, report, _ in calls]
     assert seen == [(path, status) for path, _, status in calls]

@@ -8,12 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress import openapi, problems
 from ingress.accepting import Accepting
+from ingress.accounts import Accounts
 from ingress.callbacks import Asking, Callbacks
 from ingress.changes import Changes
+from ingress.checks import Checks
 from ingress.configured import Configured
 from ingress.consent_lists import ConsentLists
 from ingress.consents import Consents
 from ingress.conversations import Conversations
+from ingress.credentials import Sealing
 from ingress.deliveries import Deliveries
 from ingress.guard import Guard
 from ingress.handlers import RECORDS_MAX, Folding
@@ -31,13 +34,15 @@ from ingress.previews import Previews
 from ingress.profiles import Profiles
 from ingress.publisher import REQUEST_TIMEOUT_MS, Publisher
 from ingress.queues import Queues
+from ingress.receipts import Receipts
 from ingress.registry import Registry
 from ingress.replies import Replies
+from ingress.reporting import Reporting
 from ingress.settings import IngressSettings
 from ingress.status_view import StatusView
-from ingress.webhooks import SimulatorWebhook
+from ingress.webhooks import Webhooks
 from spreader.bus import Bus
-from spreader.clock import Now, clock_from_environment
+from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.events import PackageConfigured, ProfileState
 from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
@@ -58,6 +63,7 @@ class Parts:
     asking: Asking
     router: Asked
     pacer: Asked
+    sender: Asked
     now: Now
     wake_relay: Callable[[], None]
 
@@ -67,7 +73,8 @@ def build(settings: IngressSettings) -> FastAPI:
     engine = create_engine(settings, "ingress")
     accepting = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
     folding = create_broker(settings, "ingress")  # apart: a caller's short time-out would end a slow group join
-    boundaries = Folding(StatusView(engine)).boundaries(KafkaBus(folding, "ingress", now))
+    folding_bus = KafkaBus(folding, "ingress", now)
+    boundaries = Folding(StatusView(engine), Receipts(engine, folding_bus)).boundaries(folding_bus)
     for boundary in boundaries:
         records_max = RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX)
         boundary.listen(folding, settings, records_max, UNHURRIED_WAIT_MS)
@@ -75,17 +82,21 @@ def build(settings: IngressSettings) -> FastAPI:
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks = Callbacks(settings)
     router, pacer = Peer("router", settings.router_url), Peer("pacer", settings.pacer_url)
+    sender = Peer("sender", settings.sender_url)
     relay = Loop("outbox relay", Relay(engine, bus).turn)
     cleaning = Loop("old answers", Answers(engine).forget_old)
     consenting = Loop("news of consent", Consents(engine, bus, now).announce_left_over)
+    receipts = Receipts(engine, bus)
+    early = (Loop("early receipts", receipts.look_again), Loop("old receipts", receipts.tidy))
     kafka = Kafka(accepting, settings)
     view = Kafka(folding, settings, boundaries, "kafka of the status view")
     tables = (Postgres(engine, "ingress"), packages, states)
-    service = Service("ingress", [kafka, *tables, callbacks, router, pacer, view, relay, consenting, cleaning])
+    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, *early)
+    service = Service("ingress", [kafka, *tables, callbacks, *peers, view, *loops])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
-        Parts(settings, engine, bus, configured, callbacks, router, pacer, now, relay.wake),
+        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, now, relay.wake),
     )
 
 
@@ -97,6 +108,11 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     registry = Registry(parts.engine, parts.now, parts.wake_relay)
     view, answers = StatusView(parts.engine), Answers(parts.engine)
     consents = Consents(parts.engine, parts.bus, parts.now)
+    sealing = Sealing(settings.secret_keys)
+    reporting = Reporting(
+        parts.bus, Accounts(parts.configured.packages), Receipts(parts.engine, parts.bus),
+        Hearing(parts.bus, parts.configured, consents), consents, sealing,
+    )  # fmt: skip
     nouns = (  # the accept path first: addresses are tried in this order
         OpenMessages(
             Accepting("open", OPEN, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
@@ -111,13 +127,14 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
         Queues(registry, parts.configured, parts.pacer),
         Packages(registry, parts.configured, parts.now),
         Changes(registry, History(parts.engine), parts.configured),
-        Profiles(registry, parts.configured, parts.now, settings.simulator_url),
+        Profiles(registry, parts.configured, sealing, parts.sender, parts.now, settings.simulator_url),
+        Checks(registry, parts.configured, parts.sender),
         MessageList(view, parts.configured),
         Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
         Conversations(parts.configured, parts.router),
         Deliveries(view, parts.router, parts.pacer),
         ConsentLists(consents, parts.configured),
-        SimulatorWebhook(parts.bus, parts.configured, view, Hearing(parts.bus, parts.configured, consents)),
+        Webhooks(parts.configured, registry, sealing, reporting, parts.now, wall_now),
     )  # fmt: skip
     for noun in nouns:  # flat: routers within routers cost on each request, and hide an address's methods
         app.router.routes.extend(noun.routes().routes)

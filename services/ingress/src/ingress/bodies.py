@@ -65,10 +65,18 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Proble
     try:
         parsed = form.validate_json(body)
     except ValidationError as error:
-        if is_malformed(error):
-            raise _malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: ")) from None
-        return of_fields(error, tagged)
+        problem = refused(error, tagged)
+        if problem.code == "malformed":
+            raise problem from None
+        return problem
     return _without_nul(body) or parsed
+
+
+def refused(error: ValidationError, tagged: bool = False) -> Problem:
+    """What is wrong with a body: it is no JSON, or some of its fields cannot be."""
+    if is_malformed(error):
+        return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
+    return of_fields(error, tagged)
 
 
 def parsed(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
@@ -84,7 +92,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise _malformed(str(error)) from None
+        raise malformed(str(error)) from None
     if not isinstance(value, dict):
         raise Problem(
             "invalid", "the body: it must be a JSON object", [FieldError("", "dict_type", "it must be a JSON object")]
@@ -95,7 +103,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _malformed(detail: str) -> Problem:
+def malformed(detail: str) -> Problem:
     return Problem("malformed", f"The body cannot be read as JSON: {detail}.")
 
 

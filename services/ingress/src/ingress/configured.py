@@ -15,12 +15,17 @@ class Configured:
     wait_seconds: float
 
     def package(self, package_id: str) -> Package:
+        package = self.find(package_id)
+        if package is None:
+            raise not_found("package", package_id)
+        return package
+
+    def find(self, package_id: str) -> Package | None:
+        """None: this process has read of none; it may have been made a moment ago."""
         if (trouble := self.packages.trouble()) is not None:
             raise unavailable(f"The configuration is not known yet: {trouble}.")
         row = self.packages.get(package_id)
-        if row is None:
-            raise not_found("package", package_id)
-        return row.package
+        return None if row is None else row.package
 
     async def has_version(self, package_id: str, version: int) -> None:
         """Wait (with a bound) until what a caller has just changed is what this process works by."""

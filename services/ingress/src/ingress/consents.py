@@ -53,9 +53,12 @@ class Consents:
     bus: Bus
     now: Now
 
-    async def add(self, scope: Scope, recipients: Sequence[str], source: str, evidence: str | None = None) -> int:
+    async def add(
+        self, scope: Scope, recipients: Sequence[str], source: str, evidence: str | None = None,
+        since: datetime | None = None,
+    ) -> int:  # fmt: skip
         """Put these on the list; answers how many were not on it. The same evidence counts once, even when lifted."""
-        new = {"recipients": list(recipients), "now": self.now(), "source": source, "evidence": evidence}
+        new = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
         async with self.engine.begin() as connection:
             added = (await connection.execute(postgres.CONSENT_ADD, {**scope.columns, **new})).rowcount
         await self._announce(scope, recipients)
@@ -66,6 +69,14 @@ class Consents:
         gone = {"recipient": recipient, "now": self.now()}
         async with self.engine.begin() as connection:
             lifted = (await connection.execute(postgres.CONSENT_LIFT, {**scope.columns, **gone})).rowcount
+        await self._announce(scope, [recipient])
+        return lifted > 0
+
+    async def lift_of_gateway(self, scope: Scope, recipient: str, wished_at: datetime) -> bool:
+        """Take off the list who was put there by the gateway's word before `wished_at`; nobody else."""
+        gone = {"recipient": recipient, "now": self.now(), "wished_at": wished_at}
+        async with self.engine.begin() as connection:
+            lifted = (await connection.execute(postgres.CONSENT_LIFT_OF_GATEWAY, {**scope.columns, **gone})).rowcount
         await self._announce(scope, [recipient])
         return lifted > 0
 

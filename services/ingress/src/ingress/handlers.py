@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from ingress.core import facts
 from ingress.core.facts import Fact
+from ingress.receipts import Receipts
 from ingress.status_view import Accepted, StatusView
 from spreader.boundary import Boundary, Received
 from spreader.events import (
@@ -28,6 +29,7 @@ RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
 @dataclass(frozen=True, slots=True)
 class Folding:
     view: StatusView
+    receipts: Receipts
 
     async def on_open_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
         await self.view.fold_messages(_open(received.event) for received in batch)
@@ -48,7 +50,9 @@ class Folding:
 
     def _deliveries(self, kind: type[E], tell: Callable[[E], list[Fact]], bus: KafkaBus) -> Boundary[E]:
         async def on_batch(batch: Sequence[Received[E]]) -> None:
-            await self.view.fold_deliveries(fact for received in batch for fact in tell(received.event))
+            facts = [fact for received in batch for fact in tell(received.event)]
+            await self.view.fold_deliveries(facts)
+            await self.receipts.look({fact.delivery_id for fact in facts})
 
         return Boundary("ingress", on_batch, (kind,), bus)
 

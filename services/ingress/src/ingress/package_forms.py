@@ -3,13 +3,14 @@
 from datetime import time
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from ingress.core.hours import works_a_while
 from ingress.core.opt_out import CHARACTERS_MAX, normal
+from ingress.forms import Form
+from ingress.gateway_forms import GatewayForm
 from ingress.message_forms import Moment
-from spreader.configuration import Distribution, Driver, TimeZone
+from spreader.configuration import Distribution, TimeZone
 from spreader.ids import Id, PhoneNumber
 
 LIMIT_MAX = 1_000_000
@@ -17,14 +18,6 @@ LIMIT_MAX = 1_000_000
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
-BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/\x00-\x1f]+[^\s\x00-\x1f]*$", max_length=2048)]
-Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,128}$")]
-
-
-class Form(BaseModel):
-    """A field that we do not know is refused: it would have no effect."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PackageLimitsForm(Form):
@@ -168,23 +161,6 @@ class NewPackage(PackageForm):
     package_id: Id | None = Field(default=None, description="Made if left out.", examples=["pkg_orders"])
 
 
-def _sends_today(driver: str) -> str:
-    if driver != "simulator":
-        raise PydanticCustomError(
-            "later_version", "sending through {driver} comes with a later version", {"driver": driver}
-        )
-    return driver
-
-
-class GatewayForm(Form):
-    driver: Annotated[Driver, AfterValidator(_sends_today)] = Field(examples=["simulator"])
-    base_url: BaseUrl | None = Field(default=None, description="Of the simulator if left out.")
-    account: Account | None = Field(default=None, description="The profile's name at its gateway; its id if left out.")
-    credentials: dict[str, Any] | None = Field(
-        default=None, exclude=True, description="The simulator needs none: what is sent here is not kept."
-    )
-
-
 class ProfileForm(Form):
     name: Name = Field(examples=["Sales WhatsApp #1"])
     phone: PhoneNumber = Field(examples=["201001234567"])
@@ -195,18 +171,10 @@ class ProfileForm(Form):
     )
     gateway: GatewayForm
 
-    def settings(self, profile_id: str, simulator_url: str) -> dict[str, Any]:
-        """What is kept: of the limits only what the profile sets itself, so that the package's show through."""
-        kept = self.model_dump(mode="json", exclude={"profile_id"})
-        return {
-            **kept,
-            "limits": self.limits.model_dump(mode="json", exclude_unset=True),
-            "gateway": {
-                "driver": self.gateway.driver,
-                "base_url": self.gateway.base_url or simulator_url,
-                "account": self.gateway.account or profile_id,
-            },
-        }
+    def settings(self) -> dict[str, Any]:
+        """What is kept, but for the gateway. Of the limits only those of its own: the package's show through."""
+        kept = self.model_dump(mode="json", exclude={"profile_id", "gateway"})
+        return {**kept, "limits": self.limits.model_dump(mode="json", exclude_unset=True)}
 
 
 class NewProfile(ProfileForm):

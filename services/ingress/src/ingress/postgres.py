@@ -47,6 +47,7 @@ PROFILE = text(
     + """
 FROM ingress.profile WHERE package_id = :package_id AND profile_id = :profile_id"""
 )
+PROFILE_ANYWHERE = text("SELECT " + _PROFILE_COLUMNS + " FROM ingress.profile WHERE profile_id = :profile_id")
 PROFILES = text(
     "SELECT "
     + _PROFILE_COLUMNS
@@ -146,6 +147,11 @@ CONSENT_LIFT = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed""")
+CONSENT_LIFT_OF_GATEWAY = text("""
+UPDATE ingress.consent
+SET listed = false, since = :now, announced = false, changed_at = clock_timestamp()
+WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed
+  AND source = 'gateway' AND since <= :wished_at""")
 CONSENT_PAGE = text("""
 SELECT recipient, since, source, evidence FROM ingress.consent
 WHERE package_id = :package_id AND kind = :kind AND listed AND recipient > :after

@@ -30,6 +30,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "cursor": (400, "The cursor cannot be used here"),
     "idempotency-key": (400, "The Idempotency-Key cannot be used"),
     "unauthorized": (401, "The API key is missing or wrong"),
+    "signature": (401, "The call does not prove that it comes from the gateway"),
+    "verify-token": (403, "The verify token is wrong"),
     "not-found": (404, "There is no such thing"),
     "method": (405, "This address does not take this method"),
     "taken": (409, "The name is taken"),
@@ -43,6 +45,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "key-reused": (422, "The Idempotency-Key was used for another request"),
     "internal": (500, "Something went wrong on our side"),
     "gateway": (502, "The gateway did not take the message"),
+    "secret-keys": (503, "The system has no key for credentials"),
     "unavailable": (503, "A server that is needed is away"),
 }
 """Every kind: its status and title. The kind is the `code` of a problem, and ends its `type`."""

@@ -8,16 +8,20 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from ingress import bodies
+from ingress import bodies, credentials, gateway_forms, webhooks
 from ingress.answers import Answer
+from ingress.checks import ADDED_CHECK_SECONDS, UNKNOWN, try_connection
 from ingress.configured import Configured
-from ingress.core.limits import odd_profile_limits, resolved
+from ingress.core.limits import Oddity, odd_profile_limits, resolved
 from ingress.core.snapshot import merged
+from ingress.credentials import Sealing
+from ingress.gateway_forms import editable
 from ingress.guard import API
 from ingress.openapi import describe
 from ingress.package_forms import NewProfile, ProfileForm
 from ingress.packages import BODY_BYTES_MAX
 from ingress.pages import Page, PathId
+from ingress.peer import Asked
 from ingress.registry import PackageRow, ProfileRow, Registry
 from spreader.clock import Now
 from spreader.configuration import ProfileLimits
@@ -28,17 +32,28 @@ _CHANGED = TypeAdapter(ProfileForm)
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """What a test of a profile's connection found; None: nobody could test it."""
+
+    check: dict[str, Any] | None
+    odd: tuple[Oddity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Profiles:
     registry: Registry
     configured: Configured
+    sealing: Sealing
+    sender: Asked
     now: Now
     simulator_url: str
 
     async def create(self, package_id: PathId, request: Request) -> Response:
         form = bodies.parsed(_NEW, await bodies.read(request, BODY_BYTES_MAX))
         profile_id = form.profile_id or new_id("prf", self.now())
-        rows = await self.registry.add_profile(package_id, profile_id, form.settings(profile_id, self.simulator_url))
-        return await self._answer(*rows, status=201, headers={"Location": f"{request.url.path}/{profile_id}"})
+        rows = await self.registry.add_profile(package_id, profile_id, self._kept(form, profile_id))
+        headers = {"Location": f"{request.url.path}/{profile_id}"}
+        return await self._answer(*rows, 201, headers, await self._tested(rows[1]))
 
     async def list(self, package_id: PathId, page: Page) -> Response:
         package, rows = await self.registry.profiles(package_id, page.after, page.read_limit)
@@ -51,10 +66,12 @@ class Profiles:
         patch = bodies.json_object(await bodies.read(request, BODY_BYTES_MAX))
 
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
-            form = bodies.parsed(_CHANGED, to_json(merged(settings, patch)))
-            return form.settings(profile_id, self.simulator_url)
+            known = settings["gateway"]
+            bare = {**settings, "gateway": editable(known, patch.get("gateway"))}
+            return self._kept(bodies.parsed(_CHANGED, to_json(merged(bare, patch))), profile_id, known)
 
-        return await self._answer(*await self.registry.edit_profile(package_id, profile_id, edit))
+        package, row = await self.registry.edit_profile(package_id, profile_id, edit)
+        return await self._answer(package, row, tested=await self._tested(row) if "gateway" in patch else None)
 
     async def delete(self, package_id: PathId, profile_id: PathId) -> Response:
         package = await self.registry.drop_profile(package_id, profile_id)
@@ -67,12 +84,29 @@ class Profiles:
     async def resume(self, package_id: PathId, profile_id: PathId) -> Response:
         return await self._answer(*await self.registry.pause_profile(package_id, profile_id, False))
 
+    def _kept(self, form: ProfileForm, profile_id: str, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        gateway = gateway_forms.settings(form.gateway, profile_id, self.simulator_url, self.sealing, known)
+        return {**form.settings(), "gateway": gateway}
+
+    async def _tested(self, row: ProfileRow) -> Tested:
+        """What a test of its connection found; nothing of it stops a change. The simulator needs none."""
+        if row.settings["gateway"]["driver"] == "simulator":
+            return Tested(None)
+        answer = await try_connection(self.sender, row, ADDED_CHECK_SECONDS)
+        if isinstance(answer, dict):
+            return Tested(answer)
+        why = UNKNOWN if answer is None else answer.why
+        return Tested(None, (Oddity("/gateway", f"the connection was not tested: {why}"),))
+
     async def _answer(
-        self, package: PackageRow, row: ProfileRow, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> Response:
+        self, package: PackageRow, row: ProfileRow, status: int = 200, headers: Mapping[str, str] | None = None,
+        tested: Tested | None = None,
+    ) -> Response:  # fmt: skip
         await self.configured.has_version(package.package_id, package.version)
-        warnings = [asdict(each) for each in odd_profile_limits(effective_limits(package, row), "/limits")]
-        return Answer(status, {**shown(package, row), "warnings": warnings}, headers or {}).response()
+        odd = [*odd_profile_limits(effective_limits(package, row), "/limits"), *(tested.odd if tested else ())]
+        check = {"check": tested.check} if tested else {}
+        body = {**shown(package, row), **check, "warnings": [asdict(each) for each in odd]}
+        return Answer(status, body, headers or {}).response()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/profiles", tags=["profiles"])
@@ -94,10 +128,14 @@ def effective_limits(package: PackageRow, row: ProfileRow) -> ProfileLimits:
 
 
 def shown(package: PackageRow, row: ProfileRow) -> dict[str, Any]:
+    gateway = row.settings["gateway"]
+    place = {name: gateway[name] for name in ("driver", "base_url", "account")}
     return {
         "profile_id": row.profile_id,
         "package_id": row.package_id,
         **row.settings,
+        "gateway": {**place, "credentials": credentials.shown(gateway["driver"], gateway.get("sealed"))},
+        "webhook_url": webhooks.path(gateway["driver"], row.package_id, row.profile_id),
         "effective_limits": effective_limits(package, row),
         "paused": row.paused,
         "created_at": row.created_at,

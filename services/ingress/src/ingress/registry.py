@@ -58,6 +58,15 @@ class Registry:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
 
+    async def profile_anywhere(self, profile_id: str) -> ProfileRow:
+        """In whichever package it is: a profile's id is used once."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(postgres.PROFILE_ANYWHERE, {"profile_id": profile_id})
+            row = rows.one_or_none()
+        if row is None:
+            raise not_found("profile", profile_id)
+        return _profile_row(row)
+
     async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageRow, list[ProfileRow]]:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)

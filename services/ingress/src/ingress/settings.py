@@ -11,6 +11,7 @@ class IngressSettings(Settings):
     """What callers must send as `Authorization: Bearer …`; without it the ingress does not start."""
     router_url: str = "http://127.0.0.1:8002"
     pacer_url: str = "http://127.0.0.1:8003"
+    sender_url: str = "http://127.0.0.1:8004"
     simulator_url: str = "http://127.0.0.1:8090"
     body_bytes_max: PositiveInt = 8 * 1024 * 1024
     routed_wait_seconds: PositiveFloat = 2.0

@@ -16,6 +16,7 @@ from ingress.callbacks import Waiters
 from ingress.configured import Configured
 from ingress.outbox import POLL_SECONDS, Relay
 from ingress.peer import ASK_SECONDS, Answered, Away
+from ingress.receipts import Receipts
 from ingress.settings import IngressSettings
 from ingress.status_view import StatusView
 from spreader.envelope import Envelope, open_body
@@ -31,10 +32,12 @@ from spreader.events import (
 )
 from spreader.loop import Loop
 from spreader.testing import HandClock, MemoryBus
+from spreader.vault import new_key
 
 E = TypeVar("E", bound=Event)
 
 KEY = "test-key"
+SECRET_KEYS = new_key()
 
 
 class MemoryTable(Generic[E]):
@@ -162,10 +165,15 @@ class System:
     clock: HandClock
     router: "MemoryPeer"
     pacer: "MemoryPeer"
+    sender: "MemoryPeer"
 
     @property
     def view(self) -> StatusView:
         return StatusView(self.engine)
+
+    @property
+    def receipts(self) -> Receipts:
+        return Receipts(self.engine, self.bus)
 
     async def package(self, *profile_ids: str, package_id: str = "pkg", **settings: Any) -> None:
         """A package with these profiles."""
@@ -204,15 +212,21 @@ async def running(engine: AsyncEngine, now: datetime, relaying: bool = True) -> 
     log = MemoryLog(PackageConfigured, packages)
     relay = Loop("relay", Relay(engine, log).turn)
     settings = IngressSettings(
-        api_key=KEY, routed_wait_seconds=0.1, settled_wait_seconds=0.1, found_wait_seconds=0.2, body_bytes_max=2_000_000
+        api_key=KEY,
+        secret_keys=SECRET_KEYS,
+        routed_wait_seconds=0.1,
+        settled_wait_seconds=0.1,
+        found_wait_seconds=0.2,
+        body_bytes_max=2_000_000,
     )
     configured = Configured(packages, states, wait_seconds=5)
-    router, pacer = MemoryPeer(), MemoryPeer()
-    app = assemble(FastAPI(), Parts(settings, engine, bus, configured, asking, router, pacer, clock, relay.wake))
+    router, pacer, sender = MemoryPeer(), MemoryPeer(), MemoryPeer()
+    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, clock, relay.wake)
+    app = assemble(FastAPI(), parts)
     if relaying:
         await relay.start()
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
-        yield System(http, app, engine, bus, log, packages, states, clock, router, pacer)
+        yield System(http, app, engine, bus, log, packages, states, clock, router, pacer, sender)
     await relay.stop()

@@ -1,143 +1,126 @@
-"""Webhooks: what the simulator reports, turned into events before it hears that we have it."""
+"""Webhooks: where gateways report. A call that is not believed changes nothing; what is taken is in Kafka first."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from fastapi.responses import PlainTextResponse
+from pydantic import ValidationError
 
-from ingress import bodies
+from ingress import bodies, webhook_examples
+from ingress.accounts import Placed
 from ingress.answers import Answer
 from ingress.configured import Configured
+from ingress.core.wires import Call, Refusal, Wire
+from ingress.core.wires.cloud_api import CloudApi, verified
+from ingress.core.wires.evolution import Evolution
+from ingress.core.wires.simulator import Customer, Receipt, Simulator
+from ingress.core.wires.waha import Waha
+from ingress.credentials import Sealing
 from ingress.guard import API
-from ingress.hearing import Hearing
-from ingress.metrics import WEBHOOKS
+from ingress.metrics import WEBHOOK_REFUSALS
 from ingress.openapi import describe
 from ingress.pages import PathId
-from ingress.problems import not_found, unavailable
-from ingress.status_view import StatusView
-from spreader.bus import Bus
-from spreader.configuration import Profile
-from spreader.events import CustomerMessage, DeliveryOutcome
-from spreader.ids import Id, PhoneNumber
+from ingress.problems import Problem, not_found, unavailable
+from ingress.registry import Registry
+from ingress.reporting import Reporting
+from spreader.clock import Now
+from spreader.configuration import Driver
 
-BODY_BYTES_MAX = 256 * 1024
+BODY_BYTES_MAX = 4 * 1024 * 1024  # Meta's webhooks are up to 3 MB
+CHALLENGE_CHARACTERS_MAX = 1_024
 
-GatewayId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-
-
-class _Report(BaseModel):
-    """What a gateway says; fields that a newer gateway adds are no fault."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    at: AwareDatetime
-    message_id: GatewayId
-
-
-class Receipt(_Report):
-    event: Literal["receipt"]
-    delivery_id: Id
-    status: Literal["delivered", "read", "failed"]
-    reason: str | None = Field(default=None, max_length=1_000)
+WIRES: Mapping[Driver, Wire] = {
+    "simulator": Simulator(), "cloud_api": CloudApi(), "waha": Waha(), "evolution": Evolution(),
+}  # fmt: skip
+_REFUSED: Mapping[Refusal, str] = {
+    "no_signature": "It carries none. Set the profile's secret at the gateway as well: docs/webhooks.md says where.",
+    "wrong_signature": "It was made with another secret than the profile's. Set the same one on both sides.",
+    "too_old": "Its time stamp is more than 5 minutes from ours. Compare the clocks of the two machines.",
+}
+_TITLES: Mapping[Driver, str] = {
+    "simulator": "the simulator", "cloud_api": "Meta (Cloud API)", "waha": "WAHA", "evolution": "Evolution API",
+}  # fmt: skip
+_NAMES: Mapping[Driver, str] = {
+    "simulator": "reportFromSimulator", "cloud_api": "reportFromCloudApi", "waha": "reportFromWaha",
+    "evolution": "reportFromEvolution",
+}  # fmt: skip
 
 
-class Customer(_Report):
-    event: Literal["message"]
-    sender: PhoneNumber = Field(alias="from")
-    type: str = Field(default="text", min_length=1, max_length=32)
-    text: str | None = Field(default=None, max_length=65_536)
-
-
-_REPORT: TypeAdapter[Receipt | Customer] = TypeAdapter(Annotated[Receipt | Customer, Field(discriminator="event")])
+def path(driver: Driver, package_id: str, profile_id: str) -> str:
+    """The address, on this server, that a profile's gateway is to be told."""
+    return f"{API}/webhooks/{driver}/{package_id}/{profile_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatorWebhook:
-    bus: Bus
+class Webhooks:
     configured: Configured
-    view: StatusView
-    hearing: Hearing
+    registry: Registry
+    sealing: Sealing
+    reporting: Reporting
+    now: Now
+    wall: Now
+    """The machine's time: gateways stamp their calls with theirs, at any speed of the system's."""
 
-    async def take(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
-        profile = self._profile(package_id, profile_id)
-        report = bodies.parsed(_REPORT, await bodies.read(request, BODY_BYTES_MAX), tagged=True)
-        if isinstance(report, Receipt):
-            await self.bus.publish(_outcome(profile, report, await self._delivery(package_id, profile_id, report)))
-        else:
-            await self.hearing.hear(_customer_message(package_id, profile, report))
-        WEBHOOKS.labels("simulator", report.event).inc()
-        return Answer(200, {"status": "taken"}).response()
+    async def challenge(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        """Meta asks once, when the address is set in its dashboard."""
+        placed = await self._placed("cloud_api", package_id, profile_id)
+        query = request.query_params
+        if not verified(query, self.sealing.read(profile_id, placed.gateway.sealed)):
+            WEBHOOK_REFUSALS.labels("cloud_api", "verify_token").inc()
+            raise Problem("verify-token", "`hub.verify_token` is not the profile's `verify_token`.")
+        return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
 
-    def _profile(self, package_id: str, profile_id: str) -> Profile:
-        profile = self.configured.package(package_id).profile(profile_id)
-        if profile is None or profile.gateway.driver != "simulator":
-            raise not_found("profile of the simulator", profile_id)
-        return profile
+    def taking(self, driver: Driver) -> Callable[..., Awaitable[Response]]:
+        """The endpoint of one driver."""
+        wire = WIRES[driver]
 
-    async def _delivery(self, package_id: str, profile_id: str, report: Receipt) -> Mapping[str, Any]:
-        """The delivery that a receipt is about; one that is not known yet will be when the gateway tries again."""
-        row = await self.view.delivery(report.delivery_id)
-        if row is None:
-            raise unavailable(f"The delivery {report.delivery_id} is not known yet. Report it again.")
-        if row["package_id"] != package_id or row["profile_id"] not in (profile_id, None):
-            raise not_found("delivery of this profile", report.delivery_id)
-        return row
+        async def take(package_id: PathId, profile_id: PathId, request: Request) -> Response:
+            placed = await self._placed(driver, package_id, profile_id)
+            body = await bodies.read(request, BODY_BYTES_MAX)
+            self._believe(placed, wire, request, body)
+            try:
+                reports = wire.reports(body, self.now())
+            except ValidationError as error:
+                raise bodies.refused(error, tagged=True) from None
+            except ValueError as error:
+                raise bodies.malformed(str(error)) from None
+            await self.reporting.take(placed, wire, reports)
+            return Answer(200, {"status": "taken"}).response()
+
+        return take
+
+    def _believe(self, placed: Placed, wire: Wire, request: Request, body: bytes) -> None:
+        """Raises the problem where the call does not prove that it is the gateway."""
+        if wire.secret is None:
+            return
+        secrets = self.sealing.read(placed.profile.profile_id, placed.gateway.sealed)
+        refusal = wire.refusal(Call(request.headers, body, self.wall()), secrets)
+        if refusal is not None:
+            WEBHOOK_REFUSALS.labels(placed.gateway.driver, refusal).inc()
+            raise Problem("signature", _REFUSED[refusal])
+
+    async def _placed(self, driver: Driver, package_id: str, profile_id: str) -> Placed:
+        """The profile. One that this process has not read yet is not missing: a 4xx would lose its reports for ever."""
+        row = self.configured.find(package_id)
+        profile = None if row is None else row.profile(profile_id)
+        if row is None or profile is None:
+            await self.registry.profile(package_id, profile_id)
+            raise unavailable("The profile is not known everywhere yet. Report it again.")
+        if profile.gateway.driver != driver:
+            raise not_found(f"profile at {_TITLES[driver]}", profile_id)
+        return Placed(row, profile)
 
     def routes(self) -> APIRouter:
-        router = APIRouter(prefix=f"{API}/webhooks/simulator", tags=["webhooks"])
-        describe(router, "POST", "/{package_id}/{profile_id}", self.take, "reportFromSimulator",
-                 "Where the simulator reports", body=Receipt | Customer, examples=EXAMPLES, secured=False,
-                 problems=(400, 404, 413, 422, 503))  # fmt: skip
+        router = APIRouter(prefix=f"{API}/webhooks", tags=["webhooks"])
+        place = "/{package_id}/{profile_id}"
+        for driver in WIRES:
+            refused = () if WIRES[driver].secret is None else (401,)
+            body: Any = Receipt | Customer if driver == "simulator" else dict[str, Any]
+            describe(router, "POST", f"/{driver}{place}", self.taking(driver), _NAMES[driver],
+                     f"Where {_TITLES[driver]} reports", body=body, examples=webhook_examples.EXAMPLES[driver],
+                     secured=False, problems=(400, *refused, 404, 413, 422, 503))  # fmt: skip
+        describe(router, "GET", f"/cloud_api{place}", self.challenge, "verifyCloudApiWebhook",
+                 "Meta's question at the set-up of a webhook", secured=False, problems=(403, 404, 503))  # fmt: skip
         return router
-
-
-def _outcome(profile: Profile, receipt: Receipt, delivery: Mapping[str, Any]) -> DeliveryOutcome:
-    failed = receipt.status == "failed"
-    return DeliveryOutcome(
-        package_id=delivery["package_id"],
-        message_id=delivery["message_id"],
-        delivery_id=receipt.delivery_id,
-        recipient=delivery["recipient"],
-        lane=delivery["lane"],
-        status=receipt.status,
-        at=receipt.at,
-        profile_id=profile.profile_id,
-        attempt=delivery["attempt"],
-        reason=(receipt.reason or "the gateway reported a failure after it had taken the message") if failed else None,
-        failure="gateway" if failed else None,
-        gateway_message_id=receipt.message_id,
-    )
-
-
-def _customer_message(package_id: str, profile: Profile, said: Customer) -> CustomerMessage:
-    return CustomerMessage(
-        package_id=package_id,
-        profile_id=profile.profile_id,
-        recipient=said.sender,
-        gateway_message_id=said.message_id,
-        kind=said.type,
-        text=said.text,
-        at=said.at,
-    )
-
-
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "receipt": {
-        "event": "receipt",
-        "delivery_id": "dlv_0f3c",
-        "message_id": "sim_17",
-        "to": "201001234567",
-        "status": "delivered",
-        "at": "2024-02-08T18:45:14Z",
-    },
-    "message": {
-        "event": "message",
-        "message_id": "sim_18",
-        "from": "201001234567",
-        "type": "text",
-        "text": "When does it come?",
-        "at": "2024-02-08T18:46:00Z",
-    },
-}

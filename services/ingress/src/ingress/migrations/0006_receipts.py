@@ -1,0 +1,41 @@
+"""0006: receipts that came before what they are about was known, and how deliveries are found by a gateway's id."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0006"
+down_revision = "0005"
+
+SQL = """
+CREATE TABLE ingress.receipt_waiting (
+    profile_id         text        NOT NULL,
+    gateway_message_id text        NOT NULL,
+    status             text        NOT NULL,
+    package_id         text        NOT NULL,
+    delivery_id        text,
+    recipient          text,
+    at                 timestamptz NOT NULL,
+    failure            text,
+    code               text,
+    reason             text,
+    kept_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (profile_id, gateway_message_id, status)
+);
+CREATE INDEX receipt_waiting_by_delivery ON ingress.receipt_waiting (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX receipt_waiting_by_recipient ON ingress.receipt_waiting (profile_id, recipient)
+    WHERE recipient IS NOT NULL;
+CREATE INDEX receipt_waiting_by_age ON ingress.receipt_waiting (kept_at);
+CREATE INDEX delivery_at_gateway ON ingress.delivery (profile_id, gateway_message_id)
+    WHERE gateway_message_id IS NOT NULL;
+CREATE INDEX delivery_without_name ON ingress.delivery (profile_id, recipient)
+    WHERE gateway_message_id IS NULL AND (status IN ('unknown', 'released') OR lane = 'reply' AND stage = 0);
+COMMENT ON TABLE ingress.receipt_waiting IS
+    'What gateways reported of messages that are not known yet. status sent, with a recipient: an echo, that is a
+     message which the gateway took through its API. kept_at is the machine''s time, at the gateway''s own.';
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)
