@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.drivers.simulator import SimulatorDriver, Timeouts
+from sender.client import Client, Timeouts
+from sender.drivers.simulator import SimulatorDriver
 from sender.postgres import Ledger
 from sender.testing import FakeGateway, serve
 from spreader.events import Lane
@@ -42,8 +43,13 @@ async def gateway() -> AsyncGenerator[FakeGateway]:
 
 
 @pytest.fixture
-async def driver() -> AsyncGenerator[SimulatorDriver]:
-    driver = SimulatorDriver(100, Timeouts(connect_seconds=2, call_seconds=30), "http://ingress/")
-    await driver.start()
-    yield driver
-    await driver.stop()
+async def client() -> AsyncGenerator[Client]:
+    client = Client("tests", 300, Timeouts(connect_seconds=2, call_seconds=30))
+    await client.start()
+    yield client
+    await client.stop()
+
+
+@pytest.fixture
+def driver(client: Client) -> SimulatorDriver:
+    return SimulatorDriver(client, 30, "http://ingress/")

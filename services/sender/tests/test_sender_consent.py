@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.delivery import Delivery
 from sender.core.fate import Fate, Settled
+from sender.core.slots import Room
 from sender.drivers.simulator import SimulatorDriver
 from sender.postgres import Ledger
 from sender.profiles import Profiles
@@ -38,7 +39,7 @@ async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", l
 async def fate_of(
     book: Ledger, driver: SimulatorDriver, gateway: FakeGateway, asked: Delivery, kind: type[Configured] = Configured
 ) -> Fate:
-    (claim,) = (await book.take_in(arriving(asked), 1)).claims
+    (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
     profiles = Profiles(kind((profile(gateway.base_url),)))
     sending = Sending(book, profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)
     return await sending(claim)
@@ -100,9 +101,9 @@ async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
 ) -> None:
     """A worker died in the call; the recipient opted out since."""
     dead = ledger("open", "worker-dead", lease_seconds=0)
-    assert (await dead.take_in(arriving(released()), 1)).claims
+    assert (await dead.take_in(arriving(released()), Room(1))).claims
     await put(engine, "suppression")
-    (claim,) = await ledger("open").claim(1)
+    (claim,) = await ledger("open").claim(Room(1))
     assert claim.in_doubt
     profiles = Profiles(Configured((profile(gateway.base_url),)))
     sending = Sending(ledger("open"), profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sender.claim import Claim
 from sender.core.fate import Again, Doubtful, Settled, fate
 from sender.core.settle import Decision, Defer, ReturnElsewhere, Sent
+from sender.core.slots import Room
 from sender.postgres import Ledger
 from sender.row import Result
 from sender.testing import NOON, arriving, released, reply
@@ -32,26 +33,26 @@ async def test_what_arrives_is_claimed_in_the_same_commit_as_far_as_slots_are_fr
 ) -> None:
     book = ledger("open")
     deliveries = [released(f"m{number}") for number in range(5)]
-    taken = await book.take_in(arriving(*deliveries), free=3)
+    taken = await book.take_in(arriving(*deliveries), room=Room(3))
     assert (len(taken.claims), taken.waiting) == (3, 2)
     assert sorted(ids(taken.claims)) == ["m0", "m1", "m2"]
-    assert len(await book.claim(10)) == 2
-    assert await book.claim(10) == ()
+    assert len(await book.claim(Room(10))) == 2
+    assert await book.claim(Room(10)) == ()
 
 
 async def test_a_repeat_does_nothing(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    (claim,) = (await book.take_in(arriving(reply(), reply()), free=10)).claims
-    assert (await book.take_in(arriving(reply(), first=2), free=10)).claims == ()
+    (claim,) = (await book.take_in(arriving(reply(), reply()), room=Room(10))).claims
+    assert (await book.take_in(arriving(reply(), first=2), room=Room(10))).claims == ()
     await book.write([settled(claim, Sent("wamid"))])
-    assert (await book.take_in(arriving(reply(attempt=2), first=3), free=10)).claims == ()
+    assert (await book.take_in(arriving(reply(attempt=2), first=3), room=Room(10))).claims == ()
 
 
 async def test_a_record_below_the_position_is_not_even_looked_at(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    await book.take_in(arriving(reply("m1")), free=0)
-    await book.take_in(arriving(reply("m2")), free=0)
-    assert ids(await book.claim(10)) == ["m1"]
+    await book.take_in(arriving(reply("m1")), room=Room(0))
+    await book.take_in(arriving(reply("m2")), room=Room(0))
+    assert ids(await book.claim(Room(10))) == ["m1"]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,10 @@ async def test_only_what_was_surely_not_sent_is_asked_for_again(
     ledger: Callable[..., Ledger], decision: Decision, attempt: int, release: int, comes_again: bool
 ) -> None:
     book = ledger("open")
-    (claim,) = (await book.take_in(arriving(released()), free=1)).claims
+    (claim,) = (await book.take_in(arriving(released()), room=Room(1))).claims
     await book.write([settled(claim, decision)])
     newer = released(attempt=attempt, release=release)
-    claims = (await book.take_in(arriving(newer, first=1), free=1)).claims
+    claims = (await book.take_in(arriving(newer, first=1), room=Room(1))).claims
     assert [claim.delivery for claim in claims] == ([newer] if comes_again else [])
 
 
@@ -80,7 +81,7 @@ async def test_tries_are_counted_on_a_profile_over_its_releases(ledger: Callable
     tries: list[int] = []
     asked = [released(), released(release=2), released(attempt=2)]
     for offset, delivery in enumerate(asked):
-        (claim,) = (await book.take_in(arriving(delivery, first=offset), free=1)).claims
+        (claim,) = (await book.take_in(arriving(delivery, first=offset), room=Room(1))).claims
         tries.append(claim.tries)
         await book.write([settled(claim, Defer(NONE, "busy"))])
     assert tries == [1, 2, 1]
@@ -88,23 +89,23 @@ async def test_tries_are_counted_on_a_profile_over_its_releases(ledger: Callable
 
 async def test_a_lease_that_has_ended_is_taken_over_in_doubt(ledger: Callable[..., Ledger]) -> None:
     dead, heir = ledger(worker="dead", lease_seconds=0), ledger(worker="heir")
-    (lost,) = (await dead.take_in(arriving(reply()), free=1)).claims
-    (inherited,) = await heir.claim(1)
+    (lost,) = (await dead.take_in(arriving(reply()), room=Room(1))).claims
+    (inherited,) = await heir.claim(Room(1))
     assert (lost.in_doubt, inherited.in_doubt) == (False, True)
     assert inherited.delivery == lost.delivery
-    assert await dead.claim(1) == ()
+    assert await dead.claim(Room(1)) == ()
 
 
 async def test_a_lease_that_holds_is_respected(ledger: Callable[..., Ledger]) -> None:
-    (claim,) = (await ledger(worker="busy").take_in(arriving(reply()), free=1)).claims
-    assert await ledger(worker="other").claim(1) == ()
+    (claim,) = (await ledger(worker="busy").take_in(arriving(reply()), room=Room(1))).claims
+    assert await ledger(worker="other").claim(Room(1)) == ()
     assert claim.lasts(30)
 
 
 async def test_a_result_under_a_lost_claim_is_void(ledger: Callable[..., Ledger]) -> None:
     slow, heir = ledger(worker="slow", lease_seconds=0), ledger(worker="heir")
-    (lost,) = (await slow.take_in(arriving(reply()), free=1)).claims
-    (inherited,) = await heir.claim(1)
+    (lost,) = (await slow.take_in(arriving(reply()), room=Room(1))).claims
+    (inherited,) = await heir.claim(Room(1))
     assert await slow.write([settled(lost, Sent("first"))]) == set()
     assert await slow.renew(lost) is None
     assert await heir.write([settled(inherited, Sent("second"))]) == {inherited.key}
@@ -113,18 +114,18 @@ async def test_a_result_under_a_lost_claim_is_void(ledger: Callable[..., Ledger]
 
 async def test_a_worker_cannot_write_under_its_own_older_claim(ledger: Callable[..., Ledger]) -> None:
     book = ledger(lease_seconds=0)
-    (older,) = (await book.take_in(arriving(reply()), free=1)).claims
-    (newer,) = await book.claim(1)
+    (older,) = (await book.take_in(arriving(reply()), room=Room(1))).claims
+    (newer,) = await book.claim(Room(1))
     assert await book.write([settled(older, Sent("first"))]) == set()
     assert await book.write([settled(newer, Sent("second"))]) == {newer.key}
 
 
 async def test_a_renewed_lease_holds(ledger: Callable[..., Ledger], engine: AsyncEngine) -> None:
-    (claim,) = (await ledger(lease_seconds=0).take_in(arriving(reply()), free=1)).claims
+    (claim,) = (await ledger(lease_seconds=0).take_in(arriving(reply()), room=Room(1))).claims
     renewed = await ledger(lease_seconds=60).renew(claim)
     assert renewed is not None
     assert renewed.lasts(30)
-    assert await ledger(worker="other").claim(1) == ()
+    assert await ledger(worker="other").claim(Room(1)) == ()
 
 
 async def test_replies_to_one_recipient_go_one_after_the_other_in_the_order_asked_for(
@@ -133,57 +134,59 @@ async def test_replies_to_one_recipient_go_one_after_the_other_in_the_order_aske
     book, order = ledger(), list[str]()
     ann, bob = "201000000001", "201000000002"
     asked = [reply("a1", ann), reply("a2", ann), reply("b1", bob), reply("a3", ann)]
-    claims = (await book.take_in(arriving(*asked), free=10)).claims
+    claims = (await book.take_in(arriving(*asked), room=Room(10))).claims
     assert sorted(ids(claims)) == ["a1", "b1"]
     while claims:
         order += sorted(ids(claims))
         await book.write([settled(claim, Sent("wamid")) for claim in claims])
-        claims = await book.claim(10)
+        claims = await book.claim(Room(10))
     assert order == ["a1", "b1", "a2", "a3"]
 
 
 async def test_a_reply_waits_for_the_retry_of_the_one_before_it(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    (first,) = (await book.take_in(arriving(reply("m1"), reply("m2")), free=10)).claims
+    (first,) = (await book.take_in(arriving(reply("m1"), reply("m2")), room=Room(10))).claims
     await book.write([Result(first, Again(timedelta(hours=1)))])
-    assert await book.claim(10) == ()
+    assert await book.claim(Room(10)) == ()
     backlog = await book.backlog()
     assert backlog.due
     assert backlog.next_in_seconds == pytest.approx(3600, abs=60)
 
 
 async def test_open_deliveries_to_one_recipient_do_not_wait_for_each_other(ledger: Callable[..., Ledger]) -> None:
-    taken = await ledger("open").take_in(arriving(released("m1"), released("m2")), free=10)
+    taken = await ledger("open").take_in(arriving(released("m1"), released("m2")), room=Room(10))
     assert sorted(ids(taken.claims)) == ["m1", "m2"]
 
 
 async def test_a_retry_comes_when_it_is_due_and_not_in_doubt(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    (first,) = (await book.take_in(arriving(reply()), free=1)).claims
+    (first,) = (await book.take_in(arriving(reply()), room=Room(1))).claims
     await book.write([Result(first, Again(NONE))])
-    (second,) = await book.claim(1)
+    (second,) = await book.claim(Room(1))
     assert (second.tries, second.in_doubt) == (2, False)
     await book.write([Result(second, Again(timedelta(hours=1)))])
-    assert await book.claim(1) == ()
+    assert await book.claim(Room(1)) == ()
 
 
 async def test_what_was_given_back_in_doubt_is_taken_in_doubt(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    (first,) = (await book.take_in(arriving(reply()), free=1)).claims
+    (first,) = (await book.take_in(arriving(reply()), room=Room(1))).claims
     await book.write([Result(first, Doubtful(NONE))])
-    assert [claim.in_doubt for claim in await book.claim(1)] == [True]
+    assert [claim.in_doubt for claim in await book.claim(Room(1))] == [True]
 
 
 async def test_the_lanes_do_not_see_each_other(ledger: Callable[..., Ledger]) -> None:
-    await ledger("open").take_in(arriving(released("m1")), free=0)
-    await ledger("reply").take_in(arriving(reply("m2")), free=0)
-    assert ids(await ledger("reply").claim(10)) == ["m2"]
-    assert ids(await ledger("open").claim(10)) == ["m1"]
+    await ledger("open").take_in(arriving(released("m1")), room=Room(0))
+    await ledger("reply").take_in(arriving(reply("m2")), room=Room(0))
+    assert ids(await ledger("reply").claim(Room(10))) == ["m2"]
+    assert ids(await ledger("open").claim(Room(10))) == ["m1"]
 
 
 async def test_a_crash_between_commit_and_publish_leaves_the_events_to_be_found(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
-    (claim,) = (await book.take_in(arriving(reply().model_copy(update={"traceparent": "00-a-b-01"})), free=1)).claims
+    (claim,) = (
+        await book.take_in(arriving(reply().model_copy(update={"traceparent": "00-a-b-01"})), room=Room(1))
+    ).claims
     result = settled(claim, Sent("wamid"))
     assert isinstance(result.fate, Settled)
     await book.write([result])
@@ -197,17 +200,17 @@ async def test_a_crash_between_commit_and_publish_leaves_the_events_to_be_found(
 async def test_only_what_was_settled_long_ago_is_forgotten_in_small_steps(ledger: Callable[..., Ledger]) -> None:
     book = ledger()
     asked = [reply(f"m{number}", f"20100000000{number}") for number in range(4)]
-    claims = (await book.take_in(arriving(*asked), free=3)).claims
+    claims = (await book.take_in(arriving(*asked), room=Room(3))).claims
     await book.write([settled(claim, Sent("wamid")) for claim in claims])
     assert await book.forget(timedelta(days=8), 10) == 0
     assert await book.forget(NONE, 2) == 2
     assert await book.forget(NONE, 2) == 1
-    assert ids(await book.claim(10)) == ["m3"]
+    assert ids(await book.claim(Room(10))) == ["m3"]
 
 
 async def test_a_settled_delivery_keeps_no_words(ledger: Callable[..., Ledger], engine: AsyncEngine) -> None:
     book = ledger()
-    (claim,) = (await book.take_in(arriving(reply()), free=1)).claims
+    (claim,) = (await book.take_in(arriving(reply()), room=Room(1))).claims
     await book.write([settled(claim, Sent("wamid"))])
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT asked FROM sender.delivery")) is None

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sender.core.answer import Accepted, CannotTell, Finding, Found, InDoubt, NotFound, Refused, Unreachable
+from sender.core.course import RULES, back_off
 from sender.core.fate import Again, Settled, fate
 from sender.core.settle import (
     DOUBT_TRIES_MAX,
     DOUBT_WAIT,
     PROFILES_MAX,
-    RULES,
     TOO_LATE,
     AskAgain,
     Decision,
@@ -26,7 +26,6 @@ from sender.core.settle import (
     Sent,
     Standing,
     Unknown,
-    back_off,
     resolve,
     settle,
     standing,
@@ -137,7 +136,8 @@ def test_the_open_lane_never_retries_inside_the_sender(failure: str, at: Standin
 def test_waits_grow_within_bounds(failure: str, tries: int, seed: int) -> None:
     for course in RULES[failure].values():  # pyright: ignore[reportArgumentType]
         wait = back_off(course, tries, Random(seed))
-        assert course.first / 2 <= wait <= course.longest
+        least, most = course.spread
+        assert course.first * least <= wait <= course.longest * most
         assert back_off(course, tries + 4, Random(seed)) >= wait
 
 

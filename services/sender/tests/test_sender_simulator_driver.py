@@ -6,16 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from sender.core.answer import Accepted, Failure, Found, InDoubt, NotFound, Refused, Unreachable
-from sender.drivers.simulator import SimulatorDriver, Timeouts
-from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply
+from sender.client import Client, Timeouts
+from sender.core.answer import Accepted, Found, InDoubt, NotFound, Refused, Unreachable
+from sender.core.course import Failure
+from sender.drivers.simulator import SimulatorDriver
+from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply, try_once
 
 DELIVERY = reply()
 ID = DELIVERY.delivery_id
 
 
 async def test_a_send_is_accepted(driver: SimulatorDriver, gateway: FakeGateway) -> None:
-    assert await driver.send(DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
+    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
     assert gateway.sent == [ID]
 
 
@@ -35,31 +37,33 @@ async def test_each_refusal_has_its_class(
     driver: SimulatorDriver, gateway: FakeGateway, status: int, code: str, failure: Failure
 ) -> None:
     gateway.script[ID] = [Refuse(status, code)]
-    assert await driver.send(DELIVERY, profile(gateway.base_url)) == Refused(failure, f"the gateway refused it: {code}")
+    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Refused(
+        failure, f"the gateway refused it: {code}"
+    )
 
 
 async def test_a_refusal_of_what_was_sent_all_the_same_is_seen_through(
     driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     gateway.script[ID] = [Refuse(500, "transient", sent=True)]
-    assert await driver.send(DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
+    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
 
 
 async def test_a_refusal_that_cannot_be_checked_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID], gateway.find_status = [Refuse(500, "transient")], 500
-    assert isinstance(await driver.send(DELIVERY, profile(gateway.base_url)), InDoubt)
+    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
 
 
 async def test_patience_that_is_asked_for_is_passed_on(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(429, "throttled", {"Retry-After": "7"})]
-    answer = await driver.send(DELIVERY, profile(gateway.base_url))
+    answer = await try_once(driver, DELIVERY, profile(gateway.base_url))
     assert isinstance(answer, Refused)
     assert answer.retry_after == timedelta(seconds=7)
 
 
 async def test_an_answer_that_nobody_can_read_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(502, "a proxy's own")]
-    assert isinstance(await driver.send(DELIVERY, profile(gateway.base_url)), InDoubt)
+    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
 
 
 @pytest.mark.parametrize("sent", [True, False])
@@ -67,7 +71,7 @@ async def test_a_connection_that_breaks_after_the_request_is_a_doubt(
     driver: SimulatorDriver, gateway: FakeGateway, sent: bool
 ) -> None:
     gateway.script[ID] = [Break(sent)]
-    assert isinstance(await driver.send(DELIVERY, profile(gateway.base_url)), InDoubt)
+    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
     assert await driver.find(DELIVERY, profile(gateway.base_url)) == (Found(f"wamid-{ID}") if sent else NotFound())
 
 
@@ -75,27 +79,28 @@ async def test_a_gateway_that_is_not_there_was_surely_not_reached(driver: Simula
     with socket.socket() as bound:  # bound and not listening: a connection is refused
         bound.bind(("127.0.0.1", 0))
         nowhere = profile(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        answer = await driver.send(DELIVERY, nowhere)
+        answer = await try_once(driver, DELIVERY, nowhere)
         assert isinstance(answer, Refused)
         assert answer.failure == "gateway"
         assert isinstance(await driver.find(DELIVERY, nowhere), Unreachable)
 
 
 async def test_a_name_that_does_not_exist_was_surely_not_reached(driver: SimulatorDriver) -> None:
-    answer = await driver.send(DELIVERY, profile("http://gateway.invalid"))
+    answer = await try_once(driver, DELIVERY, profile("http://gateway.invalid"))
     assert isinstance(answer, Refused)
     assert answer.failure == "gateway"
 
 
 async def test_silence_after_the_request_is_a_doubt(gateway: FakeGateway) -> None:
-    hasty, never = SimulatorDriver(1, Timeouts(2, call_seconds=0.05), "http://ingress"), asyncio.Event()
+    client, never = Client("hasty", 1, Timeouts(2, call_seconds=0.05)), asyncio.Event()
+    hasty = SimulatorDriver(client, 0.05, "http://ingress")
     gateway.script[ID] = [Accept(after=never)]
-    await hasty.start()
+    await client.start()
     try:
-        assert isinstance(await hasty.send(DELIVERY, profile(gateway.base_url)), InDoubt)
+        assert isinstance(await try_once(hasty, DELIVERY, profile(gateway.base_url)), InDoubt)
     finally:
         never.set()
-        await hasty.stop()
+        await client.stop()
 
 
 async def test_a_profile_is_registered_with_the_address_to_report_to(

@@ -1,30 +1,44 @@
 """Assembly of the sender: the one place that knows which parts are real."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.drivers.simulator import SimulatorDriver, Timeouts
+from sender.client import Client, Timeouts
+from sender.credentials import Keyring
+from sender.drivers import Driver
+from sender.drivers.cloud_api import CloudApiDriver
+from sender.drivers.evolution import EvolutionDriver
+from sender.drivers.simulator import SimulatorDriver
+from sender.drivers.waha import WahaDriver
+from sender.endpoints import Asking, add_endpoints
 from sender.handlers import Intake
 from sender.lane import Lane
+from sender.media import Media, NoMedia
+from sender.numbers import Numbers
 from sender.outbox import Outbox
 from sender.postgres import Ledger
+from sender.postgres_gateways import PostgresNumbers, PostgresUploads, PostgresWatch
 from sender.profiles import Profiles
+from sender.receipts import Receipts
 from sender.registration import Registration
 from sender.results import Results
 from sender.row import ASKED
 from sender.sending import Sending
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
+from sender.uploads import KEPT, Uploads
+from sender.watch import Period, Watch
 from spreader import events
 from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment
 from spreader.consents import Consents, Following
-from spreader.events import ConsentChanged, PackageConfigured
+from spreader.events import ConsentChanged, DeliveryOutcome, PackageConfigured
 from spreader.ids import new_id
 from spreader.kafka import KafkaBus, create_broker
 from spreader.loop import Loop
@@ -36,9 +50,28 @@ from spreader.service import Service
 from spreader.table import Table
 
 SERVICE = "sender"
-REGISTRATION_CONNECTIONS = 16
+ASKING_CONNECTIONS = 64
 FORGET_ROWS_MAX = 1_000
 FORGET_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What drivers are made of; each client has a set of its own."""
+
+    settings: SenderSettings
+    keyring: Keyring
+    media: Media
+    uploads: Uploads
+
+    def drivers(self, client: Client) -> Mapping[str, Driver]:
+        settings, file_seconds = self.settings, self.settings.sender_file_seconds
+        return {
+            "simulator": SimulatorDriver(client, settings.sender_call_seconds, settings.ingress_url),
+            "cloud_api": CloudApiDriver(client, self.keyring, self.media, self.uploads, file_seconds),
+            "waha": WahaDriver(client, self.keyring, self.media, file_seconds),
+            "evolution": EvolutionDriver(client, self.keyring, self.media, file_seconds),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +82,64 @@ class Shared:
     clock: Clock
     profiles: Profiles
     worker: str
-    timeouts: Timeouts
+    making: Making
 
 
 def build(settings: SenderSettings) -> FastAPI:
+    """Both lanes, and beside them what is known of gateways, with connections to Postgres of its own."""
     clock = clock_from_environment()
-    timeouts = Timeouts(settings.sender_connect_seconds, settings.sender_call_seconds)
-    registrar = SimulatorDriver(REGISTRATION_CONNECTIONS, timeouts, settings.ingress_url, "registration driver")
+    engine = create_engine(settings, f"{SERVICE}-gateways")
+    asker = Client("asking", ASKING_CONNECTIONS, _timeouts(settings))
+    registrar = SimulatorDriver(asker, settings.sender_call_seconds, settings.ingress_url)
     registration = Registration({"simulator": registrar})
-    packages = Table(settings, PackageConfigured, registration.on_change)
+    bus_broker = create_broker(settings, f"{SERVICE}-gateways")
+    making = Making(settings, Keyring(settings.secret_keys), NoMedia(), Uploads(PostgresUploads(engine)))
+    drivers = making.drivers(asker)
+    bus = KafkaBus(bus_broker, SERVICE, clock)
+    period = Period.of(timedelta(minutes=settings.sender_watch_minutes), clock, Random(os.urandom(8)))
+    watch = Watch(PostgresWatch(engine), drivers, bus, clock, period)
+
+    def on_change(package_id: str, configured: PackageConfigured | None) -> None:
+        registration.on_change(package_id, configured)
+        watch.on_change(package_id, configured)
+
+    packages = Table(settings, PackageConfigured, on_change)
+    profiles = Profiles(packages)
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
-    shared = Shared(settings, clock, Profiles(packages), worker, timeouts)
+    shared = Shared(settings, clock, profiles, worker, making)
     service = Service(
         SERVICE,
         [
             packages,
-            registrar,
+            asker,
             registration,
+            Postgres(engine, SERVICE, "postgres of the gateways"),
             *build_lane(shared, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(shared, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
+            *build_hearing(settings, engine, bus),
+            Kafka(bus_broker, settings, name="producer of the gateways"),
+            watch,
         ],
     )
-    return service.app(title="Spreader sender")
+    app = service.app(title="Spreader sender")
+    numbers = Numbers(PostgresNumbers(engine), drivers, clock, settings.sender_number_checks_per_hour)
+    add_endpoints(app, Asking(drivers, profiles, numbers, watch))
+    return app
+
+
+def build_hearing(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Part]:
+    """What gateways report of deliveries in doubt; and old uploads are forgotten."""
+    broker = create_broker(settings, f"{SERVICE}-receipts")
+    positions = LivePositions(settings, engine, SERVICE, (DeliveryOutcome.topic,))
+    receipts = Boundary(f"{SERVICE}-receipts", Receipts(engine, positions).on_outcomes, (DeliveryOutcome,), bus)
+    receipts.listen(broker, settings)
+    uploads = PostgresUploads(engine)
+
+    async def forget() -> float:
+        forgotten = await uploads.forget_old(KEPT, FORGET_ROWS_MAX)
+        return 0 if forgotten == FORGET_ROWS_MAX else FORGET_EVERY_SECONDS
+
+    return [positions, Loop("forget old uploads", forget), Kafka(broker, settings, [receipts], "consumer of receipts")]
 
 
 def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: float) -> Sequence[Part]:
@@ -83,15 +152,14 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     producing, consuming = create_broker(settings, f"{SERVICE}-{lane}"), create_broker(settings, f"{SERVICE}-{lane}")
     bus = KafkaBus(producing, SERVICE, clock)
     positions = LivePositions(settings, engine, SERVICE, (asked.topic, ConsentChanged.topic))
-    driver = SimulatorDriver(limit, shared.timeouts, settings.ingress_url, f"simulator driver of the {lane} lane")
+    client = Client(f"{lane} lane", limit, _timeouts(settings))
+    drivers = shared.making.drivers(client)
 
-    ledger = Ledger(engine, positions, lane, shared.worker, settings.lease)
+    ledger = Ledger(engine, positions, lane, shared.worker, settings.lease, shared.profiles.host)
     outbox = Outbox(ledger, bus)
     results = Results(ledger, outbox, group_seconds)
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
-    sending = Sending(
-        ledger, shared.profiles, {"simulator": driver}, clock, clock.speed, Random(os.urandom(8)), call_seconds
-    )
+    sending = Sending(ledger, shared.profiles, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds)
     work = Lane(ledger, sending, results, limit, settings.sender_drain_seconds)
     boundary = Boundary(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
     boundaries: list[Boundary[Any]] = [boundary]
@@ -109,10 +177,14 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
         Postgres(engine, SERVICE, f"postgres of the {lane} lane"),
         positions,
         Kafka(producing, settings, name=f"producer of the {lane} lane"),
-        driver,
+        client,
         outbox,
         results,
         work,
         Loop(f"forget old deliveries of the {lane} lane", forget),
         Kafka(consuming, settings, boundaries, f"consumer of the {lane} lane"),
     ]
+
+
+def _timeouts(settings: SenderSettings) -> Timeouts:
+    return Timeouts(settings.sender_connect_seconds, settings.sender_call_seconds)

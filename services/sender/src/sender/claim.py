@@ -21,6 +21,12 @@ class Claim:
     """An earlier claim ended without an answer: the gateway may have got it."""
     lease_until: float
     """By `time.monotonic()`; taken before the database was asked, so it is never too late."""
+    host: str = ""
+    """Of the gateway, as it was when the delivery was asked for."""
+    resent: bool = False
+    """It was sent in doubt, and that may have arrived as well."""
+    heard: str | None = None
+    """The gateway has reported it, under this id (empty: without one)."""
     listed: frozenset[ConsentKind] = frozenset()
     """The lists of consent that an open delivery's recipient was on when it was claimed."""
 

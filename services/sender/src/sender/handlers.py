@@ -16,8 +16,8 @@ class Intake:
 
     async def on_asked(self, batch: Sequence[Received[Delivery]]) -> None:
         """The offset is committed when this returns; the sends go on."""
-        async with self.lane.slots() as free:
-            taken = await self.ledger.take_in(batch, free)
+        async with self.lane.slots() as room:
+            taken = await self.ledger.take_in(batch, room)
             self.lane.begin(taken.claims)
         if taken.waiting:
             self.lane.more_waits()

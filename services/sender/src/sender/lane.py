@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
 from sender.claim import Claim
 from sender.core.fate import Fate, Settled
+from sender.core.slots import Room, Slots
 from sender.metrics import IN_FLIGHT
 from sender.postgres import Ledger
 from sender.results import Results
@@ -35,7 +37,7 @@ class Lane:
         self._ledger = ledger
         self._sending = sending
         self._results = results
-        self._limit = limit
+        self._slots = Slots(limit)
         self._drain_seconds = drain_seconds
         self._look_seconds = look_seconds
         self._tasks: set[asyncio.Task[None]] = set()
@@ -44,16 +46,17 @@ class Lane:
         self._pump = Loop(f"pump of the {self.name}", self.pump)
 
     @contextlib.asynccontextmanager
-    async def slots(self) -> AsyncGenerator[int]:
-        """How many deliveries may be claimed, to one caller at a time."""
+    async def slots(self) -> AsyncGenerator[Room]:
+        """What may be claimed now, to one caller at a time."""
         async with self._claiming:
-            yield self._limit - len(self._tasks)
+            yield self._slots.room()
 
     def begin(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
+            self._slots.take(claim.host)
             task = asyncio.create_task(self._carry(claim), name=f"send {claim.delivery.delivery_id}")
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, claim.host))
         IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
 
     def more_waits(self) -> None:
@@ -63,10 +66,13 @@ class Lane:
 
     async def pump(self) -> float:
         """Claim what is due for the free slots; answers after how many seconds to look again."""
-        async with self.slots() as free:
-            self.begin(await self._ledger.claim(free))
+        async with self.slots() as room:
+            claims = await self._ledger.claim(room)
+            self.begin(claims)
         backlog = await self._ledger.backlog()
         self._backlog = backlog.due
+        if claims and backlog.due:
+            return 0  # those of another host may be next: one host was not given all that was free
         next_in = backlog.next_in_seconds
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
 
@@ -96,8 +102,9 @@ class Lane:
         if not isinstance(fate, Settled):
             self.more_waits()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, host: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._slots.give_back(host)
         IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a claim was dropped; its lease will end", lane=self._ledger.lane, exc_info=error)

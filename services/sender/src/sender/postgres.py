@@ -11,7 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sender.claim import Claim, Key
 from sender.core.delivery import Delivery, generation
 from sender.core.fate import Settled
-from sender.row import Result, asked_columns, claim_of, event_columns, result_columns, told_of
+from sender.core.slots import Room
+from sender.row import (
+    HostOf,
+    Result,
+    asked_columns,
+    claim_of,
+    event_columns,
+    nowhere,
+    result_columns,
+    room_columns,
+    told_of,
+)
 from spreader.boundary import Received
 from spreader.events import Event, Lane
 from spreader.positions import Seen
@@ -42,26 +53,27 @@ class Ledger:
     lane: Lane
     worker: str
     lease: timedelta
+    host_of: HostOf = nowhere
 
-    async def take_in(self, batch: Sequence[Received[Delivery]], free: int) -> TakenIn:
-        """Keep what is new and claim what is due, at most `free`, in one commit."""
+    async def take_in(self, batch: Sequence[Received[Delivery]], room: Room) -> TakenIn:
+        """Keep what is new and claim what is due, as far as there is room, in one commit."""
         async with self.engine.begin() as connection:
             fresh = await self.positions.fresh(connection, batch)
             new = await self._insert(connection, [received.event for received in fresh])
-            claims = await self._claim(connection, free)
+            claims = await self._claim(connection, room)
         return TakenIn(claims, len(new - {claim.delivery.delivery_id for claim in claims}))
 
-    async def claim(self, free: int) -> tuple[Claim, ...]:
+    async def claim(self, room: Room) -> tuple[Claim, ...]:
         async with self.engine.begin() as connection:
-            return await self._claim(connection, free)
+            return await self._claim(connection, room)
 
     async def backlog(self) -> Backlog:
         async with self.engine.connect() as connection:
             row = (await connection.execute(text(BACKLOG), {"lane": self.lane})).one()
             return Backlog(row.due, row.next_in)
 
-    async def renew(self, claim: Claim) -> Claim | None:
-        """The claim with a new lease; None when somebody else has it by now."""
+    async def renew(self, claim: Claim, resent: bool = False) -> Claim | None:
+        """The claim with a new lease; None when somebody else has it by now. `resent`: it is sent in doubt now."""
         lease_until = self._lease_until()
         async with self.engine.begin() as connection:
             renewed = await connection.execute(
@@ -71,6 +83,7 @@ class Ledger:
                     "claim": claim.number,
                     "worker": self.worker,
                     "lease": self.lease.total_seconds(),
+                    "resent": resent,
                 },
             )
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
@@ -113,16 +126,18 @@ class Ledger:
                 newest[delivery.delivery_id] = delivery
         if not newest:
             return set()
-        rows = await connection.execute(text(TAKE_IN), {"lane": self.lane, **asked_columns(list(newest.values()))})
+        rows = await connection.execute(
+            text(TAKE_IN), {"lane": self.lane, **asked_columns(list(newest.values()), self.host_of)}
+        )
         return {row.delivery_id for row in rows}
 
-    async def _claim(self, connection: AsyncConnection, free: int) -> tuple[Claim, ...]:
-        if free <= 0:
+    async def _claim(self, connection: AsyncConnection, room: Room) -> tuple[Claim, ...]:
+        if room.free <= 0:
             return ()
         lease_until = self._lease_until()
         rows = await connection.execute(
             text(CLAIM),
-            {"lane": self.lane, "free": free, "worker": self.worker, "lease": self.lease.total_seconds()},
+            {"lane": self.lane, "worker": self.worker, "lease": self.lease.total_seconds(), **room_columns(room)},
         )
         return tuple(claim_of(row, lease_until) for row in rows)
 
@@ -134,18 +149,19 @@ class Ledger:
 # does nothing. It keeps its place among the recipient's replies.
 TAKE_IN = """
 INSERT INTO sender.delivery AS known (
-    delivery_id, lane, package_id, recipient, profile_id, attempt, release, asked, traceparent, state, due_at)
-SELECT asked.delivery_id, :lane, asked.package_id, asked.recipient, asked.profile_id, asked.attempt, asked.release,
-       asked.body, asked.traceparent, 'ready', statement_timestamp()
+    delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
+SELECT asked.delivery_id, :lane, asked.package_id, asked.recipient, asked.profile_id, asked.host, asked.attempt,
+       asked.release, asked.body, asked.traceparent, 'ready', statement_timestamp()
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:package_ids AS text[]), CAST(:recipients AS text[]),
-            CAST(:profile_ids AS text[]), CAST(:attempts AS int[]), CAST(:releases AS bigint[]),
-            CAST(:bodies AS text[]), CAST(:traceparents AS text[])) WITH ORDINALITY
-     AS asked (delivery_id, package_id, recipient, profile_id, attempt, release, body, traceparent, place)
+            CAST(:profile_ids AS text[]), CAST(:hosts AS text[]), CAST(:attempts AS int[]),
+            CAST(:releases AS bigint[]), CAST(:bodies AS text[]), CAST(:traceparents AS text[])) WITH ORDINALITY
+     AS asked (delivery_id, package_id, recipient, profile_id, host, attempt, release, body, traceparent, place)
 ORDER BY asked.place
 ON CONFLICT (delivery_id) DO UPDATE SET
-    lane = excluded.lane, profile_id = excluded.profile_id, attempt = excluded.attempt, release = excluded.release,
-    asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready', due_at = excluded.due_at,
-    status = NULL, tries = CASE WHEN known.attempt = excluded.attempt THEN known.tries ELSE 0 END
+    lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,
+    release = excluded.release, asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready',
+    due_at = excluded.due_at, status = NULL,
+    tries = CASE WHEN known.attempt = excluded.attempt THEN known.tries ELSE 0 END
 WHERE known.state = 'settled' AND known.status IN ('deferred', 'returned')
   AND (known.attempt, known.release) < (excluded.attempt, excluded.release)
 RETURNING known.delivery_id"""
@@ -153,24 +169,31 @@ RETURNING known.delivery_id"""
 # statement_timestamp() and not clock_timestamp(): a stable value can be a bound of the index scan.
 # The lists of consent are read with the claim, a moment before the call: no look of its own for each delivery.
 # A reply waits until every earlier one to its recipient is settled; whoever holds that one.
+# A host that may take no more is passed over; of one that may take some, what is beyond that stays for the next claim.
 CLAIM = """
-WITH due AS (
-    SELECT candidate.delivery_id, candidate.state
+WITH found AS (
+    SELECT candidate.delivery_id, candidate.state, candidate.host, candidate.due_at, candidate.sequence
     FROM sender.delivery AS candidate
     WHERE candidate.lane = :lane AND candidate.state <> 'settled' AND candidate.due_at <= statement_timestamp()
+      AND candidate.host <> ALL(CAST(:full AS text[]))
       AND (candidate.lane = 'open' OR NOT EXISTS (
           SELECT FROM sender.delivery AS ahead
           WHERE ahead.lane = 'reply' AND ahead.state <> 'settled' AND ahead.package_id = candidate.package_id
             AND ahead.recipient = candidate.recipient AND ahead.sequence < candidate.sequence))
     ORDER BY candidate.due_at, candidate.sequence
     LIMIT :free
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED),
+due AS (
+    SELECT delivery_id, state
+    FROM (SELECT *, row_number() OVER (PARTITION BY host ORDER BY due_at, sequence) AS place FROM found) AS counted
+    LEFT JOIN unnest(CAST(:hosts AS text[]), CAST(:rooms AS int[])) AS known (host, room) USING (host)
+    WHERE place <= coalesce(known.room, :other))
 UPDATE sender.delivery AS claimed
 SET state = 'sending', worker = :worker, claim = claimed.claim + 1, tries = claimed.tries + 1,
     due_at = clock_timestamp() + make_interval(secs => :lease)
 FROM due WHERE claimed.delivery_id = due.delivery_id
-RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries,
-          due.state = 'sending' AS in_doubt,
+RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries, claimed.host,
+          claimed.resent, claimed.heard, due.state = 'sending' AS in_doubt,
           CASE WHEN claimed.lane = 'open' THEN ARRAY(
               SELECT kind FROM sender.consent
               WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
@@ -183,17 +206,19 @@ SELECT EXISTS (SELECT FROM sender.delivery
         WHERE lane = :lane AND state <> 'settled' AND due_at > statement_timestamp()) AS next_in"""
 
 RENEW = """
-UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :lease)
+UPDATE sender.delivery
+SET due_at = clock_timestamp() + make_interval(secs => :lease), resent = resent OR :resent
 WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state = 'sending'"""
 
 WRITE = """
 UPDATE sender.delivery AS held
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
     status = result.status, gateway_message_id = result.gateway_message_id,
+    resent = held.resent AND NOT result.not_this_time,
     asked = CASE WHEN result.state = 'settled' THEN NULL ELSE held.asked END
 FROM unnest(CAST(:delivery_ids AS text[]), CAST(:claims AS int[]), CAST(:states AS text[]), CAST(:waits AS float8[]),
-            CAST(:statuses AS text[]), CAST(:gateway_message_ids AS text[]))
-     AS result (delivery_id, claim, state, wait, status, gateway_message_id)
+            CAST(:statuses AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:not_this_time AS boolean[]))
+     AS result (delivery_id, claim, state, wait, status, gateway_message_id, not_this_time)
 WHERE held.delivery_id = result.delivery_id AND held.claim = result.claim AND held.worker = :worker
   AND held.state = 'sending'
 RETURNING held.delivery_id, held.claim"""

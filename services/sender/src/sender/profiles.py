@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sender.client import host_of
 from spreader.configuration import Profile
 from spreader.events import PackageConfigured
 
@@ -22,10 +23,10 @@ class Profiles:
     wait_seconds: float = WAIT_SECONDS
 
     async def find(self, package_id: str, profile_id: str) -> Profile | None:
-        profile = self._get(package_id, profile_id)
+        profile = self.get(package_id, profile_id)
         if profile is None:
-            await self.packages.wait_for(lambda: self._get(package_id, profile_id) is not None, self.wait_seconds)
-            profile = self._get(package_id, profile_id)
+            await self.packages.wait_for(lambda: self.get(package_id, profile_id) is not None, self.wait_seconds)
+            profile = self.get(package_id, profile_id)
         return profile
 
     def opted_in_only(self, package_id: str) -> bool:
@@ -33,6 +34,11 @@ class Profiles:
         configured = self.packages.get(package_id)
         return configured is not None and configured.package.opted_in_only
 
-    def _get(self, package_id: str, profile_id: str) -> Profile | None:
+    def host(self, package_id: str, profile_id: str) -> str:
+        """Of the profile's gateway; empty where it is not known."""
+        profile = self.get(package_id, profile_id)
+        return "" if profile is None else host_of(profile.gateway.base_url) or ""
+
+    def get(self, package_id: str, profile_id: str) -> Profile | None:
         configured = self.packages.get(package_id)
         return None if configured is None else configured.package.profile(profile_id)

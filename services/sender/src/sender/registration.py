@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from sender.drivers import Drivers
+from sender.drivers import Registrars
 from spreader.configuration import Package, Profile
 from spreader.events import PackageConfigured
 from spreader.loop import Loop
@@ -20,7 +20,7 @@ class Incomplete(Exception):
 class Registration:
     """A part. `on_change` is what the table of packages calls."""
 
-    def __init__(self, drivers: Drivers) -> None:
+    def __init__(self, drivers: Registrars) -> None:
         self.name = "registration"
         self._drivers = drivers
         self._packages: dict[str, Package] = {}

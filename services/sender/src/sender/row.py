@@ -1,6 +1,6 @@
 """Row: the columns of the ledger as values, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from sender.claim import Claim
 from sender.core.delivery import Delivery, generation
 from sender.core.fate import Again, Doubtful, Fate, Settled
+from sender.core.slots import Room
 from spreader.events import (
     DeliveryOutcome,
     DeliveryReleased,
@@ -25,17 +26,37 @@ ASKED: dict[str, type[ReplyDeliveryAssigned] | type[DeliveryReleased]] = {
 TOLD: dict[str, type[Event]] = {kind.type: kind for kind in (DeliveryOutcome, DeliveryReturned, ReplySettled)}
 
 
+HostOf = Callable[[str, str], str]
+"""The host of a gateway, by package and profile; empty where it is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     claim: Claim
     fate: Fate
 
 
+def nowhere(package_id: str, profile_id: str) -> str:
+    """Every profile at one host."""
+    return ""
+
+
+def room_columns(room: Room) -> dict[str, Any]:
+    return {
+        "free": room.free,
+        "full": [host for host, places in room.hosts.items() if places <= 0],
+        "hosts": list(room.hosts),
+        "rooms": list(room.hosts.values()),
+        "other": room.free if room.other is None else room.other,
+    }
+
+
 def claim_of(row: Row[Any], lease_until: float) -> Claim:
     delivery = ASKED[row.lane].model_validate_json(row.asked)
     if row.traceparent is not None:
         delivery = delivery.model_copy(update={"traceparent": row.traceparent})
-    return Claim(delivery, row.claim, row.tries, row.in_doubt, lease_until, frozenset(row.listed or ()))
+    listed = frozenset(row.listed or ())
+    return Claim(delivery, row.claim, row.tries, row.in_doubt, lease_until, row.host, row.resent, row.heard, listed)
 
 
 def told_of(row: Row[Any]) -> Event:
@@ -43,8 +64,9 @@ def told_of(row: Row[Any]) -> Event:
     return event if row.traceparent is None else event.model_copy(update={"traceparent": row.traceparent})
 
 
-def asked_columns(asked: Sequence[Delivery]) -> dict[str, list[Any]]:
+def asked_columns(asked: Sequence[Delivery], host_of: HostOf) -> dict[str, list[Any]]:
     return {
+        "hosts": [host_of(each.package_id, each.profile_id) for each in asked],
         "delivery_ids": [each.delivery_id for each in asked],
         "package_ids": [each.package_id for each in asked],
         "recipients": [each.recipient for each in asked],
@@ -63,6 +85,7 @@ def result_columns(results: Sequence[Result]) -> dict[str, list[Any]]:
         "claims": [each.claim.number for each in results],
         "states": [state for state, *_ in written],
         "waits": [wait for _, wait, *_ in written],
+        "not_this_time": [isinstance(each.fate, Doubtful) and each.fate.not_this_time for each in results],
         "statuses": [status for *_, status, _ in written],
         "gateway_message_ids": [gateway_message_id for *_, gateway_message_id in written],
     }

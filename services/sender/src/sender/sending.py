@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+import traceback
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,22 +19,28 @@ from sender.core.settle import (
     Decision,
     RetryHere,
     SendAgain,
+    Sent,
+    Standing,
     Suppress,
     Unknown,
     resolve,
     settle,
     standing,
     too_late,
+    with_doubt,
 )
-from sender.drivers import Driver, Drivers
+from sender.drivers import Driver, Drivers, Ready
 from sender.metrics import IN_DOUBT, SEND_SECONDS, SENDS
 from sender.postgres import Ledger
 from sender.profiles import Profiles
 from spreader.clock import Now
 from spreader.configuration import Profile
 from spreader.consents import objection
+from spreader.content import TemplateContent, TextContent
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Sending:
         return ended
 
     async def _decide(self, claim: Claim) -> Decision:
+        if claim.heard is not None:
+            return Sent(claim.heard or None)  # the gateway itself has told of it
         try:
             delivery = claim.delivery
             profile = await self.profiles.find(delivery.package_id, delivery.profile_id)
@@ -75,43 +86,80 @@ class Sending:
         """It may have been sent: the gateway knows best."""
         IN_DOUBT.labels(self.ledger.lane).inc()
         finding = await driver.find(claim.delivery, profile)
-        decision = resolve(finding, standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful=True))
+        decision = resolve(finding, self._standing(claim, doubtful=True))
         if isinstance(decision, SendAgain):
             return await self._send(replace(claim, in_doubt=decision.doubtful), profile, driver, decision.doubtful)
         return decision
 
     async def _send(self, claim: Claim, profile: Profile, driver: Driver, doubtful: bool) -> Decision:
-        held = claim if claim.lasts(self.call_seconds) else await self.ledger.renew(claim)
-        if held is None:
-            return AskAgain(NO_TIME)  # another worker has it: the ledger will not take our word
         late = too_late(claim.delivery, self.now())
         if late is not None:
-            return late
+            return with_doubt(late) if doubtful else late
+        ready = await self._prepared(claim, profile, driver)
+        if isinstance(ready, Refused):
+            return self._settle(ready, claim, profile, doubtful)
+        held = claim if claim.lasts(self.call_seconds) and not doubtful else await self.ledger.renew(claim, doubtful)
+        if held is None:
+            return AskAgain(NO_TIME)  # another worker has it: the ledger will not take our word
         forbidden = self._objection(claim)
         if forbidden is not None:
-            return Suppress(forbidden)
+            return forbidden
         try:
-            answer = await self._call(claim, profile, driver)
+            answer = await self._kept(claim, self._call(claim, profile, driver, ready))
         except asyncio.CancelledError:
             return AskAgain(NO_TIME)
-        return settle(answer, standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful), self.rng)
+        return self._settle(answer, claim, profile, doubtful)
 
-    def _objection(self, claim: Claim) -> str | None:
+    async def _prepared(self, claim: Claim, profile: Profile, driver: Driver) -> Ready | Refused:
+        try:
+            return await self._kept(claim, driver.prepare(claim.delivery, profile))
+        except Exception as error:  # the database or the store of media is away: nothing was sent
+            log.warning("a delivery could not be prepared", delivery_id=claim.delivery.delivery_id, at=_place(error))
+            return Refused("transient", f"it could not be prepared: {type(error).__name__}")
+
+    async def _kept(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
+        """With a file it takes longer than a lease to fetch, upload and send: the lease is renewed meanwhile."""
+        if isinstance(claim.delivery.content, TextContent | TemplateContent):
+            return await work
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=self.ledger.lease.total_seconds() / 3))[0]:
+                try:
+                    await self.ledger.renew(claim)
+                except Exception as error:  # without a lease the result is not written; whoever has it then asks
+                    log.warning("a lease was not renewed", delivery_id=claim.delivery.delivery_id, at=_place(error))
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    def _settle(self, answer: Answer, claim: Claim, profile: Profile, doubtful: bool) -> Decision:
+        name = profile.gateway.driver
+        SENDS.labels(self.ledger.lane, name, _result(answer)).inc()
+        return settle(answer, self._standing(claim, doubtful), self.rng)
+
+    def _standing(self, claim: Claim, doubtful: bool) -> Standing:
+        return standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful, claim.resent)
+
+    def _objection(self, claim: Claim) -> Suppress | None:
         """Replies are not suppressed: the customer wrote, and may be told that we heard."""
         if self.ledger.lane == "reply":
             return None
-        return objection(claim.listed, self.profiles.opted_in_only(claim.delivery.package_id))
+        reason = objection(claim.listed, self.profiles.opted_in_only(claim.delivery.package_id))
+        return None if reason is None else Suppress(reason)
 
-    async def _call(self, claim: Claim, profile: Profile, driver: Driver) -> Answer:
+    async def _call(self, claim: Claim, profile: Profile, driver: Driver, ready: Ready) -> Answer:
         began = time.monotonic()
         try:
-            answer = await driver.send(claim.delivery, profile)
+            answer = await driver.send(ready, claim.delivery, profile)
         except Exception as error:  # a driver's defect must not lose the delivery, nor send it twice
-            log.exception("a driver failed", driver=profile.gateway.driver, delivery_id=claim.delivery.delivery_id)
+            log.error(
+                "a driver failed", driver=profile.gateway.driver, delivery_id=claim.delivery.delivery_id,
+                error=type(error).__name__, at=_place(error),
+            )  # fmt: skip
             answer = InDoubt(f"the driver failed: {type(error).__name__}")
-        name = profile.gateway.driver
-        SEND_SECONDS.labels(self.ledger.lane, name).observe(time.monotonic() - began)
-        SENDS.labels(self.ledger.lane, name, _result(answer)).inc()
+        SEND_SECONDS.labels(self.ledger.lane, profile.gateway.driver).observe(time.monotonic() - began)
         return answer
 
     def _unreachable(self, claim: Claim, profile: Profile | None) -> Decision:
@@ -122,8 +170,13 @@ class Sending:
             if profile is None
             else f"this version of the sender has no driver {profile.gateway.driver}"
         )
-        at = standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful=False)
-        return settle(Refused("profile", reason), at, self.rng)
+        return settle(Refused("profile", reason), self._standing(claim, doubtful=False), self.rng)
+
+
+def _place(error: BaseException) -> str:
+    """Where it came from; not its text, nor the values around it: they may hold a key or a customer's words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 
 
 def _result(answer: Answer) -> str:

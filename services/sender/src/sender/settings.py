@@ -14,11 +14,15 @@ class SenderSettings(Settings):
     sender_port: int = 8004
     ingress_url: str = "http://127.0.0.1:8000"
     """Where gateways report: the address of ingress as they reach it."""
-    sender_reply_concurrency: PositiveInt = 64
-    sender_open_concurrency: PositiveInt = 64
+    sender_reply_concurrency: PositiveInt = 256
+    """Replies that one process sends at a time; one gateway's host gets four fifths of them at most."""
+    sender_open_concurrency: PositiveInt = 256
+    """Open deliveries that one process sends at a time; one gateway's host gets four fifths of them at most."""
     sender_connect_seconds: PositiveFloat = 2.0
     sender_call_seconds: PositiveFloat = 10.0
     """The longest that one call of a gateway may take, all phases together."""
+    sender_file_seconds: PositiveFloat = 60.0
+    """The longest that a call may take that carries a file: an upload, or a send with the file in it."""
     sender_lease_seconds: PositiveFloat = 15.0
     sender_drain_seconds: PositiveFloat = 15.0
     """How long a sender that stops waits for its calls."""
@@ -26,6 +30,11 @@ class SenderSettings(Settings):
     """How long an open delivery's result waits for others, to be written with them."""
     sender_keep_days: float = Field(default=8.0, gt=7.0)
     """How long the ledger knows a settled delivery: longer than Kafka keeps its records, so a replay sends nothing."""
+
+    sender_watch_minutes: PositiveFloat = 10.0
+    """How often a profile at a real gateway is asked how it stands there, by the system's clock."""
+    sender_number_checks_per_hour: PositiveInt = 20
+    """Numbers that one profile may ask WhatsApp for: asking much costs an account its new chats."""
 
     @property
     def lease(self) -> timedelta:

@@ -1,20 +1,16 @@
 """Answer: what a gateway said to a send, or about an earlier one."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 
-Failure = Literal["transient", "throttled", "profile", "recipient", "content", "gateway"]
-"""Why a delivery was surely not sent: the failure classes of GATEWAYS.md, without the ambiguous one.
-
-`transient` passes by itself; `throttled` asks for patience; `profile`, `recipient` and `content` name who is to blame;
-`gateway`: it is away or refuses our key, so no other profile there would fare better.
-"""
+from sender.core.course import Courses, Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    gateway_message_id: str
+    """None: the gateway took it and gave no id that could be read."""
+
+    gateway_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +20,12 @@ class Refused:
     failure: Failure
     detail: str
     retry_after: timedelta | None = None
+    code: str | None = None
+    """The gateway's own."""
+    until: datetime | None = None
+    """How long the gateway says that a restriction lasts."""
+    courses: Courses | None = None
+    """What this code asks for, where it is not what its class does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class InDoubt:
     """The gateway may have got it: the request was written, and no answer came that says so."""
 
     reason: str
+    can_ask: bool = True
+    """Whether the gateway can be asked about it; else only its own report can tell."""
 
 
 Answer = Accepted | Refused | InDoubt
@@ -38,7 +42,7 @@ Answer = Accepted | Refused | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    gateway_message_id: str
+    gateway_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,8 @@ def expires_at(delivery: Delivery) -> datetime | None:
 def profiles_used(delivery: Delivery) -> tuple[str, ...]:
     """The profiles that had it, the present one last."""
     return (*(tried for tried in delivery.tried if tried != delivery.profile_id), delivery.profile_id)
+
+
+def quoted(delivery: Delivery) -> str | None:
+    """The gateway's id of the message that a reply answers to; None where it quotes none."""
+    return delivery.quote if isinstance(delivery, ReplyDeliveryAssigned) else None

@@ -1,8 +1,10 @@
 """Fate: what a decision makes of a delivery: it is settled, with the events that tell it, or it comes again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, assert_never
+from types import MappingProxyType
+from typing import Any, Literal, assert_never
 
 from sender.core.delivery import Delivery, lane_of, profiles_used
 from sender.core.settle import (
@@ -22,10 +24,10 @@ from spreader.events import (
     DeliveryReleased,
     DeliveryReturned,
     Event,
-    FailureClass,
     ReplyDeliveryAssigned,
     ReplySettled,
 )
+from spreader.likeness import fingerprint
 
 Status = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
 """How a delivery stands in the ledger. `deferred` and `returned` were surely not sent: they may be asked for again."""
@@ -50,6 +52,8 @@ class Doubtful:
     """The sender asks the gateway before it does anything else."""
 
     after: timedelta
+    not_this_time: bool = False
+    """The last call surely sent nothing."""
 
 
 Fate = Settled | Again | Doubtful
@@ -59,28 +63,32 @@ def fate(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> 
     """`at`: the system's time after the answer; `speed`: how fast that time runs beside the machine's."""
     match decision:
         case Sent(gateway_message_id):
-            events = _final(delivery, "sent", at, gateway_message_id=gateway_message_id)
-            return Settled("sent", events, gateway_message_id)
+            more = {"gateway_message_id": gateway_message_id, "fingerprint": fingerprint(delivery.content)}
+            return Settled("sent", _final(delivery, "sent", at, more=more), gateway_message_id)
         case RetryHere(after):
             return Again(after)
-        case AskAgain(after):
-            return Doubtful(after)
-        case Defer(after, reason, failure):
-            not_before = at + after * speed
-            deferred = _outcome(delivery, "deferred", at, reason=reason, failure=failure, not_before=not_before)
-            return Settled("deferred", (deferred,))
-        case ReturnElsewhere(reason, failure):
-            return Settled("returned", _returned(delivery, at, reason, failure))
-        case Fail(reason, failure):
-            return Settled("failed", _final(delivery, "failed", at, reason=reason, failure=failure))
+        case AskAgain(after, not_this_time):
+            return Doubtful(after, not_this_time)
+        case Defer(after, reason):
+            events = _deferred(delivery, decision, at, not_before=at + after * speed)
+            return Settled("deferred", events)
+        case ReturnElsewhere():
+            return Settled("returned", _returned(delivery, decision, at))
+        case Fail(reason):
+            return Settled("failed", _final(delivery, "failed", at, reason=reason, cause=decision))
         case Unknown(reason):
-            return Settled("unknown", _final(delivery, "unknown", at, reason=reason, failure="ambiguous"))
-        case Expire(reason, failure):
-            return Settled("expired", _final(delivery, "expired", at, reason=reason, failure=failure))
+            return Settled("unknown", _final(delivery, "unknown", at, reason=reason))
+        case Expire(reason):
+            return Settled("expired", _final(delivery, "expired", at, reason=reason, cause=decision))
         case Suppress(reason):
             return Settled("suppressed", _final(delivery, "suppressed", at, reason=reason))
         case _:
             assert_never(decision)
+
+
+Cause = Defer | ReturnElsewhere | Fail | Expire
+"""A decision that tells why the gateway refused."""
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 
 def _final(
@@ -89,11 +97,11 @@ def _final(
     at: datetime,
     *,
     reason: str | None = None,
-    failure: FailureClass | None = None,
-    gateway_message_id: str | None = None,
+    cause: Cause | None = None,
+    more: Mapping[str, Any] = NOTHING_MORE,
 ) -> tuple[Event, ...]:
     """The outcome, and the callback for whoever waits for a reply."""
-    outcome = _outcome(delivery, status, at, reason=reason, failure=failure, gateway_message_id=gateway_message_id)
+    outcome = _outcome(delivery, status, at, reason, cause).model_copy(update=more)
     if not isinstance(delivery, ReplyDeliveryAssigned) or delivery.callback_partition is None:
         return (outcome,)
     settled = ReplySettled(
@@ -102,22 +110,26 @@ def _final(
         at=at,
         profile_id=delivery.profile_id,
         reason=delivery.reason if status == "sent" else reason,  # sent: why through this profile
-        failure=failure,
+        failure=outcome.failure,
         callback_partition=delivery.callback_partition,
         traceparent=delivery.traceparent,
     )
     return settled, outcome
 
 
+def _deferred(
+    delivery: Delivery, cause: Defer | ReturnElsewhere, at: datetime, not_before: datetime | None
+) -> tuple[DeliveryOutcome]:
+    outcome = _outcome(delivery, "deferred", at, cause.reason, cause)
+    return (outcome.model_copy(update={"not_before": not_before}),)
+
+
 def _outcome(
     delivery: Delivery,
     status: Literal["sent", "failed", "unknown", "expired", "suppressed", "deferred"],
     at: datetime,
-    *,
-    reason: str | None = None,
-    failure: FailureClass | None = None,
-    gateway_message_id: str | None = None,
-    not_before: datetime | None = None,
+    reason: str | None,
+    cause: Cause | None,
 ) -> DeliveryOutcome:
     return DeliveryOutcome(
         package_id=delivery.package_id,
@@ -131,14 +143,14 @@ def _outcome(
         attempt=delivery.attempt,
         release=delivery.release if isinstance(delivery, DeliveryReleased) else None,
         reason=reason,
-        failure=failure,
-        gateway_message_id=gateway_message_id,
-        not_before=not_before,
+        failure="ambiguous" if status == "unknown" else None if cause is None else cause.failure,
+        code=None if cause is None else cause.code,
+        until=None if cause is None else cause.until,
         traceparent=delivery.traceparent,
     )
 
 
-def _returned(delivery: Delivery, at: datetime, reason: str, failure: FailureClass) -> tuple[Event, ...]:
+def _returned(delivery: Delivery, cause: ReturnElsewhere, at: datetime) -> tuple[Event, ...]:
     """Back to the router; and where the pacer counts it as being at the gateway, it learns that it is not."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
@@ -149,7 +161,7 @@ def _returned(delivery: Delivery, at: datetime, reason: str, failure: FailureCla
         content=delivery.content,
         attempt=delivery.attempt,
         tried=profiles_used(delivery),
-        reason=reason,
+        reason=cause.reason,
         requested_at=delivery.requested_at,
         traceparent=delivery.traceparent,
     )
@@ -157,4 +169,4 @@ def _returned(delivery: Delivery, at: datetime, reason: str, failure: FailureCla
         more = {"expires_at": delivery.expires_at, "callback_partition": delivery.callback_partition}
         return (returned.model_copy(update=more),)
     returned = returned.model_copy(update={"options": delivery.options, "index": delivery.index})
-    return returned, _outcome(delivery, "deferred", at, reason=reason, failure=failure)
+    return returned, *_deferred(delivery, cause, at, not_before=None)

@@ -1,4 +1,4 @@
-"""Settle: what happens to a delivery after the gateway's answer. The table `RULES` is the whole policy.
+"""Settle: what happens to a delivery after the gateway's answer, by the courses of `sender.core.course`.
 
 Durations are of the machine's time: they wait for real gateways.
 """
@@ -6,7 +6,6 @@ Durations are of the machine's time: they wait for real gateways.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from random import Random
 from typing import assert_never
 
@@ -14,7 +13,6 @@ from sender.core.answer import (
     Accepted,
     Answer,
     CannotTell,
-    Failure,
     Finding,
     Found,
     InDoubt,
@@ -22,6 +20,7 @@ from sender.core.answer import (
     Refused,
     Unreachable,
 )
+from sender.core.course import RULES, Failure, Then, back_off
 from sender.core.delivery import Delivery, expires_at, lane_of, profiles_used
 from spreader.events import DeliveryReleased, Lane
 
@@ -32,14 +31,15 @@ DOUBT_WAIT: Mapping[Lane, timedelta] = {
     "open": timedelta(seconds=15),
     "reply": timedelta(seconds=1),
 }
-BACK_OFF_FACTOR = 4
+ECHO_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
+"""The same for a gateway that cannot be asked: so long it gets to report by itself what it sent."""
 TOO_LATE = "too late: the rest window began"
 NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    gateway_message_id: str
+    gateway_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class AskAgain:
     """It may have been sent: whoever takes it next asks the gateway first."""
 
     after: timedelta
+    not_this_time: bool = False
+    """The last call surely sent nothing: the doubt is about an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Defer:
     after: timedelta
     reason: str
     failure: Failure | None = None
+    code: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,16 @@ class ReturnElsewhere:
 
     reason: str
     failure: Failure
+    code: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
     reason: str
     failure: Failure
+    code: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,8 @@ class Unknown:
 class Expire:
     reason: str
     failure: Failure | None = None
+    code: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,41 +132,16 @@ class Standing:
     """Of the machine's time, until it expires."""
     doubtful: bool = False
     """An earlier try may have reached the customer."""
+    resent: bool = False
+    """And so may one that was made in that doubt."""
 
 
-class Then(Enum):
-    ELSEWHERE = "another profile, then fail"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """So many tries on one profile, the waits between them growing from `first` to `longest`; and then?"""
-
-    tries_max: int
-    then: Then
-    first: timedelta = timedelta(seconds=2)
-    longest: timedelta = timedelta(minutes=15)
-
-
-def _reply(then: Then) -> Course:
-    return Course(5, then, timedelta(seconds=0.5), timedelta(minutes=1))
-
-
-RULES: Mapping[Failure, Mapping[Lane, Course]] = {
-    "transient": {"open": Course(4, Then.ELSEWHERE), "reply": _reply(Then.FAIL)},
-    "throttled": {"open": Course(8, Then.FAIL), "reply": _reply(Then.FAIL)},
-    "gateway": {"open": Course(6, Then.ELSEWHERE), "reply": _reply(Then.FAIL)},
-    "profile": {"open": Course(1, Then.ELSEWHERE), "reply": Course(1, Then.ELSEWHERE)},
-    "recipient": {"open": Course(1, Then.FAIL), "reply": Course(1, Then.FAIL)},
-    "content": {"open": Course(1, Then.FAIL), "reply": Course(1, Then.FAIL)},
-}
-
-
-def standing(delivery: Delivery, tries: int, now: datetime, speed: float, doubtful: bool) -> Standing:
+def standing(
+    delivery: Delivery, tries: int, now: datetime, speed: float, doubtful: bool, resent: bool = False
+) -> Standing:
     expiry = expires_at(delivery)
     left = None if expiry is None else (expiry - now) / speed
-    return Standing(lane_of(delivery), tries, len(profiles_used(delivery)), left, doubtful)
+    return Standing(lane_of(delivery), tries, len(profiles_used(delivery)), left, doubtful, resent)
 
 
 def too_late(delivery: Delivery, now: datetime) -> Defer | Expire | None:
@@ -173,11 +158,11 @@ def settle(answer: Answer, at: Standing, rng: Random) -> Decision:
     match answer:
         case Accepted(gateway_message_id):
             return Sent(gateway_message_id)
-        case InDoubt(reason):
-            return _doubt(reason, at)
+        case InDoubt(reason, can_ask):
+            return _doubt(reason, DOUBT_WAIT if can_ask else ECHO_WAIT, at)
         case Refused():
             decision = _refused(answer, at, rng)
-            return _with_doubt(decision) if at.doubtful else decision
+            return with_doubt(decision) if at.doubtful else decision
         case _:
             assert_never(answer)
 
@@ -192,45 +177,41 @@ def resolve(finding: Finding, at: Standing) -> Sent | SendAgain | AskAgain | Unk
         case Unreachable(reason) if at.tries < DOUBT_TRIES_MAX:
             return AskAgain(DOUBT_WAIT[at.lane])
         case Unreachable(reason) | CannotTell(reason):
-            return SendAgain(doubtful=True) if at.lane == "reply" else Unknown(reason)
+            # A customer who waits may get a reply twice, and never a third time.
+            return SendAgain(doubtful=True) if at.lane == "reply" and not at.resent else Unknown(reason)
         case _:
             assert_never(finding)
 
 
-def _doubt(reason: str, at: Standing) -> AskAgain | Unknown:
-    return AskAgain(DOUBT_WAIT[at.lane]) if at.tries < DOUBT_TRIES_MAX else Unknown(reason)
+def _doubt(reason: str, wait: Mapping[Lane, timedelta], at: Standing) -> AskAgain | Unknown:
+    return AskAgain(wait[at.lane]) if at.tries < DOUBT_TRIES_MAX else Unknown(reason)
 
 
 def _refused(refused: Refused, at: Standing, rng: Random) -> Decision:
-    course = RULES[refused.failure][at.lane]
+    course = (refused.courses or RULES[refused.failure])[at.lane]
     if at.tries < course.tries_max:
         return _later(refused, at, back_off(course, at.tries, rng))
     if course.then is Then.ELSEWHERE and at.profiles < PROFILES_MAX:
-        return ReturnElsewhere(refused.detail, refused.failure)
-    return Fail(refused.detail, refused.failure)
+        return ReturnElsewhere(refused.detail, refused.failure, refused.code, refused.until)
+    return Fail(refused.detail, refused.failure, refused.code, refused.until)
 
 
 def _later(refused: Refused, at: Standing, wait: timedelta) -> RetryHere | Defer | Expire:
     after = max(wait, refused.retry_after or NO_TIME)
     if at.left is not None and after >= at.left:
-        return Expire(f"it would expire before the next try: {refused.detail}", refused.failure)
+        reason = f"it would expire before the next try: {refused.detail}"
+        return Expire(reason, refused.failure, refused.code, refused.until)
     if at.lane == "reply":
         return RetryHere(after)
-    return Defer(after, refused.detail, refused.failure)
+    return Defer(after, refused.detail, refused.failure, refused.code, refused.until)
 
 
-def _with_doubt(decision: Decision) -> Decision:
+def with_doubt(decision: Decision) -> Decision:
     """A delivery that may have reached the customer never goes to another profile, and never counts as failed."""
     match decision:
         case RetryHere(after):
-            return AskAgain(after)
+            return AskAgain(after, not_this_time=True)
         case ReturnElsewhere(reason) | Fail(reason) | Expire(reason) | Defer(reason=reason):
             return Unknown(f"an earlier try may have arrived; the last one: {reason}")
         case _:
             return decision
-
-
-def back_off(course: Course, tries: int, rng: Random) -> timedelta:
-    """The wait after so many tries: growing, bounded, and a little different for each."""
-    longest = course.longest / course.first
-    return course.first * min(float(BACK_OFF_FACTOR ** (tries - 1)), longest) * rng.uniform(0.5, 1)

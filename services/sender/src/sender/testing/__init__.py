@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from sender.core.answer import Answer, Refused
 from sender.core.delivery import Delivery
+from sender.drivers import Driver
 from spreader.boundary import Received
 from spreader.bus import Unpublished
 from spreader.configuration import Gateway, Package, Profile
@@ -62,6 +64,12 @@ def arriving(*deliveries: Delivery, first: int = 0) -> list[Received[Delivery]]:
 def profile(base_url: str, profile_id: str = "p1") -> Profile:
     gateway = Gateway(driver="simulator", base_url=base_url, account=f"account-{profile_id}")
     return Profile(profile_id=profile_id, name=profile_id, phone="201111111111", gateway=gateway)
+
+
+async def try_once(driver: Driver, delivery: Delivery, through: Profile) -> Answer:
+    """Both halves of a send."""
+    ready = await driver.prepare(delivery, through)
+    return ready if isinstance(ready, Refused) else await driver.send(ready, delivery, through)
 
 
 @dataclass

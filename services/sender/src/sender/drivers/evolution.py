@@ -1,0 +1,81 @@
+"""Evolution: the driver of Evolution API's instances (WhatsApp Web by Baileys)."""
+
+from sender.client import Client, Replied
+from sender.core import failures, sessions
+from sender.core.answer import Accepted, Answer, CannotTell, Finding, Refused
+from sender.core.delivery import Delivery, quoted
+from sender.core.sessions import Checked, standing_at
+from sender.credentials import Keyring
+from sender.drivers import NumberChecked, Ready
+from sender.drivers.linked import Body, LinkedDevice, name_of
+from sender.media import File, Media
+from spreader.configuration import Profile
+from spreader.content import TextContent
+from spreader.vault import Unreadable
+
+
+class EvolutionDriver:
+    def __init__(self, client: Client, keyring: Keyring, media: Media, file_seconds: float) -> None:
+        self._device = LinkedDevice(client, keyring, media, file_seconds, "apikey", failures.EVOLUTION)
+
+    async def prepare(self, delivery: Delivery, profile: Profile) -> Ready | Refused:
+        return await self._device.ready(delivery, profile, lambda file: message(delivery, profile, file))
+
+    async def send(self, ready: Ready, delivery: Delivery, profile: Profile) -> Answer:
+        reply = await self._device.post(ready, _with_file)
+        match reply:
+            case Replied(200 | 201, {"key": {"id": str(name)}}):
+                return Accepted(name)
+            case Replied(200 | 201):
+                return Accepted(None)
+            case _:
+                return self._device.answer(reply)
+
+    async def find(self, delivery: Delivery, profile: Profile) -> Finding:
+        return CannotTell("Evolution API cannot be asked by our id whether it sent a message")
+
+    async def check(self, profile: Profile) -> Checked:
+        try:
+            reply = await self._device.get(profile, f"/instance/connectionState/{name_of(profile)}")
+        except Unreadable as error:
+            return Checked(False, str(error), "failed", code="credentials")
+        match reply:
+            case Replied(200, {"instance": {"state": str(state)}}):
+                return standing_at(sessions.EVOLUTION.get(state), state)
+            case _:
+                return self._device.not_checked(reply)
+
+    async def check_number(self, profile: Profile, number: str) -> NumberChecked:
+        try:
+            path = f"/chat/whatsappNumbers/{name_of(profile)}"
+            reply = await self._device.ask(profile, path, {"numbers": [number]})
+        except Unreadable as error:
+            return NumberChecked(None, str(error))
+        match reply:
+            case Replied(200 | 201, [{"exists": bool(exists)}, *_]):
+                return NumberChecked(exists, "Evolution API asked WhatsApp")
+            case _:
+                return NumberChecked(None, self._device.not_checked(reply).detail)
+
+
+def message(delivery: Delivery, profile: Profile, file: File | None) -> tuple[str, Body]:
+    """The path and the body of a send, without the bytes of the file."""
+    instance = name_of(profile)
+    body: Body = {"number": delivery.recipient}
+    earlier = quoted(delivery)
+    if earlier is not None:
+        body["quoted"] = {"key": {"id": earlier}, "message": {}}
+    content = delivery.content
+    if isinstance(content, TextContent):
+        return f"/message/sendText/{instance}", {**body, "text": content.text, "linkPreview": False}
+    assert file is not None, "a file was not fetched"
+    if content.type == "voice":
+        return f"/message/sendWhatsAppAudio/{instance}", {**body, "encoding": True}
+    filename = getattr(getattr(content, "media", None), "filename", None) or file.filename or content.type
+    body |= {"mediatype": content.type, "mimetype": file.type, "fileName": filename}
+    caption = getattr(content, "caption", None)
+    return f"/message/sendMedia/{instance}", body if caption is None else {**body, "caption": caption}
+
+
+def _with_file(body: Body, data: str) -> Body:
+    return {**body, "media" if "mediatype" in body else "audio": data}

@@ -1,0 +1,67 @@
+"""Number check: whether WhatsApp knows a phone number: asked once in 30 days, and slowly.
+
+Asking is itself noticed by WhatsApp and can cost a profile its new chats, so each profile has a pace of its own for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sender.drivers import Drivers
+from sender.metrics import NUMBER_CHECKS
+from sender.postgres_gateways import Known
+from spreader.clock import Now
+from spreader.configuration import Profile
+
+REMEMBERED = timedelta(days=30)
+BURST = 5
+"""So many may be asked at once, by a profile that has not asked for a while."""
+TOO_SOON = "not asked: the profile has asked for enough numbers for now; ask again later"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`exists` None: nobody knows, and `detail` says why."""
+
+    number: str
+    exists: bool | None
+    checked_at: datetime | None
+    detail: str
+
+
+class NumberStore(Protocol):
+    async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]: ...
+    async def keep(self, number: str, exists: bool, at: datetime) -> None: ...
+    async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    store: NumberStore
+    drivers: Drivers
+    now: Now
+    per_hour: int
+
+    async def check(self, profile: Profile, numbers: Sequence[str]) -> list[Number]:
+        known = await self.store.known(numbers, self.now() - REMEMBERED)
+        NUMBER_CHECKS.labels("known").inc(len(known))
+        return [
+            Number(number, known[number].exists, known[number].checked_at, "known")
+            if number in known
+            else await self._ask(profile, number)
+            for number in numbers
+        ]
+
+    async def _ask(self, profile: Profile, number: str) -> Number:
+        now, interval = self.now(), timedelta(hours=1) / self.per_hour
+        if not await self.store.book(profile.profile_id, now, interval, BURST):
+            NUMBER_CHECKS.labels("too_soon").inc()
+            return Number(number, None, None, TOO_SOON)
+        checked = await self.drivers[profile.gateway.driver].check_number(profile, number)
+        if checked.exists is None:
+            NUMBER_CHECKS.labels("not_said").inc()
+            return Number(number, None, None, checked.detail)
+        NUMBER_CHECKS.labels("asked").inc()
+        await self.store.keep(number, checked.exists, now)
+        return Number(number, checked.exists, now, checked.detail)

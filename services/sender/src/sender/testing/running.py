@@ -1,0 +1,81 @@
+"""Running: a lane with everything but Kafka, under way, for the stories that tests tell."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from sender.core.delivery import Delivery
+from sender.drivers import Driver
+from sender.handlers import Intake
+from sender.lane import Lane
+from sender.outbox import Outbox
+from sender.postgres import Ledger
+from sender.profiles import Profiles
+from sender.results import Results
+from sender.sending import Sending
+from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, profile
+from spreader.events import DeliveryOutcome, Event
+from spreader.testing import HandClock
+
+
+DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
+
+
+@dataclass
+class Running:
+    """A lane with everything but Kafka, under way."""
+
+    intake: Intake
+    lane: Lane
+    bus: WatchedBus
+    clock: HandClock
+    read: int = 0
+
+    async def ask(self, *deliveries: Delivery) -> None:
+        """As one batch from the log."""
+        first, self.read = self.read, self.read + len(deliveries)
+        await self.intake.on_asked(arriving(*deliveries, first=first))
+
+    async def outcomes(self, count: int) -> list[DeliveryOutcome]:
+        await self.bus.until(lambda bus: len(bus.of(DeliveryOutcome)) >= count)
+        return self.bus.inner.of(DeliveryOutcome)
+
+
+@asynccontextmanager
+async def running(
+    ledger: Ledger,
+    driver: Driver,
+    gateway: FakeGateway,
+    *,
+    limit: int = 64,
+    bus: WatchedBus | None = None,
+    drain_seconds: float = 30,
+    configured: Configured | None = None,
+) -> AsyncGenerator[Running]:
+    bus, clock = bus or WatchedBus(), HandClock(NOON)
+    outbox = Outbox(ledger, bus, overdue=timedelta(0))
+    results = Results(ledger, outbox, group_seconds=0)
+    profiles = Profiles(configured or Configured((profile(gateway.base_url),)))
+    sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), call_seconds=30)
+    # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
+    lane = Lane(ledger, sending, results, limit, drain_seconds, look_seconds=3600)
+    parts = [outbox, results, lane]
+    for part in parts:
+        await part.start()
+    try:
+        yield Running(Intake(ledger, lane), lane, bus, clock)
+    finally:
+        for part in reversed(parts):
+            await part.stop()
+
+
+def send_with(ledger: Ledger, driver: Driver, gateway: FakeGateway) -> Sending:
+    profiles = Profiles(Configured((profile(gateway.base_url),)))
+    return Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), HandClock(NOON), 1.0, Random(1), call_seconds=30)
+
+
+def statuses(events: Sequence[Event]) -> Counter[str]:
+    return Counter(event.status for event in events if isinstance(event, DeliveryOutcome))
