@@ -9,7 +9,16 @@ from fastapi import FastAPI
 
 from spreader.clock import wall_now
 from spreader.configuration import Gateway, Package, Profile
-from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, PackageConfigured, ProfileState, Status
+from spreader.events import (
+    Counts,
+    CustomerMessage,
+    DeliveryOutcome,
+    Event,
+    PackageConfigured,
+    ProfileState,
+    Status,
+    Windows,
+)
 from spreader.kafka import KafkaBus, create_broker
 from spreader.service import Service
 from spreader.settings import Settings
@@ -83,7 +92,10 @@ async def test_facts_become_states_and_answers_each_counted_once(
     await bus.publish(configured("stats-shop", "stats-sales", "stats-idle"))
     once = facts("stats-shop", "stats-sales", wall_now())
     await bus.publish(*once, *once)
-    counts = Counts(sent=2, sent_open=2, failed=1, received=1)
+    counts = Counts(
+        sent=2, sent_open=2, acknowledged=2, delivered=2, read=1, failed=1, received=1, answered=0, new_contacts=1,
+        unanswered=1,
+    )  # fmt: skip
 
     def all_told() -> bool:
         sales, idle = states.get("stats-sales"), states.get("stats-idle")
@@ -95,8 +107,8 @@ async def test_facts_become_states_and_answers_each_counted_once(
         one = (await http.get("/api/v1/profiles/stats-sales")).json()
         other = (await http.get("/api/v1/profiles", params={"package_id": "another"})).json()
     assert [each["profile_id"] for each in listed] == ["stats-sales", "stats-idle"]
-    assert listed[0]["windows"] == dict.fromkeys(("hour", "three_hours", "day"), counts.model_dump())
-    assert {**listed[0], "at": None} == {**one, "at": None}
+    assert listed[0]["windows"] == dict.fromkeys(Windows.model_fields, counts.model_dump())
+    assert {**listed[0], "at": None, "health": None} == {**one, "at": None, "health": None}
     assert (one["open"]["state"], one["reply"]["state"], one["limit_factor"]) == ("ok", "ok", 1.0)
     assert datetime.fromisoformat(one["at"]).tzinfo is not None
     assert other == {"data": []}

@@ -7,7 +7,7 @@ import pytest
 from spreader.configuration import Gateway, Package, Profile
 from spreader.events import Counts, ProfileState, Windows
 from stats.core.spans import Spans
-from stats.core.standing import is_news, roster, standings
+from stats.core.standing import Known, is_news, roster, standings
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BUSY = Windows(hour=Counts(sent=1), three_hours=Counts(sent=1), day=Counts(sent=1))
@@ -22,15 +22,17 @@ def package(name: str, *profiles: str) -> Package:
 def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is_partly_past() -> None:
     assert Spans.at(NOON + timedelta(seconds=59)) == Spans(
         hour=NOON - timedelta(hours=1),
+        two_hours=NOON - timedelta(hours=2),
         three_hours=NOON - timedelta(hours=3),
         day=NOON - timedelta(days=1),
+        week=NOON - timedelta(days=7),
         until=NOON,
     )
 
 
 def test_every_configured_profile_has_a_standing_also_without_any_count() -> None:
     members = roster([package("shop", "sales", "support"), package("bank", "cards"), package("empty")])
-    assert standings(members, {"support": BUSY}, {}, NOON) == [
+    assert standings(members, Known(windows={"support": BUSY}), NOON) == [
         ProfileState(profile_id="sales", package_id="shop", at=NOON),
         ProfileState(profile_id="support", package_id="shop", windows=BUSY, at=NOON),
         ProfileState(profile_id="cards", package_id="bank", at=NOON),

@@ -1,7 +1,7 @@
 """Store, handlers and publication on a real Postgres: counted exactly once, and windows that roll."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,15 +25,20 @@ from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
 from spreader.testing import HandClock, MemoryBus
 from stats.core.spans import Spans
-from stats.core.tally import fold
+from stats.core.tally import fold, meet
+from stats.directory import Directory
 from stats.handlers import Counting
+from stats.lanes import Lanes
 from stats.postgres import Store
+from stats.postgres_retention import forget_old
+from stats.present import Present
 from stats.publication import Publication
 
 pytestmark = pytest.mark.postgres
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+ONE = Counts(sent=1, sent_open=1, new_contacts=1, unanswered=1)
 
 
 @pytest.fixture
@@ -56,7 +61,11 @@ def touched() -> set[str]:
 
 @pytest.fixture
 def counting(store: Store, touched: set[str]) -> Counting:
-    return Counting(store, touched.update)
+    return counted_by(store, touched.update)
+
+
+def counted_by(store: Store, touch: Callable[[Iterable[str]], None]) -> Counting:
+    return Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), touch)
 
 
 def sent(
@@ -66,9 +75,10 @@ def sent(
     lane: Lane = "open",
     offset: int | None = None,
     partition: int = 0,
+    to: str = "201001234567",
 ) -> Received[DeliveryOutcome]:
     event = DeliveryOutcome(
-        package_id="shop", message_id="msg_1", delivery_id=f"dlv_{number}", recipient="201001234567", lane=lane,
+        package_id="shop", message_id="msg_1", delivery_id=f"dlv_{number}", recipient=to, lane=lane,
         status=status, at=at, profile_id="sales",
     )  # fmt: skip
     return Received(event, event.topic, partition, number if offset is None else offset)
@@ -91,7 +101,7 @@ async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_count
     batch = [sent(0), sent(1), sent(2, status="failed"), sent(3, lane="reply"), sent(4, status="unknown")]
     await counting.on_outcomes(batch)
     await counting.on_outcomes(batch)
-    assert (await windows(store)).hour == Counts(sent=3, sent_open=2, failed=1)
+    assert (await windows(store)).hour == Counts(sent=3, sent_open=2, failed=1, new_contacts=1, unanswered=1)
     assert touched == {"sales"}
 
 
@@ -102,57 +112,54 @@ async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
     await counting.on_outcomes([sent(1, offset=2), sent(1, offset=0, partition=3), sent(1, status="read", offset=3)])
     await counting.on_customer_messages([written(1, 0), written(1, 1), written(2, 2)])
     await counting.on_customer_messages([written(2, 0, partition=5), written(3, 3)])
-    assert (await windows(store)).hour == Counts(sent=1, sent_open=1, received=3)
+    assert (await windows(store)).hour == Counts(
+        sent=1, sent_open=1, acknowledged=1, delivered=1, read=1, received=3, new_contacts=1, unanswered=1
+    )
 
 
 async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: Store) -> None:
     """The same deliveries from two partitions, in opposite orders, twice each, and customers' messages between them."""
-    counting = Counting(Store(engine, Positions("stats", "cluster")), set[str]().update)
-    forward = [sent(each, NOON + each * MINUTE, offset=each) for each in range(40)]
-    backward = [sent(each, NOON + each * MINUTE, offset=40 - each, partition=1) for each in reversed(range(40))]
+    counting = counted_by(Store(engine, Positions("stats", "cluster")), set[str]().update)
+    to = [f"2010022{each:05}" for each in range(40)]
+    forward = [sent(each, NOON + each * MINUTE, offset=each, to=to[each]) for each in range(40)]
+    backward = [
+        sent(each, NOON + each * MINUTE, offset=40 - each, partition=1, to=to[each]) for each in reversed(range(40))
+    ]
     messages = [written(each, each) for each in range(40)]
     await asyncio.gather(
         counting.on_outcomes(forward), counting.on_outcomes(backward), counting.on_customer_messages(messages),
         counting.on_outcomes(backward), counting.on_outcomes(forward), counting.on_customer_messages(messages),
     )  # fmt: skip
-    assert (await windows(store, NOON + 40 * MINUTE)).hour == Counts(sent=40, sent_open=40, received=40)
+    assert (await windows(store, NOON + 40 * MINUTE)).hour == Counts(
+        sent=40, sent_open=40, received=40, new_contacts=40, unanswered=40
+    )
 
 
 async def test_a_transaction_that_fails_leaves_no_trace(counting: Counting, store: Store) -> None:
     async def broken() -> None:
         async with store.begin() as unit:
-            await unit.save(fold(await unit.fresh([sent(1)]), {}))
+            await unit.save(meet(fold(await unit.fresh([sent(1)]), {}), {}))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await broken()
     await counting.on_outcomes([sent(1)])
-    assert (await windows(store)).hour == Counts(sent=1, sent_open=1)
+    assert (await windows(store)).hour == ONE
 
 
 async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counting, store: Store) -> None:
     await counting.on_outcomes([sent(1)])
-    one, none = Counts(sent=1, sent_open=1), Counts()
-    seen = {
-        minutes: (rolled.hour, rolled.three_hours, rolled.day)
-        for minutes in (-1, 0, 59, 60, 179, 180, 1439, 1440)
-        for rolled in [await windows(store, NOON + minutes * MINUTE)]
-    }
-    assert seen == {
-        -1: (none, none, none),
-        0: (one, one, one),
-        59: (one, one, one),
-        60: (none, one, one),
-        179: (none, one, one),
-        180: (none, none, one),
-        1439: (none, none, one),
-        1440: (none, none, none),
-    }
+    spans = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
+    moments = [-1, 0, *(end - 1 for end in spans.values()), *spans.values()]
+    for minutes in moments:
+        rolled = await windows(store, NOON + minutes * MINUTE)
+        seen = {span: getattr(rolled, span) for span in spans}
+        assert seen == {span: ONE if 0 <= minutes < end else Counts() for span, end in spans.items()}, minutes
 
 
 async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(counting: Counting, store: Store) -> None:
     await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
-    assert not await store.forget_old(NOON + timedelta(days=14, minutes=1))
+    assert not await forget_old(store.engine, NOON + timedelta(days=14, minutes=1))
     assert await windows(store) == Windows()
     assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)
 
@@ -171,8 +178,9 @@ class Town:
         self.bus = MemoryBus(NOON)
         self.published: dict[str, ProfileState] = {}
         self.configured = {"shop": PackageConfigured(package=SHOP, at=NOON)}
-        self.publication = Publication(store, self.bus, self.clock, self.configured, self.published)
-        self.counting = Counting(store, self.publication.touch)
+        directory = Directory(self.configured)
+        self.publication = Publication(Present(store), directory, self.bus, self.clock, self.published)
+        self.counting = counted_by(store, self.publication.touch)
 
     async def turn(self) -> dict[str, int]:
         """Each profile that was published in this turn, with what it had sent within the hour."""

@@ -1,5 +1,6 @@
 """Tally: tables of what each outcome counts, and the law that order and repetition do not matter."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spreader.events import CustomerMessage, DeliveryOutcome, Lane, Status
-from stats.core.tally import Bucket, Marks, Sums, Tally, fold, receive
+from stats.core.sums import Bucket, Sums
+from stats.core.tally import Known, Marks, Tally, fold, receive, refusals
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ACKNOWLEDGED = Marks.SENT | Marks.ACKNOWLEDGED
 
 
 def outcome(
@@ -22,7 +25,8 @@ def outcome(
 
 
 def total(tally: Tally) -> Sums:
-    return sum(tally.added.values(), Sums())
+    """Without what is counted again in the minute of the sending."""
+    return replace(sum(tally.added.values(), Sums()), arrived=0)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +34,11 @@ def total(tally: Tally) -> Sums:
     [
         (["sent"], Sums(sent=1)),
         (["sent", "sent"], Sums(sent=1)),
-        (["delivered"], Sums(sent=1, delivered=1)),
-        (["read"], Sums(sent=1, delivered=1, read=1)),
-        (["sent", "delivered", "read"], Sums(sent=1, delivered=1, read=1)),
-        (["read", "delivered", "sent"], Sums(sent=1, delivered=1, read=1)),
+        (["acknowledged"], Sums(sent=1, acknowledged=1)),
+        (["delivered"], Sums(sent=1, acknowledged=1, delivered=1)),
+        (["read"], Sums(sent=1, acknowledged=1, delivered=1, read=1)),
+        (["sent", "delivered", "read"], Sums(sent=1, acknowledged=1, delivered=1, read=1)),
+        (["read", "delivered", "sent"], Sums(sent=1, acknowledged=1, delivered=1, read=1)),
         (["unknown"], Sums()),
         (["unknown", "sent"], Sums(sent=1)),
         (["failed"], Sums(failed=1)),
@@ -52,16 +57,17 @@ def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: S
     ("known", "status", "sums", "marks"),
     [
         (Marks.SENT, "sent", Sums(), None),
-        (Marks.SENT, "delivered", Sums(delivered=1), Marks.SENT | Marks.DELIVERED),
-        (Marks.SENT | Marks.DELIVERED, "delivered", Sums(), None),
-        (Marks.SENT, "read", Sums(delivered=1, read=1), Marks.SENT | Marks.DELIVERED | Marks.READ),
+        (Marks.SENT, "acknowledged", Sums(acknowledged=1), ACKNOWLEDGED),
+        (ACKNOWLEDGED, "delivered", Sums(delivered=1), ACKNOWLEDGED | Marks.DELIVERED),
+        (ACKNOWLEDGED | Marks.DELIVERED, "delivered", Sums(), None),
+        (ACKNOWLEDGED, "read", Sums(delivered=1, read=1), ACKNOWLEDGED | Marks.DELIVERED | Marks.READ),
         (Marks.FAILED, "sent", Sums(sent=1), Marks.SENT | Marks.FAILED),
     ],
 )
 def test_what_was_counted_before_is_not_counted_again(
     known: Marks, status: Status, sums: Sums, marks: Marks | None
 ) -> None:
-    tally = fold([outcome(status)], {"dlv_1": known})
+    tally = fold([outcome(status)], {"dlv_1": Known(known)})
     assert (total(tally), tally.marks) == (sums, {} if marks is None else {"dlv_1": marks})
 
 
@@ -76,21 +82,23 @@ def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happen
         {},
     )
     assert tally.added == {
-        Bucket("sales", NOON, "open"): Sums(sent=1),
-        Bucket("sales", NOON + timedelta(minutes=2), "open"): Sums(delivered=1),
-        Bucket("sales", NOON, "reply"): Sums(sent=1),
-        Bucket("support", NOON + timedelta(minutes=5), "open"): Sums(sent=1, delivered=1, read=1),
+        Bucket("sales", NOON, "open", "shop"): Sums(sent=1, arrived=1),
+        Bucket("sales", NOON + timedelta(minutes=2), "open", "shop"): Sums(acknowledged=1, delivered=1),
+        Bucket("sales", NOON, "reply", "shop"): Sums(sent=1),
+        Bucket("support", NOON + timedelta(minutes=5), "open", "shop"): Sums(
+            sent=1, acknowledged=1, delivered=1, read=1, arrived=1
+        ),
     }
     assert tally.profiles == {"sales", "support"}
 
 
 def test_an_outcome_without_a_profile_counts_for_nobody() -> None:
-    assert fold([outcome("failed", profile=None)], {}) == Tally({}, {})
+    assert fold([outcome("failed", profile=None)], {}) == Tally()
 
 
 def test_a_minute_is_the_same_in_every_zone() -> None:
     cairo = outcome("sent").model_copy(update={"at": datetime.fromisoformat("2026-03-01T14:00:59+02:00")})
-    assert list(fold([cairo], {}).added) == [Bucket("sales", NOON, "open")]
+    assert list(fold([cairo], {}).added) == [Bucket("sales", NOON, "open", "shop")]
 
 
 def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> None:
@@ -100,10 +108,10 @@ def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> N
         )
         for each in ("wamid.1", "wamid.2")
     ]
-    assert receive(messages).added == {Bucket("sales", NOON, "reply"): Sums(received=2)}
+    assert receive(messages, {}).added == {Bucket("sales", NOON, "reply", "shop"): Sums(received=2)}
 
 
-statuses = st.sampled_from(["sent", "delivered", "read", "failed", "unknown", "deferred"])
+statuses = st.sampled_from(["sent", "acknowledged", "delivered", "read", "failed", "unknown", "deferred"])
 facts = st.lists(st.tuples(statuses, st.sampled_from(["dlv_1", "dlv_2"])), max_size=6)
 
 
@@ -115,17 +123,36 @@ def test_any_order_repetition_and_batching_gives_the_same_counts(
     shuffled = data.draw(st.permutations([*facts, *repeats]))
     cut = data.draw(st.integers(0, len(shuffled)))
     first = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[:cut]], {})
-    second = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[cut:]], first.marks)
+    known = {name: Known(marks) for name, marks in first.marks.items()}
+    second = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[cut:]], known)
     told = {(delivery, mark) for status, delivery in facts for mark in _told(status)}
     assert total(first) + total(second) == Sums(*(sum(mark == each for _, mark in told) for each in _COLUMNS))
 
 
-_COLUMNS = ("sent", "delivered", "read", "failed")
+_COLUMNS = ("sent", "acknowledged", "delivered", "read", "failed")
 
 
 def _told(status: Status) -> tuple[str, ...]:
     """Said once more, in other words than the code's."""
-    ladder = ("sent", "delivered", "read")
+    ladder = ("sent", "acknowledged", "delivered", "read")
     if status in ladder:
         return ladder[: ladder.index(status) + 1]
     return ("failed",) if status == "failed" else ()
+
+
+def test_a_refused_try_counts_by_its_class_and_a_failure_once() -> None:
+    failed = outcome("failed").model_copy(update={"failure": "recipient"})
+    deferred = outcome("deferred", minute=1, delivery="dlv_2").model_copy(update={"failure": "throttled"})
+    tally = fold([failed, failed, deferred], {}, refusals([failed, deferred]))
+    bucket = Bucket("sales", NOON, "open", "shop")
+    assert tally.failures == {
+        (bucket, "recipient"): 1,
+        (Bucket("sales", NOON + timedelta(minutes=1), "open", "shop"), "throttled"): 1,
+    }
+
+
+def test_a_message_at_night_counts_as_such_by_the_clock_of_the_phone_number() -> None:
+    """In Cairo it is two hours later than in Greenwich; replies may come at night: the customer is awake."""
+    at_ten_in_cairo = outcome("sent", minute=8 * 60)
+    assert [total(fold([each], {})).night for each in (outcome("sent"), at_ten_in_cairo)] == [0, 1]
+    assert total(fold([at_ten_in_cairo.model_copy(update={"lane": "reply"})], {})).night == 0

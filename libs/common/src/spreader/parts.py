@@ -139,6 +139,11 @@ class Kafka(Probe):
             for number, since in self._behind_since.items()
         )
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether records waited for a handler when it was looked last."""
+        return bool(self._behind_since)
+
     async def _look_behind(self) -> None:
         for number, boundary in enumerate(self._boundaries):
             consumer = boundary.reader()

@@ -1,10 +1,12 @@
 """Assembly of the stats: the one place that knows which parts are real."""
 
+from collections.abc import Iterable
+
 from fastapi import FastAPI
 
 from spreader.boundary import Boundary
-from spreader.clock import clock_from_environment
-from spreader.events import CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileState
+from spreader.clock import clock_from_environment, wall_now
+from spreader.events import CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
 from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
@@ -13,14 +15,22 @@ from spreader.postgres import create_engine
 from spreader.service import Service
 from spreader.table import Table
 from stats import problems
+from stats.directory import Directory
 from stats.endpoints import Endpoints
 from stats.handlers import Counting
+from stats.judging import Judging
+from stats.lanes import Lanes
 from stats.postgres import Store
-from stats.publication import Publication
+from stats.postgres_evidence import STUCK_AFTER
+from stats.postgres_retention import forget_old
+from stats.present import Present
+from stats.publication import Announcement, Publication
+from stats.resuming import Resuming
 from stats.settings import StatsSettings
 
 GROUP = "stats"
 FORGET_EVERY_SECONDS = 600.0
+READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 
 def build(settings: StatsSettings) -> FastAPI:
@@ -30,31 +40,49 @@ def build(settings: StatsSettings) -> FastAPI:
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    positions = LivePositions(settings, engine, "stats", (DeliveryOutcome.topic, CustomerMessage.topic))
+    positions = LivePositions(settings, engine, "stats", READ)
 
-    store = Store(engine, positions)
-    publication = Publication(store, bus, clock, configuration.rows, states.rows)
-    counting = Counting(store, publication.touch)
+    store, directory = Store(engine, positions), Directory(configuration.rows)
+    present, lanes = Present(store), Lanes(directory.fellows)
+    publication = Publication(present, directory, bus, clock, states.rows)
+    begun = wall_now()
+
+    def has_heard_all() -> bool:
+        return wall_now() - begun > STUCK_AFTER and not kafka.is_behind
+
+    judging = Judging(engine, directory, lanes, clock, publication.touch, has_heard_all)
+
+    def touch(profiles: Iterable[str]) -> None:
+        changed = set(profiles)
+        publication.touch(changed)
+        judging.look_at(changed)
+
+    counting = Counting(store, lanes, clock, touch)
     boundaries = (
         Boundary(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
         Boundary(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
+        Boundary(GROUP, counting.on_reports, (ProfileReported,), bus),
     )
     for boundary in boundaries:
         boundary.listen(broker, settings, wait_ms=UNHURRIED_WAIT_MS)
+    kafka = Kafka(broker, settings, boundaries)
 
-    async def forget_old() -> float:
-        return 0 if await store.forget_old(clock()) else FORGET_EVERY_SECONDS
+    async def forget() -> float:
+        return 0 if await forget_old(engine, clock()) else FORGET_EVERY_SECONDS
 
     parts = [
         Postgres(engine, "stats"),
         configuration,
         states,
         positions,
-        Kafka(broker, settings, boundaries),
+        kafka,
         Loop("publish profile states", publication.turn),
-        Loop("forget old counts", forget_old),
+        Loop("tell of alerts", Announcement(engine, bus).turn),
+        Loop("judge profiles", judging.turn),
+        Loop("forget old counts", forget),
     ]
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
-    app.include_router(Endpoints(store, clock, configuration.rows, configuration.trouble).router(key))
+    endpoints = Endpoints(present, directory, Resuming(engine, lanes, clock, touch), clock, configuration.trouble)
+    app.include_router(endpoints.router(key))
     return app

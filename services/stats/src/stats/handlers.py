@@ -1,46 +1,67 @@
-"""Counting: the handlers that fold what happened into the counts.
+"""Counting: the handlers that fold what happened into the counts, and into what closes and opens lanes.
 
-Each record has its effect once: the batch's positions, the marks that make a repeated fact harmless, and the counts are
-one transaction. The states that follow from the counts are published by `stats.publication`, which finds them again
+Each record has its effect once: the batch's positions, the marks that make a repeated fact harmless, the counts and the
+lanes are one transaction. The states that follow from them are published by `stats.publication`, which finds them again
 after a crash.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from spreader.boundary import Received
-from spreader.events import CustomerMessage, DeliveryOutcome
-from stats.core.signs import signs
-from stats.core.tally import Sums, Tally, countable, fold, receive
-from stats.metrics import COUNTED
+from spreader.clock import Now
+from spreader.events import CustomerMessage, DeliveryOutcome, ProfileReported
+from stats.core.lanes import heard, signs
+from stats.core.sums import KINDS
+from stats.core.tally import Tally, countable, fold, meet, receive, refusals
+from stats.lanes import Lanes
+from stats.metrics import COUNTED, REPORTS
 from stats.postgres import Store
+from stats.postgres_lanes import save_reports
 
 
 @dataclass(frozen=True)
 class Counting:
     store: Store
+    lanes: Lanes
+    clock: Now
     touch: Callable[[Iterable[str]], None]
-    """Told which profiles have new counts, once they are kept."""
+    """Told which profiles have new counts or lanes, once they are kept."""
 
     async def on_outcomes(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         async with self.store.begin() as unit:
             fresh = await unit.fresh(batch)
             outcomes = countable(fresh)
-            tally = fold(outcomes, await unit.marks(outcomes))
+            tally = fold(outcomes, await unit.known(outcomes), await unit.unrefused(refusals(fresh)))
+            tally = meet(tally, await unit.contacts(tally.places))
             await unit.save(tally)
-            found = signs(fresh)
-            await unit.note(found)
+            changed = await self.lanes.take(unit.connection, signs(fresh), (), self.clock())
         self._kept(tally)
-        self.touch({sign.profile_id for sign in found})
+        self.touch(changed)
 
     async def on_customer_messages(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         async with self.store.begin() as unit:
-            tally = receive(await unit.unseen(await unit.fresh(batch)))
+            unseen = await unit.unseen(await unit.fresh(batch))
+            places = {(message.profile_id, message.recipient) for message in unseen}
+            tally = receive(unseen, await unit.contacts(places))
             await unit.save(tally)
         self._kept(tally)
+
+    async def on_reports(self, batch: Sequence[Received[ProfileReported]]) -> None:
+        async with self.store.begin() as unit:
+            fresh = await unit.fresh(batch)
+            await save_reports(unit.connection, fresh)
+            told = [heard(report) for report in fresh]
+            closing = [sign for found, _ in told for sign in found]
+            opening = [each for _, lifts in told for each in lifts]
+            changed = await self.lanes.take(unit.connection, closing, opening, self.clock())
+        REPORTS.inc(len(fresh))
+        self.touch({report.profile_id for report in fresh} | changed)
 
     def _kept(self, tally: Tally) -> None:
         self.touch(tally.profiles)
         for sums in tally.added.values():
-            for kind in fields(Sums):
-                COUNTED.labels(kind.name).inc(getattr(sums, kind.name))
+            for kind in KINDS:
+                count = getattr(sums, kind)
+                if count > 0:  # a contact that answers is taken off the unanswered
+                    COUNTED.labels(kind).inc(count)

@@ -1,25 +1,26 @@
-"""Store: what was counted, and every statement that the stats run."""
+"""Store: what was counted, in one transaction a batch; and the windows over it."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.boundary import Received
-from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, Lane, Windows
+from spreader.events import Counts, CustomerMessage, DeliveryOutcome, Event, Windows
 from spreader.positions import Seen
-from stats.core.signs import Sign
+from stats import columns
+from stats.core.contacts import Contact
 from stats.core.spans import Spans
-from stats.core.tally import Bucket, Marks, Sums, Tally
+from stats.core.sums import Bucket
+from stats.core.tally import Known, Marks, Place, Tally
+from stats.postgres_counts import ADD, ADD_FAILURES, ADD_MESSAGES, FAILURES, ROLLUPS, WINDOWS
 
 E = TypeVar("E", bound=Event)
 
-MINUTES_KEPT = timedelta(days=14)
-FORGET_ROWS_MAX = 10_000
+CONTACT = ("spoke_at", "wrote_first_at", "wrote_at", "asked_at", "asked_by", "opened_at", "receives")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,38 +33,80 @@ class Unit:
     async def fresh(self, batch: Sequence[Received[E]]) -> list[E]:
         return [each.event for each in await self.positions.fresh(self.connection, batch)]
 
-    async def marks(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, Marks]:
+    async def known(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, Known]:
         """What was counted of these deliveries. They stay locked, new ones too: nobody counts them at the same time."""
         deliveries = {"deliveries": sorted({outcome.delivery_id for outcome in outcomes})}
         await self.connection.execute(_DELIVERY_ENSURE, deliveries)
         rows = await self.connection.execute(_DELIVERY_LOCK, deliveries)
-        return {row.delivery_id: Marks(row.marks) for row in rows}
+        return {row.delivery_id: Known(Marks(row.marks), _sent_in(row)) for row in rows}
+
+    async def unrefused(self, refusals: Sequence[DeliveryOutcome]) -> list[DeliveryOutcome]:
+        """Those that were never seen before; from now on they were."""
+        by_id = {outcome.event_id: outcome for outcome in refusals}
+        if not by_id:
+            return []
+        rows = await self.connection.execute(_REFUSAL_NOTE, {"events": sorted(by_id)})
+        return [by_id[row.event_id] for row in rows]
 
     async def unseen(self, messages: Sequence[CustomerMessage]) -> list[CustomerMessage]:
-        """The messages that were never seen before; from now on they were."""
+        """The messages that were never seen before, in their order; from now on they were."""
         by_id = {(message.profile_id, message.gateway_message_id): message for message in messages}
         ids = sorted(by_id)
         rows = await self.connection.execute(
             _CUSTOMER_MESSAGE_NOTE, {"profiles": [each for each, _ in ids], "messages": [each for _, each in ids]}
         )
-        return [by_id[row.profile_id, row.gateway_message_id] for row in rows]
+        new = {(row.profile_id, row.gateway_message_id) for row in rows}
+        return [message for name, message in by_id.items() if name in new]
 
-    async def note(self, signs: Sequence[Sign]) -> None:
-        if signs:
-            columns = {
-                "profiles": [sign.profile_id for sign in signs],
-                "lanes": [sign.lane for sign in signs],
-                "ats": [sign.at for sign in signs],
-                "evidences": [sign.evidence for sign in signs],
-            }
-            await self.connection.execute(_SIGN_NOTE, columns)
+    async def contacts(self, places: Collection[Place]) -> dict[Place, Contact]:
+        """What is known of these contacts. They stay locked, new ones too."""
+        if not places:
+            return {}
+        ordered = sorted(places)
+        asked = {"profiles": [profile for profile, _ in ordered], "recipients": [each for _, each in ordered]}
+        await self.connection.execute(_CONTACT_ENSURE, asked)
+        rows = await self.connection.execute(_CONTACT_LOCK, asked)
+        return {
+            (row.profile_id, row.recipient): Contact(**{name: getattr(row, name) for name in CONTACT}) for row in rows
+        }
 
     async def save(self, tally: Tally) -> None:
-        marks = sorted(tally.marks.items())
-        await self.connection.execute(
-            _DELIVERY_MARK, {"deliveries": [each for each, _ in marks], "marks": [int(each) for _, each in marks]}
-        )
-        await self.connection.execute(_MINUTE_ADD, _columns(tally.added))
+        await self._save_deliveries(tally)
+        if tally.contacts:
+            places = sorted(tally.contacts)
+            named = {name: [getattr(tally.contacts[place], name) for place in places] for name in CONTACT}
+            whose = {"profiles": [profile for profile, _ in places], "recipients": [each for _, each in places]}
+            await self.connection.execute(_CONTACT_SAVE, {**whose, **named})
+        for table in ROLLUPS if tally.added else ():
+            await self.connection.execute(ADD[table], _asked(table, columns.counts(table, tally)))
+        for table in ROLLUPS if tally.failures else ():
+            await self.connection.execute(ADD_FAILURES[table], _asked(table, columns.failures(table, tally.failures)))
+        if tally.messages:
+            await self.connection.execute(ADD_MESSAGES, columns.messages(tally))
+
+    async def _save_deliveries(self, tally: Tally) -> None:
+        sent = [(each.outcome, each) for each in tally.sendings]
+        new = {outcome.delivery_id for outcome, _ in sent}
+        marks = sorted((name, marks) for name, marks in tally.marks.items() if name not in new)
+        if marks:
+            await self.connection.execute(
+                _DELIVERY_MARK, {"deliveries": [each for each, _ in marks], "marks": [int(each) for _, each in marks]}
+            )
+        if sent:
+            named = {
+                "deliveries": [outcome.delivery_id for outcome, _ in sent],
+                "profiles": [outcome.profile_id for outcome, _ in sent],
+                "packages": [outcome.package_id for outcome, _ in sent],
+                "messages": [outcome.message_id for outcome, _ in sent],
+                "lanes": [outcome.lane for outcome, _ in sent],
+                "marks": [int(tally.marks[outcome.delivery_id]) for outcome, _ in sent],
+                "sents": [outcome.at for outcome, _ in sent],
+                "waits": [_waits(tally.marks[outcome.delivery_id]) for outcome, _ in sent],
+                "fingerprints": [outcome.fingerprint for outcome, _ in sent],
+                "news": [each.is_new for _, each in sent],
+                "receives": [each.receives for _, each in sent],
+            }
+            await self.connection.execute(_DELIVERY_SENT, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +121,50 @@ class Store:
 
     async def windows(self, profiles: Collection[str], spans: Spans) -> dict[str, Windows]:
         """The windows of those profiles that have any count in them."""
+        first, last = spans.whole_hours
+        moments = {
+            "hour": spans.hour, "two_hours": spans.two_hours, "three_hours": spans.three_hours, "day": spans.day,
+            "week": spans.week, "first": first, "last": last, "until": spans.until,
+        }  # fmt: skip
+        found: dict[str, dict[str, dict[str, Any]]] = {}
         async with self.engine.connect() as connection:
-            moments = {"hour": spans.hour, "three_hours": spans.three_hours, "day": spans.day, "until": spans.until}
-            rows = await connection.execute(_WINDOWS, {"profiles": list(profiles), **moments})
-            found: dict[str, dict[str, Counts]] = {}
-            for row in rows:
-                counts = Counts(sent=row.sent, sent_open=row.sent_open, failed=row.failed, received=row.received)
-                found.setdefault(row.profile_id, {})[row.span] = counts
-        return {profile: Windows(**counts) for profile, counts in found.items()}
-
-    async def signs(self, profiles: Collection[str]) -> dict[tuple[str, Lane], Sign]:
-        """The newest sign against each lane of these profiles."""
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(_SIGNS, {"profiles": list(profiles)})
-            return {(row.profile_id, row.lane): Sign(row.profile_id, row.lane, row.at, row.evidence) for row in rows}
-
-    async def forget_old(self, now: datetime) -> bool:
-        """Delete a bounded piece of what is too old to matter; answers whether there may be more."""
-        async with self.engine.begin() as connection:
-            old = {"rows_max": FORGET_ROWS_MAX, "before": now - MINUTES_KEPT}
-            results = [await connection.execute(statement, old) for statement in _FORGET]
-        return any(result.rowcount == FORGET_ROWS_MAX for result in results)
+            for row in await connection.execute(WINDOWS, {"profiles": list(profiles), **moments}):
+                counts = found.setdefault(row.profile_id, {}).setdefault(row.span, {})
+                for name in _COUNTED:
+                    counts[name] = counts.get(name, 0) + getattr(row, name)
+            for row in await connection.execute(FAILURES, {"profiles": list(profiles), **moments}):
+                counts = found.setdefault(row.profile_id, {}).setdefault(row.span, {})
+                classes: dict[str, int] = counts.setdefault("failures", {})
+                classes[row.failure] = classes.get(row.failure, 0) + row.number
+        return {profile: _windows(spans_of) for profile, spans_of in found.items()}
 
 
-def _columns(added: Mapping[Bucket, Sums]) -> dict[str, list[object]]:
-    """Sorted: transactions that meet in some buckets take them in the same order, so none waits in a circle."""
-    names = ("profiles", "minutes", "lanes", "sent", "delivered", "read", "failed", "received")
-    rows = [(bucket.profile_id, bucket.minute, bucket.lane, *astuple(added[bucket])) for bucket in sorted(added)]
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+_COUNTED = tuple(name for name in Counts.model_fields if name != "failures")
+
+
+def _windows(spans: Mapping[str, Mapping[str, Any]]) -> Windows:
+    """A window in which nothing happened is as if it were not there."""
+    counts = {span: Counts(**given) for span, given in spans.items()}
+    return Windows(**{span: each for span, each in counts.items() if each != _NOTHING})
+
+
+_NOTHING = Counts()
+
+
+def _sent_in(row: Any) -> Bucket | None:
+    if row.sent_at is None:
+        return None
+    return Bucket(row.profile_id, row.sent_at.replace(second=0, microsecond=0), row.lane, row.package_id)
+
+
+def _waits(marks: Marks) -> bool:
+    """Whether neither WhatsApp's server nor a failure was heard of it."""
+    return not marks & (Marks.ACKNOWLEDGED | Marks.FAILED)
+
+
+def _asked(table: str, given: columns.Columns) -> columns.Columns:
+    """Tables of packages have no column for the package beside `whose`."""
+    return {name: each for name, each in given.items() if name != "packages" or not table.startswith("package")}
 
 
 _DELIVERY_ENSURE = text("""
@@ -114,13 +173,31 @@ SELECT delivery_id, 0 FROM unnest(CAST(:deliveries AS text[])) AS delivery_id
 ON CONFLICT DO NOTHING""")
 
 _DELIVERY_LOCK = text("""
-SELECT delivery_id, marks FROM stats.delivery
+SELECT delivery_id, marks, profile_id, package_id, lane, sent_at FROM stats.delivery
 WHERE delivery_id = ANY(CAST(:deliveries AS text[])) ORDER BY delivery_id FOR UPDATE""")
 
-_DELIVERY_MARK = text("""
-UPDATE stats.delivery SET marks = new.marks
+_DELIVERY_MARK = text(f"""
+UPDATE stats.delivery SET marks = new.marks,
+    waits = waits AND new.marks & {int(Marks.ACKNOWLEDGED | Marks.FAILED)} = 0
 FROM unnest(CAST(:deliveries AS text[]), CAST(:marks AS smallint[])) AS new (delivery_id, marks)
 WHERE delivery.delivery_id = new.delivery_id""")
+
+_DELIVERY_SENT = text("""
+UPDATE stats.delivery SET marks = new.marks,
+    profile_id = new.profile_id, package_id = new.package_id, message_id = new.message_id,
+    lane = new.lane, sent_at = new.sent_at, heard_at = now(), waits = new.waits, fingerprint = new.fingerprint,
+    is_new = new.is_new, receives = new.receives
+FROM unnest(CAST(:deliveries AS text[]), CAST(:profiles AS text[]), CAST(:packages AS text[]),
+            CAST(:messages AS text[]), CAST(:lanes AS text[]), CAST(:marks AS smallint[]),
+            CAST(:sents AS timestamptz[]), CAST(:waits AS boolean[]), CAST(:fingerprints AS text[]),
+            CAST(:news AS boolean[]), CAST(:receives AS boolean[]))
+     AS new (delivery_id, profile_id, package_id, message_id, lane, marks, sent_at, waits, fingerprint, is_new,
+             receives)
+WHERE delivery.delivery_id = new.delivery_id""")
+
+_REFUSAL_NOTE = text("""
+INSERT INTO stats.refusal (event_id) SELECT event_id FROM unnest(CAST(:events AS text[])) AS event_id
+ON CONFLICT DO NOTHING RETURNING event_id""")
 
 _CUSTOMER_MESSAGE_NOTE = text("""
 INSERT INTO stats.customer_message (profile_id, gateway_message_id)
@@ -128,51 +205,21 @@ SELECT profile_id, gateway_message_id
 FROM unnest(CAST(:profiles AS text[]), CAST(:messages AS text[])) AS new (profile_id, gateway_message_id)
 ON CONFLICT DO NOTHING RETURNING profile_id, gateway_message_id""")
 
-_MINUTE_ADD = text("""
-INSERT INTO stats.minute AS minute (profile_id, minute, lane, sent, delivered, read, failed, received)
-SELECT * FROM unnest(
-    CAST(:profiles AS text[]), CAST(:minutes AS timestamptz[]), CAST(:lanes AS text[]),
-    CAST(:sent AS int[]), CAST(:delivered AS int[]), CAST(:read AS int[]), CAST(:failed AS int[]),
-    CAST(:received AS int[]))
-ON CONFLICT (profile_id, minute, lane) DO UPDATE SET
-    sent = minute.sent + excluded.sent,
-    delivered = minute.delivered + excluded.delivered,
-    read = minute.read + excluded.read,
-    failed = minute.failed + excluded.failed,
-    received = minute.received + excluded.received""")
+_PLACES = "unnest(CAST(:profiles AS text[]), CAST(:recipients AS text[])) AS place (profile_id, recipient)"
 
-_SIGN_NOTE = text("""
-INSERT INTO stats.sign AS known (profile_id, lane, at, evidence)
-SELECT * FROM unnest(CAST(:profiles AS text[]), CAST(:lanes AS text[]), CAST(:ats AS timestamptz[]),
-                     CAST(:evidences AS text[]))
-ON CONFLICT (profile_id, lane) DO UPDATE SET at = excluded.at, evidence = excluded.evidence
-WHERE known.at < excluded.at""")
+_CONTACT_ENSURE = text(f"""
+INSERT INTO stats.contact (profile_id, recipient) SELECT profile_id, recipient FROM {_PLACES}
+ON CONFLICT DO NOTHING""")
 
-_SIGNS = text("""
-SELECT profile_id, lane, at, evidence FROM stats.sign WHERE profile_id = ANY(CAST(:profiles AS text[]))""")
+_CONTACT_LOCK = text(f"""
+SELECT profile_id, recipient, {", ".join(f"contact.{name}" for name in CONTACT)}
+FROM stats.contact JOIN {_PLACES} USING (profile_id, recipient)
+ORDER BY profile_id, recipient FOR UPDATE OF contact""")
 
-_WINDOWS = text("""
-SELECT minute.profile_id, span.name AS span, sum(minute.sent) AS sent,
-       coalesce(sum(minute.sent) FILTER (WHERE minute.lane = 'open'), 0) AS sent_open,
-       sum(minute.failed) AS failed, sum(minute.received) AS received
-FROM stats.minute AS minute
-JOIN (VALUES ('hour', CAST(:hour AS timestamptz)), ('three_hours', CAST(:three_hours AS timestamptz)),
-             ('day', CAST(:day AS timestamptz))) AS span (name, after) ON minute.minute > span.after
-WHERE minute.profile_id = ANY(CAST(:profiles AS text[]))
-  AND minute.minute > CAST(:day AS timestamptz) AND minute.minute <= CAST(:until AS timestamptz)
-GROUP BY minute.profile_id, span.name""")
-
-# Minutes are of the system's time. Marks are there for repeats, which come from real machines: they age by the wall.
-# 8 days: longer than a record stays in its topic. 35: a phone that was off for a month still sends its receipts.
-_FORGET = (
-    text("""
-DELETE FROM stats.minute WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM stats.minute WHERE minute < CAST(:before AS timestamptz) LIMIT CAST(:rows_max AS int)))"""),
-    text("""
-DELETE FROM stats.delivery WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM stats.delivery WHERE noted_at < now() - interval '35 days' LIMIT CAST(:rows_max AS int)))"""),
-    text("""
-DELETE FROM stats.customer_message WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM stats.customer_message WHERE noted_at < now() - interval '8 days'
-    LIMIT CAST(:rows_max AS int)))"""),
-)
+_CONTACT_SAVE = text(f"""
+UPDATE stats.contact SET {", ".join(f"{name} = new.{name}" for name in CONTACT)}, touched_at = now()
+FROM unnest(CAST(:profiles AS text[]), CAST(:recipients AS text[]), CAST(:spoke_at AS timestamptz[]),
+            CAST(:wrote_first_at AS timestamptz[]), CAST(:wrote_at AS timestamptz[]), CAST(:asked_at AS timestamptz[]),
+            CAST(:asked_by AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:receives AS boolean[]))
+     AS new (profile_id, recipient, {", ".join(CONTACT)})
+WHERE contact.profile_id = new.profile_id AND contact.recipient = new.recipient""")

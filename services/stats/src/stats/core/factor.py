@@ -1,0 +1,73 @@
+"""Factor: the automatic share of the operator's limits that a profile gets, by how it fares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from spreader.events import Quality, Quota
+from stats.core.evidence import Reported
+
+LOWEST, HIGHEST = 0.1, 1.0
+HALVED_AT_MOST_EVERY = timedelta(hours=6)
+CLEAN_DAY = timedelta(days=1)
+STEP_UP = 0.1
+HALF_LIMITS = 0.5
+QUALITY_SHARE: dict[Quality, float] = {"yellow": 0.5, "red": 0.5}
+QUOTA_SHARE = {"first": 0.5, "second": 0.2, "capped": 0.1}
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    value: float = HIGHEST
+    cause: str | None = None
+    halved_at: datetime | None = None
+    stepped_at: datetime | None = None
+    """When it was changed last, or a signal was still there: the clean days count from here."""
+
+    def halved(self, cause: str, now: datetime) -> "Factor":
+        """At a block signal; at most once in 6 hours."""
+        if self.halved_at is not None and now - self.halved_at < HALVED_AT_MOST_EVERY:
+            return replace(self, stepped_at=now)
+        value = max(LOWEST, round(self.value / 2, 3))
+        return Factor(value, f"halved at {_moment(now)}: {cause}", halved_at=now, stepped_at=now)
+
+    def eased(self, now: datetime) -> "Factor":
+        """After a pause by health: at half the limits, or less."""
+        if self.value <= HALF_LIMITS:
+            return replace(self, stepped_at=now)
+        return replace(self, value=HALF_LIMITS, cause=f"back from a pause since {_moment(now)}", stepped_at=now)
+
+    def recovered(self, now: datetime) -> "Factor":
+        """A step up for each clean day."""
+        if self.stepped_at is None or self.value >= HIGHEST:
+            return self
+        days = (now - self.stepped_at) // CLEAN_DAY
+        if days < 1:
+            return self
+        value = min(HIGHEST, round(self.value + days * STEP_UP, 3))
+        cause = None if value >= HIGHEST else self.cause
+        return replace(self, value=value, cause=cause, stepped_at=self.stepped_at + days * CLEAN_DAY)
+
+    def in_force(self, reported: Reported) -> tuple[float, str | None]:
+        """With what the gateway says; and why it is not 1."""
+        caps: Sequence[tuple[float, str | None]] = (
+            (self.value, self.cause), _quality_cap(reported.quality), _quota_cap(reported.quota)
+        )  # fmt: skip
+        value, cause = min(caps, key=lambda cap: cap[0])
+        return value, cause if value < HIGHEST else None
+
+
+def _quality_cap(quality: Quality | None) -> tuple[float, str | None]:
+    share = HIGHEST if quality is None else QUALITY_SHARE.get(quality, HIGHEST)
+    return share, f"the gateway rates the number {quality}"
+
+
+def _quota_cap(quota: Quota | None) -> tuple[float, str | None]:
+    if quota is None:
+        return HIGHEST, None
+    words = f"WhatsApp has counted {quota.used} of {quota.total} new chats"
+    return QUOTA_SHARE.get(quota.warning, HIGHEST), words
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="minutes")

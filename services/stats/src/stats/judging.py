@@ -1,0 +1,117 @@
+"""Judging: the loop that looks at what is known of profiles, and settles their health, factor and alerts.
+
+Everything that a judgement changes is one transaction, with the profiles locked: two instances that judge the same one
+come to the same end. What a crash kept from being judged is found by the next look at everyone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from spreader.clock import Now
+from spreader.configuration import Profile
+from spreader.ids import new_id
+from stats.core.alerts import Kept, differences
+from stats.core.condition import Judgement, judge
+from stats.core.evidence import Evidence, Reported, Usual
+from stats.core.gathering import evidence_of
+from stats.core.lanes import Closure
+from stats.directory import Directory
+from stats.lanes import Lanes
+from stats.metrics import JUDGED
+from stats.postgres_alerts import open_alerts, save_alerts
+from stats.postgres_changes import note_changes
+from stats.postgres_conditions import lock_conditions, save_conditions
+from stats.postgres_evidence import STUCK_AFTER, gather, usual
+from stats.postgres_lanes import closures_seen, reported
+
+TURN_SECONDS = 2.0
+AT_ONCE_MAX = 200
+EVERYONE_EVERY = timedelta(minutes=5)
+
+
+@dataclass
+class Judging:
+    engine: AsyncEngine
+    directory: Directory
+    lanes: Lanes
+    clock: Now
+    touch: Callable[[Iterable[str]], None]
+    """Told which profiles were judged anew."""
+    has_heard_all: Callable[[], bool] = lambda: True
+    """Whether everything there is to read has been read: before that, silence is no sign."""
+    _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
+    _everyone_at: datetime | None = field(default=None, init=False)
+
+    def look_at(self, profiles: Iterable[str]) -> None:
+        """Something about these has changed."""
+        self._waiting.update(dict.fromkeys(profiles))
+
+    async def turn(self) -> float:
+        now = self.clock()
+        if self._everyone_at is None or now - self._everyone_at >= EVERYONE_EVERY:
+            self._everyone_at = now
+            self.look_at(self.directory.roster())
+        due = list(self._waiting)[:AT_ONCE_MAX]
+        if due:
+            await self.judge(due, now)
+        for profile in due:
+            self._waiting.pop(profile, None)
+        return 0 if self._waiting else TURN_SECONDS
+
+    async def judge(self, names: Sequence[str], now: datetime) -> None:
+        packages, configured = self.directory.roster(), self.directory.profiles()
+        profiles = {name: configured[name] for name in names if name in configured}
+        if not profiles:
+            return
+        async with self.engine.begin() as connection:
+            known = await lock_conditions(connection, profiles)
+            alerts = await open_alerts(connection, profiles)
+            evidence = await self._evidence(connection, profiles, now)
+            judged = {
+                name: judge(name, evidence[name], known.get(name), alerts.get(name, {}), now)
+                for name in sorted(profiles)
+            }
+            await save_conditions(connection, {name: each.condition for name, each in judged.items()})
+            await note_changes(connection, [(name, each) for name in judged for each in judged[name].changes], now)
+            signs = [sign for each in judged.values() for sign in each.signs]
+            await self.lanes.take(connection, signs, (), now)
+            changed = [
+                alert
+                for name, judgement in judged.items()
+                for alert in _alerts(name, packages[name], alerts.get(name, {}), judgement, now)
+            ]
+            await save_alerts(connection, changed, now)
+        JUDGED.inc(len(judged))
+        self.touch(judged)
+
+    async def _evidence(
+        self, connection: AsyncConnection, profiles: Mapping[str, Profile], now: datetime
+    ) -> dict[str, Evidence]:
+        packages = self.directory.roster()
+        gathered = await gather(connection, profiles, now)
+        usuals = await usual(connection, {packages[name] for name in profiles}, now)
+        told = await reported(connection, profiles)
+        shut: dict[str, list[Closure]] = {}
+        for closure in (await closures_seen(connection, profiles, now)).values():
+            shut.setdefault(closure.profile_id, []).append(closure)
+        hears = self.has_heard_all()
+        return {
+            name: evidence_of(
+                gathered[name], profile, usuals.get(packages[name], Usual()), told.get(name, Reported()),
+                shut.get(name, ()), STUCK_AFTER if hears and profile.gateway.driver != "simulator" else None, now,
+            )
+            for name, profile in profiles.items()
+        }  # fmt: skip
+
+
+def _alerts(
+    profile_id: str, package_id: str, known: Mapping[str, Kept], judged: Judgement, now: datetime
+) -> list[Kept]:
+    new, changed = differences(known, judged.alarms, now)
+    raised = [
+        Kept(new_id("alr", now), profile_id, package_id, each.kind, each.severity, each.evidence, now) for each in new
+    ]
+    return [*raised, *changed]
