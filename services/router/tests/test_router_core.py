@@ -136,6 +136,14 @@ def test_merging_keeps_the_latest_of_both() -> None:
     assert (merged.customer_at, merged.sent_at) == (NOON + HOUR, NOON + 5 * HOUR)
 
 
+def test_what_was_over_when_the_next_was_said_outweighs_nothing_in_either_order() -> None:
+    days = timedelta(days=180)
+    then, since = conversation("a", wrote=0), conversation("b", sent=24 * 181)
+    assert merge(then, since, days) == merge(since, then, days) == since
+    assert merge(then, conversation("b", sent=24 * 180), days).profile_id == "a"
+    assert merge(conversation("c"), since, days).profile_id == "b"
+
+
 @pytest.mark.parametrize(
     ("known", "states", "route"),
     [

@@ -63,10 +63,10 @@ class Router:
         await handler.on_requested(received(*requests))
 
     async def hear(self, *messages: CustomerMessage) -> None:
-        await Listening(Store(self.engine), AllNew()).on_customer_message(received(*messages))
+        await Listening(Store(self.engine), AllNew(), self.directory).on_customer_message(received(*messages))
 
     async def note(self, *outcomes: DeliveryOutcome) -> None:
-        await Listening(Store(self.engine), AllNew()).on_outcome(received(*outcomes))
+        await Listening(Store(self.engine), AllNew(), self.directory).on_outcome(received(*outcomes))
 
     async def give_back(self, *returned: DeliveryReturned) -> None:
         handler = Returned(self.bus, self.directory, self.clock, self.assigned)
@@ -213,6 +213,16 @@ async def test_a_reply_that_names_its_conversation_goes_on_with_it_and_one_that_
     reason = "`conversation_id` names the conversation of another recipient or of another package"
     assert [(each.status, each.reason) for each in router.bus.of(DeliveryOutcome)] == [("rejected", reason)] * 2
     assert [(each.status, each.reason) for each in router.bus.of(ReplySettled)] == [("rejected", reason)] * 2
+
+
+async def test_what_was_over_does_not_outweigh_where_we_wrote_from_since(router: Router) -> None:
+    """Else a customer whom a reply found another profile for would be answered from the old one the next time."""
+    day = 24 * 60
+    await router.hear(wrote("201100000001", "b"))
+    await router.note(sent("201100000001", "a", 200 * day), sent("201100000001", "b", 10 * day))
+    router.clock = Clock(1.0, wall_now(), NOON + timedelta(days=201))
+    await router.reply(reply("201100000001"))
+    assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a"]
 
 
 async def test_replies_wait_until_what_customers_wrote_is_read(router: Router) -> None:

@@ -1,25 +1,29 @@
 """Profiles that come, pause and go between requests: the next request knows it, and shares out among who is there."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.assigned import Assigned
+from router.core.routing import Fleet, route
 from router.open_chat import OpenChat
 from router.postgres import Store
 from router.testing import HandDirectory
 from spreader.boundary import Received
 from spreader.configuration import Distribution, Gateway, Package, Profile
 from spreader.content import TextContent
-from spreader.events import MessageRouted, OpenDeliveriesAssigned, OpenMessageRequested
+from spreader.events import LaneState, MessageRouted, OpenDeliveriesAssigned, OpenMessageRequested, ProfileState
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
 from spreader.testing import HandClock, HandProgress, MemoryBus
-
-pytestmark = pytest.mark.postgres
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
@@ -68,6 +72,7 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     await engine.dispose()
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("strategy", ["round_robin", "weighted"])
 async def test_profiles_come_pause_and_go_between_requests(engine: AsyncEngine, strategy: Distribution) -> None:
     campaign = Campaign(engine, strategy)
@@ -79,6 +84,7 @@ async def test_profiles_come_pause_and_go_between_requests(engine: AsyncEngine, 
     assert await campaign.goes_on("c", "a") == {"a": 30, "c": 30}
 
 
+@pytest.mark.postgres
 async def test_by_chance_too_nobody_gets_anything_who_has_paused_or_gone(engine: AsyncEngine) -> None:
     campaign = Campaign(engine, "random")
     assert set(await campaign.goes_on("a", "b")) == {"a", "b"}
@@ -86,6 +92,7 @@ async def test_by_chance_too_nobody_gets_anything_who_has_paused_or_gone(engine:
     assert await campaign.goes_on("c") == {"c": 60}
 
 
+@pytest.mark.postgres
 async def test_smart_gives_who_is_new_what_the_others_have_already(engine: AsyncEngine) -> None:
     campaign = Campaign(engine, "smart")
     assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
@@ -94,6 +101,7 @@ async def test_smart_gives_who_is_new_what_the_others_have_already(engine: Async
     assert await campaign.goes_on("b", "c") == {"b": 15, "c": 45}
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("profiles", [("a",), ()])
 async def test_where_nobody_is_left_the_request_is_refused_and_the_round_waits(
     engine: AsyncEngine, profiles: tuple[str, ...]
@@ -104,3 +112,44 @@ async def test_where_nobody_is_left_the_request_is_refused_and_the_round_waits(
     told = campaign.bus.of(MessageRouted)[-1]
     assert (told.rejected, "can open conversations" in (told.reason or "")) == (60, True)
     assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
+
+
+@pytest.mark.postgres
+async def test_requests_at_once_share_one_round(engine: AsyncEngine) -> None:
+    """Dies when the cursor is read without its lock: then several requests begin at the same place of the round."""
+    instances = [Campaign(engine, "round_robin", requests=number) for number in range(12)]
+    shared = await asyncio.gather(*(each.goes_on("a", "b", "c", "d", "e", "f", "g") for each in instances))
+    counts = sum((Counter(each) for each in shared), Counter[str]())
+    assert sum(counts.values()) == 12 * 60
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@given(
+    strategy=st.sampled_from(["round_robin", "random", "weighted", "smart"]),
+    open_lanes=st.lists(st.sampled_from(["ok", "blocked", "paused"]), min_size=1, max_size=5),
+    talks_to=st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=6),
+    deliveries=st.integers(1, 12),
+)
+def test_nobody_gets_anything_who_is_blocked_or_paused(
+    strategy: Distribution, open_lanes: list[str], talks_to: list[str], deliveries: int
+) -> None:
+    """Dies when those who talk to a profile are left with it whatever its state."""
+    lanes = dict(zip("abcde", open_lanes, strict=False))
+    one = package(*lanes).model_copy(update={"keep_profile_per_customer": True})
+    profiles = tuple(each.model_copy(update={"paused": lanes[each.profile_id] == "paused"}) for each in one.profiles)
+    blocked, fine = LaneState(state="blocked"), LaneState()
+    states = {
+        name: ProfileState(profile_id=name, package_id="one", open=blocked if lane == "blocked" else fine, at=NOON)
+        for name, lane in lanes.items()
+    }
+    people = tuple(f"2011{number:08}" for number in range(deliveries))
+    request = OpenMessageRequested(
+        package_id="one", message_id="m", content=TextContent(type="text", text="Hello"), recipients=people,
+        distribution=strategy, requested_at=NOON,
+    )  # fmt: skip
+    known = dict(zip(people, talks_to, strict=False))
+    routing, _ = route(request, one.model_copy(update={"profiles": profiles}), Fleet(states), 3, Random(1), known)
+    may = {name for name, lane in lanes.items() if lane == "ok"}
+    assert set(routing.profiles) <= may
+    assert len(routing.profiles) == (deliveries if may else 0)
+    assert (routing.refused is None) == bool(may)

@@ -58,7 +58,7 @@ def build(settings: RouterSettings) -> FastAPI:
     consenting = Following(open_engine, positions, Consents("router"))
     returned = Returned(open_bus, directory, clock, assigned)
     replies = Replies(reply_store, reply_bus, directory, clock, progress)
-    hearing, noting = Listening(reply_store, positions), Listening(open_store, positions)
+    hearing, noting = Listening(reply_store, positions, directory), Listening(open_store, positions, directory)
 
     open_boundaries = (
         Boundary(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus),

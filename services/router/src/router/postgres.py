@@ -1,10 +1,10 @@
 """Store: what the router remembers, and every statement that it runs."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import text
@@ -109,8 +109,12 @@ class Store:
         positions: Seen,
         batch: Sequence[Received[E]],
         facts: Callable[[Sequence[E]], Sequence[Conversation]],
+        binds: Mapping[str, timedelta],
     ) -> None:
-        """Merge what a batch says into the conversations; a batch that comes again changes nothing."""
+        """Merge what a batch says into the conversations; a batch that comes again changes nothing.
+
+        `binds`: by package, after how long without a word a conversation is over.
+        """
         if not facts([each.event for each in batch]):
             return  # most outcomes say nothing of a conversation: they cost no transaction
         async with self.begin() as connection:
@@ -122,7 +126,7 @@ class Store:
             places = [each.place for each in told]
             await connection.execute(_CONVERSATIONS_LOCK, _places(places))
             known = await self.conversations(connection, places)
-            merged = [merge(known[each.place], each) for each in told]
+            merged = [merge(known[each.place], each, binds[each.package_id]) for each in told]
             await self._note_moves(connection, [known[place] for place in places], merged)
             await connection.execute(
                 _CONVERSATION_SAVE,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from router.core.candidates import candidates
 from router.core.ways import NoWay, Through, Way
@@ -11,6 +11,7 @@ from spreader.events import CustomerMessage, DeliveryOutcome, ProfileState
 from spreader.ids import ProfileId
 
 WARM = timedelta(days=28)
+OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ def sent(event: DeliveryOutcome) -> Conversation | None:
     return Conversation(event.package_id, event.recipient, event.profile_id, sent_at=event.at)
 
 
-def merge(older: Conversation, newer: Conversation) -> Conversation:
-    """Both facts together, in whichever order they arrive: a customer's word outweighs ours, a later one an earlier."""
+def merge(older: Conversation, newer: Conversation, binds: timedelta = timedelta.max) -> Conversation:
+    """Both facts together, in whichever order they arrive: a customer's word outweighs ours, a later one an earlier.
+
+    `binds`: what lies so far back when the later of them is said was over by then, and outweighs nothing.
+    """
+    if older.began is not None and newer.began is not None and abs(newer.began - older.began) > binds:
+        return max(older, newer, key=lambda each: each.began or OLDEST)
     leading = max(older, newer, key=_strength)
     return replace(
         leading,
