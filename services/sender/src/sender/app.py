@@ -20,7 +20,7 @@ from sender.drivers.waha import WahaDriver
 from sender.endpoints import Asking, add_endpoints
 from sender.handlers import Intake
 from sender.lane import Lane
-from sender.media import Media, NoMedia
+from sender.media import Media
 from sender.numbers import Numbers
 from sender.outbox import Outbox
 from sender.postgres import Ledger
@@ -39,9 +39,12 @@ from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment
 from spreader.consents import Consents, Following
 from spreader.events import ConsentChanged, DeliveryOutcome, PackageConfigured
+from spreader.fetching import Fetcher, Guard
 from spreader.ids import new_id
 from spreader.kafka import KafkaBus, create_broker
 from spreader.loop import Loop
+from spreader.media import Media as StoredMedia
+from spreader.media import MediaStore
 from spreader.part import Part
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
@@ -93,7 +96,9 @@ def build(settings: SenderSettings) -> FastAPI:
     registrar = SimulatorDriver(asker, settings.sender_call_seconds, settings.ingress_url)
     registration = Registration({"simulator": registrar})
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
-    making = Making(settings, Keyring(settings.secret_keys), NoMedia(), Uploads(PostgresUploads(engine)))
+    store = MediaStore(settings.media_store, clock)
+    media = StoredMedia(store, Fetcher(Guard.of(settings.media_hosts_allowed)))
+    making = Making(settings, Keyring(settings.secret_keys), media, Uploads(PostgresUploads(engine)))
     drivers = making.drivers(asker)
     bus = KafkaBus(bus_broker, SERVICE, clock)
     period = Period.of(timedelta(minutes=settings.sender_watch_minutes), clock, Random(os.urandom(8)))
@@ -114,6 +119,7 @@ def build(settings: SenderSettings) -> FastAPI:
             asker,
             registration,
             Postgres(engine, SERVICE, "postgres of the gateways"),
+            store,
             *build_lane(shared, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(shared, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
             *build_hearing(settings, engine, bus),

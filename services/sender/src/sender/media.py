@@ -5,14 +5,6 @@ from typing import Protocol
 from spreader.content import Media as Place
 
 
-class MediaRefused(Exception):
-    """It can never be sent."""
-
-
-class MediaAway(Exception):
-    """It cannot be had now."""
-
-
 class File(Protocol):
     """A file that was looked at: its bytes, and what they are."""
 
@@ -30,10 +22,3 @@ class Media(Protocol):
     async def file(self, media: Place, kind: str) -> File:
         """Raises `MediaRefused` (never) or `MediaAway` (not now)."""
         ...
-
-
-class NoMedia:
-    """Where no store of media is: every file is away."""
-
-    async def file(self, media: Place, kind: str) -> File:
-        raise MediaAway("this sender has no store of media")

@@ -16,10 +16,11 @@ from sender.core.delivery import Delivery, quoted
 from sender.core.sessions import Checked, standing_at
 from sender.credentials import Keyring
 from sender.drivers import NumberChecked, Ready
-from sender.media import File, Media, MediaAway, MediaRefused
+from sender.media import File, Media
 from sender.uploads import Uploads
 from spreader.configuration import Profile
 from spreader.content import Content, TemplateContent, TextContent
+from spreader.fetching import MediaAway, MediaRefused
 from spreader.vault import Unreadable
 
 FIELDS = "id,display_phone_number,verified_name,quality_rating,name_status,code_verification_status,status"

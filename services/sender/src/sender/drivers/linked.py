@@ -19,9 +19,10 @@ from sender.core.failures import Sign
 from sender.core.sessions import Checked
 from sender.credentials import Keyring
 from sender.drivers import Ready
-from sender.media import File, Media, MediaAway, MediaRefused
+from sender.media import File, Media
 from spreader.configuration import Profile
 from spreader.content import TemplateContent, TextContent
+from spreader.fetching import MediaAway, MediaRefused
 from spreader.vault import Unreadable
 
 FILES_AT_A_TIME = 8

@@ -20,7 +20,6 @@ from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, 
 from spreader.events import DeliveryOutcome, Event
 from spreader.testing import HandClock
 
-
 DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
 
 
