@@ -1,23 +1,44 @@
 """Assembly of the console: the one place that knows which parts are real."""
 
+from datetime import timedelta
+
 from fastapi import FastAPI
 from nicegui import ui
 
-from console.page import board_page
-from console.poller import Poller
+from console import downloads, gate
+from console.desk import Desk
+from console.feeds import Feeds
+from console.sessions import Sessions
 from console.settings import ConsoleSettings
-from spreader.clock import wall_now
+from console.shell import build_shell
+from console.theme import COLOURS_COOKIE, FAVICON, colours
+from spreader.clock import clock_from_environment, wall_now
 from spreader.loop import Loop
 from spreader.service import Service
 
 
 def build(settings: ConsoleSettings) -> FastAPI:
     """One process, one console: NiceGUI keeps its pages in memory, so run one replica (or sticky sessions)."""
-    poller = Poller(settings, wall_now)
-    app = Service("console", [poller, Loop("ask the services", poller.turn)]).app(title="Spreader console")
+    now = clock_from_environment()
+    lasts = timedelta(hours=settings.console_session_hours)
+    sessions = Sessions(settings.console_secret, lasts, wall_now)
+    feeds = Feeds(settings, wall_now)
+    app = Service("console", [feeds, Loop("ask the services", feeds.turn)]).app(title="Spreader console")
+    downloads.install(app, sessions, feeds)
+    gate.install(app, sessions, feeds, settings.console_secure_cookie)
 
     def root() -> None:
-        board_page(poller.board, settings.ingress_url)
+        request = ui.context.client.request
+        session = gate.of_cookies(sessions, request.cookies)
+        if session is None:  # it ended between the gate and here
+            ui.navigate.to(gate.SIGN_IN)
+            return
+        feed = feeds.of(session.key, session.operator)
+        desk = Desk(session, sessions, feed, now, wall_now, settings)
+        build_shell(desk, colours(request.cookies.get(COLOURS_COOKIE)))
 
-    ui.run_with(app, root=root, title="Spreader", dark=None, tailwind=False, show_welcome_message=False)
+    ui.run_with(
+        app, root=root, title="Spreader", dark=None, tailwind=False, show_welcome_message=False, favicon=FAVICON,
+        language="en-US", binding_refresh_interval=None,
+    )  # fmt: skip
     return app

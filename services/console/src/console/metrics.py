@@ -1,7 +1,7 @@
 """Metrics: every number that the console shows about itself."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
-POLLS = Counter(
-    "spreader_console_polls", "Questions to other services, by whether they were answered.", ["asked", "answered"]
-)
+ASKED = Counter("spreader_console_asked", "Questions to other services, by what came back.", ["service", "answer"])
+PAGES = Gauge("spreader_console_open_pages", "Pages that are open in browsers now.")
+SIGN_INS = Counter("spreader_console_sign_ins", "Tries to sign in, by whether they succeeded.", ["success"])

@@ -1,6 +1,6 @@
 """Settings: what the environment may decide for the console."""
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from spreader.settings import Settings
 
@@ -9,6 +9,11 @@ class ConsoleSettings(Settings):
     console_port: PositiveInt = 8080
     ingress_url: str = "http://127.0.0.1:8000"
     stats_url: str = "http://127.0.0.1:8001"
-    api_key: str | None = None
-    """What the ingress and the stats are shown; without it they refuse, and the page says so."""
     console_poll_seconds: PositiveFloat = 1.0
+    """How often a service is asked what a page shows, for all pages together."""
+    console_secret: str | None = Field(default=None, repr=False)
+    """Seals the sessions of who is signed in: any long text. Without it one is made at each start: all sign in anew."""
+    console_session_hours: PositiveFloat = 12.0
+    """After so long one has to sign in again."""
+    console_secure_cookie: bool = False
+    """Whether the session's cookie travels over https only: set it where the console is reached by https."""

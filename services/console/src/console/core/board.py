@@ -1,37 +1,52 @@
-"""Board: what the operators see: for each profile its bars and its status in one word."""
+"""Board: a package's live table: each profile's bars, its state in one word, what its next release waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from console.core.reading import Reading
-from spreader.configuration import Package, Profile
-from spreader.events import ProfileState
+from console.core import figures
+from console.core.shapes import Pace, Package, Profile
+from spreader.events import Health, LaneState, ProfileState
 
-Tone = Literal["good", "full", "off", "bad", "unknown"]
+Tone = Literal["good", "full", "warn", "off", "bad", "unknown"]
 NEARLY_FULL = 0.8
+
+WINDOWS = (("hour limit", "hour", "per_hour", "hourly"), ("3 hours limit", "three_hours", "per_3_hours", "in 3 h"),
+           ("day limit", "day", "per_day", "daily"))  # fmt: skip
+"""By window: the pacer's name of the limit, the stats' name of the window, the setting, our word."""
+
+BOUNDS: Mapping[str, str] = {
+    "gap": "the gap since the last",
+    "hour limit": "the hourly limit",
+    "3 hours limit": "the 3-hour limit",
+    "day limit": "the daily limit",
+    "new contacts limit": "the limit of new contacts",
+    "unanswered budget": "the budget of unanswered people",
+    "quarter-of-day limit": "the limit of a quarter of the day an hour",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How much of a limit is used. `used` is None where nobody has said it yet."""
+    """How much of a limit is used. `used` is None where nobody has said it yet, `limit` where there is none."""
 
     window: str
     used: int | None
-    limit: int
+    limit: int | None
 
     @property
     def text(self) -> str:
-        return f"{'–' if self.used is None else self.used}/{self.limit} {self.window}"
+        limit = "no limit" if self.limit is None else figures.count(self.limit)
+        return f"{figures.count(self.used)}/{limit} {self.window}"
 
     @property
     def share(self) -> float:
-        return min(1.0, (self.used or 0) / self.limit)
+        return min(1.0, (self.used or 0) / self.limit) if self.limit else 0.0
 
     @property
     def is_full(self) -> bool:
-        return self.used is not None and self.used >= self.limit
+        return self.used is not None and self.limit is not None and self.used >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,105 +64,99 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    package_id: str
     profile_id: str
     name: str
+    phone: str
     bars: tuple[Bar, ...]
-    figures: str
     status: Status
+    reply: Status | None
+    """The reply lane, where it is not simply open."""
+    health: Health | None
+    held: int | None
+    next_release: datetime | None
+    waits_for: str
+    why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    package_id: str
-    name: str
-    about: str
-    rows: tuple[Row, ...]
+def rows(
+    package: Package, profiles: Sequence[Profile], states: Mapping[str, ProfileState], paces: Mapping[str, Pace]
+) -> tuple[Row, ...]:
+    return tuple(_row(package, each, states.get(each.profile_id), paces.get(each.profile_id)) for each in profiles)
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    sections: tuple[Section, ...]
-    notices: tuple[str, ...]
-    """What is not as it should be with the page itself: whose answer is old, and how old."""
-    figures_are_old: bool
-    is_empty: bool
-    """It is known that there are no packages (not: nobody could be asked)."""
-
-    @property
-    def shape(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Equal shapes show the same packages and profiles: only texts and bars differ."""
-        return tuple((each.package_id, tuple(row.profile_id for row in each.rows)) for each in self.sections)
+def bars(profile: Profile, state: ProfileState | None, pace: Pace | None) -> tuple[Bar, ...]:
+    """The pacer's own counts and the limits in force; where it has not said them, what the stats counted."""
+    return tuple(_bar(profile, state, pace, *window) for window in WINDOWS)
 
 
-Packages = Reading[Sequence[Package]]
-States = Reading[Mapping[str, ProfileState]]
+def _bar(
+    profile: Profile, state: ProfileState | None, pace: Pace | None, limit: str, window: str, setting: str, word: str
+) -> Bar:
+    if pace is not None and (usage := pace.limits.get(limit)) is not None:
+        return Bar(word, usage.used, usage.limit)
+    used = None if state is None else getattr(state.windows, window).sent_open
+    return Bar(word, used, getattr(profile.effective_limits, setting))
 
 
-def board(packages: Packages, states: States, now: datetime) -> Board:
-    return Board(
-        sections=tuple(_section(package, states.value) for package in packages.value),
-        notices=tuple(
-            f"{who} no answer ({reading.trouble or 'nothing heard'}): {_age(reading.seen_at, what, now)}"
-            for who, what, reading in (
-                ("The ingress gives", "packages and settings", packages),
-                ("The stats give", "figures", states),
-            )
-            if not reading.is_fresh(now)
-        ),
-        figures_are_old=not states.is_fresh(now),
-        is_empty=packages.seen_at is not None and not packages.value,
+def _row(package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None) -> Row:
+    shown = bars(profile, state, pace)
+    return Row(
+        package_id=package.package_id,
+        profile_id=profile.profile_id,
+        name=profile.name,
+        phone=figures.phone(profile.phone),
+        bars=shown,
+        status=status(package, profile, state, pace, shown),
+        reply=_reply(state),
+        health=state.health if state else None,
+        held=pace.held if pace else None,
+        next_release=pace.next_release if pace else None,
+        waits_for=waits_for(pace),
+        why=pace.why if pace else "",
     )
 
 
-def _age(seen_at: datetime | None, what: str, now: datetime) -> str:
-    if seen_at is None:
-        return f"no {what} yet."
-    return f"the {what} below are {(now - seen_at).total_seconds():.0f} s old."
+def waits_for(pace: Pace | None) -> str:
+    """What holds the next release, in words."""
+    if pace is None:
+        return figures.UNKNOWN
+    return pace.stopped or BOUNDS.get(pace.bound, pace.bound) or "its turn"
 
 
-def _section(package: Package, states: Mapping[str, ProfileState]) -> Section:
-    rows = tuple(_row(package, profile, states.get(profile.profile_id)) for profile in package.profiles)
-    count = f"{len(rows)} profile{'' if len(rows) == 1 else 's'}"
-    about = f"{count} · {package.distribution.replace('_', ' ')} · {package.timezone}"
-    return Section(package.package_id, package.name, f"{about} · paused" if package.paused else about, rows)
-
-
-def _row(package: Package, profile: Profile, state: ProfileState | None) -> Row:
-    bars = _bars(profile, state)
-    return Row(profile.profile_id, profile.name, bars, _figures(state), _status(package, profile, state, bars))
-
-
-def _bars(profile: Profile, state: ProfileState | None) -> tuple[Bar, ...]:
-    """Only the open lane is limited: its sends fill the bars."""
-    limits, windows = profile.limits, None if state is None else state.windows
-    return (
-        Bar("hourly", windows and windows.hour.sent_open, limits.per_hour),
-        Bar("in 3 hours", windows and windows.three_hours.sent_open, limits.per_3_hours),
-        Bar("daily", windows and windows.day.sent_open, limits.per_day),
-    )
-
-
-def _figures(state: ProfileState | None) -> str:
-    if state is None:
-        return "no figures yet"
-    day = state.windows.day
-    return f"24 h: {day.sent} sent, {day.received} received, {day.failed} failed"
-
-
-def _status(package: Package, profile: Profile, state: ProfileState | None, bars: Sequence[Bar]) -> Status:
+def status(
+    package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None, shown: Sequence[Bar]
+) -> Status:
+    """The open lane in one word."""
     if package.paused:
         return Status("Package paused", "off", "Nothing opens a conversation until the package is resumed.")
     if profile.paused:
         return Status("Paused", "off", "This profile opens no conversation until it is resumed.")
-    if state is None:
-        return Status("Unknown", "unknown", "The stats have not said how this profile fares.")
-    if state.open.state == "blocked":
-        return Status("Blocked", "bad", state.open.cause or "It opens no conversation now.")
-    full = [bar.text for bar in bars if bar.is_full]
+    if state is None and pace is None:
+        return Status("Unknown", "unknown", "Neither the stats nor the pacer have said how this profile fares.")
+    if state is not None and state.open.state == "blocked":
+        return Status("Blocked", "bad", _cause(state.open, "It opens no conversation now."))
+    full = [bar.text for bar in shown if bar.is_full]
     if full:
         return Status("Limit reached", "full", f"{', '.join(full)}: the next release waits until a window has room.")
-    if state.open.state == "limited":
-        return Status("Limited", "full", state.open.cause or "It opens fewer conversations than its limits allow.")
-    if state.windows.day.sent == 0:
+    if state is not None and state.open.state == "limited":
+        return Status("Limited", "warn", _cause(state.open, "It opens fewer conversations than its limits allow."))
+    if not any(bar.used for bar in shown):
         return Status("Available", "good", "It sent nothing in the last 24 hours, and may.")
     return Status("Active", "good", "It sent in the last 24 hours, and has room for more.")
+
+
+def _reply(state: ProfileState | None) -> Status | None:
+    if state is None or state.reply.state == "ok":
+        return None
+    return Status("Replies blocked", "bad", _cause(state.reply, "It cannot answer customers now."))
+
+
+def _cause(lane: LaneState, otherwise: str) -> str:
+    return lane.cause or otherwise
+
+
+def health_tone(health: Health | None) -> Tone:
+    if health is None:
+        return "unknown"
+    return "good" if health.band == "good" else "warn" if health.band == "warning" else "bad"
