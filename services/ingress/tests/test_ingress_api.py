@@ -80,7 +80,7 @@ def test_the_api_describes_itself_completely() -> None:
     assert document["openapi"].startswith("3.1")
     found = operations(document)
     names = [operation["operationId"] for _, operation in found]
-    assert (len(names), len(set(names))) == (48, 48)
+    assert (len(names), len(set(names))) == (50, 50)
     for path, operation in found:
         assert operation["summary"]
         assert operation["tags"]
@@ -90,7 +90,11 @@ def test_the_api_describes_itself_completely() -> None:
         for status in problems:
             assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
     contents = [operation["requestBody"]["content"] for _, operation in found if "requestBody" in operation]
-    assert [bool(each["application/json"]["examples"]) for each in contents if "text/csv" not in each] == [True] * 16
+    bodies = [each["application/json"] for each in contents if "application/json" in each]
+    assert [bool(each["examples"]) for each in bodies] == [True] * 16
+    assert [list(each) for each in contents if "multipart/form-data" in each] == [
+        ["multipart/form-data", "application/octet-stream"]
+    ]
     assert [bool(each["text/csv"]["example"]) for each in contents if "text/csv" in each] == [True] * 3
     assert unresolved(document, document) == []
 

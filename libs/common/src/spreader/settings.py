@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     """The keys that seal gateway credentials, newest first, with commas between; `python -m spreader key` makes one."""
     media_store: str = "file:.spreader/media"
     """Where media lie: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own variables)."""
+    media_hosts_allowed: str = ""
+    """`host:port` of internal servers from which files are fetched although they are private; commas between them."""
     database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
     database_connections: PositiveInt = 8
     instance: str | None = None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from ingress import bodies
 from ingress.answers import Answer
+from ingress.attaching import Attaching
 from ingress.configured import Configured, active_profiles
 from ingress.idempotency import Answers, key_of
 from ingress.problems import Problem
@@ -29,6 +30,7 @@ class Accepting(Generic[F]):
     form: TypeAdapter[F]
     configured: Configured
     answers: Answers
+    attaching: Attaching
     now: Now
     body_bytes_max: int
 
@@ -41,7 +43,11 @@ class Accepting(Generic[F]):
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
         if key is None:
-            return (await send(package, form, new_id("msg", self.now()), waits)).response()
+            return (await self._send(package, form, new_id("msg", self.now()), waits, send)).response()
         message_id = idempotent_message_id(package_id, self.lane, key)
         route = f"POST /packages/{package_id}/messages/{self.lane}"
-        return (await self.answers.once(route, key, form, lambda: send(package, form, message_id, waits))).response()
+        sent = await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits, send))
+        return sent.response()
+
+    async def _send(self, package: Package, form: F, message_id: str, waits: bool, send: Send[F]) -> Answer:
+        return await send(package, await self.attaching.attach(package, self.lane, form), message_id, waits)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress import openapi, problems
 from ingress.accepting import Accepting
 from ingress.accounts import Accounts
+from ingress.attaching import Attaching
 from ingress.callbacks import Asking, Callbacks
 from ingress.changes import Changes
 from ingress.checks import Checks
@@ -23,6 +24,7 @@ from ingress.handlers import RECORDS_MAX, Folding
 from ingress.hearing import Hearing
 from ingress.history import History
 from ingress.idempotency import Answers
+from ingress.media import Files, OldFiles
 from ingress.message_forms import OPEN, REPLY
 from ingress.message_list import MessageList
 from ingress.messages import Messages
@@ -44,8 +46,11 @@ from ingress.webhooks import Webhooks
 from spreader.bus import Bus
 from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.events import PackageConfigured, ProfileState
+from spreader.fetching import Fetcher
+from spreader.fetching import Guard as NoPrivateAddress
 from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
+from spreader.media import MediaStore
 from spreader.parts import Kafka, Postgres
 from spreader.postgres import create_engine
 from spreader.service import Service
@@ -64,6 +69,7 @@ class Parts:
     router: Asked
     pacer: Asked
     sender: Asked
+    media: MediaStore
     now: Now
     wake_relay: Callable[[], None]
 
@@ -88,15 +94,17 @@ def build(settings: IngressSettings) -> FastAPI:
     consenting = Loop("news of consent", Consents(engine, bus, now).announce_left_over)
     receipts = Receipts(engine, bus)
     early = (Loop("early receipts", receipts.look_again), Loop("old receipts", receipts.tidy))
+    media = MediaStore(settings.media_store, now)
+    tidying = Loop("old files", OldFiles(media, settings.media_keep_days).turn)
     kafka = Kafka(accepting, settings)
     view = Kafka(folding, settings, boundaries, "kafka of the status view")
     tables = (Postgres(engine, "ingress"), packages, states)
-    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, *early)
-    service = Service("ingress", [kafka, *tables, callbacks, *peers, view, *loops])
+    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early)
+    service = Service("ingress", [kafka, *tables, media, callbacks, *peers, view, *loops])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
-        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, now, relay.wake),
+        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake),
     )
 
 
@@ -109,20 +117,19 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     view, answers = StatusView(parts.engine), Answers(parts.engine)
     consents = Consents(parts.engine, parts.bus, parts.now)
     sealing = Sealing(settings.secret_keys)
+    attaching = Attaching(parts.media, Fetcher(NoPrivateAddress.of(settings.media_hosts_allowed)))
+    common = (parts.configured, answers, attaching, parts.now, settings.body_bytes_max)
     reporting = Reporting(
         parts.bus, Accounts(parts.configured.packages), Receipts(parts.engine, parts.bus),
         Hearing(parts.bus, parts.configured, consents), consents, sealing,
     )  # fmt: skip
     nouns = (  # the accept path first: addresses are tried in this order
         OpenMessages(
-            Accepting("open", OPEN, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
-            parts.configured, parts.asking, view, parts.pacer, parts.now, parts.wake_relay,
-            settings.routed_wait_seconds,
+            Accepting("open", OPEN, *common), parts.bus, parts.configured, parts.asking, view, parts.pacer, parts.now,
+            parts.wake_relay, settings.routed_wait_seconds,
         ),
-        Replies(
-            Accepting("reply", REPLY, parts.configured, answers, parts.now, settings.body_bytes_max), parts.bus,
-            parts.asking, parts.now, settings.settled_wait_seconds,
-        ),
+        Replies(Accepting("reply", REPLY, *common), parts.bus, parts.asking, parts.now, settings.settled_wait_seconds),
+        Files(parts.media),
         Previews(parts.configured, consents, parts.router, parts.pacer, settings.body_bytes_max),
         Queues(registry, parts.configured, parts.pacer),
         Packages(registry, parts.configured, parts.now),

@@ -21,12 +21,12 @@ async def read(request: Request, bytes_max: int) -> bytes:
     """The bytes of the body; a larger one is refused as soon as that is known."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     pieces, size = list[bytes](), 0
     async for piece in request.stream():
         size += len(piece)
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -38,7 +38,7 @@ async def lines(request: Request, bytes_max: int, lines_at_once: int) -> AsyncGe
     async for piece in request.stream():
         size += len(piece)
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
         *whole, rest = (rest + _decoded(decoder, piece)).replace("\r\n", "\n").split("\n")
         if len(rest) > LINE_CHARACTERS_MAX:
             raise Problem("malformed", f"A line is over {LINE_CHARACTERS_MAX} characters: one row stands on one line.")
@@ -107,8 +107,8 @@ def malformed(detail: str) -> Problem:
     return Problem("malformed", f"The body cannot be read as JSON: {detail}.")
 
 
-def _too_large(bytes_max: int) -> Problem:
-    return Problem("too-large", f"The body is over {bytes_max} bytes. Send the recipients in several messages.")
+def too_large(bytes_max: int, what_to_do: str = "Send the recipients in several messages.") -> Problem:
+    return Problem("too-large", f"The body is over {bytes_max} bytes. {what_to_do}")
 
 
 def _without_nul(body: bytes) -> Problem | None:

@@ -19,12 +19,21 @@ TAGS = [
     {"name": "packages", "description": "Groups of profiles that share settings."},
     {"name": "profiles", "description": "WhatsApp accounts, each in one package."},
     {"name": "messages", "description": "What is sent, and what became of it."},
+    {"name": "media", "description": "Files that messages carry."},
     {"name": "consent", "description": "Who must not be written to, and who asked to be."},
     {"name": "webhooks", "description": "Where gateways report. Not behind the API key."},
 ]
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _TEXT = {"type": "string"}
+_BYTES = {"type": "string", "format": "binary"}
+_FILE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _BYTES}}},
+        "application/octet-stream": {"schema": _BYTES},
+    },
+}
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -62,6 +71,7 @@ def describe(
     status: int = 200,
     body: Any = None,
     csv: str | None = None,
+    file: bool = False,
     example: dict[str, Any] | None = None,
     examples: dict[str, dict[str, Any]] | None = None,
     answer: dict[str, Any] | None = None,
@@ -76,6 +86,8 @@ def describe(
         extra["requestBody"] = _request_body(body, examples or {"example": example or {}})
     if csv is not None:
         extra["requestBody"] = {"required": True, "content": {"text/csv": {"schema": _TEXT, "example": csv}}}
+    if file:
+        extra["requestBody"] = _FILE_BODY
     if idempotent:
         extra["parameters"] = [_IDEMPOTENCY, _PREFER]
     router.add_api_route(

@@ -22,3 +22,5 @@ class IngressSettings(Settings):
     """How long a change of configuration waits until this process has read it back from Kafka."""
     found_wait_seconds: PositiveFloat = 1.0
     """How long a look for an unknown message goes on: it may have been accepted a moment ago."""
+    media_keep_days: PositiveFloat = 90.0
+    """How long a file is kept after the last day on which a message named it: longer than any message is held."""

@@ -31,6 +31,7 @@ from spreader.events import (
     Status,
 )
 from spreader.loop import Loop
+from spreader.media import MediaStore
 from spreader.testing import HandClock, MemoryBus
 from spreader.vault import new_key
 
@@ -204,7 +205,9 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: AsyncEngine, now: datetime, relaying: bool = True) -> AsyncGenerator[System]:
+async def running(
+    engine: AsyncEngine, now: datetime, relaying: bool = True, media_hosts_allowed: str = ""
+) -> AsyncGenerator[System]:
     """The ingress in process: a real Postgres, everything else in memory."""
     asking, clock = Asking(), HandClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
@@ -218,10 +221,13 @@ async def running(engine: AsyncEngine, now: datetime, relaying: bool = True) -> 
         settled_wait_seconds=0.1,
         found_wait_seconds=0.2,
         body_bytes_max=2_000_000,
+        media_hosts_allowed=media_hosts_allowed,
     )
     configured = Configured(packages, states, wait_seconds=5)
     router, pacer, sender = MemoryPeer(), MemoryPeer(), MemoryPeer()
-    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, clock, relay.wake)
+    media = MediaStore("memory://", clock)
+    await media.start()
+    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, media, clock, relay.wake)
     app = assemble(FastAPI(), parts)
     if relaying:
         await relay.start()

@@ -1,0 +1,190 @@
+"""Media: files given, named and fetched; what cannot be sent is refused by its field, and nothing is sent."""
+
+import io
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+from PIL import Image
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.testing import System, running
+from spreader.content import ImageContent
+from spreader.events import OpenMessageRequested, ReplyMessageRequested
+
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+OPEN, REPLY = "/packages/pkg/messages/open", "/packages/pkg/messages/reply"
+CREDENTIALS = {"access_token": "EAAG", "app_secret": "shh", "verify_token": "v"}
+
+
+def picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "PNG")
+    return file.getvalue()
+
+
+@dataclass
+class Files:
+    """A server of files on this machine, which the ingress was allowed to fetch from."""
+
+    address: str
+    fetched: list[str]
+
+
+@pytest.fixture
+async def files() -> AsyncGenerator[Files]:
+    fetched: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        fetched.append(name := request.match_info["name"])
+        if name == "inward.png":
+            raise web.HTTPFound("http://169.254.169.254/latest")
+        if name == "away.png":
+            raise web.HTTPServiceUnavailable
+        bodies = {"good.png": picture(), "torn.png": picture()[:60], "claims.png": PDF, "large.png": b"x" * 6_000_000}
+        return web.Response(body=bodies[name], content_type="image/png")
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield Files(f"127.0.0.1:{runner.addresses[0][1]}", fetched)
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def shop(engine: AsyncEngine, files: Files) -> AsyncGenerator[System]:
+    """A package whose profile is at Meta: its files are fetched before a message is accepted."""
+    async with running(engine, datetime(2026, 6, 1, 12, tzinfo=UTC), media_hosts_allowed=files.address) as system:
+        await system.package()
+        gateway = {"driver": "cloud_api", "account": "1055", "credentials": CREDENTIALS}
+        profile = {"profile_id": "a", "name": "A", "phone": "201000000001", "gateway": gateway}
+        assert (await system.http.post("/packages/pkg/profiles", json=profile)).status_code == 201
+        yield system
+
+
+def message(media: dict[str, Any], kind: str = "image", **more: Any) -> dict[str, Any]:
+    return {"type": kind, "media": media, "recipients": ["201000000011"], **more}
+
+
+def field(answer: httpx.Response) -> tuple[int, str, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["pointer"], error["detail"]
+
+
+@pytest.mark.parametrize("as_form", [True, False], ids=["form", "body"])
+async def test_a_file_is_given_once_and_named_from_then_on(system: System, as_form: bool) -> None:
+    await system.package("a")
+    if as_form:
+        given = await system.http.post("/media", files={"file": ("offer.png", picture(), "application/lies")})
+    else:
+        given = await system.http.post("/media?filename=offer.png", content=picture())
+    said = given.json()
+    assert (given.status_code, said["type"], said["kinds"], said["filename"]) == (
+        201, "image/png", ["image"], "offer.png",
+    )  # fmt: skip
+    assert (await system.http.get(f"/media/{said['media_id']}")).json() == said
+    sent = await system.http.post(OPEN, json=message({"media_id": said["media_id"]}, caption="New"))
+    assert sent.status_code == 202, sent.text
+    (event,) = system.bus.of(OpenMessageRequested)
+    assert isinstance(event.content, ImageContent)
+    assert event.content.media.media_id == said["media_id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"GIF89a" + b"\0" * 60, "takes only"),
+        (picture()[:60], "cannot be read"),
+        (b"", "takes only"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 5_300_000, "at most 5242880"),
+    ],
+    ids=["wrong type", "unreadable", "empty", "too large"],
+)
+async def test_a_file_that_cannot_be_sent_is_refused(system: System, body: bytes, why: str) -> None:
+    status, pointer, detail = field(await system.http.post("/media", files={"file": ("a.png", body)}))
+    assert (status, pointer) == (422, "/file")
+    assert why in detail
+
+
+async def test_a_form_without_a_file_and_one_over_the_bound_are_refused(system: System) -> None:
+    assert field(await system.http.post("/media", files={"other": b"x"}))[:2] == (422, "/file")
+    declared = {"Content-Length": str(300 * 1024 * 1024), "Content-Type": "image/png"}
+    assert (await system.http.post("/media", content=b"x", headers=declared)).status_code == 413
+    broken = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert (await system.http.post("/media", content=b"no form", headers=broken)).status_code in (400, 422)
+
+
+async def test_a_name_of_no_file_or_of_another_kind_is_refused_by_its_field(system: System) -> None:
+    await system.package("a")
+    assert field(await system.http.post(OPEN, json=message({"media_id": "med_none"})))[:2] == (422, "/media/media_id")
+    given = (await system.http.post("/media", content=PDF)).json()
+    status, pointer, detail = field(await system.http.post(OPEN, json=message({"media_id": given["media_id"]})))
+    assert (status, pointer) == (422, "/media/media_id")
+    assert "as image only" in detail
+    assert not system.bus.of(OpenMessageRequested)
+
+
+async def test_an_address_is_fetched_and_kept_before_the_message_is_accepted(shop: System, files: Files) -> None:
+    url = f"http://{files.address}/good.png"
+    sent = await shop.http.post(OPEN, json=message({"url": url, "filename": "mine.png"}))
+    assert sent.status_code == 202, sent.text
+    (event,) = shop.bus.of(OpenMessageRequested)
+    assert isinstance(event.content, ImageContent)
+    kept = event.content.media
+    assert (kept.url, kept.filename) == (None, "mine.png")
+    assert (await shop.http.get(f"/media/{kept.media_id}")).json()["type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("claims.png", "as image only"),
+        ("torn.png", "cannot be read"),
+        ("large.png", "over 5242880 bytes"),
+        ("inward.png", "private"),
+    ],
+)
+async def test_a_bad_file_at_an_address_is_refused_and_nothing_is_sent(
+    shop: System, files: Files, name: str, why: str
+) -> None:
+    media = {"url": f"http://{files.address}/{name}"}
+    for path, more in ((OPEN, {}), (REPLY, {"recipient": "201000000011"})):
+        body = message(media) if path == OPEN else {"type": "image", "media": media, **more}
+        status, pointer, detail = field(await shop.http.post(path, json=body))
+        assert (status, pointer) == (422, "/media/url")
+        assert why in detail
+    assert not shop.bus.of(OpenMessageRequested)
+    assert not shop.bus.of(ReplyMessageRequested)
+
+
+async def test_an_address_that_is_away_for_now_is_left_to_the_sender(shop: System, files: Files) -> None:
+    url = f"http://{files.address}/away.png"
+    assert (await shop.http.post(OPEN, json=message({"url": url}))).status_code == 202
+    (event,) = shop.bus.of(OpenMessageRequested)
+    assert isinstance(event.content, ImageContent)
+    assert event.content.media.url == url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.png", "http://10.0.0.8/a.png", "http://[::1]/a.png"])
+async def test_a_private_address_is_refused_whatever_the_gateway(system: System, url: str) -> None:
+    await system.package("a")
+    status, pointer, detail = field(await system.http.post(OPEN, json=message({"url": url})))
+    assert (status, pointer) == (422, "/media/url")
+    assert "private" in detail
+
+
+async def test_where_nobody_reads_the_file_it_is_not_fetched(engine: AsyncEngine, files: Files) -> None:
+    async with running(engine, datetime(2026, 6, 1, 12, tzinfo=UTC), media_hosts_allowed=files.address) as system:
+        await system.package("a")
+        sent = await system.http.post(OPEN, json=message({"url": f"http://{files.address}/good.png"}))
+        assert sent.status_code == 202
+        assert files.fetched == []
