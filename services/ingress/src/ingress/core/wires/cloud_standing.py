@@ -28,7 +28,7 @@ def standings(entry: Tree, change: Tree, now: datetime) -> Iterable[Report]:
         case "phone_number_quality_update":
             return [_quality(value, name, at)]
         case "business_capability_update":
-            words = f"the business may open {_limit(value)} conversations a day"
+            words = f"Meta: the business may open {_limit(value)} conversations a day"
             return [Report(Standing(f"{field}/{name}", words, at), HOLDER)]
         case "account_alerts":
             return [_alert(value, name, at)]
@@ -76,7 +76,7 @@ def _quality(value: Tree, name: str, at: datetime) -> Report:
     event, number = value["event"].text or "?", display_phone(value["display_phone_number"].text)
     limit = f", may open {_limit(value)} conversations a day" if any(each in value for each in LIMITS) else ""
     said = Standing(
-        f"phone_number_quality_update/{name}", f"Meta: the number is {event.lower().replace('_', ' ')}{limit}", at,
+        f"phone_number_quality_update/{name}", f"Meta: {event} of the number{limit}", at,
         quality=QUALITY.get(event), code=event,
     )  # fmt: skip
     return Report(said, ADDRESSED if number is None else Number(number))

@@ -1,0 +1,134 @@
+"""Wires: every shape that a gateway's webhook may have, with what we make of it. One file a shape, under shapes/."""
+
+import copy
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from ingress.core import failures
+from ingress.core.reports import Account, Number, Report
+from ingress.core.wires import Wire
+from ingress.core.wires.cloud_api import CloudApi
+from ingress.core.wires.evolution import Evolution
+from ingress.core.wires.waha import Waha
+
+SHAPES = sorted((Path(__file__).parent / "shapes").glob("*/*.json"))
+WIRES: dict[str, Wire] = {"cloud_api": CloudApi(), "waha": Waha(), "evolution": Evolution()}
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """A report as the files write it: what is None is left out, and so are names made of the body."""
+    whom = type(report.whom).__name__
+    match report.whom:
+        case Account(name) | Number(name):
+            whom = f"{whom} {name}"
+        case _:
+            pass
+    fields = {name: getattr(report.said, name) for name in report.said.__dataclass_fields__ if name != "report_id"}
+    said = {name: _plain(value) for name, value in fields.items() if value is not None}
+    return {"whom": whom, "says": type(report.said).__name__, **said}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
+
+
+def body_of(path: Path) -> Any:
+    return json.loads(path.read_text())["body"]
+
+
+def read(driver: str, body: Any) -> list[Report]:
+    return WIRES[driver].reports(json.dumps(body).encode(), NOON)
+
+
+@pytest.mark.parametrize("path", SHAPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shape_is_read_as_its_file_says(path: Path) -> None:
+    assert [plain(each) for each in read(path.parent.name, body_of(path))] == json.loads(path.read_text())["reports"]
+
+
+def test_every_gateway_has_its_shapes() -> None:
+    counted = {driver: sum(path.parent.name == driver for path in SHAPES) for driver in WIRES}
+    assert all(count >= 30 for count in counted.values()), counted
+
+
+def test_the_same_report_has_the_same_id_and_another_has_not() -> None:
+    for path in SHAPES:
+        body = body_of(path)
+        names = [[getattr(each.said, "report_id", None) for each in read(path.parent.name, body)] for _ in range(2)]
+        assert names[0] == names[1]
+    restriction = body_of(next(path for path in SHAPES if path.stem == "account_restriction"))
+    again = copy.deepcopy(restriction)
+    again["entry"][0]["time"] += 86_400  # the same restriction once more, a day later
+    first, second = (getattr(read("cloud_api", body)[0].said, "report_id", None) for body in (restriction, again))
+    assert first != second
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff", b'{"a": NaN}'])
+@pytest.mark.parametrize("driver", WIRES)
+def test_what_is_no_json_object_is_refused_as_such(driver: str, body: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        WIRES[driver].reports(body, NOON)
+
+
+JUNK: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, "x"]), st.just({"id": {"x": 1}}),
+    st.sampled_from(["1@lid", "_", "true_", "9" * 400, "a\0b", "2025-03-06T08:28:22", "-1"]),
+)  # fmt: skip
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield way
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from places(member, (*way, name))
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_whatever_stands_in_place_of_a_piece_it_is_taken(data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(SHAPES))
+    body = body_of(path)
+    way = data.draw(st.sampled_from([way for way in places(body) if way]))
+    piece: Any = body
+    for step in way[:-1]:
+        piece = piece[step]
+    piece[way[-1]] = data.draw(JUNK)
+    for report in read(path.parent.name, body):
+        at = getattr(report.said, "at", NOON)
+        assert at <= NOON
+        assert "\0" not in (getattr(report.said, "text", None) or "")
+
+
+def test_a_failures_words_hold_no_phone_number() -> None:
+    for failure in (
+        failures.of_cloud_api(131026, "Message to +16505551234 undeliverable"),
+        failures.of_linked("463", "16505551234@s.whatsapp.net is restricted"),
+    ):
+        assert "16505551234" not in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (0, "credentials"), (190, "credentials"), (10, "credentials"), (200, "credentials"), (299, "credentials"),
+        (131005, "credentials"), (131000, "transient"), (131016, "transient"), (4, "throttled"), (80007, "throttled"),
+        (130429, "throttled"), (131057, "transient"), (131048, "restricted"), (131056, "pair"), (131049, "capped"),
+        (131050, "opted_out"), (131047, "window"), (131026, "recipient"), (131021, "recipient"), (131031, "account"),
+        (368, "account"), (131064, "restricted"), (131042, "account"), (133010, "profile"), (33, "profile"),
+        (131051, "content"), (131053, "content"), (132000, "template"), (132015, "template"), (132999, "template"),
+        (None, "transient"), (999_999, "transient"),
+    ],
+)  # fmt: skip
+def test_a_late_failure_has_the_class_of_its_code(code: int | None, kind: str) -> None:
+    assert failures.of_cloud_api(code, None).kind == kind
