@@ -1,0 +1,199 @@
+"""Failure table: every row that a send can meet, and what becomes of the delivery in each lane."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from sender.core import failures
+from sender.core.answer import Answer, InDoubt, Refused
+from sender.core.course import RULES, Failure
+from sender.core.settle import Decision, Defer, Fail, RetryHere, ReturnElsewhere, Standing, settle
+from sender.core.words import fit_to_keep
+from spreader.events import Lane
+
+NEVER = (Fail, Fail)
+ELSEWHERE = (ReturnElsewhere, ReturnElsewhere)
+LATER = (Defer, RetryHere)
+PATIENT = (Defer, RetryHere)
+
+# code, HTTP status, class, what is done first (open, reply), how often it is tried (open, reply), then (open, reply)
+Row = tuple[int, int, Failure, tuple[type, type], tuple[int, int], tuple[type, type]]
+CLOUD: list[Row] = [
+    *((code, 401, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (0, 190)),
+    *((code, 403, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (3, 10, 200, 250, 299, 131005)),
+    *((code, 500, "transient", LATER, (4, 5), (ReturnElsewhere, Fail)) for code in (1, 2, 131000, 131016, 135000)),
+    *((code, 400, "throttled", PATIENT, (8, 5), NEVER) for code in (4, 80007)),
+    (130429, 400, "throttled", PATIENT, (8, 8), NEVER),
+    (131057, 500, "throttled", PATIENT, (8, 8), NEVER),
+    (131048, 400, "restricted", (ReturnElsewhere, RetryHere), (1, 5), (ReturnElsewhere, Fail)),
+    (131064, 400, "restricted", (ReturnElsewhere, RetryHere), (1, 5), (ReturnElsewhere, Fail)),
+    (131056, 400, "pair", LATER, (5, 5), NEVER),
+    (131049, 400, "capped", (Defer, Fail), (2, 1), NEVER),
+    (130472, 400, "capped", NEVER, (1, 1), NEVER),
+    (131050, 400, "opted_out", NEVER, (1, 1), NEVER),
+    (131047, 400, "window", NEVER, (1, 1), NEVER),
+    *((code, 400, "recipient", NEVER, (1, 1), NEVER) for code in (131026, 131021, 131030, 131062, 137000)),
+    *((code, 403, "account", ELSEWHERE, (1, 1), ELSEWHERE) for code in (131031, 368)),
+    (130497, 403, "transient", ELSEWHERE, (1, 1), ELSEWHERE),
+    *((code, 400, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (131042, 131044)),
+    *((code, 400, "profile", ELSEWHERE, (1, 1), ELSEWHERE) for code in (131045, 133010, 131037, 33)),
+    *((code, 400, "content", NEVER, (1, 1), NEVER) for code in (131051, 131008, 131009, 100)),
+    (131053, 400, "content", LATER, (2, 2), NEVER),
+    *((code, 400, "template", NEVER, (1, 1), NEVER) for code in (132000, 132001, 132005, 132007, 132008, 132012)),
+    *((code, 400, "template", NEVER, (1, 1), NEVER) for code in (132015, 132016, 132068, 131063)),
+    (132069, 400, "throttled", PATIENT, (3, 3), NEVER),
+]
+WAHA = [
+    (401, "Unauthorized", "credentials"),
+    (403, "Forbidden", "credentials"),
+    (404, "Session does not exist", "profile"),
+    (422, "Session status is not as expected. Try again later or restart the session (status: FAILED)", "session"),
+    (422, "The method is not implemented by the engine", "content"),
+    (400, "text should not be empty", "content"),
+    (429, "Too Many Requests", "throttled"),
+    (500, "Your account has been restricted: 463", "restricted"),
+    (500, "SMAX_INVALID 479", "transient"),
+    (500, "number is not on WhatsApp", "recipient"),
+    (500, "Evaluation failed", "ambiguous"),
+    (502, "", "ambiguous"),
+    (504, "", "ambiguous"),
+]
+EVOLUTION = [
+    (401, "Unauthorized", "credentials"),
+    (403, "Forbidden", "credentials"),
+    (404, 'The "x" instance does not exist', "profile"),
+    (429, "Too Many Requests", "throttled"),
+    (400, '[{"jid": "1@s.whatsapp.net", "exists": false, "number": "1"}]', "recipient"),
+    (400, '["Error: Connection Closed"]', "session"),
+    (400, '["Owned media must be a url or base64"]', "content"),
+    (400, '["instance requires property \\"text\\""]', "content"),
+    (400, '["Error: 463"]', "restricted"),
+    (400, '["Error: rate-overlimit"]', "throttled"),
+    (400, '["Error: Timed Out"]', "ambiguous"),
+    (400, '["Error: something new"]', "ambiguous"),
+    (500, "Internal Server Error", "ambiguous"),
+]
+
+
+def decide(answer: Answer, lane: Lane, tries: int = 1, profiles: int = 1) -> Decision:
+    return settle(answer, Standing(lane, tries, profiles), Random(1))
+
+
+def tries_of(answer: Answer, lane: Lane) -> int:
+    """How often it is tried on one profile."""
+    return next(tries for tries in range(1, 99) if not isinstance(decide(answer, lane, tries), Defer | RetryHere))
+
+
+@pytest.mark.parametrize("row", CLOUD, ids=lambda row: str(row[0]))
+def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(row: Row) -> None:
+    code, status, failure, first, tries, then = row
+    answer = failures.cloud_api(status, code, "words", None)
+    assert isinstance(answer, Refused)
+    assert (answer.failure, answer.code) == (failure, str(code))
+    assert (type(decide(answer, "open")), type(decide(answer, "reply"))) == first
+    assert (tries_of(answer, "open"), tries_of(answer, "reply")) == tries
+    assert (type(decide(answer, "open", 99)), type(decide(answer, "reply", 99))) == then
+    assert (type(decide(answer, "open", 99, 3)), type(decide(answer, "reply", 99, 3))) == NEVER
+
+
+def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
+    assert {row[0] for row in CLOUD} | set(range(200, 300)) == set(failures.CLOUD_API)
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(400, "transient"), (401, "credentials"), (429, "throttled"), (500, "transient"), (503, "transient")],
+)
+def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -> None:
+    answer = failures.cloud_api(status, 987_654, "new", None)
+    assert isinstance(answer, Refused)
+    assert (answer.failure, answer.code) == (failure, "987654")
+
+
+def test_an_answer_that_is_none_of_metas_says_nothing_about_the_send() -> None:
+    assert isinstance(failures.cloud_api(502, None, "", None), InDoubt)
+    assert isinstance(failures.cloud_api(200, None, "", None), InDoubt)
+    assert isinstance(failures.cloud_api(429, None, "", timedelta(seconds=7)), Refused)
+
+
+def waits(code: int, lane: Lane) -> list[tuple[float, float]]:
+    """The shortest and the longest wait after each try, in seconds."""
+    answer = failures.cloud_api(400, code, "", None)
+    found: list[tuple[float, float]] = []
+    for tries in range(1, tries_of(answer, lane)):
+        drawn: list[float] = []
+        for seed in range(60):
+            decision = settle(answer, Standing(lane, tries, 1), Random(seed))
+            assert isinstance(decision, Defer | RetryHere)
+            drawn.append(decision.after.total_seconds())
+        found.append((min(drawn), max(drawn)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "lane", "least", "most"),
+    [
+        (131056, "open", [6, 24, 96, 384], [7.5, 30, 120, 480]),
+        (131056, "reply", [1, 4, 16, 64], [1.25, 5, 20, 80]),
+        (130429, "open", [1, 4, 5, 5, 5, 5, 5], [1.25, 5, 6.25, 6.25, 6.25, 6.25, 6.25]),
+        (131057, "reply", [60] + [120] * 6, [75] + [150] * 6),
+        (131049, "open", [86_400], [108_000]),
+        (132069, "open", [3600, 3600], [4500, 4500]),
+        (131053, "open", [2], [2.5]),
+    ],
+)
+def test_a_code_that_names_its_wait_is_obeyed(code: int, lane: Lane, least: list[float], most: list[float]) -> None:
+    found = waits(code, lane)
+    assert len(found) == len(least)
+    for (shortest, longest), low, high in zip(found, least, most, strict=True):
+        assert low <= shortest <= longest <= high
+
+
+@pytest.mark.parametrize(
+    ("signs", "rows"), [(failures.WAHA, WAHA), (failures.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
+)
+def test_each_sign_of_a_linked_device_has_its_class(
+    signs: tuple[failures.Sign, ...], rows: list[tuple[int, str, str]]
+) -> None:
+    found = [failures.by_sign(signs, status, said, None) for status, said, _ in rows]
+    classes = [answer.failure if isinstance(answer, Refused) else "ambiguous" for answer in found]
+    assert classes == [failure for *_, failure in rows]
+    assert all(isinstance(answer, Refused) or not answer.can_ask for answer in found)
+
+
+@pytest.mark.parametrize(
+    ("failure", "opened", "reply"),
+    [
+        ("session", (Defer, 4, ReturnElsewhere), (RetryHere, 4, Fail)),
+        ("restricted", (ReturnElsewhere, 1, ReturnElsewhere), (RetryHere, 5, Fail)),
+        ("gateway", (Defer, 6, ReturnElsewhere), (RetryHere, 5, Fail)),
+    ],
+)
+def test_a_session_waits_half_a_minute_and_a_restriction_leaves_replies_alone(
+    failure: Failure, opened: tuple[type, int, type], reply: tuple[type, int, type]
+) -> None:
+    answer = Refused(failure, "no")
+    for lane, (first, tries, then) in (("open", opened), ("reply", reply)):
+        assert type(decide(answer, lane)) is first
+        assert tries_of(answer, lane) == tries
+        assert type(decide(answer, lane, 99)) is then
+
+
+def test_every_class_has_a_course_in_both_lanes() -> None:
+    assert all(set(courses) == {"open", "reply"} for courses in RULES.values())
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("to 201001234567 refused", "to …67 refused"),
+        ("+201001234567@c.us", "…67@c.us"),
+        ("Bearer EAAGm0PX4ZCpsBAKZCYZBLjZCZA9ZB is bad", "Bearer … is bad"),
+        ("two\n lines", "two lines"),
+        ("x " * 400, ("x " * 400)[:300]),
+        (None, "None"),
+    ],
+)
+def test_what_is_kept_of_a_gateways_words_holds_no_number_and_no_key(said: str, kept: str) -> None:
+    assert fit_to_keep(said) == kept
