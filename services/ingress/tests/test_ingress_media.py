@@ -188,3 +188,23 @@ async def test_where_nobody_reads_the_file_it_is_not_fetched(engine: AsyncEngine
         sent = await system.http.post(OPEN, json=message({"url": f"http://{files.address}/good.png"}))
         assert sent.status_code == 202
         assert files.fetched == []
+
+
+async def test_every_kind_of_content_is_taken(system: System) -> None:
+    await system.package("a")
+    media, opus = {"url": "https://example.com/file"}, b"OggS" + b"\0" * 24 + b"OpusHead"
+    voice = (await system.http.post("/media", content=opus)).json()["media_id"]
+    contents: list[dict[str, Any]] = [
+        {"type": "image", "media": media, "caption": "Today only"},
+        {"type": "voice", "media": {"media_id": voice}},
+        {"type": "document", "media": {**media, "filename": "offer.pdf"}},
+        {"type": "video", "media": media},
+        {"type": "template", "template": {"name": "order", "language": "en_US"}},
+    ]
+    for each in contents:
+        answer = await system.http.post(
+            OPEN, json={**each, "recipients": ["201000000011"]}, headers={"Prefer": "respond-async"}
+        )
+        assert (each, answer.status_code) == (each, 202)
+    kept = [event.content for event in system.bus.of(OpenMessageRequested)]
+    assert [each.model_dump(exclude_unset=True, exclude_none=True, mode="json") for each in kept] == contents

@@ -108,24 +108,6 @@ async def test_500_recipients_are_one_record_and_501_go_through_the_outbox_whole
     assert (shown["recipients"], shown["counts"]["held"], shown["status"]) == (1_201, 1_201, "queued")
 
 
-async def test_every_kind_of_content_is_taken(system: System) -> None:
-    await system.package("a")
-    media = {"url": "https://example.com/file"}
-    voice = (await system.http.post("/media", content=b"OggS" + b"\0" * 24 + b"OpusHead")).json()["media_id"]
-    contents: list[dict[str, Any]] = [
-        {"type": "image", "media": media, "caption": "Today only"},
-        {"type": "voice", "media": {"media_id": voice}},
-        {"type": "document", "media": {**media, "filename": "offer.pdf"}},
-        {"type": "video", "media": media},
-        {"type": "template", "template": {"name": "order", "language": "en_US"}},
-    ]
-    for content in contents:
-        answer = await system.http.post(OPEN, json={**content, "recipients": ["201000000011"]}, headers=ASYNC)
-        assert (content, answer.status_code) == (content, 202)
-    kept = [event.content for event in system.bus.of(OpenMessageRequested)]
-    assert [each.model_dump(exclude_unset=True, exclude_none=True, mode="json") for each in kept] == contents
-
-
 BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"recipients": []}, "/recipients", "too_short"),
     ({"recipients": people(100_001)}, "/recipients", "too_long"),

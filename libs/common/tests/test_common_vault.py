@@ -1,3 +1,5 @@
+"""Vault: what is sealed is its owner's alone, and keys can be changed."""
+
 import pytest
 
 from spreader.vault import Unreadable, Vault, new_key
