@@ -7,9 +7,17 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.client import Client, Timeouts
+from sender.credentials import Keyring
+from sender.drivers import Driver
+from sender.drivers.cloud_api import CloudApiDriver
+from sender.drivers.evolution import EvolutionDriver
 from sender.drivers.simulator import SimulatorDriver
+from sender.drivers.waha import WahaDriver
 from sender.postgres import Ledger
 from sender.testing import FakeGateway, serve
+from sender.testing.files import Files, MemoryUploads
+from sender.testing.wires import KEYS, Wire, serve_wire
+from sender.uploads import Uploads
 from spreader.events import Lane
 from spreader.positions import Positions
 from spreader.postgres import create_engine, migrate
@@ -53,3 +61,24 @@ async def client() -> AsyncGenerator[Client]:
 @pytest.fixture
 def driver(client: Client) -> SimulatorDriver:
     return SimulatorDriver(client, 30, "http://ingress/")
+
+
+@pytest.fixture
+async def wire() -> AsyncGenerator[Wire]:
+    async with serve_wire(Wire()) as served:
+        yield served
+
+
+@pytest.fixture
+def files() -> Files:
+    return Files()
+
+
+@pytest.fixture
+def drivers(client: Client, files: Files) -> dict[str, Driver]:
+    keyring = Keyring(KEYS)
+    return {
+        "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
+        "waha": WahaDriver(client, keyring, files, 30),
+        "evolution": EvolutionDriver(client, keyring, files, 30),
+    }

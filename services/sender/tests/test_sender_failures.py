@@ -174,7 +174,8 @@ def test_a_session_waits_half_a_minute_and_a_restriction_leaves_replies_alone(
     failure: Failure, opened: tuple[type, int, type], reply: tuple[type, int, type]
 ) -> None:
     answer = Refused(failure, "no")
-    for lane, (first, tries, then) in (("open", opened), ("reply", reply)):
+    lanes: list[tuple[Lane, tuple[type, int, type]]] = [("open", opened), ("reply", reply)]
+    for lane, (first, tries, then) in lanes:
         assert type(decide(answer, lane)) is first
         assert tries_of(answer, lane) == tries
         assert type(decide(answer, lane, 99)) is then

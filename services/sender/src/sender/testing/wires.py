@@ -15,7 +15,7 @@ from spreader.vault import Vault, new_key
 KEYS = new_key()
 SECRETS: Mapping[Driver, Mapping[str, str]] = {
     "cloud_api": {
-        "access_token": "EAA-secret-access-token",
+        "access_token": "EAAGm0PX4ZCpsBAKZCYZBLjZCZA9ZBsecret",
         "app_secret": "secret-app",
         "verify_token": "secret-verify",
     },

@@ -1,0 +1,122 @@
+"""Linked devices' wires: what each kind of content says to WAHA and to Evolution, as they document it."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from sender.core.answer import Accepted, Refused
+from sender.drivers import Driver
+from sender.drivers.waha import bare_id
+from sender.testing import PHONE
+from sender.testing.files import TYPES, File, Files
+from sender.testing.said import CONTENTS, TEMPLATE, send
+from sender.testing.wires import Wire
+from spreader import configuration
+
+
+def b64(kind: str) -> str:
+    return base64.b64encode(TYPES[kind].data).decode()
+
+
+WAHA_TO = {"session": "default", "chatId": f"{PHONE}@c.us"}
+WAHA_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "text": ("/api/sendText", {"text": "Hello!", "linkPreview": False}),
+    "image": ("/api/sendImage", {"file": {"mimetype": "image/png", "data": b64("image")}, "caption": "Look"}),
+    "voice": (
+        "/api/sendVoice",
+        {"file": {"mimetype": "audio/ogg; codecs=opus", "data": b64("voice")}, "convert": False},
+    ),
+    "document": (
+        "/api/sendFile",
+        {"file": {"mimetype": "application/pdf", "data": b64("document"), "filename": "price.pdf"}, "caption": "Read"},
+    ),
+    "video": (
+        "/api/sendVideo",
+        {
+            "file": {"mimetype": "video/mp4", "data": b64("video")},
+            "asNote": False,
+            "convert": False,
+            "caption": "Watch",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+async def test_what_each_kind_says_to_waha(drivers: dict[str, Driver], wire: Wire, kind: str) -> None:
+    assert await send(drivers, wire, "waha", CONTENTS[kind], quote="false_1@c.us_AAA") == Accepted("3EB0AB12")
+    (asked,) = wire.asked
+    path, body = WAHA_BODIES[kind]
+    assert (asked.path, asked.body) == (path, {**WAHA_TO, "reply_to": "false_1@c.us_AAA", **body})
+    assert asked.headers["X-Api-Key"] == "secret-waha-key"
+
+
+async def test_a_voice_in_another_format_is_converted_by_waha(
+    drivers: dict[str, Driver], wire: Wire, files: Files
+) -> None:
+    files.files["voice"] = File("audio/mpeg", b"mp3")
+    await send(drivers, wire, "waha", CONTENTS["voice"])
+    assert wire.sends[0].body["file"]["mimetype"] == "audio/mpeg"
+    assert wire.sends[0].body["convert"] is True
+
+
+EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "text": ("/message/sendText/shop%201", {"text": "Hello!", "linkPreview": False}),
+    "image": (
+        "/message/sendMedia/shop%201",
+        {"mediatype": "image", "mimetype": "image/png", "media": b64("image"), "fileName": "image", "caption": "Look"},
+    ),
+    "voice": ("/message/sendWhatsAppAudio/shop%201", {"audio": b64("voice"), "encoding": True}),
+    "document": (
+        "/message/sendMedia/shop%201",
+        {
+            "mediatype": "document",
+            "mimetype": "application/pdf",
+            "media": b64("document"),
+            "fileName": "price.pdf",
+            "caption": "Read",
+        },
+    ),
+    "video": (
+        "/message/sendMedia/shop%201",
+        {"mediatype": "video", "mimetype": "video/mp4", "media": b64("video"), "fileName": "video", "caption": "Watch"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+async def test_what_each_kind_says_to_evolution(drivers: dict[str, Driver], wire: Wire, kind: str) -> None:
+    assert await send(drivers, wire, "evolution", CONTENTS[kind], quote="AAA") == Accepted("3EB0AB12")
+    (asked,) = wire.asked
+    path, body = EVOLUTION_BODIES[kind]
+    assert asked.path == path
+    assert asked.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}, "message": {}}, **body}
+    assert asked.headers["apikey"] == "secret-evolution-key"
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+async def test_a_linked_device_sends_no_templates_and_says_so(
+    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+) -> None:
+    refused = await send(drivers, wire, driver, TEMPLATE)
+    assert isinstance(refused, Refused)
+    assert (refused.failure, wire.asked) == ("content", [])
+    assert "Cloud API only" in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"id": "true_111@c.us_4CC5EDD"}, "4CC5EDD"),
+        ({"id": "true_111-222@g.us_4CC5EDD_333@c.us"}, "4CC5EDD"),
+        ({"id": {"fromMe": True, "id": "3EB0", "_serialized": "true_1@c.us_3EB0"}}, "3EB0"),
+        ({"id": {"id": "3EB0"}}, "3EB0"),
+        ({"key": {"id": "3EB0", "fromMe": True}, "status": 1}, "3EB0"),
+        ({"id": "3EB0"}, "3EB0"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_wahas_engines_name_a_message_in_their_own_ways(body: Any, expected: str | None) -> None:
+    assert bare_id(body) == expected
