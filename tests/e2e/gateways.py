@@ -1,0 +1,93 @@
+"""Gateways: profiles at simulated gateways of each kind, set up as operators and Meta's dashboard would do it."""
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+from e2e.running import Answer, Running
+
+BASES: Mapping[str, str] = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
+SECRETS: Mapping[str, tuple[str, ...]] = {
+    "cloud_api": ("access_token", "app_secret", "verify_token"),
+    "waha": ("api_key", "hmac_key"),
+    "evolution": ("api_key", "webhook_token"),
+}
+BRISK: Mapping[str, Any] = {
+    "profile_limits": {"per_hour": 3_600, "per_3_hours": 10_000, "per_day": 20_000, "unanswered_per_30_days": None},
+    "gap": {"min_seconds": 1, "max_seconds": 1},
+    "rest_window": None,
+}
+"""Settings of a package whose open messages go out within seconds of the wall's clock."""
+
+
+def credentials_of(driver: str, profile_id: str) -> dict[str, str]:
+    """Of this profile alone, and told from everything else: a test that finds one somewhere knows what it is."""
+    return {name: f"SECRET-{name}-{profile_id}-0123456789abcdef" for name in SECRETS[driver]}
+
+
+def account_of(driver: str, profile_id: str) -> str:
+    """Meta names a number by digits."""
+    return f"1055{crc32(profile_id.encode()):010}" if driver == "cloud_api" else profile_id
+
+
+def phone_of(profile_id: str) -> str:
+    return f"2011{crc32(profile_id.encode()) % 10**8:08}"
+
+
+async def at_gateways(
+    system: Running, package_id: str, driver: str, profiles: int, address: str | None = None, **settings: Any
+) -> list[str]:
+    """A package with profiles at a simulated gateway, reached at `address`; answers the profiles' ids."""
+    gateway = address or f"http://127.0.0.1:{system.ports['simulator']}"
+    made = await system.ask("POST", "/packages", {"package_id": package_id, "name": package_id, **BRISK, **settings})
+    assert made.status == 201, made.body
+    ids = [f"{package_id}_p{number + 1}" for number in range(profiles)]
+    for profile_id in ids:
+        await _register(system, driver, package_id, profile_id)
+        place = {"driver": driver, "base_url": f"{gateway}{BASES[driver]}", "account": account_of(driver, profile_id)}
+        profile = {
+            "profile_id": profile_id,
+            "name": profile_id,
+            "phone": phone_of(profile_id),
+            "gateway": {**place, "credentials": credentials_of(driver, profile_id)},
+        }
+        added = await system.ask("POST", f"/packages/{package_id}/profiles", profile)
+        assert added.status == 201, added.body
+    return ids
+
+
+async def _register(system: Running, driver: str, package_id: str, profile_id: str) -> None:
+    webhooks = f"http://127.0.0.1:{system.ports['ingress']}/api/v1/webhooks"
+    account = {
+        "profile_id": profile_id,
+        "package_id": package_id,
+        "phone": phone_of(profile_id),
+        "credentials": credentials_of(driver, profile_id),
+        "webhook_url": f"{webhooks}/{driver}/{package_id}/{profile_id}",
+    }
+    put = await system.ask_simulator("PUT", f"/accounts/{driver}/{account_of(driver, profile_id)}", account)
+    assert put.status == 200, put.body
+
+
+async def fault(system: Running, **fields: Any) -> None:
+    added = await system.ask_simulator("POST", "/faults", fields)
+    assert added.status == 201, added.body
+
+
+async def open_message(system: Running, package_id: str, content: Mapping[str, Any], *people: str) -> str:
+    """The id of an open message that was accepted."""
+    body = {**content, "recipients": people}
+    answer = await system.ask("POST", f"/packages/{package_id}/messages/open", body)
+    assert answer.status == 202, answer.body
+    return answer.body["message_id"]
+
+
+async def reply(system: Running, package_id: str, content: Mapping[str, Any], person: str, **more: Any) -> Answer:
+    body = {**content, "recipient": person, **more}
+    return await system.ask("POST", f"/packages/{package_id}/messages/reply", body)
+
+
+async def delivery_of(system: Running, message_id: str) -> dict[str, Any] | None:
+    """A message's only delivery, as the API shows it; None as long as it has none."""
+    page = await system.ask("GET", f"/messages/{message_id}/deliveries")
+    return page.body["data"][0] if page.status == 200 and page.body["data"] else None
