@@ -222,7 +222,9 @@ class Moment(Shape):
 
 
 class History(Shape):
-    by: str
+    by: Literal["minute", "hour", "day"]
+    begin: AwareDatetime = Field(alias="from")
+    end: AwareDatetime = Field(alias="to")
     data: tuple[Moment, ...]
 
 

@@ -9,6 +9,7 @@ from console import pieces
 from console.core import figures
 from console.core.markup import tag
 from console.core.shapes import History, Moment
+from console.core.timeline import filled
 from console.desk import PACKAGES
 from console.feed import Question
 from console.outlooks import Stack, columns
@@ -54,8 +55,9 @@ def _chart(known: History | None, name: str, mark: str, zone: str, now: datetime
         return pieces.card(tag("p", figures.UNKNOWN, class_="soft"), title=name)
     if not known.data:
         return pieces.card(tag("p", "Nothing happened in this time.", class_="soft"), title=name)
-    sent = [_stack(each, mark, zone, now) for each in known.data]
-    received = [_received(each, mark, zone, now) for each in known.data]
+    moments = filled(known, zone)
+    sent = [_stack(each, mark, zone, now) for each in moments]
+    received = [_received(each, mark, zone, now) for each in moments]
     all_sent, all_received = sum(each.sent for each in known.data), sum(each.received for each in known.data)
     totals = f"{figures.count(all_sent)} sent, {figures.count(all_received)} received"
     parts = [columns(sent, f"{name}: sent")]

@@ -181,10 +181,8 @@ class Composer:
         with self._fields:
             if kind == "text":
                 area = ui.textarea(value=self._typed.get("text", ""), on_change=lambda event: self._type("text", event))
-                area.props(
-                    'outlined dense autogrow aria-label="Text" data-testid="text" input-style="min-height: 7rem"'
-                )
-                area.style("width:100%")
+                area.props('outlined dense autogrow aria-label="Text" placeholder="What customers read"')
+                area.props('data-testid="text" input-style="min-height: 7rem"').style("width:100%")
             elif kind == "template":
                 self._input("template_name", "Name of the template", "order_update")
                 self._input("language", "Language", "en_US")

@@ -1,0 +1,240 @@
+"""Core of the console: figures with their units, forms and what they ask for, sheets, stories."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from console.core import draft, figures, wording
+from console.core.composing import NotReadable, numbers, open_body, reply_body
+from console.core.markup import tag
+from console.core.pacing import effects, factors, rush
+from console.core.progress import story
+from console.core.shapes import History, Pace, Queue
+from console.core.sheet import Scan, column_names, guess_column, number
+from console.core.timeline import filled
+from spreader.configuration import Package
+
+ROOT = Path(__file__).parents[3]
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (figures.count(1_234_567), "1\u202f234\u202f567"),
+        (figures.count(None), "–"),
+        (figures.span(0.4), "0 s"),
+        (figures.span(144), "2 min 24 s"),
+        (figures.span(3_600), "1 h"),
+        (figures.span(11_100), "3 h 5 min"),
+        (figures.span(187_200), "2 d 4 h"),
+        (figures.share(0.005), "0.5\u202f%"),
+        (figures.share(0.97), "97\u202f%"),
+        (figures.times(2.0), "× 2"),
+        (figures.times(0.75), "× 0.75"),
+        (figures.clock(NOON, "Africa/Cairo", NOON), "14:00:00"),
+        (figures.clock(NOON, "UTC", NOON - timedelta(days=2)), "Sun 1 Mar, 12:00"),
+        (figures.until(NOON + timedelta(minutes=65), NOON), "in 1 h 5 min"),
+        (figures.until(NOON, NOON), "now"),
+        (figures.ago(NOON - timedelta(seconds=90), NOON), "1 min 30 s ago"),
+        (figures.phone("201001234567"), "+20 100 123 4567"),
+        (figures.plural(1, "profile"), "1 profile"),
+        (figures.plural(0, "profile"), "0 profiles"),
+    ],
+)
+def test_figures(shown: str, text: str) -> None:
+    assert shown == text
+
+
+def test_what_customers_write_never_becomes_markup() -> None:
+    evil = '<img src=x onerror="alert(1)">'
+    shown = tag("p", evil, Markup("<b>ours</b>"), title=evil)
+    assert "<img" not in shown
+    assert "<b>ours</b>" in shown
+
+
+def leaves(schema: dict[str, Any], shared: dict[str, Any], pointer: str = "") -> set[str]:
+    """The pointers of all settings of a form; of groups their members."""
+    found: set[str] = set()
+    for name, field in schema.get("properties", {}).items():
+        kinds = [field, *field.get("anyOf", ())]
+        inner = next((each["$ref"].rsplit("/", 1)[1] for each in kinds if "$ref" in each), None)
+        here = f"{pointer}/{name}"
+        found |= leaves(shared[inner], shared, here) if inner else {here}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "groups", "elsewhere"),
+    [("", wording.package(), "/package_id"), ("/profiles/{profile_id}", wording.profile(), "/gateway")],
+)
+def test_the_forms_have_every_setting_of_the_api_and_no_other(
+    path: str, groups: tuple[wording.Group, ...], elsewhere: str
+) -> None:
+    document = json.loads((ROOT / "docs/openapi.json").read_text())
+    body = document["paths"]["/api/v1/packages/{package_id}" + path]["patch"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    wanted = leaves(schema, document["components"]["schemas"])
+    assert len(wanted) > 5
+    offered = {each.pointer for each in wording.fields(groups)} - set(draft.SWITCHED)
+    assert offered == {each for each in wanted if not each.startswith(elsewhere)}
+
+
+DOCUMENT = Package(package_id="shop", version=1, name="Shop").model_dump(mode="json")
+FIELDS = wording.fields(wording.package())
+
+
+def filled_in(**typed: Any) -> dict[str, Any]:
+    before = draft.begin(DOCUMENT, FIELDS)
+    by_place = {each.pointer: each for each in FIELDS}
+    now = {**before, **{pointer: draft.read(by_place[pointer], value) for pointer, value in typed.items()}}
+    return draft.patch(FIELDS, before, now)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ({}, {}),
+        ({"/profile_limits/per_hour": "15"}, {"profile_limits": {"per_hour": 15}}),
+        ({"/profile_limits/per_hour": "20"}, {}),
+        ({"/limits/per_day": ""}, {}),
+        ({"/profile_limits/per_recipient_per_day": ""}, {"profile_limits": {"per_recipient_per_day": None}}),
+        ({"/gap/spread": "0.35"}, {"gap": {"spread": 0.35}}),
+        ({"/rest_window": False}, {"rest_window": None}),
+        ({"/rest_window": False, "/rest_window/start": "03:00"}, {"rest_window": None}),
+        ({"/rest_window/start": "03:00"}, {"rest_window": {"start": "03:00"}}),
+        ({"/recipient_quiet_hours": True}, {"recipient_quiet_hours": {"start": "21:00", "hours": 12}}),
+        ({"/recipient_quiet_hours/start": "20:00"}, {}),  # means nothing while the switch is off
+        ({"/active_windows": "8:00-12:00, 13:30-22:00"},
+         {"active_windows": [{"start": "08:00", "end": "12:00"}, {"start": "13:30", "end": "22:00"}]}),
+        ({"/opt_out_words": "enough, no more"}, {"opt_out_words": ["enough", "no more"]}),
+    ],
+)  # fmt: skip
+def test_what_is_typed_is_what_the_api_is_asked_for(typed: dict[str, Any], asked: dict[str, Any]) -> None:
+    assert filled_in(**typed) == asked
+
+
+@pytest.mark.parametrize(("pointer", "typed"), [("/gap/rush_over", "ten"), ("/active_windows", "morning")])
+def test_what_cannot_be_read_says_what_can(pointer: str, typed: str) -> None:
+    field = next(each for each in FIELDS if each.pointer == pointer)
+    with pytest.raises(draft.NotReadable, match=r"such as 20|look like"):
+        draft.read(field, typed)
+
+
+@given(st.integers(1, 10**6) | st.none())
+def test_a_number_comes_back_from_its_field(value: int | None) -> None:
+    field = next(each for each in FIELDS if each.pointer == "/limits/per_day")
+    assert draft.read(field, draft.written(field, value)) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "digits"),
+    [
+        ("201001234567", "201001234567"), ("+20 100 123-4567", "201001234567"), ("00201001234567", "201001234567"),
+        ("201001234567.0", "201001234567"), ("٢٠١٠٠١٢٣٤٥٦٧", "201001234567"), ("(20) 100.123.4567", "201001234567"),
+        ("01001234567", None), ("hello", None), ("123456", None), ("1234567890123456", None), ("20100 ext 5", None),
+    ],
+)  # fmt: skip
+def test_a_number_in_whatever_dress(cell: str, digits: str | None) -> None:
+    assert number(cell) == digits
+
+
+def test_the_column_with_the_numbers_is_guessed() -> None:
+    assert guess_column(["Name", "Mobile", "City"], ["Mona", "201001234567", "Cairo"]) == 1
+    assert guess_column(["Mona", "201001234567"], ["Omar", "201001234568"]) == 1
+    assert guess_column(["a", "b"], ["x", "201001234567"]) == 1
+    assert column_names(["Name", ""]) == ["Name", "Column 2"]
+    assert column_names(["201001234567"]) == ["Column 1 (201001234567)"]
+
+
+def test_rows_without_a_number_are_counted_and_named_by_their_line() -> None:
+    scan = Scan()
+    found = [scan.take(line, cell) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
+    assert found == ["201001234567", None, None, None]
+    assert (scan.rows, scan.empty, scan.wrong) == (4, 1, 2)
+    assert [(each.line, each.why.split(":")[0]) for each in scan.errors] == [
+        (4, "it begins with 0"), (5, "it has letters or signs"),
+    ]  # fmt: skip
+
+
+def test_a_message_is_made_of_what_was_typed() -> None:
+    typed = {"type": "text", "text": "Hi", "waiting_strategy": "drip", "drip_interval_minutes": "5",
+             "schedule_at": "2026-03-01T10:00", "distribution": ""}  # fmt: skip
+    assert open_body(typed, ["201"], "Africa/Cairo") == {
+        "type": "text", "text": "Hi", "recipients": ["201"],
+        "options": {"waiting_strategy": "drip", "schedule_at": "2026-03-01T10:00:00+02:00",
+                    "drip_interval_minutes": 5.0},
+    }  # fmt: skip
+    image = {"type": "image", "url": "https://e.com/a.png", "caption": "c", "recipient": "+20 100 123 4567"}
+    assert reply_body(image)["media"] == {"url": "https://e.com/a.png"}
+    assert reply_body({"type": "text", "text": "Hi", "recipient": "+20 100"})["recipient"] == "20100"
+    assert numbers("+20 100;201\n202") == ["20", "100", "201", "202"]
+    with pytest.raises(NotReadable) as reason:
+        open_body({"type": "template", "components": "{"}, [], "UTC")
+    assert reason.value.pointer == "/template/components"
+
+
+FACTORS = {"base_seconds": 144, "pressure": 2.0, "tempo": 0.5, "mean_seconds": 144, "spread": 0.4, "limit_factor": 0.5,
+           "gap_min_seconds": 87, "gap_max_seconds": 201, "position": 0.7, "sent_last_2_hours": 3}  # fmt: skip
+
+
+def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
+    pace = Pace.model_validate({"profile_id": "p", "due": 11, "due_counted_to": 11, "factors": FACTORS})
+    shown = {each.name: each.value for each in factors(pace, 10)}
+    assert shown == {
+        "Base": "2 min 24 s", "Pressure": "× 2", "Tempo": "× 0.5", "Mean": "2 min 24 s", "Spread": "40\u202f%",
+        "Range": "1 min 27 s – 3 min 21 s", "Position": "70\u202f%", "Limit factor": "× 0.5", "Warm-up": "× 1",
+    }  # fmt: skip
+    words = {each.name: each.words for each in factors(pace, 10)}
+    assert words["Pressure"].startswith("Rush: over 10 wait, more than 10.")
+    assert words["Tempo"] == "3 went in the last 2 hours, fewer than expected: it speeds up."
+    idle = Pace.model_validate({"profile_id": "p", "factors": {"limit_factor": 1.0, "warm_up": 0.2}})
+    assert [each.name for each in factors(idle, 10)] == ["Limit factor", "Warm-up"]
+
+
+def test_a_rush_and_the_present_effect_of_settings() -> None:
+    limits = {"hour limit": {"used": 7, "limit": 10}}
+    asked = {"package_id": "p", "at": NOON, "held": 30, "rush_over": 10, "profiles_in_rush": 1,
+             "at_gateway": {"now": 2, "max": 10},
+             "profiles": [{"profile_id": "a", "limits": limits, "factors": FACTORS}]}  # fmt: skip
+    queue = Queue.model_validate(asked)
+    assert (rush(queue).is_on, "Gaps are doubled" in rush(queue).words) == (True, True)
+    said = effects(queue)
+    assert said["/profile_limits/per_hour"] == "Now: the fullest profile has used 7 of 10 in force"
+    assert said["/limits/concurrent_sends"] == "Now: 2 of 10 with the gateway"
+    assert said["/gap/min_seconds"] == "Now: 1 min 27 s"
+    assert effects(None) == {}
+
+
+def test_a_history_has_a_place_for_every_moment() -> None:
+    begin, end = NOON, NOON + timedelta(hours=4)
+    told = {"by": "hour", "from": begin, "to": end, "data": [{"at": NOON + timedelta(hours=2), "sent": 7}]}
+    assert [each.sent for each in filled(History.model_validate(told), "UTC")] == [0, 0, 7, 0]
+    spring = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)  # Berlin: the clock goes from 2 to 3 in this night
+    night = {"by": "hour", "from": spring, "to": spring + timedelta(hours=4), "data": [{"at": spring, "sent": 1}]}
+    berlin = ZoneInfo("Europe/Berlin")
+    hours = [each.at.astimezone(berlin).hour for each in filled(History.model_validate(night), "Europe/Berlin")]
+    assert hours == [0, 1, 3, 4]
+
+
+def test_the_story_of_a_delivery_names_who_decided_and_why() -> None:
+    explained = {
+        "status": "held", "profile_id": "p1", "attempt": 1,
+        "routing": {"strategy": "smart", "reasons": {"p1": "most room"}, "passed_over": {"p2": "paused"}},
+        "pacing": {"state": "held", "ahead": 4, "bound": "gap", "why": "The gap is not over."},
+    }  # fmt: skip
+    assert [each.words for each in story(explained, {"p1": "Sales"})] == [
+        "Sales was chosen, by smart. Why this one: most room.", "Passed over: p2 (paused).",
+        "4 are ahead of it in the profile's queue.", "The gap is not over.",
+    ]  # fmt: skip
+    failed = {"status": "failed", "attempt": 2, "reason": "no such number", "routing": {"note": "gone"}, "pacing": None}
+    assert [each.words for each in story(failed, {})] == [
+        "Routing: gone.", "It is failed at attempt 2: no such number.",
+    ]  # fmt: skip
