@@ -123,9 +123,9 @@ def test_a_failures_words_hold_no_phone_number() -> None:
     [
         (0, "credentials"), (190, "credentials"), (10, "credentials"), (200, "credentials"), (299, "credentials"),
         (131005, "credentials"), (131000, "transient"), (131016, "transient"), (4, "throttled"), (80007, "throttled"),
-        (130429, "throttled"), (131057, "transient"), (131048, "restricted"), (131056, "pair"), (131049, "capped"),
+        (130429, "throttled"), (131057, "throttled"), (131048, "restricted"), (131056, "pair"), (131049, "capped"),
         (131050, "opted_out"), (131047, "window"), (131026, "recipient"), (131021, "recipient"), (131031, "account"),
-        (368, "account"), (131064, "restricted"), (131042, "account"), (133010, "profile"), (33, "profile"),
+        (368, "account"), (131064, "restricted"), (131042, "credentials"), (133010, "profile"), (33, "profile"),
         (131051, "content"), (131053, "content"), (132000, "template"), (132015, "template"), (132999, "template"),
         (None, "transient"), (999_999, "transient"),
     ],

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
+import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.app import Parts, assemble
 from ingress.callbacks import Waiters
 from ingress.configured import Configured
+from ingress.credentials import NAMES
 from ingress.outbox import POLL_SECONDS, Relay
 from ingress.peer import ASK_SECONDS, Answered, Away
 from ingress.receipts import Receipts
 from ingress.settings import IngressSettings
 from ingress.status_view import StatusView
+from spreader.clock import wall_now
 from spreader.envelope import Envelope, open_body
 from spreader.events import (
     Event,
@@ -39,6 +44,33 @@ E = TypeVar("E", bound=Event)
 
 KEY = "test-key"
 SECRET_KEYS = new_key()
+
+
+CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
+    "cloud_api": lambda of: {name: f"{name}-of-{of}" for name in NAMES["cloud_api"]},
+    "waha": lambda of: {name: f"{name}-of-{of}" for name in NAMES["waha"]},
+    "evolution": lambda of: {name: f"{name}-of-{of}" for name in NAMES["evolution"]},
+}
+"""The credentials of a profile at each gateway; each has its own."""
+
+
+def signed(
+    driver: str, of: str, body: dict[str, Any] | bytes, secret: str | None = None, at: datetime | None = None
+) -> dict[str, Any]:
+    """What a call of the webhook of `of` needs, signed as the gateway does; httpx takes it as arguments."""
+    raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    own = CREDENTIALS[driver](of)
+    if driver == "evolution":
+        return {"content": raw, "headers": {"Authorization": f"Bearer {secret or own['webhook_token']}"}}
+    if driver == "cloud_api":
+        digest = hmac.new((secret or own["app_secret"]).encode(), raw, hashlib.sha256).hexdigest()
+        return {"content": raw, "headers": {"X-Hub-Signature-256": f"sha256={digest}", "Authorization": ""}}
+    digest = hmac.new((secret or own["hmac_key"]).encode(), raw, hashlib.sha512).hexdigest()
+    stamp = f"{(at or wall_now()).timestamp() * 1000:.0f}"
+    return {
+        "content": raw,
+        "headers": {"X-Webhook-Hmac": digest, "X-Webhook-Timestamp": stamp, "Authorization": ""},
+    }
 
 
 class MemoryTable(Generic[E]):
@@ -191,6 +223,19 @@ class System:
                 },
             )
             assert added.status_code == 201, added.text
+
+    async def gateway_profile(
+        self, driver: str, profile_id: str, like: str | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """A profile at a gateway, in package `pkg`. `like`: whose credentials it has, if not its own."""
+        place = {"base_url": "http://127.0.0.1:3000", "account": profile_id}
+        gateway = {"driver": driver, **place, "credentials": CREDENTIALS[driver](like or profile_id), **more}
+        added = await self.http.post(
+            "/packages/pkg/profiles",
+            json={"profile_id": profile_id, "name": profile_id, "phone": "201000000099", "gateway": gateway},
+        )
+        assert added.status_code == 201, added.text
+        return added.json()
 
     async def relayed(self) -> None:
         """Publish what is in the outbox."""

@@ -1,7 +1,8 @@
 """Failure: why a message that a gateway had taken was not sent after all, by the gateway's own code.
 
 Such news comes by webhook and is the delivery's end: nothing is sent again. The class tells what it means for the
-profile (see `spreader.events.FailureClass`); the words are for the person who looks for the reason.
+profile (see `spreader.events.FailureClass`), as the sender's table does for what is refused at once; the words are for
+the person who looks for the reason.
 """
 
 import re
@@ -27,7 +28,7 @@ CLOUD_API: Mapping[int, tuple[FailureClass, str]] = {
     80007: ("throttled", "the business account sends too fast"),
     130429: ("throttled", "the number sends too fast"),
     130472: ("capped", "the recipient is part of an experiment of Meta's and gets no marketing"),
-    130497: ("recipient", "the account may not write to this country"),
+    130497: ("transient", "this account may not write to the recipient's country"),
     131000: ("transient", "something went wrong at Meta"),
     131005: ("credentials", "the permission was taken away"),
     131008: ("content", "a parameter is missing"),
@@ -38,8 +39,8 @@ CLOUD_API: Mapping[int, tuple[FailureClass, str]] = {
     131030: ("recipient", "the number is not on the list of test recipients"),
     131031: ("account", "the account is locked"),
     131037: ("profile", "the number's name is not approved"),
-    131042: ("account", "Meta has no valid way of payment for the account"),
-    131044: ("account", "Meta has no valid way of payment for the account"),
+    131042: ("credentials", "Meta asks for a valid way of payment"),
+    131044: ("credentials", "Meta asks for a valid way of payment"),
     131045: ("profile", "the number's certificate is wrong: it is not registered"),
     131047: ("window", "the customer wrote more than 24 hours ago: only a template may be sent"),
     131048: ("restricted", "too many of the profile's messages were blocked or reported as spam"),
@@ -48,7 +49,7 @@ CLOUD_API: Mapping[int, tuple[FailureClass, str]] = {
     131051: ("content", "WhatsApp does not know this type of message"),
     131053: ("content", "the file could not be uploaded"),
     131056: ("pair", "too many messages from this profile to this recipient"),
-    131057: ("transient", "the number is in maintenance"),
+    131057: ("throttled", "Meta is upgrading the number"),
     131062: ("recipient", "the recipient cannot be reached by this kind of id"),
     131063: ("template", "marketing templates are switched off for the account"),
     131064: ("restricted", "the limit of new chats is reached, because templates were given a wrong category"),
@@ -61,7 +62,7 @@ CLOUD_API: Mapping[int, tuple[FailureClass, str]] = {
     132015: ("template", "the template is paused for its quality"),
     132016: ("template", "the template is disabled for its quality"),
     132068: ("template", "the template's flow is blocked"),
-    132069: ("template", "the template's flow is throttled"),
+    132069: ("throttled", "the template's flow is slowed down"),
     133010: ("profile", "the number is not registered"),
     135000: ("transient", "something went wrong at Meta"),
     137000: ("recipient", "the recipient's identity has changed"),
@@ -69,8 +70,8 @@ CLOUD_API: Mapping[int, tuple[FailureClass, str]] = {
 
 LINKED: Mapping[str, tuple[FailureClass, str]] = {
     "463": ("restricted", "WhatsApp lets the profile open no chats for now"),
-    "479": ("session", "the session's keys are stale"),
-    "SMAX_INVALID": ("session", "the session's keys are stale"),
+    "479": ("transient", "the session's keys were stale"),
+    "SMAX_INVALID": ("transient", "the session's keys were stale"),
 }
 """Codes of gateways that are linked devices (WAHA, Evolution API)."""
 

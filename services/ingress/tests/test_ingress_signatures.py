@@ -1,0 +1,216 @@
+"""Signatures: a call of a webhook that does not prove who calls is refused, changes nothing and is counted."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+
+from ingress.core.signatures import signs
+from ingress.core.wires import Call, Wire
+from ingress.core.wires.cloud_api import CloudApi
+from ingress.core.wires.evolution import Evolution
+from ingress.core.wires.waha import Waha
+from ingress.testing import CREDENTIALS, System, signed
+from spreader.clock import wall_now
+from spreader.events import CustomerMessage
+
+REFUSALS, PASSED = "spreader_webhook_refusals", "spreader_webhook_passed_over"
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+META_BODY = b'{"object":"whatsapp_business_account","entry":[]}'
+META_HEX = "d3e4f9da0ce6c71ab3dba55929b8eeeee2455349e534924ead19f98d143e904f"
+WAHA_BODY = b'{"event":"message","session":"default","engine":"WEBJS"}'
+WAHA_HEX = (
+    "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8"
+    "097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"
+)
+MS = f"{NOON.timestamp() * 1000:.0f}"
+
+
+def refusal(
+    wire: Wire, secrets: Mapping[str, str], body: bytes, headers: Mapping[str, str], wall: datetime = NOON
+) -> str | None:
+    return wire.refusal(Call(headers, body, wall), secrets)
+
+
+def test_the_gateways_own_examples_of_signatures_are_right() -> None:
+    assert signs("app-secret", META_BODY, META_HEX, "sha256")
+    assert signs("my-secret-key", WAHA_BODY, WAHA_HEX, "sha512")
+    assert not signs("my-secret-key", WAHA_BODY + b" ", WAHA_HEX, "sha512")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"x-hub-signature-256": f"sha256={META_HEX}"}, None),
+        ({"x-hub-signature-256": f"sha256={META_HEX.upper()}"}, None),
+        ({}, "no_signature"),
+        ({"x-hub-signature-256": ""}, "wrong_signature"),
+        ({"x-hub-signature-256": META_HEX}, "wrong_signature"),
+        ({"x-hub-signature-256": f"sha1={META_HEX}"}, "wrong_signature"),
+        ({"x-hub-signature-256": f"sha256={META_HEX[:-1]}0"}, "wrong_signature"),
+        ({"x-hub-signature-256": f"sha256={META_HEX}0"}, "wrong_signature"),
+        ({"x-hub-signature-256": "sha256=ключ"}, "wrong_signature"),
+    ],
+)
+def test_meta_signs_the_raw_body(header: dict[str, str], expected: str | None) -> None:
+    assert refusal(CloudApi(), {"app_secret": "app-secret"}, META_BODY, header) == expected
+
+
+def test_a_body_that_means_the_same_and_is_written_otherwise_is_not_what_was_signed() -> None:
+    spaced = json.dumps(json.loads(META_BODY)).encode()
+    assert json.loads(spaced) == json.loads(META_BODY)
+    header = {"x-hub-signature-256": f"sha256={META_HEX}"}
+    assert refusal(CloudApi(), {"app_secret": "app-secret"}, spaced, header) == "wrong_signature"
+
+
+@pytest.mark.parametrize(
+    ("headers", "later", "expected"),
+    [
+        ({"x-webhook-hmac": WAHA_HEX, "x-webhook-timestamp": MS}, timedelta(0), None),
+        ({"x-webhook-hmac": WAHA_HEX, "x-webhook-timestamp": MS}, timedelta(minutes=5), None),
+        ({"x-webhook-hmac": WAHA_HEX, "x-webhook-timestamp": MS}, timedelta(minutes=5, seconds=1), "too_old"),
+        ({"x-webhook-hmac": WAHA_HEX, "x-webhook-timestamp": MS}, timedelta(minutes=-6), "too_old"),
+        ({"x-webhook-hmac": WAHA_HEX}, timedelta(0), "too_old"),
+        ({"x-webhook-hmac": WAHA_HEX, "x-webhook-timestamp": "soon"}, timedelta(0), "too_old"),
+        ({"x-webhook-timestamp": MS}, timedelta(0), "no_signature"),
+        ({"x-webhook-hmac": "0" * 128, "x-webhook-timestamp": MS}, timedelta(0), "wrong_signature"),
+    ],
+)
+def test_waha_signs_the_raw_body_and_stamps_the_call(
+    headers: dict[str, str], later: timedelta, expected: str | None
+) -> None:
+    assert refusal(Waha(), {"hmac_key": "my-secret-key"}, WAHA_BODY, headers, NOON + later) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"authorization": "Bearer token-1"}, None),
+        ({}, "no_signature"),
+        ({"authorization": "Bearer token-2"}, "wrong_signature"),
+        ({"authorization": "token-1"}, "wrong_signature"),
+        ({"authorization": "Bearer "}, "wrong_signature"),
+    ],
+)
+def test_evolution_shows_its_token(header: dict[str, str], expected: str | None) -> None:
+    assert refusal(Evolution(), {"webhook_token": "token-1"}, b"{}", header) == expected
+
+
+SECRETS = {"cloud_api": "app_secret", "waha": "hmac_key", "evolution": "webhook_token"}
+
+
+def text_of(driver: str, account: str) -> dict[str, Any]:
+    """A customer's word, as each gateway brings it."""
+    if driver == "cloud_api":
+        message = {
+            "from": "201000000011",
+            "id": "m1",
+            "timestamp": "1750263773",
+            "type": "text",
+            "text": {"body": "Hi"},
+        }
+        value = {"metadata": {"phone_number_id": account}, "messages": [message]}
+        return {"entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}
+    if driver == "waha":
+        payload = {"id": "false_201000000011@c.us_m1", "from": "201000000011@c.us", "fromMe": False, "body": "Hi"}
+        return {"id": "evt_1", "timestamp": 1750263773000, "event": "message", "session": account, "payload": payload}
+    key = {"remoteJid": "201000000011@s.whatsapp.net", "fromMe": False, "id": "m1"}
+    data = {"key": key, "message": {"conversation": "Hi"}, "messageTimestamp": 1750263773}
+    return {"event": "messages.upsert", "instance": account, "data": data}
+
+
+async def call(system: System, driver: str, profile_id: str, body: dict[str, Any], **wrong: Any) -> httpx.Response:
+    return await system.http.post(f"/webhooks/{driver}/pkg/{profile_id}", **signed(driver, profile_id, body, **wrong))
+
+
+def counted(metric: str, driver: str, reason: str) -> float:
+    return REGISTRY.get_sample_value(f"{metric}_total", {"driver": driver, "reason": reason}) or 0.0
+
+
+@pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
+async def test_a_call_that_is_not_believed_changes_nothing_and_is_counted(system: System, driver: str) -> None:
+    await system.package()
+    for profile_id in ("a", "b"):
+        await system.gateway_profile(driver, profile_id)
+    body, before = text_of(driver, "a"), counted(REFUSALS, driver, "wrong_signature")
+    assert (await call(system, driver, "a", body, secret="of somebody else")).status_code == 401
+    other = CREDENTIALS[driver]("b")[
+        {"cloud_api": "app_secret", "waha": "hmac_key", "evolution": "webhook_token"}[driver]
+    ]
+    assert (await call(system, driver, "a", body, secret=other)).status_code == 401
+    unsigned = await system.http.post(f"/webhooks/{driver}/pkg/a", json=body, headers={"Authorization": ""})
+    assert (unsigned.status_code, unsigned.json()["code"]) == (401, "signature")
+    assert counted(REFUSALS, driver, "wrong_signature") >= before + 2
+    assert system.bus.published == []
+    assert (await call(system, driver, "a", body)).status_code == 200
+    (message,) = system.bus.of(CustomerMessage)
+    assert (message.profile_id, message.recipient, message.text) == ("a", "201000000011", "Hi")
+
+
+async def test_an_old_copy_of_a_call_is_refused(system: System) -> None:
+    await system.package()
+    await system.gateway_profile("waha", "a")
+    before = counted(REFUSALS, "waha", "too_old")
+    old = await call(system, "waha", "a", text_of("waha", "a"), at=wall_now() - timedelta(minutes=6))
+    assert (old.status_code, "clocks" in old.json()["detail"]) == (401, True)
+    assert (counted(REFUSALS, "waha", "too_old") - before, system.bus.published) == (1, [])
+
+
+async def test_metas_question_is_answered_to_who_knows_the_verify_token(system: System) -> None:
+    await system.package()
+    await system.gateway_profile("cloud_api", "a")
+    token = CREDENTIALS["cloud_api"]("a")["verify_token"]
+    asked = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1158201444"}
+    path, no_key = "/webhooks/cloud_api/pkg/a", {"Authorization": ""}
+    answer = await system.http.get(path, params=asked, headers=no_key)
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+    for wrong in ({"hub.verify_token": "x"}, {"hub.mode": "unsubscribe"}, {"hub.verify_token": ""}):
+        refused = await system.http.get(path, params={**asked, **wrong}, headers=no_key)
+        assert (refused.status_code, token in refused.text) == (403, False)
+    assert (await system.http.get(path, headers=no_key)).status_code == 403
+
+
+@pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
+async def test_news_of_another_account_is_its_own_where_the_secret_is_the_same(system: System, driver: str) -> None:
+    """Meta calls one address for all numbers of an app."""
+    await system.package()
+    await system.gateway_profile(driver, "a", like="shared")
+    await system.gateway_profile(driver, "b", like="shared")
+    await system.gateway_profile(driver, "c")
+    for account in ("b", "c", "unheard"):
+        before = counted(PASSED, driver, "not_for_us")
+        answer = await system.http.post(
+            f"/webhooks/{driver}/pkg/a", **signed(driver, "shared", text_of(driver, account))
+        )
+        assert answer.status_code == 200
+        more = counted(PASSED, driver, "not_for_us") - before
+        assert (account, more) == (account, 0 if account == "b" else 1)
+    assert [each.profile_id for each in system.bus.of(CustomerMessage)] == ["b"]
+
+
+@pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
+async def test_what_is_signed_and_no_json_is_malformed_and_what_is_unknown_is_taken(
+    system: System, driver: str
+) -> None:
+    await system.package()
+    await system.gateway_profile(driver, "a")
+    statuses = [
+        (await system.http.post(f"/webhooks/{driver}/pkg/a", **signed(driver, "a", body))).status_code
+        for body in (b"{", b"[]", {"event": "something.new", "entry": [{"changes": [{"field": "new"}]}]}, {})
+    ]
+    assert statuses == [400, 400, 200, 200]
+    system.bus.away = True
+    again = await call(system, driver, "a", text_of(driver, "a"))
+    assert (again.status_code, "retry-after" in again.headers) == (503, True)
+
+
+def test_hashes_of_the_examples_can_be_made_again() -> None:
+    assert hmac.new(b"app-secret", META_BODY, hashlib.sha256).hexdigest() == META_HEX
+    assert hmac.new(b"my-secret-key", WAHA_BODY, hashlib.sha512).hexdigest() == WAHA_HEX
