@@ -9,30 +9,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.boundary import Received
 from spreader.bus import Unpublished
-from spreader.configuration import Gateway, Package, Profile
 from spreader.events import (
     Counts,
     CustomerMessage,
     DeliveryOutcome,
     Lane,
     PackageConfigured,
-    ProfileState,
     Status,
     Windows,
 )
 from spreader.positions import Positions
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
-from spreader.testing import HandClock, MemoryBus
+from spreader.testing import HandClock
 from stats.core.spans import Spans
 from stats.core.tally import fold, meet
-from stats.directory import Directory
 from stats.handlers import Counting
 from stats.lanes import Lanes
 from stats.postgres import Store
 from stats.postgres_retention import forget_old
-from stats.present import Present
-from stats.publication import Publication
+from stats.testing import Town, package, profile
 
 pytestmark = pytest.mark.postgres
 
@@ -164,64 +160,47 @@ async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(countin
     assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)
 
 
-GATEWAY = Gateway(driver="simulator", base_url="http://gateway", account="account")
-SALES = Profile(profile_id="sales", name="Sales", phone="201001234567", gateway=GATEWAY)
-IDLE = Profile(profile_id="idle", name="Idle", phone="201001234568", gateway=GATEWAY)
-SHOP = Package(package_id="shop", version=1, name="Shop", profiles=(SALES, IDLE))
+@pytest.fixture
+def town(engine: AsyncEngine) -> Town:
+    return Town(engine, NOON, SHOP)
 
 
-class Town:
-    """A publication with its bus and clock; what it published comes back to it, as the compacted topic brings it."""
-
-    def __init__(self, store: Store) -> None:
-        self.clock = HandClock(NOON)
-        self.bus = MemoryBus(NOON)
-        self.published: dict[str, ProfileState] = {}
-        self.configured = {"shop": PackageConfigured(package=SHOP, at=NOON)}
-        directory = Directory(self.configured)
-        self.publication = Publication(Present(store), directory, self.bus, self.clock, self.published)
-        self.counting = counted_by(store, self.publication.touch)
-
-    async def turn(self) -> dict[str, int]:
-        """Each profile that was published in this turn, with what it had sent within the hour."""
-        before = len(self.bus.published)
-        await self.publication.turn()
-        news = self.bus.of(ProfileState)[before:]
-        self.published.update({state.profile_id: state for state in news})
-        return {state.profile_id: state.windows.hour.sent for state in news}
+SHOP = package("shop", profile("sales"), profile("idle"))
 
 
-async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(store: Store) -> None:
-    town = Town(store)
-    story = [await town.turn(), await town.turn()]
+async def sent_of_news(town: Town) -> dict[str, int]:
+    """Each profile that was published in this turn, with what it had sent within the hour."""
+    return {state.profile_id: state.windows.hour.sent for state in await town.publish()}
+
+
+async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(town: Town) -> None:
+    story = [await sent_of_news(town), await sent_of_news(town)]
     await town.counting.on_outcomes([sent(1), sent(2)])
-    story += [await town.turn(), await town.turn()]
+    story += [await sent_of_news(town), await sent_of_news(town)]
     town.clock.forward(59 * MINUTE)
-    story.append(await town.turn())
+    story.append(await sent_of_news(town))
     town.clock.forward(MINUTE)
-    story += [await town.turn(), await town.turn()]
+    story += [await sent_of_news(town), await sent_of_news(town)]
     assert story == [{"sales": 0, "idle": 0}, {}, {"sales": 2}, {}, {}, {"sales": 0}, {}]
 
 
-async def test_what_could_not_be_published_is_published_in_a_later_turn(store: Store) -> None:
-    town = Town(store)
-    await town.turn()
+async def test_what_could_not_be_published_is_published_in_a_later_turn(town: Town) -> None:
+    await sent_of_news(town)
     await town.counting.on_outcomes([sent(1)])
     town.bus.away = True
     with pytest.raises(Unpublished):
         await town.publication.turn()
     town.bus.away = False
-    assert [await town.turn(), await town.turn()] == [{"sales": 1}, {}]
+    assert [await sent_of_news(town), await sent_of_news(town)] == [{"sales": 1}, {}]
 
 
-async def test_a_new_process_finds_what_another_counted_and_did_not_publish(store: Store) -> None:
-    await Town(store).counting.on_outcomes([sent(1)])
-    assert await Town(store).turn() == {"sales": 1, "idle": 0}
+async def test_a_new_process_finds_what_another_counted_and_did_not_publish(engine: AsyncEngine) -> None:
+    await Town(engine, NOON, SHOP).counting.on_outcomes([sent(1)])
+    assert await sent_of_news(Town(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
 
 
-async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(store: Store) -> None:
-    town = Town(store)
+async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(town: Town) -> None:
     town.configured.clear()
-    first = await town.turn()
+    first = await sent_of_news(town)
     town.configured["shop"] = PackageConfigured(package=SHOP, at=NOON)
-    assert [first, await town.turn()] == [{}, {"sales": 0, "idle": 0}]
+    assert [first, await sent_of_news(town)] == [{}, {"sales": 0, "idle": 0}]

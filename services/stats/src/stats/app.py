@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment, wall_now
-from spreader.events import CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
+from spreader.events import Alert, CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
 from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
@@ -15,8 +15,11 @@ from spreader.postgres import create_engine
 from spreader.service import Service
 from spreader.table import Table
 from stats import problems
+from stats.alerting import Alerting
 from stats.directory import Directory
 from stats.endpoints import Endpoints
+from stats.exports import Exports
+from stats.feed import Feed
 from stats.handlers import Counting
 from stats.judging import Judging
 from stats.lanes import Lanes
@@ -25,6 +28,7 @@ from stats.postgres_evidence import STUCK_AFTER
 from stats.postgres_retention import forget_old
 from stats.present import Present
 from stats.publication import Announcement, Publication
+from stats.reports import Reports
 from stats.resuming import Resuming
 from stats.settings import StatsSettings
 
@@ -39,7 +43,9 @@ def build(settings: StatsSettings) -> FastAPI:
     engine = create_engine(settings, "stats")
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
-    configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
+    feed = Feed(engine, clock)
+    configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState, feed.on_state)
+    alerts = Table(settings, Alert, feed.on_alert)
     positions = LivePositions(settings, engine, "stats", READ)
 
     store, directory = Store(engine, positions), Directory(configuration.rows)
@@ -74,6 +80,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Postgres(engine, "stats"),
         configuration,
         states,
+        alerts,
         positions,
         kafka,
         Loop("publish profile states", publication.turn),
@@ -84,5 +91,11 @@ def build(settings: StatsSettings) -> FastAPI:
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
     endpoints = Endpoints(present, directory, Resuming(engine, lanes, clock, touch), clock, configuration.trouble)
-    app.include_router(endpoints.router(key))
+    more = [
+        Reports(engine, clock).router(),
+        Alerting(engine, clock).router(),
+        Exports(engine, clock).router(),
+        feed.router(states.rows),
+    ]
+    app.include_router(endpoints.router(key, more))
     return app

@@ -48,7 +48,7 @@ def _asked(
     if cursor is None:
         return Asked(limit, None)
     try:
-        return Asked(limit, base64.urlsafe_b64decode(cursor.encode()).decode())
+        return Asked(limit, base64.b64decode(cursor.encode(), b"-_", validate=True).decode())
     except (binascii.Error, UnicodeError, ValueError):
         raise _wrong() from None
 

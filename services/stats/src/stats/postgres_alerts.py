@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stats.core.alerts import Kept
@@ -67,6 +67,13 @@ async def list_alerts(
     return [_kept(row) for row in await connection.execute(_LIST, asked)]
 
 
+def alerts_of(
+    package_id: str | None, profile_id: str | None, start: datetime, end: datetime
+) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that lists all that were raised in a span, the oldest first."""
+    return text(_RAISED), {"package": package_id, "profile": profile_id, "start": start, "end": end}
+
+
 def _kept(row: Any) -> Kept:
     return Kept(*(getattr(row, name) for name in COLUMNS))
 
@@ -103,10 +110,16 @@ UPDATE stats.alert SET told = given.state
 FROM unnest(CAST(:alerts AS text[]), CAST(:states AS text[])) AS given (alert_id, state)
 WHERE alert.alert_id = given.alert_id""")
 
+_OF = """(CAST(:package AS text) IS NULL OR package_id = :package)
+  AND (CAST(:profile AS text) IS NULL OR profile_id = :profile)"""
+
+_RAISED = f"""
+SELECT {_NAMES} FROM stats.alert
+WHERE {_OF} AND raised_at >= CAST(:start AS timestamptz) AND raised_at < CAST(:end AS timestamptz) ORDER BY alert_id"""
+
 _LIST = text(f"""
 SELECT {_NAMES} FROM stats.alert
-WHERE (CAST(:package AS text) IS NULL OR package_id = :package)
-  AND (CAST(:profile AS text) IS NULL OR profile_id = :profile)
+WHERE {_OF}
   AND {_STATE} = ANY(CAST(:states AS text[]))
   AND (CAST(:before AS text) IS NULL OR alert_id < :before)
   AND (CAST(:changed_after AS timestamptz) IS NULL OR changed_at > CAST(:changed_after AS timestamptz))

@@ -1,0 +1,264 @@
+"""Health: a table for each part, for soft signs, for risks and for the factor; and laws of what they rest on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spreader.events import Quality, Quota, SessionState
+from stats.core.condition import judge
+from stats.core.evidence import Evidence, Reported, Usual
+from stats.core.factor import Factor
+from stats.core.health import Pause, health
+from stats.core.lanes import Closure
+from stats.core.risks import risks
+from stats.core.shares import Prior, Share, probability_below
+from stats.core.soft import soft_signs
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+USUAL = Usual(Share(900, 1000), Share(200, 1000))
+
+
+def share_of(part: str, **known: Any) -> float:
+    known.setdefault("usual", USUAL)
+    evidence = Evidence(**known)
+    found = health(evidence, soft_signs(evidence), Pause(), NOON)
+    return next(reason.share for reason in found.reasons if reason.name == part)
+
+
+def closure(kind: str, since: datetime = NOON, until: datetime | None = None) -> Closure:
+    return Closure("sales", "open", kind, since, until, 1, "131048: too many blocked")
+
+
+@pytest.mark.parametrize(
+    ("part", "known", "share"),
+    [
+        ("delivered", {}, 0.9),
+        ("delivered", {"delivered": Share(0, 3)}, 0.69),
+        ("delivered", {"delivered": Share(95, 100)}, 0.95),
+        ("delivered", {"delivered": Share(20, 100)}, 0.26),
+        ("block signals", {}, 1.0),
+        ("block signals", {"closures": (closure("restricted"),)}, 0.0),
+        ("block signals", {"closures": (closure("restricted", NOON - DAY),)}, 0.5),
+        ("block signals", {"closures": (closure("restricted", NOON - 3 * DAY),)}, 0.88),
+        ("block signals", {"closures": (closure("quota"),)}, 0.7),
+        ("block signals", {"closures": (closure("credentials"), closure("session"))}, 1.0),
+        ("block signals", {"closures": (closure("account"), closure("profile"))}, 0.0),
+        ("block signals", {"unheard": 5}, 0.5),
+        ("replies", {}, 1.0),
+        ("replies", {"answered_week": Share(0, 3)}, 0.87),
+        ("replies", {"answered_week": Share(0, 80)}, 0.2),
+        ("replies", {"answered_week": Share(40, 100)}, 1.0),
+        ("replies", {"answered_week": Share(0, 500), "usual": Usual(Share(0, 0), Share(0, 1000))}, 1.0),
+        ("failures", {}, 0.98),
+        ("failures", {"failed": Share(50, 100)}, 0.58),
+        ("connection", {}, 1.0),
+        ("connection", {"reported": Reported("working")}, 1.0),
+        ("connection", {"reported": Reported("starting")}, 0.5),
+        ("connection", {"reported": Reported("unlinked")}, 0.0),
+    ],
+)
+def test_what_each_part_of_the_health_earns(part: str, known: dict[str, Any], share: float) -> None:
+    assert share_of(part, **known) == share
+
+
+@pytest.mark.parametrize(
+    ("quality", "score", "says"),
+    [(None, 97, None), ("green", 97, None), ("unknown", 97, None), ("yellow", 60, "yellow"), ("red", 30, "red")],
+)
+def test_the_gateways_own_rating_caps_the_score(quality: Quality | None, score: int, says: str | None) -> None:
+    found = health(Evidence(usual=USUAL, reported=Reported(None, quality)), (), Pause(), NOON)
+    assert found.score == score
+    assert (found.capped_by is None) if says is None else (says in (found.capped_by or ""))
+
+
+def test_each_reason_names_its_evidence() -> None:
+    known = Evidence(
+        delivered=Share(81, 90), answered_week=Share(3, 80), failed=Share(2, 92), usual=USUAL,
+        closures=(closure("restricted"),), reported=Reported("working"),
+    )  # fmt: skip
+    found = health(known, (), Pause(), NOON)
+    assert [(each.name, each.weight, each.evidence) for each in found.reasons] == [
+        ("delivered", 30, "81 of 90 sent over an hour ago were delivered (24 hours); usual in the package are 90%"),
+        ("block signals", 30, "restricted: 131048: too many blocked"),
+        ("replies", 20, "3 of 80 open messages were answered (7 days); usual in the package are 20%"),
+        ("failures", 10, "2 of 92 failed for reasons of the profile's (24 hours)"),
+        ("connection", 10, "the gateway says that the session is working"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "signs"),
+    [
+        ({}, []),
+        ({"delivered": Share(0, 7)}, []),
+        ({"delivered": Share(0, 8)}, ["delivered_share"]),
+        ({"delivered": Share(2, 8)}, []),
+        ({"delivered": Share(30, 100)}, ["delivered_share"]),
+        ({"delivered_lately": Share(0, 9), "delivered": Share(90, 100)}, ["delivered_share"]),
+        ({"delivered": Share(60, 100), "delivered_before": Share(590, 600)}, []),
+        ({"delivered": Share(20, 100), "usual": Usual(Share(200, 1000))}, []),
+        ({"misses_in_a_row": 4}, []),
+        ({"misses_in_a_row": 5}, ["undelivered_run"]),
+        ({"answered": Share(0, 40), "usual": USUAL}, []),
+        ({"answered": Share(0, 80), "usual": USUAL}, ["reply_share"]),
+        ({"answered": Share(0, 80), "usual": Usual(Share(0, 0), Share(0, 900))}, []),
+        ({"cold_failed": 2, "warm_delivered": 1}, ["cold_sends"]),
+        ({"cold_failed": 2, "cold_delivered": 1, "warm_delivered": 1}, []),
+        ({"cold_failed": 2, "warm_delivered": 1, "warm_failed": 1}, []),
+        ({"cold_failed": 9}, []),
+        ({"stuck": Share(2, 2)}, []),
+        ({"stuck": Share(3, 12)}, ["stuck"]),
+        ({"stuck": Share(3, 13)}, []),
+        ({"unheard": 4}, []),
+        ({"unheard": 5, "reported": Reported("working")}, ["silent"]),
+        ({"unheard": 5, "reported": Reported("unlinked")}, []),
+    ],
+)
+def test_what_is_a_soft_sign(known: dict[str, Any], signs: list[str]) -> None:
+    assert [each.kind for each in soft_signs(Evidence(**known))] == signs
+
+
+def gaps(*seconds: float) -> tuple[datetime, ...]:
+    """Moments with these gaps, again and again, the newest first."""
+    moments = [NOON]
+    for place in range(50):
+        moments.append(moments[-1] - seconds[place % len(seconds)] * SECOND)
+    return tuple(moments)
+
+
+SAME, OTHERS = "0123456789abcdef", [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("known", "kinds"),
+    [
+        ({}, []),
+        ({"open_sent_at": gaps(180)}, ["even_gaps"]),
+        ({"open_sent_at": gaps(180)[:50]}, []),
+        ({"open_sent_at": gaps(160, 200)}, ["even_gaps"]),
+        ({"open_sent_at": gaps(150, 210)}, []),
+        ({"fingerprints": [SAME] * 50}, ["same_text"]),
+        ({"fingerprints": [SAME] * 49}, []),
+        ({"fingerprints": [SAME] * 40 + OTHERS[:10]}, []),
+        ({"fingerprints": [SAME] * 41 + OTHERS[:9]}, ["same_text"]),
+        ({"fingerprints": OTHERS}, []),
+        ({"new_contacts": Share(95, 100), "answered_week": Share(1, 90)}, ["cold_unanswered"]),
+        ({"new_contacts": Share(95, 100), "answered_week": Share(2, 90)}, []),
+        ({"new_contacts": Share(90, 100)}, []),
+        ({"new_contacts": Share(49, 49)}, []),
+        ({"hour_open": 30}, []),
+        ({"hour_open": 31}, ["crowded_hour"]),
+        ({"hour_open": 31, "per_day": 200}, []),
+        ({"invalid": Share(2, 19)}, []),
+        ({"invalid": Share(3, 20)}, ["invalid_numbers"]),
+        ({"invalid": Share(2, 20)}, []),
+        ({"night": Share(3, 10)}, ["night"]),
+        ({"night": Share(2, 10)}, []),
+        ({"night": Share(9, 9)}, []),
+    ],
+)
+def test_what_is_a_risk(known: dict[str, Any], kinds: list[str]) -> None:
+    assert [each.kind for each in risks(Evidence(**known))] == kinds
+
+
+def test_the_factor_is_halved_at_most_once_in_six_hours_and_rises_by_clean_days() -> None:
+    factor, story = Factor(), list[float]()
+    for hours in (0, 1, 6, 12, 18, 24):
+        factor = factor.halved("463", NOON + hours * HOUR)
+        story.append(factor.value)
+    assert story == [0.5, 0.5, 0.25, 0.125, 0.1, 0.1]
+    last = NOON + 24 * HOUR
+    days = [factor.recovered(last + hours * HOUR).value for hours in (23, 24, 47, 48, 9 * 24, 99 * 24)]
+    assert days == [0.1, 0.2, 0.2, 0.3, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("reported", "in_force", "says"),
+    [
+        (Reported(), 1.0, None),
+        (Reported(quality="green"), 1.0, None),
+        (Reported(quality="yellow"), 0.5, "rates the number yellow"),
+        (Reported(quota=Quota(total=100, used=71, warning="first")), 0.5, "71 of 100 new chats"),
+        (Reported(quota=Quota(total=100, used=91, warning="second")), 0.2, "91 of 100 new chats"),
+        (Reported(quota=Quota(total=100, used=1)), 1.0, None),
+    ],
+)
+def test_what_the_gateway_says_lowers_the_factor(reported: Reported, in_force: float, says: str | None) -> None:
+    value, cause = Factor().in_force(reported)
+    assert (value, cause is None) == (in_force, says is None)
+    assert says is None or says in (cause or "")
+
+
+@pytest.mark.parametrize(
+    ("score", "paused_for", "stays_paused"),
+    [(39, None, True), (40, None, False), (55, 5 * HOUR, True), (55, 6 * HOUR, False), (54, 99 * HOUR, True)],
+)
+def test_when_health_pauses_and_when_it_gives_back(
+    score: int, paused_for: timedelta | None, stays_paused: bool
+) -> None:
+    pause = Pause(None if paused_for is None else NOON - paused_for).after(score, NOON)
+    assert (pause.since is not None) is stays_paused
+
+
+def test_a_sign_that_lasts_is_felt_once_and_there_is_no_clean_day_while_it_does() -> None:
+    silent = Evidence(misses_in_a_row=5)
+    first = judge("sales", silent, None, (), NOON)
+    assert first.condition.factor.value == 0.5
+    later = judge("sales", silent, first.condition, first.alarms, NOON + 2 * DAY)
+    assert later.condition.factor.value == 0.5
+    clean = judge("sales", Evidence(), later.condition, later.alarms, NOON + 3 * DAY)
+    assert clean.condition.factor.value == 0.6
+
+
+def test_a_closure_shorter_than_the_time_between_judgements_is_felt() -> None:
+    before = judge("sales", Evidence(), None, (), NOON).condition
+    short = replace(closure("restricted", NOON + SECOND), until=NOON + 61 * SECOND)
+    after = judge("sales", Evidence(closures=(short,)), before, (), NOON + HOUR)
+    assert after.condition.factor.value == 0.5
+    again = judge("sales", Evidence(closures=(short,)), after.condition, (), NOON + 8 * HOUR)
+    assert again.condition.factor.value == 0.5
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.floats(0.01, 0.99))
+def test_a_posterior_is_a_probability_and_more_hits_make_a_low_share_less_probable(
+    hits: int, misses: int, bound: float
+) -> None:
+    here = probability_below(Share(hits, hits + misses), bound)
+    assert 0 <= here <= 1
+    assert probability_below(Share(hits + 1, hits + misses + 1), bound) <= here + 1e-9
+    assert probability_below(Share(hits, hits + misses + 1), bound) >= here - 1e-9
+
+
+@pytest.mark.parametrize(("hits", "trials", "bound"), [(300, 1000, 0.31), (3000, 10_000, 0.305), (90, 100, 0.9)])
+def test_the_posterior_of_many_trials_goes_over_into_that_of_few(hits: int, trials: int, bound: float) -> None:
+    """Beside the integral of the density, summed up in small steps."""
+    steps = [each / 100_000 for each in range(1, 100_000)]
+    peak = hits / trials
+
+    def density(share: float) -> float:
+        import math
+
+        return math.exp(
+            hits * (math.log(share) - math.log(peak)) + (trials - hits) * (math.log1p(-share) - math.log1p(-peak))
+        )
+
+    whole = sum(map(density, steps))
+    below = sum(density(each) for each in steps if each < bound)
+    assert probability_below(Share(hits, trials), bound) == pytest.approx(below / whole, abs=0.01)
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_a_smoothed_share_lies_between_what_was_expected_and_what_was_seen(hits: int, misses: int) -> None:
+    prior, seen = Prior(0.9, 10), Share(hits, hits + misses)
+    low, high = sorted((prior.share, seen.exact if seen.exact is not None else prior.share))
+    assert low - 1e-9 <= prior.smoothed(seen) <= high + 1e-9
+
+
+def test_a_session_word_is_known_to_the_part_of_the_connection() -> None:
+    sessions: tuple[SessionState, ...] = ("working", "starting", "stopped", "unlinked", "failed")
+    assert all(0 <= share_of("connection", reported=Reported(each)) <= 1 for each in sessions)
