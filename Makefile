@@ -28,6 +28,7 @@ check: setup ## Lint, format, types and the contracts between packages
 bench: setup ## Measure against the bare limits of this machine and beside peers (half an hour) into bench/results
 	@PATH="$$HOME/.local/bin:$$PATH" uv sync --all-packages --locked --quiet --group bench
 	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench router
 	@exec $(PYTHON) -m bench pacer
 
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)

@@ -14,9 +14,11 @@ from bench.pacer.command import main as pacer
 from bench.progress import Progress
 from bench.replies import Replies
 from bench.report import Machine, keep, table
+from bench.router.command import main as router
 from bench.system import running
 
 PARTS = ("replies", "singles", "large")
+ALONE = {"pacer": pacer, "router": router}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:
@@ -43,9 +45,10 @@ async def measure(parts: list[str], progress: Progress) -> list[Figure]:
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["pacer"]:
-        return pacer(sys.argv[2:])
-    parser = argparse.ArgumentParser(prog="python -m bench", epilog="`python -m bench pacer` measures the pacer alone.")
+    if sys.argv[1:2] and sys.argv[1] in ALONE:
+        return ALONE[sys.argv[1]](sys.argv[2:])
+    alone = ", ".join(f"`python -m bench {name}`" for name in ALONE)
+    parser = argparse.ArgumentParser(prog="python -m bench", epilog=f"One service alone is measured by {alone}.")
     parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these alone")
     asked = parser.parse_args()

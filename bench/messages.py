@@ -27,12 +27,12 @@ def reply_body(recipient: str) -> bytes:
     return to_json({"type": "text", "text": TEXT, "recipient": recipient})
 
 
-def open_records(recipients: tuple[str, ...]) -> Iterator[Envelope]:
+def open_records(recipients: tuple[str, ...], package_id: str = PACKAGE) -> Iterator[Envelope]:
     """One message's records."""
     message_id, now = new_id("msg", wall_now()), wall_now()
     for first in range(0, len(recipients), RECIPIENTS_PER_RECORD_MAX):
         event = OpenMessageRequested(
-            package_id=PACKAGE,
+            package_id=package_id,
             message_id=message_id,
             content=CONTENT,
             recipients=recipients[first : first + RECIPIENTS_PER_RECORD_MAX],
