@@ -206,6 +206,7 @@ async def test_the_api_describes_itself(simulator: Caller) -> None:
         "PUT /accounts/{driver}/{account}",
         "GET /accounts/{driver}/{account}",
         "DELETE /accounts/{driver}/{account}",
+        "POST /accounts/{driver}/{account}/reports",
         "GET /ledger",
         "GET /faults",
         "POST /faults",

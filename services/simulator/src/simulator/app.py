@@ -22,6 +22,7 @@ from simulator.mailbox import Mailbox
 from simulator.settings import SimulatorSettings
 from simulator.switchboard import Switchboard
 from simulator.uploads import Uploads
+from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock, clock_from_environment
 from spreader.service import Service
 
@@ -34,6 +35,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
     accounts = Accounts(settings.simulator_home, settings.simulator_registration_wait_seconds)
     mailbox, uploads = Mailbox(settings.simulator_home), Uploads(settings.simulator_home)
     switchboard, flights = Switchboard(), Flights()
+    whatsapp = WhatsApp(settings.simulator_seed, clock)
     callbacks = Callbacks(
         accounts,
         mailbox,
@@ -43,16 +45,16 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
         timeout_seconds=settings.simulator_callback_timeout_seconds,
         back_off_factor=settings.simulator_callback_back_off_factor,
     )
-    gateway = Gateway(ledger, switchboard, flights, callbacks, settings.habits, clock)
+    gateway = Gateway(ledger, switchboard, flights, callbacks, whatsapp, settings.habits, clock)
     service = Service("simulator", [Home(ledger, accounts, mailbox, uploads), callbacks])
     app = service.app(title="Spreader simulator", description=DESCRIPTION)
     answer_problems(app)
     for routes in (
         profile_routes(gateway, accounts, ledger, callbacks),
-        account_routes(accounts),
-        cloud_api_routes(gateway, accounts, uploads, clock),
-        waha_routes(gateway, accounts),
-        evolution_routes(gateway, accounts),
+        account_routes(accounts, gateway, whatsapp, clock),
+        cloud_api_routes(gateway, accounts, whatsapp, uploads, clock),
+        waha_routes(gateway, accounts, whatsapp),
+        evolution_routes(gateway, accounts, whatsapp),
         fault_routes(switchboard, clock),
         witness_routes(ledger, flights),
     ):

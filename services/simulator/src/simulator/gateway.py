@@ -11,12 +11,15 @@ from simulator.accounts import Account
 from simulator.callbacks import Callback, Callbacks
 from simulator.core.customers import Answer, Habits, Reaction, Receipt, reactions, tick
 from simulator.core.faults import Delay, Die, Hang, Plan, Refusal, Stop, Target
+from simulator.core.judgement import Message
+from simulator.core.reports import Report, SessionChanged, TemporarilyBanned
 from simulator.dialects import DIALECTS
 from simulator.dialects.dialect import Sent
 from simulator.flights import Flights
 from simulator.ledger import Entry, Ledger
 from simulator.mailbox import Letter
 from simulator.switchboard import Switchboard
+from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock
 from spreader.content import Content, content_hash
 
@@ -47,6 +50,10 @@ class Delivery:
         """What it is called where chance is drawn for it: equal sends without an id fare alike."""
         return self.delivery_id or content_hash(self.content)
 
+    @property
+    def message(self) -> Message:
+        return Message(self.recipient, content_hash(self.content), self.content.type == "template")
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -63,6 +70,7 @@ class Gateway:
         switchboard: Switchboard,
         flights: Flights,
         callbacks: Callbacks,
+        whatsapp: WhatsApp,
         habits: Habits,
         clock: Clock,
     ) -> None:
@@ -70,6 +78,7 @@ class Gateway:
         self._switchboard = switchboard
         self._flights = flights
         self._callbacks = callbacks
+        self._whatsapp = whatsapp
         self._habits = habits
         self._clock = clock
 
@@ -80,30 +89,50 @@ class Gateway:
             plan = self._switchboard.plan(target)
             if await self._hangs(plan.before, leaving):
                 return Silence()
-            answer = self._record(account, delivery, plan)
+            plan, answer = self._record(account, delivery, plan)
             if await self._hangs(plan.after, leaving):
                 return Silence()
-            return plan.answer or answer
+            return answer if plan.refusal else plan.answer or answer
 
     def take_from_customer(self, account: Account, phone: str, text: str) -> str:
         """A customer writes by itself; answers the message's id when it is kept."""
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
+        self._whatsapp.hear(account, phone, now)
         self._callbacks.post(Letter.written(message_id, account, phone, text, now))
         return message_id
 
-    def _record(self, account: Account, delivery: Delivery, plan: Plan) -> Accepted | Refusal:
+    def report(self, account: Account, report: Report) -> None:
+        """Something happens to the account by itself, and its gateway tells the webhook."""
+        self._whatsapp.tell(account, report)
+        self._tell(account, report, self._clock())
+
+    def _record(self, account: Account, delivery: Delivery, plan: Plan) -> tuple[Plan, Accepted | Refusal]:
+        """The ledger's line, and all that follows from the send; answers how it went after all."""
         now = self._clock()
+        judged = self._whatsapp.judge(account, delivery.message, plan, now)
+        plan = judged.plan
         message_id = DIALECTS[account.driver].message_id(now)
         self._ledger.write(_entry(now, account, delivery, message_id, plan))
+        for report in judged.reports:
+            self._tell(account, report, now)
         if plan.refusal is not None:
-            return plan.refusal
+            return plan, plan.refusal
         sent = Sent(message_id, delivery.delivery_id, delivery.recipient, delivery.content, now)
         for said in DIALECTS[account.driver].echo(account, sent):
             self._callbacks.schedule(Callback.told("receipt", account.key, said), timedelta())
         for reaction, wait in _timed(self._reactions(delivery, plan, now), now, plan):
             self._schedule(reaction, wait, account, sent, plan.receipts)
-        return Accepted(sent)
+        return plan, Accepted(sent)
+
+    def _tell(self, account: Account, report: Report, now: datetime) -> None:
+        """Tell the webhook; after a ban also that the session works again, when it does."""
+        dialect = DIALECTS[account.driver]
+        for said in dialect.report(account, report, now):
+            self._callbacks.schedule(Callback.told("report", account.key, said), timedelta())
+        if isinstance(report, TemporarilyBanned):
+            for said in dialect.report(account, SessionChanged("working"), report.until):
+                self._callbacks.schedule(Callback.told("report", account.key, said), report.until - now)
 
     def _reactions(self, delivery: Delivery, plan: Plan, now: datetime) -> tuple[Reaction, ...]:
         seen = tick(self._habits.seed, delivery.name, delivery.recipient, now)
@@ -111,6 +140,8 @@ class Gateway:
             return ()
         if plan.failure is not None:
             return (Receipt("failed", seen.at, plan.failure),)
+        if not plan.reached:
+            return (seen,)
         return seen, *reactions(self._habits, delivery.name, delivery.recipient, now)
 
     def _schedule(self, reaction: Reaction, wait: timedelta, account: Account, sent: Sent, times: int) -> None:
@@ -121,6 +152,7 @@ class Gateway:
             case Answer():
                 message_id = DIALECTS[account.driver].message_id(reaction.at)
                 letter = Letter.written(message_id, account, sent.recipient, reaction.text, reaction.at)
+                self._whatsapp.hear(account, sent.recipient, reaction.at)
                 self._callbacks.schedule(Callback.of(letter), wait)
             case _:
                 assert_never(reaction)
@@ -130,7 +162,7 @@ class Gateway:
         for stop in stops:
             match stop:
                 case Delay(fault_id, seconds):
-                    await self._switchboard.hold(fault_id, seconds)
+                    await (asyncio.sleep(seconds) if fault_id is None else self._switchboard.hold(fault_id, seconds))
                 case Hang(fault_id, seconds):
                     await first_of(self._switchboard.hold(fault_id, seconds), leaving())
                     return True

@@ -69,7 +69,8 @@ class Target:
 class Delay:
     """Wait, then go on as if nothing had happened (the caller may have given up: it is sent all the same)."""
 
-    fault_id: str
+    fault_id: str | None
+    """None: no fault makes it, and none can be removed to end it."""
     seconds: float
 
 
@@ -115,6 +116,8 @@ class Plan:
     """By how much later than usual (of the system's time)."""
     disordered: bool = False
     """The last receipt comes first."""
+    reached: bool = True
+    """Not: it is taken, and never delivered."""
     hits: tuple[Kind, ...] = ()
 
 

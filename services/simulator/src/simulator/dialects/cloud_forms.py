@@ -64,7 +64,7 @@ class Language(Form):
 class Component(Form):
     type: Literal["header", "body", "button"]
     sub_type: str | None = None
-    index: str | None = Field(default=None, pattern="^[0-9]$")
+    index: Annotated[str, StringConstraints(pattern="^[0-9]$")] | Annotated[int, Field(ge=0, le=9)] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
 
     @model_validator(mode="after")

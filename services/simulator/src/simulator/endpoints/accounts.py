@@ -1,58 +1,71 @@
 """Account endpoints: the set-up of the gateways that we stand in for, which their operators or Meta's dashboard do."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Body, Path
 
 from simulator.accounts import Account, Accounts, Key
 from simulator.endpoints.problems import Problem
+from simulator.gateway import Gateway
+from simulator.report_forms import ReportRequest
+from simulator.whatsapp import WhatsApp
 from simulator.wire import ACCOUNT_CHARACTERS_MAX, AccountRegistration
+from spreader.clock import Clock
 
-Gateway = Literal["cloud_api", "waha", "evolution"]
+Driver = Literal["cloud_api", "waha", "evolution"]
 AccountPath = Annotated[str, Path(min_length=1, max_length=ACCOUNT_CHARACTERS_MAX)]
 
-CREDENTIALS: dict[Gateway, set[str]] = {
+CREDENTIALS: dict[Driver, set[str]] = {
     "cloud_api": {"access_token", "app_secret", "verify_token"},
     "waha": {"api_key", "hmac_key"},
     "evolution": {"api_key", "webhook_token"},
 }
 
 
-def account_routes(accounts: Accounts) -> APIRouter:
+def account_routes(accounts: Accounts, gateway: Gateway, whatsapp: WhatsApp, clock: Clock) -> APIRouter:
     routes = APIRouter(prefix="/accounts", tags=["accounts"])
 
     @routes.put("/{driver}/{account}")
-    async def register(driver: Gateway, account: AccountPath, registration: AccountRegistration) -> dict[str, Any]:
+    async def register(driver: Driver, account: AccountPath, registration: AccountRegistration) -> dict[str, Any]:
         _check(driver, account, registration)
         waba_id = (registration.waba_id or f"1{account}") if driver == "cloud_api" else ""
         fields: dict[str, Any] = {**dict(registration), "waba_id": waba_id}
         accounts.register(Account(account, driver=driver, **fields))
-        return _shown(_found(accounts, driver, account))
+        return _shown(_found(accounts, driver, account), whatsapp, clock())
 
     @routes.get("")
     async def list_all() -> dict[str, Any]:
-        return {"data": [_shown(each) for each in accounts.all() if each.driver != "simulator"]}
+        return {"data": [_shown(each, whatsapp, clock()) for each in accounts.all() if each.driver != "simulator"]}
 
     @routes.get("/{driver}/{account}")
-    async def show(driver: Gateway, account: AccountPath) -> dict[str, Any]:
-        return _shown(_found(accounts, driver, account))
+    async def show(driver: Driver, account: AccountPath) -> dict[str, Any]:
+        return _shown(_found(accounts, driver, account), whatsapp, clock())
 
     @routes.delete("/{driver}/{account}")
-    async def remove(driver: Gateway, account: AccountPath) -> dict[str, int]:
-        accounts.remove(_found(accounts, driver, account).key)
+    async def remove(driver: Driver, account: AccountPath) -> dict[str, int]:
+        found = _found(accounts, driver, account)
+        accounts.remove(found.key)
+        whatsapp.forget(found)
         return {"removed": 1}
+
+    @routes.post("/{driver}/{account}/reports", status_code=202)
+    async def report(driver: Driver, account: AccountPath, said: Annotated[ReportRequest, Body()]) -> dict[str, Any]:
+        found = _found(accounts, driver, account)
+        gateway.report(found, said.report(clock()))
+        return _shown(found, whatsapp, clock())
 
     return routes
 
 
-def _found(accounts: Accounts, driver: Gateway, account: str) -> Account:
+def _found(accounts: Accounts, driver: Driver, account: str) -> Account:
     found = accounts.of(Key(driver, account))
     if found is None:
         raise Problem(404, "not_found", f"No account {account} is registered at {driver}.")
     return found
 
 
-def _check(driver: Gateway, account: str, registration: AccountRegistration) -> None:
+def _check(driver: Driver, account: str, registration: AccountRegistration) -> None:
     errors: list[dict[str, str]] = []
     wanted, given = CREDENTIALS[driver], registration.credentials
     if set(given) != wanted or not all(given.values()):
@@ -64,8 +77,9 @@ def _check(driver: Gateway, account: str, registration: AccountRegistration) -> 
         raise Problem(422, "invalid", "The request is not valid.", errors=errors)
 
 
-def _shown(account: Account) -> dict[str, Any]:
-    """All but the credentials."""
+def _shown(account: Account, whatsapp: WhatsApp, now: datetime) -> dict[str, Any]:
+    """All but the credentials, with how it stands with WhatsApp."""
+    standing = whatsapp.standing(account)
     return {
         "driver": account.driver,
         "account": account.account,
@@ -75,5 +89,14 @@ def _shown(account: Account) -> dict[str, Any]:
         "phone": account.phone,
         "waba_id": account.waba_id or None,
         "engine": account.engine if account.driver == "waha" else None,
-        "behaviour": account.behaviour.model_dump(),
+        "behaviour": account.behaviour.model_dump(mode="json"),
+        "standing": {
+            "session": standing.session(now),
+            "banned_until": standing.banned_until,
+            "locked_until": standing.lock.until,
+            "locks": standing.lock.locks,
+            "quality": whatsapp.quality(account),
+            "warning": standing.warning,
+            "contacts": len(standing.contacts),
+        },
     }

@@ -19,6 +19,7 @@ from simulator.endpoints.profiles import leaving
 from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
 from simulator.metrics import SENDS
 from simulator.uploads import Uploads
+from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock
 
 MB = 1024 * 1024
@@ -37,7 +38,9 @@ MORE_FIELDS = (*FIELDS, "code_verification_status", "name_status", "status", "pl
 Version = Annotated[str, Path(pattern=r"^v[0-9]{1,3}\.[0-9]$")]
 
 
-def cloud_api_routes(gateway: Gateway, accounts: Accounts, uploads: Uploads, clock: Clock) -> APIRouter:
+def cloud_api_routes(
+    gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp, uploads: Uploads, clock: Clock
+) -> APIRouter:
     routes = APIRouter(prefix="/cloud/{version}", include_in_schema=False)
 
     @routes.post("/{number}/messages")
@@ -79,7 +82,7 @@ def cloud_api_routes(gateway: Gateway, accounts: Accounts, uploads: Uploads, clo
         asked = tuple(fields.split(",")) if fields else FIELDS
         if unknown := [name for name in asked if name not in MORE_FIELDS]:
             raise _refused("100", f"(#100) Tried accessing nonexisting field ({unknown[0]})")
-        known = _info(account)
+        known = _info(account, whatsapp)
         return JSONResponse({name: known[name] for name in dict.fromkeys(("id", *asked))})
 
     return routes
@@ -161,15 +164,15 @@ async def _measured(file: UploadFile) -> tuple[str, int]:
     return digest.hexdigest(), size_bytes
 
 
-def _info(account: Account) -> dict[str, Any]:
+def _info(account: Account, whatsapp: WhatsApp) -> dict[str, Any]:
     return {
         "id": account.account,
         "display_phone_number": f"+{account.phone}",
         "verified_name": f"Business {account.account[-4:]}",
-        "quality_rating": "GREEN",
+        "quality_rating": whatsapp.quality(account),
         "code_verification_status": "VERIFIED",
         "name_status": "APPROVED",
-        "status": "CONNECTED",
+        "status": "BANNED" if whatsapp.standing(account).disabled else "CONNECTED",
         "platform_type": "CLOUD_API",
         "throughput": {"level": "STANDARD"},
         "whatsapp_business_manager_messaging_limit": "TIER_2K",

@@ -12,7 +12,7 @@ from simulator.accounts import Account, Accounts, Key
 from simulator.core.failures import EVOLUTION
 from simulator.core.faults import Refusal
 from simulator.core.hidden import hidden
-from simulator.dialects.evolution import sent_message
+from simulator.dialects.evolution import STATES, sent_message
 from simulator.dialects.linked_forms import (
     EvolutionAudio,
     EvolutionMedia,
@@ -26,6 +26,7 @@ from simulator.endpoints.problems import Refused
 from simulator.endpoints.profiles import leaving
 from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
 from simulator.metrics import SENDS
+from simulator.whatsapp import WhatsApp
 
 FORMS: dict[str, type[EvolutionSend]] = {
     "sendText": EvolutionText,
@@ -42,7 +43,7 @@ class Numbers(BaseModel):
     numbers: tuple[Number, ...] = Field(min_length=1, max_length=NUMBERS_MAX)
 
 
-def evolution_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
+def evolution_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> APIRouter:
     routes = APIRouter(prefix="/evolution", include_in_schema=False)
 
     for name, form in FORMS.items():
@@ -52,7 +53,8 @@ def evolution_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
     @routes.get("/instance/connectionState/{instance}")
     async def state(instance: str, request: Request) -> JSONResponse:
         account = _account(accounts, instance, request)
-        return JSONResponse({"instance": {"instanceName": account.account, "state": "open"}})
+        state, _ = STATES[whatsapp.session(account)]
+        return JSONResponse({"instance": {"instanceName": account.account, "state": state}})
 
     @routes.post("/chat/whatsappNumbers/{instance}")
     async def numbers(instance: str, request: Request) -> JSONResponse:
@@ -61,7 +63,8 @@ def evolution_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
             asked = Numbers.model_validate_json(await request.body()).numbers
         except ValidationError as error:
             raise Refused(_error(400, complaints(error))) from None
-        return JSONResponse([_existence(account, number.split("@")[0], True) for number in asked])
+        plain = [number.split("@")[0] for number in asked]
+        return JSONResponse([_existence(account, number, whatsapp.has(account, number)) for number in plain])
 
     return routes
 

@@ -22,11 +22,12 @@ from simulator.dialects.linked_forms import (
     WahaVoice,
     complaints,
 )
-from simulator.dialects.waha import VERSION, baileys_key, me
+from simulator.dialects.waha import STATUS, VERSION, baileys_key, me
 from simulator.endpoints.problems import Refused
 from simulator.endpoints.profiles import leaving
 from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
 from simulator.metrics import SENDS
+from simulator.whatsapp import WhatsApp
 from spreader.content import TextContent
 
 FORMS: dict[str, type[WahaSend]] = {
@@ -39,11 +40,13 @@ FORMS: dict[str, type[WahaSend]] = {
 CODECS = {"sendImage": "image/", "sendVoice": "audio/ogg; codecs=opus", "sendVideo": "video/mp4"}
 
 
-def waha_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
+def waha_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> APIRouter:
     routes = APIRouter(prefix="/waha", include_in_schema=False)
 
     for name, form in FORMS.items():
-        routes.add_api_route(f"/api/{name}", _sender(name, form, gateway, accounts), methods=["POST"], name=name)
+        routes.add_api_route(
+            f"/api/{name}", _sender(name, form, gateway, accounts, whatsapp), methods=["POST"], name=name
+        )
 
     @routes.get("/ping")
     async def ping() -> dict[str, str]:
@@ -51,19 +54,22 @@ def waha_routes(gateway: Gateway, accounts: Accounts) -> APIRouter:
 
     @routes.get("/api/sessions/{session}")
     async def session(session: str, request: Request) -> JSONResponse:
-        return JSONResponse(_session(_account(accounts, session, request)))
+        account = _account(accounts, session, request)
+        return JSONResponse(_session(account, STATUS[whatsapp.session(account)]))
 
     @routes.get("/api/contacts/check-exists")
     async def check_exists(phone: str, session: str, request: Request) -> JSONResponse:
         account = _account(accounts, session, request)
         if not (phone.isdecimal() and 7 <= len(phone) <= 15):
             raise Refused(_bad_request(["phone must be digits"]))
+        if not whatsapp.has(account, phone):
+            return JSONResponse({"numberExists": False})
         return JSONResponse({"numberExists": True, "chatId": chat(phone, "c.us", account.behaviour.lid)})
 
     return routes
 
 
-def _sender(name: str, form: type[WahaSend], gateway: Gateway, accounts: Accounts) -> Any:
+def _sender(name: str, form: type[WahaSend], gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> Any:
     async def send(request: Request) -> JSONResponse:
         sent = _form(form, name, await request.body(), accounts, request)
         account = _account(accounts, sent.session, request)
@@ -71,12 +77,15 @@ def _sender(name: str, form: type[WahaSend], gateway: Gateway, accounts: Account
         if recipient is None:
             return failed("no_whatsapp", account)
         delivery = Delivery(None, recipient, sent.content(), sent.quote)
-        return _answer(await gateway.send(account, delivery, lambda: leaving(request)), account)
+        answer = await gateway.send(account, delivery, lambda: leaving(request))
+        return _answer(answer, account, STATUS[whatsapp.session(account)])
 
     return send
 
 
-def failed(code: str, account: Account, retry_after_seconds: float | None = None) -> JSONResponse:
+def failed(
+    code: str, account: Account, status: str = "FAILED", retry_after_seconds: float | None = None
+) -> JSONResponse:
     failure = WAHA[code]
     headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
     match code:
@@ -84,7 +93,7 @@ def failed(code: str, account: Account, retry_after_seconds: float | None = None
             body: dict[str, Any] = {
                 "error": failure.title,
                 "session": account.account,
-                "status": "FAILED",
+                "status": "FAILED" if status == "WORKING" else status,
                 "expected": ["WORKING"],
             }
         case "not_implemented":
@@ -143,20 +152,20 @@ def _bad_request(message: list[str]) -> JSONResponse:
     return JSONResponse({"message": message, "error": "Bad Request", "statusCode": 400}, 400)
 
 
-def _session(account: Account) -> dict[str, Any]:
+def _session(account: Account, status: str) -> dict[str, Any]:
     config = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
     engine = {"engine": account.engine}
-    return {"name": account.account, "status": "WORKING", "config": config, "me": me(account), "engine": engine}
+    return {"name": account.account, "status": status, "config": config, "me": me(account), "engine": engine}
 
 
-def _answer(answer: SendAnswer, account: Account) -> JSONResponse:
+def _answer(answer: SendAnswer, account: Account, status: str) -> JSONResponse:
     match answer:
         case Accepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse(_message(account, sent), 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
-            return failed(code, account, retry_after_seconds)
+            return failed(code, account, status, retry_after_seconds)
         case Silence():
             SENDS.labels("none").inc()
             return failed("504", account)
