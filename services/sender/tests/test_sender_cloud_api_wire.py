@@ -78,7 +78,7 @@ async def test_a_file_for_the_cloud_api_is_uploaded_once_with_its_type(drivers: 
 async def test_a_file_that_meta_cannot_read_is_uploaded_anew_for_the_next_try(
     drivers: dict[str, Driver], wire: Wire
 ) -> None:
-    wire.script = [Says(200, {"id": "old"}), Says(400, {"error": {"code": 131053, "message": "Media upload error"}})]
+    wire.will(Says(200, {"id": "old"}), Says(400, {"error": {"code": 131053, "message": "Media upload error"}}))
     refused = await send(drivers, wire, "cloud_api", CONTENTS["image"])
     assert isinstance(refused, Refused)
     assert refused.failure == "content"
@@ -89,7 +89,7 @@ async def test_a_file_that_meta_cannot_read_is_uploaded_anew_for_the_next_try(
 async def test_an_upload_without_an_answer_leaves_no_doubt_for_nothing_was_sent(
     drivers: dict[str, Driver], wire: Wire
 ) -> None:
-    wire.script = [HangsUp()]
+    wire.will(HangsUp())
     refused = await send(drivers, wire, "cloud_api", CONTENTS["image"])
     assert isinstance(refused, Refused)
     assert (refused.failure, wire.sends) == ("transient", [])

@@ -33,7 +33,7 @@ async def test_a_file_that_cannot_be_had_is_not_sent(
 async def test_a_connection_that_breaks_after_the_request_is_a_doubt_that_nobody_can_ask_about(
     drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
 ) -> None:
-    wire.script = [HangsUp()]
+    wire.will(HangsUp())
     answer = await send(drivers, wire, driver, CONTENTS["text"])
     assert isinstance(answer, InDoubt)
     assert not answer.can_ask
@@ -44,7 +44,7 @@ async def test_a_connection_that_breaks_after_the_request_is_a_doubt_that_nobody
 async def test_no_redirect_is_followed_for_it_would_take_the_key_along(
     drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
 ) -> None:
-    wire.script = [Says(307, None, {"Location": f"{wire.base_url}/elsewhere"})]
+    wire.will(Says(307, None, {"Location": f"{wire.base_url}/elsewhere"}))
     assert isinstance(await send(drivers, wire, driver, CONTENTS["text"]), InDoubt)
     assert len(wire.asked) == 1
 
@@ -56,7 +56,7 @@ async def test_what_is_kept_of_a_refusal_holds_no_token_and_no_number(
     token = SECRETS["cloud_api"]["access_token"]
     said = f"{PHONE} cannot be written to with {token}"
     body = {"error": {"code": 100, "message": said}, "message": said, "request": {"body": {"chatId": PHONE}}}
-    wire.script = [Says(400, body)]
+    wire.will(Says(400, body))
     answer = await send(drivers, wire, driver, CONTENTS["text"])
     assert not isinstance(answer, Accepted)
     assert "cannot be written to" in str(answer)

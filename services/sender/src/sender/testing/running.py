@@ -47,7 +47,7 @@ class Running:
 async def running(
     ledger: Ledger,
     driver: Driver,
-    gateway: FakeGateway,
+    gateway: FakeGateway | None = None,
     *,
     limit: int = 64,
     bus: WatchedBus | None = None,
@@ -57,7 +57,7 @@ async def running(
     bus, clock = bus or WatchedBus(), HandClock(NOON)
     outbox = Outbox(ledger, bus, overdue=timedelta(0))
     results = Results(ledger, outbox, group_seconds=0)
-    profiles = Profiles(configured or Configured((profile(gateway.base_url),)))
+    profiles = Profiles(configured or Configured(() if gateway is None else (profile(gateway.base_url),)))
     sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), call_seconds=30)
     # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
     lane = Lane(ledger, sending, results, limit, drain_seconds, look_seconds=3600)

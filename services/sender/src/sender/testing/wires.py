@@ -92,6 +92,10 @@ class Wire:
         """What would have reached a customer."""
         return [each for each in self.asked if each.method == "POST" and _reaches_a_customer(each.path)]
 
+    def will(self, *answers: Answer) -> None:
+        """The answers to come."""
+        self.script = list(answers)
+
     async def until(self, satisfied: Callable[["Wire"], bool]) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: satisfied(self))

@@ -1,0 +1,206 @@
+"""Doubt at a gateway that cannot be asked: what is sent again, how often, and what its own report settles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from zlib import crc32
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.claim import Claim
+from sender.core.delivery import Delivery
+from sender.core.fate import Again, Doubtful, Settled
+from sender.core.settle import ECHO_WAIT
+from sender.core.slots import Room
+from sender.drivers import Driver
+from sender.postgres import Ledger
+from sender.profiles import Profiles
+from sender.receipts import Receipts
+from sender.row import Result
+from sender.sending import Sending
+from sender.testing import NOON, Configured, arriving, released, reply
+from sender.testing.wires import Answer, HangsUp, Says, Wire, reached_through
+from spreader.boundary import Received
+from spreader.events import DeliveryOutcome, Lane, Status
+from spreader.testing import AllNew, HandClock
+
+pytestmark = pytest.mark.postgres
+
+MakeLedger = Callable[..., Ledger]
+STUMBLED = Says(500, {"error": {"code": 131016, "message": "Service unavailable"}})
+NO_WAIT = timedelta(0)
+
+
+def sending_through(book: Ledger, drivers: dict[str, Driver], wire: Wire) -> Sending:
+    profiles = Profiles(Configured((reached_through("cloud_api", wire.base_url),)))
+    return Sending(book, profiles, drivers, HandClock(NOON), 1.0, Random(1), call_seconds=30)
+
+
+def asked_for(lane: Lane, name: str = "m1") -> Delivery:
+    return reply(name, recipient=f"2010{crc32(name.encode()):010}") if lane == "reply" else released(name)
+
+
+async def carry(book: Ledger, sending: Sending, claim: Claim) -> str:
+    """One turn of a delivery, written without its wait; answers what it came to."""
+    fate = await sending(claim)
+    await book.write([Result(claim, fate if isinstance(fate, Settled) else replace(fate, after=NO_WAIT))])
+    match fate:
+        case Settled(status):
+            return status
+        case Doubtful():
+            return "doubt"
+        case Again():
+            return "again"
+
+
+async def carried(book: Ledger, sending: Sending, asked: Delivery) -> list[str]:
+    """What it comes to, turn by turn, until it is settled."""
+    claims = (await book.take_in(arriving(asked), Room(1))).claims
+    said: list[str] = []
+    while claims:
+        said.append(await carry(book, sending, claims[0]))
+        claims = await book.claim(Room(1))
+    return said
+
+
+async def hear(
+    engine: AsyncEngine, asked: Delivery, status: Status, gateway_message_id: str | None = "wamid.heard"
+) -> None:
+    told = DeliveryOutcome(
+        package_id="pkg", message_id=asked.message_id, delivery_id=asked.delivery_id, recipient=asked.recipient,
+        lane="reply", status=status, at=NOON, gateway_message_id=gateway_message_id,
+    )  # fmt: skip
+    await Receipts(engine, AllNew()).on_outcomes([Received(told, told.topic, 0, 0)])
+
+
+@pytest.mark.parametrize(
+    ("lane", "script", "said", "sends"),
+    [
+        ("open", [HangsUp()], ["doubt", "unknown"], 1),
+        ("reply", [HangsUp()], ["doubt", "sent"], 2),
+        ("reply", [HangsUp(), HangsUp()], ["doubt", "doubt", "unknown"], 2),
+        # What was surely not taken does not count: the second that may have arrived is still to come.
+        ("reply", [HangsUp(), STUMBLED], ["doubt", "doubt", "sent"], 3),
+        ("reply", [HangsUp(), STUMBLED, HangsUp()], ["doubt", "doubt", "doubt", "unknown"], 3),
+        ("reply", [STUMBLED, HangsUp(), HangsUp()], ["again", "doubt", "doubt", "unknown"], 3),
+    ],
+)
+async def test_a_reply_may_arrive_twice_and_an_open_delivery_once(
+    ledger: MakeLedger,
+    drivers: dict[str, Driver],
+    wire: Wire,
+    lane: Lane,
+    script: list[Answer],
+    said: list[str],
+    sends: int,
+) -> None:
+    wire.will(*script)
+    book = ledger(lane)
+    assert await carried(book, sending_through(book, drivers, wire), asked_for(lane)) == said
+    assert len(wire.sends) == sends
+
+
+@pytest.mark.parametrize("lane", ["open", "reply"])
+async def test_it_waits_for_the_gateways_own_report(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, lane: Lane
+) -> None:
+    wire.will(HangsUp())
+    book = ledger(lane)
+    (claim,) = (await book.take_in(arriving(asked_for(lane)), Room(1))).claims
+    assert await sending_through(book, drivers, wire)(claim) == Doubtful(ECHO_WAIT[lane])
+
+
+@pytest.mark.parametrize("status", ["sent", "acknowledged", "delivered", "read"])
+@pytest.mark.parametrize("lane", ["open", "reply"])
+async def test_what_the_gateway_reported_is_sent_and_not_sent_again(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, engine: AsyncEngine, lane: Lane, status: Status
+) -> None:
+    wire.will(HangsUp())
+    book, asked = ledger(lane), asked_for(lane)
+    sending = sending_through(book, drivers, wire)
+    (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
+    await carry(book, sending, claim)
+    await hear(engine, asked, status)
+    (again,) = await book.claim(Room(1))
+    fate = await sending(again)
+    assert isinstance(fate, Settled)
+    assert (fate.status, fate.gateway_message_id, len(wire.sends)) == ("sent", "wamid.heard", 1)
+
+
+@pytest.mark.parametrize("status", ["failed", "held", "released", "deferred"])
+async def test_other_outcomes_settle_no_doubt(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, engine: AsyncEngine, status: Status
+) -> None:
+    wire.will(HangsUp())
+    book, asked = ledger("reply"), asked_for("reply")
+    sending = sending_through(book, drivers, wire)
+    (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
+    await carry(book, sending, claim)
+    await hear(engine, asked, status)
+    (again,) = await book.claim(Room(1))
+    assert again.heard is None
+
+
+async def test_a_refusal_that_was_none_is_found_out_before_the_next_release(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, engine: AsyncEngine
+) -> None:
+    """A gateway that says 500 after sending: its report comes while the pacer holds the delivery again."""
+    wire.will(STUMBLED)
+    book = ledger("open")
+    sending = sending_through(book, drivers, wire)
+    (claim,) = (await book.take_in(arriving(released()), Room(1))).claims
+    assert await carry(book, sending, claim) == "deferred"
+    await hear(engine, released(), "delivered", gateway_message_id=None)
+    (again,) = (await book.take_in(arriving(released(release=2), first=1), Room(1))).claims
+    assert await carry(book, sending, again) == "sent"
+    assert len(wire.sends) == 1
+
+
+async def test_a_receipt_of_what_is_settled_or_unknown_changes_nothing(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, engine: AsyncEngine
+) -> None:
+    book = ledger("reply")
+    assert await carried(book, sending_through(book, drivers, wire), asked_for("reply")) == ["sent"]
+    await hear(engine, asked_for("reply"), "read")
+    await hear(engine, asked_for("reply", "never-seen"), "read")
+    assert await book.claim(Room(1)) == ()
+
+
+async def test_senders_that_die_at_any_moment_leave_replies_at_most_twice_and_open_deliveries_at_most_once(
+    ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire
+) -> None:
+    """200 deaths at random: before the call, or between the request and the writing of its answer."""
+    rng, deaths, written_and_lost = Random(7), 0, dict[str, int]()
+    lanes: list[Lane] = ["reply", "open"]
+    ended: dict[str, tuple[Lane, str]] = {}
+    number = 0
+    while deaths < 200:
+        number += 1
+        lane, name = lanes[number % 2], f"m{number}"
+        asked, dying = asked_for(lane, name), ledger(lane, "dying", lease_seconds=0)
+        claims = (await dying.take_in(arriving(asked, first=number), Room(1))).claims
+        while claims and rng.random() < 0.7:
+            deaths += 1
+            if rng.random() < 0.6:  # the request goes out, and nobody lives to write the answer
+                before = len(wire.sends)
+                await sending_through(dying, drivers, wire)(claims[0])
+                written_and_lost[name] = written_and_lost.get(name, 0) + len(wire.sends) - before
+            claims = await dying.claim(Room(1))
+        heir = ledger(lane, "heir")
+        claims = claims and await heir.claim(Room(1))
+        while claims:
+            ended[name] = (lane, await carry(heir, sending_through(heir, drivers, wire), claims[0]))
+            claims = await heir.claim(Room(1))
+    arrived = dict.fromkeys(ended, 0)
+    of = {asked_for(lane, name).delivery_id: name for name, (lane, _) in ended.items()}
+    for send in wire.sends:
+        arrived[of[send.body["biz_opaque_callback_data"]]] += 1
+    for name, (lane, status) in ended.items():
+        assert status in ("sent", "unknown")
+        assert arrived[name] <= (2 if lane == "reply" else 1)
+        assert arrived[name] < 2 or written_and_lost.get(name, 0) >= 1
+        assert lane == "open" or arrived[name] >= 1
+    assert sum(count == 2 for count in arrived.values()) > 10
+    assert sum(status == "unknown" for _, status in ended.values()) > 10
