@@ -50,10 +50,10 @@ def closure(kind: str, since: datetime = NOON, until: datetime | None = None) ->
         ("block signals", {"closures": (closure("account"), closure("profile"))}, 0.0),
         ("block signals", {"unheard": 5}, 0.5),
         ("replies", {}, 1.0),
-        ("replies", {"answered_week": Share(0, 3)}, 0.87),
-        ("replies", {"answered_week": Share(0, 80)}, 0.2),
-        ("replies", {"answered_week": Share(40, 100)}, 1.0),
-        ("replies", {"answered_week": Share(0, 500), "usual": Usual(Share(0, 0), Share(0, 1000))}, 1.0),
+        ("replies", {"answered": Share(0, 3)}, 0.77),
+        ("replies", {"answered": Share(0, 80)}, 0.11),
+        ("replies", {"answered": Share(40, 100)}, 1.0),
+        ("replies", {"answered": Share(0, 500), "usual": Usual(Share(0, 0), Share(0, 1000))}, 1.0),
         ("failures", {}, 0.98),
         ("failures", {"failed": Share(50, 100)}, 0.58),
         ("connection", {}, 1.0),
@@ -78,14 +78,14 @@ def test_the_gateways_own_rating_caps_the_score(quality: Quality | None, score: 
 
 def test_each_reason_names_its_evidence() -> None:
     known = Evidence(
-        delivered=Share(81, 90), answered_week=Share(3, 80), failed=Share(2, 92), usual=USUAL,
+        delivered=Share(81, 90), answered=Share(3, 80), failed=Share(2, 92), usual=USUAL,
         closures=(closure("restricted"),), reported=Reported("working"),
     )  # fmt: skip
     found = health(known, (), Pause(), NOON)
     assert [(each.name, each.weight, each.evidence) for each in found.reasons] == [
         ("delivered", 30, "81 of 90 sent over an hour ago were delivered (24 hours); usual in the package are 90%"),
         ("block signals", 30, "restricted: 131048: too many blocked"),
-        ("replies", 20, "3 of 80 open messages were answered (7 days); usual in the package are 20%"),
+        ("replies", 20, "3 of 80 delivered open messages were answered (24 hours); usual in the package are 20%"),
         ("failures", 10, "2 of 92 failed for reasons of the profile's (24 hours)"),
         ("connection", 10, "the gateway says that the session is working"),
     ]

@@ -14,7 +14,6 @@ WEIGHTS: Mapping[str, int] = {"delivered": 30, "block signals": 30, "replies": 2
 
 STRENGTH = 10.0
 """So many messages weigh as much as what the package leads to expect."""
-REPLIES_STRENGTH = 20.0
 FAILED = Prior(0.02, 20)
 HALF_LIFE = timedelta(hours=24)
 SEVERITY: Mapping[str, float] = {
@@ -93,13 +92,13 @@ def _block_signals(evidence: Evidence, soft: Collection[Soft], now: datetime) ->
 
 
 def _replies(evidence: Evidence) -> HealthReason:
-    usual = Prior(ANSWERED.sharpened(evidence.usual.answered).share, REPLIES_STRENGTH)
+    usual = Prior(ANSWERED.sharpened(evidence.usual.answered).share, STRENGTH)
     if usual.share < REPLIES_EXPECTED_MIN:
         return _reason("replies", 1.0, "the package's customers hardly ever answer: it is not judged by that")
-    seen = evidence.answered_week
-    words = f"{seen.text} open messages were answered (7 days); usual in the package are {usual.share:.0%}"
+    seen = evidence.answered
+    words = f"{seen.text} delivered open messages were answered (24 hours); usual in the package are {usual.share:.0%}"
     share = usual.smoothed(seen) / usual.share
-    return _reason("replies", share, words if seen.trials else "no open message in 7 days")
+    return _reason("replies", share, words if seen.trials else "no open message was delivered in 24 hours")
 
 
 def _failures(evidence: Evidence) -> HealthReason:

@@ -1,0 +1,199 @@
+"""Stories of profiles on a real Postgres: what each outcome leads to, until the state that everybody reads."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.events import Alert, CustomerMessage, DeliveryOutcome, ProfileState, Restriction, Status
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from stats.testing import Town, outcome, package, profile, reported, written
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+FRIENDS = ("one", "two", "three")
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "stats")
+    await migrate(engine, "stats")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def town(engine: AsyncEngine) -> Town:
+    profiles = [profile("sales", "waha"), profile("idle"), *(profile(each, "cloud_api", "token") for each in FRIENDS)]
+    return Town(engine, NOON, package("shop", *profiles))
+
+
+async def sends(
+    town: Town, first: int, count: int, *, delivered: int, answered: int = 0, to: int | None = None
+) -> None:
+    """Sends now, the first of which are delivered and answered; the first goes to the customer `to`, and so on."""
+    now, start = town.clock(), first if to is None else to
+    told: list[DeliveryOutcome | CustomerMessage] = []
+    for place in range(count):
+        number, customer, moment = first + place, f"2010{start + place:08}", now + place * SECOND
+        reached: tuple[Status, ...] = ("sent", "acknowledged", "delivered")
+        for status in reached if place < delivered else reached[:2]:
+            told.append(outcome(number, status, moment, recipient=customer, message_id=f"msg_{number}"))
+        if place < answered:
+            told.append(written(start + place, moment + SECOND))
+    await town.hears(*told)
+
+
+def score(state: ProfileState) -> int:
+    assert state.health is not None
+    return state.health.score
+
+
+async def test_a_new_profile_with_three_messages_is_not_judged_by_them(town: Town) -> None:
+    assert score(await town.state("sales")) == 97
+    await sends(town, 0, 3, delivered=0)
+    town.clock.forward(2 * HOUR)
+    state = await town.state("sales")
+    assert (score(state), state.open.state, state.limit_factor, town.alerts) == (88, "ok", 1.0, [])
+    assert state.health is not None
+    assert state.health.reasons[0].evidence.startswith("0 of 3 sent over an hour ago were delivered")
+
+
+async def test_a_profile_that_gets_blocked_slowly_is_lowered_then_paused_and_comes_back_at_half_its_limits(
+    town: Town,
+) -> None:
+    """Nobody says a word of it: its messages arrive less and less, and nobody answers any more."""
+    for day in range(5):
+        await sends(town, 100 * day, 30, delivered=29, answered=9)
+        town.clock.forward(DAY)
+        assert (await town.state("sales")).open.state == "ok"
+    well = score(await town.state("sales"))
+    story: list[tuple[int, str, float]] = []
+    for step in range(6):
+        await sends(town, 1000 + 100 * step, 15, delivered=1, to=0)
+        town.clock.forward(4 * HOUR)
+        state = await town.state("sales")
+        story.append((score(state), state.open.state, state.limit_factor))
+    assert well >= 95
+    assert story[0][1:] == ("limited", 0.5)
+    assert [each[1] for each in story][-1] == "blocked"
+    scores = [each[0] for each in story]
+    assert scores == sorted(scores, reverse=True)
+    state = town.published["sales"]
+    assert (state.open.kind, state.reply.state) == ("health", "ok")
+    assert "delivered" in (state.open.cause or "") or "block signals" in (state.open.cause or "")
+    kinds = [kind for kind, _ in town.alerts]
+    assert set(kinds[:2]) == {"delivered_share", "undelivered_run"}
+    assert kinds[-1] == "health_paused"
+
+    paused_at = town.clock()
+    while town.published["sales"].open.state == "blocked":
+        town.clock.forward(HOUR)
+        await town.state("sales")
+    state = town.published["sales"]
+    assert town.clock() - paused_at >= 2 * HOUR
+    assert (state.open.state, score(state) >= 55, state.limit_factor <= 0.5) == ("limited", True, True)
+    assert ("health_paused", "cleared") in town.alerts
+
+
+async def test_a_ban_closes_both_lanes_for_half_as_long_again_and_days_without_signs_give_the_limits_back(
+    town: Town,
+) -> None:
+    until = NOON + 24 * HOUR
+    await town.hears(outcome(1, "deferred", NOON, failure="account", code="402", until=until, reason="banned, 104"))
+    state = await town.state("sales")
+    assert (state.open.state, state.reply.state, state.limit_factor) == ("blocked", "blocked", 0.5)
+    assert state.open.until == NOON + 36 * HOUR
+    assert town.alerts == [("account", "raised")]
+    seen: list[tuple[int, str, float]] = []
+    for day in range(1, 9):
+        town.clock.moment = NOON + day * DAY
+        state = await town.state("sales")
+        seen.append((day, state.reply.state, state.limit_factor))
+    assert [each[1] for each in seen] == ["blocked"] + ["ok"] * 7
+    assert seen[-1][2] == 1.0
+    assert [each[2] for each in seen] == sorted(each[2] for each in seen)
+    assert town.alerts == [("account", "raised"), ("account", "cleared")]
+
+
+async def test_a_refused_token_closes_all_who_use_it_until_it_works_for_one_of_them(town: Town) -> None:
+    await town.hears(outcome(1, "deferred", NOON, "one", failure="credentials", code="190", reason="token expired"))
+    await town.judge()
+    news = {state.profile_id: state for state in await town.publish()}
+    closed = {name for name, state in news.items() if state.open.state == state.reply.state == "blocked"}
+    assert closed == set(FRIENDS)
+    assert news["two"].open.cause == "190: token expired (said of one, which has the same holder)"
+    await town.hears(reported(NOON + HOUR, "three", session="working"))
+    town.clock.forward(2 * HOUR)
+    assert all([(await town.state(name)).open.state == "ok" for name in FRIENDS])
+    raised = {alert.profile_id for alert in town.bus.of(Alert) if alert.state == "raised"}
+    assert raised == set(FRIENDS)
+
+
+async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(town: Town) -> None:
+    story: list[tuple[str, float, int]] = []
+    for minute, quality in enumerate(("yellow", "red", "green")):
+        await town.hears(reported(NOON + minute * MINUTE, quality=quality))
+        state = await town.state("sales")
+        story.append((state.open.state, state.limit_factor, score(state)))
+    assert story == [("limited", 0.5, 60), ("blocked", 0.5, 30), ("blocked", 1.0, 97)]
+    town.clock.forward(6 * HOUR)
+    state = await town.state("sales")
+    assert (state.open.state, state.limit_factor, state.quality) == ("limited", 0.5, "green")
+
+
+async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_changes_nothing(town: Town) -> None:
+    shut = Restriction(lanes=("open",), failure="restricted", until=NOON + 7 * DAY)
+    await town.hears(reported(NOON, restriction=shut))
+    assert (await town.state("sales")).open.until == NOON + 7 * DAY
+    await town.hears(reported(NOON - MINUTE, restriction=Restriction(lanes=(), failure="restricted")))
+    assert (await town.state("sales")).open.state == "blocked"
+    await town.hears(reported(NOON + MINUTE, restriction=Restriction(lanes=(), failure="restricted")))
+    town.clock.forward(HOUR)
+    assert (await town.state("sales")).open.state == "limited"
+
+
+async def heard_ago(town: Town, minutes: int) -> None:
+    """As if everything that was sent had been heard of so long ago: real machines' time, which no test waits for."""
+    async with town.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE stats.delivery SET heard_at = now() - CAST(:ago AS interval)"), {"ago": minutes * MINUTE}
+        )
+
+
+async def test_a_session_that_says_it_works_and_acknowledges_nothing_opens_no_chats_and_goes_on_replying(
+    town: Town,
+) -> None:
+    await town.hears(reported(NOON, session="working"))
+    await town.hears(*(outcome(number, "sent", NOON + number * SECOND) for number in range(5)))
+    assert (await town.state("sales")).open.state == "ok"
+    await heard_ago(town, 3)
+    town.clock.forward(6 * MINUTE)
+    state = await town.state("sales")
+    assert (state.open.state, state.open.kind, state.reply.state) == ("blocked", "stuck", "ok")
+    assert {kind for kind, _ in town.alerts} >= {"stuck", "silent"}
+    assert "nothing was heard of its last 5 sends" in str([alert.evidence for alert in town.bus.of(Alert)])
+
+
+async def test_some_stuck_sends_among_many_acknowledged_are_no_sign_and_the_simulators_never_are(town: Town) -> None:
+    for name in ("sales", "idle"):
+        await town.hears(*(outcome(number, "sent", NOON + number * SECOND, name) for number in range(12)))
+    await town.hears(*(outcome(number, "acknowledged", NOON + MINUTE) for number in range(12) if number % 6))
+    await heard_ago(town, 3)
+    town.clock.forward(6 * MINUTE)
+    assert ((await town.state("sales")).open.state, town.published["idle"].open.state) == ("ok", "ok")
+    await heard_ago(town, 1)
+    assert town.alerts == []
+
+
+async def test_before_everything_is_read_silence_is_no_sign(town: Town) -> None:
+    town.judging.has_heard_all = lambda: False
+    await town.hears(*(outcome(number, "sent", NOON + number * SECOND) for number in range(9)))
+    await heard_ago(town, 3)
+    town.clock.forward(6 * MINUTE)
+    assert (await town.state("sales")).open.state == "ok"
