@@ -207,6 +207,7 @@ async def test_the_api_describes_itself(simulator: Caller) -> None:
         "GET /accounts/{driver}/{account}",
         "DELETE /accounts/{driver}/{account}",
         "POST /accounts/{driver}/{account}/reports",
+        "POST /accounts/cloud_api/{account}/verification",
         "GET /ledger",
         "GET /faults",
         "POST /faults",

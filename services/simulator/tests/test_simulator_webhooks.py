@@ -142,6 +142,23 @@ async def test_who_is_named_by_a_hidden_id_is_written_to_by_it(fast: Caller) -> 
     assert [line["recipient"] for line in await fast.ledger()] == [CUSTOMER]
 
 
+async def test_meta_asks_for_a_number_back_before_it_calls(fast: Caller, hook: Webhook) -> None:
+    found: list[bool] = []
+    for url, word in ((hook.url, "verify"), (hook.url, "another"), ("http://127.0.0.1:1/away", "verify")):
+        credentials = {**CREDENTIALS["cloud_api"], "verify_token": word}
+        await fast.set_up("cloud_api", url, credentials=credentials)
+        found.append((await fast.ask("POST", "/accounts/cloud_api/100/verification")).body["verified"])
+    assert found == [True, False, False]
+
+
+@pytest.mark.parametrize("driver", GATEWAYS)
+async def test_what_a_customer_wrote_may_come_twice(fast: Caller, hook: Webhook, driver: str) -> None:
+    await fast.set_up(driver, hook.url, behaviour={"doubled_share": 1.0})
+    await fast.ask("POST", f"/customers/{CUSTOMER}/messages", {"profile": f"prf_{driver}", "text": "Hello?"})
+    await hook.until(lambda hook: len(hook.taken) == 2)
+    assert words(driver, hook.taken[0]) == words(driver, hook.taken[1])
+
+
 def test_signatures_are_those_of_the_published_vectors() -> None:
     body = b'{"object":"whatsapp_business_account","entry":[]}'
     digest = hmac.new(b"app-secret", body, hashlib.sha256).hexdigest()

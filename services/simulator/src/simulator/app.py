@@ -51,7 +51,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
     answer_problems(app)
     for routes in (
         profile_routes(gateway, accounts, ledger, callbacks),
-        account_routes(accounts, gateway, whatsapp, clock),
+        account_routes(accounts, gateway, whatsapp, callbacks, clock),
         cloud_api_routes(gateway, accounts, whatsapp, uploads, clock),
         waha_routes(gateway, accounts, whatsapp),
         evolution_routes(gateway, accounts, whatsapp),

@@ -104,6 +104,19 @@ class Callbacks:
         """Wait a little until the webhook has taken a letter; it is tried on in either case."""
         return await self._mailbox.wait_until_taken(message_id, LETTER_PATIENCE_SECONDS)
 
+    async def verify(self, account: Account) -> bool:
+        """Ask the webhook to repeat a number, with the account's own word, as Meta does before it calls."""
+        challenge = str(self._draw.randrange(10**9, 10**10))
+        word = account.credentials["verify_token"]
+        asked = {"hub.mode": "subscribe", "hub.verify_token": word, "hub.challenge": challenge}
+        if self._http is None:
+            return False
+        try:
+            async with self._http.get(account.webhook_url, params=asked) as answer:
+                return answer.status == 200 and await answer.text() == challenge
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
     async def start(self) -> None:
         self._http = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._workers))
         for letter in self._mailbox:

@@ -24,6 +24,8 @@ from spreader.clock import Clock
 from spreader.content import Content, content_hash
 
 STUCK = "stuck"
+REPEAT_AFTER = timedelta(seconds=1)
+"""A customer's message that is told twice comes again after so much of the system's time."""
 EXIT_CODE_OF_DIE = 137  # what a shell reports after kill -9
 
 Leaving = Callable[[], Coroutine[None, None, None]]
@@ -99,7 +101,10 @@ class Gateway:
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
         self._whatsapp.hear(account, phone, now)
-        self._callbacks.post(Letter.written(message_id, account, phone, text, now))
+        letter = Letter.written(message_id, account, phone, text, now)
+        self._callbacks.post(letter)
+        if self._whatsapp.repeats(account, message_id):
+            self._callbacks.schedule(Callback.of(letter), REPEAT_AFTER)
         return message_id
 
     def report(self, account: Account, report: Report) -> None:

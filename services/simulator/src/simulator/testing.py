@@ -199,12 +199,19 @@ class Webhook:
         self._changed.set()
         return web.Response(status=self.status if refuses else 204)
 
+    async def on_question(self, request: web.Request) -> web.Response:
+        """Meta asks: whoever knows the word repeats the number."""
+        if request.query.get("hub.verify_token") != CREDENTIALS["cloud_api"]["verify_token"]:
+            return web.Response(status=403)
+        return web.Response(text=request.query["hub.challenge"])
+
 
 @contextlib.asynccontextmanager
 async def webhook(refusals: int = 0, status: int = 503) -> AsyncGenerator[Webhook]:
     hook = Webhook(refusals, status)
     app = web.Application()
     app.router.add_post("/hook", hook.on_call)
+    app.router.add_get("/hook", hook.on_question)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -52,6 +52,10 @@ class WhatsApp:
         if account.driver != "simulator":
             self._standings[account.key] = self.standing(account).heard(phone, at)
 
+    def repeats(self, account: Account, message_id: str) -> bool:
+        """Whether a customer's message is told twice."""
+        return Random(f"{self._seed}:{message_id}").random() < account.behaviour.doubled_share
+
     def tell(self, account: Account, report: Report) -> None:
         """Something happened to the account, by a tester's will."""
         self._standings[account.key] = self.standing(account).after(report)

@@ -82,6 +82,7 @@ class Behaviour(Choice):
     missing_share: Share = 0.0
     """Of sends: all their receipts are lost."""
     doubled_share: Share = 0.0
+    """Of sends: each receipt comes twice; and of customers' messages."""
     late_share: Share = 0.0
     late_seconds: NonNegativeFloat = 3_600.0
     """Of the system's time."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path
 
 from simulator.accounts import Account, Accounts, Key
+from simulator.callbacks import Callbacks
 from simulator.endpoints.problems import Problem
 from simulator.gateway import Gateway
 from simulator.report_forms import ReportRequest
@@ -23,7 +24,9 @@ CREDENTIALS: dict[Driver, set[str]] = {
 }
 
 
-def account_routes(accounts: Accounts, gateway: Gateway, whatsapp: WhatsApp, clock: Clock) -> APIRouter:
+def account_routes(
+    accounts: Accounts, gateway: Gateway, whatsapp: WhatsApp, callbacks: Callbacks, clock: Clock
+) -> APIRouter:
     routes = APIRouter(prefix="/accounts", tags=["accounts"])
 
     @routes.put("/{driver}/{account}")
@@ -48,6 +51,10 @@ def account_routes(accounts: Accounts, gateway: Gateway, whatsapp: WhatsApp, clo
         accounts.remove(found.key)
         whatsapp.forget(found)
         return {"removed": 1}
+
+    @routes.post("/cloud_api/{account}/verification")
+    async def verify(account: AccountPath) -> dict[str, bool]:
+        return {"verified": await callbacks.verify(_found(accounts, "cloud_api", account))}
 
     @routes.post("/{driver}/{account}/reports", status_code=202)
     async def report(driver: Driver, account: AccountPath, said: Annotated[ReportRequest, Body()]) -> dict[str, Any]:

@@ -113,14 +113,14 @@ def _refused(code: str, details: str) -> Refused:
 def _account(accounts: Accounts, number: str, request: Request) -> Account:
     """The one that the token opens. As at Meta, a token is looked at before anything else."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    holders = [each for each in accounts.all() if each.driver == "cloud_api"]
-    if scheme != "Bearer" or not any(_opens(token, each) for each in holders):
-        raise Refused(failed("190", "Invalid OAuth access token - Cannot parse access token"))
     account = accounts.of(Key("cloud_api", number))
-    if account is None or not _opens(token, account):
-        details = f"Object with ID '{number}' does not exist, cannot be loaded due to missing permissions"
-        raise Refused(failed("100", f"Unsupported request. {details}"))
-    return account
+    if account is not None and scheme == "Bearer" and _opens(token, account):
+        return account
+    holders = (each for each in accounts.all() if each.driver == "cloud_api")
+    if scheme != "Bearer" or not any(_opens(token, each) for each in holders):
+        raise _refused("190", "Invalid OAuth access token - Cannot parse access token")
+    details = f"Object with ID '{number}' does not exist, cannot be loaded due to missing permissions"
+    raise _refused("100", f"Unsupported request. {details}")
 
 
 def _opens(token: str, account: Account) -> bool:
