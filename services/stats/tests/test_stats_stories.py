@@ -42,8 +42,9 @@ async def sends(
     for place in range(count):
         number, customer, moment = first + place, f"2010{start + place:08}", now + place * SECOND
         reached: tuple[Status, ...] = ("sent", "acknowledged", "delivered")
-        for status in reached if place < delivered else reached[:2]:
-            told.append(outcome(number, status, moment, recipient=customer, message_id=f"msg_{number}"))
+        statuses = reached if place < delivered else reached[:2]
+        named = {"recipient": customer, "message_id": f"msg_{number}"}
+        told += [outcome(number, status, moment, **named) for status in statuses]
         if place < answered:
             told.append(written(start + place, moment + SECOND))
     await town.hears(*told)

@@ -1,0 +1,197 @@
+"""Exactness: readers killed at any moment, records that come twice, and counts that a plain recount confirms."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.boundary import Received
+from spreader.events import CustomerMessage, DeliveryOutcome
+from spreader.positions import Positions
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from spreader.testing import HandClock
+from stats.core.range import Range
+from stats.core.spans import Spans
+from stats.core.sums import hour_of, minute_of
+from stats.handlers import Counting
+from stats.lanes import Lanes
+from stats.postgres import Store
+from stats.postgres_history import COUNTED, history, rows
+from stats.testing import outcome, written
+
+pytestmark = pytest.mark.postgres
+
+NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
+PROFILES = ("a", "b", "c")
+DELIVERIES, PARTITIONS, BATCH_MAX = 700, 6, 60
+KILLED_SHARE, DOUBLED_SHARE = 0.3, 0.2
+SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
+
+Fact = DeliveryOutcome | CustomerMessage
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "stats")
+    await migrate(engine, "stats")
+    yield engine
+    await engine.dispose()
+
+
+def a_story(chance: random.Random, number: int) -> list[Fact]:
+    """What happens to one delivery, in order. Its recipient is its own, and has never been heard of."""
+    at = NOON - timedelta(minutes=chance.randrange(10_300))
+    place = {"profile_id": chance.choice(PROFILES), "lane": chance.choice(["open", "open", "reply"])}
+    told: list[Fact] = []
+    if chance.random() < 0.2:
+        told.append(outcome(number, "deferred", at, failure="throttled", **place))
+    if chance.random() < 0.1:
+        return [*told, outcome(number, "failed", at + timedelta(minutes=1), failure="recipient", **place)]
+    statuses = ["sent", "acknowledged", "delivered", "read"][: chance.randint(1, 4)]
+    if statuses[-1] != "sent" and chance.random() < 0.2:
+        statuses.pop(-2 if len(statuses) > 2 else 1)  # a receipt that got lost; the next implies it
+    for status in statuses:
+        told.append(outcome(number, status, at, **place))
+        at += timedelta(minutes=chance.randrange(30))
+    if chance.random() < 0.3:
+        told.append(written(number, at + timedelta(seconds=1), place["profile_id"]))
+    return told
+
+
+@dataclass
+class Topic:
+    """Partitions, and how far Kafka knows each to be read: behind what was counted, where a reader was killed."""
+
+    logs: list[list[Fact]]
+    committed: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.committed = [0] * len(self.logs)
+
+    def batch(self, partition: int, size: int) -> Sequence[Received[Any]]:
+        first = self.committed[partition]
+        facts = self.logs[partition][first : first + size]
+        return [Received(each, each.topic, partition, first + place) for place, each in enumerate(facts)]
+
+    def done(self, partition: int) -> bool:
+        return self.committed[partition] >= len(self.logs[partition])
+
+
+def written_down(chance: random.Random, stories: list[list[Fact]], kind: type[Fact]) -> Topic:
+    """Stories in any order among each other, each in its own order and partition, some records twice or again later."""
+    logs: list[list[Fact]] = [[] for _ in range(PARTITIONS)]
+    left = [[each for each in story if isinstance(each, kind)] for story in stories]
+    order = [number for number, story in enumerate(left) for _ in story]
+    chance.shuffle(order)
+    for number in order:
+        fact = left[number].pop(0)
+        log = logs[number % PARTITIONS]
+        log.append(fact)
+        if chance.random() < DOUBLED_SHARE:
+            log.append(fact)
+        if chance.random() < DOUBLED_SHARE:
+            log.append(chance.choice(log))
+    return Topic(logs)
+
+
+async def read(counting: Counting, topics: Sequence[Topic], chance: random.Random) -> int:
+    """One process reads everything; it is killed at random moments, and its next life goes on from Kafka's word."""
+    killed = 0
+    places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
+    while left := [place for place in places if not place[0].done(place[1])]:
+        topic, partition = chance.choice(left)
+        batch = topic.batch(partition, chance.randint(1, BATCH_MAX))
+        handle = counting.on_outcomes if isinstance(batch[0].event, DeliveryOutcome) else counting.on_customer_messages
+        task = asyncio.ensure_future(handle(batch))
+        if chance.random() < KILLED_SHARE:
+            killed += 1
+            await asyncio.wait([task], timeout=chance.random() * 0.03)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # perhaps it had committed: Kafka does not know
+        else:
+            await task
+            topic.committed[partition] = max(topic.committed[partition], batch[-1].offset + 1)
+    return killed
+
+
+LADDER = ("sent", "acknowledged", "delivered", "read")
+Counted = Counter[tuple[str, datetime, str]]
+"""By profile, minute and what."""
+
+
+def recounted(stories: list[list[Fact]]) -> Counted:
+    """Once more, in other words than the code's: story by story, no marks, no contacts."""
+    counted: Counted = Counter()
+    for story in stories:
+        reached, opened = -1, None
+        for fact in story:
+            assert fact.profile_id is not None
+            profile, minute = fact.profile_id, minute_of(fact.at)
+            if isinstance(fact, CustomerMessage):
+                counted[profile, minute, "received"] += 1
+                if opened is not None:
+                    counted[profile, minute, "answered"] += 1
+                    counted[profile, opened, "unanswered"] -= 1
+            elif fact.status in LADDER:
+                for step in LADDER[reached + 1 : LADDER.index(fact.status) + 1]:
+                    counted[profile, minute, step] += 1
+                if reached < 0 and fact.lane == "open":
+                    opened = minute
+                    for name in ("sent_open", "new_contacts", "unanswered"):
+                        counted[profile, minute, name] += 1
+                reached = max(reached, LADDER.index(fact.status))
+            else:
+                counted[profile, minute, f"class {fact.failure}"] += 1
+                counted[profile, minute, "failed"] += fact.status == "failed"
+    return counted
+
+
+def summed(counted: Counted, profile: str | None, after: datetime, until: datetime) -> dict[str, Any]:
+    """Of one profile or all, in the minutes after one moment and up to another."""
+    total: Counter[str] = Counter()
+    for (whose, minute, name), number in counted.items():
+        if profile in (None, whose) and after < minute <= until:
+            total[name] += number
+    classes = {name.removeprefix("class "): number for name, number in total.items() if name[:6] == "class "}
+    return {**{name: total[name] for name in COUNTED}, "failures": classes}
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_comes_twice(
+    engine: AsyncEngine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    stories = [a_story(chance, number) for number in range(DELIVERIES)]
+    topics = [written_down(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
+    store = Store(engine, Positions("stats", "cluster"))
+    counting = Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), lambda _: None)
+    killed = await read(counting, topics, chance)
+    assert killed > 20
+    counted = recounted(stories)
+    for now in (NOON, NOON - timedelta(hours=7, minutes=11)):
+        windows = await store.windows(PROFILES, Spans.at(now))
+        for profile in PROFILES:
+            for span, minutes in SPANS.items():
+                expected = summed(counted, profile, minute_of(now) - timedelta(minutes=minutes), minute_of(now))
+                assert getattr(windows[profile], span).model_dump() == expected, (profile, span)
+    whole = Range(NOON - timedelta(days=8), NOON + timedelta(days=1), "hour", "UTC")
+    statement, asked = history(whole, "shop", None, None, each_profile=False, limit=None)
+    hours = {row["at"]: row async for row in rows(engine, statement, asked)}
+    for hour in {hour_of(minute) for _, minute, _ in counted}:
+        before = hour - timedelta(minutes=1)
+        expected = summed(counted, None, before, hour + timedelta(minutes=59))
+        assert {name: hours[hour][name] for name in COUNTED} == {name: expected[name] for name in COUNTED}, hour
+
+
+def test_the_recount_sees_a_record_that_is_counted_twice() -> None:
+    """The proof that the comparison can fail."""
+    story = a_story(random.Random(1), 1)
+    once, twice = recounted([story]), recounted([story, story])
+    assert once != twice
