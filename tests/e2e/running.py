@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from local.ports import free_port
+from local.program import dies_with_us
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -59,6 +60,7 @@ class Running:
     ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in (*SERVICES, "kafka")})
     _process: subprocess.Popen[bytes] | None = None
     _session: aiohttp.ClientSession | None = None
+    _ledger: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,10 +90,7 @@ class Running:
         await eventually(self._is_up, START_SECONDS)
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "local", "up"], env=self.environment, stdout=log, stderr=subprocess.STDOUT
-            )
+        return _spawn(["-m", "local", "up"], self.environment, self.log)
 
     async def _is_up(self) -> bool:
         assert self._process is not None
@@ -151,15 +150,16 @@ class Running:
         return await self._call("GET", f"http://127.0.0.1:{port or self.ports[name]}/health/ready", None, {})
 
     async def ledger(self, message_id: str | None = None) -> list[dict[str, Any]]:
-        """What arrived at the gateway, in order; of one message where that is named."""
-        answer = await self.ask_simulator("GET", "/ledger")
+        """What arrived at the gateway, in order; of one message where that is named. Each line is fetched once."""
+        known = len(self._ledger)
+        answer = await self.ask_simulator("GET", f"/ledger?after={known}")
         if answer.status != 200:
             raise ConnectionError(f"the simulator is not ready: {answer.body}")
-        lines = [json.loads(line) for line in str(answer.body).splitlines()]
+        self._ledger[known:] = [json.loads(line) for line in str(answer.body).splitlines()]
         if message_id is None:
-            return lines
+            return list(self._ledger)
         wanted = await self.delivery_ids(message_id)
-        return [line for line in lines if line["delivery_id"] in wanted]
+        return [line for line in self._ledger if line["delivery_id"] in wanted]
 
     async def delivery_ids(self, message_id: str) -> set[str]:
         found: set[str] = set()
@@ -215,10 +215,7 @@ class Another:
         await eventually(self._is_ready, START_SECONDS)
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", self.name], env=dict(self.environment), stdout=log, stderr=subprocess.STDOUT
-            )
+        return _spawn(["-m", self.name], self.environment, self.log)
 
     async def _is_ready(self) -> bool:
         assert self._process is not None
@@ -232,6 +229,18 @@ class Another:
         assert self._process is not None
         self._process.kill()
         await asyncio.to_thread(self._process.wait)
+
+
+def _spawn(arguments: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """When the tests are killed it is told to stop, by the end of the thread that starts it: a worker of the loop."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=dies_with_us(signal.SIGTERM),
+        )
 
 
 def recipients(count: int, start: int = 0) -> list[str]:
