@@ -1,6 +1,10 @@
 # `make` alone prints the words. Each is one command that also works by itself; docs/ has the rest.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
+# Kept byte code lets every process of a test start in half the time; some environments forbid it.
+export PYTHONDONTWRITEBYTECODE :=
+# Tests wait more than they work: three processes keep two cores busy (what may run beside what: conftest.py).
+TOGETHER := -n 3 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test check bench simulate docs compose-up
 
@@ -17,7 +21,7 @@ demo: ## Send a campaign and some replies through the running system, and watch 
 	@exec sh deploy/local/setup.sh demo
 
 test: setup check ## Check the code, then run every test on a real Kafka and a real Postgres
-	@exec $(PYTHON) -m pytest
+	@exec $(PYTHON) -m pytest $(TOGETHER)
 
 check: setup ## Lint, format, types and the contracts between packages
 	@$(PYTHON) -m ruff check .

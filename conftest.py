@@ -18,8 +18,37 @@ from spreader.settings import Settings
 hypothesis.settings.register_profile("spreader", deadline=None)  # machines are noisy: no example is timed
 hypothesis.settings.load_profile("spreader")
 
+pytest_plugins = ["figures"]
+
 KAFKA = "SPREADER_KAFKA_BOOTSTRAP_SERVERS"
 POSTGRES = "SPREADER_DATABASE_URL"
+
+
+TOGETHER = ("fast", "live", "kafka", "up")
+"""What shares a system or a Kafka, the longest first: each is run by one process of `make test`, beside the others."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a run of several processes (pytest-xdist): what belongs together stays so, and the longest begins first."""
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        if (together := _together(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(together))
+    order = {name: place for place, name in enumerate(TOGETHER)}
+    items.sort(key=lambda item: order.get(_together(item) or "", len(order)))
+
+
+def _together(item: pytest.Item) -> str | None:
+    """Kafka's as well: tests on one broker use the same topics and groups, and that of the environment is only one."""
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    for system in ("fast", "live"):
+        if system in fixtures:
+            return system
+    if item.get_closest_marker("e2e"):
+        return "up"
+    return "kafka" if {"kafka_servers", "servers"} & set(fixtures) else None
 
 
 def _cannot_be_had(reason: str) -> None:

@@ -32,6 +32,7 @@ class Stage:
             assert await system.stop() == 0
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of one system one after the other: each system is started once."""
     together = sorted((item for item in items if _system(item)), key=_system)
