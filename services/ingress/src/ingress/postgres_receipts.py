@@ -83,6 +83,7 @@ FORGET = text("""
 DELETE FROM ingress.receipt_waiting WHERE ctid IN (
     SELECT ctid FROM ingress.receipt_waiting
     WHERE kept_at < clock_timestamp() - interval '1 day'
-       OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC OFFSET :kept_max LIMIT 1)
+       OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
+                        OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
     ORDER BY kept_at LIMIT :limit)""")
 """What nobody has asked for in a day, and the oldest of what is too many."""

@@ -8,6 +8,7 @@ that arrive at the same moment one finds the other, or the next look at what is 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, TextClause
@@ -23,7 +24,7 @@ from spreader.events import DeliveryOutcome
 BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
-YOUNG, ALL = "1 minute", "2 days"
+YOUNG, ALL = timedelta(minutes=1), timedelta(days=2)
 LOOK_SECONDS = 2.0
 TIDY_SECONDS = 60.0
 
@@ -32,6 +33,7 @@ TIDY_SECONDS = 60.0
 class Receipts:
     engine: AsyncEngine
     bus: Bus
+    kept_max: int = KEPT_MAX
 
     async def take(self, told: Sequence[Told]) -> None:
         """Publish what becomes of the deliveries that are meant, and keep what nobody can place yet."""
@@ -65,7 +67,7 @@ class Receipts:
         await self._match_all(statements.NAMED_BY_AGE, {"oldest": ALL})
         await self._match_all(statements.ECHOES, {"oldest": ALL})
         async with self.engine.begin() as connection:
-            asked = {"kept_max": KEPT_MAX, "limit": 10 * BATCH_MAX}
+            asked = {"kept_max": self.kept_max, "limit": 10 * BATCH_MAX}
             forgotten = (await connection.execute(statements.FORGET, asked)).rowcount
         WAITING_RECEIPTS.labels("forgotten").inc(forgotten)
         return 0.0 if forgotten == asked["limit"] else TIDY_SECONDS

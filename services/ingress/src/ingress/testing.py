@@ -251,7 +251,11 @@ class System:
 
 @contextlib.asynccontextmanager
 async def running(
-    engine: AsyncEngine, now: datetime, relaying: bool = True, media_hosts_allowed: str = ""
+    engine: AsyncEngine,
+    now: datetime,
+    relaying: bool = True,
+    media_hosts_allowed: str = "",
+    secret_keys: str | None = SECRET_KEYS,
 ) -> AsyncGenerator[System]:
     """The ingress in process: a real Postgres, everything else in memory."""
     asking, clock = Asking(), HandClock(now)
@@ -261,7 +265,7 @@ async def running(
     relay = Loop("relay", Relay(engine, log).turn)
     settings = IngressSettings(
         api_key=KEY,
-        secret_keys=SECRET_KEYS,
+        secret_keys=secret_keys,
         routed_wait_seconds=0.1,
         settled_wait_seconds=0.1,
         found_wait_seconds=0.2,

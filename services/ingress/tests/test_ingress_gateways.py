@@ -1,0 +1,215 @@
+"""Gateways of profiles: credentials by field, sealed, never shown; whether a gateway answers; numbers on WhatsApp."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ingress.testing import CREDENTIALS, SECRET_KEYS, System, running
+from spreader.configuration import Gateway
+from spreader.vault import Vault, new_key
+
+CLOUD: dict[str, Any] = {"driver": "cloud_api", "account": "106540", "credentials": CREDENTIALS["cloud_api"]("a")}
+WAHA: dict[str, Any] = {
+    "driver": "waha", "base_url": "http://10.0.0.7:3000", "credentials": CREDENTIALS["waha"]("a"),
+}  # fmt: skip
+EVOLUTION: dict[str, Any] = {
+    "driver": "evolution", "base_url": "http://127.0.0.1:8080", "credentials": CREDENTIALS["evolution"]("a"),
+}  # fmt: skip
+PROFILE: dict[str, Any] = {"profile_id": "a", "name": "Sales", "phone": "201001234567"}
+CHECK: dict[str, Any] = {
+    "ok": True, "session": "working", "quality": "green", "detail": "it answers", "code": None, "took_seconds": 0.1,
+}  # fmt: skip
+
+
+async def add(system: System, gateway: dict[str, Any]) -> Any:
+    return await system.http.post("/packages/pkg/profiles", json={**PROFILE, "gateway": gateway})
+
+
+def gateway_of(system: System) -> Gateway:
+    (profile,) = system.snapshot().package.profiles
+    return profile.gateway
+
+
+def opened(system: System) -> dict[str, str]:
+    sealed = gateway_of(system).sealed
+    assert sealed is not None
+    return dict(Vault(SECRET_KEYS).open("a", sealed))
+
+
+@pytest.mark.parametrize("gateway", [CLOUD, WAHA, EVOLUTION], ids=lambda each: each["driver"])
+async def test_credentials_are_sealed_for_the_profile_and_in_no_answer_event_or_table(
+    system: System, gateway: dict[str, Any]
+) -> None:
+    await system.package()
+    answers = [await add(system, gateway)]
+    assert answers[0].status_code == 201, answers[0].text
+    answers += [
+        await system.http.get("/packages/pkg/profiles/a"),
+        await system.http.get("/packages/pkg/profiles"),
+        await system.http.patch("/packages/pkg/profiles/a", json={"name": "Sales 2"}),
+        await system.http.get("/packages/pkg/changes"),
+    ]
+    shown = answers[0].json()
+    names = list(gateway["credentials"])
+    assert shown["gateway"]["credentials"] == {"set": True, "names": names}
+    assert shown["webhook_url"] == f"/api/v1/webhooks/{gateway['driver']}/pkg/a"
+    assert opened(system) == gateway["credentials"]
+    sealed = gateway_of(system).sealed or "?"
+    told = [answer.text for answer in answers] + [str(each) for each in system.log.envelopes]
+    assert not any(secret in text for secret in gateway["credentials"].values() for text in told)
+    assert not any(sealed in answer.text for answer in answers)
+
+
+async def test_profiles_with_the_same_access_token_have_the_same_holder(system: System) -> None:
+    await system.package()
+    for profile_id, like in (("a", "x"), ("b", "x"), ("c", "y")):
+        await system.gateway_profile("cloud_api", profile_id, like=like)
+    await system.gateway_profile("waha", "d")
+    holders = [each.gateway.holder for each in system.snapshot().package.profiles]
+    assert holders[0] == holders[1] is not None
+    assert (len(set(holders[:3])), holders[3]) == (2, None)
+
+
+async def test_meta_has_an_address_of_its_own(system: System) -> None:
+    await system.package()
+    assert (await add(system, CLOUD)).status_code == 201
+    assert gateway_of(system).base_url == "https://graph.facebook.com/v23.0"
+
+
+async def test_a_change_keeps_the_credentials_that_it_does_not_name(system: System) -> None:
+    await system.package()
+    await add(system, CLOUD)
+    before = opened(system)
+    for patch in ({"weight": 5}, {"gateway": {"account": "106541"}}, {"gateway": {"credentials": None}}):
+        assert (await system.http.patch("/packages/pkg/profiles/a", json=patch)).status_code == 200
+        assert opened(system) == before
+    assert gateway_of(system).account == "106541"
+    one = {"gateway": {"credentials": {"access_token": "a-newer-one"}}}
+    changed = await system.http.patch("/packages/pkg/profiles/a", json=one)
+    assert (changed.status_code, "a-newer-one" in changed.text) == (200, False)
+    assert opened(system) == {**before, "access_token": "a-newer-one"}
+    assert gateway_of(system).holder == Vault(SECRET_KEYS).name("a-newer-one")
+
+
+async def test_another_driver_begins_anew(system: System) -> None:
+    await system.package()
+    await add(system, WAHA)
+    bare = await system.http.patch("/packages/pkg/profiles/a", json={"gateway": {"driver": "cloud_api"}})
+    assert [each["pointer"] for each in bare.json()["errors"]][:2] == [
+        "/gateway/account", "/gateway/credentials/access_token",
+    ]  # fmt: skip
+    whole = await system.http.patch("/packages/pkg/profiles/a", json={"gateway": CLOUD})
+    assert (whole.status_code, gateway_of(system).driver, opened(system)) == (200, "cloud_api", CLOUD["credentials"])
+    assert (await system.http.patch("/packages/pkg/profiles/a", json={"gateway": {"driver": "simulator"}})).json()[
+        "gateway"
+    ]["credentials"] == {"set": False, "names": []}
+    assert (gateway_of(system).sealed, gateway_of(system).holder) == (None, None)
+
+
+_SECRETS = CLOUD["credentials"]
+WRONG: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+    ({**CLOUD, "credentials": {}}, [(f"/gateway/credentials/{name}", "missing") for name in _SECRETS]),
+    ({"driver": "cloud_api", "account": "1"}, [(f"/gateway/credentials/{name}", "missing") for name in _SECRETS]),
+    ({**CLOUD, "account": None}, [("/gateway/account", "missing")]),
+    ({**CLOUD, "credentials": {**_SECRETS, "api_key": "x"}}, [("/gateway/credentials/api_key", "extra_forbidden")]),
+    ({**CLOUD, "credentials": {**_SECRETS, "app_secret": ""}}, [("/gateway/credentials/app_secret", "blank")]),
+    ({**CLOUD, "credentials": {**_SECRETS, "app_secret": " "}}, [("/gateway/credentials/app_secret", "blank")]),
+    ({**CLOUD, "credentials": {**_SECRETS, "app_secret": 7}}, [("/gateway/credentials/app_secret", "string_type")]),
+    ({**CLOUD, "credentials": {**_SECRETS, "app_secret": "x\n"}}, [("/gateway/credentials/app_secret", "secret")]),
+    ({**CLOUD, "credentials": "secret"}, [("/gateway/credentials", "dict_type")]),
+    ({**WAHA, "base_url": None}, [("/gateway/base_url", "missing")]),
+    ({**WAHA, "base_url": "http://user:pass@10.0.0.7:3000"}, [("/gateway/base_url", "value_error")]),
+    ({**EVOLUTION, "base_url": None}, [("/gateway/base_url", "missing")]),
+    ({**WAHA, "credentials": {"api_key": "x"}}, [("/gateway/credentials/hmac_key", "missing")]),
+]
+
+
+async def test_credentials_that_cannot_be_are_refused_by_field_and_never_repeated(system: System) -> None:
+    await system.package()
+    for gateway, expected in WRONG:
+        answer = await add(system, gateway)
+        found = [(each["pointer"], each["code"]) for each in answer.json()["errors"]]
+        assert (answer.status_code, found) == (422, expected), gateway
+        assert not any(secret in answer.text for secret in _SECRETS.values())
+        assert "pass@" not in answer.text
+    assert (await system.http.get("/packages/pkg/profiles")).json()["data"] == []
+
+
+async def test_without_a_key_the_answer_names_the_setting(system: System) -> None:
+    await system.package()
+    async with running(system.engine, system.clock(), secret_keys=None) as keyless:
+        answer = await add(keyless, CLOUD)
+        assert (answer.status_code, answer.json()["code"]) == (503, "secret-keys")
+        assert "SPREADER_SECRET_KEYS" in answer.json()["detail"]
+        assert (await add(keyless, {"driver": "simulator"})).status_code == 201
+
+
+async def test_credentials_of_a_lost_key_are_a_trouble_of_ours_and_can_be_set_again(system: System) -> None:
+    await system.package()
+    await add(system, WAHA)
+    key = new_key()
+    async with running(system.engine, system.clock(), secret_keys=key) as other:
+        other.packages.set("pkg", system.snapshot())
+        refused = await other.http.post("/webhooks/waha/pkg/a", content=b"{}")
+        assert (refused.status_code, "SPREADER_SECRET_KEYS" in refused.json()["detail"]) == (503, True)
+        path = "/packages/pkg/profiles/a"
+        part = await other.http.patch(path, json={"gateway": {"credentials": {"api_key": "x"}}})
+        assert [each["pointer"] for each in part.json()["errors"]] == ["/gateway/credentials/hmac_key"]
+        whole = await other.http.patch(path, json={"gateway": {"credentials": WAHA["credentials"]}})
+        assert whole.status_code == 200
+        assert dict(Vault(key).open("a", gateway_of(other).sealed or "")) == WAHA["credentials"]
+
+
+async def test_a_profile_is_tested_when_it_is_added_and_nothing_waits_for_a_sender_that_is_away(system: System) -> None:
+    await system.package()
+    away = (await add(system, WAHA)).json()
+    assert (away["check"], away["warnings"][0]["pointer"]) == (None, "/gateway")
+    system.sender.says["/profiles/check"] = CHECK
+    changed = (await system.http.patch("/packages/pkg/profiles/a", json={"gateway": {"account": "sales"}})).json()
+    assert (changed["check"], changed["warnings"]) == (CHECK, [])
+    path, asked = system.sender.asked[-1]
+    gateway = gateway_of(system)
+    assert (path, asked) == (
+        "/profiles/check",
+        {
+            "package_id": "pkg", "profile_id": "a", "driver": "waha", "base_url": WAHA["base_url"],
+            "account": "sales", "sealed": gateway.sealed,
+        },
+    )  # fmt: skip
+    named = (await system.http.patch("/packages/pkg/profiles/a", json={"name": "Other"})).json()
+    assert "check" not in named
+
+
+async def test_a_profile_can_be_tested_at_any_time_with_its_package_and_without(system: System) -> None:
+    await system.package("s")
+    for path in ("/packages/pkg/profiles/s/check", "/profiles/s/check"):
+        assert (await system.http.post(path)).status_code == 503
+        system.sender.says["/profiles/check"] = CHECK
+        assert (await system.http.post(path)).json() == {"profile_id": "s", **CHECK}
+        del system.sender.says["/profiles/check"]
+    assert (await system.http.post("/profiles/none/check")).status_code == 404
+    assert (await system.http.post("/packages/pkg/profiles/none/check")).status_code == 404
+
+
+async def test_numbers_are_shared_out_over_the_profiles_that_can_ask(system: System) -> None:
+    await system.package()
+    for driver, profile_id in (("waha", "a"), ("evolution", "b"), ("cloud_api", "c")):
+        await system.gateway_profile(driver, profile_id)
+    people = [f"20100000001{number}" for number in range(4)]
+    told = [{"number": each, "exists": True, "checked_at": "2026-06-01T12:00:00Z", "detail": "on WhatsApp"}
+            for each in people[:3]]  # fmt: skip
+    system.sender.says["/numbers/check"] = {"numbers": told}
+    system.sender.asked.clear()
+    answer = await system.http.post("/packages/pkg/numbers/check", json={"numbers": [*people, people[0]]})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["numbers"]
+    assert [(each["number"], each["exists"], each["profile_id"]) for each in found] == [
+        (people[0], True, "a"), (people[1], True, "b"), (people[2], True, "a"), (people[3], None, "b"),
+    ]  # fmt: skip
+    asked = {body["profile_id"]: body["numbers"] for _, body in system.sender.asked}
+    assert json.dumps(asked) == json.dumps({"a": [people[0], people[2]], "b": [people[1], people[3]]})
+    system.sender.says.clear()
+    assert (await system.http.post("/packages/pkg/numbers/check", json={"numbers": people})).status_code == 503
+    many = {"numbers": [f"2010000{number:05d}" for number in range(101)]}
+    assert (await system.http.post("/packages/pkg/numbers/check", json=many)).status_code == 422

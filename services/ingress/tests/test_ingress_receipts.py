@@ -1,0 +1,282 @@
+"""Receipts: each finds its delivery, early or late, once or often; the echo of a send ends a doubt."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from ingress.core import facts
+from ingress.core.receipts import Told
+from ingress.core.reports import Echo, Receipt
+from ingress.handlers import Folding
+from ingress.testing import System, signed
+from spreader.boundary import Received
+from spreader.bus import Unpublished
+from spreader.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
+from spreader.kafka import KafkaBus, create_broker
+from spreader.settings import Settings
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+PERSON = "201000000011"
+
+
+def outcome(status: Status, name: str = "dlv_1", **more: Any) -> DeliveryOutcome:
+    lane: Lane = more.pop("lane", "open")
+    return DeliveryOutcome(
+        package_id="pkg", message_id="msg_1", delivery_id=name, recipient=PERSON, lane=lane, status=status, at=NOON,
+        profile_id="a", **more,
+    )  # fmt: skip
+
+
+async def fold(system: System, *outcomes: DeliveryOutcome) -> None:
+    """As the handler of outcomes does."""
+    told = [fact for each in outcomes for fact in facts.of_outcome(each)]
+    await system.view.fold_deliveries(told)
+    await system.receipts.look({fact.delivery_id for fact in told})
+
+
+async def fold_what_was_published(system: System) -> None:
+    await fold(system, *system.bus.of(DeliveryOutcome))
+
+
+async def waiting(system: System) -> int:
+    async with system.engine.connect() as connection:
+        return (await connection.execute(text("SELECT count(*) FROM ingress.receipt_waiting"))).scalar_one()
+
+
+async def age(system: System, seconds: float) -> None:
+    """Let what waits have waited so long."""
+    async with system.engine.begin() as connection:
+        older = "UPDATE ingress.receipt_waiting SET kept_at = kept_at - CAST(:age AS interval)"
+        await connection.execute(text(older), {"age": timedelta(seconds=seconds)})
+
+
+def ack(status: Any, name: str = "3EB0", at: datetime = NOON) -> Told:
+    return Told("pkg", "a", Receipt(name, status, at))
+
+
+def echo(name: str = "3EB0", at: datetime = NOON) -> Told:
+    return Told("pkg", "a", Echo(name, PERSON, at))
+
+
+def shown(system: System) -> list[tuple[str, str, str | None]]:
+    return [(each.delivery_id, each.status, each.gateway_message_id) for each in system.bus.of(DeliveryOutcome)]
+
+
+async def test_a_receipt_finds_its_delivery_by_the_gateways_name(system: System) -> None:
+    await fold(system, outcome("sent", gateway_message_id="3EB0", attempt=2))
+    await system.receipts.take([ack("acknowledged"), ack("delivered"), ack("read")])
+    assert shown(system) == [("dlv_1", status, "3EB0") for status in ("acknowledged", "delivered", "read")]
+    assert system.bus.of(DeliveryOutcome)[0].attempt == 2
+    await fold_what_was_published(system)
+    row = await system.view.delivery("dlv_1")
+    assert row is not None
+    assert row["status"] == "read"
+
+
+@pytest.mark.parametrize("by_delivery", [True, False])
+async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: System, by_delivery: bool) -> None:
+    early = Told("pkg", "a", Receipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))
+    await system.receipts.take([early])
+    await system.receipts.take([early])
+    assert (await waiting(system), shown(system)) == (1, [])
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
+
+
+async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
+    await system.receipts.take([ack("delivered")])
+    system.bus.away = True
+    with pytest.raises(Unpublished):  # so the handler's batch comes again
+        await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    assert await waiting(system) == 1
+    system.bus.away = False
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
+
+
+async def test_a_receipt_and_its_delivery_that_arrive_at_the_same_moment_find_each_other(system: System) -> None:
+    """The look after the fold was too early to see the receipt, as if both committed at once."""
+    await system.view.fold_deliveries(facts.of_outcome(outcome("sent", gateway_message_id="3EB0")))
+    async with system.engine.begin() as connection:
+        kept = "INSERT INTO ingress.receipt_waiting (profile_id, gateway_message_id, status, package_id, at)"
+        await connection.execute(text(f"{kept} VALUES ('a', '3EB0', 'delivered', 'pkg', now())"))
+    await age(system, 3)
+    await system.receipts.look_again()
+    assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
+
+
+async def test_what_nobody_asks_for_is_forgotten_after_a_day_and_never_more_than_the_most_is_kept(
+    system: System,
+) -> None:
+    await system.receipts.take([ack("delivered", f"old{number}") for number in range(3)])
+    await age(system, 86_401)
+    await system.receipts.take([ack("delivered", "new")])
+    await system.receipts.tidy()
+    assert await waiting(system) == 1
+    for number in range(4):
+        await system.receipts.take([ack("read", f"more{number}")])
+    await replace(system.receipts, kept_max=2).tidy()
+    async with system.engine.connect() as connection:
+        kept = await connection.execute(text("SELECT gateway_message_id FROM ingress.receipt_waiting"))
+        assert set(kept.scalars()) == {"more2", "more3"}
+
+
+async def test_another_profiles_receipt_says_nothing_of_a_delivery(system: System) -> None:
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    await system.receipts.take(
+        [
+            Told("pkg", "b", Receipt("x", "delivered", NOON, "dlv_1")),
+            Told("other", "a", Receipt("x", "delivered", NOON, "dlv_1")),
+        ]
+    )
+    await system.receipts.take([Told("pkg", "b", Receipt("y", "delivered", NOON, "dlv_2"))])
+    await fold(system, outcome("sent", "dlv_2", gateway_message_id="3EB1"))
+    assert (shown(system), await waiting(system)) == ([], 0)
+
+
+async def test_a_late_failure_is_the_end_and_a_later_delivery_overrides_it(system: System) -> None:
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    failed = Receipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
+    await system.receipts.take([Told("pkg", "a", failed)])
+    (told,) = system.bus.of(DeliveryOutcome)
+    assert (told.status, told.failure, told.code, told.reason) == ("failed", "restricted", "463", "no chats")
+    seen: list[str] = []
+    for status in ("acknowledged", "delivered", "failed", "read"):
+        await system.receipts.take([ack(status)])
+        await fold_what_was_published(system)
+        row = await system.view.delivery("dlv_1")
+        assert row is not None
+        seen.append(row["status"])
+    assert seen == ["failed", "delivered", "delivered", "read"]
+
+
+async def test_the_echo_of_a_send_turns_the_one_unknown_into_the_truth(system: System) -> None:
+    await system.receipts.take([echo(), ack("delivered")])  # the echo is quicker than the sender's despair
+    await fold(system, outcome("unknown"))
+    await system.receipts.look_again()
+    assert shown(system) == []  # its first seconds belong to the gateway's own answer
+    await age(system, 6)
+    await system.receipts.look_again()
+    assert shown(system) == [("dlv_1", "sent", "3EB0")]
+    await fold_what_was_published(system)
+    assert shown(system)[1:] == [("dlv_1", "delivered", "3EB0")]
+    assert await waiting(system) == 0
+
+
+async def test_a_reply_under_way_whose_answer_does_not_come_is_found_by_its_echo(system: System) -> None:
+    await fold(system, outcome("held", lane="reply"))
+    await system.receipts.take([echo()])
+    await age(system, 6)
+    await system.receipts.look_again()
+    assert shown(system) == [("dlv_1", "sent", "3EB0")]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [outcome("unknown", "dlv_2")],
+        [outcome("released", "dlv_2", release=1)],
+        [outcome("held", "dlv_2", lane="reply")],
+    ],
+)
+async def test_an_echo_that_may_be_of_several_is_of_none(system: System, others: list[DeliveryOutcome]) -> None:
+    await fold(system, outcome("unknown"), *others)
+    await system.receipts.take([echo()])
+    await age(system, 6)
+    await system.receipts.look_again()
+    assert (shown(system), await waiting(system)) == ([], 1)
+
+
+@pytest.mark.parametrize("echoes", [[echo(at=NOON - timedelta(hours=2))], [echo("one"), echo("two")]])
+async def test_an_echo_of_another_hour_or_one_of_two_proves_nothing(system: System, echoes: list[Told]) -> None:
+    await fold(system, outcome("unknown"))
+    await system.receipts.take(echoes)
+    await age(system, 6)
+    await system.receipts.look_again()
+    assert shown(system) == []
+
+
+async def test_the_echo_of_a_message_that_has_its_name_is_no_news(system: System) -> None:
+    await system.receipts.take([echo()])
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    await system.receipts.take([echo()])
+    assert (shown(system), await waiting(system)) == ([], 0)
+
+
+async def test_the_handler_of_outcomes_looks_for_what_waits(system: System) -> None:
+    """What makes a match survive a crash: its batch is not done before the look is."""
+    bus = KafkaBus(create_broker(Settings(), "test"), "test", system.clock)
+    boundaries = Folding(system.view, system.receipts).boundaries(bus)
+    (handler,) = (each.handle for each in boundaries if DeliveryOutcome in each.accepts)
+    await system.receipts.take([ack("delivered")])
+    await handler([Received(outcome("sent", gateway_message_id="3EB0"), DeliveryOutcome.topic, 0, 0)])
+    assert shown(system) == [("dlv_1", "delivered", "3EB0")]
+
+
+async def call(system: System, driver: str, body: dict[str, Any], profile_id: str = "a") -> None:
+    answer = await system.http.post(f"/webhooks/{driver}/pkg/{profile_id}", **signed(driver, profile_id, body))
+    assert answer.status_code == 200, answer.text
+
+
+def change(field: str, value: dict[str, Any], time: int | None = 1_780_000_000) -> dict[str, Any]:
+    return {"entry": [{"id": "1", "time": time, "changes": [{"field": field, "value": value}]}]}
+
+
+async def test_what_a_gateway_says_of_a_profile_is_reported_and_of_an_account_to_all_that_it_holds(
+    system: System,
+) -> None:
+    await system.package()
+    for profile_id, like in (("a", "a"), ("b", "a"), ("c", "c")):
+        await system.gateway_profile("cloud_api", profile_id, like=like)
+    ends = {"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING", "expiration": 1_780_300_000}
+    body = change("account_update", {"event": "ACCOUNT_RESTRICTION", "restriction_info": [ends]})
+    await call(system, "cloud_api", body)
+    await call(system, "cloud_api", body)
+    reports = system.bus.of(ProfileReported)
+    assert [each.profile_id for each in reports] == ["a", "b", "a", "b"]
+    assert len({each.event_id for each in reports}) == 2
+    assert reports[0].restriction is not None
+    assert (reports[0].restriction.lanes, reports[0].restriction.failure) == (("open",), "restricted")
+    assert reports[0].restriction.until == datetime.fromtimestamp(1_780_300_000, UTC)
+
+
+async def test_a_customer_who_stops_a_business_at_whatsapp_is_suppressed_until_they_resume(system: System) -> None:
+    await system.package()
+    await system.gateway_profile("cloud_api", "a")
+
+    async def wish(value: str, seconds: int) -> None:
+        preference = {"wa_id": PERSON, "category": "marketing_messages", "value": value, "timestamp": seconds}
+        await call(system, "cloud_api", change("user_preferences", {"user_preferences": [preference]}))
+
+    async def listed() -> list[str]:
+        page = (await system.http.get("/packages/pkg/suppressions")).json()["data"]
+        return [each["source"] for each in page]
+
+    now = int(system.clock().timestamp())
+    await wish("stop", now - 100)
+    await wish("stop", now - 100)
+    assert await listed() == ["gateway"]
+    await wish("resume", now - 200)  # an older wish that comes late
+    assert await listed() == ["gateway"]
+    await wish("resume", now - 50)
+    await wish("stop", now - 100)  # a repeat of what was taken back
+    assert await listed() == []
+    assert [each.listed for each in system.bus.of(ConsentChanged)] == [True, False]
+    await system.http.post("/packages/pkg/suppressions", json={"recipients": [PERSON]})
+    await wish("resume", now)
+    assert await listed() == ["api"]
+
+
+async def test_no_secret_and_no_number_is_in_what_is_told_of_a_profile(system: System) -> None:
+    await system.package()
+    await system.gateway_profile("evolution", "a")
+    data = {"instance": "a", "wuid": f"{PERSON}@s.whatsapp.net", "state": "close", "statusReason": 401}
+    await call(system, "evolution", {"event": "connection.update", "instance": "a", "data": data, "apikey": "s3cr3t"})
+    (report,) = system.bus.of(ProfileReported)
+    told = json.dumps(report.model_dump(mode="json"))
+    assert (report.session, "s3cr3t" in told, PERSON in told) == ("unlinked", False, False)
