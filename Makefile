@@ -33,6 +33,7 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@PATH="$$HOME/.local/bin:$$PATH" uv sync --all-packages --locked --quiet --group bench
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench router
+	@$(PYTHON) -m bench sender
 	@exec $(PYTHON) -m bench pacer
 
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)

@@ -15,10 +15,11 @@ from bench.progress import Progress
 from bench.replies import Replies
 from bench.report import Machine, keep, table
 from bench.router.command import main as router
+from bench.sender.command import main as sender
 from bench.system import running
 
 PARTS = ("replies", "singles", "large")
-ALONE = {"pacer": pacer, "router": router}
+ALONE = {"pacer": pacer, "router": router, "sender": sender}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:

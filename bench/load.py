@@ -63,8 +63,9 @@ def _request(load: Load, number: int) -> bytes:
     return head.encode() + body
 
 
-async def _send(load: Load, requests: Iterator[bytes], until: float, answers: Counter[str]) -> None:
-    reader, writer = await asyncio.open_connection(HOST, load.port)
+async def send_all(port: int, requests: Iterator[bytes], until: float, answers: Counter[str], taken: int) -> None:
+    """Over one connection, one after the other; `answers` counts those of the status `taken` as "", others by words."""
+    reader, writer = await asyncio.open_connection(HOST, port)
     for request in requests:
         if time.monotonic() > until:
             break
@@ -73,7 +74,7 @@ async def _send(load: Load, requests: Iterator[bytes], until: float, answers: Co
         length = _LENGTH.search(head)
         body = await reader.readexactly(int(length[1]) if length else 0)
         status = int(head.split(b" ", 2)[1])
-        answers["" if status == ACCEPTED else f"{status} {body.decode(errors='replace')[:300]}"] += 1
+        answers["" if status == taken else f"{status} {body.decode(errors='replace')[:300]}"] += 1
     writer.close()
     await writer.wait_closed()
 
@@ -83,7 +84,7 @@ async def _run(load: Load) -> dict[str, Any]:
     answers = Counter[str]()
     began = time.monotonic()
     until = began + load.seconds_max
-    await asyncio.gather(*(_send(load, prepared, until, answers) for _ in range(load.connections)))
+    await asyncio.gather(*(send_all(load.port, prepared, until, answers, ACCEPTED) for _ in range(load.connections)))
     seconds = time.monotonic() - began
     accepted = answers.pop("", 0)
     return {"requests": accepted, "began": began, "seconds": seconds, "refused": dict(answers.most_common(3))}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer
 
+from bench.alone import Process, Servers, servers
 from bench.bare_hop import POLL_MS, consumer_at_end
 from bench.child import Failed, serving
 from bench.figures import Figure, Pair, p99
@@ -16,10 +17,11 @@ from bench.log import HOP_TOPICS, PARTITIONS
 from bench.messages import PACKAGE, customers, open_records, reply_record
 from bench.progress import Progress
 from bench.report import Machine, keep, table
-from bench.router.alone import Alone, alone
 from bench.router.bare_router import BareRouter
-from spreader.envelope import Envelope
-from spreader.events import OpenDeliveriesAssigned, ReplyDeliveryAssigned
+from spreader.clock import wall_now
+from spreader.configuration import Distribution, Gateway, Package, Profile
+from spreader.envelope import Envelope, seal
+from spreader.events import OpenDeliveriesAssigned, PackageConfigured, ReplyDeliveryAssigned
 
 ROUNDS = 3
 RECORDS = 100
@@ -28,7 +30,8 @@ SECONDS_MAX = 120.0
 REPLIES = 200
 HOP_SECONDS_MAX = 10.0
 CONVERSATIONS = 1_000_000
-STRATEGIES = ("round_robin", "random", "weighted", "smart")
+PROFILES = 20
+STRATEGIES: tuple[Distribution, ...] = ("round_robin", "random", "weighted", "smart")
 FILL = """
 INSERT INTO router.conversation (package_id, recipient, profile_id, customer_at, sent_at)
 SELECT $1, '2015' || lpad(number::text, 8, '0'), $1 || '-' || (number % 20), now(), now()
@@ -38,7 +41,8 @@ FROM generate_series(0, $2 - 1) AS number ON CONFLICT DO NOTHING
 
 @dataclass(slots=True)
 class Run:
-    router: Alone
+    servers: Servers
+    router: Process
     progress: Progress
     _next: int = field(default=10_000_000, init=False)
 
@@ -46,14 +50,14 @@ class Run:
         rounds = list[Pair]()
         for number in range(ROUNDS):
             requests = self._requests(strategy)
-            before = await self.router.log.records(OpenDeliveriesAssigned.topic)
+            before = await self.servers.log.records(OpenDeliveriesAssigned.topic)
             began = time.monotonic()
-            await self.router.publish(requests)
-            ended = await self.router.log.wait_for(OpenDeliveriesAssigned.topic, before + len(requests), SECONDS_MAX)
+            await self.servers.publish(requests)
+            ended = await self.servers.log.wait_for(OpenDeliveriesAssigned.topic, before + len(requests), SECONDS_MAX)
             if ended is None:
                 raise Failed(f"{strategy}: not all was routed within {SECONDS_MAX:g} s")
             ours = RECORDS * RECIPIENTS_A_RECORD / (ended - began)
-            bare = await BareRouter(self.router.log.kafka, RECORDS).run()
+            bare = await BareRouter(self.servers.log.kafka, RECORDS).run()
             rounds.append(Pair(ours, bare))
             self.progress.say(
                 f"{strategy}, round {number + 1} of {ROUNDS}: {ours:,.0f} recipients a second, bare {bare:,.0f}"
@@ -63,7 +67,7 @@ class Run:
 
     async def replies(self, what: str, known: bool) -> list[Figure]:
         """`known`: to customers who have a conversation."""
-        kafka = self.router.log.kafka
+        kafka = self.servers.log.kafka
         rounds: list[tuple[list[float], list[float]]] = []
         async with serving("bench.bare_hop", kafka, HOP_TOPICS[0], HOP_TOPICS[1], str(PARTITIONS)):
             for number in range(ROUNDS):
@@ -83,14 +87,14 @@ class Run:
 
     async def memory(self) -> Figure:
         before = self.router.mebibytes()
-        await self.router.database.execute(FILL, PACKAGE, CONVERSATIONS, timeout=300)
+        await self.servers.database.execute(FILL, PACKAGE, CONVERSATIONS, timeout=300)
         await self.replies(f"reply hop with {CONVERSATIONS:,} conversations", known=True)
         after = self.router.mebibytes()
         what = f"memory of the router with {CONVERSATIONS:,} conversations"
         return Figure(what, "itself without any", "MiB", "less", (Pair(after, before),))
 
     async def _hops(self, asked: Sequence[Envelope], topic: str) -> list[float]:
-        consumer = await consumer_at_end(self.router.log.kafka, topic, PARTITIONS)
+        consumer = await consumer_at_end(self.servers.log.kafka, topic, PARTITIONS)
         try:
             return [await self._hop(each, consumer) for each in asked]
         finally:
@@ -98,7 +102,7 @@ class Run:
 
     async def _hop(self, asked: Envelope, consumer: AIOKafkaConsumer) -> float:
         began = time.monotonic()
-        await self.router.publish([asked])
+        await self.servers.publish([asked])
         try:
             async with asyncio.timeout(HOP_SECONDS_MAX):
                 while not any((await consumer.getmany(timeout_ms=POLL_MS)).values()):
@@ -123,15 +127,33 @@ class Run:
 
 async def _measure(progress: Progress) -> list[Figure]:
     progress.say("starting a Kafka, a Postgres and a router ...")
-    async with alone() as router:
-        run = Run(router, progress)
-        await run.routed("round_robin")  # warm
-        figures = [await run.routed(strategy) for strategy in STRATEGIES]
-        figures += await run.replies("reply hop to somebody new", known=False)
-        figures.append(await run.memory())
-        figures += await run.replies(f"reply hop among {CONVERSATIONS:,} conversations", known=True)
-        progress.say("stopping ...")
-    return figures
+    async with servers() as all_of_it:
+        now = wall_now()
+        await all_of_it.publish([seal(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()])
+        async with all_of_it.running("router") as router:
+            return await _figures(Run(all_of_it, router, progress))
+
+
+async def _figures(run: Run) -> list[Figure]:
+    await run.routed("round_robin")  # warm
+    figures = [await run.routed(strategy) for strategy in STRATEGIES]
+    figures += await run.replies("reply hop to somebody new", known=False)
+    figures.append(await run.memory())
+    return figures + await run.replies(f"reply hop among {CONVERSATIONS:,} conversations", known=True)
+
+
+def packages() -> list[Package]:
+    """One for each strategy; the first for all else."""
+    return [_package(PACKAGE, "round_robin"), *(_package(f"{PACKAGE}-{each}", each) for each in STRATEGIES)]
+
+
+def _package(package_id: str, strategy: Distribution) -> Package:
+    gateway = Gateway(driver="simulator", base_url="http://127.0.0.1:9", account="none")
+    profiles = tuple(
+        Profile(profile_id=f"{package_id}-{number}", name="Bench", phone=f"2010{number:08}", gateway=gateway)
+        for number in range(PROFILES)
+    )
+    return Package(package_id=package_id, version=1, name="Bench", distribution=strategy, profiles=profiles)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,0 +1,142 @@
+"""Alone: single services with a Kafka and a Postgres of their own, and the bench in place of all the others."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGTERM
+
+import aiohttp
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from bench.child import TREE, Failed
+from bench.log import Log
+from bench.pacer.database import tree_mebibytes
+from local.ports import HOST, free_port
+from local.program import Command, spawn
+from local.workbench import Workbench, workbench
+from spreader.envelope import Envelope
+from spreader.kafka import PRODUCE_BATCH_BYTES, create_topics
+from spreader.settings import Settings
+from spreader.vault import new_key
+
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A service that runs by itself."""
+
+    name: str
+    port: int
+    pid: int
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def mebibytes(self) -> float:
+        """Private memory."""
+        return tree_mebibytes(self.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    folder: Path
+    environment: Mapping[str, str]
+    log: Log
+    producer: AIOKafkaProducer
+    database: asyncpg.Connection
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """All are acknowledged when it returns."""
+        sent = [
+            await self.producer.send(
+                each.topic, each.body, each.key,
+                headers=[(name, value.encode()) for name, value in each.headers.items()],
+            )
+            for each in envelopes
+        ]  # fmt: skip
+        await asyncio.gather(*sent)
+
+    @asynccontextmanager
+    async def running(self, name: str, port: int | None = None, **settings: str) -> AsyncGenerator[Process]:
+        """A process of this service, ready; gone after the block."""
+        port = port or free_port()
+        environment = {**self.environment, **settings, f"SPREADER_{name.upper()}_PORT": str(port)}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = spawn(Command([sys.executable, "-m", name], environment, TREE, orphan_signal=SIGTERM), log)
+        try:
+            await self._ready(process, name, f"http://{HOST}:{port}/health/ready")
+            yield Process(name, port, process.pid)
+        finally:
+            process.send_signal(SIGTERM)
+            await asyncio.to_thread(process.wait)
+
+    async def _ready(self, process: subprocess.Popen[bytes], name: str, address: str) -> None:
+        until = time.monotonic() + READY_SECONDS
+        async with aiohttp.ClientSession() as session:
+            while not await _is_ready(session, address):
+                if process.poll() is not None or time.monotonic() > until:
+                    said = (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
+                    raise Failed(f"{name} did not become ready:\n{said}")
+                await asyncio.sleep(POLL_SECONDS)
+
+
+@asynccontextmanager
+async def servers() -> AsyncGenerator[Servers]:
+    folder = Path(tempfile.mkdtemp(prefix="spreader-bench-alone-"))
+    try:
+        with workbench() as bench:
+            await asyncio.to_thread(bench.start_kafka)
+            await asyncio.to_thread(bench.postgres.start)
+            await create_topics(Settings(kafka_bootstrap_servers=bench.kafka_servers))
+            async with _producing(bench.kafka_servers) as producer, Log(bench.kafka_servers) as log:
+                await producer.start()
+                database = await asyncpg.connect(bench.postgres_url)
+                try:
+                    yield Servers(folder, _environment(bench, folder), log, producer, database)
+                finally:
+                    await database.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(bench: Workbench, folder: Path) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},
+        "SPREADER_KAFKA_BOOTSTRAP_SERVERS": bench.kafka_servers,
+        "SPREADER_DATABASE_URL": bench.postgres_url,
+        "SPREADER_SECRET_KEYS": new_key(),
+        "SPREADER_MEDIA_STORE": f"file:{folder / 'media'}",
+        "SPREADER_SIMULATOR_HOME": str(folder / "simulator"),
+    }
+
+
+@asynccontextmanager
+async def _producing(kafka: str) -> AsyncGenerator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka, acks="all", linger_ms=1, max_batch_size=PRODUCE_BATCH_BYTES,
+        max_request_size=8 * 1024 * 1024,
+    )  # fmt: skip
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def _is_ready(session: aiohttp.ClientSession, address: str) -> bool:
+    try:
+        async with session.get(address) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
