@@ -16,7 +16,7 @@ from sender.drivers import Drivers
 from sender.metrics import CHECKS
 from sender.postgres_gateways import Watched
 from spreader.bus import Bus
-from spreader.clock import Clock
+from spreader.clock import Clock, Now
 from spreader.configuration import Package, Profile
 from spreader.events import PackageConfigured, ProfileReported
 from spreader.loop import Loop
@@ -60,12 +60,12 @@ class Period:
 class Watch:
     """A part. `on_change` is what the table of packages calls."""
 
-    def __init__(self, store: WatchStore, drivers: Drivers, bus: Bus, clock: Clock, period: Period) -> None:
+    def __init__(self, store: WatchStore, drivers: Drivers, bus: Bus, now: Now, period: Period) -> None:
         self.name = "watch of profiles"
         self._store = store
         self._drivers = drivers
         self._bus = bus
-        self._clock = clock
+        self._now = now
         self._period = period
         self._packages: dict[str, Package] = {}
         self._changed: set[str] = set()
@@ -102,7 +102,7 @@ class Watch:
 
     async def tell(self, package_id: str, profile: Profile, checked: Checked) -> None:
         """Somebody asked outside the rounds: what was answered is told at once."""
-        await self._report(package_id, profile, checked, f"asked/{self._clock().isoformat()}")
+        await self._report(package_id, profile, checked, f"asked/{self._now().isoformat()}")
 
     async def _report(self, package_id: str, profile: Profile, checked: Checked, report_id: str) -> None:
         await self._bus.publish(
@@ -114,7 +114,7 @@ class Watch:
                 quality=checked.quality,
                 code=checked.code,
                 evidence=f"asked by us, the gateway of the profile answered: {checked.detail}",
-                at=self._clock(),
+                at=self._now(),
             )
         )
 
@@ -146,7 +146,7 @@ class Watch:
 
     def _told(self, watched: Watched, checked: Checked) -> Watched:
         """The row after a report, or as it was where there is nothing to tell. Silence tells nothing."""
-        now, stands = self._clock(), f"{checked.session}/{checked.quality}/{checked.code}"
+        now, stands = self._now(), f"{checked.session}/{checked.quality}/{checked.code}"
         stale = watched.reported_at is None or now - watched.reported_at >= REPEAT
         if not checked.reached or (stands == watched.reported and not stale):
             return watched

@@ -1,0 +1,122 @@
+"""What is known of gateways: uploads, numbers and how profiles stand, on a real Postgres with gateways on the wire."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.drivers import Driver
+from sender.numbers import BURST, REMEMBERED, TOO_SOON, Numbers
+from sender.postgres_gateways import PostgresNumbers, PostgresUploads
+from sender.testing import NOON
+from sender.testing.files import TYPES, MemoryUploads
+from sender.testing.wires import Says, Wire, reached_through
+from sender.uploads import KEPT, Uploads, UploadStore
+from spreader.testing import HandClock
+
+pytestmark = pytest.mark.postgres
+
+ANN, BOB = "201000000001", "201000000002"
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> UploadStore:
+    return MemoryUploads() if request.param == "memory" else PostgresUploads(engine)
+
+
+async def test_who_wants_the_same_file_at_the_same_time_waits_for_one_upload(store: UploadStore) -> None:
+    uploads, made = Uploads(store), list[str]()
+
+    async def upload() -> str:
+        made.append(f"name-{len(made)}")
+        await asyncio.sleep(0)
+        return made[-1]
+
+    names = await asyncio.gather(*(uploads.name_of("account", TYPES["image"], upload) for _ in range(50)))
+    assert (set(names), made) == ({"name-0"}, ["name-0"])
+    assert await uploads.name_of("another account", TYPES["image"], upload) == "name-1"
+    assert await uploads.name_of("account", TYPES["video"], upload) == "name-2"
+
+
+async def test_a_forgotten_upload_is_made_anew(store: UploadStore) -> None:
+    uploads, names = Uploads(store), iter(["first", "second"])
+
+    async def upload() -> str:
+        return next(names)
+
+    assert await uploads.name_of("account", TYPES["image"], upload) == "first"
+    await uploads.forget("account", "first")
+    assert await uploads.name_of("account", TYPES["image"], upload) == "second"
+
+
+async def test_an_upload_that_failed_is_tried_by_the_next(store: UploadStore) -> None:
+    uploads, troubles = Uploads(store), [RuntimeError("no")]
+
+    async def upload() -> str:
+        if troubles:
+            raise troubles.pop()
+        return "name"
+
+    with pytest.raises(RuntimeError):
+        await uploads.name_of("account", TYPES["image"], upload)
+    assert await uploads.name_of("account", TYPES["image"], upload) == "name"
+
+
+async def test_an_upload_is_not_used_after_29_days_and_then_forgotten(engine: AsyncEngine) -> None:
+    store = PostgresUploads(engine)
+    await store.keep("account", "sha", "image/png", "name")
+    assert await store.name("account", "sha", "image/png", KEPT) == "name"
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE sender.upload SET uploaded_at = now() - interval '29 days 1 second'"))
+    assert await store.name("account", "sha", "image/png", KEPT) is None
+    assert await store.forget_old(KEPT, 10) == 1
+
+
+def numbers(engine: AsyncEngine, drivers: dict[str, Driver], clock: HandClock, per_hour: int = 60) -> Numbers:
+    return Numbers(PostgresNumbers(engine), drivers, clock, per_hour)
+
+
+async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
+    engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire
+) -> None:
+    clock = HandClock(NOON)
+    checks = numbers(engine, drivers, clock)
+    waha, evolution = reached_through("waha", wire.base_url), reached_through("evolution", wire.base_url, "p2")
+    (first,) = await checks.check(waha, [ANN])
+    assert (first.exists, first.checked_at) == (True, NOON)
+    assert wire.asked[0].path == f"/api/contacts/check-exists?phone={ANN}&session=default"
+    clock.forward(REMEMBERED - timedelta(seconds=1))
+    (known,) = await checks.check(evolution, [ANN])
+    assert (known.exists, known.checked_at, len(wire.asked)) == (True, NOON, 1)
+    clock.forward(timedelta(seconds=1))
+    wire.will(Says(200, [{"exists": False, "number": ANN}]))
+    (again,) = await checks.check(evolution, [ANN])
+    assert (again.exists, wire.asked[1].body) == (False, {"numbers": [ANN]})
+
+
+async def test_a_profile_asks_slowly(engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire) -> None:
+    """60 an hour, up to 5 at once: over the pace nobody asks, and the answer says why."""
+    clock = HandClock(NOON)
+    checks = numbers(engine, drivers, clock)
+    waha = reached_through("waha", wire.base_url)
+    many = [f"20100000{number:04}" for number in range(8)]
+    answers = await checks.check(waha, many)
+    assert [each.exists for each in answers] == [True] * BURST + [None] * 3
+    assert {each.detail for each in answers[BURST:]} == {TOO_SOON}
+    clock.forward(timedelta(minutes=2))
+    answers = await checks.check(waha, many)
+    assert [each.exists for each in answers] == [True] * (BURST + 2) + [None]
+    assert (await checks.check(reached_through("waha", wire.base_url, "p2"), many))[-1].exists is True
+
+
+@pytest.mark.parametrize("answer", [Says(401, {"message": "Unauthorized"}), Says(500, {}), Says(200, {})])
+async def test_what_a_gateway_does_not_say_is_not_kept(
+    engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire, answer: Says
+) -> None:
+    checks = numbers(engine, drivers, HandClock(NOON))
+    wire.will(answer)
+    (unsure,) = await checks.check(reached_through("waha", wire.base_url), [ANN])
+    assert unsure.exists is None
+    assert (await checks.check(reached_through("waha", wire.base_url), [ANN]))[0].exists is True
