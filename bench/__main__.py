@@ -16,10 +16,11 @@ from bench.replies import Replies
 from bench.report import Machine, keep, table
 from bench.router.command import main as router
 from bench.sender.command import main as sender
+from bench.stats.command import main as stats
 from bench.system import running
 
 PARTS = ("replies", "singles", "large")
-ALONE = {"pacer": pacer, "router": router, "sender": sender}
+ALONE = {"pacer": pacer, "router": router, "sender": sender, "stats": stats}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:

@@ -1,0 +1,135 @@
+"""Facts: what happens to many deliveries, as records; and a plain recount of them, in other words than the stats'."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from spreader.clock import wall_now
+from spreader.configuration import Gateway, Package, Profile
+from spreader.envelope import Envelope, seal
+from spreader.events import DeliveryOutcome, PackageConfigured, Status
+
+PACKAGES, PROFILES_A_PACKAGE = 10, 20
+HOURS = 20
+DOUBLED_SHARE = 0.2
+LADDER: tuple[Status, ...] = ("sent", "acknowledged", "delivered", "read")
+SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
+Counted = Counter[tuple[str, datetime, str]]
+"""By profile, minute and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    stories: Sequence[Sequence[DeliveryOutcome]]
+    """What happened to each delivery, in order."""
+
+    @classmethod
+    def made(cls, count: int, first: int, now: datetime, chance: random.Random) -> "Facts":
+        """At least `count` outcomes, of deliveries numbered from `first` on, in the hours before `now`."""
+        stories: list[Sequence[DeliveryOutcome]] = []
+        made = 0
+        while made < count:
+            story = _story(chance, first + len(stories), now)
+            stories.append(story)
+            made += len(story)
+        return cls(stories)
+
+    def records(self, chance: random.Random, doubled_share: float) -> list[Envelope]:
+        """In any order among the deliveries, each in its own; some twice at once, some again later."""
+        left = [list(story) for story in self.stories]
+        order = [number for number, story in enumerate(left) for _ in story]
+        chance.shuffle(order)
+        written: list[DeliveryOutcome] = []
+        for number in order:
+            written.append(left[number].pop(0))
+            if chance.random() < doubled_share:
+                written.append(written[-1])
+            if chance.random() < doubled_share / 2:
+                written.append(chance.choice(written))
+        return [seal(each, "bench", each.at) for each in written]
+
+    def recounted(self) -> Counted:
+        counted: Counted = Counter()
+        for story in self.stories:
+            reached = -1
+            for fact in story:
+                profile, minute = str(fact.profile_id), fact.at.astimezone(UTC).replace(second=0, microsecond=0)
+                if fact.status in LADDER:
+                    for step in LADDER[reached + 1 : LADDER.index(fact.status) + 1]:
+                        counted[profile, minute, step] += 1
+                        if step == "sent" and fact.lane == "open":
+                            counted.update(
+                                (profile, minute, each) for each in ("sent_open", "new_contacts", "unanswered")
+                            )
+                    reached = max(reached, LADDER.index(fact.status))
+                else:
+                    counted[profile, minute, f"class {fact.failure}"] += 1
+                    counted[profile, minute, "failed"] += fact.status == "failed"
+        return counted
+
+
+def windows(counted: Counted, at: datetime) -> dict[tuple[str, str], Counter[str]]:
+    """By profile and span, at a moment: what happened in the minutes of each rolling window."""
+    until = at.replace(second=0, microsecond=0)
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for (profile, minute, name), number in counted.items():
+        for span, minutes in SPANS.items():
+            if until - timedelta(minutes=minutes) < minute <= until:
+                found.setdefault((profile, span), Counter())[name] += number
+    return found
+
+
+def differences(counted: Counted, at: datetime, states: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the states that stats answered differ from the recount; empty: nowhere."""
+    expected = windows(counted, at)
+    found: list[str] = []
+    for state in states:
+        for span in SPANS:
+            counts = dict(state["windows"][span])
+            counts |= {f"class {name}": number for name, number in counts.pop("failures").items()}
+            seen = Counter({name: number for name, number in counts.items() if number})
+            wanted = Counter({k: v for k, v in expected.get((state["profile_id"], span), Counter()).items() if v})
+            if seen != wanted:
+                found.append(f"{state['profile_id']}, {span}: {dict(seen)} instead of {dict(wanted)}")
+    return found
+
+
+def configuration() -> list[Envelope]:
+    return [
+        seal(PackageConfigured(package=_package(number), at=wall_now()), "bench", wall_now())
+        for number in range(PACKAGES)
+    ]
+
+
+def _package(number: int) -> Package:
+    name = f"package-{number}"
+    members = tuple(
+        Profile(
+            profile_id=f"{name}-{place}", name=str(place), phone="201000000001",
+            gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"{name}-{place}"),
+        )
+        for place in range(PROFILES_A_PACKAGE)
+    )  # fmt: skip
+    return Package(package_id=name, version=1, name=name, profiles=members)
+
+
+def _story(chance: random.Random, number: int, now: datetime) -> Sequence[DeliveryOutcome]:
+    at = now - timedelta(minutes=chance.randrange(120, HOURS * 60))
+    package = f"package-{number % PACKAGES}"
+    common: dict[str, Any] = {
+        "package_id": package, "message_id": f"msg_{number % 50}", "delivery_id": f"dlv_{number}",
+        "recipient": f"2015{number:08}", "lane": chance.choice(["open", "open", "reply"]),
+        "profile_id": f"{package}-{chance.randrange(PROFILES_A_PACKAGE)}",
+    }  # fmt: skip
+    if chance.random() < 0.05:
+        return [DeliveryOutcome(**common, status="failed", at=at, failure="recipient", reason="nobody")]
+    story: list[DeliveryOutcome] = []
+    if chance.random() < 0.1:
+        story.append(DeliveryOutcome(**common, status="deferred", at=at, failure="throttled", reason="too fast"))
+    for status in LADDER[: chance.randint(1, 4)]:
+        story.append(DeliveryOutcome(**common, status=status, at=at, fingerprint=f"{number % 7:016x}"))
+        at += timedelta(seconds=chance.randrange(1500))
+    return story
