@@ -111,7 +111,8 @@ def test_too_much_of_it_is_a_ban_for_some_hours(
     reports = [report for phone, content in sends for report in story.send(phone, content=content).reports]
     assert reports == ([] if code is None else [TemporarilyBanned(code, NOON + 2 * HOUR)])
     assert story.said([ANNA]) == ["422" if code else None]
-    assert story.said([ANNA], after=2 * HOUR) == [None]
+    after = story.send(ANNA, after=2 * HOUR)
+    assert (after.refusal, after.reports) == (None, ())
 
 
 def test_who_is_blocked_by_many_is_banned_and_no_longer_reaches_them() -> None:

@@ -141,6 +141,18 @@ def test_an_answer_that_lies_ahead_takes_no_trust_away() -> None:
     assert contact.trusted(NOON + timedelta(days=1))
     assert not contact.trusted(NOON + timedelta(days=35))
     assert contact.trusted(NOON + timedelta(days=41))
+    asked = contact.sent(NOON + HOUR)
+    assert asked.unanswered(NOON, NOON + timedelta(days=39))
+    assert not asked.unanswered(NOON, NOON + timedelta(days=40))
+
+
+def test_a_customer_counts_for_a_day_from_the_first_message_on() -> None:
+    first = Portfolio().take("anna", 1, NOON)
+    assert first is not None
+    again = first.take("anna", 1, NOON + HOUR * 20)
+    assert again is not None
+    assert again.take("ben", 1, NOON + HOUR * 23) is None
+    assert again.take("ben", 1, NOON + HOUR * 24) is not None
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), max_size=25), st.integers(1, 4))
@@ -171,6 +183,13 @@ def test_a_block_is_likelier_for_strangers_at_night_for_the_same_words_and_for_w
     assert chance(base, known, 0, hour, sends) <= chance(base, known, 30, hour, sends)
     assert found <= chance(base, known, same, hour, sends + 1)
     assert chance(0, known, same, hour, sends) == 0
+
+
+def test_a_block_is_as_likely_as_these_say() -> None:
+    found = [chance(0.1, known, same, hour, sends) for known, same, hour, sends in (
+        (False, 0, 12, 0), (True, 0, 12, 0), (False, 10, 12, 0), (False, 0, 23, 0), (False, 0, 7, 0), (False, 0, 12, 2),
+    )]  # fmt: skip
+    assert found == pytest.approx([0.1, 0.01, 0.15, 0.15, 0.15, 0.225])
 
 
 def test_blocks_of_a_week_make_a_number_yellow_and_then_red() -> None:
