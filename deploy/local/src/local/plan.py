@@ -47,6 +47,7 @@ class Plan:
             "SPREADER_CLOCK": clock.text,
             "SPREADER_API_KEY": self.settings.api_key,
             "SPREADER_SECRET_KEYS": self.settings.secret_keys or self.home.secret_key(),
+            "SPREADER_CONSOLE_SECRET": self.home.secret_key(),
             "SPREADER_MEDIA_STORE": self.settings.media_store or f"file:{self.home.folder / 'media'}",
             **self._simulator(),
             **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},

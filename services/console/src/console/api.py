@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ Service = Literal["ingress", "stats"]
 
 ANSWER_SECONDS = 4.0
 ACT_SECONDS = 30.0
+PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ class Api:
         return await self.call("GET", service, path, seconds=seconds)
 
     async def call(
-        self, method: str, service: Service, path: str, body: Any = None, *, data: bytes | None = None,
+        self, method: str, service: Service, path: str, body: Any = None, *, data: Path | None = None,
         headers: Mapping[str, str] | None = None, seconds: float = ACT_SECONDS,
     ) -> Answer:  # fmt: skip
-        """`body` is sent as JSON, `data` as it is; paths begin after `/api/v1`."""
-        asked: dict[str, Any] = {"json": body} if body is not None else {"data": data}
+        """`body` is sent as JSON, `data` is a file that is sent as it is; paths begin after `/api/v1`."""
+        asked: dict[str, Any] = {"data": _pieces(data)} if data is not None else {"json": body}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self.session.request(
@@ -100,7 +102,7 @@ class Stream:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self.response.content.iter_chunked(64 * 1024):
+            async for piece in self.response.content.iter_chunked(PIECE_BYTES):
                 yield piece
         finally:
             self.response.close()
@@ -116,6 +118,12 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         return Away(str(body.get("detail", "it is not ready")).rstrip("."))
     fields = {str(each["pointer"]): str(each["detail"]) for each in body.get("errors", ())}
     return Refused(response.status, body.get("code", ""), body.get("detail") or body.get("title", ""), fields)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def _why(error: Exception, seconds: float) -> str:

@@ -12,6 +12,7 @@ from console.sessions import Sessions
 from console.settings import ConsoleSettings
 from console.shell import build_shell
 from console.theme import COLOURS_COOKIE, FAVICON, colours
+from console.uploads import Uploads
 from spreader.clock import clock_from_environment, wall_now
 from spreader.loop import Loop
 from spreader.service import Service
@@ -25,6 +26,8 @@ def build(settings: ConsoleSettings) -> FastAPI:
     feeds = Feeds(settings, wall_now)
     app = Service("console", [feeds, Loop("ask the services", feeds.turn)]).app(title="Spreader console")
     downloads.install(app, sessions, feeds)
+    uploads = Uploads()
+    uploads.install(app)
     gate.install(app, sessions, feeds, settings.console_secure_cookie)
 
     def root() -> None:
@@ -34,7 +37,7 @@ def build(settings: ConsoleSettings) -> FastAPI:
             ui.navigate.to(gate.SIGN_IN)
             return
         feed = feeds.of(session.key, session.operator)
-        desk = Desk(session, sessions, feed, now, wall_now, settings)
+        desk = Desk(session, sessions, feed, now, wall_now, uploads)
         build_shell(desk, colours(request.cookies.get(COLOURS_COOKIE)))
 
     ui.run_with(

@@ -9,7 +9,7 @@ from console.core.reading import Reading
 from console.core.shapes import Alerts, Package, Packages, Profile, Profiles, Queue, States
 from console.feed import Feed, Question, T
 from console.sessions import Session, Sessions
-from console.settings import ConsoleSettings
+from console.uploads import Uploads
 from spreader.clock import Now
 
 PACKAGES = Question("ingress", "/packages", Packages, all_pages=True)
@@ -35,7 +35,7 @@ class Desk:
     now: Now
     """The system's clock, which may run faster than the wall's."""
     wall: Now
-    settings: ConsoleSettings
+    uploads: Uploads
 
     @property
     def api(self) -> Api:

@@ -11,8 +11,9 @@ from console.api import Given, Refused
 from console.core import figures
 from console.core.markup import together
 from console.core.wording import Group
+from console.elements import html, stack
 from console.fields import Form
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 
 class Editor:

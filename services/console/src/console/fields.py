@@ -10,7 +10,7 @@ from nicegui.element import Element
 from console.core import draft
 from console.core.markup import tag, together
 from console.core.wording import STRATEGIES, Field, Group
-from console.screen import html, stack
+from console.elements import html, stack
 
 LOOKS = "outlined dense hide-bottom-space"
 

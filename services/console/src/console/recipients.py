@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 from markupsafe import Markup
-from nicegui import events, ui
+from nicegui import ui
 
 from console import pieces
 from console.core import figures
 from console.core.composing import numbers
 from console.core.markup import tag, together
 from console.core.sheet import Scan, column_names, guess_column
-from console.screen import Screen, html, stack
-from console.sheets import FILE_BYTES_MAX, Sheet, Unreadable, new_sheet
+from console.elements import html, stack
+from console.screen import Screen
+from console.sheets import Sheet, Unreadable, new_sheet
 
 PIECE_MAX = 100_000
 ERRORS_SHOWN_MAX = 100
@@ -54,23 +56,17 @@ class Recipients:
             "Numbers in international form, with commas, spaces or lines between. Or a list from a file (CSV or XLSX):"
         )
         html(tag("p", words, class_="soft small"))
-        upload = ui.upload(
-            auto_upload=True, max_files=1, max_file_size=FILE_BYTES_MAX, on_upload=self._take,
-            on_rejected=lambda: self._fail(f"The file is over {FILE_BYTES_MAX // 2**20} MB, or not one file."),
-            label="Choose a file, or drop it here",
-        )  # fmt: skip
-        upload.props('accept=".csv,.txt,.xlsx" flat data-testid="file"')
+        self._screen.desk.uploads.field("Choose a file", ".csv,.txt,.xlsx", self._take)
         self._columns = stack("stack tight")
         self._screen.piece(self._paint, testid="import")
 
     def _type(self, typed: str | None) -> None:
         self._typed = typed or ""
 
-    async def _take(self, event: events.UploadEventArguments) -> None:
+    async def _take(self, name: str, path: Path) -> None:
         self._forget()
         try:
-            self._sheet = new_sheet(event.file.name)
-            await event.file.save(self._sheet.path)
+            self._sheet = new_sheet(name, path)
             rows = await asyncio.to_thread(self._sheet.first)
         except Unreadable as reason:
             self._fail(str(reason))

@@ -10,6 +10,7 @@ from console import pieces
 from console.core.away import Part
 from console.core.markup import together
 from console.desk import Desk
+from console.elements import html
 
 LOOK_SECONDS = 0.5
 
@@ -95,12 +96,3 @@ class Screen:
             element.classes(add="old" if old else "", remove="" if old else "old")
 
         self.follow(look)
-
-
-def html(content: Markup, tag: str = "div") -> ui.html:
-    """Our own markup: it was escaped when it was made."""
-    return ui.html(content, sanitize=False, tag=tag)
-
-
-def stack(classes: str = "stack") -> Element:
-    return Element("div").classes(classes)

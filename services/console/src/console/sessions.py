@@ -28,7 +28,7 @@ class Sessions:
     """Nothing is kept of a session but the ids of those that were ended, until they would end anyway."""
 
     def __init__(self, secret: str | None, lasts: timedelta, now: Now) -> None:
-        seed = os.urandom(32) if secret is None else hashlib.sha256(b"spreader console" + secret.encode()).digest()
+        seed = os.urandom(32) if not secret else hashlib.sha256(b"spreader console" + secret.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(seed))
         self._lasts = lasts
         self._now = now

@@ -1,8 +1,6 @@
 """Sheets: files with recipients, CSV or XLSX, read row by row: never is a whole one in memory."""
 
 import csv
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from console.core.sheet import Scan, has_header
 
-FILE_BYTES_MAX = 256 * 1024 * 1024
 ROWS_MAX = 2_000_000
 CELL_CHARACTERS_MAX = 10_000
 LOOK_EVERY_ROWS = 2_000
@@ -112,14 +109,13 @@ class Sheet:
             book.close()
 
 
-def new_sheet(name: str) -> Sheet:
-    """An empty file to fill; raises `Unreadable` for a kind that we do not read."""
+def new_sheet(name: str, path: Path) -> Sheet:
+    """Takes the file over; raises `Unreadable` for a kind that we do not read."""
     suffix = Path(name).suffix.lower()
     if suffix not in (".csv", ".txt", ".xlsx"):
         raise Unreadable(f"{name[:80]} is neither .csv nor .xlsx: export the list as one of them.")
-    handle, path = tempfile.mkstemp(".xlsx" if suffix == ".xlsx" else ".csv", "spreader-")
-    os.close(handle)
-    return Sheet(name, Path(path))
+    taken = path.with_name(path.name + (".xlsx" if suffix == ".xlsx" else ".csv"))
+    return Sheet(name, path.rename(taken))
 
 
 def _delimiter(sample: str) -> str:

@@ -9,9 +9,10 @@ from nicegui.element import Element
 
 from console.core.markup import Child, tag, together
 from console.desk import ALERTS, Desk
+from console.elements import html
 from console.gate import SIGN_OUT
 from console.pages import ROUTES
-from console.screen import Screen, html
+from console.screen import Screen
 from console.theme import COLOURS_COOKIE, HEAD, LOGO, Colours, icon
 
 GENERAL = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"))
@@ -29,6 +30,12 @@ SCRIPT = Markup(  # noqa: S704 - of our own constants
     f"document.cookie = '{COLOURS_COOKIE}=' + name + ';path=/;max-age=31536000;samesite=strict';"
     "Quasar.Dark.set(name === 'auto' ? 'auto' : name === 'dark');"
     "document.querySelectorAll('.seg button').forEach(b => b.setAttribute('aria-pressed', b.dataset.name === name)); }"
+    "function spreaderUpload(input, address) { const file = input.files[0]; if (!file) return;"
+    "const said = input.closest('.drop').querySelector('.drop-said'), sending = new XMLHttpRequest();"
+    "sending.upload.onprogress = e => { said.textContent = `Sending ${Math.round(100 * e.loaded / e.total)} %`; };"
+    "sending.onload = () => { said.textContent = sending.status === 204 ? file.name : sending.responseText; };"
+    "sending.onerror = () => { said.textContent = 'It broke off: choose the file again.'; };"
+    "sending.open('POST', address + '?name=' + encodeURIComponent(file.name)); sending.send(file); input.value = ''; }"
     "</script>"
 )
 

@@ -9,8 +9,9 @@ from console.core.markup import tag, together
 from console.core.shapes import Alert, Alerts
 from console.desk import ALERTS, PACKAGES
 from console.editing import button
+from console.elements import html, stack
 from console.feed import Question
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 PAST = Question("stats", "/alerts?state=cleared&limit=50", Alerts, every_seconds=5.0)
 

@@ -13,9 +13,10 @@ from console.core.shapes import Change, Changes
 from console.core.wording import label
 from console.desk import PACKAGES, profiles_of
 from console.editing import button
+from console.elements import html, stack
 from console.feed import Question
 from console.pages.package import title
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 VALUE_CHARACTERS_MAX = 120
 

@@ -11,10 +11,11 @@ from console.core.markup import tag
 from console.core.shapes import History, Moment
 from console.core.timeline import filled
 from console.desk import PACKAGES
+from console.elements import html
 from console.feed import Question
 from console.outlooks import Stack, columns
 from console.pages.package import title
-from console.screen import Screen, html
+from console.screen import Screen
 from console.theme import SERIES
 
 BY = (

@@ -17,9 +17,10 @@ from console.core.shapes import Preview
 from console.core.wording import STRATEGIES, WAITING
 from console.desk import PACKAGES
 from console.editing import button
+from console.elements import html, stack
 from console.pages.package import title
 from console.recipients import Recipients
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 SECONDS = 60.0
 
@@ -235,6 +236,6 @@ def _previewed(preview: Preview, count: int, zone: str, now: Any) -> Any:
         facts.append(("Suppressed", f"{figures.count(preview.suppressed)} get nothing"))
     return together(
         tag("h2", "If it were sent now"), pieces.facts(facts), tag("div", style="height:.8rem"),
-        pieces.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="distribution"),
+        pieces.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="shares"),
         outlooks.curve(preview.curve, zone, now),
     )  # fmt: skip

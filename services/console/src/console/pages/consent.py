@@ -1,8 +1,9 @@
 """Consent page: who must not be written to, and who asked to be; adding, lifting, and lists from a file."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from nicegui import events, ui
+from nicegui import ui
 
 from console import pieces
 from console.acting import act, tell, trouble
@@ -13,12 +14,12 @@ from console.core.markup import tag, together
 from console.core.shapes import ListedPage
 from console.desk import PACKAGES
 from console.editing import button
+from console.elements import html, stack
 from console.feed import Question
 from console.pages.package import title
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 IMPORT_SECONDS = 300.0
-IMPORT_BYTES_MAX = 64 * 1024 * 1024
 ROWS = 100
 
 
@@ -71,9 +72,8 @@ class ConsentList:
                 .style("flex:1")
             )
             button("Add", lambda: self._add(typed), "button-main")
-        upload = ui.upload(label="Or a CSV file with a column of numbers", auto_upload=True, max_files=1,
-                           max_file_size=IMPORT_BYTES_MAX, on_upload=self._import)  # fmt: skip
-        upload.props('accept=".csv,.txt" flat')
+        label = "Or choose a CSV file with a column of numbers"
+        self._screen.desk.uploads.field(label, ".csv,.txt", self._import, f"{self._kind.path}-file")
         self._imported = html(together())
         search = ui.input(placeholder="Find a number", on_change=lambda event: self._find(event.value))
         search.props('outlined dense clearable aria-label="Find a number"')
@@ -92,10 +92,10 @@ class ConsentList:
             typed.set_value("")
             self._screen.desk.feed.again(self._question)
 
-    async def _import(self, event: events.UploadEventArguments) -> None:
+    async def _import(self, _: str, path: Path) -> None:
         """The ingress reads the file piece by piece, and says which lines are wrong."""
         answer = await self._screen.desk.api.call(
-            "POST", "ingress", f"{self._path}/import", data=await event.file.read(),
+            "POST", "ingress", f"{self._path}/import", data=path,
             headers={"Content-Type": "text/csv"}, seconds=IMPORT_SECONDS,
         )  # fmt: skip
         if not isinstance(answer, Given):

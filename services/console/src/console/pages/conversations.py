@@ -11,8 +11,9 @@ from console.core.markup import tag, together
 from console.core.shapes import Conversation
 from console.desk import PACKAGES, profiles_of
 from console.editing import button
+from console.elements import html, stack
 from console.pages.package import title
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 
 async def show(screen: Screen, package_id: str) -> None:

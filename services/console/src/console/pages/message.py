@@ -14,8 +14,9 @@ from console.core.progress import done, is_cancellable, parts, story, tone
 from console.core.shapes import Deliveries, Delivery, Message
 from console.desk import PACKAGES, profiles_of
 from console.editing import button
+from console.elements import html, stack
 from console.feed import Question
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 ROWS = 50
 COLOURS = {"read": "read", "delivered": "delivered", "sent": "sent", "released": "released", "failed": "failed"}

@@ -12,8 +12,9 @@ from console.core.composing import numbers
 from console.core.markup import together
 from console.desk import PACKAGES, profiles_of
 from console.editing import button
+from console.elements import html, stack
 from console.feed import Question
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 DRIVERS = {
     "simulator": "Simulator – nothing is really sent", "cloud_api": "WhatsApp Cloud API (official)", "waha": "WAHA",

@@ -8,7 +8,8 @@ from console.core.markup import tag, together
 from console.core.overview import Card, cards
 from console.core.shapes import Alerts, Packages, Queue, States
 from console.desk import ALERTS, PACKAGES, STATES, queue_of
-from console.screen import Screen, html
+from console.elements import html
+from console.screen import Screen
 
 QUEUES_MAX = 50
 """Of more packages than this the overview does not ask what waits: their own pages do."""

@@ -10,8 +10,9 @@ from console.core.board import Row, rows
 from console.core.markup import tag, together
 from console.core.shapes import Package, Profiles, Queue, States
 from console.desk import PACKAGES, STATES, profiles_of, queue_of
+from console.elements import html, stack
 from console.pages.pausing import pause_button
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 HEADS = ("Profile", "Hourly", "In 3 hours", "Daily", "State", "Health", "Next release")
 

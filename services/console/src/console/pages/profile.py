@@ -15,8 +15,9 @@ from console.core.markup import tag, together
 from console.core.shapes import Pace, Package, Profile, Profiles, Queue, States
 from console.desk import PACKAGES, STATES, profiles_of, queue_of
 from console.editing import Editor, button
+from console.elements import html, stack
 from console.pages.pausing import pause_button
-from console.screen import Screen, html, stack
+from console.screen import Screen
 from spreader.events import LaneState, ProfileState
 
 CHECK_SECONDS = 35.0

@@ -10,9 +10,10 @@ from console.core.markup import tag
 from console.core.shapes import ProfileReports
 from console.desk import PACKAGES, profiles_of
 from console.downloads import MOUNT
+from console.elements import html
 from console.feed import Question
 from console.pages.package import title
-from console.screen import Screen, html
+from console.screen import Screen
 
 EXPORTS = (
     ("history", "Counts by hour and profile", "&by=hour&each=profile"), ("profiles", "Success rates of profiles", ""),

@@ -12,8 +12,9 @@ from console.core.pacing import effects
 from console.core.shapes import WhatIf
 from console.desk import PACKAGES, profiles_of, queue_of
 from console.editing import Editor, button
+from console.elements import html, stack
 from console.pages.package import title
-from console.screen import Screen, html, stack
+from console.screen import Screen
 
 FORESEE_SECONDS = 25.0
 READ_SECONDS = 10.0

@@ -1,0 +1,98 @@
+"""Browsing: a Chromium with one tab, as an operator has it; what the page complains about is kept."""
+
+import os
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from e2e.running import KEY, Running
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WAIT_SECONDS = 30.0
+PHONE = (390, 844)
+DESK = (1280, 900)
+
+Scheme = Literal["light", "dark"]
+
+
+def chromium_path() -> str:
+    """Where it is. CI has to have one (`make setup` installs it); elsewhere its tests are skipped."""
+    path = os.environ.get("SPREADER_CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        reason = "no Chromium: install it (Debian: apt-get install chromium) or name it by SPREADER_CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    return path
+
+
+@asynccontextmanager
+async def chromium() -> AsyncGenerator[Browser]:
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Tab:
+    system: Running
+    page: Page
+    complaints: list[str] = field(default_factory=list[str])
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.system.ports['console']}"
+
+    async def sign_in(self, key: str = KEY, path: str = "/") -> None:
+        await self.page.goto(f"{self.address}{path}")
+        await self.page.get_by_label("API key").fill(key)
+        await self.page.get_by_label("Your name").fill("Mona")
+        await self.page.keyboard.press("Enter")
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(f"{self.address}{path}")
+        await expect(self.page.locator("main h1")).to_be_visible()
+
+    def test(self, name: str) -> Locator:
+        return self.page.get_by_test_id(name)
+
+    async def problems(self) -> list[str]:
+        """What axe finds that keeps somebody out."""
+        found: Any = (await Axe().run(self.page)).response
+        return [
+            f"{each['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"][:3]
+        ]
+
+    async def is_too_wide(self) -> bool:
+        return await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
+
+
+@asynccontextmanager
+async def tab(
+    browser: Browser, system: Running, scheme: Scheme = "light", size: tuple[int, int] = DESK
+) -> AsyncGenerator[Tab]:
+    """A tab without a session. It fails at the end where the page wrote an error to the browser's console."""
+    viewport = {"width": size[0], "height": size[1]}
+    context = await browser.new_context(color_scheme=scheme, viewport=viewport)  # pyright: ignore[reportArgumentType]
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    expect.set_options(timeout=WAIT_SECONDS * 1000)
+    page = await context.new_page()
+    opened = Tab(system, page)
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            opened.complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    yield opened
+    await context.close()
+    assert opened.complaints == []
