@@ -69,6 +69,7 @@ class Running:
             "SPREADER_HOME": str(self.folder),
             "SPREADER_API_KEY": KEY,
             "SPREADER_DEMO": "0",
+            "SPREADER_READY_SECONDS": f"{START_SECONDS:g}",
             "SPREADER_CLOCK_SPEED": f"{self.speed:g}",
             **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             **self.more,
