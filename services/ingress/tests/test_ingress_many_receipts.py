@@ -1,0 +1,181 @@
+"""Ten thousand receipts, doubled, shuffled and in batches, on real Kafka and Postgres: every delivery ends right."""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.app import build
+from ingress.settings import IngressSettings
+from ingress.testing import CREDENTIALS, SECRET_KEYS, signed
+from spreader.clock import Clock
+from spreader.events import DeliveryOutcome
+from spreader.ids import delivery_id
+from spreader.kafka import KafkaBus, create_broker
+from spreader.settings import Settings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+FATES: dict[str, tuple[str, ...]] = {
+    "sent": ("sent",),
+    "delivered": ("sent", "delivered"),
+    "read": ("sent", "delivered", "read"),
+    "read without delivered": ("sent", "read"),
+    "failed": ("sent", "failed"),
+    "failed and delivered after all": ("sent", "failed", "delivered"),
+    "silent": (),
+}
+"""What Meta reports of a delivery, in its order; it may arrive in any."""
+SHOWN = {"read without delivered": "read", "failed and delivered after all": "delivered", "silent": "sent"}
+EACH = 769  # of seven fates, with 13 receipts in all: 9,997
+MORE = 3  # of the first: 10,000
+NOW = Clock()
+
+
+@pytest.fixture
+async def bus(settings: Settings) -> AsyncGenerator[KafkaBus]:
+    broker = create_broker(settings, "test")
+    await broker.start()
+    yield KafkaBus(broker, "test", NOW)
+    await broker.stop()
+
+
+async def until(satisfied: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(200):
+        while not await satisfied():
+            await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    own = IngressSettings(
+        api_key="k", secret_keys=SECRET_KEYS, kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
+        database_url=settings.database_url,
+    )  # fmt: skip
+    app = build(own)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    key = {"Authorization": "Bearer k"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=key, timeout=60) as http,
+    ):
+
+        async def is_ready() -> bool:
+            return (await http.get("http://ingress/health/ready")).status_code == 200
+
+        await until(is_ready)
+        yield http
+
+
+def receipts(fates: Mapping[str, str], draw: random.Random) -> list[dict[str, Any]]:
+    """All of them twice; half carry our own id, the others the gateway's alone."""
+    told: list[dict[str, Any]] = []
+    for number, (name, fate) in enumerate(fates.items()):
+        for status in FATES[fate]:
+            receipt: dict[str, Any] = {"id": f"wamid.{name}", "status": status, "timestamp": "1750263773"}
+            if number % 2:
+                receipt["biz_opaque_callback_data"] = name
+            if status == "failed":
+                receipt["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
+            told += [receipt, receipt]
+    draw.shuffle(told)
+    return told
+
+
+def batches(told: list[dict[str, Any]], draw: random.Random) -> list[dict[str, Any]]:
+    """Bodies of one to four changes with up to thirty receipts each."""
+    bodies: list[dict[str, Any]] = []
+    while told:
+        changes = list[dict[str, Any]]()
+        for _ in range(draw.randint(1, 4)):
+            size = draw.randint(1, 30)
+            some, told = told[:size], told[size:]
+            changes.append({"field": "messages", "value": {"metadata": {"phone_number_id": "a"}, "statuses": some}})
+        bodies.append({"entry": [{"id": "1", "changes": changes}]})
+    return bodies
+
+
+async def set_up(http: httpx.AsyncClient, people: list[str]) -> tuple[str, str]:
+    package_id: str = (await http.post("/packages", json={"name": "Orders"})).json()["package_id"]
+    gateway = {"driver": "cloud_api", "account": "a", "credentials": CREDENTIALS["cloud_api"]("a")}
+    added = await http.post(
+        f"/packages/{package_id}/profiles", json={"name": "Sales", "phone": "201000000099", "gateway": gateway}
+    )
+    message = {"type": "text", "text": "Hello", "recipients": people}
+    sent = await http.post(f"/packages/{package_id}/messages/open", json=message, headers={"Prefer": "respond-async"})
+    assert sent.status_code == 202, sent.text
+    return f"{package_id}/{added.json()['profile_id']}", sent.json()["message_id"]
+
+
+def sent(place: str, message_id: str, people: list[str]) -> list[DeliveryOutcome]:
+    """What the sender tells of each."""
+    package_id, _, profile_id = place.partition("/")
+    return [
+        DeliveryOutcome(
+            package_id=package_id, message_id=message_id, delivery_id=delivery_id(message_id, person),
+            recipient=person, lane="open", status="sent", at=NOW(), profile_id=profile_id,
+            gateway_message_id=f"wamid.{delivery_id(message_id, person)}",
+        )
+        for person in people
+    ]  # fmt: skip
+
+
+async def test_every_delivery_ends_as_the_last_word_on_it_says(
+    settings: Settings, engine: AsyncEngine, bus: KafkaBus
+) -> None:
+    draw = random.Random(6)
+    kinds = [fate for fate in FATES for _ in range(EACH)] + ["sent"] * MORE
+    people = [f"2010{number:08d}" for number in range(len(kinds))]
+    async with serving(settings) as http:
+        place, message_id = await set_up(http, people)
+        fates: dict[str, str] = {
+            delivery_id(message_id, person): fate for person, fate in zip(people, kinds, strict=True)
+        }
+        told = receipts(fates, draw)
+        assert len(told) == 20_000
+        outcomes = sent(place, message_id, people)
+        draw.shuffle(outcomes)
+        await bus.publish(*outcomes[: len(outcomes) // 2])  # the others come among and after their receipts
+        bodies = batches(told, draw)
+        await report(http, place, bodies[: len(bodies) // 2])
+        assert await scalar(engine, "SELECT count(*) FROM ingress.receipt_waiting") > 0
+        await bus.publish(*outcomes[len(outcomes) // 2 :])
+        await report(http, place, bodies[len(bodies) // 2 :])
+        expected = Counter(SHOWN.get(fate, fate) for fate in kinds)
+
+        async def is_right() -> bool:
+            counts = (await http.get(f"/messages/{message_id}")).json()["counts"]
+            return {status: number for status, number in counts.items() if number} == expected
+
+        await until(is_right)
+        assert await states(engine) == {name: SHOWN.get(fate, fate) for name, fate in fates.items()}
+        assert await scalar(engine, "SELECT count(*) FROM ingress.receipt_waiting") == 0
+
+
+async def report(http: httpx.AsyncClient, place: str, bodies: list[dict[str, Any]]) -> None:
+    """Eight calls at a time, as gateways do."""
+    gate = asyncio.Semaphore(8)
+
+    async def one(body: dict[str, Any]) -> int:
+        async with gate:
+            return (await http.post(f"/webhooks/cloud_api/{place}", **signed("cloud_api", "a", body))).status_code
+
+    assert set(await asyncio.gather(*map(one, bodies))) == {200}
+
+
+async def states(engine: AsyncEngine) -> dict[str, str]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT delivery_id, status FROM ingress.delivery"))
+        return {row.delivery_id: row.status for row in rows}
+
+
+async def scalar(engine: AsyncEngine, statement: str) -> Any:
+    async with engine.connect() as connection:
+        return (await connection.execute(text(statement))).scalar_one()
