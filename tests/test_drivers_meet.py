@@ -1,0 +1,165 @@
+"""Drivers meet the simulator: every kind of content and every failure that it knows, over its strict wires."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from sender.client import Client, Timeouts
+from sender.core.answer import Accepted, InDoubt, Refused
+from sender.credentials import Keyring
+from sender.drivers import Driver
+from sender.drivers.cloud_api import CloudApiDriver
+from sender.drivers.evolution import EvolutionDriver
+from sender.drivers.waha import WahaDriver
+from sender.testing import PHONE, reply, try_once
+from sender.testing.files import Files, MemoryUploads
+from sender.testing.said import CONTENTS, DRIVERS, TEMPLATE, saying
+from sender.testing.wires import KEYS
+from sender.uploads import Uploads
+from simulator.core.failures import FAILURES
+from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving
+from spreader.clock import Clock
+from spreader.configuration import Driver as Name
+from spreader.configuration import Gateway, Profile
+from spreader.vault import Vault
+
+BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
+EXPECTED: dict[Name, dict[str, str]] = {
+    "cloud_api": {
+        "429": "throttled",
+        "500": "ambiguous",
+        "502": "ambiguous",
+        "503": "ambiguous",
+        "504": "ambiguous",
+    },
+    "waha": {
+        "401": "credentials",
+        "403": "credentials",
+        "404": "profile",
+        "422": "session",
+        "not_implemented": "content",
+        "429": "throttled",
+        "463": "restricted",
+        "479": "transient",
+        "no_whatsapp": "recipient",
+        "500": "ambiguous",
+        "502": "ambiguous",
+        "503": "ambiguous",
+        "504": "ambiguous",
+    },
+    "evolution": {
+        "401": "credentials",
+        "403": "credentials",
+        "404": "profile",
+        "429": "throttled",
+        "463": "restricted",
+        "479": "transient",
+        "no_whatsapp": "recipient",
+        "closed": "session",
+        "timed_out": "ambiguous",
+        "media": "content",
+        "500": "ambiguous",
+        "502": "ambiguous",
+        "503": "ambiguous",
+        "504": "ambiguous",
+    },
+}
+"""What our table calls a failure of the simulator that is told in an answer; of Meta's codes see the sender's tests."""
+
+
+@pytest.fixture(scope="module")
+async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Caller]:
+    async with serving(tmp_path_factory.mktemp("simulator"), Clock(), delivered_share=0) as caller:
+        for driver in DRIVERS:
+            await caller.set_up(driver)
+        yield caller
+
+
+@pytest.fixture
+async def drivers() -> AsyncGenerator[dict[str, Driver]]:
+    client, keyring, files = Client("meeting", 10, Timeouts(2, 10)), Keyring(KEYS), Files()
+    await client.start()
+    yield {
+        "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
+        "waha": WahaDriver(client, keyring, files, 30),
+        "evolution": EvolutionDriver(client, keyring, files, 30),
+    }
+    await client.stop()
+
+
+def at(simulator: Caller, driver: Name) -> Profile:
+    sealed = Vault(KEYS).seal("p1", CREDENTIALS[driver])
+    base_url = f"{simulator.address.geturl()}{BASES[driver]}"
+    gateway = Gateway(driver=driver, base_url=base_url, account=ACCOUNTS[driver], sealed=sealed)
+    return Profile(profile_id="p1", name="p1", phone="15550783881", gateway=gateway)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("kind", [*CONTENTS, "template"])
+async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
+    simulator: Caller, drivers: dict[str, Driver], driver: Name, kind: str
+) -> None:
+    asked = saying(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
+    answer = await try_once(drivers[driver], asked, at(simulator, driver))
+    if kind == "template" and driver != "cloud_api":
+        assert isinstance(answer, Refused)
+        return
+    assert isinstance(answer, Accepted)
+    line = (await simulator.ledger())[-1]
+    assert (line["kind"], line["ok"], line["recipient"], line["quote"]) == (kind, True, PHONE, "3EB0C0FFEE")
+    assert line["message_id"] == answer.gateway_message_id
+    assert line["delivery_id"] == (reply().delivery_id if driver == "cloud_api" else None)
+
+
+@pytest.mark.parametrize(
+    ("driver", "code", "expected"),
+    [(driver, code, expected) for driver, codes in EXPECTED.items() for code, expected in codes.items()],
+)
+async def test_each_failure_in_an_answer_is_understood(
+    simulator: Caller, drivers: dict[str, Driver], driver: Name, code: str, expected: str
+) -> None:
+    fault = {"kind": "fail", "code": code, "driver": driver, "as": "answer", "count": 1}
+    told = await simulator.ask("POST", "/faults", fault)
+    assert told.status == 201, told
+    answer = await try_once(drivers[driver], saying(CONTENTS["text"]), at(simulator, driver))
+    assert not isinstance(answer, Accepted)
+    assert ("ambiguous" if isinstance(answer, InDoubt) else answer.failure) == expected
+
+
+async def test_every_failure_of_the_simulator_stands_in_a_table() -> None:
+    """Those that only a receipt tells are for ingress to read."""
+    receipts = {"error", "stuck"}
+    for driver in ("waha", "evolution"):
+        assert set(FAILURES[driver]) - receipts == set(EXPECTED[driver])
+
+
+@pytest.mark.parametrize("code", [code for code in FAILURES["cloud_api"] if code not in EXPECTED["cloud_api"]])
+async def test_each_code_of_meta_arrives_as_it_was_sent(
+    simulator: Caller, drivers: dict[str, Driver], code: str
+) -> None:
+    fault = {"kind": "fail", "code": code, "driver": "cloud_api", "as": "answer", "count": 1}
+    await simulator.ask("POST", "/faults", fault)
+    answer = await try_once(drivers["cloud_api"], saying(CONTENTS["text"]), at(simulator, "cloud_api"))
+    assert isinstance(answer, Refused)
+    assert answer.code == code
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_profile_is_checked_and_a_wrong_key_is_noticed(
+    simulator: Caller, drivers: dict[str, Driver], driver: Name
+) -> None:
+    profile = at(simulator, driver)
+    checked = await drivers[driver].check(profile)
+    assert (checked.ok, checked.session) == (True, "working")
+    wrong = {**CREDENTIALS[driver], "access_token": "another", "api_key": "another"}
+    gateway = profile.gateway.model_copy(update={"sealed": Vault(KEYS).seal("p1", wrong)})
+    locked_out = await drivers[driver].check(profile.model_copy(update={"gateway": gateway}))
+    assert (locked_out.ok, locked_out.session, locked_out.reached) == (False, "failed", True)
+    answer = await try_once(drivers[driver], saying(CONTENTS["text"]), profile.model_copy(update={"gateway": gateway}))
+    assert isinstance(answer, Refused)
+    assert answer.failure == "credentials"
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+async def test_a_number_is_checked(simulator: Caller, drivers: dict[str, Driver], driver: Name) -> None:
+    assert (await drivers[driver].check_number(at(simulator, driver), PHONE)).exists is True
