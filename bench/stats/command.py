@@ -75,7 +75,7 @@ class Run:
     async def exact(self) -> None:
         """Killed with -9 again and again until everything is read; then every window is compared."""
         chance = random.Random(7)
-        facts = self._facts(OUTCOMES, chance)
+        facts = self._facts(OUTCOMES, chance, hours=20)
         records = facts.records(chance, DOUBLED_SHARE)
         await self._write([*configuration(), *records], len(records))
         self.found.outcomes, self.found.records = sum(map(len, facts.stories)), len(records)
@@ -97,7 +97,7 @@ class Run:
     async def fold(self, process: Process) -> None:
         chance = random.Random(8)
         for number in range(ROUNDS):
-            records = self._facts(FOLDED, chance).records(chance, 0)
+            records = self._facts(FOLDED, chance, hours=0.1).records(chance, 0)
             os.kill(process.pid, signal.SIGSTOP)  # so that only reading is measured, not writing
             before = await self._ends()
             await self._write(records, len(records))
@@ -142,8 +142,9 @@ class Run:
         await self.servers.database.execute("VACUUM ANALYZE stats.hour")
         await self.servers.database.execute("VACUUM ANALYZE stats.package_hour")
 
-    def _facts(self, count: int, chance: random.Random) -> Facts:
-        facts = Facts.made(count, self._next, wall_now(), chance)
+    def _facts(self, count: int, chance: random.Random, hours: float) -> Facts:
+        now = wall_now() - timedelta(minutes=5)
+        facts = Facts.made(count, self._next, chance, now - timedelta(hours=hours), now)
         self._next += len(facts.stories)
         return facts
 

@@ -13,7 +13,6 @@ from spreader.envelope import Envelope, seal
 from spreader.events import DeliveryOutcome, PackageConfigured, Status
 
 PACKAGES, PROFILES_A_PACKAGE = 10, 20
-HOURS = 20
 DOUBLED_SHARE = 0.2
 LADDER: tuple[Status, ...] = ("sent", "acknowledged", "delivered", "read")
 SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
@@ -27,12 +26,12 @@ class Facts:
     """What happened to each delivery, in order."""
 
     @classmethod
-    def made(cls, count: int, first: int, now: datetime, chance: random.Random) -> "Facts":
-        """At least `count` outcomes, of deliveries numbered from `first` on, in the hours before `now`."""
+    def made(cls, count: int, first: int, chance: random.Random, earliest: datetime, latest: datetime) -> "Facts":
+        """At least `count` outcomes, of deliveries numbered from `first` on, begun between two moments."""
         stories: list[Sequence[DeliveryOutcome]] = []
         made = 0
         while made < count:
-            story = _story(chance, first + len(stories), now)
+            story = _story(chance, first + len(stories), earliest + chance.random() * (latest - earliest))
             stories.append(story)
             made += len(story)
         return cls(stories)
@@ -116,8 +115,7 @@ def _package(number: int) -> Package:
     return Package(package_id=name, version=1, name=name, profiles=members)
 
 
-def _story(chance: random.Random, number: int, now: datetime) -> Sequence[DeliveryOutcome]:
-    at = now - timedelta(minutes=chance.randrange(120, HOURS * 60))
+def _story(chance: random.Random, number: int, at: datetime) -> Sequence[DeliveryOutcome]:
     package = f"package-{number % PACKAGES}"
     common: dict[str, Any] = {
         "package_id": package, "message_id": f"msg_{number % 50}", "delivery_id": f"dlv_{number}",
@@ -131,5 +129,5 @@ def _story(chance: random.Random, number: int, now: datetime) -> Sequence[Delive
         story.append(DeliveryOutcome(**common, status="deferred", at=at, failure="throttled", reason="too fast"))
     for status in LADDER[: chance.randint(1, 4)]:
         story.append(DeliveryOutcome(**common, status=status, at=at, fingerprint=f"{number % 7:016x}"))
-        at += timedelta(seconds=chance.randrange(1500))
+        at += timedelta(seconds=chance.randrange(60))
     return story

@@ -7,17 +7,21 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as zones
 
-NUMBERS_REMEMBERED_MAX = 65_536
+PREFIXES_REMEMBERED_MAX = 65_536
+PREFIX_DIGITS = 7
+"""What tells where a number is: country, area or operator. The rest is the subscriber, and might as well be another."""
+SOME_SUBSCRIBER = "23456789"
 BEGINS_HOUR, ENDS_HOUR = 22, 7
 A_WINTERS_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
 
 def is_night(recipient: str, at: datetime) -> bool:
-    hour = at.astimezone(_zone_of(recipient)).hour
+    prefix, rest = recipient[:PREFIX_DIGITS], len(recipient) - PREFIX_DIGITS
+    hour = at.astimezone(_zone_of(prefix + SOME_SUBSCRIBER[: max(rest, 0)])).hour
     return hour >= BEGINS_HOUR or hour < ENDS_HOUR
 
 
-@lru_cache(maxsize=NUMBERS_REMEMBERED_MAX)
+@lru_cache(maxsize=PREFIXES_REMEMBERED_MAX)
 def _zone_of(recipient: str) -> ZoneInfo:
     """Of several zones whose numbers do not tell: the middle one, from west to east. Unknown: UTC."""
     try:
