@@ -49,7 +49,7 @@ FLOWS: Mapping[type[Event], Flow] = {
     DeliveryReturned: Flow(("sender", "pacer"), ("router",), "surely not sent; it needs another profile"),
     DeliveryOutcome: Flow(
         ("sender", "pacer", "router", "ingress"),
-        ("pacer", "router", "stats", "ingress"),
+        ("pacer", "router", "sender", "stats", "ingress"),
         "a change of a delivery's fate",
     ),
     ProfileReported: Flow(
