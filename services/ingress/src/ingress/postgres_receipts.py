@@ -64,7 +64,8 @@ FROM ingress.receipt_waiting AS told JOIN ingress.delivery AS doubtful
  AND (doubtful.status = 'unknown' OR doubtful.lane = 'reply' AND doubtful.stage = 0)
  AND told.at {_NEAR.format(at="doubtful.at")}
 WHERE told.recipient IS NOT NULL
-  AND told.kept_at BETWEEN clock_timestamp() - CAST(:oldest AS interval) AND clock_timestamp() - interval '5 seconds'
+  AND told.kept_at BETWEEN clock_timestamp() - CAST(:oldest AS interval) AND clock_timestamp() - CASE doubtful.lane
+          WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
   AND 1 = (SELECT count(*) FROM ingress.receipt_waiting AS other
            WHERE other.profile_id = told.profile_id AND other.recipient = told.recipient
              AND other.at {_NEAR.format(at="doubtful.at")})
@@ -77,6 +78,7 @@ LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
 """Echoes that can be of one delivery only, and deliveries in doubt that can be of one echo only.
 
 An echo is quicker than the gateway's own answer: in its first seconds the delivery's name is likely to come by itself.
+A reply gets fewer of them: the sender sends it again when it has heard nothing for 5 s.
 """
 
 FORGET = text("""

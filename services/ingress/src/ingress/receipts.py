@@ -25,7 +25,7 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 YOUNG, ALL = timedelta(minutes=1), timedelta(days=2)
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 TIDY_SECONDS = 60.0
 
 
