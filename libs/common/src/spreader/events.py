@@ -469,7 +469,7 @@ class ConsentChanged(Event):
     kind: ConsentKind
     listed: bool
     source: str
-    """How we learned it: `api`, `csv`, or `opt_out_word` (the customer wrote it)."""
+    """How we learned it: `api`, `csv`, `opt_out_word` (the customer wrote it), or `gateway` (the customer told WhatsApp)."""
     at: AwareDatetime
 
     @property
