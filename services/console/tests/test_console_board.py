@@ -94,7 +94,7 @@ def test_the_pacers_own_counts_and_limits_go_before_those_of_the_stats() -> None
 def test_what_a_release_waits_for_is_said_in_words() -> None:
     waiting = pace(1, next_release=NOON, why="The gap is not over.", held=3)
     row = only(rows(package(), [profile(1)], {}, {"p1": waiting}))
-    assert (row.waits_for, row.why, row.held) == ("the gap since the last", "The gap is not over.", 3)
+    assert (row.waits_for, row.why, row.held) == ("its gap", "The gap is not over.", 3)
     assert only(rows(package(), [profile(1)], {}, {"p1": pace(1, stopped="paused")})).waits_for == "paused"
     assert only(rows(package(), [profile(1)], {}, {})).waits_for == "not known"
 

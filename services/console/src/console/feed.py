@@ -51,6 +51,8 @@ class _Kept:
 class Feed:
     api: Api
     now: Now
+    pace: float = 1.0
+    """What the questions' own intervals are multiplied by."""
     _kept: dict[Question[Any], _Kept] = field(default_factory=dict[Question[Any], _Kept])
     _made: dict[Hashable, tuple[tuple[Any, ...], Any]] = field(
         default_factory=dict[Hashable, tuple[tuple[Any, ...], Any]]
@@ -83,7 +85,7 @@ class Feed:
         for question, kept in list(self._kept.items()):
             if now - kept.looked_at > FORGET_SECONDS:
                 del self._kept[question]
-            elif kept.task is None and now - kept.asked_at >= question.every_seconds:
+            elif kept.task is None and now - kept.asked_at >= question.every_seconds * self.pace:
                 self._ask(question, kept)
         return bool(self._kept)
 

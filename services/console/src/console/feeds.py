@@ -18,6 +18,7 @@ class Feeds:
     def __init__(self, settings: ConsoleSettings, now: Now) -> None:
         self._urls: Mapping[Service, str] = {"ingress": settings.ingress_url, "stats": settings.stats_url}
         self._now = now
+        self._pace = settings.console_poll_seconds
         self._session: aiohttp.ClientSession | None = None
         self._feeds: dict[tuple[str, str], Feed] = {}
 
@@ -25,7 +26,7 @@ class Feeds:
         """Tabs of the same operator share one."""
         feed = self._feeds.get((key, operator))
         if feed is None:
-            feed = self._feeds[key, operator] = Feed(self.api(key, operator), self._now)
+            feed = self._feeds[key, operator] = Feed(self.api(key, operator), self._now, self._pace)
         return feed
 
     def api(self, key: str, operator: str) -> Api:

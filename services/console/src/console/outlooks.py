@@ -22,7 +22,9 @@ def completion(outlook: Outlook, zone: str, now: datetime) -> str:
         return f"{figures.clock(outlook.completion, zone, now)} ({figures.until(outlook.completion, now)})"
     if outlook.counted_until is not None:
         return f"later than {figures.clock(outlook.counted_until, zone, now)}"
-    return f"not for now: {outlook.binds}" if outlook.binds else "nothing waits"
+    if any(each.deliveries and each.completion is None for each in outlook.profiles.values()):
+        return "not for now: some of it waits for a profile that sends nothing"
+    return f"not for now: {binds(outlook)}" if outlook.binds else "nothing waits"
 
 
 def binds(outlook: Outlook) -> str:

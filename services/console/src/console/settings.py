@@ -10,7 +10,7 @@ class ConsoleSettings(Settings):
     ingress_url: str = "http://127.0.0.1:8000"
     stats_url: str = "http://127.0.0.1:8001"
     console_poll_seconds: PositiveFloat = 1.0
-    """How often a service is asked what a page shows, for all pages together."""
+    """How often what is most lively is asked for, for all pages together; the rest in proportion."""
     console_secret: str | None = Field(default=None, repr=False)
     """Seals the sessions of who is signed in: any long text. Without it one is made at each start: all sign in anew."""
     console_session_hours: PositiveFloat = 12.0

@@ -17,7 +17,7 @@ WINDOWS = (("hour limit", "hour", "per_hour", "hourly"), ("3 hours limit", "thre
 """By window: the pacer's name of the limit, the stats' name of the window, the setting, our word."""
 
 BOUNDS: Mapping[str, str] = {
-    "gap": "the gap since the last",
+    "gap": "its gap",
     "hour limit": "the hourly limit",
     "3 hours limit": "the 3-hour limit",
     "day limit": "the daily limit",

@@ -103,7 +103,7 @@ def _row(row: Row, zone: str, queue: Queue | None) -> Markup:
         "div", pieces.state(row.status), pieces.state(row.reply) if row.reply else None, class_="stacked state"
     )
     when = figures.clock(row.next_release, zone, queue.at) if queue else figures.UNKNOWN
-    waits = f"waits for {row.waits_for}" if row.next_release else row.waits_for
+    waits = f"after {row.waits_for}" if row.next_release else row.waits_for
     held = "" if row.held is None else f" · {figures.count(row.held)} held" if row.held else ""
     after = tag(
         "div",
