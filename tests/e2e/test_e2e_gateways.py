@@ -25,16 +25,16 @@ FILE_KEYS = {"mimetype", "data", "filename"}
 NUMBER = "number"
 
 WAHA: Mapping[str, tuple[str, set[str]]] = {
-    "text": ("/api/sendText", {"session", "chatId", "text"}),
+    "text": ("/api/sendText", {"session", "chatId", "text", "linkPreview"}),
     "image": ("/api/sendImage", {"session", "chatId", "file", "caption"}),
     "voice": ("/api/sendVoice", {"session", "chatId", "file", "convert"}),
     "document": ("/api/sendFile", {"session", "chatId", "file", "caption"}),
     "video": ("/api/sendVideo", {"session", "chatId", "file", "caption", "asNote", "convert"}),
 }
 EVOLUTION: Mapping[str, tuple[str, set[str]]] = {
-    "text": ("/message/sendText/", {NUMBER, "text"}),
+    "text": ("/message/sendText/", {NUMBER, "text", "linkPreview"}),
     "image": ("/message/sendMedia/", {NUMBER, "mediatype", "mimetype", "media", "caption", "fileName"}),
-    "voice": ("/message/sendWhatsAppAudio/", {NUMBER, "audio"}),
+    "voice": ("/message/sendWhatsAppAudio/", {NUMBER, "audio", "encoding"}),
     "document": ("/message/sendMedia/", {NUMBER, "mediatype", "mimetype", "media", "caption", "fileName"}),
     "video": ("/message/sendMedia/", {NUMBER, "mediatype", "mimetype", "media", "caption", "fileName"}),
 }
