@@ -268,7 +268,7 @@ async def running(
         secret_keys=secret_keys,
         routed_wait_seconds=0.1,
         settled_wait_seconds=0.1,
-        found_wait_seconds=0.2,
+        found_wait_seconds=1.0,
         body_bytes_max=2_000_000,
         media_hosts_allowed=media_hosts_allowed,
     )
