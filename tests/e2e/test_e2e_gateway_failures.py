@@ -48,7 +48,7 @@ TABLE: Mapping[str, Mapping[str, Fates]] = {
         **dict.fromkeys(("463", "479", "error", "no_whatsapp"), _BOTH[UNDONE]),
         "stuck": _BOTH[TAKEN],
         **dict.fromkeys(("401", "403", "404"), _BOTH[ELSEWHERE]),
-        "422": _BOTH[WAITS],
+        "422": _BOTH[AGAIN],  # a session that is not ready gets half a minute
         "not_implemented": _BOTH[FAILED],
         "429": _BOTH[AGAIN],
         **dict.fromkeys(("500", "502", "503", "504"), _IN_DOUBT),
@@ -57,7 +57,7 @@ TABLE: Mapping[str, Mapping[str, Fates]] = {
         **dict.fromkeys(("463", "479", "error"), _BOTH[UNDONE]),
         "stuck": _BOTH[TAKEN],
         **dict.fromkeys(("no_whatsapp", "media"), _BOTH[FAILED]),
-        "closed": _BOTH[WAITS],
+        "closed": _BOTH[AGAIN],
         "timed_out": _IN_DOUBT,
         **dict.fromkeys(("401", "403", "404"), _BOTH[ELSEWHERE]),
         "429": _BOTH[AGAIN],
