@@ -34,6 +34,7 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench router
 	@$(PYTHON) -m bench sender
+	@$(PYTHON) -m bench stats
 	@exec $(PYTHON) -m bench pacer
 
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)

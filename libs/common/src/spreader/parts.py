@@ -140,9 +140,9 @@ class Kafka(Probe):
         )
 
     @property
-    def is_behind(self) -> bool:
-        """Whether records waited for a handler when it was looked last."""
-        return bool(self._behind_since)
+    def behind_seconds(self) -> float:
+        """For how long records have been waiting whenever it was looked; 0: there were none the last time."""
+        return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     async def _look_behind(self) -> None:
         for number, boundary in enumerate(self._boundaries):

@@ -34,6 +34,8 @@ from stats.settings import StatsSettings
 
 GROUP = "stats"
 FORGET_EVERY_SECONDS = 600.0
+BEHIND_SECONDS_MAX = 30.0
+"""Records that wait longer than that may be the receipts of what was counted as sent: nobody is judged then."""
 READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 
@@ -53,10 +55,13 @@ def build(settings: StatsSettings) -> FastAPI:
     publication = Publication(present, directory, bus, clock, states.rows)
     begun = wall_now()
 
-    def has_heard_all() -> bool:
-        return wall_now() - begun > STUCK_AFTER and not kafka.is_behind
+    def is_behind() -> bool:
+        return kafka.behind_seconds > BEHIND_SECONDS_MAX
 
-    judging = Judging(engine, directory, lanes, clock, publication.touch, has_heard_all)
+    def silence_tells() -> bool:
+        return wall_now() - begun > STUCK_AFTER
+
+    judging = Judging(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
 
     def touch(profiles: Iterable[str]) -> None:
         changed = set(profiles)

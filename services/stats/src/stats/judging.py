@@ -40,8 +40,10 @@ class Judging:
     clock: Now
     touch: Callable[[Iterable[str]], None]
     """Told which profiles were judged anew."""
-    has_heard_all: Callable[[], bool] = lambda: True
-    """Whether everything there is to read has been read: before that, silence is no sign."""
+    is_behind: Callable[[], bool] = lambda: False
+    """Whether what would be judged by is not read yet: then nobody is."""
+    silence_tells: Callable[[], bool] = lambda: True
+    """Whether we have listened for so long that what was not heard is a sign."""
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _everyone_at: datetime | None = field(default=None, init=False)
 
@@ -50,6 +52,8 @@ class Judging:
         self._waiting.update(dict.fromkeys(profiles))
 
     async def turn(self) -> float:
+        if self.is_behind():
+            return TURN_SECONDS
         now = self.clock()
         if self._everyone_at is None or now - self._everyone_at >= EVERYONE_EVERY:
             self._everyone_at = now
@@ -97,7 +101,7 @@ class Judging:
         shut: dict[str, list[Closure]] = {}
         for closure in (await closures_seen(connection, profiles, now)).values():
             shut.setdefault(closure.profile_id, []).append(closure)
-        hears = self.has_heard_all()
+        hears = self.silence_tells()
         return {
             name: evidence_of(
                 gathered[name], profile, usuals.get(packages[name], Usual()), told.get(name, Reported()),
