@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.boundary import Boundary
-from spreader.clock import clock_from_environment, wall_now
+from spreader.clock import Clock, clock_from_environment, wall_now
 from spreader.events import Alert, CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
 from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
 from spreader.loop import Loop
@@ -96,11 +97,10 @@ def build(settings: StatsSettings) -> FastAPI:
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
     endpoints = Endpoints(present, directory, Resuming(engine, lanes, clock, touch), clock, configuration.trouble)
-    more = [
-        Reports(engine, clock).router(),
-        Alerting(engine, clock).router(),
-        Exports(engine, clock).router(),
-        feed.router(states.rows),
-    ]
-    app.include_router(endpoints.router(key, more))
+    app.include_router(endpoints.router(key, [*_views(engine, clock), feed.router(states.rows)]))
     return app
+
+
+def _views(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
+    """What only reads, and reads Postgres alone; but for the alerts, which may be acknowledged."""
+    return [Reports(engine, clock).router(), Alerting(engine, clock).router(), Exports(engine, clock).router()]
