@@ -1,4 +1,7 @@
-"""Postgres: the statements of receipts: which delivery is meant, and what waits until it is known."""
+"""Postgres: the statements of receipts: which delivery is meant, and what waits until it is known.
+
+Ages are taken against `now()`: an index on them is of no use beside `clock_timestamp()`, which is another each time.
+"""
 
 from sqlalchemy import text
 
@@ -44,7 +47,7 @@ WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (told.profile_id, told.ga
 ORDER BY told.profile_id, told.gateway_message_id, told.status LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
 """What waits for any of these deliveries. Where nothing waits at all, it costs nothing."""
 NAMED_BY_AGE = text(f"""{_NAMED}
-WHERE told.kept_at BETWEEN clock_timestamp() - CAST(:oldest AS interval) AND clock_timestamp() - interval '2 seconds'
+WHERE told.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
 ORDER BY told.profile_id, told.gateway_message_id, told.status LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
 
 DROP = text("""
@@ -63,9 +66,8 @@ FROM ingress.receipt_waiting AS told JOIN ingress.delivery AS doubtful
  AND doubtful.gateway_message_id IS NULL
  AND (doubtful.status = 'unknown' OR doubtful.lane = 'reply' AND doubtful.stage = 0)
  AND told.at {_NEAR.format(at="doubtful.at")}
-WHERE told.recipient IS NOT NULL
-  AND told.kept_at BETWEEN clock_timestamp() - CAST(:oldest AS interval) AND clock_timestamp() - CASE doubtful.lane
-          WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
+WHERE told.recipient IS NOT NULL AND told.kept_at > now() - CAST(:oldest AS interval)
+  AND told.kept_at < now() - CASE doubtful.lane WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
   AND 1 = (SELECT count(*) FROM ingress.receipt_waiting AS other
            WHERE other.profile_id = told.profile_id AND other.recipient = told.recipient
              AND other.at {_NEAR.format(at="doubtful.at")})
@@ -84,7 +86,7 @@ A reply gets fewer of them: the sender sends it again when it has heard nothing 
 FORGET = text("""
 DELETE FROM ingress.receipt_waiting WHERE ctid IN (
     SELECT ctid FROM ingress.receipt_waiting
-    WHERE kept_at < clock_timestamp() - interval '1 day'
+    WHERE kept_at < now() - interval '1 day'
        OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
                         OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
     ORDER BY kept_at LIMIT :limit)""")
