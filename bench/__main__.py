@@ -8,6 +8,7 @@ import time
 
 from bench.accepting import Accepting
 from bench.child import Failed
+from bench.console.command import main as console
 from bench.figures import Figure
 from bench.log import Log
 from bench.pacer.command import main as pacer
@@ -20,7 +21,7 @@ from bench.stats.command import main as stats
 from bench.system import running
 
 PARTS = ("replies", "singles", "large")
-ALONE = {"pacer": pacer, "router": router, "sender": sender, "stats": stats}
+ALONE = {"console": console, "pacer": pacer, "router": router, "sender": sender, "stats": stats}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:

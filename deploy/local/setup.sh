@@ -37,4 +37,11 @@ if [ ! -d .venv ]; then
 else
     "$uv" sync --all-packages --locked --quiet
 fi
+# The console is tested in a browser. Elsewhere those tests are skipped without one; where CI runs they must not be.
+if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/dev/null 2>&1; then
+    { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no Chromium: install it on this machine."
+    say "installing Chromium ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+        >/dev/null 2>&1 || stop "Chromium cannot be installed: apt-get install chromium says why."
+fi
 PATH=$(dirname "$uv"):$PATH exec .venv/bin/python -m local "${1:-setup}"

@@ -42,6 +42,6 @@ def build(settings: ConsoleSettings) -> FastAPI:
 
     ui.run_with(
         app, root=root, title="Spreader", dark=None, tailwind=False, show_welcome_message=False, favicon=FAVICON,
-        language="en-US", binding_refresh_interval=None,
+        language="en-US", binding_refresh_interval=None, message_history_length=100, reconnect_timeout=15.0,
     )  # fmt: skip
     return app

@@ -1,0 +1,1 @@
+"""What one console process costs with many profiles on many open pages."""

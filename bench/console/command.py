@@ -1,0 +1,189 @@
+"""Command of the console's bench: `python -m bench console` opens many pages of one console and keeps the run."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import aiohttp
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from bench.child import TREE, Failed
+from bench.console.tabs import tabs
+from bench.progress import Progress
+from bench.report import RESULTS, Machine, rows_of_text
+from local.ports import free_port
+
+PROFILES, PAGES, OPENED = 200, 20, 7
+WATCH_SECONDS = 30.0
+OPEN_SECONDS_MAX, MEBIBYTES_MAX, CORE_SHARE_MAX = 2.0, 300.0, 0.3
+START_SECONDS = 60.0
+KEY = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    pages: int
+    profiles: int
+    mebibytes_idle: float
+    mebibytes: float
+    core_share: float
+    """Of one core, with all pages open, over half a minute."""
+    bytes_a_second: float
+    """To each page."""
+    usable_seconds: tuple[float, ...]
+    """From the address to the last row in Chromium, beside the open pages."""
+
+    @property
+    def verdicts(self) -> list[tuple[str, str, str, str]]:
+        slow = statistics.median(self.usable_seconds)
+        return [
+            ("memory of the process", f"{self.mebibytes:.0f} MiB", f"{MEBIBYTES_MAX:.0f} MiB",
+             _kept(self.mebibytes, MEBIBYTES_MAX)),
+            ("of one core", f"{self.core_share:.0%}", f"{CORE_SHARE_MAX:.0%}", _kept(self.core_share, CORE_SHARE_MAX)),
+            ("page usable, median", f"{slow:.2f} s", f"{OPEN_SECONDS_MAX:.0f} s", _kept(slow, OPEN_SECONDS_MAX)),
+            ("page usable, slowest", f"{max(self.usable_seconds):.2f} s", "", ""),
+            ("sent to each page", f"{self.bytes_a_second / 1000:.1f} kB/s", "", ""),
+            ("memory without pages", f"{self.mebibytes_idle:.0f} MiB", "", ""),
+        ]  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench console")
+    parser.add_argument("--name", default="console", help="what the kept run is called in bench/results")
+    asked = parser.parse_args(arguments)
+    machine, progress = Machine.this(), Progress()
+    try:
+        found = asyncio.run(measure(progress))
+    except Failed as reason:
+        progress.say(f"nothing was measured: {reason}")
+        return 1
+    table = rows_of_text([("what", "measured", "budget", "kept"), *found.verdicts])
+    text = "\n".join([
+        "# The console", "", f"{machine.line}", "",
+        f"One console process, {found.profiles} profiles in one package, {found.pages} open pages that show",
+        "them all; a fifth of the profiles have other figures each second. Ingress and stats are stand-ins that answer",
+        "at once. The pages take all that they are sent and draw nothing; the times are of a Chromium beside them.",
+        "", *table, "",
+    ])  # fmt: skip
+    (RESULTS / f"{asked.name}.md").write_text(text)
+    kept = {"machine": asdict(machine), "found": asdict(found)}
+    (RESULTS / f"{asked.name}.json").write_text(json.dumps(kept, indent=2) + "\n")
+    print(text)
+    return 0
+
+
+async def measure(progress: Progress) -> Found:
+    town, port = free_port(), free_port()
+    async with _process("bench.console.town", str(town), str(PROFILES)), _console(town, port) as pid:
+        address = f"http://127.0.0.1:{port}"
+        await _answers(f"{address}/sign-in")
+        idle = _mebibytes(pid)
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            await session.post(f"{address}/sign-in", data={"key": KEY})
+            async with tabs(session, address, "/packages/fleet", PAGES) as received:
+                progress.say(f"{PAGES} pages are open; watching for {WATCH_SECONDS:g} s ...")
+                before, began, bytes_before = _cpu_seconds(pid), time.monotonic(), sum(received)
+                await asyncio.sleep(WATCH_SECONDS)
+                seconds = time.monotonic() - began
+                used = (_cpu_seconds(pid) - before) / seconds
+                sent = (sum(received) - bytes_before) / seconds / PAGES
+                memory = _mebibytes(pid)
+                progress.say(f"{used:.0%} of a core, {memory:.0f} MiB; now a browser beside them ...")
+                opened = await _in_a_browser(address, progress)
+        return Found(PAGES, PROFILES, idle, memory, used, sent, tuple(opened))
+
+
+async def _in_a_browser(address: str, progress: Progress) -> list[float]:
+    seconds: list[float] = []
+    async with _browser() as context:
+        await _sign_in(await context.new_page(), address)
+        for number in range(OPENED):
+            page = await context.new_page()
+            seconds.append(await _open(page, address))
+            progress.say(f"page {number + 1} of {OPENED}: usable after {seconds[-1]:.2f} s")
+            await page.close()
+    return seconds
+
+
+async def _open(page: Page, address: str) -> float:
+    began = time.monotonic()
+    await page.goto(f"{address}/packages/fleet")
+    await page.get_by_test_id(f"profile-profile-{PROFILES - 1}").wait_for(state="attached")
+    return time.monotonic() - began
+
+
+async def _sign_in(page: Page, address: str) -> None:
+    await page.goto(address)
+    await page.get_by_label("API key").fill(KEY)
+    await page.keyboard.press("Enter")
+    await page.get_by_test_id("package-fleet").wait_for()
+    await page.close()
+
+
+@asynccontextmanager
+async def _browser() -> AsyncGenerator[BrowserContext]:
+    path = os.environ.get("SPREADER_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        raise Failed("there is no Chromium (Debian: apt-get install chromium)")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield await browser.new_context(viewport={"width": 1280, "height": 900})
+        await browser.close()
+
+
+@asynccontextmanager
+async def _console(town: int, port: int) -> AsyncGenerator[int]:
+    where = f"http://127.0.0.1:{town}"
+    settings = {"SPREADER_INGRESS_URL": where, "SPREADER_STATS_URL": where, "SPREADER_CONSOLE_PORT": str(port)}
+    async with _process("console", **settings) as pid:
+        yield pid
+
+
+@asynccontextmanager
+async def _process(module: str, *arguments: str, **settings: str) -> AsyncGenerator[int]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *arguments, cwd=TREE, env={**os.environ, **settings}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _answers(address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < deadline:
+            try:
+                async with session.get(address) as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.1)
+    raise Failed(f"the console did not answer within {START_SECONDS:g} s")
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _mebibytes(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def _kept(value: float, most: float) -> str:
+    return "yes" if value <= most else "no"
