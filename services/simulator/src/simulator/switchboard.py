@@ -6,7 +6,7 @@ import contextlib
 from simulator.core.faults import Armed, Fault, Plan, Target, strike
 from simulator.metrics import FAULT_HITS
 
-FAULTS_MAX = 100
+FAULTS_MAX = 200
 
 
 class Full(Exception):
