@@ -8,8 +8,9 @@ import pytest
 from console.core.away import Part, notices
 from console.core.board import Bar, Row, rows
 from console.core.overview import cards
+from console.core.queue import Pace, Queue
 from console.core.reading import Reading
-from console.core.shapes import Pace, Package, Profile, Queue
+from console.core.shapes import Package, Profile
 from spreader.events import Counts, LaneState, ProfileState, Windows
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

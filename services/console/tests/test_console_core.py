@@ -16,7 +16,8 @@ from console.core.composing import NotReadable, numbers, open_body, reply_body
 from console.core.markup import tag
 from console.core.pacing import effects, factors, rush
 from console.core.progress import story
-from console.core.shapes import History, Pace, Queue
+from console.core.queue import Pace, Queue
+from console.core.shapes import History
 from console.core.sheet import Scan, column_names, guess_column, number
 from console.core.timeline import filled
 from spreader.configuration import Package

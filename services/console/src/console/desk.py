@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from console.api import Api
 from console.core.away import Part, notices
+from console.core.queue import Queue
 from console.core.reading import Reading
-from console.core.shapes import Alerts, Package, Packages, Profile, Profiles, Queue, States
+from console.core.shapes import Alerts, Package, Packages, Profile, Profiles, States
 from console.feed import Feed, Question, T
 from console.sessions import Session, Sessions
 from console.uploads import Uploads

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from console.core import figures
-from console.core.shapes import Pace, Package, Profile
+from console.core.queue import Pace
+from console.core.shapes import Package, Profile
 from spreader.events import Health, LaneState, ProfileState
 
 Tone = Literal["good", "full", "warn", "off", "bad", "unknown"]

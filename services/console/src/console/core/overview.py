@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from console.core import figures
 from console.core.board import Bar, Status
-from console.core.shapes import Alert, Package, Queue
+from console.core.queue import Queue
+from console.core.shapes import Alert, Package
 from spreader.events import ProfileState
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console.core import figures
-from console.core.shapes import Factors, Pace, Queue
+from console.core.queue import Factors, Pace, Queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,61 +59,6 @@ class States(Shape):
         return next((state for state in self.data if state.profile_id == profile_id), None)
 
 
-class Usage(Shape):
-    used: int
-    limit: int | None
-
-
-class Factors(Shape):
-    """What a gap is made of, each with its present value; None while nothing waits, and no gap is drawn."""
-
-    base_seconds: float | None = None
-    pressure: float | None = None
-    tempo: float | None = None
-    mean_seconds: float | None = None
-    spread: float | None = None
-    gap_min_seconds: float | None = None
-    gap_max_seconds: float | None = None
-    position: float | None = None
-    sent_last_2_hours: int | None = None
-    limit_factor: float = 1
-    warm_up: float = 1
-
-
-class Pace(Shape):
-    """A profile as the pacer sees it."""
-
-    profile_id: str
-    stopped: str | None = None
-    due: int = 0
-    due_counted_to: int = 0
-    last_release: AwareDatetime | None = None
-    next_release: AwareDatetime | None = None
-    bound: str = ""
-    bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
-    why: str = ""
-    """The bound in a sentence."""
-    factors: Factors | None = None
-    held: int = 0
-    limits: dict[str, Usage] = Field(default_factory=dict)
-
-
-class AtGateway(Shape):
-    now: int
-    max: int
-
-
-class Queue(Shape):
-    package_id: str
-    at: AwareDatetime
-    held: int
-    rush_over: int
-    profiles_in_rush: int
-    at_gateway: AtGateway
-    package_day: Usage | None = None
-    profiles: tuple[Pace, ...]
-
-
 class Message(Shape):
     message_id: str
     package_id: str

@@ -6,7 +6,8 @@ from console import pieces
 from console.core import figures
 from console.core.markup import tag, together
 from console.core.overview import Card, cards
-from console.core.shapes import Alerts, Packages, Queue, States
+from console.core.queue import Queue
+from console.core.shapes import Alerts, Packages, States
 from console.desk import ALERTS, PACKAGES, STATES, queue_of
 from console.elements import html
 from console.screen import Screen

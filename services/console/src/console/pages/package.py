@@ -8,7 +8,8 @@ from console import pieces
 from console.core import figures
 from console.core.board import Row, rows
 from console.core.markup import tag, together
-from console.core.shapes import Package, Profiles, Queue, States
+from console.core.queue import Queue
+from console.core.shapes import Package, Profiles, States
 from console.desk import PACKAGES, STATES, profiles_of, queue_of
 from console.elements import html, stack
 from console.pages.pausing import pause_button

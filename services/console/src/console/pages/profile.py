@@ -12,7 +12,8 @@ from console.api import Given
 from console.core import figures, wording
 from console.core.board import bars, health_tone, status
 from console.core.markup import tag, together
-from console.core.shapes import Pace, Package, Profile, Profiles, Queue, States
+from console.core.queue import Pace, Queue
+from console.core.shapes import Package, Profile, Profiles, States
 from console.desk import PACKAGES, STATES, profiles_of, queue_of
 from console.editing import Editor, button
 from console.elements import html, stack

@@ -9,7 +9,8 @@ from console.core import figures
 from console.core.board import BOUNDS, Bar, waits_for
 from console.core.markup import tag, together
 from console.core.pacing import Factor, factors, rush
-from console.core.shapes import Pace, Profiles, Queue
+from console.core.queue import Pace, Queue
+from console.core.shapes import Profiles
 from console.desk import PACKAGES, profiles_of, queue_of
 from console.pages.package import title
 from console.screen import Screen
