@@ -19,6 +19,15 @@ DESK = (1280, 900)
 
 Scheme = Literal["light", "dark"]
 
+_TOO_WIDE = """() => {
+    const width = window.innerWidth + 1, page = document.documentElement;
+    if (page.scrollWidth <= width) return [];
+    const right = each => { const range = document.createRange(); range.selectNodeContents(each);
+        return Math.max(each.getBoundingClientRect().right, range.getBoundingClientRect().right); };
+    const found = [...document.querySelectorAll('body *')].filter(each => right(each) > width);
+    return [`${page.scrollWidth} wide`, ...found.slice(-4).map(each => each.outerHTML.slice(0, 200))];
+}"""
+
 
 def chromium_path() -> str:
     """Where it is. CI has to have one (`make setup` installs it); elsewhere its tests are skipped."""
@@ -71,8 +80,9 @@ class Tab:
             for node in each["nodes"][:3]
         ]
 
-    async def is_too_wide(self) -> bool:
-        return await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
+    async def too_wide(self) -> list[str]:
+        """What reaches beyond the right edge, where the page can be scrolled there."""
+        return await self.page.evaluate(_TOO_WIDE)
 
 
 @asynccontextmanager
