@@ -31,7 +31,7 @@ from spreader.events import DeliveryOutcome
 PARTS = ("exact", "fold", "history")
 OUTCOMES = 50_000
 LIVES_MAX = 40
-LIFE_SECONDS = (1.0, 4.0)
+LIFE_SECONDS = (1.0, 8.0)
 ROUNDS, FOLDED = 3, 20_000
 READ_SECONDS_MAX = 240.0
 POLL_SECONDS = 0.1

@@ -171,7 +171,7 @@ async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_come
     stories = [a_story(chance, number) for number in range(DELIVERIES)]
     topics = [written_down(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
     store = Store(engine, Positions("stats", "cluster"))
-    counting = Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), lambda _: None)
+    counting = Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), lambda _: None, lambda _: None)
     killed = await read(counting, topics, chance)
     assert killed > 20
     counted = recounted(stories)

@@ -61,7 +61,7 @@ def counting(store: Store, touched: set[str]) -> Counting:
 
 
 def counted_by(store: Store, touch: Callable[[Iterable[str]], None]) -> Counting:
-    return Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), touch)
+    return Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), touch, touch)
 
 
 def sent(

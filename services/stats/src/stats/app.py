@@ -1,7 +1,5 @@
 """Assembly of the stats: the one place that knows which parts are real."""
 
-from collections.abc import Iterable
-
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +15,7 @@ from spreader.service import Service
 from spreader.table import Table
 from stats import problems
 from stats.alerting import Alerting
+from stats.attention import Attention
 from stats.directory import Directory
 from stats.endpoints import Endpoints
 from stats.exports import Exports
@@ -64,12 +63,8 @@ def build(settings: StatsSettings) -> FastAPI:
 
     judging = Judging(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
 
-    def touch(profiles: Iterable[str]) -> None:
-        changed = set(profiles)
-        publication.touch(changed)
-        judging.look_at(changed)
-
-    counting = Counting(store, lanes, clock, touch)
+    attention = Attention(publication, judging)
+    counting = Counting(store, lanes, clock, attention.on_counts, attention.on_lanes)
     boundaries = (
         Boundary(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
         Boundary(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
@@ -96,7 +91,8 @@ def build(settings: StatsSettings) -> FastAPI:
     ]
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
-    endpoints = Endpoints(present, directory, Resuming(engine, lanes, clock, touch), clock, configuration.trouble)
+    resuming = Resuming(engine, lanes, clock, attention.on_lanes)
+    endpoints = Endpoints(present, directory, resuming, clock, configuration.trouble)
     app.include_router(endpoints.router(key, [*_views(engine, clock), feed.router(states.rows)]))
     return app
 

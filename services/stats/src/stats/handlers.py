@@ -26,7 +26,9 @@ class Counting:
     lanes: Lanes
     clock: Now
     touch: Callable[[Iterable[str]], None]
-    """Told which profiles have new counts or lanes, once they are kept."""
+    """Told which profiles have new counts, once they are kept."""
+    shut: Callable[[Iterable[str]], None]
+    """Told whose lanes have changed, or of whom a gateway has spoken."""
 
     async def on_outcomes(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         async with self.store.begin() as unit:
@@ -37,7 +39,7 @@ class Counting:
             await unit.save(tally)
             changed = await self.lanes.take(unit.connection, signs(fresh), (), self.clock())
         self._kept(tally)
-        self.touch(changed)
+        self.shut(changed)
 
     async def on_customer_messages(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         async with self.store.begin() as unit:
@@ -56,7 +58,7 @@ class Counting:
             opening = [each for _, lifts in told for each in lifts]
             changed = await self.lanes.take(unit.connection, closing, opening, self.clock())
         REPORTS.inc(len(fresh))
-        self.touch({report.profile_id for report in fresh} | changed)
+        self.shut({report.profile_id for report in fresh} | changed)
 
     def _kept(self, tally: Tally) -> None:
         self.touch(tally.profiles)

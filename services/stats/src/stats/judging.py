@@ -4,6 +4,7 @@ Everything that a judgement changes is one transaction, with the profiles locked
 come to the same end. What a crash kept from being judged is found by the next look at everyone.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +30,8 @@ from stats.postgres_lanes import closures_seen, reported
 
 TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
+AGAIN_SECONDS = 10.0
+"""Of real time: so long a profile whose counts change all the time is let alone after it was judged."""
 EVERYONE_EVERY = timedelta(minutes=5)
 
 
@@ -44,12 +47,20 @@ class Judging:
     """Whether what would be judged by is not read yet: then nobody is."""
     silence_tells: Callable[[], bool] = lambda: True
     """Whether we have listened for so long that what was not heard is a sign."""
+    again_seconds: float = AGAIN_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
+    _judged_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _everyone_at: datetime | None = field(default=None, init=False)
 
     def look_at(self, profiles: Iterable[str]) -> None:
-        """Something about these has changed."""
+        """Something about these has changed: soon."""
         self._waiting.update(dict.fromkeys(profiles))
+
+    def look_now(self, profiles: Iterable[str]) -> None:
+        """Their lanes have changed: in the next turn."""
+        for profile in profiles:
+            self._judged_at.pop(profile, None)
+            self._waiting[profile] = None
 
     async def turn(self) -> float:
         if self.is_behind():
@@ -58,12 +69,18 @@ class Judging:
         if self._everyone_at is None or now - self._everyone_at >= EVERYONE_EVERY:
             self._everyone_at = now
             self.look_at(self.directory.roster())
-        due = list(self._waiting)[:AT_ONCE_MAX]
-        if due:
-            await self.judge(due, now)
-        for profile in due:
+        rested = time.monotonic() - self.again_seconds
+        due = [each for each in self._waiting if self._judged_at.get(each, rested) <= rested]
+        now_due = due[:AT_ONCE_MAX]
+        for profile in now_due:  # before: whoever changes while it is judged waits again
             self._waiting.pop(profile, None)
-        return 0 if self._waiting else TURN_SECONDS
+        try:
+            await self.judge(now_due, now)
+        except BaseException:
+            self.look_now(now_due)
+            raise
+        self._judged_at.update(dict.fromkeys(now_due, time.monotonic()))
+        return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
     async def judge(self, names: Sequence[str], now: datetime) -> None:
         packages, configured = self.directory.roster(), self.directory.profiles()

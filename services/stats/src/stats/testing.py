@@ -1,6 +1,6 @@
 """Testing: the stats without Kafka, on a real Postgres; no production module imports this one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from spreader.positions import Positions
 from spreader.testing import HandClock, MemoryBus
 from stats import problems
 from stats.alerting import Alerting
+from stats.attention import Attention
 from stats.directory import Directory
 from stats.endpoints import Endpoints
 from stats.exports import Exports
@@ -52,20 +53,18 @@ class Town:
         self.lanes, self.present = Lanes(self.directory.fellows), Present(self.store)
         self.publication = Publication(self.present, self.directory, self.bus, self.clock, self.published)
         self.announcement = Announcement(engine, self.bus)
-        self.judging = Judging(engine, self.directory, self.lanes, self.clock, self.publication.touch)
+        self.judging = Judging(
+            engine, self.directory, self.lanes, self.clock, self.publication.touch, again_seconds=0.0
+        )
+        self.attention = Attention(self.publication, self.judging)
         self.feed = Feed(engine, Clock(), lifetime_seconds=0.5)
-        self.counting = Counting(self.store, self.lanes, self.clock, self.touch)
+        self.counting = Counting(self.store, self.lanes, self.clock, self.attention.on_counts, self.attention.on_lanes)
         self._offsets: dict[str, int] = {}
-
-    def touch(self, profiles: Iterable[str]) -> None:
-        changed = set(profiles)
-        self.publication.touch(changed)
-        self.judging.look_at(changed)
 
     def app(self, key: str) -> FastAPI:
         app = FastAPI()
         problems.install(app)
-        resuming = Resuming(self.engine, self.lanes, self.clock, self.touch)
+        resuming = Resuming(self.engine, self.lanes, self.clock, self.attention.on_lanes)
         endpoints = Endpoints(self.present, self.directory, resuming, self.clock, lambda: None)
         more = (Reports(self.engine, self.clock), Alerting(self.engine, self.clock), Exports(self.engine, self.clock))
         routers = [*(each.router() for each in more), self.feed.router(self.published)]

@@ -1,0 +1,24 @@
+"""Attention: who has to look again when something about profiles has changed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stats.judging import Judging
+from stats.publication import Publication
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    publication: Publication
+    judging: Judging
+
+    def on_counts(self, profiles: Iterable[str]) -> None:
+        changed = set(profiles)
+        self.publication.touch(changed)
+        self.judging.look_at(changed)
+
+    def on_lanes(self, profiles: Iterable[str]) -> None:
+        """Whose lanes have changed, or of whom a gateway has spoken."""
+        changed = set(profiles)
+        self.publication.touch(changed)
+        self.judging.look_now(changed)
