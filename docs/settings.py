@@ -60,7 +60,7 @@ NOTES: Mapping[str, str] = {
     "simulator_registration_wait_seconds": "How long a send or a customer waits for a profile that is not registered.",
     "simulator_callbacks_max": "Callbacks that may wait; above it receipts are dropped and customers get `503`.",
     "simulator_callback_workers": "Calls of webhooks at a time.",
-    "simulator_callback_back_off_factor": "Multiplies the waits of the gateways between calls of a webhook; tests make them short.",
+    "simulator_callback_back_off_factor": "Multiplies the waits between calls of a webhook; tests make them short.",
     "simulator_callback_timeout_seconds": "How long one may take.",
     "api_key": "The key that all its services get. Choose your own as soon as others can reach the machine.",
     "clock_speed": "How many times as fast as the wall's the system's time runs.",

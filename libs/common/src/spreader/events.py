@@ -469,7 +469,7 @@ class ConsentChanged(Event):
     kind: ConsentKind
     listed: bool
     source: str
-    """How we learned it: `api`, `csv`, `opt_out_word` (the customer wrote it), or `gateway` (told to WhatsApp itself)."""
+    """How we learned it: `api`, `csv`, `opt_out_word` (the customer wrote it), or `gateway` (told WhatsApp itself)."""
     at: AwareDatetime
 
     @property
