@@ -189,9 +189,11 @@ def test_a_returned_release_also_frees_its_place_at_the_gateway() -> None:
 def test_a_returned_reply_keeps_its_expiry_and_its_caller() -> None:
     settled = fate(ReturnElsewhere("blocked", "profile"), reply(), NOON, 1)
     assert isinstance(settled, Settled)
-    (returned,) = settled.events
+    returned, outcome = settled.events
     assert isinstance(returned, DeliveryReturned)
     assert (returned.expires_at, returned.callback_partition) == (reply().expires_at, 3)
+    assert isinstance(outcome, DeliveryOutcome)  # the stats close the profile's lanes by it
+    assert (outcome.lane, outcome.status, outcome.failure, outcome.profile_id) == ("reply", "deferred", "profile", "p1")
 
 
 def test_a_retry_tells_nobody() -> None:

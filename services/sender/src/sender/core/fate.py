@@ -151,7 +151,8 @@ def _outcome(
 
 
 def _returned(delivery: Delivery, cause: ReturnElsewhere, at: datetime) -> tuple[Event, ...]:
-    """Back to the router; and where the pacer counts it as being at the gateway, it learns that it is not."""
+    """Back to the router. The outcome beside it tells the stats what befell the profile, and the pacer that an open
+    delivery is not at the gateway any more."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
         message_id=delivery.message_id,
@@ -167,6 +168,6 @@ def _returned(delivery: Delivery, cause: ReturnElsewhere, at: datetime) -> tuple
     )
     if isinstance(delivery, ReplyDeliveryAssigned):
         more = {"expires_at": delivery.expires_at, "callback_partition": delivery.callback_partition}
-        return (returned.model_copy(update=more),)
-    returned = returned.model_copy(update={"options": delivery.options, "index": delivery.index})
-    return returned, *_deferred(delivery, cause, at, not_before=None)
+    else:
+        more = {"options": delivery.options, "index": delivery.index}
+    return returned.model_copy(update=more), *_deferred(delivery, cause, at, not_before=None)
