@@ -147,6 +147,10 @@ class Running:
         address = f"http://127.0.0.1:{self.ports['simulator']}{path}"
         return await self._call(method, address, data, {"Content-Type": "application/json"})
 
+    async def ask_at(self, name: str, path: str) -> Answer:
+        """What a service answers at an address of its own, such as /metrics."""
+        return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}{path}", None, {})
+
     async def ready(self, name: str = "ingress", port: int | None = None) -> Answer:
         return await self._call("GET", f"http://127.0.0.1:{port or self.ports[name]}/health/ready", None, {})
 
