@@ -25,7 +25,7 @@ POSTGRES = "SPREADER_DATABASE_URL"
 
 
 TOGETHER = ("systems", "kafka")
-"""What is run by one process of `make test`, the longest first. One whole system at a time: two on two cores are late."""
+"""Run by one process of `make test` each, the longest first. One whole system at a time: two are late on two cores."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
