@@ -3,8 +3,8 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 # Kept byte code lets every process of a test start in half the time; some environments forbid it.
 export PYTHONDONTWRITEBYTECODE :=
-# Tests wait more than they work: three processes keep two cores busy (what may run beside what: conftest.py).
-TOGETHER := -n 3 --dist loadgroup --no-loadscope-reorder
+# Tests wait more than they work: two processes keep two cores busy (what may run beside what: conftest.py).
+TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test check bench simulate docs compose-up
 

@@ -24,8 +24,8 @@ KAFKA = "SPREADER_KAFKA_BOOTSTRAP_SERVERS"
 POSTGRES = "SPREADER_DATABASE_URL"
 
 
-TOGETHER = ("live", "fast", "kafka", "up")
-"""Run by one process of `make test` each, beside the others, the longest first."""
+TOGETHER = ("systems", "kafka")
+"""Run by one process of `make test` each, the longest first. One whole system at a time: two are late on two cores."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -43,11 +43,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _together(item: pytest.Item) -> str | None:
     """Kafka's as well: tests on one broker use the same topics and groups, and that of the environment is only one."""
     fixtures: list[str] = getattr(item, "fixturenames", [])
-    for system in ("fast", "live"):
-        if system in fixtures:
-            return system
     if item.get_closest_marker("e2e"):
-        return "up"
+        return "systems"
     return "kafka" if {"kafka_servers", "servers"} & set(fixtures) else None
 
 
