@@ -66,7 +66,8 @@ async def test_a_changed_setting_shows_in_the_next_release(live: Running) -> Non
     queue = (await live.ask("GET", "/packages/changed/queue")).body
     assert (queue["held"], queue["profiles"][0]["bound"]) == (2, "gap")
     assert queue["profiles"][0]["factors"]["gap_min_seconds"] >= 600  # calm and behind: a quarter of the hour at most
-    quick = {"gap": {"min_seconds": 1, "max_seconds": 1}, "profile_limits": {"per_hour": 3600, "per_3_hours": 9000}}
+    wide = {"per_hour": 3600, "per_3_hours": 9000, "per_day": 20_000}  # no hour holds over a quarter of a day
+    quick = {"gap": {"min_seconds": 1, "max_seconds": 1}, "profile_limits": wide}
     what_if = await live.ask("POST", "/packages/changed/what-if", quick)
     assert what_if.status == 200, what_if.body
     assert what_if.body["then"]["completion"] < what_if.body["now"]["completion"]
