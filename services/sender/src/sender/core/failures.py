@@ -1,4 +1,6 @@
-"""Failure table: what each gateway's own words mean, and where a code asks for another course than its class.
+"""Failure table: what each gateway's answer to a send means, and where a code asks for another course than its class.
+
+What Meta's codes mean stands in `spreader.failures`, for webhooks alike; here are the courses and the gateways' words.
 
 One table a gateway; the first row that fits counts. Rows are data: what is done about a class stands in `RULES`.
 `ambiguous` rows say nothing about whether the customer got the message.
@@ -12,7 +14,9 @@ from typing import Literal
 
 from sender.core.answer import InDoubt, Refused
 from sender.core.course import Courses, Failure, Then, after, at_once
-from sender.core.words import fit_to_keep
+from spreader import failures as meanings
+from spreader.failures import Meaning
+from spreader.words import fit_to_keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,51 +36,25 @@ class Row:
         return Refused(self.failure, detail, retry_after, code, courses=self.courses)
 
 
+def _row(meaning: Meaning, courses: Courses | None = None) -> Row:
+    assert meaning.failure != "ambiguous", "a code says what is wrong"
+    return Row(meaning.failure, meaning.says, courses)
+
+
 def _seconds(least: float, most: float, tries_max: int) -> Courses:
     return after(timedelta(seconds=least), timedelta(seconds=most), tries_max)
 
 
-_PERMISSION = Row("credentials", "the access token lacks a permission for this number")
-_STUMBLED = Row("transient", "Meta's service stumbled")
-_PAYMENT = Row("credentials", "Meta asks for a valid way of payment")
-_MISFIT = Row("template", "the template and what it was filled with do not fit")
-_NOBODY = Row("recipient", "this number cannot be written to")
-_INVALID = Row("content", "Meta does not accept the form of the message")
-_NOT_READY = Row("profile", "the number is not ready to send: see it in Meta's business manager")
-
-CLOUD_API: Mapping[int, Row] = {
-    **dict.fromkeys((0, 190), Row("credentials", "the access token is not valid, or not any more")),
-    **dict.fromkeys((3, 10, *range(200, 300), 131005), _PERMISSION),
-    **dict.fromkeys((1, 2, 131000, 131016, 135000), _STUMBLED),
-    4: Row("throttled", "too many calls for the app"),
-    80007: Row("throttled", "too many calls for the WhatsApp business account"),
-    130429: Row("throttled", "too many messages a second for this number", _seconds(1, 5, 8)),
-    131057: Row("throttled", "Meta is upgrading this number", _seconds(60, 120, 8)),
-    131048: Row("restricted", "too many people blocked or reported this number: WhatsApp lets it open no chats"),
-    131064: Row("restricted", "a template was in the wrong category: WhatsApp lets this number open no chats"),
-    131056: Row("pair", "too many messages from this number to this recipient"),
-    131049: Row("capped", "WhatsApp gives this recipient no more marketing for now"),
-    130472: Row("capped", "this recipient gets no marketing, as part of an experiment of Meta's", at_once(Then.FAIL)),
-    131050: Row("opted_out", "the recipient told WhatsApp to stop marketing messages"),
-    131047: Row("window", "the recipient wrote over 24 hours ago: only a template may be sent"),
-    **dict.fromkeys((131026, 131021, 131030, 131062, 137000), _NOBODY),
-    131031: Row("account", "the account is locked"),
-    368: Row("account", "the account is blocked for breaking a policy"),
-    # Nothing is wrong with the number elsewhere, so no lane is closed for it.
-    130497: Row("transient", "this account may not write to the recipient's country", at_once(Then.ELSEWHERE)),
-    **dict.fromkeys((131042, 131044), _PAYMENT),
-    **dict.fromkeys((131045, 133010, 131037, 33), _NOT_READY),
-    **dict.fromkeys((131051, 131008, 131009, 100), _INVALID),
-    # It is uploaded anew for the second try.
-    131053: Row("content", "Meta could not read the file", _seconds(2, 2, 2)),
-    **dict.fromkeys((132000, 132001, 132005, 132007, 132008, 132012), _MISFIT),
-    132015: Row("template", "the template is paused, because people did not like it"),
-    132016: Row("template", "the template is disabled"),
-    132068: Row("template", "the template's flow is blocked"),
-    132069: Row("throttled", "the template's flow is slowed down", _seconds(3600, 3600, 3)),
-    131063: Row("template", "marketing messages are turned off for this account"),
+COURSES: Mapping[int, Courses] = {
+    130429: _seconds(1, 5, 8),
+    131057: _seconds(60, 120, 8),
+    130472: at_once(Then.FAIL),
+    130497: at_once(Then.ELSEWHERE),
+    131053: _seconds(2, 2, 2),  # it is uploaded anew for the second try
+    132069: _seconds(3600, 3600, 3),
 }
-"""By `error.code`; Meta's HTTP status says little."""
+"""Codes of the Cloud API that ask for another course than their class."""
+CLOUD_API: Mapping[int, Row] = {code: _row(each, COURSES.get(code)) for code, each in meanings.CLOUD_API.items()}
 
 CLOUD_API_OTHERS: Mapping[range, Row] = {
     range(401, 402): CLOUD_API[190],
@@ -107,8 +85,8 @@ def _sign(statuses: int | range, words: str, row: Row, code: str | None = None) 
 _ANY = range(400, 600)
 _KEY = Row("credentials", "the gateway does not accept the key")
 _SESSION = Row("session", "the profile's session is not ready at its gateway")
-_NO_CHATS = Row("restricted", "WhatsApp lets this profile open no chats")
-_STALE = Row("transient", "the session's keys were stale", _seconds(2, 2, 2))
+_NO_CHATS = _row(meanings.NO_CHATS)
+_STALE = _row(meanings.STALE, _seconds(2, 2, 2))
 _ABSENT = Row("recipient", "the number is not on WhatsApp")
 _UNABLE = Row("content", "this gateway cannot send it")
 _TOO_FAST = Row("throttled", "the gateway asks for patience")
