@@ -1,6 +1,5 @@
 """Command of the router's bench: `python -m bench router` measures one router process and keeps the run."""
 
-import argparse
 import asyncio
 import statistics
 import time
@@ -12,11 +11,11 @@ from aiokafka import AIOKafkaConsumer
 from bench.alone import Process, Servers, servers
 from bench.bare_hop import POLL_MS, consumer_at_end
 from bench.child import Failed, serving
+from bench.command import run
 from bench.figures import Figure, Pair, p99
 from bench.log import HOP_TOPICS, PARTITIONS
 from bench.messages import PACKAGE, customers, open_records, reply_record
 from bench.progress import Progress
-from bench.report import Machine, keep, table
 from bench.router.bare_router import BareRouter
 from spreader.clock import wall_now
 from spreader.configuration import Distribution, Gateway, Package, Profile
@@ -157,16 +156,4 @@ def _package(package_id: str, strategy: Distribution) -> Package:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench router")
-    parser.add_argument("--name", default="router", help="what the kept run is called in bench/results")
-    asked = parser.parse_args(arguments)
-    machine, progress = Machine.this(), Progress()
-    try:
-        figures = asyncio.run(_measure(progress))
-    except Failed as reason:
-        progress.say(f"given up: {reason}")
-        return 1
-    kept = keep(asked.name, machine, time.monotonic() - progress.began, figures)
-    print("\n".join(table(figures)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
-    return 0
+    return run("router", _measure, arguments)

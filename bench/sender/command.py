@@ -1,6 +1,5 @@
 """Command of the sender's bench: `python -m bench sender` measures one process at a simulated Cloud API."""
 
-import argparse
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -13,10 +12,10 @@ import aiohttp
 
 from bench.alone import Process, Servers, servers
 from bench.child import Failed
+from bench.command import run
 from bench.figures import Figure, Pair
 from bench.messages import CONTENT
 from bench.progress import Progress
-from bench.report import Machine, keep, table
 from bench.sender.bare_calls import BareCalls
 from bench.sender.webhooks import Webhooks
 from spreader.clock import wall_now
@@ -188,16 +187,4 @@ async def _measure(progress: Progress) -> list[Figure]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench sender")
-    parser.add_argument("--name", default="sender", help="what the kept run is called in bench/results")
-    asked = parser.parse_args(arguments)
-    machine, progress = Machine.this(), Progress()
-    try:
-        figures = asyncio.run(_measure(progress))
-    except Failed as reason:
-        progress.say(f"given up: {reason}")
-        return 1
-    kept = keep(asked.name, machine, time.monotonic() - progress.began, figures)
-    print("\n".join(table(figures)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
-    return 0
+    return run("sender", _measure, arguments)

@@ -13,6 +13,7 @@ import uvloop
 
 from bench import child
 from bench.load import HOST, send_all
+from spreader.clock import wall_now
 
 GRACE_SECONDS = 30.0
 
@@ -37,7 +38,7 @@ class Webhooks:
 
 def _request(asked: Webhooks, delivery_id: str) -> bytes:
     status = {
-        "id": f"wamid.{delivery_id}", "status": "delivered", "timestamp": str(int(time.time())),  # noqa: TID251
+        "id": f"wamid.{delivery_id}", "status": "delivered", "timestamp": str(int(wall_now().timestamp())),
         "recipient_id": "201500000000", "biz_opaque_callback_data": delivery_id,
     }  # fmt: skip
     metadata = {"display_phone_number": "15550783881", "phone_number_id": asked.account}

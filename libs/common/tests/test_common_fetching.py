@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -25,9 +26,9 @@ async def serving(**pages: Handler) -> AsyncGenerator[str]:
         await runner.cleanup()
 
 
-def answering(**answer: object) -> Handler:
+def answering(**answer: Any) -> Handler:
     async def handle(_: web.Request) -> web.StreamResponse:
-        return web.Response(**answer)  # pyright: ignore[reportArgumentType]
+        return web.Response(**answer)
 
     return handle
 

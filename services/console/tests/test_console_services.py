@@ -240,9 +240,10 @@ def csv_of(folder: Path, text: str) -> Sheet:
 
 def test_a_sheet_of_any_dress_is_read_row_by_row(tmp_path: Path) -> None:
     book = Workbook()
-    book.active.append(["Name", "Phone"])  # pyright: ignore[reportOptionalMemberAccess]
+    sheet = book.worksheets[0]
+    sheet.append(["Name", "Phone"])
     for number in (201001234567, "+20 100 123 4568", None, "x", 201001234567):
-        book.active.append(["Mona", number])  # pyright: ignore[reportOptionalMemberAccess]
+        sheet.append(["Mona", number])
     book.save(tmp_path / "upload.xlsx")
     spread = new_sheet("list.XLSX", (tmp_path / "upload.xlsx"))
     text = "Name;Phone\r\nMona;201001234567\r\nOmar;+20 100 123 4568\r\nAli;\r\nSara;x\r\nMona;201001234567\r\n"

@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import sys
 
 import structlog
 
@@ -24,7 +25,7 @@ def main() -> None:
     topics.add_argument("--replication", type=int, default=1, help="brokers that hold each record (3 in production)")
     asked = parser.parse_args()
     if asked.command == "key":
-        print(new_key())  # noqa: T201  it is what the command is for
+        sys.stdout.write(f"{new_key()}\n")
         return
     settings = Settings()
     configure_logs(settings.log_level)
