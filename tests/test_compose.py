@@ -74,6 +74,14 @@ def test_a_service_is_told_every_address_that_is_not_on_its_own_machine(compose:
     assert local <= set(compose[service]["environment"])
 
 
+def test_files_and_sealed_credentials_are_of_those_who_write_them_and_those_who_read_them(compose: Tree) -> None:
+    for name in ("SPREADER_MEDIA_STORE", "SPREADER_SECRET_KEYS"):
+        assert compose["ingress"]["environment"][name] == compose["sender"]["environment"][name]
+    folder = compose["ingress"]["environment"]["SPREADER_MEDIA_STORE"].removeprefix("file:")
+    for service in ("ingress", "sender"):
+        assert any(folder.startswith(mount.split(":")[1]) for mount in compose[service]["volumes"])
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_address_names_a_container_and_the_port_it_listens_on(compose: Tree, service: str) -> None:
     listening = {name: str(default_port(name)) for name in SERVICES} | {"kafka": "19092", "postgres": "5432"}
@@ -121,7 +129,7 @@ def test_every_image_is_pinned_and_kafka_is_the_one_that_make_up_runs(compose: T
 
 def test_the_callers_key_has_no_default_that_everybody_knows(compose: Tree) -> None:
     keys = [each["environment"]["SPREADER_API_KEY"] for each in compose.values() if "SPREADER_API_KEY" in str(each)]
-    assert len(keys) == 3
+    assert len(keys) == 2
     assert all(key.startswith("${SPREADER_API_KEY:?") for key in keys)
 
 

@@ -5,9 +5,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from `SPREADER_…`; README and docs/settings.md list them."""
+    """Read from `SPREADER_…` (an empty one is as if it were not there); README and docs/settings.md list them."""
 
-    model_config = SettingsConfigDict(env_prefix="SPREADER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SPREADER_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security: str = Field(default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")

@@ -20,7 +20,7 @@ class Vault:
     def __init__(self, keys: str) -> None:
         names = [key.strip() for key in keys.split(",") if key.strip()]
         try:
-            self._fernet = MultiFernet([Fernet(name) for name in names])
+            self._fernet = MultiFernet([Fernet(name) for name in names])  # of none: a ValueError as well
         except ValueError:
             raise ValueError(
                 "SPREADER_SECRET_KEYS holds something that is no key, so credentials can be neither sealed nor opened. "
