@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Tests wait more than they work: two processes keep two cores busy (what may run beside what: conftest.py).
 TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench simulate docs compose-up
+.PHONY: help setup up demo test check bench record simulate docs compose-up
 
 help: ## Print these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@$(PYTHON) -m bench sender
 	@$(PYTHON) -m bench stats
 	@exec $(PYTHON) -m bench pacer
+
+record: setup ## Run the tests that take minutes, one after the other, and keep their figures in bench/results
+	@exec $(PYTHON) -m pytest -m recorded
 
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)
 	@exec $(PYTHON) -m simulate

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -256,3 +256,16 @@ def recipients(count: int, start: int = 0) -> list[str]:
 
 def moments(lines: list[dict[str, Any]]) -> list[datetime]:
     return sorted(datetime.fromisoformat(line["at"]) for line in lines)
+
+
+WINDOWS = {"per_hour": timedelta(hours=1), "per_3_hours": timedelta(hours=3), "per_day": timedelta(days=1)}
+
+
+def within_limits(lines: list[dict[str, Any]], limits: Mapping[str, int | None]) -> None:
+    """No rolling window over these lines of the ledger (one profile's) holds more than its limit."""
+    sent = moments(lines)
+    for name, window in WINDOWS.items():
+        limit = limits[name]
+        assert limit is not None
+        close = [pair for pair in zip(sent, sent[limit:], strict=False) if pair[1] - pair[0] < window]
+        assert close == [], f"more than {limit} within {window}"

@@ -4,15 +4,13 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator
-from datetime import timedelta
 
 import pytest
-from e2e.running import Another, Running, eventually, moments, recipients
+from e2e.running import Another, Running, eventually, recipients, within_limits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LIMITS = {"per_hour": 40, "per_3_hours": 90, "per_day": 400, "per_recipient_per_day": 1}
-WINDOWS = ((timedelta(hours=1), 40), (timedelta(hours=3), 90), (timedelta(days=1), 400))
 CONCURRENT, PROFILES, DELIVERIES = 2, 6, 480
 KILLS_MIN = 4
 SEED = 20
@@ -65,9 +63,6 @@ async def test_three_pacers_keep_every_limit_while_two_are_killed_at_random(fast
     assert [line for line in reached if times[line["recipient"]] > 1] == [], "somebody got it twice"
     assert times.keys() == set(people)
     for profile in profiles:
-        of_profile = moments([line for line in reached if line["profile"] == profile])
-        for window, limit in WINDOWS:
-            close = [pair for pair in zip(of_profile, of_profile[limit:], strict=False) if pair[1] - pair[0] < window]
-            assert close == [], f"{profile} has more than {limit} within {window}"
+        within_limits([line for line in reached if line["profile"] == profile], LIMITS)
     most = (await fast.ask_simulator("GET", "/concurrency")).body["most"]
     assert 1 <= most["trio"] <= CONCURRENT
