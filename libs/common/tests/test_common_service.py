@@ -150,3 +150,14 @@ async def test_metrics_are_shown_in_prometheus_form() -> None:
     status, body = await get(Service("test", []).app(), "/metrics")
     assert status == 200
     assert b"# TYPE spreader_dead_letters_records_total counter" in body
+
+
+async def test_metrics_say_what_runs_and_which_part_is_in_trouble() -> None:
+    service = Service("test", [Piece("whole", []), Piece("broken", [], wrong="no answer")])
+    await service.start()
+    status, body = await get(service.app(), "/metrics")
+    text = body.decode()
+    assert status == 200
+    assert 'spreader_troubled_parts{part="whole"} 0.0' in text
+    assert 'spreader_troubled_parts{part="broken"} 1.0' in text
+    assert 'spreader_build_info{service="test",version="' in text

@@ -4,8 +4,8 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import structlog
@@ -16,9 +16,10 @@ from spreader.bus import Unpublished
 from spreader.envelope import Envelope, Unreadable, open_body, read_headers
 from spreader.events import DEAD_LETTER_TOPIC, Event
 from spreader.kafka import BATCH_RECORDS_MAX, BATCH_WAIT_MS, KafkaBus, Reader, Record, Subscription, subscribe
-from spreader.metrics import CONSUMED, DEAD_LETTERS, HANDLER_FAILURES
+from spreader.metrics import CONSUMED, CONSUMER_LAG, CONSUMER_OLDEST, DEAD_LETTERS, HANDLER_FAILURES
 from spreader.postgres import is_passing
 from spreader.settings import Settings
+from spreader.tracing import OFF, Tracing, carrying, ended, processing
 
 log = structlog.get_logger()
 
@@ -41,6 +42,8 @@ class Received(Generic[E]):
 
 
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
+Place = tuple[str, int]
+"""A partition: its topic and its number."""
 
 
 @dataclass
@@ -57,9 +60,17 @@ class Boundary(Generic[E]):
     handle: Handler[E]
     accepts: tuple[type[E], ...]
     bus: KafkaBus
+    tracing: Tracing = OFF
+    """Each record gets a span, and its event goes on from there; without it the event stays as it came."""
     last_call: float = field(default_factory=time.monotonic, init=False)
     reader: Reader = field(default=lambda: None, init=False)
+    under_way: Mapping[Place, Record] = field(default_factory=dict[Place, Record], init=False)
+    """The first record of each partition in the batch that is being handled."""
     _failures: int = field(default=0, init=False)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(kind.topic for kind in self.accepts))
 
     def listen(
         self,
@@ -69,12 +80,23 @@ class Boundary(Generic[E]):
         wait_ms: int = BATCH_WAIT_MS,
     ) -> None:
         """Subscribe to the topics of the accepted events."""
-        topics = tuple(dict.fromkeys(kind.topic for kind in self.accepts))
-        subscription = Subscription(self.group, topics, records_max, wait_ms)
+        for counter in (CONSUMED, DEAD_LETTERS, HANDLER_FAILURES):
+            counter.labels(self.group)
+        for topic in self.topics:
+            CONSUMER_LAG.labels(self.group, topic)
+            CONSUMER_OLDEST.labels(self.group, topic)
+        subscription = Subscription(self.group, self.topics, records_max, wait_ms)
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     async def on_records(self, records: Sequence[Record]) -> None:
         self.last_call = time.monotonic()
+        self.under_way = {(each.topic, each.partition): each for each in reversed(records)}
+        try:
+            await self._on_records(records)
+        finally:
+            self.under_way = {}
+
+    async def _on_records(self, records: Sequence[Record]) -> None:
         readable: list[tuple[Record, Received[E]]] = []
         hopeless: list[tuple[Record, Exception]] = []
         for record in records:
@@ -102,17 +124,26 @@ class Boundary(Generic[E]):
         if not batch:
             return
         try:
-            await self.handle([received for _, received in batch])
+            await self._call([received for _, received in batch])
         except Exception as error:
             if _may_pass(error) or self._failures < TRIES_BEFORE_ISOLATION:
                 raise
             await self._isolate(batch)
 
+    async def _call(self, batch: Sequence[Received[E]]) -> None:
+        if not self.tracing.on:
+            await self.handle(batch)
+            return
+        spans = [self.tracing.begin(processing(self.group, each.event, each.partition, each.offset)) for each in batch]
+        with ended(spans):
+            traced = zip(batch, spans, strict=True)
+            await self.handle([replace(each, event=carrying(each.event, span)) for each, span in traced])
+
     async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
         """Find the record that fails by handling each by itself; bury it."""
         for record, received in batch:
             try:
-                await self.handle([received])
+                await self._call([received])
             except Exception as error:
                 if _may_pass(error):
                     raise

@@ -26,6 +26,7 @@ class Loop:
     def __init__(self, name: str, turn: Turn) -> None:
         self.name = name
         self._turn = turn
+        LOOP_FAILURES.labels(name)
         self._awake = asyncio.Event()
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.boundary import Boundary
+from spreader.clock import wall_now
 from spreader.kafka import TRIAL_CLUSTER, assert_nothing_is_lost, client_arguments
+from spreader.metrics import CONSUMER_LAG, CONSUMER_OLDEST
 from spreader.postgres import migrate
 from spreader.settings import Settings
 
@@ -85,6 +88,14 @@ class Postgres(Probe):
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Records of a partition that are not handled, and those of them that were not even fetched."""
+
+    unhandled: int
+    unfetched: int
+
+
 class Kafka(Probe):
     """The broker with its subscribers, and a watch over their progress."""
 
@@ -147,16 +158,35 @@ class Kafka(Probe):
     async def _look_behind(self) -> None:
         for number, boundary in enumerate(self._boundaries):
             consumer = boundary.reader()
-            if consumer is not None and await _is_behind(consumer):
+            unread = {} if consumer is None else await _unread(consumer, boundary)
+            if any(each.unfetched for each in unread.values()):
                 self._behind_since.setdefault(number, time.monotonic())
             else:
                 self._behind_since.pop(number, None)
+            self._show(number, boundary, unread)
+
+    def _show(self, number: int, boundary: Boundary[Any], unread: Mapping[TopicPartition, Unread]) -> None:
+        for topic in boundary.topics:
+            mine = [each for partition, each in unread.items() if partition.topic == topic]
+            waiting = sum(each.unhandled for each in mine)
+            CONSUMER_LAG.labels(boundary.group, topic).set(waiting)
+            written = [record.timestamp for place, record in boundary.under_way.items() if place[0] == topic]
+            since = self._behind_since.get(number)
+            ages = [wall_now().timestamp() - at / 1000 for at in written]
+            if since is not None and any(each.unfetched for each in mine):
+                ages.append(time.monotonic() - since)
+            CONSUMER_OLDEST.labels(boundary.group, topic).set(max(ages, default=0.0))
 
 
-async def _is_behind(consumer: AIOKafkaConsumer) -> bool:
+async def _unread(consumer: AIOKafkaConsumer, boundary: Boundary[Any]) -> dict[TopicPartition, Unread]:
     partitions = consumer.assignment()
     if not partitions:
-        return False
+        return {}
     ends = await consumer.end_offsets(list(partitions))
-    positions = {partition: await consumer.position(partition) for partition in partitions}
-    return any(ends[partition] > position for partition, position in positions.items())
+    unread: dict[TopicPartition, Unread] = {}
+    for partition in partitions:
+        position = await consumer.position(partition)
+        first = boundary.under_way.get((partition.topic, partition.partition))
+        handled = position if first is None else min(position, first.offset)
+        unread[partition] = Unread(max(ends[partition] - handled, 0), max(ends[partition] - position, 0))
+    return unread

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from spreader.logs import configure_logs
+from spreader.metrics import BUILD, TROUBLED_PARTS
 from spreader.part import Part
 from spreader.settings import Settings
 
@@ -30,6 +32,7 @@ class Service:
         self._parts = parts
         self._started: list[Part] = []
         self._starting: dict[str, str] = {}
+        BUILD.labels(name, version("spreader")).set(1)
 
     def trouble(self) -> dict[str, str]:
         """What keeps the service from its work, by part; empty when it is ready."""
@@ -84,7 +87,7 @@ class Service:
         app = FastAPI(lifespan=lifespan, **arguments)
         app.add_api_route("/health/live", self._live, include_in_schema=False)
         app.add_api_route("/health/ready", self._ready, include_in_schema=False)
-        app.add_api_route("/metrics", _metrics, include_in_schema=False)
+        app.add_api_route("/metrics", self._metrics, include_in_schema=False)
         return app
 
     async def _live(self) -> JSONResponse:
@@ -96,14 +99,16 @@ class Service:
         body = {"service": self.name, "status": "not ready" if trouble else "ready", "reasons": trouble}
         return JSONResponse(body, status_code=503 if trouble else 200)
 
+    async def _metrics(self) -> Response:
+        trouble = self.trouble()
+        for part in self._parts:
+            TROUBLED_PARTS.labels(part.name).set(part.name in trouble)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
 
 def _we_are_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-async def _metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def run(app: FastAPI, settings: Settings, port: int) -> None:

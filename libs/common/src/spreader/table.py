@@ -38,6 +38,7 @@ class Table(Generic[E]):
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
+        TABLE_ROWS.labels(kind.topic)
 
     @property
     def rows(self) -> Mapping[str, E]:
