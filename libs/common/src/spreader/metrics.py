@@ -3,7 +3,10 @@
 No label grows with customers. Whatever a dashboard or a rule names is there from the start, at 0.
 """
 
-from prometheus_client import Counter, Gauge
+from collections.abc import Iterable
+from itertools import product
+
+from prometheus_client import Counter, Gauge, Histogram
 
 CONSUMED = Counter("spreader_consumed_records", "Records read from Kafka.", ["group"])
 CONSUMER_LAG = Gauge("spreader_consumer_lag_records", "Records that this process has to handle.", ["group", "topic"])
@@ -18,3 +21,9 @@ LOOP_FAILURES = Counter("spreader_loop_failures", "Turns of a background loop th
 TABLE_ROWS = Gauge("spreader_table_rows", "Rows of an in-memory table over a compacted topic.", ["topic"])
 TROUBLED_PARTS = Gauge("spreader_troubled_parts", "1 for a part that keeps the service from its work.", ["part"])
 BUILD = Gauge("spreader_build_info", "1; the labels say what runs.", ["service", "version"])
+
+
+def from_zero(metric: Counter | Gauge | Histogram, *labels: Iterable[str]) -> None:
+    """Show a metric at 0 for every combination of its labels' values: what never happened is a 0, not a gap."""
+    for values in product(*labels):
+        metric.labels(*values)

@@ -10,6 +10,7 @@ from ingress import openapi, problems
 from ingress.accepting import Accepting
 from ingress.accounts import Accounts
 from ingress.attaching import Attaching
+from ingress.books import Books
 from ingress.callbacks import Asking, Callbacks
 from ingress.changes import Changes
 from ingress.checks import Checks
@@ -99,7 +100,9 @@ def build(settings: IngressSettings) -> FastAPI:
     kafka = Kafka(accepting, settings)
     view = Kafka(folding, settings, boundaries, "kafka of the status view")
     tables = (Postgres(engine, "ingress"), packages, states)
-    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early)
+    books = Books(engine, now)
+    counted = (Loop("look at the outbox", books.outbox), Loop("look at the books", books.turn))
+    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early, *counted)
     service = Service("ingress", [kafka, *tables, media, callbacks, *peers, view, *loops])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(

@@ -1,0 +1,19 @@
+"""0007: how long a record waits in the outbox, and what has no end yet."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0007"
+down_revision = "0006"
+
+SQL = """
+ALTER TABLE ingress.outbox ADD COLUMN put_at timestamptz NOT NULL DEFAULT clock_timestamp();
+CREATE INDEX message_by_age ON ingress.message (accepted_at, message_id);
+CREATE INDEX delivery_unsettled ON ingress.delivery (at, lane, status) WHERE stage = 0;
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)
