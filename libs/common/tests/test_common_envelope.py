@@ -67,8 +67,14 @@ def test_a_callback_goes_to_the_partition_of_the_one_who_asked() -> None:
 
 
 def test_the_trace_travels_as_a_header_and_comes_back() -> None:
-    traced = EVENT.model_copy(update={"traceparent": "00-trace-span-01"})
+    place = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    traced = EVENT.model_copy(update={"traceparent": place})
     envelope = seal(traced, "ingress", NOON)
-    assert envelope.headers["traceparent"] == "00-trace-span-01"
+    assert envelope.headers["traceparent"] == place
     assert envelope.body == seal(EVENT, "ingress", NOON).body
     assert open_body(TOPIC, envelope.headers, envelope.body) == traced
+
+
+@pytest.mark.parametrize("said", ["", "00-trace-span-01", "00-a-b-01\r\nHost: elsewhere"])
+def test_a_trace_that_is_none_is_as_if_it_were_not_there(said: str) -> None:
+    assert open_body(TOPIC, {**HEADERS, "traceparent": said}, BODY) == EVENT

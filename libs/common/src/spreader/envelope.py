@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spreader.events import EVENTS, Callback, Event
+from spreader.traceparent import valid_traceparent
 
 CONTENT_TYPE = "application/json"
 _BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
@@ -67,5 +68,6 @@ def open_body(topic: str, headers: Mapping[str, str], body: bytes | None) -> Eve
     if body is None:
         raise Unreadable(f"an event of type {name} without a body")
     event = kind.model_validate_json(body)
-    trace = headers.get("traceparent")
+    said = headers.get("traceparent")
+    trace = None if said is None else valid_traceparent(said)
     return event if trace is None else event.model_copy(update={"traceparent": trace})

@@ -5,6 +5,7 @@ import sys
 import time
 
 import structlog
+from opentelemetry import trace
 
 REPEAT_SECONDS = 5.0
 
@@ -24,9 +25,17 @@ class _Sparing(logging.Filter):
         return True
 
 
+def _with_trace(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    place = trace.get_current_span().get_span_context()
+    if place.is_valid:
+        line["trace_id"] = f"{place.trace_id:032x}"
+    return line
+
+
 def configure_logs(level: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -57,6 +66,7 @@ def configure_logs(level: str) -> None:
     faststream.handlers, faststream.propagate = [], True
     faststream.setLevel(logging.ERROR)
     for noisy in ("aiokafka", "aiokafka.conn", "aiokafka.client", "aiokafka.producer.sender",
-                  "aiokafka.consumer.group_coordinator", "aiokafka.consumer.fetcher"):  # fmt: skip
+                  "aiokafka.consumer.group_coordinator", "aiokafka.consumer.fetcher",
+                  "opentelemetry.exporter.otlp.proto.http.trace_exporter"):  # fmt: skip
         logging.getLogger(noisy).addFilter(sparing)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,16 +1,23 @@
 """Testing: fakes of the common ports, for the tests of every service; no production module imports this one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.boundary import Received
 from spreader.bus import Unpublished
 from spreader.envelope import seal
 from spreader.events import Event
+from spreader.otlp import provider
+from spreader.tracing import Tracing
 
 E = TypeVar("E", bound=Event)
 
@@ -67,3 +74,41 @@ class HandProgress:
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
         self.asked += 1
         return self.asked > self.behind
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Tracing that keeps its spans, in the order in which they end."""
+
+    tracing: Tracing
+    exporter: InMemorySpanExporter
+
+    @property
+    def spans(self) -> Sequence[ReadableSpan]:
+        return self.exporter.get_finished_spans()
+
+
+def place(span: ReadableSpan) -> str:
+    """The traceparent that an event of this span carries."""
+    return _written(span.context)
+
+
+def above(span: ReadableSpan) -> str | None:
+    """The traceparent of its parent; None: it is the first of its trace."""
+    return None if span.parent is None else _written(span.parent)
+
+
+def _written(place: SpanContext | None) -> str:
+    assert place is not None
+    return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
+
+
+@contextlib.asynccontextmanager
+async def remembering(service: str = "test", share: float = 1.0) -> AsyncGenerator[Remembered]:
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(lambda: provider(service, None, share, SimpleSpanProcessor(exporter)))
+    await tracing.start()
+    try:
+        yield Remembered(tracing, exporter)
+    finally:
+        await tracing.stop()

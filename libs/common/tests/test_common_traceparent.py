@@ -1,0 +1,45 @@
+"""Traceparent: what W3C calls one is read, and everything else is as if it were not there."""
+
+import pytest
+
+from spreader.traceparent import valid_traceparent
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+WHOLE = f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (WHOLE, WHOLE),
+        (f"00-{TRACE}-{SPAN}-00", f"00-{TRACE}-{SPAN}-00"),
+        (f"00-{TRACE}-{SPAN}-ff", f"00-{TRACE}-{SPAN}-03"),  # flags that nobody knows yet are not passed on
+        (f"cc-{TRACE}-{SPAN}-01", WHOLE),  # a later version begins as this one does
+        (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be", WHOLE),
+    ],
+)
+def test_a_place_in_a_trace_is_passed_on_in_the_form_that_we_know(said: str, read: str) -> None:
+    assert valid_traceparent(said) == read
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "00",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE[:-1]}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}g-01",
+        f"00-{TRACE}-{SPAN}-1",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"cc-{TRACE}-{SPAN}-01.more",
+        f" {WHOLE}",
+        f"{WHOLE}\r\nX-Injected: yes",
+        f"cc-{TRACE}-{SPAN}-01-\r\nX-Injected: yes",
+    ],
+)
+def test_what_is_none_is_ignored(said: str) -> None:
+    assert valid_traceparent(said) is None

@@ -1,0 +1,171 @@
+"""Tracing: spans that find their trace, tell no secret, and stand in nobody's way; and off, nothing at all."""
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+import structlog
+from kafka_post import alert
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
+
+from spreader.logs import configure_logs
+from spreader.settings import Settings
+from spreader.testing import Remembered, above, place, remembering
+from spreader.tracing import Step, Tracing, carrying, ended, here, note
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"
+UNSAMPLED = f"00-{TRACE}-00f067aa0ba902b7-00"
+
+
+@pytest.fixture
+async def memory() -> AsyncGenerator[Remembered]:
+    async with remembering() as memory:
+        yield memory
+
+
+def step(parent: str | None = None, *, is_linked: bool = False) -> Step:
+    return Step("process spreader.test", SpanKind.CONSUMER, parent, {"spreader.message_id": "msg_1"}, is_linked)
+
+
+def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: Remembered) -> None:
+    memory.tracing.begin(step(CALLER)).end()
+    (span,) = memory.spans
+    assert (above(span), span.kind) == (CALLER, SpanKind.CONSUMER)
+    assert place(span).startswith(f"00-{TRACE}-")
+    assert dict(span.attributes or {}) == {"spreader.message_id": "msg_1"}
+    assert not span.links
+
+
+@pytest.mark.parametrize("parent", [None, "", "nonsense", "00-a-b-01", f"00-{'0' * 32}-{'0' * 16}-01"])
+def test_without_one_a_trace_begins(memory: Remembered, parent: str | None) -> None:
+    memory.tracing.begin(step(parent, is_linked=True)).end()
+    (span,) = memory.spans
+    assert (span.parent, span.links) == (None, ())
+
+
+def test_what_comes_long_after_its_parent_is_linked_to_it_as_well(memory: Remembered) -> None:
+    memory.tracing.begin(step(CALLER, is_linked=True)).end()
+    (span,) = memory.spans
+    assert [link.context for link in span.links] == [span.parent]
+
+
+def test_a_span_is_the_place_of_what_happens_within_it(memory: Remembered) -> None:
+    assert here() is None
+    with memory.tracing.within(step(CALLER)) as outer:
+        assert here() == f"00-{TRACE}-{outer.get_span_context().span_id:016x}-01"
+        note(delivery_id="dlv_1")
+    assert here() is None
+    (span,) = memory.spans
+    assert (span.attributes or {})["spreader.delivery_id"] == "dlv_1"
+
+
+def test_a_failure_shows_its_kind_and_none_of_its_words(memory: Remembered) -> None:
+    with pytest.raises(ValueError, match="201001234567"), memory.tracing.within(step()):
+        raise ValueError("201001234567 said: call me")
+    (span,) = memory.spans
+    assert (span.status.status_code, (span.attributes or {})["error.type"]) == (StatusCode.ERROR, "ValueError")
+    assert "201001234567" not in span.to_json()
+    assert not span.events
+
+
+def test_the_spans_of_a_batch_fail_together(memory: Remembered) -> None:
+    spans = [memory.tracing.begin(step(CALLER)), memory.tracing.begin(step())]
+    with pytest.raises(OSError, match="away"), ended(spans):
+        raise OSError("away")
+    assert [each.status.status_code for each in memory.spans] == [StatusCode.ERROR] * 2
+
+
+async def test_the_callers_word_on_sampling_holds_whatever_our_share_is() -> None:
+    async with remembering(share=0) as none, remembering(share=1) as all_:
+        for memory in (none, all_):
+            for parent in (None, CALLER, UNSAMPLED):
+                memory.tracing.begin(step(parent)).end()
+        assert [span.parent is not None for span in none.spans] == [True]
+        assert [span.parent is not None for span in all_.spans] == [False, True]
+
+
+async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
+    async with remembering(share=0) as memory:
+        with memory.tracing.within(step()):
+            flags = (here() or "").rpartition("-")[2]
+            assert int(flags, 16) & 1 == 0
+
+
+async def test_off_nothing_is_recorded_nothing_runs_and_the_libraries_are_not_even_loaded() -> None:
+    tracing, threads = Tracing.of("test", Settings(otlp_endpoint=None)), threading.active_count()
+    await tracing.start()
+    assert (tracing.on, tracing.begin(step(CALLER))) == (False, INVALID_SPAN)
+    with tracing.within(step(CALLER)):
+        assert here() is None
+    await tracing.stop()
+    assert threading.active_count() == threads
+    loaded = "import sys, spreader.tracing; print('opentelemetry.sdk.trace' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", loaded, stdout=asyncio.subprocess.PIPE)
+    assert (await process.communicate())[0].strip() == b"False"
+
+
+@pytest.fixture
+async def silent_collector() -> AsyncGenerator[str]:
+    """It takes connections and answers nothing."""
+    gone = asyncio.Event()
+
+    async def swallow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    gone.set()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["silent", "not there"])
+async def test_a_collector_that_takes_nothing_holds_nobody_up(
+    silent_collector: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spreader.tracing.FLUSH_SECONDS", 0.2)
+    endpoint = silent_collector if is_there else "http://127.0.0.1:9"
+    tracing = Tracing.of("test", Settings(otlp_endpoint=endpoint))
+    await tracing.start()
+    began = time.monotonic()
+    for _ in range(10_000):  # more than the queue holds
+        tracing.begin(step(CALLER)).end()
+    made = time.monotonic()
+    assert (tracing.trouble(), tracing.alive()) == (None, True)
+    await tracing.stop()
+    assert made - began < 5  # a twentieth of what one export may take, for each of them
+    assert time.monotonic() - made < 2
+
+
+@pytest.fixture
+def _logs_as_they_were() -> Generator[None]:
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    yield
+    root.handlers, root.level = before
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("_logs_as_they_were")
+def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
+    memory: Remembered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("INFO")
+    with memory.tracing.within(step(CALLER)):
+        structlog.get_logger().info("within")
+    structlog.get_logger().info("outside")
+    within, outside = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (within["trace_id"], "trace_id" in outside) == (TRACE, False)
+
+
+def test_an_event_carries_what_was_done_to_it(memory: Remembered) -> None:
+    with memory.tracing.within(step(CALLER)) as span:
+        assert carrying(alert(1), span).traceparent == here()
+    assert carrying(alert(1).model_copy(update={"traceparent": CALLER}), INVALID_SPAN).traceparent is None
