@@ -1,6 +1,7 @@
 """Books: what was accepted and has no end yet, by who has it.
 
-What those say that they hold is held against it (decision 0027). Each instance looks at all of it: readers of the metric take the greatest, not the sum.
+What those say that they hold is held against it (decision 0027). Each instance looks at all of it: readers of the
+metric take the greatest, not the sum.
 """
 
 import time

@@ -100,6 +100,7 @@ def build(settings: PacerSettings) -> FastAPI:
             Loop("tell the pace", paces.turn),
             Loop("expire", housekeeping.expire),
             Loop("forget", housekeeping.forget),
+            Loop("count the queue", housekeeping.count),
         ],
     )
     app = service.app(title="Spreader pacer")

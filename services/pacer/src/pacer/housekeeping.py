@@ -1,18 +1,23 @@
-"""Housekeeping: ends what expired while it was held, and drops what nobody can ask for any more."""
+"""Housekeeping: ends what expired while it was held, drops what nobody can ask for any more, counts what is held."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
-from pacer.metrics import ENDED
+from pacer import postgres_views as views
+from pacer.metrics import DUE, ENDED, HELD
 from pacer.moment import system_now
 from spreader.clock import Clock
 
 ROWS_MAX = 2_000
 EXPIRE_EVERY_SECONDS = 1.0
 FORGET_EVERY_SECONDS = 60.0
+COUNT_EVERY_SECONDS = 5.0
+SHARE_MAX = 20
+"""A count that took long is repeated the later: at most a twentieth of the time is spent on it."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +43,12 @@ class Housekeeping:
                 for statement in sql.FORGET
             ]
         return 0 if ROWS_MAX in rows else FORGET_EVERY_SECONDS
+
+    async def count(self) -> float:
+        began = time.monotonic()
+        async with self.engine.connect() as connection:
+            now = await system_now(connection, self.clock)
+            row = (await connection.execute(views.QUEUE, {"now": now})).one()
+        HELD.set(row.held)
+        DUE.set(row.due)
+        return max(COUNT_EVERY_SECONDS, SHARE_MAX * (time.monotonic() - began))

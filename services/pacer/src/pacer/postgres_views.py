@@ -5,8 +5,8 @@ from sqlalchemy import text
 from pacer.postgres_contacts import COLD
 
 HELD = text("""
-SELECT asked.profile_id, counted.deliveries
-FROM unnest(CAST(:profile_ids AS text[])) AS asked (profile_id)
+SELECT asked.profile_id, asked.assigned_until, counted.deliveries
+FROM (SELECT * FROM pacer.profile WHERE profile_id = ANY (CAST(:profile_ids AS text[]))) AS asked
 CROSS JOIN LATERAL (SELECT count(*) AS deliveries FROM (
     SELECT 1 FROM pacer.delivery WHERE delivery.profile_id = asked.profile_id AND state = 'held'
     LIMIT :count_max) AS waiting) AS counted""")
@@ -65,5 +65,9 @@ WHERE delivery_id = :delivery_id"""
 )
 
 DELIVERY_PLACE = text("SELECT package_id, profile_id, state FROM pacer.delivery WHERE delivery_id = :delivery_id")
+
+QUEUE = text("""
+SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due
+FROM pacer.delivery WHERE state = 'held'""")
 
 STATES = text("SELECT state, count(*) AS deliveries FROM pacer.delivery GROUP BY state")

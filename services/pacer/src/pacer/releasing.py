@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
 from pacer.core.leaving import Leaving
-from pacer.core.policy import Release
+from pacer.core.policy import Release, Wait
 from pacer.core.turn import Due, Looked, look
 from pacer.directory import Directory
 from pacer.facts import load, lock_packages
 from pacer.giving_back import give_back, leaves
-from pacer.metrics import DUE_PROFILES, LATENESS, RELEASED
+from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, NOTHING, RELEASED
 from pacer.moment import system_now
 from spreader.clock import Clock
 
@@ -39,6 +39,8 @@ class Releasing:
     """Wakes the announcer: there is news."""
     _touched: set[str] = field(default_factory=set[str], init=False)
     _heads: int = field(default=HEADS_FEW, init=False)
+    _bounds: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """What each profile waits for, as its last look here said."""
 
     def touch(self, package_id: str) -> None:
         """Its configuration or its profiles' state changed: look at all its profiles in the next turn."""
@@ -102,6 +104,11 @@ class Releasing:
         due_at = {row.profile_id: row.look_at for row in rows}
         for each in looked:
             moment = due_at[each.profile_id]
+            if isinstance(each.decision, Wait):
+                self._bounds[each.profile_id] = each.decision.bound
+                BOUND_WAITS.labels(each.decision.bound).inc()
+            elif isinstance(each.decision, Release):
+                BOUND_RELEASES.labels(self._bounds.pop(each.profile_id, NOTHING)).inc()
             if isinstance(each.decision, Release) and moment.year > MINYEAR:
                 LATENESS.observe(self.clock.wall(now - moment).total_seconds())
         self.on_looked(list(zip(dues, looked, strict=True)), now)

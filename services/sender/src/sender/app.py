@@ -24,6 +24,7 @@ from sender.media import Media
 from sender.numbers import Numbers
 from sender.outbox import Outbox
 from sender.postgres import Ledger
+from sender.postgres_backlog import Backlog
 from sender.postgres_gateways import PostgresNumbers, PostgresUploads, PostgresWatch
 from sender.profiles import Profiles
 from sender.receipts import Receipts
@@ -188,6 +189,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
         results,
         work,
         Loop(f"forget old deliveries of the {lane} lane", forget),
+        Loop(f"look at the backlog of the {lane} lane", Backlog(engine, lane).turn),
         Kafka(consuming, settings, boundaries, f"consumer of the {lane} lane"),
     ]
 

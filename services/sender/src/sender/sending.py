@@ -30,7 +30,7 @@ from sender.core.settle import (
     with_doubt,
 )
 from sender.drivers import Driver, Drivers, Ready
-from sender.metrics import IN_DOUBT, SEND_SECONDS, SENDS
+from sender.metrics import IN_DOUBT, REPLY_SECONDS, SEND_SECONDS, SENDS
 from sender.postgres import Ledger
 from sender.profiles import Profiles
 from spreader.clock import Now
@@ -58,7 +58,10 @@ class Sending:
     async def __call__(self, claim: Claim) -> Fate:
         """What becomes of the delivery. Cancelled, it gives the claim back and says in what state."""
         decision = await self._decide(claim)
-        ended = fate(decision, claim.delivery, self.now(), self.speed)
+        now = self.now()
+        ended = fate(decision, claim.delivery, now, self.speed)
+        if isinstance(decision, Sent) and self.ledger.lane == "reply":
+            REPLY_SECONDS.observe((now - claim.delivery.requested_at).total_seconds() / self.speed)
         if isinstance(ended, Settled) and ended.status in ("failed", "unknown", "expired"):
             log.warning(
                 "a delivery was not sent" if ended.status != "unknown" else "nobody knows whether a delivery was sent",

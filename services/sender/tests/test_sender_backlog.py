@@ -1,0 +1,46 @@
+"""Backlog: how much a lane holds, how late its oldest is, and what is settled and not told."""
+
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.core.fate import fate
+from sender.core.settle import Sent
+from sender.core.slots import Room
+from sender.postgres import Ledger
+from sender.postgres_backlog import Backlog
+from sender.row import Result
+from sender.testing import NOON, arriving, released, reply
+
+pytestmark = pytest.mark.postgres
+
+
+def shown(name: str) -> float | None:
+    return REGISTRY.get_sample_value(f"spreader_sender_{name}", {"lane": "open"})
+
+
+async def test_the_backlog_of_a_lane_is_what_waits_and_what_is_not_told(
+    ledger: Callable[..., Ledger], engine: AsyncEngine
+) -> None:
+    """Dies when the other lane counts, when what is settled counts, and when a lease that runs is overdue."""
+    book, backlog = ledger("open"), Backlog(engine, "open")
+    await ledger("reply").take_in(arriving(reply("r1")), room=Room(0))
+    taken = await book.take_in(arriving(*(released(f"m{number}") for number in range(3))), room=Room(2))
+    first, second = taken.claims
+    await book.write([Result(first, fate(Sent("wamid"), first.delivery, NOON, 1))])
+    async with engine.begin() as connection:
+        earlier = "UPDATE sender.delivery SET due_at = due_at - interval '40 seconds' WHERE state = 'ready'"
+        await connection.execute(text(earlier))
+    await backlog.turn()
+    assert (shown("unsettled_deliveries"), shown("unpublished_events")) == (2, 1)
+    assert 40 <= (shown("overdue_seconds") or 0) < 60
+    assert (shown("unpublished_oldest_seconds") or 0) > 0
+    await book.mark_published([first.key])
+    await book.write([Result(second, fate(Sent("wamid"), second.delivery, NOON, 1))])
+    await book.mark_published([second.key])
+    await backlog.turn()
+    assert (shown("unsettled_deliveries"), shown("unpublished_events")) == (1, 0)
+    assert shown("unpublished_oldest_seconds") == 0
