@@ -1,6 +1,17 @@
 """Metrics: every number that the router shows."""
 
+from typing import get_args
+
 from prometheus_client import Counter
+
+from spreader.configuration import Distribution
+from spreader.events import Lane
+from spreader.metrics import from_zero
 
 ROUTED = Counter("spreader_routed_deliveries", "Deliveries given a profile.", ["lane", "strategy"])
 REFUSED = Counter("spreader_refused_deliveries", "Deliveries that no profile could take.", ["lane"])
+
+
+from_zero(ROUTED, ("reply",), ("sticky", "another profile"))
+from_zero(ROUTED, ("open",), (*get_args(Distribution), "another profile"))
+from_zero(REFUSED, get_args(Lane))

@@ -20,6 +20,7 @@ from stats.directory import Directory
 from stats.endpoints import Endpoints
 from stats.exports import Exports
 from stats.feed import Feed
+from stats.gauges import Gauges
 from stats.handlers import Counting
 from stats.judging import Judging
 from stats.lanes import Lanes
@@ -28,6 +29,7 @@ from stats.postgres_evidence import STUCK_AFTER
 from stats.postgres_retention import forget_old
 from stats.present import Present
 from stats.publication import Announcement, Publication
+from stats.recounting import Patience, Recounting
 from stats.reports import Reports
 from stats.resuming import Resuming
 from stats.settings import StatsSettings
@@ -63,7 +65,8 @@ def build(settings: StatsSettings) -> FastAPI:
 
     judging = Judging(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
 
-    attention = Attention(publication, judging)
+    recounting = Recounting(engine, directory.profiles, clock, Patience.of(clock))
+    attention = Attention(publication, judging, recounting.look_at)
     counting = Counting(store, lanes, clock, attention.on_counts, attention.on_lanes)
     boundaries = (
         Boundary(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
@@ -87,6 +90,8 @@ def build(settings: StatsSettings) -> FastAPI:
         Loop("publish profile states", publication.turn),
         Loop("tell of alerts", Announcement(engine, bus).turn),
         Loop("judge profiles", judging.turn),
+        Loop("recount the limits", recounting.turn),
+        Loop("show packages and alerts", Gauges(engine, directory, states.rows).turn),
         Loop("forget old counts", forget),
     ]
     app = Service("stats", parts).app(title="Spreader stats")

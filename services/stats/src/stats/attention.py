@@ -1,6 +1,6 @@
 """Attention: who has to look again when something about profiles has changed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stats.judging import Judging
@@ -11,11 +11,14 @@ from stats.publication import Publication
 class Attention:
     publication: Publication
     judging: Judging
+    recount: Callable[[Iterable[str]], None] = lambda profiles: None
+    """Told who may have sent."""
 
     def on_counts(self, profiles: Iterable[str]) -> None:
         changed = set(profiles)
         self.publication.touch(changed)
         self.judging.look_at(changed)
+        self.recount(changed)
 
     def on_lanes(self, profiles: Iterable[str]) -> None:
         """Whose lanes have changed, or of whom a gateway has spoken."""

@@ -1,0 +1,74 @@
+"""Gauges of the stats: packages under a bounded number of names, and open alerts."""
+
+from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.events import ProfileState
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from stats.core.fleet import OTHERS, shown, summary
+from stats.gauges import Gauges
+from stats.testing import Town, outcome, package, profile
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LARGE, SMALL, TINY = (
+    package("large", *(profile(f"large_{number}") for number in range(3))),
+    package("small", profile("small_1"), profile("small_2")),
+    package("tiny", profile("tiny_1")),
+)
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"spreader_package_{name}", labels)
+
+
+def test_the_largest_have_names_and_the_rest_stand_together() -> None:
+    named = shown([TINY, SMALL, LARGE], packages_max=1)
+    assert {name: [each.package_id for each in packages] for name, packages in named.items()} == {
+        "large": ["large"], OTHERS: ["small", "tiny"],
+    }  # fmt: skip
+    assert list(shown([TINY, SMALL, LARGE], packages_max=3)) == ["large", "small", "tiny"]
+
+
+def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
+    states: Mapping[str, ProfileState] = {
+        "small_1": ProfileState(profile_id="small_1", package_id="small", at=NOON, limit_factor=0.5)
+    }
+    seen = summary([SMALL], states)
+    assert seen.profiles == {"ok": 1, "limited": 0, "blocked": 0, "unknown": 1}
+    assert (seen.allowed, seen.healths) == (60 + 120, [])
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "stats")
+    await migrate(engine, "stats")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.mark.postgres
+async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_not(engine: AsyncEngine) -> None:
+    town = Town(engine, NOON, TINY, SMALL)
+    town.clock.forward(timedelta(minutes=1))
+    await town.hears(
+        outcome(1, "sent", NOON, "tiny_1", package_id="tiny"),
+        outcome(2, "failed", NOON, "small_1", package_id="small", failure="credentials", reason="wrong key"),
+    )
+    await town.judge()
+    await town.publish()
+    gauges = Gauges(engine, town.directory, town.published)
+    await gauges.turn()
+    assert value("day_deliveries", package="tiny", kind="sent_open") == 1
+    assert value("profiles", package="small", state="blocked") == 1
+    assert (value("health_points", package="tiny", of="lowest") or 0) > 50
+    credentials = {"kind": "credentials", "severity": "critical"}
+    assert REGISTRY.get_sample_value("spreader_open_alerts", credentials) == 1
+    del town.configured["tiny"]
+    await gauges.turn()
+    assert value("day_deliveries", package="tiny", kind="sent_open") is None
+    assert value("profiles", package="small", state="blocked") == 1

@@ -1,0 +1,130 @@
+"""Recounting: what was sent is held against the limits by somebody who does not keep them."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spreader.configuration import ProfileLimits
+from spreader.events import PackageConfigured
+from spreader.postgres import create_engine, migrate
+from spreader.settings import Settings
+from stats.core.breaches import WINDOWS, breaches
+from stats.recounting import Patience, Recounting
+from stats.testing import Town, outcome, package, profile
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+SMALL = ProfileLimits(per_hour=2, per_3_hours=3, per_day=4)
+PATIENCE = Patience(grace=5 * MINUTE, settling=10 * SECOND, tolerance=30 * SECOND)
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def found(*minutes: float, after: datetime = NEVER, tolerance: timedelta = 30 * SECOND) -> list[int]:
+    """Breaches of the hour, of 3 hours and of the day."""
+    sent = [NOON + minute * MINUTE for minute in minutes]
+    return list(breaches(sent, SMALL, after, tolerance).values())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        ((), [0, 0, 0]),
+        ((0, 1), [0, 0, 0]),
+        ((0, 1, 2), [1, 0, 0]),
+        ((0, 1, 60), [0, 0, 0]),
+        ((0, 1, 59), [1, 0, 0]),
+        ((0, 1, 59.6), [0, 0, 0]),
+        ((0, 61, 122, 179), [0, 1, 0]),
+        ((0, 300, 600, 900, 1200), [0, 0, 1]),
+        ((0, 300, 600, 900, 1440), [0, 0, 0]),
+        ((0, 0, 0, 0), [2, 1, 0]),
+    ],
+)
+def test_what_is_one_too_many_in_the_window_that_ends_with_it_is_a_breach(
+    minutes: tuple[float, ...], expected: list[int]
+) -> None:
+    assert found(*minutes) == expected
+
+
+def test_what_was_judged_before_is_not_counted_again() -> None:
+    assert found(0, 1, 2, 3, after=NOON + 2 * MINUTE) == [1, 1, 0]
+
+
+def test_a_window_shorter_than_the_tolerance_is_not_judged() -> None:
+    assert found(0, 1, 2, 3, 4, tolerance=2 * HOUR) == [0, 2, 1]
+
+
+@given(st.lists(st.integers(0, 300), max_size=12))
+def test_who_keeps_to_every_window_breaches_none(minutes: list[int]) -> None:
+    """The pacer's law, taken the other way round: what it would let go one by one is never found here."""
+    sent: list[datetime] = []
+    for at in sorted(NOON + minute * MINUTE for minute in minutes):
+        spans = ((HOUR, 2), (3 * HOUR, 3), (24 * HOUR, 4))
+        if all(sum(each > at - span for each in sent) < most for span, most in spans):
+            sent.append(at)
+    assert list(breaches(sent, SMALL, NEVER, timedelta(0)).values()) == [0, 0, 0]
+
+
+def counted(name: str = "spreader_limit_breaches_total") -> list[float]:
+    return [REGISTRY.get_sample_value(name, {"window": window}) or 0 for window in WINDOWS]
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    engine = create_engine(Settings(database_url=database_url), "stats")
+    await migrate(engine, "stats")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.mark.postgres
+async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_held_for_a_while(
+    engine: AsyncEngine,
+) -> None:
+    town = Town(engine, NOON, package("shop", profile("sales", limits=SMALL)))
+    recounting = Recounting(engine, town.directory.profiles, town.clock, PATIENCE)
+    before = counted()
+    await recounting.turn()
+    await _sends(town, recounting, 1, 2, 3)  # these may have gone out under other limits
+    town.clock.forward(10 * MINUTE)
+    await recounting.turn()
+    assert counted() == before
+    await _sends(town, recounting, 4, 5)
+    town.clock.forward(MINUTE)
+    await recounting.turn()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
+    recounting.look_at(["sales"])
+    await recounting.turn()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
+
+
+@pytest.mark.postgres
+async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(engine: AsyncEngine) -> None:
+    town = Town(engine, NOON, package("shop", profile("sales")))
+    recounting = Recounting(engine, town.directory.profiles, town.clock, PATIENCE)
+    await recounting.turn()
+    town.clock.forward(10 * MINUTE)
+    await _sends(town, recounting, 1, 2, 3)
+    tighter = PackageConfigured(package=package("shop", profile("sales", limits=SMALL)), at=town.clock())
+    town.configured["shop"] = tighter
+    before = counted()
+    await _sends(town, recounting, 4)
+    town.clock.forward(MINUTE)
+    await recounting.turn()
+    town.clock.forward(10 * MINUTE)
+    await recounting.turn()
+    assert counted() == before
+    await _sends(town, recounting, 5)
+    town.clock.forward(MINUTE)
+    await recounting.turn()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
+
+
+async def _sends(town: Town, recounting: Recounting, *numbers: int) -> None:
+    await town.hears(*(outcome(number, "sent", town.clock()) for number in numbers))
+    recounting.look_at(["sales"])
