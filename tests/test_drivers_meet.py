@@ -27,6 +27,9 @@ BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"
 EXPECTED: dict[Name, dict[str, str]] = {
     "cloud_api": {
         "429": "throttled",
+        "2": "ambiguous",
+        "131000": "ambiguous",
+        "131016": "ambiguous",
         "500": "ambiguous",
         "502": "ambiguous",
         "503": "ambiguous",
@@ -64,7 +67,8 @@ EXPECTED: dict[Name, dict[str, str]] = {
         "504": "ambiguous",
     },
 }
-"""What our table calls a failure of the simulator that is told in an answer; of Meta's codes see the sender's tests."""
+"""What our table calls a failure of the simulator that is told in an answer; of Meta's other codes see the sender's
+tests."""
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,8 @@ _IN_DOUBT: Fates = (UNKNOWN, AGAIN)  # a customer who waits may get a reply twic
 TABLE: Mapping[str, Mapping[str, Fates]] = {
     "cloud_api": {
         **dict.fromkeys(("0", "190", "3", "10", "200", "299", "131005"), _BOTH[ELSEWHERE]),
-        **dict.fromkeys(("1", "2", "131000", "131016", "135000"), _BOTH[AGAIN]),
+        **dict.fromkeys(("1", "135000"), _BOTH[AGAIN]),
+        **dict.fromkeys(("2", "131000", "131016"), _IN_DOUBT),  # Meta says 500, and not that it was not sent
         **dict.fromkeys(("4", "80007", "130429", "429", "131056", "131053"), _BOTH[AGAIN]),
         "131057": _BOTH[AGAIN],  # within two minutes
         "132069": (WAITS, EXPIRED),  # an hour: longer than a reply is worth sending

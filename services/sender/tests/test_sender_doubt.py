@@ -29,7 +29,9 @@ from spreader.testing import AllNew, HandClock
 pytestmark = pytest.mark.postgres
 
 MakeLedger = Callable[..., Ledger]
-STUMBLED = Says(500, {"error": {"code": 131016, "message": "Service unavailable"}})
+REFUSED = Says(400, {"error": {"code": 135000, "message": "Generic user error"}})
+STUMBLED = Says(500, {"error": {"code": 131000, "message": "Something went wrong"}})
+"""Meta does not promise that it did not send it."""
 NO_WAIT = timedelta(0)
 
 
@@ -81,10 +83,13 @@ async def hear(
         ("open", [HangsUp()], ["doubt", "unknown"], 1),
         ("reply", [HangsUp()], ["doubt", "sent"], 2),
         ("reply", [HangsUp(), HangsUp()], ["doubt", "doubt", "unknown"], 2),
+        ("open", [STUMBLED], ["doubt", "unknown"], 1),
+        ("reply", [STUMBLED], ["doubt", "sent"], 2),
+        ("reply", [STUMBLED, STUMBLED], ["doubt", "doubt", "unknown"], 2),
         # What was surely not taken does not count: the second that may have arrived is still to come.
-        ("reply", [HangsUp(), STUMBLED], ["doubt", "doubt", "sent"], 3),
-        ("reply", [HangsUp(), STUMBLED, HangsUp()], ["doubt", "doubt", "doubt", "unknown"], 3),
-        ("reply", [STUMBLED, HangsUp(), HangsUp()], ["again", "doubt", "doubt", "unknown"], 3),
+        ("reply", [HangsUp(), REFUSED], ["doubt", "doubt", "sent"], 3),
+        ("reply", [HangsUp(), REFUSED, HangsUp()], ["doubt", "doubt", "doubt", "unknown"], 3),
+        ("reply", [REFUSED, HangsUp(), HangsUp()], ["again", "doubt", "doubt", "unknown"], 3),
     ],
 )
 async def test_a_reply_may_arrive_twice_and_an_open_delivery_once(
@@ -146,8 +151,8 @@ async def test_other_outcomes_settle_no_doubt(
 async def test_a_refusal_that_was_none_is_found_out_before_the_next_release(
     ledger: MakeLedger, drivers: dict[str, Driver], wire: Wire, engine: AsyncEngine
 ) -> None:
-    """A gateway that says 500 after sending: its report comes while the pacer holds the delivery again."""
-    wire.will(STUMBLED)
+    """A gateway that says no after sending: its report comes while the pacer holds the delivery again."""
+    wire.will(REFUSED)
     book = ledger("open")
     sending = sending_through(book, drivers, wire)
     (claim,) = (await book.take_in(arriving(released()), Room(1))).claims

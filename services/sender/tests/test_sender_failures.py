@@ -8,7 +8,7 @@ import pytest
 from sender.core import failures
 from sender.core.answer import Answer, InDoubt, Refused
 from sender.core.course import RULES, Failure
-from sender.core.settle import Decision, Defer, Fail, RetryHere, ReturnElsewhere, Standing, settle
+from sender.core.settle import ECHO_WAIT, AskAgain, Decision, Defer, Fail, RetryHere, ReturnElsewhere, Standing, settle
 from spreader.events import Lane
 from spreader.words import fit_to_keep
 
@@ -22,7 +22,7 @@ Row = tuple[int, int, Failure, tuple[type, type], tuple[int, int], tuple[type, t
 CLOUD: list[Row] = [
     *((code, 401, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (0, 190)),
     *((code, 403, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (3, 10, 200, 250, 299, 131005)),
-    *((code, 500, "transient", LATER, (4, 5), (ReturnElsewhere, Fail)) for code in (1, 2, 131000, 131016, 135000)),
+    *((code, 400, "transient", LATER, (4, 5), (ReturnElsewhere, Fail)) for code in (1, 2, 131000, 131016, 135000)),
     *((code, 400, "throttled", PATIENT, (8, 5), NEVER) for code in (4, 80007)),
     (130429, 400, "throttled", PATIENT, (8, 8), NEVER),
     (131057, 500, "throttled", PATIENT, (8, 8), NEVER),
@@ -103,12 +103,31 @@ def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
 
 @pytest.mark.parametrize(
     ("status", "failure"),
-    [(400, "transient"), (401, "credentials"), (429, "throttled"), (500, "transient"), (503, "transient")],
+    [(400, "transient"), (401, "credentials"), (403, "transient"), (429, "throttled")],
 )
 def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -> None:
     answer = failures.cloud_api(status, 987_654, "new", None)
     assert isinstance(answer, Refused)
     assert (answer.failure, answer.code) == (failure, "987654")
+
+
+@pytest.mark.parametrize("status", [500, 503, 599])
+@pytest.mark.parametrize("code", [1, 2, 131000, 131016, 135000, 987_654])
+def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(status: int, code: int) -> None:
+    answer = failures.cloud_api(status, code, "Something went wrong", None)
+    assert isinstance(answer, InDoubt)
+    assert (answer.can_ask, f"({code}: Something went wrong)" in answer.reason) == (False, True)
+    assert decide(answer, "open") == AskAgain(ECHO_WAIT["open"])
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [(3, "credentials"), (131005, "credentials"), (131045, "profile"), (131057, "throttled"), (130497, "transient")],
+)
+def test_a_server_error_of_meta_that_says_why_it_refused_was_not_sent(code: int, failure: str) -> None:
+    answer = failures.cloud_api(500, code, "no", None)
+    assert isinstance(answer, Refused)
+    assert answer.failure == failure
 
 
 def test_an_answer_that_is_none_of_metas_says_nothing_about_the_send() -> None:

@@ -59,9 +59,14 @@ CLOUD_API: Mapping[int, Row] = {code: _row(each, COURSES.get(code)) for code, ea
 CLOUD_API_OTHERS: Mapping[range, Row] = {
     range(401, 402): CLOUD_API[190],
     range(429, 430): Row("throttled", "Meta asks for patience"),
-    range(400, 600): Row("transient", "Meta refused it with a code that this version does not know"),
+    range(500, 600): Row("ambiguous", "Meta stumbled, perhaps after sending; this version does not know the code"),
+    range(400, 500): Row("transient", "Meta refused it with a code that this version does not know"),
 }
 """By HTTP status, for an error of Meta's own making whose code is in no row."""
+CLOUD_API_STUMBLED = Row("ambiguous", "Meta's service stumbled, perhaps after sending")
+"""For the codes of `VAGUE` with a status of 500 or more: Meta calls them unknown errors and a service that is away, and
+promises nowhere that the message did not go out."""
+VAGUE = frozenset({1, 2, 131000, 131016, 135000})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ EVOLUTION: tuple[Sign, ...] = (
 
 def cloud_api(status: int, code: int | None, said: object, retry_after: timedelta | None) -> Refused | InDoubt:
     """`code` None: the answer is none of Meta's, so something before it may have spoken for it."""
+    if code in VAGUE and status >= 500:
+        return CLOUD_API_STUMBLED.answer(str(code), said)
     if code is not None:
         known = CLOUD_API.get(code) or next(row for span, row in CLOUD_API_OTHERS.items() if status in span)
         return known.answer(str(code), said, retry_after)
