@@ -7,10 +7,19 @@ import pytest
 from sqlalchemy import text
 
 from pacer.housekeeping import Housekeeping
+from pacer.paces import Paces
 from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.configuration import PackageLimits, ProfileLimits
-from spreader.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, LaneState, OpenOptions, ProfileState
+from spreader.events import (
+    DeliveryOutcome,
+    DeliveryReleased,
+    DeliveryReturned,
+    LaneState,
+    OpenOptions,
+    ProfilePace,
+    ProfileState,
+)
 from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres
@@ -20,6 +29,16 @@ async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer
     assert await pacer.take(assigned(3), assigned(3)) == 3
     assert await pacer.take(assigned(3)) == 0
     assert await pacer.states() == {"held": 3}
+
+
+async def test_what_is_told_of_a_queue_names_the_newest_record_that_is_counted_in_it(pacer: Pacer) -> None:
+    for number, at in enumerate((START, START + timedelta(seconds=2), START + timedelta(seconds=1), None)):
+        await pacer.take(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
+    paces = Paces(pacer.bus, pacer.engine)
+    await Releasing(pacer.engine, pacer.directory, pacer.clock, 50, paces.note, lambda: None).turn()
+    await paces.turn()
+    (told,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))
+    assert (told.held, told.assigned_until) == (11, START + timedelta(seconds=2))
 
 
 async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -> None:

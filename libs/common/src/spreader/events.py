@@ -212,6 +212,8 @@ class OpenDeliveriesAssigned(Event):
     total: Annotated[int, Field(ge=1)] | None = None
     """Recipients of the whole message; None: the writer is older than this field."""
     strategy: Distribution
+    assigned_at: AwareDatetime | None = None
+    """A moment of this record's own, later than that of those before; None: the writer is older than this field."""
     passed_over: dict[str, str] = Field(default_factory=dict)
     """Profiles that were not candidates, each with the reason."""
     deliveries: tuple[AssignedDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
@@ -629,6 +631,8 @@ class ProfilePace(Event):
     """Held deliveries whose own not-before has passed; counted up to one more than the rush bound."""
     held: int = 0
     """All that waits for it, counted up to 100,000."""
+    assigned_until: AwareDatetime | None = None
+    """Whatever was assigned to it up to then (`assigned_at`) has been counted."""
     last_release: AwareDatetime | None
     next_release: AwareDatetime | None
     """None: nothing waits, or it waits for something without a known moment (see `bound`)."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -39,20 +40,21 @@ class Paces:
         news = [pace for pace in changed.values() if not _same(pace, self._told.get(pace.profile_id))]
         try:
             held = await self._held([pace.profile_id for pace in news])
-            await self.bus.publish(*(pace.model_copy(update={"held": held[pace.profile_id]}) for pace in news))
+            await self.bus.publish(*(pace.model_copy(update=held.get(pace.profile_id)) for pace in news))
         except BaseException:
             self._changed = {**changed, **self._changed}
             raise
         self._told |= {pace.profile_id: pace for pace in news}
         return TELL_EVERY_SECONDS
 
-    async def _held(self, profiles: Sequence[str]) -> dict[str, int]:
-        """How much waits for each: counted when it is told, and no further than anybody needs."""
+    async def _held(self, profiles: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """How much waits for each, and what is counted in that: counted when it is told, no further than needed."""
         if not profiles:
             return {}
         async with self.engine.connect() as connection:
             asked = {"profile_ids": list(profiles), "count_max": HELD_COUNTED_MAX}
-            return {row.profile_id: row.deliveries for row in await connection.execute(views.HELD, asked)}
+            rows = await connection.execute(views.HELD, asked)
+            return {row.profile_id: {"held": row.deliveries, "assigned_until": row.assigned_until} for row in rows}
 
 
 def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:

@@ -55,11 +55,13 @@ RETURNING delivery_id"""
 )
 
 PROFILE_WAKE_OR_INSERT = text("""
-INSERT INTO pacer.profile (profile_id, package_id, look_at)
-SELECT profile_id, package_id, '-infinity'
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:package_ids AS text[])) AS told (profile_id, package_id)
+INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
+SELECT profile_id, package_id, assigned_at, '-infinity'
+FROM unnest(CAST(:profile_ids AS text[]), CAST(:package_ids AS text[]), CAST(:assigned_ats AS timestamptz[]))
+     AS told (profile_id, package_id, assigned_at)
 ORDER BY profile_id
-ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id, look_at = '-infinity'""")
+ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id, look_at = '-infinity',
+    assigned_until = greatest(known.assigned_until, excluded.assigned_until)""")
 
 PACKAGE_INSERT = text("""
 INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,11 +56,16 @@ class Queue:
             reasons = {"suppressed": SUPPRESSED, "not_opted_in": NOT_OPTED_IN, "opted_in_only": sorted(opted_in_only)}
             taken = await connection.execute(sql.DELIVERY_TAKE, {**_columns(held, best), "now": now, **reasons})
             count = len(taken.all())
-            profiles = {delivery.profile_id: event.package_id for event, delivery in held}
-            await connection.execute(sql.PACKAGE_INSERT, {"package_ids": sorted(set(profiles.values()))})
+            profiles = _profiles(events)
+            packages = sorted({package_id for package_id, _ in profiles.values()})
+            await connection.execute(sql.PACKAGE_INSERT, {"package_ids": packages})
             await connection.execute(
                 sql.PROFILE_WAKE_OR_INSERT,
-                {"profile_ids": sorted(profiles), "package_ids": [profiles[each] for each in sorted(profiles)]},
+                {
+                    "profile_ids": list(profiles),
+                    "package_ids": [package_id for package_id, _ in profiles.values()],
+                    "assigned_ats": [assigned_at for _, assigned_at in profiles.values()],
+                },
             )
             return count
 
@@ -127,6 +133,14 @@ def _message(event: OpenDeliveriesAssigned) -> dict[str, object]:
         "requested_at": event.requested_at,
         "traceparent": event.traceparent,
     }
+
+
+def _profiles(events: Sequence[OpenDeliveriesAssigned]) -> dict[str, tuple[str, datetime | None]]:
+    """Each profile's package, and the newest moment at which something was assigned to it."""
+    newest: dict[str, tuple[str, datetime | None]] = {}
+    for event in sorted(events, key=lambda event: event.assigned_at or event.requested_at):
+        newest |= {delivery.profile_id: (event.package_id, event.assigned_at) for delivery in event.deliveries}
+    return dict(sorted(newest.items()))
 
 
 def _last_attempts(held: Sequence[Held]) -> list[Held]:

@@ -11,7 +11,7 @@ Who was suppressed before a message was asked for gets nothing of it: the router
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -123,11 +123,12 @@ class OpenChat:
             chunk, package_id = _chunk(request), request.package_id
             if chunk in known or chunk in decided:
                 continue
-            decided[chunk], cursors[package_id] = route(
+            routing, cursors[package_id] = route(
                 request, package, self.assigned.fleet(self.directory), cursors[package_id], self.chance,
                 talks_to.get(package_id), suppressed.get(package_id),
             )  # fmt: skip
-            self.assigned.note(filter(None, decided[chunk].profiles))
+            at = self.assigned.note(filter(None, routing.profiles), self.now())
+            decided[chunk] = replace(routing, assigned_at=at)
         return decided
 
     def _events(self, request: OpenMessageRequested, routing: Routing) -> list[Event]:

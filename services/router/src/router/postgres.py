@@ -76,6 +76,7 @@ class Store:
                 "reasons": json.dumps(dict(routing.reasons)),
                 "suppressed": json.dumps(dict(routing.suppressed)),
                 "refused": routing.refused,
+                "assigned_at": routing.assigned_at,
             }
             for routing in routings
         ]
@@ -176,6 +177,7 @@ def _routing(row: Any) -> Routing:
         refused=row.refused,
         reasons=json.loads(row.reasons),
         suppressed=json.loads(row.suppressed),
+        assigned_at=row.assigned_at,
     )
 
 
@@ -194,9 +196,9 @@ ORDER BY first_index DESC LIMIT 1""")
 
 _ROUTING_INSERT = text("""
 INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over,
-                            reasons, suppressed, refused)
+                            reasons, suppressed, refused, assigned_at)
 VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over,
-        :reasons, :suppressed, :refused)""")
+        :reasons, :suppressed, :refused, :assigned_at)""")
 
 _ROUTING_FORGET = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (

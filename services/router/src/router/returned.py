@@ -60,8 +60,8 @@ class Returned:
                     REFUSED.labels(each.lane).inc()
                     events += Ending.of_returned(each, reason).events(self.clock())
         ROUTED.labels("open", "another profile").inc(len(again))
-        self.assigned.note(way.profile_id for _, way in again)
-        return [*events, *_open_again(again, version)]
+        at = self.assigned.note((way.profile_id for _, way in again), self.clock())
+        return [*events, *(each.model_copy(update={"assigned_at": at}) for each in _open_again(again, version))]
 
 
 def _open_again(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> list[OpenDeliveriesAssigned]:

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from router.core.candidates import Candidates, candidates
 from router.core.endings import Ending
@@ -30,6 +31,8 @@ class Routing:
     """For each candidate why it got so many."""
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The recipients who are not written to, each with the reason."""
+    assigned_at: datetime | None = None
+    """A moment of its own, by which the pacer tells what it has counted; None: refused, or of an older version."""
 
     @property
     def distribution(self) -> dict[str, int]:
@@ -120,6 +123,7 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
         package_version=routing.package_version,
         total=request.total or len(request.recipients),
         strategy=routing.strategy,
+        assigned_at=routing.assigned_at,
         passed_over=dict(routing.passed_over),
         deliveries=_deliveries(request, routing.profiles),
     )

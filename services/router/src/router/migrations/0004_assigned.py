@@ -1,0 +1,10 @@
+"""Assigned: the moment of a decision, by which the pacer tells what it has counted."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE router.routing ADD COLUMN assigned_at timestamptz")
