@@ -98,9 +98,7 @@ def build(settings: PacerSettings) -> FastAPI:
             release_loop,
             heed_loop,
             Loop("tell the pace", paces.turn),
-            Loop("expire", housekeeping.expire),
-            Loop("forget", housekeeping.forget),
-            Loop("count the queue", housekeeping.count),
+            *housekeeping.loops(),
         ],
     )
     app = service.app(title="Spreader pacer")

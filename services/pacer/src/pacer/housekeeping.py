@@ -1,7 +1,7 @@
 """Housekeeping: ends what expired while it was held, drops what nobody can ask for any more, counts what is held."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +11,7 @@ from pacer import postgres_views as views
 from pacer.metrics import DUE, ENDED, HELD
 from pacer.moment import system_now
 from spreader.clock import Clock
+from spreader.loop import Loop
 
 ROWS_MAX = 2_000
 EXPIRE_EVERY_SECONDS = 1.0
@@ -25,6 +26,11 @@ class Housekeeping:
     engine: AsyncEngine
     clock: Clock
     tell: Callable[[], None]
+
+    def loops(self) -> Sequence[Loop]:
+        return (
+            Loop("expire", self.expire), Loop("forget", self.forget), Loop("count the queue", self.count),
+        )  # fmt: skip
 
     async def expire(self) -> float:
         async with self.engine.begin() as connection:
