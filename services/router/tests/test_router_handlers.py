@@ -140,6 +140,16 @@ async def test_the_round_goes_on_across_records_and_restarts(router: Router) -> 
     assert router.shared() == {"a": 2, "b": 2, "c": 2}
 
 
+async def test_every_event_of_a_request_carries_its_trace(router: Router) -> None:
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    await router.open(request("msg_1", 4).model_copy(update=trace))
+    await router.reply(reply("201100000001").model_copy(update=trace))
+    assert {type(event) for event in router.bus.published} == {
+        OpenDeliveriesAssigned, MessageRouted, ReplyDeliveryAssigned,
+    }  # fmt: skip
+    assert {event.traceparent for event in router.bus.published} == {trace["traceparent"]}
+
+
 async def test_a_repeated_record_gets_the_same_decision(router: Router) -> None:
     await router.open(request("msg_1", 4))
     await router.open(request("msg_2", 1))

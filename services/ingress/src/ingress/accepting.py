@@ -17,6 +17,7 @@ from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.events import Lane
 from spreader.ids import idempotent_message_id, new_id
+from spreader.tracing import note
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -50,4 +51,5 @@ class Accepting(Generic[F]):
         return sent.response()
 
     async def _send(self, package: Package, form: F, message_id: str, waits: bool, send: Send[F]) -> Answer:
+        note(message_id=message_id, package_id=package.package_id, lane=self.lane)
         return await send(package, await self.attaching.attach(package, self.lane, form), message_id, waits)

@@ -56,6 +56,8 @@ from spreader.parts import Kafka, Postgres
 from spreader.postgres import create_engine
 from spreader.service import Service
 from spreader.table import Table
+from spreader.traced import Traced
+from spreader.tracing import OFF, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ class Parts:
     media: MediaStore
     now: Now
     wake_relay: Callable[[], None]
+    tracing: Tracing = OFF
 
 
 def build(settings: IngressSettings) -> FastAPI:
-    now = clock_from_environment()
+    now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
     engine = create_engine(settings, "ingress")
     accepting = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
     folding = create_broker(settings, "ingress")  # apart: a caller's short time-out would end a slow group join
@@ -103,11 +106,11 @@ def build(settings: IngressSettings) -> FastAPI:
     books = Books(engine, now)
     counted = (Loop("look at the outbox", books.outbox), Loop("look at the books", books.turn))
     peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early, *counted)
-    service = Service("ingress", [kafka, *tables, media, callbacks, *peers, view, *loops])
+    service = Service("ingress", [tracing, kafka, *tables, media, callbacks, *peers, view, *loops])
     configured = Configured(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
-        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake),
+        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake, tracing),
     )
 
 
@@ -151,4 +154,5 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(Guard, key=settings.api_key)
+    app.add_middleware(Traced, tracing=parts.tracing)
     return app

@@ -25,6 +25,7 @@ from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.envelope import seal
 from spreader.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
+from spreader.tracing import here
 
 _ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.labels("open"), UNROUTED.labels("open")
 
@@ -65,10 +66,11 @@ class OpenMessages:
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
     ) -> list[OpenMessageRequested]:
-        content, now = content_of(form), self.now()
+        content, now, traceparent = content_of(form), self.now(), here()
         total = len(recipients) if len(recipients) > RECIPIENTS_PER_RECORD_MAX else None
         return [
             OpenMessageRequested.model_construct(  # all of it was validated with the form
+                traceparent=traceparent,
                 package_id=package.package_id,
                 message_id=message_id,
                 content=content,

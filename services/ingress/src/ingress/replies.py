@@ -19,6 +19,7 @@ from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
 from spreader.ids import conversation_id
+from spreader.tracing import here
 
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
@@ -42,6 +43,7 @@ class Replies:
     async def _send(self, package: Package, form: ReplyMessage, message_id: str, waits: bool) -> Answer:
         began = time.monotonic()
         event = ReplyMessageRequested.model_construct(  # all of it was validated with the form
+            traceparent=here(),
             package_id=package.package_id,
             message_id=message_id,
             content=content_of(form),

@@ -38,6 +38,7 @@ from spreader.events import (
 from spreader.loop import Loop
 from spreader.media import MediaStore
 from spreader.testing import HandClock, MemoryBus
+from spreader.tracing import OFF, Tracing
 from spreader.vault import new_key
 
 E = TypeVar("E", bound=Event)
@@ -256,6 +257,7 @@ async def running(
     relaying: bool = True,
     media_hosts_allowed: str = "",
     secret_keys: str | None = SECRET_KEYS,
+    tracing: Tracing = OFF,
 ) -> AsyncGenerator[System]:
     """The ingress in process: a real Postgres, everything else in memory."""
     asking, clock = Asking(), HandClock(now)
@@ -276,7 +278,7 @@ async def running(
     router, pacer, sender = MemoryPeer(), MemoryPeer(), MemoryPeer()
     media = MediaStore("memory://", clock)
     await media.start()
-    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, media, clock, relay.wake)
+    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, media, clock, relay.wake, tracing)
     app = assemble(FastAPI(), parts)
     if relaying:
         await relay.start()

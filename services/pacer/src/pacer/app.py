@@ -37,6 +37,7 @@ from spreader.postgres import create_engine
 from spreader.progress import Progress
 from spreader.service import Service
 from spreader.table import Table
+from spreader.tracing import Tracing
 
 GROUP = "pacer"
 INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
@@ -46,7 +47,7 @@ COUNTED = tuple(
 
 
 def build(settings: PacerSettings) -> FastAPI:
-    clock = clock_from_environment()
+    clock, tracing = clock_from_environment(), Tracing.of(GROUP, settings)
     margins = Margins(clock.system(settings.release_margin), clock.system(settings.send_margin))
     engine = create_engine(settings, GROUP)
     broker = create_broker(settings, GROUP)
@@ -68,7 +69,7 @@ def build(settings: PacerSettings) -> FastAPI:
     states = Table(settings, ProfileState, on_state)
     directory = Tables(configuration, states, margins)
     paces = Paces(bus, engine)
-    announcer_loop = Loop("announce", Announcer(engine, bus, clock).turn)
+    announcer_loop = Loop("announce", Announcer(engine, bus, clock, tracing).turn)
     releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
@@ -78,21 +79,18 @@ def build(settings: PacerSettings) -> FastAPI:
     positions = LivePositions(settings, engine, GROUP, COUNTED)
 
     queue = Queue(engine, clock, Habits(directory))
-    handlers = Handlers(
-        queue, heeding, positions, directory, release_loop.wake, announcer_loop.wake, heed_loop.wake
-    )  # fmt: skip
-    boundaries = _boundaries(handlers, bus)
+    wakes = release_loop.wake, announcer_loop.wake, heed_loop.wake
+    handlers = Handlers(queue, heeding, positions, directory, *wakes)
+    boundaries = _boundaries(handlers, bus, tracing)
     for boundary in boundaries:
         boundary.listen(broker, settings, _records_max(boundary))
 
     service = Service(
         GROUP,
         [
+            tracing,
             Postgres(engine, GROUP),
-            configuration,
-            states,
-            positions,
-            progress,
+            *(configuration, states, positions, progress),
             Kafka(broker, settings, boundaries),
             announcer_loop,
             release_loop,
@@ -106,10 +104,10 @@ def build(settings: PacerSettings) -> FastAPI:
     return app
 
 
-def _boundaries(handlers: Handlers, bus: KafkaBus) -> tuple[Boundary[Any], ...]:
+def _boundaries(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Boundary[Any], ...]:
     """One for each topic."""
     return (
-        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus),
+        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
         Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
         Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
         Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),

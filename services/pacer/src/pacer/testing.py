@@ -33,6 +33,7 @@ from spreader.events import (
 )
 from spreader.ids import delivery_id
 from spreader.testing import AllNew, MemoryBus
+from spreader.tracing import OFF, Tracing
 
 START = datetime(2026, 2, 10, 12, tzinfo=UTC)
 E = TypeVar("E", bound=Event)
@@ -72,6 +73,7 @@ class Pacer:
     directory: HandDirectory
     bus: MemoryBus
     now: datetime = START
+    tracing: Tracing = OFF
 
     @property
     def clock(self) -> Clock:
@@ -124,7 +126,7 @@ class Pacer:
         return [event for event in self.bus.published[before:] if isinstance(event, DeliveryReleased)]
 
     async def announce(self) -> None:
-        while await Announcer(self.engine, self.bus, self.clock).turn() == 0:
+        while await Announcer(self.engine, self.bus, self.clock, self.tracing).turn() == 0:
             pass
 
     async def states(self) -> dict[str, int]:

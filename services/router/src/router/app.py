@@ -33,6 +33,7 @@ from spreader.postgres import create_engine
 from spreader.progress import Progress
 from spreader.service import Service
 from spreader.table import Table
+from spreader.tracing import Tracing
 
 GROUP = "router"
 FORGET_EVERY_SECONDS = 60.0
@@ -40,7 +41,7 @@ OPEN_RECORDS_MAX = 4  # 2,000 recipients: the loop is back in milliseconds, and 
 
 
 def build(settings: RouterSettings) -> FastAPI:
-    clock = clock_from_environment()
+    clock, tracing = clock_from_environment(), Tracing.of("router", settings)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
     directory, assigned = Tables(configuration, states, paces), Assigned()
@@ -61,13 +62,13 @@ def build(settings: RouterSettings) -> FastAPI:
     hearing, noting = Listening(reply_store, positions, directory), Listening(open_store, positions, directory)
 
     open_boundaries = (
-        Boundary(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus),
-        Boundary(GROUP, returned.on_returned, (DeliveryReturned,), open_bus),
+        Boundary(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus, tracing),
+        Boundary(GROUP, returned.on_returned, (DeliveryReturned,), open_bus, tracing),
         Boundary(GROUP, consenting.on_changed, (ConsentChanged,), open_bus),
         Boundary(GROUP, noting.on_outcome, (DeliveryOutcome,), open_bus),
     )
     reply_boundaries = (
-        Boundary(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus),
+        Boundary(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus, tracing),
         Boundary(GROUP, hearing.on_customer_message, (CustomerMessage,), reply_bus),
     )
     *routing, hearing_consent, remembering = open_boundaries
@@ -84,11 +85,10 @@ def build(settings: RouterSettings) -> FastAPI:
     service = Service(
         "router",
         [
+            tracing,
             Postgres(open_engine, "router", "postgres of the open lane"),
             Postgres(reply_engine, "router", "postgres of the reply lane"),
-            configuration,
-            states,
-            paces,
+            *(configuration, states, paces),
             positions,
             progress,
             Loop("forget old routings", forget_old),

@@ -33,6 +33,7 @@ from sender.results import Results
 from sender.row import ASKED
 from sender.sending import Sending
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
+from sender.traced import TracedSending
 from sender.uploads import KEPT, Uploads
 from sender.watch import Period, Watch
 from spreader import events
@@ -52,6 +53,7 @@ from spreader.positions import LivePositions
 from spreader.postgres import create_engine
 from spreader.service import Service
 from spreader.table import Table
+from spreader.tracing import Tracing
 
 SERVICE = "sender"
 ASKING_CONNECTIONS = 64
@@ -87,11 +89,12 @@ class Shared:
     profiles: Profiles
     worker: str
     making: Making
+    tracing: Tracing
 
 
 def build(settings: SenderSettings) -> FastAPI:
     """Both lanes, and beside them what is known of gateways, with connections to Postgres of its own."""
-    clock = clock_from_environment()
+    clock, tracing = clock_from_environment(), Tracing.of(SERVICE, settings)
     engine = create_engine(settings, f"{SERVICE}-gateways")
     asker = Client("asking", ASKING_CONNECTIONS, _timeouts(settings))
     registrar = SimulatorDriver(asker, settings.sender_call_seconds, settings.ingress_url)
@@ -112,10 +115,11 @@ def build(settings: SenderSettings) -> FastAPI:
     packages = Table(settings, PackageConfigured, on_change)
     profiles = Profiles(packages)
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
-    shared = Shared(settings, clock, profiles, worker, making)
+    shared = Shared(settings, clock, profiles, worker, making, tracing)
     service = Service(
         SERVICE,
         [
+            tracing,
             packages,
             asker,
             registration,
@@ -167,7 +171,8 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     results = Results(ledger, outbox, group_seconds)
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     sending = Sending(ledger, shared.profiles, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds)
-    work = Lane(ledger, sending, results, limit, settings.sender_drain_seconds)
+    traced = TracedSending(sending, shared.tracing, shared.profiles)
+    work = Lane(ledger, traced, results, limit, settings.sender_drain_seconds)
     boundary = Boundary(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
     boundaries: list[Boundary[Any]] = [boundary]
     if lane == "open":

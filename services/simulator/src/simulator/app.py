@@ -25,12 +25,14 @@ from simulator.uploads import Uploads
 from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock, clock_from_environment
 from spreader.service import Service
+from spreader.traced import Traced
+from spreader.tracing import Tracing
 
 DESCRIPTION = "A stand-in for WhatsApp gateways: it keeps a ledger of every send, and customers who read and answer."
 
 
 def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
-    clock = clock or clock_from_environment()
+    clock, tracing = clock or clock_from_environment(), Tracing.of("simulator", settings)
     ledger = Ledger(settings.simulator_home)
     accounts = Accounts(settings.simulator_home, settings.simulator_registration_wait_seconds)
     mailbox, uploads = Mailbox(settings.simulator_home), Uploads(settings.simulator_home)
@@ -46,8 +48,9 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
         back_off_factor=settings.simulator_callback_back_off_factor,
     )
     gateway = Gateway(ledger, switchboard, flights, callbacks, whatsapp, settings.habits, clock)
-    service = Service("simulator", [Home(ledger, accounts, mailbox, uploads), callbacks])
+    service = Service("simulator", [tracing, Home(ledger, accounts, mailbox, uploads), callbacks])
     app = service.app(title="Spreader simulator", description=DESCRIPTION)
+    app.add_middleware(Traced, tracing=tracing)
     answer_problems(app)
     for routes in (
         profile_routes(gateway, accounts, ledger, callbacks),

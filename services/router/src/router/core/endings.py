@@ -76,6 +76,7 @@ class Ending:
         if self.callback_partition is None:
             return [outcome]
         settled = ReplySettled(
+            traceparent=self.traceparent,
             callback_partition=self.callback_partition,
             message_id=self.message_id,
             status=self.status,

@@ -144,6 +144,8 @@ class FakeGateway:
     script: dict[str, list[Behaviour]] = field(default_factory=dict[str, list[Behaviour]])
     calls: list[str] = field(default_factory=list[str])
     """Every POST, by delivery id, in the order of arrival."""
+    traceparents: list[str | None] = field(default_factory=list["str | None"])
+    """What each of them said of its trace."""
     sent: list[str] = field(default_factory=list[str])
     """What customers have got."""
     asked: list[str] = field(default_factory=list[str])
@@ -164,6 +166,7 @@ class FakeGateway:
         body = await request.json()
         name: str = body["delivery_id"]
         self.calls.append(name)
+        self.traceparents.append(request.headers.get("traceparent"))
         await self._notify()
         behaviours = self.script.get(name) or [Accept()]
         behaviour = behaviours.pop(0)

@@ -17,8 +17,10 @@ from sender.profiles import Profiles
 from sender.results import Results
 from sender.sending import Sending
 from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, profile
+from sender.traced import TracedSending
 from spreader.events import DeliveryOutcome, Event
 from spreader.testing import HandClock
+from spreader.tracing import OFF, Tracing
 
 DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
 
@@ -53,6 +55,7 @@ async def running(
     bus: WatchedBus | None = None,
     drain_seconds: float = 30,
     configured: Configured | None = None,
+    tracing: Tracing = OFF,
 ) -> AsyncGenerator[Running]:
     bus, clock = bus or WatchedBus(), HandClock(NOON)
     outbox = Outbox(ledger, bus, overdue=timedelta(0))
@@ -60,7 +63,8 @@ async def running(
     profiles = Profiles(configured or Configured(() if gateway is None else (profile(gateway.base_url),)))
     sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), call_seconds=30)
     # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
-    lane = Lane(ledger, sending, results, limit, drain_seconds, look_seconds=3600)
+    traced = TracedSending(sending, tracing, profiles)
+    lane = Lane(ledger, traced, results, limit, drain_seconds, look_seconds=3600)
     parts = [outbox, results, lane]
     for part in parts:
         await part.start()

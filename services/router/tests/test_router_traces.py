@@ -1,0 +1,67 @@
+"""Traces of the router: whatever becomes of a request, each of its events goes on from the span that it came with."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from router.assigned import Assigned
+from router.core.endings import Ending
+from router.core.routing import Fleet, endings, route
+from router.returned import Returned
+from router.testing import HandDirectory
+from spreader.boundary import Received
+from spreader.clock import Clock
+from spreader.configuration import Gateway, Package, Profile
+from spreader.content import TextContent
+from spreader.events import DeliveryReturned, Event, Lane, OpenMessageRequested, ReplyMessageRequested
+from spreader.testing import MemoryBus
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+HERE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TEXT = TextContent(type="text", text="Hello")
+GATEWAY = Gateway(driver="simulator", base_url="http://127.0.0.1:1", account="a")
+PROFILES = tuple(Profile(profile_id=each, name=each, phone="201000000001", gateway=GATEWAY) for each in ("a", "b"))
+PACKAGE = Package(package_id="one", version=1, name="One", profiles=PROFILES)
+
+
+def places(events: Sequence[Event]) -> set[str | None]:
+    assert events
+    return {event.traceparent for event in events}
+
+
+@pytest.mark.parametrize("package", [PACKAGE, None], ids=["suppressed", "refused"])
+def test_what_ends_in_the_router_ends_in_its_trace(package: Package | None) -> None:
+    request = OpenMessageRequested(
+        traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, requested_at=NOON,
+        recipients=("201000000011", "201000000012", "201000000013"),
+    )  # fmt: skip
+    suppressed = {"201000000012": "it is on the list"}
+    routing, _ = route(request, package, Fleet(), 0, random.Random(1), None, suppressed)
+    events = [event for ending in endings(request, routing) for event in ending.events(NOON)]
+    assert len(events) == (1 if package else 3)
+    assert places(events) == {HERE}
+
+
+def test_a_reply_that_cannot_go_tells_all_who_wait_in_its_trace() -> None:
+    request = ReplyMessageRequested(
+        traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, recipient="201000000011",
+        requested_at=NOON, callback_partition=3,
+    )  # fmt: skip
+    events = Ending.of_reply(request, "nobody can send it").events(NOON)
+    assert (len(events), places(events)) == (2, {HERE})
+
+
+@pytest.mark.parametrize("lane", ["open", "reply"])
+@pytest.mark.parametrize("tried", [("a",), ("a", "b")], ids=["goes on", "ends"])
+async def test_what_was_given_back_stays_in_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
+    bus = MemoryBus(NOON)
+    handler = Returned(bus, HandDirectory({"one": PACKAGE}), Clock(), Assigned())
+    returned = DeliveryReturned(
+        traceparent=HERE, package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011",
+        lane=lane, content=TEXT, attempt=len(tried), tried=tried, reason="the profile is blocked", requested_at=NOON,
+        expires_at=NOON + timedelta(days=4_000), callback_partition=3,
+    )  # fmt: skip
+    await handler.on_returned([Received(returned, returned.topic, 0, 0)])
+    assert places(bus.published) == {HERE}

@@ -1,0 +1,86 @@
+"""Traces of the sender: a claim is a span below what asked for it; the gateway and the outcome go on from there."""
+
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+from opentelemetry.trace import SpanKind, StatusCode
+
+from sender.core.answer import Accepted
+from sender.drivers import Driver
+from sender.drivers.simulator import SimulatorDriver
+from sender.postgres import Ledger
+from sender.testing import PHONE, FakeGateway, Refuse, released, reply, try_once
+from sender.testing.running import running
+from sender.testing.said import DRIVERS
+from sender.testing.wires import Wire, reached_through
+from spreader import configuration
+from spreader.events import DeliveryOutcome, ReplySettled
+from spreader.testing import Remembered, above, place, remembering
+
+pytestmark = pytest.mark.postgres
+
+MakeLedger = Callable[..., Ledger]
+ASKED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TRACED = {"traceparent": ASKED}
+
+
+@pytest.fixture
+async def memory() -> AsyncGenerator[Remembered]:
+    async with remembering("sender") as memory:
+        yield memory
+
+
+async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_it(
+    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: Remembered
+) -> None:
+    asked = reply().model_copy(update=TRACED)
+    async with running(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+        await sender.ask(asked)
+        (outcome,) = await sender.outcomes(1)
+        (settled,) = sender.bus.inner.of(ReplySettled)
+    (span,) = memory.spans
+    assert (span.name, span.kind, above(span)) == ("send simulator", SpanKind.CLIENT, ASKED)
+    assert gateway.traceparents == [outcome.traceparent] == [settled.traceparent] == [place(span)]
+    attributes = dict(span.attributes or {})
+    assert (attributes["spreader.delivery_id"], attributes["spreader.lane"]) == (asked.delivery_id, "reply")
+    assert attributes["spreader.status"] == "sent"
+    told = span.to_json()
+    assert PHONE not in told
+    assert "Hello" not in told
+    assert "wamid" not in told  # a gateway's own ids hold the customer's number
+
+
+async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_one(
+    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: Remembered
+) -> None:
+    asked = reply().model_copy(update=TRACED)
+    gateway.script[asked.delivery_id] = [Refuse(500, "transient"), Refuse(404, "recipient_invalid")]
+    async with running(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+        await sender.ask(asked)
+        (outcome,) = await sender.outcomes(1)
+    first, last = memory.spans
+    assert [above(first), above(last)] == [ASKED, ASKED]
+    assert [(each.attributes or {})["spreader.tries"] for each in (first, last)] == [1, 2]
+    assert [(each.attributes or {})["spreader.status"] for each in (first, last)] == ["tried again", "failed"]
+    assert [each.status.status_code for each in (first, last)] == [StatusCode.UNSET, StatusCode.ERROR]
+    assert outcome.traceparent == place(last)
+
+
+async def test_off_the_trace_goes_on_as_it_came(
+    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    async with running(ledger("open"), driver, gateway) as sender:
+        await sender.ask(released().model_copy(update=TRACED))
+        await sender.outcomes(1)
+        outcomes = sender.bus.inner.of(DeliveryOutcome)
+    assert gateway.traceparents == [ASKED] == [each.traceparent for each in outcomes]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_no_gateway_of_anothers_making_is_told_of_our_traces(
+    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+) -> None:
+    delivery = reply().model_copy(update=TRACED)
+    answer = await try_once(drivers[driver], delivery, reached_through(driver, wire.base_url))
+    assert isinstance(answer, Accepted)
+    assert [name for asked in wire.asked for name in asked.headers if name.lower() == "traceparent"] == []
