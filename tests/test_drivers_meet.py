@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from sender.addresses import Addresses
 from sender.client import Client, Timeouts
 from sender.core.answer import Accepted, InDoubt, Refused
 from sender.credentials import Keyring
@@ -13,12 +14,13 @@ from sender.drivers.evolution import EvolutionDriver
 from sender.drivers.waha import WahaDriver
 from sender.testing import PHONE, reply, try_once
 from sender.testing.files import Files, MemoryUploads
+from sender.testing.numbers import MemoryNumbers
 from sender.testing.said import CONTENTS, DRIVERS, TEMPLATE, saying
 from sender.testing.wires import KEYS
 from sender.uploads import Uploads
 from simulator.core.failures import FAILURES
 from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving
-from spreader.clock import Clock
+from spreader.clock import Clock, wall_now
 from spreader.configuration import Driver as Name
 from spreader.configuration import Gateway, Profile
 from spreader.vault import Vault
@@ -85,7 +87,7 @@ async def drivers() -> AsyncGenerator[dict[str, Driver]]:
     await client.start()
     yield {
         "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
-        "waha": WahaDriver(client, keyring, files, 30),
+        "waha": WahaDriver(client, keyring, files, 30, Addresses(MemoryNumbers(), wall_now, per_hour=60)),
         "evolution": EvolutionDriver(client, keyring, files, 30),
     }
     await client.stop()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.addresses import Addresses
 from sender.client import Client, Timeouts
 from sender.credentials import Keyring
 from sender.drivers import Driver
@@ -14,14 +15,16 @@ from sender.drivers.evolution import EvolutionDriver
 from sender.drivers.simulator import SimulatorDriver
 from sender.drivers.waha import WahaDriver
 from sender.postgres import Ledger
-from sender.testing import FakeGateway, serve
+from sender.testing import NOON, FakeGateway, serve
 from sender.testing.files import Files, MemoryUploads
+from sender.testing.numbers import MemoryNumbers
 from sender.testing.wires import KEYS, Wire, serve_wire
 from sender.uploads import Uploads
 from spreader.events import Lane
 from spreader.positions import Positions
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
+from spreader.testing import HandClock
 
 MakeLedger = Callable[..., Ledger]
 
@@ -79,6 +82,6 @@ def drivers(client: Client, files: Files) -> dict[str, Driver]:
     keyring = Keyring(KEYS)
     return {
         "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
-        "waha": WahaDriver(client, keyring, files, 30),
+        "waha": WahaDriver(client, keyring, files, 30, Addresses(MemoryNumbers(), HandClock(NOON), per_hour=60)),
         "evolution": EvolutionDriver(client, keyring, files, 30),
     }

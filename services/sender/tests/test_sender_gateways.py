@@ -8,10 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.drivers import Driver
-from sender.numbers import BURST, REMEMBERED, TOO_SOON, Numbers
+from sender.numbers import BURST, REMEMBERED, TOO_SOON, Numbers, NumberStore
 from sender.postgres_gateways import PostgresNumbers, PostgresUploads
 from sender.testing import NOON
 from sender.testing.files import TYPES, MemoryUploads
+from sender.testing.numbers import MemoryNumbers
 from sender.testing.wires import Says, Wire, reached_through
 from sender.uploads import KEPT, Uploads, UploadStore
 from spreader.testing import HandClock
@@ -74,15 +75,20 @@ async def test_an_upload_is_not_used_after_29_days_and_then_forgotten(engine: As
     assert await store.forget_old(KEPT, 10) == 1
 
 
-def numbers(engine: AsyncEngine, drivers: dict[str, Driver], clock: HandClock, per_hour: int = 60) -> Numbers:
-    return Numbers(PostgresNumbers(engine), drivers, clock, per_hour)
+@pytest.fixture(params=["memory", "postgres"])
+def checked(request: pytest.FixtureRequest, engine: AsyncEngine) -> NumberStore:
+    return MemoryNumbers() if request.param == "memory" else PostgresNumbers(engine)
+
+
+def numbers(store: NumberStore, drivers: dict[str, Driver], clock: HandClock, per_hour: int = 60) -> Numbers:
+    return Numbers(store, drivers, clock, per_hour)
 
 
 async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
-    engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire
+    checked: NumberStore, drivers: dict[str, Driver], wire: Wire
 ) -> None:
     clock = HandClock(NOON)
-    checks = numbers(engine, drivers, clock)
+    checks = numbers(checked, drivers, clock)
     waha, evolution = reached_through("waha", wire.base_url), reached_through("evolution", wire.base_url, "p2")
     (first,) = await checks.check(waha, [ANN])
     assert (first.exists, first.checked_at) == (True, NOON)
@@ -96,10 +102,10 @@ async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
     assert (again.exists, wire.asked[1].body) == (False, {"numbers": [ANN]})
 
 
-async def test_a_profile_asks_slowly(engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire) -> None:
+async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Driver], wire: Wire) -> None:
     """60 an hour, up to 5 at once: over the pace nobody asks, and the answer says why."""
     clock = HandClock(NOON)
-    checks = numbers(engine, drivers, clock)
+    checks = numbers(checked, drivers, clock)
     waha = reached_through("waha", wire.base_url)
     many = [f"20100000{number:04}" for number in range(8)]
     answers = await checks.check(waha, many)
@@ -113,9 +119,9 @@ async def test_a_profile_asks_slowly(engine: AsyncEngine, drivers: dict[str, Dri
 
 @pytest.mark.parametrize("answer", [Says(401, {"message": "Unauthorized"}), Says(500, {}), Says(200, {})])
 async def test_what_a_gateway_does_not_say_is_not_kept(
-    engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire, answer: Says
+    checked: NumberStore, drivers: dict[str, Driver], wire: Wire, answer: Says
 ) -> None:
-    checks = numbers(engine, drivers, HandClock(NOON))
+    checks = numbers(checked, drivers, HandClock(NOON))
     wire.will(answer)
     (unsure,) = await checks.check(reached_through("waha", wire.base_url), [ANN])
     assert unsure.exists is None

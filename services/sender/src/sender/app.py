@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.addresses import Addresses
 from sender.client import Client, Timeouts
 from sender.credentials import Keyring
 from sender.drivers import Driver
@@ -69,13 +70,14 @@ class Making:
     keyring: Keyring
     media: Media
     uploads: Uploads
+    addresses: Addresses
 
     def drivers(self, client: Client) -> Mapping[str, Driver]:
         settings, file_seconds = self.settings, self.settings.sender_file_seconds
         return {
             "simulator": SimulatorDriver(client, settings.sender_call_seconds, settings.ingress_url),
             "cloud_api": CloudApiDriver(client, self.keyring, self.media, self.uploads, file_seconds),
-            "waha": WahaDriver(client, self.keyring, self.media, file_seconds),
+            "waha": WahaDriver(client, self.keyring, self.media, file_seconds, self.addresses),
             "evolution": EvolutionDriver(client, self.keyring, self.media, file_seconds),
         }
 
@@ -102,7 +104,9 @@ def build(settings: SenderSettings) -> FastAPI:
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
     store = MediaStore(settings.media_store, clock)
     media = StoredMedia(store, Fetcher(Guard.of(settings.media_hosts_allowed)))
-    making = Making(settings, Keyring(settings.secret_keys), media, Uploads(PostgresUploads(engine)))
+    known = PostgresNumbers(engine)
+    addresses = Addresses(known, clock, settings.sender_number_checks_per_hour)
+    making = Making(settings, Keyring(settings.secret_keys), media, Uploads(PostgresUploads(engine)), addresses)
     drivers = making.drivers(asker)
     bus = KafkaBus(bus_broker, SERVICE, clock)
     period = Period.of(timedelta(minutes=settings.sender_watch_minutes), clock, Random(os.urandom(8)))
@@ -133,7 +137,7 @@ def build(settings: SenderSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader sender")
-    numbers = Numbers(PostgresNumbers(engine), drivers, clock, settings.sender_number_checks_per_hour)
+    numbers = Numbers(known, drivers, clock, settings.sender_number_checks_per_hour)
     add_endpoints(app, Asking(drivers, profiles, numbers, watch))
     return app
 

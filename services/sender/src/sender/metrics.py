@@ -53,7 +53,7 @@ from_zero(SETTLED, LANES, get_args(Status))
 from_zero(SEND_SECONDS, LANES, DRIVERS)
 from_zero(BREAKERS_OPEN, (*(f"{lane} lane" for lane in LANES), "asking"))
 from_zero(CHECKS, DRIVERS, ("ok", "not_ok", "away"))
-from_zero(NUMBER_CHECKS, ("known", "asked", "not_said", "too_soon"))
+from_zero(NUMBER_CHECKS, ("known", "asked", "not_said", "too_soon", "before_a_send"))
 from_zero(UPLOADS, ("made", "there"))
 for each in (UNSETTLED, OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, IN_FLIGHT, IN_DOUBT, FENCED, REPUBLISHED):
     from_zero(each, LANES)

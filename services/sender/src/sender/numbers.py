@@ -3,12 +3,13 @@
 Asking is itself noticed by WhatsApp and can cost a profile its new chats, so each profile has a pace of its own for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sender.drivers import Drivers
+from sender.core.brazil import other_form
+from sender.drivers import Drivers, NumberChecked
 from sender.metrics import NUMBER_CHECKS
 from sender.postgres_gateways import Known
 from spreader.clock import Now
@@ -32,7 +33,7 @@ class Number:
 
 class NumberStore(Protocol):
     async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]: ...
-    async def keep(self, number: str, exists: bool, at: datetime) -> None: ...
+    async def keep(self, number: str, exists: bool, at: datetime, address: str | None) -> None: ...
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool: ...
 
 
@@ -58,10 +59,18 @@ class Numbers:
         if not await self.store.book(profile.profile_id, now, interval, BURST):
             NUMBER_CHECKS.labels("too_soon").inc()
             return Number(number, None, None, TOO_SOON)
-        checked = await self.drivers[profile.gateway.driver].check_number(profile, number)
+        driver = self.drivers[profile.gateway.driver]
+        checked = await in_each_form(lambda form: driver.check_number(profile, form), number)
         if checked.exists is None:
             NUMBER_CHECKS.labels("not_said").inc()
             return Number(number, None, None, checked.detail)
         NUMBER_CHECKS.labels("asked").inc()
-        await self.store.keep(number, checked.exists, now)
+        await self.store.keep(number, checked.exists, now, checked.address)
         return Number(number, checked.exists, now, checked.detail)
+
+
+async def in_each_form(ask: Callable[[str], Awaitable[NumberChecked]], number: str) -> NumberChecked:
+    """Of a number that can be written in two ways, the other is asked for where WhatsApp does not know the first."""
+    checked = await ask(number)
+    other = other_form(number)
+    return await ask(other) if checked.exists is False and other is not None else checked

@@ -36,6 +36,8 @@ class PostgresUploads:
 class Known:
     exists: bool
     checked_at: datetime
+    address: str | None = None
+    """The digits that WhatsApp knows it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,12 @@ class PostgresNumbers:
     async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]:
         async with self.engine.connect() as connection:
             rows = await connection.execute(text(KNOWN_NUMBERS), {"numbers": list(numbers), "since": since})
-            return {row.number: Known(row.is_there, row.checked_at) for row in rows}
+            return {row.number: Known(row.is_there, row.checked_at, row.address) for row in rows}
 
-    async def keep(self, number: str, exists: bool, at: datetime) -> None:
+    async def keep(self, number: str, exists: bool, at: datetime, address: str | None) -> None:
         async with self.engine.begin() as connection:
-            await connection.execute(text(KEEP_NUMBER), {"number": number, "is_there": exists, "at": at})
+            place = {"number": number, "is_there": exists, "at": at, "address": address}
+            await connection.execute(text(KEEP_NUMBER), place)
 
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool:
         """Take one of the profile's checks; False: none is free now."""
@@ -126,12 +129,13 @@ DELETE FROM sender.upload WHERE (account, sha256, type) IN (
     WHERE uploaded_at < statement_timestamp() - make_interval(secs => :seconds) ORDER BY uploaded_at LIMIT :limit)"""
 
 KNOWN_NUMBERS = """
-SELECT number, is_there, checked_at FROM sender.number
+SELECT number, is_there, checked_at, address FROM sender.number
 WHERE number = ANY(CAST(:numbers AS text[])) AND checked_at > :since"""
 
 KEEP_NUMBER = """
-INSERT INTO sender.number (number, is_there, checked_at) VALUES (:number, :is_there, :at)
-ON CONFLICT (number) DO UPDATE SET is_there = excluded.is_there, checked_at = excluded.checked_at"""
+INSERT INTO sender.number (number, is_there, checked_at, address) VALUES (:number, :is_there, :at, :address)
+ON CONFLICT (number) DO UPDATE
+SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address"""
 
 # One moment is the whole pace: each check moves it on by an interval, and it may lie so far ahead as the burst allows.
 BOOK_CHECK = """

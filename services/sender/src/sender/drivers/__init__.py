@@ -36,6 +36,10 @@ class NumberChecked:
 
     exists: bool | None
     detail: str
+    address: str | None = None
+    """The digits that WhatsApp knows it by, where it exists and the gateway names them."""
+    refused: Refused | None = None
+    """Why the gateway did not say."""
 
 
 class Driver(Protocol):

@@ -7,7 +7,7 @@ from sender.core.delivery import Delivery, quoted
 from sender.core.sessions import Checked, standing_at
 from sender.credentials import Keyring
 from sender.drivers import NumberChecked, Ready
-from sender.drivers.linked import Body, LinkedDevice, name_of
+from sender.drivers.linked import Body, LinkedDevice, digits_of, name_of
 from sender.media import File, Media
 from spreader.configuration import Profile
 from spreader.content import TextContent
@@ -50,12 +50,13 @@ class EvolutionDriver:
             path = f"/chat/whatsappNumbers/{name_of(profile)}"
             reply = await self._device.ask(profile, path, {"numbers": [number]})
         except Unreadable as error:
-            return NumberChecked(None, str(error))
+            return NumberChecked(None, str(error), refused=Refused("credentials", str(error)))
         match reply:
-            case Replied(200 | 201, [{"exists": bool(exists)}, *_]):
-                return NumberChecked(exists, "Evolution API asked WhatsApp")
+            case Replied(200 | 201, [{"exists": bool(exists)} as found, *_]):
+                address = (digits_of(found.get("jid")) or number) if exists else None
+                return NumberChecked(exists, "Evolution API asked WhatsApp", address)
             case _:
-                return NumberChecked(None, self._device.not_checked(reply).detail)
+                return self._device.not_told(reply)
 
 
 def message(delivery: Delivery, profile: Profile, file: File | None) -> tuple[str, Body]:

@@ -18,7 +18,7 @@ from sender.core.delivery import Delivery
 from sender.core.failures import Sign
 from sender.core.sessions import Checked
 from sender.credentials import Keyring
-from sender.drivers import Ready
+from sender.drivers import NumberChecked, Ready
 from sender.media import File, Media
 from spreader.configuration import Profile
 from spreader.content import TemplateContent, TextContent
@@ -117,6 +117,12 @@ class LinkedDevice:
         lost = answer.failure in ("credentials", "profile")
         return Checked(False, answer.detail, "failed" if lost else None, code=answer.code, reached=lost)
 
+    def not_told(self, reply: Reply) -> NumberChecked:
+        """Of a reply that does not say whether a number exists."""
+        answer = self.answer(reply)
+        refused = answer if isinstance(answer, Refused) else None
+        return NumberChecked(None, self.not_checked(reply).detail, refused=refused)
+
 
 def address(profile: Profile) -> str:
     return profile.gateway.base_url.rstrip("/")
@@ -125,6 +131,12 @@ def address(profile: Profile) -> str:
 def name_of(profile: Profile) -> str:
     """The session or instance, as a part of a path."""
     return quote(profile.gateway.account, safe="")
+
+
+def digits_of(chat: object) -> str | None:
+    """The number that a chat is named by; None for a hidden id, which says no number."""
+    name, _, domain = str(chat).partition("@")
+    return name if name.isdecimal() and domain in ("c.us", "s.whatsapp.net") else None
 
 
 def said(body: Any) -> str:

@@ -1,7 +1,9 @@
 """WAHA: the driver of WAHA's sessions (WhatsApp Web, by several engines)."""
 
+from dataclasses import replace
 from typing import Any
 
+from sender.addresses import Addresses
 from sender.client import Client, Replied
 from sender.core import failures, sessions
 from sender.core.answer import Accepted, Answer, CannotTell, Finding, Refused
@@ -9,7 +11,7 @@ from sender.core.delivery import Delivery, quoted
 from sender.core.sessions import Checked, standing_at
 from sender.credentials import Keyring
 from sender.drivers import NumberChecked, Ready
-from sender.drivers.linked import Body, LinkedDevice, name_of
+from sender.drivers.linked import Body, LinkedDevice, digits_of, name_of
 from sender.media import File, Media
 from spreader.configuration import Profile
 from spreader.content import TextContent
@@ -20,11 +22,19 @@ VOICE = "audio/ogg; codecs=opus"
 
 
 class WahaDriver:
-    def __init__(self, client: Client, keyring: Keyring, media: Media, file_seconds: float) -> None:
+    def __init__(
+        self, client: Client, keyring: Keyring, media: Media, file_seconds: float, addresses: Addresses
+    ) -> None:
+        self._addresses = addresses
         self._device = LinkedDevice(client, keyring, media, file_seconds, "X-Api-Key", failures.WAHA)
 
     async def prepare(self, delivery: Delivery, profile: Profile) -> Ready | Refused:
-        return await self._device.ready(delivery, profile, lambda file: message(delivery, profile, file))
+        ready = await self._device.ready(delivery, profile, lambda file: message(delivery, profile, file))
+        if isinstance(ready, Refused):
+            return ready
+        # Evolution looks for the form of a number that WhatsApp knows by itself; WAHA leaves it to whoever sends.
+        address = await self._addresses.of(delivery, profile, lambda number: self.check_number(profile, number))
+        return address if isinstance(address, Refused) else replace(ready, body={**ready.body, "chatId": chat(address)})
 
     async def send(self, ready: Ready, delivery: Delivery, profile: Profile) -> Answer:
         reply = await self._device.post(ready, _with_file)
@@ -51,17 +61,23 @@ class WahaDriver:
             path = f"/api/contacts/check-exists?phone={number}&session={name_of(profile)}"
             reply = await self._device.get(profile, path)
         except Unreadable as error:
-            return NumberChecked(None, str(error))
+            return NumberChecked(None, str(error), refused=Refused("credentials", str(error)))
         match reply:
+            case Replied(200, {"numberExists": True, "chatId": name}):
+                return NumberChecked(True, "WAHA asked WhatsApp", digits_of(name) or number)
             case Replied(200, {"numberExists": bool(exists)}):
-                return NumberChecked(exists, "WAHA asked WhatsApp")
+                return NumberChecked(exists, "WAHA asked WhatsApp", number if exists else None)
             case _:
-                return NumberChecked(None, self._device.not_checked(reply).detail)
+                return self._device.not_told(reply)
+
+
+def chat(number: str) -> str:
+    return f"{number}@c.us"
 
 
 def message(delivery: Delivery, profile: Profile, file: File | None) -> tuple[str, Body]:
     """The path and the body of a send, without the bytes of the file."""
-    body: Body = {"session": profile.gateway.account, "chatId": f"{delivery.recipient}@c.us"}
+    body: Body = {"session": profile.gateway.account, "chatId": chat(delivery.recipient)}
     earlier = quoted(delivery)
     if earlier is not None:
         body["reply_to"] = earlier

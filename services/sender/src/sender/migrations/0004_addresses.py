@@ -1,0 +1,19 @@
+"""Addresses: the form of a number that WhatsApp knows it by."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0004"
+down_revision = "0003"
+
+SQL = """
+ALTER TABLE sender.number ADD COLUMN address text;
+COMMENT ON COLUMN sender.number.address IS
+    'The digits that WhatsApp knows it by, which for some Brazilian numbers have no 9. Null: it was not told.';
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)

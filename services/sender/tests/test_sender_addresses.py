@@ -1,0 +1,172 @@
+"""Addresses: numbers of two forms are asked for before WAHA writes to them, and sent to as WhatsApp knows them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sender.addresses import ABSENT, Addresses
+from sender.client import Client
+from sender.core.answer import Accepted, Answer, Refused
+from sender.core.brazil import other_form
+from sender.credentials import Keyring
+from sender.drivers import Driver
+from sender.drivers.waha import WahaDriver
+from sender.numbers import BURST, REMEMBERED, NumberStore
+from sender.postgres_gateways import PostgresNumbers
+from sender.testing import NOON, released, reply, try_once
+from sender.testing.files import Files
+from sender.testing.numbers import MemoryNumbers
+from sender.testing.wires import KEYS, Says, Wire, reached_through
+from spreader.testing import HandClock
+
+pytestmark = pytest.mark.postgres
+
+WITH, WITHOUT = "5531987654321", "553187654321"
+KNOWN_WITHOUT = Says(200, {"numberExists": True, "chatId": f"{WITHOUT}@c.us"})
+NOBODY = Says(200, {"numberExists": False})
+OpenTo = Callable[..., Awaitable[Answer]]
+"""Send an open message to a number: `await open_to(WITH)`."""
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> NumberStore:
+    return MemoryNumbers() if request.param == "memory" else PostgresNumbers(engine)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock(NOON)
+
+
+@pytest.fixture
+def waha(client: Client, files: Files, store: NumberStore, clock: HandClock) -> Driver:
+    return WahaDriver(client, Keyring(KEYS), files, 30, Addresses(store, clock, per_hour=60))
+
+
+@pytest.fixture
+def open_to(waha: Driver, wire: Wire) -> OpenTo:
+    async def send(number: str, profile_id: str = "p1") -> Answer:
+        return await try_once(waha, released(recipient=number), reached_through("waha", wire.base_url, profile_id))
+
+    return send
+
+
+def asked_for(wire: Wire) -> list[str]:
+    """The numbers that WhatsApp was asked for."""
+    return [each.path.partition("phone=")[2].partition("&")[0] for each in wire.asked if "check-exists" in each.path]
+
+
+def sent_to(wire: Wire) -> list[str]:
+    return [each.body["chatId"] for each in wire.sends]
+
+
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [
+        (WITH, WITHOUT),
+        (WITHOUT, WITH),
+        ("5511912345678", None),  # never had a form without the 9
+        ("553132345678", None),  # a landline
+        ("201001234567", None),
+        ("5491123456789", None),
+        ("55319876543210", None),
+    ],
+)
+def test_a_number_of_brazil_has_two_forms_if_it_is_of_an_old_mobile(number: str, other: str | None) -> None:
+    assert other_form(number) == other
+
+
+@given(st.from_regex(r"55[1-9][0-9]9?[0-9]{8}", fullmatch=True))
+def test_the_other_form_of_the_other_form_is_the_number(number: str) -> None:
+    other = other_form(number)
+    assert other is None or other_form(other) == number
+
+
+@pytest.mark.parametrize("given_form", [WITH, WITHOUT])
+async def test_it_is_asked_for_once_and_sent_to_as_whatsapp_knows_it(
+    open_to: OpenTo, wire: Wire, clock: HandClock, given_form: str
+) -> None:
+    wire.will(KNOWN_WITHOUT)
+    assert isinstance(await open_to(given_form), Accepted)
+    clock.forward(REMEMBERED - timedelta(seconds=1))
+    assert isinstance(await open_to(given_form, "p2"), Accepted)
+    assert (asked_for(wire), sent_to(wire)) == ([given_form], [f"{WITHOUT}@c.us"] * 2)
+    clock.forward(timedelta(seconds=1))
+    wire.will(KNOWN_WITHOUT)
+    await open_to(given_form)
+    assert asked_for(wire) == [given_form] * 2
+
+
+async def test_the_other_form_is_asked_for_where_nobody_has_the_first(open_to: OpenTo, wire: Wire) -> None:
+    wire.will(NOBODY, KNOWN_WITHOUT)
+    assert isinstance(await open_to(WITH), Accepted)
+    assert (asked_for(wire), sent_to(wire)) == ([WITH, WITHOUT], [f"{WITHOUT}@c.us"])
+
+
+async def test_who_has_neither_form_is_not_written_to(open_to: OpenTo, wire: Wire) -> None:
+    wire.will(NOBODY, NOBODY)
+    assert await open_to(WITH) == ABSENT
+    assert await open_to(WITH) == ABSENT
+    assert (asked_for(wire), sent_to(wire)) == ([WITH, WITHOUT], [])
+
+
+@pytest.mark.parametrize("number", ["201001234567", "553132345678"])
+async def test_other_numbers_are_not_asked_for(open_to: OpenTo, wire: Wire, number: str) -> None:
+    assert isinstance(await open_to(number), Accepted)
+    assert (asked_for(wire), sent_to(wire)) == ([], [f"{number}@c.us"])
+
+
+async def test_a_reply_asks_nothing_and_goes_where_an_open_message_went(
+    waha: Driver, open_to: OpenTo, wire: Wire
+) -> None:
+    profile = reached_through("waha", wire.base_url)
+    assert isinstance(await try_once(waha, reply(recipient=WITH), profile), Accepted)
+    wire.will(KNOWN_WITHOUT)
+    await open_to(WITH)
+    await try_once(waha, reply(recipient=WITH), profile)
+    assert asked_for(wire) == [WITH]
+    assert sent_to(wire) == [f"{WITH}@c.us", f"{WITHOUT}@c.us", f"{WITHOUT}@c.us"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (Says(401, {"message": "Unauthorized"}), "credentials"),
+        (Says(422, {"error": "Session status is not as expected", "status": "FAILED"}), "session"),
+        (Says(500, {"exception": {"message": "Evaluation failed"}}), "transient"),
+        (Says(200, {}), "transient"),
+    ],
+)
+async def test_while_nobody_says_it_is_not_sent(open_to: OpenTo, wire: Wire, answer: Says, failure: str) -> None:
+    wire.will(answer)
+    refused = await open_to(WITH)
+    assert isinstance(refused, Refused)
+    assert (refused.failure, sent_to(wire)) == (failure, [])
+    assert isinstance(await open_to(WITH), Accepted)
+
+
+async def test_an_engine_that_cannot_be_asked_sends_to_what_was_given(open_to: OpenTo, wire: Wire) -> None:
+    wire.will(Says(422, {"message": "The method is not implemented by the engine"}))
+    assert isinstance(await open_to(WITH), Accepted)
+    assert sent_to(wire) == [f"{WITH}@c.us"]
+
+
+async def test_a_hidden_id_is_no_address(open_to: OpenTo, wire: Wire) -> None:
+    wire.will(Says(200, {"numberExists": True, "chatId": "912345@lid"}))
+    await open_to(WITH)
+    assert sent_to(wire) == [f"{WITH}@c.us"]
+
+
+async def test_the_pace_of_number_checks_is_used_and_holds_up_no_send(
+    open_to: OpenTo, wire: Wire, store: NumberStore, clock: HandClock
+) -> None:
+    wire.usually = lambda asked: Says(200, {"numberExists": True}) if "check" in asked.path else Says(201, {"id": "A"})
+    people = [f"55319876543{number:02}" for number in range(BURST + 3)]
+    for person in people:
+        assert isinstance(await open_to(person), Accepted)
+    assert (asked_for(wire), sent_to(wire)) == (people, [f"{person}@c.us" for person in people])
+    assert not await store.book("p1", clock(), timedelta(minutes=1), BURST)
