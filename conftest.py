@@ -4,11 +4,13 @@ import os
 import uuid
 from collections.abc import Generator
 from contextlib import ExitStack
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from local.postgres import create_database, drop_database
+from local.promtool import promtool as _promtool
 from local.server import blocking
 from local.unavailable import Unavailable
 from local.workbench import Workbench, workbench
@@ -116,6 +118,27 @@ def _postgres_url(request: pytest.FixtureRequest) -> Generator[str]:
 
 
 @pytest.fixture
+@pytest.fixture(scope="session")
+def tables(_postgres_url: str) -> Generator[Tables]:
+    """`async with tables.of("stats") as engine`: that service's tables, migrated and empty."""
+    tables = Tables(_postgres_url, f"tables_{uuid.uuid4().hex[:12]}")
+    try:
+        yield tables
+    finally:
+        for name in tables.databases:
+            blocking(drop_database(_postgres_url, name))
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' own judge of rules."""
+    try:
+        return _promtool()
+    except Unavailable as reason:
+        _cannot_be_had(f"needs promtool: {reason}")
+        raise
+
+
 def database_url(_postgres_url: str) -> Generator[str]:
     """A fresh, empty database of this test's own."""
     name = f"test_{uuid.uuid4().hex[:12]}"

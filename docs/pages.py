@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.grafana.pages import BOARDS
+from deploy.grafana.pages import page as dashboard
+from deploy.grafana.panels import Board
+
 from docs import asyncapi, flow, openapi, settings
 
 FOLDER = Path(__file__).parent
@@ -43,9 +47,14 @@ def _with_topics(text: str) -> str:
     return f"{before}{mark}\n{flow.table()}\n{end}{after}" if mark and end else f"{BEGIN}\n{flow.table()}\n{END}\n"
 
 
+def _of_board(board: Board) -> Callable[[str], str]:
+    return lambda _: dashboard(board)
+
+
 PAGES: Texts = {
     "openapi.json": lambda _: _document(openapi.document()),
     "asyncapi.json": lambda _: _document(asyncapi.document()),
     "settings.md": lambda _: settings.page(),
     "architecture.md": _with_topics,
+    **{f"../deploy/grafana/dashboards/{name}.json": _of_board(board) for name, board in BOARDS.items()},
 }

@@ -1,0 +1,81 @@
+"""PromQL: every query of dashboards and rules, and which series it names."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+RULES = sorted((ROOT / "deploy/prometheus").glob("*.rules.yml"))
+OF_PROMETHEUS = {"ALERTS", "up"}
+BY_PROMETHEUS = {"job", "instance"}
+"""Labels that a scrape adds."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SELECTOR = re.compile(r"\b((?:spreader|process)[\w:]*|up|ALERTS)(?:\{([^}]*)\})?")
+_MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
+_GROUPING = re.compile(r"\b(?:by|on|without)\s*\(([^)]*)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    where: str
+    text: str
+
+    @property
+    def selectors(self) -> Sequence["Selector"]:
+        return [
+            Selector(name, tuple(_MATCHER.findall(matchers or "")))
+            for name, matchers in _SELECTOR.findall(_without_groupings(self.text))
+        ]
+
+    @property
+    def grouped_by(self) -> set[str]:
+        return {name.strip() for each in _GROUPING.findall(self.text) for name in each.split(",") if name.strip()}
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    name: str
+    matchers: tuple[tuple[str, str, str], ...]
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        return all(_fits(labels.get(name, ""), how, value) for name, how, value in self.matchers)
+
+
+def _without_groupings(text: str) -> str:
+    return _GROUPING.sub("", text)
+
+
+def _fits(value: str, how: str, wanted: str) -> bool:
+    if wanted == "$package":
+        return value != ""
+    is_met = re.fullmatch(wanted, value) is not None if how.endswith("~") else value == wanted
+    return is_met != how.startswith("!")
+
+
+def panels() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for file in DASHBOARDS:
+        for panel in json.loads(file.read_text())["panels"]:
+            if panel["type"] != "row":
+                yield f"{file.stem}: {panel['title']}", panel
+
+
+def rules() -> Iterator[Mapping[str, Any]]:
+    for file in RULES:
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            yield from group["rules"]
+
+
+def queries() -> list[Query]:
+    shown = [Query(where, target["expr"]) for where, panel in panels() for target in panel["targets"]]
+    return shown + [Query(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
+
+
+def recorded() -> set[str]:
+    return {rule["record"] for rule in rules() if "record" in rule}

@@ -1,0 +1,47 @@
+"""Dashboards: every panel has a title, a unit and what to do; nothing asks for a label that grows with customers."""
+
+from typing import Any
+
+import pytest
+from promql import DASHBOARDS, OF_PROMETHEUS, panels, queries
+
+PANELS = list(panels())
+GROWING = {"recipient", "message_id", "delivery_id", "profile", "profile_id", "conversation"}
+
+
+def test_there_are_four() -> None:
+    assert [file.stem for file in DASHBOARDS] == ["fleet", "package", "pipeline", "service-levels"]
+
+
+@pytest.mark.parametrize(("where", "panel"), PANELS, ids=[where for where, _ in PANELS])
+def test_a_panel_says_what_it_shows_and_what_to_do(where: str, panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["description"].endswith(".")
+    assert panel["targets"]
+    assert {target["datasource"]["uid"] for target in panel["targets"]} == {"prometheus"}
+
+
+def test_panels_do_not_cover_each_other() -> None:
+    for file in DASHBOARDS:
+        taken: set[tuple[int, int]] = set()
+        for where, panel in PANELS:
+            if where.startswith(f"{file.stem}: "):
+                place = panel["gridPos"]
+                cells = {
+                    (place["x"] + right, place["y"] + down) for right in range(place["w"]) for down in range(place["h"])
+                }
+                assert not cells & taken, where
+                assert all(x < 24 for x, _ in cells)
+                taken |= cells
+
+
+def test_no_query_names_a_label_that_grows_with_customers() -> None:
+    for query in queries():
+        named = {name for each in query.selectors for name, _, _ in each.matchers} | query.grouped_by
+        assert not named & GROWING, query.where
+
+
+def test_every_query_asks_for_something_of_ours() -> None:
+    for query in queries():
+        assert {each.name for each in query.selectors} - OF_PROMETHEUS or "up" in query.text or "ALERTS" in query.text
