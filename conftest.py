@@ -117,18 +117,6 @@ def _postgres_url(request: pytest.FixtureRequest) -> Generator[str]:
             yield bench.postgres_url
 
 
-@pytest.fixture
-@pytest.fixture(scope="session")
-def tables(_postgres_url: str) -> Generator[Tables]:
-    """`async with tables.of("stats") as engine`: that service's tables, migrated and empty."""
-    tables = Tables(_postgres_url, f"tables_{uuid.uuid4().hex[:12]}")
-    try:
-        yield tables
-    finally:
-        for name in tables.databases:
-            blocking(drop_database(_postgres_url, name))
-
-
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """Prometheus' own judge of rules."""
@@ -139,6 +127,7 @@ def promtool() -> Path:
         raise
 
 
+@pytest.fixture
 def database_url(_postgres_url: str) -> Generator[str]:
     """A fresh, empty database of this test's own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
