@@ -8,10 +8,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from local.postgres import create_database, drop_database
 from local.promtool import promtool as _promtool
 from local.server import blocking
+from local.tables import Tables
 from local.unavailable import Unavailable
 from local.workbench import Workbench, workbench
 from spreader.kafka import create_topics
@@ -28,6 +30,12 @@ POSTGRES = "SPREADER_DATABASE_URL"
 
 TOGETHER = ("systems", "kafka")
 """Run by one process of `make test` each, the longest first. One whole system at a time: two are late on two cores."""
+
+
+def pytest_configure() -> None:
+    """As structlog comes it draws each exception with its variables: that takes seconds, in which nothing else runs."""
+    plain = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    structlog.configure(processors=[*plain, structlog.processors.KeyValueRenderer(key_order=["level", "event"])])
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -115,6 +123,17 @@ def _postgres_url(request: pytest.FixtureRequest) -> Generator[str]:
             bench: Workbench = request.getfixturevalue("_workbench")
             bench.postgres.start()
             yield bench.postgres_url
+
+
+@pytest.fixture(scope="session")
+def tables(_postgres_url: str) -> Generator[Tables]:
+    """`async with tables.of("stats") as engine`: that service's tables, migrated and empty."""
+    tables = Tables(_postgres_url, f"tables_{uuid.uuid4().hex[:12]}")
+    try:
+        yield tables
+    finally:
+        for name in tables.databases:
+            blocking(drop_database(_postgres_url, name))
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.testing import System, running
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
+from local.tables import Tables
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "ingress")
-    await migrate(engine, "ingress")
-    yield engine
-    await engine.dispose()
+async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
+    async with tables.of("ingress") as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Consent in the router on real Postgres: who is suppressed gets nothing, and the others are shared out as always."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -26,8 +25,6 @@ from spreader.events import (
     OpenDeliveriesAssigned,
     OpenMessageRequested,
 )
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import AllNew, HandClock, HandProgress, MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -96,11 +93,8 @@ class Router:
 
 
 @pytest.fixture
-async def router(database_url: str) -> AsyncGenerator[Router]:
-    engine = create_engine(Settings(database_url=database_url), "router")
-    await migrate(engine, "router")
-    yield Router(engine)
-    await engine.dispose()
+def router(engine: AsyncEngine) -> Router:
+    return Router(engine)
 
 
 @pytest.mark.postgres

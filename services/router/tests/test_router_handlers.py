@@ -1,7 +1,6 @@
 """The router's handlers on real Postgres: decided once, published until acknowledged; conversations that stick."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -34,8 +33,6 @@ from spreader.events import (
     ReplySettled,
 )
 from spreader.ids import conversation_id
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import AllNew, HandProgress, MemoryBus
 
 pytestmark = pytest.mark.postgres
@@ -78,13 +75,10 @@ class Router:
 
 
 @pytest.fixture
-async def router(database_url: str) -> AsyncGenerator[Router]:
-    engine = create_engine(Settings(database_url=database_url), "router")
-    await migrate(engine, "router")
+def router(engine: AsyncEngine) -> Router:
     router = Router(engine)
     router.directory.packages["one"] = package("a", "b", "c")
-    yield router
-    await engine.dispose()
+    return router
 
 
 def package(*profiles: str) -> Package:

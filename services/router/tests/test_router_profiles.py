@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -21,8 +20,6 @@ from spreader.boundary import Received
 from spreader.configuration import Distribution, Gateway, Package, Profile
 from spreader.content import TextContent
 from spreader.events import LaneState, MessageRouted, OpenDeliveriesAssigned, OpenMessageRequested, ProfileState
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import HandClock, HandProgress, MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -62,14 +59,6 @@ class Campaign:
         handler = OpenChat(Store(self.engine), self.bus, self.directory, clock, self.assigned, progress)
         await handler.on_requested([Received(request, request.topic, 0, self.requests)])
         return self.bus.of(MessageRouted)[-1].distribution
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "router")
-    await migrate(engine, "router")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.mark.postgres

@@ -15,8 +15,6 @@ from pyarrow import parquet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from stats.feed import Feed
 from stats.testing import Town, outcome, package, profile, reported, written
 
@@ -25,14 +23,6 @@ pytestmark = pytest.mark.postgres
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KEY = {"Authorization": "Bearer secret"}
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

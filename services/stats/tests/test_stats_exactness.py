@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.boundary import Received
 from spreader.events import CustomerMessage, DeliveryOutcome
 from spreader.positions import Positions
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import HandClock
 from stats.core.range import Range
 from stats.core.spans import Spans
@@ -35,14 +33,6 @@ KILLED_SHARE, DOUBLED_SHARE = 0.3, 0.2
 SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
 
 Fact = DeliveryOutcome | CustomerMessage
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 def a_story(chance: random.Random, number: int) -> list[Fact]:

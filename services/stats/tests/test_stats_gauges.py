@@ -1,6 +1,6 @@
 """Gauges of the stats: packages under a bounded number of names, and open alerts."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +8,6 @@ from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.events import ProfileState
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from stats.core.fleet import OTHERS, shown, summary
 from stats.gauges import Gauges
 from stats.testing import Town, outcome, package, profile
@@ -41,14 +39,6 @@ def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
     seen = summary([SMALL], states)
     assert seen.profiles == {"ok": 1, "limited": 0, "blocked": 0, "unknown": 1}
     assert (seen.allowed, seen.healths) == (60 + 120, [])
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.mark.postgres

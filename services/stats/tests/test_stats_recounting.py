@@ -1,6 +1,5 @@
 """Recounting: what was sent is held against the limits by somebody who does not keep them."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,8 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.configuration import ProfileLimits
 from spreader.events import PackageConfigured
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from stats.core.breaches import WINDOWS, breaches
 from stats.recounting import Patience, Recounting
 from stats.testing import Town, outcome, package, profile
@@ -72,14 +69,6 @@ def test_who_keeps_to_every_window_breaches_none(minutes: list[int]) -> None:
 
 def counted(name: str = "spreader_limit_breaches_total") -> list[float]:
     return [REGISTRY.get_sample_value(name, {"window": window}) or 0 for window in WINDOWS]
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.mark.postgres

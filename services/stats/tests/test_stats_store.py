@@ -1,7 +1,7 @@
 """Store, handlers and publication on a real Postgres: counted exactly once, and windows that roll."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,8 +19,6 @@ from spreader.events import (
     Windows,
 )
 from spreader.positions import Positions
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import HandClock
 from stats.core.spans import Spans
 from stats.core.tally import fold, meet
@@ -35,14 +33,6 @@ pytestmark = pytest.mark.postgres
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ONE = Counts(sent=1, sent_open=1, new_contacts=1, unanswered=1)
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Stories of profiles on a real Postgres: what each outcome leads to, until the state that everybody reads."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +7,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.events import Alert, CustomerMessage, DeliveryOutcome, ProfileState, Restriction, Status
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from stats.testing import Town, outcome, package, profile, reported, written
 
 pytestmark = pytest.mark.postgres
@@ -17,14 +14,6 @@ pytestmark = pytest.mark.postgres
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 FRIENDS = ("one", "two", "three")
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "stats")
-    await migrate(engine, "stats")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture
