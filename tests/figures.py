@@ -1,7 +1,9 @@
-"""Figures: what a test has measured: told at the end of the run, and kept where the test had the machine to itself."""
+"""Figures: what a test has measured: told at the end of the run, and kept by `make record`.
+
+Beside other tests they would be measured as well. What takes minutes (marked `recorded`) runs by `make record` alone.
+"""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,31 @@ RESULTS = Path(__file__).parent.parent / "bench" / "results"
 _PROPERTY = "figures"
 
 
-@pytest.fixture
-def keep(record_property: Callable[[str, object], None]) -> Callable[[str, Mapping[str, Any]], None]:
-    """`keep("replies-under-load", {...})` writes bench/results/replies-under-load.json, unless other tests run beside.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="run the tests that measure, and keep their figures")
 
-    Those beside (see the root's conftest.py) would be measured with it: such figures are told, not kept.
-    """
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    record = config.getoption("--record")
+    chosen = {item for item in items if (_measures(item) if record else item.get_closest_marker("recorded") is None)}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def _measures(item: pytest.Item) -> bool:
+    return "keep" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture
+def keep(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Callable[[str, Mapping[str, Any]], None]:
+    """`keep("replies-under-load", {...})` writes bench/results/replies-under-load.json where figures are recorded."""
 
     def keep(name: str, figures: Mapping[str, Any]) -> None:
         record_property(_PROPERTY, f"{name}: {json.dumps(figures)}")
-        if "PYTEST_XDIST_WORKER" not in os.environ:
+        if request.config.getoption("--record"):
             RESULTS.mkdir(parents=True, exist_ok=True)
             (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
