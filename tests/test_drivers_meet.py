@@ -12,7 +12,7 @@ from sender.drivers import Driver
 from sender.drivers.cloud_api import CloudApiDriver
 from sender.drivers.evolution import EvolutionDriver
 from sender.drivers.waha import WahaDriver
-from sender.testing import PHONE, reply, try_once
+from sender.testing import PHONE, released, reply, try_once
 from sender.testing.files import Files, MemoryUploads
 from sender.testing.numbers import MemoryNumbers
 from sender.testing.said import CONTENTS, DRIVERS, TEMPLATE, saying
@@ -164,6 +164,19 @@ async def test_a_profile_is_checked_and_a_wrong_key_is_noticed(
     answer = await try_once(drivers[driver], saying(CONTENTS["text"]), profile.model_copy(update={"gateway": gateway}))
     assert isinstance(answer, Refused)
     assert answer.failure == "credentials"
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+@pytest.mark.parametrize("number", ["5531987654321", "553187654321"])
+async def test_a_brazilian_number_is_reached_as_whatsapp_knows_it(
+    simulator: Caller, drivers: dict[str, Driver], driver: Name, number: str
+) -> None:
+    await simulator.set_up(driver, behaviour={"without_nine": ["553187654321"]})
+    answer = await try_once(drivers[driver], released(recipient=number), at(simulator, driver))
+    await simulator.set_up(driver)
+    assert isinstance(answer, Accepted)
+    line = (await simulator.ledger())[-1]
+    assert (line["recipient"], line["code"]) == ("553187654321", None)
 
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])

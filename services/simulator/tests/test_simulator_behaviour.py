@@ -179,6 +179,21 @@ async def test_numbers_that_are_not_on_whatsapp_are_known_as_such(gateways: Call
     assert (refused.status, refused.body["response"]["message"][0]["exists"]) == (400, False)
 
 
+async def test_a_customer_whom_whatsapp_knows_without_the_9_is_found_by_either_form(gateways: Caller) -> None:
+    without, with_it = "553187654321", "5531987654321"
+    for driver in ("waha", "evolution"):
+        await gateways.set_up(driver, behaviour={"without_nine": [without]})
+        await gateways.say(driver, with_it)
+    for number in (without, with_it):
+        query = f"/waha/api/contacts/check-exists?phone={number}&session=default"
+        found = (await gateways.call("waha", "GET", query)).body
+        assert found == {"numberExists": True, "chatId": f"{without}@c.us"}
+        asked = await gateways.call("evolution", "POST", "/evolution/chat/whatsappNumbers/shop", {"numbers": [number]})
+        assert asked.body == [{"jid": f"{without}@s.whatsapp.net", "exists": True, "number": number}]
+    sent = [(line["driver"], line["recipient"], line["code"]) for line in await gateways.ledger()]
+    assert sent == [("waha", with_it, "no_whatsapp"), ("evolution", without, None)]
+
+
 async def test_a_blocked_account_gets_one_tick(gateways: Caller, hook: Webhook) -> None:
     await gateways.set_up("waha", hook.url, behaviour={"block_chance": 1.0})
     for text in ("first", "second"):

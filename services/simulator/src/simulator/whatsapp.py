@@ -8,6 +8,7 @@ from datetime import datetime
 from random import Random
 
 from simulator.accounts import Account, Key
+from simulator.core.brazil import known_number
 from simulator.core.faults import Plan
 from simulator.core.judgement import Case, Message, exists, judge, quality
 from simulator.core.mishaps import afflicted, ruled
@@ -77,3 +78,7 @@ class WhatsApp:
     def has(self, account: Account, phone: str) -> bool:
         """Whether the number is on WhatsApp."""
         return exists(account.behaviour, phone, self._seed)
+
+    def known_number(self, account: Account, phone: str) -> str:
+        """The number under which WhatsApp knows the customer."""
+        return known_number(account.behaviour, phone)

@@ -52,6 +52,8 @@ class Behaviour(Choice):
     """Customers who have the account in their address book: trusted for ever."""
     unknown_share: Share = 0.0
     """Of all numbers: not on WhatsApp."""
+    without_nine: tuple[PhoneNumber, ...] = ()
+    """Brazilian customers whom WhatsApp knows without the 9 before their eight digits; WAHA reaches them so only."""
 
     opens_chats: bool = True
     """Linked devices. Not: whoever is cold is refused with 463, whoever is not goes through."""

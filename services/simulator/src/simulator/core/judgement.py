@@ -6,6 +6,7 @@ from random import Random
 
 from simulator.core.behaviour import BanRule, Behaviour
 from simulator.core.blocking import blocks, chance, rating
+from simulator.core.brazil import known_number
 from simulator.core.bucket import PAIR, Allowance
 from simulator.core.contact import Contact
 from simulator.core.failures import Driver
@@ -89,7 +90,8 @@ def quality(behaviour: Behaviour, standing: Standing, now: datetime) -> Rating:
 
 def _judge_linked(case: Case) -> tuple[Case, Verdict]:
     standing, now = case.standing, case.now
-    if not exists(case.behaviour, case.message.phone, case.seed):
+    misspelt = known_number(case.behaviour, case.message.phone) != case.message.phone
+    if misspelt or not exists(case.behaviour, case.message.phone, case.seed):
         return case, Verdict(refusal="no_whatsapp") if case.driver == "evolution" else Verdict(failure="no_whatsapp")
     if not case.cold:
         return _delivered(case)

@@ -48,7 +48,7 @@ def evolution_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -
 
     for name, form in FORMS.items():
         path = f"/message/{name}/{{instance}}"
-        routes.add_api_route(path, _sender(form, gateway, accounts), methods=["POST"], name=name)
+        routes.add_api_route(path, _sender(form, gateway, accounts, whatsapp), methods=["POST"], name=name)
 
     @routes.get("/instance/connectionState/{instance}")
     async def state(instance: str, request: Request) -> JSONResponse:
@@ -64,12 +64,15 @@ def evolution_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -
         except ValidationError as error:
             raise Refused(_error(400, complaints(error))) from None
         plain = [number.split("@")[0] for number in asked]
-        return JSONResponse([_existence(account, number, whatsapp.has(account, number)) for number in plain])
+        known = {number: whatsapp.known_number(account, number) for number in plain}
+        return JSONResponse(
+            [_existence(account, number, whatsapp.has(account, known[number]), known[number]) for number in plain]
+        )
 
     return routes
 
 
-def _sender(form: type[EvolutionSend], gateway: Gateway, accounts: Accounts) -> Any:
+def _sender(form: type[EvolutionSend], gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> Any:
     async def send(instance: str, request: Request) -> JSONResponse:
         account = _account(accounts, instance, request)
         try:
@@ -82,6 +85,7 @@ def _sender(form: type[EvolutionSend], gateway: Gateway, accounts: Accounts) -> 
         recipient = sent.recipient
         if recipient is None:
             return failed("no_whatsapp", account, sent.number)
+        recipient = whatsapp.known_number(account, recipient)  # Evolution asks WhatsApp by itself
         delivery = Delivery(None, recipient, content, sent.quote)
         answer = await gateway.send(account, delivery, lambda: leaving(request))
         return _answer(answer, account, recipient)
@@ -94,7 +98,7 @@ def failed(code: str, account: Account, recipient: str, retry_after_seconds: flo
     failure = EVOLUTION[code]
     match code:
         case "no_whatsapp":
-            said: Any = [_existence(account, recipient, False)]
+            said: Any = [_existence(account, recipient, False, recipient)]
         case "404":
             said = [f'The "{account.account}" instance does not exist']
         case "401" | "403" | "429" | "500" | "502" | "503" | "504":
@@ -122,9 +126,10 @@ def _account(accounts: Accounts, instance: str, request: Request) -> Account:
     return account
 
 
-def _existence(account: Account, number: str, exists: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"jid": f"{number}@s.whatsapp.net", "exists": exists, "number": number}
-    return {**found, "lid": f"{hidden(number)}@lid"} if exists and account.behaviour.lid else found
+def _existence(account: Account, number: str, exists: bool, known: str) -> dict[str, Any]:
+    """`known`: the number under which WhatsApp knows it."""
+    found: dict[str, Any] = {"jid": f"{known}@s.whatsapp.net", "exists": exists, "number": number}
+    return {**found, "lid": f"{hidden(known)}@lid"} if exists and account.behaviour.lid else found
 
 
 def _answer(answer: SendAnswer, account: Account, recipient: str) -> JSONResponse:

@@ -64,7 +64,8 @@ def waha_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> API
             raise Refused(_bad_request(["phone must be digits"]))
         if not whatsapp.has(account, phone):
             return JSONResponse({"numberExists": False})
-        return JSONResponse({"numberExists": True, "chatId": chat(phone, "c.us", account.behaviour.lid)})
+        known = whatsapp.known_number(account, phone)
+        return JSONResponse({"numberExists": True, "chatId": chat(known, "c.us", account.behaviour.lid)})
 
     return routes
 
