@@ -4,8 +4,8 @@ import asyncio
 import os
 import re
 import signal
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SEEN_SECONDS = 2.0
 TRIES = 6
+SHOWN_AT = """([name, text]) => {
+    const found = document.querySelector(`[data-testid="${name}"]`);
+    return found && found.innerText.includes(text) ? Date.now() : null;
+}"""
 AT_ONCE = {"options": {"waiting_strategy": "immediate"}}
 SHOP = {"rest_window": None, "profile_limits": {"per_hour": 10, "per_3_hours": 20, "per_day": 40}}
 
@@ -58,27 +62,30 @@ async def test_only_who_has_the_key_gets_in_and_who_leaves_is_out(browser: Brows
         await expect(opened.page.get_by_role("heading", name="Sign in to Spreader")).to_be_visible()
 
 
-async def test_the_live_table_follows_a_send_without_a_reload(mona: Tab) -> None:
-    """The machine is shared with other tests: of some sends the one that is seen soonest counts."""
+async def test_the_live_table_follows_a_send_without_a_reload(
+    mona: Tab, request: pytest.FixtureRequest, keep: Callable[[str, Mapping[str, Any]], None]
+) -> None:
+    """From the gateway's line to the page, by one clock. Beside other tests the send that is seen soonest counts."""
     ids = await mona.system.package("watched", 1, rest_window=None)
     await mona.open("/packages/watched")
-    row = mona.test(f"profile-{ids[0]}")
-    await expect(row).to_contain_text("0/120")
+    await expect(mona.test(f"profile-{ids[0]}")).to_contain_text("0/120")
     await mona.page.evaluate("window.kept = true")
-    soonest = float("inf")
+    took: list[float] = []
     for number in range(TRIES):
-        body = {"type": "text", "text": "Hello", "recipients": recipients(1, 700_000 + number)}
-        sent = await mona.system.ask(
-            "POST", "/packages/watched/messages/open", {**body, "options": {"waiting_strategy": "immediate"}}
-        )
-        await eventually(lambda: mona.system.ledger(sent.body["message_id"]), 60)  # noqa: B023 - awaited at once
-        began = time.monotonic()
-        await expect(row).to_contain_text(f"{number + 1}/120")
-        soonest = min(soonest, time.monotonic() - began)
-        if soonest <= SEEN_SECONDS:
+        body = {"type": "text", "text": "Hello", "recipients": recipients(1, 700_000 + number), **AT_ONCE}
+        sent = await mona.system.ask("POST", "/packages/watched/messages/open", body)
+        shown = await mona.page.wait_for_function(SHOWN_AT, arg=[f"profile-{ids[0]}", f"{number + 1}/120"])
+        (line,) = await mona.system.ledger(sent.body["message_id"])
+        took.append(await shown.json_value() / 1000 - datetime.fromisoformat(line["wall"]).timestamp())
+        if took[-1] <= SEEN_SECONDS and not request.config.getoption("--record"):
             break
-    assert soonest <= SEEN_SECONDS
+    assert min(took) <= SEEN_SECONDS
     assert await mona.page.evaluate("window.kept") is True
+    took.sort()
+    keep(
+        "live-latency",
+        {"from": "the gateway's line to the page", "sends": len(took), "seconds": [round(each, 2) for each in took]},
+    )
 
 
 async def test_a_limit_that_is_changed_in_the_form_is_in_force_and_shown_and_taken_back(mona: Tab) -> None:
