@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,14 @@ def panels() -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"{file.stem}: {panel['title']}", panel
 
 
-def rules() -> Iterator[Mapping[str, Any]]:
-    for file in RULES:
-        for group in yaml.safe_load(file.read_text())["groups"]:
-            yield from group["rules"]
+@cache
+def rules() -> Sequence[Mapping[str, Any]]:
+    groups = [group for file in RULES for group in yaml.safe_load(file.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
 
 
-def queries() -> list[Query]:
+@cache
+def queries() -> Sequence[Query]:
     shown = [Query(where, target["expr"]) for where, panel in panels() for target in panel["targets"]]
     return shown + [Query(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
 
