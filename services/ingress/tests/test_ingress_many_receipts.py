@@ -19,6 +19,7 @@ from spreader.clock import Clock
 from spreader.events import DeliveryOutcome
 from spreader.ids import delivery_id
 from spreader.kafka import KafkaBus, create_broker
+from spreader.postgres import create_engine
 from spreader.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -37,6 +38,14 @@ SHOWN = {"read without delivered": "read", "failed and delivered after all": "de
 EACH = 769  # of seven fates, with 13 receipts in all: 9,997
 MORE = 3  # of the first: 10,000
 NOW = Clock()
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
+    """Into the database of the service that runs here: it makes its tables itself."""
+    engine = create_engine(settings, "ingress")
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture
