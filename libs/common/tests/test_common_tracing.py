@@ -97,14 +97,18 @@ async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
             assert int(flags, 16) & 1 == 0
 
 
-async def test_off_nothing_is_recorded_nothing_runs_and_the_libraries_are_not_even_loaded() -> None:
-    tracing, threads = Tracing.of("test", Settings(otlp_endpoint=None)), threading.active_count()
+@pytest.mark.parametrize("endpoint", [None, ""])
+async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None) -> None:
+    tracing, threads = Tracing.of("test", Settings(otlp_endpoint=endpoint)), threading.active_count()
     await tracing.start()
     assert (tracing.on, tracing.begin(step(CALLER))) == (False, INVALID_SPAN)
     with tracing.within(step(CALLER)):
         assert here() is None
     await tracing.stop()
     assert threading.active_count() == threads
+
+
+async def test_off_not_even_the_libraries_are_loaded() -> None:
     loaded = "import sys, spreader.tracing; print('opentelemetry.sdk.trace' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", loaded, stdout=asyncio.subprocess.PIPE)
     assert (await process.communicate())[0].strip() == b"False"

@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingress.core import facts
+from ingress.core.receipts import Told
+from ingress.core.reports import Echo, Receipt
+from ingress.handlers import Folding
+from ingress.status_view import Accepted
 from ingress.testing import System, running
-from spreader.events import OpenMessageRequested, ReplyMessageRequested
+from spreader.boundary import Received
+from spreader.content import TextContent
+from spreader.events import DeliveryOutcome, OpenMessageRequested, ReplyMessageRequested
 from spreader.testing import Remembered, above, place, remembering
 
 pytestmark = pytest.mark.postgres
 
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TEXT = {"type": "text", "text": "Hello, a word of our own"}
 
@@ -26,7 +35,7 @@ async def memory() -> AsyncGenerator[Remembered]:
 
 @pytest.fixture
 async def traced(engine: AsyncEngine, memory: Remembered) -> AsyncGenerator[System]:
-    async with running(engine, datetime(2026, 6, 1, 12, tzinfo=UTC), tracing=memory.tracing) as system:
+    async with running(engine, NOON, tracing=memory.tracing) as system:
         await system.package("a")
         memory.exporter.clear()
         yield system
@@ -83,3 +92,42 @@ async def test_off_a_callers_trace_still_goes_on_with_the_event(system: System) 
         body: dict[str, Any] = {**TEXT, "recipient": f"20100000001{number}"}
         await system.http.post("/packages/pkg/messages/reply", json=body, headers=headers)
     assert [event.traceparent for event in system.bus.of(ReplyMessageRequested)] == [CALLER, None]
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["in time", "early"])
+async def test_what_a_gateway_reports_later_is_of_the_messages_trace(system: System, early: bool) -> None:
+    requested = ReplyMessageRequested(
+        traceparent=CALLER, package_id="pkg", message_id="msg_1", content=TextContent(type="text", text="Hi"),
+        recipient="201000000011", requested_at=NOON,
+    )  # fmt: skip
+    sent = DeliveryOutcome(
+        package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="reply",
+        status="sent", at=NOON, profile_id="a", gateway_message_id="3EB0",
+    )  # fmt: skip
+    folding = Folding(system.view, system.receipts)
+    read = Told("pkg", "a", Receipt("3EB0", "read", NOON))
+
+    async def know_the_delivery() -> None:
+        await system.view.fold_deliveries(facts.of_outcome(sent))
+        await system.receipts.look({"dlv_1"})
+
+    await folding.on_reply_requested([Received(requested, requested.topic, 0, 0)])
+    steps = [know_the_delivery, lambda: system.receipts.take([read])]
+    for step in reversed(steps) if early else steps:
+        await step()
+    assert [(each.status, each.traceparent) for each in system.bus.of(DeliveryOutcome)] == [("read", CALLER)]
+
+
+async def test_an_echo_that_settles_a_doubt_is_of_the_messages_trace(system: System) -> None:
+    accepted = Accepted("msg_1", "pkg", "open", "text", 1, NOON, traceparent=CALLER)
+    unknown = DeliveryOutcome(
+        package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="open",
+        status="unknown", at=NOON, profile_id="a",
+    )  # fmt: skip
+    await system.view.fold_messages([accepted])
+    await system.view.fold_deliveries(facts.of_outcome(unknown))
+    await system.receipts.take([Told("pkg", "a", Echo("3EB0", "201000000011", NOON))])
+    async with system.engine.begin() as connection:
+        await connection.execute(text("UPDATE ingress.receipt_waiting SET kept_at = kept_at - interval '10 seconds'"))
+    await system.receipts.look_again()
+    assert [(each.status, each.traceparent) for each in system.bus.of(DeliveryOutcome)] == [("sent", CALLER)]

@@ -59,8 +59,14 @@ class Folding:
 
 def _open(event: OpenMessageRequested) -> Accepted:
     total = event.total or len(event.recipients)
-    return Accepted(event.message_id, event.package_id, "open", event.content.type, total, event.requested_at)
+    return Accepted(
+        event.message_id, event.package_id, "open", event.content.type, total, event.requested_at,
+        traceparent=event.traceparent,
+    )  # fmt: skip
 
 
 def _reply(event: ReplyMessageRequested) -> Accepted:
-    return Accepted(event.message_id, event.package_id, "reply", event.content.type, 1, event.requested_at)
+    return Accepted(
+        event.message_id, event.package_id, "reply", event.content.type, 1, event.requested_at,
+        traceparent=event.traceparent,
+    )  # fmt: skip

@@ -98,8 +98,9 @@ class OpenMessages:
     async def _store(self, events: list[OpenMessageRequested]) -> None:
         first = events[0]
         message = Accepted(
-            first.message_id, first.package_id, "open", first.content.type, first.total or 0, first.requested_at
-        )
+            first.message_id, first.package_id, "open", first.content.type, first.total or 0, first.requested_at,
+            traceparent=first.traceparent,
+        )  # fmt: skip
         await self.view.accept_large(message, [seal(event, "ingress", self.now()) for event in events])
         self.wake_relay()
 

@@ -82,9 +82,10 @@ OUTBOX_DELETE = text("DELETE FROM ingress.outbox WHERE outbox_id = ANY(CAST(:out
 # Status view
 
 MESSAGES_INSERT = text("""
-INSERT INTO ingress.message (message_id, package_id, lane, kind, recipients, accepted_at)
+INSERT INTO ingress.message (message_id, package_id, lane, kind, recipients, accepted_at, traceparent)
 SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:package_ids AS text[]), CAST(:lanes AS text[]),
-                     CAST(:kinds AS text[]), CAST(:recipients AS int[]), CAST(:accepted_ats AS timestamptz[]))
+                     CAST(:kinds AS text[]), CAST(:recipients AS int[]), CAST(:accepted_ats AS timestamptz[]),
+                     CAST(:traceparents AS text[]))
 ON CONFLICT DO NOTHING""")
 MESSAGE = text("""
 SELECT message_id, package_id, lane, kind, recipients, accepted_at, cancelled_at

@@ -5,7 +5,9 @@ Ages are taken against `now()`: an index on them is of no use beside `clock_time
 
 from sqlalchemy import text
 
-_DELIVERY = "delivery_id, message_id, package_id, lane, recipient, profile_id, attempt"
+_TRACE = "(SELECT traceparent FROM ingress.message WHERE message.message_id = {of}.message_id) AS traceparent"
+_DELIVERY = f"""
+delivery_id, message_id, package_id, lane, recipient, profile_id, attempt, {_TRACE.format(of="delivery")}"""
 _MEANT = f"""
 LATERAL (
     SELECT {_DELIVERY} FROM ingress.delivery WHERE delivery_id = told.delivery_id
@@ -60,7 +62,7 @@ WHERE receipt_waiting.profile_id = gone.profile_id AND receipt_waiting.status = 
 _NEAR = "BETWEEN {at} - interval '1 hour' AND {at} + interval '1 hour'"
 ECHOES = text(f"""
 SELECT {_WAITING}, doubtful.delivery_id, doubtful.message_id, doubtful.package_id, doubtful.lane, doubtful.recipient,
-       doubtful.profile_id, doubtful.attempt
+       doubtful.profile_id, doubtful.attempt, {_TRACE.format(of="doubtful")}
 FROM ingress.receipt_waiting AS told JOIN ingress.delivery AS doubtful
   ON doubtful.profile_id = told.profile_id AND doubtful.recipient = told.recipient
  AND doubtful.gateway_message_id IS NULL

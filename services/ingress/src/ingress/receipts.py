@@ -109,7 +109,10 @@ def _outcomes(pairs: Iterable[tuple[Told, Meant]]) -> list[DeliveryOutcome]:
 
 
 def _meant(row: Row[Any]) -> Meant:
-    return Meant(row.delivery_id, row.message_id, row.package_id, row.lane, row.recipient, row.profile_id, row.attempt)
+    return Meant(
+        row.delivery_id, row.message_id, row.package_id, row.lane, row.recipient, row.profile_id, row.attempt,
+        row.traceparent,
+    )  # fmt: skip
 
 
 def _told(row: Row[Any]) -> Told:

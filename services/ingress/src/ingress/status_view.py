@@ -27,6 +27,8 @@ class Accepted:
     recipients: int
     accepted_at: datetime
     cancelled_at: datetime | None = None
+    traceparent: str | None = None
+    """Written, and read by receipts alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def _message_columns(messages: Sequence[Accepted]) -> dict[str, list[Any]]:
         "kinds": [each.kind for each in messages],
         "recipients": [each.recipients for each in messages],
         "accepted_ats": [each.accepted_at for each in messages],
+        "traceparents": [each.traceparent for each in messages],
     }
 
 

@@ -38,6 +38,8 @@ class Meant:
     recipient: str
     profile_id: str | None
     attempt: int
+    traceparent: str | None = None
+    """Of its message, where that has a trace."""
 
 
 def is_of(told: Told, meant: Meant) -> bool:
@@ -50,6 +52,7 @@ def outcome(told: Told, meant: Meant) -> DeliveryOutcome:
     said = told.said
     receipt = said if isinstance(said, Receipt) else None
     return DeliveryOutcome(
+        traceparent=meant.traceparent,
         package_id=meant.package_id,
         message_id=meant.message_id,
         delivery_id=meant.delivery_id,

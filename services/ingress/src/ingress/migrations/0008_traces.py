@@ -1,0 +1,10 @@
+"""0008: the trace that a message began in, for what its gateway reports later."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE ingress.message ADD COLUMN traceparent text")
