@@ -43,7 +43,7 @@ record: setup ## Run the tests that measure, by themselves, and keep their figur
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)
 	@exec $(PYTHON) -m simulate
 
-docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings
+docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings, dashboards
 	@exec $(PYTHON) -m docs
 
 compose-up: ## Start the same system in containers, with Prometheus and Grafana (needs Docker)

@@ -17,7 +17,9 @@ OF_PROMETHEUS = {"ALERTS", "up"}
 BY_PROMETHEUS = {"job", "instance"}
 """Labels that a scrape adds."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+Series = tuple[str, Mapping[str, str]]
+"""A name and its labels, as a process shows it."""
+
 _SELECTOR = re.compile(r"\b((?:spreader|process)[\w:]*|up|ALERTS)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
 _GROUPING = re.compile(r"\b(?:by|on|without)\s*\(([^)]*)\)")
@@ -81,3 +83,30 @@ def queries() -> Sequence[Query]:
 
 def recorded() -> set[str]:
     return {rule["record"] for rule in rules() if "record" in rule}
+
+
+def sources(selector: Selector) -> Sequence[Selector]:
+    """What a recorded series is made of, under its own matchers."""
+    made = next((rule["expr"] for rule in rules() if rule.get("record") == selector.name), None)
+    if made is None:
+        return [selector]
+    return [
+        source
+        for each in Query(selector.name, made).selectors
+        for source in sources(Selector(each.name, (*each.matchers, *selector.matchers)))
+    ]
+
+
+def missing(query: Query, series: Sequence[Series]) -> list[str]:
+    """The selectors that take nothing, and the labels that it groups by and nothing has."""
+    known: dict[str, set[str]] = {}
+    wrong: list[str] = []
+    for selector in [source for each in query.selectors for source in sources(each)]:
+        if selector.name in OF_PROMETHEUS:
+            continue
+        taken = [labels for name, labels in series if name == selector.name and selector.takes(labels)]
+        known.setdefault("labels", set()).update(*taken)
+        if not taken:
+            wrong.append(f"{query.where}: {selector.name} {selector.matchers}")
+    grouped = query.grouped_by - BY_PROMETHEUS - known.get("labels", set())
+    return [*wrong, *(f"{query.where}: nothing has the label {label}" for label in sorted(grouped))]

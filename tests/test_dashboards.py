@@ -3,9 +3,15 @@
 from typing import Any
 
 import pytest
-from promql import DASHBOARDS, OF_PROMETHEUS, panels, queries
+from promql import DASHBOARDS, OF_PROMETHEUS, Query, Series, missing, panels, queries
 
 PANELS = list(panels())
+SHOWN: list[Series] = [
+    ("spreader_sends_total", {"lane": "open", "driver": "waha", "result": "accepted", "job": "sender"}),
+    ("spreader_reply_seconds_bucket", {"le": "2.0", "job": "sender"}),
+    ("spreader_reply_seconds_count", {"job": "sender"}),
+    ("spreader_consumer_oldest_seconds", {"group": "router", "topic": "spreader.alerts", "job": "router"}),
+]
 GROWING = {"recipient", "message_id", "delivery_id", "profile", "profile_id", "conversation"}
 
 
@@ -45,3 +51,23 @@ def test_no_query_names_a_label_that_grows_with_customers() -> None:
 def test_every_query_asks_for_something_of_ours() -> None:
     for query in queries():
         assert {each.name for each in query.selectors} - OF_PROMETHEUS or "up" in query.text or "ALERTS" in query.text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaints"),
+    [
+        ('sum by (driver) (rate(spreader_sends_total{lane="open", result=~"acc.*"}[5m])) > 0', 0),
+        ("sum(rate(spreader_sendings_total[5m]))", 1),
+        ('sum(rate(spreader_sends_total{lane="reply"}[5m]))', 1),
+        ('sum(rate(spreader_sends_total{way="open"}[5m]))', 1),
+        ("sum by (gateway) (rate(spreader_sends_total[5m]))", 1),
+        ("sum by (job, instance) (rate(spreader_sends_total[5m]))", 0),
+        ("spreader:reply_late:ratio_5m > 0.1", 0),
+        ('spreader:consumer_oldest_seconds:max{topic="spreader.alerts"}', 0),
+        ('spreader:consumer_oldest_seconds:max{topic="spreader.alarms"}', 1),
+        ('count(up{job="pacer"} == 0) or vector(0)', 0),
+    ],
+)
+def test_a_query_for_what_nobody_shows_is_found(text: str, complaints: int) -> None:
+    """What the test of the running system goes by."""
+    assert len(missing(Query("one", text), SHOWN)) == complaints

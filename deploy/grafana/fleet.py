@@ -101,6 +101,12 @@ BOARD = Board(
                     True,
                 ),
                 Panel(
+                    "Requests that were not served",
+                    "ops",
+                    "`unavailable` and `internal` are ours: see ApiFails. The others are the caller's.",
+                    (("sum by (kind) (rate(spreader_api_problems_total[5m])) > 0", "{{kind}}"),),
+                ),
+                Panel(
                     "Webhooks taken, by gateway",
                     "ops",
                     "Flat while we send: the gateway does not report. Check its set-up.",

@@ -1,15 +1,11 @@
 """Metrics of a running system: all that a dashboard or a rule names is there, with its labels, from the start."""
 
-from collections.abc import Mapping, Sequence
-
 import pytest
 from e2e.running import SERVICES, Running, eventually, recipients
 from prometheus_client.parser import text_string_to_metric_families
-from promql import BY_PROMETHEUS, OF_PROMETHEUS, Query, Selector, queries, rules
+from promql import Series, missing, queries
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-Series = tuple[str, Mapping[str, str]]
 
 
 async def scraped(system: Running) -> list[Series]:
@@ -21,33 +17,6 @@ async def scraped(system: Running) -> list[Series]:
             place = {"job": name, "instance": f"127.0.0.1:{system.ports[name]}"}
             found += [(sample.name, {**sample.labels, **place}) for sample in family.samples]
     return found
-
-
-def sources(selector: Selector) -> Sequence[Selector]:
-    """What a recorded series is made of, under its own matchers."""
-    made = next((rule["expr"] for rule in rules() if rule.get("record") == selector.name), None)
-    if made is None:
-        return [selector]
-    return [
-        source
-        for each in Query(selector.name, made).selectors
-        for source in sources(Selector(each.name, (*each.matchers, *selector.matchers)))
-    ]
-
-
-def missing(query: Query, series: Sequence[Series]) -> list[str]:
-    """The selectors that take nothing, and the labels that it groups by and nothing has."""
-    known: dict[str, set[str]] = {}
-    wrong: list[str] = []
-    for selector in [source for each in query.selectors for source in sources(each)]:
-        if selector.name in OF_PROMETHEUS:
-            continue
-        taken = [labels for name, labels in series if name == selector.name and selector.takes(labels)]
-        known.setdefault("labels", set()).update(*taken)
-        if not taken:
-            wrong.append(f"{query.where}: {selector.name} {selector.matchers}")
-    grouped = query.grouped_by - BY_PROMETHEUS - known.get("labels", set())
-    return [*wrong, *(f"{query.where}: nothing has the label {label}" for label in sorted(grouped))]
 
 
 async def test_every_query_finds_its_series_and_the_promises_are_kept(live: Running) -> None:

@@ -21,6 +21,7 @@ UNSETTLED = Gauge(
     "Deliveries without an end that have stood where they are for 15 minutes, by who has them by our books.",
     ["holder"],
 )
+PROBLEMS = Counter("spreader_api_problems", "Requests that were not served, by the kind of problem.", ["kind"])
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out by a word of their own.")
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that were taken.", ["driver", "event"])
 WEBHOOK_REFUSALS = Counter("spreader_webhook_refusals", "Calls that were not believed.", ["driver", "reason"])

@@ -14,9 +14,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from ingress.metrics import PROBLEMS
 from spreader.bus import Unpublished
 from spreader.clock import wall_now
 from spreader.ids import new_id
+from spreader.metrics import from_zero
 from spreader.postgres import is_passing
 
 log = structlog.get_logger()
@@ -49,6 +51,8 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "unavailable": (503, "A server that is needed is away"),
 }
 """Every kind: its status and title. The kind is the `code` of a problem, and ends its `type`."""
+
+from_zero(PROBLEMS, KINDS)
 
 _KIND_OF_STATUS: Mapping[int, str] = {404: "not-found", 405: "method", 413: "too-large"}
 _UNDEFINED = {"42P01", "3F000"}  # Postgres: no such table, no such schema
@@ -91,6 +95,7 @@ class Problem(Exception):
         return body
 
     def response(self) -> Response:
+        PROBLEMS.labels(self.code).inc()
         return Response(to_json(self.body()), self.status, dict(self.headers), MEDIA_TYPE)
 
 
