@@ -1,0 +1,35 @@
+"""Reply seconds: from the acceptance of a reply to the gateway's yes; nothing else is in them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from sender.drivers.simulator import SimulatorDriver
+from sender.postgres import Ledger
+from sender.testing import FakeGateway, Refuse, released, reply
+from sender.testing.running import running
+
+pytestmark = pytest.mark.postgres
+
+
+def shown(name: str) -> float:
+    return REGISTRY.get_sample_value(f"spreader_reply_seconds_{name}") or 0.0
+
+
+async def test_a_reply_is_timed_from_its_acceptance_and_only_when_it_was_sent(
+    ledger: Callable[..., Ledger], driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    count, seconds = shown("count"), shown("sum")
+    yes, no = reply("m1"), reply("m2", recipient="201000000002")
+    gateway.script = {no.delivery_id: [Refuse(404, "recipient_invalid")]}
+    async with running(ledger("reply"), driver, gateway) as sender:
+        sender.clock.forward(timedelta(seconds=3))
+        await sender.ask(yes, no)
+        await sender.outcomes(2)
+    assert (shown("count"), shown("sum")) == (count + 1, seconds + 3)
+    async with running(ledger("open"), driver, gateway) as sender:
+        await sender.ask(released("m3"))
+        await sender.outcomes(1)
+    assert shown("count") == count + 1
