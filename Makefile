@@ -37,7 +37,7 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@$(PYTHON) -m bench stats
 	@exec $(PYTHON) -m bench pacer
 
-record: setup ## Run the tests that measure, by themselves, and keep their figures in bench/results (half an hour)
+record: setup ## Run the tests that measure, by themselves, and keep their figures in bench/results (an hour)
 	@exec $(PYTHON) -m pytest --record
 
 simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)

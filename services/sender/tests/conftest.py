@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from local.tables import Tables
 from sender.addresses import Addresses
 from sender.client import Client, Timeouts
 from sender.credentials import Keyring
@@ -22,19 +23,15 @@ from sender.testing.wires import KEYS, Wire, serve_wire
 from sender.uploads import Uploads
 from spreader.events import Lane
 from spreader.positions import Positions
-from spreader.postgres import create_engine, migrate
-from spreader.settings import Settings
 from spreader.testing import HandClock
 
 MakeLedger = Callable[..., Ledger]
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(Settings(database_url=database_url), "sender")
-    await migrate(engine, "sender")
-    yield engine
-    await engine.dispose()
+async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
+    async with tables.of("sender") as engine:
+        yield engine
 
 
 @pytest.fixture
