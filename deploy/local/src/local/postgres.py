@@ -20,6 +20,12 @@ CONNECTIONS_MAX = 200
 _NOBODY = 65_534
 _ORPHAN_SIGNAL = signal.SIGQUIT  # it ends its own children at once, and recovers at the next start
 
+TABLES = """
+SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+WHERE schemaname = $1 AND tablename <> 'migration'"""
+OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPostgres:

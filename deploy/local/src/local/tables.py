@@ -6,15 +6,9 @@ from collections.abc import AsyncGenerator
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from local.postgres import create_database
+from local.postgres import OTHERS, TABLES, create_database
 from spreader.postgres import create_engine, migrate
 from spreader.settings import Settings
-
-TABLES = """
-SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-WHERE schemaname = $1 AND tablename <> 'migration'"""
-OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
 class Tables:
