@@ -101,7 +101,8 @@ def _plain(schema: Any) -> Any:
 _BURIED: Mapping[str, Any] = {
     "name": DEAD_LETTER_TOPIC,
     "title": "Buried",
-    "summary": "A record that a reader could not handle: its bytes, key and headers as received, and why.",
+    "summary": "A record that a reader could not handle: its bytes, key and headers as received, and why. "
+    "One with the header `dead_letter_replayed` is none: it names the places of those that were sent again.",
     "headers": {
         "type": "object",
         "properties": {f"dead_letter_{name}": _TEXT for name in ("reason", "group", "topic", "partition", "offset")},

@@ -102,12 +102,12 @@ BOARD = Board(
                     "Without an end for 15 minutes, by who has it",
                     "short",
                     "The pacer's may be many and old. The others should empty.",
-                    (("max by (holder) (spreader_unsettled_deliveries)", "{{holder}}"),),
+                    (("max by (service) (spreader_unsettled_deliveries)", "{{service}}"),),
                 ),
                 Panel(
                     "Missed at",
                     "short",
-                    "Which holder does not have what ingress has seen with it.",
+                    "Which service does not have what ingress has seen with it.",
                     (
                         ("spreader:lost_deliveries:router", "router"),
                         ("spreader:lost_deliveries:pacer", "pacer"),

@@ -42,7 +42,7 @@ async def _promises(system: Running) -> None:
     assert series["spreader_reply_seconds_count"][()] >= 1
     assert set(series["spreader_limit_breaches_total"].values()) == {0}
     assert set(series["spreader_troubled_parts"].values()) == {0}
-    unsettled = {dict(labels)["holder"]: count for labels, count in series["spreader_unsettled_deliveries"].items()}
+    unsettled = {dict(labels)["service"]: count for labels, count in series["spreader_unsettled_deliveries"].items()}
     assert unsettled["router"] == 0
     assert unsettled["pacer"] <= series["spreader_held_deliveries"][()]
     assert unsettled["sender"] <= sum(series["spreader_sender_unsettled_deliveries"].values())

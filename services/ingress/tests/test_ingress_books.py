@@ -33,8 +33,8 @@ def message(message_id: str, recipients: int, ago: timedelta) -> Accepted:
 def shown() -> Sequence[float | None]:
     """With the router, the pacer and the sender."""
     return [
-        REGISTRY.get_sample_value("spreader_unsettled_deliveries", {"holder": holder})
-        for holder in ("router", "pacer", "sender")
+        REGISTRY.get_sample_value("spreader_unsettled_deliveries", {"service": service})
+        for service in ("router", "pacer", "sender")
     ]
 
 

@@ -19,7 +19,7 @@ OUTBOX_OLDEST = Gauge("spreader_outbox_oldest_seconds", "How long the first of t
 UNSETTLED = Gauge(
     "spreader_unsettled_deliveries",
     "Deliveries without an end that have stood where they are for 15 minutes, by who has them by our books.",
-    ["holder"],
+    ["service"],
 )
 PROBLEMS = Counter("spreader_api_problems", "Requests that were not served, by the kind of problem.", ["kind"])
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out by a word of their own.")
@@ -30,11 +30,11 @@ RECEIPTS = Counter("spreader_receipts", "Receipts that found their delivery.", [
 WAITING_RECEIPTS = Counter("spreader_waiting_receipts", "Receipts that came too early: what became of them.", ["fate"])
 
 WEBHOOK_EVENTS = ("receipt", "echo", "message", "wish", "standing")
-HOLDERS = ("router", "pacer", "sender")
+HOLDING = ("router", "pacer", "sender")
 
 for each in (ACCEPTED, ACCEPT_SECONDS, UNROUTED):
     from_zero(each, get_args(Lane))
-from_zero(UNSETTLED, HOLDERS)
+from_zero(UNSETTLED, HOLDING)
 from_zero(WEBHOOKS, get_args(Driver), WEBHOOK_EVENTS)
 from_zero(WEBHOOK_REFUSALS, get_args(Driver), get_args(Refusal))
 from_zero(WEBHOOKS_PASSED, get_args(Driver), get_args(Nothing.__annotations__["why"]))
