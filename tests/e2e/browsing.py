@@ -43,8 +43,10 @@ async def chromium() -> AsyncGenerator[Browser]:
     path = chromium_path()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 @dataclass
@@ -103,6 +105,8 @@ async def tab(
 
     page.on("console", hear)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    yield opened
-    await context.close()
+    try:
+        yield opened
+    finally:
+        await context.close()
     assert opened.complaints == []

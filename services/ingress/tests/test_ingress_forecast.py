@@ -29,9 +29,11 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Pe
     host, port = runner.addresses[0][:2]
     pacer = Peer("pacer", f"http://{host}:{port}/")
     await pacer.start()
-    yield pacer, asked
-    await pacer.stop()
-    await runner.cleanup()
+    try:
+        yield pacer, asked
+    finally:
+        await pacer.stop()
+        await runner.cleanup()
 
 
 async def test_the_pacers_forecast_is_the_estimate() -> None:

@@ -78,11 +78,13 @@ class Service:
         @contextlib.asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
             starting = asyncio.create_task(self.start())
-            yield
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await starting
-            await self.stop()
+            try:
+                yield
+            finally:
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await starting
+                await self.stop()
 
         app = FastAPI(lifespan=lifespan, **arguments)
         app.add_api_route("/health/live", self._live, include_in_schema=False)

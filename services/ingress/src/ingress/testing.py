@@ -284,6 +284,8 @@ async def running(
         await relay.start()
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
-        yield System(http, app, engine, bus, log, packages, states, clock, router, pacer, sender)
-    await relay.stop()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
+            yield System(http, app, engine, bus, log, packages, states, clock, router, pacer, sender)
+    finally:
+        await relay.stop()
