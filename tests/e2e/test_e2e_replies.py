@@ -1,5 +1,6 @@
 """Twenty thousand open deliveries wait, and a reply goes out as it does on an idle system."""
 
+import asyncio
 import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +12,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 REPLIES = 60
 WAITING = 20_000
+IMPORTED, IDLE_REPLIES = 100_000, 200
 Keep = Callable[[str, Mapping[str, Any]], None]
 
 
-async def _seconds(system: Running, package: str, start: int) -> list[float]:
+async def _seconds(system: Running, package: str, start: int, count: int = REPLIES) -> list[float]:
     """How long the caller of each reply waited until the gateway had it."""
     taken: list[float] = []
-    for customer in recipients(REPLIES, start):
+    for customer in recipients(count, start):
         answer = await system.ask(
             "POST", f"/packages/{package}/messages/reply", {"type": "text", "text": "Yes", "recipient": customer}
         )
@@ -51,6 +53,32 @@ async def test_replies_pass_twenty_thousand_waiting(live: Running, keep: Keep) -
     assert await held() >= WAITING - 40
     figures = {"idle": _figures(idle), "while importing": _figures(importing), "20,000 waiting": _figures(waiting)}
     keep("replies-under-load", {"replies": REPLIES, "unit": "ms from POST to answer", **figures})
+
+
+@pytest.mark.recorded
+@pytest.mark.timeout(900)
+async def test_replies_while_a_hundred_thousand_are_imported(live: Running, keep: Keep) -> None:
+    """Replies go one after the other, from the request until everything is held."""
+    await live.package("import", 4)
+    await _seconds(live, "import", 950_000)  # warm
+    idle = await _seconds(live, "import", 951_000, IDLE_REPLIES)
+    body = {"type": "text", "text": "Hello", "recipients": recipients(IMPORTED, 2_000_000)}
+    asked = asyncio.ensure_future(live.ask("POST", "/packages/import/messages/open", body))
+    importing: list[float] = []
+    held = 0
+    while held < IMPORTED - 100:
+        importing += await _seconds(live, "import", 955_000 + len(importing), 20)
+        if asked.done():
+            counts = (await live.ask("GET", f"/messages/{asked.result().body['message_id']}")).body["counts"]
+            held = counts["held"] + counts["released"] + counts["sent"] + counts["delivered"] + counts["read"]
+    assert asked.result().status == 202
+    ratio = _figures(importing)["p99_ms"] / _figures(idle)["p99_ms"]
+    figures = {
+        name: {"replies": len(seconds), **{each: round(value, 1) for each, value in _figures(seconds).items()}}
+        for name, seconds in (("idle", idle), ("while importing", importing))
+    }
+    unit = "ms from POST to answer, one after the other"
+    keep("replies-during-import", {"imported": IMPORTED, "unit": unit, **figures, "p99_ratio": round(ratio, 2)})
 
 
 async def test_a_reply_with_a_conversation_id_goes_on_with_that_conversation(live: Running) -> None:
