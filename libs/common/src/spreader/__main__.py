@@ -53,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment: write it like 2026-03-01T12:00 (UTC)") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

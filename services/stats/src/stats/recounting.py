@@ -56,8 +56,8 @@ class Recounting:
     async def turn(self) -> float:
         now = self.clock()
         self._learn(now)
-        due = [name for name in self._waiting if name in self._limits][:AT_ONCE_MAX]
-        self._waiting = {name: None for name in self._waiting if name in self._limits and name not in {*due}}
+        waiting = [name for name in self._waiting if name in self._limits]
+        due, self._waiting = waiting[:AT_ONCE_MAX], dict.fromkeys(waiting[AT_ONCE_MAX:])
         try:
             await self._recount(due, now - self.patience.settling)
         except BaseException:
