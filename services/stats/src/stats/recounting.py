@@ -20,7 +20,7 @@ from stats.postgres_gauges import sent_since
 log = structlog.get_logger()
 
 TURN_SECONDS = 5.0
-AT_ONCE_MAX = 500
+AT_ONCE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)

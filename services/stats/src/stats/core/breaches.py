@@ -40,8 +40,7 @@ def breaches(
 
 def _too_many(sent: Sequence[datetime], window: Window, after: datetime, tolerance: timedelta) -> int:
     span = window.span - tolerance
-    return sum(
-        place + 1 - bisect_right(sent, at - span) > window.sent_max
-        for place, at in enumerate(sent)
-        if at > after and span > timedelta(0)
-    )
+    if span <= timedelta(0):
+        return 0
+    new = range(bisect_right(sent, after), len(sent))
+    return sum(place + 1 - bisect_right(sent, sent[place] - span) > window.sent_max for place in new)
