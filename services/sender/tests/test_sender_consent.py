@@ -1,6 +1,7 @@
 """The last look: an open delivery whose recipient must not be written to is not sent; a reply is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from sender.core.delivery import Delivery
 from sender.core.fate import Fate, Settled
 from sender.core.slots import Room
 from sender.drivers.simulator import SimulatorDriver
+from sender.opt_ins import OptIns
 from sender.postgres import Ledger
 from sender.profiles import Profiles
 from sender.sending import Sending
@@ -18,7 +20,8 @@ from spreader.boundary import Received
 from spreader.configuration import Package
 from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
 from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
-from spreader.testing import AllNew, HandClock
+from spreader.hearing import Progress
+from spreader.testing import AllNew, HandClock, HandProgress
 
 pytestmark = pytest.mark.postgres
 
@@ -37,12 +40,20 @@ async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", l
 
 
 async def fate_of(
-    book: Ledger, driver: SimulatorDriver, gateway: FakeGateway, asked: Delivery, kind: type[Configured] = Configured
+    book: Ledger,
+    driver: SimulatorDriver,
+    gateway: FakeGateway,
+    asked: Delivery,
+    kind: type[Configured] = Configured,
+    progress: Progress | None = None,
 ) -> Fate:
     (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
-    profiles = Profiles(kind((profile(gateway.base_url),)))
-    sending = Sending(book, profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)
-    return await sending(claim)
+    return await _sending(book, driver, kind((profile(gateway.base_url),)), progress or HandProgress())(claim)
+
+
+def _sending(book: Ledger, driver: SimulatorDriver, configured: Configured, progress: Progress) -> Sending:
+    opt_ins = OptIns(book.engine, progress, wait_seconds=0.05) if book.lane == "open" else None
+    return Sending(book, Profiles(configured), {"simulator": driver}, HandClock(NOON), 1.0, Random(1), 30, opt_ins)
 
 
 def told(fate: Fate) -> tuple[str, str | None, int | None]:
@@ -96,6 +107,33 @@ async def test_an_opted_in_only_package_sends_to_who_opted_in(
     assert len(gateway.calls) == int(opted_in)
 
 
+@dataclass
+class Catching(HandProgress):
+    """While it is waited for, the recipient's opt-in is read."""
+
+    engine: AsyncEngine | None = None
+
+    async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
+        assert self.engine is not None
+        await put(self.engine, "opt_in")
+        return True
+
+
+async def test_who_opted_in_a_moment_ago_is_sent_to(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, Catching(engine=engine))
+    assert told(fate)[0] == "sent"
+
+
+async def test_while_changes_of_consent_are_unread_nobody_is_taken_for_not_opted_in(
+    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+) -> None:
+    """It goes back to the pacer and comes again."""
+    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, HandProgress(behind=1_000_000))
+    assert (told(fate)[0], gateway.calls) == ("deferred", [])
+
+
 async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
     engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
@@ -105,6 +143,5 @@ async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
     await put(engine, "suppression")
     (claim,) = await ledger("open").claim(Room(1))
     assert claim.in_doubt
-    profiles = Profiles(Configured((profile(gateway.base_url),)))
-    sending = Sending(ledger("open"), profiles, {"simulator": driver}, HandClock(NOON), 1.0, Random(1), call_seconds=30)
+    sending = _sending(ledger("open"), driver, Configured((profile(gateway.base_url),)), HandProgress())
     assert (told(await sending(claim))[0], gateway.sent) == ("suppressed", [])

@@ -23,6 +23,7 @@ from sender.handlers import Intake
 from sender.lane import Lane
 from sender.media import Media
 from sender.numbers import Numbers
+from sender.opt_ins import OptIns
 from sender.outbox import Outbox
 from sender.postgres import Ledger
 from sender.postgres_backlog import Backlog
@@ -52,6 +53,7 @@ from spreader.part import Part
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
 from spreader.postgres import create_engine
+from spreader.progress import Progress
 from spreader.service import Service
 from spreader.table import Table
 from spreader.tracing import Tracing
@@ -174,7 +176,11 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     outbox = Outbox(ledger, bus)
     results = Results(ledger, outbox, group_seconds)
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
-    sending = Sending(ledger, shared.profiles, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds)
+    progress = Progress(settings, f"{SERVICE}-{lane}")
+    opt_ins = OptIns(engine, progress) if lane == "open" else None
+    sending = Sending(
+        ledger, shared.profiles, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds, opt_ins
+    )
     traced = TracedSending(sending, shared.tracing, shared.profiles)
     work = Lane(ledger, traced, results, limit, settings.sender_drain_seconds)
     boundary = Boundary(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
@@ -192,6 +198,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     return [
         Postgres(engine, SERVICE, f"postgres of the {lane} lane"),
         positions,
+        *([progress] if lane == "open" else []),
         Kafka(producing, settings, name=f"producer of the {lane} lane"),
         client,
         outbox,

@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from random import Random
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from sender.core.settle import (
     NO_TIME,
     AskAgain,
     Decision,
+    Defer,
     RetryHere,
     SendAgain,
     Sent,
@@ -31,14 +33,17 @@ from sender.core.settle import (
 )
 from sender.drivers import Driver, Drivers, Ready
 from sender.metrics import IN_DOUBT, REPLY_SECONDS, SEND_SECONDS, SENDS
+from sender.opt_ins import OptIns
 from sender.postgres import Ledger
 from sender.profiles import Profiles
 from spreader.clock import Now
 from spreader.configuration import Profile
-from spreader.consents import objection
+from spreader.consents import NOT_OPTED_IN, objection
 from spreader.content import TemplateContent, TextContent
 
 log = structlog.get_logger()
+
+UNREAD_WAIT = timedelta(seconds=30)
 
 T = TypeVar("T")
 
@@ -54,6 +59,8 @@ class Sending:
     speed: float
     rng: Random
     call_seconds: float
+    opt_ins: OptIns | None = None
+    """Of the open lane: replies need none."""
 
     async def __call__(self, claim: Claim) -> Fate:
         """What becomes of the delivery. Cancelled, it gives the claim back and says in what state."""
@@ -101,12 +108,12 @@ class Sending:
         ready = await self._prepared(claim, profile, driver)
         if isinstance(ready, Refused):
             return self._settle(ready, claim, profile, doubtful)
+        forbidden = await self._objection(claim)
+        if forbidden is not None:
+            return forbidden
         held = claim if claim.lasts(self.call_seconds) and not doubtful else await self.ledger.renew(claim, doubtful)
         if held is None:
             return AskAgain(NO_TIME)  # another worker has it: the ledger will not take our word
-        forbidden = self._objection(claim)
-        if forbidden is not None:
-            return forbidden
         try:
             answer = await self._kept(claim, self._call(claim, profile, driver, ready))
         except asyncio.CancelledError:
@@ -145,11 +152,17 @@ class Sending:
     def _standing(self, claim: Claim, doubtful: bool) -> Standing:
         return standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful, claim.resent)
 
-    def _objection(self, claim: Claim) -> Suppress | None:
+    async def _objection(self, claim: Claim) -> Suppress | Defer | None:
         """Replies are not suppressed: the customer wrote, and may be told that we heard."""
-        if self.ledger.lane == "reply":
+        if self.opt_ins is None:
             return None
-        reason = objection(claim.listed, self.profiles.opted_in_only(claim.delivery.package_id))
+        only = self.profiles.opted_in_only(claim.delivery.package_id)
+        reason = objection(claim.listed, only)
+        if reason == NOT_OPTED_IN:
+            listed = await self.opt_ins.listed(claim.delivery)
+            if listed is None:
+                return Defer(UNREAD_WAIT, "changes of consent are still unread, and it writes to who has opted in only")
+            reason = objection(listed, only)
         return None if reason is None else Suppress(reason)
 
     async def _call(self, claim: Claim, profile: Profile, driver: Driver, ready: Ready) -> Answer:

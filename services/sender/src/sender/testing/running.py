@@ -11,6 +11,7 @@ from sender.core.delivery import Delivery
 from sender.drivers import Driver
 from sender.handlers import Intake
 from sender.lane import Lane
+from sender.opt_ins import OptIns
 from sender.outbox import Outbox
 from sender.postgres import Ledger
 from sender.profiles import Profiles
@@ -19,7 +20,7 @@ from sender.sending import Sending
 from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, profile
 from sender.traced import TracedSending
 from spreader.events import DeliveryOutcome, Event
-from spreader.testing import HandClock
+from spreader.testing import HandClock, HandProgress
 from spreader.tracing import OFF, Tracing
 
 DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
@@ -61,7 +62,8 @@ async def running(
     outbox = Outbox(ledger, bus, overdue=timedelta(0))
     results = Results(ledger, outbox, group_seconds=0)
     profiles = Profiles(configured or Configured(() if gateway is None else (profile(gateway.base_url),)))
-    sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), call_seconds=30)
+    opt_ins = OptIns(ledger.engine, HandProgress()) if ledger.lane == "open" else None
+    sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), 30, opt_ins)
     # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
     traced = TracedSending(sending, tracing, profiles)
     lane = Lane(ledger, traced, results, limit, drain_seconds, look_seconds=3600)
