@@ -149,6 +149,15 @@ def test_a_deployment_creates_the_topics_with_one_command(kafka_servers: str) ->
     assert "the topics are there" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["topics", "replay"])
+def test_a_command_says_in_a_sentence_that_kafka_is_away(command: str) -> None:
+    environment = {**os.environ, "SPREADER_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    arguments = [sys.executable, "-m", "spreader", command]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert done.stderr.startswith("Kafka at 127.0.0.1:9 did not do it")
+
+
 @pytest.mark.kafka
 async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -> None:
     cluster, ends = await log_ends(post.settings, [Alert.topic])

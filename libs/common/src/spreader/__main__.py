@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from spreader.events import PARTITIONS
 from spreader.kafka import create_topics
@@ -28,6 +29,16 @@ def main() -> None:
         return
     settings = Settings()
     configure_logs(settings.log_level)
+    try:
+        _on_kafka(asked, settings)
+    except (KafkaError, OSError) as error:
+        raise SystemExit(
+            f"Kafka at {settings.kafka_bootstrap_servers} did not do it ({type(error).__name__}). What was done before "
+            "stays done. Look whether SPREADER_KAFKA_BOOTSTRAP_SERVERS names it and whether it runs, and say it again."
+        ) from None
+
+
+def _on_kafka(asked: argparse.Namespace, settings: Settings) -> None:
     if asked.command == "replay":
         wanted = Wanted(asked.topic, asked.group, asked.reason, asked.since, asked.until)
         _print(_told(asyncio.run(replay(settings, wanted, _print, asked.send)), asked.send))
