@@ -52,7 +52,7 @@ async def gateway() -> AsyncGenerator[FakeGateway]:
 
 @pytest.fixture
 async def client() -> AsyncGenerator[Client]:
-    client = Client("tests", 300, Timeouts(connect_seconds=2, call_seconds=30))
+    client = Client("tests", 300, Timeouts(connect_seconds=30, call_seconds=30))
     await client.start()
     yield client
     await client.stop()
