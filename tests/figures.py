@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = {item for item in items if (_measures(item) if record else item.get_closest_marker("recorded") is None)}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
+    if record:  # a whole system runs until the end: what needs none is measured before it starts
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
 def _measures(item: pytest.Item) -> bool:
