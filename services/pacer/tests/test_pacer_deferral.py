@@ -33,6 +33,19 @@ async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_oth
     assert pacer.bus.of(DeliveryReturned) == []
 
 
+async def test_a_deferral_goes_along_to_another_profile(pacer: Pacer) -> None:
+    """It is the recipient who takes no more today: whoever sends."""
+    pacer.directory.configure(package(profiles=2))
+    await pacer.take(assigned(1, profile="p0"))
+    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    pacer.now += timedelta(hours=2)
+    assert await pacer.take(assigned(1, profile="p1", attempt=2)) == 1
+    assert await pacer.release() == []
+    pacer.now = START + DAY + MINUTE
+    (again,) = await pacer.release()
+    assert (again.profile_id, again.attempt) == ("p1", 2)
+
+
 async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) -> None:
     await pacer.take(assigned(1))
     await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)

@@ -16,6 +16,7 @@ INSERT INTO pacer.message (message_id, package_id, content, options, requested_a
 VALUES (:message_id, :package_id, :content, :options, :requested_at, :traceparent)
 ON CONFLICT DO NOTHING""")
 
+# Given back and assigned anew: what a gateway has put off until a moment waits for it on the next profile, too.
 DELIVERY_TAKE = text(
     """
 INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
@@ -47,7 +48,8 @@ CROSS JOIN LATERAL (
 ORDER BY taken.place
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
-    cold = excluded.cold, asked_at = excluded.asked_at, not_before = excluded.not_before, timing = excluded.timing,
+    cold = excluded.cold, asked_at = greatest(excluded.asked_at, held.asked_at),
+    not_before = greatest(excluded.not_before, held.asked_at), timing = excluded.timing,
     put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,
     reason = excluded.reason, changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
