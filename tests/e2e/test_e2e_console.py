@@ -171,6 +171,24 @@ async def test_a_paused_profile_shows_it(mona: Tab) -> None:
     await expect(mona.test("profile-shop_p2")).not_to_contain_text("○ Paused")
 
 
+async def test_who_knows_better_opens_what_was_closed_by_itself(browser: Browser, live: Running) -> None:
+    first, _ = await live.package("reopened", 2)
+    fault = {"kind": "fail", "code": "profile_blocked", "profile": first, "count": 1}
+    assert (await live.ask_simulator("POST", "/faults", fault)).status == 201
+    body = {"type": "text", "text": "Hello", "recipients": recipients(2, 720_000), **AT_ONCE}
+    assert (await live.ask("POST", "/packages/reopened/messages/open", body)).status == 202
+
+    async def lane() -> str:
+        return (await live.ask_at("stats", f"/api/v1/profiles/{first}")).body["open"]["state"]
+
+    async with tab(browser, live) as opened:
+        await opened.sign_in(path=f"/packages/reopened/profiles/{first}")
+        await opened.test("reopen").click()
+        await expect(opened.page.get_by_text("Its lanes are open again.")).to_be_visible()
+        await expect(opened.test("reopen")).to_be_hidden()
+    assert await lane() != "blocked"
+
+
 async def test_an_import_of_ten_thousand_rows_names_the_fifty_bad_ones(mona: Tab, tmp_path: Path) -> None:
     bad = range(100, 10_000, 198)
     rows = [f"Customer {n},{'not a number' if n in bad else f'2017{n:08}'}" for n in range(10_000)]

@@ -17,7 +17,7 @@ from console.core.shapes import Package, Profile, Profiles, States
 from console.desk import PACKAGES, STATES, profiles_of, queue_of
 from console.editing import Editor, button
 from console.elements import html, stack
-from console.pages.pausing import pause_button
+from console.pages.pausing import pause_button, reopen_button
 from console.screen import Screen
 from spreader.events import LaneState, ProfileState
 
@@ -41,6 +41,7 @@ async def show(screen: Screen, package_id: str, profile_id: str) -> None:
         screen.piece(lambda: _title(package_id, profile_id, found()))
         with stack("line"):
             button("Check the connection", lambda: _check(screen, address)).props('data-testid="check"')
+            reopen_button(screen, profile_id)
             pause_button(screen, address, "profile", paused, profiles)
     screen.notices(lambda: desk.part(profiles, "settings of the profile"), lambda: desk.part(STATES, "figures"),
                    lambda: desk.part(queue, "queue and limits"))  # fmt: skip
