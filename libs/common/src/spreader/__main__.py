@@ -10,10 +10,9 @@ import sys
 from datetime import UTC, datetime
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from spreader.events import PARTITIONS
-from spreader.kafka import create_topics
+from spreader.kafka import BROKER_ERRORS, create_topics
 from spreader.logs import configure_logs
 from spreader.replay import Summary, Wanted, replay
 from spreader.settings import Settings
@@ -31,7 +30,7 @@ def main() -> None:
     configure_logs(settings.log_level)
     try:
         _on_kafka(asked, settings)
-    except (KafkaError, OSError) as error:
+    except BROKER_ERRORS as error:
         raise SystemExit(
             f"Kafka at {settings.kafka_bootstrap_servers} did not do it ({type(error).__name__}). What was done before "
             "stays done. Look whether SPREADER_KAFKA_BOOTSTRAP_SERVERS names it and whether it runs, and say it again."

@@ -34,6 +34,8 @@ REBALANCE_TIMEOUT_MS = 60_000
 FETCH_WAIT_MS = 500  # the broker answers at the first byte; a shorter wait only costs processor time on an idle system
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # the dead letter takes the largest record of another topic (1 MiB) and its headers
+BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
+"""What a client raises when the brokers are away, or refuse."""
 REQUEST_TIMEOUT_MS = 10_000
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
