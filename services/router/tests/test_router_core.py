@@ -14,12 +14,12 @@ from router.core.candidates import candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
 from router.core.loads import Load, fill
 from router.core.retries import next_ways
-from router.core.routing import Fleet
+from router.core.routing import Fleet, weights
 from router.core.strategies import Crew, share
 from router.core.ways import NoWay, Through, Way
 from spreader.configuration import Distribution, Gateway, Package, Profile
 from spreader.content import TextContent
-from spreader.events import Counts, DeliveryReturned, LaneState, ProfileState, Windows
+from spreader.events import Counts, DeliveryReturned, Health, LaneState, ProfileState, Windows
 from spreader.ids import ProfileId
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -93,6 +93,17 @@ def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> N
     for each in eligible:
         exact = deliveries * weight[each] / sum(weights)
         assert int(exact) <= counts[each] <= int(exact) + 1
+
+
+def test_an_automatic_weight_is_the_day_limit_in_force_times_health() -> None:
+    def fares(factor: float, score: int | None) -> ProfileState:
+        health = None if score is None else Health(score=score, band="good")
+        return ProfileState(profile_id="p", package_id="one", limit_factor=factor, health=health, at=NOON)
+
+    states = {"b": fares(0.5, 80), "c": fares(1.0, 60), "d": fares(1.0, 0), "e": fares(1.0, None)}
+    named = package(*(profile(each) for each in "abcde"), profile("f").model_copy(update={"weight": 7}))
+    assert weights(named, states) == {"a": 100, "b": 40, "c": 60, "d": 1, "e": 100, "f": 7}
+    assert weights(package(profile("d")), states) == {"d": 1}
 
 
 def test_random_uses_everybody_evenly_enough() -> None:

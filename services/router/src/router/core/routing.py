@@ -137,12 +137,12 @@ def endings(request: OpenMessageRequested, routing: Routing) -> list[Ending]:
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight, else an automatic one: the day limit in force, scaled so that the largest is 100."""
+    """The operator's weight, else an automatic one: the day limit in force times health, scaled: the largest is 100."""
     room = {
-        profile.profile_id: profile.limits.per_day * _factor(states.get(profile.profile_id))
+        profile.profile_id: profile.limits.per_day * _fares(states.get(profile.profile_id))
         for profile in package.profiles
     }
-    largest = max(room.values(), default=1.0)
+    largest = max(room.values(), default=0.0) or 1.0
     return {
         profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
         for profile in package.profiles
@@ -181,5 +181,8 @@ def _refused(request: OpenMessageRequested, version: int, reason: str) -> Routin
     return Routing(request.message_id, request.first_index, strategy, version, (), refused=reason)
 
 
-def _factor(state: ProfileState | None) -> float:
-    return 1.0 if state is None else state.limit_factor
+def _fares(state: ProfileState | None) -> float:
+    """The share of its limits that a profile may use, times its health (0 to 1; whole while nobody knows it)."""
+    if state is None:
+        return 1.0
+    return state.limit_factor * (1.0 if state.health is None else state.health.score / 100)
