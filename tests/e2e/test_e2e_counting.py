@@ -141,6 +141,38 @@ async def test_every_window_of_fifty_thousand_is_a_recount_of_the_ledger(
     )
 
 
+async def test_receipts_that_come_twice_and_in_disorder_are_counted_once(
+    tmp_path: Path, keep: Callable[[str, Mapping[str, Any]], None]
+) -> None:
+    """What stats counts is what ingress shows of the deliveries, and both are what befell them."""
+    system = Running(tmp_path / "home", SPEED, {"SPREADER_SIMULATOR_READ_SHARE": "1"})
+    await system.start()
+    try:
+        await system.package("counted", PROFILES, profile_limits=FREE, limits={"concurrent_sends": 500})
+        for kind in ("double_receipts", "disordered_receipts"):
+            assert (await system.ask_simulator("POST", "/faults", {"kind": kind})).status == 201
+        body = {"type": "text", "text": "Hello", "recipients": recipients(EACH, start=8_000_000), "options": AT_ONCE}
+        message = (await system.ask("POST", "/packages/counted/messages/open", body)).body["message_id"]
+
+        async def told() -> tuple[dict[str, int], dict[str, int]]:
+            shown = (await system.ask("GET", f"/messages/{message}")).body["counts"]
+            states = (await system.ask_at("stats", "/api/v1/live?package_id=counted")).body["data"]
+            names = ("sent", "delivered", "read", "failed")
+            return shown, {name: sum(each["windows"]["week"][name] for each in states) for name in names}
+
+        def all_read(seen: tuple[dict[str, int], dict[str, int]]) -> bool:
+            return seen[0]["read"] == EACH and seen[1]["read"] == EACH
+
+        shown, counted = await eventually(told, 400, all_read)
+        hits = [each["hits"] for each in (await system.ask_simulator("GET", "/faults")).body["data"]]
+        assert hits == [EACH, EACH]
+        assert {name: count for name, count in shown.items() if count} == {"read": EACH}
+        assert counted == {"sent": EACH, "delivered": EACH, "read": EACH, "failed": 0}
+    finally:
+        await system.stop()
+    keep("receipts", {"deliveries": EACH, "receipts": 2 * EACH, "told": 4 * EACH, **counted})
+
+
 async def _is_quiet(system: Running) -> bool:
     """Nothing was sent for so long that a window's edge fits between this campaign and the next."""
     now = (await system.ask("GET", "/packages/counted/queue")).body["at"]
