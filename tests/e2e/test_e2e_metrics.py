@@ -38,7 +38,7 @@ async def test_every_query_finds_its_series_and_the_promises_are_kept(live: Runn
 
 
 async def _promises(system: Running) -> None:
-    """The services are asked one after the other, and parts come out of trouble: what is wrong must pass, not be not."""
+    """The services are asked one after the other, and parts come out of trouble: what is wrong has to pass."""
 
     async def wrong() -> list[str]:
         series = await numbers(system)
