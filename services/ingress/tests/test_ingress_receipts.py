@@ -88,6 +88,23 @@ async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: 
     assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
 
 
+@pytest.mark.parametrize("plain_first", [True, False])
+async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost(
+    system: System, plain_first: bool
+) -> None:
+    """WAHA says it twice: that it failed, and (its engine) why. What closes a lane is the second."""
+    plain, why = ack("failed"), Receipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
+    for each in (plain, Told("pkg", "a", why)) if plain_first else (Told("pkg", "a", why), plain):
+        await system.receipts.take([each, each])
+    assert await waiting(system) == 2
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    assert {(each.status, each.code) for each in system.bus.of(DeliveryOutcome)} == {
+        ("failed", None),
+        ("failed", "463"),
+    }
+    assert await waiting(system) == 0
+
+
 async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
     await system.receipts.take([ack("delivered")])
     system.bus.away = True

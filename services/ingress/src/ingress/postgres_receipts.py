@@ -46,18 +46,22 @@ WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (told.profile_id, told.ga
     UNION
     SELECT delivery.profile_id, delivery.gateway_message_id FROM ingress.delivery
     WHERE delivery.delivery_id = ANY(CAST(:delivery_ids AS text[])) AND delivery.gateway_message_id IS NOT NULL)
-ORDER BY told.profile_id, told.gateway_message_id, told.status LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
+ORDER BY told.profile_id, told.gateway_message_id, told.status, told.code
+LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
 """What waits for any of these deliveries. Where nothing waits at all, it costs nothing."""
 NAMED_BY_AGE = text(f"""{_NAMED}
 WHERE told.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
-ORDER BY told.profile_id, told.gateway_message_id, told.status LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
+ORDER BY told.profile_id, told.gateway_message_id, told.status, told.code
+LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
 
 DROP = text("""
 DELETE FROM ingress.receipt_waiting
-USING unnest(CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:statuses AS text[]))
-      AS gone (profile_id, gateway_message_id, status)
+USING unnest(CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:statuses AS text[]),
+             CAST(:codes AS text[]))
+      AS gone (profile_id, gateway_message_id, status, code)
 WHERE receipt_waiting.profile_id = gone.profile_id AND receipt_waiting.status = gone.status
-  AND receipt_waiting.gateway_message_id = gone.gateway_message_id""")
+  AND receipt_waiting.gateway_message_id = gone.gateway_message_id
+  AND receipt_waiting.code IS NOT DISTINCT FROM gone.code""")
 
 _NEAR = "BETWEEN {at} - interval '1 hour' AND {at} + interval '1 hour'"
 ECHOES = text(f"""

@@ -94,6 +94,7 @@ async def _drop(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
             "profile_ids": [row.told_profile_id for row in rows],
             "gateway_message_ids": [row.gateway_message_id for row in rows],
             "statuses": [row.status for row in rows],
+            "codes": [row.code for row in rows],
         }
         await connection.execute(statements.DROP, gone)
         WAITING_RECEIPTS.labels("matched").inc(len(rows))

@@ -1,0 +1,19 @@
+"""Words: two reports of one failure, with a code and without, both wait: the one that says why must not be lost."""
+
+from alembic import op
+
+from spreader.postgres import statements
+
+revision = "0009"
+down_revision = "0008"
+
+SQL = """
+ALTER TABLE ingress.receipt_waiting DROP CONSTRAINT receipt_waiting_pkey;
+ALTER TABLE ingress.receipt_waiting ADD CONSTRAINT receipt_waiting_once
+    UNIQUE NULLS NOT DISTINCT (profile_id, gateway_message_id, status, code);
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(SQL):
+        op.execute(statement)
