@@ -5,8 +5,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -52,9 +53,9 @@ async def clerk(post: Post) -> Clerk:
     return clerk
 
 
-async def asked(post: Post, send: bool = False, **wanted: str | datetime) -> tuple[Summary, list[str]]:
+async def asked(post: Post, send: bool = False, **wanted: Any) -> tuple[Summary, list[str]]:
     lines: list[str] = []
-    summary = await replay(post.settings, Wanted(**{"group": post.group, **wanted}), lines.append, send)  # pyright: ignore[reportArgumentType]
+    summary = await replay(post.settings, replace(Wanted(group=post.group), **wanted), lines.append, send)
     return summary, lines
 
 

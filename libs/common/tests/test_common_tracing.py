@@ -98,8 +98,11 @@ async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [None, ""])
-async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None) -> None:
-    tracing, threads = Tracing.of("test", Settings(otlp_endpoint=endpoint)), threading.active_count()
+async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable, which containers have where nothing is chosen, is none."""
+    if endpoint is not None:
+        monkeypatch.setenv("SPREADER_OTLP_ENDPOINT", endpoint)
+    tracing, threads = Tracing.of("test", Settings()), threading.active_count()
     await tracing.start()
     assert (tracing.on, tracing.begin(step(CALLER))) == (False, INVALID_SPAN)
     with tracing.within(step(CALLER)):

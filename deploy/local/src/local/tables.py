@@ -17,24 +17,25 @@ class Tables:
     def __init__(self, server_url: str, prefix: str) -> None:
         self._server_url = server_url
         self._prefix = prefix
-        self._made: set[str] = set()
+        self._is_migrated: dict[str, bool] = {}
 
     @property
     def databases(self) -> list[str]:
-        return [self._name(service) for service in sorted(self._made)]
+        return [self._name(service) for service in self._is_migrated]
 
     @contextlib.asynccontextmanager
     async def of(self, service: str) -> AsyncGenerator[AsyncEngine]:
         url = f"{self._server_url.rpartition('/')[0]}/{self._name(service)}"
-        if service in self._made:
+        if self._is_migrated.get(service):
             await _empty(url, service)
         else:
             await create_database(self._server_url, self._name(service))
+            self._is_migrated[service] = False
         engine = create_engine(Settings(database_url=url), service)
         try:
-            if service not in self._made:
+            if not self._is_migrated[service]:
                 await migrate(engine, service)
-                self._made.add(service)
+                self._is_migrated[service] = True
             yield engine
         finally:
             await engine.dispose()

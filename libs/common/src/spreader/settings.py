@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     """A name that this process keeps over restarts: it then takes its partitions back at once (static membership)."""
     host: str = "127.0.0.1"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    otlp_endpoint: str | None = Field(default=None, pattern="^(https?://.+)?$")
+    otlp_endpoint: str | None = Field(default=None, pattern="^https?://.+$")
     """Where traces go: the address of an OpenTelemetry collector (OTLP over HTTP); without it none are made."""
     trace_share: float = Field(default=1.0, ge=0, le=1)
     """Of the traces that begin here, so many are recorded; of one that a caller began the caller has decided."""

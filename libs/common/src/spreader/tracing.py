@@ -59,7 +59,7 @@ class Tracing:
     @classmethod
     def of(cls, service: str, settings: Settings) -> "Tracing":
         endpoint = settings.otlp_endpoint
-        return cls() if not endpoint else cls(lambda: _to_collector(service, settings, endpoint))
+        return cls() if endpoint is None else cls(lambda: _to_collector(service, settings, endpoint))
 
     @property
     def on(self) -> bool:

@@ -60,7 +60,7 @@ class Sending:
     rng: Random
     call_seconds: float
     opt_ins: OptIns | None = None
-    """Of the open lane: replies need none."""
+    """Without it nobody is known to have opted in, or not to have: replies need none."""
 
     async def __call__(self, claim: Claim) -> Fate:
         """What becomes of the delivery. Cancelled, it gives the claim back and says in what state."""
@@ -154,12 +154,12 @@ class Sending:
 
     async def _objection(self, claim: Claim) -> Suppress | Defer | None:
         """Replies are not suppressed: the customer wrote, and may be told that we heard."""
-        if self.opt_ins is None:
+        if self.ledger.lane == "reply":
             return None
         only = self.profiles.opted_in_only(claim.delivery.package_id)
         reason = objection(claim.listed, only)
         if reason == NOT_OPTED_IN:
-            listed = await self.opt_ins.listed(claim.delivery)
+            listed = None if self.opt_ins is None else await self.opt_ins.listed(claim.delivery)
             if listed is None:
                 return Defer(UNREAD_WAIT, "changes of consent are still unread, and it writes to who has opted in only")
             reason = objection(listed, only)
