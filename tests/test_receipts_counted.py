@@ -1,4 +1,7 @@
-"""Ten thousand receipts, doubled, shuffled and in batches, on real Kafka and Postgres: every delivery ends right."""
+"""Ten thousand receipts, doubled, shuffled and in batches: every delivery ends right, and stats counts each once.
+
+Ingress and stats as they run, on real Kafka and Postgres.
+"""
 
 import asyncio
 import contextlib
@@ -21,6 +24,8 @@ from spreader.ids import delivery_id
 from spreader.kafka import KafkaBus, create_broker
 from spreader.postgres import create_engine
 from spreader.settings import Settings
+from stats.app import build as build_stats
+from stats.settings import StatsSettings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -37,6 +42,8 @@ FATES: dict[str, tuple[str, ...]] = {
 SHOWN = {"read without delivered": "read", "failed and delivered after all": "delivered", "silent": "sent"}
 EACH = 769  # of seven fates, with 13 receipts in all: 9,997
 MORE = 3  # of the first: 10,000
+COUNTED = {"sent": len(FATES) * EACH + MORE, "delivered": 4 * EACH, "read": 2 * EACH, "failed": 2 * EACH}
+"""Who has read was also delivered to. What arrived although a failure was told of it is in both."""
 NOW = Clock()
 
 
@@ -80,6 +87,17 @@ async def serving(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
             return (await http.get("http://ingress/health/ready")).status_code == 200
 
         await until(is_ready)
+        yield http
+
+
+@contextlib.asynccontextmanager
+async def counting(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    app = build_stats(StatsSettings(**settings.model_dump(), api_key="k"))
+    key = {"Authorization": "Bearer k"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stats/api/v1", headers=key) as http,
+    ):
         yield http
 
 
@@ -136,13 +154,13 @@ def sent(place: str, message_id: str, people: list[str]) -> list[DeliveryOutcome
     ]  # fmt: skip
 
 
-async def test_every_delivery_ends_as_the_last_word_on_it_says(
+async def test_every_delivery_ends_as_the_last_word_on_it_says_and_is_counted_once(
     settings: Settings, engine: AsyncEngine, bus: KafkaBus
 ) -> None:
     draw = random.Random(6)
     kinds = [fate for fate in FATES for _ in range(EACH)] + ["sent"] * MORE
     people = [f"2010{number:08d}" for number in range(len(kinds))]
-    async with serving(settings) as http:
+    async with serving(settings) as http, counting(settings) as stats:
         place, message_id = await set_up(http, people)
         fates: dict[str, str] = {
             delivery_id(message_id, person): fate for person, fate in zip(people, kinds, strict=True)
@@ -166,6 +184,16 @@ async def test_every_delivery_ends_as_the_last_word_on_it_says(
         await until(is_right)
         assert await states(engine) == {name: SHOWN.get(fate, fate) for name, fate in fates.items()}
         assert await scalar(engine, "SELECT count(*) FROM ingress.receipt_waiting") == 0
+
+        async def counted() -> dict[str, int]:
+            answer = await stats.get(f"/reports/messages/{message_id}")
+            return {name: answer.json().get(name, 0) for name in COUNTED}
+
+        async def has_counted_all() -> bool:
+            return all(count >= COUNTED[name] for name, count in (await counted()).items())
+
+        await until(has_counted_all)
+        assert await counted() == COUNTED
 
 
 async def report(http: httpx.AsyncClient, place: str, bodies: list[dict[str, Any]]) -> None:
