@@ -93,12 +93,10 @@ async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost
     system: System, plain_first: bool
 ) -> None:
     """WAHA says it twice: that it failed, and (its engine) why. What closes a lane is the second."""
-    plain, why = (
-        Told("pkg", "a", Receipt("3EB0", "failed", NOON, failure=failure, code=code, reason="refused"))
-        for failure, code in (("transient", "ERROR"), ("restricted", "463"))
-    )
-    for each in (plain, why) if plain_first else (why, plain):
-        await system.receipts.take([each, each])
+    plain = Receipt("3EB0", "failed", NOON, failure="transient", code="ERROR", reason="WhatsApp refused it")
+    why = replace(plain, failure="restricted", code="463", reason="no chats")
+    for said in (plain, why) if plain_first else (why, plain):
+        await system.receipts.take([Told("pkg", "a", said), Told("pkg", "a", said)])
     assert await waiting(system) == 2
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert [each.code for each in system.bus.of(DeliveryOutcome)] == ["463", "ERROR"]
