@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Tests wait more than they work: two processes keep two cores busy (what may run beside what: conftest.py).
 TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench record simulate docs compose-up
+.PHONY: help setup up demo test suite check lint types bench record simulate docs compose-up
 
 help: ## Print these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -20,14 +20,21 @@ up: ## Start the whole system on this machine and keep it running; Ctrl-C stops 
 demo: ## Send a campaign and some replies through the running system, and watch them arrive
 	@exec sh deploy/local/setup.sh demo
 
-test: setup check ## Check the code, then run every test on a real Kafka and a real Postgres
+test: setup lint ## Check the code, and run every test on a real Kafka and a real Postgres
+	@exec $(MAKE) --no-print-directory --jobs=2 types suite
+
+suite: # the tests alone; beside them the types are checked, which takes a minute
 	@exec $(PYTHON) -m pytest $(TOGETHER)
 
-check: setup ## Lint, format, types and the contracts between packages
+check: setup lint types ## Lint, format, types and the contracts between packages
+
+lint:
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@.venv/bin/basedpyright
 	@.venv/bin/lint-imports
+
+types:
+	@.venv/bin/basedpyright
 
 bench: setup ## Measure against the bare limits of this machine and beside peers (half an hour) into bench/results
 	@PATH="$$HOME/.local/bin:$$PATH" uv sync --all-packages --locked --quiet --group bench

@@ -1,11 +1,14 @@
 """The whole systems of the black-box tests, one at a time: first by the wall's clock, then with days that fly."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from e2e.running import Answer, Running, recipients
+from e2e.begun import BEGUN, Foreseen
+from e2e.refusals import Case
+from e2e.running import Answer, Running
 
 SPEEDS = {"live": 1.0, "fast": 1_200.0}  # fast: a day in 72 seconds
 
@@ -15,15 +18,20 @@ class Stage:
     """The system that runs now; another one is started when it is asked for, and this one stopped."""
 
     folder: Path
+    wanted: Collection[str]
+    """The campaigns that the tests of this run look at."""
     shown: str | None = None
     system: Running | None = None
-    thousand: Answer | None = None
+    begun: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def show(self, name: str) -> Running:
         if self.system is None or self.shown != name:
             await self.clear()
             self.shown, self.system = name, Running(self.folder / name, SPEEDS[name])
             await self.system.start()
+            for campaign, begin in BEGUN[name].items():
+                if campaign in self.wanted:
+                    self.begun[campaign] = await begin(self.system)
         return self.system
 
     async def clear(self) -> None:
@@ -46,13 +54,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _system(item: pytest.Item) -> int:
     """0: needs none; the tests by the wall's clock come first."""
-    names: list[str] = getattr(item, "fixturenames", [])
+    names = _fixtures(item)
     return 2 if "fast" in names else 1 if "live" in names else 0
 
 
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 @pytest.fixture(scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
-    stage = Stage(tmp_path_factory.mktemp("stage"))
+async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
+    wanted = {name for item in request.session.items for name in _fixtures(item)}
+    stage = Stage(tmp_path_factory.mktemp("stage"), wanted)
     try:
         yield stage
     finally:
@@ -72,10 +85,15 @@ async def fast(stage: Stage) -> Running:
 
 
 @pytest.fixture
-async def thousand(stage: Stage, fast: Running) -> Answer:
-    """A thousand recipients over four profiles by the default limits: they take days, which pass during other tests."""
-    if stage.thousand is None:
-        await fast.package("thousand", 4, timezone="Africa/Cairo", rest_window={"start": "01:00", "hours": 4})
-        body = {"type": "text", "text": "Hello", "recipients": recipients(1_000)}
-        stage.thousand = await fast.ask("POST", "/packages/thousand/messages/open", body)
-    return stage.thousand
+def refused(stage: Stage, live: Running) -> dict[str, Case]:
+    return stage.begun["refused"]
+
+
+@pytest.fixture
+def thousand(stage: Stage, fast: Running) -> Answer:
+    return stage.begun["thousand"]
+
+
+@pytest.fixture
+def foreseen(stage: Stage, fast: Running) -> Foreseen:
+    return stage.begun["foreseen"]

@@ -24,7 +24,9 @@ from local.program import dies_with_us
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.1
+POLL_SECONDS, POLL_SECONDS_MAX = 0.1, 1.0
+POLL_SHARE = 0.05
+"""Of the time that it has waited: who looks all the time takes the processor from whom it waits for."""
 KEY = "e2e-key"
 SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
 
@@ -33,13 +35,14 @@ T = TypeVar("T")
 
 async def eventually(look: Callable[[], Awaitable[T]], seconds: float, until: Callable[[T], bool] = bool) -> T:
     """Look until what is seen satisfies `until`; fail after `seconds` with what was seen last."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         seen = await look()
         if until(seen):
             return seen
-        assert time.monotonic() < deadline, f"after {seconds:g} s still: {str(seen)[:1500]}"
-        await asyncio.sleep(POLL_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"after {seconds:g} s still: {str(seen)[:1500]}"
+        await asyncio.sleep(min(max(waited * POLL_SHARE, POLL_SECONDS), POLL_SECONDS_MAX))
 
 
 @dataclass(frozen=True)

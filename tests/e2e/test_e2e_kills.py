@@ -10,15 +10,14 @@ from e2e.running import Running, eventually, recipients, within_limits
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 VICTIMS = ("sender", "pacer", "router", "ingress", "kafka", "postgres", "stats", "simulator")
-PROFILES = 6
-LIMITS = {"per_hour": 20, "per_3_hours": 60, "per_day": 150}
-DELIVERIES = 900
-"""So many that they take longer than the kills."""
-BETWEEN = 40
+PROFILES = 4
+LIMITS = {"per_hour": 20, "per_3_hours": 50, "per_day": 100}
+DELIVERIES = 500
+"""At these limits they take longer than the kills."""
+BETWEEN = 20
 """Deliveries that arrive before the next kill: the system is on its feet again."""
 
 
-@pytest.mark.usefixtures("thousand")
 async def test_all_arrive_and_none_twice_while_each_process_is_killed(fast: Running) -> None:
     profiles = await fast.package("killed", PROFILES, profile_limits={**LIMITS, "per_recipient_per_day": None})
     people = recipients(DELIVERIES, start=1_000)

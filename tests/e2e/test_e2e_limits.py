@@ -13,7 +13,6 @@ CAIRO = ZoneInfo("Africa/Cairo")
 
 
 async def test_a_thousand_over_four_profiles_keep_every_limit_and_the_rest(fast: Running, thousand: Answer) -> None:
-    """It was sent before the kills began (see the fixture): the limits hold through all of them."""
     profiles = [f"thousand_p{number}" for number in (1, 2, 3, 4)]
     assert thousand.status == 202, thousand.body
     assert thousand.body["distribution"] == dict.fromkeys(profiles, 250)

@@ -11,7 +11,7 @@ from e2e.running import Another, Running, eventually, recipients, within_limits
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LIMITS = {"per_hour": 40, "per_3_hours": 90, "per_day": 400, "per_recipient_per_day": 1}
-CONCURRENT, PROFILES, DELIVERIES = 2, 6, 480
+CONCURRENT, PROFILES, DELIVERIES = 2, 6, 300
 KILLS_MIN = 4
 SEED = 20
 

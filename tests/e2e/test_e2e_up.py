@@ -6,11 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from e2e.running import Running, eventually
+from e2e.running import Running, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -23,37 +22,27 @@ def _exists(pid: int) -> bool:
     return True
 
 
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncGenerator[Running]:
-    """A system that a test starts and stops; what a failed test left running is ended."""
-    system = Running(tmp_path / "home")
-    yield system
-    if system.runs:
-        await system.stop()
-
-
-async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(system: Running) -> None:
-    await system.start()
-    await system.package("kept", 2)
-    pids = {pid for name in ("kafka", "postgres", "ingress", "sender") if (pid := system.pid(name)) is not None}
+async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(live: Running) -> None:
+    """After all that other tests left in it."""
+    await live.package("kept", 2)
+    pids = {pid for name in ("kafka", "postgres", "ingress", "sender") if (pid := live.pid(name)) is not None}
     began = time.monotonic()
-    assert await system.stop(signal.SIGINT) == 0
+    assert await live.stop(signal.SIGINT) == 0
     assert time.monotonic() - began < 15
     assert [pid for pid in pids if _exists(pid)] == []
 
-    await system.start()
-    kept = await system.ask("GET", "/packages/kept/profiles")
+    await live.start()
+    kept = await live.ask("GET", "/packages/kept/profiles")
     assert (kept.status, len(kept.body["data"])) == (200, 2)
-    answer = await system.ask(
-        "POST", "/packages/kept/messages/open", {"type": "text", "text": "Hi", "recipients": ["201000000031"]}
+    answer = await live.ask(
+        "POST", "/packages/kept/messages/open", {"type": "text", "text": "Hi", "recipients": recipients(1, 970_000)}
     )
     assert answer.status == 202
 
     async def arrived() -> int:
-        return len(await system.ledger(answer.body["message_id"]))
+        return len(await live.ledger(answer.body["message_id"]))
 
     await eventually(arrived, 30)
-    assert await system.stop() == 0
 
 
 def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
