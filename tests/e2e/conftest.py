@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.begun import BEGUN, Foreseen
+from e2e.begun import BEGUN
 from e2e.refusals import Case
 from e2e.running import Answer, Running
 
@@ -92,8 +92,3 @@ def refused(stage: Stage, live: Running) -> dict[str, Case]:
 @pytest.fixture
 def thousand(stage: Stage, fast: Running) -> Answer:
     return stage.begun["thousand"]
-
-
-@pytest.fixture
-def foreseen(stage: Stage, fast: Running) -> Foreseen:
-    return stage.begun["foreseen"]

@@ -4,38 +4,43 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from e2e.begun import Foreseen
 from e2e.running import Running, eventually, moments, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+DELIVERIES, PROFILES = 500, 4
 HOUR = timedelta(hours=1)
 
 
-async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running, foreseen: Foreseen) -> None:
+async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running) -> None:
     """The completion within 10 %; at the end of each hour no more than 20 % of all have gone more or fewer."""
-    preview, answer = foreseen.preview, foreseen.answer
-    assert (preview.status, answer.status) == (200, 202), (preview.body, answer.body)
+    await fast.package("foreseen", PROFILES, timezone="Africa/Cairo")
+    people = recipients(DELIVERIES, start=800_000)
+    body = {"type": "text", "text": "Hello", "recipients": people}
+    preview = await fast.ask("POST", "/packages/foreseen/messages/preview", body)
+    assert preview.status == 200, preview.body
+    answer = await fast.ask("POST", "/packages/foreseen/messages/open", body)
+    assert answer.status == 202, answer.body
     assert preview.body["distribution"] == answer.body["distribution"]
-    deliveries, mine = len(foreseen.people), set(foreseen.people)
+    mine = set(people)
 
     async def lines() -> list[dict[str, str]]:
         return [line for line in await fast.ledger() if line["recipient"] in mine and line["ok"]]
 
-    reached = moments(await eventually(lines, 280, lambda seen: len(seen) == deliveries))
+    reached = moments(await eventually(lines, 280, lambda seen: len(seen) == DELIVERIES))
     begin, end = reached[0], reached[-1]
-    for completion in (preview.body["estimated_completion"], answer.body["estimated_completion"]):
-        error = abs((datetime.fromisoformat(completion) - end) / (end - begin))
-        assert error <= 0.1, f"foreseen {completion}, it was {end}: {error:.1%} off"
+    for foreseen in (preview.body["estimated_completion"], answer.body["estimated_completion"]):
+        error = abs((datetime.fromisoformat(foreseen) - end) / (end - begin))
+        assert error <= 0.1, f"foreseen {foreseen}, it was {end}: {error:.1%} off"
     curve = {datetime.fromisoformat(each["begin"]): each["deliveries"] for each in preview.body["curve"]}
-    assert sum(curve.values()) == deliveries
+    assert sum(curve.values()) == DELIVERIES
     happened = Counter(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for moment in reached)
     foreseen_so_far = happened_so_far = 0
     hour, last = min([*curve, *happened]), max([*curve, *happened])
     while hour <= last:
         foreseen_so_far += curve.get(hour, 0)
         happened_so_far += happened.get(hour, 0)
-        assert abs(foreseen_so_far - happened_so_far) <= 0.2 * deliveries, f"at the end of the hour from {hour}"
+        assert abs(foreseen_so_far - happened_so_far) <= 0.2 * DELIVERIES, f"at the end of the hour from {hour}"
         hour += HOUR
 
 

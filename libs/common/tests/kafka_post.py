@@ -50,11 +50,11 @@ class Post:
     async def put_raw(self, body: bytes | None, headers: Headers = (), key: bytes | None = None) -> None:
         await self.producer.send_and_wait(TOPIC, body, key=key, partition=0, headers=list(headers))
 
-    async def member(self, handle: Handler[Alert]) -> Kafka:
+    async def member(self, handle: Handler[Alert], gather_ms: int = 0) -> Kafka:
         """Join the group with `handle` behind a boundary."""
         broker = create_broker(self.settings, "test")
         boundary = Boundary(self.group, handle, (Alert,), KafkaBus(broker, "test", Clock()))
-        boundary.listen(broker, self.settings)
+        boundary.listen(broker, self.settings, gather_ms=gather_ms)
         part = Kafka(broker, self.settings, [boundary])
         await part.start()
         self.members.append(part)

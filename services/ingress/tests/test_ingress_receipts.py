@@ -1,5 +1,6 @@
 """Receipts: each finds its delivery, early or late, once or often; the echo of a send ends a doubt."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,13 @@ async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert [each.code for each in system.bus.of(DeliveryOutcome)] == ["463", "ERROR"]
     assert await waiting(system) == 0
+
+
+async def test_calls_that_say_the_same_in_another_order_do_not_hold_each_other_up(system: System) -> None:
+    """Each waits for the rows of the other: in two orders that is a deadlock, and one gateway is told to come again."""
+    many = [Told("pkg", "a", Receipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)]
+    await asyncio.gather(system.receipts.take(many), system.receipts.take(many[::-1]))
+    assert await waiting(system) == len(many)
 
 
 async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:

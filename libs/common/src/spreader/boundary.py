@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from spreader.bus import Unpublished
 from spreader.envelope import Envelope, Unreadable, open_body, read_headers
 from spreader.events import DEAD_LETTER_TOPIC, Event
-from spreader.kafka import BATCH_RECORDS_MAX, BATCH_WAIT_MS, KafkaBus, Reader, Record, Subscription, subscribe
+from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
 from spreader.metrics import CONSUMED, CONSUMER_LAG, CONSUMER_OLDEST, DEAD_LETTERS, HANDLER_FAILURES
 from spreader.postgres import is_passing
 from spreader.settings import Settings
@@ -77,15 +77,15 @@ class Boundary(Generic[E]):
         broker: KafkaBroker,
         settings: Settings,
         records_max: int = BATCH_RECORDS_MAX,
-        wait_ms: int = BATCH_WAIT_MS,
+        gather_ms: int = 0,
     ) -> None:
-        """Subscribe to the topics of the accepted events."""
+        """Subscribe to the topics of the accepted events; `gather_ms` as in Subscription."""
         for counter in (CONSUMED, DEAD_LETTERS, HANDLER_FAILURES):
             counter.labels(self.group)
         for topic in self.topics:
             CONSUMER_LAG.labels(self.group, topic)
             CONSUMER_OLDEST.labels(self.group, topic)
-        subscription = Subscription(self.group, self.topics, records_max, wait_ms)
+        subscription = Subscription(self.group, self.topics, records_max, gather_ms)
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     async def on_records(self, records: Sequence[Record]) -> None:

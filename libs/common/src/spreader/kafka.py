@@ -5,6 +5,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -19,6 +20,7 @@ from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.bus import Unpublished
 from spreader.clock import Now
+from spreader.consumer import Consumer
 from spreader.envelope import Envelope, seal
 from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event
 from spreader.settings import Settings
@@ -26,8 +28,7 @@ from spreader.settings import Settings
 Record = ConsumerRecord[bytes | None, bytes | None]
 
 BATCH_RECORDS_MAX = 500
-BATCH_WAIT_MS = 20  # an idle batch subscriber waits this long between polls: the price of batches in latency
-UNHURRIED_WAIT_MS = 100  # for views and counts, which nobody waits for
+UNHURRIED_MS = 100  # gathered for views and counts, which nobody waits for
 SESSION_TIMEOUT_MS = 6_000  # a killed member's partitions are taken over after this: "resumes within 10 s"
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
@@ -79,6 +80,8 @@ class Broker(KafkaBroker):
 
     async def start(self) -> None:
         await self.connect()
+        config = self.config.broker_config
+        config.builder = partial(Consumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
         started = await asyncio.gather(*(each.start() for each in self.subscribers), return_exceptions=True)
         for result in started:  # only now, when none is under way any more: whoever fails stops them all
             if isinstance(result, BaseException):
@@ -120,7 +123,8 @@ class Subscription:
     group: str
     topics: tuple[str, ...]
     records_max: int = BATCH_RECORDS_MAX
-    wait_ms: int = BATCH_WAIT_MS
+    gather_ms: int = 0
+    """How long a batch waits for others after its first record."""
 
 
 Reader = Callable[[], AIOKafkaConsumer | None]
@@ -154,7 +158,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         group_id=subscription.group,
         group_instance_id=member,
         max_records=subscription.records_max,
-        batch_timeout_ms=subscription.wait_ms,
+        batch_timeout_ms=subscription.gather_ms,  # as our Consumer takes it
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.NACK_ON_ERROR,
         session_timeout_ms=SESSION_TIMEOUT_MS,

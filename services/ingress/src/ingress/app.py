@@ -49,7 +49,7 @@ from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.events import PackageConfigured, ProfileState
 from spreader.fetching import Fetcher
 from spreader.fetching import Guard as NoPrivateAddress
-from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_WAIT_MS, KafkaBus, create_broker
+from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.media import MediaStore
 from spreader.parts import Kafka, Postgres
@@ -87,7 +87,7 @@ def build(settings: IngressSettings) -> FastAPI:
     boundaries = Folding(StatusView(engine), Receipts(engine, folding_bus)).boundaries(folding_bus)
     for boundary in boundaries:
         records_max = RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX)
-        boundary.listen(folding, settings, records_max, UNHURRIED_WAIT_MS)
+        boundary.listen(folding, settings, records_max, UNHURRIED_MS)
     bus = Publisher(KafkaBus(accepting, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks = Callbacks(settings)

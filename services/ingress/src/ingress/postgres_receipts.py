@@ -31,7 +31,10 @@ SELECT * FROM unnest(
     CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:statuses AS text[]),
     CAST(:package_ids AS text[]), CAST(:delivery_ids AS text[]), CAST(:recipients AS text[]),
     CAST(:ats AS timestamptz[]), CAST(:failures AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[]))
+    AS told (profile_id, gateway_message_id, status, package_id, delivery_id, recipient, at, failure, code, reason)
+ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
+"""In one order: gateways repeat themselves, and two calls with the same receipts wait for each other's rows."""
 
 _WAITING = """
 told.package_id AS told_package_id, told.profile_id AS told_profile_id, told.gateway_message_id, told.status, told.at,

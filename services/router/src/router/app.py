@@ -25,7 +25,7 @@ from spreader.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
+from spreader.kafka import UNHURRIED_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
@@ -75,7 +75,7 @@ def build(settings: RouterSettings) -> FastAPI:
     for boundary in routing:
         boundary.listen(open_broker, settings, OPEN_RECORDS_MAX)
     hearing_consent.listen(open_broker, settings)
-    remembering.listen(open_broker, settings, wait_ms=UNHURRIED_WAIT_MS)
+    remembering.listen(open_broker, settings, gather_ms=UNHURRIED_MS)
     for boundary in reply_boundaries:
         boundary.listen(reply_broker, settings)
 

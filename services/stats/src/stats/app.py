@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment, wall_now
 from spreader.events import Alert, CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
-from spreader.kafka import UNHURRIED_WAIT_MS, KafkaBus, create_broker
+from spreader.kafka import UNHURRIED_MS, KafkaBus, create_broker
 from spreader.loop import Loop
 from spreader.parts import Kafka, Postgres
 from spreader.positions import LivePositions
@@ -74,7 +74,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Boundary(GROUP, counting.on_reports, (ProfileReported,), bus),
     )
     for boundary in boundaries:
-        boundary.listen(broker, settings, wait_ms=UNHURRIED_WAIT_MS)
+        boundary.listen(broker, settings, gather_ms=UNHURRIED_MS)
     kafka = Kafka(broker, settings, boundaries)
 
     async def forget() -> float:
