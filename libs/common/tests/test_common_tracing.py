@@ -151,7 +151,7 @@ async def test_a_collector_that_takes_nothing_holds_nobody_up(
     silent_collector: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spreader.tracing.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("spreader.otlp.EXPORT_SECONDS", 0.5)
+    monkeypatch.setattr("spreader.otlp.EXPORT_SECONDS", 1.0)
     endpoint = silent_collector if is_there else "http://127.0.0.1:9"
     tracing = Tracing.of("test", Settings(otlp_endpoint=endpoint))
     await tracing.start()
@@ -161,8 +161,8 @@ async def test_a_collector_that_takes_nothing_holds_nobody_up(
     made = time.monotonic()
     assert (tracing.trouble(), tracing.alive()) == (None, True)
     await tracing.stop()
-    assert made - began < 5  # a thousandth of what one export may take, for each of them
-    assert time.monotonic() - made < 2
+    assert made - began < 100  # a hundredth of what one export may take, for each of them
+    assert time.monotonic() - made < 6  # all that the queue holds would take eight exports
 
 
 @pytest.fixture

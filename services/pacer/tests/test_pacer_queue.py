@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from pacer.housekeeping import Housekeeping
 from pacer.paces import Paces
+from pacer.postgres import HEADS
 from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.configuration import PackageLimits, ProfileLimits
@@ -49,6 +50,18 @@ async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -
     assert await pacer.release() == []
     pacer.now += timedelta(minutes=5)
     assert [each.recipient for each in await pacer.release()] == ["201100000001"]
+
+
+async def test_the_first_stays_the_first_however_postgres_carries_the_statement_out(pacer: Pacer) -> None:
+    """Dies without the last ORDER BY: a hash join with the contacts, likely once there are many, shuffles the heads."""
+    await pacer.take(assigned(30))
+    asked = {"now": START, "heads": 50, "profile_ids": ["p0"], "per_recipients": [2]}
+    many = "INSERT INTO pacer.contact (profile_id, recipient) SELECT 'p0', 'x' || n FROM generate_series(1, 20000) AS n"
+    async with pacer.engine.begin() as connection:
+        for statement in (many, "ANALYZE pacer.contact", "SET LOCAL enable_nestloop = off"):
+            await connection.execute(text(statement))
+        found = (await connection.execute(HEADS, asked)).all()
+    assert [row.recipient for row in found] == [f"2011{number:08}" for number in range(30)]
 
 
 async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer) -> None:

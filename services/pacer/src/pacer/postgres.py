@@ -156,8 +156,10 @@ LEFT JOIN LATERAL (
     SELECT effective_at AS at FROM pacer.release
     WHERE release.package_id = head.package_id AND release.recipient = head.recipient
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
-    ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0"""
+    ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0
+ORDER BY head.not_before, head.seq"""
 )
+"""In the order of the queue once more: a join with a long table of contacts may lose that of the heads."""
 
 DELIVERY_RELEASE = text(f"""
 UPDATE pacer.delivery SET state = 'released', announced = false, release = chosen.release, released_at = :now,
