@@ -1,4 +1,4 @@
-"""Begun: campaigns that take days of the system's clock. They begin with it, and their tests look when all arrived.
+"""Begun: what takes long begins before its test, which looks when all has arrived.
 
 Meanwhile other tests run: a test that only waits would hold them all up.
 """
@@ -17,8 +17,7 @@ async def thousand(system: Running) -> Answer:
     return await system.ask("POST", "/packages/thousand/messages/open", body)
 
 
-BEGUN: Mapping[str, Mapping[str, Callable[[Running], Awaitable[Any]]]] = {
-    "live": {"refused": refused},
-    "fast": {"thousand": thousand},
-}
-"""By system and name: the name is that of the fixture that has it."""
+BEGUN: Mapping[str, Callable[[Running], Awaitable[Any]]] = {"refused": refused, "thousand": thousand}
+"""By the name of the fixture that has it."""
+WITH_SYSTEM: Mapping[str, tuple[str, ...]] = {"live": ("refused",), "fast": ()}
+"""What begins with a system, where any test wants it; the rest with the first test that names it."""

@@ -12,6 +12,7 @@ DELIVERIES, PROFILES = 500, 4
 HOUR = timedelta(hours=1)
 
 
+@pytest.mark.usefixtures("thousand")
 async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running) -> None:
     """The completion within 10 %; at the end of each hour no more than 20 % of all have gone more or fewer."""
     await fast.package("foreseen", PROFILES, timezone="Africa/Cairo")
