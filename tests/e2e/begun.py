@@ -19,5 +19,5 @@ async def thousand(system: Running) -> Answer:
 
 BEGUN: Mapping[str, Callable[[Running], Awaitable[Any]]] = {"refused": refused, "thousand": thousand}
 """By the name of the fixture that has it."""
-WITH_SYSTEM: Mapping[str, tuple[str, ...]] = {"live": ("refused",), "fast": ()}
-"""What begins with a system, where any test wants it; the rest with the first test that names it."""
+FIRST: Mapping[str, str] = {"live": "refused"}
+"""What begins with a system, where any test wants it; the rest begins with the first test that names it."""

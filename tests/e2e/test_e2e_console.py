@@ -232,17 +232,16 @@ PAGES = ("/", "/alerts", "/new", *(f"/packages/shop{path}" for path in OF_PACKAG
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nobody_is_kept_out_by_how_a_page_is_made(browser: Browser, mona: Tab, scheme: Scheme) -> None:
-    """By axe; and every page fits a phone. In the dark only the colours are others."""
-    rules = () if scheme == "light" else ("color-contrast",)
+    """By axe; and every page fits a phone."""
     async with tab(browser, mona.system, scheme, PHONE if scheme == "light" else (1280, 900)) as opened:
         await opened.page.goto(f"{opened.address}/sign-in")
-        found = {"/sign-in": await opened.problems(*rules)}
+        found = {"/sign-in": await opened.problems()}
         await opened.sign_in()
         await expect(opened.page.locator("main h1")).to_be_visible()
         for path in PAGES:
             await opened.open(path)
             await asyncio.sleep(0.3)  # a transition of colours would be taken for bad contrast
-            found[path] = await opened.problems(*rules)
+            found[path] = await opened.problems()
             assert (path, await opened.too_wide()) == (path, [])
         assert {path: said for path, said in found.items() if said} == {}
 
