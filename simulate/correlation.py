@@ -1,7 +1,7 @@
-"""Correlation: how much a gap tells of the one after it, at lag 1, from three sides (decision 0019).
+"""Correlation: how much a gap tells of the one after it, at lag 1, from four sides (decision 0019).
 
-`of_all` takes the gaps as they are, so that a mean which moves counts as well: after two fast hours all gaps are long.
-`of_stretches` asks only where nothing moves, `of_draws` only of what is drawn.
+`of_gaps` takes the gaps as they are, so that a mean which moves counts as well; `of_all` counts as gaps also the waits
+for a limit. `of_stretches` asks only where nothing moves, `of_draws` only of what is drawn.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,11 @@ from simulate.gaps import Gap
 
 STANDS = 1.25
 """A mean stands while it is within this factor, either way, of that of the stretch's first gap."""
+
+
+def of_gaps(found: Sequence[Gap]) -> float | None:
+    """Of those that no limit made longer. None: limits hold too many, and those left are the long ones."""
+    return of_all([gap for gap in found if gap.is_paced]) if is_paced(found) else None
 
 
 def of_all(found: Sequence[Gap]) -> float:

@@ -45,6 +45,7 @@ def findings(studies: Sequence[Study]) -> list[Finding]:
         _finding("coefficient of variation, exactly 10 wait", VARIATION, studies, _variation(EVEN)),
         _finding("coefficient of variation, under 10 wait", VARIATION, studies, _variation(CALM)),
         *_correlation("lag-1 autocorrelation", studies, lambda gaps: gaps.autocorrelation),
+        *_correlation("the same with waits for limits", studies, lambda gaps: gaps.with_limits),
         *_correlation("the same while the mean stands", studies, lambda gaps: gaps.in_stretches),
         *_correlation("the same of what is drawn", studies, lambda gaps: gaps.of_draws),
         _finding("a queue over 10 doubles the mean (factor)", _around(2), studies, _pressure(RUSH)),

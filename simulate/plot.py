@@ -70,8 +70,8 @@ def _columns(points: Sequence[tuple[float, float]], unit: float) -> tuple[list[f
 def _scatter(axes: Axes, studies: Sequence[Study]) -> None:
     for queue in QUEUES:
         chosen = [each.gaps[queue] for each in studies if queue in each.gaps and each.gaps[queue].count >= 1_000]
-        variations, correlations = [each.variation for each in chosen], [each.autocorrelation for each in chosen]
-        dots = axes.scatter(variations, correlations, s=8, label=f"{queue} 10")
+        shown = [(each.variation, each.autocorrelation) for each in chosen if each.autocorrelation is not None]
+        dots = axes.scatter(*_columns(shown, 1), s=8, label=f"{queue} 10")
         standing = [(each.variation, each.in_stretches) for each in chosen if each.in_stretches is not None]
         label = f"{queue} 10, while the mean stands"
         axes.scatter(*_columns(standing, 1), s=14, marker="+", color=dots.get_facecolor(), label=label)

@@ -7,7 +7,7 @@ to say what one of them makes of it while the others are as they are.
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
@@ -16,13 +16,15 @@ from zoneinfo import ZoneInfo
 from pacer.core.hours import Hours
 from pacer.core.limits import HOUR, rolling
 from simulate.arrivals import DAY
-from simulate.correlation import is_paced, of_all, of_draws, of_stretches
+from simulate.correlation import is_paced, of_all, of_draws, of_gaps, of_stretches
 from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, gaps
 from simulate.year import BEGIN, Ledger
 
 QUEUES = (RUSH, EVEN, CALM)
 FEW = 1_000
 """Fewer gaps than these are not judged: the autocorrelation of chance alone would be over 0.03."""
+FEW_OF_TEMPO = 200
+"""Fewer slow or fast ones than these are not judged: chance alone would move their mean by 0.02."""
 SLOW, FAST = 0.8, 1.25
 TEMPO_STEP = 0.1
 GAP_STEP_SECONDS = 30
@@ -36,8 +38,10 @@ class GapStudy:
     count: int
     mean_seconds: float
     variation: float
-    autocorrelation: float
-    """Of the gaps as they are."""
+    autocorrelation: float | None
+    """Of the gaps as they are, without what a limit made longer. None: limits hold too many."""
+    with_limits: float
+    """Of all of them: waits for a limit too."""
     in_stretches: float | None
     """Their autocorrelation while the mean stands. None: too few pairs."""
     of_draws: float | None
@@ -66,7 +70,8 @@ class Study:
     """
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
-    """Mean of gap / (base x pressure) at the end of two slow hours and of two fast ones.
+    """Mean of gap / (base x pressure) at the end of two slow hours and of two fast ones, of gaps that no limit made
+    longer. Left out: those of which there are too few, and queues of which limits hold too many.
 
     Slow: under 0.8 of the releases that the day's limit makes of them; fast: over 1.25.
     """
@@ -100,7 +105,7 @@ def study(ledger: Ledger) -> Study:
         in_rest=sum(_is_in_rest(moment, ledger.rules.hours, zone) for moment in moments),
         fullest_hour=_fullest_hour(moments, ledger.rules.hours) / ledger.rules.limits.per_day,
         gaps={queue: _of(chosen) for queue, chosen in by_queue.items() if len(chosen) > 1},
-        tempo=_tempo(found),
+        tempo=_tempo(by_queue.values()),
         gap_counts={queue: Counter(int(gap.seconds // GAP_STEP_SECONDS) for gap in chosen)
                     for queue, chosen in by_queue.items()},
         tempo_sums=_tempo_sums(found),
@@ -137,15 +142,16 @@ def _of(found: Sequence[Gap]) -> GapStudy:
     seconds = [gap.seconds for gap in found]
     ratios = [gap.seconds / gap.base_seconds / gap.tempo for gap in found if gap.is_paced]
     return GapStudy(
-        len(found), fmean(seconds), coefficient_of_variation(seconds), of_all(found), of_stretches(found, FEW),
-        of_draws(found), fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
+        len(found), fmean(seconds), coefficient_of_variation(seconds), of_gaps(found), of_all(found),
+        of_stretches(found, FEW), of_draws(found), fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
     )  # fmt: skip
 
 
-def _tempo(found: Sequence[Gap]) -> dict[str, float]:
+def _tempo(by_queue: Iterable[Sequence[Gap]]) -> dict[str, float]:
+    found = [gap for chosen in by_queue if is_paced(chosen) for gap in chosen if gap.is_paced]
     slow = [gap.seconds / gap.base_seconds / gap.pressure for gap in found if gap.load < SLOW]
     fast = [gap.seconds / gap.base_seconds / gap.pressure for gap in found if gap.load > FAST]
-    return {name: fmean(ratios) for name, ratios in (("slow", slow), ("fast", fast)) if ratios}
+    return {name: fmean(ratios) for name, ratios in (("slow", slow), ("fast", fast)) if len(ratios) >= FEW_OF_TEMPO}
 
 
 def _tempo_sums(found: Sequence[Gap]) -> dict[int, tuple[int, float]]:

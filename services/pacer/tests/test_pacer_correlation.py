@@ -1,11 +1,12 @@
 """Correlation: the measures of the simulated year on gaps whose likeness is known."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
 import pytest
-from simulate.correlation import of_all, of_draws, of_stretches, stretches
+from simulate.correlation import of_all, of_draws, of_gaps, of_stretches, stretches
 from simulate.gaps import CALM, Gap
 
 MANY = 6_000
@@ -47,11 +48,26 @@ def test_draws_that_answer_the_last_one_show_in_every_measure() -> None:
 
 
 def test_a_mean_that_climbs_shows_in_the_gaps_and_neither_in_the_draws_nor_while_it_stands() -> None:
-    """Nine gaps from 190 s to 450 s, over and over: what the tempo makes of the end of a rush."""
+    """Nine gaps from 190 s to 450 s, over and over: what a tempo of 0.64 to 1.5 makes of the end of a rush."""
     found = made([(190 * (450 / 190) ** (place % 9 / 8), draw) for place, draw in enumerate(uniform())], 9)
     assert of_all(found) > 0.3
     assert of_draws(found) == pytest.approx(0, abs=0.03)
     assert of_stretches(found, FEW) == pytest.approx(0, abs=0.1)
+
+
+def test_waits_for_a_limit_are_no_gaps_and_where_they_are_many_nothing_is_said() -> None:
+    """Runs of ten long ones, in three hundred gaps and in thirty."""
+
+    def waits_in(gaps: int) -> list[Gap]:
+        return [
+            replace(gap, seconds=1_000.0, is_paced=False) if gap.place % gaps < 10 else gap
+            for gap in made([(300.0, draw) for draw in uniform()])
+        ]
+
+    assert of_gaps(waits_in(300)) == pytest.approx(0, abs=0.03)
+    assert of_all(waits_in(300)) > 0.5
+    assert of_gaps(waits_in(30)) is None
+    assert of_all(waits_in(30)) > 0.5
 
 
 def test_a_stretch_ends_where_the_mean_moves_a_release_is_missing_or_a_limit_holds() -> None:

@@ -23,7 +23,8 @@ TWO_HOURS = 7200.0
         (9, ON_PACE, 300),  # calm: half
         (10, 0, 300),  # two slow hours: half, at most
         (10, 24, 1200),  # two fast hours: twice, at most
-        (0, 0, 150),  # calm and behind
+        (0, 0, 282),  # calm and behind: a little less than half
+        (9, 24, 318),  # calm and ahead: a little more
         (11, 24, 2400),
     ],
 )
@@ -67,5 +68,5 @@ def test_packages_and_profiles_differ_in_spread_and_keep_it() -> None:
 
     assert len(set(spreads().values())) == 6
     assert spreads() == spreads()
-    assert all(0.3 <= spread <= 0.5 for spread in spreads().values())
+    assert all(0.35 <= spread <= 0.5 for spread in spreads().values())
     assert all(0.55 <= spread <= 0.65 for spread in spreads(0.6).values())

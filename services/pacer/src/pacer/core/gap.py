@@ -10,10 +10,11 @@ from spreader.configuration import Gap, ProfileLimits
 HOUR_SECONDS = 3600.0
 PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
 TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
+CALM_TEMPO = 0.15  # of the spread: as far as the tempo may move the mean while few wait, or gaps in a row are alike
 TEMPO_SPAN = timedelta(hours=2)
 FLOOR = 0.75  # of the gap that fills the hour: never faster than a third over the hour's even pace
-CENTRE_MIN, CENTRE_MAX = 0.35, 0.45
-PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.3 to 0.5
+CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
+PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.35 to 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def pace(
     base, spread = _base(limits, gap, active_seconds_a_day, spread)
     pressure = _pressure(waiting, gap.rush_over)
     expected = limits.per_day * active_seconds_lately / active_seconds_a_day
-    tempo = min(max(((sent_lately + 0.5) / (expected + 0.5)) ** 2, TEMPO_MIN), TEMPO_MAX)
+    tempo = _tempo((sent_lately + 0.5) / (expected + 0.5), spread, is_calm=waiting < gap.rush_over)
     mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / an_hour(limits))
     return Pace(base, pressure, tempo, mean, spread)
 
@@ -78,3 +79,10 @@ def _pressure(waiting: int, rush_over: int) -> float:
     if waiting > rush_over:
         return PRESSURE_RUSH
     return PRESSURE_CALM if waiting < rush_over else PRESSURE_EVEN
+
+
+def _tempo(load: float, spread: float, is_calm: bool) -> float:
+    """Slower the more went lately (`load`: of what was expected). A few that wait are gone before it may help, and the
+    mean that climbs with it would show: it stays well inside the range of the draws (decision 0019)."""
+    low, high = (1 - CALM_TEMPO * spread, 1 + CALM_TEMPO * spread) if is_calm else (TEMPO_MIN, TEMPO_MAX)
+    return min(max(load**2, low), high)
