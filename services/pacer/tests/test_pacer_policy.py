@@ -44,7 +44,7 @@ def test_an_idle_profile_releases_at_once_until_its_rest_is_near() -> None:
 @pytest.mark.parametrize(
     ("bound", "known", "head", "until"),
     [
-        ("gap", facts(last_release=NOON, waiting=1), HEAD, NOON + timedelta(seconds=150)),
+        ("gap", facts(last_release=NOON, waiting=1), HEAD, NOON + timedelta(seconds=282)),
         ("hour limit", facts(free={"hour limit": NOON + HOUR}), HEAD, NOON + HOUR),
         ("day limit", facts(free={"hour limit": NOON + HOUR, "day limit": NOON + 3 * HOUR}), HEAD, NOON + 3 * HOUR),
         ("hour limit", facts(free={"hour limit": None}), HEAD, None),
@@ -69,7 +69,7 @@ def test_an_immediate_delivery_takes_the_smallest_gap_and_keeps_the_limits() -> 
     quick = Head("dlv_1", IMMEDIATE, NOON)
     after_gap = decide(rules(), facts(last_release=NOON), quick, NOON)
     assert isinstance(after_gap, Wait)
-    assert after_gap.until == NOON + timedelta(seconds=0.6 * 150)
+    assert after_gap.until == NOON + timedelta(seconds=0.6 * 282)
     at_limit = decide(rules(), facts(free={"hour limit": NOON + HOUR}), quick, NOON)
     assert isinstance(at_limit, Wait)
     assert at_limit.bound == "hour limit"
