@@ -37,7 +37,7 @@ types:
 	@.venv/bin/basedpyright
 
 bench: setup ## Measure against the bare limits of this machine and beside peers (half an hour) into bench/results
-	@PATH="$$HOME/.local/bin:$$PATH" uv sync --all-packages --locked --quiet --group bench
+	@.venv/bin/uv sync --all-packages --locked --quiet --group bench
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench router
 	@$(PYTHON) -m bench sender

