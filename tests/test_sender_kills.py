@@ -38,8 +38,10 @@ from spreader.vault import Vault
 
 RECORDED = 200
 LIFE_SECONDS_MAX = 60.0
-SETTLE_SECONDS_MAX = 60.0
-CALL_SECONDS, LEASE_SECONDS = 8.0, 10.0
+SETTLE_SECONDS_MAX = 90.0
+CALL_SECONDS, LEASE_SECONDS = 20.0, 22.0
+"""Longer than a life: calls that end unanswered open the breaker, and replies that are taken over fill the slots; then
+the sender rightly leaves the gateway alone, and a life may not get as far as its kill."""
 AT_ONCE = 10
 POLL_SECONDS = 0.02
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
