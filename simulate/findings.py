@@ -10,6 +10,7 @@ from simulate.study import FEW, GapStudy, Study
 VARIATION = (0.2, 0.6)
 AUTOCORRELATION = (-0.1, 0.1)
 QUARTER = 0.25
+QUEUES = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
 TOLERANCE = 0.1
 """Of the mean gap by queue, which is a mean of draws and is looked at every five minutes."""
 
@@ -45,9 +46,8 @@ def findings(studies: Sequence[Study]) -> list[Finding]:
         _finding("coefficient of variation, exactly 10 wait", VARIATION, studies, _variation(EVEN)),
         _finding("coefficient of variation, under 10 wait", VARIATION, studies, _variation(CALM)),
         *_correlation("lag-1 autocorrelation", studies, lambda gaps: gaps.autocorrelation),
+        *_together("the same with waits for limits, all profiles together", studies),
         *_correlation("the same with waits for limits", studies, lambda gaps: gaps.with_limits),
-        *_correlation("the same while the mean stands", studies, lambda gaps: gaps.in_stretches),
-        *_correlation("the same of what is drawn", studies, lambda gaps: gaps.of_draws),
         _finding("a queue over 10 doubles the mean (factor)", _around(2), studies, _pressure(RUSH)),
         _finding("a queue of exactly 10 leaves the mean (factor)", _around(1), studies, _pressure(EVEN)),
         _finding("a queue under 10 halves the mean (factor)", _around(0.5), studies, _pressure(CALM)),
@@ -82,8 +82,20 @@ def _correlation(promise: str, studies: Sequence[Study], measure: Callable[[GapS
     def of(queue: str) -> Measure:
         return lambda study: measure(found) if (found := study.gaps.get(queue)) and found.count >= FEW else None
 
-    queues = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
-    return [_finding(f"{promise}, {name} 10 wait", AUTOCORRELATION, studies, of(queue)) for queue, name in queues]
+    return [_finding(f"{promise}, {name} 10 wait", AUTOCORRELATION, studies, of(queue)) for queue, name in QUEUES]
+
+
+def _together(promise: str, studies: Sequence[Study]) -> list[Finding]:
+    """Their covariances over their variances, each around the profile's own mean."""
+
+    def of(queue: str) -> Measure:
+        found = [gaps for each in studies if (gaps := each.gaps.get(queue))]
+        squares = [gaps.count * (gaps.variation * gaps.mean_seconds) ** 2 for gaps in found]
+        covariance = sum(square * gaps.with_limits for square, gaps in zip(squares, found, strict=True))
+        shown = covariance / sum(squares) if sum(squares) else None
+        return lambda study: shown if queue in study.gaps else None
+
+    return [_finding(f"{promise}, {name} 10 wait", AUTOCORRELATION, studies, of(queue)) for queue, name in QUEUES]
 
 
 def _pressure(queue: str) -> Measure:

@@ -72,9 +72,9 @@ def _scatter(axes: Axes, studies: Sequence[Study]) -> None:
         chosen = [each.gaps[queue] for each in studies if queue in each.gaps and each.gaps[queue].count >= 1_000]
         shown = [(each.variation, each.autocorrelation) for each in chosen if each.autocorrelation is not None]
         dots = axes.scatter(*_columns(shown, 1), s=8, label=f"{queue} 10")
-        standing = [(each.variation, each.in_stretches) for each in chosen if each.in_stretches is not None]
-        label = f"{queue} 10, while the mean stands"
-        axes.scatter(*_columns(standing, 1), s=14, marker="+", color=dots.get_facecolor(), label=label)
+        whole = [(each.variation, each.with_limits) for each in chosen]
+        label = f"{queue} 10, with waits for limits"
+        axes.scatter(*_columns(whole, 1), s=14, marker="+", color=dots.get_facecolor(), label=label)
     for bound in VARIATION:
         axes.axvline(bound, color="grey", linestyle=":")
     for bound in AUTOCORRELATION:

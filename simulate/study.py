@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pacer.core.hours import Hours
 from pacer.core.limits import HOUR, rolling
 from simulate.arrivals import DAY
-from simulate.correlation import is_paced, of_all, of_draws, of_gaps, of_stretches
+from simulate.correlation import is_paced, of_all, of_gaps
 from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, gaps
 from simulate.year import BEGIN, Ledger
 
@@ -42,10 +42,6 @@ class GapStudy:
     """Of the gaps as they are, without what a limit made longer. None: limits hold too many."""
     with_limits: float
     """Of all of them: waits for a limit too."""
-    in_stretches: float | None
-    """Their autocorrelation while the mean stands. None: too few pairs."""
-    of_draws: float | None
-    """That of the gaps over their means. None: limits hold too many."""
     pressure: float | None
     """Mean of gap / (base x tempo), of gaps that no limit made longer: what the queue makes of it.
 
@@ -143,7 +139,7 @@ def _of(found: Sequence[Gap]) -> GapStudy:
     ratios = [gap.seconds / gap.base_seconds / gap.tempo for gap in found if gap.is_paced]
     return GapStudy(
         len(found), fmean(seconds), coefficient_of_variation(seconds), of_gaps(found), of_all(found),
-        of_stretches(found, FEW), of_draws(found), fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
+        fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
     )  # fmt: skip
 
 

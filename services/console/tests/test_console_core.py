@@ -183,7 +183,8 @@ def test_a_message_is_made_of_what_was_typed() -> None:
 
 
 FACTORS = {"base_seconds": 144, "pressure": 2.0, "tempo": 0.5, "mean_seconds": 144, "spread": 0.4, "limit_factor": 0.5,
-           "gap_min_seconds": 87, "gap_max_seconds": 201, "position": 0.7, "sent_last_2_hours": 3}  # fmt: skip
+           "gap_min_seconds": 87, "gap_max_seconds": 201, "slack_seconds": 8, "position": 0.7,
+           "sent_last_2_hours": 3}  # fmt: skip
 
 
 def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
@@ -191,7 +192,8 @@ def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
     shown = {each.name: each.value for each in factors(pace, 10)}
     assert shown == {
         "Base": "2 min 24 s", "Pressure": "× 2", "Tempo": "× 0.5", "Mean": "2 min 24 s", "Spread": "40\u202f%",
-        "Range": "1 min 27 s – 3 min 21 s", "Position": "70\u202f%", "Limit factor": "× 0.5", "Warm-up": "× 1",
+        "Range": "1 min 27 s – 3 min 21 s", "Position": "70\u202f%", "Slack": "8 s",
+        "Limit factor": "× 0.5", "Warm-up": "× 1",
     }  # fmt: skip
     words = {each.name: each.words for each in factors(pace, 10)}
     assert words["Pressure"].startswith("Rush: over 10 wait, more than 10.")

@@ -139,7 +139,6 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     assert told is not None
     assert (told["state"], told["bound"], told["ahead"]) == ("held", "hour limit", 0)
     assert set(told["bounds"]) == {"gap", "hour limit"}
-    assert told["next_release"] == START + timedelta(hours=1)
     gone = await pacer.explaining.delivery(first.delivery_id)
     assert gone is not None
     assert (gone["state"], "bound" in gone) == ("settled", False)
@@ -149,7 +148,10 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     (profile,) = queue["profiles"]
     assert (queue["held"], profile["held"], profile["due"], profile["bound"]) == (2, 2, 2, "hour limit")
     assert profile["limits"]["hour limit"] == {"used": 1, "limit": 1}
-    assert profile["factors"]["pressure"] == 0.5
+    factors = profile["factors"]
+    assert factors["pressure"] == 0.5
+    assert factors["slack_seconds"] == pytest.approx(0.08 * 3_600 * factors["position"], abs=1e-5)
+    assert told["next_release"] == START + timedelta(seconds=3_600 + factors["slack_seconds"])
     assert await pacer.explaining.queue("two") is None
 
 

@@ -21,6 +21,8 @@ NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REST = Hours(RestWindow(start=time(1), hours=4), "UTC")
 HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
+SLACK = timedelta(seconds=0.08 * 600 / 2)
+"""Of a base gap of 600 s, in the middle of its range."""
 IDLE = Facts(last_release=None, free={}, sent_lately=0, waiting=1, position=0.5, at_gateway=0)
 
 
@@ -45,8 +47,15 @@ def test_an_idle_profile_releases_at_once_until_its_rest_is_near() -> None:
     ("bound", "known", "head", "until"),
     [
         ("gap", facts(last_release=NOON, waiting=1), HEAD, NOON + timedelta(seconds=282)),
-        ("hour limit", facts(free={"hour limit": NOON + HOUR}), HEAD, NOON + HOUR),
-        ("day limit", facts(free={"hour limit": NOON + HOUR, "day limit": NOON + 3 * HOUR}), HEAD, NOON + 3 * HOUR),
+        ("hour limit", facts(free={"hour limit": NOON + HOUR}), HEAD, NOON + HOUR + SLACK),
+        ("hour limit", facts(free={"hour limit": NOON - SLACK / 2}), HEAD, NOON + SLACK / 2),
+        (
+            "day limit",
+            facts(free={"hour limit": NOON + HOUR, "day limit": NOON + 3 * HOUR}),
+            HEAD,
+            NOON + 3 * HOUR + SLACK,
+        ),
+        ("package day limit", facts(package_free={"package day limit": NOON + HOUR}), HEAD, NOON + HOUR),
         ("hour limit", facts(free={"hour limit": None}), HEAD, None),
         ("concurrent sends", facts(at_gateway=10), HEAD, None),
         ("delivery", IDLE, Head("dlv_1", ORDINARY, NOON + 2 * HOUR), NOON + 2 * HOUR),
@@ -72,7 +81,7 @@ def test_an_immediate_delivery_takes_the_smallest_gap_and_keeps_the_limits() -> 
     assert after_gap.until == NOON + timedelta(seconds=0.6 * 282)
     at_limit = decide(rules(), facts(free={"hour limit": NOON + HOUR}), quick, NOON)
     assert isinstance(at_limit, Wait)
-    assert at_limit.bound == "hour limit"
+    assert (at_limit.bound, at_limit.until) == ("hour limit", NOON + HOUR)
 
 
 def test_nothing_goes_shortly_before_a_rest() -> None:

@@ -99,11 +99,12 @@ async def test_an_explanation_says_that_a_quarter_of_the_day_has_gone(pacer: Pac
         await pacer.answer("sent", released)
     told = await pacer.explaining.delivery(assigned(6).deliveries[4].delivery_id)
     assert told is not None
-    assert (told["bound"], told["next_release"]) == (QUARTER_OF_DAY, START + HOUR)
+    assert told["bound"] == QUARTER_OF_DAY
     assert "a quarter of the day's limit, 4 of 16" in told["why"]
     queue = await pacer.explaining.queue("one")
     assert queue is not None
     (profile,) = queue["profiles"]
     assert profile["why"] == told["why"]
+    assert told["next_release"] == START + HOUR + timedelta(seconds=profile["factors"]["slack_seconds"])
     shown = {name: each["limit"] for name, each in profile["limits"].items()}
     assert (shown["hour limit"], shown[QUARTER_OF_DAY], shown["day limit"]) == (5, 4, 16)

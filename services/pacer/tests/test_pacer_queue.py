@@ -81,7 +81,23 @@ async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer)
     await pacer.answer("sent", *two, *three)  # answered only now: the hour holds both
     pacer.now += timedelta(minutes=59)
     assert await pacer.release() == []
-    pacer.now += timedelta(minutes=2)
+    pacer.now += timedelta(minutes=4)  # the slack: 8 % of half an hour
+    assert len(await pacer.release()) == 1
+
+
+async def test_a_limit_that_has_room_again_holds_for_its_slack(pacer: Pacer) -> None:
+    """Dies where what fills a limit is forgotten as soon as there is room."""
+    pacer.directory.configure(package(limits=ProfileLimits(per_hour=1, per_3_hours=50, per_day=50)))
+    await pacer.take(assigned(2))
+    await pacer.answer("sent", *await pacer.release())
+    async with pacer.engine.begin() as connection:
+        await connection.execute(text("UPDATE pacer.profile SET position = 1"))
+    pacer.now += timedelta(minutes=64)  # the slack is 8 % of an hour: 4.8 minutes
+    assert await pacer.release() == []
+    told = await pacer.explaining.delivery(assigned(2).deliveries[1].delivery_id)
+    assert told is not None
+    assert (told["bound"], told["next_release"]) == ("hour limit", START + timedelta(minutes=64, seconds=48))
+    pacer.now += timedelta(minutes=1)
     assert len(await pacer.release()) == 1
 
 

@@ -1,11 +1,16 @@
 """Years: what a short simulation shows of the pace; `python -m simulate --profiles 200 --days 365` runs a full year."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 import pytest
 from simulate.crew import package
 from simulate.findings import Finding, findings
 from simulate.fleet import Fleet
+from simulate.year import year
 
-from pacer.core.limits import QUARTER_OF_DAY
+from pacer.core.limits import DAY, DAY_LIMIT, QUARTER_OF_DAY
 from spreader.configuration import ProfileLimits
 
 
@@ -54,8 +59,6 @@ def calm() -> dict[str, Finding]:
     [
         "coefficient of variation, under 10 wait",
         "lag-1 autocorrelation, under 10 wait",
-        "the same while the mean stands, under 10 wait",
-        "the same of what is drawn, under 10 wait",
         "a queue under 10 halves the mean (factor)",
         "two slow hours shorten the gap (factor)",
         "two fast hours lengthen the gap (factor)",
@@ -64,6 +67,21 @@ def calm() -> dict[str, Finding]:
 def test_every_profile_keeps_the_promise_while_few_wait(calm: dict[str, Finding], promise: str) -> None:
     assert calm[promise].profiles == (3 if "slow" in promise else 4)  # one has hardly any slow hours
     assert calm[promise].holds, calm[promise]
+
+
+def test_a_profile_that_is_always_at_its_limit_does_not_repeat_the_day_before() -> None:
+    """Without the slack after a limit's moment nearly all go to the second when one went the day before."""
+    for ledger in year(Fleet(4, 30, "levels", seed=1), 0):
+        moments = [release.at for release in ledger.releases]
+        held = [release.at for release in ledger.releases if release.bound == DAY_LIMIT]
+        assert len(held) > 500
+        repeated = sum(_any_within_a_second(moments, moment - DAY) for moment in held)
+        assert repeated < 0.1 * len(held)
+
+
+def _any_within_a_second(moments: Sequence[datetime], moment: datetime) -> bool:
+    place = bisect_left(moments, moment - timedelta(seconds=1))
+    return place < len(moments) and moments[place] <= moment + timedelta(seconds=1)
 
 
 def test_after_an_idle_night_a_quarter_of_the_day_goes_in_an_hour_and_no_more() -> None:

@@ -132,6 +132,7 @@ def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
         "spread": pace.spread,
         "gap_min_seconds": pace.gap(0).total_seconds(),
         "gap_max_seconds": pace.gap(1).total_seconds(),
+        "slack_seconds": pace.slack(due.facts.position).total_seconds(),
         "position": due.facts.position,
         "sent_last_2_hours": due.facts.sent_lately,
         "limit_factor": due.rules.factor,

@@ -57,6 +57,7 @@ async def profile_facts(connection: AsyncConnection, rules: Mapping[str, Rules],
         "per_days": [each.per_day for each in limits],
         "new_contacts": [each.new_contacts_per_day for each in limits],
         "unanswereds": [each.unanswered_per_30_days for each in limits],
+        "slacks": [each.slack_max for each in rules.values()],
         "rush_overs": [each.gap.rush_over for each in rules.values()],
     }
     return {row.profile_id: row for row in await connection.execute(sql.FACTS, asked)}
@@ -113,17 +114,16 @@ async def package_days(
 
 def to_facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -> Facts:
     windows = [(limit.name, limit.window) for limit in rolling(rules.limits)]
-    full = _full(windows, (found.hour, found.three_hours, found.day))
-    if package_day is not None and package_day.left <= 0:
-        full[PACKAGE_DAY_LIMIT] = package_day.room_at
+    package_full = {} if package_day is None or package_day.left > 0 else {PACKAGE_DAY_LIMIT: package_day.room_at}
     return Facts(
         last_release=row.last_release,
-        free=full,
+        free=_full(windows, (found.hour, found.three_hours, found.day)),
         sent_lately=found.lately,
         waiting=found.waiting,
         position=row.position,
         at_gateway=0,
         contacts_free=_full(CONTACT_WINDOWS, (found.contacts, found.unanswered)),
+        package_free=package_full,
     )
 
 

@@ -87,9 +87,10 @@ WHERE package_id = ANY (CAST(:package_ids AS text[])) AND effective_at = 'infini
 _NEWEST = """
 LEFT JOIN LATERAL (
     SELECT effective_at AS at FROM pacer.release
-    WHERE release.profile_id = asked.profile_id AND {cold} effective_at > CAST(:now AS timestamptz) - interval '{span}'
+    WHERE release.profile_id = asked.profile_id AND {cold}
+          effective_at > CAST(:now AS timestamptz) - interval '{span}'{slack}
     ORDER BY effective_at DESC OFFSET asked.{limit} - 1 LIMIT 1) AS {name} ON {known}"""
-_ALWAYS = "true"
+_ALWAYS = {"cold": "", "slack": " - asked.slack", "known": "true"}
 
 FACTS = text(
     """
@@ -98,8 +99,8 @@ SELECT asked.profile_id, waiting.deliveries AS waiting, lately.releases AS latel
        contacts.at AS contacts, unanswered.at AS unanswered
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_hours AS int[]), CAST(:per_3_hours AS int[]),
             CAST(:per_days AS int[]), CAST(:new_contacts AS int[]), CAST(:unanswereds AS int[]),
-            CAST(:rush_overs AS int[]))
-     AS asked (profile_id, per_hour, per_3_hours, per_day, new_contacts, unanswered, rush_over)
+            CAST(:slacks AS interval[]), CAST(:rush_overs AS int[]))
+     AS asked (profile_id, per_hour, per_3_hours, per_day, new_contacts, unanswered, slack, rush_over)
 CROSS JOIN LATERAL (
     SELECT count(*) AS deliveries FROM (
         SELECT 1 FROM (VALUES (0, false), (0, true), (1, false), (1, true)) AS part (rank, cold)
@@ -114,11 +115,16 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS releases FROM pacer.release
     WHERE release.profile_id = asked.profile_id
       AND effective_at > coalesce(profile.last_release, :now) - interval '2 hours') AS lately"""
-    + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", cold="", known=_ALWAYS)
-    + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", cold="", known=_ALWAYS)
-    + _NEWEST.format(name="day", span="24 hours", limit="per_day", cold="", known=_ALWAYS)
+    + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", **_ALWAYS)
+    + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", **_ALWAYS)
+    + _NEWEST.format(name="day", span="24 hours", limit="per_day", **_ALWAYS)
     + _NEWEST.format(
-        name="contacts", span="24 hours", limit="new_contacts", cold="cold AND", known="asked.new_contacts > 0"
+        name="contacts",
+        span="24 hours",
+        limit="new_contacts",
+        cold="cold AND",
+        slack="",
+        known="asked.new_contacts > 0",
     )
     + """
 LEFT JOIN LATERAL (
@@ -127,7 +133,8 @@ LEFT JOIN LATERAL (
       AND opened_at > CAST(:now AS timestamptz) - interval '30 days'
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0"""
 )
-"""Of each limit the release that fills it: the limit-th newest one within its window; none: there is room."""
+"""Of each limit the release that fills it: the limit-th newest one within its window, and the slack after it where all
+open deliveries count; none: there is room."""
 
 PACKAGE_DAY = text("""
 SELECT asked.package_id, day.releases, day.oldest

@@ -39,6 +39,8 @@ def _of_gap(pace: Pace, known: Factors, rush_over: int) -> tuple[Factor, ...]:
         Factor("Spread", figures.share(known.spread), "How far its gaps lie around the mean: its own, and kept."),
         Factor("Range", f"{low} – {high}", "The next gap lies in here."),
         Factor("Position", figures.share(known.position), "Where in the range; drawn anew for each message."),
+        Factor("Slack", figures.span(known.slack_seconds), "Held by a limit, it goes so much later than there is room "
+               "again: drawn with the position, so that no day repeats the one before."),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ class Factors(Shape):
     spread: float | None = None
     gap_min_seconds: float | None = None
     gap_max_seconds: float | None = None
+    slack_seconds: float | None = None
     position: float | None = None
     sent_last_2_hours: int | None = None
     limit_factor: float = 1

@@ -63,12 +63,13 @@ class Runner:
         self.line.advance(now)
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
-            free={**_full(rolling(self.rules.limits), self.releases, now), **package_free},
+            free=_full(rolling(self.rules.limits), self.releases, now - self.rules.slack_max),
             sent_lately=self._sent_lately(self.releases[-1]) if self.releases else 0,
             waiting=min(self.line.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,
             contacts_free=_full(of_contacts(self.rules.limits), self.contacts, now),
+            package_free=package_free,
         )
 
     def note(self, head: Head, now: datetime) -> None:

@@ -12,6 +12,7 @@ PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
 TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
 CALM_TEMPO = 0.15  # of the spread: as far as the tempo may move the mean while few wait, or gaps in a row are alike
 TEMPO_SPAN = timedelta(hours=2)
+SLACK = 0.08  # of the base gap: how much later than a limit has room again a release may be
 FLOOR = 0.75  # of the gap that fills the hour: never faster than a third over the hour's even pace
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
 PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.35 to 0.5
@@ -31,6 +32,11 @@ class Pace:
         """The gap at a position in its range: 0 the smallest, 1 the largest."""
         return timedelta(seconds=self.mean_seconds * (1 + self.spread * (2 * position - 1)))
 
+    def slack(self, position: float) -> timedelta:
+        """What is added to the moment at which a limit has room again. Without it a profile that is always at its
+        limit would repeat the moments of the day before, to the second (decision 0019)."""
+        return timedelta(seconds=SLACK * self.base_seconds * position)
+
 
 def pace(
     limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, waiting: int,
@@ -43,6 +49,12 @@ def pace(
     tempo = _tempo((sent_lately + 0.5) / (expected + 0.5), spread, is_calm=waiting < gap.rush_over)
     mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / an_hour(limits))
     return Pace(base, pressure, tempo, mean, spread)
+
+
+def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> timedelta:
+    """How long a limit may hold a release after it has room again."""
+    base, _ = _base(limits, gap, active_seconds_a_day, spread)
+    return timedelta(seconds=SLACK * base)
 
 
 def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:

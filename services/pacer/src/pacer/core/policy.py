@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pacer.core.gap import Pace, pace
+from pacer.core.gap import Pace, pace, slack_max
 from pacer.core.hours import Hours
 from pacer.core.recipient import quiet_until
 from pacer.core.waiting import IMMEDIATE
@@ -57,6 +57,11 @@ class Rules:
     warm_up: float = 1.0
     """Both factors are in the limits already; they are kept to be shown."""
 
+    @property
+    def slack_max(self) -> timedelta:
+        """How long a limit may hold a release after it has room again."""
+        return slack_max(self.limits, self.gap, self.hours.active_seconds_a_day, self.spread)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -78,16 +83,18 @@ class Facts:
 
     last_release: datetime | None
     free: Bounds
-    """For each limit that is full: when it has room again."""
+    """For each limit of the profile that is full, or was until a moment ago (`slack_max`): when it has room again."""
     sent_lately: int
     """In the two hours up to the last release, that one included."""
     waiting: int
     position: float
-    """Where in the range of the gap the next release lies, 0 to 1; drawn anew after each release."""
+    """Where in the range of the gap, and of the slack, the next release lies, 0 to 1; drawn anew after each release."""
     at_gateway: int
     """Deliveries of the whole package that are with the gateway and not answered."""
     contacts_free: Bounds = field(default_factory=dict[str, datetime | None])
-    """Like `free`, for the limits that only cold contacts count in."""
+    """When each limit that only cold contacts count in has room again."""
+    package_free: Bounds = field(default_factory=dict[str, datetime | None])
+    """When the package has room again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +154,12 @@ def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
 
 def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) -> dict[str, datetime | None]:
     bounds: dict[str, datetime | None] = {"delivery": head.not_before}
+    position = 0.0 if head.rank == IMMEDIATE else facts.position
     if facts.last_release is not None:
-        position = 0.0 if head.rank == IMMEDIATE else facts.position
         bounds["gap"] = facts.last_release + paced.gap(position)
-    bounds |= facts.free
+    slack = paced.slack(position)
+    bounds |= {name: room and room + slack for name, room in facts.free.items()}
+    bounds |= facts.package_free
     if head.cold:
         bounds |= facts.contacts_free
     bounds |= head.bounds

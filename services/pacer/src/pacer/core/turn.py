@@ -70,7 +70,9 @@ class Taken:
             due.facts,
             at_gateway=at_gateway,
             # Filled in this very turn, it has room again when what filled it has been answered, and a day later.
-            free={PACKAGE_DAY_LIMIT: UNTIL_ANSWERED, **due.facts.free} if full else due.facts.free,
+            package_free={PACKAGE_DAY_LIMIT: UNTIL_ANSWERED, **due.facts.package_free}
+            if full
+            else due.facts.package_free,
         )
 
     def is_served(self, due: Due, head: Head) -> bool:
