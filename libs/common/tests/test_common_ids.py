@@ -12,7 +12,6 @@ from spreader.ids import (
     RECIPIENT_PATTERN,
     conversation_id,
     delivery_id,
-    idempotent_message_id,
     is_conversation_id,
     new_id,
 )
@@ -23,7 +22,6 @@ names = st.text(alphabet="ab_-1", min_size=1, max_size=4)
 
 def test_the_ids_of_today_are_the_ids_of_next_year() -> None:
     assert delivery_id("msg_1", "201001234567") == "dlv_mdjsqiniq45k71nlgephsuuhms"
-    assert idempotent_message_id("pkg_shop", "open", "key-1") == "msg_3gq4n87k0vm4snaasnlcu618r8"
     assert conversation_id("pkg_shop", "201001234567") == "conv_2m64pfiar92t5slf111dfjhstk"
 
 
@@ -34,9 +32,7 @@ def test_two_deliveries_share_an_id_only_if_message_and_recipient_are_the_same(a
 
 @given(names, names)
 def test_kinds_of_id_never_meet(a: str, b: str) -> None:
-    ids = {delivery_id(a, b), conversation_id(a, b), idempotent_message_id(a, "open", b)}
-    assert len(ids) == 3
-    assert idempotent_message_id(a, "open", b) != idempotent_message_id(a, "reply", b)
+    assert delivery_id(a, b) != conversation_id(a, b)
 
 
 @given(st.integers(0, 2**40), st.integers(1, 2**30))

@@ -11,7 +11,6 @@ from pydantic import StringConstraints
 
 PackageId = NewType("PackageId", str)
 ProfileId = NewType("ProfileId", str)
-MessageId = NewType("MessageId", str)
 DeliveryId = NewType("DeliveryId", str)
 Recipient = NewType("Recipient", str)
 """A phone number in international form, digits only (`201001234567`)."""
@@ -44,11 +43,6 @@ def _derived(prefix: str, *parts: str) -> str:
 def delivery_id(message_id: str, recipient: str) -> DeliveryId:
     """The delivery of a message to a recipient: the same pair gives the same id in every service, for ever."""
     return DeliveryId(_derived("dlv", message_id, recipient))
-
-
-def idempotent_message_id(package_id: str, lane: str, idempotency_key: str) -> MessageId:
-    """The message that an Idempotency-Key stands for: a repeated request is the same message."""
-    return MessageId(_derived("msg", package_id, lane, idempotency_key))
 
 
 def conversation_id(package_id: str, recipient: str) -> str:

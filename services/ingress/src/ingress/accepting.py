@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from fastapi import Request, Response
@@ -16,13 +17,16 @@ from ingress.problems import Problem
 from spreader.clock import Now
 from spreader.configuration import Package
 from spreader.events import Lane
-from spreader.ids import idempotent_message_id, new_id
+from spreader.ids import new_id
 from spreader.tracing import note
 
 F = TypeVar("F", bound=BaseModel)
 
 Send = Callable[[Package, F, str, bool], Awaitable[Answer]]
-"""Sends a form as the message of this id; the last argument: whether the caller waits for what becomes of it."""
+"""Sends a form as the message of this id; the last argument: whether the caller waits for what becomes of it.
+
+What it refuses (`Problem`) it refuses before anything is sent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,13 @@ class Accepting(Generic[F]):
         active_profiles(package, self.lane)
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
+        new_message_id = new_id("msg", self.now())
+        work = partial(self._send, package, form, waits, send)
         if key is None:
-            return (await self._send(package, form, new_id("msg", self.now()), waits, send)).response()
-        message_id = idempotent_message_id(package_id, self.lane, key)
+            return (await work(new_message_id)).response()
         route = f"POST /packages/{package_id}/messages/{self.lane}"
-        sent = await self.answers.once(route, key, form, lambda: self._send(package, form, message_id, waits, send))
-        return sent.response()
+        return (await self.answers.once(route, key, form, new_message_id, work)).response()
 
-    async def _send(self, package: Package, form: F, message_id: str, waits: bool, send: Send[F]) -> Answer:
+    async def _send(self, package: Package, form: F, waits: bool, send: Send[F], message_id: str) -> Answer:
         note(message_id=message_id, package_id=package.package_id, lane=self.lane)
         return await send(package, await self.attaching.attach(package, self.lane, form), message_id, waits)

@@ -35,21 +35,34 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Kept for 72 hours. What fails is not kept: the same key may try again, and derives the same message."""
+    """Kept for 72 hours after the last try: a key's body (hashed), its message, and the answer, if there is one.
+
+    A try that fails leaves no answer, yet its message may be on its way: only the same body may try again, as the same
+    message. A first try that is refused sends nothing and is forgotten.
+    """
 
     engine: AsyncEngine
 
-    async def once(self, route: str, key: str, form: BaseModel, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The kept answer of this key, or the answer of `work`, now kept."""
+    async def once(
+        self, route: str, key: str, form: BaseModel, new_message_id: str, work: Callable[[str], Awaitable[Answer]]
+    ) -> Answer:
+        """The kept answer of this key, or the answer of `work`, now kept.
+
+        `work` gets the message's id: the new one, or that of earlier tries. It refuses (`Problem`) before it sends.
+        """
         body_hash = hashlib.sha256(form.model_dump_json().encode()).hexdigest()
         claim = new_id("clm", wall_now())
         place = {"route": route, "key": key}
-        if not await self._run(postgres.ANSWER_CLAIM, **place, body_hash=body_hash, claim=claim):
+        asked = {**place, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
+        async with self.engine.begin() as connection:
+            message_id = (await connection.execute(postgres.ANSWER_CLAIM, asked)).scalar_one_or_none()
+        if message_id is None:
             return await self._kept(place, body_hash)
         try:
-            answer = await work()
-        except BaseException:
-            await self._run(postgres.ANSWER_DROP, **place, claim=claim)
+            answer = await work(message_id)
+        except BaseException as error:
+            sent_nothing = isinstance(error, Problem) and message_id == new_message_id
+            await self._run(postgres.ANSWER_DROP if sent_nothing else postgres.ANSWER_RELEASE, **place, claim=claim)
             raise
         body = to_json(answer.body).decode()
         await self._run(postgres.ANSWER_SAVE, **place, claim=claim, status=answer.status, body=body)
@@ -63,7 +76,9 @@ class Answers:
             row = (await connection.execute(postgres.ANSWER, place)).one_or_none()
         if row is not None and row.body_hash != body_hash:
             raise Problem(
-                "key-reused", "This Idempotency-Key stands for another body. Use a new key for a new message."
+                "key-reused",
+                "This Idempotency-Key stands for another body, which may be on its way. "
+                "Use a new key for a new message.",
             )
         if row is None or row.status is None:
             headers = {"Retry-After": "1"}

@@ -39,7 +39,7 @@ _IDEMPOTENCY = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "Makes a repeat of this request the same message. Kept for 72 hours.",
+    "description": "Makes a repeat of this request the same message. Kept for 72 hours; after that it is a new key.",
 }
 _PREFER = {
     "name": "Prefer",

@@ -184,17 +184,25 @@ WHERE consent.package_id = told.package_id AND consent.kind = told.kind AND cons
 # Answers kept for an Idempotency-Key
 
 ANSWER_CLAIM = text("""
-INSERT INTO ingress.answer AS known (route, key, body_hash, claim) VALUES (:route, :key, :body_hash, :claim)
+INSERT INTO ingress.answer AS known (route, key, body_hash, claim, message_id)
+VALUES (:route, :key, :body_hash, :claim, :message_id)
 ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = excluded.taken_at
 WHERE known.status IS NULL AND known.body_hash = excluded.body_hash
-  AND known.taken_at < clock_timestamp() - interval '60 seconds'
-RETURNING claim""")
-"""A claim without an answer after a minute is a process that died: the next request goes on in its place."""
+  AND (known.claim = '' OR known.taken_at < clock_timestamp() - interval '60 seconds')
+RETURNING message_id""")
+"""The message of the key: a later try goes on with that of the first.
+
+A claim without an answer after a minute is a process that died: the next request goes on in its place.
+"""
 
 ANSWER = text("SELECT body_hash, status, body FROM ingress.answer WHERE route = :route AND key = :key")
 ANSWER_SAVE = text("""
 UPDATE ingress.answer SET status = :status, body = :body WHERE route = :route AND key = :key AND claim = :claim""")
+ANSWER_RELEASE = text("""
+UPDATE ingress.answer SET claim = '' WHERE route = :route AND key = :key AND claim = :claim""")
 ANSWER_DROP = text("DELETE FROM ingress.answer WHERE route = :route AND key = :key AND claim = :claim")
 ANSWERS_FORGET = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
-    SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit)""")
+    SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
+    FOR UPDATE SKIP LOCKED)""")
+"""Locked: a row that a request takes over just now is young again."""

@@ -48,7 +48,7 @@ class StatusView:
     async def accept_large(self, message: Accepted, envelopes: Sequence[Envelope]) -> None:
         """A message of many records: its row and all of them in one transaction, or nothing.
 
-        A repeat (the same id) finds the row and writes no records.
+        Only another try of the same request has the same id: it finds the row, written together with the same records.
         """
         async with self.engine.begin() as connection:
             if (await connection.execute(postgres.MESSAGES_INSERT, _message_columns([message]))).rowcount:

@@ -23,6 +23,7 @@ from ingress.peer import ASK_SECONDS, Answered, Away
 from ingress.receipts import Receipts
 from ingress.settings import IngressSettings
 from ingress.status_view import StatusView
+from spreader.bus import Unpublished
 from spreader.clock import wall_now
 from spreader.envelope import Envelope, open_body
 from spreader.events import (
@@ -154,6 +155,8 @@ class AnsweringBus(MemoryBus):
     """Whom the router gives the recipients to, in turn; none: it does not answer."""
     settles: Status | None = None
     """What becomes of a reply; None: nothing in time."""
+    forgets: bool = False
+    """Takes what is published and never says so, as a broker whose acknowledgement is lost."""
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)
@@ -162,6 +165,8 @@ class AnsweringBus(MemoryBus):
                 self.asking.waiters.take(self._routed(event))
             if isinstance(event, ReplyMessageRequested) and self.settles is not None:
                 self.asking.waiters.take(self._settled(event, self.settles))
+        if self.forgets:
+            raise Unpublished("no acknowledgement came")
 
     def _routed(self, event: OpenMessageRequested) -> MessageRouted:
         share = dict.fromkeys(self.profiles, 0)

@@ -1,0 +1,166 @@
+"""Keys: whatever fails, an Idempotency-Key is one message, never taken for another body; a forgotten key is new."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.answers import Answer
+from ingress.idempotency import FORGET_SECONDS, Answers
+from ingress.problems import Problem
+from ingress.testing import System
+from spreader.bus import Unpublished
+from spreader.content import TextContent
+from spreader.envelope import open_body
+from spreader.events import OpenMessageRequested, ReplyMessageRequested
+
+OPEN, REPLY = "/packages/pkg/messages/open", "/packages/pkg/messages/reply"
+KEY = {"Idempotency-Key": "weekly-promo", "Prefer": "respond-async"}
+SMALL: dict[str, Any] = {"type": "text", "text": "Hello", "recipients": ["201000000011", "201000000012"]}
+LARGE: dict[str, Any] = {**SMALL, "recipients": [f"2010{number:08d}" for number in range(1_000)]}
+ANSWER: dict[str, Any] = {"type": "text", "text": "Thank you", "recipient": "201000000011"}
+CALLS = [(OPEN, SMALL), (OPEN, LARGE), (REPLY, ANSWER)]
+NAMES = ["small", "large", "reply"]
+
+
+async def sent(system: System) -> list[tuple[str, str]]:
+    """The message and the words of every record that went out, by the bus or through the outbox."""
+    await system.relayed()
+    relayed = [
+        open_body(each.topic, each.headers, each.body)
+        for each in system.log.envelopes
+        if each.body is not None and each.topic == OpenMessageRequested.topic
+    ]
+    events = [*system.bus.published, *relayed]
+    return [
+        (each.message_id, getattr(each.content, "text", ""))
+        for each in events
+        if isinstance(each, OpenMessageRequested | ReplyMessageRequested)
+    ]
+
+
+async def later(engine: AsyncEngine, seconds: int) -> None:
+    """The stored answers grow old, and the loop that forgets takes a turn."""
+    async with engine.begin() as connection:
+        moved = text("UPDATE ingress.answer SET taken_at = taken_at - :seconds * interval '1 second'")
+        await connection.execute(moved, {"seconds": seconds})
+    while await Answers(engine).forget_old() < FORGET_SECONDS:
+        pass
+
+
+async def kill(engine: AsyncEngine) -> None:
+    """As if the ingress had died before it kept its answer."""
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE ingress.answer SET status = NULL, body = NULL"))
+
+
+@pytest.mark.parametrize(("path", "body"), CALLS, ids=NAMES)
+async def test_a_key_used_again_a_week_later_is_another_message_and_is_sent(
+    system: System, path: str, body: dict[str, Any]
+) -> None:
+    """Dies when the id follows from the key alone: then the large message finds the old row, and nothing goes out."""
+    await system.package("a")
+    answers = []
+    for words in ("Offers of May", "Offers of May", "Offers of June"):
+        answers.append(await system.http.post(path, json={**body, "text": words}, headers=KEY))
+        await later(system.engine, 7 * 24 * 3600)
+    ids = [each.json()["message_id"] for each in answers]
+    assert [each.status_code for each in answers] == [202] * 3
+    assert len(set(ids)) == 3
+    assert set(await sent(system)) == {(ids[0], "Offers of May"), (ids[1], "Offers of May"), (ids[2], "Offers of June")}
+
+
+@pytest.mark.parametrize(("path", "body"), [CALLS[0], CALLS[2]], ids=["small", "reply"])
+async def test_after_a_503_only_the_same_body_may_try_again_as_the_same_message(
+    system: System, path: str, body: dict[str, Any]
+) -> None:
+    await system.package("a")
+    system.bus.forgets = True
+    assert (await system.http.post(path, json=body, headers=KEY)).status_code == 503
+    first = await sent(system)
+    system.bus.forgets = False
+    corrected = await system.http.post(path, json={**body, "text": "Corrected"}, headers=KEY)
+    assert (corrected.status_code, corrected.json()["code"], await sent(system)) == (422, "key-reused", first)
+    again = await system.http.post(path, json=body, headers=KEY)
+    assert (again.status_code, again.json()["message_id"]) == (202, first[0][0])
+    assert await sent(system) == first * 2
+
+
+@pytest.mark.parametrize(("path", "body"), CALLS, ids=NAMES)
+async def test_after_a_crash_too(system: System, path: str, body: dict[str, Any]) -> None:
+    await system.package("a")
+    first = (await system.http.post(path, json=body, headers=KEY)).json()
+    await kill(system.engine)
+    await later(system.engine, 61)
+    corrected = await system.http.post(path, json={**body, "text": "Corrected"}, headers=KEY)
+    assert (corrected.status_code, corrected.json()["code"]) == (422, "key-reused")
+    again = await system.http.post(path, json=body, headers=KEY)
+    assert (again.status_code, again.json()) == (202, first)
+    assert set(await sent(system)) == {(first["message_id"], body["text"])}
+
+
+async def test_a_large_message_that_is_accepted_goes_out_once_however_often_its_ingress_dies(system: System) -> None:
+    await system.package("a")
+    for _ in range(3):
+        assert (await system.http.post(OPEN, json=LARGE, headers=KEY)).status_code == 202
+        await kill(system.engine)
+        await later(system.engine, 61)
+    assert len(await sent(system)) == 2  # records, of 500 recipients each
+
+
+async def test_what_is_refused_may_be_corrected_under_its_key(system: System) -> None:
+    await system.package("a")
+    wrong = {**ANSWER, "conversation_id": "conv_" + "0" * 26}
+    assert (await system.http.post(REPLY, json=wrong, headers=KEY)).status_code == 422
+    assert (await system.http.post(REPLY, json=ANSWER, headers=KEY)).status_code == 202
+
+
+async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engine: AsyncEngine) -> None:
+    """Dies when every refusal drops the row: the third try is then a second message."""
+    answers, form = Answers(engine), TextContent(type="text", text="Hello")
+    tried = list[str]()
+
+    async def tell(number: int, failure: Exception | None) -> Answer:
+        async def work(message_id: str) -> Answer:
+            tried.append(message_id)
+            if failure is not None:
+                raise failure
+            return Answer(202, {})
+
+        return await answers.once("r", "k", form, f"msg_{number}", work)
+
+    for number, failure in enumerate([Unpublished("no acknowledgement"), Problem("invalid", "the file is gone")]):
+        with pytest.raises(type(failure)):
+            await tell(number, failure)
+    assert (await tell(2, None)).status == 202
+    assert tried == ["msg_0"] * 3
+
+
+async def test_a_key_is_known_for_72_hours_after_its_last_try(system: System) -> None:
+    await system.package("a")
+    system.bus.forgets = True
+    for _ in range(3):
+        assert (await system.http.post(OPEN, json=SMALL, headers=KEY)).status_code == 503
+        await later(system.engine, 71 * 3600)
+    assert len(set(await sent(system))) == 1
+    await later(system.engine, 3600)
+    assert (await system.http.post(OPEN, json=SMALL, headers=KEY)).status_code == 503
+    assert len(set(await sent(system))) == 2
+
+
+async def test_what_is_taken_over_is_not_forgotten_meanwhile(system: System) -> None:
+    await system.package("a")
+    system.bus.away = True
+    await system.http.post(OPEN, json=SMALL, headers=KEY)
+    take_over = text("UPDATE ingress.answer SET taken_at = clock_timestamp()")
+    async with system.engine.begin() as connection:
+        await connection.execute(text("UPDATE ingress.answer SET taken_at = taken_at - interval '73 hours'"))
+    async with system.engine.begin() as connection:
+        await connection.execute(take_over)
+        forgetting = asyncio.create_task(Answers(system.engine).forget_old())
+        await asyncio.wait([forgetting], timeout=0.3)
+    assert await forgetting == FORGET_SECONDS
+    async with system.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM ingress.answer"))).scalar_one() == 1
