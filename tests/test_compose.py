@@ -1,6 +1,9 @@
 """Compose: the containers, held against the settings, ports and metrics of the services they run (no engine needed)."""
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +46,28 @@ def variables(service: str) -> set[str]:
 
 def default_port(service: str) -> int:
     return settings_of(service).model_fields[f"{service}_port"].default
+
+
+def docker_has_compose() -> bool:
+    """It is a plugin: a docker may come without it. Neither needs an engine to read a file."""
+    docker = shutil.which("docker")
+    return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
+
+
+def test_compose_itself_takes_the_file() -> None:
+    if not docker_has_compose():
+        pytest.skip("no docker with compose on this machine")
+    environment = {**os.environ, "SPREADER_API_KEY": "of-this-test"}
+    read_by = subprocess.run(
+        ["docker", "compose", "config", "-q"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert read_by.returncode == 0, read_by.stderr
+
+
+def test_postgres_is_healthy_when_it_can_be_reached_not_while_the_image_prepares_it(compose: Tree) -> None:
+    """The server that creates the database listens on a socket alone, and is stopped again."""
+    _, asked = compose["postgres"]["healthcheck"]["test"]
+    assert "--host 127.0.0.1" in asked
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -4,6 +4,15 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+# A Python or uv in .venv is no foundation for it, also where it is activated: what is not locked does not stay there.
+outside=
+IFS=:
+for folder in $PATH; do
+    [ "$folder" -ef .venv/bin ] || outside=$outside:$folder
+done
+unset IFS
+PATH=${outside#:}
+
 say() { printf '%s\n' "$*"; }
 stop() { say "$*" >&2; exit 1; }
 
@@ -18,7 +27,7 @@ find_python() {
 }
 
 find_uv() {
-    [ -x .venv/bin/uv ] && { readlink .venv/bin/uv; return; }
+    [ -L .venv/bin/uv ] && [ -x .venv/bin/uv ] && { readlink .venv/bin/uv; return; }
     command -v uv 2>/dev/null && return
     with_uv=$(find_python uv)
     [ -n "$with_uv" ] && "$with_uv" -c 'import uv; print(uv.find_uv_bin())' 2>/dev/null || true
@@ -46,7 +55,7 @@ else
     "$uv" sync --all-packages --locked --quiet
 fi
 # Whoever runs the project's Python finds uv beside it, whatever is on the PATH.
-ln -sf "$uv" .venv/bin/uv
+[ "$uv" -ef .venv/bin/uv ] || ln -sf "$uv" .venv/bin/uv
 # The console is tested in a browser. Elsewhere those tests are skipped without one; where CI runs they must not be.
 if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/dev/null 2>&1; then
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no Chromium: install it on this machine."

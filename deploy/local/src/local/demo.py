@@ -6,16 +6,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from local.api import Api
 from local.demo_package import PACKAGE_ID, PROFILES, make_demo_package, profile_id
 from local.home import Home
-from local.settings import LocalSettings
+from local.settings import LocalSettings, what_is_wrong
 from local.unavailable import Unavailable
 from local.view import View
 from spreader.clock import wall_now
 
 RECIPIENTS = 40
 CUSTOMERS = 3
+HEARD_SECONDS, LISTEN_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
 LOOK_SECONDS = 1.0
 STILL_LOOKS_MAX = 12  # nothing new for so long: the rest waits for its time
@@ -25,13 +28,15 @@ _MOVING = ("held", "released")
 def demo() -> int:
     """The exit code."""
     view = View.of_this_process()
-    settings = LocalSettings()
     try:
-        asyncio.run(_demo(settings, view))
+        asyncio.run(_demo(LocalSettings(), view))
     except KeyboardInterrupt:
         return 0
     except Unavailable as reason:
         view.say(str(reason), level="error")
+        return 1
+    except ValidationError as error:
+        view.say(what_is_wrong(error), level="error")
         return 1
     return 0
 
@@ -64,7 +69,7 @@ async def _talk(api: Api, gateway: Api, view: View) -> None:
     for number in range(1, CUSTOMERS + 1):
         phone, profile = f"2012000000{number:02}", profile_id(number % PROFILES + 1)
         await gateway.post(f"/customers/{phone}/messages", {"profile": profile, "text": "Where is my order?"})
-        await asyncio.sleep(LOOK_SECONDS)  # what the customer wrote comes round; from then on the conversation decides
+        await _heard(api, phone, profile)
         began = time.monotonic()
         answer = await api.post(
             f"/packages/{PACKAGE_ID}/messages/reply",
@@ -73,6 +78,16 @@ async def _talk(api: Api, gateway: Api, view: View) -> None:
         took = (time.monotonic() - began) * 1000
         used, status = answer.get("profile_used"), answer.get("status")
         view.plain(f"  wrote to {profile}; answered from {used}: {status} after {took:.0f} ms")
+
+
+async def _heard(api: Api, phone: str, profile: str) -> None:
+    """What the customer wrote has come round: from then on the conversation decides."""
+    deadline = time.monotonic() + HEARD_SECONDS
+    while time.monotonic() < deadline:
+        known = await api.get(f"/packages/{PACKAGE_ID}/conversations/{phone}")
+        if known is not None and known.get("profile_id") == profile:
+            return
+        await asyncio.sleep(LISTEN_SECONDS)
 
 
 async def _campaign(api: Api, view: View) -> None:

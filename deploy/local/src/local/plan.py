@@ -78,7 +78,7 @@ class Plan:
         wished = {"SPREADER_SIMULATOR_HOME": str(self.home.folder / "simulator")}
         if self.settings.demo:
             wished["SPREADER_SIMULATOR_REPLY_SHARE"] = REPLY_SHARE_OF_DEMO
-        return {name: os.environ.get(name, value) for name, value in wished.items()}
+        return {name: os.environ.get(name) or value for name, value in wished.items()}
 
     def _wanted_ports(self) -> dict[str, int]:
         wanted = {service.port_setting: self.ports[service.name] for service in self.services}

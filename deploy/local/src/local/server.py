@@ -16,6 +16,10 @@ POLL_SECONDS = 0.05
 ASK_SECONDS = 3.0
 
 
+class NotStarted(RuntimeError):
+    """It did not do its work in time."""
+
+
 class Server:
     """Blocking: for fixtures and stories. Its output is kept in `log`."""
 
@@ -36,15 +40,13 @@ class Server:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
+    def start(self, seconds: float = START_SECONDS) -> None:
         """Start it and return when it does its work. What a killed run left behind may need a second try."""
         self.program.prepare()
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         while not self._try_to_start(deadline):
             if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"{self.name} did not start within {START_SECONDS:g} s; its last words:\n{self._tail()}"
-                )
+                raise NotStarted(f"{self.name} did not start within {seconds:g} s; its last words:\n{self._tail()}")
 
     def kill(self) -> None:
         """`kill -9`, without a chance to write anything down."""

@@ -12,11 +12,12 @@ from local.settings import LocalSettings
 from local.trial import TrialBroker
 from local.unavailable import Unavailable
 from local.view import View
-from spreader.kafka import create_topics
+from spreader.kafka import BROKER_ERRORS, create_topics
 from spreader.settings import Settings
 
 DATABASE = "spreader"
 DATABASE_OF_TRIALS = "spreader_trial"
+_NO_ADDRESS = (ValueError, OverflowError)  # a port that is no number, or none that there can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,21 @@ class Servers:
 
     async def furnish(self) -> None:
         """Topics and database, when the servers answer. What a trial broker forgot, the database must not remember."""
-        await create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
+        await self._create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
         if self.postgres is None:
             return
         if self.is_trial:
             await drop_database(self.postgres.url("postgres"), DATABASE_OF_TRIALS)
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
+
+    async def _create_topics(self, settings: Settings) -> None:
+        try:
+            await create_topics(settings)
+        except (*BROKER_ERRORS, *_NO_ADDRESS) as error:
+            raise Unavailable(
+                f"Kafka at {self.bootstrap_servers} takes no topics ({type(error).__name__}): look whether it runs "
+                "there, or leave SPREADER_KAFKA_BOOTSTRAP_SERVERS out, and one is started here."
+            ) from None
 
 
 def choose_servers(settings: LocalSettings, view: View) -> Servers:

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from local.demo_package import make_demo_package
 from local.plan import Plan
 from local.servers import Servers, choose_servers
-from local.settings import LocalSettings
+from local.settings import LocalSettings, what_is_wrong
 from local.system import System
 from local.unavailable import Unavailable
 from local.view import View
 from spreader.clock import Clock, wall_now
+from spreader.settings import Settings
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,6 +27,7 @@ def up() -> int:
     for number in _SIGNALS:
         signal.signal(number, _stop_before_the_start)
     try:
+        Settings()  # what every service reads: refused here, before anything starts
         plan = Plan.of(LocalSettings())
         with plan.home.occupied():
             plan.check_ports()
@@ -38,8 +40,7 @@ def up() -> int:
         view.say(str(reason), level="error")
         return 1
     except ValidationError as error:
-        wrong = "; ".join(f"SPREADER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        view.say(f"A setting cannot be used: {wrong}", level="error")
+        view.say(what_is_wrong(error), level="error")
         return 1
     return 0
 
