@@ -74,7 +74,8 @@ class Study:
     gap_counts: dict[str, Counter[int]]
     """By class of queue, in steps of half a minute."""
     tempo_sums: dict[int, tuple[int, float]]
-    """By how two hours went (steps of 0.1): how many gaps, and the sum of gap / (base x pressure)."""
+    """By how two hours went (steps of 0.1): how many gaps that no limit made longer, and the sum of
+    gap / (base x pressure)."""
     hours: Counter[int]
     """Releases by the hour of the package's wall clock."""
     days: Counter[int]
@@ -104,7 +105,7 @@ def study(ledger: Ledger) -> Study:
         tempo=_tempo(by_queue.values()),
         gap_counts={queue: Counter(int(gap.seconds // GAP_STEP_SECONDS) for gap in chosen)
                     for queue, chosen in by_queue.items()},
-        tempo_sums=_tempo_sums(found),
+        tempo_sums=_tempo_sums([gap for gap in found if gap.is_paced]),
         hours=Counter(moment.astimezone(zone).hour for moment in moments),
         days=Counter((moment - BEGIN) // DAY for moment in moments),
         waits=Counter(_wait_step(release.waited) for release in ledger.releases),

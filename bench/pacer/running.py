@@ -17,6 +17,7 @@ from pacer.habits import Habits
 from pacer.queue import Queue
 from pacer.releasing import Releasing
 from pacer.settings import PacerSettings
+from pacer.waking import Waking
 from spreader.boundary import Received
 from spreader.clock import Clock, wall_now
 from spreader.configuration import ProfileLimits
@@ -86,7 +87,8 @@ async def running(
     gateway = Gateway(Queue(engine, clock, Habits(directory)), on_told)
     announcing = Loop("announce", Announcer(engine, gateway, clock).turn)
     a_turn = PacerSettings().pacer_profiles_a_turn
-    releasing = Loop("release", Releasing(engine, directory, clock, a_turn, on_looked, announcing.wake).turn)
+    waking = Waking(engine)
+    releasing = Loop("release", Releasing(engine, directory, clock, a_turn, on_looked, announcing.wake, waking).turn)
     answering = Loop("answer", gateway.turn)
     gateway.look, gateway.wake = releasing.wake, answering.wake
     loops = (answering, announcing, releasing)

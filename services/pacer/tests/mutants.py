@@ -47,12 +47,14 @@ MUTANTS = [
     Mutant("quarter left out", "limits", "min(limits.per_hour, quarter_of_day(limits))", "limits.per_hour", QUARTERS),
     Mutant("quarter rounded up", "limits", "limits.per_day // 4", "-(-limits.per_day // 4)", QUARTERS),
     Mutant("contacts not counted", "course", "        if head.cold:\n", "        if not head:\n", CONTACTS),
-    Mutant("contacts left out", "policy", "bounds |= facts.contacts_free", "bounds |= {}", CONTACTS),
+    Mutant("contacts left out", "policy", "**facts.contacts_free", "**{}", CONTACTS),
     Mutant("package not counted", "course", "insort(self.releases, self.now)", "insort([], self.now)", PACKAGES),
     Mutant("package's bound left out", "policy", "bounds |= facts.package_free", "bounds |= {}", PACKAGES),
     Mutant("recipient not counted", "course", "        if head.recipient:\n", "        if not head:\n", RECIPIENTS),
     Mutant("recipient's bound left out", "policy", "bounds |= head.bounds", "bounds |= {}", RECIPIENTS),
-    Mutant("rest ignored", "policy", "rules.hours.next_active(earliest, rules.margins.release)", "earliest", RESTS),
+    Mutant(
+        "rest ignored", "policy", "rules.hours.next_active(earliest, rules.margins.release, waking)", "earliest", RESTS
+    ),
     Mutant("rest by the plain day", "hours", "tzinfo=ZoneInfo(timezone)", "tzinfo=UTC", RESTS),
     Mutant(
         "rest without its offset", "hours", "_at(start, timezone, day) + offset", "_at(start, timezone, day)", RESTS

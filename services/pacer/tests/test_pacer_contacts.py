@@ -4,7 +4,6 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.configuration import ProfileLimits, QuietHours, RestWindow
 from spreader.events import DeliveryOutcome, DeliveryReleased, OpenOptions
@@ -101,13 +100,11 @@ async def test_quiet_hours_are_by_the_recipients_own_clock(pacer: Pacer) -> None
 
 async def test_quiet_hours_that_are_lifted_hold_nothing_any_more(pacer: Pacer) -> None:
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(12), hours=12)})
-    pacer.directory.configure(quiet)
+    pacer.set(quiet)
     await pacer.take(assigned(3))
     assert await pacer.release() == []
-    pacer.directory.configure(package(limits=WIDE))
-    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
-    loop.touch("one")
-    await loop.turn()
+    pacer.set(package(limits=WIDE))
+    await pacer.releasing.turn()
     assert (await pacer.states())["released"] == 1
 
 
@@ -166,6 +163,16 @@ async def test_an_explanation_tells_of_those_ahead_and_of_what_is_at_the_gateway
     told = await pacer.explaining.delivery(second)
     assert told is not None
     assert told["bound"] == "concurrent sends"
+
+
+async def test_an_explanation_does_not_promise_the_profiles_next_moment_to_those_behind(pacer: Pacer) -> None:
+    """Dies where the end of the gap is told to every delivery in the queue."""
+    await pacer.take(assigned(3))
+    await pacer.answer("sent", *await pacer.release())
+    _, second, third = (each.delivery_id for each in assigned(3).deliveries)
+    told = [await pacer.explaining.delivery(each) for each in (second, third)]
+    shown = [(each["bound"], each["next_release"] is None, set(each["bounds"])) for each in told if each is not None]
+    assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]
 
 
 async def test_a_what_if_answers_for_other_settings_and_changes_nothing(pacer: Pacer) -> None:

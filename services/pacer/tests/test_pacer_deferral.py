@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from pacer.housekeeping import Housekeeping
-from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.events import DeliveryOutcome, DeliveryReturned, OpenOptions
 
@@ -50,9 +49,8 @@ async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) 
     await pacer.take(assigned(1))
     await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now += timedelta(hours=2)
-    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
-    loop.touch("one")
-    await loop.turn()
+    pacer.waking.touch("one")
+    await pacer.releasing.turn()
     assert await pacer.states() == {"held": 1}
 
 

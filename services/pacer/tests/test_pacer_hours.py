@@ -42,6 +42,23 @@ def test_the_margin_lets_the_rest_begin_earlier() -> None:
     assert CAIRO.next_active(at("2026-01-10T22:49:59"), margin) == at("2026-01-10T22:49:59")
 
 
+@pytest.mark.parametrize(
+    ("hours", "slack_minutes", "active"),
+    [
+        (CAIRO, 10, "2026-01-11T03:10:00"),
+        (CAIRO, 0, "2026-01-11T03:00:00"),
+        (CAIRO, 24 * 60, "2026-01-11T13:00:00"),  # half of the twenty hours are left
+        (Hours(RestWindow(start=time(1), hours=23.9), "UTC"), 60, "2026-01-11T00:57:00"),
+    ],
+)
+def test_the_slack_lets_the_rest_end_later_but_leaves_half_of_the_day(
+    hours: Hours, slack_minutes: int, active: str
+) -> None:
+    slack, rested = timedelta(minutes=slack_minutes), at("2026-01-11T00:00:00")
+    assert hours.next_active(rested, slack=slack) == at(active)
+    assert hours.next_active(at(active), slack=slack) == at(active)
+
+
 def test_the_next_rest_is_the_first_that_begins_from_now_on() -> None:
     assert CAIRO.next_rest(at("2026-01-10T22:00:00")) == at("2026-01-10T23:00:00")
     assert CAIRO.next_rest(at("2026-01-10T23:00:01")) == at("2026-01-11T23:00:00")

@@ -6,7 +6,6 @@ from prometheus_client import REGISTRY
 
 from pacer.housekeeping import Housekeeping
 from pacer.metrics import NOTHING
-from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned
 from spreader.events import OpenOptions
 
@@ -24,7 +23,7 @@ async def test_what_is_held_is_counted_and_what_is_due_apart(pacer: Pacer) -> No
 
 async def test_a_release_is_counted_by_what_its_profile_waited_for(pacer: Pacer) -> None:
     """Dies when the bound is that of the release itself, and when it is not forgotten with the release."""
-    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
+    loop = pacer.releasing
     before = {bound: shown("spreader_bound_releases_total", bound=bound) for bound in (NOTHING, "gap")}
     waits = shown("spreader_bound_waits_total", bound="gap")
     await pacer.take(assigned(2))

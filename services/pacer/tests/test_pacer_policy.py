@@ -23,6 +23,9 @@ REST = Hours(RestWindow(start=time(1), hours=4), "UTC")
 HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 600 / 2)
 """Of a base gap of 600 s, in the middle of its range."""
+MORNING = datetime(2026, 2, 11, 5, tzinfo=UTC)
+WAKING = timedelta(seconds=600 / 2)
+"""Of a base gap, in the middle of its range."""
 IDLE = Facts(last_release=None, free={}, sent_lately=0, waiting=1, position=0.5, at_gateway=0)
 
 
@@ -59,7 +62,9 @@ def test_an_idle_profile_releases_at_once_until_its_rest_is_near() -> None:
         ("hour limit", facts(free={"hour limit": None}), HEAD, None),
         ("concurrent sends", facts(at_gateway=10), HEAD, None),
         ("delivery", IDLE, Head("dlv_1", ORDINARY, NOON + 2 * HOUR), NOON + 2 * HOUR),
-        ("rest window", IDLE, Head("dlv_1", ORDINARY, NOON + 14 * HOUR), datetime(2026, 2, 11, 5, tzinfo=UTC)),
+        ("rest window", IDLE, Head("dlv_1", ORDINARY, NOON + 14 * HOUR), MORNING + WAKING),
+        ("rest window", IDLE, Head("dlv_1", ORDINARY, MORNING + WAKING / 2), MORNING + WAKING),
+        ("rest window", IDLE, Head("dlv_1", IMMEDIATE, NOON + 14 * HOUR), MORNING),
     ],
 )
 def test_the_latest_bound_binds_and_is_named(bound: str, known: Facts, head: Head, until: datetime | None) -> None:

@@ -1,6 +1,7 @@
 """The queue and the release loop on real Postgres: what is held, released, answered, cancelled, given back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,6 @@ from sqlalchemy import text
 from pacer.housekeeping import Housekeeping
 from pacer.paces import Paces
 from pacer.postgres import HEADS
-from pacer.releasing import Releasing
 from pacer.testing import START, Pacer, assigned, package
 from spreader.configuration import PackageLimits, ProfileLimits
 from spreader.events import (
@@ -36,7 +36,7 @@ async def test_what_is_told_of_a_queue_names_the_newest_record_that_is_counted_i
     for number, at in enumerate((START, START + timedelta(seconds=2), START + timedelta(seconds=1), None)):
         await pacer.take(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
     paces = Paces(pacer.bus, pacer.engine)
-    await Releasing(pacer.engine, pacer.directory, pacer.clock, 50, paces.note, lambda: None).turn()
+    await replace(pacer.releasing, on_looked=paces.note).turn()
     await paces.turn()
     (told,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))
     assert (told.held, told.assigned_until) == (11, START + timedelta(seconds=2))
@@ -255,7 +255,6 @@ async def test_a_changed_package_is_looked_at_again(pacer: Pacer) -> None:
     await pacer.take(assigned(1))
     assert await pacer.release() == []
     pacer.directory.configure(package())
-    loop = Releasing(pacer.engine, pacer.directory, pacer.clock, 50, lambda looks, now: None, lambda: None)
-    loop.touch("one")
-    await loop.turn()
+    pacer.waking.touch("one")
+    await pacer.releasing.turn()
     assert await pacer.states() == {"released": 1}

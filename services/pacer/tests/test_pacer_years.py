@@ -69,14 +69,24 @@ def test_every_profile_keeps_the_promise_while_few_wait(calm: dict[str, Finding]
     assert calm[promise].holds, calm[promise]
 
 
-def test_a_profile_that_is_always_at_its_limit_does_not_repeat_the_day_before() -> None:
-    """Without the slack after a limit's moment nearly all go to the second when one went the day before."""
-    for ledger in year(Fleet(4, 30, "levels", seed=1), 0):
+@pytest.mark.parametrize("pattern", ["levels", "rush"])
+def test_no_day_repeats_the_one_before(pattern: str) -> None:
+    """Without the slacks what a limit held, and the first of each day, goes to the second as on the day before."""
+    for ledger in year(Fleet(4, 30, pattern, seed=1), 0):
         moments = [release.at for release in ledger.releases]
-        held = [release.at for release in ledger.releases if release.bound == DAY_LIMIT]
-        assert len(held) > 500
+        held = [release.at for release in ledger.releases if release.bound in (DAY_LIMIT, "rest window")]
+        assert len(held) >= 29
         repeated = sum(_any_within_a_second(moments, moment - DAY) for moment in held)
-        assert repeated < 0.1 * len(held)
+        assert repeated <= 0.1 * len(held)
+
+
+def test_profiles_of_a_package_do_not_begin_their_day_together() -> None:
+    ledgers = year(Fleet(4, 30, "rush", seed=1), 0)
+    mornings = [[each.at for each in ledger.releases if each.bound == "rest window"] for ledger in ledgers]
+    for firsts in zip(*mornings, strict=True):
+        assert max(firsts) - min(firsts) < timedelta(minutes=10)
+    spans = [max(firsts) - min(firsts) for firsts in zip(*mornings, strict=True)]
+    assert sum(span > timedelta(minutes=1) for span in spans) > 25
 
 
 def _any_within_a_second(moments: Sequence[datetime], moment: datetime) -> bool:

@@ -18,6 +18,7 @@ from pacer.paces import Paces
 from pacer.queue import Queue
 from pacer.releasing import Releasing
 from pacer.settings import PacerSettings
+from pacer.waking import Waking
 from spreader.boundary import Boundary
 from spreader.clock import clock_from_environment
 from spreader.events import (
@@ -55,14 +56,14 @@ def build(settings: PacerSettings) -> FastAPI:
 
     def on_configured(package_id: str, event: PackageConfigured | None) -> None:
         directory.learn(package_id, event)
-        releasing.touch(package_id)
+        waking.configured(package_id, None if event is None else event.package)
         release_loop.wake()
         heeding.configured(package_id)
         heed_loop.wake()
 
     def on_state(_: str, event: ProfileState | None) -> None:
         if event is not None and directory.is_news(event):
-            releasing.touch(event.package_id)
+            waking.touch(event.package_id)
             release_loop.wake()
 
     configuration = Table(settings, PackageConfigured, on_configured)
@@ -70,7 +71,10 @@ def build(settings: PacerSettings) -> FastAPI:
     directory = Tables(configuration, states, margins)
     paces = Paces(bus, engine)
     announcer_loop = Loop("announce", Announcer(engine, bus, clock, tracing).turn)
-    releasing = Releasing(engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake)
+    waking = Waking(engine)
+    releasing = Releasing(
+        engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake, waking
+    )
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
     progress = Progress(settings, GROUP)

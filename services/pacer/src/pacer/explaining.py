@@ -11,13 +11,14 @@ from pacer import postgres as sql
 from pacer import postgres_views as views
 from pacer.core.limits import HOUR_LIMIT, QUARTER_OF_DAY, quarter_of_day, rolling
 from pacer.core.meaning import meaning
-from pacer.core.policy import Bounds, Decision, Release, Rules, decide
+from pacer.core.policy import OF_THE_RECIPIENT, Bounds, Decision, Release, Rules, Wait, decide
 from pacer.core.turn import Due, look
 from pacer.directory import Directory
 from pacer.facts import load, package_days, profile_facts, to_facts, to_head
 from pacer.moment import system_now
 from spreader.clock import Clock
 
+AHEAD = "deliveries ahead"
 AHEAD_COUNTED_MAX = 10_000
 
 
@@ -158,8 +159,9 @@ def _usage(rules: Rules | None, used: Any, unanswered: int) -> dict[str, Any]:
 
 def _told(row: Any, decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
     next_release = {} if decision is None else _next(decision, rules, now)
-    if isinstance(decision, Release) and row.ahead:
-        next_release = _bounded(None, "deliveries ahead", {"deliveries ahead": None}, rules)
+    if row.ahead and decision is not None and not _is_its_own(decision):
+        bounds = decision.bounds if isinstance(decision, Wait) else {}
+        next_release = _bounded(None, AHEAD, {**bounds, AHEAD: None}, rules)
     return {
         "delivery_id": row.delivery_id,
         "state": row.state,
@@ -178,6 +180,11 @@ def _told(row: Any, decision: Decision | None, rules: Rules | None, now: datetim
         "reason": row.reason,
         **next_release,
     }
+
+
+def _is_its_own(decision: Decision) -> bool:
+    """Whether what holds the delivery is its own schedule or its recipient, and no bound of the whole queue."""
+    return isinstance(decision, Wait) and decision.bound in {"delivery", *OF_THE_RECIPIENT}
 
 
 async def _at_gateway(connection: AsyncConnection, package_id: str) -> int:

@@ -79,6 +79,10 @@ NEXT_LOOK = text("SELECT min(look_at) FROM pacer.profile")
 PACKAGES_LOCK = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))
 ORDER BY package_id FOR UPDATE""")
+PACKAGES_STAND = text("""
+SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))
+ORDER BY package_id FOR SHARE""")
+"""Waits for the turns under way that have counted over these packages."""
 
 AT_GATEWAY = text("""
 SELECT package_id, count(*) AS releases FROM pacer.release
@@ -88,9 +92,9 @@ _NEWEST = """
 LEFT JOIN LATERAL (
     SELECT effective_at AS at FROM pacer.release
     WHERE release.profile_id = asked.profile_id AND {cold}
-          effective_at > CAST(:now AS timestamptz) - interval '{span}'{slack}
+          effective_at > CAST(:now AS timestamptz) - interval '{span}' - asked.slack
     ORDER BY effective_at DESC OFFSET asked.{limit} - 1 LIMIT 1) AS {name} ON {known}"""
-_ALWAYS = {"cold": "", "slack": " - asked.slack", "known": "true"}
+_ALWAYS = {"cold": "", "known": "true"}
 
 FACTS = text(
     """
@@ -119,22 +123,17 @@ CROSS JOIN LATERAL (
     + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", **_ALWAYS)
     + _NEWEST.format(name="day", span="24 hours", limit="per_day", **_ALWAYS)
     + _NEWEST.format(
-        name="contacts",
-        span="24 hours",
-        limit="new_contacts",
-        cold="cold AND",
-        slack="",
-        known="asked.new_contacts > 0",
+        name="contacts", span="24 hours", limit="new_contacts", cold="cold AND", known="asked.new_contacts > 0"
     )
     + """
 LEFT JOIN LATERAL (
     SELECT opened_at AS at FROM pacer.contact
     WHERE contact.profile_id = asked.profile_id AND contact.unanswered
-      AND opened_at > CAST(:now AS timestamptz) - interval '30 days'
+      AND opened_at > CAST(:now AS timestamptz) - interval '30 days' - asked.slack
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0"""
 )
-"""Of each limit the release that fills it: the limit-th newest one within its window, and the slack after it where all
-open deliveries count; none: there is room."""
+"""Of each limit the release that fills it: the limit-th newest one within its window and the slack after it; none:
+there is room."""
 
 PACKAGE_DAY = text("""
 SELECT asked.package_id, day.releases, day.oldest
@@ -185,7 +184,10 @@ WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}""")
 
 BRING_FORWARD = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
-WHERE package_id = ANY (CAST(:package_ids AS text[])) AND state = 'held' AND put_off_by IS NOT NULL""")
+WHERE delivery_id = ANY (ARRAY(
+    SELECT delivery_id FROM pacer.delivery
+    WHERE package_id = :package_id AND state = 'held' AND put_off_by IS NOT NULL
+    LIMIT :rows FOR UPDATE SKIP LOCKED))""")
 
 RELEASE_INSERT = text("""
 INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)

@@ -15,7 +15,7 @@ PAST_RELEASES = text("""
 SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '28 hours'
 ORDER BY effective_at""")
-"""A day, and the longest slack: 0.15 of a base gap, which is a day at most."""
+"""Of a day, and of the longest slack: 8 % of a base gap, which is a day or so at most."""
 
 PACKAGE_RELEASES = text("""
 SELECT least(effective_at, :now) AS at FROM pacer.release

@@ -86,6 +86,8 @@ class Queue:
         async with self.engine.begin() as connection:
             events = [each.event for each in await positions.fresh(connection, batch)]
             if events:
+                woken = {"profile_ids": sorted({event.profile_id for event in events}), "package_ids": []}
+                await connection.execute(sql.PROFILES_WAKE, woken)  # first: a turn too locks profiles, then contacts
                 wrote = {
                     "profile_ids": [event.profile_id for event in events],
                     "recipients": [event.recipient for event in events],
@@ -93,8 +95,6 @@ class Queue:
                 await connection.execute(contacts.CONTACT_WROTE, {**wrote, "ats": [event.at for event in events]})
                 await connection.execute(contacts.DELIVERY_WARM, wrote)
                 await self.habits.note(connection, [Reading.of_message(event) for event in events])
-                woken = sorted({event.profile_id for event in events})
-                await connection.execute(sql.PROFILES_WAKE, {"profile_ids": woken, "package_ids": []})
 
     async def settle(self, positions: Seen, batch: Sequence[Received[DeliveryOutcome]]) -> int:
         """Let the answered releases count from now on as made, and their deliveries go on in their next state.
@@ -102,7 +102,8 @@ class Queue:
         From now: the database's moment, which is later than the gateway's answer whatever the sender's clock shows.
         Answers how many outcomes were about a release.
         """
-        if not any(settle(each.event) or each.event.status == "read" for each in batch):
+        told = [answer for each in batch if (answer := settle(each.event)) is not None]
+        if not told and not any(each.event.status == "read" for each in batch):
             return 0  # news of replies, and receipts: they cost no transaction
         async with self.engine.begin() as connection:
             fresh = await positions.fresh(connection, batch)
@@ -114,14 +115,23 @@ class Queue:
                 await connection.execute(contacts.CONTACT_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.RELEASE_SETTLE, {**_releases(answers), "now": now})
                 await connection.execute(sql.DELIVERY_SETTLE, {**_answers(answers), "now": now, "tried_for": TRIED_FOR})
-                await connection.execute(
-                    sql.PROFILES_WAKE,
-                    {
-                        "profile_ids": sorted({each.profile_id for each in answers if each.state == "held"}),
-                        "package_ids": sorted({each.package_id for each in answers}),
-                    },
-                )
-            return len(answers)
+        if told:
+            await self._wake_waiting(told)
+        return len(told)
+
+    async def _wake_waiting(self, answers: Sequence[Settled]) -> None:
+        """Look again at the profiles that wait for these answers: of the whole batch, also when it comes again.
+
+        A turn that was under way when the answers were written may not have seen them, and its profiles are not
+        known to wait until it ends. So its end is waited for first, in a transaction of its own: who held packages
+        while waiting for profiles could never get them from a turn that holds profiles and waits for packages.
+        """
+        packages = {"package_ids": sorted({each.package_id for each in answers})}
+        async with self.engine.begin() as connection:
+            await connection.execute(sql.PACKAGES_STAND, packages)
+        async with self.engine.begin() as connection:
+            held = sorted({each.profile_id for each in answers if each.state == "held"})
+            await connection.execute(sql.PROFILES_WAKE, {**packages, "profile_ids": held})
 
 
 def _message(event: OpenDeliveriesAssigned) -> dict[str, object]:

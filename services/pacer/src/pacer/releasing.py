@@ -22,6 +22,7 @@ from pacer.facts import load, lock_packages
 from pacer.giving_back import give_back, leaves
 from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, NOTHING, RELEASED
 from pacer.moment import system_now
+from pacer.waking import Waking
 from spreader.clock import Clock
 
 IDLE_SECONDS_MAX = 0.5
@@ -37,18 +38,14 @@ class Releasing:
     on_looked: Callable[[Sequence[tuple[Due, Looked]], datetime], None]
     tell: Callable[[], None]
     """Wakes the announcer: there is news."""
-    _touched: set[str] = field(default_factory=set[str], init=False)
+    waking: Waking
     _heads: int = field(default=HEADS_FEW, init=False)
     _bounds: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """What each profile waits for, as its last look here said."""
 
-    def touch(self, package_id: str) -> None:
-        """Its configuration or its profiles' state changed: look at all its profiles in the next turn."""
-        self._touched.add(package_id)
-
     async def turn(self) -> float:
         """One turn; answers the wall seconds until the next is due."""
-        await self._wake_touched()
+        await self.waking.wake()
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             rows = (await connection.execute(sql.DUE, {"now": now, "profiles": self.profiles_a_turn})).all()
@@ -70,13 +67,6 @@ class Releasing:
 
     def _leaves(self, row: Any) -> Leaving | None:
         return leaves(self.directory, row.package_id, row.profile_id)
-
-    async def _wake_touched(self) -> None:
-        packages, self._touched = self._touched, set()
-        if packages:
-            async with self.engine.begin() as connection:
-                await connection.execute(sql.BRING_FORWARD, {"package_ids": sorted(packages)})
-                await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(packages)})
 
     async def _write(self, connection: AsyncConnection, looked: Sequence[Looked], now: datetime) -> int:
         chosen = [each for each in looked if isinstance(each.decision, Release) and each.head is not None]

@@ -15,6 +15,7 @@ from pacer.foreseeing import Foreseeing
 from pacer.habits import Habits
 from pacer.queue import Queue
 from pacer.releasing import Releasing
+from pacer.waking import Waking
 from spreader.boundary import Received
 from spreader.clock import Clock, wall_now
 from spreader.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
@@ -74,6 +75,10 @@ class Pacer:
     bus: MemoryBus
     now: datetime = START
     tracing: Tracing = OFF
+    waking: Waking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waking = Waking(self.engine)
 
     @property
     def clock(self) -> Clock:
@@ -85,12 +90,23 @@ class Pacer:
         return Queue(self.engine, self.clock, Habits(self.directory))
 
     @property
+    def releasing(self) -> Releasing:
+        return Releasing(
+            self.engine, self.directory, self.clock, 50, lambda looks, now: None, lambda: None, self.waking
+        )
+
+    @property
     def explaining(self) -> Explaining:
         return Explaining(self.engine, self.directory, self.clock)
 
     @property
     def foreseeing(self) -> Foreseeing:
         return Foreseeing(self.engine, self.directory, self.clock)
+
+    def set(self, package: Package) -> None:
+        """Configure it as an operator does: what waits is looked at anew."""
+        self.directory.configure(package)
+        self.waking.configured(package.package_id, package)
 
     async def take(self, *events: OpenDeliveriesAssigned) -> int:
         return await self._queue.take(AllNew(), received(*events))
@@ -119,7 +135,7 @@ class Pacer:
     async def release(self) -> list[DeliveryReleased]:
         """Let the loop run until nothing more is due, and the announcer until all is told."""
         before = len(self.bus.published)
-        loop = Releasing(self.engine, self.directory, self.clock, 50, lambda looks, now: None, lambda: None)
+        loop = self.releasing
         while await loop.turn() == 0:
             pass
         await self.announce()

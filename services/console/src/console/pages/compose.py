@@ -157,7 +157,11 @@ class Composer:
 
     async def _ask(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
         answer = await self._screen.desk.api.call("POST", "ingress", path, body, headers=headers, seconds=SECONDS)
-        if isinstance(answer, Refused) and answer.fields:
+        if isinstance(answer, Refused) and answer.code == "key-reused":
+            self._begin_anew()
+            self._refuse({"": "What was sent before this change may be on its way: look at the package's messages. "
+                              "Send again, and this goes out as a message of its own."})  # fmt: skip
+        elif isinstance(answer, Refused) and answer.fields:
             self._refuse(answer.fields)
         elif not isinstance(answer, Given):
             self._refuse({"": trouble(answer, "ingress")})

@@ -61,14 +61,15 @@ class Runner:
 
     def facts(self, now: datetime, package_free: dict[str, datetime | None]) -> Facts:
         self.line.advance(now)
+        just_now = now - self.rules.slack_max
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
-            free=_full(rolling(self.rules.limits), self.releases, now - self.rules.slack_max),
+            free=_full(rolling(self.rules.limits), self.releases, just_now),
             sent_lately=self._sent_lately(self.releases[-1]) if self.releases else 0,
             waiting=min(self.line.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,
-            contacts_free=_full(of_contacts(self.rules.limits), self.contacts, now),
+            contacts_free=_full(of_contacts(self.rules.limits), self.contacts, just_now),
             package_free=package_free,
         )
 

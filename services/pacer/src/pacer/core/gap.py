@@ -37,6 +37,10 @@ class Pace:
         limit would repeat the moments of the day before, to the second (decision 0019)."""
         return timedelta(seconds=SLACK * self.base_seconds * position)
 
+    def waking(self, position: float) -> timedelta:
+        """What is added to the end of a rest: else all profiles of a package begin their day at the same second."""
+        return timedelta(seconds=self.base_seconds * position)
+
 
 def pace(
     limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, waiting: int,

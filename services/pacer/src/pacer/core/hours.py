@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from zoneinfo import ZoneInfo
 
 from spreader.configuration import ActiveWindow, RestWindow
@@ -37,9 +37,18 @@ class Hours:
             return _active_seconds_a_day(self)
         return DAY_SECONDS if self.rest is None else DAY_SECONDS - HOUR_SECONDS * self.rest.hours
 
-    def next_active(self, moment: datetime, margin: timedelta = timedelta(0)) -> datetime:
-        """`moment`, or the end of the rest that it falls into. `margin`: rest is taken to begin that much earlier."""
-        for begin, end in self._closed(moment):
+    def next_active(
+        self, moment: datetime, margin: timedelta = timedelta(0), slack: timedelta = timedelta(0)
+    ) -> datetime:
+        """`moment`, or the end of the rest that it falls into.
+
+        `margin`: rest is taken to begin that much earlier. `slack`: and to end that much later, though never so late
+        that less than half of the hours of work is left.
+        """
+        closed = self._closed(moment)
+        for (begin, end), after in zip_longest(closed, closed[1:]):
+            if slack and after is not None:
+                end += max(min(slack, (after[0] - margin - end) / 2), timedelta(0))
             if begin - margin <= moment < end:
                 moment = end
         return moment

@@ -10,12 +10,13 @@ _SENTENCES = {
     "deliveries ahead": "It may go, but others are ahead of it.",
     "delivery": "Its own schedule says not before then.",
     "gap": "The gap after the profile's last release is not over.",
-    "rest window": "The profile rests, or is outside its hours of work.",
-    HOUR_LIMIT: "An hour holds at most {limits.per_hour} releases, and the last one is full.",
+    "rest window": "The profile rests, or is outside its hours of work, or begins them in a moment of its own.",
+    HOUR_LIMIT: "An hour holds at most {limits.per_hour} releases, and the last one is full, or was a moment ago.",
     QUARTER_OF_DAY: "An hour holds at most a quarter of the day's limit, {quarter} of {limits.per_day}, and the last"
-    " one is full: many of a day's messages in one hour are a risky pattern.",
-    THREE_HOURS_LIMIT: "3 hours hold at most {limits.per_3_hours} releases, and the last 3 are full.",
-    DAY_LIMIT: "24 hours hold at most {limits.per_day} releases, and the last 24 are full.",
+    " one is full, or was a moment ago: many of a day's messages in one hour are a risky pattern.",
+    THREE_HOURS_LIMIT: "3 hours hold at most {limits.per_3_hours} releases, and the last 3 are full, or were a moment"
+    " ago.",
+    DAY_LIMIT: "24 hours hold at most {limits.per_day} releases, and the last 24 are full, or were a moment ago.",
     "new contacts limit": "24 hours hold at most {limits.new_contacts_per_day} first words to new contacts.",
     "unanswered budget": "At most {limits.unanswered_per_30_days} new contacts of 30 days may be without an answer.",
     PACKAGE_DAY_LIMIT: "The package has a limit of its own for 24 hours, and it is used up.",

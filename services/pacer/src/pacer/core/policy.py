@@ -83,7 +83,7 @@ class Facts:
 
     last_release: datetime | None
     free: Bounds
-    """For each limit of the profile that is full, or was until a moment ago (`slack_max`): when it has room again."""
+    """For each limit that is full, or was until a moment ago (`slack_max`): when it has room again."""
     sent_lately: int
     """In the two hours up to the last release, that one included."""
     waiting: int
@@ -92,7 +92,7 @@ class Facts:
     at_gateway: int
     """Deliveries of the whole package that are with the gateway and not answered."""
     contacts_free: Bounds = field(default_factory=dict[str, datetime | None])
-    """When each limit that only cold contacts count in has room again."""
+    """Like `free`, for the limits that only cold contacts count in."""
     package_free: Bounds = field(default_factory=dict[str, datetime | None])
     """When the package has room again."""
 
@@ -129,7 +129,8 @@ def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
             return Wait(UNTIL_ANSWERED, name, ahead, paced)
         if until > earliest:
             bound, earliest = name, until
-    active = rules.hours.next_active(earliest, rules.margins.release)
+    waking = paced.waking(_position(facts, head))
+    active = rules.hours.next_active(earliest, rules.margins.release, waking)
     if active > earliest:
         return Wait(active, "rest window", {**ahead, "rest window": active}, paced)
     if earliest > now:
@@ -154,14 +155,13 @@ def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
 
 def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) -> dict[str, datetime | None]:
     bounds: dict[str, datetime | None] = {"delivery": head.not_before}
-    position = 0.0 if head.rank == IMMEDIATE else facts.position
+    position = _position(facts, head)
     if facts.last_release is not None:
         bounds["gap"] = facts.last_release + paced.gap(position)
     slack = paced.slack(position)
-    bounds |= {name: room and room + slack for name, room in facts.free.items()}
+    full = {**facts.free, **facts.contacts_free} if head.cold else facts.free
+    bounds |= {name: room and room + slack for name, room in full.items()}
     bounds |= facts.package_free
-    if head.cold:
-        bounds |= facts.contacts_free
     bounds |= head.bounds
     quiet = quiet_until(rules.quiet, head.recipient, now)
     if quiet is not None:
@@ -171,6 +171,11 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     if rules.stopped is not None:
         bounds[rules.stopped] = UNTIL_ANSWERED
     return bounds
+
+
+def _position(facts: Facts, head: Head) -> float:
+    """What is immediate takes the smallest gap, and no slack."""
+    return 0.0 if head.rank == IMMEDIATE else facts.position
 
 
 def _send_by(rules: Rules, now: datetime) -> datetime:

@@ -1,5 +1,7 @@
 """Recipient: where a person is by the phone number, and until when that person is to be left alone."""
 
+from collections.abc import Set
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -7,11 +9,25 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as zones
 
-from spreader.configuration import QuietHours
+from spreader.configuration import Package, QuietHours
 
 NUMBERS_REMEMBERED_MAX = 65_536
 DAY = timedelta(days=1)
 A_WINTERS_DAY = datetime(2026, 1, 15, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRules:
+    """What a package's settings say of its recipients, and not of its profiles."""
+
+    quiet: QuietHours | None
+    per_day: Set[int | None]
+    """The limits of messages to one recipient, of all its profiles."""
+
+
+def recipient_rules(package: Package) -> RecipientRules:
+    per_day = frozenset(profile.limits.per_recipient_per_day for profile in package.profiles)
+    return RecipientRules(package.recipient_quiet_hours, per_day)
 
 
 @lru_cache(maxsize=NUMBERS_REMEMBERED_MAX)

@@ -1,0 +1,87 @@
+"""Facts: what the statement reads of the ledger is what the policy's own reckoning finds in it."""
+
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import text
+
+from pacer.core.course import Runner
+from pacer.core.limits import CONTACT_WINDOWS, rolling
+from pacer.core.policy import Rules
+from pacer.facts import profile_facts, to_facts
+from pacer.testing import START, Pacer, package
+from spreader.configuration import ProfileLimits
+
+pytestmark = pytest.mark.postgres
+
+PROFILES = 60
+SECOND = timedelta(seconds=1)
+
+RELEASE = text("""
+INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at, effective_at)
+SELECT :profile_id, place, 'one', :profile_id || '/' || place, 'r' || place, cold, at, at
+FROM unnest(CAST(:ats AS timestamptz[]), CAST(:colds AS boolean[])) WITH ORDINALITY AS made (at, cold, place)""")
+OPENED = text("""
+INSERT INTO pacer.contact (profile_id, recipient, opened_at, last_release, unanswered)
+SELECT :profile_id, 'r' || place, at, at, true
+FROM unnest(CAST(:ats AS timestamptz[])) WITH ORDINALITY AS made (at, place)""")
+PROFILE = text("INSERT INTO pacer.profile (profile_id, package_id, last_release) VALUES (:profile_id, 'one', :last)")
+UNANSWERED = text("""
+UPDATE pacer.release SET effective_at = 'infinity'
+WHERE (profile_id, number) IN (SELECT profile_id, max(number) FROM pacer.release GROUP BY profile_id)""")
+
+
+def drawn_limits(chance: Random) -> ProfileLimits:
+    """Small ones: windows are full, each of them on some profiles and not on others."""
+    return ProfileLimits(
+        per_hour=chance.randint(1, 3), per_3_hours=chance.randint(1, 5), per_day=chance.randint(4, 12),
+        new_contacts_per_day=chance.randint(1, 3), unanswered_per_30_days=chance.randint(1, 6),
+    )  # fmt: skip
+
+
+def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
+    """Near the edges of the windows, within their slack and just out of it; the newest is last."""
+    windows = [*(limit.window for limit in rolling(rules.limits)), *(window for _, window in CONTACT_WINDOWS)]
+    edges = [timedelta(0), *windows]
+    offs = [-SECOND, SECOND, rules.slack_max / 2, rules.slack_max - SECOND, rules.slack_max + SECOND, 20 * 60 * SECOND]
+    return sorted({START - SECOND - chance.choice(edges) - chance.choice(offs) for _ in range(chance.randint(1, 14))})
+
+
+@pytest.mark.parametrize("newest_is_answered", [True, False])
+async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_answered: bool) -> None:
+    """Dies with any span, limit, slack or order of the statement changed, and where the unanswered do not count."""
+    rules, runners = configured(pacer, chance := Random(5)), dict[str, Runner]()
+    async with pacer.engine.begin() as connection:
+        for name, each in rules.items():
+            moments = drawn_moments(chance, each)
+            colds = [chance.random() < 0.6 for _ in moments]
+            opened = [moment for moment, cold in zip(moments, colds, strict=True) if cold]
+            runners[name] = Runner(name, each, moments, opened)
+            await connection.execute(PROFILE, {"profile_id": name, "last": moments[-1]})
+            await connection.execute(RELEASE, {"profile_id": name, "ats": moments, "colds": colds})
+            await connection.execute(OPENED, {"profile_id": name, "ats": opened})
+        if not newest_is_answered:
+            await connection.execute(UNANSWERED)
+        found = await profile_facts(connection, rules, START)
+        rows = {row.profile_id: row for row in await connection.execute(text("SELECT * FROM pacer.profile"))}
+    full = set[str]()
+    for name, runner in runners.items():
+        read, reckoned = to_facts(rows[name], found[name], rules[name], None), runner.facts(START, {})
+        free, contacts = dict(reckoned.free), dict(reckoned.contacts_free)
+        if not newest_is_answered:
+            free |= {limit.name: None for limit in rolling(rules[name].limits) if limit.releases_max == 1}
+            if rules[name].limits.new_contacts_per_day == 1 and runner.contacts[-1:] == runner.releases[-1:]:
+                contacts["new contacts limit"] = None
+        assert (read.free, read.contacts_free) == (free, contacts), name
+        assert read.sent_lately == reckoned.sent_lately
+        full |= free.keys() | contacts.keys()
+    assert full >= {"hour limit", "3 hours limit", "day limit", "new contacts limit", "unanswered budget"}
+
+
+def configured(pacer: Pacer, chance: Random) -> dict[str, Rules]:
+    crowd = package(profiles=PROFILES)
+    profiles = tuple(each.model_copy(update={"limits": drawn_limits(chance)}) for each in crowd.profiles)
+    pacer.directory.configure(crowd.model_copy(update={"profiles": profiles}))
+    rules = {each.profile_id: pacer.directory.rules(each.profile_id, START) for each in profiles}
+    return {name: each for name, each in rules.items() if each is not None}

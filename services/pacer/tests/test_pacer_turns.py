@@ -1,0 +1,143 @@
+"""Turns beside others: what the loop holds locked while records come in, and what it must not miss."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from pacer import postgres as sql
+from pacer import postgres_contacts as contacts
+from pacer.facts import lock_packages
+from pacer.testing import START, Pacer, assigned, package
+from pacer.waking import Waking
+from spreader.configuration import ProfileLimits, QuietHours
+from spreader.events import OpenOptions
+
+pytestmark = pytest.mark.postgres
+
+WIDE = ProfileLimits(per_hour=3600, per_3_hours=9000, per_day=20_000)
+LOOK = "SELECT look_at = '-infinity' FROM pacer.profile WHERE profile_id = :profile_id"
+BLOCKED = """
+SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+async def test_an_answer_that_a_turn_could_not_see_wakes_those_who_wait_for_it(pacer: Pacer) -> None:
+    """Dies where the answer wakes only the profiles that are known to wait when it is written."""
+    pacer.directory.configure(package(profiles=2, limits=WIDE, concurrent=1))
+    await pacer.take(assigned(2, profiles=2))
+    (first,) = await pacer.release()
+    (other,) = {"p0", "p1"} - {first.profile_id}
+    async with pacer.engine.begin() as turn:
+        await lock_packages(turn, {"one"})  # it has counted the one that is at the gateway
+        answering = asyncio.create_task(pacer.answer("sent", first))
+        await until(pacer.engine, "SELECT bool_and(effective_at < 'infinity') FROM pacer.release")
+        waits = {"profile_ids": [other], "look_ats": [START + timedelta(minutes=5)], "awaits": [True]}
+        await turn.execute(sql.PROFILE_LOOKED, waits)
+    await answering
+    async with pacer.engine.connect() as connection:
+        assert (await connection.execute(text(LOOK), {"profile_id": other})).scalar_one()
+    assert [each.profile_id for each in await pacer.release()] == [other]
+
+
+async def test_a_customer_who_writes_to_a_profile_in_a_turn_waits_and_holds_nothing_that_it_needs(pacer: Pacer) -> None:
+    """Dies, by a deadlock, where a customer's words lock the contact before the profile."""
+    await pacer.take(assigned(1))
+    (delivery,) = assigned(1).deliveries
+    async with pacer.engine.begin() as turn:
+        await turn.execute(sql.DUE, {"now": START, "profiles": 1})
+        await turn.execute(text("UPDATE pacer.delivery SET state = 'released' WHERE state = 'held'"))
+        hearing = asyncio.create_task(pacer.hear(delivery.recipient))
+        await until(pacer.engine, BLOCKED)
+        released = {"profile_ids": ["p0"], "recipients": [delivery.recipient], "colds": [True], "now": START}
+        await turn.execute(contacts.CONTACT_RELEASED, released)
+    await hearing
+
+
+async def test_a_setting_is_in_force_although_the_database_was_away_when_it_came(pacer: Pacer) -> None:
+    pacer.set(package().model_copy(update={"paused": True}))
+    await pacer.take(assigned(1))
+    assert await pacer.release() == []
+    pacer.set(package())
+    pacer.waking.engine = create_async_engine("postgresql+asyncpg://127.0.0.1:1/nowhere")
+    with pytest.raises(ConnectionRefusedError):
+        await pacer.waking.wake()
+    pacer.waking.engine = pacer.engine
+    assert len(await pacer.release()) == 1
+
+
+async def test_what_was_put_off_comes_back_only_where_its_recipients_rules_have_changed(pacer: Pacer) -> None:
+    quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
+    pacer.now = START.replace(hour=20)  # 22:00 in Cairo
+    pacer.set(quiet)
+    await pacer.take(assigned(3))
+    assert await pacer.release() == []
+    for same in (quiet.model_copy(update={"version": 2}), quiet.model_copy(update={"name": "Two"})):
+        pacer.set(same)
+        await pacer.waking.wake()
+        assert await put_off(pacer.engine) == 3
+    again = Waking(pacer.engine)  # as after a start
+    again.configured("one", quiet)
+    await again.wake()
+    assert await put_off(pacer.engine) == 3
+    pacer.set(package(limits=WIDE))
+    await pacer.waking.wake()
+    assert await put_off(pacer.engine) == 0
+
+
+async def test_the_drawn_position_is_kept_until_the_next_release(pacer: Pacer) -> None:
+    await pacer.take(assigned(2))
+    (first,) = await pacer.release()
+    drawn = await position(pacer.engine)
+    await pacer.answer("sent", first)
+    await pacer.take(assigned(15, message_id="msg_2"))  # a rush begins
+    assert await pacer.release() == []
+    pacer.set(package(limits=ProfileLimits(per_hour=10)))
+    assert await pacer.release() == []
+    assert await position(pacer.engine) == drawn
+    pacer.set(package(limits=WIDE))
+    pacer.now += timedelta(hours=2)
+    assert len(await pacer.release()) == 1
+    assert await position(pacer.engine) != drawn
+
+
+async def test_an_immediate_delivery_goes_before_those_that_wait(pacer: Pacer) -> None:
+    await pacer.take(assigned(3))
+    quick = assigned(1, message_id="msg_quick", options=OpenOptions(waiting_strategy="immediate"))
+    await pacer.take(quick)
+    assert [each.message_id for each in await pacer.release()] == ["msg_quick"]
+
+
+async def test_a_paused_profile_holds_what_it_has_and_goes_on_when_it_is_resumed(pacer: Pacer) -> None:
+    working = package(profiles=2)
+    (one, other) = working.profiles
+    pacer.set(working.model_copy(update={"profiles": (one.model_copy(update={"paused": True}), other)}))
+    await pacer.take(assigned(2, profiles=2))
+    assert [each.profile_id for each in await pacer.release()] == ["p1"]
+    pacer.set(working)
+    assert [each.profile_id for each in await pacer.release()] == ["p0"]
+
+
+async def until(engine: AsyncEngine, question: str) -> None:
+    async with asyncio.timeout(20):
+        while not await _answer(engine, question):
+            await asyncio.sleep(0.01)
+
+
+async def _answer(engine: AsyncEngine, question: str) -> bool:
+    async with engine.connect() as connection:
+        return bool((await connection.execute(text(question))).scalar_one())
+
+
+async def put_off(engine: AsyncEngine) -> float:
+    return await _scalar(engine, "SELECT count(*) FROM pacer.delivery WHERE put_off_by IS NOT NULL")
+
+
+async def position(engine: AsyncEngine) -> float:
+    return await _scalar(engine, "SELECT position FROM pacer.profile")
+
+
+async def _scalar(engine: AsyncEngine, question: str) -> float:
+    async with engine.connect() as connection:
+        return (await connection.execute(text(question))).scalar_one()
