@@ -8,10 +8,11 @@ from statistics import fmean
 
 from pacer.core.policy import TEMPO_SPAN
 from simulate.year import Ledger
+from spreader.configuration import Gap as Settings
 
 RUSH, EVEN, CALM = "over", "exactly", "under"
 """More, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""
-PRESSURES = {2.0: RUSH, 1.0: EVEN, 0.5: CALM}
+PRESSURES = {Settings().rush_factor: RUSH, 1.0: EVEN, Settings().calm_factor: CALM}
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,13 @@ async def test_an_explanation_has_the_parts_of_those_that_decided(system: System
     [
         ({"gap": {"min_seconds": 300, "max_seconds": 60}}, "/gap"),
         ({"gap": {"spread": 0.9}}, "/gap/spread"),
+        ({"gap": {"rush_factor": 0.5}}, "/gap/rush_factor"),
+        ({"gap": {"calm_factor": 0}}, "/gap/calm_factor"),
+        ({"gap": {"tempo_min": 2}}, "/gap/tempo_min"),
+        ({"gap": {"tempo_max": 0.5}}, "/gap/tempo_max"),
+        ({"gap": {"calm_tempo": -1}}, "/gap/calm_tempo"),
+        ({"gap": {"fastest": 1.5}}, "/gap/fastest"),
+        ({"gap": {"slack": 2}}, "/gap/slack"),
         ({"profile_limits": {"per_hour": 0}}, "/profile_limits/per_hour"),
         ({"profile_limits": {"per_day": -3}}, "/profile_limits/per_day"),
         ({"profile_limits": {"unanswered_per_30_days": 0}}, "/profile_limits/unanswered_per_30_days"),

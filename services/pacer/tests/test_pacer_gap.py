@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.gap import pace, spread_of
+from pacer.core.gap import pace, slack_max, spread_of
 from spreader.configuration import Gap, ProfileLimits
 
 DEFAULTS = ProfileLimits()  # 20 an hour, 50 in 3 hours, 120 a day
@@ -31,6 +31,29 @@ TWO_HOURS = 7200.0
 def test_the_mean_follows_the_queue_and_the_last_two_hours(waiting: int, sent: int, mean: float) -> None:
     made = pace(DEFAULTS, Gap(), DAY_SECONDS, waiting, sent, TWO_HOURS, 0.4)
     assert made.mean_seconds == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(
+    ("gap", "waiting", "sent", "mean"),
+    [
+        (Gap(rush_factor=3), 11, ON_PACE, 1800),
+        (Gap(calm_factor=0.8), 9, ON_PACE, 480),
+        (Gap(tempo_min=0.8), 10, 0, 480),
+        (Gap(tempo_max=1.5), 10, 24, 900),
+        (Gap(calm_tempo=10), 9, 24, 600),  # as DESIGN has it: calm halves it, two fast hours double it
+        (Gap(calm_tempo=0), 9, 24, 300),
+        (Gap(calm_factor=0.1, fastest=0.5), 9, ON_PACE, 90),
+    ],
+)
+def test_every_number_of_the_gap_is_a_setting(gap: Gap, waiting: int, sent: int, mean: float) -> None:
+    made = pace(DEFAULTS, gap, DAY_SECONDS, waiting, sent, TWO_HOURS, 0.4)
+    assert made.mean_seconds == pytest.approx(mean)
+
+
+def test_the_slack_is_a_share_of_the_base_and_lies_where_it_is_drawn() -> None:
+    made = pace(DEFAULTS, Gap(slack=0.5), DAY_SECONDS, 0, 0, TWO_HOURS, 0.4)
+    assert [made.slack(position) for position in (0, 0.5, 1)] == [timedelta(seconds=each) for each in (0, 150, 300)]
+    assert slack_max(DEFAULTS, Gap(slack=0.5), DAY_SECONDS, 0.4) == timedelta(seconds=300)
 
 
 @pytest.mark.parametrize(

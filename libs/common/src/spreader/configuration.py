@@ -96,6 +96,19 @@ class Gap(Setting):
     rush_over: Annotated[int, Field(ge=1, le=1000)] = 10
     spread: float | None = Field(default=None, ge=0.2, le=0.6)
     """How far gaps lie around their mean, as a share of it; each profile's is near it. None: by the package's id."""
+    rush_factor: float = Field(default=2.0, ge=1, le=10)
+    """What a gap is multiplied by while more than `rush_over` wait."""
+    calm_factor: float = Field(default=0.5, ge=0.1, le=1)
+    """What a gap is multiplied by while fewer wait."""
+    tempo_min: float = Field(default=0.5, ge=0.1, le=1)
+    tempo_max: float = Field(default=2.0, ge=1, le=10)
+    """The range of the tempo: what the last two hours make of a gap."""
+    calm_tempo: float = Field(default=0.15, ge=0, le=10)
+    """How far the tempo may move the mean while fewer than `rush_over` wait, as a share of the spread."""
+    fastest: float = Field(default=0.75, ge=0.1, le=1)
+    """The least that a mean gap may be, as a share of the gap that fills an hour's limit evenly."""
+    slack: float = Field(default=0.08, ge=0, le=1)
+    """How much later than a limit has room again a release may go, as a share of the base gap."""
 
 
 class Gateway(Setting):

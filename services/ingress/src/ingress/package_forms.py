@@ -102,6 +102,13 @@ class GapForm(Form):
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
     spread: Annotated[float, Field(ge=0.2, le=0.6, strict=True, allow_inf_nan=False)] | None = None
+    rush_factor: Annotated[float, Field(ge=1, le=10, strict=True, allow_inf_nan=False)] = 2.0
+    calm_factor: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.5
+    tempo_min: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.5
+    tempo_max: Annotated[float, Field(ge=1, le=10, strict=True, allow_inf_nan=False)] = 2.0
+    calm_tempo: Annotated[float, Field(ge=0, le=10, strict=True, allow_inf_nan=False)] = 0.15
+    fastest: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.75
+    slack: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.08
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -8,12 +8,7 @@ from pacer.core.limits import an_hour
 from spreader.configuration import Gap, ProfileLimits
 
 HOUR_SECONDS = 3600.0
-PRESSURE_RUSH, PRESSURE_EVEN, PRESSURE_CALM = 2.0, 1.0, 0.5
-TEMPO_MIN, TEMPO_MAX = 0.5, 2.0
-CALM_TEMPO = 0.15  # of the spread: as far as the tempo may move the mean while few wait, or gaps in a row are alike
 TEMPO_SPAN = timedelta(hours=2)
-SLACK = 0.08  # of the base gap: how much later than a limit has room again a release may be
-FLOOR = 0.75  # of the gap that fills the hour: never faster than a third over the hour's even pace
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
 PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.35 to 0.5
 
@@ -27,6 +22,7 @@ class Pace:
     tempo: float
     mean_seconds: float
     spread: float
+    slack_seconds_max: float
 
     def gap(self, position: float) -> timedelta:
         """The gap at a position in its range: 0 the smallest, 1 the largest."""
@@ -35,7 +31,7 @@ class Pace:
     def slack(self, position: float) -> timedelta:
         """What is added to the moment at which a limit has room again. Without it a profile that is always at its
         limit would repeat the moments of the day before, to the second (decision 0019)."""
-        return timedelta(seconds=SLACK * self.base_seconds * position)
+        return timedelta(seconds=self.slack_seconds_max * position)
 
     def waking(self, position: float) -> timedelta:
         """What is added to the end of a rest: else all profiles of a package begin their day at the same second."""
@@ -48,17 +44,17 @@ def pace(
 ) -> Pace:  # fmt: skip
     """The pace of a profile: `waiting` deliveries are due, `sent_lately` were released in the last two hours."""
     base, spread = _base(limits, gap, active_seconds_a_day, spread)
-    pressure = _pressure(waiting, gap.rush_over)
+    pressure = _pressure(waiting, gap)
     expected = limits.per_day * active_seconds_lately / active_seconds_a_day
-    tempo = _tempo((sent_lately + 0.5) / (expected + 0.5), spread, is_calm=waiting < gap.rush_over)
-    mean = max(base * pressure * tempo, FLOOR * HOUR_SECONDS / an_hour(limits))
-    return Pace(base, pressure, tempo, mean, spread)
+    tempo = _tempo((sent_lately + 0.5) / (expected + 0.5), gap, spread, is_calm=waiting < gap.rush_over)
+    mean = max(base * pressure * tempo, gap.fastest * HOUR_SECONDS / an_hour(limits))
+    return Pace(base, pressure, tempo, mean, spread, gap.slack * base)
 
 
 def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> timedelta:
     """How long a limit may hold a release after it has room again."""
     base, _ = _base(limits, gap, active_seconds_a_day, spread)
-    return timedelta(seconds=SLACK * base)
+    return timedelta(seconds=gap.slack * base)
 
 
 def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:
@@ -91,14 +87,16 @@ def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: 
     return fitting, spread
 
 
-def _pressure(waiting: int, rush_over: int) -> float:
-    if waiting > rush_over:
-        return PRESSURE_RUSH
-    return PRESSURE_CALM if waiting < rush_over else PRESSURE_EVEN
+def _pressure(waiting: int, gap: Gap) -> float:
+    if waiting > gap.rush_over:
+        return gap.rush_factor
+    return gap.calm_factor if waiting < gap.rush_over else 1.0
 
 
-def _tempo(load: float, spread: float, is_calm: bool) -> float:
+def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
     """Slower the more went lately (`load`: of what was expected). A few that wait are gone before it may help, and the
     mean that climbs with it would show: it stays well inside the range of the draws (decision 0019)."""
-    low, high = (1 - CALM_TEMPO * spread, 1 + CALM_TEMPO * spread) if is_calm else (TEMPO_MIN, TEMPO_MAX)
+    low, high = gap.tempo_min, gap.tempo_max
+    if is_calm:
+        low, high = max(low, 1 - gap.calm_tempo * spread), min(high, 1 + gap.calm_tempo * spread)
     return min(max(load**2, low), high)
