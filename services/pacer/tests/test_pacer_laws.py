@@ -1,6 +1,6 @@
 """Laws: whatever is set, arrives, changes, restarts or jumps, no window is overfull and nobody is woken.
 
-Each law names the mutants of the policy that it kills; `python services/pacer/tests/mutants.py` has them and proves it.
+Each law names the mutants of the policy that it kills; test_pacer_mutants.py has them and proves it.
 """
 
 import os

@@ -1,20 +1,24 @@
-"""`python services/pacer/tests/mutants.py` proves that the laws can fail.
+"""Mutants: the laws can fail. Each breaks a copy of the policy in a way that a law names, and that law must notice.
 
-It breaks a copy of the policy in each way that they name, and asks whether the law notices. Names of mutants may be
-given; else all are tried, some seconds each.
+They take a minute, so `make record` has them; alone:
+`.venv/bin/python -m pytest --record services/pacer/tests/test_pacer_mutants.py`.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
-TESTS = Path(__file__).parent
-ROOT = TESTS.parents[2]
-PACKAGE = TESTS.parent / "src" / "pacer"
+import pytest
+
+LAWS = Path(__file__).parent / "test_pacer_laws.py"
+ROOT = LAWS.parents[3]
+PACKAGE = LAWS.parents[1] / "src" / "pacer"
 SECONDS_MAX = 240
 
 WINDOWS = "test_no_window_of_a_profile_ever_holds_more_than_its_limit"
@@ -42,7 +46,7 @@ class Mutant:
 MUTANTS = [
     Mutant("limit one too large", "limits", "Limit(name, window, most)", "Limit(name, window, most + 1)", WINDOWS),
     Mutant("window too short", "limits", "timedelta(hours=1), ", "timedelta(minutes=50), ", WINDOWS),
-    Mutant("limits left out", "policy", "in facts.free.items()", "in ()", WINDOWS),
+    Mutant("limits left out", "policy", "in full.items()", "in ()", WINDOWS),
     Mutant("dated early", "course", "self.releases.append(now)", "self.releases.append(now - SOONEST * 6e7)", WINDOWS),
     Mutant("quarter left out", "limits", "min(limits.per_hour, quarter_of_day(limits))", "limits.per_hour", QUARTERS),
     Mutant("quarter rounded up", "limits", "limits.per_day // 4", "-(-limits.per_day // 4)", QUARTERS),
@@ -79,31 +83,25 @@ def survives(mutant: Mutant) -> bool:
         module = broken / "core" / f"{mutant.module}.py"
         source = module.read_text()
         if source.count(mutant.text) != 1:
-            raise SystemExit(
+            raise AssertionError(
                 f"{mutant.name}: {mutant.text!r} is in {mutant.module}.py {source.count(mutant.text)} times"
             )
         module.write_text(source.replace(mutant.text, mutant.instead))
-        law = f"{TESTS / 'test_pacer_laws.py'}::{mutant.law}"
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", law],
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"{LAWS}::{mutant.law}"],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": folder, "SPREADER_LAWS": "first failure"},
             capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
         )  # fmt: skip
     if ended.returncode not in (0, 1):
-        raise SystemExit(f"{mutant.name}: the law did not run\n{ended.stdout[-2000:]}{ended.stderr[-500:]}")
+        raise AssertionError(f"{mutant.name}: the law did not run\n{ended.stdout[-2000:]}{ended.stderr[-500:]}")
     return ended.returncode == 0
 
 
-def main() -> int:
-    chosen = [mutant for mutant in MUTANTS if not sys.argv[1:] or mutant.name in sys.argv[1:]]
-    alive = 0
-    for mutant in chosen:
-        lives = survives(mutant)
-        alive += lives
-        print(f"{'SURVIVES' if lives else 'killed':9} {mutant.name} ({mutant.law})", flush=True)
-    print(f"{len(chosen) - alive} of {len(chosen)} killed")
-    return alive > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@pytest.mark.recorded
+@pytest.mark.timeout(1_200)
+def test_every_mutant_is_killed_by_the_law_that_names_it(keep: Callable[[str, Mapping[str, Any]], None]) -> None:
+    killed: dict[str, list[str]] = {}
+    for mutant in MUTANTS:
+        assert not survives(mutant), f"{mutant.law} passes although: {mutant.name}"
+        killed.setdefault(mutant.law, []).append(mutant.name)
+    keep("mutants", {"laws": LAWS.name, "killed": killed})
