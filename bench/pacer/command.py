@@ -19,7 +19,7 @@ from bench.pacer.intake import Intake
 from bench.pacer.lateness import Lateness
 from bench.pacer.measured import Measured, Size
 from bench.pacer.peers.peer import Peer, celery, measure, procrastinated
-from bench.pacer.restart import Restart
+from bench.pacer.restart import restarts
 from bench.pacer.running import engine_of
 from bench.pacer.throughput import Throughput
 from bench.progress import Progress
@@ -96,11 +96,10 @@ class Run:
 
     async def restarts(self, url: str) -> None:
         self._begin("restart")
-        for _ in range(RESTARTS):
-            self.servers.restart()
-            imported, told = await Restart(url).run()
-            self.found.import_seconds.append(imported)
-            self.found.restart_seconds.append(told)
+        async with restarts() as restart:
+            for _ in range(RESTARTS):
+                self.servers.restart()
+                self.found.restart_seconds.append(await restart.run(url))
         self.progress.say(f"restart: {', '.join(f'{each:.1f} s' for each in self.found.restart_seconds)}")
 
     async def top_up(self, url: str, held: int) -> None:

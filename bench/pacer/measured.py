@@ -40,8 +40,6 @@ class Measured:
     """Of the last round, by the number held: the mean milliseconds of each statement."""
     sizes: list[Size] = field(default_factory=list[Size])
     restart_seconds: list[float] = field(default_factory=list[float])
-    import_seconds: list[float] = field(default_factory=list[float])
-    """Of each restart: until Python had loaded the program."""
     peers: list[Seen] = field(default_factory=list[Seen])
     missing: list[str] = field(default_factory=list[str])
     """What of the peers could not be measured, and why."""

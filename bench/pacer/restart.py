@@ -1,53 +1,45 @@
-"""Restart: how long a new process takes until its first release is told, with everything in a cold Postgres."""
+"""Restart: how long a new pacer takes until its first release is in Kafka, with everything in a cold Postgres."""
 
-import asyncio
-import json
-import sys
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench import child
-from bench.pacer.held import AT_WALL_SPEED
-from bench.pacer.running import engine_of, running
+from bench.alone import Servers, servers
+from bench.pacer.held import AT_WALL_SPEED, CROWD
 from spreader.clock import wall_now
-from spreader.events import DeliveryReleased
-from spreader.postgres import migrate
-
-SECONDS_MAX = 60.0
+from spreader.envelope import seal
+from spreader.events import PARTITIONS, DeliveryReleased
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    url: str
+    """A Kafka that knows the packages, and the process `python -m pacer` as it is run."""
 
-    async def run(self) -> tuple[float, float]:
-        """Seconds from before the process was there: until all was imported; until the first release was told."""
-        began = wall_now()
-        moments = await child.ask("bench.pacer.restart", asdict(self), SECONDS_MAX)
-        imported, told = ((datetime.fromisoformat(each) - began).total_seconds() for each in moments)
-        return imported, told
+    beside: Servers
 
-
-async def _run(asked: Restart) -> tuple[str, str]:
-    imported_at = wall_now()
-    told: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
-
-    def on_told(_: DeliveryReleased) -> None:
-        if not told.done():
-            told.set_result(wall_now())
-
-    async with engine_of(asked.url) as engine:
-        await migrate(engine, "pacer")
-        async with running(engine, AT_WALL_SPEED, lambda looks, now: None, on_told):
-            return imported_at.isoformat(), (await told).isoformat()
+    async def run(self, url: str) -> float:
+        """Seconds from before the process was there until its first release was published."""
+        partitions = [
+            TopicPartition(DeliveryReleased.topic, each) for each in range(PARTITIONS[DeliveryReleased.topic])
+        ]
+        released = AIOKafkaConsumer(bootstrap_servers=self.beside.environment["SPREADER_KAFKA_BOOTSTRAP_SERVERS"])
+        await released.start()
+        try:
+            released.assign(partitions)
+            await released.seek_to_end()
+            began = wall_now()
+            async with self.beside.running("pacer", SPREADER_DATABASE_URL=url):
+                record = await released.getone()
+            return record.timestamp / 1000 - began.timestamp()
+        finally:
+            await released.stop()
 
 
-def main() -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(_run(Restart(**json.load(sys.stdin))))))
-
-
-if __name__ == "__main__":
-    main()
+@asynccontextmanager
+async def restarts() -> AsyncGenerator[Restart]:
+    async with servers() as beside:
+        events = CROWD.configured(AT_WALL_SPEED)
+        await beside.publish([seal(event, "bench", wall_now()) for event in events])
+        yield Restart(beside)
