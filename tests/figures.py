@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.report import Machine
 
 RESULTS = Path(__file__).parent.parent / "bench" / "results"
 _PROPERTY = "figures"
@@ -42,7 +43,8 @@ def keep(
         record_property(_PROPERTY, f"{name}: {json.dumps(figures)}")
         if request.config.getoption("--record"):
             RESULTS.mkdir(parents=True, exist_ok=True)
-            (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+            run = {"run": Machine.this().line, **figures}
+            (RESULTS / f"{name}.json").write_text(json.dumps(run, indent=2) + "\n")
 
     return keep
 
