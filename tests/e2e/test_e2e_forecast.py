@@ -1,12 +1,18 @@
 """Forecasts and explanations over the whole system: what is foreseen happens, and what waits says why."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from e2e.running import Running, eventually, moments, recipients
 
+from spreader.clock import wall_now
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+Keep = Callable[[str, Mapping[str, Any]], None]
 
 DELIVERIES, PROFILES = 500, 4
 HOUR = timedelta(hours=1)
@@ -45,7 +51,8 @@ async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running
         hour += HOUR
 
 
-async def test_a_changed_setting_shows_in_the_next_release(live: Running) -> None:
+async def test_a_changed_setting_shows_in_the_next_release(live: Running, keep: Keep) -> None:
+    """How soon is recorded, not asserted on."""
     slow = {"min_seconds": 3600, "max_seconds": 3600}
     await live.package("changed", 1, rest_window=None, gap=slow)
     people = recipients(3, start=810_000)
@@ -72,8 +79,13 @@ async def test_a_changed_setting_shows_in_the_next_release(live: Running) -> Non
     what_if = await live.ask("POST", "/packages/changed/what-if", quick)
     assert what_if.status == 200, what_if.body
     assert what_if.body["then"]["completion"] < what_if.body["now"]["completion"]
-    assert (await live.ask("PATCH", "/packages/changed", quick)).status == 200
-    await eventually(arrived, 30, lambda seen: len(seen) == 3)
+    changed = await live.ask("PATCH", "/packages/changed", quick)
+    answered = wall_now()
+    assert changed.status == 200, changed.body
+    lines = await eventually(arrived, 30, lambda seen: len(seen) == 3)
+    taken = datetime.fromisoformat(lines[1]["wall"]) - answered
+    measured = "from the answer to a PATCH of gap and limits to the gateway's line of the next delivery"
+    keep("settings-in-force", {"seconds": round(taken.total_seconds(), 3), "unit": "s", "measured": measured})
 
 
 async def test_bad_settings_are_refused_by_field_and_odd_ones_warned_of(live: Running) -> None:

@@ -1,9 +1,12 @@
 """The plan's two API examples, sent as they are printed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
-from e2e.running import Running, eventually
+from e2e.running import Running, eventually, recipients
+
+from spreader.clock import wall_now
 
 pytestmark = pytest.mark.e2e
 
@@ -38,13 +41,31 @@ async def test_the_open_message_of_the_plan(fast: Running) -> None:
         return sorted(line["recipient"] for line in await fast.ledger(body["message_id"]))
 
     await eventually(arrived, 60, lambda seen: len(seen) >= 3)
-    assert await arrived() == people
 
     async def status() -> dict[str, int]:
         return (await fast.ask("GET", f"/messages/{body['message_id']}")).body["counts"]
 
     counts = await eventually(status, 30, lambda seen: seen["held"] + seen["released"] == 0)
     assert counts["sent"] + counts["delivered"] + counts["read"] == 3
+    assert await arrived() == people  # a second copy would have come meanwhile
+
+
+async def test_what_was_sent_shows_in_the_limits_of_the_next_answer(live: Running) -> None:
+    profiles = await live.package("plan_limits", 3)
+    body = {"type": "text", "text": "Hello! Check out our new offers...", "recipients": recipients(3, start=120_000)}
+    assert (await live.ask("POST", "/packages/plan_limits/messages/open", body)).status == 202
+    tomorrow = {"schedule_at": (wall_now() + timedelta(days=1)).isoformat()}
+    people = count(120_003)
+
+    async def limits_status() -> dict[str, dict[str, str]]:
+        later = {**body, "recipients": recipients(1, start=next(people)), "options": tomorrow}
+        answer = await live.ask("POST", "/packages/plan_limits/messages/open", later, Prefer="respond-async")
+        assert answer.status == 202, answer.body
+        return answer.body["limits_status"]
+
+    await eventually(
+        limits_status, 30, lambda seen: seen == {each: {"hourly": "1/20", "daily": "1/120"} for each in profiles}
+    )
 
 
 async def test_the_reply_of_the_plan_goes_out_where_the_customer_wrote(live: Running) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.running import Running, eventually, recipients
+from e2e.running import SERVICES, Running, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -25,7 +25,8 @@ def _exists(pid: int) -> bool:
 async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(live: Running) -> None:
     """After all that other tests left in it."""
     await live.package("kept", 2)
-    pids = {pid for name in ("kafka", "postgres", "ingress", "sender") if (pid := live.pid(name)) is not None}
+    pids = live.pids()
+    assert len(pids) == 1 + len((*SERVICES, "kafka", "postgres"))
     began = time.monotonic()
     assert await live.stop(signal.SIGINT) == 0
     assert time.monotonic() - began < 15
