@@ -73,6 +73,16 @@ def test_the_latest_bound_binds_and_is_named(bound: str, known: Facts, head: Hea
     assert (decision.bound, decision.until) == (bound, until)
 
 
+def test_a_profile_wakes_once_a_day() -> None:
+    """Dies where the first minutes after a rest are closed to the second release, too."""
+    early = Head("dlv_1", ORDINARY, MORNING)
+    first = decide(rules(), facts(last_release=NOON), early, MORNING + WAKING)
+    assert isinstance(first, Release)
+    second = decide(rules(), facts(last_release=MORNING, position=0.9, sent_lately=1), early, MORNING + 2 * MINUTE)
+    assert isinstance(second, Wait)
+    assert (second.bound, set(second.bounds)) == ("gap", {"gap"})
+
+
 def test_a_stopped_profile_waits_and_says_why() -> None:
     decision = decide(rules(stopped="profile paused"), IDLE, HEAD, NOON)
     assert isinstance(decision, Wait)

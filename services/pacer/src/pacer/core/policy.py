@@ -129,7 +129,7 @@ def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
             return Wait(UNTIL_ANSWERED, name, ahead, paced)
         if until > earliest:
             bound, earliest = name, until
-    waking = paced.waking(_position(facts, head))
+    waking = timedelta(0) if _has_begun(rules, facts, earliest) else paced.waking(_position(facts, head))
     active = rules.hours.next_active(earliest, rules.margins.release, waking)
     if active > earliest:
         return Wait(active, "rest window", {**ahead, "rest window": active}, paced)
@@ -171,6 +171,14 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     if rules.stopped is not None:
         bounds[rules.stopped] = UNTIL_ANSWERED
     return bounds
+
+
+def _has_begun(rules: Rules, facts: Facts, moment: datetime) -> bool:
+    """Whether no rest lies between the last release and a moment: the profile is at work, and need not wake."""
+    if facts.last_release is None:
+        return False
+    rest = rules.hours.next_rest(facts.last_release)
+    return rest is None or rest > moment
 
 
 def _position(facts: Facts, head: Head) -> float:
