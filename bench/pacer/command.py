@@ -58,6 +58,8 @@ class Run:
             self.found.intake.append(Pair(chunk / took["taken"], chunk / took["copied"]))
             self.progress.say(f"intake, {chunk * (number + 1):,} held: {_pair(self.found.intake[-1], 'COPY')}")
         await self.servers.drop("copied")
+        for url in (small, large):
+            await self.servers.vacuum(url)
         return small, large
 
     async def releases(self, small: str, large: str) -> None:

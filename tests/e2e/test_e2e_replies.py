@@ -10,7 +10,7 @@ from e2e.running import Running, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-REPLIES, REPLIES_RECORDED = 15, 60
+REPLIES, REPLIES_RECORDED = 15, 200
 WAITING = 20_000
 IMPORTED, IDLE_REPLIES = 100_000, 200
 Keep = Callable[[str, Mapping[str, Any]], None]

@@ -71,7 +71,7 @@ class LocalPostgres:
             "listen_addresses": HOST,
             "unix_socket_directories": "",
             "max_connections": str(CONNECTIONS_MAX),
-            "shared_buffers": "128MB",
+            "shared_buffers": "512MB",  # a million that wait are 700 MB, and those that are due lie all over them
             "fsync": "on" if self.durable else "off",
             "timezone": "UTC",
             "log_min_messages": "fatal",

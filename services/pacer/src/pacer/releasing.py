@@ -26,7 +26,7 @@ from pacer.waking import Waking
 from spreader.clock import Clock
 
 IDLE_SECONDS_MAX = 0.5
-HEADS_FEW, HEADS_MANY = 2, 50  # of each part of a queue: many while recipients' bounds push deliveries aside
+HEADS_FEW, HEADS_MANY = 1, 50  # of each part of a queue: many while recipients' bounds push deliveries aside
 
 
 @dataclass
