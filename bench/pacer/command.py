@@ -28,7 +28,7 @@ from bench.report import Machine
 PARTS = ("releases", "lateness", "restart", "peers")
 SMALL, LARGE = 10_000, 1_000_000
 CHUNKS = 10
-ROUNDS = 3
+ROUNDS = 5
 WARM, MEASURED_SHARE = 0.1, 0.8  # of a round's releases: a cold start, and what counts
 RESTARTS = 3
 LATENESS_SECONDS = 30.0

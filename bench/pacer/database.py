@@ -47,7 +47,7 @@ class Databases:
         await drop_database(self.url("postgres"), name)
 
     async def vacuum(self, url: str) -> None:
-        """What Postgres does by itself, over minutes, after so much was put in: it would run beside the first rounds."""
+        """What Postgres does by itself, over minutes, after so much was put in: else beside the first rounds."""
         engine = create_engine(Settings(database_url=url), "pacer")
         try:
             async with engine.connect() as connection:
