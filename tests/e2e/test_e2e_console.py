@@ -39,7 +39,7 @@ async def mona(browser: Browser, fast: Running) -> AsyncGenerator[Tab]:
         await fast.package("shop", 2, **SHOP)
     async with tab(browser, fast) as opened:
         await opened.sign_in()
-        await expect(opened.page.get_by_role("heading", name="Packages")).to_be_visible()
+        await expect(opened.page.get_by_role("heading", name="Packages", exact=True)).to_be_visible()
         yield opened
 
 
