@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from pacer.core.policy import TEMPO_SPAN
+from pacer.core.gap import TEMPO_SPAN
 from simulate.year import Ledger
 from spreader.configuration import Gap as Settings
 

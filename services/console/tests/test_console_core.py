@@ -206,13 +206,15 @@ def test_a_rush_and_the_present_effect_of_settings() -> None:
     limits = {"hour limit": {"used": 7, "limit": 10}}
     asked = {"package_id": "p", "at": NOON, "held": 30, "rush_over": 10, "profiles_in_rush": 1,
              "at_gateway": {"now": 2, "max": 10},
-             "profiles": [{"profile_id": "a", "limits": limits, "factors": FACTORS}]}  # fmt: skip
+             "profiles": [{"profile_id": "a", "limits": limits, "factors": FACTORS,
+                           "bound": "day limit in pairs"}]}  # fmt: skip
     queue = Queue.model_validate(asked)
     assert (rush(queue).is_on, "Gaps are doubled" in rush(queue).words) == (True, True)
     said = effects(queue)
     assert said["/profile_limits/per_hour"] == "Now: the fullest profile has used 7 of 10 in force"
     assert said["/limits/concurrent_sends"] == "Now: 2 of 10 with the gateway"
     assert said["/gap/min_seconds"] == "Now: 1 min 27 s"
+    assert said["/gap/pairs_under"] == "Now: 1 profile two at a time"
     assert effects(None) == {}
 
 

@@ -141,6 +141,7 @@ async def test_an_explanation_has_the_parts_of_those_that_decided(system: System
         ({"gap": {"calm_tempo": -1}}, "/gap/calm_tempo"),
         ({"gap": {"fastest": 1.5}}, "/gap/fastest"),
         ({"gap": {"slack": 2}}, "/gap/slack"),
+        ({"gap": {"pairs_under": -0.5}}, "/gap/pairs_under"),
         ({"profile_limits": {"per_hour": 0}}, "/profile_limits/per_hour"),
         ({"profile_limits": {"per_day": -3}}, "/profile_limits/per_day"),
         ({"profile_limits": {"unanswered_per_30_days": 0}}, "/profile_limits/unanswered_per_30_days"),

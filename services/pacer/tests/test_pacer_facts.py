@@ -1,5 +1,6 @@
 """Facts: what the statement reads of the ledger is what the policy's own reckoning finds in it."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from random import Random
 
@@ -7,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from pacer.core.course import Runner
-from pacer.core.limits import CONTACT_WINDOWS, rolling
+from pacer.core.gap import PAIRS_SPAN
+from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
 from pacer.core.policy import Rules
 from pacer.facts import profile_facts, to_facts
 from pacer.testing import START, Pacer, package
@@ -15,7 +17,7 @@ from spreader.configuration import ProfileLimits
 
 pytestmark = pytest.mark.postgres
 
-PROFILES = 60
+PROFILES = 200
 SECOND = timedelta(seconds=1)
 
 RELEASE = text("""
@@ -35,7 +37,7 @@ WHERE (profile_id, number) IN (SELECT profile_id, max(number) FROM pacer.release
 def drawn_limits(chance: Random) -> ProfileLimits:
     """Small ones: windows are full, each of them on some profiles and not on others."""
     return ProfileLimits(
-        per_hour=chance.randint(1, 3), per_3_hours=chance.randint(1, 5), per_day=chance.randint(4, 12),
+        per_hour=chance.randint(1, 3), per_3_hours=chance.randint(1, 5), per_day=chance.randint(1, 12),
         new_contacts_per_day=chance.randint(1, 3), unanswered_per_30_days=chance.randint(1, 6),
     )  # fmt: skip
 
@@ -43,7 +45,7 @@ def drawn_limits(chance: Random) -> ProfileLimits:
 def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
     """Near the edges of the windows, within their slack and just out of it; the newest is last."""
     windows = [*(limit.window for limit in rolling(rules.limits)), *(window for _, window in CONTACT_WINDOWS)]
-    edges = [timedelta(0), *windows]
+    edges = [timedelta(0), *windows, DAY - PAIRS_SPAN][chance.randint(0, 1) :]  # half of them have released just now
     offs = [-SECOND, SECOND, rules.slack_max / 2, rules.slack_max - SECOND, rules.slack_max + SECOND, 20 * 60 * SECOND]
     return sorted({START - SECOND - chance.choice(edges) - chance.choice(offs) for _ in range(chance.randint(1, 14))})
 
@@ -65,7 +67,7 @@ async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_an
             await connection.execute(UNANSWERED)
         found = await profile_facts(connection, rules, START)
         rows = {row.profile_id: row for row in await connection.execute(text("SELECT * FROM pacer.profile"))}
-    full = set[str]()
+    full, pairs = set[str](), Counter[int | None]()
     for name, runner in runners.items():
         read, reckoned = to_facts(rows[name], found[name], rules[name], None), runner.facts(START, {})
         free, contacts = dict(reckoned.free), dict(reckoned.contacts_free)
@@ -75,8 +77,12 @@ async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_an
                 contacts["new contacts limit"] = None
         assert (read.free, read.contacts_free) == (free, contacts), name
         assert read.sent_lately == reckoned.sent_lately
+        pair = reckoned.pair if newest_is_answered or rules[name].limits.per_day > 2 else None
+        assert read.pair == pair, name
         full |= free.keys() | contacts.keys()
+        pairs[pair and pair.places] += 1
     assert full >= {"hour limit", "3 hours limit", "day limit", "new contacts limit", "unanswered budget"}
+    assert pairs.keys() >= {None, 1, 2, 3}
 
 
 def configured(pacer: Pacer, chance: Random) -> dict[str, Rules]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
 from pacer.core.limits import CONTACT_WINDOWS, DAY, an_hour, rolling
-from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Facts, Head, Rules
+from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Facts, Head, Pair, Rules
 from pacer.core.turn import PACKAGE_DAY_LIMIT, Due
 from pacer.directory import Directory
 
@@ -124,7 +124,14 @@ def to_facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None)
         at_gateway=0,
         contacts_free=_full(CONTACT_WINDOWS, (found.contacts, found.unanswered)),
         package_free=package_full,
+        pair=_pair(found),
     )
+
+
+def _pair(found: Any) -> Pair | None:
+    """None also where the second of the two places is not answered: nobody knows when it comes back."""
+    free = found.second and _room(found.second, DAY)
+    return free and Pair(free, found.places)
 
 
 def _full(windows: Sequence[tuple[str, timedelta]], newest: Sequence[datetime | None]) -> dict[str, datetime | None]:

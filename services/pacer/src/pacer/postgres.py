@@ -99,7 +99,10 @@ _ALWAYS = {"cold": "", "known": "true"}
 FACTS = text(
     """
 SELECT asked.profile_id, waiting.deliveries AS waiting, lately.releases AS lately,
-       hour.at AS hour, three_hours.at AS three_hours, day.at AS day,
+       hour.at AS hour, three_hours.at AS three_hours,
+       CASE WHEN filling.first > CAST(:now AS timestamptz) - interval '24 hours' - asked.slack
+            THEN filling.first END AS day,
+       pair.second, pair.places,
        contacts.at AS contacts, unanswered.at AS unanswered
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_hours AS int[]), CAST(:per_3_hours AS int[]),
             CAST(:per_days AS int[]), CAST(:new_contacts AS int[]), CAST(:unanswereds AS int[]),
@@ -118,10 +121,21 @@ LEFT JOIN pacer.profile ON profile.profile_id = asked.profile_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS releases FROM pacer.release
     WHERE release.profile_id = asked.profile_id
-      AND effective_at > coalesce(profile.last_release, :now) - interval '2 hours') AS lately"""
+      AND effective_at > coalesce(profile.last_release, :now) - interval '2 hours') AS lately
+LEFT JOIN LATERAL (
+    SELECT min(effective_at) AS first, max(effective_at) AS second FROM (
+        SELECT effective_at FROM pacer.release
+        WHERE release.profile_id = asked.profile_id
+          AND effective_at > least(CAST(:now AS timestamptz) - asked.slack, profile.last_release) - interval '24 hours'
+        ORDER BY effective_at DESC OFFSET greatest(asked.per_day - 2, 0) LIMIT least(asked.per_day, 2)) AS last
+    HAVING count(*) = least(asked.per_day, 2)) AS filling ON true
+LEFT JOIN LATERAL (
+    SELECT filling.second, count(*) AS places FROM pacer.release
+    WHERE release.profile_id = asked.profile_id AND effective_at > profile.last_release - interval '24 hours'
+      AND effective_at <= profile.last_release - interval '21 hours') AS pair
+ON asked.per_day > 1 AND filling.first > profile.last_release - interval '24 hours'"""
     + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", **_ALWAYS)
     + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", **_ALWAYS)
-    + _NEWEST.format(name="day", span="24 hours", limit="per_day", **_ALWAYS)
     + _NEWEST.format(
         name="contacts", span="24 hours", limit="new_contacts", cold="cold AND", known="asked.new_contacts > 0"
     )
@@ -133,7 +147,7 @@ LEFT JOIN LATERAL (
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0"""
 )
 """Of each limit the release that fills it: the limit-th newest one within its window and the slack after it; none:
-there is room."""
+there is room. `second` and `places` are there where the last release left no room in the day."""
 
 PACKAGE_DAY = text("""
 SELECT asked.package_id, day.releases, day.oldest

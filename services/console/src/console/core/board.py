@@ -22,6 +22,7 @@ BOUNDS: Mapping[str, str] = {
     "hour limit": "the hourly limit",
     "3 hours limit": "the 3-hour limit",
     "day limit": "the daily limit",
+    "day limit in pairs": "the daily limit, two at a time",
     "new contacts limit": "the limit of new contacts",
     "unanswered budget": "the budget of unanswered people",
     "quarter-of-day limit": "the limit of a quarter of the day an hour",

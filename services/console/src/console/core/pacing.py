@@ -102,6 +102,7 @@ def effects(queue: Queue | None) -> dict[str, str]:
         "/gap/tempo_min": _range([each.tempo for each in known], figures.times),
         "/gap/tempo_max": _range([each.tempo for each in known], figures.times),
         "/gap/slack": _range([each.slack_seconds for each in known], figures.span),
+        "/gap/pairs_under": f"{figures.plural(_in_pairs(queue.profiles), 'profile')} two at a time",
         "/gap/spread": _range([each.spread for each in known], figures.share),
         "/gap/min_seconds": _range([each.gap_min_seconds for each in known], figures.span),
         "/gap/max_seconds": _range([each.gap_max_seconds for each in known], figures.span),
@@ -109,6 +110,10 @@ def effects(queue: Queue | None) -> dict[str, str]:
     if queue.package_day is not None:
         said["/limits/per_day"] = f"{figures.count(queue.package_day.used)} used"
     return {pointer: f"Now: {words}" for pointer, words in said.items() if words}
+
+
+def _in_pairs(profiles: Sequence[Pace]) -> int:
+    return sum(each.bound == "day limit in pairs" for each in profiles)
 
 
 _LIMITS = {

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace
 from pacer.core.limits import DAY, Limit, of_contacts, rolling
 from pacer.core.line import Line
-from pacer.core.policy import RECIPIENT_LIMIT, TEMPO_SPAN, Facts, Head, Pace, Release, Rules, Wait
+from pacer.core.policy import RECIPIENT_LIMIT, Facts, Head, Pair, Release, Rules, Wait
 from pacer.core.turn import LOOK_AGAIN, PACKAGE_DAY_LIMIT, Due, Looked, look
 
 SOONEST = timedelta(microseconds=1)
@@ -65,12 +66,13 @@ class Runner:
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
             free=_full(rolling(self.rules.limits), self.releases, just_now),
-            sent_lately=self._sent_lately(self.releases[-1]) if self.releases else 0,
+            sent_lately=self._sent_since(self.releases[-1] - TEMPO_SPAN) if self.releases else 0,
             waiting=min(self.line.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,
             contacts_free=_full(of_contacts(self.rules.limits), self.contacts, just_now),
             package_free=package_free,
+            pair=self._pair(),
         )
 
     def note(self, head: Head, now: datetime) -> None:
@@ -81,8 +83,14 @@ class Runner:
         if len(self.releases) > 2 * RELEASES_KEPT:
             del self.releases[:RELEASES_KEPT]
 
-    def _sent_lately(self, now: datetime) -> int:
-        return len(self.releases) - bisect_right(self.releases, now - TEMPO_SPAN)
+    def _sent_since(self, moment: datetime) -> int:
+        return len(self.releases) - bisect_right(self.releases, moment)
+
+    def _pair(self) -> Pair | None:
+        most = self.rules.limits.per_day
+        if most < 2 or len(self.releases) < most or self.releases[-most] <= (begin := self.releases[-1] - DAY):
+            return None
+        return Pair(self.releases[1 - most] + DAY, self._sent_since(begin) - self._sent_since(begin + PAIRS_SPAN))
 
 
 @dataclass

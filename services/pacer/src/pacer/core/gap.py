@@ -9,6 +9,7 @@ from spreader.configuration import Gap, ProfileLimits
 
 HOUR_SECONDS = 3600.0
 TEMPO_SPAN = timedelta(hours=2)
+PAIRS_SPAN = timedelta(hours=3)
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
 PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.35 to 0.5
 
@@ -45,10 +46,15 @@ def pace(
     """The pace of a profile: `waiting` deliveries are due, `sent_lately` were released in the last two hours."""
     base, spread = _base(limits, gap, active_seconds_a_day, spread)
     pressure = _pressure(waiting, gap)
-    expected = limits.per_day * active_seconds_lately / active_seconds_a_day
-    tempo = _tempo((sent_lately + 0.5) / (expected + 0.5), gap, spread, is_calm=waiting < gap.rush_over)
+    went = load(sent_lately, limits, active_seconds_lately / active_seconds_a_day)
+    tempo = _tempo(went, gap, spread, is_calm=waiting < gap.rush_over)
     mean = max(base * pressure * tempo, gap.fastest * HOUR_SECONDS / an_hour(limits))
     return Pace(base, pressure, tempo, mean, spread, gap.slack * base)
+
+
+def load(sent: int, limits: ProfileLimits, share: float) -> float:
+    """Releases over those that the day's limit makes of a share of the day's work, half a release added to both."""
+    return (sent + 0.5) / (limits.per_day * share + 0.5)
 
 
 def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> timedelta:

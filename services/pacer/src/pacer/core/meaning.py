@@ -1,7 +1,7 @@
 """Meaning: what a bound says, in a sentence for the person who asks why nothing goes yet."""
 
 from pacer.core.limits import DAY_LIMIT, HOUR_LIMIT, QUARTER_OF_DAY, THREE_HOURS_LIMIT, quarter_of_day
-from pacer.core.policy import QUIET_HOURS, RECIPIENT_LIMIT, Rules
+from pacer.core.policy import DAY_IN_PAIRS, QUIET_HOURS, RECIPIENT_LIMIT, Rules
 from pacer.core.turn import PACKAGE_DAY_LIMIT
 
 _SENTENCES = {
@@ -17,6 +17,8 @@ _SENTENCES = {
     THREE_HOURS_LIMIT: "3 hours hold at most {limits.per_3_hours} releases, and the last 3 are full, or were a moment"
     " ago.",
     DAY_LIMIT: "24 hours hold at most {limits.per_day} releases, and the last 24 are full, or were a moment ago.",
+    DAY_IN_PAIRS: "24 hours are full, and their room comes back slowly, as a rush of the day before took it. Few wait:"
+    " they take it two at a time, since waits one by one would repeat that rush.",
     "new contacts limit": "24 hours hold at most {limits.new_contacts_per_day} first words to new contacts.",
     "unanswered budget": "At most {limits.unanswered_per_30_days} new contacts of 30 days may be without an answer.",
     PACKAGE_DAY_LIMIT: "The package has a limit of its own for 24 hours, and it is used up.",

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pacer.core.gap import Pace, pace, slack_max
+from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace, load, pace, slack_max
 from pacer.core.hours import Hours
+from pacer.core.limits import DAY
 from pacer.core.recipient import quiet_until
 from pacer.core.waiting import IMMEDIATE
 from spreader.configuration import Gap, ProfileLimits, QuietHours
 
-TEMPO_SPAN = timedelta(hours=2)
 UNTIL_ANSWERED = None
 """A bound without a known end: something at the gateway has not been answered, or an operator must act."""
 
@@ -24,6 +24,7 @@ Bounds = Mapping[str, datetime | None]
 """Moments before which nothing goes, by the name of what says so; UNTIL_ANSWERED where the moment is not known."""
 NO_BOUNDS: Bounds = {}
 
+DAY_IN_PAIRS = "day limit in pairs"
 RECIPIENT_LIMIT, QUIET_HOURS = "recipient limit", "recipient quiet hours"
 OF_THE_RECIPIENT = frozenset({RECIPIENT_LIMIT, QUIET_HOURS})
 """Bounds of one delivery alone: those behind it in the queue need not wait for it."""
@@ -78,6 +79,16 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """How room comes back to a day that the last release left full."""
+
+    free: datetime
+    """When there is room for two."""
+    places: int
+    """How many come back in the three hours after the last release."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What has happened on a profile so far."""
 
@@ -95,6 +106,8 @@ class Facts:
     """Like `free`, for the limits that only cold contacts count in."""
     package_free: Bounds = field(default_factory=dict[str, datetime | None])
     """When the package has room again."""
+    pair: Pair | None = None
+    """None: the last release left room in the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +174,8 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     slack = paced.slack(position)
     full = {**facts.free, **facts.contacts_free} if head.cold else facts.free
     bounds |= {name: room and room + slack for name, room in full.items()}
+    if facts.pair is not None and head.rank != IMMEDIATE and _goes_in_pairs(rules, facts, facts.pair):
+        bounds[DAY_IN_PAIRS] = facts.pair.free + slack
     bounds |= facts.package_free
     bounds |= head.bounds
     quiet = quiet_until(rules.quiet, head.recipient, now)
@@ -171,6 +186,16 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     if rules.stopped is not None:
         bounds[rules.stopped] = UNTIL_ANSWERED
     return bounds
+
+
+def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair) -> bool:
+    """Whether few wait, and the day's room comes back as slowly as a rush took it: waited for one by one, that rush
+    would go on for another day (decision 0019)."""
+    if facts.waiting >= rules.gap.rush_over or facts.last_release is None:
+        return False
+    begin = facts.last_release - DAY
+    active = rules.hours.active_seconds(begin, begin + PAIRS_SPAN)
+    return load(pair.places, rules.limits, active / rules.hours.active_seconds_a_day) < rules.gap.pairs_under
 
 
 def _has_begun(rules: Rules, facts: Facts, moment: datetime) -> bool:

@@ -1,0 +1,123 @@
+"""Pairs: what a rush took of a day comes back two at a time, so that the rush does not go on for a day."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from pacer.core.course import Course, Runner
+from pacer.core.hours import Hours
+from pacer.core.limits import DAY
+from pacer.core.meaning import meaning
+from pacer.core.policy import DAY_IN_PAIRS, Facts, Head, Margins, Pair, Rules, Wait, decide
+from pacer.core.waiting import IMMEDIATE, ORDINARY
+from pacer.testing import START, Pacer, assigned, package
+from spreader.configuration import Gap, ProfileLimits
+
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
+SLACK = timedelta(seconds=0.08 * 720 / 2)
+"""Of a base gap of 720 s (it never rests), in the middle of its range."""
+ROOM = {"day limit": NOON + HOUR}
+SLOW, USUAL = 11, 12
+"""In three hours, of the 15 that the day's limit makes of them: 11.5 of 15.5 are under three quarters."""
+
+
+def rules(gap: Gap | None = None) -> Rules:
+    return Rules(ProfileLimits(), Hours(None, "UTC"), gap or Gap(), 0.4, Margins(MINUTE, MINUTE), 10)
+
+
+def known(pair: Pair, waiting: int = 1, free: Mapping[str, datetime | None] = ROOM) -> Facts:
+    return Facts(NOON - HOUR, free, sent_lately=0, waiting=waiting, position=0.5, at_gateway=0, pair=pair)
+
+
+@pytest.mark.parametrize(
+    ("places", "waiting", "gap", "bound"),
+    [
+        (SLOW, 1, Gap(), DAY_IN_PAIRS),
+        (SLOW, 9, Gap(), DAY_IN_PAIRS),
+        (SLOW, 10, Gap(), "day limit"),
+        (USUAL, 1, Gap(), "day limit"),
+        (USUAL, 1, Gap(pairs_under=0.85), DAY_IN_PAIRS),
+        (0, 1, Gap(pairs_under=0), "day limit"),
+    ],
+)
+def test_few_that_wait_go_in_pairs_where_room_comes_back_slowly(
+    places: int, waiting: int, gap: Gap, bound: str
+) -> None:
+    decision = decide(rules(gap), known(Pair(NOON + 2 * HOUR, places), waiting), HEAD, NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == (bound, NOON + (2 if bound == DAY_IN_PAIRS else 1) * HOUR + SLACK)
+
+
+def test_the_first_place_is_passed_over_also_when_it_is_free() -> None:
+    """Somebody may look at any moment: at each of them the same is decided."""
+    passed_by = known(Pair(NOON + HOUR, SLOW), free={})
+    assert [_until(passed_by, NOON + minutes * MINUTE) for minutes in (0, 30, 59)] == [NOON + HOUR + SLACK] * 3
+
+
+def test_what_is_immediate_takes_the_first_place() -> None:
+    decision = decide(rules(), known(Pair(NOON + 2 * HOUR, SLOW)), Head("quick", IMMEDIATE, NOON), NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == ("day limit", NOON + HOUR)
+
+
+def _until(facts: Facts, now: datetime) -> datetime | None:
+    decision = decide(rules(), facts, HEAD, now)
+    assert isinstance(decision, Wait)
+    return decision.until
+
+
+def test_a_day_after_a_rush_its_rhythm_does_not_come_back() -> None:
+    one_by_one, in_pairs = _day_after(pairs_under=0), _day_after(pairs_under=0.75)
+    assert all(900 < gap < 1_100 for gap in one_by_one[1:])
+    assert all(gap > 1_500 for gap in in_pairs[0::2])
+    assert all(gap < 600 for gap in in_pairs[1::2])
+    assert len(in_pairs) == pytest.approx(len(one_by_one), abs=1)  # it costs a wait, and no place
+
+
+def _day_after(pairs_under: float) -> list[float]:
+    """The gaps, in seconds, of five hours in which five wait: for places of a day that began at a release in 1,000 s
+    and went on until it was full."""
+    begin = NOON - DAY + timedelta(seconds=600)
+    slow = [begin + timedelta(seconds=1_000 * place) for place in range(30)]
+    quick = [NOON - timedelta(seconds=300 * place) for place in range(90)]
+    runner = Runner("one", rules(Gap(pairs_under=pairs_under)), sorted(slow + quick))
+    runner.line.add(_heads(5))
+    course = Course("shop", [runner], NOON)
+    course.wake()
+    for _ in course.run(NOON + 5 * HOUR):
+        runner.line.add(_heads(1))
+    moments = runner.releases
+    assert all(later - earlier >= DAY for earlier, later in zip(moments, moments[120:], strict=False))
+    return [(later - earlier).total_seconds() for earlier, later in pairwise(moments[119:])]
+
+
+def _heads(many: int) -> list[Head]:
+    return [Head("d", ORDINARY, NOON) for _ in range(many)]
+
+
+async def test_an_explanation_and_the_queue_say_that_two_go_at_a_time(pacer: Pacer) -> None:
+    limits = ProfileLimits(per_hour=2, per_3_hours=6, per_day=8)
+    pacer.directory.configure(package(limits=limits).model_copy(update={"gap": Gap(min_seconds=1, max_seconds=2)}))
+    await pacer.take(assigned(10))
+    for minutes in (0, 240, 285, 330, 375, 420, 465, 510):
+        pacer.now = START + minutes * MINUTE
+        (released,) = await pacer.release()
+        await pacer.answer("sent", released)
+    told = await pacer.explaining.delivery(assigned(10).deliveries[8].delivery_id)
+    assert told is not None
+    assert told["bound"] == DAY_IN_PAIRS
+    assert told["bounds"].keys() >= {"day limit", DAY_IN_PAIRS}
+    assert told["why"] == meaning(DAY_IN_PAIRS, rules())
+    queue = await pacer.explaining.queue("one")
+    assert queue is not None
+    (profile,) = queue["profiles"]
+    assert (profile["bound"], profile["next_release"]) == (DAY_IN_PAIRS, told["next_release"])
+    pacer.now = told["next_release"]
+    (released,) = await pacer.release()
+    await pacer.answer("sent", released)
+    pacer.now += 40 * MINUTE  # after its gap, and before the third place is free
+    assert len(await pacer.release()) == 1
