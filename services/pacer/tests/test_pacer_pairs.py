@@ -1,6 +1,5 @@
 """Pairs: what a rush took of a day comes back two at a time, so that the rush does not go on for a day."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -20,16 +19,19 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 720 / 2)
 """Of a base gap of 720 s (it never rests), in the middle of its range."""
-ROOM = {"day limit": NOON + HOUR}
 SLOW, USUAL = 11, 12
-"""In three hours, of the 15 that the day's limit makes of them: 11.5 of 15.5 are under three quarters."""
+"""In three hours, of the 15 that the day's limit makes of them: 11.5 of 15.5 are under 0.8, 12.5 are not."""
+LONGEST = timedelta(seconds=2 * 720 * 1.4)
+"""The longest gap of a rush: twice the base, and the spread."""
+ONE, TWO = NOON + HOUR, NOON + HOUR + LONGEST
 
 
-def rules(gap: Gap | None = None) -> Rules:
-    return Rules(ProfileLimits(), Hours(None, "UTC"), gap or Gap(), 0.4, Margins(MINUTE, MINUTE), 10)
+def rules(gap: Gap | None = None, limits: ProfileLimits | None = None) -> Rules:
+    return Rules(limits or ProfileLimits(), Hours(None, "UTC"), gap or Gap(), 0.4, Margins(MINUTE, MINUTE), 10)
 
 
-def known(pair: Pair, waiting: int = 1, free: Mapping[str, datetime | None] = ROOM) -> Facts:
+def known(pair: Pair, waiting: int = 1, room: datetime | None = ONE) -> Facts:
+    free = {} if room is None else {"day limit": room}
     return Facts(NOON - HOUR, free, sent_lately=0, waiting=waiting, position=0.5, at_gateway=0, pair=pair)
 
 
@@ -47,21 +49,36 @@ def known(pair: Pair, waiting: int = 1, free: Mapping[str, datetime | None] = RO
 def test_few_that_wait_go_in_pairs_where_room_comes_back_slowly(
     places: int, waiting: int, gap: Gap, bound: str
 ) -> None:
-    decision = decide(rules(gap), known(Pair(NOON + 2 * HOUR, places), waiting), HEAD, NOON)
+    decision = decide(rules(gap), known(Pair(ONE, TWO, places), waiting), HEAD, NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == (bound, NOON + (2 if bound == DAY_IN_PAIRS else 1) * HOUR + SLACK)
+    assert (decision.bound, decision.until) == (bound, (TWO if bound == DAY_IN_PAIRS else ONE) + SLACK)
+
+
+def test_nobody_waits_for_a_second_place_that_is_far_off() -> None:
+    decision = decide(rules(), known(Pair(ONE, TWO + timedelta(seconds=1), SLOW)), HEAD, NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == ("day limit", ONE + SLACK)
+
+
+@pytest.mark.parametrize(("per_day", "bound"), [(39, "day limit"), (40, DAY_IN_PAIRS)])
+def test_a_few_places_are_no_rhythm(per_day: int, bound: str) -> None:
+    few = rules(limits=ProfileLimits(per_day=per_day))
+    decision = decide(few, known(Pair(ONE, TWO, 0)), HEAD, NOON)
+    assert isinstance(decision, Wait)
+    assert decision.bound == bound
 
 
 def test_the_first_place_is_passed_over_also_when_it_is_free() -> None:
     """Somebody may look at any moment: at each of them the same is decided."""
-    passed_by = known(Pair(NOON + HOUR, SLOW), free={})
-    assert [_until(passed_by, NOON + minutes * MINUTE) for minutes in (0, 30, 59)] == [NOON + HOUR + SLACK] * 3
+    passed_by = known(Pair(NOON, NOON + LONGEST, SLOW), room=None)
+    moments = [_until(passed_by, NOON + share * LONGEST) for share in (0, 0.5, 0.99)]
+    assert moments == [NOON + LONGEST + SLACK] * 3
 
 
 def test_what_is_immediate_takes_the_first_place() -> None:
-    decision = decide(rules(), known(Pair(NOON + 2 * HOUR, SLOW)), Head("quick", IMMEDIATE, NOON), NOON)
+    decision = decide(rules(), known(Pair(ONE, TWO, SLOW)), Head("quick", IMMEDIATE, NOON), NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == ("day limit", NOON + HOUR)
+    assert (decision.bound, decision.until) == ("day limit", ONE)
 
 
 def _until(facts: Facts, now: datetime) -> datetime | None:
@@ -71,7 +88,7 @@ def _until(facts: Facts, now: datetime) -> datetime | None:
 
 
 def test_a_day_after_a_rush_its_rhythm_does_not_come_back() -> None:
-    one_by_one, in_pairs = _day_after(pairs_under=0), _day_after(pairs_under=0.75)
+    one_by_one, in_pairs = _day_after(pairs_under=0), _day_after(pairs_under=0.8)
     assert all(900 < gap < 1_100 for gap in one_by_one[1:])
     assert all(gap > 1_500 for gap in in_pairs[0::2])
     assert all(gap < 600 for gap in in_pairs[1::2])
@@ -100,14 +117,15 @@ def _heads(many: int) -> list[Head]:
 
 
 async def test_an_explanation_and_the_queue_say_that_two_go_at_a_time(pacer: Pacer) -> None:
-    limits = ProfileLimits(per_hour=2, per_3_hours=6, per_day=8)
-    pacer.directory.configure(package(limits=limits).model_copy(update={"gap": Gap(min_seconds=1, max_seconds=2)}))
-    await pacer.take(assigned(10))
-    for minutes in (0, 240, 285, 330, 375, 420, 465, 510):
+    limits, gap = ProfileLimits(per_hour=10, per_3_hours=30, per_day=40), Gap(min_seconds=600, max_seconds=601)
+    configured = package(limits=limits).model_copy(update={"gap": gap.model_copy(update={"rush_over": 100})})
+    pacer.directory.configure(configured)
+    await pacer.take(assigned(42))
+    for minutes in (0, *range(15, 327, 8)):
         pacer.now = START + minutes * MINUTE
         (released,) = await pacer.release()
         await pacer.answer("sent", released)
-    told = await pacer.explaining.delivery(assigned(10).deliveries[8].delivery_id)
+    told = await pacer.explaining.delivery(assigned(42).deliveries[40].delivery_id)
     assert told is not None
     assert told["bound"] == DAY_IN_PAIRS
     assert told["bounds"].keys() >= {"day limit", DAY_IN_PAIRS}
@@ -116,8 +134,9 @@ async def test_an_explanation_and_the_queue_say_that_two_go_at_a_time(pacer: Pac
     assert queue is not None
     (profile,) = queue["profiles"]
     assert (profile["bound"], profile["next_release"]) == (DAY_IN_PAIRS, told["next_release"])
+    assert timedelta(0) <= told["next_release"] - (START + DAY + 15 * MINUTE) <= timedelta(seconds=0.08 * 601)
     pacer.now = told["next_release"]
     (released,) = await pacer.release()
     await pacer.answer("sent", released)
-    pacer.now += 40 * MINUTE  # after its gap, and before the third place is free
+    pacer.now += 6 * MINUTE  # after its gap, and before the third place is free
     assert len(await pacer.release()) == 1

@@ -109,7 +109,7 @@ class Gap(Setting):
     """The least that a mean gap may be, as a share of the gap that fills an hour's limit evenly."""
     slack: float = Field(default=0.08, ge=0, le=1)
     """How much later than a limit has room again a release may go, as a share of the base gap."""
-    pairs_under: float = Field(default=0.75, ge=0, le=1)
+    pairs_under: float = Field(default=0.8, ge=0, le=1)
     """Under which share of its pace a profile must have been a day ago for few that wait to take a full day's room in
     twos; 0: never."""
 

@@ -109,7 +109,7 @@ class GapForm(Form):
     calm_tempo: Annotated[float, Field(ge=0, le=10, strict=True, allow_inf_nan=False)] = 0.15
     fastest: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.75
     slack: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.08
-    pairs_under: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.75
+    pairs_under: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.8
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -130,8 +130,8 @@ def to_facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None)
 
 def _pair(found: Any) -> Pair | None:
     """None also where the second of the two places is not answered: nobody knows when it comes back."""
-    free = found.second and _room(found.second, DAY)
-    return free and Pair(free, found.places)
+    two = found.second and _room(found.second, DAY)
+    return two and Pair(found.first + DAY, two, found.places)
 
 
 def _full(windows: Sequence[tuple[str, timedelta]], newest: Sequence[datetime | None]) -> dict[str, datetime | None]:

@@ -102,7 +102,7 @@ SELECT asked.profile_id, waiting.deliveries AS waiting, lately.releases AS latel
        hour.at AS hour, three_hours.at AS three_hours,
        CASE WHEN filling.first > CAST(:now AS timestamptz) - interval '24 hours' - asked.slack
             THEN filling.first END AS day,
-       pair.second, pair.places,
+       pair.first, pair.second, pair.places,
        contacts.at AS contacts, unanswered.at AS unanswered
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:per_hours AS int[]), CAST(:per_3_hours AS int[]),
             CAST(:per_days AS int[]), CAST(:new_contacts AS int[]), CAST(:unanswereds AS int[]),
@@ -130,7 +130,7 @@ LEFT JOIN LATERAL (
         ORDER BY effective_at DESC OFFSET greatest(asked.per_day - 2, 0) LIMIT least(asked.per_day, 2)) AS last
     HAVING count(*) = least(asked.per_day, 2)) AS filling ON true
 LEFT JOIN LATERAL (
-    SELECT filling.second, count(*) AS places FROM pacer.release
+    SELECT filling.first, filling.second, count(*) AS places FROM pacer.release
     WHERE release.profile_id = asked.profile_id AND effective_at > profile.last_release - interval '24 hours'
       AND effective_at <= profile.last_release - interval '21 hours') AS pair
 ON asked.per_day > 1 AND filling.first > profile.last_release - interval '24 hours'"""
@@ -147,7 +147,7 @@ LEFT JOIN LATERAL (
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0"""
 )
 """Of each limit the release that fills it: the limit-th newest one within its window and the slack after it; none:
-there is room. `second` and `places` are there where the last release left no room in the day."""
+there is room. `first`, `second` and `places` are there where the last release left no room in the day."""
 
 PACKAGE_DAY = text("""
 SELECT asked.package_id, day.releases, day.oldest

@@ -90,7 +90,8 @@ class Runner:
         most = self.rules.limits.per_day
         if most < 2 or len(self.releases) < most or self.releases[-most] <= (begin := self.releases[-1] - DAY):
             return None
-        return Pair(self.releases[1 - most] + DAY, self._sent_since(begin) - self._sent_since(begin + PAIRS_SPAN))
+        places = self._sent_since(begin) - self._sent_since(begin + PAIRS_SPAN)
+        return Pair(self.releases[-most] + DAY, self.releases[1 - most] + DAY, places)
 
 
 @dataclass

@@ -25,6 +25,8 @@ Bounds = Mapping[str, datetime | None]
 NO_BOUNDS: Bounds = {}
 
 DAY_IN_PAIRS = "day limit in pairs"
+PLACES_MIN = 5
+"""Where fewer places are expected in three hours, how many there are is chance, and no rhythm."""
 RECIPIENT_LIMIT, QUIET_HOURS = "recipient limit", "recipient quiet hours"
 OF_THE_RECIPIENT = frozenset({RECIPIENT_LIMIT, QUIET_HOURS})
 """Bounds of one delivery alone: those behind it in the queue need not wait for it."""
@@ -82,8 +84,10 @@ class Head:
 class Pair:
     """How room comes back to a day that the last release left full."""
 
-    free: datetime
-    """When there is room for two."""
+    one: datetime
+    """When there is room for one."""
+    two: datetime
+    """And for two."""
     places: int
     """How many come back in the three hours after the last release."""
 
@@ -174,8 +178,8 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     slack = paced.slack(position)
     full = {**facts.free, **facts.contacts_free} if head.cold else facts.free
     bounds |= {name: room and room + slack for name, room in full.items()}
-    if facts.pair is not None and head.rank != IMMEDIATE and _goes_in_pairs(rules, facts, facts.pair):
-        bounds[DAY_IN_PAIRS] = facts.pair.free + slack
+    if facts.pair is not None and head.rank != IMMEDIATE and _goes_in_pairs(rules, facts, facts.pair, paced):
+        bounds[DAY_IN_PAIRS] = facts.pair.two + slack
     bounds |= facts.package_free
     bounds |= head.bounds
     quiet = quiet_until(rules.quiet, head.recipient, now)
@@ -188,14 +192,18 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
     return bounds
 
 
-def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair) -> bool:
+def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, paced: Pace) -> bool:
     """Whether few wait, and the day's room comes back as slowly as a rush took it: waited for one by one, that rush
-    would go on for another day (decision 0019)."""
-    if facts.waiting >= rules.gap.rush_over or facts.last_release is None:
+    would go on for another day (decision 0019). For a second place further off than any gap of a rush nobody waits.
+    """
+    longest = timedelta(seconds=rules.gap.rush_factor * paced.base_seconds * (1 + paced.spread))
+    is_far_off = pair.two - pair.one > longest
+    if is_far_off or facts.waiting >= rules.gap.rush_over or facts.last_release is None:
         return False
     begin = facts.last_release - DAY
-    active = rules.hours.active_seconds(begin, begin + PAIRS_SPAN)
-    return load(pair.places, rules.limits, active / rules.hours.active_seconds_a_day) < rules.gap.pairs_under
+    share = rules.hours.active_seconds(begin, begin + PAIRS_SPAN) / rules.hours.active_seconds_a_day
+    is_rhythm = share * rules.limits.per_day >= PLACES_MIN
+    return is_rhythm and load(pair.places, rules.limits, share) < rules.gap.pairs_under
 
 
 def _has_begun(rules: Rules, facts: Facts, moment: datetime) -> bool:
