@@ -11,6 +11,7 @@ import pytest
 from local.ports import free_port
 from local.services import CATALOGUE
 from local.settings import LocalSettings
+from local.workbench import Workbench
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -69,6 +70,22 @@ def test_a_kafka_that_does_not_answer_is_named_and_nothing_is_left_running(addre
     assert "leave SPREADER_KAFKA_BOOTSTRAP_SERVERS out" in ended.stdout.splitlines()[-1]
     assert (home / "postgres" / "PG_VERSION").exists(), "the test shows nothing when nothing was started"
     assert not (home / "running.json").exists()
+    assert running_in(home) == []
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1/spreader", "127.0.0.1:x/spreader", "no database"])
+def test_a_database_that_lets_nobody_in_is_named_and_nothing_is_left_running(
+    place: str, servers: Workbench, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    if place == "no database":
+        place = servers.postgres_url.rpartition("@")[2].replace("/postgres", "/not_there")
+    ended = told_to("up", home, local_broker="memory", database_url=f"postgresql://postgres:secret@{place}")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert f"Postgres at {place} lets nobody in" in ended.stdout.splitlines()[-1]
+    assert "leave SPREADER_DATABASE_URL out" in ended.stdout.splitlines()[-1]
+    assert "secret" not in ended.stdout + ended.stderr
     assert running_in(home) == []
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from local.archive import fetch_kafka
 from local.jars import KAFKA_VERSION
 from local.kafka import LocalKafka
@@ -17,6 +19,7 @@ from spreader.settings import Settings
 
 DATABASE = "spreader"
 DATABASE_OF_TRIALS = "spreader_trial"
+GREET_SECONDS = 10
 _NO_ADDRESS = (ValueError, OverflowError)  # a port that is no number, or none that there can be
 
 
@@ -60,10 +63,23 @@ class Servers:
         """Topics and database, when the servers answer. What a trial broker forgot, the database must not remember."""
         await self._create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
         if self.postgres is None:
+            await self._greet_database()
             return
         if self.is_trial:
             await drop_database(self.postgres.url("postgres"), DATABASE_OF_TRIALS)
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
+
+    async def _greet_database(self) -> None:
+        """Services wait long for a database that is only away; one that was never there is told at once."""
+        try:
+            connection = await asyncpg.connect(self.database_url, timeout=GREET_SECONDS)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, *_NO_ADDRESS) as error:
+            raise Unavailable(
+                f"Postgres at {self.database_url.rpartition('@')[2]} lets nobody in ({type(error).__name__}): look "
+                "whether it runs there and has this database and role, or leave SPREADER_DATABASE_URL out, and one is "
+                "started here."
+            ) from None
+        await connection.close()
 
     async def _create_topics(self, settings: Settings) -> None:
         try:
