@@ -65,7 +65,7 @@ MUTANTS = [
     ),
     Mutant("windows of work ignored", "hours", "[*rests, *_out_of_work(windows, timezone, days)]", "rests", RESTS),
     Mutant("quiet hours ignored", "policy", "    if quiet is not None:\n", "    if quiet and not quiet:\n", QUIET),
-    Mutant("quiet hours by UTC", "recipient", "    zone = zone_of(recipient)\n", "    zone = UTC\n", QUIET),
+    Mutant("quiet hours by UTC", "recipient", "zone_of(recipient) if recipient else ZoneInfo(home)", "UTC", QUIET),
     Mutant("delivery's moment ignored", "policy", '{"delivery": head.not_before}', "{}", MOMENTS),
     Mutant("scheduled ones step aside", "turn", "and head.not_before <= now and (", "and (", ONCE),
     Mutant("put off and forgotten", "line", "        self.add([replace(head, not_before=until)])\n", "", ONCE),

@@ -73,6 +73,14 @@ def test_a_number_tells_its_time_zone(recipient: str, zone: str) -> None:
     assert zone_of(recipient).utcoffset(NOON) == ZoneInfo(zone).utcoffset(NOON)
 
 
+def test_whoever_is_not_known_is_at_home() -> None:
+    """A forecast counts those ahead and does not read them: their quiet hours are those of the profile's zone."""
+    quiet = QuietHours(start=time(21), hours=12)
+    half_past_six = datetime(2026, 1, 10, 6, 30, tzinfo=UTC)
+    assert quiet_until(quiet, "", half_past_six, "Africa/Cairo") == half_past_six + timedelta(minutes=30)
+    assert quiet_until(quiet, "", half_past_six, "Asia/Kolkata") is None
+
+
 @pytest.mark.parametrize(
     ("recipient", "hour", "until"),
     [

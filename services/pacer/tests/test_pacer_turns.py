@@ -86,6 +86,23 @@ async def test_what_was_put_off_comes_back_only_where_its_recipients_rules_have_
     assert await put_off(pacer.engine) == 0
 
 
+async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no_pacer_ran(
+    pacer: Pacer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies where the new rules are kept before all have come back: a pacer may die in between."""
+    monkeypatch.setattr("pacer.waking.ROWS_MAX", 2)
+    pacer.now = START.replace(hour=20)  # 22:00 in Cairo
+    pacer.set(package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)}))
+    await pacer.take(assigned(3))
+    assert await pacer.release() == []
+    assert await put_off(pacer.engine) == 3
+    for left in (1, 0):
+        fresh = Waking(pacer.engine)
+        fresh.configured("one", package(limits=WIDE))
+        await fresh.wake()
+        assert await put_off(pacer.engine) == left
+
+
 async def test_the_drawn_position_is_kept_until_the_next_release(pacer: Pacer) -> None:
     await pacer.take(assigned(2))
     (first,) = await pacer.release()

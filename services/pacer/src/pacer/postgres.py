@@ -203,6 +203,19 @@ WHERE delivery_id = ANY (ARRAY(
     WHERE package_id = :package_id AND state = 'held' AND put_off_by IS NOT NULL
     LIMIT :rows FOR UPDATE SKIP LOCKED))""")
 
+RECIPIENT_RULES_INSERT = text("""
+INSERT INTO pacer.package (package_id, recipient_rules)
+SELECT * FROM unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules)
+ORDER BY package_id ON CONFLICT DO NOTHING""")
+"""Of a package that was not known nothing can be put off."""
+
+RECIPIENT_RULES_CHANGED = text("""
+SELECT package_id FROM pacer.package
+JOIN unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules) USING (package_id)
+WHERE package.recipient_rules IS DISTINCT FROM told.rules""")
+
+RECIPIENT_RULES_KEEP = text("UPDATE pacer.package SET recipient_rules = :rules WHERE package_id = :package_id")
+
 RELEASE_INSERT = text("""
 INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)
 SELECT made.profile_id, made.number, made.package_id, made.delivery_id, made.recipient, made.cold, :now

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer import postgres as sql
-from pacer.core.recipient import RecipientRules, recipient_rules
+from pacer.core.recipient import recipient_rules
 from spreader.configuration import Package
 
 ROWS_MAX = 5_000
@@ -15,16 +15,18 @@ ROWS_MAX = 5_000
 class Waking:
     """What could not be written stays to be done: a setting is not in force later because the database was away.
 
-    Deliveries that were put off for their recipient's sake come back to the queue where its rules have changed since
-    this process first saw the package: some thousand in each turn, since they may be many.
+    Deliveries that were put off for their recipient's sake come back to the queue where its rules are others than those
+    kept beside the package, also when they changed while no pacer ran: some thousand in each turn, since they may be
+    many. The new rules are kept when all have come.
     """
 
     engine: AsyncEngine
     _profiles_of: set[str] = field(default_factory=set[str], init=False)
     """The packages whose profiles are to be woken."""
-    _put_off_in: set[str] = field(default_factory=set[str], init=False)
-    """The packages whose recipients' rules have changed."""
-    _rules: dict[str, RecipientRules] = field(default_factory=dict[str, RecipientRules], init=False)
+    _rules: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """What packages say of their recipients, to be compared with what is kept."""
+    _put_off_in: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """Where that is something new."""
 
     def touch(self, package_id: str) -> None:
         """The state of one of its profiles changed."""
@@ -33,13 +35,11 @@ class Waking:
     def configured(self, package_id: str, package: Package | None) -> None:
         """Its settings may have changed; None: it is gone."""
         self.touch(package_id)
+        self._put_off_in.pop(package_id, None)
         if package is None:
             self._rules.pop(package_id, None)
-            return
-        rules = recipient_rules(package)
-        if self._rules.setdefault(package_id, rules) != rules:
-            self._rules[package_id] = rules
-            self._put_off_in.add(package_id)
+        else:
+            self._rules[package_id] = str(recipient_rules(package))
 
     async def wake(self) -> None:
         """Write down what has been noted since the last time."""
@@ -51,15 +51,32 @@ class Waking:
             except BaseException:
                 self._profiles_of |= woken
                 raise
+        if self._rules:
+            await self._compare()
         for package_id in sorted(self._put_off_in):
             await self._bring_forward(package_id)
 
+    async def _compare(self) -> None:
+        told, self._rules = self._rules, {}
+        asked = {"package_ids": sorted(told), "rules": [told[package_id] for package_id in sorted(told)]}
+        try:
+            async with self.engine.begin() as connection:
+                await connection.execute(sql.RECIPIENT_RULES_INSERT, asked)
+                changed = await connection.execute(sql.RECIPIENT_RULES_CHANGED, asked)
+                self._put_off_in |= {row.package_id: told[row.package_id] for row in changed}
+        except BaseException:
+            self._rules = told | self._rules
+            raise
+
     async def _bring_forward(self, package_id: str) -> None:
-        """Apart from the profiles: a turn locks profiles first, and then what is theirs."""
+        """Apart from the profiles and the package: a turn locks these first, and then what is theirs."""
         asked = {"package_id": package_id, "rows": ROWS_MAX}
         async with self.engine.begin() as connection:
             brought = (await connection.execute(sql.BRING_FORWARD, asked)).rowcount
         if brought:
             self.touch(package_id)
         if brought < ROWS_MAX:
-            self._put_off_in.discard(package_id)
+            kept = {"package_id": package_id, "rules": self._put_off_in[package_id]}
+            async with self.engine.begin() as connection:
+                await connection.execute(sql.RECIPIENT_RULES_KEEP, kept)
+            self._put_off_in.pop(package_id, None)

@@ -182,7 +182,7 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
         bounds[DAY_IN_PAIRS] = facts.pair.two + slack
     bounds |= facts.package_free
     bounds |= head.bounds
-    quiet = quiet_until(rules.quiet, head.recipient, now)
+    quiet = quiet_until(rules.quiet, head.recipient, now, rules.hours.timezone)
     if quiet is not None:
         bounds[QUIET_HOURS] = quiet
     if facts.at_gateway >= rules.concurrent_sends:

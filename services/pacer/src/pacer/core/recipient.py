@@ -24,6 +24,11 @@ class RecipientRules:
     per_day: Set[int | None]
     """The limits of messages to one recipient, of all its profiles."""
 
+    def __str__(self) -> str:
+        """The same text for the same rules in every process."""
+        limits = sorted(each for each in self.per_day if each is not None)
+        return f"{self.quiet!r} {limits}{' and none' if None in self.per_day else ''}"
+
 
 def recipient_rules(package: Package) -> RecipientRules:
     per_day = frozenset(profile.limits.per_recipient_per_day for profile in package.profiles)
@@ -45,11 +50,14 @@ def zone_of(recipient: str) -> ZoneInfo:
     return by_longitude[len(by_longitude) // 2] if by_longitude else ZoneInfo("UTC")
 
 
-def quiet_until(quiet: QuietHours | None, recipient: str, moment: datetime) -> datetime | None:
-    """The end of the quiet hours that `moment` falls into; None: it falls into none."""
+def quiet_until(quiet: QuietHours | None, recipient: str, moment: datetime, home: str = "UTC") -> datetime | None:
+    """The end of the quiet hours that `moment` falls into; None: it falls into none.
+
+    `home`: the zone of a recipient who is not known, since a forecast counts those ahead and does not read them.
+    """
     if quiet is None:
         return None
-    zone = zone_of(recipient)
+    zone = zone_of(recipient) if recipient else ZoneInfo(home)
     local = moment.astimezone(zone)
     for day in (local.date() - DAY, local.date()):
         begin = datetime.combine(day, quiet.start, tzinfo=zone).astimezone(UTC)
