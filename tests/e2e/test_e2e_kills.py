@@ -44,19 +44,20 @@ async def test_all_arrive_and_none_twice_while_each_process_is_killed(
             return []
 
     goal, restarts = BETWEEN, dict[str, asyncio.Task[float]]()
-    for number, victim in enumerate(VICTIMS):
-        seen = len(await eventually(arrived, 90, lambda lines, goal=goal: len(lines) >= goal))
-        assert seen < DELIVERIES, f"all had arrived before {victim} was killed: it shows nothing"
-        if victim in WITH_A_REQUEST:
-            more = recipients(RECORDS_OF_TWO, start=10_000 + 1_000 * number)
-            accepted[await _send(fast, "hasty", more)] = more
-        killed, goal = fast.kill(victim), seen + BETWEEN
-        restarts[victim] = asyncio.create_task(_back(fast, victim, killed))
+    async with asyncio.TaskGroup() as watching:
+        for number, victim in enumerate(VICTIMS):
+            seen = len(await eventually(arrived, 90, lambda lines, goal=goal: len(lines) >= goal))
+            assert seen < DELIVERIES, f"all had arrived before {victim} was killed: it shows nothing"
+            if victim in WITH_A_REQUEST:
+                more = recipients(RECORDS_OF_TWO, start=10_000 + 1_000 * number)
+                accepted[await _send(fast, "hasty", more)] = more
+            killed, goal = fast.kill(victim), seen + BETWEEN
+            restarts[victim] = watching.create_task(_back(fast, victim, killed))
 
-        async def runs_again(victim: str = victim, killed: int = killed) -> bool:
-            return fast.pid(victim) not in (None, killed)
+            async def runs_again(victim: str = victim, killed: int = killed) -> bool:
+                return fast.pid(victim) not in (None, killed)
 
-        await eventually(runs_again, 60)
+            await eventually(runs_again, 60)
     for message, asked in accepted.items():
         await _all_sent(fast, message, len(asked))
     lines = await arrived()
@@ -67,7 +68,7 @@ async def test_all_arrive_and_none_twice_while_each_process_is_killed(
     for profile in profiles:
         full |= within_limits([line for line in lines if line["profile"] == profile], LIMITS)
     assert full >= {"per_hour", "per_3_hours"}, "a limit was never reached"
-    seconds = {victim: round(await back, 1) for victim, back in restarts.items()}
+    seconds = {victim: round(back.result(), 1) for victim, back in restarts.items()}
     keep("restarts", {"from": "kill -9 until it runs, and it and all that lean on it are ready", "seconds": seconds})
 
 

@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local.ports import free_port
+from local.servers import Servers
 from local.services import CATALOGUE
 from local.settings import LocalSettings
+from local.unavailable import Unavailable
 from local.workbench import Workbench
 
 pytestmark = pytest.mark.timeout(120)
@@ -87,6 +90,14 @@ def test_a_database_that_lets_nobody_in_is_named_and_nothing_is_left_running(
     assert "leave SPREADER_DATABASE_URL out" in ended.stdout.splitlines()[-1]
     assert "secret" not in ended.stdout + ended.stderr
     assert running_in(home) == []
+
+
+async def test_a_database_is_greeted_by_the_address_that_the_services_take(servers: Workbench) -> None:
+    url = servers.postgres_url.replace("postgresql:", "postgresql+asyncpg:")
+    given = Servers(None, None, servers.kafka_servers, url)
+    await given.furnish()
+    with pytest.raises(Unavailable, match=r"Postgres at .*/nobody lets nobody in"):
+        await replace(given, database_url=f"{url.rpartition('/')[0]}/nobody").furnish()
 
 
 def test_an_empty_setting_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,25 @@ async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no
         assert await put_off(pacer.engine) == left
 
 
+async def test_each_pacer_brings_back_what_it_put_off_itself(pacer: Pacer) -> None:
+    """Dies where a pacer that learns of new rules late asks only whether another has kept them already."""
+    quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
+    pacer.now = START.replace(hour=20)  # 22:00 in Cairo
+    other = Waking(pacer.engine)
+    for waking in (pacer.waking, other):
+        waking.configured("one", quiet)
+        await waking.wake()
+    other.configured("one", package(limits=WIDE))
+    await other.wake()
+    pacer.directory.configure(quiet)
+    await pacer.take(assigned(3))
+    assert await pacer.release() == []
+    assert await put_off(pacer.engine) == 3
+    pacer.set(package(limits=WIDE))
+    await pacer.waking.wake()
+    assert await put_off(pacer.engine) == 0
+
+
 async def test_the_drawn_position_is_kept_until_the_next_release(pacer: Pacer) -> None:
     await pacer.take(assigned(2))
     (first,) = await pacer.release()

@@ -1,9 +1,11 @@
 """Servers: the Kafka and the Postgres of one local system: existing ones, processes of its own, or a trial broker."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from local.archive import fetch_kafka
 from local.jars import KAFKA_VERSION
@@ -15,6 +17,7 @@ from local.trial import TrialBroker
 from local.unavailable import Unavailable
 from local.view import View
 from spreader.kafka import BROKER_ERRORS, create_topics
+from spreader.postgres import create_engine
 from spreader.settings import Settings
 
 DATABASE = "spreader"
@@ -70,16 +73,20 @@ class Servers:
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
 
     async def _greet_database(self) -> None:
-        """Services wait long for a database that is only away; one that was never there is told at once."""
+        """Services wait long for a database; one that cannot be had when all begins is told at once."""
         try:
-            connection = await asyncpg.connect(self.database_url, timeout=GREET_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, *_NO_ADDRESS) as error:
+            engine = create_engine(Settings(database_url=self.database_url), "local")
+            try:
+                async with asyncio.timeout(GREET_SECONDS), engine.connect():
+                    pass
+            finally:
+                await engine.dispose()
+        except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, *_NO_ADDRESS) as error:
+            place = self.database_url.rpartition("@")[2].partition("?")[0]
             raise Unavailable(
-                f"Postgres at {self.database_url.rpartition('@')[2]} lets nobody in ({type(error).__name__}): look "
-                "whether it runs there and has this database and role, or leave SPREADER_DATABASE_URL out, and one is "
-                "started here."
+                f"Postgres at {place} lets nobody in ({type(error).__name__}): look whether it runs there and has this "
+                "database and role, or leave SPREADER_DATABASE_URL out, and one is started here."
             ) from None
-        await connection.close()
 
     async def _create_topics(self, settings: Settings) -> None:
         try:

@@ -123,7 +123,9 @@ CROSS JOIN LATERAL (
     WHERE release.profile_id = asked.profile_id
       AND effective_at > coalesce(profile.last_release, :now) - interval '2 hours') AS lately
 LEFT JOIN LATERAL (
-    SELECT min(effective_at) AS first, max(effective_at) AS second FROM (
+    SELECT min(effective_at) AS first, max(effective_at) AS second,
+           asked.per_day > 1 AND min(effective_at) > profile.last_release - interval '24 hours' AS is_full
+    FROM (
         SELECT effective_at FROM pacer.release
         WHERE release.profile_id = asked.profile_id
           AND effective_at > least(CAST(:now AS timestamptz) - asked.slack, profile.last_release) - interval '24 hours'
@@ -132,8 +134,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT filling.first, filling.second, count(*) AS places FROM pacer.release
     WHERE release.profile_id = asked.profile_id AND effective_at > profile.last_release - interval '24 hours'
-      AND effective_at <= profile.last_release - interval '21 hours') AS pair
-ON asked.per_day > 1 AND filling.first > profile.last_release - interval '24 hours'"""
+      AND effective_at <= profile.last_release - interval '21 hours'
+      AND filling.is_full) AS pair ON filling.is_full"""
     + _NEWEST.format(name="hour", span="1 hour", limit="per_hour", **_ALWAYS)
     + _NEWEST.format(name="three_hours", span="3 hours", limit="per_3_hours", **_ALWAYS)
     + _NEWEST.format(

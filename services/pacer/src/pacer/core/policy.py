@@ -194,10 +194,12 @@ def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) 
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, paced: Pace) -> bool:
     """Whether few wait, and the day's room comes back as slowly as a rush took it: waited for one by one, that rush
-    would go on for another day (decision 0019). For a second place further off than any gap of a rush nobody waits.
+    would go on for another day (decision 0019). For a second place further off than any gap of a rush, or after the
+    next rest, nobody waits.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * paced.base_seconds * (1 + paced.spread))
-    is_far_off = pair.two - pair.one > longest
+    slack = paced.slack(facts.position)
+    is_far_off = rules.hours.next_active(pair.two + slack, rules.margins.release) - slack - pair.one > longest
     if is_far_off or facts.waiting >= rules.gap.rush_over or facts.last_release is None:
         return False
     begin = facts.last_release - DAY
