@@ -1,6 +1,6 @@
 """Statements of the queue: hold, release, settle, tell. Moments are the system's, worked out from the database's.
 
-Contacts, stops and views have files of their own beside this one.
+Contacts, stops, views and wakings have files of their own beside this one.
 """
 
 from sqlalchemy import text
@@ -198,26 +198,6 @@ FROM unnest(CAST(:delivery_ids AS text[]), CAST(:untils AS timestamptz[]), CAST(
      AS chosen (delivery_id, until, bound)
 WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}""")
 
-BRING_FORWARD = text("""
-UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
-WHERE delivery_id = ANY (ARRAY(
-    SELECT delivery_id FROM pacer.delivery
-    WHERE package_id = :package_id AND state = 'held' AND put_off_by IS NOT NULL
-    LIMIT :rows FOR UPDATE SKIP LOCKED))""")
-
-RECIPIENT_RULES_INSERT = text("""
-INSERT INTO pacer.package (package_id, recipient_rules)
-SELECT * FROM unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules)
-ORDER BY package_id ON CONFLICT DO NOTHING""")
-"""Of a package that was not known nothing can be put off."""
-
-RECIPIENT_RULES_CHANGED = text("""
-SELECT package_id FROM pacer.package
-JOIN unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules) USING (package_id)
-WHERE package.recipient_rules IS DISTINCT FROM told.rules""")
-
-RECIPIENT_RULES_KEEP = text("UPDATE pacer.package SET recipient_rules = :rules WHERE package_id = :package_id")
-
 RELEASE_INSERT = text("""
 INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)
 SELECT made.profile_id, made.number, made.package_id, made.delivery_id, made.recipient, made.cold, :now
@@ -234,11 +214,6 @@ UPDATE pacer.profile SET look_at = coalesce(looked.look_at, 'infinity'), awaits_
 FROM unnest(CAST(:profile_ids AS text[]), CAST(:look_ats AS timestamptz[]), CAST(:awaits AS boolean[]))
      AS looked (profile_id, look_at, awaits_answer)
 WHERE profile.profile_id = looked.profile_id""")
-
-PACKAGES_WAKE = text("""
-UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
-    SELECT profile_id FROM pacer.profile WHERE package_id = ANY (CAST(:package_ids AS text[]))
-    ORDER BY profile_id FOR UPDATE)""")
 
 GIVE_BACK = text("""
 UPDATE pacer.delivery SET state = :state, announced = false, reason = :reason, changed_at = clock_timestamp()

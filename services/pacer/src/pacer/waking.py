@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer import postgres as sql
+from pacer import postgres_wakings as sql
 from pacer.core.recipient import recipient_rules
 from spreader.configuration import Package
 
