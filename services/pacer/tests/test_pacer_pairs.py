@@ -1,5 +1,6 @@
 """Pairs: what a rush took of a day comes back two at a time, so that the rush does not go on for a day."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from pacer.core.meaning import meaning
 from pacer.core.policy import DAY_IN_PAIRS, Facts, Head, Margins, Pair, Rules, Wait, decide
 from pacer.core.waiting import IMMEDIATE, ORDINARY
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import Gap, ProfileLimits
+from spreader.configuration import Gap, ProfileLimits, RestWindow
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -58,6 +59,17 @@ def test_nobody_waits_for_a_second_place_that_is_far_off() -> None:
     decision = decide(rules(), known(Pair(ONE, TWO + timedelta(seconds=1), SLOW)), HEAD, NOON)
     assert isinstance(decision, Wait)
     assert (decision.bound, decision.until) == ("day limit", ONE + SLACK)
+
+
+@pytest.mark.parametrize(("seconds", "bound"), [(1, DAY_IN_PAIRS), (0, "day limit")])
+def test_nobody_waits_for_a_second_place_over_a_rest(seconds: int, bound: str) -> None:
+    """The last release is made more than a minute before a rest: the second place, and its slack, lie just before that
+    minute, or in it."""
+    two, slack = ONE + 20 * MINUTE, timedelta(seconds=0.08 * 600 / 2)
+    rest = RestWindow(start=(two + slack + MINUTE + timedelta(seconds=seconds)).time(), hours=4)
+    decision = decide(replace(rules(), hours=Hours(rest, "UTC")), known(Pair(ONE, two, SLOW)), HEAD, NOON)
+    assert isinstance(decision, Wait)
+    assert (decision.bound, decision.until) == (bound, (two if bound == DAY_IN_PAIRS else ONE) + slack)
 
 
 @pytest.mark.parametrize(("per_day", "bound"), [(39, "day limit"), (40, DAY_IN_PAIRS)])

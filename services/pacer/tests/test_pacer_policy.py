@@ -14,7 +14,7 @@ from pacer.core.limits import in_force, rolling
 from pacer.core.policy import Facts, Head, Margins, Release, Rules, Wait, decide
 from pacer.core.turn import Due, in_order, look
 from pacer.core.waiting import IMMEDIATE, ORDINARY, turn
-from spreader.configuration import Gap, ProfileLimits, RestWindow
+from spreader.configuration import Gap, ProfileLimits, QuietHours, RestWindow
 from spreader.events import OpenOptions
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -87,6 +87,15 @@ def test_a_stopped_profile_waits_and_says_why() -> None:
     decision = decide(rules(stopped="profile paused"), IDLE, HEAD, NOON)
     assert isinstance(decision, Wait)
     assert (decision.bound, decision.until) == ("profile paused", None)
+
+
+@pytest.mark.parametrize(("zone", "bound"), [("Africa/Cairo", "recipient quiet hours"), ("America/New_York", None)])
+def test_whoever_is_not_known_is_quiet_where_the_profile_is(zone: str, bound: str | None) -> None:
+    """Those ahead in a forecast have no number; at 20:00 UTC it is 22:00 in Cairo and afternoon in New York."""
+    evening = NOON + 8 * HOUR
+    quiet = replace(rules(hours=Hours(None, zone)), quiet=QuietHours(start=time(21), hours=12))
+    decision = decide(quiet, IDLE, HEAD, evening)
+    assert (decision.bound if isinstance(decision, Wait) else None) == bound
 
 
 def test_an_immediate_delivery_takes_the_smallest_gap_and_keeps_the_limits() -> None:

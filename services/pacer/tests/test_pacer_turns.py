@@ -1,14 +1,18 @@
 """Turns beside others: what the loop holds locked while records come in, and what it must not miss."""
 
 import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
+from pacer.core.recipient import recipient_rules
 from pacer.facts import lock_packages
 from pacer.testing import START, Pacer, assigned, package
 from pacer.waking import Waking
@@ -122,6 +126,36 @@ async def test_each_pacer_brings_back_what_it_put_off_itself(pacer: Pacer) -> No
     assert await put_off(pacer.engine) == 0
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_what_changes_again_while_deliveries_come_back_is_not_forgotten(pacer: Pacer, is_gone: bool) -> None:
+    """Dies where what was just done stands for what has been asked for since; where nothing has, it is kept as done."""
+    quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
+    quieter = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=13)})
+    pacer.waking.configured("one", package(limits=WIDE))
+    await pacer.waking.wake()
+    pacer.waking.configured("one", quiet)
+    with listening(pacer.engine, lambda: pacer.waking.configured("one", None if is_gone else quieter)):
+        await pacer.waking.wake()
+    assert await kept_rules(pacer.engine) == str(recipient_rules(quiet))
+    await pacer.waking.wake()
+    assert await kept_rules(pacer.engine) == str(recipient_rules(quiet if is_gone else quieter))
+
+
+@contextmanager
+def listening(engine: AsyncEngine, meddle: Callable[[], None]) -> Generator[None]:
+    """Something happens as deliveries are brought forward."""
+
+    def on_statement(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if "put_off_by = NULL" in statement:
+            meddle()
+
+    event.listen(engine.sync_engine, "before_cursor_execute", on_statement)
+    try:
+        yield
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", on_statement)
+
+
 async def test_the_drawn_position_is_kept_until_the_next_release(pacer: Pacer) -> None:
     await pacer.take(assigned(2))
     (first,) = await pacer.release()
@@ -164,6 +198,11 @@ async def until(engine: AsyncEngine, question: str) -> None:
 async def _answer(engine: AsyncEngine, question: str) -> bool:
     async with engine.connect() as connection:
         return bool((await connection.execute(text(question))).scalar_one())
+
+
+async def kept_rules(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        return (await connection.execute(text("SELECT recipient_rules FROM pacer.package"))).scalar_one()
 
 
 async def put_off(engine: AsyncEngine) -> float:
