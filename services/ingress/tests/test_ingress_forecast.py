@@ -47,6 +47,7 @@ async def test_the_pacers_forecast_is_the_estimate() -> None:
             "deliveries": {"a": 2, "b": 1},
             "recipients": ["201001234567"],
             "options": {"waiting_strategy": "drip", "drip_interval_minutes": 5.0},
+            "message_id": None,
         }
     ]
 

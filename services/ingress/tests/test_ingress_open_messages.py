@@ -51,6 +51,8 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
     }
     assert body["estimated_completion"] is None
     assert "pacer" in body["estimated_completion_note"]
+    ((path, asked),) = system.pacer.asked
+    assert (path, asked["message_id"]) == ("/forecast", body["message_id"])
 
 
 async def test_kafka_gets_one_record_that_says_it_all_and_the_database_nothing(system: System) -> None:

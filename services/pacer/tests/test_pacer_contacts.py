@@ -173,15 +173,3 @@ async def test_an_explanation_does_not_promise_the_profiles_next_moment_to_those
     told = [await pacer.explaining.delivery(each) for each in (second, third)]
     shown = [(each["bound"], each["next_release"] is None, set(each["bounds"])) for each in told if each is not None]
     assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]
-
-
-async def test_a_what_if_answers_for_other_settings_and_changes_nothing(pacer: Pacer) -> None:
-    slow, fast = package(limits=limits(per_hour=1, per_day=24)), package(limits=limits(per_hour=10, per_day=240))
-    pacer.directory.configure(slow)
-    await pacer.take(assigned(30))
-    present, then = await pacer.foreseeing.queue(slow), await pacer.foreseeing.queue(fast)
-    assert present.completion is not None
-    assert then.completion is not None
-    assert then.completion - START < timedelta(hours=6) < timedelta(hours=28) < present.completion - START
-    assert present.binds in {"hour limit", "day limit", "gap"}
-    assert await pacer.states() == {"held": 30}

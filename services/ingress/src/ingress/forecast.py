@@ -19,14 +19,16 @@ class Forecast:
 
 
 def question(
-    package_id: str, deliveries: Mapping[str, int], options: OpenOptions, recipients: Sequence[str]
-) -> dict[str, Any]:
-    """What the pacer is asked; a sample of the recipients tells it their time zones."""
+    package_id: str, deliveries: Mapping[str, int], options: OpenOptions, recipients: Sequence[str],
+    message_id: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What the pacer is asked; a sample of the recipients tells it their time zones. `message_id`: once accepted."""
     return {
         "package_id": package_id,
         "deliveries": dict(deliveries),
         "recipients": list(recipients[:: max(len(recipients) // SAMPLE_MAX, 1)][:SAMPLE_MAX]),
         "options": options.model_dump(mode="json", exclude_none=True),
+        "message_id": message_id,
     }
 
 

@@ -61,7 +61,7 @@ class OpenMessages:
             "recipients": len(recipients),
             "duplicates_removed": len(form.recipients) - len(recipients),
         }
-        return Answer(202, {**body, **await self._outlook(package, form, recipients, routed, waits)})
+        return Answer(202, {**body, **await self._outlook(package, form, message_id, recipients, routed, waits)})
 
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
@@ -105,14 +105,15 @@ class OpenMessages:
         self.wake_relay()
 
     async def _outlook(
-        self, package: Package, form: OpenMessage, recipients: tuple[str, ...], routed: Routed | None, waits: bool
-    ) -> dict[str, Any]:
+        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routed: Routed | None,
+        waits: bool,
+    ) -> dict[str, Any]:  # fmt: skip
         """What the caller may expect: who sends how much, until when, and how much each has sent already."""
         if routed is None:
             why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
             foreseen, extra = Forecast(None, why), {"distribution_note": why}
         else:
-            asked = question(package.package_id, routed.distribution, form.options, recipients)
+            asked = question(package.package_id, routed.distribution, form.options, recipients, message_id)
             foreseen = await forecast(self.pacer, asked)
             extra = {"rejected": routed.rejected, "rejected_reasons": routed.reasons} if routed.rejected else {}
         profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids

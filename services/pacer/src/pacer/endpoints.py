@@ -25,6 +25,8 @@ class Ask(BaseModel):
     deliveries: dict[Id, NonNegativeInt]
     recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
+    message_id: Id | None = None
+    """Where it is accepted already; what is held of it does not wait ahead of itself."""
 
 
 class Proposal(BaseModel):
@@ -63,7 +65,8 @@ class WhatIf(BaseModel):
 def add_endpoints(app: FastAPI, foreseeing: Foreseeing, explaining: Explaining) -> None:
     @app.post("/forecast")
     async def forecast(ask: Ask) -> Forecast:
-        outlook = await foreseeing.message(ask.package_id, Asked(ask.deliveries, ask.recipients, ask.options))
+        asked = Asked(ask.deliveries, ask.recipients, ask.options, ask.message_id)
+        outlook = await foreseeing.message(ask.package_id, asked)
         return _forecast(_known(outlook, f"package {ask.package_id}"))
 
     @app.post("/what-if")

@@ -201,6 +201,6 @@ async def _counted(connection: AsyncConnection, statement: Any, asked: Mapping[s
 
 async def _held(connection: AsyncConnection, asked: Mapping[str, Any]) -> dict[str, int]:
     held: dict[str, int] = {}
-    for row in await connection.execute(views.QUEUE_PARTS, asked):
+    for row in await connection.execute(views.QUEUE_PARTS, {**asked, "message_id": None}):
         held[row.profile_id] = held.get(row.profile_id, 0) + row.deliveries
     return held

@@ -27,6 +27,8 @@ class Asked:
     deliveries: dict[str, int]
     recipients: Sequence[str]
     options: OpenOptions
+    message_id: str | None = None
+    """Of a message that is accepted: by the time it is asked about, some of it may be held or gone already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Foreseeing:
     async def _foresee(self, package: Package, profiles: Sequence[str], asked: Asked | None) -> Outlook:
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            known = await read(connection, package.package_id, profiles, now)
+            message_id = None if asked is None else asked.message_id
+            known = await read(connection, package.package_id, profiles, now, message_id)
         situations: list[Situation] = []
         for number, profile_id in enumerate(profiles):
             rules = self._rules(package, profile_id, now)

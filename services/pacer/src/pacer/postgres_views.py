@@ -30,7 +30,14 @@ QUEUE_PARTS = text("""
 SELECT profile_id, rank, cold,
        CASE WHEN not_before <= :now THEN CAST(:now AS timestamptz) ELSE date_trunc('hour', not_before) END AS since,
        count(*) AS deliveries
-FROM pacer.delivery WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' GROUP BY 1, 2, 3, 4""")
+FROM pacer.delivery
+WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held'
+  AND message_id IS DISTINCT FROM CAST(:message_id AS text)
+GROUP BY 1, 2, 3, 4""")
+
+GONE = text("""
+SELECT profile_id, count(*) AS deliveries FROM pacer.delivery
+WHERE message_id = CAST(:message_id AS text) AND state <> 'held' GROUP BY profile_id""")
 
 PROFILES = text("""
 SELECT profile_id, package_id, releases, last_release, position, look_at FROM pacer.profile

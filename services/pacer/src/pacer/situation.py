@@ -23,16 +23,23 @@ class Read:
     positions: Mapping[str, float]
     package: Sequence[datetime]
     """The whole package's releases of the last day."""
+    gone: Mapping[str, int]
+    """How many of the message that is asked about are not held any more."""
 
     def situation(self, profile_id: str, rules: Rules, added: Sequence[Head] = ()) -> Situation:
+        """`added`: what the message brings, in its order; of it the first have gone."""
+        gone = min(self.gone.get(profile_id, 0), len(added))
         return Situation(
             profile_id, rules, self.releases.get(profile_id, ()), self.contacts.get(profile_id, ()),
-            self.parts.get(profile_id, ()), added, self.positions.get(profile_id, 0.5),
+            self.parts.get(profile_id, ()), added[gone:], gone, self.positions.get(profile_id, 0.5),
         )  # fmt: skip
 
 
-async def read(connection: AsyncConnection, package_id: str, profiles: Sequence[str], now: datetime) -> Read:
-    asked = {"profile_ids": list(profiles), "now": now}
+async def read(
+    connection: AsyncConnection, package_id: str, profiles: Sequence[str], now: datetime, message_id: str | None = None
+) -> Read:
+    """`message_id`: the message that is asked about. What is held of it already does not wait ahead of itself."""
+    asked = {"profile_ids": list(profiles), "now": now, "message_id": message_id}
     day = await connection.execute(views.PACKAGE_RELEASES, {"package_id": package_id, "now": now})
     return Read(
         releases=await _moments(connection, views.PAST_RELEASES, asked),
@@ -40,6 +47,7 @@ async def read(connection: AsyncConnection, package_id: str, profiles: Sequence[
         parts=await _parts(connection, asked),
         positions={row.profile_id: row.position for row in await connection.execute(views.PROFILES, asked)},
         package=[row.at for row in day],
+        gone={row.profile_id: row.deliveries for row in await connection.execute(views.GONE, asked)},
     )
 
 

@@ -34,8 +34,19 @@ class Situation:
     contacts: Sequence[datetime]
     ahead: Sequence[Waiting]
     added: Sequence[Head] = ()
-    """The deliveries whose fate is asked for, behind the others; none: that of the whole queue is."""
+    """The deliveries whose fate is asked for, behind the others; neither these nor `gone`: the whole queue's is."""
+    gone: int = 0
+    """Deliveries whose fate is asked for and known: they have gone just now."""
     position: float = 0.5
+
+    @property
+    def asked(self) -> int:
+        """Of how many the fate is asked for."""
+        return len(self.added) + self.gone if self.of_added else _size(self)
+
+    @property
+    def of_added(self) -> bool:
+        return bool(self.added or self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,10 @@ def foresee(
     course.wake()
     tallies = {each.profile_id: _Tally() for each in situations}
     curve: dict[datetime, Counter[str]] = defaultdict(Counter)
-    whole = {each.profile_id for each in situations if not each.added}
+    whole = {each.profile_id for each in situations if not each.of_added}
+    for each in situations:
+        if each.gone:
+            curve[_hour(now)][each.profile_id] += each.gone
     for went in course.run(now + HORIZON):
         asked = went.profile_id in whole or went.head.delivery_id.startswith(ADDED)
         tallies[went.profile_id].note(went, asked)
@@ -136,14 +150,14 @@ def _size(situation: Situation) -> int:
 def _outlook(
     situation: Situation, tally: _Tally, runner: Runner, curve: dict[datetime, Counter[str]], now: datetime
 ) -> ProfileOutlook:
-    asked = len(situation.added) or _size(situation)
-    if not asked:
-        return ProfileOutlook(now, 0, "")
+    asked = situation.asked
+    if asked == situation.gone:
+        return ProfileOutlook(now, asked, "")
     stopped = situation.rules.stopped
     if stopped is not None or not tally.releases or len(runner.line):
         return ProfileOutlook(None, asked, stopped or runner.bound)
     binds = tally.binds.most_common(1)[0][0]
-    rest = asked - tally.asked
+    rest = asked - situation.gone - tally.asked
     if not rest:
         return ProfileOutlook(tally.releases[-1], asked, binds)
     pace = (tally.releases[-1] - tally.releases[0]) / max(len(tally.releases) - 1, 1)
