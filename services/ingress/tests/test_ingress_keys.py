@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.answers import Answer
 from ingress.idempotency import FORGET_SECONDS, Answers
+from ingress.message_forms import OpenText, Options
 from ingress.problems import Problem
 from ingress.testing import System
 from spreader.bus import Unpublished
@@ -164,3 +166,26 @@ async def test_what_is_taken_over_is_not_forgotten_meanwhile(system: System) -> 
     assert await forgetting == FORGET_SECONDS
     async with system.engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM ingress.answer"))).scalar_one() == 1
+
+
+class NextOptions(Options):
+    """As the next version of Spreader may have them."""
+
+    new_option: float = 0.8
+
+
+class NextOpenText(OpenText):
+    options: Options = NextOptions()
+    new_field: str | None = None
+
+
+async def test_a_retry_after_an_upgrade_is_the_same_body_though_the_form_has_a_new_field(system: System) -> None:
+    """Dies where the hash is of the form with its defaults: the retry would be refused as another body."""
+    kept = Answer(202, {"message_id": "msg_1"})
+
+    async def answer(message_id: str) -> Answer:
+        return kept
+
+    for form in (OpenText, NextOpenText):
+        given = form.model_validate_json(to_json(SMALL))
+        assert (await Answers(system.engine).once("POST /", "k", given, "msg_1", answer)).body == kept.body
