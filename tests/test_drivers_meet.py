@@ -83,7 +83,7 @@ async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[
 
 @pytest.fixture
 async def drivers() -> AsyncGenerator[dict[str, Driver]]:
-    client, keyring, files = Client("meeting", 10, Timeouts(2, 10)), Keyring(KEYS), Files()
+    client, keyring, files = Client("meeting", 10, Timeouts(30, 30)), Keyring(KEYS), Files()
     await client.start()
     yield {
         "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),

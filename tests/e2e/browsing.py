@@ -93,7 +93,11 @@ async def tab(
 ) -> AsyncGenerator[Tab]:
     """A tab without a session. It fails at the end where the page wrote an error to the browser's console."""
     viewport = {"width": size[0], "height": size[1]}
-    context = await browser.new_context(color_scheme=scheme, viewport=viewport)  # pyright: ignore[reportArgumentType]
+    context = await browser.new_context(
+        color_scheme=scheme,
+        viewport=viewport,  # pyright: ignore[reportArgumentType]
+        reduced_motion="reduce",  # axe would take a colour on its way to another for bad contrast
+    )
     context.set_default_timeout(WAIT_SECONDS * 1000)
     expect.set_options(timeout=WAIT_SECONDS * 1000)
     page = await context.new_page()

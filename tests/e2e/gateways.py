@@ -7,6 +7,7 @@ from zlib import crc32
 from e2e.running import Answer, Running
 
 BASES: Mapping[str, str] = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
+DRIVERS = tuple(BASES)
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "cloud_api": ("access_token", "app_secret", "verify_token"),
     "waha": ("api_key", "hmac_key"),

@@ -28,6 +28,9 @@ POLL_SECONDS, POLL_SECONDS_MAX = 0.1, 1.0
 POLL_SHARE = 0.05
 """Of the time that it has waited: who looks all the time takes the processor from whom it waits for."""
 KEY = "e2e-key"
+WAIT_SECONDS = 20.0
+"""For what an answer of the API waits a second or two, if it is not there: here it waits for a slow machine, too."""
+WAITS = ("ROUTED", "FORECAST", "CONFIGURED", "FOUND", "ROUTER_HEARD")
 SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
 
 T = TypeVar("T")
@@ -74,6 +77,7 @@ class Running:
             "SPREADER_DEMO": "0",
             "SPREADER_READY_SECONDS": f"{START_SECONDS:g}",
             "SPREADER_CLOCK_SPEED": f"{self.speed:g}",
+            **{f"SPREADER_{name}_WAIT_SECONDS": f"{WAIT_SECONDS:g}" for name in WAITS},
             **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             **self.more,
         }

@@ -12,9 +12,9 @@ async def _counts(system: Running, message_id: str) -> dict[str, int]:
     return (await system.ask("GET", f"/messages/{message_id}")).body["counts"]
 
 
-async def _open(system: Running, package: str, people: list[str]) -> dict[str, Any]:
+async def _open(system: Running, package: str, people: list[str], prefer: str = "") -> dict[str, Any]:
     body = {"type": "text", "text": "Hello", "recipients": people}
-    answer = await system.ask("POST", f"/packages/{package}/messages/open", body)
+    answer = await system.ask("POST", f"/packages/{package}/messages/open", body, Prefer=prefer)
     assert answer.status == 202, answer.body
     return answer.body
 
@@ -95,7 +95,7 @@ async def test_who_is_suppressed_during_a_bulk_import_is_not_sent_to(live: Runni
     """Some are with the router then, some held, some still in the outbox."""
     await live.package("busy", 4)
     people = recipients(20_000, 32_000_000)
-    message_id = str((await _open(live, "busy", people))["message_id"])
+    message_id = str((await _open(live, "busy", people, prefer="respond-async"))["message_id"])
     leaving = people[7::97]
     answer = await live.ask("POST", "/packages/busy/suppressions", {"recipients": leaving})
     assert (answer.status, answer.body["added"]) == (200, len(leaving)), answer.body

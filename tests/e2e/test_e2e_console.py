@@ -1,6 +1,5 @@
 """The console in a browser, over the running system: it shows what happens, and what is done in it has effect."""
 
-import asyncio
 import os
 import re
 import signal
@@ -240,7 +239,6 @@ async def test_nobody_is_kept_out_by_how_a_page_is_made(browser: Browser, mona: 
         await expect(opened.page.locator("main h1")).to_be_visible()
         for path in PAGES:
             await opened.open(path)
-            await asyncio.sleep(0.3)  # a transition of colours would be taken for bad contrast
             found[path] = await opened.problems()
             assert (path, await opened.too_wide()) == (path, [])
         assert {path: said for path, said in found.items() if said} == {}

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
-from e2e.gateways import at_gateways, credentials_of, delivery_of, open_message, reply
+from e2e.gateways import DRIVERS, at_gateways, credentials_of, delivery_of, open_message, reply
 from e2e.running import KEY, Running, eventually, recipients
 from e2e.wiretap import Asked, Wiretap, wiretap
 from PIL import Image
@@ -72,13 +72,13 @@ async def _contents(system: Running, driver: str) -> dict[str, dict[str, Any]]:
     return contents | ({"template": {"type": "template", "template": TEMPLATE}} if driver == "cloud_api" else {})
 
 
-@pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
+@pytest.mark.parametrize("driver", DRIVERS)
 async def test_each_kind_of_content_goes_over_the_wire_as_the_gateway_documents_it(live: Running, driver: str) -> None:
     package = f"wire_{driver}"
     async with wiretap(f"http://127.0.0.1:{live.ports['simulator']}") as tap:
         (profile,) = await at_gateways(live, package, driver, 1, tap.address)
         contents = await _contents(live, driver)
-        people = recipients(2 * len(contents), start=410_000 + 100 * len(driver))
+        people = recipients(2 * len(contents), start=410_000 + 100 * DRIVERS.index(driver))
         opened = dict(zip(contents, people, strict=False))
         answered = dict(zip(contents, people[len(contents) :], strict=True))
         messages = [await open_message(live, package, contents[kind], person) for kind, person in opened.items()]

@@ -33,8 +33,7 @@ async def test_kafka_away_is_said_and_passes(live: Running) -> None:
         assert answer.seconds < 5
         assert int(answer.headers["Retry-After"]) > 0
         assert answer.headers["Content-Type"].startswith("application/problem+json")
-        told = await eventually(live.ready, 20, lambda seen: seen.status == 503)
-        assert "kafka" in told.body["reasons"]
+        await eventually(live.ready, 20, lambda seen: seen.status == 503 and "kafka" in seen.body["reasons"])
         again = await live.ask("POST", "/packages/away/messages/open", MESSAGE)
         assert again.status == 503
 
@@ -46,5 +45,11 @@ async def test_kafka_away_is_said_and_passes(live: Running) -> None:
     async def accepted() -> Answer:
         return await live.ask("POST", "/packages/away/messages/open", {**MESSAGE, "recipients": ["201000000022"]})
 
-    answer = await eventually(accepted, 30, lambda seen: seen.status == 202 and bool(seen.body["distribution"]))
+    await eventually(accepted, 60, lambda seen: seen.status == 202 and bool(seen.body["distribution"]))
+
+    async def replied() -> Answer:
+        reply = {"type": "text", "text": "Yes", "recipient": "201000000023"}
+        return await live.ask("POST", "/packages/away/messages/reply", reply)
+
+    await eventually(replied, 60, lambda seen: seen.status == 200)
     assert pids == {name: live.pid(name) for name in pids}

@@ -60,7 +60,7 @@ async def test_three_pacers_keep_every_limit_while_two_are_killed_at_random(fast
         assert answer.status == 202, answer.body
         seen = 0
         while seen < DELIVERIES:
-            goal = min(seen + chance.randint(20, 50), DELIVERIES)
+            goal = min(seen + chance.randint(15, 35), DELIVERIES)
             seen = len(await eventually(lines, 120, lambda found, goal=goal: len(found) >= goal))
             if seen < DELIVERIES:
                 victim = chance.choice(others)

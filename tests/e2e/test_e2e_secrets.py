@@ -4,14 +4,13 @@ import re
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from e2e.gateways import at_gateways, credentials_of, fault, open_message, reply
+from e2e.gateways import DRIVERS, at_gateways, credentials_of, fault, open_message, reply
 from e2e.running import Running, eventually, recipients
 
 from spreader.events import DEAD_LETTER_TOPIC, EVENTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
-DRIVERS = ("cloud_api", "waha", "evolution")
 WITH_METRICS = ("ingress", "router", "pacer", "sender", "stats")
 TEXT = {"type": "text", "text": "Hello"}
 
@@ -29,10 +28,10 @@ async def test_no_secret_and_no_number_is_told_to_anybody(live: Running) -> None
         await fault(live, kind="fail", driver=driver, code="recipient_invalid", recipient=unknown)
         await fault(live, kind="fail", driver=driver, code="190" if driver == "cloud_api" else "401", recipient=keyless)
         message = await open_message(live, package, TEXT, opened)
+        await eventually(lambda message=message: _ended(live, message), 60)  # a refused key closes both lanes
         for person in (fine, unknown, keyless):
             answer = await reply(live, package, TEXT, person)
             errors += [str(answer.body)] if answer.status >= 400 else []
-        await eventually(lambda message=message: _ended(live, message), 60)
         shown = await live.ask("GET", f"/packages/{package}/profiles/{profile}")
         errors.append(str(shown.body))
     told = {

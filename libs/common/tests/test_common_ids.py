@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spreader.ids import (
@@ -17,6 +17,8 @@ from spreader.ids import (
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FLOORED = 1_001
+"""Milliseconds that as seconds are a float a little less: rounded down they are the one before."""
 names = st.text(alphabet="ab_-1", min_size=1, max_size=4)
 
 
@@ -36,6 +38,8 @@ def test_kinds_of_id_never_meet(a: str, b: str) -> None:
 
 
 @given(st.integers(0, 2**40), st.integers(1, 2**30))
+@example(FLOORED - 1, 1)
+@example(FLOORED, 1)
 def test_a_later_id_sorts_after_an_earlier_one(milliseconds: int, later: int) -> None:
     start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
     assert new_id("msg", start) < new_id("msg", start + timedelta(milliseconds=later))

@@ -111,7 +111,7 @@ async def http(feeds: Feeds, sessions: Sessions) -> AsyncGenerator[httpx.AsyncCl
 
 
 async def names(feed: Feed) -> list[str] | None:
-    await feed.first(PACKAGES)
+    await feed.first(PACKAGES, seconds=30.0)
     known = feed.look(PACKAGES).value
     return None if known is None else [each.name for each in known.data]
 

@@ -40,7 +40,7 @@ async def test_the_pacers_forecast_is_the_estimate() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
     asks = question("pkg", {"a": 2, "b": 1}, options, ["201001234567"])
     async with pacer_that({"completion": "2024-02-10T10:15:00Z"}) as (pacer, asked):
-        assert await forecast(pacer, asks) == Forecast("2024-02-10T10:15:00Z")
+        assert await forecast(pacer, asks, 30) == Forecast("2024-02-10T10:15:00Z")
     assert asked == [
         {
             "package_id": "pkg",
@@ -61,7 +61,7 @@ async def test_without_a_forecast_there_is_a_reason() -> None:
     asks = question("pkg", {"a": 1}, OpenOptions(), [])
     for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):
         async with pacer_that(answers, status) as (pacer, _):
-            foreseen = await forecast(pacer, asks)
+            foreseen = await forecast(pacer, asks, 30)
             assert (foreseen.completion, bool(foreseen.note)) == (None, True)
     nobody = Peer("pacer", "http://127.0.0.1:9")
     assert await nobody.ask("/forecast") == Away("the pacer has not been asked: this process is starting")

@@ -90,8 +90,9 @@ async def test_an_answer_finds_the_request_that_waits_for_it_on_this_instance(
 
 async def test_the_ingress_from_its_start_to_the_shown_delivery(settings: Settings, bus: KafkaBus) -> None:
     own = IngressSettings(
-        api_key="k", kafka_bootstrap_servers=settings.kafka_bootstrap_servers, database_url=settings.database_url
-    )
+        api_key="k", kafka_bootstrap_servers=settings.kafka_bootstrap_servers, database_url=settings.database_url,
+        configured_wait_seconds=60, found_wait_seconds=60,
+    )  # fmt: skip
     async with serving(build(own)) as http:
         package_id, profile_id = await _package(http)
         sent = await http.post(f"/packages/{package_id}/messages/open", json=WORDS, headers=ASYNC)
@@ -112,13 +113,20 @@ async def test_the_ingress_from_its_start_to_the_shown_delivery(settings: Settin
 
 
 async def _package(http: httpx.AsyncClient) -> tuple[str, str]:
-    """A package that this process has read back from Kafka when its answers come."""
+    """A package that this process has read back from Kafka, with its profile."""
     package_id: str = (await http.post("/packages", json={"name": "Orders"})).json()["package_id"]
+    preview = f"/packages/{package_id}/messages/preview"
+    await until(lambda: _answers(http, preview, 409))
     none = await http.post(f"/packages/{package_id}/messages/open", json=WORDS)
     assert none.status_code == 409
     profile = {"name": "Sales", "phone": "201001234567", "gateway": {"driver": "simulator"}}
     added = await http.post(f"/packages/{package_id}/profiles", json=profile)
+    await until(lambda: _answers(http, preview, 503))  # of the router, which is away: there is who may send
     return package_id, added.json()["profile_id"]
+
+
+async def _answers(http: httpx.AsyncClient, path: str, status: int) -> bool:
+    return (await http.post(path, json=WORDS)).status_code == status
 
 
 def _fates(package_id: str, profile_id: str, message_id: str) -> tuple[OpenDeliveriesAssigned, DeliveryOutcome]:

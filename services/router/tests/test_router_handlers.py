@@ -48,6 +48,7 @@ class Router:
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     directory: HandDirectory = field(default_factory=HandDirectory)
     progress: HandProgress = field(default_factory=HandProgress)
+    wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
     assigned: Assigned = field(default_factory=Assigned)
 
@@ -56,7 +57,7 @@ class Router:
         await handler.on_requested(received(*requests))
 
     async def reply(self, *requests: ReplyMessageRequested) -> None:
-        handler = Replies(Store(self.engine), self.bus, self.directory, self.clock, self.progress)
+        handler = Replies(Store(self.engine), self.bus, self.directory, self.clock, self.progress, self.wait_seconds)
         await handler.on_requested(received(*requests))
 
     async def hear(self, *messages: CustomerMessage) -> None:
@@ -233,6 +234,12 @@ async def test_replies_wait_until_what_customers_wrote_is_read(router: Router) -
     router.progress.behind = 3
     await router.reply(reply("201100000001"))
     assert router.progress.asked == 4
+
+
+async def test_a_reply_does_not_wait_for_ever_for_what_is_not_read(router: Router) -> None:
+    router.progress.behind, router.wait_seconds = 1_000_000, 0.05
+    await router.reply(reply("201100000001"))
+    assert len(router.bus.of(ReplyDeliveryAssigned)) == 1
 
 
 async def test_a_reply_without_a_way_is_rejected_and_its_caller_told(router: Router) -> None:

@@ -46,13 +46,17 @@ async def fate_of(
     asked: Delivery,
     kind: type[Configured] = Configured,
     progress: Progress | None = None,
+    wait_seconds: float = 60.0,
 ) -> Fate:
     (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
-    return await _sending(book, driver, kind((profile(gateway.base_url),)), progress or HandProgress())(claim)
+    sending = _sending(book, driver, kind((profile(gateway.base_url),)), progress or HandProgress(), wait_seconds)
+    return await sending(claim)
 
 
-def _sending(book: Ledger, driver: SimulatorDriver, configured: Configured, progress: Progress) -> Sending:
-    opt_ins = OptIns(book.engine, progress, wait_seconds=0.05) if book.lane == "open" else None
+def _sending(
+    book: Ledger, driver: SimulatorDriver, configured: Configured, progress: Progress, wait_seconds: float = 60.0
+) -> Sending:
+    opt_ins = OptIns(book.engine, progress, wait_seconds) if book.lane == "open" else None
     return Sending(book, Profiles(configured), {"simulator": driver}, HandClock(NOON), 1.0, Random(1), 30, opt_ins)
 
 
@@ -130,7 +134,8 @@ async def test_while_changes_of_consent_are_unread_nobody_is_taken_for_not_opted
     engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     """It goes back to the pacer and comes again."""
-    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, HandProgress(behind=1_000_000))
+    behind = HandProgress(behind=1_000_000)
+    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, behind, wait_seconds=0.05)
     assert (told(fate)[0], gateway.calls) == ("deferred", [])
 
 

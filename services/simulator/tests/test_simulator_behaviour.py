@@ -77,21 +77,23 @@ def statuses(hook: Webhook) -> list[str]:
 
 @pytest.mark.parametrize("engine_name", ["NOWEB", "GOWS"])
 async def test_a_banned_session_fails_and_works_again_when_the_ban_is_over(
-    gateways: Caller, hook: Webhook, engine_name: str
+    tmp_path: Path, hook: Webhook, engine_name: str
 ) -> None:
+    """At a pace at which the ban of six minutes outlasts a machine that stands still for some seconds."""
     bans = {"bans": {"same_text": 1, "hours": 0.1}}
-    await gateways.set_up("waha", hook.url, engine=engine_name, behaviour=bans)
-    assert [(await gateways.say("waha")).status for _ in range(2)] == [201, 422]
-    if engine_name == "GOWS":
-        ban = (await hears(hook, engine("TemporaryBan")))["payload"]["data"]
-        assert (ban["Code"], round(ban["Expire"] / 1e9)) == (104, 360)
-    else:
-        error = (await hears(hook, engine("connection.update")))["payload"]["data"]["lastDisconnect"]["error"]
-        assert error["output"]["statusCode"] == 402
-        assert error["data"] == {"reason": "402", "code": "104", "expire": "360"}
-    await hook.until(lambda hook: len(statuses(hook)) == 2)
-    assert statuses(hook) == ["FAILED", "WORKING"]
-    assert (await gateways.say("waha")).status == 201
+    async with serving(tmp_path, Clock(60, wall_now(), NEW_YEAR)) as gateways:
+        await gateways.set_up("waha", hook.url, engine=engine_name, behaviour=bans)
+        assert [(await gateways.say("waha")).status for _ in range(2)] == [201, 422]
+        if engine_name == "GOWS":
+            ban = (await hears(hook, engine("TemporaryBan")))["payload"]["data"]
+            assert (ban["Code"], round(ban["Expire"] / 1e9)) == (104, 360)
+        else:
+            error = (await hears(hook, engine("connection.update")))["payload"]["data"]["lastDisconnect"]["error"]
+            assert error["output"]["statusCode"] == 402
+            assert error["data"] == {"reason": "402", "code": "104", "expire": "360"}
+        await hook.until(lambda hook: len(statuses(hook)) == 2)
+        assert statuses(hook) == ["FAILED", "WORKING"]
+        assert (await gateways.say("waha")).status == 201
 
 
 async def test_evolution_tells_of_a_lost_connection_by_its_reason(gateways: Caller, hook: Webhook) -> None:

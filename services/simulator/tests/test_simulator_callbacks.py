@@ -113,7 +113,8 @@ async def test_a_message_that_cannot_be_delivered_has_a_failed_receipt(tmp_path:
 
 
 async def test_a_full_queue_drops_receipts_and_refuses_customers(tmp_path: Path) -> None:
-    async with serving(tmp_path, callbacks_max=2) as simulator:
+    slow = Clock(0.01, wall_now(), wall_now())  # else the queue empties itself after two seconds
+    async with serving(tmp_path, slow, callbacks_max=2) as simulator:
         await simulator.register()
         assert [(await simulator.send(f"dlv_{number}")).status for number in range(5)] == [201] * 5
         reply = await simulator.ask("POST", "/customers/201005556666/messages", {"profile": "prf_1", "text": "Hi"})

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from local.ports import free_port
 from simulator.gateway import EXIT_CODE_OF_DIE
 from simulator.testing import Caller, calling, serving, webhook
 
@@ -95,9 +95,7 @@ async def process(home: Path, port: int) -> AsyncGenerator[tuple[asyncio.subproc
 async def test_a_process_told_to_die_dies_there_and_keeps_its_ledger(
     tmp_path: Path, at: str, deliveries: list[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    async with process(tmp_path, port) as (child, simulator):
+    async with process(tmp_path, free_port()) as (child, simulator):
         await simulator.register()
         await simulator.send("dlv_1")
         await simulator.fault(kind="die", at=at)

@@ -131,6 +131,7 @@ async def test_what_a_customer_writes_comes_in_the_gateways_shape(
     reply = await fast.ask("POST", f"/customers/{CUSTOMER}/messages", body)
     domain = {"cloud_api": "", "waha": "@c.us", "evolution": "@s.whatsapp.net"}[driver]
     who = f"912{CUSTOMER[::-1]}@lid" if lid else f"{CUSTOMER}{domain}"
+    await hook.until(lambda hook: bool(hook.taken))
     assert words(driver, hook.taken[0]) == (who, body["text"], reply.body["message_id"])
 
 

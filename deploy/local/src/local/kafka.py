@@ -25,6 +25,7 @@ _JVM = (
     "-Djava.awt.headless=true",
 )  # fmt: skip
 
+REQUEST_TIMEOUT_MS = 2_000
 VERSION_THAT_WARNS = 24  # of what Kafka does with memory: nobody here can change it
 
 _SERVER_PROPERTIES = """\
@@ -94,9 +95,13 @@ class LocalKafka:
         return Command([*self._java(*options), "kafka.Kafka", str(self._properties)], folder=self.folder)
 
     async def ask(self) -> None:
-        """A broker may answer while it is still fenced: it is ready when every partition has a leader that answers."""
+        """A broker may answer while it is still fenced: it is ready when every partition has a leader that answers.
+
+        A client gives up by itself before who asks does: one that is cancelled while it connects leaves that open.
+        """
         await knock(self.port)
         arguments = client_arguments(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
+        arguments["request_timeout_ms"] = REQUEST_TIMEOUT_MS
         admin = AIOKafkaAdminClient(**arguments)
         consumer = AIOKafkaConsumer(**arguments)
         try:

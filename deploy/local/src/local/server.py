@@ -13,7 +13,7 @@ from local.program import Program, kill_tree, spawn
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
-ASK_SECONDS = 3.0
+ASK_SECONDS = 10.0
 
 
 class NotStarted(RuntimeError):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NewType
 
 from pydantic import StringConstraints
@@ -25,13 +25,16 @@ Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
 PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _text(raw: bytes) -> str:
     return base64.b32hexencode(raw).decode().rstrip("=").lower()
 
 
 def new_id(prefix: str, now: datetime) -> str:
     """A fresh id that sorts by time: `msg_` and 26 characters (48 bits of milliseconds, 80 random bits)."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     return f"{prefix}_{_text(milliseconds.to_bytes(6, 'big') + os.urandom(10))}"
 
 

@@ -132,7 +132,7 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     nouns = (  # the accept path first: addresses are tried in this order
         OpenMessages(
             Accepting("open", OPEN, *common), parts.bus, parts.configured, parts.asking, view, parts.pacer, parts.now,
-            parts.wake_relay, settings.routed_wait_seconds,
+            parts.wake_relay, settings.routed_wait_seconds, settings.forecast_wait_seconds,
         ),
         Replies(Accepting("reply", REPLY, *common), parts.bus, parts.asking, parts.now, settings.settled_wait_seconds),
         Files(parts.media),

@@ -27,6 +27,11 @@ class Configured:
         row = self.packages.get(package_id)
         return None if row is None else row.package
 
+    def states_of(self, package: Package) -> dict[str, ProfileState]:
+        """Of its profiles, by their ids, as they are now; of whom nothing was told yet, none."""
+        known = ((each, self.states.get(each)) for each in package.profile_ids)
+        return {profile_id: state for profile_id, state in known if state is not None}
+
     async def has_version(self, package_id: str, version: int) -> None:
         """Wait (with a bound) until what a caller has just changed is what this process works by."""
         await self.packages.wait_for(lambda: self._version(package_id) >= version, self.wait_seconds)

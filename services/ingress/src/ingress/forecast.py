@@ -7,7 +7,6 @@ from typing import Any
 from ingress.peer import Asked, Away
 from spreader.events import OpenOptions
 
-ACCEPT_SECONDS = 1.0  # an answer to a caller waits no longer than this for its forecast
 SAMPLE_MAX = 200
 
 
@@ -32,8 +31,8 @@ def question(
     }
 
 
-async def forecast(pacer: Asked, asked: Mapping[str, Any]) -> Forecast:
-    answer = await pacer.ask("/forecast", asked, ACCEPT_SECONDS)
+async def forecast(pacer: Asked, asked: Mapping[str, Any], wait_seconds: float) -> Forecast:
+    answer = await pacer.ask("/forecast", asked, wait_seconds)
     if answer is None:
         return Forecast(None, "the pacer does not know the package yet")
     if isinstance(answer, Away):

@@ -40,7 +40,8 @@ class OpenMessages:
     pacer: Asked
     now: Now
     wake_relay: Callable[[], None]
-    wait_seconds: float
+    routed_wait_seconds: float
+    forecast_wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
         return await self.accepting.accept(package_id, request, self._send)
@@ -48,10 +49,11 @@ class OpenMessages:
     async def _send(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> Answer:
         recipients = unique(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
+        before = self.configured.states_of(package)  # while the answer is made some of it may be sent and counted
         if waits:
             with self.asking.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)
-                routed = _routed(await waiter.answers(self.wait_seconds))
+                routed = _routed(await waiter.answers(self.routed_wait_seconds))
         else:
             await self._publish(events)
             routed = None
@@ -61,7 +63,10 @@ class OpenMessages:
             "recipients": len(recipients),
             "duplicates_removed": len(form.recipients) - len(recipients),
         }
-        return Answer(202, {**body, **await self._outlook(package, form, message_id, recipients, routed, waits)})
+        profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids
+        status = {"limits_status": limits_status(package, before, profile_ids)}
+        outlook = await self._outlook(package, form, message_id, recipients, routed, waits)
+        return Answer(202, {**body, **outlook, **status})
 
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
@@ -108,21 +113,19 @@ class OpenMessages:
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routed: Routed | None,
         waits: bool,
     ) -> dict[str, Any]:  # fmt: skip
-        """What the caller may expect: who sends how much, until when, and how much each has sent already."""
+        """What the caller may expect: who sends how much, and until when."""
         if routed is None:
             why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
             foreseen, extra = Forecast(None, why), {"distribution_note": why}
         else:
             asked = question(package.package_id, routed.distribution, form.options, recipients, message_id)
-            foreseen = await forecast(self.pacer, asked)
+            foreseen = await forecast(self.pacer, asked, self.forecast_wait_seconds)
             extra = {"rejected": routed.rejected, "rejected_reasons": routed.reasons} if routed.rejected else {}
-        profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids
         note = {"estimated_completion_note": foreseen.note} if foreseen.note else {}
         return {
             "estimated_completion": foreseen.completion,
             "distribution": None if routed is None else routed.distribution,
             "suppressed": None if routed is None else routed.suppressed,
-            "limits_status": limits_status(package, self.configured.states.rows, profile_ids),
             **note,
             **extra,
         }

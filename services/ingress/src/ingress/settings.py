@@ -16,6 +16,8 @@ class IngressSettings(Settings):
     body_bytes_max: PositiveInt = 8 * 1024 * 1024
     routed_wait_seconds: PositiveFloat = 2.0
     """How long an open message's answer waits for the router's distribution."""
+    forecast_wait_seconds: PositiveFloat = 1.0
+    """How long an open message's answer waits for the pacer's forecast of it."""
     settled_wait_seconds: PositiveFloat = 10.0
     """How long a reply's answer waits for the outcome."""
     configured_wait_seconds: PositiveFloat = 1.0

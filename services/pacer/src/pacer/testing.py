@@ -66,6 +66,13 @@ class HandDirectory:
         """What a test configured is known at once."""
 
 
+class StandingClock(Clock):
+    """Shows its anchor for as long as a test runs, however long that is."""
+
+    def at(self, wall: datetime) -> datetime:
+        return self.anchor_system
+
+
 @dataclass
 class Pacer:
     """A pacer without Kafka: its clock stands where the test puts it."""
@@ -82,8 +89,7 @@ class Pacer:
 
     @property
     def clock(self) -> Clock:
-        """A clock so slow that it stands still for as long as a test runs."""
-        return Clock(speed=1e-6, anchor_wall=wall_now(), anchor_system=self.now)
+        return StandingClock(speed=1e-6, anchor_wall=wall_now(), anchor_system=self.now)
 
     @property
     def _queue(self) -> Queue:

@@ -58,7 +58,7 @@ def build(settings: RouterSettings) -> FastAPI:
     open_chat = OpenChat(open_store, open_bus, directory, clock, assigned, progress)
     consenting = Following(open_engine, positions, Consents("router"))
     returned = Returned(open_bus, directory, clock, assigned)
-    replies = Replies(reply_store, reply_bus, directory, clock, progress)
+    replies = Replies(reply_store, reply_bus, directory, clock, progress, settings.router_heard_wait_seconds)
     hearing, noting = Listening(reply_store, positions, directory), Listening(open_store, positions, directory)
 
     open_boundaries = (

@@ -25,7 +25,6 @@ from spreader.ids import delivery_id
 
 log = structlog.get_logger()
 
-CATCH_UP_SECONDS = 0.5
 EXPIRES_AFTER = timedelta(minutes=10)
 
 
@@ -36,6 +35,7 @@ class Replies:
     directory: Directory
     clock: Clock
     progress: Progress
+    heard_wait_seconds: float
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
         await self._hear_first({each.partition for each in batch})
@@ -51,7 +51,7 @@ class Replies:
         A customer's words and the replies to them have the same key, hence the same partition number of two topics.
         The wait is bounded: a late word costs the right account at worst, a blocked reply costs the customer.
         """
-        if not await heard(self.progress, CustomerMessage.topic, partitions, CATCH_UP_SECONDS):
+        if not await heard(self.progress, CustomerMessage.topic, partitions, self.heard_wait_seconds):
             log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
 
     async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Way]:

@@ -1,6 +1,6 @@
 """Message page: how far one message has come, each of its deliveries, and why one waits or went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from markupsafe import Markup
 from nicegui import ui
@@ -85,7 +85,7 @@ def _counts(message: Message | None) -> Markup:
 
 
 class DeliveryList:
-    """A page of deliveries, and the explanation of the one that is asked about."""
+    """A page of deliveries, and the explanations of those that are asked about."""
 
     def __init__(self, screen: Screen, package_id: str, message_id: str) -> None:
         self._screen = screen
@@ -93,6 +93,8 @@ class DeliveryList:
         self._path = f"/messages/{message_id}/deliveries?limit={ROWS}"
         self._cursors = [""]
         self._shown: Deliveries | None = None
+        self._lines: dict[str, DeliveryLine] = {}
+        """By delivery; those that are shown."""
 
     def build(self) -> None:
         with stack("card"):
@@ -101,6 +103,8 @@ class DeliveryList:
                 with stack("line"):
                     self._back = button("Back", self._go_back)
                     self._on = button("Next", self._go_on)
+            nobody = "No delivery is known yet: the router is still choosing profiles."
+            self._nobody = html(tag("p", nobody, class_="soft"))
             self._place = stack("stack tight")
         self._screen.follow(self._look)
 
@@ -115,31 +119,26 @@ class DeliveryList:
         if known is None or known is self._shown:
             return
         self._shown = known
-        self._place.clear()
-        with self._place:
-            for each in known.data:
-                self._build_line(each)
-            if not known.data:
-                html(tag("p", "No delivery is known yet: the router is still choosing profiles.", class_="soft"))
+        self._nobody.set_visibility(not known.data)
+        ids, names = [each.delivery_id for each in known.data], self._names()
+        for gone in self._lines.keys() - set(ids):
+            self._lines.pop(gone).box.delete()
+        for place, delivery in enumerate(known.data):
+            if delivery.delivery_id not in self._lines:
+                with self._place:
+                    self._lines[delivery.delivery_id] = DeliveryLine(self._explained)
+            line = self._lines[delivery.delivery_id]
+            if self._place.default_slot.children[place] is not line.box:
+                line.box.move(target_index=place)
+            line.show(delivery, names)
 
-    def _build_line(self, delivery: Delivery) -> None:
-        names = self._names()
-        with stack("line").style("border-bottom:1px solid var(--line);padding-bottom:.5rem"):
-            html(_line(delivery, names)).style("flex:1;min-width:12rem")
-            place = html(together()).style("order:3;flex-basis:100%").props('data-testid="explained"')
-            ask = button("Why?", lambda: self._explain(delivery.delivery_id, place), "button-bare")
-            ask.props(
-                f'aria-label="Why is the delivery to {delivery.recipient[-4:]} {delivery.status}" data-testid="why"'
-            )
-
-    async def _explain(self, delivery_id: str, place: ui.html) -> None:
+    async def _explained(self, delivery_id: str) -> Markup:
         answer = await self._screen.desk.api.get("ingress", f"/deliveries/{delivery_id}/explain", 12.0)
         if not isinstance(answer, Given):
-            place.set_content(pieces.notice(trouble(answer, "ingress"), "bad"))
-            return
+            return pieces.notice(trouble(answer, "ingress"), "bad")
         steps = story(answer.body, self._names())
-        place.set_content(tag("ul", *(tag("li", each.words, class_="on" if each.is_now else None) for each in steps),
-                              class_="steps", style="margin:.3rem 0 .6rem .4rem"))  # fmt: skip
+        return tag("ul", *(tag("li", each.words, class_="on" if each.is_now else None) for each in steps),
+                   class_="steps", style="margin:.3rem 0 .6rem .4rem")  # fmt: skip
 
     def _names(self) -> Mapping[str, str]:
         return {each.profile_id: each.name for each in self._screen.desk.profiles(self._package_id)}
@@ -152,6 +151,28 @@ class DeliveryList:
     def _go_back(self) -> None:
         self._cursors.pop()
         self._look()
+
+
+class DeliveryLine:
+    """What becomes of one delivery. Its words follow it; its button and its explanation stay, whatever changes."""
+
+    def __init__(self, explained: Callable[[str], Awaitable[Markup]]) -> None:
+        self._explained = explained
+        self._delivery: Delivery | None = None
+        with stack("line").style("border-bottom:1px solid var(--line);padding-bottom:.5rem") as self.box:
+            self._words = html(together()).style("flex:1;min-width:12rem")
+            self._why = html(together()).style("order:3;flex-basis:100%").props('data-testid="explained"')
+            self._ask = button("Why?", self._explain, "button-bare").props('data-testid="why"')
+
+    def show(self, delivery: Delivery, names: Mapping[str, str]) -> None:
+        self._words.set_content(_line(delivery, names))
+        if self._delivery is None or delivery.status != self._delivery.status:
+            self._ask.props(f'aria-label="Why is the delivery to {delivery.recipient[-4:]} {delivery.status}"')
+        self._delivery = delivery
+
+    async def _explain(self) -> None:
+        if self._delivery is not None:
+            self._why.set_content(await self._explained(self._delivery.delivery_id))
 
 
 def _line(delivery: Delivery, names: Mapping[str, str]) -> Markup:
