@@ -5,6 +5,7 @@ none owns a profile, and a crash leaves either all of it or nothing. What was re
 finds it by its state; a crash in between delays it and loses nothing.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
@@ -47,11 +48,12 @@ class Releasing:
         """One turn; answers the wall seconds until the next is due."""
         await self.waking.wake()
         async with self.engine.begin() as connection:
-            now = await system_now(connection, self.clock)
+            now, read_at = await system_now(connection, self.clock), time.monotonic()
             rows = (await connection.execute(sql.DUE, {"now": now, "profiles": self.profiles_a_turn})).all()
             DUE_PROFILES.set(len(rows))
             if not rows:
-                return self._idle(now, (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none())
+                next_look = (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none()
+                return self._idle(now, next_look, time.monotonic() - read_at)
             at_gateway = await lock_packages(connection, {row.package_id for row in rows})
             gone = {row.profile_id: left for row in rows if (left := self._leaves(row)) is not None}
             staying = [row for row in rows if row.profile_id not in gone]
@@ -103,12 +105,13 @@ class Releasing:
                 LATENESS.observe(self.clock.wall(now - moment).total_seconds())
         self.on_looked(list(zip(dues, looked, strict=True)), now)
 
-    def _idle(self, now: datetime, next_look: datetime | None) -> float:
+    def _idle(self, now: datetime, next_look: datetime | None, taken: float) -> float:
+        """`taken`: the wall seconds that have passed since `now`."""
         if next_look is None or next_look.year == MAXYEAR:
             return IDLE_SECONDS_MAX
         if next_look.year == MINYEAR:
             return 0.01  # locked by another pacer's turn
-        return min(max(self.clock.wall(next_look - now).total_seconds(), 0.001), IDLE_SECONDS_MAX)
+        return min(max(self.clock.wall(next_look - now).total_seconds() - taken, 0.001), IDLE_SECONDS_MAX)
 
 
 async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: datetime) -> int:
