@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 
-from pacer.core.course import Course, Runner, Went
+from pacer.core.course import Course, Position, Runner, Went
 from pacer.core.policy import Head, Rules
 
 STEPS_MAX = 8_000  # releases of all profiles together; what lies beyond goes on at the pace of those before
@@ -102,7 +103,8 @@ def foresee(
     fewest, most = STEPS_OF_A_PROFILE
     steps = min(max(STEPS_MAX // max(len(situations), 1), fewest), most)
     runners = [_runner(each, steps) for each in situations]
-    course = Course(package_id, runners, now, per_day, sorted(past))
+    positions = _positions(package_id, all(_size(each) <= steps for each in situations))
+    course = Course(package_id, runners, now, per_day, sorted(past), positions)
     course.wake()
     tallies = {each.profile_id: _Tally() for each in situations}
     curve: dict[datetime, Counter[str]] = defaultdict(Counter)
@@ -125,6 +127,16 @@ def foresee(
 
 
 ADDED = "added/"
+
+
+def _positions(package_id: str, step_by_step: bool) -> Position:
+    """Where gaps lie in their ranges.
+
+    Drawn as those to come: with even gaps all profiles end together, and the last of several really ends later. The
+    same whenever it is asked, so nobody is told another moment for having asked again. Where the rest is reckoned from
+    the pace of the first steps, even: the luck of a few gaps would be that of hundreds.
+    """
+    return Random(package_id).random if step_by_step else lambda: 0.5
 
 
 def _runner(situation: Situation, steps: int) -> Runner:
