@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.postgres import create_engine, is_passing, migrate, statements
+from spreader.postgres import MIGRATION_LOCK, create_engine, is_passing, migrate, statements
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres
@@ -99,6 +99,28 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(engine: AsyncEngi
 async def test_many_at_once_in_one_process_make_it_once(engine: AsyncEngine, migrations: Path) -> None:
     await asyncio.gather(*(migrate(engine, "warehouse") for _ in range(4)))
     assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
+
+
+LATE = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+  AND clock_timestamp() - query_start > interval '200 milliseconds'"""
+
+
+async def test_who_waits_for_anothers_long_migration_waits_longer_than_for_other_locks(
+    engine: AsyncEngine, database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies where the time-out of locks is lifted behind the wait and not before it."""
+    monkeypatch.setattr("spreader.postgres.LOCK_MS", 50)
+    hasty = create_engine(Settings(database_url=database_url), "warehouse")
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        waiting = asyncio.create_task(migrate(hasty, "warehouse"))
+        async with asyncio.timeout(30):
+            while not waiting.done() and await answer(engine, LATE) == [(0,)]:
+                await asyncio.sleep(0.02)
+    await waiting
+    assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
+    await hasty.dispose()
 
 
 @pytest.mark.usefixtures("migrations")
