@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from ingress.testing import System
 from spreader.content import TextContent
 from spreader.envelope import open_body
-from spreader.events import Counts, OpenMessageRequested, ProfileState, Windows
+from spreader.events import Counts, Event, OpenMessageRequested, ProfileState, Windows
 
 OPEN = "/packages/pkg/messages/open"
 PLAN: dict[str, Any] = {
@@ -72,6 +73,21 @@ async def test_kafka_gets_one_record_that_says_it_all_and_the_database_nothing(s
     assert event.callback_partition is None
     tables = [await rows_of(system, table) for table in ("message", "outbox", "answer")]
     assert (tables, len(system.log.envelopes)) == ([0, 0, 0], outbox_before)
+
+
+async def test_limits_are_those_of_the_moment_of_the_request(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dies where the states are read when the router has answered: the first may be sent and counted by then."""
+    await system.package("a")
+    publish = system.bus.publish
+
+    async def publish_and_send(*events: Event) -> None:
+        await publish(*events)
+        windows = Windows(hour=Counts(sent=1, sent_open=1), day=Counts(sent=1, sent_open=1))
+        system.states.set("a", ProfileState(profile_id="a", package_id="pkg", windows=windows, at=system.clock()))
+
+    monkeypatch.setattr(system.bus, "publish", publish_and_send)
+    body = (await system.http.post(OPEN, json=PLAN)).json()
+    assert body["limits_status"] == {"a": {"hourly": "0/20", "daily": "0/120"}}
 
 
 async def test_without_the_routers_answer_the_distribution_is_not_known_and_said_so(system: System) -> None:

@@ -14,8 +14,10 @@ from pacer import postgres as sql
 from pacer import postgres_contacts as contacts
 from pacer.core.recipient import recipient_rules
 from pacer.facts import lock_packages
+from pacer.releasing import idle_seconds
 from pacer.testing import START, Pacer, assigned, package
 from pacer.waking import Waking
+from spreader.clock import Clock
 from spreader.configuration import ProfileLimits, QuietHours
 from spreader.events import OpenOptions
 
@@ -216,3 +218,19 @@ async def position(engine: AsyncEngine) -> float:
 async def _scalar(engine: AsyncEngine, question: str) -> float:
     async with engine.connect() as connection:
         return (await connection.execute(text(question))).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("next_look", "taken", "seconds"),
+    [
+        (timedelta(seconds=180), 0.1, 0.2),  # at 600 times as fast it is 0.3 s off
+        (timedelta(seconds=180), 0.4, 0.001),
+        (timedelta(hours=1), 0.1, 0.5),
+        (None, 0.1, 0.5),
+    ],
+)
+def test_the_loop_waits_until_its_next_look_and_not_for_what_the_last_one_took(
+    next_look: timedelta | None, taken: float, seconds: float
+) -> None:
+    moment = None if next_look is None else START + next_look
+    assert idle_seconds(Clock(600), START, moment, taken) == pytest.approx(seconds)

@@ -69,7 +69,7 @@ def statements(script: str) -> Sequence[str]:
 async def migrate(engine: AsyncEngine, service: str) -> None:
     """Bring the schema of `service` to its newest version; safe to call from many processes at once."""
     async with engine.begin() as connection:
-        await connection.execute(text("SET LOCAL lock_timeout = 0"))  # first: another's migration may take its time
+        await connection.execute(text("SET LOCAL lock_timeout = 0"))  # first: another's migration may take longer
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
         await connection.execute(text(_POSITION_TABLE.format(schema=service)))

@@ -53,7 +53,7 @@ class Releasing:
             DUE_PROFILES.set(len(rows))
             if not rows:
                 next_look = (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none()
-                return self._idle(now, next_look, time.monotonic() - read_at)
+                return idle_seconds(self.clock, now, next_look, time.monotonic() - read_at)
             at_gateway = await lock_packages(connection, {row.package_id for row in rows})
             gone = {row.profile_id: left for row in rows if (left := self._leaves(row)) is not None}
             staying = [row for row in rows if row.profile_id not in gone]
@@ -105,13 +105,14 @@ class Releasing:
                 LATENESS.observe(self.clock.wall(now - moment).total_seconds())
         self.on_looked(list(zip(dues, looked, strict=True)), now)
 
-    def _idle(self, now: datetime, next_look: datetime | None, taken: float) -> float:
-        """`taken`: the wall seconds that have passed since `now`."""
-        if next_look is None or next_look.year == MAXYEAR:
-            return IDLE_SECONDS_MAX
-        if next_look.year == MINYEAR:
-            return 0.01  # locked by another pacer's turn
-        return min(max(self.clock.wall(next_look - now).total_seconds() - taken, 0.001), IDLE_SECONDS_MAX)
+
+def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, taken: float) -> float:
+    """Wall seconds until the next look; `taken`: how many have passed since the clock showed `now`."""
+    if next_look is None or next_look.year == MAXYEAR:
+        return IDLE_SECONDS_MAX
+    if next_look.year == MINYEAR:
+        return 0.01  # locked by another pacer's turn
+    return min(max(clock.wall(next_look - now).total_seconds() - taken, 0.001), IDLE_SECONDS_MAX)
 
 
 async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: datetime) -> int:

@@ -105,6 +105,7 @@ class DeliveryList:
                     self._on = button("Next", self._go_on)
             nobody = "No delivery is known yet: the router is still choosing profiles."
             self._nobody = html(tag("p", nobody, class_="soft"))
+            self._nobody.set_visibility(False)  # nothing is known yet, not even that
             self._place = stack("stack tight")
         self._screen.follow(self._look)
 
@@ -154,7 +155,10 @@ class DeliveryList:
 
 
 class DeliveryLine:
-    """What becomes of one delivery. Its words follow it; its button and its explanation stay, whatever changes."""
+    """What becomes of one delivery. Its words follow it; its button and its explanation stay, whatever changes.
+
+    An explanation of what it is not any more is shown as old.
+    """
 
     def __init__(self, explained: Callable[[str], Awaitable[Markup]]) -> None:
         self._explained = explained
@@ -167,12 +171,17 @@ class DeliveryLine:
     def show(self, delivery: Delivery, names: Mapping[str, str]) -> None:
         self._words.set_content(_line(delivery, names))
         if self._delivery is None or delivery.status != self._delivery.status:
+            self._why.classes("old")
             self._ask.props(f'aria-label="Why is the delivery to {delivery.recipient[-4:]} {delivery.status}"')
         self._delivery = delivery
 
     async def _explain(self) -> None:
-        if self._delivery is not None:
-            self._why.set_content(await self._explained(self._delivery.delivery_id))
+        if (asked := self._delivery) is None:
+            return
+        explained = await self._explained(asked.delivery_id)
+        if not self.box.is_deleted:
+            self._why.set_content(explained)
+            self._why.classes(remove="old" if self._delivery.status == asked.status else None)
 
 
 def _line(delivery: Delivery, names: Mapping[str, str]) -> Markup:

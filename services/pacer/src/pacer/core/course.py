@@ -44,6 +44,8 @@ class Runner:
     line: Line = field(default_factory=Line)
     look_at: datetime | None = None
     position: float = 0.5
+    luck: float = 0.5
+    """Where its gaps after the next lie in their ranges, in a course that does not draw them."""
     bound: str = ""
     gap_until: datetime | None = None
     """Where nothing but the gap holds it, and nothing has happened to it since it was looked at: how long."""
@@ -104,7 +106,8 @@ class Course:
     per_day: int | None = None
     releases: list[datetime] = field(default_factory=list[datetime])
     """Of the whole package, in order; kept where it has a day limit."""
-    position: Position = lambda: 0.5
+    position: Position | None = None
+    """None: the same for each gap, by the profile's luck."""
     recipients: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
     """When the package wrote to each, in order."""
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
@@ -158,7 +161,7 @@ class Course:
 
     def _went(self, runner: Runner, head: Head, pace: Pace) -> Went:
         runner.note(head, self.now)
-        runner.position = self.position()
+        runner.position = runner.luck if self.position is None else self.position()
         if self.per_day is not None:
             insort(self.releases, self.now)  # a clock that was set back may be behind another profile's last release
         if head.recipient:

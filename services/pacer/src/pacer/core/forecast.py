@@ -4,15 +4,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from random import Random
+from math import sqrt
+from statistics import NormalDist
 
-from pacer.core.course import Course, Position, Runner, Went
+from pacer.core.course import Course, Runner, Went
 from pacer.core.policy import Head, Rules
 
 STEPS_MAX = 8_000  # releases of all profiles together; what lies beyond goes on at the pace of those before
 STEPS_OF_A_PROFILE = (40, 1_000)
 HORIZON = timedelta(days=400)
 HOUR = timedelta(hours=1)
+UNIFORM_DEVIATION = 1 / sqrt(12)  # the standard deviation of a draw between 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Outlook:
     def binds(self) -> str:
         held = Counter[str]()
         for each in self.profiles.values():
-            held[each.binds] += each.deliveries
+            if each.binds:  # what has gone is bound by nothing
+                held[each.binds] += each.deliveries
         return held.most_common(1)[0][0] if held else ""
 
 
@@ -102,9 +105,9 @@ def foresee(
     """Run the package forward until what is asked for has gone. `past`: its releases of the last day."""
     fewest, most = STEPS_OF_A_PROFILE
     steps = min(max(STEPS_MAX // max(len(situations), 1), fewest), most)
-    runners = [_runner(each, steps) for each in situations]
-    positions = _positions(package_id, all(_size(each) <= steps for each in situations))
-    course = Course(package_id, runners, now, per_day, sorted(past), positions)
+    count = len(situations)
+    runners = [_runner(each, steps, _luck(place, count, _size(each))) for place, each in enumerate(situations)]
+    course = Course(package_id, runners, now, per_day, sorted(past))
     course.wake()
     tallies = {each.profile_id: _Tally() for each in situations}
     curve: dict[datetime, Counter[str]] = defaultdict(Counter)
@@ -129,20 +132,22 @@ def foresee(
 ADDED = "added/"
 
 
-def _positions(package_id: str, step_by_step: bool) -> Position:
-    """Where gaps lie in their ranges.
+def _luck(place: int, profiles: int, deliveries: int) -> float:
+    """Where the gaps of the profile at this place lie in their ranges, so that all profiles differ as by chance.
 
-    Drawn as those to come: with even gaps all profiles end together, and the last of several really ends later. The
-    same whenever it is asked, so nobody is told another moment for having asked again. Where the rest is reckoned from
-    the pace of the first steps, even: the luck of a few gaps would be that of hundreds.
+    With even gaps all would end together, and the last of several really ends later. So the profiles get the expected
+    luck of so many (Blom's normal scores), as large as the mean of so many uniform draws deviates: which of them is the
+    last is chance, when it ends is not. The mean over all of them stays a half.
     """
-    return Random(package_id).random if step_by_step else lambda: 0.5
+    score = NormalDist().inv_cdf((place + 1 - 0.375) / (profiles + 0.25))
+    gaps = max(deliveries - 1, 1)  # the first has none, or one that is drawn already
+    return min(max(0.5 + score * UNIFORM_DEVIATION / sqrt(gaps), 0.0), 1.0)
 
 
-def _runner(situation: Situation, steps: int) -> Runner:
+def _runner(situation: Situation, steps: int, luck: float) -> Runner:
     runner = Runner(
         situation.profile_id, situation.rules, sorted(situation.releases), sorted(situation.contacts),
-        position=situation.position,
+        position=situation.position, luck=luck,
     )  # fmt: skip
     room = steps
     for number, part in enumerate(sorted(situation.ahead, key=lambda part: (part.not_before, part.rank))):
