@@ -158,7 +158,8 @@ async def test_credentials_of_a_lost_key_are_a_trouble_of_ours_and_can_be_set_ag
         assert [each["pointer"] for each in part.json()["errors"]] == ["/gateway/credentials/hmac_key"]
         whole = await other.http.patch(path, json={"gateway": {"credentials": WAHA["credentials"]}})
         assert whole.status_code == 200
-        assert dict(Vault(key).open("a", gateway_of(other).sealed or "")) == WAHA["credentials"]
+        newest = max((system, other), key=lambda each: each.snapshot().package.version)  # the relay of either sent it
+        assert dict(Vault(key).open("a", gateway_of(newest).sealed or "")) == WAHA["credentials"]
 
 
 async def test_a_profile_is_tested_when_it_is_added_and_nothing_waits_for_a_sender_that_is_away(system: System) -> None:
