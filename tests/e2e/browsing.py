@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from e2e.running import KEY, Running
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_SECONDS = 30.0
@@ -92,10 +92,10 @@ async def tab(
     browser: Browser, system: Running, scheme: Scheme = "light", size: tuple[int, int] = DESK
 ) -> AsyncGenerator[Tab]:
     """A tab without a session. It fails at the end where the page wrote an error to the browser's console."""
-    viewport = {"width": size[0], "height": size[1]}
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
     context = await browser.new_context(
         color_scheme=scheme,
-        viewport=viewport,  # pyright: ignore[reportArgumentType]
+        viewport=viewport,
         reduced_motion="reduce",  # axe would take a colour on its way to another for bad contrast
     )
     context.set_default_timeout(WAIT_SECONDS * 1000)
