@@ -16,7 +16,7 @@ from local.server import blocking
 from local.tables import Tables
 from local.unavailable import Unavailable
 from local.workbench import Workbench, workbench
-from spreader.kafka import create_topics
+from spreader.kafka.client import create_topics
 from spreader.settings import Settings
 
 hypothesis.settings.register_profile("spreader", deadline=None)  # machines are noisy: no example is timed

@@ -11,7 +11,7 @@ from bench.log import Log
 from bench.progress import Progress
 from bench.system import KEY, System
 from local.ports import free_port
-from spreader.events import RECIPIENTS_PER_RECORD_MAX, OpenMessageRequested
+from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, OpenMessageRequested
 
 ROUNDS = 3
 SECONDS_MAX = 15.0

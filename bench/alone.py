@@ -23,8 +23,8 @@ from bench.pacer.database import tree_mebibytes
 from local.ports import HOST, free_port
 from local.program import Command, spawn
 from local.workbench import Workbench, workbench
-from spreader.envelope import Envelope
-from spreader.kafka import PRODUCE_BATCH_BYTES, create_topics
+from spreader.kafka.client import PRODUCE_BATCH_BYTES, create_topics
+from spreader.kafka.envelope import Envelope
 from spreader.settings import Settings
 from spreader.vault import new_key
 

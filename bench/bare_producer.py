@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from bench import child
 from bench.log import BARE_TOPIC
 from bench.messages import customers, open_records
-from spreader.envelope import Envelope
-from spreader.kafka import PRODUCE_BATCH_BYTES, PUBLISH_WINDOW
+from spreader.kafka.client import PRODUCE_BATCH_BYTES, PUBLISH_WINDOW
+from spreader.kafka.envelope import Envelope
 
 GRACE_SECONDS = 30.0
 LINGER_MS = 5

@@ -13,8 +13,8 @@ from bench.child import say_ready
 from bench.load import PATH
 from bench.log import BARE_TOPIC
 from bench.messages import PACKAGE
-from spreader.kafka import PRODUCE_BATCH_BYTES
-from spreader.service import run
+from spreader.kafka.client import PRODUCE_BATCH_BYTES
+from spreader.runtime.service import run
 from spreader.settings import Settings
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pydantic_core import to_json
 
 from spreader.clock import wall_now
-from spreader.content import TextContent
-from spreader.envelope import Envelope, seal
-from spreader.events import RECIPIENTS_PER_RECORD_MAX, OpenMessageRequested, ReplyMessageRequested
-from spreader.ids import new_id
+from spreader.contract.content import TextContent
+from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, OpenMessageRequested, ReplyMessageRequested
+from spreader.contract.ids import new_id
+from spreader.kafka.envelope import Envelope, encode
 
 PACKAGE = "bench"
 TEXT = "Hello! Check out our new offers..."
@@ -42,7 +42,7 @@ def open_records(recipients: tuple[str, ...], package_id: str = PACKAGE) -> Iter
             package_version=1,
             callback_partition=0,
         )
-        yield seal(event, "ingress", now)
+        yield encode(event, "ingress", now)
 
 
 def reply_record(recipient: str) -> Envelope:
@@ -55,4 +55,4 @@ def reply_record(recipient: str) -> Envelope:
         package_version=1,
         callback_partition=0,
     )
-    return seal(event, "ingress", wall_now())
+    return encode(event, "ingress", wall_now())

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from docs.flow import FLOWS, key_of
-from spreader.envelope import CONTENT_TYPE
-from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, EVENTS, PARTITIONS, Callback, Event
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, EVENTS, PARTITIONS, Callback, Event
+from spreader.kafka.envelope import CONTENT_TYPE
 
 _TEXT = {"type": "string"}
 HEADERS: Mapping[str, Mapping[str, Any]] = {

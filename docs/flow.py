@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spreader.events import (
+from spreader.contract.events import (
     COMPACTED,
     DEAD_LETTER_TOPIC,
     EVENTS,

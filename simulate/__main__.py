@@ -11,7 +11,7 @@ from simulate.findings import findings
 from simulate.fleet import DEFAULTS, Fleet
 from simulate.report import keep, page
 from simulate.study import Study
-from spreader.configuration import ProfileLimits
+from spreader.contract.configuration import ProfileLimits
 
 OUT = Path(__file__).parents[1] / ".spreader" / "years"
 

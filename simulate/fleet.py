@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import time
 
 from simulate.arrivals import PATTERNS
-from spreader.configuration import Gap, Gateway, Package, Profile, ProfileLimits, RestWindow
+from spreader.contract.configuration import Gap, Gateway, Package, Profile, ProfileLimits, RestWindow
 
 PROFILES_OF_A_PACKAGE = 4
 TIMEZONES = ("Africa/Cairo", "Europe/Berlin", "America/New_York", "UTC", "Australia/Sydney", "Asia/Kolkata")

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from pacer.core.gap import TEMPO_SPAN
 from simulate.year import Ledger
-from spreader.configuration import Gap as Settings
+from spreader.contract.configuration import Gap as Settings
 
 RUSH, EVEN, CALM = "over", "exactly", "under"
 """More, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from pacer.core.course import Course, Runner
 from pacer.core.hours import Hours
 from pacer.core.policy import Head, Margins, Rules
-from pacer.core.waiting import IMMEDIATE, ORDINARY
-from spreader.configuration import ActiveWindow, Gap, ProfileLimits, QuietHours, RestWindow
+from pacer.core.schedule import IMMEDIATE, ORDINARY
+from pacer.core.simulation import Course, Runner
+from spreader.contract.configuration import ActiveWindow, Gap, ProfileLimits, QuietHours, RestWindow
 
 BEGIN = datetime(2026, 3, 28, 10, tzinfo=UTC)  # Berlin changes its clocks in the night to the 29th, New York did before
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, repeat
 from random import Random
 
-from pacer.core.course import Course, Runner, Went
 from pacer.core.policy import Head, Margins, Rules
-from pacer.core.rules import rules
-from pacer.core.waiting import ORDINARY
+from pacer.core.rules_in_force import rules
+from pacer.core.schedule import ORDINARY
+from pacer.core.simulation import Course, Runner, Went
 from simulate.arrivals import DAY, PATTERNS, Arrival, kept
 from simulate.fleet import Fleet
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ingress.problems import KINDS
-from spreader.events import EVENTS, PARTITIONS
+from ingress.http.problems import KINDS
+from spreader.contract.events import EVENTS, PARTITIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -4,25 +4,25 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from sender.addresses import Addresses
-from sender.client import Client, Timeouts
-from sender.core.answer import Accepted, InDoubt, Refused
-from sender.credentials import Keyring
-from sender.drivers import Driver
-from sender.drivers.cloud_api import CloudApiDriver
-from sender.drivers.evolution import EvolutionDriver
-from sender.drivers.waha import WahaDriver
+from sender.core.gateway_answer import Accepted, InDoubt, Refused
+from sender.gateways.cloud_api import CloudApiDriver
+from sender.gateways.credentials import Keyring
+from sender.gateways.driver import Driver
+from sender.gateways.evolution import EvolutionDriver
+from sender.gateways.http_client import Client, Timeouts
+from sender.gateways.number_resolver import Addresses
+from sender.gateways.uploads import Uploads
+from sender.gateways.waha import WahaDriver
 from sender.testing import PHONE, released, reply, try_once
 from sender.testing.files import Files, MemoryUploads
 from sender.testing.numbers import MemoryNumbers
 from sender.testing.said import CONTENTS, DRIVERS, TEMPLATE, saying
 from sender.testing.wires import KEYS
-from sender.uploads import Uploads
 from simulator.core.failures import FAILURES
 from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving
 from spreader.clock import Clock, wall_now
-from spreader.configuration import Driver as Name
-from spreader.configuration import Gateway, Profile
+from spreader.contract.configuration import Driver as Name
+from spreader.contract.configuration import Gateway, Profile
 from spreader.vault import Vault
 
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}

@@ -19,10 +19,10 @@ from ingress.app import build
 from ingress.settings import IngressSettings
 from ingress.testing import CREDENTIALS, SECRET_KEYS, signed
 from spreader.clock import Clock
-from spreader.events import DeliveryOutcome
-from spreader.ids import delivery_id
-from spreader.kafka import KafkaBus, create_broker
-from spreader.postgres import create_engine
+from spreader.contract.events import DeliveryOutcome
+from spreader.contract.ids import delivery_id
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 from stats.app import build as build_stats
 from stats.settings import StatsSettings

@@ -30,9 +30,9 @@ from sender.testing.said import DRIVERS
 from sender.testing.wires import KEYS
 from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving, webhook
 from spreader.clock import wall_now
-from spreader.configuration import Driver, Gateway, Package, Profile
-from spreader.envelope import open_body, read_headers, seal
-from spreader.events import DeliveryOutcome, Event, Lane, PackageConfigured
+from spreader.contract.configuration import Driver, Gateway, Package, Profile
+from spreader.contract.events import DeliveryOutcome, Event, Lane, PackageConfigured
+from spreader.kafka.envelope import decode, encode, read_headers
 from spreader.settings import Settings
 from spreader.vault import Vault
 
@@ -143,7 +143,7 @@ async def write(servers: str, events: Sequence[Event]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=servers, acks="all") as producer:
         for start in range(0, len(events), AT_ONCE):
             sent = list[asyncio.Future[Any]]()
-            for record in [seal(event, "test", wall_now()) for event in events[start : start + AT_ONCE]]:
+            for record in [encode(event, "test", wall_now()) for event in events[start : start + AT_ONCE]]:
                 headers = [(name, value.encode()) for name, value in record.headers.items()]
                 sent.append(await producer.send(record.topic, record.body, key=record.key, headers=headers))
             await asyncio.gather(*sent)
@@ -158,7 +158,7 @@ async def outcomes(servers: str, asked: frozenset[str]) -> dict[str, str]:
         async with asyncio.timeout(SETTLE_SECONDS_MAX):
             while ended.keys() != asked:
                 record = await consumer.getone()
-                event = open_body(record.topic, read_headers(record.headers), record.value)
+                event = decode(record.topic, read_headers(record.headers), record.value)
                 if isinstance(event, DeliveryOutcome) and event.delivery_id in asked:
                     assert event.status in ENDED, f"{event.delivery_id} was {event.status}: {event.reason}"
                     assert ended.setdefault(event.delivery_id, event.status) == event.status, "it ended twice"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from pacer.core.course import Course, Runner
 from pacer.core.policy import Head, Margins
-from pacer.core.rules import rules
-from pacer.core.waiting import ORDINARY
+from pacer.core.rules_in_force import rules
+from pacer.core.schedule import ORDINARY
+from pacer.core.simulation import Course, Runner
 from router.core.candidates import candidates
 from router.core.routing import Fleet
 from router.core.strategies import share
-from spreader.configuration import Gap, Gateway, Package, Profile, ProfileLimits
-from spreader.events import ProfilePace, ProfileState
+from spreader.contract.configuration import Gap, Gateway, Package, Profile, ProfileLimits
+from spreader.contract.events import ProfilePace, ProfileState
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

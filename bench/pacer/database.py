@@ -14,7 +14,7 @@ from sqlalchemy import text
 from local.ports import free_port
 from local.postgres import LocalPostgres, create_database, drop_database
 from local.server import Server
-from spreader.postgres import create_engine, migrate
+from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 
 MEBIBYTE = 1024 * 1024

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from pacer.config_cache import Tables
 from pacer.core.policy import Margins
-from pacer.directory import Tables
-from spreader.boundary import Received
-from spreader.configuration import Gap, Gateway, Package, PackageLimits, Profile, ProfileLimits
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.contract.configuration import Gap, Gateway, Package, PackageLimits, Profile, ProfileLimits
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     RECIPIENTS_PER_RECORD_MAX,
     AssignedDelivery,
     OpenDeliveriesAssigned,
     OpenOptions,
     PackageConfigured,
 )
-from spreader.ids import delivery_id
+from spreader.contract.ids import delivery_id
+from spreader.kafka.guarded_consumer import Received
 
 REQUESTED_AT = datetime(2026, 1, 5, tzinfo=UTC)
 RECORDS_A_BATCH = 20  # the pacer's own INTAKE_RECORDS_MAX

@@ -13,12 +13,12 @@ import uvloop
 from bench import child
 from bench.pacer.held import ALWAYS_DUE, CROWD, batches
 from bench.pacer.running import POSITIONS, engine_of
-from pacer.core.waiting import ORDINARY
-from pacer.habits import Habits
-from pacer.queue import Queue
-from spreader.boundary import Received
+from pacer.core.schedule import ORDINARY
+from pacer.intake.held_queue import Queue
+from pacer.intake.read_times import Habits
 from spreader.clock import Clock, wall_now
-from spreader.events import OpenDeliveriesAssigned
+from spreader.contract.events import OpenDeliveriesAssigned
+from spreader.kafka.guarded_consumer import Received
 
 GRACE_SECONDS = 60.0
 ROWS_A_SECOND_MIN = 1_000

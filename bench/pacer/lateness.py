@@ -21,9 +21,9 @@ from bench.pacer.database import tree_mebibytes
 from bench.pacer.held import AT_WALL_SPEED
 from bench.pacer.running import engine_of, running
 from pacer.core.policy import Release, Wait
-from pacer.core.turn import Due, Looked
+from pacer.core.release_pass import Due, Looked
 from spreader.clock import wall_now
-from spreader.events import DeliveryReleased
+from spreader.contract.events import DeliveryReleased
 
 WARM_SECONDS_MAX = 60.0
 GRACE_SECONDS = 60.0

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.alone import Servers, servers
 from bench.pacer.held import AT_WALL_SPEED, CROWD
 from spreader.clock import wall_now
-from spreader.envelope import seal
-from spreader.events import PARTITIONS, DeliveryReleased
+from spreader.contract.events import PARTITIONS, DeliveryReleased
+from spreader.kafka.envelope import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,5 @@ class Restart:
 async def restarts() -> AsyncGenerator[Restart]:
     async with servers() as beside:
         events = CROWD.configured(AT_WALL_SPEED)
-        await beside.publish([seal(event, "bench", wall_now()) for event in events])
+        await beside.publish([encode(event, "bench", wall_now()) for event in events])
         yield Restart(beside)

@@ -10,26 +10,26 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.pacer.held import CROWD
-from pacer.announcer import Announcer
 from pacer.app import GROUP  # with it comes all that the real process loads: time and memory are its own
-from pacer.core.turn import Due, Looked
-from pacer.habits import Habits
-from pacer.queue import Queue
-from pacer.releasing import Releasing
+from pacer.core.release_pass import Due, Looked
+from pacer.intake.held_queue import Queue
+from pacer.intake.read_times import Habits
+from pacer.release.loop import Releasing
+from pacer.release.outbox_relay import Announcer
+from pacer.release.rescheduler import Waking
 from pacer.settings import PacerSettings
-from pacer.waking import Waking
-from spreader.boundary import Received
 from spreader.clock import Clock, wall_now
-from spreader.configuration import ProfileLimits
-from spreader.envelope import seal
-from spreader.events import DeliveryOutcome, DeliveryReleased, Event
-from spreader.loop import Loop
-from spreader.positions import Positions
-from spreader.postgres import create_engine
+from spreader.contract.configuration import ProfileLimits
+from spreader.contract.events import DeliveryOutcome, DeliveryReleased, Event
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import OffsetStore
+from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import create_engine
 
 ANSWERS_A_BATCH = 500
 IDLE_SECONDS = 1.0
-POSITIONS = Positions(GROUP, f"bench-{os.getpid()}")  # each process reads a log of its own
+POSITIONS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process reads a log of its own
 
 OnLooked = Callable[[Sequence[tuple[Due, Looked]], datetime], None]
 
@@ -48,7 +48,7 @@ class Gateway:
 
     async def publish(self, *events: Event) -> None:
         for event in events:
-            seal(event, GROUP, wall_now())  # the work that the real bus has with it
+            encode(event, GROUP, wall_now())  # the work that the real bus has with it
             if isinstance(event, DeliveryReleased):
                 self.on_told(event)
                 self._waiting.append(event)

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench import child
 from bench.log import BARE_TOPIC
-from spreader.envelope import open_body, read_headers, seal
-from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested
-from spreader.kafka import PRODUCE_BATCH_BYTES
+from spreader.contract.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested
+from spreader.kafka.client import PRODUCE_BATCH_BYTES
+from spreader.kafka.envelope import decode, encode, read_headers
 
 GRACE_SECONDS = 60.0
 
@@ -45,7 +45,7 @@ async def _run(asked: BareRouter) -> float:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=4)).values():
                 began = began or time.monotonic()
                 for record in records:
-                    event = open_body(topic, read_headers(record.headers), record.value)
+                    event = decode(topic, read_headers(record.headers), record.value)
                     assert isinstance(event, OpenMessageRequested)
                     await _produce(producer, event)
                     done, recipients = done + 1, recipients + len(event.recipients)
@@ -67,7 +67,7 @@ async def _produce(producer: AIOKafkaProducer, event: OpenMessageRequested) -> N
         package_id=event.package_id, message_id=event.message_id, content=event.content, options=event.options,
         requested_at=event.requested_at, total=event.total, strategy="round_robin", deliveries=deliveries,
     )  # fmt: skip
-    sealed = seal(assigned, "router", event.requested_at)
+    sealed = encode(assigned, "router", event.requested_at)
     headers = [(name, value.encode()) for name, value in sealed.headers.items()]
     await producer.send_and_wait(BARE_TOPIC, sealed.body, sealed.key, headers=headers)
 

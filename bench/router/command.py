@@ -18,9 +18,9 @@ from bench.messages import PACKAGE, customers, open_records, reply_record
 from bench.progress import Progress
 from bench.router.bare_router import BareRouter
 from spreader.clock import wall_now
-from spreader.configuration import Distribution, Gateway, Package, Profile
-from spreader.envelope import Envelope, seal
-from spreader.events import OpenDeliveriesAssigned, PackageConfigured, ReplyDeliveryAssigned
+from spreader.contract.configuration import Distribution, Gateway, Package, Profile
+from spreader.contract.events import OpenDeliveriesAssigned, PackageConfigured, ReplyDeliveryAssigned
+from spreader.kafka.envelope import Envelope, encode
 
 ROUNDS = 3
 RECORDS = 100
@@ -128,7 +128,9 @@ async def _measure(progress: Progress) -> list[Figure]:
     progress.say("starting a Kafka, a Postgres and a router ...")
     async with servers() as all_of_it:
         now = wall_now()
-        await all_of_it.publish([seal(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()])
+        await all_of_it.publish(
+            [encode(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()]
+        )
         async with all_of_it.running("router") as router:
             return await _figures(Run(all_of_it, router, progress))
 

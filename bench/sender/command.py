@@ -19,9 +19,9 @@ from bench.progress import Progress
 from bench.sender.bare_calls import BareCalls
 from bench.sender.webhooks import Webhooks
 from spreader.clock import wall_now
-from spreader.envelope import Envelope, seal
-from spreader.events import DeliveryOutcome, DeliveryReleased
-from spreader.ids import new_id
+from spreader.contract.events import DeliveryOutcome, DeliveryReleased
+from spreader.contract.ids import new_id
+from spreader.kafka.envelope import Envelope, encode
 
 KEY = "bench-key"
 PACKAGE = "bench"
@@ -156,7 +156,7 @@ class Run:
             )
             for number in range(first, first + count)
         ]  # fmt: skip
-        return [(event.delivery_id, seal(event, "pacer", now)) for event in events]
+        return [(event.delivery_id, encode(event, "pacer", now)) for event in events]
 
     async def _ask(self, method: str, url: str, body: Any = None) -> Any:
         async with self.http.request(method, url, json=body) as answer:

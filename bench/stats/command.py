@@ -25,8 +25,8 @@ from bench.progress import Progress
 from bench.report import RESULTS, Machine, rows_of_text
 from bench.stats.facts import DOUBLED_SHARE, Facts, configuration, differences
 from spreader.clock import wall_now
-from spreader.envelope import Envelope, open_body, read_headers
-from spreader.events import DeliveryOutcome
+from spreader.contract.events import DeliveryOutcome
+from spreader.kafka.envelope import Envelope, decode, read_headers
 
 PARTS = ("exact", "fold", "history")
 OUTCOMES = 50_000
@@ -186,7 +186,7 @@ class Run:
             while read < count:
                 for batch in (await consumer.getmany(timeout_ms=500, max_records=500)).values():
                     for record in batch:
-                        open_body(record.topic, read_headers(record.headers), record.value)
+                        decode(record.topic, read_headers(record.headers), record.value)
                     read += len(batch)
             return count / (time.monotonic() - began)
         finally:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spreader.clock import wall_now
-from spreader.configuration import Gateway, Package, Profile
-from spreader.envelope import Envelope, seal
-from spreader.events import DeliveryOutcome, PackageConfigured, Status
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.events import DeliveryOutcome, PackageConfigured, Status
+from spreader.kafka.envelope import Envelope, encode
 
 PACKAGES, PROFILES_A_PACKAGE = 10, 20
 DOUBLED_SHARE = 0.2
@@ -48,7 +48,7 @@ class Facts:
                 written.append(written[-1])
             if chance.random() < doubled_share / 2:
                 written.append(chance.choice(written))
-        return [seal(each, "bench", each.at) for each in written]
+        return [encode(each, "bench", each.at) for each in written]
 
     def recounted(self) -> Counted:
         counted: Counted = Counter()
@@ -98,7 +98,7 @@ def differences(counted: Counted, at: datetime, states: Sequence[Mapping[str, An
 
 def configuration() -> list[Envelope]:
     return [
-        seal(PackageConfigured(package=_package(number), at=wall_now()), "bench", wall_now())
+        encode(PackageConfigured(package=_package(number), at=wall_now()), "bench", wall_now())
         for number in range(PACKAGES)
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from e2e.running import Running, eventually, moments, recipients
 
-from spreader.events import DeliveryOutcome
+from spreader.contract.events import DeliveryOutcome
 
 pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(1800)]
 

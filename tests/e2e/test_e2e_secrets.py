@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer
 from e2e.gateways import DRIVERS, at_gateways, credentials_of, fault, open_message, reply
 from e2e.running import Running, eventually, recipients
 
-from spreader.events import DEAD_LETTER_TOPIC, EVENTS
+from spreader.contract.events import DEAD_LETTER_TOPIC, EVENTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 

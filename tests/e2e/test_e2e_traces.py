@@ -8,7 +8,12 @@ import pytest
 from e2e.collector import Collector, Recorded, collecting
 from e2e.running import Running, eventually, recipients
 
-from spreader.events import DeliveryReleased, OpenDeliveriesAssigned, OpenMessageRequested, ReplyMessageRequested
+from spreader.contract.events import (
+    DeliveryReleased,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+    ReplyMessageRequested,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

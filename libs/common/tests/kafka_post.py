@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from spreader.boundary import Boundary, Handler
 from spreader.clock import Clock
-from spreader.envelope import seal
-from spreader.events import DEAD_LETTER_TOPIC, Alert
-from spreader.kafka import KafkaBus, client_arguments, create_broker, partitions_of
-from spreader.parts import Kafka
+from spreader.contract.events import DEAD_LETTER_TOPIC, Alert
+from spreader.kafka.client import KafkaBus, client_arguments, create_broker, partitions_of
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import GuardedConsumer, Handler
 from spreader.settings import Settings
 
 TOPIC = Alert.topic
@@ -39,28 +39,28 @@ class Post:
     group: str
     producer: AIOKafkaProducer
     reader: AIOKafkaConsumer
-    members: list[Kafka] = field(default_factory=list)
+    members: list[KafkaComponent] = field(default_factory=list)
     buried: list[ConsumerRecord[bytes, bytes]] = field(default_factory=list)
 
     async def put(self, *alerts: Alert) -> None:
         for each in alerts:
-            envelope = seal(each, "test", NOON)
+            envelope = encode(each, "test", NOON)
             await self.put_raw(envelope.body, [(name, value.encode()) for name, value in envelope.headers.items()])
 
     async def put_raw(self, body: bytes | None, headers: Headers = (), key: bytes | None = None) -> None:
         await self.producer.send_and_wait(TOPIC, body, key=key, partition=0, headers=list(headers))
 
-    async def member(self, handle: Handler[Alert], gather_ms: int = 0) -> Kafka:
+    async def member(self, handle: Handler[Alert], gather_ms: int = 0) -> KafkaComponent:
         """Join the group with `handle` behind a boundary."""
         broker = create_broker(self.settings, "test")
-        boundary = Boundary(self.group, handle, (Alert,), KafkaBus(broker, "test", Clock()))
-        boundary.listen(broker, self.settings, gather_ms=gather_ms)
-        part = Kafka(broker, self.settings, [boundary])
+        boundary = GuardedConsumer(self.group, handle, (Alert,), KafkaBus(broker, "test", Clock()))
+        boundary.subscribe(broker, self.settings, gather_ms=gather_ms)
+        part = KafkaComponent(broker, self.settings, [boundary])
         await part.start()
         self.members.append(part)
         return part
 
-    async def leave(self, part: Kafka) -> None:
+    async def leave(self, part: KafkaComponent) -> None:
         self.members.remove(part)
         await part.stop()
 

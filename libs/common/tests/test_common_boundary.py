@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 from kafka_post import TOPIC, Headers, Post, alert
 
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.events import Alert, MessageCancelled
+from spreader.contract.events import Alert, MessageCancelled
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.guarded_consumer import Received
 
 pytestmark = pytest.mark.kafka
 
@@ -73,7 +73,7 @@ async def test_the_reason_of_a_burial_does_not_repeat_what_the_record_says(post:
     assert b"201001234567" not in dict(dead.headers)["dead_letter_reason"]
 
 
-@pytest.mark.parametrize("failure", [OSError("the database is away"), Unpublished("Kafka is away")])
+@pytest.mark.parametrize("failure", [OSError("the database is away"), PublishFailed("Kafka is away")])
 async def test_a_failure_that_may_pass_comes_again_as_often_as_it_takes(post: Post, failure: Exception) -> None:
     clerk = Clerk(*[failure] * 6)
     await post.put(alert(1), alert(2))

@@ -8,21 +8,21 @@ from aiokafka import ConsumerRecord
 from kafka_post import NOON, alert
 from opentelemetry.trace import SpanKind, StatusCode
 
-from spreader.boundary import Boundary, Received
 from spreader.clock import Clock
-from spreader.envelope import seal
-from spreader.events import Alert
-from spreader.kafka import KafkaBus, Record, create_broker
+from spreader.contract.events import Alert
+from spreader.kafka.client import KafkaBus, Record, create_broker
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 from spreader.settings import Settings
-from spreader.testing import Remembered, above, place, remembering
-from spreader.tracing import OFF, Tracing
+from spreader.telemetry.tracing import OFF, Tracing
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.fixture
-async def memory() -> AsyncGenerator[Remembered]:
-    async with remembering() as memory:
+async def memory() -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans() as memory:
         yield memory
 
 
@@ -40,13 +40,13 @@ class Clerk:
             raise OSError("201001234567 is away")
 
 
-def boundary(clerk: Clerk, tracing: Tracing) -> Boundary[Any]:
+def boundary(clerk: Clerk, tracing: Tracing) -> GuardedConsumer[Any]:
     bus = KafkaBus(create_broker(Settings(), "test"), "test", Clock())
-    return Boundary("clerk", clerk, (Alert,), bus, tracing)
+    return GuardedConsumer("clerk", clerk, (Alert,), bus, tracing)
 
 
 def record(event: Alert, offset: int) -> Record:
-    envelope = seal(event, "test", NOON)
+    envelope = encode(event, "test", NOON)
     headers = [(name, value.encode()) for name, value in envelope.headers.items()]
     return ConsumerRecord(
         Alert.topic, 3, offset, 0, 0, envelope.key, envelope.body, 0, len(envelope.key or b""),
@@ -57,7 +57,7 @@ def record(event: Alert, offset: int) -> Record:
 TRACED = alert(1).model_copy(update={"traceparent": CALLER})
 
 
-async def test_each_record_is_a_span_below_its_event_and_its_event_goes_on_from_there(memory: Remembered) -> None:
+async def test_each_record_is_a_span_below_its_event_and_its_event_goes_on_from_there(memory: RecordedSpans) -> None:
     clerk = Clerk()
     await boundary(clerk, memory.tracing).on_records([record(TRACED, 7), record(alert(2), 8)])
     first, second = memory.spans
@@ -73,9 +73,9 @@ async def test_each_record_is_a_span_below_its_event_and_its_event_goes_on_from_
 
 
 async def test_a_batch_that_fails_shows_its_spans_as_failed_and_none_of_the_errors_words(
-    memory: Remembered, monkeypatch: pytest.MonkeyPatch
+    memory: RecordedSpans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spreader.boundary.BACK_OFF_FIRST_SECONDS", 0)
+    monkeypatch.setattr("spreader.kafka.guarded_consumer.BACK_OFF_FIRST_SECONDS", 0)
     clerk = Clerk(failures=1)
     guarded = boundary(clerk, memory.tracing)
     with pytest.raises(OSError, match="away"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spreader.configuration import Gateway, Package, Profile, RestWindow
+from spreader.contract.configuration import Gateway, Package, Profile, RestWindow
 
 GATEWAY = Gateway(driver="simulator", base_url="http://127.0.0.1:8090", account="sales")
 

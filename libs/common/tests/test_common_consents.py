@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Received
-from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following, objection
-from spreader.events import ConsentChanged, ConsentKind
-from spreader.postgres import create_engine
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable, objection
+from spreader.contract.events import ConsentChanged, ConsentKind
+from spreader.kafka.guarded_consumer import Received
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
-from spreader.testing import AllNew
+from spreader.testing import NoDeduplication
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE, TWO = "201000000011", "201000000012"
-CONSENTS = Consents("reader")
+CONSENTS = ConsentTable("reader")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def change(
 
 async def read(engine: AsyncEngine, *changes: ConsentChanged) -> None:
     batch = [Received(each, each.topic, 0, offset) for offset, each in enumerate(changes)]
-    await Following(engine, AllNew(), CONSENTS).on_changed(batch)
+    await ConsentFollower(engine, NoDeduplication(), CONSENTS).on_changed(batch)
 
 
 async def seen(engine: AsyncEngine, *places: tuple[str, str]) -> dict[tuple[str, str], list[str]]:

@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from kafka_post import Post, alert
 
-from spreader.boundary import Received
-from spreader.consumer import IDLE_MS, Consumer, Found, joined
-from spreader.events import Alert
+from spreader.contract.events import Alert
+from spreader.kafka.batching import IDLE_MS, Found, LowLatencyConsumer, merge_records
+from spreader.kafka.guarded_consumer import Received
 
 ONE, TWO = TopicPartition("topic", 0), TopicPartition("topic", 1)
 GATHER_MS = 3_000
@@ -44,8 +44,8 @@ class Script:
 
 
 @pytest.fixture
-async def consumer() -> AsyncGenerator[Consumer]:
-    consumer = Consumer(bootstrap_servers="127.0.0.1:1")
+async def consumer() -> AsyncGenerator[LowLatencyConsumer]:
+    consumer = LowLatencyConsumer(bootstrap_servers="127.0.0.1:1")
     yield consumer
     await consumer.stop()
 
@@ -57,7 +57,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *answers: Found | Exception) -> Sc
 
 
 async def test_it_waits_for_the_first_record_and_hands_it_over(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripted(monkeypatch, {ONE: at(5)})
     assert await consumer.getmany(max_records=10) == {ONE: at(5)}
@@ -65,7 +65,7 @@ async def test_it_waits_for_the_first_record_and_hands_it_over(
 
 
 async def test_what_comes_while_it_gathers_is_in_the_batch_up_to_its_size(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripted(monkeypatch, {ONE: at(5, 6)}, {ONE: at(7), TWO: at(1)}, {ONE: at(8, 9)})
     assert await consumer.getmany(timeout_ms=1, max_records=10) == {ONE: at(5, 6, 7), TWO: at(1)}
@@ -75,7 +75,7 @@ async def test_what_comes_while_it_gathers_is_in_the_batch_up_to_its_size(
 
 @pytest.mark.parametrize("error", [KafkaError("away"), ConsumerStoppedError()])
 async def test_an_error_while_it_gathers_takes_nothing_along(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, error: Exception
+    consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Dies when the error is raised at once: aiokafka has passed over the records, and the next commit loses them."""
     scripted(monkeypatch, {ONE: at(5)}, error, error)
@@ -84,7 +84,9 @@ async def test_an_error_while_it_gathers_takes_nothing_along(
         await consumer.getmany(timeout_ms=1)
 
 
-async def test_where_nothing_comes_it_does_not_gather(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_nothing_comes_it_does_not_gather(
+    consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = scripted(monkeypatch, {})
     assert await consumer.getmany(timeout_ms=GATHER_MS) == {}
     assert len(script.asked) == 1
@@ -93,7 +95,7 @@ async def test_where_nothing_comes_it_does_not_gather(consumer: Consumer, monkey
 def test_a_partition_that_was_away_meanwhile_begins_again() -> None:
     """It was given to another member and back, and goes on where the group had committed."""
     found: Found = {ONE: at(5, 6), TWO: at(1)}
-    joined(found, {ONE: at(4, 5, 6, 7)})
+    merge_records(found, {ONE: at(4, 5, 6, 7)})
     assert found == {ONE: at(4, 5, 6, 7), TWO: at(1)}
 
 

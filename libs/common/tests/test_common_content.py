@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spreader.content import CONTENT, TEXT_CHARACTERS_MAX, TextContent, content_hash, content_json
+from spreader.contract.content import CONTENT, TEXT_CHARACTERS_MAX, TextContent, content_hash, content_json
 
 URL = {"url": "https://example.com/a"}
 GOOD: list[dict[str, Any]] = [

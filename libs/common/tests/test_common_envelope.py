@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from spreader.envelope import Unreadable, open_body, read_headers, seal
-from spreader.events import CustomerMessage, MessageCancelled, MessageRouted
+from spreader.contract.events import CustomerMessage, MessageCancelled, MessageRouted
+from spreader.kafka.envelope import UndecodableRecord, decode, encode, read_headers
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVENT = MessageCancelled(package_id="pkg_shop", message_id="msg_1", at=NOON)
@@ -16,7 +16,7 @@ BODY = EVENT.model_dump_json().encode()
 
 
 def test_a_record_that_is_whole_is_the_event_again() -> None:
-    assert open_body(TOPIC, HEADERS, BODY) == EVENT
+    assert decode(TOPIC, HEADERS, BODY) == EVENT
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_a_record_that_is_whole_is_the_event_again() -> None:
 def test_a_record_that_no_reader_knows_says_why(
     topic: str, headers: dict[str, str], body: bytes | None, complaint: str
 ) -> None:
-    with pytest.raises(Unreadable, match=complaint):
-        open_body(topic, headers, body)
+    with pytest.raises(UndecodableRecord, match=complaint):
+        decode(topic, headers, body)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_record_that_no_reader_knows_says_why(
 )
 def test_garbage_is_refused_and_never_breaks_the_reader(garbage: bytes) -> None:
     with pytest.raises(ValidationError):
-        open_body(TOPIC, HEADERS, garbage)
+        decode(TOPIC, HEADERS, garbage)
 
 
 @pytest.mark.parametrize("at", ["2026-03-01T12:00:00", "noon", 5.5e30])
@@ -51,7 +51,7 @@ def test_a_moment_without_a_zone_is_refused(at: object) -> None:
     body = BODY.replace(b'"2026-03-01T12:00:00Z"', f'"{at}"'.encode())
     assert body != BODY
     with pytest.raises(ValidationError, match="at"):
-        open_body(TOPIC, HEADERS, body)
+        decode(TOPIC, HEADERS, body)
 
 
 def test_headers_that_are_no_text_are_shown_and_not_refused() -> None:
@@ -62,19 +62,19 @@ def test_headers_that_are_no_text_are_shown_and_not_refused() -> None:
 
 def test_a_callback_goes_to_the_partition_of_the_one_who_asked() -> None:
     routed = MessageRouted(callback_partition=5, message_id="msg_1", first_index=0, distribution={"prf_1": 1})
-    envelope = seal(routed, "router", NOON)
+    envelope = encode(routed, "router", NOON)
     assert (envelope.partition, envelope.key) == (5, None)
 
 
 def test_the_trace_travels_as_a_header_and_comes_back() -> None:
     place = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     traced = EVENT.model_copy(update={"traceparent": place})
-    envelope = seal(traced, "ingress", NOON)
+    envelope = encode(traced, "ingress", NOON)
     assert envelope.headers["traceparent"] == place
-    assert envelope.body == seal(EVENT, "ingress", NOON).body
-    assert open_body(TOPIC, envelope.headers, envelope.body) == traced
+    assert envelope.body == encode(EVENT, "ingress", NOON).body
+    assert decode(TOPIC, envelope.headers, envelope.body) == traced
 
 
 @pytest.mark.parametrize("said", ["", "00-trace-span-01", "00-a-b-01\r\nHost: elsewhere"])
 def test_a_trace_that_is_none_is_as_if_it_were_not_there(said: str) -> None:
-    assert open_body(TOPIC, {**HEADERS, "traceparent": said}, BODY) == EVENT
+    assert decode(TOPIC, {**HEADERS, "traceparent": said}, BODY) == EVENT

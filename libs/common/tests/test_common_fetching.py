@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from spreader.fetching import Fetcher, Guard, MediaAway, MediaRefused, is_public, of_system
+from spreader.media.safe_fetch import (
+    AddressFilter,
+    MediaDownloader,
+    MediaRefused,
+    MediaUnavailable,
+    is_public,
+    of_system,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,8 +40,8 @@ def answering(**answer: Any) -> Handler:
     return handle
 
 
-def fetcher(*allowed: str) -> Fetcher:
-    return Fetcher(Guard(frozenset(allowed)))
+def fetcher(*allowed: str) -> MediaDownloader:
+    return MediaDownloader(AddressFilter(frozenset(allowed)))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_an_address_on_the_internet_is_public(address: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://2130706433/a", "http://0x7f.1/a", "http://localhost/a"])
 async def test_other_spellings_of_this_machine_are_refused_too(url: str) -> None:
-    with pytest.raises((MediaRefused, MediaAway)):
+    with pytest.raises((MediaRefused, MediaUnavailable)):
         await fetcher().fetch(url, 100, 5)
 
 
@@ -68,7 +75,7 @@ async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
         return ["93.184.216.34", "10.0.0.7"]
 
     with pytest.raises(MediaRefused, match="private"):
-        await Fetcher(Guard(resolve=resolve)).fetch("https://cdn.example/a.png", 100, 5)
+        await MediaDownloader(AddressFilter(resolve=resolve)).fetch("https://cdn.example/a.png", 100, 5)
 
 
 async def test_the_name_is_looked_up_once_so_it_cannot_change_between_check_and_call() -> None:
@@ -80,8 +87,8 @@ async def test_the_name_is_looked_up_once_so_it_cannot_change_between_check_and_
             looked.append(host)
             return ["127.0.0.1"] if len(looked) == 1 else ["127.0.0.99"]
 
-        guard = Guard(frozenset({f"cdn.example:{port}"}), resolve)
-        assert await Fetcher(guard).fetch(f"http://cdn.example:{port}/file", 100, 5) == b"fine"
+        guard = AddressFilter(frozenset({f"cdn.example:{port}"}), resolve)
+        assert await MediaDownloader(guard).fetch(f"http://cdn.example:{port}/file", 100, 5) == b"fine"
         assert looked == ["cdn.example"]
 
 
@@ -131,13 +138,13 @@ async def test_what_never_ends_ends() -> None:
 async def test_what_may_be_there_later_is_away_and_what_will_not_is_refused() -> None:
     async with serving(busy=answering(status=503), throttled=answering(status=429), gone=answering(status=404)) as here:
         for page in ("busy", "throttled"):
-            with pytest.raises(MediaAway, match="answered"):
+            with pytest.raises(MediaUnavailable, match="answered"):
                 await fetcher(here).fetch(f"http://{here}/{page}", 100, 5)
         with pytest.raises(MediaRefused, match="answered 404"):
             await fetcher(here).fetch(f"http://{here}/gone", 100, 5)
-    with pytest.raises(MediaAway, match="cannot be reached"):
+    with pytest.raises(MediaUnavailable, match="cannot be reached"):
         await fetcher(here).fetch(f"http://{here}/stopped", 100, 5)
-    with pytest.raises(MediaAway, match="not known"):
+    with pytest.raises(MediaUnavailable, match="not known"):
         await fetcher().fetch("http://nowhere.invalid/a", 100, 5)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spreader.envelope import open_body, seal
-from spreader.events import EVENTS, PARTITIONS, Event
+from spreader.contract.events import EVENTS, PARTITIONS, Event
+from spreader.kafka.envelope import decode, encode
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -26,12 +26,12 @@ def golden(kind: type[Event]) -> Golden:
 
 
 def opened(record: Golden) -> Event:
-    return open_body(record["topic"], record["headers"], json.dumps(record["body"]).encode())
+    return decode(record["topic"], record["headers"], json.dumps(record["body"]).encode())
 
 
 def sealed(event: Event, record: Golden) -> Golden:
     source = record["headers"]["ce_source"].removeprefix("/spreader/")
-    envelope = seal(event, source, datetime.fromisoformat(record["headers"]["ce_time"]))
+    envelope = encode(event, source, datetime.fromisoformat(record["headers"]["ce_time"]))
     assert envelope.body is not None
     return {
         "topic": envelope.topic,

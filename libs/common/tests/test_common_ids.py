@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spreader.ids import (
+from spreader.contract.ids import (
     CHOSEN_ID_PATTERN,
     RECIPIENT_PATTERN,
     conversation_id,

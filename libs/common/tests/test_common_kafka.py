@@ -17,16 +17,15 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from kafka_post import NOON, Post, alert
 
-from spreader.boundary import Received
-from spreader.bus import Unpublished
 from spreader.clock import Clock
-from spreader.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
-from spreader.kafka import (
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.client import (
     Broker,
     KafkaBus,
     Record,
     Subscription,
-    assert_nothing_is_lost,
+    check_subscribers_lose_nothing,
     client_arguments,
     create_broker,
     create_topics,
@@ -34,7 +33,8 @@ from spreader.kafka import (
     partitions_of,
     subscribe,
 )
-from spreader.parts import Kafka
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.guarded_consumer import Received
 from spreader.settings import Settings
 
 NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")
@@ -47,7 +47,7 @@ async def ignore(records: Sequence[Record]) -> None:
 def test_a_subscriber_declared_by_subscribe_loses_nothing() -> None:
     broker = create_broker(NOWHERE, "test")
     subscribe(broker, NOWHERE, Subscription("test", (Alert.topic, DEAD_LETTER_TOPIC)), ignore)
-    assert_nothing_is_lost(broker)
+    check_subscribers_lose_nothing(broker)
 
 
 @dataclass
@@ -95,14 +95,14 @@ def test_a_subscriber_with_another_acknowledgement_is_refused(policy: AckPolicy)
     broker = create_broker(NOWHERE, "test")
     broker.subscriber("topic", group_id="g", auto_offset_reset="earliest", ack_policy=policy)
     with pytest.raises(AssertionError, match=r"declare it with spreader\.kafka\.subscribe"):
-        assert_nothing_is_lost(broker)
+        check_subscribers_lose_nothing(broker)
 
 
 def test_a_subscriber_that_skips_what_was_there_before_it_is_refused() -> None:
     broker = create_broker(NOWHERE, "test")
     broker.subscriber("topic", group_id="g", auto_offset_reset="latest", ack_policy=AckPolicy.NACK_ON_ERROR)
     with pytest.raises(AssertionError, match="auto_offset_reset is not earliest"):
-        assert_nothing_is_lost(broker)
+        check_subscribers_lose_nothing(broker)
 
 
 def test_a_router_that_forgets_the_policy_is_found_out() -> None:
@@ -113,7 +113,7 @@ def test_a_router_that_forgets_the_policy_is_found_out() -> None:
     broker = create_broker(NOWHERE, "test")
     broker.include_router(router)
     with pytest.raises(AssertionError, match="NACK_ON_ERROR"):
-        assert_nothing_is_lost(broker)
+        check_subscribers_lose_nothing(broker)
 
 
 @pytest.mark.kafka
@@ -172,7 +172,7 @@ async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -
 @pytest.mark.kafka
 async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post) -> None:
     alone = post.settings.model_copy(update={"kafka_alone": True})
-    part = Kafka(create_broker(alone, "test"), alone)
+    part = KafkaComponent(create_broker(alone, "test"), alone)
     with pytest.raises(ValueError, match="SPREADER_KAFKA_ALONE is for the in-memory broker"):
         await part.start()
     await part.stop()
@@ -182,7 +182,7 @@ async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post)
 async def test_who_reads_alone_joins_no_group_and_goes_on_where_it_stopped(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spreader.parts.TRIAL_CLUSTER", "")
+    monkeypatch.setattr("spreader.kafka.component.TRIAL_CLUSTER", "")
     post.settings = post.settings.model_copy(update={"kafka_alone": True, "instance": "test-1"})
     read: list[str] = []
 
@@ -214,7 +214,7 @@ async def members(post: Post) -> int:
 @pytest.mark.kafka
 async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is_awaited(post: Post) -> None:
     broker = create_broker(post.settings, "test")
-    part = Kafka(broker, post.settings)
+    part = KafkaComponent(broker, post.settings)
     await part.start()
     bus = KafkaBus(broker, "test", Clock())
     callback = MessageRouted(callback_partition=11, message_id="msg_1", first_index=0, distribution={})
@@ -228,7 +228,7 @@ async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is
 
 
 async def test_a_bus_whose_broker_was_never_started_says_unpublished() -> None:
-    with pytest.raises(Unpublished):
+    with pytest.raises(PublishFailed):
         await KafkaBus(create_broker(NOWHERE, "test"), "test", lambda: NOON).publish(alert(1))
 
 
@@ -252,7 +252,7 @@ async def test_a_part_stops_and_starts_again_and_goes_on_where_it_was(post: Post
 async def test_a_part_that_cannot_start_leaves_nothing_open_and_may_try_again() -> None:
     broker = create_broker(NOWHERE, "test")
     subscribe(broker, NOWHERE, Subscription("test", (Alert.topic,)), ignore)
-    part = Kafka(broker, NOWHERE)
+    part = KafkaComponent(broker, NOWHERE)
     for _ in range(3):
         with pytest.raises(Exception, match="Unable to bootstrap"):
             await part.start()

@@ -7,8 +7,8 @@ import pytest
 from kafka_post import TOPIC, Post, alert
 from prometheus_client import REGISTRY
 
-from spreader.boundary import Received
-from spreader.events import Alert
+from spreader.contract.events import Alert
+from spreader.kafka.guarded_consumer import Received
 
 pytestmark = pytest.mark.kafka
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spreader.content import CONTENT, Content
-from spreader.likeness import differing_bits, fingerprint, is_near
+from spreader.contract.content import CONTENT, Content
+from spreader.text.fingerprint import differing_bits, fingerprint, is_near
 
 OFFER = "Hello {name}! Our winter sale has begun: {percent} % off all coats and boots until Friday. Keep one for you?"
 VISIT = "Good morning, your appointment with Dr Salem is tomorrow at ten. Please be on time."

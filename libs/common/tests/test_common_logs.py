@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from spreader.logs import configure_logs
+from spreader.telemetry.logging import configure_logs
 
 
 @pytest.fixture(autouse=True)

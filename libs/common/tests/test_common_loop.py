@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from spreader.loop import Loop
+from spreader.runtime.loop import Loop
 
 FOREVER_SECONDS = 3600.0
 
@@ -60,7 +60,7 @@ async def test_a_wake_during_a_turn_is_not_forgotten() -> None:
 
 
 async def test_it_survives_failures_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spreader.loop.BACK_OFF_FIRST_SECONDS", 0)
+    monkeypatch.setattr("spreader.runtime.loop.BACK_OFF_FIRST_SECONDS", 0)
     outcomes = [RuntimeError("once"), OSError("twice"), None]
     recovered = asyncio.Event()
 
@@ -74,7 +74,7 @@ async def test_it_survives_failures_and_goes_on(monkeypatch: pytest.MonkeyPatch)
     loop = Loop("test", turn)
     await loop.start()
     await recovered.wait()
-    assert loop.alive()
+    assert loop.is_live()
     await loop.stop()
 
 
@@ -97,8 +97,8 @@ async def test_a_stop_lets_the_present_turn_end_and_begins_no_other() -> None:
 
 
 async def test_a_stop_does_not_wait_for_a_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spreader.loop.BACK_OFF_FIRST_SECONDS", FOREVER_SECONDS)
-    monkeypatch.setattr("spreader.loop.BACK_OFF_MAX_SECONDS", FOREVER_SECONDS)
+    monkeypatch.setattr("spreader.runtime.loop.BACK_OFF_FIRST_SECONDS", FOREVER_SECONDS)
+    monkeypatch.setattr("spreader.runtime.loop.BACK_OFF_MAX_SECONDS", FOREVER_SECONDS)
     failed = asyncio.Event()
 
     async def turn() -> float:
@@ -137,10 +137,10 @@ async def test_a_turn_that_never_ends_makes_the_process_stuck_and_says_so(monkey
     loop = Loop("test", turn)
     await loop.start()
     await began.wait()
-    assert (loop.alive(), loop.trouble()) == (True, None)
-    monkeypatch.setattr("spreader.loop.STUCK_SECONDS", 0.0)
-    assert not loop.alive()
-    assert "one turn has been running" in (loop.trouble() or "")
+    assert (loop.is_live(), loop.not_ready_reason()) == (True, None)
+    monkeypatch.setattr("spreader.runtime.loop.STUCK_SECONDS", 0.0)
+    assert not loop.is_live()
+    assert "one turn has been running" in (loop.not_ready_reason() or "")
     may_end.set()
     await loop.stop()
-    assert loop.alive()
+    assert loop.is_live()

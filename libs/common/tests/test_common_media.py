@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from spreader.content import Media as Place
-from spreader.fetching import Fetcher, Guard
-from spreader.media import Media, MediaRefused, MediaStore, look
-from spreader.mediatypes import MEGABYTE, kinds_of, objection, type_of
+from spreader.contract.content import Media as Place
+from spreader.media.safe_fetch import AddressFilter, MediaDownloader
+from spreader.media.store import Media, MediaRefused, MediaStore, inspect_file
+from spreader.media.types import MEGABYTE, kinds_of, objection, type_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -64,7 +64,7 @@ def test_a_file_is_what_its_bytes_say_and_fits_its_kind(data: bytes, kind: str, 
 )
 def test_what_whatsapp_does_not_carry_is_refused_with_what_it_does(data: bytes) -> None:
     with pytest.raises(MediaRefused, match="takes only application/msword"):
-        look(data, "holiday.png", NOW.date())
+        inspect_file(data, "holiday.png", NOW.date())
 
 
 def test_a_file_over_its_kinds_bound_is_refused_with_the_bound() -> None:
@@ -75,11 +75,11 @@ def test_a_file_over_its_kinds_bound_is_refused_with_the_bound() -> None:
 
 def test_an_image_that_is_torn_or_explodes_is_refused() -> None:
     whole = picture(size=(400, 400))
-    assert look(whole, None, NOW.date()).type == "image/png"
+    assert inspect_file(whole, None, NOW.date()).type == "image/png"
     with pytest.raises(MediaRefused, match="cannot be read"):
-        look(whole[: len(whole) // 2], None, NOW.date())
+        inspect_file(whole[: len(whole) // 2], None, NOW.date())
     with pytest.raises(MediaRefused, match="pixels"):
-        look(picture(size=(10_000, 6_000), mode="1"), None, NOW.date())
+        inspect_file(picture(size=(10_000, 6_000), mode="1"), None, NOW.date())
 
 
 async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Pat
     assert one == again
     assert one.kinds == ("document",)
     assert len(os.listdir(tmp_path)) == 3, "the file, its description, and the mark of readiness"
-    media = Media(store, Fetcher(Guard()))
+    media = Media(store, MediaDownloader(AddressFilter()))
     file = await media.file(Place(media_id=one.media_id), "document")
     assert (file.data, file.type, file.filename) == (PDF, "application/pdf", "offer.pdf")
     assert (await media.file(Place(media_id=one.media_id, filename="mine.pdf"), "document")).filename == "mine.pdf"
@@ -96,7 +96,7 @@ async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Pat
 
 async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Path) -> None:
     store = await started(tmp_path)
-    media = Media(store, Fetcher(Guard()))
+    media = Media(store, MediaDownloader(AddressFilter()))
     with pytest.raises(MediaRefused, match="no file med_none"):
         await media.file(Place(media_id="med_none"), "image")
     kept = await store.keep(PDF, None)
@@ -106,7 +106,7 @@ async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Pat
 
 async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) -> None:
     store = await started(tmp_path)
-    media = Media(store, Fetcher(Guard()), cache_bytes_max=len(PDF) + 10)
+    media = Media(store, MediaDownloader(AddressFilter()), cache_bytes_max=len(PDF) + 10)
     first, second = await store.keep(PDF, None), await store.keep(PDF + b" ", None)
     for kept in (first, second):
         await media.file(Place(media_id=kept.media_id), "document")

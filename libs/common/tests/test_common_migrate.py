@@ -11,14 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.postgres import MIGRATION_LOCK, create_engine, is_passing, migrate, statements
+from spreader.runtime.postgres import MIGRATION_LOCK, create_engine, is_transient, migrate, statements
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres
 
 FIRST = '''"""Tables."""
 from alembic import op
-from spreader.postgres import statements
+from spreader.runtime.postgres import statements
 revision = "0001"
 down_revision = None
 SQL = """
@@ -39,7 +39,7 @@ def upgrade() -> None:
 BROKEN = SECOND.replace("0002", "0003").replace('"0001"', '"0002"').replace("ADD COLUMN height", "ADD COLUMN name")
 PROCESS = """
 import asyncio, sys
-from spreader.postgres import create_engine, migrate
+from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 async def main():
     engine = create_engine(Settings(database_url=sys.argv[1]), "warehouse")
@@ -110,7 +110,7 @@ async def test_who_waits_for_anothers_long_migration_waits_longer_than_for_other
     engine: AsyncEngine, database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dies where the time-out of locks is lifted behind the wait and not before it."""
-    monkeypatch.setattr("spreader.postgres.LOCK_MS", 50)
+    monkeypatch.setattr("spreader.runtime.postgres.LOCK_MS", 50)
     hasty = create_engine(Settings(database_url=database_url), "warehouse")
     async with engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -159,7 +159,7 @@ async def test_only_what_the_server_is_to_blame_for_passes(engine: AsyncEngine, 
         async with engine.begin() as connection:
             for each in statement.split("; "):
                 await connection.execute(text(each.replace("::", "\\:\\:")), {"word": "a\x00b", "number": 2**40})
-    assert is_passing(met.value) is passes
+    assert is_transient(met.value) is passes
 
 
 async def test_a_server_that_is_away_may_come_back() -> None:
@@ -167,12 +167,12 @@ async def test_a_server_that_is_away_may_come_back() -> None:
     with pytest.raises(OSError, match="Connect call failed") as met:
         async with nobody.connect():
             pass
-    assert is_passing(met.value)
+    assert is_transient(met.value)
 
 
 @pytest.mark.parametrize("error", [ValueError(), RuntimeError(), AssertionError(), KeyError()])
 def test_a_mistake_of_ours_does_not_pass(error: Exception) -> None:
-    assert not is_passing(error)
+    assert not is_transient(error)
 
 
 async def test_an_error_text_holds_no_parameter(engine: AsyncEngine) -> None:

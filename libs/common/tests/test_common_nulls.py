@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
-from spreader.configuration import Package, ProfileLimits
-from spreader.envelope import open_body, seal
-from spreader.events import Event, PackageConfigured, ProfilePace
+from spreader.contract.configuration import Package, ProfileLimits
+from spreader.contract.events import Event, PackageConfigured, ProfilePace
+from spreader.kafka.envelope import decode, encode
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def carried(event: Event) -> Event:
-    envelope = seal(event, "test", NOON)
-    return open_body(envelope.topic, envelope.headers, envelope.body)
+    envelope = encode(event, "test", NOON)
+    return decode(envelope.topic, envelope.headers, envelope.body)
 
 
 def test_a_package_without_rest_window_and_without_a_limit_arrives_without_them() -> None:

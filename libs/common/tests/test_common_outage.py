@@ -10,13 +10,14 @@ from kafka_post import NOON, Post, alert
 from sqlalchemy import text
 
 from local.workbench import Workbench
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.events import Alert
-from spreader.kafka import KafkaBus, create_broker
-from spreader.parts import Kafka, Postgres
-from spreader.postgres import create_engine
-from spreader.service import Service
+from spreader.contract.events import Alert
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.guarded_consumer import Received
+from spreader.runtime.postgres import create_engine
+from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.service import Service
 from spreader.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -44,7 +45,7 @@ async def publish_until(bus: KafkaBus, enough: asyncio.Event) -> set[str]:
     number = 0
     while not enough.is_set():
         number += 1
-        with suppress(Unpublished):
+        with suppress(PublishFailed):
             await bus.publish(alert(number))
             acknowledged.add(f"alr_{number}")
     return acknowledged
@@ -54,15 +55,15 @@ async def test_a_broker_killed_under_load_loses_nothing_and_is_found_again(post:
     tally, enough = Tally(), asyncio.Event()
     part = await post.member(tally)
     broker = create_broker(post.settings, "writer", request_timeout_ms=5_000)
-    writer = Kafka(broker, post.settings)
+    writer = KafkaComponent(broker, post.settings)
     await writer.start()
     publishing = asyncio.create_task(publish_until(KafkaBus(broker, "writer", lambda: NOON), enough))
     await until(lambda: len(tally.seen) > 50)
     await asyncio.to_thread(servers.kafka.kill)
-    await until(lambda: part.trouble() is not None)
-    assert part.alive()
+    await until(lambda: part.not_ready_reason() is not None)
+    assert part.is_live()
     await asyncio.to_thread(servers.kafka.start)
-    await until(lambda: part.trouble() is None and writer.trouble() is None)
+    await until(lambda: part.not_ready_reason() is None and writer.not_ready_reason() is None)
     seen_before = len(tally.seen)
     await until(lambda: len(tally.seen) > seen_before + 50)
     enough.set()
@@ -82,11 +83,11 @@ async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on
     service = Service("test", [part])
     starting = asyncio.create_task(service.start())
     try:
-        await until(lambda: "cannot start" in service.trouble().get("kafka", ""))
+        await until(lambda: "cannot start" in service.not_ready_reason().get("kafka", ""))
     finally:
         await asyncio.to_thread(servers.kafka.start)
     await starting
-    assert service.trouble() == {}
+    assert service.not_ready_reason() == {}
     await until(lambda: tally.seen["alr_1"] == 1)
     await service.stop()
 
@@ -94,14 +95,14 @@ async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on
 @pytest.mark.postgres
 async def test_a_database_killed_and_started_again_is_found_again(database_url: str, servers: Workbench) -> None:
     engine = create_engine(Settings(database_url=database_url), "spreader")
-    part = Postgres(engine, "spreader")
+    part = PostgresComponent(engine, "spreader")
     part.begin()
-    await until(lambda: part.trouble() is None)
+    await until(lambda: part.not_ready_reason() is None)
     await asyncio.to_thread(servers.postgres.kill)
-    await until(lambda: part.trouble() is not None)
-    assert part.alive()
+    await until(lambda: part.not_ready_reason() is not None)
+    assert part.is_live()
     await asyncio.to_thread(servers.postgres.start)
-    await until(lambda: part.trouble() is None)
+    await until(lambda: part.not_ready_reason() is None)
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
     await part.stop()

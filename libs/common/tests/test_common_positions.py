@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Received
-from spreader.events import MessageCancelled
-from spreader.positions import Positions
-from spreader.postgres import create_engine
+from spreader.contract.events import MessageCancelled
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import OffsetStore
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres
 
 EVENT = MessageCancelled(package_id="pkg_shop", message_id="msg_1", at=datetime(2026, 3, 1, tzinfo=UTC))
-POSITIONS = Positions("counter", "cluster-1")
+POSITIONS = OffsetStore("counter", "cluster-1")
 TABLES = (
     "CREATE SCHEMA counter",
     "CREATE TABLE counter.effect (topic text, partition int, place bigint)",
@@ -43,10 +43,12 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     await engine.dispose()
 
 
-async def read(engine: AsyncEngine, batch: list[Received[MessageCancelled]], positions: Positions = POSITIONS) -> None:
+async def read(
+    engine: AsyncEngine, batch: list[Received[MessageCancelled]], positions: OffsetStore = POSITIONS
+) -> None:
     """What every handler does: effects and position in one transaction."""
     async with engine.begin() as connection:
-        for each in await positions.fresh(connection, batch):
+        for each in await positions.unseen(connection, batch):
             await connection.execute(
                 text("INSERT INTO counter.effect VALUES (:topic, :partition, :place)"),
                 {"topic": each.topic, "partition": each.partition, "place": each.offset},
@@ -84,7 +86,7 @@ async def test_gaps_that_compaction_left_are_no_loss(engine: AsyncEngine) -> Non
 async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -> None:
     with pytest.raises(RuntimeError, match="the handler failed"):  # noqa: PT012 - the transaction is what is asked
         async with engine.begin() as connection:
-            assert len(await POSITIONS.fresh(connection, records(0, 1))) == 2
+            assert len(await POSITIONS.unseen(connection, records(0, 1))) == 2
             raise RuntimeError("the handler failed")
     await read(engine, records(0, 1))
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 1)]
@@ -93,7 +95,7 @@ async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -
 async def test_a_second_reader_waits_for_the_first_and_then_skips_what_it_did(engine: AsyncEngine) -> None:
     second: asyncio.Task[None]
     async with engine.begin() as connection:
-        assert len(await POSITIONS.fresh(connection, records(0, 1))) == 2
+        assert len(await POSITIONS.unseen(connection, records(0, 1))) == 2
         second = asyncio.create_task(read(engine, records(0, 1, 2)))
         await waiting_for_a_lock(engine)
         assert await effects(engine) == []
@@ -104,7 +106,7 @@ async def test_a_second_reader_waits_for_the_first_and_then_skips_what_it_did(en
 async def test_a_second_reader_does_what_the_first_rolled_back(engine: AsyncEngine) -> None:
     connection = await engine.connect()
     first = await connection.begin()
-    await POSITIONS.fresh(connection, records(0, 1))
+    await POSITIONS.unseen(connection, records(0, 1))
     second = asyncio.create_task(read(engine, records(0, 1)))
     await waiting_for_a_lock(engine)
     await first.rollback()
@@ -121,7 +123,7 @@ async def test_readers_of_the_same_partitions_in_another_order_do_not_lock_each_
 
 async def test_another_cluster_has_a_log_of_its_own_and_starts_anew(engine: AsyncEngine) -> None:
     await read(engine, records(0, 1))
-    await read(engine, records(0), Positions("counter", "cluster-2"))
+    await read(engine, records(0), OffsetStore("counter", "cluster-2"))
     await read(engine, records(1), POSITIONS)
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 0), ("requests", 0, 1)]
 

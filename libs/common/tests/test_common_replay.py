@@ -13,11 +13,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from kafka_post import PLACE, TOPIC, Headers, Post, alert
 
-from spreader.boundary import Received
 from spreader.clock import wall_now
-from spreader.events import Alert, MessageCancelled
-from spreader.kafka import client_arguments
-from spreader.replay import REPLAYED_FROM, Summary, Wanted, replay
+from spreader.contract.events import Alert, MessageCancelled
+from spreader.kafka.client import client_arguments
+from spreader.kafka.dead_letter_replay import REPLAYED_FROM, ReplayFilter, Summary, replay
+from spreader.kafka.guarded_consumer import Received
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +55,7 @@ async def clerk(post: Post) -> Clerk:
 
 async def asked(post: Post, send: bool = False, **wanted: Any) -> tuple[Summary, list[str]]:
     lines: list[str] = []
-    summary = await replay(post.settings, replace(Wanted(group=post.group), **wanted), lines.append, send)
+    summary = await replay(post.settings, replace(ReplayFilter(group=post.group), **wanted), lines.append, send)
     return summary, lines
 
 

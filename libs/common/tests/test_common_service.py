@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from spreader.service import Service
+from spreader.runtime.service import Service
 
 
 @dataclass(eq=False)
@@ -34,16 +34,16 @@ class Piece:
     async def stop(self) -> None:
         self.diary.append(f"{self.name} stopped")
 
-    def trouble(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         return self.wrong
 
-    def alive(self) -> bool:
+    def is_live(self) -> bool:
         return self.living
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spreader.service.START_BACK_OFF_SECONDS", 0)
+    monkeypatch.setattr("spreader.runtime.service.START_BACK_OFF_SECONDS", 0)
 
 
 async def get(app: FastAPI, path: str) -> tuple[int, Any]:
@@ -111,7 +111,7 @@ async def test_ready_says_what_is_missing_and_why() -> None:
 
 
 async def test_ready_names_the_error_of_a_part_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spreader.service.START_BACK_OFF_SECONDS", 3600)
+    monkeypatch.setattr("spreader.runtime.service.START_BACK_OFF_SECONDS", 3600)
     diary: list[str] = []
     service = Service("test", [Piece("postgres", diary, failures=1)])
     starting = asyncio.create_task(service.start())

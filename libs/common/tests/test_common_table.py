@@ -8,11 +8,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka_post import NOON
 
-from spreader.envelope import seal
-from spreader.events import ProfilePace
-from spreader.kafka import client_arguments
+from spreader.contract.events import ProfilePace
+from spreader.kafka.client import client_arguments
+from spreader.kafka.envelope import encode
+from spreader.kafka.table import Table
 from spreader.settings import Settings
-from spreader.table import Table
 
 pytestmark = pytest.mark.kafka
 
@@ -37,7 +37,7 @@ class Writer:
         return f"{self.prefix}_{name}"
 
     async def put(self, name: str, waiting: int) -> None:
-        envelope = seal(pace(self.key(name), waiting), "test", NOON)
+        envelope = encode(pace(self.key(name), waiting), "test", NOON)
         headers = [(header, value.encode()) for header, value in envelope.headers.items()]
         await self._producer.send_and_wait(envelope.topic, envelope.body, key=envelope.key, headers=headers)
 
@@ -75,9 +75,9 @@ async def test_when_it_has_started_it_holds_the_newest_row_of_every_key(
     for count in range(3):
         await writer.put("a", count)
         await writer.put("b", 10 * count)
-    assert table.trouble() == "it has not read all of its topic yet"
+    assert table.not_ready_reason() == "it has not read all of its topic yet"
     await table.start()
-    assert table.trouble() is None
+    assert table.not_ready_reason() is None
     assert waiting(table, writer) == {"a": 2, "b": 20}
     row = table.get(writer.key("a"))
     assert row is not None
@@ -159,7 +159,7 @@ async def test_without_a_broker_it_does_not_start_and_leaves_nothing_open() -> N
     for _ in range(2):
         with pytest.raises(Exception, match="Unable to bootstrap"):
             await table.start()
-    assert table.trouble() is not None
+    assert table.not_ready_reason() is not None
 
 
 async def test_it_can_be_started_again_after_a_stop(table: Table[ProfilePace], writer: Writer) -> None:

@@ -7,17 +7,17 @@ import pytest
 from fastapi import FastAPI
 from opentelemetry.trace import SpanKind, StatusCode
 
-from spreader.testing import Remembered, above, place, remembering
-from spreader.traced import Traced
-from spreader.tracing import OFF, Tracing, here
+from spreader.telemetry.http_middleware import TraceMiddleware
+from spreader.telemetry.tracing import OFF, Tracing, here
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 @pytest.fixture
-async def memory() -> AsyncGenerator[Remembered]:
-    async with remembering() as memory:
+async def memory() -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans() as memory:
         yield memory
 
 
@@ -30,7 +30,7 @@ class Server:
         self.app.add_api_route("/people/{number}", self._answer, methods=["GET"])
         self.app.add_api_route("/health/live", self._answer)
         self.app.add_api_route("/broken", self._break)
-        self.app.add_middleware(Traced, tracing=tracing)
+        self.app.add_middleware(TraceMiddleware, tracing=tracing)
 
     async def _answer(self) -> str:
         self.places.append(here())
@@ -57,7 +57,7 @@ class Server:
         return sent[0]["status"]
 
 
-async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: Remembered) -> None:
+async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: RecordedSpans) -> None:
     server = Server(memory.tracing)
     assert await server.ask("/people/201001234567", CALLER) == 200
     (span,) = memory.spans
@@ -72,13 +72,13 @@ async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: Remembered
 
 
 @pytest.mark.parametrize("said", [(), ("nonsense",), (CALLER, CALLER)], ids=["nothing", "nonsense", "two of them"])
-async def test_a_caller_who_names_no_trace_gets_a_new_one(memory: Remembered, said: tuple[str, ...]) -> None:
+async def test_a_caller_who_names_no_trace_gets_a_new_one(memory: RecordedSpans, said: tuple[str, ...]) -> None:
     await Server(memory.tracing).ask("/people/1", *said)
     (span,) = memory.spans
     assert span.parent is None
 
 
-async def test_what_is_not_there_and_what_breaks_are_told_apart(memory: Remembered) -> None:
+async def test_what_is_not_there_and_what_breaks_are_told_apart(memory: RecordedSpans) -> None:
     server = Server(memory.tracing)
     assert await server.ask("/nowhere/201001234567") == 404
     with pytest.raises(ValueError, match="cannot be read"):
@@ -89,7 +89,7 @@ async def test_what_is_not_there_and_what_breaks_are_told_apart(memory: Remember
     assert "201001234567" not in missing.to_json() + broken.to_json()
 
 
-async def test_machines_that_ask_all_the_time_leave_no_spans(memory: Remembered) -> None:
+async def test_machines_that_ask_all_the_time_leave_no_spans(memory: RecordedSpans) -> None:
     assert await Server(memory.tracing).ask("/health/live", CALLER) == 200
     assert not memory.spans
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spreader.traceparent import valid_traceparent
+from spreader.telemetry.traceparent import valid_traceparent
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 WHOLE = f"00-{TRACE}-{SPAN}-01"

@@ -13,10 +13,10 @@ import structlog
 from kafka_post import alert
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
-from spreader.logs import configure_logs
 from spreader.settings import Settings
-from spreader.testing import Remembered, above, place, remembering
-from spreader.tracing import Step, Tracing, carrying, ended, here, note
+from spreader.telemetry.logging import configure_logs
+from spreader.telemetry.tracing import Step, Tracing, closing, here, note, with_span
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -25,8 +25,8 @@ LEFT_SECONDS = 30.0
 
 
 @pytest.fixture
-async def memory() -> AsyncGenerator[Remembered]:
-    async with remembering() as memory:
+async def memory() -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans() as memory:
         yield memory
 
 
@@ -34,7 +34,7 @@ def step(parent: str | None = None, *, is_linked: bool = False) -> Step:
     return Step("process spreader.test", SpanKind.CONSUMER, parent, {"spreader.message_id": "msg_1"}, is_linked)
 
 
-def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: Remembered) -> None:
+def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: RecordedSpans) -> None:
     memory.tracing.begin(step(CALLER)).end()
     (span,) = memory.spans
     assert (above(span), span.kind) == (CALLER, SpanKind.CONSUMER)
@@ -44,19 +44,19 @@ def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: Remembered) -
 
 
 @pytest.mark.parametrize("parent", [None, "", "nonsense", "00-a-b-01", f"00-{'0' * 32}-{'0' * 16}-01"])
-def test_without_one_a_trace_begins(memory: Remembered, parent: str | None) -> None:
+def test_without_one_a_trace_begins(memory: RecordedSpans, parent: str | None) -> None:
     memory.tracing.begin(step(parent, is_linked=True)).end()
     (span,) = memory.spans
     assert (span.parent, span.links) == (None, ())
 
 
-def test_what_comes_long_after_its_parent_is_linked_to_it_as_well(memory: Remembered) -> None:
+def test_what_comes_long_after_its_parent_is_linked_to_it_as_well(memory: RecordedSpans) -> None:
     memory.tracing.begin(step(CALLER, is_linked=True)).end()
     (span,) = memory.spans
     assert [link.context for link in span.links] == [span.parent]
 
 
-def test_a_span_is_the_place_of_what_happens_within_it(memory: Remembered) -> None:
+def test_a_span_is_the_place_of_what_happens_within_it(memory: RecordedSpans) -> None:
     assert here() is None
     with memory.tracing.within(step(CALLER)) as outer:
         assert here() == f"00-{TRACE}-{outer.get_span_context().span_id:016x}-01"
@@ -66,7 +66,7 @@ def test_a_span_is_the_place_of_what_happens_within_it(memory: Remembered) -> No
     assert (span.attributes or {})["spreader.delivery_id"] == "dlv_1"
 
 
-def test_a_failure_shows_its_kind_and_none_of_its_words(memory: Remembered) -> None:
+def test_a_failure_shows_its_kind_and_none_of_its_words(memory: RecordedSpans) -> None:
     with pytest.raises(ValueError, match="201001234567"), memory.tracing.within(step()):
         raise ValueError("201001234567 said: call me")
     (span,) = memory.spans
@@ -75,15 +75,15 @@ def test_a_failure_shows_its_kind_and_none_of_its_words(memory: Remembered) -> N
     assert not span.events
 
 
-def test_the_spans_of_a_batch_fail_together(memory: Remembered) -> None:
+def test_the_spans_of_a_batch_fail_together(memory: RecordedSpans) -> None:
     spans = [memory.tracing.begin(step(CALLER)), memory.tracing.begin(step())]
-    with pytest.raises(OSError, match="away"), ended(spans):
+    with pytest.raises(OSError, match="away"), closing(spans):
         raise OSError("away")
     assert [each.status.status_code for each in memory.spans] == [StatusCode.ERROR] * 2
 
 
 async def test_the_callers_word_on_sampling_holds_whatever_our_share_is() -> None:
-    async with remembering(share=0) as none, remembering(share=1) as all_:
+    async with recording_spans(share=0) as none, recording_spans(share=1) as all_:
         for memory in (none, all_):
             for parent in (None, CALLER, UNSAMPLED):
                 memory.tracing.begin(step(parent)).end()
@@ -92,7 +92,7 @@ async def test_the_callers_word_on_sampling_holds_whatever_our_share_is() -> Non
 
 
 async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
-    async with remembering(share=0) as memory:
+    async with recording_spans(share=0) as memory:
         with memory.tracing.within(step()):
             flags = (here() or "").rpartition("-")[2]
             assert int(flags, 16) & 1 == 0
@@ -113,7 +113,7 @@ async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None, mo
 
 
 async def test_off_not_even_the_libraries_are_loaded() -> None:
-    loaded = "import sys, spreader.tracing; print('opentelemetry.sdk.trace' in sys.modules)"
+    loaded = "import sys, spreader.telemetry.tracing; print('opentelemetry.sdk.trace' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", loaded, stdout=asyncio.subprocess.PIPE)
     assert (await process.communicate())[0].strip() == b"False"
 
@@ -150,8 +150,8 @@ def _no_thread_is_left() -> Generator[None]:
 async def test_a_collector_that_takes_nothing_holds_nobody_up(
     silent_collector: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spreader.tracing.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("spreader.otlp.EXPORT_SECONDS", 1.0)
+    monkeypatch.setattr("spreader.telemetry.tracing.FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr("spreader.telemetry.exporter.EXPORT_SECONDS", 1.0)
     endpoint = silent_collector if is_there else "http://127.0.0.1:9"
     tracing = Tracing.of("test", Settings(otlp_endpoint=endpoint))
     await tracing.start()
@@ -159,7 +159,7 @@ async def test_a_collector_that_takes_nothing_holds_nobody_up(
     for _ in range(5_000):  # more than the queue holds
         tracing.begin(step(CALLER)).end()
     made = time.monotonic()
-    assert (tracing.trouble(), tracing.alive()) == (None, True)
+    assert (tracing.not_ready_reason(), tracing.is_live()) == (None, True)
     await tracing.stop()
     assert made - began < 5  # a thousandth of what one export may take, for each of them
     assert time.monotonic() - made < 2  # all that the queue holds would take eight exports
@@ -176,7 +176,7 @@ def _logs_as_they_were() -> Generator[None]:
 
 @pytest.mark.usefixtures("_logs_as_they_were")
 def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
-    memory: Remembered, capsys: pytest.CaptureFixture[str]
+    memory: RecordedSpans, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("INFO")
     with memory.tracing.within(step(CALLER)):
@@ -186,7 +186,7 @@ def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
     assert (within["trace_id"], "trace_id" in outside) == (TRACE, False)
 
 
-def test_an_event_carries_what_was_done_to_it(memory: Remembered) -> None:
+def test_an_event_carries_what_was_done_to_it(memory: RecordedSpans) -> None:
     with memory.tracing.within(step(CALLER)) as span:
-        assert carrying(alert(1), span).traceparent == here()
-    assert carrying(alert(1).model_copy(update={"traceparent": CALLER}), INVALID_SPAN).traceparent is None
+        assert with_span(alert(1), span).traceparent == here()
+    assert with_span(alert(1).model_copy(update={"traceparent": CALLER}), INVALID_SPAN).traceparent is None

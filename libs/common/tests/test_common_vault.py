@@ -2,7 +2,7 @@
 
 import pytest
 
-from spreader.vault import Unreadable, Vault, new_key
+from spreader.vault import Undecryptable, Vault, new_key
 
 SECRETS = {"access_token": "EAAG-very-secret", "app_secret": "shh"}
 
@@ -11,7 +11,7 @@ def test_what_is_sealed_is_opened_by_its_owner_alone() -> None:
     vault = Vault(new_key())
     sealed = vault.seal("prf_1", SECRETS)
     assert vault.open("prf_1", sealed) == SECRETS
-    with pytest.raises(Unreadable, match="another profile"):
+    with pytest.raises(Undecryptable, match="another profile"):
         vault.open("prf_2", sealed)
 
 
@@ -34,7 +34,7 @@ def test_a_new_key_in_front_seals_and_the_old_one_still_opens() -> None:
 @pytest.mark.parametrize("damage", ["", "x", "gAAAAABkxxxx"])
 def test_another_key_or_a_damaged_text_is_unreadable(damage: str) -> None:
     sealed = Vault(new_key()).seal("prf_1", SECRETS)
-    with pytest.raises(Unreadable):
+    with pytest.raises(Undecryptable):
         Vault(new_key()).open("prf_1", damage or sealed)
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from console.core.away import Part, notices
-from console.core.board import Bar, Row, rows
+from console.core.api_models import Package, Profile
+from console.core.last_answer import Reading
 from console.core.overview import cards
+from console.core.profile_table import Bar, Row, rows
 from console.core.queue import Pace, Queue
-from console.core.reading import Reading
-from console.core.shapes import Package, Profile
-from spreader.events import Counts, LaneState, ProfileState, Windows
+from console.core.stale_notice import Part, notices
+from spreader.contract.events import Counts, LaneState, ProfileState, Windows
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIMITS = {"per_hour": 50, "per_3_hours": 120, "per_day": 500}

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from console.core import draft, figures, wording
-from console.core.composing import NotReadable, numbers, open_body, reply_body
+from console.core import draft, formats, setting_texts
+from console.core.api_models import History
 from console.core.markup import tag
-from console.core.pacing import effects, factors, rush
+from console.core.message_body import NotReadable, numbers, open_body, reply_body
+from console.core.pacing_factors import effects, factors, rush
 from console.core.progress import story
 from console.core.queue import Pace, Queue
-from console.core.shapes import History
-from console.core.sheet import Scan, column_names, guess_column, number
+from console.core.recipient_list import Scan, column_names, guess_column, number
 from console.core.timeline import filled
-from spreader.configuration import Package
+from spreader.contract.configuration import Package
 
 ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -29,25 +29,25 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
-        (figures.count(1_234_567), "1\u202f234\u202f567"),
-        (figures.count(None), "–"),
-        (figures.span(0.4), "0 s"),
-        (figures.span(144), "2 min 24 s"),
-        (figures.span(3_600), "1 h"),
-        (figures.span(11_100), "3 h 5 min"),
-        (figures.span(187_200), "2 d 4 h"),
-        (figures.share(0.005), "0.5\u202f%"),
-        (figures.share(0.97), "97\u202f%"),
-        (figures.times(2.0), "× 2"),
-        (figures.times(0.75), "× 0.75"),
-        (figures.clock(NOON, "Africa/Cairo", NOON), "14:00:00"),
-        (figures.clock(NOON, "UTC", NOON - timedelta(days=2)), "Sun 1 Mar, 12:00"),
-        (figures.until(NOON + timedelta(minutes=65), NOON), "in 1 h 5 min"),
-        (figures.until(NOON, NOON), "now"),
-        (figures.ago(NOON - timedelta(seconds=90), NOON), "1 min 30 s ago"),
-        (figures.phone("201001234567"), "+20 100 123 4567"),
-        (figures.plural(1, "profile"), "1 profile"),
-        (figures.plural(0, "profile"), "0 profiles"),
+        (formats.count(1_234_567), "1\u202f234\u202f567"),
+        (formats.count(None), "–"),
+        (formats.span(0.4), "0 s"),
+        (formats.span(144), "2 min 24 s"),
+        (formats.span(3_600), "1 h"),
+        (formats.span(11_100), "3 h 5 min"),
+        (formats.span(187_200), "2 d 4 h"),
+        (formats.share(0.005), "0.5\u202f%"),
+        (formats.share(0.97), "97\u202f%"),
+        (formats.times(2.0), "× 2"),
+        (formats.times(0.75), "× 0.75"),
+        (formats.clock(NOON, "Africa/Cairo", NOON), "14:00:00"),
+        (formats.clock(NOON, "UTC", NOON - timedelta(days=2)), "Sun 1 Mar, 12:00"),
+        (formats.until(NOON + timedelta(minutes=65), NOON), "in 1 h 5 min"),
+        (formats.until(NOON, NOON), "now"),
+        (formats.ago(NOON - timedelta(seconds=90), NOON), "1 min 30 s ago"),
+        (formats.phone("201001234567"), "+20 100 123 4567"),
+        (formats.plural(1, "profile"), "1 profile"),
+        (formats.plural(0, "profile"), "0 profiles"),
     ],
 )
 def test_figures(shown: str, text: str) -> None:
@@ -74,22 +74,22 @@ def leaves(schema: dict[str, Any], shared: dict[str, Any], pointer: str = "") ->
 
 @pytest.mark.parametrize(
     ("path", "groups", "elsewhere"),
-    [("", wording.package(), "/package_id"), ("/profiles/{profile_id}", wording.profile(), "/gateway")],
+    [("", setting_texts.package(), "/package_id"), ("/profiles/{profile_id}", setting_texts.profile(), "/gateway")],
 )
 def test_the_forms_have_every_setting_of_the_api_and_no_other(
-    path: str, groups: tuple[wording.Group, ...], elsewhere: str
+    path: str, groups: tuple[setting_texts.Group, ...], elsewhere: str
 ) -> None:
     document = json.loads((ROOT / "docs/openapi.json").read_text())
     body = document["paths"]["/api/v1/packages/{package_id}" + path]["patch"]["requestBody"]
     schema = body["content"]["application/json"]["schema"]
     wanted = leaves(schema, document["components"]["schemas"])
     assert len(wanted) > 5
-    offered = {each.pointer for each in wording.fields(groups)} - set(draft.SWITCHED)
+    offered = {each.pointer for each in setting_texts.fields(groups)} - set(draft.SWITCHED)
     assert offered == {each for each in wanted if not each.startswith(elsewhere)}
 
 
 DOCUMENT = Package(package_id="shop", version=1, name="Shop").model_dump(mode="json")
-FIELDS = wording.fields(wording.package())
+FIELDS = setting_texts.fields(setting_texts.package())
 
 
 def filled_in(**typed: Any) -> dict[str, Any]:

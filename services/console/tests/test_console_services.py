@@ -14,16 +14,16 @@ from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
 from openpyxl import Workbook
 
-from console import downloads, gate
-from console.api import Away, Given, Refused
-from console.core.shapes import Packages
-from console.core.sheet import Scan
-from console.feed import Feed, Question
-from console.feeds import Feeds
-from console.sessions import COOKIE, Sessions
+from console.core.api_models import Packages
+from console.core.recipient_list import Scan
+from console.data.api import Away, Given, Refused
+from console.data.polling_cache import Feed, Question
+from console.data.polling_caches import Feeds
+from console.data.sessions import COOKIE, Sessions
+from console.data.spreadsheets import Sheet, Unreadable, new_sheet
 from console.settings import ConsoleSettings
-from console.sheets import Sheet, Unreadable, new_sheet
-from spreader.testing import HandClock
+from console.ui import auth, downloads
+from spreader.testing import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PACKAGES = Question("ingress", "/packages", Packages, all_pages=True)
@@ -84,7 +84,7 @@ async def url(town: Town) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def feeds(url: str) -> AsyncGenerator[Feeds]:
-    feeds = Feeds(ConsoleSettings(ingress_url=url, stats_url=url), HandClock(NOON))
+    feeds = Feeds(ConsoleSettings(ingress_url=url, stats_url=url), ManualClock(NOON))
     await feeds.start()
     yield feeds
     await feeds.stop()
@@ -92,7 +92,7 @@ async def feeds(url: str) -> AsyncGenerator[Feeds]:
 
 @pytest.fixture
 def sessions() -> Sessions:
-    return Sessions("a secret", timedelta(hours=1), HandClock(NOON))
+    return Sessions("a secret", timedelta(hours=1), ManualClock(NOON))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def http(feeds: Feeds, sessions: Sessions) -> AsyncGenerator[httpx.AsyncCl
 
     downloads.install(app, sessions, feeds)
     app.add_api_route("/inside", page)
-    gate.install(app, sessions, feeds, secure=False)
+    auth.install(app, sessions, feeds, secure=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console") as client:
         yield client
 
@@ -173,7 +173,7 @@ async def test_every_failure_is_a_value_that_says_why(
 ) -> None:
     town.gibberish = gibberish
     where = url if reachable else "http://127.0.0.1:1"
-    feeds = Feeds(ConsoleSettings(ingress_url=where, stats_url=where), HandClock(NOON))
+    feeds = Feeds(ConsoleSettings(ingress_url=where, stats_url=where), ManualClock(NOON))
     await feeds.start()
     answer = await feeds.api(key, "").get("ingress", "/packages")
     await feeds.stop()
@@ -209,7 +209,7 @@ async def test_signing_in_leads_to_no_other_site(http: httpx.AsyncClient, elsewh
 
 
 def test_a_session_is_sealed_and_ends() -> None:
-    clock = HandClock(NOON)
+    clock = ManualClock(NOON)
     sessions = Sessions("a secret", timedelta(hours=1), clock)
     cookie = sessions.begin("the-key", "Mona")
     assert "the-key" not in cookie

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from ingress.app import build
 from ingress.settings import IngressSettings
 from ingress.testing import System, running
-from spreader.postgres import create_engine
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code"}

@@ -7,14 +7,14 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress import outbox
-from ingress.books import EVERY_SECONDS, STOOD_FOR, Books
 from ingress.core.facts import Fact
 from ingress.core.status import progress
-from ingress.status_view import Accepted, StatusView
+from ingress.infra import outbox
+from ingress.status.projection import Accepted, StatusView
+from ingress.status.reconciliation import EVERY_SECONDS, STOOD_FOR, Books
 from spreader.clock import Clock, wall_now
-from spreader.envelope import Envelope
-from spreader.events import Lane, Status
+from spreader.contract.events import Lane, Status
+from spreader.kafka.envelope import Envelope
 
 LONG = STOOD_FOR + timedelta(minutes=1)
 

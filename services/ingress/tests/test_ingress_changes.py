@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingress.configuration.change_history import document
 from ingress.core.differences import ABSENT, Difference, NotUndoable, differences, put_back, why_not_undoable
 from ingress.core.snapshot import StoredPackage, StoredProfile
-from ingress.history import document
 from ingress.testing import System
 from spreader.vault import new_key
 

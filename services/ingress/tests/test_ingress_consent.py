@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text as sql
 
-from ingress.consents import POLL_SECONDS, Consents
+from ingress.consent.consent_lists import POLL_SECONDS, Consents
 from ingress.testing import System
-from spreader.events import ConsentChanged, CustomerMessage
+from spreader.contract.events import ConsentChanged, CustomerMessage
 
 pytestmark = pytest.mark.postgres
 

@@ -9,8 +9,8 @@ from ingress.core.distribution import Routed, summed
 from ingress.core.outbox import due
 from ingress.core.recipients import chunks, unique
 from ingress.core.snapshot import merged
-from spreader.envelope import Envelope
-from spreader.events import MessageRouted, OpenMessageRequested, PackageConfigured
+from spreader.contract.events import MessageRouted, OpenMessageRequested, PackageConfigured
+from spreader.kafka.envelope import Envelope
 
 names = st.lists(st.sampled_from("abcdefg"), max_size=12)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ingress.forecast import Forecast, forecast, question
-from ingress.peer import Away, Peer
-from spreader.events import OpenOptions
+from ingress.infra.service_client import Away, Peer
+from ingress.messages.forecast import Forecast, forecast, question
+from spreader.contract.events import OpenOptions
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress.testing import CREDENTIALS, SECRET_KEYS, System, running
-from spreader.configuration import Gateway
+from spreader.contract.configuration import Gateway
 from spreader.vault import Vault, new_key
 
 CLOUD: dict[str, Any] = {"driver": "cloud_api", "account": "106540", "credentials": CREDENTIALS["cloud_api"]("a")}

@@ -10,12 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from ingress.app import build
-from ingress.callbacks import Callbacks
+from ingress.messages.callbacks import Callbacks
 from ingress.settings import IngressSettings
 from local.workbench import Workbench
 from spreader.clock import Clock
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     AssignedDelivery,
     DeliveryOutcome,
     MessageRouted,
@@ -23,10 +23,10 @@ from spreader.events import (
     OpenOptions,
     PackageConfigured,
 )
-from spreader.ids import delivery_id
-from spreader.kafka import KafkaBus, create_broker
+from spreader.contract.ids import delivery_id
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.table import Table
 from spreader.settings import Settings
-from spreader.table import Table
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 

@@ -8,15 +8,15 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.answers import Answer
-from ingress.idempotency import FORGET_SECONDS, Answers
-from ingress.message_forms import OpenText, Options
-from ingress.problems import Problem
+from ingress.http.problems import Problem
+from ingress.http.responses import Answer
+from ingress.messages.idempotency import FORGET_SECONDS, Answers
+from ingress.messages.schemas import OpenText, Options
 from ingress.testing import System
-from spreader.bus import Unpublished
-from spreader.content import TextContent
-from spreader.envelope import open_body
-from spreader.events import OpenMessageRequested, ReplyMessageRequested
+from spreader.contract.content import TextContent
+from spreader.contract.events import OpenMessageRequested, ReplyMessageRequested
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.envelope import decode
 
 OPEN, REPLY = "/packages/pkg/messages/open", "/packages/pkg/messages/reply"
 KEY = {"Idempotency-Key": "weekly-promo", "Prefer": "respond-async"}
@@ -31,7 +31,7 @@ async def sent(system: System) -> list[tuple[str, str]]:
     """The message and the words of every record that went out, by the bus or through the outbox."""
     await system.relayed()
     relayed = [
-        open_body(each.topic, each.headers, each.body)
+        decode(each.topic, each.headers, each.body)
         for each in system.log.envelopes
         if each.body is not None and each.topic == OpenMessageRequested.topic
     ]
@@ -133,7 +133,7 @@ async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engi
 
         return await answers.once("r", "k", form, f"msg_{number}", work)
 
-    for number, failure in enumerate([Unpublished("no acknowledgement"), Problem("invalid", "the file is gone")]):
+    for number, failure in enumerate([PublishFailed("no acknowledgement"), Problem("invalid", "the file is gone")]):
         with pytest.raises(type(failure)):
             await tell(number, failure)
     assert (await tell(2, None)).status == 202

@@ -13,8 +13,8 @@ from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.testing import System, running
-from spreader.content import ImageContent
-from spreader.events import OpenMessageRequested, ReplyMessageRequested
+from spreader.contract.content import ImageContent
+from spreader.contract.events import OpenMessageRequested, ReplyMessageRequested
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 OPEN, REPLY = "/packages/pkg/messages/open", "/packages/pkg/messages/reply"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ingress.status_view import Accepted
+from ingress.status.projection import Accepted
 from ingress.testing import System
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

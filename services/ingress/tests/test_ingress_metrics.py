@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from ingress.problems import KINDS
+from ingress.http.problems import KINDS
 from ingress.testing import System
 
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from ingress.testing import System
-from spreader.content import TextContent
-from spreader.envelope import open_body
-from spreader.events import Counts, Event, OpenMessageRequested, ProfileState, Windows
+from spreader.contract.content import TextContent
+from spreader.contract.events import Counts, Event, OpenMessageRequested, ProfileState, Windows
+from spreader.kafka.envelope import decode
 
 OPEN = "/packages/pkg/messages/open"
 PLAN: dict[str, Any] = {
@@ -115,7 +115,7 @@ async def test_500_recipients_are_one_record_and_501_go_through_the_outbox_whole
     assert (answer.status_code, answer.json()["recipients"]) == (202, 1_201)
     await system.relayed()
     sealed = [each for each in system.log.envelopes if each.topic == OpenMessageRequested.topic]
-    events = [open_body(each.topic, each.headers, each.body) for each in sealed]
+    events = [decode(each.topic, each.headers, each.body) for each in sealed]
     assert [
         (event.first_index, len(event.recipients), event.total)
         for event in events

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress import outbox
-from ingress.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, Relay
+from ingress.infra import outbox
+from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, Relay
 from ingress.testing import MemoryLog, MemoryTable
-from spreader.configuration import Package
-from spreader.content import TextContent
-from spreader.envelope import Envelope, seal
-from spreader.events import OpenMessageRequested, PackageConfigured
+from spreader.contract.configuration import Package
+from spreader.contract.content import TextContent
+from spreader.contract.events import OpenMessageRequested, PackageConfigured
+from spreader.kafka.envelope import Envelope, encode
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -20,12 +20,12 @@ def piece(number: int) -> Envelope:
         package_id="pkg", message_id="msg_1", content=TextContent(type="text", text="Hello"),
         recipients=("201000000001",), first_index=number * 500, total=100_000, requested_at=NOON,
     )  # fmt: skip
-    return seal(event, "ingress", NOON)
+    return encode(event, "ingress", NOON)
 
 
 def setting(version: int) -> Envelope:
     package = Package(package_id="pkg", version=version, name="Orders")
-    return seal(PackageConfigured(package=package, at=NOON), "ingress", NOON)
+    return encode(PackageConfigured(package=package, at=NOON), "ingress", NOON)
 
 
 async def test_a_bulk_import_goes_on_in_pieces_and_a_setting_passes_it(engine: AsyncEngine) -> None:

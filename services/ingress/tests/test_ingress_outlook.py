@@ -6,10 +6,10 @@ import pytest
 
 from ingress.core.facts import of_open_assigned
 from ingress.testing import System
-from spreader.consents import NOT_OPTED_IN, SUPPRESSED
-from spreader.content import TextContent
-from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenOptions
-from spreader.ids import delivery_id
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED
+from spreader.contract.content import TextContent
+from spreader.contract.events import AssignedDelivery, OpenDeliveriesAssigned, OpenOptions
+from spreader.contract.ids import delivery_id
 
 FORESEEN: dict[str, Any] = {
     "completion": "2026-02-10T10:15:00Z",

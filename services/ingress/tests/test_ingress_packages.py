@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from ingress.testing import System
-from spreader.configuration import ProfileLimits
+from spreader.contract.configuration import ProfileLimits
 
 THE_SHAPE: dict[str, Any] = {
     "package_id": "orders",

@@ -12,12 +12,12 @@ from sqlalchemy import text
 from ingress.core import facts
 from ingress.core.receipts import Told
 from ingress.core.reports import Echo, Receipt
-from ingress.handlers import Folding
+from ingress.status.handlers import Folding
 from ingress.testing import System, signed
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
-from spreader.kafka import KafkaBus, create_broker
+from spreader.contract.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.guarded_consumer import Received
 from spreader.settings import Settings
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -114,7 +114,7 @@ async def test_calls_that_say_the_same_in_another_order_do_not_hold_each_other_u
 async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
     await system.receipts.take([ack("delivered")])
     system.bus.away = True
-    with pytest.raises(Unpublished):  # so the handler's batch comes again
+    with pytest.raises(PublishFailed):  # so the handler's batch comes again
         await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert await waiting(system) == 1
     system.bus.away = False

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ingress.testing import System
-from spreader.content import TextContent
-from spreader.events import ReplyMessageRequested, Status
-from spreader.ids import conversation_id
+from spreader.contract.content import TextContent
+from spreader.contract.events import ReplyMessageRequested, Status
+from spreader.contract.ids import conversation_id
 
 REPLY = "/packages/pkg/messages/reply"
 PLAN: dict[str, Any] = {

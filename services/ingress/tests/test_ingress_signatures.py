@@ -12,13 +12,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from ingress.core.signatures import signs
-from ingress.core.wires import Call, Wire
-from ingress.core.wires.cloud_api import CloudApi
-from ingress.core.wires.evolution import Evolution
-from ingress.core.wires.waha import Waha
+from ingress.core.webhook_parsers import Call, Wire
+from ingress.core.webhook_parsers.cloud_api import CloudApi
+from ingress.core.webhook_parsers.evolution import Evolution
+from ingress.core.webhook_parsers.waha import Waha
 from ingress.testing import CREDENTIALS, System, signed
 from spreader.clock import wall_now
-from spreader.events import CustomerMessage
+from spreader.contract.events import CustomerMessage
 
 REFUSALS, PASSED = "spreader_webhook_refusals", "spreader_webhook_passed_over"
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -13,11 +13,10 @@ from sqlalchemy import text
 from ingress.core import facts
 from ingress.core.facts import Fact, fold
 from ingress.core.status import STATUSES, counts, message_status, progress
-from ingress.handlers import Folding
+from ingress.status.handlers import Folding
 from ingress.testing import System
-from spreader.boundary import Received
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     AssignedDelivery,
     DeliveryOutcome,
     DeliveryReleased,
@@ -28,7 +27,8 @@ from spreader.events import (
     ReplyMessageRequested,
     Status,
 )
-from spreader.ids import delivery_id
+from spreader.contract.ids import delivery_id
+from spreader.kafka.guarded_consumer import Received
 
 WORDS = TextContent(type="text", text="Hello")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

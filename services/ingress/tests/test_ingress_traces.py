@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.core import facts
 from ingress.core.receipts import Told
 from ingress.core.reports import Echo, Receipt
-from ingress.handlers import Folding
-from ingress.status_view import Accepted
+from ingress.status.handlers import Folding
+from ingress.status.projection import Accepted
 from ingress.testing import System, running
-from spreader.boundary import Received
-from spreader.content import TextContent
-from spreader.events import DeliveryOutcome, OpenMessageRequested, ReplyMessageRequested
-from spreader.testing import Remembered, above, place, remembering
+from spreader.contract.content import TextContent
+from spreader.contract.events import DeliveryOutcome, OpenMessageRequested, ReplyMessageRequested
+from spreader.kafka.guarded_consumer import Received
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 pytestmark = pytest.mark.postgres
 
@@ -28,13 +28,13 @@ TEXT = {"type": "text", "text": "Hello, a word of our own"}
 
 
 @pytest.fixture
-async def memory() -> AsyncGenerator[Remembered]:
-    async with remembering("ingress") as memory:
+async def memory() -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans("ingress") as memory:
         yield memory
 
 
 @pytest.fixture
-async def traced(engine: AsyncEngine, memory: Remembered) -> AsyncGenerator[System]:
+async def traced(engine: AsyncEngine, memory: RecordedSpans) -> AsyncGenerator[System]:
     async with running(engine, NOON, tracing=memory.tracing) as system:
         await system.package("a")
         memory.exporter.clear()
@@ -42,7 +42,7 @@ async def traced(engine: AsyncEngine, memory: Remembered) -> AsyncGenerator[Syst
 
 
 async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_goes_on_from_there(
-    traced: System, memory: Remembered
+    traced: System, memory: RecordedSpans
 ) -> None:
     traced.bus.settles = "sent"
     body = {**TEXT, "recipient": "201000000011"}
@@ -60,7 +60,7 @@ async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_goes_on_from
 
 @pytest.mark.parametrize("said", [None, "00-nonsense-01", CALLER.upper()])
 async def test_without_a_trace_that_can_be_read_one_begins(
-    traced: System, memory: Remembered, said: str | None
+    traced: System, memory: RecordedSpans, said: str | None
 ) -> None:
     body = {**TEXT, "recipients": ["201000000011"]}
     headers = {} if said is None else {"traceparent": said}
@@ -70,7 +70,7 @@ async def test_without_a_trace_that_can_be_read_one_begins(
 
 
 async def test_all_records_of_a_large_message_are_of_one_trace_on_their_way_through_the_outbox(
-    traced: System, memory: Remembered
+    traced: System, memory: RecordedSpans
 ) -> None:
     body = {**TEXT, "recipients": [f"2010{number:08}" for number in range(1_200)]}
     await traced.http.post("/packages/pkg/messages/open", json=body, headers={"Prefer": "respond-async"})
@@ -80,7 +80,7 @@ async def test_all_records_of_a_large_message_are_of_one_trace_on_their_way_thro
     assert [each.headers["traceparent"] for each in records] == [place(span)] * 3
 
 
-async def test_who_shows_no_key_is_seen_as_well(traced: System, memory: Remembered) -> None:
+async def test_who_shows_no_key_is_seen_as_well(traced: System, memory: RecordedSpans) -> None:
     answer = await traced.http.get("/packages/pkg", headers={"Authorization": "Bearer wrong"})
     (span,) = memory.spans
     assert (answer.status_code, (span.attributes or {})["http.response.status_code"]) == (401, 401)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ingress.core import facts
 from ingress.testing import System
-from spreader.events import CustomerMessage, DeliveryOutcome
+from spreader.contract.events import CustomerMessage, DeliveryOutcome
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOOK = "/webhooks/simulator/pkg/a"

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from ingress.core import failures
 from ingress.core.reports import Account, Number, Report
-from ingress.core.wires import Wire
-from ingress.core.wires.cloud_api import CloudApi
-from ingress.core.wires.evolution import Evolution
-from ingress.core.wires.waha import Waha
+from ingress.core.webhook_parsers import Wire
+from ingress.core.webhook_parsers.cloud_api import CloudApi
+from ingress.core.webhook_parsers.evolution import Evolution
+from ingress.core.webhook_parsers.waha import Waha
 
 SHAPES = sorted((Path(__file__).parent / "shapes").glob("*/*.json"))
 WIRES: dict[str, Wire] = {"cloud_api": CloudApi(), "waha": Waha(), "evolution": Evolution()}

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from pacer.foreseeing import Asked
-from pacer.habits import Habits
-from pacer.heeding import IDLE_SECONDS, Heeding
-from pacer.queue import Queue
+from pacer.intake.consent_enforcer import IDLE_SECONDS, Heeding
+from pacer.intake.held_queue import Queue
+from pacer.intake.read_times import Habits
 from pacer.testing import START, Pacer, assigned, package, received
-from spreader.consents import NOT_OPTED_IN, SUPPRESSED
-from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, OpenOptions
-from spreader.testing import AllNew, HandProgress
+from pacer.views.forecast import Asked
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED
+from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, OpenOptions
+from spreader.testing import FakeProgress, NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
@@ -25,12 +25,12 @@ async def change(
         ConsentChanged(package_id=package, recipient=recipient, kind=kind, listed=listed, source="api", at=START)
         for package, recipient in places
     ]
-    await heeding(pacer).change(AllNew(), received(*changes))
+    await heeding(pacer).change(NoDeduplication(), received(*changes))
     await pacer.announce()
 
 
 def heeding(pacer: Pacer, behind: int = 0) -> Heeding:
-    return Heeding(pacer.engine, pacer.directory, HandProgress(behind), lambda: None)
+    return Heeding(pacer.engine, pacer.directory, FakeProgress(behind), lambda: None)
 
 
 async def look_through(pacer: Pacer, behind: int = 0) -> None:
@@ -133,7 +133,7 @@ async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pa
     strict = await heeding(pacer).strict(["one", "another"])
     assert strict == {"one"}
     queue = Queue(pacer.engine, pacer.clock, Habits(pacer.directory))
-    await queue.take(AllNew(), received(assigned(3)), strict)
+    await queue.take(NoDeduplication(), received(assigned(3)), strict)
     await pacer.announce()
     assert sorted(told(pacer)) == [(TWO, "suppressed", SUPPRESSED, None), (THREE, "suppressed", NOT_OPTED_IN, None)]
     assert await pacer.states() == {"held": 1, "suppressed": 2}
@@ -141,7 +141,7 @@ async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pa
 
 async def test_while_opt_ins_are_unread_nobody_is_taken_for_one_who_has_not(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
-    loop = Heeding(pacer.engine, pacer.directory, HandProgress(behind=2), lambda: None, wait_seconds=0.0)
+    loop = Heeding(pacer.engine, pacer.directory, FakeProgress(behind=2), lambda: None, wait_seconds=0.0)
     loop.configured("one")
     assert await loop.strict(["one"]) == frozenset()
     await pacer.take(assigned(1))

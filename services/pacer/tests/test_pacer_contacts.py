@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import ProfileLimits, QuietHours, RestWindow
-from spreader.events import DeliveryOutcome, DeliveryReleased, OpenOptions
+from spreader.contract.configuration import ProfileLimits, QuietHours, RestWindow
+from spreader.contract.events import DeliveryOutcome, DeliveryReleased, OpenOptions
 
 pytestmark = pytest.mark.postgres
 

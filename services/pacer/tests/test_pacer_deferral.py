@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from pacer.housekeeping import Housekeeping
+from pacer.release.maintenance import Housekeeping
 from pacer.testing import START, Pacer, assigned, package
-from spreader.events import DeliveryOutcome, DeliveryReturned, OpenOptions
+from spreader.contract.events import DeliveryOutcome, DeliveryReturned, OpenOptions
 
 pytestmark = pytest.mark.postgres
 

@@ -7,13 +7,13 @@ from random import Random
 import pytest
 from sqlalchemy import text
 
-from pacer.core.course import Runner
 from pacer.core.gap import PAIRS_SPAN
 from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
 from pacer.core.policy import Rules
-from pacer.facts import profile_facts, to_facts
+from pacer.core.simulation import Runner
+from pacer.release.facts import profile_facts, to_facts
 from pacer.testing import START, Pacer, package
-from spreader.configuration import ProfileLimits
+from spreader.contract.configuration import ProfileLimits
 
 pytestmark = pytest.mark.postgres
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from pacer.core.forecast import Outlook
-from pacer.foreseeing import Asked
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import ProfileLimits
-from spreader.events import OpenOptions
+from pacer.views.forecast import Asked
+from spreader.contract.configuration import ProfileLimits
+from spreader.contract.events import OpenOptions
 
 pytestmark = pytest.mark.postgres
 

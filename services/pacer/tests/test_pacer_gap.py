@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer.core.gap import pace, slack_max, spread_of
-from spreader.configuration import Gap, ProfileLimits
+from spreader.contract.configuration import Gap, ProfileLimits
 
 DEFAULTS = ProfileLimits()  # 20 an hour, 50 in 3 hours, 120 a day
 DAY_SECONDS = 20 * 3600.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer.core.hours import Hours
-from spreader.configuration import RestWindow
+from spreader.contract.configuration import RestWindow
 
 CAIRO = Hours(RestWindow(start=time(1), hours=4), "Africa/Cairo")  # UTC+2 in winter, +3 in summer
 BERLIN = Hours(RestWindow(start=time(1), hours=4), "Europe/Berlin")

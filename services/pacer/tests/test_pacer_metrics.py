@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from prometheus_client import REGISTRY
 
-from pacer.housekeeping import Housekeeping
 from pacer.metrics import NOTHING
+from pacer.release.maintenance import Housekeeping
 from pacer.testing import START, Pacer, assigned
-from spreader.events import OpenOptions
+from spreader.contract.events import OpenOptions
 
 
 def shown(name: str, **labels: str) -> float:

@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from pacer.core.course import Course, Runner
+from pacer.core.explanations import meaning
 from pacer.core.hours import Hours
 from pacer.core.limits import DAY
-from pacer.core.meaning import meaning
 from pacer.core.policy import DAY_IN_PAIRS, Facts, Head, Margins, Pair, Rules, Wait, decide
-from pacer.core.waiting import IMMEDIATE, ORDINARY
+from pacer.core.schedule import IMMEDIATE, ORDINARY
+from pacer.core.simulation import Course, Runner
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import Gap, ProfileLimits, RestWindow
+from spreader.contract.configuration import Gap, ProfileLimits, RestWindow
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.course import Course, Runner
 from pacer.core.forecast import ADDED, Outlook, Situation, Waiting, foresee
 from pacer.core.hours import Hours
 from pacer.core.limits import in_force, rolling
 from pacer.core.policy import Facts, Head, Margins, Release, Rules, Wait, decide
-from pacer.core.turn import Due, in_order, look
-from pacer.core.waiting import IMMEDIATE, ORDINARY, turn
-from spreader.configuration import Gap, ProfileLimits, QuietHours, RestWindow
-from spreader.events import OpenOptions
+from pacer.core.release_pass import Due, in_order, look
+from pacer.core.schedule import IMMEDIATE, ORDINARY, turn
+from pacer.core.simulation import Course, Runner
+from spreader.contract.configuration import Gap, ProfileLimits, QuietHours, RestWindow
+from spreader.contract.events import OpenOptions
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

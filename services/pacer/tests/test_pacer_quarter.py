@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pacer.core.course import Course, Runner
+from pacer.core.explanations import meaning
 from pacer.core.forecast import Outlook, Situation, Waiting, foresee
 from pacer.core.gap import pace
 from pacer.core.hours import Hours
 from pacer.core.limits import QUARTER_OF_DAY, rolling
-from pacer.core.meaning import meaning
 from pacer.core.policy import Head, Margins, Rules
-from pacer.core.waiting import IMMEDIATE, ORDINARY
+from pacer.core.schedule import IMMEDIATE, ORDINARY
+from pacer.core.simulation import Course, Runner
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import Gap, ProfileLimits
+from spreader.contract.configuration import Gap, ProfileLimits
 
 MORNING = datetime(2026, 2, 10, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from pacer.housekeeping import Housekeeping
-from pacer.paces import Paces
-from pacer.postgres import HEADS
+from pacer.release.maintenance import Housekeeping
+from pacer.sql.queue import HEADS
 from pacer.testing import START, Pacer, assigned, package
-from spreader.configuration import PackageLimits, ProfileLimits
-from spreader.events import (
+from pacer.views.pace_publisher import Paces
+from spreader.contract.configuration import PackageLimits, ProfileLimits
+from spreader.contract.events import (
     DeliveryOutcome,
     DeliveryReleased,
     DeliveryReturned,

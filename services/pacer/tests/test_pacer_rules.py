@@ -5,15 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pacer.core.best_hour import best_hour, likelihoods
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins
-from pacer.core.recipient import quiet_until, zone_of
-from pacer.core.rules import rules
-from pacer.core.timing import best_hour, likelihoods
-from pacer.core.waiting import turn
+from pacer.core.recipient_hours import quiet_until, zone_of
+from pacer.core.rules_in_force import rules
+from pacer.core.schedule import turn
 from pacer.testing import package
-from spreader.configuration import ActiveWindow, QuietHours, RestWindow, WarmUp
-from spreader.events import OpenOptions, ProfileState
+from spreader.contract.configuration import ActiveWindow, QuietHours, RestWindow, WarmUp
+from spreader.contract.events import OpenOptions, ProfileState
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

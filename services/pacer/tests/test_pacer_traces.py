@@ -7,9 +7,9 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pacer.testing import START, Pacer, assigned
-from spreader.bus import Unpublished
-from spreader.events import DeliveryOutcome, DeliveryReleased
-from spreader.testing import Remembered, above, place, remembering
+from spreader.contract.events import DeliveryOutcome, DeliveryReleased
+from spreader.kafka.bus import PublishFailed
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 pytestmark = pytest.mark.postgres
 
@@ -17,14 +17,14 @@ HELD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.fixture
-async def memory(pacer: Pacer) -> AsyncGenerator[Remembered]:
-    async with remembering("pacer") as memory:
+async def memory(pacer: Pacer) -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans("pacer") as memory:
         pacer.tracing = memory.tracing
         yield memory
 
 
 async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked_to_it(
-    pacer: Pacer, memory: Remembered
+    pacer: Pacer, memory: RecordedSpans
 ) -> None:
     await pacer.take(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.now += timedelta(days=2)
@@ -41,7 +41,7 @@ async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked
 
 
 async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outcomes_carry_the_trace(
-    pacer: Pacer, memory: Remembered
+    pacer: Pacer, memory: RecordedSpans
 ) -> None:
     await pacer.take(assigned(5).model_copy(update={"traceparent": HELD}))
     await pacer.cancel("msg_1")
@@ -51,11 +51,11 @@ async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outco
 
 
 async def test_a_release_that_kafka_does_not_take_is_told_again_by_a_span_of_its_own(
-    pacer: Pacer, memory: Remembered
+    pacer: Pacer, memory: RecordedSpans
 ) -> None:
     await pacer.take(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.bus.away = True
-    with pytest.raises(Unpublished):
+    with pytest.raises(PublishFailed):
         await pacer.release()
     pacer.bus.away = False
     await pacer.announce()

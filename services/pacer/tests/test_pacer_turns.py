@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from pacer import postgres as sql
-from pacer import postgres_contacts as contacts
-from pacer.core.recipient import recipient_rules
-from pacer.facts import lock_packages
-from pacer.releasing import idle_seconds
+from pacer.core.recipient_hours import recipient_rules
+from pacer.release.facts import lock_packages
+from pacer.release.loop import idle_seconds
+from pacer.release.rescheduler import Waking
+from pacer.sql import contacts as contacts
+from pacer.sql import queue as sql
 from pacer.testing import START, Pacer, assigned, package
-from pacer.waking import Waking
 from spreader.clock import Clock
-from spreader.configuration import ProfileLimits, QuietHours
-from spreader.events import OpenOptions
+from spreader.contract.configuration import ProfileLimits, QuietHours
+from spreader.contract.events import OpenOptions
 
 pytestmark = pytest.mark.postgres
 
@@ -96,7 +96,7 @@ async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no
     pacer: Pacer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dies where the new rules are kept before all have come back: a pacer may die in between."""
-    monkeypatch.setattr("pacer.waking.ROWS_MAX", 2)
+    monkeypatch.setattr("pacer.release.rescheduler.ROWS_MAX", 2)
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
     pacer.set(package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)}))
     await pacer.take(assigned(3))

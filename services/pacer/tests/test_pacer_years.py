@@ -11,7 +11,7 @@ from simulate.fleet import Fleet
 from simulate.year import year
 
 from pacer.core.limits import DAY, DAY_LIMIT, QUARTER_OF_DAY
-from spreader.configuration import ProfileLimits
+from spreader.contract.configuration import ProfileLimits
 
 
 @pytest.fixture(scope="module")

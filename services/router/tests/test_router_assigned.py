@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from router.assigned import A_MOMENT, Assigned
+from router.pending_assignments import A_MOMENT, Assigned
 from router.testing import HandDirectory
-from spreader.events import ProfilePace
+from spreader.contract.events import ProfilePace
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.assigned import Assigned
 from router.core.routing import Fleet, assigned, preview, route
-from router.open_chat import OpenChat
+from router.open_messages import OpenChat
+from router.pending_assignments import Assigned
 from router.postgres import Store
 from router.testing import HandDirectory
-from spreader.boundary import Received
-from spreader.configuration import Gateway, Package, Profile
-from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     ConsentChanged,
     ConsentKind,
     DeliveryOutcome,
@@ -25,7 +24,8 @@ from spreader.events import (
     OpenDeliveriesAssigned,
     OpenMessageRequested,
 )
-from spreader.testing import AllNew, HandClock, HandProgress, MemoryBus
+from spreader.kafka.guarded_consumer import Received
+from spreader.testing import FakeProgress, ManualClock, MemoryBus, NoDeduplication
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 PEOPLE = tuple(f"2011{number:08}" for number in range(6))
@@ -67,11 +67,11 @@ class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     directory: HandDirectory = field(default_factory=lambda: HandDirectory({"one": package()}))
-    progress: HandProgress = field(default_factory=HandProgress)
+    progress: FakeProgress = field(default_factory=FakeProgress)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
         handler = OpenChat(
-            Store(self.engine), self.bus, self.directory, HandClock(NOON), Assigned(), self.progress
+            Store(self.engine), self.bus, self.directory, ManualClock(NOON), Assigned(), self.progress
         )  # fmt: skip
         await handler.on_requested([Received(each, each.topic, 0, place) for place, each in enumerate(requests)])
 
@@ -81,7 +81,9 @@ class Router:
         event = ConsentChanged(
             package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON
         )  # fmt: skip
-        await Following(self.engine, AllNew(), Consents("router")).on_changed([Received(event, event.topic, 0, 0)])
+        await ConsentFollower(self.engine, NoDeduplication(), ConsentTable("router")).on_changed(
+            [Received(event, event.topic, 0, 0)]
+        )
 
     @property
     def assigned_to(self) -> list[str]:

@@ -14,13 +14,13 @@ from router.core.candidates import candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
 from router.core.loads import Load, fill
 from router.core.retries import next_ways
+from router.core.route import NoWay, Through, Way
 from router.core.routing import Fleet, weights
 from router.core.strategies import Crew, share
-from router.core.ways import NoWay, Through, Way
-from spreader.configuration import Distribution, Gateway, Package, Profile
-from spreader.content import TextContent
-from spreader.events import Counts, DeliveryReturned, Health, LaneState, ProfileState, Windows
-from spreader.ids import ProfileId
+from spreader.contract.configuration import Distribution, Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import Counts, DeliveryReturned, Health, LaneState, ProfileState, Windows
+from spreader.contract.ids import ProfileId
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

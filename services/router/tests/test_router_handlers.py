@@ -8,19 +8,17 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.assigned import Assigned
-from router.listening import Listening
-from router.open_chat import OpenChat
+from router.conversation_tracker import Listening
+from router.open_messages import OpenChat
+from router.pending_assignments import Assigned
 from router.postgres import Store
+from router.reassignment import Returned
 from router.replies import Replies
-from router.returned import Returned
 from router.testing import HandDirectory
-from spreader.boundary import Received
-from spreader.bus import Unpublished
 from spreader.clock import Clock, wall_now
-from spreader.configuration import Gateway, Package, Profile
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     CustomerMessage,
     DeliveryOutcome,
     DeliveryReturned,
@@ -32,8 +30,10 @@ from spreader.events import (
     ReplyMessageRequested,
     ReplySettled,
 )
-from spreader.ids import conversation_id
-from spreader.testing import AllNew, HandProgress, MemoryBus
+from spreader.contract.ids import conversation_id
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.guarded_consumer import Received
+from spreader.testing import FakeProgress, MemoryBus, NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
@@ -47,7 +47,7 @@ class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     directory: HandDirectory = field(default_factory=HandDirectory)
-    progress: HandProgress = field(default_factory=HandProgress)
+    progress: FakeProgress = field(default_factory=FakeProgress)
     wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
     assigned: Assigned = field(default_factory=Assigned)
@@ -61,10 +61,10 @@ class Router:
         await handler.on_requested(received(*requests))
 
     async def hear(self, *messages: CustomerMessage) -> None:
-        await Listening(Store(self.engine), AllNew(), self.directory).on_customer_message(received(*messages))
+        await Listening(Store(self.engine), NoDeduplication(), self.directory).on_customer_message(received(*messages))
 
     async def note(self, *outcomes: DeliveryOutcome) -> None:
-        await Listening(Store(self.engine), AllNew(), self.directory).on_outcome(received(*outcomes))
+        await Listening(Store(self.engine), NoDeduplication(), self.directory).on_outcome(received(*outcomes))
 
     async def give_back(self, *returned: DeliveryReturned) -> None:
         handler = Returned(self.bus, self.directory, self.clock, self.assigned)
@@ -158,7 +158,7 @@ async def test_a_repeated_record_gets_the_same_decision(router: Router) -> None:
 
 async def test_a_decision_that_could_not_be_published_is_published_later_unchanged(router: Router) -> None:
     router.bus.away = True
-    with pytest.raises(Unpublished):
+    with pytest.raises(PublishFailed):
         await router.open(request("msg_1", 2))
     router.bus.away = False
     await router.open(request("msg_1", 2), request("msg_2", 1))

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.postgres import Store
-from spreader.postgres import create_engine, migrate
+from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres

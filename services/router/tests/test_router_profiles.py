@@ -11,16 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.assigned import Assigned
 from router.core.routing import Fleet, route
-from router.open_chat import OpenChat
+from router.open_messages import OpenChat
+from router.pending_assignments import Assigned
 from router.postgres import Store
 from router.testing import HandDirectory
-from spreader.boundary import Received
-from spreader.configuration import Distribution, Gateway, Package, Profile
-from spreader.content import TextContent
-from spreader.events import LaneState, MessageRouted, OpenDeliveriesAssigned, OpenMessageRequested, ProfileState
-from spreader.testing import HandClock, HandProgress, MemoryBus
+from spreader.contract.configuration import Distribution, Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
+    LaneState,
+    MessageRouted,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+    ProfileState,
+)
+from spreader.kafka.guarded_consumer import Received
+from spreader.testing import FakeProgress, ManualClock, MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
@@ -55,7 +61,7 @@ class Campaign:
             recipients=tuple(f"2011{self.requests:02}{number:06}" for number in range(60)), callback_partition=3,
             distribution=self.distribution, requested_at=NOON,
         )  # fmt: skip
-        clock, progress = HandClock(NOON), HandProgress()
+        clock, progress = ManualClock(NOON), FakeProgress()
         handler = OpenChat(Store(self.engine), self.bus, self.directory, clock, self.assigned, progress)
         await handler.on_requested([Received(request, request.topic, 0, self.requests)])
         return self.bus.of(MessageRouted)[-1].distribution

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from router.assigned import Assigned
-from router.core.endings import Ending
 from router.core.routing import Fleet, endings, route
-from router.returned import Returned
+from router.core.terminal_outcome import Ending
+from router.pending_assignments import Assigned
+from router.reassignment import Returned
 from router.testing import HandDirectory
-from spreader.boundary import Received
 from spreader.clock import Clock
-from spreader.configuration import Gateway, Package, Profile
-from spreader.content import TextContent
-from spreader.events import DeliveryReturned, Event, Lane, OpenMessageRequested, ReplyMessageRequested
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import DeliveryReturned, Event, Lane, OpenMessageRequested, ReplyMessageRequested
+from spreader.kafka.guarded_consumer import Received
 from spreader.testing import MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)

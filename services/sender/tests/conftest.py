@@ -7,23 +7,23 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from local.tables import Tables
-from sender.addresses import Addresses
-from sender.client import Client, Timeouts
-from sender.credentials import Keyring
-from sender.drivers import Driver
-from sender.drivers.cloud_api import CloudApiDriver
-from sender.drivers.evolution import EvolutionDriver
-from sender.drivers.simulator import SimulatorDriver
-from sender.drivers.waha import WahaDriver
-from sender.postgres import Ledger
+from sender.gateways.cloud_api import CloudApiDriver
+from sender.gateways.credentials import Keyring
+from sender.gateways.driver import Driver
+from sender.gateways.evolution import EvolutionDriver
+from sender.gateways.http_client import Client, Timeouts
+from sender.gateways.number_resolver import Addresses
+from sender.gateways.simulator import SimulatorDriver
+from sender.gateways.uploads import Uploads
+from sender.gateways.waha import WahaDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import NOON, FakeGateway, serve
 from sender.testing.files import Files, MemoryUploads
 from sender.testing.numbers import MemoryNumbers
 from sender.testing.wires import KEYS, Wire, serve_wire
-from sender.uploads import Uploads
-from spreader.events import Lane
-from spreader.positions import Positions
-from spreader.testing import HandClock
+from spreader.contract.events import Lane
+from spreader.kafka.offset_store import OffsetStore
+from spreader.testing import ManualClock
 
 MakeLedger = Callable[..., Ledger]
 
@@ -39,7 +39,7 @@ def ledger(engine: AsyncEngine) -> MakeLedger:
     """`ledger("reply", "worker-a", lease_seconds=15)`"""
 
     def make(lane: Lane = "reply", worker: str = "worker-a", lease_seconds: float = 60) -> Ledger:
-        return Ledger(engine, Positions("sender", "cluster"), lane, worker, timedelta(seconds=lease_seconds))
+        return Ledger(engine, OffsetStore("sender", "cluster"), lane, worker, timedelta(seconds=lease_seconds))
 
     return make
 
@@ -79,6 +79,6 @@ def drivers(client: Client, files: Files) -> dict[str, Driver]:
     keyring = Keyring(KEYS)
     return {
         "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
-        "waha": WahaDriver(client, keyring, files, 30, Addresses(MemoryNumbers(), HandClock(NOON), per_hour=60)),
+        "waha": WahaDriver(client, keyring, files, 30, Addresses(MemoryNumbers(), ManualClock(NOON), per_hour=60)),
         "evolution": EvolutionDriver(client, keyring, files, 30),
     }

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.addresses import ABSENT, Addresses
-from sender.client import Client
-from sender.core.answer import Accepted, Answer, Refused
-from sender.core.brazil import other_form
-from sender.credentials import Keyring
-from sender.drivers import Driver
-from sender.drivers.waha import WahaDriver
-from sender.numbers import BURST, REMEMBERED, NumberStore
-from sender.postgres_gateways import PostgresNumbers
+from sender.core.brazil_numbers import other_form
+from sender.core.gateway_answer import Accepted, Answer, Refused
+from sender.gateways.credentials import Keyring
+from sender.gateways.driver import Driver
+from sender.gateways.http_client import Client
+from sender.gateways.number_check import BURST, REMEMBERED, NumberStore
+from sender.gateways.number_resolver import ABSENT, Addresses
+from sender.gateways.postgres import PostgresNumbers
+from sender.gateways.waha import WahaDriver
 from sender.testing import NOON, released, reply, try_once
 from sender.testing.files import Files
 from sender.testing.numbers import MemoryNumbers
 from sender.testing.wires import KEYS, Says, Wire, reached_through
-from spreader.testing import HandClock
+from spreader.testing import ManualClock
 
 pytestmark = pytest.mark.postgres
 
@@ -38,12 +38,12 @@ def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> NumberStore:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock(NOON)
+def clock() -> ManualClock:
+    return ManualClock(NOON)
 
 
 @pytest.fixture
-def waha(client: Client, files: Files, store: NumberStore, clock: HandClock) -> Driver:
+def waha(client: Client, files: Files, store: NumberStore, clock: ManualClock) -> Driver:
     return WahaDriver(client, Keyring(KEYS), files, 30, Addresses(store, clock, per_hour=60))
 
 
@@ -88,7 +88,7 @@ def test_the_other_form_of_the_other_form_is_the_number(number: str) -> None:
 
 @pytest.mark.parametrize("given_form", [WITH, WITHOUT])
 async def test_it_is_asked_for_once_and_sent_to_as_whatsapp_knows_it(
-    open_to: OpenTo, wire: Wire, clock: HandClock, given_form: str
+    open_to: OpenTo, wire: Wire, clock: ManualClock, given_form: str
 ) -> None:
     wire.will(KNOWN_WITHOUT)
     assert isinstance(await open_to(given_form), Accepted)
@@ -162,7 +162,7 @@ async def test_a_hidden_id_is_no_address(open_to: OpenTo, wire: Wire) -> None:
 
 
 async def test_the_pace_of_number_checks_is_used_and_holds_up_no_send(
-    open_to: OpenTo, wire: Wire, store: NumberStore, clock: HandClock
+    open_to: OpenTo, wire: Wire, store: NumberStore, clock: ManualClock
 ) -> None:
     wire.usually = lambda asked: Says(200, {"numberExists": True}) if "check" in asked.path else Says(201, {"id": "A"})
     people = [f"55319876543{number:02}" for number in range(BURST + 3)]

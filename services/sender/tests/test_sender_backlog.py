@@ -7,12 +7,12 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.core.fate import fate
-from sender.core.settle import Sent
-from sender.core.slots import Room
-from sender.postgres import Ledger
-from sender.postgres_backlog import Backlog
-from sender.row import Result
+from sender.core.claim_result import fate
+from sender.core.concurrency import Room
+from sender.core.decision import Sent
+from sender.ledger.backlog import Backlog
+from sender.ledger.postgres import Ledger
+from sender.ledger.row_mapping import Result
 from sender.testing import NOON, arriving, released, reply
 
 pytestmark = pytest.mark.postgres

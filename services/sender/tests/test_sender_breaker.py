@@ -5,8 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sender.core.breaker import Breaker, Patience
-from sender.core.slots import Slots
+from sender.core.circuit_breaker import Breaker, Patience
+from sender.core.concurrency import Slots
 
 QUICK = Patience(failures_max=3, first=timedelta(seconds=2), longest=timedelta(seconds=10), probe=timedelta(seconds=15))
 CALLED, HOSTS = ("answered", "silent"), ("a", "b", "c")

@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sender.core.answer import Accepted, Refused
-from sender.drivers import Driver
+from sender.core.gateway_answer import Accepted, Refused
+from sender.gateways.driver import Driver
 from sender.testing import PHONE, reply
 from sender.testing.files import TYPES
 from sender.testing.said import CONTENTS, TEMPLATE, send

@@ -7,21 +7,21 @@ from random import Random
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.core.claim_result import Fate, Settled
+from sender.core.concurrency import Room
 from sender.core.delivery import Delivery
-from sender.core.fate import Fate, Settled
-from sender.core.slots import Room
-from sender.drivers.simulator import SimulatorDriver
-from sender.opt_ins import OptIns
-from sender.postgres import Ledger
-from sender.profiles import Profiles
-from sender.sending import Sending
+from sender.dispatch.attempt import Sending
+from sender.dispatch.consent_check import OptIns
+from sender.dispatch.profiles import Profiles
+from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import NOON, PHONE, Configured, FakeGateway, arriving, profile, released, reply
-from spreader.boundary import Received
-from spreader.configuration import Package
-from spreader.consents import NOT_OPTED_IN, SUPPRESSED, Consents, Following
-from spreader.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
-from spreader.hearing import Progress
-from spreader.testing import AllNew, HandClock, HandProgress
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
+from spreader.contract.configuration import Package
+from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.read_barrier import ReadProgress
+from spreader.testing import FakeProgress, ManualClock, NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
@@ -36,7 +36,9 @@ class OptedInOnly(Configured):
 
 async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", listed: bool = True) -> None:
     change = ConsentChanged(package_id=package_id, recipient=PHONE, kind=kind, listed=listed, source="api", at=NOON)
-    await Following(engine, AllNew(), Consents("sender")).on_changed([Received(change, change.topic, 0, 0)])
+    await ConsentFollower(engine, NoDeduplication(), ConsentTable("sender")).on_changed(
+        [Received(change, change.topic, 0, 0)]
+    )
 
 
 async def fate_of(
@@ -45,19 +47,19 @@ async def fate_of(
     gateway: FakeGateway,
     asked: Delivery,
     kind: type[Configured] = Configured,
-    progress: Progress | None = None,
+    progress: ReadProgress | None = None,
     wait_seconds: float = 60.0,
 ) -> Fate:
     (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
-    sending = _sending(book, driver, kind((profile(gateway.base_url),)), progress or HandProgress(), wait_seconds)
+    sending = _sending(book, driver, kind((profile(gateway.base_url),)), progress or FakeProgress(), wait_seconds)
     return await sending(claim)
 
 
 def _sending(
-    book: Ledger, driver: SimulatorDriver, configured: Configured, progress: Progress, wait_seconds: float = 60.0
+    book: Ledger, driver: SimulatorDriver, configured: Configured, progress: ReadProgress, wait_seconds: float = 60.0
 ) -> Sending:
     opt_ins = OptIns(book.engine, progress, wait_seconds) if book.lane == "open" else None
-    return Sending(book, Profiles(configured), {"simulator": driver}, HandClock(NOON), 1.0, Random(1), 30, opt_ins)
+    return Sending(book, Profiles(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, opt_ins)
 
 
 def told(fate: Fate) -> tuple[str, str | None, int | None]:
@@ -112,7 +114,7 @@ async def test_an_opted_in_only_package_sends_to_who_opted_in(
 
 
 @dataclass
-class Catching(HandProgress):
+class Catching(FakeProgress):
     """While it is waited for, the recipient's opt-in is read."""
 
     engine: AsyncEngine | None = None
@@ -134,7 +136,7 @@ async def test_while_changes_of_consent_are_unread_nobody_is_taken_for_not_opted
     engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     """It goes back to the pacer and comes again."""
-    behind = HandProgress(behind=1_000_000)
+    behind = FakeProgress(behind=1_000_000)
     fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, behind, wait_seconds=0.05)
     assert (told(fate)[0], gateway.calls) == ("deferred", [])
 
@@ -148,5 +150,5 @@ async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
     await put(engine, "suppression")
     (claim,) = await ledger("open").claim(Room(1))
     assert claim.in_doubt
-    sending = _sending(ledger("open"), driver, Configured((profile(gateway.base_url),)), HandProgress())
+    sending = _sending(ledger("open"), driver, Configured((profile(gateway.base_url),)), FakeProgress())
     assert (told(await sending(claim))[0], gateway.sent) == ("suppressed", [])

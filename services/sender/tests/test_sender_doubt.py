@@ -9,22 +9,22 @@ from zlib import crc32
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.claim import Claim
+from sender.core.claim_result import Again, Doubtful, Settled
+from sender.core.concurrency import Room
+from sender.core.decision import ECHO_WAIT
 from sender.core.delivery import Delivery
-from sender.core.fate import Again, Doubtful, Settled
-from sender.core.settle import ECHO_WAIT
-from sender.core.slots import Room
-from sender.drivers import Driver
-from sender.postgres import Ledger
-from sender.profiles import Profiles
-from sender.receipts import Receipts
-from sender.row import Result
-from sender.sending import Sending
+from sender.dispatch.attempt import Sending
+from sender.dispatch.profiles import Profiles
+from sender.gateways.driver import Driver
+from sender.gateways.receipts import Receipts
+from sender.ledger.claim import Claim
+from sender.ledger.postgres import Ledger
+from sender.ledger.row_mapping import Result
 from sender.testing import NOON, Configured, arriving, released, reply
 from sender.testing.wires import Answer, HangsUp, Says, Wire, reached_through
-from spreader.boundary import Received
-from spreader.events import DeliveryOutcome, Lane, Status
-from spreader.testing import AllNew, HandClock
+from spreader.contract.events import DeliveryOutcome, Lane, Status
+from spreader.kafka.guarded_consumer import Received
+from spreader.testing import ManualClock, NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
@@ -37,7 +37,7 @@ NO_WAIT = timedelta(0)
 
 def sending_through(book: Ledger, drivers: dict[str, Driver], wire: Wire) -> Sending:
     profiles = Profiles(Configured((reached_through("cloud_api", wire.base_url),)))
-    return Sending(book, profiles, drivers, HandClock(NOON), 1.0, Random(1), call_seconds=30)
+    return Sending(book, profiles, drivers, ManualClock(NOON), 1.0, Random(1), call_seconds=30)
 
 
 def asked_for(lane: Lane, name: str = "m1") -> Delivery:
@@ -74,7 +74,7 @@ async def hear(
         package_id="pkg", message_id=asked.message_id, delivery_id=asked.delivery_id, recipient=asked.recipient,
         lane="reply", status=status, at=NOON, gateway_message_id=gateway_message_id,
     )  # fmt: skip
-    await Receipts(engine, AllNew()).on_outcomes([Received(told, told.topic, 0, 0)])
+    await Receipts(engine, NoDeduplication()).on_outcomes([Received(told, told.topic, 0, 0)])
 
 
 @pytest.mark.parametrize(

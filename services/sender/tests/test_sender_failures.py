@@ -5,12 +5,22 @@ from random import Random
 
 import pytest
 
-from sender.core import failures
-from sender.core.answer import Answer, InDoubt, Refused
-from sender.core.course import RULES, Failure
-from sender.core.settle import ECHO_WAIT, AskAgain, Decision, Defer, Fail, RetryHere, ReturnElsewhere, Standing, settle
-from spreader.events import Lane
-from spreader.words import fit_to_keep
+from sender.core import failure_table
+from sender.core.decision import (
+    ECHO_WAIT,
+    AskAgain,
+    Decision,
+    Defer,
+    Fail,
+    RetryHere,
+    ReturnElsewhere,
+    Standing,
+    settle,
+)
+from sender.core.gateway_answer import Answer, InDoubt, Refused
+from sender.core.retry_policy import RULES, Failure
+from spreader.contract.events import Lane
+from spreader.text.redaction import redact
 
 NEVER = (Fail, Fail)
 ELSEWHERE = (ReturnElsewhere, ReturnElsewhere)
@@ -88,7 +98,7 @@ def tries_of(answer: Answer, lane: Lane) -> int:
 @pytest.mark.parametrize("row", CLOUD, ids=lambda row: str(row[0]))
 def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(row: Row) -> None:
     code, status, failure, first, tries, then = row
-    answer = failures.cloud_api(status, code, "words", None)
+    answer = failure_table.cloud_api(status, code, "words", None)
     assert isinstance(answer, Refused)
     assert (answer.failure, answer.code) == (failure, str(code))
     assert (type(decide(answer, "open")), type(decide(answer, "reply"))) == first
@@ -98,7 +108,7 @@ def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(r
 
 
 def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
-    assert {row[0] for row in CLOUD} | {*range(200, 300), *range(132000, 133000)} == set(failures.CLOUD_API)
+    assert {row[0] for row in CLOUD} | {*range(200, 300), *range(132000, 133000)} == set(failure_table.CLOUD_API)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +116,7 @@ def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
     [(400, "transient"), (401, "credentials"), (403, "transient"), (429, "throttled")],
 )
 def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -> None:
-    answer = failures.cloud_api(status, 987_654, "new", None)
+    answer = failure_table.cloud_api(status, 987_654, "new", None)
     assert isinstance(answer, Refused)
     assert (answer.failure, answer.code) == (failure, "987654")
 
@@ -114,7 +124,7 @@ def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -
 @pytest.mark.parametrize("status", [500, 503, 599])
 @pytest.mark.parametrize("code", [1, 2, 131000, 131016, 135000, 987_654])
 def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(status: int, code: int) -> None:
-    answer = failures.cloud_api(status, code, "Something went wrong", None)
+    answer = failure_table.cloud_api(status, code, "Something went wrong", None)
     assert isinstance(answer, InDoubt)
     assert (answer.can_ask, f"({code}: Something went wrong)" in answer.reason) == (False, True)
     assert decide(answer, "open") == AskAgain(ECHO_WAIT["open"])
@@ -125,20 +135,20 @@ def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(sta
     [(3, "credentials"), (131005, "credentials"), (131045, "profile"), (131057, "throttled"), (130497, "transient")],
 )
 def test_a_server_error_of_meta_that_says_why_it_refused_was_not_sent(code: int, failure: str) -> None:
-    answer = failures.cloud_api(500, code, "no", None)
+    answer = failure_table.cloud_api(500, code, "no", None)
     assert isinstance(answer, Refused)
     assert answer.failure == failure
 
 
 def test_an_answer_that_is_none_of_metas_says_nothing_about_the_send() -> None:
-    assert isinstance(failures.cloud_api(502, None, "", None), InDoubt)
-    assert isinstance(failures.cloud_api(200, None, "", None), InDoubt)
-    assert isinstance(failures.cloud_api(429, None, "", timedelta(seconds=7)), Refused)
+    assert isinstance(failure_table.cloud_api(502, None, "", None), InDoubt)
+    assert isinstance(failure_table.cloud_api(200, None, "", None), InDoubt)
+    assert isinstance(failure_table.cloud_api(429, None, "", timedelta(seconds=7)), Refused)
 
 
 def waits(code: int, lane: Lane) -> list[tuple[float, float]]:
     """The shortest and the longest wait after each try, in seconds."""
-    answer = failures.cloud_api(400, code, "", None)
+    answer = failure_table.cloud_api(400, code, "", None)
     found: list[tuple[float, float]] = []
     for tries in range(1, tries_of(answer, lane)):
         drawn: list[float] = []
@@ -170,12 +180,12 @@ def test_a_code_that_names_its_wait_is_obeyed(code: int, lane: Lane, least: list
 
 
 @pytest.mark.parametrize(
-    ("signs", "rows"), [(failures.WAHA, WAHA), (failures.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
+    ("signs", "rows"), [(failure_table.WAHA, WAHA), (failure_table.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
 )
 def test_each_sign_of_a_linked_device_has_its_class(
-    signs: tuple[failures.Sign, ...], rows: list[tuple[int, str, str]]
+    signs: tuple[failure_table.Sign, ...], rows: list[tuple[int, str, str]]
 ) -> None:
-    found = [failures.by_sign(signs, status, said, None) for status, said, _ in rows]
+    found = [failure_table.by_sign(signs, status, said, None) for status, said, _ in rows]
     classes = [answer.failure if isinstance(answer, Refused) else "ambiguous" for answer in found]
     assert classes == [failure for *_, failure in rows]
     assert all(isinstance(answer, Refused) or not answer.can_ask for answer in found)
@@ -216,4 +226,4 @@ def test_every_class_has_a_course_in_both_lanes() -> None:
     ],
 )
 def test_what_is_kept_of_a_gateways_words_holds_no_number_and_no_key(said: str, kept: str) -> None:
-    assert fit_to_keep(said) == kept
+    assert redact(said) == kept

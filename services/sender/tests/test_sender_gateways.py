@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.drivers import Driver
-from sender.numbers import BURST, REMEMBERED, TOO_SOON, Numbers, NumberStore
-from sender.postgres_gateways import PostgresNumbers, PostgresUploads
+from sender.gateways.driver import Driver
+from sender.gateways.number_check import BURST, REMEMBERED, TOO_SOON, Numbers, NumberStore
+from sender.gateways.postgres import PostgresNumbers, PostgresUploads
+from sender.gateways.uploads import KEPT, Uploads, UploadStore
 from sender.testing import NOON
 from sender.testing.files import TYPES, MemoryUploads
 from sender.testing.numbers import MemoryNumbers
 from sender.testing.wires import Says, Wire, reached_through
-from sender.uploads import KEPT, Uploads, UploadStore
-from spreader.testing import HandClock
+from spreader.testing import ManualClock
 
 pytestmark = pytest.mark.postgres
 
@@ -80,14 +80,14 @@ def checked(request: pytest.FixtureRequest, engine: AsyncEngine) -> NumberStore:
     return MemoryNumbers() if request.param == "memory" else PostgresNumbers(engine)
 
 
-def numbers(store: NumberStore, drivers: dict[str, Driver], clock: HandClock, per_hour: int = 60) -> Numbers:
+def numbers(store: NumberStore, drivers: dict[str, Driver], clock: ManualClock, per_hour: int = 60) -> Numbers:
     return Numbers(store, drivers, clock, per_hour)
 
 
 async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
     checked: NumberStore, drivers: dict[str, Driver], wire: Wire
 ) -> None:
-    clock = HandClock(NOON)
+    clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
     waha, evolution = reached_through("waha", wire.base_url), reached_through("evolution", wire.base_url, "p2")
     (first,) = await checks.check(waha, [ANN])
@@ -104,7 +104,7 @@ async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
 
 async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Driver], wire: Wire) -> None:
     """60 an hour, up to 5 at once: over the pace nobody asks, and the answer says why."""
-    clock = HandClock(NOON)
+    clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
     waha = reached_through("waha", wire.base_url)
     many = [f"20100000{number:04}" for number in range(8)]
@@ -121,7 +121,7 @@ async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Dr
 async def test_what_a_gateway_does_not_say_is_not_kept(
     checked: NumberStore, drivers: dict[str, Driver], wire: Wire, answer: Says
 ) -> None:
-    checks = numbers(checked, drivers, HandClock(NOON))
+    checks = numbers(checked, drivers, ManualClock(NOON))
     wire.will(answer)
     (unsure,) = await checks.check(reached_through("waha", wire.base_url), [ANN])
     assert unsure.exists is None

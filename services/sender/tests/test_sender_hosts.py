@@ -9,14 +9,14 @@ import pytest
 import structlog.testing
 from prometheus_client import generate_latest
 
-from sender.client import Away, Call, Client, Replied, Silent, Timeouts
-from sender.core.breaker import Patience
-from sender.drivers import Driver
-from sender.postgres import Ledger
+from sender.core.circuit_breaker import Patience
+from sender.gateways.driver import Driver
+from sender.gateways.http_client import Away, Call, Client, Replied, Silent, Timeouts
+from sender.ledger.postgres import Ledger
 from sender.testing import PHONE, Configured, released
 from sender.testing.running import running, statuses
 from sender.testing.wires import SECRETS, HangsUp, Says, Wire, reached_through, serve_wire
-from spreader.configuration import Driver as Name
+from spreader.contract.configuration import Driver as Name
 
 pytestmark = pytest.mark.postgres
 

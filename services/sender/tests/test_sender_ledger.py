@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.claim import Claim
-from sender.core.fate import Again, Doubtful, Settled, fate
-from sender.core.settle import Decision, Defer, ReturnElsewhere, Sent
-from sender.core.slots import Room
-from sender.postgres import Ledger
-from sender.row import Result
+from sender.core.claim_result import Again, Doubtful, Settled, fate
+from sender.core.concurrency import Room
+from sender.core.decision import Decision, Defer, ReturnElsewhere, Sent
+from sender.ledger.claim import Claim
+from sender.ledger.postgres import Ledger
+from sender.ledger.row_mapping import Result
 from sender.testing import NOON, arriving, released, reply
 
 pytestmark = pytest.mark.postgres

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from sender.core.answer import Accepted, Refused
-from sender.drivers import Driver
-from sender.drivers.waha import bare_id
+from sender.core.gateway_answer import Accepted, Refused
+from sender.gateways.driver import Driver
+from sender.gateways.waha import bare_id
 from sender.testing import PHONE
 from sender.testing.files import TYPES, File, Files
 from sender.testing.said import CONTENTS, TEMPLATE, send
 from sender.testing.wires import Wire
-from spreader import configuration
+from spreader.contract import configuration
 
 
 def b64(kind: str) -> str:

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from sender.drivers.simulator import SimulatorDriver
-from sender.postgres import Ledger
+from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import FakeGateway, Refuse, released, reply
 from sender.testing.running import running
 

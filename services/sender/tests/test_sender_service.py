@@ -13,9 +13,9 @@ from sender.app import build
 from sender.settings import SenderSettings
 from sender.testing import FakeGateway, profile, released, reply
 from spreader.clock import wall_now
-from spreader.configuration import Package
-from spreader.envelope import open_body, read_headers, seal
-from spreader.events import DeliveryOutcome, Event, PackageConfigured, ReplySettled
+from spreader.contract.configuration import Package
+from spreader.contract.events import DeliveryOutcome, Event, PackageConfigured, ReplySettled
+from spreader.kafka.envelope import decode, encode, read_headers
 from spreader.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -38,7 +38,7 @@ async def reading(servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
 async def write(servers: str, *events: Event) -> None:
     async with AIOKafkaProducer(bootstrap_servers=servers, acks="all") as producer:
         for event in events:
-            record = seal(event, "test", wall_now())
+            record = encode(event, "test", wall_now())
             headers = [(name, value.encode()) for name, value in record.headers.items()]
             await producer.send_and_wait(record.topic, record.body, key=record.key, headers=headers)
 
@@ -63,7 +63,7 @@ async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settin
         async with app.router.lifespan_context(app):
             while len(told) < 3:
                 record = await consumer.getone()
-                event = open_body(record.topic, read_headers(record.headers), record.value)
+                event = decode(record.topic, read_headers(record.headers), record.value)
                 if isinstance(event, DeliveryOutcome | ReplySettled) and event.message_id.endswith(run):
                     told[event.type, event.message_id] = event.status
     assert set(told.values()) == {"sent"}

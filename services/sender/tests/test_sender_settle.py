@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sender.core.answer import Accepted, CannotTell, Finding, Found, InDoubt, NotFound, Refused, Unreachable
-from sender.core.course import RULES, back_off
-from sender.core.fate import Again, Settled, fate
-from sender.core.settle import (
+from sender.core.claim_result import Again, Settled, fate
+from sender.core.decision import (
     DOUBT_TRIES_MAX,
     DOUBT_WAIT,
     PROFILES_MAX,
@@ -31,8 +29,10 @@ from sender.core.settle import (
     standing,
     too_late,
 )
+from sender.core.gateway_answer import Accepted, CannotTell, Finding, Found, InDoubt, NotFound, Refused, Unreachable
+from sender.core.retry_policy import RULES, back_off
 from sender.testing import NOON, released, reply
-from spreader.events import DeliveryOutcome, DeliveryReturned, Lane, ReplySettled
+from spreader.contract.events import DeliveryOutcome, DeliveryReturned, Lane, ReplySettled
 
 MINUTE = timedelta(minutes=1)
 failures = st.sampled_from(sorted(RULES))

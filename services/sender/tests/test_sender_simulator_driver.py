@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from sender.client import Client, Timeouts
-from sender.core.answer import Accepted, Found, InDoubt, NotFound, Refused, Unreachable
-from sender.core.course import Failure
-from sender.drivers.simulator import SimulatorDriver
+from sender.core.gateway_answer import Accepted, Found, InDoubt, NotFound, Refused, Unreachable
+from sender.core.retry_policy import Failure
+from sender.gateways.http_client import Client, Timeouts
+from sender.gateways.simulator import SimulatorDriver
 from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply, try_once
 
 DELIVERY = reply()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sender.drivers.simulator import SimulatorDriver
-from sender.postgres import Ledger
+from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import (
     Accept,
     Break,
@@ -17,7 +17,7 @@ from sender.testing import (
     reply,
 )
 from sender.testing.running import running, statuses
-from spreader.events import DeliveryReturned, ReplySettled
+from spreader.contract.events import DeliveryReturned, ReplySettled
 
 pytestmark = pytest.mark.postgres
 

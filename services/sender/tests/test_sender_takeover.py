@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from sender.core.fate import Doubtful, Settled
-from sender.core.slots import Room
-from sender.drivers.simulator import SimulatorDriver
-from sender.postgres import Ledger
-from sender.registration import Incomplete, Registration
+from sender.core.claim_result import Doubtful, Settled
+from sender.core.concurrency import Room
+from sender.gateways.registration import Incomplete, Registration
+from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import (
     NOON,
     Accept,
@@ -23,8 +23,8 @@ from sender.testing import (
     released,
 )
 from sender.testing.running import running, send_with, statuses
-from spreader.configuration import Package
-from spreader.events import DeliveryOutcome, DeliveryReturned, PackageConfigured
+from spreader.contract.configuration import Package
+from spreader.contract.events import DeliveryOutcome, DeliveryReturned, PackageConfigured
 from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres

@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from sender.core.answer import Accepted
-from sender.drivers import Driver
-from sender.drivers.simulator import SimulatorDriver
-from sender.postgres import Ledger
+from sender.core.gateway_answer import Accepted
+from sender.gateways.driver import Driver
+from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.postgres import Ledger
 from sender.testing import PHONE, FakeGateway, Refuse, released, reply, try_once
 from sender.testing.running import running
 from sender.testing.said import DRIVERS
 from sender.testing.wires import Wire, reached_through
-from spreader import configuration
-from spreader.events import DeliveryOutcome, ReplySettled
-from spreader.testing import Remembered, above, place, remembering
+from spreader.contract import configuration
+from spreader.contract.events import DeliveryOutcome, ReplySettled
+from spreader.testing import RecordedSpans, above, place, recording_spans
 
 pytestmark = pytest.mark.postgres
 
@@ -25,13 +25,13 @@ TRACED = {"traceparent": ASKED}
 
 
 @pytest.fixture
-async def memory() -> AsyncGenerator[Remembered]:
-    async with remembering("sender") as memory:
+async def memory() -> AsyncGenerator[RecordedSpans]:
+    async with recording_spans("sender") as memory:
         yield memory
 
 
 async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_it(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: Remembered
+    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
 ) -> None:
     asked = reply().model_copy(update=TRACED)
     async with running(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
@@ -51,7 +51,7 @@ async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_i
 
 
 async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_one(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: Remembered
+    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
 ) -> None:
     asked = reply().model_copy(update=TRACED)
     gateway.script[asked.delivery_id] = [Refuse(500, "transient"), Refuse(404, "recipient_invalid")]

@@ -9,25 +9,25 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.drivers import Driver
+from sender.dispatch.profiles import Profiles
 from sender.endpoints import Asking, add_endpoints
-from sender.numbers import Numbers
-from sender.postgres_gateways import PostgresNumbers, PostgresWatch
-from sender.profiles import Profiles
+from sender.gateways.driver import Driver
+from sender.gateways.health_poller import REPEAT, Period, Watch
+from sender.gateways.number_check import Numbers
+from sender.gateways.postgres import PostgresNumbers, PostgresWatch
 from sender.testing import NOON, Configured, profile
 from sender.testing.wires import Says, Wire, reached_through
-from sender.watch import REPEAT, Period, Watch
-from spreader.configuration import Driver as Name
-from spreader.configuration import Package, Profile
-from spreader.events import PackageConfigured, ProfileReported
-from spreader.testing import HandClock, MemoryBus
+from spreader.contract.configuration import Driver as Name
+from spreader.contract.configuration import Package, Profile
+from spreader.contract.events import PackageConfigured, ProfileReported
+from spreader.testing import ManualClock, MemoryBus
 
 pytestmark = pytest.mark.postgres
 
 ANN, BOB = "201000000001", "201000000002"
 
 
-def watch(engine: AsyncEngine, drivers: dict[str, Driver], bus: MemoryBus, clock: HandClock) -> Watch:
+def watch(engine: AsyncEngine, drivers: dict[str, Driver], bus: MemoryBus, clock: ManualClock) -> Watch:
     period = Period(timedelta(0), Random(1))
     return Watch(PostgresWatch(engine), drivers, bus, clock, period)
 
@@ -43,7 +43,7 @@ def number_info(**fields: str) -> Says:
 async def test_the_watch_tells_what_changed_and_now_and_then_that_nothing_did(
     engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire
 ) -> None:
-    bus, clock = MemoryBus(NOON), HandClock(NOON)
+    bus, clock = MemoryBus(NOON), ManualClock(NOON)
     looking = watch(engine, drivers, bus, clock)
     looking.on_change("pkg", configured(reached_through("cloud_api", wire.base_url)))
     story = [
@@ -96,7 +96,7 @@ async def test_each_word_for_a_session_has_its_meaning(
 async def test_two_senders_share_the_watch_and_leave_simulators_alone(
     engine: AsyncEngine, drivers: dict[str, Driver], wire: Wire
 ) -> None:
-    bus, clock = MemoryBus(NOON), HandClock(NOON)
+    bus, clock = MemoryBus(NOON), ManualClock(NOON)
     package = configured(
         profile(wire.base_url, "sim"), *(reached_through("waha", wire.base_url, f"p{n}") for n in range(20))
     )
@@ -124,7 +124,7 @@ def known(wire: Wire) -> Profile:
 async def http(
     engine: AsyncEngine, drivers: dict[str, Driver], known: Profile, bus: MemoryBus
 ) -> AsyncGenerator[AsyncClient]:
-    app, clock = FastAPI(), HandClock(NOON)
+    app, clock = FastAPI(), ManualClock(NOON)
     numbers = Numbers(PostgresNumbers(engine), drivers, clock, per_hour=60)
     profiles = Profiles(Configured((known,)), wait_seconds=0)
     add_endpoints(app, Asking(drivers, profiles, numbers, watch(engine, drivers, bus, clock)))

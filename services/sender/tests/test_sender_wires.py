@@ -2,30 +2,30 @@
 
 import pytest
 
-from sender.core.answer import Accepted, InDoubt, Refused
-from sender.drivers import Driver
+from sender.core.gateway_answer import Accepted, InDoubt, Refused
+from sender.gateways.driver import Driver
 from sender.testing import PHONE
 from sender.testing.files import Files
 from sender.testing.said import CONTENTS, DRIVERS, send
 from sender.testing.wires import SECRETS, HangsUp, Says, Wire
-from spreader import configuration
-from spreader.fetching import MediaAway, MediaRefused
+from spreader.contract import configuration
+from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize(
-    ("trouble", "failure"), [(MediaRefused("a virus"), "content"), (MediaAway("not reachable"), "transient")]
+    ("error", "failure"), [(MediaRefused("a virus"), "content"), (MediaUnavailable("not reachable"), "transient")]
 )
 async def test_a_file_that_cannot_be_had_is_not_sent(
     drivers: dict[str, Driver],
     wire: Wire,
     files: Files,
     driver: configuration.Driver,
-    trouble: MediaAway | MediaRefused,
+    error: MediaUnavailable | MediaRefused,
     failure: str,
 ) -> None:
-    files.trouble = trouble
-    assert await send(drivers, wire, driver, CONTENTS["image"]) == Refused(failure, str(trouble))  # pyright: ignore[reportArgumentType]
+    files.error = error
+    assert await send(drivers, wire, driver, CONTENTS["image"]) == Refused(failure, str(error))  # pyright: ignore[reportArgumentType]
     assert wire.asked == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from simulator.accounts import Account, Accounts
 from simulator.testing import Caller, listening, serving
 from spreader.clock import wall_now
-from spreader.content import TextContent, content_hash
+from spreader.contract.content import TextContent, content_hash
 
 YEAR_2030 = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.behaviour import QualityRule, QuotaRule
-from simulator.core.blocking import SPAN, blocks, chance, rating
 from simulator.core.bucket import PAIR, Allowance, Bucket
 from simulator.core.contact import TRUST, WINDOW, Contact
+from simulator.core.customer_blocks import SPAN, blocks, chance, rating
 from simulator.core.hidden import hidden, revealed
 from simulator.core.lock import STEPS, Lock
 from simulator.core.portfolio import Portfolio

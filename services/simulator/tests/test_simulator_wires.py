@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.testing import CREDENTIALS, Caller, Reply, serving
-from spreader.content import CONTENT, content_hash
+from spreader.contract.content import CONTENT, content_hash
 
 CUSTOMER = "201001234567"
 FILE = b"bytes of a file"

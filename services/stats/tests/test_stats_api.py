@@ -15,7 +15,7 @@ from pyarrow import parquet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
-from stats.feed import Feed
+from stats.api.event_stream import Feed
 from stats.testing import Town, outcome, package, profile, reported, written
 
 pytestmark = pytest.mark.postgres

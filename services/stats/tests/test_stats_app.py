@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from spreader.clock import wall_now
-from spreader.configuration import Gateway, Package, Profile
-from spreader.events import (
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.events import (
     Counts,
     CustomerMessage,
     DeliveryOutcome,
@@ -19,10 +19,10 @@ from spreader.events import (
     Status,
     Windows,
 )
-from spreader.kafka import KafkaBus, create_broker
-from spreader.service import Service
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.table import Table
+from spreader.runtime.service import Service
 from spreader.settings import Settings
-from spreader.table import Table
 from stats.app import build
 from stats.settings import StatsSettings
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreader.events import CustomerMessage, DeliveryOutcome, Lane, Status
+from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
 from stats.core.contacts import Contact
 from stats.core.sums import Sums
 from stats.core.tally import Known, Marks, Place, Tally, fold, meet, receive

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Received
-from spreader.events import CustomerMessage, DeliveryOutcome
-from spreader.positions import Positions
-from spreader.testing import HandClock
+from spreader.contract.events import CustomerMessage, DeliveryOutcome
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import OffsetStore
+from spreader.testing import ManualClock
+from stats.api.sql_history import COUNTED, history, rows
 from stats.core.range import Range
 from stats.core.spans import Spans
 from stats.core.sums import hour_of, minute_of
-from stats.handlers import Counting
-from stats.lanes import Lanes
-from stats.postgres import Store
-from stats.postgres_history import COUNTED, history, rows
+from stats.counting.handlers import Counting
+from stats.counting.lane_closures import Lanes
+from stats.counting.store import Store
 from stats.testing import outcome, written
 
 pytestmark = pytest.mark.postgres
@@ -160,8 +160,8 @@ async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_come
     chance = random.Random(seed)
     stories = [a_story(chance, number) for number in range(DELIVERIES)]
     topics = [written_down(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
-    store = Store(engine, Positions("stats", "cluster"))
-    counting = Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), lambda _: None, lambda _: None)
+    store = Store(engine, OffsetStore("stats", "cluster"))
+    counting = Counting(store, Lanes(lambda profile: {profile}), ManualClock(NOON), lambda _: None, lambda _: None)
     killed = await read(counting, topics, chance)
     assert killed > 20
     counted = recounted(stories)

@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.events import ProfileState
+from spreader.contract.events import ProfileState
 from stats.core.fleet import OTHERS, shown, summary
-from stats.gauges import Gauges
+from stats.counting.package_gauges import Gauges
 from stats.testing import Town, outcome, package, profile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

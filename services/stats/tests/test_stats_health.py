@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreader.events import Quality, Quota, SessionState
+from spreader.contract.events import Quality, Quota, SessionState
+from stats.core.closures import Closure
 from stats.core.condition import judge
 from stats.core.evidence import Evidence, Reported, Usual
 from stats.core.factor import Factor
 from stats.core.health import Pause, health
-from stats.core.lanes import Closure
 from stats.core.risks import risks
 from stats.core.shares import Prior, Share, probability_below
 from stats.core.soft import soft_signs

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from spreader.events import DeliveryOutcome, FailureClass, Lane, LaneState, ProfileReported, Quota, Restriction
-from stats.core.lanes import COURSES, Closure, Closures, Sign, close, heard, lane_state, lift, signs
+from spreader.contract.events import DeliveryOutcome, FailureClass, Lane, LaneState, ProfileReported, Quota, Restriction
+from stats.core.closures import COURSES, Closure, Closures, Sign, close, heard, lane_state, lift, signs
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.configuration import ProfileLimits
-from spreader.events import PackageConfigured
+from spreader.contract.configuration import ProfileLimits
+from spreader.contract.events import PackageConfigured
 from stats.core.breaches import WINDOWS, breaches
-from stats.recounting import Patience, Recounting
+from stats.counting.limit_audit import Patience, Recounting
 from stats.testing import Town, outcome, package, profile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spreader.configuration import Gateway, Package, Profile
-from spreader.events import Counts, ProfileState, Windows
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.events import Counts, ProfileState, Windows
 from stats.core.spans import Spans
 from stats.core.standing import Known, is_news, roster, standings
 

@@ -7,25 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.events import (
-    Counts,
-    CustomerMessage,
-    DeliveryOutcome,
-    Lane,
-    PackageConfigured,
-    Status,
-    Windows,
-)
-from spreader.positions import Positions
-from spreader.testing import HandClock
+from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, Lane, PackageConfigured, Status, Windows
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import OffsetStore
+from spreader.testing import ManualClock
 from stats.core.spans import Spans
 from stats.core.tally import fold, meet
-from stats.handlers import Counting
-from stats.lanes import Lanes
-from stats.postgres import Store
-from stats.postgres_retention import forget_old
+from stats.counting.handlers import Counting
+from stats.counting.lane_closures import Lanes
+from stats.counting.retention import forget_old
+from stats.counting.store import Store
 from stats.testing import Town, package, profile
 
 pytestmark = pytest.mark.postgres
@@ -37,7 +29,7 @@ ONE = Counts(sent=1, sent_open=1, new_contacts=1, unanswered=1)
 
 @pytest.fixture
 def store(engine: AsyncEngine) -> Store:
-    return Store(engine, Positions("stats", "cluster"))
+    return Store(engine, OffsetStore("stats", "cluster"))
 
 
 @pytest.fixture
@@ -51,7 +43,7 @@ def counting(store: Store, touched: set[str]) -> Counting:
 
 
 def counted_by(store: Store, touch: Callable[[Iterable[str]], None]) -> Counting:
-    return Counting(store, Lanes(lambda profile: {profile}), HandClock(NOON), touch, touch)
+    return Counting(store, Lanes(lambda profile: {profile}), ManualClock(NOON), touch, touch)
 
 
 def sent(
@@ -105,7 +97,7 @@ async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
 
 async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: Store) -> None:
     """The same deliveries from two partitions, in opposite orders, twice each, and customers' messages between them."""
-    counting = counted_by(Store(engine, Positions("stats", "cluster")), set[str]().update)
+    counting = counted_by(Store(engine, OffsetStore("stats", "cluster")), set[str]().update)
     to = [f"2010022{each:05}" for each in range(40)]
     forward = [sent(each, NOON + each * MINUTE, offset=each, to=to[each]) for each in range(40)]
     backward = [
@@ -178,7 +170,7 @@ async def test_what_could_not_be_published_is_published_in_a_later_turn(town: To
     await sent_of_news(town)
     await town.counting.on_outcomes([sent(1)])
     town.bus.away = True
-    with pytest.raises(Unpublished):
+    with pytest.raises(PublishFailed):
         await town.publication.turn()
     town.bus.away = False
     assert [await sent_of_news(town), await sent_of_news(town)] == [{"sales": 1}, {}]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.events import Alert, CustomerMessage, DeliveryOutcome, ProfileState, Restriction, Status
+from spreader.contract.events import Alert, CustomerMessage, DeliveryOutcome, ProfileState, Restriction, Status
 from stats.testing import Town, outcome, package, profile, reported, written
 
 pytestmark = pytest.mark.postgres

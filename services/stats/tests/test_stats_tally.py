@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreader.events import CustomerMessage, DeliveryOutcome, Lane, Status
+from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
 from stats.core.sums import Bucket, Sums
 from stats.core.tally import Known, Marks, Tally, fold, receive, refusals
 

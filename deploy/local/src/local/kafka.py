@@ -17,7 +17,7 @@ from local.java import java, version
 from local.ports import HOST, free_port, knock
 from local.program import Command
 from local.unavailable import Unavailable, in_short
-from spreader.kafka import client_arguments
+from spreader.kafka.client import client_arguments
 from spreader.settings import Settings
 
 _JVM = (

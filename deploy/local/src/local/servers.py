@@ -16,8 +16,8 @@ from local.settings import LocalSettings
 from local.trial import TrialBroker
 from local.unavailable import Unavailable
 from local.view import View
-from spreader.kafka import BROKER_ERRORS, create_topics
-from spreader.postgres import create_engine
+from spreader.kafka.client import BROKER_ERRORS, create_topics
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 DATABASE = "spreader"

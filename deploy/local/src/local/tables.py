@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from local.postgres import OTHERS, TABLES, create_database
-from spreader.postgres import create_engine, migrate
+from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 
 

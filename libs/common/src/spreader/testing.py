@@ -12,12 +12,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.envelope import seal
-from spreader.events import Event
-from spreader.otlp import provider
-from spreader.tracing import Tracing
+from spreader.contract.events import Event
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import Received
+from spreader.telemetry.exporter import provider
+from spreader.telemetry.tracing import Tracing
 
 E = TypeVar("E", bound=Event)
 
@@ -32,9 +32,9 @@ class MemoryBus:
 
     async def publish(self, *events: Event) -> None:
         if self.away:
-            raise Unpublished("the bus is away")
+            raise PublishFailed("the bus is away")
         for event in events:
-            seal(event, "test", self.now)
+            encode(event, "test", self.now)
         self.published.extend(events)
 
     def of(self, kind: type[E]) -> list[E]:
@@ -42,7 +42,7 @@ class MemoryBus:
 
 
 @dataclass
-class HandClock:
+class ManualClock:
     """A clock that stands still until a test moves it."""
 
     moment: datetime
@@ -54,15 +54,15 @@ class HandClock:
         self.moment += duration
 
 
-class AllNew:
+class NoDeduplication:
     """Positions of a reader that has read nothing: whoever passes a batch twice gets it twice."""
 
-    async def fresh(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
+    async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
         return list(batch)
 
 
 @dataclass
-class HandProgress:
+class FakeProgress:
     """Reads `behind` times that something is still unread, then that all is."""
 
     behind: int = 0
@@ -77,7 +77,7 @@ class HandProgress:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class RecordedSpans:
     """Tracing that keeps its spans, in the order in which they end."""
 
     tracing: Tracing
@@ -104,11 +104,11 @@ def _written(place: SpanContext | None) -> str:
 
 
 @contextlib.asynccontextmanager
-async def remembering(service: str = "test", share: float = 1.0) -> AsyncGenerator[Remembered]:
+async def recording_spans(service: str = "test", share: float = 1.0) -> AsyncGenerator[RecordedSpans]:
     exporter = InMemorySpanExporter()
     tracing = Tracing(lambda: provider(service, None, share, SimpleSpanProcessor(exporter)))
     await tracing.start()
     try:
-        yield Remembered(tracing, exporter)
+        yield RecordedSpans(tracing, exporter)
     finally:
         await tracing.stop()

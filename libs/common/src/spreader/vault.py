@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 Credentials = Mapping[str, str]
 
 
-class Unreadable(Exception):
+class Undecryptable(Exception):
     """What was sealed cannot be opened: by another key, for another profile, or damaged. Says nothing of the text."""
 
 
@@ -33,13 +33,15 @@ class Vault:
         return self._fernet.encrypt(json.dumps({"owner": owner, "credentials": dict(credentials)}).encode()).decode()
 
     def open(self, owner: str, sealed: str) -> Credentials:
-        """Raises `Unreadable`."""
+        """Raises `Undecryptable`."""
         try:
             held = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken:
-            raise Unreadable("the credentials were sealed with a key that SPREADER_SECRET_KEYS does not hold") from None
+            raise Undecryptable(
+                "the credentials were sealed with a key that SPREADER_SECRET_KEYS does not hold"
+            ) from None
         if held["owner"] != owner:
-            raise Unreadable("the credentials were sealed for another profile")
+            raise Undecryptable("the credentials were sealed for another profile")
         return held["credentials"]
 
     def name(self, secret: str) -> str:

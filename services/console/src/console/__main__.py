@@ -2,7 +2,7 @@
 
 from console.app import build
 from console.settings import ConsoleSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = ConsoleSettings()

@@ -5,17 +5,17 @@ from datetime import timedelta
 from fastapi import FastAPI
 from nicegui import ui
 
-from console import downloads, gate
-from console.desk import Desk
-from console.feeds import Feeds
-from console.sessions import Sessions
+from console.data.polling_caches import Feeds
+from console.data.sessions import Sessions
 from console.settings import ConsoleSettings
-from console.shell import build_shell
 from console.theme import COLOURS_COOKIE, FAVICON, colours
-from console.uploads import Uploads
+from console.ui import auth, downloads
+from console.ui.layout import build_shell
+from console.ui.page_context import Desk
+from console.ui.uploads import Uploads
 from spreader.clock import clock_from_environment, wall_now
-from spreader.loop import Loop
-from spreader.service import Service
+from spreader.runtime.loop import Loop
+from spreader.runtime.service import Service
 
 
 def build(settings: ConsoleSettings) -> FastAPI:
@@ -28,13 +28,13 @@ def build(settings: ConsoleSettings) -> FastAPI:
     downloads.install(app, sessions, feeds)
     uploads = Uploads()
     uploads.install(app)
-    gate.install(app, sessions, feeds, settings.console_secure_cookie)
+    auth.install(app, sessions, feeds, settings.console_secure_cookie)
 
     def root() -> None:
         request = ui.context.client.request
-        session = gate.of_cookies(sessions, request.cookies)
+        session = auth.of_cookies(sessions, request.cookies)
         if session is None:  # it ended between the gate and here
-            ui.navigate.to(gate.SIGN_IN)
+            ui.navigate.to(auth.SIGN_IN)
             return
         feed = feeds.of(session.key, session.operator)
         desk = Desk(session, sessions, feed, now, wall_now, uploads)

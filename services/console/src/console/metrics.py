@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-from spreader.metrics import from_zero
+from spreader.telemetry.metrics import from_zero
 
 ASKED = Counter("spreader_console_asked", "Questions to other services, by what came back.", ["service", "answer"])
 PAGES = Gauge("spreader_console_open_pages", "Pages that are open in browsers now.")

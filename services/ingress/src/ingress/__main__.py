@@ -4,7 +4,7 @@ import sys
 
 from ingress.app import build
 from ingress.settings import IngressSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = IngressSettings()

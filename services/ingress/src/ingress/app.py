@@ -6,58 +6,59 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress import openapi, problems
-from ingress.accepting import Accepting
-from ingress.accounts import Accounts
-from ingress.attaching import Attaching
-from ingress.books import Books
-from ingress.callbacks import Asking, Callbacks
-from ingress.changes import Changes
-from ingress.checks import Checks
-from ingress.configured import Configured
-from ingress.consent_lists import ConsentLists
-from ingress.consents import Consents
-from ingress.conversations import Conversations
-from ingress.credentials import Sealing
-from ingress.deliveries import Deliveries
-from ingress.guard import Guard
-from ingress.handlers import RECORDS_MAX, Folding
-from ingress.hearing import Hearing
-from ingress.history import History
-from ingress.idempotency import Answers
-from ingress.media import Files, OldFiles
-from ingress.message_forms import OPEN, REPLY
-from ingress.message_list import MessageList
-from ingress.messages import Messages
-from ingress.open_messages import OpenMessages
-from ingress.outbox import Relay
-from ingress.packages import Packages
-from ingress.peer import Asked, Peer
-from ingress.previews import Previews
-from ingress.profiles import Profiles
-from ingress.publisher import REQUEST_TIMEOUT_MS, Publisher
-from ingress.queues import Queues
-from ingress.receipts import Receipts
-from ingress.registry import Registry
-from ingress.replies import Replies
-from ingress.reporting import Reporting
+from ingress.configuration.change_history import History
+from ingress.configuration.changes_endpoint import Changes
+from ingress.configuration.config_cache import Configured
+from ingress.configuration.credentials import Sealing
+from ingress.configuration.gateway_checks_endpoint import Checks
+from ingress.configuration.packages_endpoint import Packages
+from ingress.configuration.profiles_endpoint import Profiles
+from ingress.configuration.queue_endpoint import Queues
+from ingress.configuration.registry import Registry
+from ingress.consent.consent_lists import Consents
+from ingress.consent.endpoint import ConsentLists
+from ingress.http import openapi, problems
+from ingress.http.auth import Guard
+from ingress.infra.outbox import Relay
+from ingress.infra.publisher import REQUEST_TIMEOUT_MS, Publisher
+from ingress.infra.service_client import Asked, Peer
+from ingress.messages.callbacks import Asking, Callbacks
+from ingress.messages.idempotency import Answers
+from ingress.messages.intake import Accepting
+from ingress.messages.media_check import Attaching
+from ingress.messages.media_endpoint import Files, OldFiles
+from ingress.messages.open_endpoint import OpenMessages
+from ingress.messages.preview_endpoint import Previews
+from ingress.messages.reply_endpoint import Replies
+from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
-from ingress.status_view import StatusView
-from ingress.webhooks import Webhooks
-from spreader.bus import Bus
+from ingress.status.conversations_endpoint import Conversations
+from ingress.status.deliveries_endpoint import Deliveries
+from ingress.status.handlers import RECORDS_MAX, Folding
+from ingress.status.message_list_endpoint import MessageList
+from ingress.status.messages_endpoint import Messages
+from ingress.status.projection import StatusView
+from ingress.status.reconciliation import Books
+from ingress.webhooks.account_index import Accounts
+from ingress.webhooks.dispatcher import Reporting
+from ingress.webhooks.endpoint import Webhooks
+from ingress.webhooks.inbound_messages import Hearing
+from ingress.webhooks.receipts import Receipts
 from spreader.clock import Now, clock_from_environment, wall_now
-from spreader.events import PackageConfigured, ProfileState
-from spreader.fetching import Fetcher
-from spreader.fetching import Guard as NoPrivateAddress
-from spreader.kafka import BATCH_RECORDS_MAX, UNHURRIED_MS, KafkaBus, create_broker
-from spreader.loop import Loop
-from spreader.media import MediaStore
-from spreader.parts import Kafka, Postgres
-from spreader.postgres import create_engine
-from spreader.service import Service
-from spreader.table import Table
-from spreader.traced import Traced
-from spreader.tracing import OFF, Tracing
+from spreader.contract.events import PackageConfigured, ProfileState
+from spreader.kafka.bus import Bus
+from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.table import Table
+from spreader.media.safe_fetch import AddressFilter as NoPrivateAddress
+from spreader.media.safe_fetch import MediaDownloader
+from spreader.media.store import MediaStore
+from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import create_engine
+from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.service import Service
+from spreader.telemetry.http_middleware import TraceMiddleware
+from spreader.telemetry.tracing import OFF, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def build(settings: IngressSettings) -> FastAPI:
     boundaries = Folding(StatusView(engine), Receipts(engine, folding_bus)).boundaries(folding_bus)
     for boundary in boundaries:
         records_max = RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX)
-        boundary.listen(folding, settings, records_max, UNHURRIED_MS)
+        boundary.subscribe(folding, settings, records_max, GATHER_MS)
     bus = Publisher(KafkaBus(accepting, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks = Callbacks(settings)
@@ -100,9 +101,9 @@ def build(settings: IngressSettings) -> FastAPI:
     early = (Loop("early receipts", receipts.look_again), Loop("old receipts", receipts.tidy))
     media = MediaStore(settings.media_store, now)
     tidying = Loop("old files", OldFiles(media, settings.media_keep_days).turn)
-    kafka = Kafka(accepting, settings)
-    view = Kafka(folding, settings, boundaries, "kafka of the status view")
-    tables = (Postgres(engine, "ingress"), packages, states)
+    kafka = KafkaComponent(accepting, settings)
+    view = KafkaComponent(folding, settings, boundaries, "kafka of the status view")
+    tables = (PostgresComponent(engine, "ingress"), packages, states)
     books = Books(engine, now)
     counted = (Loop("look at the outbox", books.outbox), Loop("look at the books", books.turn))
     peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early, *counted)
@@ -123,7 +124,7 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     view, answers = StatusView(parts.engine), Answers(parts.engine)
     consents = Consents(parts.engine, parts.bus, parts.now)
     sealing = Sealing(settings.secret_keys)
-    attaching = Attaching(parts.media, Fetcher(NoPrivateAddress.of(settings.media_hosts_allowed)))
+    attaching = Attaching(parts.media, MediaDownloader(NoPrivateAddress.of(settings.media_hosts_allowed)))
     common = (parts.configured, answers, attaching, parts.now, settings.body_bytes_max)
     reporting = Reporting(
         parts.bus, Accounts(parts.configured.packages), Receipts(parts.engine, parts.bus),
@@ -154,5 +155,5 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(Guard, key=settings.api_key)
-    app.add_middleware(Traced, tracing=parts.tracing)
+    app.add_middleware(TraceMiddleware, tracing=parts.tracing)
     return app

@@ -5,10 +5,10 @@ from typing import get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from ingress.core.reports import Nothing
-from ingress.core.wires import Refusal
-from spreader.configuration import Driver
-from spreader.events import Lane
-from spreader.metrics import from_zero
+from ingress.core.webhook_parsers import Refusal
+from spreader.contract.configuration import Driver
+from spreader.contract.events import Lane
+from spreader.telemetry.metrics import from_zero
 
 ACCEPTED = Counter("spreader_accepted_deliveries", "Recipients of accepted messages.", ["lane"])
 ACCEPT_SECONDS = Histogram("spreader_accept_seconds", "Until a message is in Kafka (or in the outbox).", ["lane"])

@@ -15,18 +15,16 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.app import Parts, assemble
-from ingress.callbacks import Waiters
-from ingress.configured import Configured
-from ingress.credentials import NAMES
-from ingress.outbox import POLL_SECONDS, Relay
-from ingress.peer import ASK_SECONDS, Answered, Away
-from ingress.receipts import Receipts
+from ingress.configuration.config_cache import Configured
+from ingress.configuration.credentials import NAMES
+from ingress.infra.outbox import POLL_SECONDS, Relay
+from ingress.infra.service_client import ASK_SECONDS, Answered, Away
+from ingress.messages.callbacks import Waiters
 from ingress.settings import IngressSettings
-from ingress.status_view import StatusView
-from spreader.bus import Unpublished
+from ingress.status.projection import StatusView
+from ingress.webhooks.receipts import Receipts
 from spreader.clock import wall_now
-from spreader.envelope import Envelope, open_body
-from spreader.events import (
+from spreader.contract.events import (
     Event,
     MessageRouted,
     OpenMessageRequested,
@@ -36,10 +34,12 @@ from spreader.events import (
     ReplySettled,
     Status,
 )
-from spreader.loop import Loop
-from spreader.media import MediaStore
-from spreader.testing import HandClock, MemoryBus
-from spreader.tracing import OFF, Tracing
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.envelope import Envelope, decode
+from spreader.media.store import MediaStore
+from spreader.runtime.loop import Loop
+from spreader.telemetry.tracing import OFF, Tracing
+from spreader.testing import ManualClock, MemoryBus
 from spreader.vault import new_key
 
 E = TypeVar("E", bound=Event)
@@ -89,7 +89,7 @@ class MemoryTable(Generic[E]):
     def get(self, key: str) -> E | None:
         return self._rows.get(key)
 
-    def trouble(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         return None
 
     def set(self, key: str, event: E | None) -> None:
@@ -118,10 +118,10 @@ class MemoryLog(Generic[E]):
     table: MemoryTable[E]
     envelopes: list[Envelope] = field(default_factory=list)
 
-    async def publish_sealed(self, *envelopes: Envelope) -> None:
+    async def publish_envelopes(self, *envelopes: Envelope) -> None:
         for each in envelopes:
             self.envelopes.append(each)
-            event = None if each.body is None else open_body(each.topic, each.headers, each.body)
+            event = None if each.body is None else decode(each.topic, each.headers, each.body)
             if each.topic == self.kind.topic and (event is None or isinstance(event, self.kind)):
                 self.table.set((each.key or b"").decode(), event)
 
@@ -166,7 +166,7 @@ class AnsweringBus(MemoryBus):
             if isinstance(event, ReplyMessageRequested) and self.settles is not None:
                 self.asking.waiters.take(self._settled(event, self.settles))
         if self.forgets:
-            raise Unpublished("no acknowledgement came")
+            raise PublishFailed("no acknowledgement came")
 
     def _routed(self, event: OpenMessageRequested) -> MessageRouted:
         share = dict.fromkeys(self.profiles, 0)
@@ -201,7 +201,7 @@ class System:
     log: MemoryLog[PackageConfigured]
     packages: MemoryTable[PackageConfigured]
     states: MemoryTable[ProfileState]
-    clock: HandClock
+    clock: ManualClock
     router: "MemoryPeer"
     pacer: "MemoryPeer"
     sender: "MemoryPeer"
@@ -265,7 +265,7 @@ async def running(
     tracing: Tracing = OFF,
 ) -> AsyncGenerator[System]:
     """The ingress in process: a real Postgres, everything else in memory."""
-    asking, clock = Asking(), HandClock(now)
+    asking, clock = Asking(), ManualClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
     bus = AnsweringBus(now, asking=asking)
     log = MemoryLog(PackageConfigured, packages)

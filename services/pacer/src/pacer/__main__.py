@@ -2,7 +2,7 @@
 
 from pacer.app import build
 from pacer.settings import PacerSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = PacerSettings()

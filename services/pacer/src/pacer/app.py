@@ -4,24 +4,23 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pacer.announcer import Announcer
+from pacer.config_cache import Tables
 from pacer.core.policy import Margins
-from pacer.directory import Tables
-from pacer.endpoints import add_endpoints
-from pacer.explaining import Explaining
-from pacer.foreseeing import Foreseeing
-from pacer.habits import Habits
-from pacer.handlers import Handlers
-from pacer.heeding import Heeding
-from pacer.housekeeping import Housekeeping
-from pacer.paces import Paces
-from pacer.queue import Queue
-from pacer.releasing import Releasing
+from pacer.intake.consent_enforcer import Heeding
+from pacer.intake.handlers import Handlers
+from pacer.intake.held_queue import Queue
+from pacer.intake.read_times import Habits
+from pacer.release.loop import Releasing
+from pacer.release.maintenance import Housekeeping
+from pacer.release.outbox_relay import Announcer
+from pacer.release.rescheduler import Waking
 from pacer.settings import PacerSettings
-from pacer.waking import Waking
-from spreader.boundary import Boundary
+from pacer.views.endpoints import add_endpoints
+from pacer.views.explain import Explaining
+from pacer.views.forecast import Foreseeing
+from pacer.views.pace_publisher import Paces
 from spreader.clock import clock_from_environment
-from spreader.events import (
+from spreader.contract.events import (
     ConsentChanged,
     CustomerMessage,
     DeliveryOutcome,
@@ -30,15 +29,17 @@ from spreader.events import (
     PackageConfigured,
     ProfileState,
 )
-from spreader.kafka import BATCH_RECORDS_MAX, KafkaBus, create_broker
-from spreader.loop import Loop
-from spreader.parts import Kafka, Postgres
-from spreader.positions import LivePositions
-from spreader.postgres import create_engine
-from spreader.progress import Progress
-from spreader.service import Service
-from spreader.table import Table
-from spreader.tracing import Tracing
+from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.group_progress import GroupProgress
+from spreader.kafka.guarded_consumer import GuardedConsumer
+from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.table import Table
+from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import create_engine
+from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.service import Service
+from spreader.telemetry.tracing import Tracing
 
 GROUP = "pacer"
 INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
@@ -77,25 +78,25 @@ def build(settings: PacerSettings) -> FastAPI:
     )
     release_loop = Loop("release", releasing.turn)
     housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
-    progress = Progress(settings, GROUP)
+    progress = GroupProgress(settings, GROUP)
     heeding = Heeding(engine, directory, progress, announcer_loop.wake)
     heed_loop = Loop("heed opt-ins", heeding.turn)
-    positions = LivePositions(settings, engine, GROUP, COUNTED)
+    positions = OffsetStoreComponent(settings, engine, GROUP, COUNTED)
 
     queue = Queue(engine, clock, Habits(directory))
     wakes = release_loop.wake, announcer_loop.wake, heed_loop.wake
     handlers = Handlers(queue, heeding, positions, directory, *wakes)
     boundaries = _boundaries(handlers, bus, tracing)
     for boundary in boundaries:
-        boundary.listen(broker, settings, _records_max(boundary))
+        boundary.subscribe(broker, settings, _records_max(boundary))
 
     service = Service(
         GROUP,
         [
             tracing,
-            Postgres(engine, GROUP),
+            PostgresComponent(engine, GROUP),
             *(configuration, states, positions, progress),
-            Kafka(broker, settings, boundaries),
+            KafkaComponent(broker, settings, boundaries),
             announcer_loop,
             release_loop,
             heed_loop,
@@ -108,16 +109,16 @@ def build(settings: PacerSettings) -> FastAPI:
     return app
 
 
-def _boundaries(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Boundary[Any], ...]:
+def _boundaries(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
     """One for each topic."""
     return (
-        Boundary(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
-        Boundary(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
-        Boundary(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
-        Boundary(GROUP, handlers.on_customer, (CustomerMessage,), bus),
-        Boundary(GROUP, handlers.on_consent, (ConsentChanged,), bus),
+        GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
+        GuardedConsumer(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
+        GuardedConsumer(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
+        GuardedConsumer(GROUP, handlers.on_customer, (CustomerMessage,), bus),
+        GuardedConsumer(GROUP, handlers.on_consent, (ConsentChanged,), bus),
     )
 
 
-def _records_max(boundary: Boundary[Any]) -> int:
+def _records_max(boundary: GuardedConsumer[Any]) -> int:
     return INTAKE_RECORDS_MAX if OpenDeliveriesAssigned in boundary.accepts else BATCH_RECORDS_MAX

@@ -2,8 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from pacer.core.bounds import BOUNDS
-from spreader.metrics import from_zero
+from spreader.contract.bounds import Bound
+from spreader.telemetry.metrics import from_zero
 
 TAKEN = Counter("spreader_taken_deliveries", "Deliveries taken into the queue.")
 HELD = Gauge("spreader_held_deliveries", "Deliveries in the queue, of all instances together.")
@@ -23,6 +23,6 @@ DUE_PROFILES = Gauge("spreader_due_profiles", "Profiles that the last turn looke
 
 NOTHING = "nothing"
 
-from_zero(BOUND_RELEASES, (*BOUNDS, NOTHING))
-from_zero(BOUND_WAITS, BOUNDS)
+from_zero(BOUND_RELEASES, (*Bound, NOTHING))
+from_zero(BOUND_WAITS, Bound)
 from_zero(ENDED, ("expired", "returned", "cancelled"))

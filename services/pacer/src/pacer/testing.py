@@ -6,21 +6,20 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer import postgres_views as views
-from pacer.announcer import Announcer
 from pacer.core.policy import Margins, Rules
-from pacer.core.rules import rules
-from pacer.explaining import Explaining
-from pacer.foreseeing import Foreseeing
-from pacer.habits import Habits
-from pacer.queue import Queue
-from pacer.releasing import Releasing
-from pacer.waking import Waking
-from spreader.boundary import Received
+from pacer.core.rules_in_force import rules
+from pacer.intake.held_queue import Queue
+from pacer.intake.read_times import Habits
+from pacer.release.loop import Releasing
+from pacer.release.outbox_relay import Announcer
+from pacer.release.rescheduler import Waking
+from pacer.sql import views as views
+from pacer.views.explain import Explaining
+from pacer.views.forecast import Foreseeing
 from spreader.clock import Clock, wall_now
-from spreader.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
-from spreader.content import TextContent
-from spreader.events import (
+from spreader.contract.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
     AssignedDelivery,
     CustomerMessage,
     DeliveryOutcome,
@@ -32,9 +31,10 @@ from spreader.events import (
     ProfileState,
     Status,
 )
-from spreader.ids import delivery_id
-from spreader.testing import AllNew, MemoryBus
-from spreader.tracing import OFF, Tracing
+from spreader.contract.ids import delivery_id
+from spreader.kafka.guarded_consumer import Received
+from spreader.telemetry.tracing import OFF, Tracing
+from spreader.testing import MemoryBus, NoDeduplication
 
 START = datetime(2026, 2, 10, 12, tzinfo=UTC)
 E = TypeVar("E", bound=Event)
@@ -115,13 +115,13 @@ class Pacer:
         self.waking.configured(package.package_id, package)
 
     async def take(self, *events: OpenDeliveriesAssigned) -> int:
-        return await self._queue.take(AllNew(), received(*events))
+        return await self._queue.take(NoDeduplication(), received(*events))
 
     async def answer(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
         await self.settle(*(outcome(each, status, not_before) for each in released))
 
     async def settle(self, *outcomes: DeliveryOutcome) -> None:
-        await self._queue.settle(AllNew(), received(*outcomes))
+        await self._queue.settle(NoDeduplication(), received(*outcomes))
 
     async def hear(self, recipient: str, profile_id: str = "p0") -> None:
         """A customer writes to a profile."""
@@ -132,11 +132,11 @@ class Pacer:
             gateway_message_id=f"in/{self.now}",
             at=self.now,
         )
-        await self._queue.hear(AllNew(), received(event))
+        await self._queue.hear(NoDeduplication(), received(event))
 
     async def cancel(self, message_id: str) -> None:
         event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
-        await self._queue.cancel(AllNew(), received(event))
+        await self._queue.cancel(NoDeduplication(), received(event))
 
     async def release(self) -> list[DeliveryReleased]:
         """Let the loop run until nothing more is due, and the announcer until all is told."""

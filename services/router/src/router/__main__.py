@@ -2,7 +2,7 @@
 
 from router.app import build
 from router.settings import RouterSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = RouterSettings()

@@ -6,14 +6,14 @@ from datetime import datetime
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, NonNegativeInt
 
-from router.assigned import Assigned
+from router.config_cache import Directory
 from router.core.conversations import is_over, is_warm
 from router.core.routing import preview
-from router.directory import Directory
+from router.pending_assignments import Assigned
 from router.postgres import Store
 from spreader.clock import Now
-from spreader.configuration import Distribution
-from spreader.ids import Id, PhoneNumber, conversation_id
+from spreader.contract.configuration import Distribution
+from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
 
 class Ask(BaseModel):

@@ -4,9 +4,9 @@ from typing import get_args
 
 from prometheus_client import Counter
 
-from spreader.configuration import Distribution
-from spreader.events import Lane
-from spreader.metrics import from_zero
+from spreader.contract.configuration import Distribution
+from spreader.contract.events import Lane
+from spreader.telemetry.metrics import from_zero
 
 ROUTED = Counter("spreader_routed_deliveries", "Deliveries given a profile.", ["lane", "strategy"])
 REFUSED = Counter("spreader_refused_deliveries", "Deliveries that no profile could take.", ["lane"])

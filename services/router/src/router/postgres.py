@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from router.core.conversations import Conversation, merge
 from router.core.routing import Routing
-from spreader.boundary import Received
-from spreader.events import Event
-from spreader.positions import Seen
+from spreader.contract.events import Event
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import Deduplicator
 
 E = TypeVar("E", bound=Event)
 
@@ -107,7 +107,7 @@ class Store:
 
     async def learn(
         self,
-        positions: Seen,
+        positions: Deduplicator,
         batch: Sequence[Received[E]],
         facts: Callable[[Sequence[E]], Sequence[Conversation]],
         binds: Mapping[str, timedelta],
@@ -119,7 +119,7 @@ class Store:
         if not facts([each.event for each in batch]):
             return  # most outcomes say nothing of a conversation: they cost no transaction
         async with self.begin() as connection:
-            fresh = await positions.fresh(connection, batch)
+            fresh = await positions.unseen(connection, batch)
             told = facts([each.event for each in fresh])
             if not told:
                 return

@@ -10,18 +10,18 @@ from datetime import timedelta
 
 import structlog
 
+from router.config_cache import Directory
 from router.core.conversations import Conversation, reply_route
-from router.core.endings import Ending
-from router.core.ways import NoWay, Through, Way
-from router.directory import Directory
+from router.core.route import NoWay, Through, Way
+from router.core.terminal_outcome import Ending
 from router.metrics import REFUSED, ROUTED
 from router.postgres import Store
-from spreader.boundary import Received
-from spreader.bus import Bus
 from spreader.clock import Clock
-from spreader.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
-from spreader.hearing import Progress, heard
-from spreader.ids import delivery_id
+from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
+from spreader.contract.ids import delivery_id
+from spreader.kafka.bus import Bus
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Replies:
     bus: Bus
     directory: Directory
     clock: Clock
-    progress: Progress
+    progress: ReadProgress
     heard_wait_seconds: float
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
@@ -51,7 +51,7 @@ class Replies:
         A customer's words and the replies to them have the same key, hence the same partition number of two topics.
         The wait is bounded: a late word costs the right account at worst, a blocked reply costs the customer.
         """
-        if not await heard(self.progress, CustomerMessage.topic, partitions, self.heard_wait_seconds):
+        if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.heard_wait_seconds):
             log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
 
     async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Way]:

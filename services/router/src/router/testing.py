@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from spreader.configuration import Package
-from spreader.events import ProfilePace, ProfileState
+from spreader.contract.configuration import Package
+from spreader.contract.events import ProfilePace, ProfileState
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from sender.app import build
 from sender.settings import SenderSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = SenderSettings()

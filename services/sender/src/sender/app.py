@@ -10,53 +10,54 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.addresses import Addresses
-from sender.client import Client, Timeouts
-from sender.credentials import Keyring
-from sender.drivers import Driver
-from sender.drivers.cloud_api import CloudApiDriver
-from sender.drivers.evolution import EvolutionDriver
-from sender.drivers.simulator import SimulatorDriver
-from sender.drivers.waha import WahaDriver
+from sender.dispatch.attempt import Sending
+from sender.dispatch.consent_check import OptIns
+from sender.dispatch.dispatcher import Lane
+from sender.dispatch.intake import Intake
+from sender.dispatch.profiles import Profiles
+from sender.dispatch.tracing import TracedSending
 from sender.endpoints import Asking, add_endpoints
-from sender.handlers import Intake
-from sender.lane import Lane
-from sender.media import Media
-from sender.numbers import Numbers
-from sender.opt_ins import OptIns
-from sender.outbox import Outbox
-from sender.postgres import Ledger
-from sender.postgres_backlog import Backlog
-from sender.postgres_gateways import PostgresNumbers, PostgresUploads, PostgresWatch
-from sender.profiles import Profiles
-from sender.receipts import Receipts
-from sender.registration import Registration
-from sender.results import Results
-from sender.row import ASKED
-from sender.sending import Sending
+from sender.gateways.cloud_api import CloudApiDriver
+from sender.gateways.credentials import Keyring
+from sender.gateways.driver import Driver
+from sender.gateways.evolution import EvolutionDriver
+from sender.gateways.health_poller import Period, Watch
+from sender.gateways.http_client import Client, Timeouts
+from sender.gateways.media import Media
+from sender.gateways.number_check import Numbers
+from sender.gateways.number_resolver import Addresses
+from sender.gateways.postgres import PostgresNumbers, PostgresUploads, PostgresWatch
+from sender.gateways.receipts import Receipts
+from sender.gateways.registration import Registration
+from sender.gateways.simulator import SimulatorDriver
+from sender.gateways.uploads import KEPT, Uploads
+from sender.gateways.waha import WahaDriver
+from sender.ledger.backlog import Backlog
+from sender.ledger.outbox import Outbox
+from sender.ledger.postgres import Ledger
+from sender.ledger.result_writer import Results
+from sender.ledger.row_mapping import ASKED
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
-from sender.traced import TracedSending
-from sender.uploads import KEPT, Uploads
-from sender.watch import Period, Watch
-from spreader import events
-from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment
-from spreader.consents import Consents, Following
-from spreader.events import ConsentChanged, DeliveryOutcome, PackageConfigured
-from spreader.fetching import Fetcher, Guard
-from spreader.ids import new_id
-from spreader.kafka import KafkaBus, create_broker
-from spreader.loop import Loop
-from spreader.media import Media as StoredMedia
-from spreader.media import MediaStore
-from spreader.part import Part
-from spreader.parts import Kafka, Postgres
-from spreader.positions import LivePositions
-from spreader.postgres import create_engine
-from spreader.progress import Progress
-from spreader.service import Service
-from spreader.table import Table
-from spreader.tracing import Tracing
+from spreader.consent import ConsentFollower, ConsentTable
+from spreader.contract import events
+from spreader.contract.events import ConsentChanged, DeliveryOutcome, PackageConfigured
+from spreader.contract.ids import new_id
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.group_progress import GroupProgress
+from spreader.kafka.guarded_consumer import GuardedConsumer
+from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.table import Table
+from spreader.media.safe_fetch import AddressFilter, MediaDownloader
+from spreader.media.store import Media as StoredMedia
+from spreader.media.store import MediaStore
+from spreader.runtime.component import Component
+from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import create_engine
+from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.service import Service
+from spreader.telemetry.tracing import Tracing
 
 SERVICE = "sender"
 ASKING_CONNECTIONS = 64
@@ -105,7 +106,7 @@ def build(settings: SenderSettings) -> FastAPI:
     registration = Registration({"simulator": registrar})
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
     store = MediaStore(settings.media_store, clock)
-    media = StoredMedia(store, Fetcher(Guard.of(settings.media_hosts_allowed)))
+    media = StoredMedia(store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
     known = PostgresNumbers(engine)
     addresses = Addresses(known, clock, settings.sender_number_checks_per_hour)
     making = Making(settings, Keyring(settings.secret_keys), media, Uploads(PostgresUploads(engine)), addresses)
@@ -129,12 +130,12 @@ def build(settings: SenderSettings) -> FastAPI:
             packages,
             asker,
             registration,
-            Postgres(engine, SERVICE, "postgres of the gateways"),
+            PostgresComponent(engine, SERVICE, "postgres of the gateways"),
             store,
             *build_lane(shared, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(shared, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
             *build_hearing(settings, engine, bus),
-            Kafka(bus_broker, settings, name="producer of the gateways"),
+            KafkaComponent(bus_broker, settings, name="producer of the gateways"),
             watch,
         ],
     )
@@ -144,22 +145,26 @@ def build(settings: SenderSettings) -> FastAPI:
     return app
 
 
-def build_hearing(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Part]:
+def build_hearing(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Component]:
     """What gateways report of deliveries in doubt; and old uploads are forgotten."""
     broker = create_broker(settings, f"{SERVICE}-receipts")
-    positions = LivePositions(settings, engine, SERVICE, (DeliveryOutcome.topic,))
-    receipts = Boundary(f"{SERVICE}-receipts", Receipts(engine, positions).on_outcomes, (DeliveryOutcome,), bus)
-    receipts.listen(broker, settings)
+    positions = OffsetStoreComponent(settings, engine, SERVICE, (DeliveryOutcome.topic,))
+    receipts = GuardedConsumer(f"{SERVICE}-receipts", Receipts(engine, positions).on_outcomes, (DeliveryOutcome,), bus)
+    receipts.subscribe(broker, settings)
     uploads = PostgresUploads(engine)
 
     async def forget() -> float:
         forgotten = await uploads.forget_old(KEPT, FORGET_ROWS_MAX)
         return 0 if forgotten == FORGET_ROWS_MAX else FORGET_EVERY_SECONDS
 
-    return [positions, Loop("forget old uploads", forget), Kafka(broker, settings, [receipts], "consumer of receipts")]
+    return [
+        positions,
+        Loop("forget old uploads", forget),
+        KafkaComponent(broker, settings, [receipts], "consumer of receipts"),
+    ]
 
 
-def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: float) -> Sequence[Part]:
+def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: float) -> Sequence[Component]:
     """One lane with everything of its own: consumer, producer, connections to Postgres and to the gateways, workers.
 
     The producer stands on a broker apart: it goes on publishing results when the consumer has stopped.
@@ -168,7 +173,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     engine = create_engine(settings, f"{SERVICE}-{lane}")
     producing, consuming = create_broker(settings, f"{SERVICE}-{lane}"), create_broker(settings, f"{SERVICE}-{lane}")
     bus = KafkaBus(producing, SERVICE, clock)
-    positions = LivePositions(settings, engine, SERVICE, (asked.topic, ConsentChanged.topic))
+    positions = OffsetStoreComponent(settings, engine, SERVICE, (asked.topic, ConsentChanged.topic))
     client = Client(f"{lane} lane", limit, _timeouts(settings))
     drivers = shared.making.drivers(client)
 
@@ -176,37 +181,37 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     outbox = Outbox(ledger, bus)
     results = Results(ledger, outbox, group_seconds)
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
-    progress = Progress(settings, f"{SERVICE}-{lane}")
+    progress = GroupProgress(settings, f"{SERVICE}-{lane}")
     opt_ins = OptIns(engine, progress) if lane == "open" else None
     sending = Sending(
         ledger, shared.profiles, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds, opt_ins
     )
     traced = TracedSending(sending, shared.tracing, shared.profiles)
     work = Lane(ledger, traced, results, limit, settings.sender_drain_seconds)
-    boundary = Boundary(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
-    boundaries: list[Boundary[Any]] = [boundary]
+    boundary = GuardedConsumer(f"{SERVICE}-{lane}", Intake(ledger, work).on_asked, (asked,), bus)
+    boundaries: list[GuardedConsumer[Any]] = [boundary]
     if lane == "open":
-        following = Following(engine, positions, Consents(SERVICE))
-        boundaries.append(Boundary(f"{SERVICE}-{lane}", following.on_changed, (ConsentChanged,), bus))
+        following = ConsentFollower(engine, positions, ConsentTable(SERVICE))
+        boundaries.append(GuardedConsumer(f"{SERVICE}-{lane}", following.on_changed, (ConsentChanged,), bus))
     for each in boundaries:
-        each.listen(consuming, settings)
+        each.subscribe(consuming, settings)
 
     async def forget() -> float:
         forgotten = await ledger.forget(timedelta(days=settings.sender_keep_days), FORGET_ROWS_MAX)
         return 0 if forgotten == FORGET_ROWS_MAX else FORGET_EVERY_SECONDS
 
     return [
-        Postgres(engine, SERVICE, f"postgres of the {lane} lane"),
+        PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),
         positions,
         *([progress] if lane == "open" else []),
-        Kafka(producing, settings, name=f"producer of the {lane} lane"),
+        KafkaComponent(producing, settings, name=f"producer of the {lane} lane"),
         client,
         outbox,
         results,
         work,
         Loop(f"forget old deliveries of the {lane} lane", forget),
         Loop(f"look at the backlog of the {lane} lane", Backlog(engine, lane).turn),
-        Kafka(consuming, settings, boundaries, f"consumer of the {lane} lane"),
+        KafkaComponent(consuming, settings, boundaries, f"consumer of the {lane} lane"),
     ]
 
 

@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from sender.drivers import Drivers
-from sender.numbers import Number, Numbers
-from sender.profiles import Profiles
-from sender.watch import Watch
-from spreader.configuration import Driver, Gateway, Profile
-from spreader.events import Quality, SessionState
-from spreader.ids import Id, PhoneNumber
+from sender.dispatch.profiles import Profiles
+from sender.gateways.driver import Drivers
+from sender.gateways.health_poller import Watch
+from sender.gateways.number_check import Number, Numbers
+from spreader.contract.configuration import Driver, Gateway, Profile
+from spreader.contract.events import Quality, SessionState
+from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 NO_NUMBER = "0000000"

@@ -4,11 +4,11 @@ from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from sender.core.course import Failure
-from sender.core.fate import Status
-from spreader.configuration import Driver
-from spreader.events import Lane
-from spreader.metrics import from_zero
+from sender.core.claim_result import Status
+from sender.core.retry_policy import Failure
+from spreader.contract.configuration import Driver
+from spreader.contract.events import Lane
+from spreader.telemetry.metrics import from_zero
 
 # No label names a profile, a package or a recipient: those grow with customers.
 SENDS = Counter("spreader_sends", "Calls of a gateway, by its answer.", ["lane", "driver", "result"])

@@ -2,7 +2,7 @@
 
 from simulator.app import build
 from simulator.settings import SimulatorSettings
-from spreader.service import run
+from spreader.runtime.service import run
 
 if __name__ == "__main__":
     settings = SimulatorSettings()

@@ -24,9 +24,9 @@ from simulator.switchboard import Switchboard
 from simulator.uploads import Uploads
 from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock, clock_from_environment
-from spreader.service import Service
-from spreader.traced import Traced
-from spreader.tracing import Tracing
+from spreader.runtime.service import Service
+from spreader.telemetry.http_middleware import TraceMiddleware
+from spreader.telemetry.tracing import Tracing
 
 DESCRIPTION = "A stand-in for WhatsApp gateways: it keeps a ledger of every send, and customers who read and answer."
 
@@ -50,7 +50,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
     gateway = Gateway(ledger, switchboard, flights, callbacks, whatsapp, settings.habits, clock)
     service = Service("simulator", [tracing, Home(ledger, accounts, mailbox, uploads), callbacks])
     app = service.app(title="Spreader simulator", description=DESCRIPTION)
-    app.add_middleware(Traced, tracing=tracing)
+    app.add_middleware(TraceMiddleware, tracing=tracing)
     answer_problems(app)
     for routes in (
         profile_routes(gateway, accounts, ledger, callbacks),
@@ -67,7 +67,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
 
 def _when_ready(service: Service) -> Callable[[], Awaitable[None]]:
     async def ready() -> None:
-        if trouble := service.trouble():
+        if trouble := service.not_ready_reason():
             raise Problem(503, "not_ready", "The simulator is not ready.", reasons=trouble)
 
     return ready

@@ -24,7 +24,7 @@ from simulator.dialects.dialect import Event, Json
 from simulator.mailbox import Letter, Mailbox
 from simulator.metrics import CALLBACKS, CALLBACKS_WAITING
 from spreader.clock import Clock, wall_now
-from spreader.loop import Loop
+from spreader.runtime.loop import Loop
 
 log = structlog.get_logger()
 
@@ -131,11 +131,11 @@ class Callbacks:
         if self._http is not None:
             await self._http.close()
 
-    def trouble(self) -> str | None:
-        return self._loop.trouble()
+    def not_ready_reason(self) -> str | None:
+        return self._loop.not_ready_reason()
 
-    def alive(self) -> bool:
-        return self._loop.alive()
+    def is_live(self) -> bool:
+        return self._loop.is_live()
 
     def _push(self, callback: Callback, seconds: float) -> None:
         self._serial += 1

@@ -21,7 +21,7 @@ from simulator.mailbox import Letter
 from simulator.switchboard import Switchboard
 from simulator.whatsapp import WhatsApp
 from spreader.clock import Clock
-from spreader.content import Content, content_hash
+from spreader.contract.content import Content, content_hash
 
 STUCK = "stuck"
 REPEAT_AFTER = timedelta(seconds=1)

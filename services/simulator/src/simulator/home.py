@@ -28,10 +28,10 @@ class Home:
         self._open = False
         self._close()
 
-    def trouble(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         return None if self._open else "the files are not open"
 
-    def alive(self) -> bool:
+    def is_live(self) -> bool:
         return True
 
     def _close(self) -> None:

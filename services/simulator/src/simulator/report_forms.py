@@ -20,7 +20,7 @@ from simulator.core.reports import (
     Warning_,
 )
 from simulator.wire import Body
-from spreader.ids import PhoneNumber
+from spreader.contract.ids import PhoneNumber
 
 Seconds = Annotated[PositiveFloat, Field(le=31 * 86_400, description="Of the system's time, from now.")]
 

@@ -17,8 +17,8 @@ from pydantic import (
 from simulator.core.behaviour import Behaviour
 from simulator.core.failures import FAILURES, IN_OTHER_WORDS, Driver, Told
 from simulator.core.faults import THROTTLED, Fault, Kind, Moment
-from spreader.content import CONTENT, Content, Text, WebAddress
-from spreader.ids import Id, PhoneNumber
+from spreader.contract.content import CONTENT, Content, Text, WebAddress
+from spreader.contract.ids import Id, PhoneNumber
 
 ACCOUNT_CHARACTERS_MAX = 128
 Engine = Literal["NOWEB", "WEBJS", "GOWS"]

@@ -1,6 +1,6 @@
 """python -m stats: run the stats until they are told to stop."""
 
-from spreader.service import run
+from spreader.runtime.service import run
 from stats.app import build
 from stats.settings import StatsSettings
 

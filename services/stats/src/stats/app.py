@@ -3,35 +3,43 @@
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Boundary
 from spreader.clock import Clock, clock_from_environment, wall_now
-from spreader.events import Alert, CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
-from spreader.kafka import UNHURRIED_MS, KafkaBus, create_broker
-from spreader.loop import Loop
-from spreader.parts import Kafka, Postgres
-from spreader.positions import LivePositions
-from spreader.postgres import create_engine
-from spreader.service import Service
-from spreader.table import Table
-from stats import problems
-from stats.alerting import Alerting
-from stats.attention import Attention
-from stats.directory import Directory
-from stats.endpoints import Endpoints
-from stats.exports import Exports
-from stats.feed import Feed
-from stats.gauges import Gauges
-from stats.handlers import Counting
-from stats.judging import Judging
-from stats.lanes import Lanes
-from stats.postgres import Store
-from stats.postgres_evidence import STUCK_AFTER
-from stats.postgres_retention import forget_old
-from stats.present import Present
-from stats.publication import Announcement, Publication
-from stats.recounting import Patience, Recounting
-from stats.reports import Reports
-from stats.resuming import Resuming
+from spreader.contract.events import (
+    Alert,
+    CustomerMessage,
+    DeliveryOutcome,
+    PackageConfigured,
+    ProfileReported,
+    ProfileState,
+)
+from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.guarded_consumer import GuardedConsumer
+from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.table import Table
+from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import create_engine
+from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.service import Service
+from stats.api import problems
+from stats.api.alerts import Alerting
+from stats.api.event_stream import Feed
+from stats.api.exports import Exports
+from stats.api.profiles import Endpoints
+from stats.api.reports import Reports
+from stats.config_cache import Directory
+from stats.counting.handlers import Counting
+from stats.counting.lane_closures import Lanes
+from stats.counting.limit_audit import Patience, Recounting
+from stats.counting.package_gauges import Gauges
+from stats.counting.retention import forget_old
+from stats.counting.store import Store
+from stats.health.current_state import Present
+from stats.health.evaluator import Judging
+from stats.health.publisher import Announcement, Publication
+from stats.health.resume import Resuming
+from stats.health.sql_evidence import STUCK_AFTER
+from stats.health.triggers import Attention
 from stats.settings import StatsSettings
 
 GROUP = "stats"
@@ -50,7 +58,7 @@ def build(settings: StatsSettings) -> FastAPI:
     feed = Feed(engine, clock)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState, feed.on_state)
     alerts = Table(settings, Alert, feed.on_alert)
-    positions = LivePositions(settings, engine, "stats", READ)
+    positions = OffsetStoreComponent(settings, engine, "stats", READ)
 
     store, directory = Store(engine, positions), Directory(configuration.rows)
     present, lanes = Present(store), Lanes(directory.fellows)
@@ -69,19 +77,19 @@ def build(settings: StatsSettings) -> FastAPI:
     attention = Attention(publication, judging, recounting.look_at)
     counting = Counting(store, lanes, clock, attention.on_counts, attention.on_lanes)
     boundaries = (
-        Boundary(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
-        Boundary(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
-        Boundary(GROUP, counting.on_reports, (ProfileReported,), bus),
+        GuardedConsumer(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
+        GuardedConsumer(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
+        GuardedConsumer(GROUP, counting.on_reports, (ProfileReported,), bus),
     )
     for boundary in boundaries:
-        boundary.listen(broker, settings, gather_ms=UNHURRIED_MS)
-    kafka = Kafka(broker, settings, boundaries)
+        boundary.subscribe(broker, settings, gather_ms=GATHER_MS)
+    kafka = KafkaComponent(broker, settings, boundaries)
 
     async def forget() -> float:
         return 0 if await forget_old(engine, clock()) else FORGET_EVERY_SECONDS
 
     parts = [
-        Postgres(engine, "stats"),
+        PostgresComponent(engine, "stats"),
         configuration,
         states,
         alerts,
@@ -97,7 +105,7 @@ def build(settings: StatsSettings) -> FastAPI:
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
     resuming = Resuming(engine, lanes, clock, attention.on_lanes)
-    endpoints = Endpoints(present, directory, resuming, clock, configuration.trouble)
+    endpoints = Endpoints(present, directory, resuming, clock, configuration.not_ready_reason)
     app.include_router(endpoints.router(key, [*_views(engine, clock), feed.router(states.rows)]))
     return app
 

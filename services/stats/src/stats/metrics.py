@@ -4,16 +4,16 @@ from typing import get_args
 
 from prometheus_client import Counter, Gauge
 
-from spreader.metrics import from_zero
+from spreader.telemetry.metrics import from_zero
 from stats.core.alerts import State
 from stats.core.breaches import WINDOWS
+from stats.core.closures import COURSES
 from stats.core.condition import Severity
-from stats.core.lanes import COURSES
 from stats.core.risks import LOOKS
 from stats.core.sums import KINDS
 
 # No label names a profile: profiles come and go, and each label value lives for ever. The HTTP API has their figures.
-# Packages have one as far as `stats.gauges` lets them: the largest.
+# Packages have one as far as `stats.counting.package_gauges` lets them: the largest.
 COUNTED = Counter("spreader_counted_facts", "Facts that were counted, each once.", ["kind"])
 REPORTS = Counter("spreader_profile_reports", "Reports of gateways about profiles that were taken in.")
 STATES = Counter("spreader_published_states", "Profile states published because something in them changed.")

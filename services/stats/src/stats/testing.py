@@ -7,27 +7,34 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.boundary import Received
 from spreader.clock import Clock
-from spreader.configuration import Gateway, Package, Profile
-from spreader.events import Alert, CustomerMessage, DeliveryOutcome, PackageConfigured, ProfileReported, ProfileState
-from spreader.positions import Positions
-from spreader.testing import HandClock, MemoryBus
-from stats import problems
-from stats.alerting import Alerting
-from stats.attention import Attention
-from stats.directory import Directory
-from stats.endpoints import Endpoints
-from stats.exports import Exports
-from stats.feed import Feed
-from stats.handlers import Counting
-from stats.judging import Judging
-from stats.lanes import Lanes
-from stats.postgres import Store
-from stats.present import Present
-from stats.publication import Announcement, Publication
-from stats.reports import Reports
-from stats.resuming import Resuming
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.events import (
+    Alert,
+    CustomerMessage,
+    DeliveryOutcome,
+    PackageConfigured,
+    ProfileReported,
+    ProfileState,
+)
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import OffsetStore
+from spreader.testing import ManualClock, MemoryBus
+from stats.api import problems
+from stats.api.alerts import Alerting
+from stats.api.event_stream import Feed
+from stats.api.exports import Exports
+from stats.api.profiles import Endpoints
+from stats.api.reports import Reports
+from stats.config_cache import Directory
+from stats.counting.handlers import Counting
+from stats.counting.lane_closures import Lanes
+from stats.counting.store import Store
+from stats.health.current_state import Present
+from stats.health.evaluator import Judging
+from stats.health.publisher import Announcement, Publication
+from stats.health.resume import Resuming
+from stats.health.triggers import Attention
 
 
 def profile(name: str, driver: Any = "simulator", holder: str | None = None, **settings: Any) -> Profile:
@@ -44,11 +51,11 @@ class Town:
 
     def __init__(self, engine: AsyncEngine, now: datetime, *packages: Package) -> None:
         self.engine = engine
-        self.clock = HandClock(now)
+        self.clock = ManualClock(now)
         self.bus = MemoryBus(now)
         self.configured = {each.package_id: PackageConfigured(package=each, at=now) for each in packages}
         self.published: dict[str, ProfileState] = {}
-        self.store = Store(engine, Positions("stats", "cluster"))
+        self.store = Store(engine, OffsetStore("stats", "cluster"))
         self.directory = Directory(self.configured)
         self.lanes, self.present = Lanes(self.directory.fellows), Present(self.store)
         self.publication = Publication(self.present, self.directory, self.bus, self.clock, self.published)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs one service's migrations on the connection that `spreader.postgres.migrate` hands over."""
+"""Alembic environment: runs the migrations of one service on the connection that `migrate` passes in."""
 
 from alembic import context
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.core.wording import Field
+from console.core.setting_texts import Field
 
 Values = Mapping[str, Any]
 """By pointer: what stands in the form's fields, as the API has it (None: empty)."""

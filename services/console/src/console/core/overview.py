@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from console.core import figures
-from console.core.board import Bar, Status
+from console.core import formats
+from console.core.api_models import Alert, Package
+from console.core.profile_table import Bar, Status
 from console.core.queue import Queue
-from console.core.shapes import Alert, Package
-from spreader.events import ProfileState
+from spreader.contract.events import ProfileState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _card(
     return Card(
         package_id=package.package_id,
         name=package.name,
-        about=f"{figures.plural(count, 'profile')} · {package.distribution.replace('_', ' ')} · {package.timezone}",
+        about=f"{formats.plural(count, 'profile')} · {package.distribution.replace('_', ' ')} · {package.timezone}",
         status=_status(package, known),
         bars=_bars(package, known, queue),
         held=queue.held if queue else None,

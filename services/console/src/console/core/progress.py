@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.core.board import BOUNDS, Tone
-from console.core.shapes import Message
+from console.core.api_models import Message
+from console.core.profile_table import BOUNDS, Tone
 
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("read", ("read",)),

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
-from console.core.shapes import Shape
+from console.core.api_models import Shape
 
 
 class Usage(Shape):

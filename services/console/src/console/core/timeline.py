@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from console.core.shapes import History, Moment
+from console.core.api_models import History, Moment
 
 COLUMNS_MAX = 200
 

@@ -5,18 +5,18 @@ from typing import Any
 
 from nicegui import ui
 
-from console import pieces
-from console.acting import act
-from console.core import figures
+from console.core import formats
+from console.core.api_models import Change, Changes
 from console.core.markup import tag, together
-from console.core.shapes import Change, Changes
-from console.core.wording import label
-from console.desk import PACKAGES, profiles_of
-from console.editing import button
-from console.elements import html, stack
-from console.feed import Question
+from console.core.setting_texts import label
+from console.data.polling_cache import Question
 from console.pages.package import title
-from console.screen import Screen
+from console.ui import components
+from console.ui.actions import act
+from console.ui.editor import button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of
 
 VALUE_CHARACTERS_MAX = 120
 
@@ -52,7 +52,7 @@ async def show(screen: Screen, package_id: str) -> None:
 def _build(screen: Screen, package_id: str, change: Change, undo: Any) -> None:
     package = screen.desk.package(package_id)
     zone = package.timezone if package else "UTC"
-    when = figures.clock(change.at, zone, screen.desk.now())
+    when = formats.clock(change.at, zone, screen.desk.now())
     who = change.who or "somebody with the API key"
     lines = [(label(each.pointer), _value(each.before), _value(each.after)) for each in change.differences]
     notes = [f"takes back change {change.undoes}"] if change.undoes else []
@@ -70,7 +70,7 @@ def _build(screen: Screen, package_id: str, change: Change, undo: Any) -> None:
         if any(each.pointer == "" for each in change.differences):
             html(tag("p", "The package was made."))
         else:
-            html(pieces.table(("Setting", "From", "To"), lines))
+            html(components.table(("Setting", "From", "To"), lines))
 
 
 def _value(value: Any) -> Any:

@@ -5,18 +5,18 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
+from console.core import formats
+from console.core.api_models import History, Moment
 from console.core.markup import tag
-from console.core.shapes import History, Moment
 from console.core.timeline import filled
-from console.desk import PACKAGES
-from console.elements import html
-from console.feed import Question
-from console.outlooks import Stack, columns
+from console.data.polling_cache import Question
 from console.pages.package import title
-from console.screen import Screen
 from console.theme import SERIES
+from console.ui import components
+from console.ui.elements import html
+from console.ui.forecast import Stack, columns
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES
 
 BY = (
     ("minute", "Last 2 hours, by minute", "%H:%M"),
@@ -53,24 +53,24 @@ def _legend() -> Markup:
 
 def _chart(known: History | None, name: str, mark: str, zone: str, now: datetime) -> Markup:
     if known is None:
-        return pieces.card(tag("p", figures.UNKNOWN, class_="soft"), title=name)
+        return components.card(tag("p", formats.UNKNOWN, class_="soft"), title=name)
     if not known.data:
-        return pieces.card(tag("p", "Nothing happened in this time.", class_="soft"), title=name)
+        return components.card(tag("p", "Nothing happened in this time.", class_="soft"), title=name)
     moments = filled(known, zone)
     sent = [_stack(each, mark, zone, now) for each in moments]
     received = [_received(each, mark, zone, now) for each in moments]
     all_sent, all_received = sum(each.sent for each in known.data), sum(each.received for each in known.data)
-    totals = f"{figures.count(all_sent)} sent, {figures.count(all_received)} received"
+    totals = f"{formats.count(all_sent)} sent, {formats.count(all_received)} received"
     parts = [columns(sent, f"{name}: sent")]
     if all_received:
         parts.append(columns(received, f"{name}: received"))
-    return pieces.card(*parts, title=name, beside=tag("span", totals, class_="soft small num"))
+    return components.card(*parts, title=name, beside=tag("span", totals, class_="soft small num"))
 
 
 def _stack(moment: Moment, mark: str, zone: str, now: datetime) -> Stack:
     delivered, read = max(moment.delivered - moment.read, 0), moment.read
     accepted = max(moment.sent - moment.delivered, 0)
-    words = (f"{figures.clock(moment.at, zone, now)}: {moment.sent} sent, {moment.delivered} delivered, "
+    words = (f"{formats.clock(moment.at, zone, now)}: {moment.sent} sent, {moment.delivered} delivered, "
              f"{moment.read} read, {moment.failed} failed")  # fmt: skip
     parts = [
         (SERIES["read"], read),
@@ -82,5 +82,5 @@ def _stack(moment: Moment, mark: str, zone: str, now: datetime) -> Stack:
 
 
 def _received(moment: Moment, mark: str, zone: str, now: datetime) -> Stack:
-    words = f"{figures.clock(moment.at, zone, now)}: {moment.received} received"
+    words = f"{formats.clock(moment.at, zone, now)}: {moment.received} received"
     return words, moment.at.astimezone(ZoneInfo(zone)).strftime(mark), [(SERIES["received"], moment.received)]

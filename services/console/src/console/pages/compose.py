@@ -7,20 +7,20 @@ from typing import Any
 from nicegui import ui
 from nicegui.element import Element
 
-from console import outlooks, pieces
-from console.acting import tell, trouble
-from console.api import Answer, Given, Refused
-from console.core import figures
-from console.core.composing import KINDS, NotReadable, open_body, reply_body
+from console.core import formats
+from console.core.api_models import Preview
 from console.core.markup import tag, together
-from console.core.shapes import Preview
-from console.core.wording import STRATEGIES, WAITING
-from console.desk import PACKAGES
-from console.editing import button
-from console.elements import html, stack
+from console.core.message_body import KINDS, NotReadable, open_body, reply_body
+from console.core.setting_texts import STRATEGIES, WAITING
+from console.data.api import Answer, Given, Refused
 from console.pages.package import title
-from console.recipients import Recipients
-from console.screen import Screen
+from console.ui import components, forecast
+from console.ui.actions import tell, trouble
+from console.ui.editor import button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES
+from console.ui.recipients import Recipients
 
 SECONDS = 60.0
 
@@ -116,7 +116,7 @@ class Composer:
                 return
             self._sent_pieces += 1
             done = min(self._sent_pieces * len(piece), total)
-            self._answer.set_content(tag("p", f"{figures.count(done)} of {figures.count(total)} accepted …"))
+            self._answer.set_content(tag("p", f"{formats.count(done)} of {formats.count(total)} accepted …"))
         if last is None:
             self._refuse({"/recipients": "Give at least one recipient."})
             return
@@ -134,7 +134,7 @@ class Composer:
         if isinstance(answer, Given):
             used = answer.body.get("profile_used")
             words = f"Sent through {used}." if used else "On its way: no outcome came within 10 seconds."
-            self._answer.set_content(pieces.notice(words, "good", "reply-sent"))
+            self._answer.set_content(components.notice(words, "good", "reply-sent"))
             self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -169,7 +169,8 @@ class Composer:
 
     def _refuse(self, errors: Mapping[str, str]) -> None:
         said = [
-            pieces.notice(together(tag("b", _field(place)), words), "bad", "refused") for place, words in errors.items()
+            components.notice(together(tag("b", _field(place)), words), "bad", "refused")
+            for place, words in errors.items()
         ]
         self._answer.set_content(together(*said[:8]))
 
@@ -223,23 +224,23 @@ def _field(place: str) -> str:
 
 
 def _previewed(preview: Preview, count: int, zone: str, now: Any) -> Any:
-    lines = [(name, figures.count(number)) for name, number in sorted(preview.distribution.items())]
+    lines = [(name, formats.count(number)) for name, number in sorted(preview.distribution.items())]
     passed = [(f"{name} gets none", why) for name, why in preview.passed_over.items()]
-    seen = "" if preview.recipients == count else f" (of the first {figures.count(preview.recipients)})"
+    seen = "" if preview.recipients == count else f" (of the first {formats.count(preview.recipients)})"
     done = preview.estimated_completion
     by = (
-        f"{figures.clock(done, zone, now)}, {figures.until(done, now)}"
+        f"{formats.clock(done, zone, now)}, {formats.until(done, now)}"
         if done
-        else outlooks.completion(preview, zone, now)
+        else forecast.completion(preview, zone, now)
     )
     facts: list[tuple[str, Any]] = [
-        ("Recipients", figures.count(count)), ("Sent by", by), ("What holds it most", outlooks.binds(preview)),
+        ("Recipients", formats.count(count)), ("Sent by", by), ("What holds it most", forecast.binds(preview)),
         ("Shared", preview.strategy.replace("_", " ") + seen),
     ]  # fmt: skip
     if preview.suppressed:
-        facts.append(("Suppressed", f"{figures.count(preview.suppressed)} get nothing"))
+        facts.append(("Suppressed", f"{formats.count(preview.suppressed)} get nothing"))
     return together(
-        tag("h2", "If it were sent now"), pieces.facts(facts), tag("div", style="height:.8rem"),
-        pieces.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="shares"),
-        outlooks.curve(preview.curve, zone, now),
+        tag("h2", "If it were sent now"), components.facts(facts), tag("div", style="height:.8rem"),
+        components.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="shares"),
+        forecast.curve(preview.curve, zone, now),
     )  # fmt: skip

@@ -5,19 +5,19 @@ from pathlib import Path
 
 from nicegui import ui
 
-from console import pieces
-from console.acting import act, tell, trouble
-from console.api import Given
-from console.core import figures
-from console.core.composing import numbers
+from console.core import formats
+from console.core.api_models import ListedPage
 from console.core.markup import tag, together
-from console.core.shapes import ListedPage
-from console.desk import PACKAGES
-from console.editing import button
-from console.elements import html, stack
-from console.feed import Question
+from console.core.message_body import numbers
+from console.data.api import Given
+from console.data.polling_cache import Question
 from console.pages.package import title
-from console.screen import Screen
+from console.ui import components
+from console.ui.actions import act, tell, trouble
+from console.ui.editor import button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES
 
 IMPORT_SECONDS = 300.0
 ROWS = 100
@@ -99,14 +99,14 @@ class ConsentList:
             headers={"Content-Type": "text/csv"}, seconds=IMPORT_SECONDS,
         )  # fmt: skip
         if not isinstance(answer, Given):
-            self._imported.set_content(pieces.notice(trouble(answer, "ingress"), "bad"))
+            self._imported.set_content(components.notice(trouble(answer, "ingress"), "bad"))
             return
         said = answer.body
         counted = f"{said['added']} added, {said['already']} already there, {said['wrong']} wrong"
-        words = f"{figures.plural(said['rows'], 'row')}: {counted}."
+        words = f"{formats.plural(said['rows'], 'row')}: {counted}."
         lines = [(str(each["line"]), each["detail"]) for each in said["errors"]]
-        table = pieces.table(("Line", "What is wrong"), lines) if lines else None
-        self._imported.set_content(together(pieces.notice(words, "warn" if lines else "good"), table))
+        table = components.table(("Line", "What is wrong"), lines) if lines else None
+        self._imported.set_content(together(components.notice(words, "warn" if lines else "good"), table))
 
     def _look(self) -> None:
         known = self._screen.desk.look(self._question)
@@ -119,11 +119,11 @@ class ConsentList:
                 html(tag("p", "It is not on this list." if self._wanted else self._kind.empty, class_="soft"))
             for each in known.data:
                 with stack("line").style("justify-content:space-between"):
-                    why = f"{each.source.replace('_', ' ')}, {figures.ago(each.since, self._screen.desk.now())}"
+                    why = f"{each.source.replace('_', ' ')}, {formats.ago(each.since, self._screen.desk.now())}"
                     html(
                         tag(
                             "div",
-                            tag("span", figures.phone(each.recipient), class_="num"),
+                            tag("span", formats.phone(each.recipient), class_="num"),
                             " ",
                             tag("span", why, class_="soft small"),
                         )

@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from markupsafe import Markup
 from nicegui import ui
 
-from console import pieces
-from console.acting import act, trouble
-from console.api import Given
-from console.core import figures
+from console.core import formats
+from console.core.api_models import Deliveries, Delivery, Message
 from console.core.markup import tag, together
 from console.core.progress import done, is_cancellable, parts, story, tone
-from console.core.shapes import Deliveries, Delivery, Message
-from console.desk import PACKAGES, profiles_of
-from console.editing import button
-from console.elements import html, stack
-from console.feed import Question
-from console.screen import Screen
+from console.data.api import Given
+from console.data.polling_cache import Question
+from console.ui import components
+from console.ui.actions import act, trouble
+from console.ui.editor import button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of
 
 ROWS = 50
 COLOURS = {"read": "read", "delivered": "delivered", "sent": "sent", "released": "released", "failed": "failed"}
@@ -27,7 +27,7 @@ async def show(screen: Screen, package_id: str, message_id: str) -> None:
     message = Question("ingress", f"/messages/{message_id}", Message)
     await desk.feed.first(PACKAGES, message, profiles_of(package_id))
     with stack("page-head"):
-        back = pieces.link("Messages", f"/packages/{package_id}/messages", "small", "back")
+        back = components.link("Messages", f"/packages/{package_id}/messages", "small", "back")
         screen.piece(lambda: tag("div", back, _title(desk.look(message), message_id)))
         cancel = button("Cancel what is held", lambda: dialog.open(), "button-danger").props('data-testid="cancel"')
     dialog = _cancel_dialog(screen, message_id, message)
@@ -61,25 +61,27 @@ def _cancel_dialog(screen: Screen, message_id: str, message: Question[Message]) 
 def _title(message: Message | None, message_id: str) -> Markup:
     if message is None:
         return tag("h1", "Message")
-    status = pieces.badge(message.status.replace("_", " "), tone(message.status))
-    stops = pieces.badge("cancelling", "warn") if message.cancel_requested_at and message.counts.get("held") else None
-    name = tag("h1", f"{message.type.title()} to {figures.plural(message.recipients, 'recipient')}")
+    status = components.badge(message.status.replace("_", " "), tone(message.status))
+    stops = (
+        components.badge("cancelling", "warn") if message.cancel_requested_at and message.counts.get("held") else None
+    )
+    name = tag("h1", f"{message.type.title()} to {formats.plural(message.recipients, 'recipient')}")
     return together(tag("div", name, status, stops, class_="line"), tag("p", tag("code", message_id), class_="soft"))
 
 
 def _counts(message: Message | None) -> Markup:
     if message is None:
         return together()
-    bar = pieces.parts_bar(parts(message), message.recipients, f"{done(message)} of {message.recipients} done")
+    bar = components.parts_bar(parts(message), message.recipients, f"{done(message)} of {message.recipients} done")
     legend = [
-        tag("span", tag("i", class_=f"fill-{COLOURS.get(name, 'off')}"), f"{name} ", tag("b", figures.count(number)))
+        tag("span", tag("i", class_=f"fill-{COLOURS.get(name, 'off')}"), f"{name} ", tag("b", formats.count(number)))
         for name, number in message.counts.items()
         if number
     ]
     beside = tag(
-        "span", f"{figures.count(done(message))} of {figures.count(message.recipients)} done", class_="soft num"
+        "span", f"{formats.count(done(message))} of {formats.count(message.recipients)} done", class_="soft num"
     )
-    return pieces.card(
+    return components.card(
         bar, tag("div", *legend, class_="legend", style="margin-top:.7rem"), title="Progress", beside=beside
     )
 
@@ -136,7 +138,7 @@ class DeliveryList:
     async def _explained(self, delivery_id: str) -> Markup:
         answer = await self._screen.desk.api.get("ingress", f"/deliveries/{delivery_id}/explain", 12.0)
         if not isinstance(answer, Given):
-            return pieces.notice(trouble(answer, "ingress"), "bad")
+            return components.notice(trouble(answer, "ingress"), "bad")
         steps = story(answer.body, self._names())
         return tag("ul", *(tag("li", each.words, class_="on" if each.is_now else None) for each in steps),
                    class_="steps", style="margin:.3rem 0 .6rem .4rem")  # fmt: skip
@@ -186,7 +188,7 @@ class DeliveryLine:
 
 def _line(delivery: Delivery, names: Mapping[str, str]) -> Markup:
     through = names.get(delivery.profile_id or "", delivery.profile_id or "no profile yet")
-    status = pieces.badge(delivery.status, tone(delivery.status), delivery.reason)
+    status = components.badge(delivery.status, tone(delivery.status), delivery.reason)
     reason = tag("span", delivery.reason, class_="small soft") if delivery.reason else None
-    number = tag("span", figures.phone(delivery.recipient), class_="num")
+    number = tag("span", formats.phone(delivery.recipient), class_="num")
     return tag("div", number, status, tag("span", through, class_="soft small"), reason, class_="line")

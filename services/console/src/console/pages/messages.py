@@ -5,15 +5,15 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
+from console.core import formats
+from console.core.api_models import Message, Messages
 from console.core.markup import tag, together
 from console.core.progress import done, parts, tone
-from console.core.shapes import Message, Messages
-from console.desk import PACKAGES
-from console.feed import Question
+from console.data.polling_cache import Question
 from console.pages.package import title
-from console.screen import Screen
+from console.ui import components
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES
 
 LIMIT = 50
 
@@ -46,21 +46,21 @@ async def show(screen: Screen, package_id: str) -> None:
 
 
 def _card(package_id: str, message: Message, zone: str, now: datetime) -> Markup:
-    status = pieces.badge(message.status.replace("_", " "), tone(message.status))
+    status = components.badge(message.status.replace("_", " "), tone(message.status))
     name = tag("b", f"{message.type.title()}, {message.lane}")
-    when = tag("span", figures.clock(message.accepted_at, zone, now), class_="soft num")
+    when = tag("span", formats.clock(message.accepted_at, zone, now), class_="soft num")
     total = tag(
-        "span", f"{figures.count(done(message))} of {figures.count(message.recipients)} done", class_="soft num"
+        "span", f"{formats.count(done(message))} of {formats.count(message.recipients)} done", class_="soft num"
     )
     top = tag(
         "div", tag("div", name, status, class_="line"), tag("div", total, when, class_="line small"), class_="card-head"
     )
-    bar = pieces.parts_bar(parts(message), message.recipients, f"{done(message)} of {message.recipients} done")
+    bar = components.parts_bar(parts(message), message.recipients, f"{done(message)} of {message.recipients} done")
     address = f"/packages/{package_id}/messages/{message.message_id}"
     return tag("a", top, bar, class_="card", style="gap:0", href=address, data_testid=f"message-{message.message_id}")
 
 
 def _empty(package_id: str) -> Markup:
     words = tag("p", "What you send from here or through the API shows up in this list.")
-    make = pieces.link("Compose a message", f"/packages/{package_id}/compose", "button button-main", "compose")
-    return tag("div", pieces.empty("messages", "No messages yet", words, make), class_="card")
+    make = components.link("Compose a message", f"/packages/{package_id}/compose", "button button-main", "compose")
+    return tag("div", components.empty("messages", "No messages yet", words, make), class_="card")

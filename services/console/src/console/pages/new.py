@@ -5,16 +5,16 @@ from typing import Any
 
 from nicegui import ui
 
-from console import pieces
-from console.acting import tell, trouble
-from console.api import Given, Refused
-from console.core.composing import numbers
 from console.core.markup import together
-from console.desk import PACKAGES, profiles_of
-from console.editing import button
-from console.elements import html, stack
-from console.feed import Question
-from console.screen import Screen
+from console.core.message_body import numbers
+from console.data.api import Given, Refused
+from console.data.polling_cache import Question
+from console.ui import components
+from console.ui.actions import tell, trouble
+from console.ui.editor import button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of
 
 DRIVERS = {
     "simulator": "Simulator – nothing is really sent", "cloud_api": "WhatsApp Cloud API (official)", "waha": "WAHA",
@@ -30,7 +30,7 @@ SECONDS = 45.0
 
 async def show_package(screen: Screen) -> None:
     html(
-        pieces.head(
+        components.head(
             "New package", "A group of WhatsApp accounts that share settings. All of them can be changed later."
         )
     )
@@ -43,7 +43,7 @@ async def show_package(screen: Screen) -> None:
 
 
 async def show_profile(screen: Screen, package_id: str) -> None:
-    html(pieces.head("New profile", "One WhatsApp account, reached through one gateway."))
+    html(components.head("New profile", "One WhatsApp account, reached through one gateway."))
     form = Maker(screen, f"/packages/{package_id}/profiles", (PACKAGES, profiles_of(package_id)))
     with stack("card"):
         form.text("name", "Name", "Sales WhatsApp #1")
@@ -131,7 +131,7 @@ class Maker:
             made.props(f'error error-message="{_quoted(words)}"') if words else made.props(remove="error error-message")
         left = [words for place, words in errors.items() if place[1:] not in self._fields]
         said = left or ([] if errors else [otherwise])
-        self._trouble.set_content(together(*(pieces.notice(each, "bad", "form-error") for each in said)))
+        self._trouble.set_content(together(*(components.notice(each, "bad", "form-error") for each in said)))
 
 
 def _quoted(words: str) -> str:

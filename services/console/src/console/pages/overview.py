@@ -2,15 +2,15 @@
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
+from console.core import formats
+from console.core.api_models import Alerts, Packages, States
 from console.core.markup import tag, together
 from console.core.overview import Card, cards
 from console.core.queue import Queue
-from console.core.shapes import Alerts, Packages, States
-from console.desk import ALERTS, PACKAGES, STATES, queue_of
-from console.elements import html
-from console.screen import Screen
+from console.ui import components
+from console.ui.elements import html
+from console.ui.live_page import Screen
+from console.ui.page_context import ALERTS, PACKAGES, STATES, queue_of
 
 QUEUES_MAX = 50
 """Of more packages than this the overview does not ask what waits: their own pages do."""
@@ -20,8 +20,8 @@ QUEUE_SECONDS = 2.0
 async def show(screen: Screen) -> None:
     desk = screen.desk
     await desk.feed.first(PACKAGES, STATES, ALERTS)
-    html(pieces.head("Packages", "Groups of WhatsApp accounts that share settings.",
-                     pieces.link("New package", "/new", "button button-main", "plus")))  # fmt: skip
+    html(components.head("Packages", "Groups of WhatsApp accounts that share settings.",
+                     components.link("New package", "/new", "button button-main", "plus")))  # fmt: skip
     screen.notices(lambda: desk.part(PACKAGES, "packages and settings"), lambda: desk.part(STATES, "figures"),
                    lambda: desk.part(ALERTS, "alerts"))  # fmt: skip
 
@@ -44,9 +44,9 @@ def _painted(packages: Packages | None, states: States | None, alerts: Alerts | 
         return together()
     if not packages.data:
         words = "A package is a group of WhatsApp profiles that share settings. Make the first one, then add profiles."
-        make = pieces.link("New package", "/new", "button button-main", "plus")
+        make = components.link("New package", "/new", "button button-main", "plus")
         demo = tag("p", "Or run ", tag("code", "make demo"), " to watch one with simulated customers.", class_="small")
-        return tag("div", pieces.empty("overview", "No packages yet", tag("p", words), make, demo), class_="card")
+        return tag("div", components.empty("overview", "No packages yet", tag("p", words), make, demo), class_="card")
     known = {state.profile_id: state for state in states.data} if states else {}
     waiting = {queue.package_id: queue for queue in queues if queue is not None}
     shown = cards(packages.data, known, waiting, alerts.data if alerts else None)
@@ -55,11 +55,11 @@ def _painted(packages: Packages | None, states: States | None, alerts: Alerts | 
 
 def _card(card: Card) -> Markup:
     name = tag("div", tag("h2", card.name), tag("p", card.about, class_="soft small"))
-    top = tag("div", name, pieces.state(card.status), class_="card-head", style="margin-bottom:0")
-    waits = tag("span", tag("b", figures.count(card.held)), " waiting", class_="num")
-    rush = pieces.badge("Rush", "warn", "More wait than the rush bound: gaps are longer.") if card.rush else None
-    alerts = pieces.badge(figures.plural(card.alerts, "alert"), "bad") if card.alerts else None
+    top = tag("div", name, components.state(card.status), class_="card-head", style="margin-bottom:0")
+    waits = tag("span", tag("b", formats.count(card.held)), " waiting", class_="num")
+    rush = components.badge("Rush", "warn", "More wait than the rush bound: gaps are longer.") if card.rush else None
+    alerts = components.badge(formats.plural(card.alerts, "alert"), "bad") if card.alerts else None
     foot = tag("div", waits, rush, alerts, class_="line small soft")
-    bars = tag("div", *map(pieces.bar, card.bars), class_="stack tight")
+    bars = tag("div", *map(components.bar, card.bars), class_="stack tight")
     return tag("a", top, bars, foot, class_="card", href=f"/packages/{card.package_id}",
                data_testid=f"package-{card.package_id}")  # fmt: skip

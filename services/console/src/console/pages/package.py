@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
-from console.core.board import Row, rows
+from console.core import formats
+from console.core.api_models import Package, Profiles, States
 from console.core.markup import tag, together
+from console.core.profile_table import Row, rows
 from console.core.queue import Queue
-from console.core.shapes import Package, Profiles, States
-from console.desk import PACKAGES, STATES, profiles_of, queue_of
-from console.elements import html, stack
-from console.pages.pausing import pause_button
-from console.screen import Screen
+from console.pages.pause_buttons import pause_button
+from console.ui import components
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, STATES, profiles_of, queue_of
 
 HEADS = ("Profile", "Hourly", "In 3 hours", "Daily", "State", "Health", "Next release")
 
@@ -48,7 +48,7 @@ def title(screen: Screen, package_id: str, words: str) -> None:
     def paint() -> Markup:
         package = desk.package(package_id)
         paused = (
-            pieces.badge("○ Paused", "off", "Nothing opens a conversation.") if package and package.paused else None
+            components.badge("○ Paused", "off", "Nothing opens a conversation.") if package and package.paused else None
         )
         return tag("div", tag("div", tag("h1", package.name if package else package_id), paused, class_="line"),
                    tag("p", words, class_="soft"))  # fmt: skip
@@ -70,14 +70,14 @@ def _tiles(queue: Queue | None, states: States | None, profiles: Profiles | None
     hour = sum(state.windows.hour.sent for state in mine) if states else None
     received = sum(state.windows.hour.received for state in mine) if states else None
     day = sum(state.windows.day.sent for state in mine) if states else None
-    rush = f"{figures.plural(queue.profiles_in_rush, 'profile')} in rush" if queue else None
-    gateway = f"{queue.at_gateway.now} of {queue.at_gateway.max}" if queue else figures.DASH
-    return pieces.tiles(
-        pieces.tile("Waiting", figures.count(queue.held if queue else None), rush, "tile-waiting"),
-        pieces.tile("With the gateway", gateway, "and not yet answered"),
-        pieces.tile("Sent in the last hour", figures.count(hour), "open messages and replies", "tile-sent-hour"),
-        pieces.tile("Received in the last hour", figures.count(received), "from customers"),
-        pieces.tile("Sent in 24 hours", figures.count(day), "open messages and replies"),
+    rush = f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush" if queue else None
+    gateway = f"{queue.at_gateway.now} of {queue.at_gateway.max}" if queue else formats.DASH
+    return components.tiles(
+        components.tile("Waiting", formats.count(queue.held if queue else None), rush, "tile-waiting"),
+        components.tile("With the gateway", gateway, "and not yet answered"),
+        components.tile("Sent in the last hour", formats.count(hour), "open messages and replies", "tile-sent-hour"),
+        components.tile("Received in the last hour", formats.count(received), "from customers"),
+        components.tile("Sent in 24 hours", formats.count(day), "open messages and replies"),
     )
 
 
@@ -101,22 +101,22 @@ def _row(row: Row, zone: str, queue: Queue | None) -> Markup:
         class_="stacked",
     )
     states = tag(
-        "div", pieces.state(row.status), pieces.state(row.reply) if row.reply else None, class_="stacked state"
+        "div", components.state(row.status), components.state(row.reply) if row.reply else None, class_="stacked state"
     )
-    when = figures.clock(row.next_release, zone, queue.at) if queue else figures.UNKNOWN
+    when = formats.clock(row.next_release, zone, queue.at) if queue else formats.UNKNOWN
     waits = f"after {row.waits_for}" if row.next_release else row.waits_for
-    held = "" if row.held is None else f" · {figures.count(row.held)} held" if row.held else ""
+    held = "" if row.held is None else f" · {formats.count(row.held)} held" if row.held else ""
     after = tag(
         "div",
         tag("span", when, class_="num"),
         tag("span", waits + held, class_="sub", title=row.why or None),
         class_="stacked",
     )
-    return tag("div", who, *map(pieces.bar, row.bars), states, tag("div", pieces.health(row.health)), after,
+    return tag("div", who, *map(components.bar, row.bars), states, tag("div", components.health(row.health)), after,
                class_="live", data_testid=f"profile-{row.profile_id}")  # fmt: skip
 
 
 def _nobody(package_id: str) -> Markup:
     words = "A profile is one WhatsApp account. Messages to this package have nobody to send them yet."
-    add = pieces.link("Add a profile", f"/packages/{package_id}/new-profile", "button button-main", "plus")
-    return pieces.empty("phone", "No profiles yet", tag("p", words), add)
+    add = components.link("Add a profile", f"/packages/{package_id}/new-profile", "button button-main", "plus")
+    return components.empty("phone", "No profiles yet", tag("p", words), add)

@@ -6,20 +6,20 @@ from typing import Any
 from markupsafe import Markup
 from nicegui import ui
 
-from console import pieces
-from console.acting import act, tell, trouble
-from console.api import Given
-from console.core import figures, wording
-from console.core.board import bars, health_tone, status
+from console.core import formats, setting_texts
+from console.core.api_models import Package, Profile, Profiles, States
 from console.core.markup import tag, together
+from console.core.profile_table import bars, health_tone, status
 from console.core.queue import Pace, Queue
-from console.core.shapes import Package, Profile, Profiles, States
-from console.desk import PACKAGES, STATES, profiles_of, queue_of
-from console.editing import Editor, button
-from console.elements import html, stack
-from console.pages.pausing import pause_button, reopen_button
-from console.screen import Screen
-from spreader.events import LaneState, ProfileState
+from console.data.api import Given
+from console.pages.pause_buttons import pause_button, reopen_button
+from console.ui import components
+from console.ui.actions import act, tell, trouble
+from console.ui.editor import Editor, button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, STATES, profiles_of, queue_of
+from spreader.contract.events import LaneState, ProfileState
 
 CHECK_SECONDS = 35.0
 READ_SECONDS = 10.0
@@ -53,14 +53,14 @@ async def show(screen: Screen, package_id: str, profile_id: str) -> None:
     screen.dim(screen.piece(paint, testid="fares"), lambda: desk.is_old(STATES) and desk.is_old(queue))
     answer = await desk.api.get("ingress", address, READ_SECONDS)
     if not isinstance(answer, Given):
-        html(pieces.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
+        html(components.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
         return
     place = stack()
 
     def build(document: Mapping[str, Any]) -> None:
         place.clear()
         with place:
-            Editor(screen, address, wording.profile(), document, saved).build({})
+            Editor(screen, address, setting_texts.profile(), document, saved).build({})
             _gateway(screen, package_id, profile_id, document)
 
     def saved(document: Mapping[str, Any]) -> None:
@@ -71,10 +71,10 @@ async def show(screen: Screen, package_id: str, profile_id: str) -> None:
 
 
 def _title(package_id: str, profile_id: str, profile: Profile | None) -> Markup:
-    back = pieces.link("Profiles", f"/packages/{package_id}", "small", "back")
+    back = components.link("Profiles", f"/packages/{package_id}", "small", "back")
     if profile is None:
         return tag("div", back, tag("h1", profile_id))
-    about = f"{figures.phone(profile.phone)} · {profile.gateway.driver} · weight {profile.weight or 'automatic'}"
+    about = f"{formats.phone(profile.phone)} · {profile.gateway.driver} · weight {profile.weight or 'automatic'}"
     return tag("div", back, tag("h1", profile.name), tag("p", about, class_="soft num"))
 
 
@@ -94,50 +94,50 @@ def _fares(
 
 def _lanes(package: Package, profile: Profile, fares: ProfileState | None, pace: Pace | None) -> Markup:
     open_ = status(package, profile, fares, pace, bars(profile, fares, pace))
-    reply = figures.UNKNOWN if fares is None else _lane(fares.reply, package.timezone)
+    reply = formats.UNKNOWN if fares is None else _lane(fares.reply, package.timezone)
     rows: list[tuple[str, Any]] = [
-        ("Open messages", together(pieces.state(open_), tag("p", open_.why, class_="small soft"))),
+        ("Open messages", together(components.state(open_), tag("p", open_.why, class_="small soft"))),
         ("Replies", reply),
-        ("Session at the gateway", (fares.session if fares else None) or figures.UNKNOWN),
-        ("Quality at the gateway", (fares.quality if fares else None) or figures.UNKNOWN),
+        ("Session at the gateway", (fares.session if fares else None) or formats.UNKNOWN),
+        ("Quality at the gateway", (fares.quality if fares else None) or formats.UNKNOWN),
         ("Automatic factor", _factor(fares)),
     ]
     if fares is not None and fares.open.until is not None:
-        rows.insert(1, ("Closed until", figures.clock(fares.open.until, package.timezone, fares.at)))
-    return pieces.card(pieces.facts(rows), title="State by lane")
+        rows.insert(1, ("Closed until", formats.clock(fares.open.until, package.timezone, fares.at)))
+    return components.card(components.facts(rows), title="State by lane")
 
 
 def _lane(lane: LaneState, zone: str) -> Any:
     if lane.state == "ok":
-        return pieces.badge("● Open", "good")
-    return together(pieces.badge(f"○ {lane.state.title()}", "bad"), tag("p", lane.cause or "", class_="small soft"))
+        return components.badge("● Open", "good")
+    return together(components.badge(f"○ {lane.state.title()}", "bad"), tag("p", lane.cause or "", class_="small soft"))
 
 
 def _factor(fares: ProfileState | None) -> Any:
     if fares is None:
-        return figures.UNKNOWN
-    return together(figures.times(fares.limit_factor), tag("p", fares.limit_cause or "", class_="small soft"))
+        return formats.UNKNOWN
+    return together(formats.times(fares.limit_factor), tag("p", fares.limit_cause or "", class_="small soft"))
 
 
 def _limits(profile: Profile, fares: ProfileState | None, pace: Pace | None) -> Markup:
     shown = bars(profile, fares, pace)
-    return pieces.card(tag("div", *map(pieces.bar, shown), class_="stack tight"), title="Limits in force")
+    return components.card(tag("div", *map(components.bar, shown), class_="stack tight"), title="Limits in force")
 
 
 def _health(fares: ProfileState | None) -> Markup:
     known = fares.health if fares else None
     if known is None or fares is None:
         words = "The stats have not said yet how healthy this profile is. It takes some messages to tell."
-        return pieces.card(tag("p", words, class_="soft"), title="Health", testid="health")
-    lines = [(each.name, f"{figures.share(each.share)} × {each.weight}", each.evidence) for each in known.reasons]
-    capped = pieces.notice(f"Held down by {known.capped_by}", "warn") if known.capped_by else None
+        return components.card(tag("p", words, class_="soft"), title="Health", testid="health")
+    lines = [(each.name, f"{formats.share(each.share)} × {each.weight}", each.evidence) for each in known.reasons]
+    capped = components.notice(f"Held down by {known.capped_by}", "warn") if known.capped_by else None
     risks = [
-        pieces.notice(together(tag("b", each.kind.replace("_", " ")), ": ", each.evidence)) for each in fares.risks
+        components.notice(together(tag("b", each.kind.replace("_", " ")), ": ", each.evidence)) for each in fares.risks
     ]
     score = tag(
         "span", tag("i", aria_hidden="true"), f"{known.score} of 100", class_=f"score tone-{health_tone(known)}"
     )
-    return pieces.card(pieces.table(("Because of", "Share × weight", "Evidence"), lines), capped, *risks,
+    return components.card(components.table(("Because of", "Share × weight", "Evidence"), lines), capped, *risks,
                        title="Health", beside=score, testid="health")  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _gateway(screen: Screen, package_id: str, profile_id: str, document: Mapping
     rows.append(("Credentials", "set" if known else "none"))
     if document.get("webhook_url"):
         rows.append(("Webhook address", str(document["webhook_url"])))
-    html(pieces.card(pieces.facts(rows), title="Gateway"))
+    html(components.card(components.facts(rows), title="Gateway"))
 
     async def remove() -> None:
         path = f"/packages/{package_id}/profiles/{profile_id}"

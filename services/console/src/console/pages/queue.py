@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
-from console.core.board import BOUNDS, Bar, waits_for
+from console.core import formats
+from console.core.api_models import Profiles
 from console.core.markup import tag, together
-from console.core.pacing import Factor, factors, rush
+from console.core.pacing_factors import Factor, factors, rush
+from console.core.profile_table import BOUNDS, Bar, waits_for
 from console.core.queue import Pace, Queue
-from console.core.shapes import Profiles
-from console.desk import PACKAGES, profiles_of, queue_of
 from console.pages.package import title
-from console.screen import Screen
 from console.theme import icon
+from console.ui import components
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of, queue_of
 
 
 async def show(screen: Screen, package_id: str) -> None:
@@ -42,15 +42,15 @@ def _rush(queue: Queue | None) -> Markup:
         return together()
     now = rush(queue)
     day = queue.package_day
-    of_day = None if day is None else pieces.tile("Package, 24 hours", f"{day.used}/{day.limit}", "open messages")
+    of_day = None if day is None else components.tile("Package, 24 hours", f"{day.used}/{day.limit}", "open messages")
     return together(
-        pieces.notice(now.words, "warn" if now.is_on else "info", "rush"),
+        components.notice(now.words, "warn" if now.is_on else "info", "rush"),
         tag("div", style="height:1.15rem"),
-        pieces.tiles(
-            pieces.tile("Waiting", figures.count(queue.held), "open messages, all profiles"),
-            pieces.tile("Rush begins over", str(queue.rush_over), "due for one profile"),
-            pieces.tile("In rush", figures.plural(queue.profiles_in_rush, "profile"), "gaps are doubled there"),
-            pieces.tile(
+        components.tiles(
+            components.tile("Waiting", formats.count(queue.held), "open messages, all profiles"),
+            components.tile("Rush begins over", str(queue.rush_over), "due for one profile"),
+            components.tile("In rush", formats.plural(queue.profiles_in_rush, "profile"), "gaps are doubled there"),
+            components.tile(
                 "Concurrent sends", f"{queue.at_gateway.now} of {queue.at_gateway.max}", "with the gateway now"
             ),
             *([of_day] if of_day else []),
@@ -69,8 +69,8 @@ def _paces(queue: Queue | None, profiles: Profiles | None, zone: str) -> Mapping
 
 
 def _pace(pace: Pace, name: str, queue: Queue, zone: str) -> Markup:
-    when = f"{figures.clock(pace.next_release, zone, queue.at)}" if pace.next_release else None
-    held = pieces.badge(f"{figures.count(pace.held)} held", "warn" if pace.due > queue.rush_over else "")
+    when = f"{formats.clock(pace.next_release, zone, queue.at)}" if pace.next_release else None
+    held = components.badge(f"{formats.count(pace.held)} held", "warn" if pace.due > queue.rush_over else "")
     next_ = tag("span", "next ", tag("b", when, class_="num")) if when else None
     waits = tag("span", f"waits for {waits_for(pace)}" if when else waits_for(pace), class_="soft")
     top = tag("summary", tag("span", icon("next"), class_="icon-turn"), tag("h2", name), held, next_, waits)
@@ -100,7 +100,7 @@ def _bounds(pace: Pace, queue: Queue, zone: str) -> Markup:
     ahead = sorted(pace.bounds.items(), key=lambda each: (each[0] != pace.bound, each[1] is None, each[1] or queue.at))
     lines = [
         tag("li", BOUNDS.get(name, name), " until ",
-            tag("b", figures.clock(until, zone, queue.at) if until else "further notice"),
+            tag("b", formats.clock(until, zone, queue.at) if until else "further notice"),
             class_="on" if name == pace.bound else None)
         for name, until in ahead
     ]  # fmt: skip
@@ -109,5 +109,5 @@ def _bounds(pace: Pace, queue: Queue, zone: str) -> Markup:
 
 def _limits(pace: Pace) -> list[Markup]:
     return [
-        pieces.bar(Bar(name.removesuffix(" limit"), usage.used, usage.limit)) for name, usage in pace.limits.items()
+        components.bar(Bar(name.removesuffix(" limit"), usage.used, usage.limit)) for name, usage in pace.limits.items()
     ]

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from console import pieces
-from console.core import figures
+from console.core import formats
+from console.core.api_models import ProfileReports
 from console.core.markup import tag
-from console.core.shapes import ProfileReports
-from console.desk import PACKAGES, profiles_of
-from console.downloads import MOUNT
-from console.elements import html
-from console.feed import Question
+from console.data.polling_cache import Question
 from console.pages.package import title
-from console.screen import Screen
+from console.ui import components
+from console.ui.downloads import MOUNT
+from console.ui.elements import html
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of
 
 EXPORTS = (
     ("history", "Counts by hour and profile", "&by=hour&each=profile"), ("profiles", "Success rates of profiles", ""),
@@ -39,17 +39,17 @@ async def show(screen: Screen, package_id: str) -> None:
 
 def _rates(report: ProfileReports | None, names: dict[str, str]) -> Markup:
     if report is None:
-        return pieces.card(tag("p", figures.UNKNOWN, class_="soft"), title="By profile")
+        return components.card(tag("p", formats.UNKNOWN, class_="soft"), title="By profile")
     heads = ("Profile", "Sent", "Delivered", "Read", "Failed", "Answered", "Received")
     lines: list[Sequence[str]] = [
         (
-            names.get(each.profile_id, each.profile_id), figures.count(each.sent), figures.share(each.rates.delivered),
-            figures.share(each.rates.read), figures.share(each.rates.failed), figures.share(each.rates.answered),
-            figures.count(each.received),
+            names.get(each.profile_id, each.profile_id), formats.count(each.sent), formats.share(each.rates.delivered),
+            formats.share(each.rates.read), formats.share(each.rates.failed), formats.share(each.rates.answered),
+            formats.count(each.received),
         )
         for each in report.data
     ]  # fmt: skip
-    return pieces.card(pieces.table(heads, lines, numbers=range(1, 7), testid="report"), title="By profile")
+    return components.card(components.table(heads, lines, numbers=range(1, 7), testid="report"), title="By profile")
 
 
 def _exports(package_id: str) -> Markup:
@@ -58,7 +58,7 @@ def _exports(package_id: str) -> Markup:
         for what, words, more in EXPORTS
     ]
     note = tag("p", "Files are written while you load them: a year is no problem.", class_="soft small")
-    return pieces.card(pieces.table(("What", "As a file"), lines), note, title="Export", testid="exports")
+    return components.card(components.table(("What", "As a file"), lines), note, title="Export", testid="exports")
 
 
 def _link(what: str, name: str, package_id: str, more: str) -> Markup:

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console import outlooks, pieces
-from console.acting import trouble
-from console.api import Given, Refused
-from console.core import wording
+from console.core import setting_texts
+from console.core.api_models import WhatIf
 from console.core.markup import tag, together
-from console.core.pacing import effects
-from console.core.shapes import WhatIf
-from console.desk import PACKAGES, profiles_of, queue_of
-from console.editing import Editor, button
-from console.elements import html, stack
+from console.core.pacing_factors import effects
+from console.data.api import Given, Refused
 from console.pages.package import title
-from console.screen import Screen
+from console.ui import components
+from console.ui import forecast as outlooks
+from console.ui.actions import trouble
+from console.ui.editor import Editor, button
+from console.ui.elements import html, stack
+from console.ui.live_page import Screen
+from console.ui.page_context import PACKAGES, profiles_of, queue_of
 
 FORESEE_SECONDS = 25.0
 READ_SECONDS = 10.0
@@ -28,14 +29,14 @@ async def show(screen: Screen, package_id: str) -> None:
     )
     answer = await desk.api.get("ingress", address, READ_SECONDS)
     if not isinstance(answer, Given):
-        html(pieces.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
+        html(components.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
         return
     place = stack()
 
     def build(document: Mapping[str, Any]) -> None:
         place.clear()
         with place:
-            editor = Editor(screen, address, wording.package(), document, saved)
+            editor = Editor(screen, address, setting_texts.package(), document, saved)
             forecast = Forecast(screen, package_id, editor)
             editor.build(effects(desk.look(queue)), forecast.build)
             screen.follow(lambda: editor.form.effects(effects(desk.look(queue))))
@@ -74,4 +75,4 @@ class Forecast:
             self._shown.set_content(outlooks.what_if(WhatIf.model_validate(answer.body), zone, desk.now()))
         else:
             self._editor.complain(answer.fields if isinstance(answer, Refused) else {})
-            self._shown.set_content(pieces.notice(trouble(answer, "ingress"), "bad"))
+            self._shown.set_content(components.notice(trouble(answer, "ingress"), "bad"))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from spreader.events import MessageRouted
+from spreader.contract.events import MessageRouted
 
 
 @dataclass(frozen=True, slots=True)

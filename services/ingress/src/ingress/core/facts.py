@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ingress.core.status import Progress, progress, shown
-from spreader.events import (
+from spreader.contract.events import (
     DeliveryOutcome,
     DeliveryReleased,
     Lane,

@@ -1,18 +1,18 @@
 """Failure: why a message that a gateway had taken was not sent after all, by the gateway's own code.
 
 Such news comes by webhook and is the delivery's end: nothing is sent again. The class tells what it means for the
-profile (see `spreader.events.FailureClass`); the codes are those that a send is answered with (`spreader.failures`).
+profile (see `FailureClass`); the codes are those that a send is answered with (`spreader.contract.failure_codes`).
 """
 
 from dataclasses import dataclass
 
-from spreader.events import FailureClass
-from spreader.failures import CLOUD_API, LINKED, Meaning
-from spreader.words import fit_to_keep
+from spreader.contract.events import FailureClass
+from spreader.contract.failure_codes import CLOUD_API, LINKED, FailureMeaning
+from spreader.text.redaction import redact
 
 NO_CODE = "ERROR"
-_UNKNOWN = Meaning("transient", "Meta has a code for it that we do not know")
-_REFUSED = Meaning("transient", "WhatsApp refused it")
+_UNKNOWN = FailureMeaning("transient", "Meta has a code for it that we do not know")
+_REFUSED = FailureMeaning("transient", "WhatsApp refused it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +40,4 @@ def of_linked(code: str | None, said: str | None = None) -> Failure:
 
 def _reason(words: str, said: str | None) -> str:
     """Ours, and the gateway's."""
-    return f"{words} ({fit_to_keep(said)})" if said else words
+    return f"{words} ({redact(said)})" if said else words

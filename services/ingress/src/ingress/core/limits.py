@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from spreader.configuration import Package, PackageLimits, ProfileLimits
-from spreader.events import ProfileState
+from spreader.contract.configuration import Package, PackageLimits, ProfileLimits
+from spreader.contract.events import ProfileState
 
 _NULLABLE = frozenset({"new_contacts_per_day", "per_recipient_per_day", "unanswered_per_30_days"})
 _SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a day"))

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from spreader.envelope import Envelope
-from spreader.events import COMPACTED
+from spreader.contract.events import COMPACTED
+from spreader.kafka.envelope import Envelope
 
 
 def due(envelopes: Sequence[Envelope]) -> list[Envelope]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from spreader.ids import RECIPIENT_PATTERN
+from spreader.contract.ids import RECIPIENT_PATTERN
 
 HEADERS = frozenset({"recipient", "phone", "phone_number", "number", "msisdn", "mobile", "whatsapp"})
 _PHONE = re.compile(RECIPIENT_PATTERN)

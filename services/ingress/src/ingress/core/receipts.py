@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ingress.core.reports import Echo, Receipt
-from spreader.events import DeliveryOutcome, Lane
+from spreader.contract.events import DeliveryOutcome, Lane
 
 
 @dataclass(frozen=True, slots=True)

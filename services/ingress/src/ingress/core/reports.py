@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from spreader.events import FailureClass, Quality, Quota, Restriction, SessionState
+from spreader.contract.events import FailureClass, Quality, Quota, Restriction, SessionState
 
 Reached = Literal["acknowledged", "delivered", "read", "failed"]
 

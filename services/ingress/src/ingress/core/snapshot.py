@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingress.core.limits import resolved
-from spreader.configuration import Package, Profile, ProfileLimits
+from spreader.contract.configuration import Package, Profile, ProfileLimits
 
 Settings = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spreader.events import Status
+from spreader.contract.events import Status
 
 STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",

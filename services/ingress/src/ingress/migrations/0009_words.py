@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from spreader.postgres import statements
+from spreader.runtime.postgres import statements
 
 revision = "0009"
 down_revision = "0008"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from math import sqrt
 from statistics import NormalDist
 
-from pacer.core.course import Course, Runner, Went
 from pacer.core.policy import Head, Rules
+from pacer.core.simulation import Course, Runner, Went
 
 STEPS_MAX = 8_000  # releases of all profiles together; what lies beyond goes on at the pace of those before
 STEPS_OF_A_PROFILE = (40, 1_000)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pacer.core.limits import an_hour
-from spreader.configuration import Gap, ProfileLimits
+from spreader.contract.configuration import Gap, ProfileLimits
 
 HOUR_SECONDS = 3600.0
 TEMPO_SPAN = timedelta(hours=2)

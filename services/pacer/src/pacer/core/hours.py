@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise, zip_longest
 from zoneinfo import ZoneInfo
 
-from spreader.configuration import ActiveWindow, RestWindow
+from spreader.contract.configuration import ActiveWindow, RestWindow
 
 DAY = timedelta(days=1)
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0

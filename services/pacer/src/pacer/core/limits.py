@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from spreader.configuration import ProfileLimits, WarmUp
+from spreader.contract.bounds import Bound
+from spreader.contract.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
-HOUR_LIMIT, THREE_HOURS_LIMIT, DAY_LIMIT = "hour limit", "3 hours limit", "day limit"
-QUARTER_OF_DAY = "quarter-of-day limit"
-CONTACT_WINDOWS = (("new contacts limit", DAY), ("unanswered budget", timedelta(days=30)))
+HOUR_LIMIT, THREE_HOURS_LIMIT, DAY_LIMIT = Bound.HOUR_LIMIT, Bound.THREE_HOURS_LIMIT, Bound.DAY_LIMIT
+QUARTER_OF_DAY = Bound.QUARTER_OF_DAY
+CONTACT_WINDOWS = ((Bound.NEW_CONTACTS_LIMIT, DAY), (Bound.UNANSWERED_BUDGET, timedelta(days=30)))
 
 LIMITS_REMEMBERED_MAX = 1024
 

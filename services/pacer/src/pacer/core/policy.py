@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace, load, pace, slack_max
 from pacer.core.hours import Hours
 from pacer.core.limits import DAY
-from pacer.core.recipient import quiet_until
-from pacer.core.waiting import IMMEDIATE
-from spreader.configuration import Gap, ProfileLimits, QuietHours
+from pacer.core.recipient_hours import quiet_until
+from pacer.core.schedule import IMMEDIATE
+from spreader.contract.bounds import Bound
+from spreader.contract.configuration import Gap, ProfileLimits, QuietHours
 
 UNTIL_ANSWERED = None
 """A bound without a known end: something at the gateway has not been answered, or an operator must act."""
@@ -24,10 +25,10 @@ Bounds = Mapping[str, datetime | None]
 """Moments before which nothing goes, by the name of what says so; UNTIL_ANSWERED where the moment is not known."""
 NO_BOUNDS: Bounds = {}
 
-DAY_IN_PAIRS = "day limit in pairs"
+DAY_IN_PAIRS = Bound.DAY_IN_PAIRS
 PLACES_MIN = 5
 """Where fewer places are expected in three hours, how many there are is chance, and no rhythm."""
-RECIPIENT_LIMIT, QUIET_HOURS = "recipient limit", "recipient quiet hours"
+RECIPIENT_LIMIT, QUIET_HOURS = Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS
 OF_THE_RECIPIENT = frozenset({RECIPIENT_LIMIT, QUIET_HOURS})
 """Bounds of one delivery alone: those behind it in the queue need not wait for it."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from spreader.configuration import Package, Profile
-from spreader.events import Lane, ProfileState
-from spreader.ids import ProfileId
+from spreader.contract.configuration import Package, Profile
+from spreader.contract.events import Lane, ProfileState
+from spreader.contract.ids import ProfileId
 
 
 @dataclass(frozen=True, slots=True)

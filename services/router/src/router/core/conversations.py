@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from router.core.candidates import candidates
-from router.core.ways import NoWay, Through, Way
-from spreader.configuration import Package
-from spreader.events import CustomerMessage, DeliveryOutcome, ProfileState
-from spreader.ids import ProfileId
+from router.core.route import NoWay, Through, Way
+from spreader.contract.configuration import Package
+from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileState
+from spreader.contract.ids import ProfileId
 
 WARM = timedelta(days=28)
 OLDEST = datetime.min.replace(tzinfo=UTC)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 
-from spreader.configuration import Gap, Package, ProfileLimits
-from spreader.events import ProfilePace, ProfileState
+from spreader.contract.configuration import Gap, Package, ProfileLimits
+from spreader.contract.events import ProfilePace, ProfileState
 
 DAY_SECONDS = 86_400.0
 SPREAD = 0.4  # of gaps around their mean, where the operator has set none

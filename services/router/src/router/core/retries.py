@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from router.core.candidates import candidates
+from router.core.route import NoWay, Through, Way
 from router.core.routing import Fleet
 from router.core.strategies import share
-from router.core.ways import NoWay, Through, Way
-from spreader.configuration import Package
-from spreader.events import DeliveryReturned
+from spreader.contract.configuration import Package
+from spreader.contract.events import DeliveryReturned
 
 PROFILES_MAX = 3  # a delivery is tried from at most this many
 

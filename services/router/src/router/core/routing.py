@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.core.candidates import Candidates, candidates
-from router.core.endings import Ending
 from router.core.loads import loads
 from router.core.strategies import WEIGHT_MAX, Crew, share
-from spreader.configuration import Distribution, Package
-from spreader.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested, ProfilePace, ProfileState
-from spreader.ids import ProfileId, delivery_id
+from router.core.terminal_outcome import Ending
+from spreader.contract.configuration import Distribution, Package
+from spreader.contract.events import (
+    AssignedDelivery,
+    OpenDeliveriesAssigned,
+    OpenMessageRequested,
+    ProfilePace,
+    ProfileState,
+)
+from spreader.contract.ids import ProfileId, delivery_id
 
 
 @dataclass(frozen=True, slots=True)

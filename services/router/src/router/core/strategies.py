@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.core.loads import Load, fill
-from spreader.configuration import Distribution
-from spreader.ids import ProfileId
+from spreader.contract.configuration import Distribution
+from spreader.contract.ids import ProfileId
 
 WEIGHT_MAX = 100
 

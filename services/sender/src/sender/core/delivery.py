@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from spreader.events import DeliveryReleased, Lane, ReplyDeliveryAssigned
+from spreader.contract.events import DeliveryReleased, Lane, ReplyDeliveryAssigned
 
 Delivery = ReplyDeliveryAssigned | DeliveryReleased
 

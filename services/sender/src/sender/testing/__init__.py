@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from sender.core.answer import Answer, Refused
 from sender.core.delivery import Delivery
-from sender.drivers import Driver
-from spreader.boundary import Received
-from spreader.bus import Unpublished
-from spreader.configuration import Gateway, Package, Profile
-from spreader.content import TextContent
-from spreader.events import DeliveryReleased, Event, PackageConfigured, ReplyDeliveryAssigned
-from spreader.ids import delivery_id
+from sender.core.gateway_answer import Answer, Refused
+from sender.gateways.driver import Driver
+from spreader.contract.configuration import Gateway, Package, Profile
+from spreader.contract.content import TextContent
+from spreader.contract.events import DeliveryReleased, Event, PackageConfigured, ReplyDeliveryAssigned
+from spreader.contract.ids import delivery_id
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.guarded_consumer import Received
 from spreader.testing import MemoryBus
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,7 +107,7 @@ class LossyBus(WatchedBus):
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)
-        raise Unpublished("the answer was lost")
+        raise PublishFailed("the answer was lost")
 
 
 @dataclass(frozen=True, slots=True)

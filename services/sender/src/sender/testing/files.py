@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from spreader.content import Media as Place
-from spreader.fetching import MediaAway, MediaRefused
+from spreader.contract.content import Media as Place
+from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ TYPES = {
 
 @dataclass
 class Files:
-    """Has a file for each kind; `trouble` is raised instead."""
+    """Has a file for each kind; `error` is raised instead."""
 
     files: dict[str, File] = field(default_factory=lambda: dict(TYPES))
-    trouble: MediaAway | MediaRefused | None = None
+    error: MediaUnavailable | MediaRefused | None = None
 
     async def file(self, media: Place, kind: str) -> File:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         return self.files[kind]
 
 

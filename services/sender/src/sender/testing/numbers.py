@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sender.postgres_gateways import Known
+from sender.gateways.postgres import Known
 
 
 @dataclass

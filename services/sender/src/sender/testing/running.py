@@ -8,20 +8,20 @@ from datetime import timedelta
 from random import Random
 
 from sender.core.delivery import Delivery
-from sender.drivers import Driver
-from sender.handlers import Intake
-from sender.lane import Lane
-from sender.opt_ins import OptIns
-from sender.outbox import Outbox
-from sender.postgres import Ledger
-from sender.profiles import Profiles
-from sender.results import Results
-from sender.sending import Sending
+from sender.dispatch.attempt import Sending
+from sender.dispatch.consent_check import OptIns
+from sender.dispatch.dispatcher import Lane
+from sender.dispatch.intake import Intake
+from sender.dispatch.profiles import Profiles
+from sender.dispatch.tracing import TracedSending
+from sender.gateways.driver import Driver
+from sender.ledger.outbox import Outbox
+from sender.ledger.postgres import Ledger
+from sender.ledger.result_writer import Results
 from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, profile
-from sender.traced import TracedSending
-from spreader.events import DeliveryOutcome, Event
-from spreader.testing import HandClock, HandProgress
-from spreader.tracing import OFF, Tracing
+from spreader.contract.events import DeliveryOutcome, Event
+from spreader.telemetry.tracing import OFF, Tracing
+from spreader.testing import FakeProgress, ManualClock
 
 DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
 
@@ -33,7 +33,7 @@ class Running:
     intake: Intake
     lane: Lane
     bus: WatchedBus
-    clock: HandClock
+    clock: ManualClock
     read: int = 0
 
     async def ask(self, *deliveries: Delivery) -> None:
@@ -58,11 +58,11 @@ async def running(
     configured: Configured | None = None,
     tracing: Tracing = OFF,
 ) -> AsyncGenerator[Running]:
-    bus, clock = bus or WatchedBus(), HandClock(NOON)
+    bus, clock = bus or WatchedBus(), ManualClock(NOON)
     outbox = Outbox(ledger, bus, overdue=timedelta(0))
     results = Results(ledger, outbox, group_seconds=0)
     profiles = Profiles(configured or Configured(() if gateway is None else (profile(gateway.base_url),)))
-    opt_ins = OptIns(ledger.engine, HandProgress()) if ledger.lane == "open" else None
+    opt_ins = OptIns(ledger.engine, FakeProgress()) if ledger.lane == "open" else None
     sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), 30, opt_ins)
     # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
     traced = TracedSending(sending, tracing, profiles)
@@ -79,7 +79,7 @@ async def running(
 
 def send_with(ledger: Ledger, driver: Driver, gateway: FakeGateway) -> Sending:
     profiles = Profiles(Configured((profile(gateway.base_url),)))
-    return Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), HandClock(NOON), 1.0, Random(1), call_seconds=30)
+    return Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), ManualClock(NOON), 1.0, Random(1), call_seconds=30)
 
 
 def statuses(events: Sequence[Event]) -> Counter[str]:

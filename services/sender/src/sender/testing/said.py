@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sender.core.answer import Answer
-from sender.drivers import Driver
+from sender.core.gateway_answer import Answer
+from sender.gateways.driver import Driver
 from sender.testing import reply, try_once
 from sender.testing.wires import Wire, reached_through
-from spreader import configuration
-from spreader.content import CONTENT
-from spreader.events import ReplyDeliveryAssigned
+from spreader.contract import configuration
+from spreader.contract.content import CONTENT
+from spreader.contract.events import ReplyDeliveryAssigned
 
 CONTENTS: dict[str, Any] = {
     "text": {"type": "text", "text": "Hello!"},

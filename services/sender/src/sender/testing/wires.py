@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from spreader.configuration import Driver, Gateway, Profile
+from spreader.contract.configuration import Driver, Gateway, Profile
 from spreader.vault import Vault, new_key
 
 KEYS = new_key()

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from simulator.core.failures import Told
-from spreader.ids import PhoneNumber
+from spreader.contract.ids import PhoneNumber
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from random import Random
 
 from simulator.core.behaviour import BanRule, Behaviour
-from simulator.core.blocking import blocks, chance, rating
 from simulator.core.brazil import known_number
 from simulator.core.bucket import PAIR, Allowance
 from simulator.core.contact import Contact
+from simulator.core.customer_blocks import blocks, chance, rating
 from simulator.core.failures import Driver
 from simulator.core.portfolio import Portfolio
 from simulator.core.quota import counted

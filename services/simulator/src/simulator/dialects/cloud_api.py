@@ -22,8 +22,8 @@ from simulator.core.reports import (
 )
 from simulator.dialects.dialect import Event, Json, Retries, Sent
 from simulator.mailbox import Letter
-from spreader.content import TemplateContent
-from spreader.ids import new_id
+from spreader.contract.content import TemplateContent
+from spreader.contract.ids import new_id
 
 SEVEN_DAYS = Retries(1, 2, 600, jitter=0.2, attempts_max=1_016)
 HREF = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"

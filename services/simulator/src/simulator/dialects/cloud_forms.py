@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from spreader.content import CONTENT, Content
+from spreader.contract.content import CONTENT, Content
 
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{7,15}$")]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]

@@ -12,7 +12,7 @@ from simulator.accounts import Account
 from simulator.core.customers import Receipt
 from simulator.core.reports import Report
 from simulator.mailbox import Letter
-from spreader.content import Content
+from spreader.contract.content import Content
 
 Json = dict[str, Any]
 Event = Literal["receipt", "message", "report"]

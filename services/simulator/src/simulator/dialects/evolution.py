@@ -24,7 +24,7 @@ from simulator.dialects.dialect import Event, Json, Retries, Sent
 from simulator.dialects.waha import BANNED, TEMPORARY_BAN, bare_id, closed
 from simulator.mailbox import Letter
 from simulator.wire import rfc3339
-from spreader.content import TextContent
+from spreader.contract.content import TextContent
 
 TEN_TIMES = Retries(5, 2, 300, jitter=0.2, attempts_max=10, final=frozenset({400, 401, 403, 404, 422}))
 STATUSES = {"failed": "ERROR", "sent": "SERVER_ACK", "delivered": "DELIVERY_ACK", "read": "READ"}

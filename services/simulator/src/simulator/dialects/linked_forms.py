@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 
 from simulator.core.hidden import revealed
-from spreader.content import CONTENT, Content
+from spreader.contract.content import CONTENT, Content
 
 ChatId = Annotated[str, StringConstraints(pattern=r"^([0-9]{7,15}@c\.us|[0-9]+@lid)$")]
 Number = Annotated[str, StringConstraints(pattern=r"^([0-9]{7,15}(@s\.whatsapp\.net)?|[0-9]+@lid)$")]

@@ -8,7 +8,7 @@ from simulator.core.reports import Report
 from simulator.dialects.dialect import Event, Json, Retries, Sent
 from simulator.mailbox import Letter
 from simulator.wire import rfc3339
-from spreader.ids import new_id
+from spreader.contract.ids import new_id
 
 # Long waits at the end: ten thousands of receipts may wait for an ingress that is down. About a quarter of an hour.
 RECEIPTS = Retries(0.075, 2, 22.5, jitter=1 / 3, attempts_max=40)

@@ -30,7 +30,7 @@ from simulator.core.reports import (
 from simulator.dialects.dialect import Event, Json, Retries, Sent
 from simulator.mailbox import Letter
 from simulator.wire import rfc3339
-from spreader.ids import new_id
+from spreader.contract.ids import new_id
 
 FIFTEEN_TIMES = Retries(2, 1, 2, jitter=0, attempts_max=15)
 VERSION = "2026.7.1"

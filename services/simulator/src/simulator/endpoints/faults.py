@@ -10,7 +10,7 @@ from simulator.endpoints.problems import Problem
 from simulator.switchboard import Full, Switchboard
 from simulator.wire import FaultRequest
 from spreader.clock import Clock
-from spreader.ids import Id, new_id
+from spreader.contract.ids import Id, new_id
 
 
 def fault_routes(switchboard: Switchboard, clock: Clock) -> APIRouter:

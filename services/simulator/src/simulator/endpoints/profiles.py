@@ -24,7 +24,7 @@ from simulator.wire import (
     field_errors,
     problem,
 )
-from spreader.ids import Id, PhoneNumber
+from spreader.contract.ids import Id, PhoneNumber
 
 AccountPath = Annotated[str, Path(min_length=1, max_length=ACCOUNT_CHARACTERS_MAX)]
 SEND_BODY = {"content": {"application/json": {"schema": SendRequest.model_json_schema()}}, "required": True}

@@ -28,7 +28,7 @@ from simulator.endpoints.profiles import leaving
 from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
 from simulator.metrics import SENDS
 from simulator.whatsapp import WhatsApp
-from spreader.content import TextContent
+from spreader.contract.content import TextContent
 
 FORMS: dict[str, type[WahaSend]] = {
     "sendText": WahaText,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from spreader.events import Alert
+from spreader.contract.events import Alert
 from stats.core.condition import Alarms, Severity
 
 State = Literal["raised", "acknowledged", "cleared"]

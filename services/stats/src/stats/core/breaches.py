@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spreader.configuration import ProfileLimits
+from spreader.contract.configuration import ProfileLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from spreader.events import Health, RiskyPattern
+from spreader.contract.events import Health, RiskyPattern
+from stats.core.closures import Sign
 from stats.core.evidence import Evidence
 from stats.core.factor import Factor
 from stats.core.health import Pause, band, health
-from stats.core.lanes import Sign
 from stats.core.risks import risks
 from stats.core.soft import CLOSING, Soft, soft_signs
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spreader.events import Quality, Quota, SessionState
-from stats.core.lanes import Closure
+from spreader.contract.events import Quality, Quota, SessionState
+from stats.core.closures import Closure
 from stats.core.shares import NONE, Share
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spreader.events import Quality, Quota
+from spreader.contract.events import Quality, Quota
 from stats.core.evidence import Reported
 
 LOWEST, HIGHEST = 0.1, 1.0

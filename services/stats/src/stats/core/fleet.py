@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spreader.configuration import Package
-from spreader.events import ProfileState
+from spreader.contract.configuration import Package
+from spreader.contract.events import ProfileState
 
 LaneStanding = Literal["ok", "limited", "blocked", "unknown"]
 OTHERS = "(others)"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from spreader.events import Health, HealthReason
+from spreader.contract.events import Health, HealthReason
 from stats.core.evidence import Evidence
 from stats.core.shares import Prior
 from stats.core.soft import ANSWERED, DELIVERED, Soft

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from spreader.events import Lane
+from spreader.contract.events import Lane
 
 RECEIPT_TAKES = timedelta(hours=1)
 HOUR = timedelta(hours=1)

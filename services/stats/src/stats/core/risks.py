@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
-from spreader.events import RiskyPattern
-from spreader.likeness import is_near
+from spreader.contract.events import RiskyPattern
+from spreader.text.fingerprint import is_near
 from stats.core.evidence import Evidence
 
 LAST = 50

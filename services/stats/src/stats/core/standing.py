@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spreader.configuration import Package
-from spreader.events import LaneState, ProfileState, Windows
+from spreader.contract.configuration import Package
+from spreader.contract.events import LaneState, ProfileState, Windows
+from stats.core.closures import Closure, lane_state
 from stats.core.condition import Condition, weakest
 from stats.core.evidence import Reported
-from stats.core.lanes import Closure, lane_state
 
 Roster = Mapping[str, str]
 """The profiles that exist, each with its package."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import add, attrgetter
 
-from spreader.events import Lane
+from spreader.contract.events import Lane
 
 
 @dataclass(frozen=True, slots=True, order=True)

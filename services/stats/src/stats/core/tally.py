@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntFlag
 
-from spreader.events import CustomerMessage, DeliveryOutcome
+from spreader.contract.events import CustomerMessage, DeliveryOutcome
 from stats.core.contacts import Answer, Contact, spoken, written
 from stats.core.night import is_night
 from stats.core.sums import Bucket, Sums, minute_of

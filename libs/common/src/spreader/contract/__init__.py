@@ -1,0 +1,1 @@
+"""Contract: the events, configuration, contents and ids that all services share."""

@@ -1,0 +1,25 @@
+"""Bounds: the name of every reason why a release may have to wait, as the API, metrics and the console show it."""
+
+from enum import StrEnum
+
+
+class Bound(StrEnum):
+    """The reasons in the order in which they are explained; the latest of those that apply binds."""
+
+    DELIVERY = "delivery"
+    GAP = "gap"
+    HOUR_LIMIT = "hour limit"
+    QUARTER_OF_DAY = "quarter-of-day limit"
+    THREE_HOURS_LIMIT = "3 hours limit"
+    DAY_LIMIT = "day limit"
+    DAY_IN_PAIRS = "day limit in pairs"
+    PACKAGE_DAY_LIMIT = "package day limit"
+    NEW_CONTACTS_LIMIT = "new contacts limit"
+    UNANSWERED_BUDGET = "unanswered budget"
+    RECIPIENT_LIMIT = "recipient limit"
+    QUIET_HOURS = "recipient quiet hours"
+    REST_WINDOW = "rest window"
+    CONCURRENT_SENDS = "concurrent sends"
+    PACKAGE_PAUSED = "package paused"
+    PROFILE_PAUSED = "profile paused"
+    OPEN_LANE_BLOCKED = "open lane blocked"

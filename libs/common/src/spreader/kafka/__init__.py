@@ -1,0 +1,1 @@
+"""Kafka: consumers, producers, offsets and compacted tables."""

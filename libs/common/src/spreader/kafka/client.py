@@ -1,0 +1,290 @@
+"""Kafka: the one place that knows FastStream and aiokafka, and every setting that keeps them from losing records."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.api import Response
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka import TopicPartition as Place
+from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext
+
+from spreader.clock import Now
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event
+from spreader.kafka.batching import LowLatencyConsumer
+from spreader.kafka.bus import PublishFailed
+from spreader.kafka.envelope import Envelope, encode
+from spreader.settings import Settings
+
+Record = ConsumerRecord[bytes | None, bytes | None]
+
+BATCH_RECORDS_MAX = 500
+GATHER_MS = 100  # gathered for views and counts, which nobody waits for
+SESSION_TIMEOUT_MS = 6_000  # a killed member's partitions are taken over after this: "resumes within 10 s"
+HEARTBEAT_MS = 1_000
+REBALANCE_TIMEOUT_MS = 60_000
+FETCH_WAIT_MS = 500  # the broker answers at the first byte; a shorter wait only costs processor time on an idle system
+PRODUCE_BATCH_BYTES = 262_144
+RECORD_BYTES_MAX = 2 * 1024 * 1024  # the dead letter takes the largest record of another topic (1 MiB) and its headers
+BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
+"""What a client raises when the brokers are away, or refuse."""
+REQUEST_TIMEOUT_MS = 10_000
+DRAIN_SECONDS = 20.0
+PUBLISH_WINDOW = 2_000
+TOPICS_SHOWN_SECONDS = 0.05
+SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
+TRIAL_CLUSTER = "trial-"  # how the name of an in-memory cluster begins: see Settings.kafka_alone
+
+
+def _security(settings: Settings) -> BaseSecurity | None:
+    if settings.kafka_security == "PLAINTEXT":
+        return None
+    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if "SSL" in settings.kafka_security else None
+    if settings.kafka_security.startswith("SASL"):
+        return SASLPlaintext(
+            username=settings.kafka_username or "",
+            password=settings.kafka_password or "",
+            ssl_context=context,
+            use_ssl=context is not None,
+        )
+    return BaseSecurity(ssl_context=context, use_ssl=True)
+
+
+def client_arguments(settings: Settings) -> dict[str, Any]:
+    """What a bare aiokafka client needs to reach the same brokers."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }
+    if "SSL" in settings.kafka_security:
+        arguments["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if settings.kafka_security.startswith("SASL"):
+        arguments["sasl_mechanism"] = "PLAIN"
+        arguments["sasl_plain_username"] = settings.kafka_username
+        arguments["sasl_plain_password"] = settings.kafka_password
+    return arguments
+
+
+class Broker(KafkaBroker):
+    """Its subscribers start at once: of those that join one after another, each waits a heartbeat for all before it."""
+
+    async def start(self) -> None:
+        await self.connect()
+        config = self.config.broker_config
+        config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
+        started = await asyncio.gather(*(each.start() for each in self.subscribers), return_exceptions=True)
+        for result in started:  # only now, when none is under way any more: whoever fails stops them all
+            if isinstance(result, BaseException):
+                raise result
+        for publisher in self.publishers:
+            await publisher.start()
+        self.running = True
+
+
+def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
+    """A broker that is not started. No idempotent producer: readers drop repeats, and aiokafka's can fail for ever."""
+    return Broker(
+        settings.kafka_bootstrap_servers,
+        client_id=settings.instance or service,
+        security=_security(settings),
+        acks="all",
+        enable_idempotence=False,
+        linger_ms=0,
+        max_batch_size=PRODUCE_BATCH_BYTES,
+        max_request_size=RECORD_BYTES_MAX,
+        request_timeout_ms=request_timeout_ms,
+        metadata_max_age_ms=30_000,
+        graceful_timeout=DRAIN_SECONDS,
+        allow_auto_create_topics=False,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        apply_types=False,
+    )
+
+
+RecordsHandler = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a service reads: topics, as which group, how many records at once."""
+
+    group: str
+    topics: tuple[str, ...]
+    records_max: int = BATCH_RECORDS_MAX
+    gather_ms: int = 0
+    """How long a batch waits for others after its first record."""
+
+
+Reader = Callable[[], AIOKafkaConsumer | None]
+"""The consumer that reads for a handler; None while its broker is not started."""
+
+
+def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
+    """Give `handle` batches of records; what it has returned from is committed, what it raises from comes again.
+
+    The acknowledgement policy stands on every subscriber: one on the broker does not reach them all (FastStream 0.7).
+    """
+    topics, places = subscription.topics, ()
+    member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
+    if settings.kafka_alone:  # all that there is, without joining the group; offsets are committed in its name
+        topics, places, member = (), [Place(topic, n) for topic in topics for n in range(PARTITIONS[topic])], None
+
+    async def parse(records: tuple[Record, ...]) -> KafkaMessage:
+        # FastStream's own parser decodes headers and bodies, and where one is no text it skips the batch: records lost.
+        return KafkaAckableMessage(records, b"", consumer=subscriber.consumer)
+
+    async def raw(message: KafkaMessage) -> Sequence[Record]:
+        return cast("tuple[Record, ...]", message.raw_message)
+
+    async def on_batch(records: Sequence[Record]) -> None:
+        await handle(records)
+
+    subscriber = broker.subscriber(
+        *topics,
+        partitions=places,
+        batch=True,
+        group_id=subscription.group,
+        group_instance_id=member,
+        max_records=subscription.records_max,
+        batch_timeout_ms=subscription.gather_ms,  # as our Consumer takes it
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+        no_reply=True,
+        parser=parse,
+        decoder=raw,
+    )
+    subscriber(on_batch)
+    return lambda: subscriber.consumer
+
+
+def check_subscribers_lose_nothing(broker: KafkaBroker) -> None:
+    """Raise where a subscriber would acknowledge before its work is done, or skip what was there before it."""
+    for subscriber in broker.subscribers:
+        arguments: dict[str, Any] = getattr(subscriber, "_connection_args")  # noqa: B009 - FastStream shows it nowhere else
+        loses = {
+            "ack_policy is not NACK_ON_ERROR": subscriber.ack_policy is not AckPolicy.NACK_ON_ERROR,
+            "enable_auto_commit is on": bool(arguments.get("enable_auto_commit")),
+            "auto_offset_reset is not earliest": arguments.get("auto_offset_reset") != "earliest",
+        }
+        if any(loses.values()):
+            wrong = ", ".join(text for text, is_so in loses.items() if is_so)
+            raise AssertionError(f"a subscriber would lose records: {wrong}; declare it with spreader.kafka.subscribe")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaBus:
+    """The bus over a started broker. Events of one call may be written in any order where their keys differ."""
+
+    broker: KafkaBroker
+    source: str
+    now: Now
+
+    async def publish(self, *events: Event) -> None:
+        for start in range(0, len(events), PUBLISH_WINDOW):
+            window = events[start : start + PUBLISH_WINDOW]
+            await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
+
+    async def publish_envelopes(self, *envelopes: Envelope) -> None:
+        if len(envelopes) == 1:  # no task for a single one: this is the way of every small request
+            try:
+                await self._publish(envelopes[0])
+            except Exception as error:
+                raise _unpublished(error) from error
+            return
+        results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise _unpublished(result) from result
+
+    async def _publish(self, envelope: Envelope) -> None:
+        await self.broker.publish(
+            envelope.body,
+            envelope.topic,
+            key=envelope.key,
+            partition=envelope.partition,
+            headers=dict(envelope.headers),
+        )
+
+
+def _unpublished(error: BaseException) -> PublishFailed:
+    return PublishFailed(f"Kafka did not take an event: {type(error).__name__}: {error}")
+
+
+async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
+    """Create the topics that are not there yet; answers their names."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        missing = [topic for topic in PARTITIONS if topic not in there]
+        if missing:
+            _raise_refusals(await admin.create_topics([_new_topic(topic, replication) for topic in missing]))
+        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - readers must find them
+            await asyncio.sleep(TOPICS_SHOWN_SECONDS)
+        return missing
+    finally:
+        await admin.close()
+
+
+def _raise_refusals(answer: Response) -> None:
+    """aiokafka hands refusals over as numbers. Another process that was quicker is none: that is what we wanted."""
+    for topic in answer.to_object()["topic_errors"]:
+        refusal = for_code(topic["error_code"])
+        if refusal not in (NoError, TopicAlreadyExistsError):
+            raise refusal(f"Kafka will not create the topic {topic['topic']}: {topic.get('error_message') or ''}")
+
+
+def _new_topic(topic: str, replication: int) -> NewTopic:
+    configs = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3600 * 1000)}
+    if topic in COMPACTED:
+        configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
+    if topic == DEAD_LETTER_TOPIC:
+        configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
+    return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=configs)
+
+
+async def log_ends(settings: Settings, topics: Sequence[str]) -> tuple[str, dict[tuple[str, int], int]]:
+    """The name of the cluster (positions kept elsewhere hold for it alone), and where the topics' partitions end."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    consumer = AIOKafkaConsumer(**client_arguments(settings))
+    try:
+        await admin.start()
+        described: dict[str, Any] = await admin.describe_cluster()
+        await consumer.start()
+        ends = await consumer.end_offsets(await partitions_of(settings, *topics))
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return str(described["cluster_id"]), {(place.topic, place.partition): end for place, end in ends.items()}
+
+
+async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:
+    """All partitions of the topics: a consumer without a group does not know them before it is told."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    try:
+        await admin.start()
+        described: list[dict[str, Any]] = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    for each in described:
+        if each["error_code"]:
+            raise KafkaError(
+                f"the topic {each['topic']} is not there: run `make up`, or `python -m spreader topics` once"
+            )
+    return sorted(TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"])

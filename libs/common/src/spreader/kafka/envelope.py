@@ -1,0 +1,73 @@
+"""Envelope: an event as a Kafka record and back (CloudEvents 1.0 in binary mode)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from spreader.contract.events import EVENTS, Callback, Event
+from spreader.telemetry.traceparent import valid_traceparent
+
+CONTENT_TYPE = "application/json"
+_BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
+
+
+class UndecodableRecord(Exception):
+    """A record that no reader of this version can understand; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a broker is given: where to, under which key, which bytes (None: a tombstone), which headers."""
+
+    topic: str
+    key: bytes | None
+    body: bytes | None
+    headers: Mapping[str, str]
+    partition: int | None = None
+
+
+def encode(event: Event, source: str, now: datetime) -> Envelope:
+    """The record of an event that `source` (a service's name) publishes."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event.event_id,
+        "ce_source": f"/spreader/{source}",
+        "ce_type": event.type,
+        "ce_time": now.isoformat(),
+        "content-type": CONTENT_TYPE,
+    }
+    if event.traceparent is not None:
+        headers["traceparent"] = event.traceparent
+    return Envelope(
+        topic=event.topic,
+        key=None if event.key is None else event.key.encode(),
+        body=event.model_dump_json(exclude_none=not event.nulls_travel).encode(),
+        headers=headers,
+        partition=event.callback_partition if isinstance(event, Callback) else None,
+    )
+
+
+def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Kafka's header pairs as text; bytes that are not UTF-8 are shown, not refused."""
+    return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
+
+
+def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
+    """The event in a record; raises Unreadable, or pydantic's ValidationError which names the field.
+
+    `ce_type` and `ce_id` are required. Which fields the body needs, the event's class says.
+    """
+    if not headers.get("ce_id"):
+        raise UndecodableRecord("the header `ce_id` is missing: without it repeats cannot be recognised")
+    name = headers.get("ce_type")
+    kind = _BY_TYPE.get(name or "")
+    if kind is None:
+        raise UndecodableRecord(f"the header `ce_type` is {name!r}, which this version does not know")
+    if kind.topic != topic:
+        raise UndecodableRecord(f"an event of type {name} belongs to {kind.topic}, not to {topic}")
+    if body is None:
+        raise UndecodableRecord(f"an event of type {name} without a body")
+    event = kind.model_validate_json(body)
+    said = headers.get("traceparent")
+    trace = None if said is None else valid_traceparent(said)
+    return event if trace is None else event.model_copy(update={"traceparent": trace})

@@ -1,0 +1,1 @@
+"""Media: files of messages: their types, their store, and safe downloads."""

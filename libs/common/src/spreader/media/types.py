@@ -1,0 +1,129 @@
+"""Media types: which files WhatsApp carries, decided from their bytes, never from their name or from what is claimed.
+
+Types and sizes are Meta's ("Supported media types" of the Cloud API); other gateways carry at least these.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import puremagic
+from PIL import Image, UnidentifiedImageError
+
+MEGABYTE = 1024 * 1024
+HEAD_BYTES = 4096
+"""So much of a file's beginning tells what it is."""
+PIXELS_MAX = 50_000_000
+UNKNOWN = "application/octet-stream"
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+
+
+@dataclass(frozen=True, slots=True)
+class FileRule:
+    bytes_max: int
+    types: frozenset[str]
+
+
+RULES: Mapping[str, FileRule] = {
+    "image": FileRule(5 * MEGABYTE, frozenset({"image/jpeg", "image/png"})),
+    "voice": FileRule(16 * MEGABYTE, frozenset({"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})),
+    "video": FileRule(16 * MEGABYTE, frozenset({"video/mp4", "video/3gpp"})),
+    "document": FileRule(
+        100 * MEGABYTE,
+        frozenset(
+            {
+                "text/plain",
+                "application/pdf",
+                "application/msword",
+                "application/vnd.ms-excel",
+                "application/vnd.ms-powerpoint",
+                f"{_OFFICE}wordprocessingml.document",
+                f"{_OFFICE}spreadsheetml.sheet",
+                f"{_OFFICE}presentationml.presentation",
+            }
+        ),
+    ),
+}
+"""By the kind of content that carries a file."""
+BYTES_MAX = max(rule.bytes_max for rule in RULES.values())
+
+
+def type_of(head: bytes, whole: bytes) -> str:
+    """The MIME type of a file; `UNKNOWN` where its bytes fit nothing that we send."""
+    if head[:3] == b"\xff\xd8\xff":
+        return "image/jpeg"
+    if head[4:8] == b"ftyp":  # puremagic knows too few of the brands
+        return _of_brand(head[8:12])
+    if head[:4] == b"OggS":
+        return "audio/ogg" if b"OpusHead" in head[:128] else "audio/x-vorbis"
+    if head[:6] == b"#!AMR\n":
+        return "audio/amr"
+    found = _of_magic(head, whole)
+    return found if found is not None else "text/plain" if _is_text(whole) else UNKNOWN
+
+
+def kinds_of(type_: str, size_bytes: int) -> tuple[str, ...]:
+    """What a file can be sent as."""
+    return tuple(kind for kind in RULES if not objection(kind, type_, size_bytes))
+
+
+def objection(kind: str, type_: str, size_bytes: int) -> str | None:
+    """Why a file cannot be sent as this kind; None: it can."""
+    rule = RULES[kind]
+    if type_ not in rule.types:
+        allowed = ", ".join(sorted(rule.types))
+        return f"it is {type_}, and WhatsApp takes as {kind} only {allowed}"
+    if size_bytes > rule.bytes_max:
+        return f"it has {size_bytes} bytes, and WhatsApp takes at most {rule.bytes_max} as {kind}"
+    return None
+
+
+def unreadable(type_: str, data: bytes) -> str | None:
+    """Why an image cannot be shown; None: it can, or it is none."""
+    if not type_.startswith("image/"):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > PIXELS_MAX:
+                    return f"the image has {image.width} x {image.height} pixels: at most {PIXELS_MAX:,} are shown"
+                image.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
+        return f"the image cannot be read: {type(error).__name__}"
+    return None
+
+
+def _of_brand(brand: bytes) -> str:
+    if brand[:3] == b"3gp" or brand[:3] == b"3g2":
+        return "video/3gpp"
+    if brand[:3] == b"M4A":
+        return "audio/mp4"
+    return "video/mp4" if brand in _MP4_BRANDS else UNKNOWN
+
+
+_MP4_BRANDS = {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"dash", b"MSNV"}
+_SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "audio/aac", "audio/aacp": "audio/aac"}
+
+
+def _of_magic(head: bytes, whole: bytes) -> str | None:
+    """The likeliest of what puremagic finds that we know; containers (Office) need the end of the file too."""
+    try:
+        found = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
+    except (puremagic.PureError, ValueError):
+        return None
+    known = {type_ for rule in RULES.values() for type_ in rule.types}
+    names = [_SAME.get(each.mime_type, each.mime_type) for each in found if each.mime_type]
+    return next((name for name in names if name in known), names[0] if names else None)
+
+
+def _is_text(whole: bytes) -> bool:
+    if not whole or b"\x00" in whole:
+        return False
+    try:
+        whole.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Text: similarity and redaction of texts."""

@@ -1,0 +1,164 @@
+"""Board: a package's live table: each profile's bars, its state in one word, what its next release waits for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from console.core import formats
+from console.core.api_models import Package, Profile
+from console.core.queue import Pace
+from spreader.contract.events import Health, LaneState, ProfileState
+
+Tone = Literal["good", "full", "warn", "off", "bad", "unknown"]
+NEARLY_FULL = 0.8
+
+WINDOWS = (("hour limit", "hour", "per_hour", "hourly"), ("3 hours limit", "three_hours", "per_3_hours", "in 3 h"),
+           ("day limit", "day", "per_day", "daily"))  # fmt: skip
+"""By window: the pacer's name of the limit, the stats' name of the window, the setting, our word."""
+
+BOUNDS: Mapping[str, str] = {
+    "gap": "its gap",
+    "hour limit": "the hourly limit",
+    "3 hours limit": "the 3-hour limit",
+    "day limit": "the daily limit",
+    "day limit in pairs": "the daily limit, two at a time",
+    "new contacts limit": "the limit of new contacts",
+    "unanswered budget": "the budget of unanswered people",
+    "quarter-of-day limit": "the limit of a quarter of the day an hour",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How much of a limit is used. `used` is None where nobody has said it yet, `limit` where there is none."""
+
+    window: str
+    used: int | None
+    limit: int | None
+
+    @property
+    def text(self) -> str:
+        limit = "no limit" if self.limit is None else formats.count(self.limit)
+        return f"{formats.count(self.used)}/{limit} {self.window}"
+
+    @property
+    def share(self) -> float:
+        return min(1.0, (self.used or 0) / self.limit) if self.limit else 0.0
+
+    @property
+    def is_full(self) -> bool:
+        return self.used is not None and self.limit is not None and self.used >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A word for the eye, a tone for its colour, and the sentence that explains it."""
+
+    word: str
+    tone: Tone
+    why: str
+
+    @property
+    def text(self) -> str:
+        return f"{'●' if self.tone == 'good' else '○'} {self.word}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    package_id: str
+    profile_id: str
+    name: str
+    phone: str
+    bars: tuple[Bar, ...]
+    status: Status
+    reply: Status | None
+    """The reply lane, where it is not simply open."""
+    health: Health | None
+    held: int | None
+    next_release: datetime | None
+    waits_for: str
+    why: str
+
+
+def rows(
+    package: Package, profiles: Sequence[Profile], states: Mapping[str, ProfileState], paces: Mapping[str, Pace]
+) -> tuple[Row, ...]:
+    return tuple(_row(package, each, states.get(each.profile_id), paces.get(each.profile_id)) for each in profiles)
+
+
+def bars(profile: Profile, state: ProfileState | None, pace: Pace | None) -> tuple[Bar, ...]:
+    """The pacer's own counts and the limits in force; where it has not said them, what the stats counted."""
+    return tuple(_bar(profile, state, pace, *window) for window in WINDOWS)
+
+
+def _bar(
+    profile: Profile, state: ProfileState | None, pace: Pace | None, limit: str, window: str, setting: str, word: str
+) -> Bar:
+    if pace is not None and (usage := pace.limits.get(limit)) is not None:
+        return Bar(word, usage.used, usage.limit)
+    used = None if state is None else getattr(state.windows, window).sent_open
+    return Bar(word, used, getattr(profile.effective_limits, setting))
+
+
+def _row(package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None) -> Row:
+    shown = bars(profile, state, pace)
+    return Row(
+        package_id=package.package_id,
+        profile_id=profile.profile_id,
+        name=profile.name,
+        phone=formats.phone(profile.phone),
+        bars=shown,
+        status=status(package, profile, state, pace, shown),
+        reply=_reply(state),
+        health=state.health if state else None,
+        held=pace.held if pace else None,
+        next_release=pace.next_release if pace else None,
+        waits_for=waits_for(pace),
+        why=pace.why if pace else "",
+    )
+
+
+def waits_for(pace: Pace | None) -> str:
+    """What holds the next release, in words."""
+    if pace is None:
+        return formats.UNKNOWN
+    return pace.stopped or BOUNDS.get(pace.bound, pace.bound) or "its turn"
+
+
+def status(
+    package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None, shown: Sequence[Bar]
+) -> Status:
+    """The open lane in one word."""
+    if package.paused:
+        return Status("Package paused", "off", "Nothing opens a conversation until the package is resumed.")
+    if profile.paused:
+        return Status("Paused", "off", "This profile opens no conversation until it is resumed.")
+    if state is None and pace is None:
+        return Status("Unknown", "unknown", "Neither the stats nor the pacer have said how this profile fares.")
+    if state is not None and state.open.state == "blocked":
+        return Status("Blocked", "bad", _cause(state.open, "It opens no conversation now."))
+    full = [bar.text for bar in shown if bar.is_full]
+    if full:
+        return Status("Limit reached", "full", f"{', '.join(full)}: the next release waits until a window has room.")
+    if state is not None and state.open.state == "limited":
+        return Status("Limited", "warn", _cause(state.open, "It opens fewer conversations than its limits allow."))
+    if not any(bar.used for bar in shown):
+        return Status("Available", "good", "It sent nothing in the last 24 hours, and may.")
+    return Status("Active", "good", "It sent in the last 24 hours, and has room for more.")
+
+
+def _reply(state: ProfileState | None) -> Status | None:
+    if state is None or state.reply.state == "ok":
+        return None
+    return Status("Replies blocked", "bad", _cause(state.reply, "It cannot answer customers now."))
+
+
+def _cause(lane: LaneState, otherwise: str) -> str:
+    return lane.cause or otherwise
+
+
+def health_tone(health: Health | None) -> Tone:
+    if health is None:
+        return "unknown"
+    return "good" if health.band == "good" else "warn" if health.band == "warning" else "bad"

@@ -1,0 +1,1 @@
+"""Data: the API client, its cache, sessions, uploads and downloads."""

@@ -1,0 +1,1 @@
+"""UI: the layout, forms and components that pages are built from."""

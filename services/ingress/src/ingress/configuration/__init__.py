@@ -1,0 +1,1 @@
+"""Configuration: packages and profiles, as operators set them."""

@@ -1,0 +1,95 @@
+"""Queue: what waits in a package, why it has not gone yet, and what other settings would make of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from ingress.configuration.config_cache import Configured
+from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, CHANGED, warnings
+from ingress.configuration.registry import PackageRow, Registry
+from ingress.configuration.schemas import PackageForm
+from ingress.core.snapshot import merged, snapshot
+from ingress.http import request_body
+from ingress.http.openapi import describe
+from ingress.http.pagination import PathId
+from ingress.http.responses import Answer
+from ingress.http.urls import API
+from ingress.infra.service_client import Asked, present
+
+UNKNOWN = "The pacer does not know the package yet."
+FORESEE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    registry: Registry
+    configured: Configured
+    pacer: Asked
+
+    async def queue(self, package_id: PathId) -> Response:
+        self.configured.package(package_id)
+        return Answer(200, present(await self.pacer.ask(f"/packages/{package_id}/queue"), UNKNOWN)).response()
+
+    async def what_if(self, package_id: PathId, request: Request) -> Response:
+        patch = request_body.json_object(await request_body.read(request, BODY_BYTES_MAX))
+        row, profiles = await self.registry.whole(package_id)
+        settings = request_body.parsed(CHANGED, to_json(merged(row.settings, patch))).settings()
+        proposed = PackageRow(
+            row.package_id, row.version, settings, row.paused, row.created_at, row.updated_at, row.profile_ids
+        )
+        package = snapshot(proposed, profiles).model_dump(mode="json")
+        foreseen = present(await self.pacer.ask("/what-if", {"package": package}, FORESEE_SECONDS), UNKNOWN)
+        return Answer(200, {**foreseen, "warnings": warnings(proposed)}).response()
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(prefix=f"{API}/packages/{{package_id}}", tags=["packages"])
+        describe(router, "GET", "/queue", self.queue, "getQueue", "What waits, every factor, and what binds",
+                 answer=QUEUE, problems=(404, 503))  # fmt: skip
+        describe(router, "POST", "/what-if", self.what_if, "foreseeSettings", "The present queue under other settings",
+                 body=PackageForm, example={"profile_limits": {"per_hour": 15}}, answer=WHAT_IF,
+                 problems=(400, 404, 413, 422, 503))  # fmt: skip
+        return router
+
+
+QUEUE: dict[str, Any] = {
+    "package_id": "pkg_orders",
+    "at": "2024-02-10T10:00:00Z",
+    "held": 120,
+    "rush_over": 10,
+    "profiles_in_rush": 1,
+    "at_gateway": {"now": 1, "max": 10},
+    "package_day": None,
+    "profiles": [
+        {
+            "profile_id": "profile_1",
+            "stopped": None,
+            "due": 11,
+            "due_counted_to": 11,
+            "last_release": "2024-02-10T09:52:00Z",
+            "next_release": "2024-02-10T10:09:00Z",
+            "bound": "gap",
+            "bounds": {"gap": "2024-02-10T10:09:00Z"},
+            "why": "The gap after the profile's last release is not over.",
+            "factors": {
+                "base_seconds": 600.0, "pressure": 2.0, "tempo": 0.8, "mean_seconds": 960.0, "spread": 0.4,
+                "gap_min_seconds": 576.0, "gap_max_seconds": 1344.0, "slack_seconds": 27.84, "position": 0.58,
+                "sent_last_2_hours": 10, "limit_factor": 1.0, "warm_up": 1.0,
+            },
+            "held": 120,
+            "limits": {
+                "hour limit": {"used": 6, "limit": 20}, "quarter-of-day limit": {"used": 6, "limit": 30},
+                "day limit": {"used": 40, "limit": 120},
+            },
+        }
+    ],
+}  # fmt: skip
+_OUTLOOK: dict[str, Any] = {
+    "completion": "2024-02-11T18:00:00Z",
+    "binds": "gap",
+    "counted_until": None,
+    "profiles": {"profile_1": {"completion": "2024-02-11T18:00:00Z", "deliveries": 120, "binds": "gap"}},
+    "curve": [{"begin": "2024-02-10T10:00:00Z", "deliveries": 4, "profiles": {"profile_1": 4}}],
+}
+WHAT_IF: dict[str, Any] = {"now": _OUTLOOK, "then": _OUTLOOK, "warnings": []}

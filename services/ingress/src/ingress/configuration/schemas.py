@@ -1,0 +1,188 @@
+"""Package form: what an operator may set for a package and for a profile, checked field by field."""
+
+from datetime import time
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
+
+from ingress.configuration.gateway_schemas import GatewayForm
+from ingress.core.hours import works_a_while
+from ingress.core.opt_out import CHARACTERS_MAX, normal
+from ingress.http.form import Form, Moment
+from spreader.contract.configuration import Distribution, TimeZone
+from spreader.contract.ids import Id, PhoneNumber
+
+LIMIT_MAX = 1_000_000
+
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)]
+Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+
+
+class PackageLimitsForm(Form):
+    per_day: Limit | None = Field(default=None, description="Open messages in 24 hours over all profiles.")
+    concurrent_sends: Limit = Field(default=10, description="Deliveries that may be at the gateway at one moment.")
+
+
+class ProfileLimitsForm(Form):
+    per_hour: Limit = 20
+    per_3_hours: Limit = 50
+    per_day: Limit = 120
+    new_contacts_per_day: Limit | None = None
+    per_recipient_per_day: Limit | None = 2
+    unanswered_per_30_days: Limit | None = 300
+
+
+class OverridesForm(Form):
+    """A profile's own limits; what is not named is the package's."""
+
+    per_hour: Limit | None = None
+    per_3_hours: Limit | None = None
+    per_day: Limit | None = None
+    new_contacts_per_day: Limit | None = None
+    per_recipient_per_day: Limit | None = None
+    unanswered_per_30_days: Limit | None = None
+
+
+def _plain(moment: time) -> time:
+    if moment.tzinfo is not None or moment.microsecond:
+        raise ValueError("a time of the day looks like 01:00, without a zone")
+    return moment
+
+
+def _short(moment: time) -> str:
+    return moment.isoformat("minutes" if moment.second == 0 else "seconds")
+
+
+TimeOfDay = Annotated[time, Field(strict=True), AfterValidator(_plain), PlainSerializer(_short)]
+Hours = Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)]
+
+
+class RestWindowForm(Form):
+    start: TimeOfDay = Field(default=time(1, 0), examples=["01:00"], description="By the package's own time zone.")
+    hours: Hours = 4
+    stagger_minutes: Annotated[int, Field(ge=0, le=60, strict=True)] = Field(
+        default=0, description="Each profile rests up to so much earlier or later, by an amount of its own."
+    )
+
+
+class ActiveWindowForm(Form):
+    start: TimeOfDay = Field(examples=["08:00"])
+    end: TimeOfDay = Field(examples=["22:00"], description="Up to `start`: on the next day.")
+
+
+class QuietHoursForm(Form):
+    start: TimeOfDay = Field(default=time(21, 0), description="By the time zone of the recipient's phone number.")
+    hours: Hours = 12
+
+
+def _says_something(word: str) -> str:
+    if not normal(word):
+        raise ValueError("an opt-out word has letters or digits")
+    return word
+
+
+OptOutWord = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=CHARACTERS_MAX, strip_whitespace=True),
+    AfterValidator(_says_something),
+]
+
+
+class WarmUpForm(Form):
+    """How a new account's limits grow; it holds for profiles with `warm_up_from`."""
+
+    days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
+    from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
+
+
+class GapForm(Form):
+    min_seconds: Seconds | None = None
+    max_seconds: Seconds | None = None
+    rush_over: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
+    spread: Annotated[float, Field(ge=0.2, le=0.6, strict=True, allow_inf_nan=False)] | None = None
+    rush_factor: Annotated[float, Field(ge=1, le=10, strict=True, allow_inf_nan=False)] = 2.0
+    calm_factor: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.5
+    tempo_min: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.5
+    tempo_max: Annotated[float, Field(ge=1, le=10, strict=True, allow_inf_nan=False)] = 2.0
+    calm_tempo: Annotated[float, Field(ge=0, le=10, strict=True, allow_inf_nan=False)] = 0.15
+    fastest: Annotated[float, Field(ge=0.1, le=1, strict=True, allow_inf_nan=False)] = 0.75
+    slack: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.08
+    pairs_under: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.8
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_seconds is not None and self.max_seconds is not None and self.min_seconds > self.max_seconds:
+            raise ValueError(f"`min_seconds` ({self.min_seconds}) is over `max_seconds` ({self.max_seconds})")
+        return self
+
+
+class PackageForm(Form):
+    name: Name = Field(examples=["E-Commerce Orders"])
+    timezone: TimeZone = Field(default="UTC", examples=["Africa/Cairo"])
+    distribution: Distribution = "round_robin"
+    limits: PackageLimitsForm = PackageLimitsForm()
+    profile_limits: ProfileLimitsForm = ProfileLimitsForm()
+    rest_window: RestWindowForm | None = RestWindowForm()
+    active_windows: Annotated[tuple[ActiveWindowForm, ...], Field(max_length=10)] = Field(
+        default=(), description="Hours in which profiles work, by the package's time zone; none: all but the rest."
+    )
+    recipient_quiet_hours: QuietHoursForm | None = Field(
+        default=None, description="Hours in which nothing is sent, by the recipient's own time zone."
+    )
+    gap: GapForm = GapForm()
+    warm_up: WarmUpForm = WarmUpForm()
+    opted_in_only: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Open messages go only to who is on the package's list of opt-ins."
+    )
+    opt_out_words: Annotated[tuple[OptOutWord, ...], Field(max_length=50)] = Field(
+        default=(), description="A customer who writes one of these, and nothing else, opts out.", examples=[["enough"]]
+    )
+    keep_profile_per_customer: bool = Field(
+        default=False, strict=True, description="Open messages go through the profile that the recipient talks to."
+    )
+    reply_failover: bool = Field(
+        default=True,
+        strict=True,
+        description="A reply may go through another profile where the own one cannot send.",
+    )
+    conversation_days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
+        default=180, description="After so long without a word a conversation binds no more."
+    )
+
+    @model_validator(mode="after")
+    def _works_sometimes(self) -> Self:
+        rest = self.rest_window
+        if not works_a_while(
+            [(each.start, each.end) for each in self.active_windows], (rest.start, rest.hours) if rest else None
+        ):
+            raise ValueError("`active_windows` and `rest_window` together leave no hour in which to send")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """What is kept: everything, so that a later default does not change a package that is there."""
+        return self.model_dump(mode="json", exclude={"package_id"})
+
+
+class NewPackage(PackageForm):
+    package_id: Id | None = Field(default=None, description="Made if left out.", examples=["pkg_orders"])
+
+
+class ProfileForm(Form):
+    name: Name = Field(examples=["Sales WhatsApp #1"])
+    phone: PhoneNumber = Field(examples=["201001234567"])
+    weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    limits: OverridesForm = OverridesForm()
+    warm_up_from: Moment | None = Field(
+        default=None, description="Since when the account is new at WhatsApp; null: it is established."
+    )
+    gateway: GatewayForm
+
+    def settings(self) -> dict[str, Any]:
+        """What is kept, but for the gateway. Of the limits only those of its own: the package's show through."""
+        kept = self.model_dump(mode="json", exclude={"profile_id", "gateway"})
+        return {**kept, "limits": self.limits.model_dump(mode="json", exclude_unset=True)}
+
+
+class NewProfile(ProfileForm):
+    profile_id: Id | None = Field(default=None, description="Made if left out.", examples=["profile_1"])

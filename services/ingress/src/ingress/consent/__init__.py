@@ -1,0 +1,1 @@
+"""Consent: suppressions and opt-ins."""

@@ -1,0 +1,1 @@
+"""HTTP: requests, responses and problems, for every endpoint."""

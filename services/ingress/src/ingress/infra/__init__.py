@@ -1,0 +1,1 @@
+"""Infrastructure: the outbox, the publisher and the client of other services."""

@@ -1,0 +1,1 @@
+"""Messages: how open messages and replies are accepted."""

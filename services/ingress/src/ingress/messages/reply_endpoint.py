@@ -1,0 +1,117 @@
+"""Replies: the call that answers a customer who waits."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ingress.http.openapi import describe
+from ingress.http.problems import Problem, invalid
+from ingress.http.responses import Answer, of_problem
+from ingress.http.urls import API
+from ingress.messages.callbacks import Asking
+from ingress.messages.intake import Accepting
+from ingress.messages.schemas import ReplyMessage, content_of
+from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
+from spreader.clock import Now
+from spreader.contract.configuration import Package
+from spreader.contract.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
+from spreader.contract.ids import conversation_id
+from spreader.kafka.bus import Bus
+from spreader.telemetry.tracing import here
+
+NOTE = "Reply messages bypass all limits"
+SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
+TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
+"""Ends in which the gateway had its part; the others we decided ourselves."""
+OF_GATEWAY: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
+"""Failures on the far side of the gateway; the others are about the profile, the recipient or the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    accepting: Accepting[ReplyMessage]
+    bus: Bus
+    asking: Asking
+    now: Now
+    wait_seconds: float
+
+    async def accept(self, package_id: str, request: Request) -> Response:
+        return await self.accepting.accept(package_id, request, self._send)
+
+    async def _send(self, package: Package, form: ReplyMessage, message_id: str, waits: bool) -> Answer:
+        began = time.monotonic()
+        event = ReplyMessageRequested.model_construct(  # all of it was validated with the form
+            traceparent=here(),
+            package_id=package.package_id,
+            message_id=message_id,
+            content=content_of(form),
+            recipient=form.recipient,
+            conversation_id=form.conversation_id,
+            quote=form.quote,
+            requested_at=self.now(),
+            package_version=package.version,
+            callback_partition=self.asking.partition if waits else None,
+        )
+        if event.contradiction is not None:
+            raise invalid("/conversation_id", "other_conversation", event.contradiction)
+        with self.asking.waiters.expect(message_id, 1) as waiter:
+            await self.bus.publish(event)
+            ACCEPT_SECONDS.labels("reply").observe(time.monotonic() - began)
+            ACCEPTED.labels("reply").inc()
+            answers = await waiter.answers(self.wait_seconds) if waits else None
+        settled = answers[0] if answers else None
+        if isinstance(settled, ReplySettled):
+            return _settled(event, settled)
+        if waits:
+            UNROUTED.labels("reply").inc()
+        return Answer(202, _body(event, status="queued", sent_at=None, profile_used=None))
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
+        describe(
+            router, "POST", "/reply", self.accept, "sendReply", "Answer a customer at once",
+            body=ReplyMessage, examples=EXAMPLES, answer=ANSWER, idempotent=True, direct=True,
+            problems=(400, 404, 409, 413, 422, 502, 503),
+        )  # fmt: skip
+        return router
+
+
+def _body(event: ReplyMessageRequested, **fate: Any) -> dict[str, Any]:
+    conversation = conversation_id(event.package_id, event.recipient)
+    return {"message_id": event.message_id, **fate, "conversation_id": conversation, "note": NOTE}
+
+
+def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
+    if settled.status in SENT:
+        why = {"profile_reason": settled.reason} if settled.reason else {}
+        return Answer(200, _body(event, status="sent", sent_at=settled.at, profile_used=settled.profile_id, **why))
+    code = "gateway" if settled.status in TRIED and settled.failure in OF_GATEWAY else "reply-not-sent"
+    detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
+    more = {
+        "message_id": event.message_id,
+        "message_status": settled.status,
+        "profile_used": settled.profile_id,
+        "failure": settled.failure,
+    }
+    return of_problem(Problem(code, detail, more=more))
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "text": {
+        "type": "text",
+        "text": "Thank you for your order! It will be delivered tomorrow.",
+        "recipient": "201001234567",
+        "conversation_id": "conv_xyz789",
+    },
+}
+ANSWER: dict[str, Any] = {
+    "message_id": "msg_def456",
+    "status": "sent",
+    "sent_at": "2024-02-08T18:45:12Z",
+    "profile_used": "profile_2",
+    "profile_reason": "the customer wrote to this profile last",
+    "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
+    "note": NOTE,
+}

@@ -1,0 +1,1 @@
+"""SQL: the statements of the ingress, by feature."""

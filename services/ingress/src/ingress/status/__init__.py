@@ -1,0 +1,1 @@
+"""Status: the state of messages, deliveries and conversations."""

@@ -1,0 +1,50 @@
+"""Conversations: which profile a customer talks to, since when, and why; as the router knows it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from ingress.configuration.config_cache import Configured
+from ingress.http.openapi import describe
+from ingress.http.pagination import PathId
+from ingress.http.problems import not_found
+from ingress.http.responses import Answer
+from ingress.http.urls import API
+from ingress.infra.service_client import Asked, present
+from spreader.contract.ids import PhoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    configured: Configured
+    router: Asked
+
+    async def get(self, package_id: PathId, recipient: Annotated[PhoneNumber, Path()]) -> Response:
+        self.configured.package(package_id)
+        answer = await self.router.ask(f"/packages/{package_id}/conversations/{recipient}")
+        if answer is None:
+            raise not_found("conversation with", recipient)
+        return Answer(200, present(answer, "")).response()
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(prefix=f"{API}/packages/{{package_id}}/conversations", tags=["messages"])
+        describe(router, "GET", "/{recipient}", self.get, "getConversation", "Which profile a customer talks to",
+                 answer=ANSWER, problems=(404, 503))  # fmt: skip
+        return router
+
+
+ANSWER: dict[str, Any] = {
+    "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
+    "package_id": "pkg_orders",
+    "recipient": "201001234567",
+    "profile_id": "profile_2",
+    "customer_at": "2024-02-10T10:00:00Z",
+    "sent_at": "2024-02-10T10:00:02Z",
+    "warm": True,
+    "over": False,
+    "history": [
+        {"profile_id": "profile_2", "at": "2024-02-10T10:00:00Z", "cause": "the customer wrote"},
+        {"profile_id": "profile_1", "at": "2024-02-08T18:45:12Z", "cause": "we wrote"},
+    ],
+}

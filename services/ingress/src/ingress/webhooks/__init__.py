@@ -1,0 +1,1 @@
+"""Webhooks: the calls of gateways, verified and turned into events."""

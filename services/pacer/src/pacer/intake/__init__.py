@@ -1,0 +1,1 @@
+"""Intake: the handlers that change which deliveries are held."""

@@ -1,0 +1,1 @@
+"""Release: the loop that releases held deliveries, and its maintenance."""

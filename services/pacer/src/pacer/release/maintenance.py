@@ -1,0 +1,60 @@
+"""Housekeeping: ends what expired while it was held, drops what nobody can ask for any more, counts what is held."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pacer.metrics import DUE, ENDED, HELD
+from pacer.sql import queue as sql
+from pacer.sql import views as views
+from pacer.sql.database_clock import system_now
+from spreader.clock import Clock
+from spreader.runtime.loop import Loop
+
+ROWS_MAX = 2_000
+EXPIRE_EVERY_SECONDS = 1.0
+FORGET_EVERY_SECONDS = 60.0
+COUNT_EVERY_SECONDS = 5.0
+SHARE_MAX = 20
+"""A count that took long is repeated the later: at most a twentieth of the time is spent on it."""
+
+
+@dataclass(frozen=True)
+class Housekeeping:
+    engine: AsyncEngine
+    clock: Clock
+    tell: Callable[[], None]
+
+    def loops(self) -> Sequence[Loop]:
+        return (
+            Loop("expire", self.expire), Loop("forget", self.forget), Loop("count the queue", self.count),
+        )  # fmt: skip
+
+    async def expire(self) -> float:
+        async with self.engine.begin() as connection:
+            now = await system_now(connection, self.clock)
+            expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": ROWS_MAX})).rowcount
+        if expired:
+            ENDED.labels("expired").inc(expired)
+            self.tell()
+        return 0 if expired == ROWS_MAX else EXPIRE_EVERY_SECONDS
+
+    async def forget(self) -> float:
+        async with self.engine.begin() as connection:
+            now = await system_now(connection, self.clock)
+            rows = [
+                (await connection.execute(statement, {"now": now, "rows": ROWS_MAX})).rowcount
+                for statement in sql.FORGET
+            ]
+        return 0 if ROWS_MAX in rows else FORGET_EVERY_SECONDS
+
+    async def count(self) -> float:
+        began = time.monotonic()
+        async with self.engine.connect() as connection:
+            now = await system_now(connection, self.clock)
+            row = (await connection.execute(views.QUEUE, {"now": now})).one()
+        HELD.set(row.held)
+        DUE.set(row.due)
+        return max(COUNT_EVERY_SECONDS, SHARE_MAX * (time.monotonic() - began))

@@ -1,0 +1,1 @@
+"""Views: forecasts, explanations and paces. They change nothing."""

@@ -1,0 +1,1 @@
+"""Dispatch: claimed deliveries on their way to a gateway."""

@@ -1,0 +1,1 @@
+"""Gateways: the drivers, and what the sender knows about gateways."""

@@ -1,0 +1,1 @@
+"""Ledger: deliveries with their claims and results, stored in Postgres."""

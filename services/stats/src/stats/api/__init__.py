@@ -1,0 +1,1 @@
+"""API: the HTTP endpoints of stats."""

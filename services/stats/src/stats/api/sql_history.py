@@ -1,0 +1,105 @@
+"""Statements about the past: counts by minute, hour and day, and the sums of a span."""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stats.core.range import Range
+from stats.counting.sql import SENT_OPEN, SUMS
+
+Report = Literal["profiles", "packages", "messages"]
+ROWS_AT_ONCE = 1_000
+
+COUNTED = (
+    "sent", "sent_open", "acknowledged", "delivered", "read", "failed", "received", "answered", "new_contacts",
+    "unanswered",
+)  # fmt: skip
+
+# A moment with refusals only has no counts of its own.
+_COUNTED = ", ".join(f"coalesce({name}, 0) AS {name}" for name in COUNTED)
+_OF_OPEN = "coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open"
+_PACKAGE = "(CAST(:package AS text) IS NULL OR package_id = :package)"
+_PROFILE = "(CAST(:profile AS text) IS NULL OR profile_id = :profile)"
+_LANE = "(CAST(:lane AS text) IS NULL OR lane = :lane)"
+_SPAN = "at >= CAST(:start AS timestamptz) AND at < CAST(:end AS timestamptz)"
+
+
+async def rows(engine: AsyncEngine, statement: TextClause, asked: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+    """One after the other, read from the database a piece at a time."""
+    async with engine.connect() as connection:
+        found = await connection.stream(statement, asked, execution_options={"yield_per": ROWS_AT_ONCE})
+        async for row in found.mappings():
+            yield dict(row)
+
+
+def history(
+    span: Range, package: str | None, profile: str | None, lane: str | None, *, each_profile: bool, limit: int | None
+) -> tuple[TextClause, dict[str, Any]]:
+    """Of profiles where one is asked for or each of them, else of packages, which are summed up already."""
+    of_profiles = each_profile or profile is not None
+    table = f"{'' if of_profiles else 'package_'}{'minute' if span.step == 'minute' else 'hour'}"
+    at = "date_trunc('day', at, CAST(:zone AS text))" if span.step == "day" else "at"
+    asked: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "lane": lane}
+    conditions = [_SPAN, _PACKAGE, _LANE]
+    if of_profiles:
+        conditions.append(_PROFILE)
+        asked["profile"] = profile
+    if span.step == "day":
+        asked["zone"] = span.zone
+    if limit is not None:
+        asked["limit"] = limit
+    who = ", profile_id" if each_profile else ""
+    where = " AND ".join(conditions)
+    statement = f"""
+WITH counted AS (
+    SELECT {at} AS moment{who}, {SUMS}, {SENT_OPEN} FROM stats.{table} WHERE {where} GROUP BY {at}{who}),
+by_class AS (
+    SELECT {at} AS moment{who}, failure, sum(count) AS number FROM stats.{table}_failure WHERE {where}
+    GROUP BY {at}{who}, failure),
+failed AS (SELECT moment{who}, jsonb_object_agg(failure, number) AS failures FROM by_class GROUP BY moment{who})
+SELECT moment AS at{who}, {_COUNTED}, coalesce(failures, '{{}}') AS failures
+FROM counted FULL JOIN failed USING (moment{who}) ORDER BY moment{who}{" LIMIT :limit" if limit is not None else ""}"""
+    return text(statement), asked
+
+
+def report(
+    of: Report, span: Range, package: str | None, after: str | None, limit: int | None
+) -> tuple[TextClause, dict[str, Any]]:
+    """The sums of each profile, package or message; `after`: the last one of the page before."""
+    asked: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}
+    if limit is not None:
+        asked["limit"] = limit
+    page = " LIMIT CAST(:limit AS int)" if limit is not None else ""
+    return text(_REPORTS[of] + page), asked
+
+
+def message(message_id: str) -> tuple[TextClause, dict[str, Any]]:
+    """The sums of one message, by profile."""
+    return text(_MESSAGE), {"message": message_id}
+
+
+_REPORTS: Mapping[Report, str] = {
+    "profiles": f"""
+SELECT profile_id, max(package_id) AS package_id, {SUMS}, {SENT_OPEN}, {_OF_OPEN} FROM stats.hour
+WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR profile_id > :after)
+GROUP BY profile_id ORDER BY profile_id""",
+    "packages": f"""
+SELECT package_id, {SUMS}, {SENT_OPEN}, {_OF_OPEN} FROM stats.package_hour
+WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR package_id > :after)
+GROUP BY package_id ORDER BY package_id""",
+    "messages": f"""
+SELECT to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id AS place, message.*
+FROM (SELECT message_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
+             {SUMS}, {SENT_OPEN}, {_OF_OPEN}
+      FROM stats.message WHERE {_PACKAGE} AND first_at >= CAST(:start AS timestamptz)
+           AND first_at < CAST(:end AS timestamptz) GROUP BY message_id) AS message
+WHERE CAST(:after AS text) IS NULL
+   OR to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id < :after
+ORDER BY first_at DESC, message_id DESC""",
+}
+_MESSAGE = f"""
+SELECT profile_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
+       {SUMS}, {SENT_OPEN}, {_OF_OPEN}
+FROM stats.message WHERE message_id = :message GROUP BY profile_id ORDER BY profile_id"""

@@ -1,0 +1,1 @@
+"""Counting: outcomes and messages folded into counts."""

@@ -1,0 +1,1 @@
+"""Health: the evaluation of profiles, their closures and their alerts."""
