@@ -26,7 +26,7 @@ _TYPES: dict[Any, str] = {
 
 
 def column(sql_type: str, **arguments: Any) -> Any:
-    """A dataclass field whose column type does not follow from its annotation, such as `int` (not `bigint`) or `jsonb`."""
+    """A dataclass field whose column type does not follow from its annotation, such as `int` or `jsonb`."""
     return dataclasses.field(metadata={"sql_type": sql_type}, **arguments)
 
 
