@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from spreader.contract.events import ConsentChanged, ConsentKind
+from spreader.contract.events import PARTITIONS, ConsentChanged, ConsentKind
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 
 SUPPRESSED = "the recipient is suppressed"
 NOT_OPTED_IN = "the package writes only to who has opted in, and the recipient has not"
@@ -24,6 +25,15 @@ def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | Non
     if opted_in_only and "opt_in" not in listed:
         return NOT_OPTED_IN
     return None
+
+
+async def wait_until_consents_consumed(progress: ReadProgress, seconds: float) -> bool:
+    """Read barrier of the consent topic: True once every change published before this call is consumed.
+
+    A missing opt-in may only be acted on after that: the recipient may have opted in seconds ago, or this service may
+    have just begun to read the topic. False: still unread after `seconds`. Raises OSError when Kafka is unavailable.
+    """
+    return await wait_until_consumed(progress, ConsentChanged.topic, range(PARTITIONS[ConsentChanged.topic]), seconds)
 
 
 @dataclass(frozen=True, slots=True)

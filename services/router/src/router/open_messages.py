@@ -23,17 +23,16 @@ from router.metrics import REFUSED, ROUTED
 from router.pending_assignments import Assigned
 from router.postgres import Store
 from spreader.clock import Now
-from spreader.consent import ConsentTable, objection
+from spreader.consent import ConsentTable, objection, wait_until_consents_consumed
 from spreader.contract.configuration import Package
-from spreader.contract.events import PARTITIONS, ConsentChanged, Event, MessageRouted, OpenMessageRequested
+from spreader.contract.events import Event, MessageRouted, OpenMessageRequested
 from spreader.kafka.bus import Bus
 from spreader.kafka.guarded_consumer import Received
-from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.kafka.read_barrier import ReadProgress
 
 log = structlog.get_logger()
 
 CONSENTS = ConsentTable("router")
-CONSENT_PARTITIONS = range(PARTITIONS[ConsentChanged.topic])
 CONSENT_SECONDS = 5.0
 """A large import of suppressions may take longer to read; pacer and sender look again."""
 
@@ -50,7 +49,7 @@ class OpenChat:
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
-        if not await wait_until_consumed(self.progress, ConsentChanged.topic, CONSENT_PARTITIONS, CONSENT_SECONDS):
+        if not await wait_until_consents_consumed(self.progress, CONSENT_SECONDS):
             log.warning("open messages are shared out although changes of consent are still unread")
         requests = [each.event for each in batch]
         packages = [await self.directory.package(each.package_id, each.package_version) for each in requests]

@@ -13,16 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import Directory
 from pacer.sql import stops as stops
-from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentTable
-from spreader.contract.events import PARTITIONS, ConsentChanged
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentTable, wait_until_consents_consumed
+from spreader.contract.events import ConsentChanged
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
-from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.kafka.read_barrier import ReadProgress
 
 log = structlog.get_logger()
 
 CONSENTS = ConsentTable("pacer")
-CONSENT_PARTITIONS = range(PARTITIONS[ConsentChanged.topic])
 CONSENT_SECONDS = 5.0
 ROWS_MAX = 10_000
 IDLE_SECONDS = 60.0
@@ -52,7 +51,7 @@ class Heeding:
     async def strict(self, package_ids: Collection[str]) -> frozenset[str]:
         """Those that write only to who has opted in, with all opt-ins known here; none where that takes too long."""
         found = frozenset(filter(self._is_strict, package_ids))
-        return found if found and await self._has_heard() else frozenset()
+        return found if found and await self._consents_are_consumed() else frozenset()
 
     def held_unchecked(self, package_ids: Collection[str]) -> bool:
         """Deliveries of these are held now whatever the opt-ins; answers whether they must be looked through."""
@@ -86,7 +85,7 @@ class Heeding:
         if not looked:
             self._unseen.clear()
             return IDLE_SECONDS
-        if not await self._has_heard():
+        if not await self._consents_are_consumed():
             return 0
         self._unseen -= looked  # what is held unchecked from now on is looked through again
         ended = ROWS_MAX
@@ -109,8 +108,8 @@ class Heeding:
         package = self.directory.package(package_id)
         return package is not None and package.opted_in_only
 
-    async def _has_heard(self) -> bool:
-        known = await wait_until_consumed(self.progress, ConsentChanged.topic, CONSENT_PARTITIONS, self.wait_seconds)
-        if not known:
-            log.warning("opt-ins are not obeyed yet although they should be: changes of consent are still unread")
-        return known
+    async def _consents_are_consumed(self) -> bool:
+        consumed = await wait_until_consents_consumed(self.progress, self.wait_seconds)
+        if not consumed:
+            log.warning("opt-ins are not enforced yet: consent changes are still unread; trying again")
+        return consumed

@@ -9,14 +9,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.delivery import Delivery
-from spreader.consent import ConsentTable
-from spreader.contract.events import PARTITIONS, ConsentChanged, ConsentKind
-from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.consent import ConsentTable, wait_until_consents_consumed
+from spreader.contract.events import ConsentKind
+from spreader.kafka.read_barrier import ReadProgress
 
 log = structlog.get_logger()
 
 CONSENTS = ConsentTable("sender")
-CONSENT_PARTITIONS = range(PARTITIONS[ConsentChanged.topic])
 CONSENT_SECONDS = 3.0
 
 
@@ -29,12 +28,10 @@ class OptIns:
     async def listed(self, delivery: Delivery) -> frozenset[ConsentKind] | None:
         """The lists that its recipient is on by now; None: changes are still unread, so nobody can say."""
         try:
-            known = await wait_until_consumed(
-                self.progress, ConsentChanged.topic, CONSENT_PARTITIONS, self.wait_seconds
-            )
+            consumed = await wait_until_consents_consumed(self.progress, self.wait_seconds)
         except OSError:  # Kafka is away
-            known = False
-        if not known:
+            consumed = False
+        if not consumed:
             log.warning("a delivery waits: changes of consent are still unread", delivery_id=delivery.delivery_id)
             return None
         place = delivery.package_id, delivery.recipient
