@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.http.problems import Problem
 from ingress.http.responses import Answer
-from ingress.messages.idempotency import FORGET_SECONDS, Answers
+from ingress.messages.idempotency import Answers
 from ingress.messages.schemas import OpenText, Options
 from ingress.testing import System
 from spreader.contract.content import TextContent
@@ -48,7 +48,7 @@ async def later(engine: AsyncEngine, seconds: int) -> None:
     async with engine.begin() as connection:
         moved = text("UPDATE ingress.answer SET taken_at = taken_at - :seconds * interval '1 second'")
         await connection.execute(moved, {"seconds": seconds})
-    while await Answers(engine).forget_old() < FORGET_SECONDS:
+    while await Answers(engine).delete_old(1_000):
         pass
 
 
@@ -161,9 +161,9 @@ async def test_what_is_taken_over_is_not_forgotten_meanwhile(system: System) -> 
         await connection.execute(text("UPDATE ingress.answer SET taken_at = taken_at - interval '73 hours'"))
     async with system.engine.begin() as connection:
         await connection.execute(take_over)
-        forgetting = asyncio.create_task(Answers(system.engine).forget_old())
+        forgetting = asyncio.create_task(Answers(system.engine).delete_old(1_000))
         await asyncio.wait([forgetting], timeout=0.3)
-    assert await forgetting == FORGET_SECONDS
+    assert await forgetting == 0
     async with system.engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM ingress.answer"))).scalar_one() == 1
 

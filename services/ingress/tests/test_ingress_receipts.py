@@ -139,11 +139,11 @@ async def test_what_nobody_asks_for_is_forgotten_after_a_day_and_never_more_than
     await system.receipts.take([ack("delivered", f"old{number}") for number in range(3)])
     await age(system, 86_401)
     await system.receipts.take([ack("delivered", "new")])
-    await system.receipts.tidy()
+    await system.receipts.tidy(10_000)
     assert await waiting(system) == 1
     for number in range(4):
         await system.receipts.take([ack("read", f"more{number}")])
-    await replace(system.receipts, kept_max=2).tidy()
+    await replace(system.receipts, kept_max=2).tidy(10_000)
     async with system.engine.connect() as connection:
         kept = await connection.execute(text("SELECT gateway_message_id FROM ingress.receipt_waiting"))
         assert set(kept.scalars()) == {"more2", "more3"}

@@ -213,7 +213,7 @@ async def test_what_nobody_can_ask_for_any_more_is_forgotten_and_the_rest_kept(p
             text("UPDATE pacer.delivery SET changed_at = changed_at - interval '9 days' WHERE state = 'settled'")
         )
     pacer.now += timedelta(days=36)
-    await Housekeeping(pacer.engine, pacer.clock, lambda: None).forget()
+    await Housekeeping(pacer.engine, pacer.clock, lambda: None).delete_old(1_000)
     async with pacer.engine.connect() as connection:
         releases = (await connection.execute(text("SELECT count(*) FROM pacer.release"))).scalar_one()
     assert (await pacer.states(), releases) == ({"held": 1}, 0)

@@ -72,7 +72,7 @@ async def test_an_upload_is_not_used_after_29_days_and_then_forgotten(engine: As
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE sender.upload SET uploaded_at = now() - interval '29 days 1 second'"))
     assert await store.name("account", "sha", "image/png", KEPT) is None
-    assert await store.forget_old(KEPT, 10) == 1
+    assert await store.delete_old(KEPT, 10) == 1
 
 
 @pytest.fixture(params=["memory", "postgres"])

@@ -202,9 +202,9 @@ async def test_only_what_was_settled_long_ago_is_forgotten_in_small_steps(ledger
     asked = [reply(f"m{number}", f"20100000000{number}") for number in range(4)]
     claims = (await book.take_in(arriving(*asked), room=Room(3))).claims
     await book.write([settled(claim, Sent("wamid")) for claim in claims])
-    assert await book.forget(timedelta(days=8), 10) == 0
-    assert await book.forget(NONE, 2) == 2
-    assert await book.forget(NONE, 2) == 1
+    assert await book.delete_settled(timedelta(days=8), 10) == 0
+    assert await book.delete_settled(NONE, 2) == 2
+    assert await book.delete_settled(NONE, 2) == 1
     assert ids(await book.claim(Room(10))) == ["m3"]
 
 

@@ -16,7 +16,7 @@ from stats.core.spans import Spans
 from stats.core.tally import fold, meet
 from stats.counting.handlers import Counting
 from stats.counting.lane_closures import Lanes
-from stats.counting.retention import forget_old
+from stats.counting.retention import Retention
 from stats.counting.store import Store
 from stats.testing import Town, package, profile
 
@@ -137,7 +137,8 @@ async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counti
 
 async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(counting: Counting, store: Store) -> None:
     await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
-    assert not await forget_old(store.engine, NOON + timedelta(days=14, minutes=1))
+    retention = Retention(store.engine, ManualClock(NOON + timedelta(days=14, minutes=1)))
+    assert await retention.delete_old(10_000) < 10_000
     assert await windows(store) == Windows()
     assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)
 

@@ -56,9 +56,13 @@ from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import OFF, Tracing
+
+RESPONSES_MAX, RESPONSES_EVERY_SECONDS = 1_000, 600.0  # deleted in one batch, and how often
+RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,13 @@ def build(settings: IngressSettings) -> FastAPI:
     router, pacer = Peer("router", settings.router_url), Peer("pacer", settings.pacer_url)
     sender = Peer("sender", settings.sender_url)
     relay = Loop("outbox relay", Relay(engine, bus).turn)
-    cleaning = Loop("old answers", Answers(engine).forget_old)
+    cleaning = retention_loop("old answers", Answers(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS)
     consenting = Loop("news of consent", Consents(engine, bus, now).announce_left_over)
     receipts = Receipts(engine, bus)
-    early = (Loop("early receipts", receipts.look_again), Loop("old receipts", receipts.tidy))
+    early = (
+        Loop("early receipts", receipts.look_again),
+        retention_loop("old receipts", receipts.tidy, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
+    )
     media = MediaStore(settings.media_store, now)
     tidying = Loop("old files", OldFiles(media, settings.media_keep_days).turn)
     kafka = KafkaComponent(accepting, settings)

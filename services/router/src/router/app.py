@@ -30,14 +30,15 @@ from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.table import Table
-from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
 GROUP = "router"
-FORGET_EVERY_SECONDS = 60.0
+DELETE_ROWS_MAX = 5_000
+DELETE_EVERY_SECONDS = 60.0
 OPEN_RECORDS_MAX = 4  # 2,000 recipients: the loop is back in milliseconds, and no reply waits behind a bulk import
 
 
@@ -80,9 +81,6 @@ def build(settings: RouterSettings) -> FastAPI:
     for boundary in reply_boundaries:
         boundary.subscribe(reply_broker, settings)
 
-    async def forget_old() -> float:
-        return 0 if await open_store.forget_old() else FORGET_EVERY_SECONDS
-
     service = Service(
         "router",
         [
@@ -92,7 +90,7 @@ def build(settings: RouterSettings) -> FastAPI:
             *(configuration, states, paces),
             positions,
             progress,
-            Loop("forget old routings", forget_old),
+            retention_loop("forget old routings", open_store.delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
             KafkaComponent(reply_broker, settings, reply_boundaries, "kafka of the reply lane"),
             KafkaComponent(open_broker, settings, open_boundaries, "kafka of the open lane"),
         ],

@@ -19,7 +19,6 @@ from spreader.kafka.offset_store import Deduplicator
 E = TypeVar("E", bound=Event)
 
 KEPT = "8 days"  # longer than any record stays in its topic: a log read again from its beginning routes nothing anew
-FORGET_ROWS_MAX = 5_000
 
 HISTORY_ROWS_MAX = 100
 
@@ -160,10 +159,10 @@ class Store:
                 },
             )
 
-    async def forget_old(self) -> int:
-        """Drop decisions that no record can ask for any more; answers how many."""
+    async def delete_old(self, rows_max: int) -> int:
+        """Delete routings that no record can ask for any more; returns how many."""
         async with self.begin() as connection:
-            return (await connection.execute(_ROUTING_FORGET, {"rows": FORGET_ROWS_MAX})).rowcount
+            return (await connection.execute(_ROUTING_DELETE_OLD, {"rows": rows_max})).rowcount
 
 
 def _routing(row: Any) -> Routing:
@@ -200,7 +199,7 @@ INSERT INTO router.routing (message_id, first_index, strategy, package_version, 
 VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over,
         :reasons, :suppressed, :refused, :assigned_at)""")
 
-_ROUTING_FORGET = text(f"""
+_ROUTING_DELETE_OLD = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (
     SELECT message_id, first_index FROM router.routing
     WHERE noted_at < clock_timestamp() - interval '{KEPT}' ORDER BY noted_at LIMIT :rows)""")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -56,13 +57,14 @@ from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
 SERVICE = "sender"
 ASKING_CONNECTIONS = 64
-FORGET_ROWS_MAX = 1_000
-FORGET_EVERY_SECONDS = 60.0
+DELETE_ROWS_MAX = 1_000
+DELETE_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,9 @@ def build_hearing(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) 
     receipts.subscribe(broker, settings)
     uploads = PostgresUploads(engine)
 
-    async def forget() -> float:
-        forgotten = await uploads.forget_old(KEPT, FORGET_ROWS_MAX)
-        return 0 if forgotten == FORGET_ROWS_MAX else FORGET_EVERY_SECONDS
-
     return [
         positions,
-        Loop("forget old uploads", forget),
+        retention_loop("forget old uploads", partial(uploads.delete_old, KEPT), DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
         KafkaComponent(broker, settings, [receipts], "consumer of receipts"),
     ]
 
@@ -196,10 +194,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
     for each in boundaries:
         each.subscribe(consuming, settings)
 
-    async def forget() -> float:
-        forgotten = await ledger.forget(timedelta(days=settings.sender_keep_days), FORGET_ROWS_MAX)
-        return 0 if forgotten == FORGET_ROWS_MAX else FORGET_EVERY_SECONDS
-
+    delete_old = partial(ledger.delete_settled, timedelta(days=settings.sender_keep_days))
     return [
         PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),
         positions,
@@ -209,7 +204,7 @@ def build_lane(shared: Shared, lane: events.Lane, limit: int, group_seconds: flo
         outbox,
         results,
         work,
-        Loop(f"forget old deliveries of the {lane} lane", forget),
+        retention_loop(f"forget old deliveries of the {lane} lane", delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
         Loop(f"look at the backlog of the {lane} lane", Backlog(engine, lane).turn),
         KafkaComponent(consuming, settings, boundaries, f"consumer of the {lane} lane"),
     ]

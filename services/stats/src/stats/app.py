@@ -20,6 +20,7 @@ from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from stats.api import problems
 from stats.api.alerts import Alerting
@@ -32,7 +33,7 @@ from stats.counting.handlers import Counting
 from stats.counting.lane_closures import Lanes
 from stats.counting.limit_audit import Patience, Recounting
 from stats.counting.package_gauges import Gauges
-from stats.counting.retention import forget_old
+from stats.counting.retention import Retention
 from stats.counting.store import Store
 from stats.health.current_state import Present
 from stats.health.evaluator import Judging
@@ -43,7 +44,8 @@ from stats.health.triggers import Attention
 from stats.settings import StatsSettings
 
 GROUP = "stats"
-FORGET_EVERY_SECONDS = 600.0
+DELETE_ROWS_MAX = 10_000
+DELETE_EVERY_SECONDS = 600.0
 BEHIND_SECONDS_MAX = 30.0
 """Records that wait longer than that may be the receipts of what was counted as sent: nobody is judged then."""
 READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
@@ -85,9 +87,6 @@ def build(settings: StatsSettings) -> FastAPI:
         boundary.subscribe(broker, settings, gather_ms=GATHER_MS)
     kafka = KafkaComponent(broker, settings, boundaries)
 
-    async def forget() -> float:
-        return 0 if await forget_old(engine, clock()) else FORGET_EVERY_SECONDS
-
     parts = [
         PostgresComponent(engine, "stats"),
         configuration,
@@ -100,7 +99,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Loop("judge profiles", judging.turn),
         Loop("recount the limits", recounting.turn),
         Loop("show packages and alerts", Gauges(engine, directory, states.rows).turn),
-        Loop("forget old counts", forget),
+        retention_loop("forget old counts", Retention(engine, clock).delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
     ]
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)

@@ -18,8 +18,6 @@ from spreader.clock import wall_now
 from spreader.contract.ids import new_id
 
 KEY_CHARACTERS_MAX = 255
-FORGET_ROWS_MAX = 1_000
-FORGET_SECONDS = 600.0
 
 
 def key_of(request: Request) -> str | None:
@@ -69,8 +67,9 @@ class Answers:
         await self._run(statements.ANSWER_SAVE, **place, claim=claim, status=answer.status, body=body)
         return answer
 
-    async def forget_old(self) -> float:
-        return 0.0 if await self._run(statements.ANSWERS_FORGET, limit=FORGET_ROWS_MAX) else FORGET_SECONDS
+    async def delete_old(self, rows_max: int) -> int:
+        """Delete at most `rows_max` responses that no repeat may ask for any more; returns how many."""
+        return await self._run(statements.ANSWERS_DELETE_OLD, limit=rows_max)
 
     async def _kept(self, place: dict[str, str], body_hash: str) -> Answer:
         async with self.engine.connect() as connection:

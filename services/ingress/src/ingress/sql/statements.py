@@ -201,7 +201,7 @@ UPDATE ingress.answer SET status = :status, body = :body WHERE route = :route AN
 ANSWER_RELEASE = text("""
 UPDATE ingress.answer SET claim = '' WHERE route = :route AND key = :key AND claim = :claim""")
 ANSWER_DROP = text("DELETE FROM ingress.answer WHERE route = :route AND key = :key AND claim = :claim")
-ANSWERS_FORGET = text("""
+ANSWERS_DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")

@@ -26,7 +26,6 @@ DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 YOUNG, ALL = timedelta(minutes=1), timedelta(days=2)
 LOOK_SECONDS = 1.0
-TIDY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +61,15 @@ class Receipts:
         await self._match_all(statements.ECHOES, {"oldest": YOUNG})
         return LOOK_SECONDS
 
-    async def tidy(self) -> float:
-        """Look at all, and forget what is too old or too much."""
+    async def tidy(self, rows_max: int) -> int:
+        """Match all waiting receipts; then delete at most `rows_max` that are too old or too many. Returns how many."""
         await self._match_all(statements.NAMED_BY_AGE, {"oldest": ALL})
         await self._match_all(statements.ECHOES, {"oldest": ALL})
         async with self.engine.begin() as connection:
-            asked = {"kept_max": self.kept_max, "limit": 10 * BATCH_MAX}
-            forgotten = (await connection.execute(statements.FORGET, asked)).rowcount
-        WAITING_RECEIPTS.labels("forgotten").inc(forgotten)
-        return 0.0 if forgotten == asked["limit"] else TIDY_SECONDS
+            asked = {"kept_max": self.kept_max, "limit": rows_max}
+            deleted = (await connection.execute(statements.FORGET, asked)).rowcount
+        WAITING_RECEIPTS.labels("forgotten").inc(deleted)
+        return deleted
 
     async def _match_all(self, statement: TextClause, asked: dict[str, Any]) -> None:
         while await self._match(statement, {**asked, "limit": BATCH_MAX}) == BATCH_MAX:

@@ -12,10 +12,11 @@ from pacer.sql import views as views
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.runtime.loop import Loop
+from spreader.runtime.retention import retention_loop
 
 ROWS_MAX = 2_000
 EXPIRE_EVERY_SECONDS = 1.0
-FORGET_EVERY_SECONDS = 60.0
+DELETE_EVERY_SECONDS = 60.0
 COUNT_EVERY_SECONDS = 5.0
 SHARE_MAX = 20
 """A count that took long is repeated the later: at most a twentieth of the time is spent on it."""
@@ -29,8 +30,10 @@ class Housekeeping:
 
     def loops(self) -> Sequence[Loop]:
         return (
-            Loop("expire", self.expire), Loop("forget", self.forget), Loop("count the queue", self.count),
-        )  # fmt: skip
+            Loop("expire", self.expire),
+            retention_loop("forget", self.delete_old, ROWS_MAX, DELETE_EVERY_SECONDS),
+            Loop("count the queue", self.count),
+        )
 
     async def expire(self) -> float:
         async with self.engine.begin() as connection:
@@ -41,14 +44,15 @@ class Housekeeping:
             self.tell()
         return 0 if expired == ROWS_MAX else EXPIRE_EVERY_SECONDS
 
-    async def forget(self) -> float:
+    async def delete_old(self, rows_max: int) -> int:
+        """Delete at most `rows_max` old rows of each table; returns the most it deleted of one table."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             rows = [
-                (await connection.execute(statement, {"now": now, "rows": ROWS_MAX})).rowcount
-                for statement in sql.FORGET
+                (await connection.execute(statement, {"now": now, "rows": rows_max})).rowcount
+                for statement in sql.DELETE_OLD
             ]
-        return 0 if ROWS_MAX in rows else FORGET_EVERY_SECONDS
+        return max(rows)
 
     async def count(self) -> float:
         began = time.monotonic()

@@ -266,7 +266,7 @@ UPDATE pacer.delivery SET state = 'expired', announced = false, reason = 'it exp
 WHERE delivery_id IN (SELECT delivery_id FROM pacer.delivery WHERE state = 'held' AND expires_at <= :now
                       LIMIT :rows FOR UPDATE SKIP LOCKED)""")
 
-FORGET = (
+DELETE_OLD = (
     text("""
 DELETE FROM pacer.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM pacer.delivery WHERE state NOT IN ('held', 'released') AND announced

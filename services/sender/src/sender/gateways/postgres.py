@@ -26,10 +26,10 @@ class PostgresUploads:
         async with self.engine.begin() as connection:
             await connection.execute(text(FORGET_UPLOAD), {"account": account, "name": name})
 
-    async def forget_old(self, older_than: timedelta, limit: int) -> int:
+    async def delete_old(self, older_than: timedelta, limit: int) -> int:
         async with self.engine.begin() as connection:
             place = {"seconds": older_than.total_seconds(), "limit": limit}
-            return (await connection.execute(text(FORGET_UPLOADS), place)).rowcount
+            return (await connection.execute(text(DELETE_OLD_UPLOADS), place)).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ ON CONFLICT (account, sha256, type) DO UPDATE SET name = excluded.name, uploaded
 
 FORGET_UPLOAD = "DELETE FROM sender.upload WHERE account = :account AND name = :name"
 
-FORGET_UPLOADS = """
+DELETE_OLD_UPLOADS = """
 DELETE FROM sender.upload WHERE (account, sha256, type) IN (
     SELECT account, sha256, type FROM sender.upload
     WHERE uploaded_at < statement_timestamp() - make_interval(secs => :seconds) ORDER BY uploaded_at LIMIT :limit)"""

@@ -110,11 +110,11 @@ class Ledger:
             places = {"delivery_ids": [each for each, _ in keys], "claims": [claim for _, claim in keys]}
             await connection.execute(text(MARK_PUBLISHED), places)
 
-    async def forget(self, older_than: timedelta, limit: int) -> int:
-        """Delete what was settled so long ago; answers how many."""
+    async def delete_settled(self, older_than: timedelta, limit: int) -> int:
+        """Delete at most `limit` deliveries that were settled longer ago than `older_than`; returns how many."""
         async with self.engine.begin() as connection:
             deleted = await connection.execute(
-                text(FORGET), {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
+                text(DELETE_SETTLED), {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
             )
             return deleted.rowcount
 
@@ -240,7 +240,7 @@ DELETE FROM sender.unpublished AS told
 USING unnest(CAST(:delivery_ids AS text[]), CAST(:claims AS int[])) AS published (delivery_id, claim)
 WHERE told.delivery_id = published.delivery_id AND told.claim = published.claim"""
 
-FORGET = """
+DELETE_SETTLED = """
 DELETE FROM sender.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM sender.delivery
     WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)

@@ -1,11 +1,14 @@
-"""Statements that forget what is too old to matter, a bounded piece at a time."""
+"""Retention: how long stats keeps its rows, and the statements that delete older ones in batches."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-ROWS_MAX = 10_000
+from spreader.clock import Now
+
 MINUTES_KEPT = timedelta(days=14)
 HOURS_KEPT = timedelta(days=731)
 
@@ -27,26 +30,30 @@ _KEPT_BY_THE_WALL = {
     "stats.contact": ("touched_at", 70),
 }
 
-_FORGET = (
+_DELETE = (
     "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < {before} "
     "LIMIT CAST(:rows_max AS int)))"
 )
 
 
-async def forget_old(engine: AsyncEngine, now: datetime) -> bool:
-    """Each table by itself; answers whether there may be more."""
-    before = {"minutes": now - MINUTES_KEPT, "hours": now - HOURS_KEPT}
-    more = False
-    for table, (column, kept) in _KEPT.items():
-        statement = _FORGET.format(table=table, column=column, before="CAST(:before AS timestamptz)")
-        more |= await _forget(engine, statement, {"before": before[kept]})
-    for table, (column, days) in _KEPT_BY_THE_WALL.items():
-        statement = _FORGET.format(table=table, column=column, before=f"now() - interval '{days} days'")
-        more |= await _forget(engine, statement, {})
-    return more
+@dataclass(frozen=True, slots=True)
+class Retention:
+    engine: AsyncEngine
+    now: Now
 
+    async def delete_old(self, rows_max: int) -> int:
+        """Delete at most `rows_max` old rows of each table, one transaction a table; returns the most of one table."""
+        now = self.now()
+        before = {"minutes": now - MINUTES_KEPT, "hours": now - HOURS_KEPT}
+        deleted: list[int] = []
+        for table, (column, kept) in _KEPT.items():
+            statement = _DELETE.format(table=table, column=column, before="CAST(:before AS timestamptz)")
+            deleted.append(await self._delete(statement, rows_max=rows_max, before=before[kept]))
+        for table, (column, days) in _KEPT_BY_THE_WALL.items():
+            statement = _DELETE.format(table=table, column=column, before=f"now() - interval '{days} days'")
+            deleted.append(await self._delete(statement, rows_max=rows_max))
+        return max(deleted)
 
-async def _forget(engine: AsyncEngine, statement: str, given: dict[str, datetime]) -> bool:
-    async with engine.begin() as connection:
-        result = await connection.execute(text(statement), {"rows_max": ROWS_MAX, **given})
-    return result.rowcount == ROWS_MAX
+    async def _delete(self, statement: str, **parameters: Any) -> int:
+        async with self.engine.begin() as connection:
+            return (await connection.execute(text(statement), parameters)).rowcount
