@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingress.core.differences import Difference, differences, why_not_undoable
 from ingress.core.snapshot import StoredPackage, StoredProfile
 from ingress.http.problems import not_found
-from ingress.sql import changes as statements
+from ingress.sql import configuration as sql
 
 _KEPT_OF_GATEWAY = ("driver", "base_url", "account")
 
@@ -45,12 +45,12 @@ class History:
         """Newest first."""
         asked = {"package_id": package_id, "before": before, "limit": limit}
         async with self.engine.connect() as connection:
-            return [_change(row) for row in await connection.execute(statements.CHANGES, asked)]
+            return [_change(row) for row in await connection.execute(sql.CHANGES, asked)]
 
 
 async def one(connection: AsyncConnection, package_id: str, number: int) -> Change:
     asked = {"package_id": package_id, "number": number}
-    row = (await connection.execute(statements.CHANGE, asked)).one_or_none()
+    row = (await connection.execute(sql.CHANGE, asked)).one_or_none()
     if row is None:
         raise not_found("change", str(number))
     return _change(row)
@@ -67,7 +67,7 @@ async def keep(
             "package_id": package.package_id, "number": package.version, "at": at, "who": who, "undoes": undoes,
             "differences": json.dumps([each.written() for each in found]),
         }  # fmt: skip
-        await connection.execute(statements.CHANGE_INSERT, new)
+        await connection.execute(sql.CHANGE_INSERT, new)
 
 
 def document(package: StoredPackage, profiles: Sequence[StoredProfile]) -> dict[str, Any]:

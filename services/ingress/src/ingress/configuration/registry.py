@@ -16,7 +16,7 @@ from ingress.core.snapshot import StoredPackage, StoredProfile, snapshot
 from ingress.http.operator import asker
 from ingress.http.problems import FieldError, Problem, not_found
 from ingress.infra import outbox
-from ingress.sql import statements
+from ingress.sql import configuration as sql
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
 from spreader.kafka.envelope import Envelope, encode
@@ -53,7 +53,7 @@ class Registry:
 
     async def packages(self, after: str, limit: int) -> list[PackageRow]:
         async with self.engine.connect() as connection:
-            rows = await connection.execute(statements.PACKAGES, {"after": after, "limit": limit})
+            rows = await connection.execute(sql.PACKAGES, {"after": after, "limit": limit})
             return [_package_row(row) for row in rows]
 
     async def profile(self, package_id: str, profile_id: str) -> tuple[PackageRow, ProfileRow]:
@@ -63,7 +63,7 @@ class Registry:
     async def profile_anywhere(self, profile_id: str) -> ProfileRow:
         """In whichever package it is: a profile's id is used once."""
         async with self.engine.connect() as connection:
-            rows = await connection.execute(statements.PROFILE_ANYWHERE, {"profile_id": profile_id})
+            rows = await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id})
             row = rows.one_or_none()
         if row is None:
             raise not_found("profile", profile_id)
@@ -81,9 +81,9 @@ class Registry:
     async def add_package(self, package_id: str, settings: Settings) -> PackageRow:
         new = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
         async with self.engine.begin() as connection:
-            if (await connection.execute(statements.PACKAGE_INSERT, new)).rowcount == 0:
+            if (await connection.execute(sql.PACKAGE_INSERT, new)).rowcount == 0:
                 raise _taken("package", package_id)
-            await connection.execute(statements.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
+            await connection.execute(sql.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
             row, made = await self._announce(connection, package_id)
             await change_history.keep(connection, row, ABSENT, made, asker(), self.now())
         self.wake()
@@ -92,19 +92,17 @@ class Registry:
     async def edit_package(self, package_id: str, edit: Edit) -> PackageRow:
         async with self._change(package_id) as connection:
             settings = edit((await _package(connection, package_id)).settings)
-            await connection.execute(
-                statements.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)}
-            )
+            await connection.execute(sql.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)})
         return await self.package(package_id)
 
     async def pause_package(self, package_id: str, paused: bool) -> PackageRow:
         async with self._change(package_id) as connection:
-            await connection.execute(statements.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
+            await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
 
     async def drop_package(self, package_id: str) -> None:
         async with self.engine.begin() as connection:
-            if (await connection.execute(statements.PACKAGE_DELETE, {"package_id": package_id})).rowcount == 0:
+            if (await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})).rowcount == 0:
                 raise not_found("package", package_id)
             await outbox.put(connection, [_tombstone(package_id, self.now())])
         self.wake()
@@ -115,7 +113,7 @@ class Registry:
             if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
                 raise Problem("taken", f"A package has at most {PROFILES_MAX} profiles.")
             new = {**place, "settings": json.dumps(settings), "now": self.now()}
-            if (await connection.execute(statements.PROFILE_INSERT, new)).rowcount == 0:
+            if (await connection.execute(sql.PROFILE_INSERT, new)).rowcount == 0:
                 raise _taken("profile", profile_id)
         return await self.profile(package_id, profile_id)
 
@@ -123,16 +121,14 @@ class Registry:
         place = {"package_id": package_id, "profile_id": profile_id}
         async with self._change(package_id) as connection:
             settings = edit((await _profile(connection, **place)).settings)
-            await connection.execute(
-                statements.PROFILE_SAVE, {**place, "settings": json.dumps(settings), "now": self.now()}
-            )
+            await connection.execute(sql.PROFILE_SAVE, {**place, "settings": json.dumps(settings), "now": self.now()})
         return await self.profile(package_id, profile_id)
 
     async def pause_profile(self, package_id: str, profile_id: str, paused: bool) -> tuple[PackageRow, ProfileRow]:
         place = {"package_id": package_id, "profile_id": profile_id}
         async with self._change(package_id) as connection:
             if not (
-                await connection.execute(statements.PROFILE_PAUSE, {**place, "paused": paused, "now": self.now()})
+                await connection.execute(sql.PROFILE_PAUSE, {**place, "paused": paused, "now": self.now()})
             ).rowcount:
                 raise not_found("profile", profile_id)
         return await self.profile(package_id, profile_id)
@@ -140,7 +136,7 @@ class Registry:
     async def drop_profile(self, package_id: str, profile_id: str) -> PackageRow:
         async with self._change(package_id) as connection:
             place = {"package_id": package_id, "profile_id": profile_id}
-            if (await connection.execute(statements.PROFILE_DELETE, place)).rowcount == 0:
+            if (await connection.execute(sql.PROFILE_DELETE, place)).rowcount == 0:
                 raise not_found("profile", profile_id)
         return await self.package(package_id)
 
@@ -169,24 +165,24 @@ class Registry:
         place = {"package_id": package.package_id}
         if settings != package.settings:
             new = {**place, "settings": json.dumps(checked(settings))}
-            await connection.execute(statements.PACKAGE_SAVE, new)
+            await connection.execute(sql.PACKAGE_SAVE, new)
         if paused != package.paused:
-            await connection.execute(statements.PACKAGE_PAUSE, {**place, "paused": paused})
+            await connection.execute(sql.PACKAGE_PAUSE, {**place, "paused": paused})
         for profile in profiles:
             member = {**members[profile.profile_id], "gateway": profile.settings["gateway"]}
             here = {**place, "profile_id": profile.profile_id, "now": self.now()}
             stands = member.pop("paused")
             if member != profile.settings:
-                await connection.execute(statements.PROFILE_SAVE, {**here, "settings": json.dumps(member)})
+                await connection.execute(sql.PROFILE_SAVE, {**here, "settings": json.dumps(member)})
             if stands != profile.paused:
-                await connection.execute(statements.PROFILE_PAUSE, {**here, "paused": stands})
+                await connection.execute(sql.PROFILE_PAUSE, {**here, "paused": stands})
 
     @contextlib.asynccontextmanager
     async def _change(self, package_id: str, undoes: int | None = None) -> AsyncGenerator[AsyncConnection]:
         """One change of a package: nobody else changes it meanwhile, and its snapshot and history go with it."""
         async with self.engine.begin() as connection:
             bump = {"package_id": package_id, "now": self.now()}
-            if (await connection.execute(statements.PACKAGE_BUMP, bump)).rowcount == 0:
+            if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:
                 raise not_found("package", package_id)
             before = await _document(connection, package_id)
             yield connection
@@ -209,7 +205,7 @@ async def _document(connection: AsyncConnection, package_id: str) -> dict[str, A
 
 
 async def _package(connection: AsyncConnection, package_id: str) -> PackageRow:
-    row = (await connection.execute(statements.PACKAGE, {"package_id": package_id})).one_or_none()
+    row = (await connection.execute(sql.PACKAGE, {"package_id": package_id})).one_or_none()
     if row is None:
         raise not_found("package", package_id)
     return _package_row(row)
@@ -217,7 +213,7 @@ async def _package(connection: AsyncConnection, package_id: str) -> PackageRow:
 
 async def _profile(connection: AsyncConnection, package_id: str, profile_id: str) -> ProfileRow:
     place = {"package_id": package_id, "profile_id": profile_id}
-    row = (await connection.execute(statements.PROFILE, place)).one_or_none()
+    row = (await connection.execute(sql.PROFILE, place)).one_or_none()
     if row is None:
         raise not_found("profile", profile_id)
     return _profile_row(row)
@@ -225,7 +221,7 @@ async def _profile(connection: AsyncConnection, package_id: str, profile_id: str
 
 async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> list[ProfileRow]:
     place = {"package_id": package_id, "after": after, "limit": limit}
-    return [_profile_row(row) for row in await connection.execute(statements.PROFILES, place)]
+    return [_profile_row(row) for row in await connection.execute(sql.PROFILES, place)]
 
 
 def _package_row(row: Row[Any]) -> PackageRow:

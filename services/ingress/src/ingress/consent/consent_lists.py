@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.http.problems import unavailable
-from ingress.sql import statements
+from ingress.sql import consent as sql
 from spreader.clock import Now
 from spreader.consent import objection
 from spreader.contract.configuration import Package
@@ -60,7 +60,7 @@ class Consents:
         """Put these on the list; answers how many were not on it. The same evidence counts once, even when lifted."""
         new = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
         async with self.engine.begin() as connection:
-            added = (await connection.execute(statements.CONSENT_ADD, {**scope.columns, **new})).rowcount
+            added = (await connection.execute(sql.ADD, {**scope.columns, **new})).rowcount
         await self._announce(scope, recipients)
         return added
 
@@ -68,7 +68,7 @@ class Consents:
         """Take one off the list; answers whether it was on it."""
         gone = {"recipient": recipient, "now": self.now()}
         async with self.engine.begin() as connection:
-            lifted = (await connection.execute(statements.CONSENT_LIFT, {**scope.columns, **gone})).rowcount
+            lifted = (await connection.execute(sql.LIFT, {**scope.columns, **gone})).rowcount
         await self._announce(scope, [recipient])
         return lifted > 0
 
@@ -76,14 +76,14 @@ class Consents:
         """Take off the list who was put there by the gateway's word before `wished_at`; nobody else."""
         gone = {"recipient": recipient, "now": self.now(), "wished_at": wished_at}
         async with self.engine.begin() as connection:
-            lifted = (await connection.execute(statements.CONSENT_LIFT_OF_GATEWAY, {**scope.columns, **gone})).rowcount
+            lifted = (await connection.execute(sql.LIFT_OF_GATEWAY, {**scope.columns, **gone})).rowcount
         await self._announce(scope, [recipient])
         return lifted > 0
 
     async def page(self, scope: Scope, after: str, limit: int, recipient: str | None) -> list[Listed]:
         asked = {"after": after, "limit": limit, "recipient": recipient}
         async with self.engine.connect() as connection:
-            rows = await connection.execute(statements.CONSENT_PAGE, {**scope.columns, **asked})
+            rows = await connection.execute(sql.PAGE, {**scope.columns, **asked})
             return [Listed(row.recipient, row.since, row.source, row.evidence) for row in rows]
 
     async def objections(self, package: Package, recipients: Sequence[str]) -> dict[str, str]:
@@ -95,7 +95,7 @@ class Consents:
             listed: dict[str, set[ConsentKind]] = defaultdict(set)
             async with self.engine.connect() as connection:
                 asked = {"package_id": package.package_id, "recipients": piece, "kinds": kinds}
-                for row in await connection.execute(statements.CONSENT_OF, asked):
+                for row in await connection.execute(sql.LISTINGS, asked):
                     listed[row.recipient].add(row.kind)
             reasons = ((each, objection(listed.get(each, ()), package.opted_in_only)) for each in piece)
             found |= {each: why for each, why in reasons if why is not None}
@@ -104,7 +104,7 @@ class Consents:
     async def announce_left_over(self) -> float:
         """Announce what a crash or a broker that was away has kept back."""
         async with self.engine.begin() as connection:
-            rows = (await connection.execute(statements.CONSENT_LEFT_OVER, {"limit": LEFT_OVER_MAX})).all()
+            rows = (await connection.execute(sql.LEFT_OVER, {"limit": LEFT_OVER_MAX})).all()
             await self._tell(connection, rows)
         return 0.0 if rows else POLL_SECONDS
 
@@ -113,7 +113,7 @@ class Consents:
         try:
             async with self.engine.begin() as connection:
                 mine = {**scope.columns, "recipients": list(recipients)}
-                await self._tell(connection, (await connection.execute(statements.CONSENT_NEWS, mine)).all())
+                await self._tell(connection, (await connection.execute(sql.UNANNOUNCED, mine)).all())
         except PublishFailed as error:
             raise unavailable(
                 "The list is changed, and Kafka has not taken the news: it is in force when Kafka is back. "
@@ -129,7 +129,7 @@ class Consents:
                 "kinds": [row.kind for row in rows],
                 "recipients": [row.recipient for row in rows],
             }
-            await connection.execute(statements.CONSENT_TOLD, told)
+            await connection.execute(sql.MARK_ANNOUNCED, told)
 
 
 def _event(row: Row[Any]) -> ConsentChanged:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingress.core.outbox import due
 from ingress.infra.ports import SealedBus
 from ingress.metrics import RELAYED
-from ingress.sql import statements
+from ingress.sql import outbox as sql
 from spreader.contract.events import OpenMessageRequested
 from spreader.kafka.envelope import Envelope
 
@@ -24,7 +24,7 @@ CONTENDED_SECONDS = 0.1
 async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
     """Part of the caller's transaction; wake the relay when it has committed."""
     await connection.execute(
-        statements.OUTBOX_INSERT,
+        sql.INSERT,
         {
             "topics": [each.topic for each in envelopes],
             "keys": [(each.key or b"").decode() for each in envelopes],
@@ -46,15 +46,15 @@ class Relay:
 
     async def turn(self) -> float:
         async with self.engine.begin() as connection:
-            if not (await connection.execute(statements.OUTBOX_LOCK)).scalar_one():
+            if not (await connection.execute(sql.LOCK)).scalar_one():
                 return CONTENDED_SECONDS
             asked = {"bulk": OpenMessageRequested.topic, "bulk_max": BULK_MAX, "limit": BATCH_MAX}
-            rows = (await connection.execute(statements.OUTBOX_BATCH, asked)).all()
+            rows = (await connection.execute(sql.BATCH, asked)).all()
             if not rows:
                 return POLL_SECONDS
             envelopes = [_envelope(row.topic, row.key, row.body, row.headers) for row in rows]
             await self.bus.publish_envelopes(*due(envelopes))
-            await connection.execute(statements.OUTBOX_DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
+            await connection.execute(sql.DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
         RELAYED.inc(len(rows))
         return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _is_bulk(rows) else 0.0
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.http.problems import Problem
 from ingress.http.responses import Answer
-from ingress.sql import statements
+from ingress.sql import idempotency as sql
 from spreader.clock import wall_now
 from spreader.contract.ids import new_id
 
@@ -54,26 +54,26 @@ class Answers:
         place = {"route": route, "key": key}
         asked = {**place, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
         async with self.engine.begin() as connection:
-            message_id = (await connection.execute(statements.ANSWER_CLAIM, asked)).scalar_one_or_none()
+            message_id = (await connection.execute(sql.CLAIM, asked)).scalar_one_or_none()
         if message_id is None:
             return await self._kept(place, body_hash)
         try:
             answer = await work(message_id)
         except BaseException as error:
             sent_nothing = isinstance(error, Problem) and message_id == new_message_id
-            await self._run(statements.ANSWER_DROP if sent_nothing else statements.ANSWER_RELEASE, **place, claim=claim)
+            await self._run(sql.DROP if sent_nothing else sql.RELEASE, **place, claim=claim)
             raise
         body = to_json(answer.body).decode()
-        await self._run(statements.ANSWER_SAVE, **place, claim=claim, status=answer.status, body=body)
+        await self._run(sql.SAVE, **place, claim=claim, status=answer.status, body=body)
         return answer
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` responses that no repeat may ask for any more; returns how many."""
-        return await self._run(statements.ANSWERS_DELETE_OLD, limit=rows_max)
+        return await self._run(sql.DELETE_OLD, limit=rows_max)
 
     async def _kept(self, place: dict[str, str], body_hash: str) -> Answer:
         async with self.engine.connect() as connection:
-            row = (await connection.execute(statements.ANSWER, place)).one_or_none()
+            row = (await connection.execute(sql.RESPONSE, place)).one_or_none()
         if row is not None and row.body_hash != body_hash:
             raise Problem(
                 "key-reused",

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.core.facts import Fact, fold
 from ingress.infra import outbox
-from ingress.sql import changes, statements
+from ingress.sql import status as sql
 from spreader.contract.events import Lane
 from spreader.kafka.envelope import Envelope
 
@@ -52,30 +52,28 @@ class StatusView:
         Only another try of the same request has the same id: it finds the row, written together with the same records.
         """
         async with self.engine.begin() as connection:
-            if (await connection.execute(statements.MESSAGES_INSERT, _message_columns([message]))).rowcount:
+            if (await connection.execute(sql.MESSAGES_INSERT, _message_columns([message]))).rowcount:
                 await outbox.put(connection, envelopes)
 
     async def fold_messages(self, messages: Iterable[Accepted]) -> None:
         ordered = sorted({each.message_id: each for each in messages}.values(), key=lambda each: each.message_id)
         async with self.engine.begin() as connection:
-            await connection.execute(statements.MESSAGES_INSERT, _message_columns(ordered))
+            await connection.execute(sql.MESSAGES_INSERT, _message_columns(ordered))
 
     async def fold_deliveries(self, facts: Iterable[Fact]) -> None:
         folded = fold(facts)
         for start in range(0, len(folded), ROWS_MAX):
             async with self.engine.begin() as connection:
-                await connection.execute(
-                    statements.DELIVERIES_FOLD, _delivery_columns(folded[start : start + ROWS_MAX])
-                )
+                await connection.execute(sql.DELIVERIES_FOLD, _delivery_columns(folded[start : start + ROWS_MAX]))
 
     async def message(self, message_id: str) -> tuple[Accepted, dict[str, int]] | None:
         """A message with its deliveries counted by status."""
         place = {"message_id": message_id}
         async with self.engine.connect() as connection:
-            row = (await connection.execute(statements.MESSAGE, place)).one_or_none()
+            row = (await connection.execute(sql.MESSAGE, place)).one_or_none()
             if row is None:
                 return None
-            counts = await connection.execute(statements.MESSAGE_COUNTS, place)
+            counts = await connection.execute(sql.MESSAGE_COUNTS, place)
             return _accepted(row), {row.status: row.deliveries for row in counts}
 
     async def messages(
@@ -87,23 +85,23 @@ class StatusView:
             "before_at": before and before.accepted_at, "before_id": before and before.message_id,
         }  # fmt: skip
         async with self.engine.connect() as connection:
-            rows = await connection.execute(changes.MESSAGES, asked)
+            rows = await connection.execute(sql.MESSAGES, asked)
             return [(_accepted(row), row.counted) for row in rows]
 
     async def cancel(self, message_id: str, now: datetime) -> None:
         async with self.engine.begin() as connection:
-            await connection.execute(statements.MESSAGE_CANCEL, {"message_id": message_id, "now": now})
+            await connection.execute(sql.MESSAGE_CANCEL, {"message_id": message_id, "now": now})
 
     async def delivery(self, delivery_id: str) -> dict[str, Any] | None:
         async with self.engine.connect() as connection:
-            rows = await connection.execute(statements.DELIVERY, {"delivery_id": delivery_id})
+            rows = await connection.execute(sql.DELIVERY, {"delivery_id": delivery_id})
             row = rows.mappings().one_or_none()
             return None if row is None else _delivery(row)
 
     async def deliveries(self, message_id: str, after: str, limit: int) -> list[dict[str, Any]]:
         place = {"message_id": message_id, "after": after, "limit": limit}
         async with self.engine.connect() as connection:
-            rows = await connection.execute(statements.DELIVERIES, place)
+            rows = await connection.execute(sql.DELIVERIES, place)
             return [_delivery(row) for row in rows.mappings()]
 
 
