@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from spreader.contract.events import CALLBACK_PARTITIONS, Callback, MessageRouted, ReplySettled
-from spreader.kafka.client import FETCH_WAIT_MS, Record, client_arguments
+from spreader.kafka.client import Record
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
+from spreader.kafka.groupless_consumer import GrouplessConsumer
 from spreader.settings import Settings
 
 log = structlog.get_logger()
@@ -78,66 +79,35 @@ class Asking(Protocol):
     def partition(self) -> int: ...
 
 
-class Callbacks:
-    """Reads one partition, chosen at start, without a group and from its end: earlier answers are of no use."""
+class Callbacks(GrouplessConsumer):
+    """Reads one partition, chosen at start, from its end: earlier answers belong to requests that are gone."""
 
     name = "callbacks"
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, "latest")
         self.waiters = Waiters()
-        self._settings = settings
-        self._place = TopicPartition(Callback.topic, random.randrange(CALLBACK_PARTITIONS))
-        self._consumer: AIOKafkaConsumer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._assigned = TopicPartition(Callback.topic, random.randrange(CALLBACK_PARTITIONS))
 
     @property
     def partition(self) -> int:
-        return self._place.partition
+        return self._assigned.partition
 
-    async def start(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **client_arguments(self._settings),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="latest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-        )
+    async def seek(self, consumer: AIOKafkaConsumer) -> None:
+        consumer.assign([self._assigned])
+        await consumer.seek_to_end(self._assigned)
+        await consumer.position(self._assigned)
+
+    async def poll(self, consumer: AIOKafkaConsumer) -> None:
         try:
-            await consumer.start()
-            consumer.assign([self._place])
-            await consumer.seek_to_end(self._place)
-            await consumer.position(self._place)
-        except BaseException:
-            await consumer.stop()
-            raise
-        self._consumer = consumer
-        self._task = asyncio.create_task(self._follow(consumer))
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._consumer is not None:
-            await self._consumer.stop()
-
-    def not_ready_reason(self) -> str | None:
-        return None if self.is_live() else "it stopped reading"
-
-    def is_live(self) -> bool:
-        return self._task is None or not self._task.done()
-
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        while True:
-            try:
-                polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
-            except Exception as error:  # a request that gets no answer says so by itself; the next may get one
-                log.warning("callbacks cannot be read", error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(BACK_OFF_SECONDS)
-                continue
-            for records in polled.values():
-                for record in records:
-                    self._take(record)
+            polled = await consumer.getmany(self._assigned, timeout_ms=POLL_MS)
+        except Exception as error:  # the waiting requests time out by themselves; the next ones may get their answer
+            log.warning("cannot read callbacks; trying again", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(BACK_OFF_SECONDS)
+            return
+        for records in polled.values():
+            for record in records:
+                self._take(record)
 
     def _take(self, record: Record) -> None:
         try:
