@@ -13,8 +13,8 @@ from pacer.core.rules_in_force import rules
 from pacer.core.schedule import ORDINARY
 from pacer.core.simulation import Course, Runner
 from router.core.candidates import candidates
-from router.core.routing import Fleet
-from router.core.strategies import share
+from router.core.routing import ProfileSnapshot
+from router.core.strategies import allocate
 from spreader.contract.configuration import Gap, Gateway, Package, Profile, ProfileLimits
 from spreader.contract.events import ProfilePace, ProfileState
 
@@ -76,8 +76,8 @@ def test_all_profiles_finish_within_a_tenth_of_the_same_time(
               for each in factors}  # fmt: skip
     waiting: dict[str, int] = dict(zip(one.profile_ids, held, strict=True))
     paces: dict[str, ProfilePace] = {name: pace(name, count) for name, count in waiting.items()}
-    crew = Fleet(states, paces).crew(one, candidates(one, states, "open"))
-    shared = Counter[str](share("smart", DELIVERIES, crew, 0, chance).profiles)
+    crew = ProfileSnapshot(states, paces).pool(one, candidates(one, states, "open"))
+    shared = Counter[str](allocate("smart", DELIVERIES, crew, 0, chance).profiles)
     runners = [Runner(each.profile_id, rules(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
                for each in one.profiles]  # fmt: skip
     for runner in runners:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from router.pending_assignments import A_MOMENT, Assigned
+from router.pending_assignments import A_MOMENT, PendingAssignments
 from router.testing import HandDirectory
 from spreader.contract.events import ProfilePace
 
@@ -18,31 +18,31 @@ def pace(assigned_until: datetime | None, at: datetime) -> ProfilePace:
 
 
 def test_a_pace_that_had_not_counted_a_record_leaves_it_counted_here() -> None:
-    assigned, directory = Assigned(), HandDirectory()
+    assigned, directory = PendingAssignments(), HandDirectory()
     first = assigned.note(["a"] * 5 + ["b"], NOON)
     assigned.note(["a"] * 3, NOON + SECOND)
-    assert assigned.fleet(directory).more == {"a": 8, "b": 1}
+    assert assigned.snapshot(directory).more == {"a": 8, "b": 1}
     directory.paces["a"] = pace(first, at=NOON + 9 * SECOND)
-    assert assigned.fleet(directory).more == {"a": 3, "b": 1}
+    assert assigned.snapshot(directory).more == {"a": 3, "b": 1}
 
 
 def test_what_was_counted_is_forgotten() -> None:
-    assigned, directory = Assigned(), HandDirectory()
+    assigned, directory = PendingAssignments(), HandDirectory()
     last = assigned.note(["a"], NOON)
     directory.paces["a"] = pace(last, at=NOON)
-    assert assigned.fleet(directory).more == {}
+    assert assigned.snapshot(directory).more == {}
 
 
 def test_each_record_has_a_moment_of_its_own_although_the_clock_stands_or_goes_back() -> None:
-    assigned = Assigned()
+    assigned = PendingAssignments()
     moments = [assigned.note(["a"], now) for now in (NOON, NOON, NOON - SECOND)]
     assert moments == [NOON, NOON + A_MOMENT, NOON + 2 * A_MOMENT]
 
 
 def test_an_older_pacer_that_names_no_record_is_taken_at_its_moment() -> None:
-    assigned, directory = Assigned(), HandDirectory()
+    assigned, directory = PendingAssignments(), HandDirectory()
     assigned.note(["a"], NOON)
     directory.paces["a"] = pace(None, at=NOON - SECOND)
-    assert assigned.fleet(directory).more == {"a": 1}
+    assert assigned.snapshot(directory).more == {"a": 1}
     directory.paces["a"] = pace(None, at=NOON)
-    assert assigned.fleet(directory).more == {}
+    assert assigned.snapshot(directory).more == {}

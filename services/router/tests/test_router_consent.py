@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.core.routing import Fleet, assigned, preview, route
-from router.open_messages import OpenChat
-from router.pending_assignments import Assigned
-from router.postgres import Store
+from router.core.routing import ProfileSnapshot, assigned, preview, route
+from router.open_messages import OpenMessageRouter
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from router.testing import HandDirectory
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
 from spreader.contract.configuration import Gateway, Package, Profile
@@ -46,7 +46,7 @@ def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
 
 def test_the_others_keep_their_places_and_their_turns() -> None:
     left_out = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
-    routing, cursor = route(request(), package(), Fleet(), 7, Random(1), suppressed=left_out)
+    routing, cursor = route(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=left_out)
     assert routing.profiles == ("", "b", "a", "", "b", "a")
     assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, 11)
     assert routing.suppressed == {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED}
@@ -57,9 +57,11 @@ def test_the_others_keep_their_places_and_their_turns() -> None:
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> None:
     everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
-    routing, cursor = route(request(), package(distribution=strategy), Fleet(), 7, Random(1), suppressed=everybody)
+    routing, cursor = route(
+        request(), package(distribution=strategy), ProfileSnapshot(), 7, Random(1), suppressed=everybody
+    )
     assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, 7, 6)
-    assert preview(package(), Fleet(), 0, strategy, 7, Random(1)).distribution == {}
+    assert preview(package(), ProfileSnapshot(), 0, strategy, 7, Random(1)).distribution == {}
 
 
 @dataclass
@@ -70,8 +72,8 @@ class Router:
     progress: FakeProgress = field(default_factory=FakeProgress)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
-        handler = OpenChat(
-            Store(self.engine), self.bus, self.directory, ManualClock(NOON), Assigned(), self.progress
+        handler = OpenMessageRouter(
+            RoutingStore(self.engine), self.bus, self.directory, ManualClock(NOON), PendingAssignments(), self.progress
         )  # fmt: skip
         await handler.on_requested([Received(each, each.topic, 0, place) for place, each in enumerate(requests)])
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from router.core.candidates import candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
-from router.core.loads import Load, fill
-from router.core.retries import next_ways
-from router.core.route import NoWay, Through, Way
-from router.core.routing import Fleet, weights
-from router.core.strategies import Crew, share
+from router.core.loads import Load, balance
+from router.core.retries import next_routes
+from router.core.route import NoRoute, Route, RouteResult
+from router.core.routing import ProfileSnapshot, weights
+from router.core.strategies import CandidatePool, allocate
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import Counts, DeliveryReturned, Health, LaneState, ProfileState, Windows
@@ -77,7 +77,7 @@ def test_round_robin_differs_by_one_at_most_also_across_requests(requests: list[
     eligible = [ProfileId(f"p{number}") for number in range(profiles)]
     counts, cursor = Counter[str](dict.fromkeys(eligible, 0)), 0
     for deliveries in requests:
-        shared = share("round_robin", deliveries, Crew(eligible), cursor, CHANCE)
+        shared = allocate("round_robin", deliveries, CandidatePool(eligible), cursor, CHANCE)
         counts.update(shared.profiles)
         cursor = shared.cursor
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -88,7 +88,7 @@ def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> N
     """Dies with rounding instead of largest remainders."""
     eligible = [ProfileId(f"p{number}") for number in range(len(weights))]
     weight: dict[str, int] = dict(zip(eligible, weights, strict=True))
-    counts = Counter(share("weighted", deliveries, Crew(eligible, weight), 0, CHANCE).profiles)
+    counts = Counter(allocate("weighted", deliveries, CandidatePool(eligible, weight), 0, CHANCE).profiles)
     assert sum(counts.values()) == deliveries
     for each in eligible:
         exact = deliveries * weight[each] / sum(weights)
@@ -109,13 +109,13 @@ def test_an_automatic_weight_is_the_day_limit_in_force_times_health() -> None:
 def test_random_uses_everybody_evenly_enough() -> None:
     """Chi-square over 4 profiles: 16.27 is passed by chance once in a thousand runs; the seed is fixed."""
     eligible = [ProfileId(each) for each in "abcd"]
-    counts = Counter(share("random", 4_000, Crew(eligible), 0, random.Random(1)).profiles)
+    counts = Counter(allocate("random", 4_000, CandidatePool(eligible), 0, random.Random(1)).profiles)
     assert sum((counts[each] - 1_000) ** 2 / 1_000 for each in eligible) < 16.27
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_every_strategy_gives_each_delivery_a_profile(strategy: Distribution) -> None:
-    shared = share(strategy, 7, Crew([ProfileId("a"), ProfileId("b")]), 0, CHANCE)
+    shared = allocate(strategy, 7, CandidatePool([ProfileId("a"), ProfileId("b")]), 0, CHANCE)
     assert len(shared.profiles) == 7
     assert set(shared.profiles) <= {"a", "b"}
 
@@ -158,36 +158,36 @@ def test_what_was_over_when_the_next_was_said_outweighs_nothing_in_either_order(
 @pytest.mark.parametrize(
     ("known", "states", "route"),
     [
-        (conversation("b", wrote=1), {}, Through(ProfileId("b"), "the customer wrote to this profile last")),
-        (conversation("b", sent=1), {}, Through(ProfileId("b"), "we wrote from this profile last")),
+        (conversation("b", wrote=1), {}, Route(ProfileId("b"), "the customer wrote to this profile last")),
+        (conversation("b", sent=1), {}, Route(ProfileId("b"), "we wrote from this profile last")),
         (
             None,
             {"a": state("a", sent=9), "b": state("b", sent=3), "c": state("c", sent=4)},
-            Through(ProfileId("b"), "the customer is new to this package: its calmest profile"),
+            Route(ProfileId("b"), "the customer is new to this package: its calmest profile"),
         ),
         (
             conversation("b", wrote=1),
             {"b": state("b", reply_lane="blocked")},
-            Through(ProfileId("a"), "the customer talks to b, which cannot send (blocked for the reply lane)"),
+            Route(ProfileId("a"), "the customer talks to b, which cannot send (blocked for the reply lane)"),
         ),
         (conversation("b", wrote=1), {"b": state("b", open_lane="blocked")},
-         Through(ProfileId("b"), "the customer wrote to this profile last")),
+         Route(ProfileId("b"), "the customer wrote to this profile last")),
         (
             conversation("gone", wrote=1),
             {},
-            Through(ProfileId("a"), "the customer talks to gone, which cannot send (no longer in the package)"),
+            Route(ProfileId("a"), "the customer talks to gone, which cannot send (no longer in the package)"),
         ),
     ],
 )  # fmt: skip
 def test_a_reply_goes_through_the_profile_that_the_customer_talks_to(
-    known: Conversation | None, states: dict[str, ProfileState], route: Through
+    known: Conversation | None, states: dict[str, ProfileState], route: Route
 ) -> None:
     assert reply_route(package(), states, known, LATER) == route
 
 
 def test_a_reply_that_nobody_can_send_says_so() -> None:
     route = reply_route(package(profile("a", paused=True)), {}, None, NOON)
-    assert route == NoWay("no profile of package one can send a reply (a: paused by an operator)")
+    assert route == NoRoute("no profile of package one can send a reply (a: paused by an operator)")
 
 
 def returned(*tried: str) -> DeliveryReturned:
@@ -198,14 +198,14 @@ def returned(*tried: str) -> DeliveryReturned:
     )  # fmt: skip
 
 
-def way(returned: DeliveryReturned, one: Package | None) -> Way:
-    (found,) = next_ways([returned], one, Fleet(), CHANCE)
+def way(returned: DeliveryReturned, one: Package | None) -> RouteResult:
+    (found,) = next_routes([returned], one, ProfileSnapshot(), CHANCE)
     return found
 
 
 def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None:
-    assert way(returned("a", "c"), package()) == Through(ProfileId("b"), "given back by a, c: blocked")
-    assert way(returned("a", "b"), package()) == Through(ProfileId("c"), "given back by a, b: blocked")
+    assert way(returned("a", "c"), package()) == Route(ProfileId("b"), "given back by a, c: blocked")
+    assert way(returned("a", "b"), package()) == Route(ProfileId("c"), "given back by a, b: blocked")
 
 
 @pytest.mark.parametrize(
@@ -219,12 +219,12 @@ def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None
 def test_after_three_profiles_or_without_another_it_fails(
     tried: tuple[str, ...], one: Package | None, reason: str
 ) -> None:
-    assert way(returned(*tried), one) == NoWay(reason)
+    assert way(returned(*tried), one) == NoRoute(reason)
 
 
 def test_what_comes_back_together_is_shared_out_among_those_who_are_left() -> None:
-    ways = next_ways([returned("a")] * 100 + [returned("a", "b")] * 10, package(), Fleet(), CHANCE)
-    profiles = [each.profile_id for each in ways if isinstance(each, Through)]
+    ways = next_routes([returned("a")] * 100 + [returned("a", "b")] * 10, package(), ProfileSnapshot(), CHANCE)
+    profiles = [each.profile_id for each in ways if isinstance(each, Route)]
     assert Counter(profiles[:100]) == {"b": 50, "c": 50}
     assert Counter(profiles[100:]) == {"c": 10}
 
@@ -236,7 +236,7 @@ held = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1,
 def test_smart_sharing_lets_all_finish_at_about_the_same_time(deliveries: int, loads: list[tuple[int, int]]) -> None:
     """Dies when what waits already is left out, when capacity is, and when one who is behind gets more."""
     load = {f"p{number}": Load(waiting, per_day) for number, (waiting, per_day) in enumerate(loads)}
-    counts = fill(deliveries, load)
+    counts = balance(deliveries, load)
     assert sum(counts.values()) == deliveries
     assert min(counts.values()) >= 0
     ends = {name: Load(each.held + counts[name], each.per_day) for name, each in load.items()}
@@ -250,7 +250,7 @@ def test_smart_sharing_lets_all_finish_at_about_the_same_time(deliveries: int, l
 def test_smart_sharing_of_a_campaign_ends_within_a_tenth_everywhere() -> None:
     eligible = [ProfileId(each) for each in "abcd"]
     loads: dict[str, Load] = {"a": Load(0, 120), "b": Load(200, 120), "c": Load(0, 60), "d": Load(30, 240)}
-    shared = Counter(share("smart", 1_000, Crew(eligible, loads=loads), 0, CHANCE).profiles)
+    shared = Counter(allocate("smart", 1_000, CandidatePool(eligible, loads=loads), 0, CHANCE).profiles)
     ends = [(loads[each].held + shared[each]) / loads[each].per_day for each in eligible]
     assert max(ends) <= 1.1 * min(ends)
 
@@ -258,7 +258,7 @@ def test_smart_sharing_of_a_campaign_ends_within_a_tenth_everywhere() -> None:
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_those_who_talk_to_a_profile_stay_with_it_and_the_rest_is_shared(strategy: Distribution) -> None:
     bound = {2: ProfileId("b"), 5: ProfileId("b")}
-    shared = share(strategy, 8, Crew([ProfileId("a"), ProfileId("b")]), 0, CHANCE, bound)
+    shared = allocate(strategy, 8, CandidatePool([ProfileId("a"), ProfileId("b")]), 0, CHANCE, bound)
     assert (len(shared.profiles), shared.profiles[2], shared.profiles[5]) == (8, "b", "b")
     assert "2 talk to it" in shared.reasons[ProfileId("b")]
     if strategy == "round_robin":
@@ -268,7 +268,7 @@ def test_those_who_talk_to_a_profile_stay_with_it_and_the_rest_is_shared(strateg
 def test_without_failover_a_reply_whose_profile_is_down_is_refused_and_says_so() -> None:
     strict = package().model_copy(update={"reply_failover": False})
     route = reply_route(strict, {"b": state("b", reply_lane="blocked")}, conversation("b", wrote=1), LATER)
-    assert route == NoWay(
+    assert route == NoRoute(
         "the customer talks to b, which cannot send (blocked for the reply lane), "
         "and the package lets no other profile answer"
     )
@@ -279,12 +279,12 @@ def test_a_conversation_binds_for_half_a_year_and_is_warm_for_four_weeks() -> No
     assert [is_warm(talk, NOON + timedelta(days=days)) for days in (28, 29)] == [True, False]
     assert [is_over(talk, 180, NOON + timedelta(days=days)) for days in (180, 181)] == [False, True]
     late = reply_route(package(), {}, talk, NOON + timedelta(days=181))
-    assert late == Through(ProfileId("a"), "the customer is new to this package: its calmest profile")
+    assert late == Route(ProfileId("a"), "the customer is new to this package: its calmest profile")
 
 
 def test_a_reply_that_names_its_conversation_goes_on_with_it_however_old_it_is() -> None:
     years_later = NOON + timedelta(days=800)
     route = reply_route(package(), {}, conversation("b", wrote=0), years_later, goes_on=True)
-    assert route == Through(ProfileId("b"), "the customer wrote to this profile last")
+    assert route == Route(ProfileId("b"), "the customer wrote to this profile last")
     nobody_yet = reply_route(package(), {}, None, years_later, goes_on=True)
-    assert nobody_yet == Through(ProfileId("a"), "the customer is new to this package: its calmest profile")
+    assert nobody_yet == Route(ProfileId("a"), "the customer is new to this package: its calmest profile")

@@ -8,12 +8,12 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.conversation_tracker import Listening
-from router.open_messages import OpenChat
-from router.pending_assignments import Assigned
-from router.postgres import Store
-from router.reassignment import Returned
-from router.replies import Replies
+from router.conversation_tracker import ConversationTracker
+from router.open_messages import OpenMessageRouter
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
+from router.reassignment import Reassignment
+from router.replies import ReplyRouter
 from router.testing import HandDirectory
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Gateway, Package, Profile
@@ -50,24 +50,32 @@ class Router:
     progress: FakeProgress = field(default_factory=FakeProgress)
     wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
-    assigned: Assigned = field(default_factory=Assigned)
+    assigned: PendingAssignments = field(default_factory=PendingAssignments)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
-        handler = OpenChat(Store(self.engine), self.bus, self.directory, self.clock, self.assigned, self.progress)
+        handler = OpenMessageRouter(
+            RoutingStore(self.engine), self.bus, self.directory, self.clock, self.assigned, self.progress
+        )
         await handler.on_requested(received(*requests))
 
     async def reply(self, *requests: ReplyMessageRequested) -> None:
-        handler = Replies(Store(self.engine), self.bus, self.directory, self.clock, self.progress, self.wait_seconds)
+        handler = ReplyRouter(
+            RoutingStore(self.engine), self.bus, self.directory, self.clock, self.progress, self.wait_seconds
+        )
         await handler.on_requested(received(*requests))
 
     async def hear(self, *messages: CustomerMessage) -> None:
-        await Listening(Store(self.engine), NoDeduplication(), self.directory).on_customer_message(received(*messages))
+        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.directory).on_customer_message(
+            received(*messages)
+        )
 
     async def note(self, *outcomes: DeliveryOutcome) -> None:
-        await Listening(Store(self.engine), NoDeduplication(), self.directory).on_outcome(received(*outcomes))
+        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.directory).on_outcome(
+            received(*outcomes)
+        )
 
     async def give_back(self, *returned: DeliveryReturned) -> None:
-        handler = Returned(self.bus, self.directory, self.clock, self.assigned)
+        handler = Reassignment(self.bus, self.directory, self.clock, self.assigned)
         await handler.on_returned(received(*returned))
 
     def shared(self) -> Counter[str]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.postgres import Store
+from router.postgres import RoutingStore
 from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 
@@ -38,7 +38,7 @@ async def test_a_conversation_is_found_among_a_hundred_thousand(
     engine: AsyncEngine, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
     """Each lookup is one the process has not made before: there is no cache that could be warm."""
-    store, chance = Store(engine), random.Random(3)
+    store, chance = RoutingStore(engine), random.Random(3)
     seconds: list[float] = []
     for number in chance.sample(range(1, CONVERSATIONS + 1), LOOKUPS):
         place = ("one", f"2010{number:08}")

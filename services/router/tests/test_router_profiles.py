@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.core.routing import Fleet, route
-from router.open_messages import OpenChat
-from router.pending_assignments import Assigned
-from router.postgres import Store
+from router.core.routing import ProfileSnapshot, route
+from router.open_messages import OpenMessageRouter
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from router.testing import HandDirectory
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -50,7 +50,7 @@ class Campaign:
     distribution: Distribution
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     directory: HandDirectory = field(default_factory=HandDirectory)
-    assigned: Assigned = field(default_factory=Assigned)
+    assigned: PendingAssignments = field(default_factory=PendingAssignments)
     requests: int = 0
 
     async def goes_on(self, *profiles: str, paused: str = "") -> dict[str, int]:
@@ -62,7 +62,7 @@ class Campaign:
             distribution=self.distribution, requested_at=NOON,
         )  # fmt: skip
         clock, progress = ManualClock(NOON), FakeProgress()
-        handler = OpenChat(Store(self.engine), self.bus, self.directory, clock, self.assigned, progress)
+        handler = OpenMessageRouter(RoutingStore(self.engine), self.bus, self.directory, clock, self.assigned, progress)
         await handler.on_requested([Received(request, request.topic, 0, self.requests)])
         return self.bus.of(MessageRouted)[-1].distribution
 
@@ -143,7 +143,9 @@ def test_nobody_gets_anything_who_is_blocked_or_paused(
         distribution=strategy, requested_at=NOON,
     )  # fmt: skip
     known = dict(zip(people, talks_to, strict=False))
-    routing, _ = route(request, one.model_copy(update={"profiles": profiles}), Fleet(states), 3, Random(1), known)
+    routing, _ = route(
+        request, one.model_copy(update={"profiles": profiles}), ProfileSnapshot(states), 3, Random(1), known
+    )
     may = {name for name, lane in lanes.items() if lane == "ok"}
     assert set(routing.profiles) <= may
     assert len(routing.profiles) == (deliveries if may else 0)

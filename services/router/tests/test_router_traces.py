@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from router.core.routing import Fleet, endings, route
-from router.core.terminal_outcome import Ending
-from router.pending_assignments import Assigned
-from router.reassignment import Returned
+from router.core.routing import ProfileSnapshot, route, terminal_outcomes
+from router.core.terminal_outcome import TerminalOutcome
+from router.pending_assignments import PendingAssignments
+from router.reassignment import Reassignment
 from router.testing import HandDirectory
 from spreader.clock import Clock
 from spreader.contract.configuration import Gateway, Package, Profile
@@ -38,8 +38,8 @@ def test_what_ends_in_the_router_ends_in_its_trace(package: Package | None) -> N
         recipients=("201000000011", "201000000012", "201000000013"),
     )  # fmt: skip
     suppressed = {"201000000012": "it is on the list"}
-    routing, _ = route(request, package, Fleet(), 0, random.Random(1), None, suppressed)
-    events = [event for ending in endings(request, routing) for event in ending.events(NOON)]
+    routing, _ = route(request, package, ProfileSnapshot(), 0, random.Random(1), None, suppressed)
+    events = [event for ending in terminal_outcomes(request, routing) for event in ending.events(NOON)]
     assert len(events) == (1 if package else 3)
     assert places(events) == {HERE}
 
@@ -49,7 +49,7 @@ def test_a_reply_that_cannot_go_tells_all_who_wait_in_its_trace() -> None:
         traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, recipient="201000000011",
         requested_at=NOON, callback_partition=3,
     )  # fmt: skip
-    events = Ending.of_reply(request, "nobody can send it").events(NOON)
+    events = TerminalOutcome.of_reply(request, "nobody can send it").events(NOON)
     assert (len(events), places(events)) == (2, {HERE})
 
 
@@ -57,7 +57,7 @@ def test_a_reply_that_cannot_go_tells_all_who_wait_in_its_trace() -> None:
 @pytest.mark.parametrize("tried", [("a",), ("a", "b")], ids=["goes on", "ends"])
 async def test_what_was_given_back_stays_in_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
     bus = MemoryBus(NOON)
-    handler = Returned(bus, HandDirectory({"one": PACKAGE}), Clock(), Assigned())
+    handler = Reassignment(bus, HandDirectory({"one": PACKAGE}), Clock(), PendingAssignments())
     returned = DeliveryReturned(
         traceparent=HERE, package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011",
         lane=lane, content=TEXT, attempt=len(tried), tried=tried, reason="the profile is blocked", requested_at=NOON,

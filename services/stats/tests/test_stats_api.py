@@ -15,8 +15,8 @@ from pyarrow import parquet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
-from stats.api.event_stream import Feed
-from stats.testing import Town, outcome, package, profile, reported, written
+from stats.api.event_stream import EventStream
+from stats.testing import StatsHarness, outcome, package, profile, reported, written
 
 pytestmark = pytest.mark.postgres
 
@@ -26,8 +26,10 @@ KEY = {"Authorization": "Bearer secret"}
 
 
 @pytest.fixture
-async def town(engine: AsyncEngine) -> Town:
-    town = Town(engine, NOON, package("shop", profile("sales"), profile("idle")), package("bank", profile("cards")))
+async def town(engine: AsyncEngine) -> StatsHarness:
+    town = StatsHarness(
+        engine, NOON, package("shop", profile("sales"), profile("idle")), package("bank", profile("cards"))
+    )
     await town.hears(
         outcome(1, "sent", NOON - 26 * HOUR), outcome(1, "read", NOON - 25 * HOUR),
         outcome(2, "sent", NOON - 2 * MINUTE), outcome(2, "delivered", NOON - MINUTE), outcome(3, "sent", NOON),
@@ -41,7 +43,7 @@ async def town(engine: AsyncEngine) -> Town:
 
 
 @pytest.fixture
-async def http(town: Town) -> AsyncGenerator[httpx.AsyncClient]:
+async def http(town: StatsHarness) -> AsyncGenerator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(town.app("secret"))
     async with httpx.AsyncClient(transport=transport, base_url="http://stats/api/v1", headers=KEY) as client:
         yield client
@@ -85,7 +87,7 @@ async def test_days_begin_where_the_asker_says_and_profiles_can_be_told_apart(ht
 
 WRONG: list[tuple[str, dict[str, str], str]] = [
     ("/history", {"timezone": "Mars/Base"}, "time zone"),
-    ("/history", {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "`from` must lie before `to`"),
+    ("/history", {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "`from` must be before `to`"),
     ("/history", {"by": "week"}, "by"),
     ("/reports/profiles", {"cursor": "%%%"}, "cursor"),
     ("/profiles/sales/changes", {"cursor": "YWJj"}, "cursor"),
@@ -122,7 +124,7 @@ async def test_messages_are_reported_the_newest_first_page_by_page(http: httpx.A
     assert (await http.get("/reports/messages/msg_9")).status_code == 404
 
 
-async def test_an_alert_is_listed_acknowledged_and_cleared(town: Town, http: httpx.AsyncClient) -> None:
+async def test_an_alert_is_listed_acknowledged_and_cleared(town: StatsHarness, http: httpx.AsyncClient) -> None:
     await town.hears(outcome(8, "deferred", NOON, failure="restricted", code="131048", reason="too many blocked"))
     await town.judge()
     (alert,) = (await got(http, "/alerts", package_id="shop"))["data"]
@@ -142,7 +144,7 @@ async def test_an_alert_is_listed_acknowledged_and_cleared(town: Town, http: htt
 
 
 async def test_an_operator_opens_what_signs_have_closed_and_the_changes_tell_it(
-    town: Town, http: httpx.AsyncClient
+    town: StatsHarness, http: httpx.AsyncClient
 ) -> None:
     await town.hears(reported(NOON, session="unlinked"))
     assert (await got(http, "/profiles/sales"))["reply"]["state"] == "blocked"
@@ -204,7 +206,7 @@ def events(body: str) -> list[tuple[str, str]]:
 
 
 async def test_a_listener_gets_everything_and_after_a_break_what_changed_since(
-    town: Town, http: httpx.AsyncClient
+    town: StatsHarness, http: httpx.AsyncClient
 ) -> None:
     await town.hears(outcome(8, "deferred", NOON, failure="restricted", reason="no"))
     await town.judge()
@@ -219,8 +221,8 @@ async def test_a_listener_gets_everything_and_after_a_break_what_changed_since(
     assert later == [("profile", "cards"), ("ready", "")]
 
 
-async def test_a_listener_hears_of_a_change_while_it_listens_and_skips_none_but_the_old(town: Town) -> None:
-    town.feed = Feed(town.engine, Clock())
+async def test_a_listener_hears_of_a_change_while_it_listens_and_skips_none_but_the_old(town: StatsHarness) -> None:
+    town.feed = EventStream(town.engine, Clock())
     await town.publish()
     stream = town.feed.stream(town.published, "shop", None)
     heard = [await anext(stream) for _ in range(3)]

@@ -7,21 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
-from stats.core.contacts import Contact
+from stats.core.contacts import ContactHistory
 from stats.core.sums import Sums
-from stats.core.tally import Known, Marks, Place, Tally, fold, meet, receive
+from stats.core.tally import (
+    ContactKey,
+    CountedDelivery,
+    Marks,
+    Tally,
+    count_contacts,
+    count_customer_messages,
+    count_outcomes,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-MONA: Place = ("sales", "201000000001")
+MONA: ContactKey = ("sales", "201000000001")
 
 
 class Town:
     """What is counted of one profile and one customer, fact after fact."""
 
     def __init__(self) -> None:
-        self.contacts: dict[Place, Contact] = {}
-        self.known: dict[str, Known] = {}
+        self.contacts: dict[ContactKey, ContactHistory] = {}
+        self.known: dict[str, CountedDelivery] = {}
         self.tallies: list[Tally] = []
 
     def outcome(self, number: int, at: datetime, status: Status = "sent", lane: Lane = "open") -> "Town":
@@ -29,17 +37,17 @@ class Town:
             package_id="shop", message_id=f"msg_{number}", delivery_id=f"dlv_{number}", recipient=MONA[1], lane=lane,
             status=status, at=at, profile_id=MONA[0],
         )  # fmt: skip
-        return self._counted(meet(fold([event], self.known), self.contacts))
+        return self._counted(count_contacts(count_outcomes([event], self.known), self.contacts))
 
     def writes(self, at: datetime) -> "Town":
         event = CustomerMessage(
             package_id="shop", profile_id=MONA[0], recipient=MONA[1], gateway_message_id=at.isoformat(), at=at
         )
-        return self._counted(receive([event], self.contacts))
+        return self._counted(count_customer_messages([event], self.contacts))
 
     def _counted(self, tally: Tally) -> "Town":
         self.contacts.update(tally.contacts)
-        self.known.update({name: Known(marks) for name, marks in tally.marks.items()})
+        self.known.update({name: CountedDelivery(marks) for name, marks in tally.marks.items()})
         self.tallies.append(tally)
         return self
 
@@ -82,7 +90,7 @@ def test_the_first_word_makes_a_new_contact_and_an_answer_gives_it_back_in_the_m
 )
 def test_who_is_new(spoke: timedelta | None, wrote: timedelta | None, is_new: bool) -> None:
     written = None if wrote is None else NOON - wrote
-    contact = Contact(spoke_at=None if spoke is None else NOON - spoke, wrote_first_at=written, wrote_at=written)
+    contact = ContactHistory(spoke_at=None if spoke is None else NOON - spoke, wrote_first_at=written, wrote_at=written)
     assert contact.is_new(NOON) is is_new
 
 
@@ -101,7 +109,7 @@ def test_a_reply_asks_nothing_and_a_customer_who_began_is_no_new_contact() -> No
 
 def test_a_delivered_message_shows_that_the_recipient_gets_them() -> None:
     town = Town().outcome(1, NOON, "delivered").outcome(2, NOON + MINUTE)
-    assert [each.receives for tally in town.tallies for each in tally.sendings] == [False, True]
+    assert [each.receives for tally in town.tallies for each in tally.sent_deliveries] == [False, True]
     assert town.known["dlv_2"].marks == Marks.SENT
 
 

@@ -16,12 +16,12 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock
 from stats.api.sql_history import COUNTED, history, rows
-from stats.core.range import Range
-from stats.core.spans import Spans
+from stats.core.report_range import ReportRange
 from stats.core.sums import hour_of, minute_of
-from stats.counting.handlers import Counting
-from stats.counting.lane_closures import Lanes
-from stats.counting.store import Store
+from stats.core.windows import WindowStarts
+from stats.counting.handlers import CountingHandlers
+from stats.counting.lane_closures import LaneClosures
+from stats.counting.store import CountStore
 from stats.testing import outcome, written
 
 pytestmark = pytest.mark.postgres
@@ -91,7 +91,7 @@ def written_down(chance: random.Random, stories: list[list[Fact]], kind: type[Fa
     return Topic(logs)
 
 
-async def read(counting: Counting, topics: Sequence[Topic], chance: random.Random) -> int:
+async def read(counting: CountingHandlers, topics: Sequence[Topic], chance: random.Random) -> int:
     """One process reads everything; it is killed at random moments, and its next life goes on from Kafka's word."""
     killed = 0
     places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
@@ -160,18 +160,20 @@ async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_come
     chance = random.Random(seed)
     stories = [a_story(chance, number) for number in range(DELIVERIES)]
     topics = [written_down(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
-    store = Store(engine, OffsetStore("stats", "cluster"))
-    counting = Counting(store, Lanes(lambda profile: {profile}), ManualClock(NOON), lambda _: None, lambda _: None)
+    store = CountStore(engine, OffsetStore("stats", "cluster"))
+    counting = CountingHandlers(
+        store, LaneClosures(lambda profile: {profile}), ManualClock(NOON), lambda _: None, lambda _: None
+    )
     killed = await read(counting, topics, chance)
     assert killed > 20
     counted = recounted(stories)
     for now in (NOON, NOON - timedelta(hours=7, minutes=11)):
-        windows = await store.windows(PROFILES, Spans.at(now))
+        windows = await store.windows(PROFILES, WindowStarts.at(now))
         for profile in PROFILES:
             for span, minutes in SPANS.items():
                 expected = summed(counted, profile, minute_of(now) - timedelta(minutes=minutes), minute_of(now))
                 assert getattr(windows[profile], span).model_dump() == expected, (profile, span)
-    whole = Range(NOON - timedelta(days=8), NOON + timedelta(days=1), "hour", "UTC")
+    whole = ReportRange(NOON - timedelta(days=8), NOON + timedelta(days=1), "hour", "UTC")
     statement, asked = history(whole, "shop", None, None, each_profile=False, limit=None)
     hours = {row["at"]: row async for row in rows(engine, statement, asked)}
     for hour in {hour_of(minute) for _, minute, _ in counted}:

@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import ProfileState
-from stats.core.fleet import OTHERS, shown, summary
-from stats.counting.package_gauges import Gauges
-from stats.testing import Town, outcome, package, profile
+from stats.core.package_summary import OTHERS, named_packages, summarize
+from stats.health.package_gauges import PackageGauges
+from stats.testing import StatsHarness, outcome, package, profile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LARGE, SMALL, TINY = (
@@ -25,25 +25,25 @@ def value(name: str, **labels: str) -> float | None:
 
 
 def test_the_largest_have_names_and_the_rest_stand_together() -> None:
-    named = shown([TINY, SMALL, LARGE], packages_max=1)
+    named = named_packages([TINY, SMALL, LARGE], packages_max=1)
     assert {name: [each.package_id for each in packages] for name, packages in named.items()} == {
         "large": ["large"], OTHERS: ["small", "tiny"],
     }  # fmt: skip
-    assert list(shown([TINY, SMALL, LARGE], packages_max=3)) == ["large", "small", "tiny"]
+    assert list(named_packages([TINY, SMALL, LARGE], packages_max=3)) == ["large", "small", "tiny"]
 
 
 def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
     states: Mapping[str, ProfileState] = {
         "small_1": ProfileState(profile_id="small_1", package_id="small", at=NOON, limit_factor=0.5)
     }
-    seen = summary([SMALL], states)
+    seen = summarize([SMALL], states)
     assert seen.profiles == {"ok": 1, "limited": 0, "blocked": 0, "unknown": 1}
     assert (seen.allowed, seen.healths) == (60 + 120, [])
 
 
 @pytest.mark.postgres
 async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_not(engine: AsyncEngine) -> None:
-    town = Town(engine, NOON, TINY, SMALL)
+    town = StatsHarness(engine, NOON, TINY, SMALL)
     town.clock.forward(timedelta(minutes=1))
     await town.hears(
         outcome(1, "sent", NOON, "tiny_1", package_id="tiny"),
@@ -51,7 +51,7 @@ async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_no
     )
     await town.judge()
     await town.publish()
-    gauges = Gauges(engine, town.directory, town.published)
+    gauges = PackageGauges(engine, town.directory, town.published)
     await gauges.turn()
     assert value("day_deliveries", package="tiny", kind="sent_open") == 1
     assert value("profiles", package="small", state="blocked") == 1

@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from spreader.contract.events import Quality, Quota, SessionState
 from stats.core.closures import Closure
-from stats.core.condition import judge
-from stats.core.evidence import Evidence, Reported, Usual
-from stats.core.factor import Factor
+from stats.core.condition import evaluate
+from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
 from stats.core.health import Pause, health
+from stats.core.limit_factor import LimitFactor
 from stats.core.risks import risks
 from stats.core.shares import Prior, Share, probability_below
-from stats.core.soft import soft_signs
+from stats.core.soft_signs import soft_signs
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
-USUAL = Usual(Share(900, 1000), Share(200, 1000))
+BASELINE = PackageBaseline(Share(900, 1000), Share(200, 1000))
 
 
 def share_of(part: str, **known: Any) -> float:
-    known.setdefault("usual", USUAL)
+    known.setdefault("baseline", BASELINE)
     evidence = Evidence(**known)
     found = health(evidence, soft_signs(evidence), Pause(), NOON)
     return next(reason.share for reason in found.reasons if reason.name == part)
@@ -48,18 +48,18 @@ def closure(kind: str, since: datetime = NOON, until: datetime | None = None) ->
         ("block signals", {"closures": (closure("quota"),)}, 0.7),
         ("block signals", {"closures": (closure("credentials"), closure("session"))}, 1.0),
         ("block signals", {"closures": (closure("account"), closure("profile"))}, 0.0),
-        ("block signals", {"unheard": 5}, 0.5),
+        ("block signals", {"unacknowledged_in_a_row": 5}, 0.5),
         ("replies", {}, 1.0),
         ("replies", {"answered": Share(0, 3)}, 0.77),
         ("replies", {"answered": Share(0, 80)}, 0.11),
         ("replies", {"answered": Share(40, 100)}, 1.0),
-        ("replies", {"answered": Share(0, 500), "usual": Usual(Share(0, 0), Share(0, 1000))}, 1.0),
+        ("replies", {"answered": Share(0, 500), "baseline": PackageBaseline(Share(0, 0), Share(0, 1000))}, 1.0),
         ("failures", {}, 0.98),
         ("failures", {"failed": Share(50, 100)}, 0.58),
         ("connection", {}, 1.0),
-        ("connection", {"reported": Reported("working")}, 1.0),
-        ("connection", {"reported": Reported("starting")}, 0.5),
-        ("connection", {"reported": Reported("unlinked")}, 0.0),
+        ("connection", {"account": AccountStatus("working")}, 1.0),
+        ("connection", {"account": AccountStatus("starting")}, 0.5),
+        ("connection", {"account": AccountStatus("unlinked")}, 0.0),
     ],
 )
 def test_what_each_part_of_the_health_earns(part: str, known: dict[str, Any], share: float) -> None:
@@ -71,15 +71,15 @@ def test_what_each_part_of_the_health_earns(part: str, known: dict[str, Any], sh
     [(None, 97, None), ("green", 97, None), ("unknown", 97, None), ("yellow", 60, "yellow"), ("red", 30, "red")],
 )
 def test_the_gateways_own_rating_caps_the_score(quality: Quality | None, score: int, says: str | None) -> None:
-    found = health(Evidence(usual=USUAL, reported=Reported(None, quality)), (), Pause(), NOON)
+    found = health(Evidence(baseline=BASELINE, account=AccountStatus(None, quality)), (), Pause(), NOON)
     assert found.score == score
     assert (found.capped_by is None) if says is None else (says in (found.capped_by or ""))
 
 
 def test_each_reason_names_its_evidence() -> None:
     known = Evidence(
-        delivered=Share(81, 90), answered=Share(3, 80), failed=Share(2, 92), usual=USUAL,
-        closures=(closure("restricted"),), reported=Reported("working"),
+        delivered=Share(81, 90), answered=Share(3, 80), failed=Share(2, 92), baseline=BASELINE,
+        closures=(closure("restricted"),), account=AccountStatus("working"),
     )  # fmt: skip
     found = health(known, (), Pause(), NOON)
     assert [(each.name, each.weight, each.evidence) for each in found.reasons] == [
@@ -101,12 +101,12 @@ def test_each_reason_names_its_evidence() -> None:
         ({"delivered": Share(30, 100)}, ["delivered_share"]),
         ({"delivered_lately": Share(0, 9), "delivered": Share(90, 100)}, ["delivered_share"]),
         ({"delivered": Share(60, 100), "delivered_before": Share(590, 600)}, []),
-        ({"delivered": Share(20, 100), "usual": Usual(Share(200, 1000))}, []),
+        ({"delivered": Share(20, 100), "baseline": PackageBaseline(Share(200, 1000))}, []),
         ({"misses_in_a_row": 4}, []),
         ({"misses_in_a_row": 5}, ["undelivered_run"]),
-        ({"answered": Share(0, 40), "usual": USUAL}, []),
-        ({"answered": Share(0, 80), "usual": USUAL}, ["reply_share"]),
-        ({"answered": Share(0, 80), "usual": Usual(Share(0, 0), Share(0, 900))}, []),
+        ({"answered": Share(0, 40), "baseline": BASELINE}, []),
+        ({"answered": Share(0, 80), "baseline": BASELINE}, ["reply_share"]),
+        ({"answered": Share(0, 80), "baseline": PackageBaseline(Share(0, 0), Share(0, 900))}, []),
         ({"cold_failed": 2, "warm_delivered": 1}, ["cold_sends"]),
         ({"cold_failed": 2, "cold_delivered": 1, "warm_delivered": 1}, []),
         ({"cold_failed": 2, "warm_delivered": 1, "warm_failed": 1}, []),
@@ -114,9 +114,9 @@ def test_each_reason_names_its_evidence() -> None:
         ({"stuck": Share(2, 2)}, []),
         ({"stuck": Share(3, 12)}, ["stuck"]),
         ({"stuck": Share(3, 13)}, []),
-        ({"unheard": 4}, []),
-        ({"unheard": 5, "reported": Reported("working")}, ["silent"]),
-        ({"unheard": 5, "reported": Reported("unlinked")}, []),
+        ({"unacknowledged_in_a_row": 4}, []),
+        ({"unacknowledged_in_a_row": 5, "account": AccountStatus("working")}, ["silent"]),
+        ({"unacknowledged_in_a_row": 5, "account": AccountStatus("unlinked")}, []),
     ],
 )
 def test_what_is_a_soft_sign(known: dict[str, Any], signs: list[str]) -> None:
@@ -167,7 +167,7 @@ def test_what_is_a_risk(known: dict[str, Any], kinds: list[str]) -> None:
 
 
 def test_the_factor_is_halved_at_most_once_in_six_hours_and_rises_by_clean_days() -> None:
-    factor, story = Factor(), list[float]()
+    factor, story = LimitFactor(), list[float]()
     for hours in (0, 1, 6, 12, 18, 24):
         factor = factor.halved("463", NOON + hours * HOUR)
         story.append(factor.value)
@@ -178,18 +178,18 @@ def test_the_factor_is_halved_at_most_once_in_six_hours_and_rises_by_clean_days(
 
 
 @pytest.mark.parametrize(
-    ("reported", "in_force", "says"),
+    ("account", "in_force", "says"),
     [
-        (Reported(), 1.0, None),
-        (Reported(quality="green"), 1.0, None),
-        (Reported(quality="yellow"), 0.5, "rates the number yellow"),
-        (Reported(quota=Quota(total=100, used=71, warning="first")), 0.5, "71 of 100 new chats"),
-        (Reported(quota=Quota(total=100, used=91, warning="second")), 0.2, "91 of 100 new chats"),
-        (Reported(quota=Quota(total=100, used=1)), 1.0, None),
+        (AccountStatus(), 1.0, None),
+        (AccountStatus(quality="green"), 1.0, None),
+        (AccountStatus(quality="yellow"), 0.5, "rates the number yellow"),
+        (AccountStatus(quota=Quota(total=100, used=71, warning="first")), 0.5, "71 of 100 new chats"),
+        (AccountStatus(quota=Quota(total=100, used=91, warning="second")), 0.2, "91 of 100 new chats"),
+        (AccountStatus(quota=Quota(total=100, used=1)), 1.0, None),
     ],
 )
-def test_what_the_gateway_says_lowers_the_factor(reported: Reported, in_force: float, says: str | None) -> None:
-    value, cause = Factor().in_force(reported)
+def test_what_the_gateway_says_lowers_the_factor(account: AccountStatus, in_force: float, says: str | None) -> None:
+    value, cause = LimitFactor().in_force(account)
     assert (value, cause is None) == (in_force, says is None)
     assert says is None or says in (cause or "")
 
@@ -207,20 +207,20 @@ def test_when_health_pauses_and_when_it_gives_back(
 
 def test_a_sign_that_lasts_is_felt_once_and_there_is_no_clean_day_while_it_does() -> None:
     silent = Evidence(misses_in_a_row=5)
-    first = judge("sales", silent, None, (), NOON)
+    first = evaluate("sales", silent, None, (), NOON)
     assert first.condition.factor.value == 0.5
-    later = judge("sales", silent, first.condition, first.alarms, NOON + 2 * DAY)
+    later = evaluate("sales", silent, first.condition, first.alert_reasons, NOON + 2 * DAY)
     assert later.condition.factor.value == 0.5
-    clean = judge("sales", Evidence(), later.condition, later.alarms, NOON + 3 * DAY)
+    clean = evaluate("sales", Evidence(), later.condition, later.alert_reasons, NOON + 3 * DAY)
     assert clean.condition.factor.value == 0.6
 
 
 def test_a_closure_shorter_than_the_time_between_judgements_is_felt() -> None:
-    before = judge("sales", Evidence(), None, (), NOON).condition
+    before = evaluate("sales", Evidence(), None, (), NOON).condition
     short = replace(closure("restricted", NOON + SECOND), until=NOON + 61 * SECOND)
-    after = judge("sales", Evidence(closures=(short,)), before, (), NOON + HOUR)
+    after = evaluate("sales", Evidence(closures=(short,)), before, (), NOON + HOUR)
     assert after.condition.factor.value == 0.5
-    again = judge("sales", Evidence(closures=(short,)), after.condition, (), NOON + 8 * HOUR)
+    again = evaluate("sales", Evidence(closures=(short,)), after.condition, (), NOON + 8 * HOUR)
     assert again.condition.factor.value == 0.5
 
 
@@ -261,4 +261,4 @@ def test_a_smoothed_share_lies_between_what_was_expected_and_what_was_seen(hits:
 
 def test_a_session_word_is_known_to_the_part_of_the_connection() -> None:
     sessions: tuple[SessionState, ...] = ("working", "starting", "stopped", "unlinked", "failed")
-    assert all(0 <= share_of("connection", reported=Reported(each)) <= 1 for each in sessions)
+    assert all(0 <= share_of("connection", account=AccountStatus(each)) <= 1 for each in sessions)

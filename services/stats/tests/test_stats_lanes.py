@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from spreader.contract.events import DeliveryOutcome, FailureClass, Lane, LaneState, ProfileReported, Quota, Restriction
-from stats.core.closures import COURSES, Closure, Closures, Sign, close, heard, lane_state, lift, signs
+from stats.core.closures import (
+    CLOSURE_RULES,
+    Closure,
+    Closures,
+    Sign,
+    close_lanes,
+    lane_state,
+    lift_closures,
+    signs_and_lifts,
+    signs_from_outcomes,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -38,11 +48,13 @@ class Profile:
 
     def hears(self, *told: DeliveryOutcome | ProfileReported) -> "Profile":
         for each in told:
-            closing, lifts = (signs([each]), []) if isinstance(each, DeliveryOutcome) else heard(each)
+            closing, lifts = (
+                (signs_from_outcomes([each]), []) if isinstance(each, DeliveryOutcome) else signs_and_lifts(each)
+            )
             for sign in closing:
-                self._take(close(sign, self.known))
+                self._take(close_lanes(sign, self.known))
             for one in lifts:
-                self._take(lift(one, self.known))
+                self._take(lift_closures(one, self.known))
         return self
 
     def _take(self, changed: list[Closure]) -> None:
@@ -189,6 +201,6 @@ def test_what_was_said_before_a_lane_closed_does_not_open_it() -> None:
 
 def test_every_kind_has_a_course_that_ends_or_waits_for_a_word() -> None:
     known: Closures = {}
-    for kind, course in COURSES.items():
-        closed = close(Sign("sales", kind, ("open", "reply"), NOON, "no"), known)
+    for kind, course in CLOSURE_RULES.items():
+        closed = close_lanes(Sign("sales", kind, ("open", "reply"), NOON, "no"), known)
         assert {each.lane for each in closed} == set(course.ladders)

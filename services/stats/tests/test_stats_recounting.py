@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.events import PackageConfigured
 from stats.core.breaches import WINDOWS, breaches
-from stats.counting.limit_audit import Patience, Recounting
-from stats.testing import Town, outcome, package, profile
+from stats.counting.limit_audit import AuditDelays, LimitAudit
+from stats.testing import StatsHarness, outcome, package, profile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SMALL = ProfileLimits(per_hour=2, per_3_hours=3, per_day=4)
-PATIENCE = Patience(grace=5 * MINUTE, settling=10 * SECOND, tolerance=30 * SECOND)
+PATIENCE = AuditDelays(grace=5 * MINUTE, settling=10 * SECOND, tolerance=30 * SECOND)
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -75,8 +75,8 @@ def counted(name: str = "spreader_limit_breaches_total") -> list[float]:
 async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_held_for_a_while(
     engine: AsyncEngine,
 ) -> None:
-    town = Town(engine, NOON, package("shop", profile("sales", limits=SMALL)))
-    recounting = Recounting(engine, town.directory.profiles, town.clock, PATIENCE)
+    town = StatsHarness(engine, NOON, package("shop", profile("sales", limits=SMALL)))
+    recounting = LimitAudit(engine, town.directory.profiles, town.clock, PATIENCE)
     before = counted()
     await recounting.turn()
     await _sends(town, recounting, 1, 2, 3)  # these may have gone out under other limits
@@ -94,8 +94,8 @@ async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_hel
 
 @pytest.mark.postgres
 async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(engine: AsyncEngine) -> None:
-    town = Town(engine, NOON, package("shop", profile("sales")))
-    recounting = Recounting(engine, town.directory.profiles, town.clock, PATIENCE)
+    town = StatsHarness(engine, NOON, package("shop", profile("sales")))
+    recounting = LimitAudit(engine, town.directory.profiles, town.clock, PATIENCE)
     await recounting.turn()
     town.clock.forward(10 * MINUTE)
     await _sends(town, recounting, 1, 2, 3)
@@ -114,6 +114,6 @@ async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
 
 
-async def _sends(town: Town, recounting: Recounting, *numbers: int) -> None:
+async def _sends(town: StatsHarness, recounting: LimitAudit, *numbers: int) -> None:
     await town.hears(*(outcome(number, "sent", town.clock()) for number in numbers))
     recounting.look_at(["sales"])

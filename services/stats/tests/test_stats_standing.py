@@ -6,8 +6,8 @@ import pytest
 
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.events import Counts, ProfileState, Windows
-from stats.core.spans import Spans
-from stats.core.standing import Known, is_news, roster, standings
+from stats.core.profile_summary import ProfileRecords, is_changed, package_of_profile, profile_states
+from stats.core.windows import WindowStarts
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BUSY = Windows(hour=Counts(sent=1), three_hours=Counts(sent=1), day=Counts(sent=1))
@@ -20,7 +20,7 @@ def package(name: str, *profiles: str) -> Package:
 
 
 def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is_partly_past() -> None:
-    assert Spans.at(NOON + timedelta(seconds=59)) == Spans(
+    assert WindowStarts.at(NOON + timedelta(seconds=59)) == WindowStarts(
         hour=NOON - timedelta(hours=1),
         two_hours=NOON - timedelta(hours=2),
         three_hours=NOON - timedelta(hours=3),
@@ -31,8 +31,8 @@ def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is
 
 
 def test_every_configured_profile_has_a_standing_also_without_any_count() -> None:
-    members = roster([package("shop", "sales", "support"), package("bank", "cards"), package("empty")])
-    assert standings(members, Known(windows={"support": BUSY}), NOON) == [
+    members = package_of_profile([package("shop", "sales", "support"), package("bank", "cards"), package("empty")])
+    assert profile_states(members, ProfileRecords(windows={"support": BUSY}), NOON) == [
         ProfileState(profile_id="sales", package_id="shop", at=NOON),
         ProfileState(profile_id="support", package_id="shop", windows=BUSY, at=NOON),
         ProfileState(profile_id="cards", package_id="bank", at=NOON),
@@ -54,4 +54,4 @@ IDLE = ProfileState(profile_id="sales", package_id="shop", at=NOON)
     ids=["never published", "the same", "the same, long ago", "other counts", "another package"],
 )
 def test_a_state_is_news_when_anything_but_its_moment_differs(published: ProfileState | None, news: bool) -> None:
-    assert is_news(IDLE, published) is news
+    assert is_changed(IDLE, published) is news

@@ -12,13 +12,13 @@ from spreader.kafka.bus import PublishFailed
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock
-from stats.core.spans import Spans
-from stats.core.tally import fold, meet
-from stats.counting.handlers import Counting
-from stats.counting.lane_closures import Lanes
+from stats.core.tally import count_contacts, count_outcomes
+from stats.core.windows import WindowStarts
+from stats.counting.handlers import CountingHandlers
+from stats.counting.lane_closures import LaneClosures
 from stats.counting.retention import Retention
-from stats.counting.store import Store
-from stats.testing import Town, package, profile
+from stats.counting.store import CountStore
+from stats.testing import StatsHarness, package, profile
 
 pytestmark = pytest.mark.postgres
 
@@ -28,8 +28,8 @@ ONE = Counts(sent=1, sent_open=1, new_contacts=1, unanswered=1)
 
 
 @pytest.fixture
-def store(engine: AsyncEngine) -> Store:
-    return Store(engine, OffsetStore("stats", "cluster"))
+def store(engine: AsyncEngine) -> CountStore:
+    return CountStore(engine, OffsetStore("stats", "cluster"))
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def touched() -> set[str]:
 
 
 @pytest.fixture
-def counting(store: Store, touched: set[str]) -> Counting:
+def counting(store: CountStore, touched: set[str]) -> CountingHandlers:
     return counted_by(store, touched.update)
 
 
-def counted_by(store: Store, touch: Callable[[Iterable[str]], None]) -> Counting:
-    return Counting(store, Lanes(lambda profile: {profile}), ManualClock(NOON), touch, touch)
+def counted_by(store: CountStore, touch: Callable[[Iterable[str]], None]) -> CountingHandlers:
+    return CountingHandlers(store, LaneClosures(lambda profile: {profile}), ManualClock(NOON), touch, touch)
 
 
 def sent(
@@ -69,12 +69,12 @@ def written(number: int, offset: int, partition: int = 0) -> Received[CustomerMe
     return Received(event, event.topic, partition, offset)
 
 
-async def windows(store: Store, now: datetime = NOON) -> Windows:
-    return (await store.windows(["sales"], Spans.at(now))).get("sales", Windows())
+async def windows(store: CountStore, now: datetime = NOON) -> Windows:
+    return (await store.windows(["sales"], WindowStarts.at(now))).get("sales", Windows())
 
 
 async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_counts_once(
-    counting: Counting, store: Store, touched: set[str]
+    counting: CountingHandlers, store: CountStore, touched: set[str]
 ) -> None:
     batch = [sent(0), sent(1), sent(2, status="failed"), sent(3, lane="reply"), sent(4, status="unknown")]
     await counting.on_outcomes(batch)
@@ -84,7 +84,7 @@ async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_count
 
 
 async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
-    counting: Counting, store: Store
+    counting: CountingHandlers, store: CountStore
 ) -> None:
     await counting.on_outcomes([sent(1, offset=0), sent(1, offset=1)])
     await counting.on_outcomes([sent(1, offset=2), sent(1, offset=0, partition=3), sent(1, status="read", offset=3)])
@@ -95,9 +95,9 @@ async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
     )
 
 
-async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: Store) -> None:
+async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: CountStore) -> None:
     """The same deliveries from two partitions, in opposite orders, twice each, and customers' messages between them."""
-    counting = counted_by(Store(engine, OffsetStore("stats", "cluster")), set[str]().update)
+    counting = counted_by(CountStore(engine, OffsetStore("stats", "cluster")), set[str]().update)
     to = [f"2010022{each:05}" for each in range(40)]
     forward = [sent(each, NOON + each * MINUTE, offset=each, to=to[each]) for each in range(40)]
     backward = [
@@ -113,10 +113,10 @@ async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, sto
     )
 
 
-async def test_a_transaction_that_fails_leaves_no_trace(counting: Counting, store: Store) -> None:
+async def test_a_transaction_that_fails_leaves_no_trace(counting: CountingHandlers, store: CountStore) -> None:
     async def broken() -> None:
         async with store.begin() as unit:
-            await unit.save(meet(fold(await unit.fresh([sent(1)]), {}), {}))
+            await unit.save(count_contacts(count_outcomes(await unit.fresh([sent(1)]), {}), {}))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -125,7 +125,7 @@ async def test_a_transaction_that_fails_leaves_no_trace(counting: Counting, stor
     assert (await windows(store)).hour == ONE
 
 
-async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counting, store: Store) -> None:
+async def test_a_count_leaves_each_window_when_its_time_is_over(counting: CountingHandlers, store: CountStore) -> None:
     await counting.on_outcomes([sent(1)])
     spans = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
     moments = [-1, 0, *(end - 1 for end in spans.values()), *spans.values()]
@@ -135,7 +135,9 @@ async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counti
         assert seen == {span: ONE if 0 <= minutes < end else Counts() for span, end in spans.items()}, minutes
 
 
-async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(counting: Counting, store: Store) -> None:
+async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(
+    counting: CountingHandlers, store: CountStore
+) -> None:
     await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
     retention = Retention(store.engine, ManualClock(NOON + timedelta(days=14, minutes=1)))
     assert await retention.delete_old(10_000) < 10_000
@@ -144,19 +146,19 @@ async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(countin
 
 
 @pytest.fixture
-def town(engine: AsyncEngine) -> Town:
-    return Town(engine, NOON, SHOP)
+def town(engine: AsyncEngine) -> StatsHarness:
+    return StatsHarness(engine, NOON, SHOP)
 
 
 SHOP = package("shop", profile("sales"), profile("idle"))
 
 
-async def sent_of_news(town: Town) -> dict[str, int]:
+async def sent_of_news(town: StatsHarness) -> dict[str, int]:
     """Each profile that was published in this turn, with what it had sent within the hour."""
     return {state.profile_id: state.windows.hour.sent for state in await town.publish()}
 
 
-async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(town: Town) -> None:
+async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(town: StatsHarness) -> None:
     story = [await sent_of_news(town), await sent_of_news(town)]
     await town.counting.on_outcomes([sent(1), sent(2)])
     story += [await sent_of_news(town), await sent_of_news(town)]
@@ -167,7 +169,7 @@ async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(town
     assert story == [{"sales": 0, "idle": 0}, {}, {"sales": 2}, {}, {}, {"sales": 0}, {}]
 
 
-async def test_what_could_not_be_published_is_published_in_a_later_turn(town: Town) -> None:
+async def test_what_could_not_be_published_is_published_in_a_later_turn(town: StatsHarness) -> None:
     await sent_of_news(town)
     await town.counting.on_outcomes([sent(1)])
     town.bus.away = True
@@ -178,11 +180,11 @@ async def test_what_could_not_be_published_is_published_in_a_later_turn(town: To
 
 
 async def test_a_new_process_finds_what_another_counted_and_did_not_publish(engine: AsyncEngine) -> None:
-    await Town(engine, NOON, SHOP).counting.on_outcomes([sent(1)])
-    assert await sent_of_news(Town(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
+    await StatsHarness(engine, NOON, SHOP).counting.on_outcomes([sent(1)])
+    assert await sent_of_news(StatsHarness(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
 
 
-async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(town: Town) -> None:
+async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(town: StatsHarness) -> None:
     town.configured.clear()
     first = await sent_of_news(town)
     town.configured["shop"] = PackageConfigured(package=SHOP, at=NOON)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import Alert, CustomerMessage, DeliveryOutcome, ProfileState, Restriction, Status
-from stats.testing import Town, outcome, package, profile, reported, written
+from stats.testing import StatsHarness, outcome, package, profile, reported, written
 
 pytestmark = pytest.mark.postgres
 
@@ -17,13 +17,13 @@ FRIENDS = ("one", "two", "three")
 
 
 @pytest.fixture
-def town(engine: AsyncEngine) -> Town:
+def town(engine: AsyncEngine) -> StatsHarness:
     profiles = [profile("sales", "waha"), profile("idle"), *(profile(each, "cloud_api", "token") for each in FRIENDS)]
-    return Town(engine, NOON, package("shop", *profiles))
+    return StatsHarness(engine, NOON, package("shop", *profiles))
 
 
 async def sends(
-    town: Town, first: int, count: int, *, delivered: int, answered: int = 0, to: int | None = None
+    town: StatsHarness, first: int, count: int, *, delivered: int, answered: int = 0, to: int | None = None
 ) -> None:
     """Sends now, the first of which are delivered and answered; the first goes to the customer `to`, and so on."""
     now, start = town.clock(), first if to is None else to
@@ -44,7 +44,7 @@ def score(state: ProfileState) -> int:
     return state.health.score
 
 
-async def test_a_new_profile_with_three_messages_is_not_judged_by_them(town: Town) -> None:
+async def test_a_new_profile_with_three_messages_is_not_judged_by_them(town: StatsHarness) -> None:
     assert score(await town.state("sales")) == 97
     await sends(town, 0, 3, delivered=0)
     town.clock.forward(2 * HOUR)
@@ -55,7 +55,7 @@ async def test_a_new_profile_with_three_messages_is_not_judged_by_them(town: Tow
 
 
 async def test_a_profile_that_gets_blocked_slowly_is_lowered_then_paused_and_comes_back_at_half_its_limits(
-    town: Town,
+    town: StatsHarness,
 ) -> None:
     """Nobody says a word of it: its messages arrive less and less, and nobody answers any more."""
     for day in range(5):
@@ -92,7 +92,7 @@ async def test_a_profile_that_gets_blocked_slowly_is_lowered_then_paused_and_com
 
 
 async def test_a_ban_closes_both_lanes_for_half_as_long_again_and_days_without_signs_give_the_limits_back(
-    town: Town,
+    town: StatsHarness,
 ) -> None:
     until = NOON + 24 * HOUR
     await town.hears(outcome(1, "deferred", NOON, failure="account", code="402", until=until, reason="banned, 104"))
@@ -111,7 +111,7 @@ async def test_a_ban_closes_both_lanes_for_half_as_long_again_and_days_without_s
     assert town.alerts == [("account", "raised"), ("account", "cleared")]
 
 
-async def test_a_refused_token_closes_all_who_use_it_until_it_works_for_one_of_them(town: Town) -> None:
+async def test_a_refused_token_closes_all_who_use_it_until_it_works_for_one_of_them(town: StatsHarness) -> None:
     await town.hears(outcome(1, "deferred", NOON, "one", failure="credentials", code="190", reason="token expired"))
     await town.judge()
     news = {state.profile_id: state for state in await town.publish()}
@@ -125,7 +125,7 @@ async def test_a_refused_token_closes_all_who_use_it_until_it_works_for_one_of_t
     assert raised == set(FRIENDS)
 
 
-async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(town: Town) -> None:
+async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(town: StatsHarness) -> None:
     story: list[tuple[str, float, int]] = []
     for minute, quality in enumerate(("yellow", "red", "green")):
         await town.hears(reported(NOON + minute * MINUTE, quality=quality))
@@ -137,7 +137,9 @@ async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(town: T
     assert (state.open.state, state.limit_factor, state.quality) == ("limited", 0.5, "green")
 
 
-async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_changes_nothing(town: Town) -> None:
+async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_changes_nothing(
+    town: StatsHarness,
+) -> None:
     shut = Restriction(lanes=("open",), failure="restricted", until=NOON + 7 * DAY)
     await town.hears(reported(NOON, restriction=shut))
     assert (await town.state("sales")).open.until == NOON + 7 * DAY
@@ -148,7 +150,7 @@ async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_cha
     assert (await town.state("sales")).open.state == "limited"
 
 
-async def heard_ago(town: Town, minutes: int) -> None:
+async def heard_ago(town: StatsHarness, minutes: int) -> None:
     """As if everything that was sent had been heard of so long ago: real machines' time, which no test waits for."""
     async with town.engine.begin() as connection:
         await connection.execute(
@@ -157,7 +159,7 @@ async def heard_ago(town: Town, minutes: int) -> None:
 
 
 async def test_a_session_that_says_it_works_and_acknowledges_nothing_opens_no_chats_and_goes_on_replying(
-    town: Town,
+    town: StatsHarness,
 ) -> None:
     await town.hears(reported(NOON, session="working"))
     await town.hears(*(outcome(number, "sent", NOON + number * SECOND) for number in range(5)))
@@ -170,7 +172,9 @@ async def test_a_session_that_says_it_works_and_acknowledges_nothing_opens_no_ch
     assert "nothing was heard of its last 5 sends" in str([alert.evidence for alert in town.bus.of(Alert)])
 
 
-async def test_some_stuck_sends_among_many_acknowledged_are_no_sign_and_the_simulators_never_are(town: Town) -> None:
+async def test_some_stuck_sends_among_many_acknowledged_are_no_sign_and_the_simulators_never_are(
+    town: StatsHarness,
+) -> None:
     for name in ("sales", "idle"):
         await town.hears(*(outcome(number, "sent", NOON + number * SECOND, name) for number in range(12)))
     await town.hears(*(outcome(number, "acknowledged", NOON + MINUTE) for number in range(12) if number % 6))
@@ -181,7 +185,7 @@ async def test_some_stuck_sends_among_many_acknowledged_are_no_sign_and_the_simu
     assert town.alerts == []
 
 
-async def test_who_has_not_listened_for_long_takes_no_silence_for_a_sign(town: Town) -> None:
+async def test_who_has_not_listened_for_long_takes_no_silence_for_a_sign(town: StatsHarness) -> None:
     town.judging.silence_tells = lambda: False
     await town.hears(*(outcome(number, "sent", NOON + number * SECOND) for number in range(9)))
     await heard_ago(town, 3)
@@ -189,7 +193,7 @@ async def test_who_has_not_listened_for_long_takes_no_silence_for_a_sign(town: T
     assert (await town.state("sales")).open.state == "ok"
 
 
-async def test_nobody_is_judged_while_receipts_may_wait_unread(town: Town) -> None:
+async def test_nobody_is_judged_while_receipts_may_wait_unread(town: StatsHarness) -> None:
     await sends(town, 0, 10, delivered=0)
     town.clock.forward(2 * HOUR)
     town.judging.is_behind = lambda: True

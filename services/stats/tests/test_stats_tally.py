@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
-from stats.core.sums import Bucket, Sums
-from stats.core.tally import Known, Marks, Tally, fold, receive, refusals
+from stats.core.sums import MinuteBucket, Sums
+from stats.core.tally import CountedDelivery, Marks, Tally, count_customer_messages, count_outcomes, refusals
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACKNOWLEDGED = Marks.SENT | Marks.ACKNOWLEDGED
@@ -50,7 +50,7 @@ def total(tally: Tally) -> Sums:
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
 def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: Sums) -> None:
-    assert total(fold([outcome(status) for status in statuses], {})) == sums
+    assert total(count_outcomes([outcome(status) for status in statuses], {})) == sums
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: S
 def test_what_was_counted_before_is_not_counted_again(
     known: Marks, status: Status, sums: Sums, marks: Marks | None
 ) -> None:
-    tally = fold([outcome(status)], {"dlv_1": Known(known)})
+    tally = count_outcomes([outcome(status)], {"dlv_1": CountedDelivery(known)})
     assert (total(tally), tally.marks) == (sums, {} if marks is None else {"dlv_1": marks})
 
 
 def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happened() -> None:
-    tally = fold(
+    tally = count_outcomes(
         [
             outcome("sent", minute=0),
             outcome("delivered", minute=2),
@@ -82,10 +82,10 @@ def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happen
         {},
     )
     assert tally.added == {
-        Bucket("sales", NOON, "open", "shop"): Sums(sent=1, arrived=1),
-        Bucket("sales", NOON + timedelta(minutes=2), "open", "shop"): Sums(acknowledged=1, delivered=1),
-        Bucket("sales", NOON, "reply", "shop"): Sums(sent=1),
-        Bucket("support", NOON + timedelta(minutes=5), "open", "shop"): Sums(
+        MinuteBucket("sales", NOON, "open", "shop"): Sums(sent=1, arrived=1),
+        MinuteBucket("sales", NOON + timedelta(minutes=2), "open", "shop"): Sums(acknowledged=1, delivered=1),
+        MinuteBucket("sales", NOON, "reply", "shop"): Sums(sent=1),
+        MinuteBucket("support", NOON + timedelta(minutes=5), "open", "shop"): Sums(
             sent=1, acknowledged=1, delivered=1, read=1, arrived=1
         ),
     }
@@ -93,12 +93,12 @@ def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happen
 
 
 def test_an_outcome_without_a_profile_counts_for_nobody() -> None:
-    assert fold([outcome("failed", profile=None)], {}) == Tally()
+    assert count_outcomes([outcome("failed", profile=None)], {}) == Tally()
 
 
 def test_a_minute_is_the_same_in_every_zone() -> None:
     cairo = outcome("sent").model_copy(update={"at": datetime.fromisoformat("2026-03-01T14:00:59+02:00")})
-    assert list(fold([cairo], {}).added) == [Bucket("sales", NOON, "open", "shop")]
+    assert list(count_outcomes([cairo], {}).added) == [MinuteBucket("sales", NOON, "open", "shop")]
 
 
 def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> None:
@@ -108,7 +108,9 @@ def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> N
         )
         for each in ("wamid.1", "wamid.2")
     ]
-    assert receive(messages, {}).added == {Bucket("sales", NOON, "reply", "shop"): Sums(received=2)}
+    assert count_customer_messages(messages, {}).added == {
+        MinuteBucket("sales", NOON, "reply", "shop"): Sums(received=2)
+    }
 
 
 statuses = st.sampled_from(["sent", "acknowledged", "delivered", "read", "failed", "unknown", "deferred"])
@@ -122,9 +124,9 @@ def test_any_order_repetition_and_batching_gives_the_same_counts(
     repeats = data.draw(st.lists(st.sampled_from(facts), max_size=4)) if facts else []
     shuffled = data.draw(st.permutations([*facts, *repeats]))
     cut = data.draw(st.integers(0, len(shuffled)))
-    first = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[:cut]], {})
-    known = {name: Known(marks) for name, marks in first.marks.items()}
-    second = fold([outcome(status, delivery=delivery) for status, delivery in shuffled[cut:]], known)
+    first = count_outcomes([outcome(status, delivery=delivery) for status, delivery in shuffled[:cut]], {})
+    known = {name: CountedDelivery(marks) for name, marks in first.marks.items()}
+    second = count_outcomes([outcome(status, delivery=delivery) for status, delivery in shuffled[cut:]], known)
     told = {(delivery, mark) for status, delivery in facts for mark in _told(status)}
     assert total(first) + total(second) == Sums(*(sum(mark == each for _, mark in told) for each in _COLUMNS))
 
@@ -143,16 +145,16 @@ def _told(status: Status) -> tuple[str, ...]:
 def test_a_refused_try_counts_by_its_class_and_a_failure_once() -> None:
     failed = outcome("failed").model_copy(update={"failure": "recipient"})
     deferred = outcome("deferred", minute=1, delivery="dlv_2").model_copy(update={"failure": "throttled"})
-    tally = fold([failed, failed, deferred], {}, refusals([failed, deferred]))
-    bucket = Bucket("sales", NOON, "open", "shop")
+    tally = count_outcomes([failed, failed, deferred], {}, refusals([failed, deferred]))
+    bucket = MinuteBucket("sales", NOON, "open", "shop")
     assert tally.failures == {
         (bucket, "recipient"): 1,
-        (Bucket("sales", NOON + timedelta(minutes=1), "open", "shop"), "throttled"): 1,
+        (MinuteBucket("sales", NOON + timedelta(minutes=1), "open", "shop"), "throttled"): 1,
     }
 
 
 def test_a_message_at_night_counts_as_such_by_the_clock_of_the_phone_number() -> None:
     """In Cairo it is two hours later than in Greenwich; replies may come at night: the customer is awake."""
     at_ten_in_cairo = outcome("sent", minute=8 * 60)
-    assert [total(fold([each], {})).night for each in (outcome("sent"), at_ten_in_cairo)] == [0, 1]
-    assert total(fold([at_ten_in_cairo.model_copy(update={"lane": "reply"})], {})).night == 0
+    assert [total(count_outcomes([each], {})).night for each in (outcome("sent"), at_ten_in_cairo)] == [0, 1]
+    assert total(count_outcomes([at_ten_in_cairo.model_copy(update={"lane": "reply"})], {})).night == 0

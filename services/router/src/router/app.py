@@ -3,13 +3,13 @@
 from fastapi import FastAPI
 
 from router.config_cache import Tables
-from router.conversation_tracker import Listening
+from router.conversation_tracker import ConversationTracker
 from router.endpoints import add_endpoints
-from router.open_messages import OpenChat
-from router.pending_assignments import Assigned
-from router.postgres import Store
-from router.reassignment import Returned
-from router.replies import Replies
+from router.open_messages import OpenMessageRouter
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
+from router.reassignment import Reassignment
+from router.replies import ReplyRouter
 from router.settings import RouterSettings
 from spreader.clock import clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
@@ -46,22 +46,25 @@ def build(settings: RouterSettings) -> FastAPI:
     clock, tracing = clock_from_environment(), Tracing.of("router", settings)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
-    directory, assigned = Tables(configuration, states, paces), Assigned()
+    directory, assigned = Tables(configuration, states, paces), PendingAssignments()
     progress = GroupProgress(settings, GROUP)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
-    open_store, reply_store = Store(open_engine), Store(reply_engine)
+    open_store, reply_store = RoutingStore(open_engine), RoutingStore(reply_engine)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
     positions = OffsetStoreComponent(
         settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
     )
 
-    open_chat = OpenChat(open_store, open_bus, directory, clock, assigned, progress)
+    open_chat = OpenMessageRouter(open_store, open_bus, directory, clock, assigned, progress)
     consenting = ConsentFollower(open_engine, positions, ConsentTable("router"))
-    returned = Returned(open_bus, directory, clock, assigned)
-    replies = Replies(reply_store, reply_bus, directory, clock, progress, settings.router_heard_wait_seconds)
-    hearing, noting = Listening(reply_store, positions, directory), Listening(open_store, positions, directory)
+    returned = Reassignment(open_bus, directory, clock, assigned)
+    replies = ReplyRouter(reply_store, reply_bus, directory, clock, progress, settings.router_heard_wait_seconds)
+    hearing, noting = (
+        ConversationTracker(reply_store, positions, directory),
+        ConversationTracker(open_store, positions, directory),
+    )
 
     open_boundaries = (
         GuardedConsumer(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus, tracing),

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from router.config_cache import Directory
 from router.core.conversations import fold, heard, sent
-from router.postgres import Store
+from router.postgres import RoutingStore
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 
 
 @dataclass(frozen=True)
-class Listening:
-    store: Store
+class ConversationTracker:
+    store: RoutingStore
     positions: Deduplicator
     directory: Directory
 

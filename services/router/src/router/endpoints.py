@@ -9,8 +9,8 @@ from pydantic import BaseModel, NonNegativeInt
 from router.config_cache import Directory
 from router.core.conversations import is_over, is_warm
 from router.core.routing import preview
-from router.pending_assignments import Assigned
-from router.postgres import Store
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from spreader.clock import Now
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import Id, PhoneNumber, conversation_id
@@ -68,7 +68,9 @@ class Known(BaseModel):
     history: list[Binding]
 
 
-def add_endpoints(app: FastAPI, store: Store, directory: Directory, assigned: Assigned, clock: Now) -> None:
+def add_endpoints(
+    app: FastAPI, store: RoutingStore, directory: Directory, assigned: PendingAssignments, clock: Now
+) -> None:
     @app.post("/preview")
     async def shares(ask: Ask) -> Shares:
         package = await directory.package(ask.package_id, None)
@@ -76,7 +78,9 @@ def add_endpoints(app: FastAPI, store: Store, directory: Directory, assigned: As
             raise HTTPException(404, f"the router has no package {ask.package_id}")
         async with store.begin() as connection:
             cursor = await store.cursor(connection, ask.package_id)
-        routing = preview(package, assigned.fleet(directory), ask.recipients, ask.distribution, cursor, random.Random())
+        routing = preview(
+            package, assigned.snapshot(directory), ask.recipients, ask.distribution, cursor, random.Random()
+        )
         return Shares(
             strategy=routing.strategy,
             distribution=routing.distribution,

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.config_cache import Directory
 from router.core.conversations import is_over
-from router.core.routing import Routing, assigned, endings, keeps_profiles, recipients, route
+from router.core.routing import Routing, assigned, keeps_profiles, recipients, route, terminal_outcomes
 from router.metrics import REFUSED, ROUTED
-from router.pending_assignments import Assigned
-from router.postgres import Store
+from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from spreader.clock import Now
 from spreader.consent import ConsentTable, objection, wait_until_consents_consumed
 from spreader.contract.configuration import Package
@@ -38,12 +38,12 @@ CONSENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class OpenChat:
-    store: Store
+class OpenMessageRouter:
+    store: RoutingStore
     bus: Bus
     directory: Directory
     now: Now
-    assigned: Assigned
+    assigned: PendingAssignments
     progress: ReadProgress
     consents: ConsentTable = CONSENTS
     chance: random.Random = field(default_factory=random.Random)
@@ -123,7 +123,7 @@ class OpenChat:
             if chunk in known or chunk in decided:
                 continue
             routing, cursors[package_id] = route(
-                request, package, self.assigned.fleet(self.directory), cursors[package_id], self.chance,
+                request, package, self.assigned.snapshot(self.directory), cursors[package_id], self.chance,
                 talks_to.get(package_id), suppressed.get(package_id),
             )  # fmt: skip
             at = self.assigned.note(filter(None, routing.profiles), self.now())
@@ -136,7 +136,7 @@ class OpenChat:
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
         events: list[Event] = [assigned(request, routing)] if routing.distribution else []
         at = self.now()
-        events += [event for ending in endings(request, routing) for event in ending.events(at)]
+        events += [event for ending in terminal_outcomes(request, routing) for event in ending.events(at)]
         if request.callback_partition is not None:
             events.append(
                 MessageRouted(

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from router.config_cache import Directory
-from router.core.routing import Fleet
+from router.core.routing import ProfileSnapshot
 from spreader.contract.events import ProfilePace
 
 A_MOMENT = timedelta(microseconds=1)
 
 
-class Assigned:
+class PendingAssignments:
     """Kept in memory by each process, for `smart` sharing alone: it evens out, it guards no limit."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Assigned:
             self._notes[profile].append((self._last, count))
         return self._last
 
-    def fleet(self, directory: Directory) -> Fleet:
+    def snapshot(self, directory: Directory) -> ProfileSnapshot:
         """How the profiles fare at this moment."""
-        return Fleet(directory.states, directory.paces, self._not_counted(directory.paces))
+        return ProfileSnapshot(directory.states, directory.paces, self._not_counted(directory.paces))
 
     def _not_counted(self, paces: Mapping[str, ProfilePace]) -> Mapping[str, int]:
         for profile, notes in list(self._notes.items()):

@@ -26,7 +26,7 @@ Chunk = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ConversationMove:
     """From `at` on a customer talked to this profile."""
 
     profile_id: str
@@ -35,7 +35,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class RoutingStore:
     engine: AsyncEngine
 
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -138,10 +138,10 @@ class Store:
                 },
             )
 
-    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> list[Move]:
+    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> list[ConversationMove]:
         """Whom a recipient has talked to, the newest first."""
         asked = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
-        return [Move(row.profile_id, row.at, row.cause) for row in await connection.execute(_MOVES, asked)]
+        return [ConversationMove(row.profile_id, row.at, row.cause) for row in await connection.execute(_MOVES, asked)]
 
     async def _note_moves(
         self, connection: AsyncConnection, before: Sequence[Conversation], after: Sequence[Conversation]

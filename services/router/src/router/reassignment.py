@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from router.config_cache import Directory
-from router.core.retries import next_ways
-from router.core.route import NoWay, Through, Way
-from router.core.terminal_outcome import Ending
+from router.core.retries import next_routes
+from router.core.route import NoRoute, Route, RouteResult
+from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
-from router.pending_assignments import Assigned
+from router.pending_assignments import PendingAssignments
 from spreader.clock import Clock
 from spreader.contract.events import (
     RECIPIENTS_PER_RECORD_MAX,
@@ -25,13 +25,13 @@ from spreader.kafka.guarded_consumer import Received
 
 
 @dataclass(frozen=True)
-class Returned:
+class Reassignment:
     """A repeated record may get another answer than before; readers keep the first of an attempt and drop the rest."""
 
     bus: Bus
     directory: Directory
     clock: Clock
-    assigned: Assigned
+    assigned: PendingAssignments
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_returned(self, batch: Sequence[Received[DeliveryReturned]]) -> None:
@@ -41,32 +41,34 @@ class Returned:
         events: list[Event] = []
         for package_id, returned in by_package.items():
             package = await self.directory.package(package_id, None)
-            fleet = self.assigned.fleet(self.directory)
-            ways = next_ways(returned, package, fleet, self.chance)
+            fleet = self.assigned.snapshot(self.directory)
+            ways = next_routes(returned, package, fleet, self.chance)
             events += self._events(returned, ways, None if package is None else package.version)
         await self.bus.publish(*events)
 
-    def _events(self, returned: Sequence[DeliveryReturned], ways: Sequence[Way], version: int | None) -> list[Event]:
+    def _events(
+        self, returned: Sequence[DeliveryReturned], ways: Sequence[RouteResult], version: int | None
+    ) -> list[Event]:
         events: list[Event] = []
-        again: list[tuple[DeliveryReturned, Through]] = []
+        again: list[tuple[DeliveryReturned, Route]] = []
         for each, way in zip(returned, ways, strict=True):
             match way:
-                case Through() if each.lane == "open":
+                case Route() if each.lane == "open":
                     again.append((each, way))
-                case Through(profile_id, reason):
+                case Route(profile_id, reason):
                     ROUTED.labels("reply", "another profile").inc()
                     events.append(_reply_again(each, profile_id, reason))
-                case NoWay(reason):
+                case NoRoute(reason):
                     REFUSED.labels(each.lane).inc()
-                    events += Ending.of_returned(each, reason).events(self.clock())
+                    events += TerminalOutcome.of_returned(each, reason).events(self.clock())
         ROUTED.labels("open", "another profile").inc(len(again))
         at = self.assigned.note((way.profile_id for _, way in again), self.clock())
         return [*events, *(each.model_copy(update={"assigned_at": at}) for each in _open_again(again, version))]
 
 
-def _open_again(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> list[OpenDeliveriesAssigned]:
+def _open_again(again: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> list[OpenDeliveriesAssigned]:
     """One event for those of a message that come from the same profiles, as for those of a request record."""
-    alike: dict[tuple[str, tuple[str, ...]], list[tuple[DeliveryReturned, Through]]] = defaultdict(list)
+    alike: dict[tuple[str, tuple[str, ...]], list[tuple[DeliveryReturned, Route]]] = defaultdict(list)
     for each, way in again:
         alike[each.message_id, each.tried].append((each, way))
     return [
@@ -76,7 +78,7 @@ def _open_again(again: Sequence[tuple[DeliveryReturned, Through]], version: int 
     ]
 
 
-def _assigned(again: Sequence[tuple[DeliveryReturned, Through]], version: int | None) -> OpenDeliveriesAssigned:
+def _assigned(again: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> OpenDeliveriesAssigned:
     first, way = again[0]
     return OpenDeliveriesAssigned(
         traceparent=first.traceparent,

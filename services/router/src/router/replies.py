@@ -12,10 +12,10 @@ import structlog
 
 from router.config_cache import Directory
 from router.core.conversations import Conversation, reply_route
-from router.core.route import NoWay, Through, Way
-from router.core.terminal_outcome import Ending
+from router.core.route import NoRoute, Route, RouteResult
+from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
-from router.postgres import Store
+from router.postgres import RoutingStore
 from spreader.clock import Clock
 from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
 from spreader.contract.ids import delivery_id
@@ -29,8 +29,8 @@ EXPIRES_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Replies:
-    store: Store
+class ReplyRouter:
+    store: RoutingStore
     bus: Bus
     directory: Directory
     clock: Clock
@@ -54,7 +54,7 @@ class Replies:
         if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.heard_wait_seconds):
             log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
 
-    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[Way]:
+    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
         places = sorted({(each.package_id, each.recipient) for each in requests})
         async with self.store.begin() as connection:
             known = await self.store.conversations(connection, places)
@@ -62,27 +62,27 @@ class Replies:
             new = {
                 (request.package_id, request.recipient): route.profile_id
                 for request, route in zip(requests, routes, strict=True)
-                if isinstance(route, Through) and (request.package_id, request.recipient) not in known
+                if isinstance(route, Route) and (request.package_id, request.recipient) not in known
             }
             await self.store.bind(connection, [Conversation(*place, new[place]) for place in sorted(new)])
         return routes
 
-    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> Way:
+    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> RouteResult:
         package = await self.directory.package(request.package_id, request.package_version)
         if package is None:
-            return NoWay(f"there is no package {request.package_id}")
+            return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:
-            return NoWay(request.contradiction)
+            return NoRoute(request.contradiction)
         return reply_route(package, self.directory.states, conversation, self.clock(), request.goes_on)
 
-    def _events(self, request: ReplyMessageRequested, route: Way) -> list[Event]:
+    def _events(self, request: ReplyMessageRequested, route: RouteResult) -> list[Event]:
         match route:
-            case Through(profile_id, reason):
+            case Route(profile_id, reason):
                 ROUTED.labels("reply", "sticky").inc()
                 return [self._assigned(request, profile_id, reason)]
-            case NoWay(reason):
+            case NoRoute(reason):
                 REFUSED.labels("reply").inc()
-                return Ending.of_reply(request, reason).events(self.clock())
+                return TerminalOutcome.of_reply(request, reason).events(self.clock())
 
     def _assigned(self, request: ReplyMessageRequested, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
         return ReplyDeliveryAssigned(

@@ -23,22 +23,22 @@ from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from stats.api import problems
-from stats.api.alerts import Alerting
-from stats.api.event_stream import Feed
-from stats.api.exports import Exports
-from stats.api.profiles import Endpoints
-from stats.api.reports import Reports
+from stats.api.alerts import AlertEndpoints
+from stats.api.event_stream import EventStream
+from stats.api.exports import ExportEndpoints
+from stats.api.profiles import ProfileEndpoints
+from stats.api.reports import ReportEndpoints
 from stats.config_cache import Directory
-from stats.counting.handlers import Counting
-from stats.counting.lane_closures import Lanes
-from stats.counting.limit_audit import Patience, Recounting
-from stats.counting.package_gauges import Gauges
+from stats.counting.handlers import CountingHandlers
+from stats.counting.lane_closures import LaneClosures
+from stats.counting.limit_audit import AuditDelays, LimitAudit
 from stats.counting.retention import Retention
-from stats.counting.store import Store
-from stats.health.current_state import Present
-from stats.health.evaluator import Judging
-from stats.health.publisher import Announcement, Publication
-from stats.health.resume import Resuming
+from stats.counting.store import CountStore
+from stats.health.current_state import CurrentState
+from stats.health.evaluator import Evaluator
+from stats.health.package_gauges import PackageGauges
+from stats.health.publisher import AlertPublisher, StatePublisher
+from stats.health.resume import Resumption
 from stats.health.sql_evidence import STUCK_AFTER
 from stats.health.triggers import Attention
 from stats.settings import StatsSettings
@@ -57,14 +57,14 @@ def build(settings: StatsSettings) -> FastAPI:
     engine = create_engine(settings, "stats")
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
-    feed = Feed(engine, clock)
+    feed = EventStream(engine, clock)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState, feed.on_state)
     alerts = Table(settings, Alert, feed.on_alert)
     positions = OffsetStoreComponent(settings, engine, "stats", READ)
 
-    store, directory = Store(engine, positions), Directory(configuration.rows)
-    present, lanes = Present(store), Lanes(directory.fellows)
-    publication = Publication(present, directory, bus, clock, states.rows)
+    store, directory = CountStore(engine, positions), Directory(configuration.rows)
+    present, lanes = CurrentState(store), LaneClosures(directory.fellows)
+    publication = StatePublisher(present, directory, bus, clock, states.rows)
     begun = wall_now()
 
     def is_behind() -> bool:
@@ -73,11 +73,11 @@ def build(settings: StatsSettings) -> FastAPI:
     def silence_tells() -> bool:
         return wall_now() - begun > STUCK_AFTER
 
-    judging = Judging(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
+    judging = Evaluator(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
 
-    recounting = Recounting(engine, directory.profiles, clock, Patience.of(clock))
+    recounting = LimitAudit(engine, directory.profiles, clock, AuditDelays.of(clock))
     attention = Attention(publication, judging, recounting.look_at)
-    counting = Counting(store, lanes, clock, attention.on_counts, attention.on_lanes)
+    counting = CountingHandlers(store, lanes, clock, attention.on_counts, attention.on_lanes)
     boundaries = (
         GuardedConsumer(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
         GuardedConsumer(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
@@ -95,20 +95,24 @@ def build(settings: StatsSettings) -> FastAPI:
         positions,
         kafka,
         Loop("publish profile states", publication.turn),
-        Loop("tell of alerts", Announcement(engine, bus).turn),
+        Loop("tell of alerts", AlertPublisher(engine, bus).turn),
         Loop("judge profiles", judging.turn),
         Loop("recount the limits", recounting.turn),
-        Loop("show packages and alerts", Gauges(engine, directory, states.rows).turn),
+        Loop("show packages and alerts", PackageGauges(engine, directory, states.rows).turn),
         retention_loop("forget old counts", Retention(engine, clock).delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
     ]
     app = Service("stats", parts).app(title="Spreader stats")
     problems.install(app)
-    resuming = Resuming(engine, lanes, clock, attention.on_lanes)
-    endpoints = Endpoints(present, directory, resuming, clock, configuration.not_ready_reason)
+    resuming = Resumption(engine, lanes, clock, attention.on_lanes)
+    endpoints = ProfileEndpoints(present, directory, resuming, clock, configuration.not_ready_reason)
     app.include_router(endpoints.router(key, [*_views(engine, clock), feed.router(states.rows)]))
     return app
 
 
 def _views(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
     """What only reads, and reads Postgres alone; but for the alerts, which may be acknowledged."""
-    return [Reports(engine, clock).router(), Alerting(engine, clock).router(), Exports(engine, clock).router()]
+    return [
+        ReportEndpoints(engine, clock).router(),
+        AlertEndpoints(engine, clock).router(),
+        ExportEndpoints(engine, clock).router(),
+    ]

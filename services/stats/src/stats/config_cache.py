@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import PackageConfigured
-from stats.core.standing import Roster, roster
+from stats.core.profile_summary import PackageOfProfile, package_of_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class Directory:
     def packages(self) -> list[Package]:
         return [row.package for row in self.configured.values()]
 
-    def roster(self, package_id: str | None = None) -> Roster:
+    def roster(self, package_id: str | None = None) -> PackageOfProfile:
         """The profiles of one package, or of all."""
-        return roster(package for package in self.packages() if package_id in (None, package.package_id))
+        return package_of_profile(package for package in self.packages() if package_id in (None, package.package_id))
 
     def profiles(self) -> dict[str, Profile]:
         return {profile.profile_id: profile for profile in self._all()}

@@ -5,15 +5,15 @@ from typing import get_args
 from prometheus_client import Counter, Gauge
 
 from spreader.telemetry.metrics import from_zero
-from stats.core.alerts import State
+from stats.core.alerts import AlertState
 from stats.core.breaches import WINDOWS
-from stats.core.closures import COURSES
+from stats.core.closures import CLOSURE_RULES
 from stats.core.condition import Severity
-from stats.core.risks import LOOKS
+from stats.core.risks import CHECKS
 from stats.core.sums import KINDS
 
 # No label names a profile: profiles come and go, and each label value lives for ever. The HTTP API has their figures.
-# Packages have one as far as `stats.counting.package_gauges` lets them: the largest.
+# Packages have one as far as `stats.health.package_gauges` lets them: the largest.
 COUNTED = Counter("spreader_counted_facts", "Facts that were counted, each once.", ["kind"])
 REPORTS = Counter("spreader_profile_reports", "Reports of gateways about profiles that were taken in.")
 STATES = Counter("spreader_published_states", "Profile states published because something in them changed.")
@@ -34,9 +34,9 @@ PACKAGE_ALLOWED = Gauge(
 )
 PACKAGE_HEALTH = Gauge("spreader_package_health_points", "Health of its profiles, 0 to 100.", ["package", "of"])
 
-ALERT_KINDS = (*COURSES, *LOOKS, "quality", "quota_warning", "health", "health_paused")
+ALERT_KINDS = (*CLOSURE_RULES, *CHECKS, "quality", "quota_warning", "health", "health_paused")
 
 from_zero(COUNTED, KINDS)
-from_zero(ALERTS, get_args(State))
+from_zero(ALERTS, get_args(AlertState))
 from_zero(OPEN_ALERTS, ALERT_KINDS, get_args(Severity))
 from_zero(BREACHES, WINDOWS)

@@ -21,19 +21,19 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock, MemoryBus
 from stats.api import problems
-from stats.api.alerts import Alerting
-from stats.api.event_stream import Feed
-from stats.api.exports import Exports
-from stats.api.profiles import Endpoints
-from stats.api.reports import Reports
+from stats.api.alerts import AlertEndpoints
+from stats.api.event_stream import EventStream
+from stats.api.exports import ExportEndpoints
+from stats.api.profiles import ProfileEndpoints
+from stats.api.reports import ReportEndpoints
 from stats.config_cache import Directory
-from stats.counting.handlers import Counting
-from stats.counting.lane_closures import Lanes
-from stats.counting.store import Store
-from stats.health.current_state import Present
-from stats.health.evaluator import Judging
-from stats.health.publisher import Announcement, Publication
-from stats.health.resume import Resuming
+from stats.counting.handlers import CountingHandlers
+from stats.counting.lane_closures import LaneClosures
+from stats.counting.store import CountStore
+from stats.health.current_state import CurrentState
+from stats.health.evaluator import Evaluator
+from stats.health.publisher import AlertPublisher, StatePublisher
+from stats.health.resume import Resumption
 from stats.health.triggers import Attention
 
 
@@ -46,7 +46,7 @@ def package(name: str, *profiles: Profile) -> Package:
     return Package(package_id=name, version=1, name=name.title(), profiles=profiles)
 
 
-class Town:
+class StatsHarness:
     """All parts around one clock; what is published comes back, as the compacted topics bring it."""
 
     def __init__(self, engine: AsyncEngine, now: datetime, *packages: Package) -> None:
@@ -55,25 +55,31 @@ class Town:
         self.bus = MemoryBus(now)
         self.configured = {each.package_id: PackageConfigured(package=each, at=now) for each in packages}
         self.published: dict[str, ProfileState] = {}
-        self.store = Store(engine, OffsetStore("stats", "cluster"))
+        self.store = CountStore(engine, OffsetStore("stats", "cluster"))
         self.directory = Directory(self.configured)
-        self.lanes, self.present = Lanes(self.directory.fellows), Present(self.store)
-        self.publication = Publication(self.present, self.directory, self.bus, self.clock, self.published)
-        self.announcement = Announcement(engine, self.bus)
-        self.judging = Judging(
+        self.lanes, self.present = LaneClosures(self.directory.fellows), CurrentState(self.store)
+        self.publication = StatePublisher(self.present, self.directory, self.bus, self.clock, self.published)
+        self.announcement = AlertPublisher(engine, self.bus)
+        self.judging = Evaluator(
             engine, self.directory, self.lanes, self.clock, self.publication.touch, again_seconds=0.0
         )
         self.attention = Attention(self.publication, self.judging)
-        self.feed = Feed(engine, Clock(), lifetime_seconds=0.5)
-        self.counting = Counting(self.store, self.lanes, self.clock, self.attention.on_counts, self.attention.on_lanes)
+        self.feed = EventStream(engine, Clock(), lifetime_seconds=0.5)
+        self.counting = CountingHandlers(
+            self.store, self.lanes, self.clock, self.attention.on_counts, self.attention.on_lanes
+        )
         self._offsets: dict[str, int] = {}
 
     def app(self, key: str) -> FastAPI:
         app = FastAPI()
         problems.install(app)
-        resuming = Resuming(self.engine, self.lanes, self.clock, self.attention.on_lanes)
-        endpoints = Endpoints(self.present, self.directory, resuming, self.clock, lambda: None)
-        more = (Reports(self.engine, self.clock), Alerting(self.engine, self.clock), Exports(self.engine, self.clock))
+        resuming = Resumption(self.engine, self.lanes, self.clock, self.attention.on_lanes)
+        endpoints = ProfileEndpoints(self.present, self.directory, resuming, self.clock, lambda: None)
+        more = (
+            ReportEndpoints(self.engine, self.clock),
+            AlertEndpoints(self.engine, self.clock),
+            ExportEndpoints(self.engine, self.clock),
+        )
         routers = [*(each.router() for each in more), self.feed.router(self.published)]
         app.include_router(endpoints.router(key, routers))
         return app

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from router.core.candidates import candidates
-from router.core.route import NoWay, Through, Way
+from router.core.route import NoRoute, Route, RouteResult
 from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileState
 from spreader.contract.ids import ProfileId
@@ -83,7 +83,7 @@ def reply_route(
     conversation: Conversation | None,
     now: datetime,
     goes_on: bool = False,
-) -> Way:
+) -> RouteResult:
     """The profile that this customer talks to; another one only where that one cannot send and the package lets it.
 
     `goes_on`: the caller has named the conversation: it binds, however long nobody has said anything.
@@ -93,16 +93,16 @@ def reply_route(
     talks_to = conversation if binds else None
     if talks_to is not None and talks_to.profile_id in found.eligible:
         why = "the customer wrote to this profile" if talks_to.customer_at else "we wrote from this profile"
-        return Through(ProfileId(talks_to.profile_id), f"{why} last")
+        return Route(ProfileId(talks_to.profile_id), f"{why} last")
     if not found.eligible:
-        return NoWay(f"no profile of package {package.package_id} can send a reply ({found.reasons})")
+        return NoRoute(f"no profile of package {package.package_id} can send a reply ({found.reasons})")
     if talks_to is None:
-        return Through(found.calmest(states), "the customer is new to this package: its calmest profile")
+        return Route(found.calmest(states), "the customer is new to this package: its calmest profile")
     objection = found.passed_over.get(talks_to.profile_id, "no longer in the package")
     cannot = f"the customer talks to {talks_to.profile_id}, which cannot send ({objection})"
     if not package.reply_failover:
-        return NoWay(f"{cannot}, and the package lets no other profile answer")
-    return Through(found.calmest(states), cannot)
+        return NoRoute(f"{cannot}, and the package lets no other profile answer")
+    return Route(found.calmest(states), cannot)
 
 
 def is_over(conversation: Conversation, days: int, now: datetime) -> bool:

@@ -73,7 +73,7 @@ def _seconds(clock: time) -> float:
     return clock.hour * 3_600.0 + clock.minute * 60.0 + clock.second
 
 
-def fill(deliveries: int, among: Mapping[str, Load]) -> dict[str, int]:
+def balance(deliveries: int, among: Mapping[str, Load]) -> dict[str, int]:
     """Share out deliveries so that all profiles finish at about the same time: the level of water in joined vessels.
 
     Who has more to do already than the others will have gets none. To the unit, by largest remainder.

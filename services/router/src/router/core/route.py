@@ -6,7 +6,7 @@ from spreader.contract.ids import ProfileId
 
 
 @dataclass(frozen=True, slots=True)
-class Through:
+class Route:
     """It goes through this profile."""
 
     profile_id: ProfileId
@@ -14,10 +14,10 @@ class Through:
 
 
 @dataclass(frozen=True, slots=True)
-class NoWay:
+class NoRoute:
     """No profile of the package can take it."""
 
     reason: str
 
 
-Way = Through | NoWay
+RouteResult = Route | NoRoute

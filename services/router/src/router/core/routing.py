@@ -8,8 +8,8 @@ from datetime import datetime
 
 from router.core.candidates import Candidates, candidates
 from router.core.loads import loads
-from router.core.strategies import WEIGHT_MAX, Crew, share
-from router.core.terminal_outcome import Ending
+from router.core.strategies import WEIGHT_MAX, CandidatePool, allocate
+from router.core.terminal_outcome import TerminalOutcome
 from spreader.contract.configuration import Distribution, Package
 from spreader.contract.events import (
     AssignedDelivery,
@@ -46,7 +46,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class ProfileSnapshot:
     """How the profiles fare, and what they have to do."""
 
     states: Mapping[str, ProfileState] = field(default_factory=dict[str, ProfileState])
@@ -54,14 +54,16 @@ class Fleet:
     more: Mapping[str, int] = field(default_factory=dict[str, int])
     """Assigned since the pacer told how much waits."""
 
-    def crew(self, package: Package, found: Candidates) -> Crew:
-        return Crew(found.eligible, weights(package, self.states), loads(package, self.states, self.paces, self.more))
+    def pool(self, package: Package, found: Candidates) -> CandidatePool:
+        return CandidatePool(
+            found.eligible, weights(package, self.states), loads(package, self.states, self.paces, self.more)
+        )
 
 
 def route(
     request: OpenMessageRequested,
     package: Package | None,
-    fleet: Fleet,
+    fleet: ProfileSnapshot,
     cursor: int,
     chance: random.Random,
     talks_to: Mapping[str, str] | None = None,
@@ -77,12 +79,12 @@ def route(
         return _refused(request, package.version, request.options.contradiction), cursor
     found = candidates(package, fleet.states, "open")
     if not found.eligible:
-        return _refused(request, package.version, nobody(package, found)), cursor
+        return _refused(request, package.version, no_candidate_reason(package, found)), cursor
     strategy = request.distribution or package.distribution
     left_out = {each: why for each in recipients(request) if (why := (suppressed or {}).get(each)) is not None}
     people = tuple(each for each in recipients(request) if each not in left_out)
     bound = _bound(people, talks_to or {}, found) if keeps_profiles(package, strategy) else {}
-    shared = share(strategy, len(people), fleet.crew(package, found), cursor, chance, bound)
+    shared = allocate(strategy, len(people), fleet.pool(package, found), cursor, chance, bound)
     routing = Routing(
         request.message_id, request.first_index, strategy, package.version,
         _with_gaps(request, left_out, shared.profiles), found.passed_over,
@@ -97,19 +99,19 @@ def keeps_profiles(package: Package, strategy: Distribution) -> bool:
 
 
 def preview(
-    package: Package, fleet: Fleet, deliveries: int, distribution: Distribution | None, cursor: int,
+    package: Package, fleet: ProfileSnapshot, deliveries: int, distribution: Distribution | None, cursor: int,
     chance: random.Random,
 ) -> Routing:  # fmt: skip
     """How a message would be shared now; nothing is decided by it."""
     found = candidates(package, fleet.states, "open")
     strategy = distribution or package.distribution
     if not found.eligible:
-        return Routing("", 0, strategy, package.version, (), found.passed_over, nobody(package, found))
-    shared = share(strategy, deliveries, fleet.crew(package, found), cursor, chance)
+        return Routing("", 0, strategy, package.version, (), found.passed_over, no_candidate_reason(package, found))
+    shared = allocate(strategy, deliveries, fleet.pool(package, found), cursor, chance)
     return Routing("", 0, strategy, package.version, shared.profiles, found.passed_over, reasons=shared.reasons)
 
 
-def nobody(package: Package, found: Candidates) -> str:
+def no_candidate_reason(package: Package, found: Candidates) -> str:
     return f"no profile of package {package.package_id} can open conversations ({found.reasons})"
 
 
@@ -135,11 +137,11 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
     )
 
 
-def endings(request: OpenMessageRequested, routing: Routing) -> list[Ending]:
+def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
     """The deliveries of a record that get no profile."""
     if routing.refused is not None:
-        return [Ending.of_open(request, each, "rejected", routing.refused) for each in recipients(request)]
-    return [Ending.of_open(request, each, "suppressed", why) for each, why in routing.suppressed.items()]
+        return [TerminalOutcome.of_open(request, each, "rejected", routing.refused) for each in recipients(request)]
+    return [TerminalOutcome.of_open(request, each, "suppressed", why) for each, why in routing.suppressed.items()]
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:

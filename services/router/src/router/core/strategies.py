@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from router.core.loads import Load, fill
+from router.core.loads import Load, balance
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import ProfileId
 
@@ -13,7 +13,7 @@ WEIGHT_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class CandidatePool:
     """Those who may take deliveries (at least one), and what the strategies ask about them."""
 
     eligible: Sequence[ProfileId]
@@ -22,7 +22,7 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Allocation:
     """Who gets which delivery: a profile for each, in the order of the recipients; and where the next round begins."""
 
     profiles: tuple[ProfileId, ...]
@@ -31,14 +31,14 @@ class Share:
     """For each candidate why it got so many."""
 
 
-def share(
+def allocate(
     strategy: Distribution,
     deliveries: int,
-    crew: Crew,
+    crew: CandidatePool,
     cursor: int,
     chance: random.Random,
     bound: Mapping[int, ProfileId] | None = None,
-) -> Share:
+) -> Allocation:
     """Share out `deliveries`. `cursor` counts the package's deliveries in rounds so far.
 
     `bound`: the places of recipients who talk to a candidate already; those stay with it, the strategy shares the rest.
@@ -57,17 +57,19 @@ def share(
     others = iter(shared)
     profiles = tuple(bound[place] if place in bound else next(others) for place in range(deliveries))
     moved = rest if strategy == "round_robin" else 0
-    return Share(profiles, cursor + moved, _with_bound(reasons, Counter(bound.values())))
+    return Allocation(profiles, cursor + moved, _with_bound(reasons, Counter(bound.values())))
 
 
-def _round_robin(deliveries: int, crew: Crew, cursor: int) -> tuple[list[ProfileId], dict[ProfileId, str]]:
+def _round_robin(deliveries: int, crew: CandidatePool, cursor: int) -> tuple[list[ProfileId], dict[ProfileId, str]]:
     eligible = crew.eligible
     shared = [eligible[(cursor + number) % len(eligible)] for number in range(deliveries)]
     place = {eligible[(cursor + number) % len(eligible)]: number + 1 for number in reversed(range(len(eligible)))}
     return shared, {profile: f"number {place[profile]} of {len(eligible)} in the round" for profile in eligible}
 
 
-def _weighted(deliveries: int, crew: Crew, chance: random.Random) -> tuple[list[ProfileId], dict[ProfileId, str]]:
+def _weighted(
+    deliveries: int, crew: CandidatePool, chance: random.Random
+) -> tuple[list[ProfileId], dict[ProfileId, str]]:
     """In proportion to the weights, to the unit, by largest remainder (Hamilton's method); in random order."""
     weight = {profile: crew.weights.get(profile, 1) for profile in crew.eligible}
     total = sum(weight.values())
@@ -79,14 +81,14 @@ def _weighted(deliveries: int, crew: Crew, chance: random.Random) -> tuple[list[
 
 
 def _smart(
-    deliveries: int, crew: Crew, bound: Mapping[ProfileId, int], chance: random.Random
+    deliveries: int, crew: CandidatePool, bound: Mapping[ProfileId, int], chance: random.Random
 ) -> tuple[list[ProfileId], dict[ProfileId, str]]:
     """So that all finish at about the same time."""
     loads = {profile: crew.loads.get(profile, Load(0, 1.0)) for profile in crew.eligible}
     before: dict[str, Load] = {
         profile: Load(load.held + bound.get(profile, 0), load.per_day) for profile, load in loads.items()
     }
-    counts = fill(deliveries, before)
+    counts = balance(deliveries, before)
     reasons = {
         profile: f"{load.held} wait for it, {load.per_day:.0f} a day: with these it is done in "
         f"{(before[profile].held + counts[profile]) / load.per_day:.1f} days"

@@ -17,7 +17,7 @@ from spreader.contract.ids import delivery_id
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TerminalOutcome:
     """`rejected`, `suppressed`: it never had a profile. `failed`: it had one, or several."""
 
     package_id: str
@@ -37,14 +37,14 @@ class Ending:
     @classmethod
     def of_open(
         cls, request: OpenMessageRequested, recipient: str, status: Literal["rejected", "suppressed"], reason: str
-    ) -> "Ending":
+    ) -> "TerminalOutcome":
         return cls(
             request.package_id, request.message_id, delivery_id(request.message_id, recipient), recipient, "open",
             status, reason, traceparent=request.traceparent,
         )  # fmt: skip
 
     @classmethod
-    def of_reply(cls, request: ReplyMessageRequested, reason: str) -> "Ending":
+    def of_reply(cls, request: ReplyMessageRequested, reason: str) -> "TerminalOutcome":
         return cls(
             request.package_id, request.message_id, delivery_id(request.message_id, request.recipient),
             request.recipient, "reply", "rejected", reason,
@@ -52,7 +52,7 @@ class Ending:
         )  # fmt: skip
 
     @classmethod
-    def of_returned(cls, returned: DeliveryReturned, reason: str) -> "Ending":
+    def of_returned(cls, returned: DeliveryReturned, reason: str) -> "TerminalOutcome":
         return cls(
             returned.package_id, returned.message_id, returned.delivery_id, returned.recipient, returned.lane,
             "failed", reason, returned.tried[-1] if returned.tried else None, returned.attempt,

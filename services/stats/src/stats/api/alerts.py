@@ -13,7 +13,7 @@ from spreader.contract.ids import Id
 from stats.api.pagination import Page
 from stats.api.problems import Problem
 from stats.api.reports import OfPackage, OfProfile
-from stats.core.alerts import Kept
+from stats.core.alerts import StoredAlert
 from stats.health.sql_alerts import STATES, acknowledge, list_alerts
 
 Wanted = Literal["open", "raised", "acknowledged", "cleared", "all"]
@@ -27,7 +27,7 @@ class Acknowledgement(BaseModel):
     by: str = Field(min_length=1, max_length=200, examples=["Mona"])
 
 
-class Alerting:
+class AlertEndpoints:
     def __init__(self, engine: AsyncEngine, clock: Now) -> None:
         self._engine = engine
         self._clock = clock
@@ -58,5 +58,5 @@ class Alerting:
         return shown(kept)
 
 
-def shown(alert: Kept) -> dict[str, Any]:
+def shown(alert: StoredAlert) -> dict[str, Any]:
     return {**asdict(alert), "state": alert.state}

@@ -50,7 +50,7 @@ class _Listener:
         return self.package_id in (None, package_id)
 
 
-class Feed:
+class EventStream:
     """`states` is live: the newest state of each profile. Give `on_state` and `on_alert` to the tables."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock, lifetime_seconds: float = LIFETIME_SECONDS) -> None:

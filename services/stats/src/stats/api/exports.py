@@ -10,10 +10,10 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Now
-from stats.api.file_formats import MEDIA_TYPES, Columns, Format, sheet
+from stats.api.file_formats import MEDIA_TYPES, Columns, Format, file_writer
 from stats.api.reports import Each, From, OfLane, OfPackage, OfProfile, To, Zone, range_of, rated, told
 from stats.api.sql_history import COUNTED, ROWS_AT_ONCE, history, report, rows
-from stats.core.range import Range, Step
+from stats.core.report_range import ReportRange, Step
 from stats.health.sql_alerts import alerts_of
 
 What = Literal["history", "profiles", "packages", "messages", "alerts"]
@@ -36,7 +36,7 @@ COLUMNS: Mapping[What, Columns] = {
 }  # fmt: skip
 
 
-class Exports:
+class ExportEndpoints:
     def __init__(self, engine: AsyncEngine, clock: Now) -> None:
         self._engine = engine
         self._clock = clock
@@ -75,7 +75,7 @@ class Exports:
         return StreamingResponse(_written(form, COLUMNS[what], found), media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _day(span: Range) -> str:
+def _day(span: ReportRange) -> str:
     return f"{span.start:%Y-%m-%d}-{span.end:%Y-%m-%d}"
 
 
@@ -97,7 +97,7 @@ async def _rated(found: AsyncIterator[Row]) -> AsyncGenerator[Row]:
 
 async def _written(form: Format, columns: Columns, found: AsyncIterator[Row]) -> AsyncGenerator[bytes]:
     """Written in a thread: a large file keeps nobody else waiting."""
-    file = await asyncio.to_thread(sheet, form, columns)
+    file = await asyncio.to_thread(file_writer, form, columns)
     batch: list[Row] = []
     async for row in found:
         batch.append(row)

@@ -25,14 +25,14 @@ PIECE_BYTES = 256 * 1024
 SPOOLED_BYTES = 4 * 1024 * 1024
 
 
-class Sheet(Protocol):
+class FileWriter(Protocol):
     """Give it rows; what comes back are the bytes that are ready. `end` once, after the last."""
 
     def add(self, rows: Rows) -> bytes: ...
     def end(self) -> Iterator[bytes]: ...
 
 
-def sheet(form: Format, columns: Columns) -> Sheet:
+def file_writer(form: Format, columns: Columns) -> FileWriter:
     match form:
         case "csv":
             return _Csv(columns)
@@ -42,7 +42,7 @@ def sheet(form: Format, columns: Columns) -> Sheet:
             return _Parquet(columns)
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Text that no spreadsheet runs."""
     return f"'{text}" if text.startswith(FORMULAS) else text
 
@@ -106,7 +106,7 @@ class _Xlsx:
         elif isinstance(value, int | float):
             self._sheet.write_number(self._row, place, value)
         elif value is not None:
-            self._sheet.write_string(self._row, place, harmless(str(value)))
+            self._sheet.write_string(self._row, place, escape_formula(str(value)))
 
 
 class _Parquet:
@@ -162,4 +162,4 @@ class _Sink(io.RawIOBase):
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return harmless(value) if isinstance(value, str) else value
+    return escape_formula(value) if isinstance(value, str) else value

@@ -15,10 +15,10 @@ from spreader.contract.ids import Id
 from stats.api.pagination import Page
 from stats.api.problems import Problem, unavailable
 from stats.config_cache import Directory
-from stats.core.standing import Roster, standings
+from stats.core.profile_summary import PackageOfProfile, profile_states
 from stats.counting.sql_changes import list_changes
-from stats.health.current_state import Present
-from stats.health.resume import Resuming
+from stats.health.current_state import CurrentState
+from stats.health.resume import Resumption
 
 PackageId = Annotated[Id | None, Query(description="Only the profiles of this package.")]
 
@@ -40,12 +40,12 @@ class Resume(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoints:
+class ProfileEndpoints:
     """`packages_not_ready` says why the packages are not known yet."""
 
-    present: Present
+    present: CurrentState
     directory: Directory
-    resuming: Resuming
+    resuming: Resumption
     clock: Now
     packages_not_ready: Callable[[], str | None]
 
@@ -105,9 +105,9 @@ class Endpoints:
             raise Problem("not-found", f"There is no profile {profile_id!r}.")
         return package
 
-    async def _states(self, members: Roster) -> list[ProfileState]:
+    async def _states(self, members: PackageOfProfile) -> list[ProfileState]:
         now = self.clock()
-        return standings(members, await self.present.known(members.keys(), now), now)
+        return profile_states(members, await self.present.known(members.keys(), now), now)
 
 
 _bearer = HTTPBearer(auto_error=False, description="The key that SPREADER_API_KEY holds.")

@@ -14,7 +14,7 @@ from spreader.contract.ids import Id
 from stats.api.pagination import Page
 from stats.api.problems import Problem
 from stats.api.sql_history import COUNTED, Report, history, message, report, rows
-from stats.core.range import Impossible, Range, Step
+from stats.core.report_range import InvalidRange, ReportRange, Step
 
 ROWS_MAX = 10_000
 
@@ -27,7 +27,7 @@ OfLane = Annotated[Lane | None, Query(description="Only this lane.")]
 Each = Annotated[Literal["profile"] | None, Query(description="A row for each profile.")]
 
 
-class Reports:
+class ReportEndpoints:
     def __init__(self, engine: AsyncEngine, clock: Now) -> None:
         self._engine = engine
         self._clock = clock
@@ -94,10 +94,10 @@ class Reports:
         return {**rated(total), "profiles": [rated(row) for row in found]}
 
 
-def range_of(start: Any, end: Any, step: Step, zone: str, clock: Now) -> Range:
+def range_of(start: Any, end: Any, step: Step, zone: str, clock: Now) -> ReportRange:
     try:
-        return Range.of(start, end, step, zone, clock())
-    except Impossible as reason:
+        return ReportRange.of(start, end, step, zone, clock())
+    except InvalidRange as reason:
         raise Problem("invalid", f"{reason}.") from None
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stats.core.range import Range
+from stats.core.report_range import ReportRange
 from stats.counting.sql import SENT_OPEN, SUMS
 
 Report = Literal["profiles", "packages", "messages"]
@@ -35,7 +35,13 @@ async def rows(engine: AsyncEngine, statement: TextClause, asked: Mapping[str, A
 
 
 def history(
-    span: Range, package: str | None, profile: str | None, lane: str | None, *, each_profile: bool, limit: int | None
+    span: ReportRange,
+    package: str | None,
+    profile: str | None,
+    lane: str | None,
+    *,
+    each_profile: bool,
+    limit: int | None,
 ) -> tuple[TextClause, dict[str, Any]]:
     """Of profiles where one is asked for or each of them, else of packages, which are summed up already."""
     of_profiles = each_profile or profile is not None
@@ -65,7 +71,7 @@ FROM counted FULL JOIN failed USING (moment{who}) ORDER BY moment{who}{" LIMIT :
 
 
 def report(
-    of: Report, span: Range, package: str | None, after: str | None, limit: int | None
+    of: Report, span: ReportRange, package: str | None, after: str | None, limit: int | None
 ) -> tuple[TextClause, dict[str, Any]]:
     """The sums of each profile, package or message; `after`: the last one of the page before."""
     asked: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}

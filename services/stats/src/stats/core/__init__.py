@@ -1,1 +1,1 @@
-"""What stats decides: pure functions over values."""
+"""Core: the decisions of stats, as pure functions over values."""

@@ -1,4 +1,4 @@
-"""Alert: what a person should know of a profile, from when it is raised until it is cleared."""
+"""Alert: a condition of a profile that a person should know about, from raised to cleared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Literal
 
 from spreader.contract.events import Alert
-from stats.core.condition import Alarms, Severity
+from stats.core.condition import AlertReasons, Severity
 
-State = Literal["raised", "acknowledged", "cleared"]
+AlertState = Literal["raised", "acknowledged", "cleared"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An alert as it is kept. One of a kind is open at a time for a profile."""
+class StoredAlert:
+    """An alert as the database has it. A profile has at most one open alert of each kind."""
 
     alert_id: str
     profile_id: str
@@ -27,7 +27,7 @@ class Kept:
     cleared_at: datetime | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> AlertState:
         if self.cleared_at is not None:
             return "cleared"
         return "raised" if self.acknowledged_at is None else "acknowledged"
@@ -35,29 +35,42 @@ class Kept:
     @property
     def event(self) -> Alert:
         return Alert(
-            alert_id=self.alert_id, profile_id=self.profile_id, package_id=self.package_id, kind=self.kind,
-            severity=self.severity, state=self.state, evidence=self.evidence, by=self.acknowledged_by,
+            alert_id=self.alert_id,
+            profile_id=self.profile_id,
+            package_id=self.package_id,
+            kind=self.kind,
+            severity=self.severity,
+            state=self.state,
+            evidence=self.evidence,
+            by=self.acknowledged_by,
             at=self.cleared_at or self.acknowledged_at or self.raised_at,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class New:
-    """An alert that is to be raised; whoever keeps it gives it an id."""
+class NewAlert:
+    """An alert to raise. It gets its id when it is stored."""
 
     kind: str
     severity: Severity
     evidence: str
 
 
-def differences(known: Mapping[str, Kept], alarms: Alarms, now: datetime) -> tuple[Sequence[New], Sequence[Kept]]:
-    """What to raise, and what to change of the open ones (`known`, by kind): new evidence, or nothing left of it."""
-    new = [New(kind, alarm.severity, alarm.evidence) for kind, alarm in alarms.items() if kind not in known]
-    changed: list[Kept] = []
-    for kind, kept in known.items():
-        alarm = alarms.get(kind)
-        if alarm is None:
-            changed.append(replace(kept, cleared_at=now))
-        elif (alarm.severity, alarm.evidence) != (kept.severity, kept.evidence):
-            changed.append(replace(kept, severity=alarm.severity, evidence=alarm.evidence))
+def differences(
+    open_alerts: Mapping[str, StoredAlert], reasons: AlertReasons, now: datetime
+) -> tuple[Sequence[NewAlert], Sequence[StoredAlert]]:
+    """The alerts to raise, and the open alerts to change: updated with new evidence, or cleared without a reason.
+
+    `open_alerts` and `reasons` are of one profile, by kind.
+    """
+    new = [
+        NewAlert(kind, reason.severity, reason.evidence) for kind, reason in reasons.items() if kind not in open_alerts
+    ]
+    changed: list[StoredAlert] = []
+    for kind, alert in open_alerts.items():
+        reason = reasons.get(kind)
+        if reason is None:
+            changed.append(replace(alert, cleared_at=now))
+        elif (reason.severity, reason.evidence) != (alert.severity, alert.evidence):
+            changed.append(replace(alert, severity=reason.severity, evidence=reason.evidence))
     return new, changed

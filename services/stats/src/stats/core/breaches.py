@@ -1,6 +1,7 @@
-"""Breach: a sending that was one too many in a rolling window, counted anew from what gateways took.
+"""Breach: a sent message that exceeds a limit of its rolling window.
 
-The pacer keeps the limits by its releases. This knows nothing of them: it counts what was sent.
+The pacer enforces the limits by counting its releases. This module counts the messages that gateways accepted instead,
+so it also finds a breach that the pacer's own count hides.
 """
 
 from bisect import bisect_right
@@ -12,7 +13,7 @@ from spreader.contract.configuration import ProfileLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LimitWindow:
     span: timedelta
     sent_max: int
 
@@ -20,27 +21,28 @@ class Window:
 WINDOWS = ("1h", "3h", "24h")
 
 
-def windows(limits: ProfileLimits) -> Mapping[str, Window]:
-    """What the operator allows. The pacer's share of it (factor, warm-up, quarter of the day) is never more."""
+def limit_windows(limits: ProfileLimits) -> Mapping[str, LimitWindow]:
+    """The limits that the operator set. What the pacer allows (limit factor, warm-up) is never more."""
     spans = (timedelta(hours=1), timedelta(hours=3), timedelta(days=1))
     maxima = (limits.per_hour, limits.per_3_hours, limits.per_day)
-    return {name: Window(span, most) for name, span, most in zip(WINDOWS, spans, maxima, strict=True)}
+    return {name: LimitWindow(span, most) for name, span, most in zip(WINDOWS, spans, maxima, strict=True)}
 
 
 def breaches(
     sent: Sequence[datetime], limits: ProfileLimits, after: datetime, tolerance: timedelta
 ) -> Mapping[str, int]:
-    """How many of those sent later than `after` were one too many in the window that ends with them.
+    """The number of messages sent after `after` that exceed the limit of the window that ends with them, by window.
 
-    `sent`: in order, from a day before `after` on. `tolerance`: windows are shorter by so much, since a receipt that
-    comes before the sender's own word dates a sending later than it was.
+    `sent`: sorted, from 24 hours before `after` on.
+    `tolerance`: how much shorter than its limit each window is. A receipt that arrives before the sender's own outcome
+    dates a message later than it was sent.
     """
-    return {name: _too_many(sent, each, after, tolerance) for name, each in windows(limits).items()}
+    return {name: _excess(sent, window, after, tolerance) for name, window in limit_windows(limits).items()}
 
 
-def _too_many(sent: Sequence[datetime], window: Window, after: datetime, tolerance: timedelta) -> int:
+def _excess(sent: Sequence[datetime], window: LimitWindow, after: datetime, tolerance: timedelta) -> int:
     span = window.span - tolerance
     if span <= timedelta(0):
         return 0
     new = range(bisect_right(sent, after), len(sent))
-    return sum(place + 1 - bisect_right(sent, sent[place] - span) > window.sent_max for place in new)
+    return sum(index + 1 - bisect_right(sent, sent[index] - span) > window.sent_max for index in new)

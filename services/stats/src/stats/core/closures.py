@@ -1,4 +1,4 @@
-"""Closure: why a profile may not use a lane, and until when. `COURSES` is the whole policy."""
+"""Closure: the reason why a profile may not use a lane, and until when. `CLOSURE_RULES` is the whole policy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,74 +9,74 @@ from spreader.contract.events import DeliveryOutcome, Lane, LaneState, ProfileRe
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 FORGIVEN_AFTER = timedelta(days=7)
-"""So long after the end of a closure, the next of its kind is a first one again."""
+"""A closure that begins this long after the last one of its kind ended counts as the first again."""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Ladder = tuple[timedelta | None, ...]
-"""How long the first closure lasts, the second, …, the last and all after it. None: until it is said to work again."""
+"""The length of the first closure, of the second, and so on; the last entry is repeated. None: until it is lifted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What a kind of sign does to a profile. Lanes that are not named stay as they are."""
+class ClosureRule:
+    """What one kind of sign does to a profile. A lane without a ladder stays open."""
 
     ladders: Mapping[Lane, Ladder]
     of_holder: bool = False
-    """It is about whoever holds the profile: all profiles with the same holder feel it."""
+    """Whether it closes the lanes of all profiles with the same holder."""
 
 
-TILL_IT_WORKS: Mapping[Lane, Ladder] = {"open": (None,), "reply": (None,)}
-COURSES: Mapping[str, Course] = {
-    "restricted": Course({"open": (DAY, 2 * DAY, 4 * DAY, 7 * DAY)}),
-    "profile": Course({"open": (6 * HOUR,), "reply": (timedelta(minutes=10),)}),
-    "account": Course(TILL_IT_WORKS, of_holder=True),
-    "credentials": Course(TILL_IT_WORKS, of_holder=True),
-    "session": Course(TILL_IT_WORKS),
-    "quota": Course({"open": (DAY,)}),
-    "stuck": Course({"open": (HOUR, 6 * HOUR, DAY)}),
-    "silent": Course({"open": (HOUR, 6 * HOUR, DAY)}),
-    "cold_sends": Course({"open": (DAY, 2 * DAY, 4 * DAY, 7 * DAY)}),
+UNTIL_LIFTED: Mapping[Lane, Ladder] = {"open": (None,), "reply": (None,)}
+CLOSURE_RULES: Mapping[str, ClosureRule] = {
+    "restricted": ClosureRule({"open": (DAY, 2 * DAY, 4 * DAY, 7 * DAY)}),
+    "profile": ClosureRule({"open": (6 * HOUR,), "reply": (timedelta(minutes=10),)}),
+    "account": ClosureRule(UNTIL_LIFTED, of_holder=True),
+    "credentials": ClosureRule(UNTIL_LIFTED, of_holder=True),
+    "session": ClosureRule(UNTIL_LIFTED),
+    "quota": ClosureRule({"open": (DAY,)}),
+    "stuck": ClosureRule({"open": (HOUR, 6 * HOUR, DAY)}),
+    "silent": ClosureRule({"open": (HOUR, 6 * HOUR, DAY)}),
+    "cold_sends": ClosureRule({"open": (DAY, 2 * DAY, 4 * DAY, 7 * DAY)}),
 }
-"""`stuck`, `silent` and `cold_sends` are signs of our own (see `stats.core.soft`): old chats go on, so replies do."""
+"""`stuck`, `silent` and `cold_sends` are soft signs (`stats.core.soft_signs`). They leave the reply lane open."""
 
 LADDERS_BY_CODE: Mapping[str, Ladder] = {"463": (timedelta(seconds=60), DAY, 7 * DAY)}
-"""The time-lock of linked devices: WhatsApp does not say for how long, and asking again makes it longer."""
+"""463 is the time-lock of linked devices. WhatsApp does not report its length, and each new try makes it longer."""
 
 TEMPORARY_BANS = frozenset({"402", "101", "102", "103", "104", "106"})
 BAN_STRETCH = 1.5
-"""After a temporary ban a profile rests half as long again as WhatsApp says."""
+"""After a temporary ban a profile rests this many times as long as WhatsApp reports."""
 
 CLOSING_FAILURES = frozenset({"restricted", "profile", "account", "credentials"})
 CLOSING_SESSIONS = frozenset({"unlinked", "failed", "stopped"})
-LIFTED_BY_WORK = frozenset({"session", "credentials"})
-LIFTED_BY_FREEDOM = frozenset({"restricted", "profile", "account", "cold_sends"})
-"""Kinds that end when the gateway says that the profile may do everything again."""
+LIFTED_BY_WORKING_SESSION = frozenset({"session", "credentials"})
+LIFTED_WITH_RESTRICTION = frozenset({"restricted", "profile", "account", "cold_sends"})
+"""The kinds that a gateway lifts by reporting a profile without restrictions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something that closes lanes of a profile."""
+    """Evidence that closes lanes of a profile."""
 
     profile_id: str
     kind: str
     lanes: tuple[Lane, ...]
-    """Those that it is about; its course says which of them it closes."""
+    """The lanes that the evidence concerns. The rule of its kind decides which of them it closes."""
     at: datetime
     evidence: str
     until: datetime | None = None
-    """As the gateway said; None: it did not."""
+    """The end that the gateway reported, if any."""
     code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """Something that opens lanes of a profile again."""
+    """Evidence or an operator's request that opens lanes of a profile again."""
 
     profile_id: str
     at: datetime
     kinds: frozenset[str]
     endless_only: bool = False
-    """Closures with an end keep it."""
+    """Whether a closure that has an end keeps it."""
     lanes: tuple[Lane, ...] = LANES
 
 
@@ -88,7 +88,7 @@ class Closure:
     since: datetime
     until: datetime | None
     strikes: int
-    """How many there have been of this kind, one soon after the other."""
+    """How many closures of this kind there were without a forgiving pause (`FORGIVEN_AFTER`)."""
     evidence: str
 
     def in_force(self, now: datetime) -> bool:
@@ -102,92 +102,99 @@ class Closure:
 Closures = Mapping[tuple[str, Lane, str], Closure]
 
 
-def signs(outcomes: Iterable[DeliveryOutcome]) -> list[Sign]:
-    """What gateways' refusals say about profiles; `profile` is about the lane in which it came."""
-    found: list[Sign] = []
+def signs_from_outcomes(outcomes: Iterable[DeliveryOutcome]) -> list[Sign]:
+    """The signs in gateways' refusals. The failure class `profile` concerns only the lane of its delivery."""
+    signs: list[Sign] = []
     for outcome in outcomes:
         failure = outcome.failure
         if outcome.profile_id is not None and failure is not None and failure in CLOSING_FAILURES:
             lanes = (outcome.lane,) if failure == "profile" else LANES
-            words = _words(outcome.code, outcome.reason)
-            found.append(Sign(outcome.profile_id, failure, lanes, outcome.at, words, outcome.until, outcome.code))
-    return found
+            evidence = _evidence(outcome.code, outcome.reason)
+            signs.append(Sign(outcome.profile_id, failure, lanes, outcome.at, evidence, outcome.until, outcome.code))
+    return signs
 
 
-def heard(report: ProfileReported) -> tuple[list[Sign], list[Lift]]:
-    """What a gateway's report closes and opens."""
-    found: list[Sign] = []
+def signs_and_lifts(report: ProfileReported) -> tuple[list[Sign], list[Lift]]:
+    """The signs and the lifts in a gateway's report on a profile."""
+    profile, at, evidence = report.profile_id, report.at, _evidence(report.code, report.evidence)
+    signs: list[Sign] = []
     lifts: list[Lift] = []
-    words = _words(report.code, report.evidence)
     if report.session in CLOSING_SESSIONS:
-        found.append(Sign(report.profile_id, "session", LANES, report.at, words))
+        signs.append(Sign(profile, "session", LANES, at, evidence))
     if report.session == "working":
-        lifts.append(Lift(report.profile_id, report.at, LIFTED_BY_WORK))
-        lifts.append(Lift(report.profile_id, report.at, frozenset({"account"}), endless_only=True))
-    if report.restriction is not None:
-        if report.restriction.lanes:
-            about, until = report.restriction.lanes, report.restriction.until
-            found.append(
-                Sign(report.profile_id, report.restriction.failure, about, report.at, words, until, report.code)
+        lifts.append(Lift(profile, at, LIFTED_BY_WORKING_SESSION))
+        lifts.append(Lift(profile, at, frozenset({"account"}), endless_only=True))
+    if (restriction := report.restriction) is not None:
+        if restriction.lanes:
+            signs.append(
+                Sign(profile, restriction.failure, restriction.lanes, at, evidence, restriction.until, report.code)
             )
         else:
-            lifts.append(Lift(report.profile_id, report.at, LIFTED_BY_FREEDOM))
+            lifts.append(Lift(profile, at, LIFTED_WITH_RESTRICTION))
     if report.quota is not None:
         if report.quota.warning == "capped":
-            found.append(Sign(report.profile_id, "quota", ("open",), report.at, words, report.quota.resets_at))
+            signs.append(Sign(profile, "quota", ("open",), at, evidence, report.quota.resets_at))
         else:
-            lifts.append(Lift(report.profile_id, report.at, frozenset({"quota"})))
-    return found, lifts
+            lifts.append(Lift(profile, at, frozenset({"quota"})))
+    return signs, lifts
 
 
-def close(sign: Sign, known: Closures) -> list[Closure]:
-    """The closures of the sign's own profile that it makes or changes; `known`: what there is of them."""
-    found: list[Closure] = []
+def close_lanes(sign: Sign, known: Closures) -> list[Closure]:
+    """The closures of the sign's profile that are new or changed by it. `known`: the profile's closures so far."""
+    closures: list[Closure] = []
     for lane in sign.lanes:
-        ladder = COURSES[sign.kind].ladders.get(lane)
+        ladder = CLOSURE_RULES[sign.kind].ladders.get(lane)
         if ladder is None:
             continue
         if sign.kind == "restricted":
             ladder = LADDERS_BY_CODE.get(sign.code or "", ladder)
-        closure = _closed(sign, lane, ladder, known.get((sign.profile_id, lane, sign.kind)))
+        closure = _close_lane(sign, lane, ladder, known.get((sign.profile_id, lane, sign.kind)))
         if closure is not None:
-            found.append(closure)
-    return found
+            closures.append(closure)
+    return closures
 
 
-def lift(lifted: Lift, known: Closures) -> list[Closure]:
-    """The closures that end by it."""
-    return [
-        replace(each, until=lifted.at)
-        for each in known.values()
-        if each.profile_id == lifted.profile_id and each.kind in lifted.kinds and each.lane in lifted.lanes
-        and each.since < lifted.at and each.in_force(lifted.at)
-        and (each.until is None or not lifted.endless_only)
-    ]  # fmt: skip
+def lift_closures(lift: Lift, known: Closures) -> list[Closure]:
+    """The closures that the lift ends, with their new end."""
+    return [replace(closure, until=lift.at) for closure in known.values() if _is_lifted(closure, lift)]
 
 
 def lane_state(closures: Iterable[Closure], lane: Lane, now: datetime) -> LaneState:
-    """Of the closures in force, the one that ends last is the one to tell."""
-    shut = [each for each in closures if each.lane == lane and each.in_force(now)]
-    if not shut:
+    """The published state of a lane: of the closures in force, the one that ends last."""
+    in_force = [closure for closure in closures if closure.lane == lane and closure.in_force(now)]
+    if not in_force:
         return LaneState()
-    longest = max(shut, key=lambda each: (each.until is None, each.until or each.since, each.kind))
+    longest = max(in_force, key=lambda closure: (closure.until is None, closure.until or closure.since, closure.kind))
     return LaneState(
         state="blocked", until=longest.until, cause=longest.evidence, kind=longest.kind, since=longest.since
     )
 
 
-def _closed(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -> Closure | None:
-    """None: nothing changes. While a closure is in force, further signs are of the same incident: it may get longer."""
+def _is_lifted(closure: Closure, lift: Lift) -> bool:
+    return (
+        closure.profile_id == lift.profile_id
+        and closure.kind in lift.kinds
+        and closure.lane in lift.lanes
+        and closure.since < lift.at
+        and closure.in_force(lift.at)
+        and (closure.until is None or not lift.endless_only)
+    )
+
+
+def _close_lane(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -> Closure | None:
+    """The new or changed closure; None when nothing changes.
+
+    A sign during a closure belongs to the same incident: it adds no strike, but it may move the end further out.
+    """
     if known is not None and sign.at <= known.since:
         return None
     if known is not None and known.in_force(sign.at):
-        said = _end(sign, None)
-        if said is None or known.until is None or said <= known.until:
+        reported_end = _end(sign, None)
+        if reported_end is None or known.until is None or reported_end <= known.until:
             return None
-        return replace(known, until=said, evidence=sign.evidence)
-    again = known is not None and known.until is not None and sign.at - known.until < FORGIVEN_AFTER
-    strikes = known.strikes + 1 if known is not None and again else 1
+        return replace(known, until=reported_end, evidence=sign.evidence)
+    is_repeated = known is not None and known.until is not None and sign.at - known.until < FORGIVEN_AFTER
+    strikes = known.strikes + 1 if known is not None and is_repeated else 1
     step = ladder[min(strikes, len(ladder)) - 1]
     until = _end(sign, None if step is None else sign.at + step)
     return Closure(sign.profile_id, lane, sign.kind, sign.at, until, strikes, sign.evidence)
@@ -200,6 +207,6 @@ def _end(sign: Sign, otherwise: datetime | None) -> datetime | None:
     return sign.at + (sign.until - sign.at) * stretch
 
 
-def _words(code: str | None, said: str | None) -> str:
-    said = said or "the gateway refused because of the account"
-    return said if code is None or code in said else f"{code}: {said}"
+def _evidence(code: str | None, reason: str | None) -> str:
+    reason = reason or "the gateway refused because of the account"
+    return reason if code is None or code in reason else f"{code}: {reason}"

@@ -1,4 +1,4 @@
-"""Condition: how a profile stands by stats' own judgement, and the step from one judgement to the next."""
+"""Condition: the result of a profile's last evaluation, and the step from one evaluation to the next."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,34 +8,34 @@ from typing import Literal
 from spreader.contract.events import Health, RiskyPattern
 from stats.core.closures import Sign
 from stats.core.evidence import Evidence
-from stats.core.factor import Factor
 from stats.core.health import Pause, band, health
+from stats.core.limit_factor import LimitFactor
 from stats.core.risks import risks
-from stats.core.soft import CLOSING, Soft, soft_signs
+from stats.core.soft_signs import CLOSING, SoftSign, soft_signs
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 Severity = Literal["warning", "critical"]
 
 BLOCK_SIGNALS = frozenset({"restricted", "profile", "account"})
-"""Closures by a gateway's word that halve the factor; the soft signs do as well."""
+"""The kinds of reported closures that halve the limit factor. Soft signs halve it as well."""
 PERSON_NEEDED = frozenset({"restricted", "profile", "account", "credentials", "session"})
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """What a person should know of."""
+class AlertReason:
+    """Why a profile needs an alert now."""
 
     severity: Severity
     evidence: str
 
 
-Alarms = Mapping[str, Alarm]
-"""By kind; one kind at a time for a profile."""
+AlertReasons = Mapping[str, AlertReason]
+"""By kind of alert."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Something that was changed without a person."""
+class ProfileChange:
+    """A change that the system made to a profile by itself, for the list of changes."""
 
     what: str
     before: str
@@ -48,102 +48,113 @@ class Condition:
     health: Health
     risks: tuple[RiskyPattern, ...]
     pause: Pause
-    factor: Factor
+    factor: LimitFactor
     at: datetime
     signalled_at: datetime = NEVER
-    """When the newest closure began that the factor has felt."""
+    """When the newest closure began that has already lowered the limit factor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     condition: Condition
     signs: Sequence[Sign]
-    """Soft signs that close lanes, as a gateway's own word would."""
-    alarms: Alarms
-    changes: Sequence[Change]
+    """Soft signs that close lanes, as a gateway's report would."""
+    alert_reasons: AlertReasons
+    changes: Sequence[ProfileChange]
 
 
-def judge(
-    profile_id: str, evidence: Evidence, known: Condition | None, alarmed: Collection[str], now: datetime
-) -> Judgement:
-    """The next condition. `alarmed`: the kinds of alert that are open: what is new among the signs is not in them."""
+def evaluate(
+    profile_id: str, evidence: Evidence, known: Condition | None, open_alerts: Collection[str], now: datetime
+) -> Evaluation:
+    """The next condition of a profile.
+
+    `open_alerts`: the kinds of its open alerts. A sign without an open alert of its kind is new.
+    """
     soft = soft_signs(evidence)
-    before = known or _at_first(now)
-    seen = health(evidence, soft, before.pause, now)
-    pause = before.pause.after(seen.score, now)
-    well = seen.model_copy(update={"band": band(seen.score, pause)})
-    factor = _factor(known, evidence, soft, alarmed, now)
+    before = known or _first_condition(now)
+    evaluated = health(evidence, soft, before.pause, now)
+    pause = before.pause.after(evaluated.score, now)
+    evaluated = evaluated.model_copy(update={"band": band(evaluated.score, pause)})
+    factor = _factor(known, evidence, soft, open_alerts, now)
     if before.pause.since is not None and pause.since is None:
         factor = factor.eased(now)
-    condition = Condition(well, risks(evidence), pause, factor, now, _signalled_at(before, evidence))
-    found = [Sign(profile_id, each.kind, ("open",), now, each.evidence) for each in soft if each.kind in CLOSING]
-    return Judgement(condition, found, alarms(evidence, condition, soft, now), _changes(before, condition))
+    condition = Condition(evaluated, risks(evidence), pause, factor, now, _signalled_at(before, evidence))
+    signs = [Sign(profile_id, sign.kind, ("open",), now, sign.evidence) for sign in soft if sign.kind in CLOSING]
+    return Evaluation(condition, signs, alert_reasons(evidence, condition, soft, now), _changes(before, condition))
 
 
-def alarms(evidence: Evidence, condition: Condition, soft: Collection[Soft], now: datetime) -> dict[str, Alarm]:
-    found: dict[str, Alarm] = {each.kind: Alarm("warning", each.evidence) for each in condition.risks}
-    found |= {each.kind: Alarm("critical", each.evidence) for each in soft}
+def alert_reasons(
+    evidence: Evidence, condition: Condition, soft: Collection[SoftSign], now: datetime
+) -> dict[str, AlertReason]:
+    reasons = {risk.kind: AlertReason("warning", risk.evidence) for risk in condition.risks}
+    reasons |= {sign.kind: AlertReason("critical", sign.evidence) for sign in soft}
     for closure in evidence.closures:
         if closure.in_force(now):
             severity: Severity = "critical" if closure.kind in PERSON_NEEDED else "warning"
-            found.setdefault(closure.kind, Alarm(severity, closure.evidence))
-    reported, well = evidence.reported, condition.health
-    if reported.quality in ("yellow", "red"):
-        severity = "critical" if reported.quality == "red" else "warning"
-        found["quality"] = Alarm(severity, f"the gateway rates the number {reported.quality}")
-    if reported.quota is not None and reported.quota.warning in ("first", "second"):
-        words = f"WhatsApp has counted {reported.quota.used} of {reported.quota.total} new chats"
-        found["quota_warning"] = Alarm("warning", words)
-    if well.band == "warning":
-        found["health"] = Alarm("warning", f"health is {well.score}: {weakest(well)}")
-    if well.band == "paused":
-        found["health_paused"] = Alarm("critical", f"open chat is paused, health is {well.score}: {weakest(well)}")
-    return found
+            reasons.setdefault(closure.kind, AlertReason(severity, closure.evidence))
+    account, evaluated = evidence.account, condition.health
+    if account.quality in ("yellow", "red"):
+        severity = "critical" if account.quality == "red" else "warning"
+        reasons["quality"] = AlertReason(severity, f"the gateway rates the number {account.quality}")
+    if account.quota is not None and account.quota.warning in ("first", "second"):
+        text = f"WhatsApp has counted {account.quota.used} of {account.quota.total} new chats"
+        reasons["quota_warning"] = AlertReason("warning", text)
+    if evaluated.band == "warning":
+        reasons["health"] = AlertReason("warning", f"health is {evaluated.score}: {weakest(evaluated)}")
+    if evaluated.band == "paused":
+        text = f"open chat is paused, health is {evaluated.score}: {weakest(evaluated)}"
+        reasons["health_paused"] = AlertReason("critical", text)
+    return reasons
 
 
-def weakest(well: Health) -> str:
-    """The part that costs most, or the cap that costs more."""
-    if well.capped_by is not None:
-        return well.capped_by
-    if not well.reasons:
+def weakest(evaluated: Health) -> str:
+    """The cap of the score if there is one, else the component that costs most."""
+    if evaluated.capped_by is not None:
+        return evaluated.capped_by
+    if not evaluated.reasons:
         return "nothing is known of it"
-    costliest = max(well.reasons, key=lambda each: each.weight * (1 - each.share))
+    costliest = max(evaluated.reasons, key=lambda reason: reason.weight * (1 - reason.share))
     return f"{costliest.name}: {costliest.evidence}"
 
 
-def _at_first(now: datetime) -> Condition:
-    return Condition(Health(score=100, band="good"), (), Pause(), Factor(), now)
+def _first_condition(now: datetime) -> Condition:
+    return Condition(Health(score=100, band="good"), (), Pause(), LimitFactor(), now)
 
 
 def _factor(
-    known: Condition | None, evidence: Evidence, soft: Collection[Soft], alarmed: Collection[str], now: datetime
-) -> Factor:
-    before = known or _at_first(now)
-    hard = [each for each in evidence.closures if each.kind in BLOCK_SIGNALS]
-    new = [each for each in hard if each.kind not in alarmed and each.in_force(now)]
-    new += [each for each in hard if known is not None and each.since > before.signalled_at]
-    causes = [each.evidence for each in (*new, *(each for each in soft if each.kind not in alarmed))]
+    known: Condition | None,
+    evidence: Evidence,
+    soft: Collection[SoftSign],
+    open_alerts: Collection[str],
+    now: datetime,
+) -> LimitFactor:
+    before = known or _first_condition(now)
+    reported = [closure for closure in evidence.closures if closure.kind in BLOCK_SIGNALS]
+    new = [closure for closure in reported if closure.kind not in open_alerts and closure.in_force(now)]
+    new += [closure for closure in reported if known is not None and closure.since > before.signalled_at]
+    causes = [closure.evidence for closure in new]
+    causes += [sign.evidence for sign in soft if sign.kind not in open_alerts]
     if causes:
         return before.factor.recovered(now).halved(causes[0], now)
-    if soft or any(each.in_force(now) for each in hard):
-        return replace(before.factor, stepped_at=now)  # no clean day while a signal lasts
+    if soft or any(closure.in_force(now) for closure in reported):
+        return replace(before.factor, stepped_at=now)  # a day with a signal is not a clean day
     return before.factor.recovered(now)
 
 
 def _signalled_at(before: Condition, evidence: Evidence) -> datetime:
-    """Not the moment of the judgement: a closure may be heard of later than it began."""
-    since = (each.since for each in evidence.closures if each.kind in BLOCK_SIGNALS)
+    """The start of the newest block signal, not `now`: a closure may be reported later than it began."""
+    since = (closure.since for closure in evidence.closures if closure.kind in BLOCK_SIGNALS)
     return max(since, default=before.signalled_at)
 
 
-def _changes(before: Condition, after: Condition) -> list[Change]:
-    found: list[Change] = []
+def _changes(before: Condition, after: Condition) -> list[ProfileChange]:
+    changes: list[ProfileChange] = []
     if before.factor.value != after.factor.value:
         cause = after.factor.cause or "a clean day"
         if after.factor.value > before.factor.value:
             cause = "clean days: no block signal"
-        found.append(Change("limit factor", f"{before.factor.value:g}", f"{after.factor.value:g}", cause))
+        changes.append(ProfileChange("limit factor", f"{before.factor.value:g}", f"{after.factor.value:g}", cause))
     if before.health.band != after.health.band:
         cause = f"{after.health.score}: {weakest(after.health)}"
-        found.append(Change("health", before.health.band, after.health.band, cause))
-    return found
+        changes.append(ProfileChange("health", before.health.band, after.health.band, cause))
+    return changes

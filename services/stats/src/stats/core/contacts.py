@@ -1,74 +1,77 @@
-"""Contact: what a profile and one recipient have said to each other, as far as the counts need it.
+"""Contact history: the messages between a profile and one recipient, as far as the counts need them.
 
-Outcomes and customers' messages come by different topics: an answer may be read before the message that it answers.
-The steps give the same counts either way.
+Outcomes and customers' messages arrive on different topics, so an answer may be read before the message that it
+answers. The steps give the same counts in either order.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 SPOKEN_FOR = timedelta(days=30)
-"""So long after the profile's last open message, a recipient is no new contact."""
+"""A recipient is no new contact for this long after the profile's last open message."""
 WARM_FOR = timedelta(days=28)
-"""So long after the recipient's last message: WhatsApp's own trust ends then."""
+"""A recipient is no new contact for this long after their last message. WhatsApp's own trust lasts as long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class ContactHistory:
     spoke_at: datetime | None = None
     """The profile's last open message."""
     wrote_first_at: datetime | None = None
+    """The recipient's first message."""
     wrote_at: datetime | None = None
-    """The recipient's first and last message."""
+    """The recipient's last message."""
     asked_at: datetime | None = None
-    """The first open message since the recipient's last one; None: nothing waits for an answer."""
+    """The first open message since the recipient's last one. None: no message awaits an answer."""
     asked_by: str | None = None
-    """Its message."""
+    """The message id of the open message at `asked_at`."""
     opened_at: datetime | None = None
-    """When it became a new contact that has not answered; None: it is none."""
+    """When the recipient became a new contact. None: not a new contact, or it has answered."""
     receives: bool = False
-    """Something was delivered to it."""
+    """Whether any message was delivered to the recipient."""
 
     def is_new(self, at: datetime) -> bool:
-        """Whether an open message at this moment opens it."""
-        spoken = self.spoke_at is not None and self.spoke_at >= at - SPOKEN_FOR
+        """Whether an open message at this time makes the recipient a new contact."""
+        was_spoken_to = self.spoke_at is not None and self.spoke_at >= at - SPOKEN_FOR
         wrote = self.wrote_at if self.wrote_at is not None and self.wrote_at < at else self.wrote_first_at
-        warm = wrote is not None and at - WARM_FOR <= wrote < at
-        return not spoken and not warm
+        is_warm = wrote is not None and at - WARM_FOR <= wrote < at
+        return not was_spoken_to and not is_warm
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The recipient wrote after open messages of the profile."""
+class CustomerAnswer:
+    """The first message of a recipient after open messages of the profile."""
 
     at: datetime
     message_id: str | None
-    """The first of them."""
+    """The first open message that it answers."""
     opened_at: datetime | None
-    """When they made it a new contact, which is answered now."""
+    """When the open messages made the recipient a new contact, if they did."""
 
 
-def spoken(contact: Contact, at: datetime, message_id: str) -> tuple[Contact, Answer | None]:
-    """After an open message; with the answer to it, where that was read already."""
+def after_open_message(
+    contact: ContactHistory, at: datetime, message_id: str
+) -> tuple[ContactHistory, CustomerAnswer | None]:
+    """The history after an open message; and its answer, if the recipient's message was read earlier."""
     opened_at = at if contact.is_new(at) else contact.opened_at
     asked_at, asked_by = contact.asked_at, contact.asked_by
     if asked_at is None:
         asked_at, asked_by = at, message_id
     spoke_at = at if contact.spoke_at is None else max(contact.spoke_at, at)
     asked = replace(contact, spoke_at=spoke_at, asked_at=asked_at, asked_by=asked_by, opened_at=opened_at)
-    later = [each for each in (contact.wrote_first_at, contact.wrote_at) if each is not None and each > at]
-    return _answered(asked, min(later)) if later else (asked, None)
+    later = [wrote for wrote in (contact.wrote_first_at, contact.wrote_at) if wrote is not None and wrote > at]
+    return _after_answer(asked, min(later)) if later else (asked, None)
 
 
-def written(contact: Contact, at: datetime) -> tuple[Contact, Answer | None]:
-    """After a message of the recipient; with what it answers."""
+def after_customer_message(contact: ContactHistory, at: datetime) -> tuple[ContactHistory, CustomerAnswer | None]:
+    """The history after a message of the recipient; and the answer that it is, if open messages awaited one."""
     first = at if contact.wrote_first_at is None else min(contact.wrote_first_at, at)
     last = at if contact.wrote_at is None else max(contact.wrote_at, at)
-    return _answered(replace(contact, wrote_first_at=first, wrote_at=last), at)
+    return _after_answer(replace(contact, wrote_first_at=first, wrote_at=last), at)
 
 
-def _answered(contact: Contact, at: datetime) -> tuple[Contact, Answer | None]:
+def _after_answer(contact: ContactHistory, at: datetime) -> tuple[ContactHistory, CustomerAnswer | None]:
     if contact.asked_at is None or at <= contact.asked_at:
         return contact, None
-    answer = Answer(at, contact.asked_by, contact.opened_at)
+    answer = CustomerAnswer(at, contact.asked_by, contact.opened_at)
     return replace(contact, asked_at=None, asked_by=None, opened_at=None), answer

@@ -1,4 +1,4 @@
-"""Evidence: everything that is known of a profile when its health is judged, as plain values."""
+"""Evidence: the facts about a profile that its evaluation uses, as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from stats.core.shares import NONE, Share
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """What the profile's gateway said last of it; None: it did not."""
+class AccountStatus:
+    """The newest value of each field that the profile's gateway has reported. None: not reported."""
 
     session: SessionState | None = None
     quality: Quality | None = None
@@ -19,56 +19,62 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
-    """How the package fared in the last 7 days: what a profile of it is measured by."""
+class PackageBaseline:
+    """The shares of a whole package over the last 7 days. Its profiles are measured against them."""
 
     delivered: Share = NONE
-    """Of what was sent."""
+    """Delivered, of the messages sent."""
     answered: Share = NONE
-    """Of the open messages that were delivered."""
+    """Answered, of the open messages delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     delivered_lately: Share = NONE
-    """Of what was sent in the 3 hours that ended an hour ago: a receipt takes its time."""
+    """Delivered, of the messages sent in the 3 hours that ended an hour ago. A receipt may take an hour."""
     delivered: Share = NONE
-    """Of what was sent in the 24 hours that ended an hour ago."""
+    """Delivered, of the messages sent in the 24 hours that ended an hour ago."""
     delivered_before: Share = NONE
-    """Of what was sent in the 6 days before those."""
+    """Delivered, of the messages sent in the 6 days before those 24 hours."""
     answered: Share = NONE
-    """In the last 24 hours, of the open messages that were delivered."""
+    """Answered, of the open messages delivered in the last 24 hours."""
     answered_week: Share = NONE
+    """Answered, of the open messages delivered in the last 7 days."""
     answered_before: Share = NONE
-    """In the 6 days before the last 24 hours."""
+    """Answered, of the open messages delivered in the 6 days before the last 24 hours."""
     failed: Share = NONE
-    """In the last 24 hours, of all that were sent or failed, for reasons that lie with the profile."""
+    """Failed for a reason that concerns the profile, of the messages sent or failed in the last 24 hours."""
     invalid: Share = NONE
-    """In the last 24 hours: numbers that nobody can write to, of all that were tried."""
+    """Numbers without WhatsApp, of the messages tried in the last 24 hours."""
     night: Share = NONE
-    """In the last 24 hours, of the open messages: those sent while it was night for the recipient."""
+    """Sent during the recipient's night, of the open messages of the last 24 hours."""
     new_contacts: Share = NONE
-    """In the last 7 days, of the open messages: those to new contacts."""
+    """Sent to new contacts, of the open messages of the last 7 days."""
     hour_open: int = 0
     """Open messages of the last hour."""
     per_day: int = 120
-    """The operator's limit for a day."""
+    """The operator's daily limit."""
     open_sent_at: Sequence[datetime] = ()
-    """The last open messages, the newest first."""
+    """When the last open messages were sent, the newest first."""
     fingerprints: Sequence[str] = ()
-    """What they said."""
+    """The fingerprints of the last open messages, the newest first."""
     misses_in_a_row: int = 0
-    """Of the last messages older than an hour to people who used to get them: undelivered since the last that was."""
+    """The newest open messages in a row that were not delivered, of those over an hour old whose recipient had
+    received messages before."""
     cold_failed: int = 0
+    """Messages of the last hour to new contacts that failed."""
     cold_delivered: int = 0
+    """Messages of the last hour to new contacts that were delivered."""
     warm_failed: int = 0
+    """Messages of the last hour to other contacts that failed."""
     warm_delivered: int = 0
-    """Of what was sent in the last hour, to new contacts and to others."""
+    """Messages of the last hour to other contacts that were delivered."""
     stuck: Share = NONE
-    """In the last hour: taken by the gateway for over 2 minutes, and neither acknowledged nor failed; of all so old."""
-    unheard: int = 0
-    """The last messages in a row (older than 2 minutes) of which nothing was heard."""
-    usual: Usual = field(default_factory=Usual)
-    reported: Reported = field(default_factory=Reported)
+    """Accepted by the gateway but neither acknowledged by WhatsApp nor failed, of the messages between 2 minutes and an
+    hour old."""
+    unacknowledged_in_a_row: int = 0
+    """The newest messages in a row, of those over 2 minutes old, without an acknowledgement or a failure."""
+    baseline: PackageBaseline = field(default_factory=PackageBaseline)
+    account: AccountStatus = field(default_factory=AccountStatus)
     closures: Sequence[Closure] = ()
-    """Those in force, and those that ended within the last days."""
+    """The closures in force, and those that ended within the last days."""

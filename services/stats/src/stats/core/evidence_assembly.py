@@ -1,4 +1,4 @@
-"""Gathering: the evidence about a profile, made of what the tables say of it."""
+"""Evidence assembly: turns the sums and recent sends of a profile into its evidence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,44 +6,44 @@ from datetime import datetime, timedelta
 
 from spreader.contract.configuration import Profile
 from stats.core.closures import Closure
-from stats.core.evidence import Evidence, Reported, Usual
-from stats.core.recent import Recent
+from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
+from stats.core.recent_sends import RecentSends
 from stats.core.shares import NONE, Share
 
-FAULTS = frozenset(
+PROFILE_FAULTS = frozenset(
     {"transient", "throttled", "pair", "session", "restricted", "profile", "account", "credentials", "ambiguous"}
 )
-"""Failure classes that lie with the profile; the others with the recipient, the message or the gateway."""
+"""The failure classes that concern the profile. The others concern the recipient, the message or the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What the tables say of one profile; what they do not mention is 0."""
+class RawEvidence:
+    """The sums and recent sends of one profile, as the tables have them. A missing sum is 0."""
 
     lately: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Sums of the last 24 hours; `…_aged` of those that ended an hour ago, `…_lately` of the last 3 of these."""
+    """Sums of the last 24 hours; `…_aged`: of the 24 hours that ended an hour ago; `…_lately`: of its last 3."""
     before: Mapping[str, int] = field(default_factory=dict[str, int])
     """Sums of the 6 days before."""
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Of the last 24 hours, by class."""
-    recent: Recent = field(default_factory=Recent)
+    """Failures of the last 24 hours, by failure class."""
+    recent: RecentSends = field(default_factory=RecentSends)
     stuck: int = 0
-    """Of the last hour: taken by the gateway, and neither acknowledged nor failed when they should have been."""
+    """Messages of the last hour that the gateway accepted and that were neither acknowledged nor failed in time."""
 
 
-def evidence_of(
-    gathered: Gathered,
+def assemble_evidence(
+    raw: RawEvidence,
     profile: Profile,
-    usual: Usual,
-    reported: Reported,
+    baseline: PackageBaseline,
+    account: AccountStatus,
     closures: Sequence[Closure],
     stuck_after: timedelta | None,
     now: datetime,
 ) -> Evidence:
-    """`stuck_after` None: silence of WhatsApp's server says nothing here."""
-    lately, before, recent = gathered.lately, gathered.before, gathered.recent
-    faults = sum(count for failure, count in gathered.failures.items() if failure in FAULTS)
-    invalid, sent = gathered.failures.get("recipient", 0), lately.get("sent", 0)
+    """The evidence of a profile. `stuck_after` None: a missing acknowledgement is no evidence."""
+    lately, before, recent = raw.lately, raw.before, raw.recent
+    faults = sum(count for failure, count in raw.failures.items() if failure in PROFILE_FAULTS)
+    invalid, sent = raw.failures.get("recipient", 0), lately.get("sent", 0)
     answered = _share(lately, "answered", "delivered_open")
     answered_before = _share(before, "answered", "delivered_open")
     cold, warm = recent.of_hour(now, is_new=True), recent.of_hour(now, is_new=False)
@@ -64,19 +64,19 @@ def evidence_of(
         open_sent_at=recent.open_sent_at,
         fingerprints=recent.fingerprints,
         misses_in_a_row=recent.misses_in_a_row(now),
-        cold_failed=cold[0],
-        cold_delivered=cold[1],
-        warm_failed=warm[0],
-        warm_delivered=warm[1],
-        stuck=NONE if stuck_after is None else Share(gathered.stuck, max(due, gathered.stuck)),
-        unheard=0 if stuck_after is None else recent.unheard(stuck_after),
-        usual=usual,
-        reported=reported,
+        cold_failed=cold.failed,
+        cold_delivered=cold.delivered,
+        warm_failed=warm.failed,
+        warm_delivered=warm.delivered,
+        stuck=NONE if stuck_after is None else Share(raw.stuck, max(due, raw.stuck)),
+        unacknowledged_in_a_row=0 if stuck_after is None else recent.unacknowledged_in_a_row(stuck_after),
+        baseline=baseline,
+        account=account,
         closures=closures,
     )
 
 
 def _share(sums: Mapping[str, int], hits: str, trials: str) -> Share:
-    """A receipt or an answer may fall into another window than its message: never more hits than trials."""
+    """A receipt or an answer may fall into a later window than its message, so the hits are capped by the trials."""
     total = sums.get(trials, 0)
     return Share(min(sums.get(hits, 0), total), total)

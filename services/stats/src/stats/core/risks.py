@@ -1,4 +1,4 @@
-"""Risk: a habit that gets accounts blocked before anything has happened."""
+"""Risk: a sending habit that gets accounts blocked, found before they are."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ NIGHT_SHARE_MAX, NIGHT_SENDS_MIN = 0.2, 10
 
 
 def risks(evidence: Evidence) -> tuple[RiskyPattern, ...]:
-    found = ((kind, look(evidence)) for kind, look in LOOKS.items())
-    return tuple(RiskyPattern(kind=kind, evidence=words) for kind, words in found if words is not None)
+    results = ((kind, check(evidence)) for kind, check in CHECKS.items())
+    return tuple(RiskyPattern(kind=kind, evidence=text) for kind, text in results if text is not None)
 
 
 def _even_gaps(evidence: Evidence) -> str | None:
@@ -34,10 +34,10 @@ def _even_gaps(evidence: Evidence) -> str | None:
 
 
 def _same_text(evidence: Evidence) -> str | None:
-    said = evidence.fingerprints[:LAST]
-    if len(said) < LAST:
+    fingerprints = evidence.fingerprints[:LAST]
+    if len(fingerprints) < LAST:
         return None
-    alike = max(sum(is_near(one, other) for other in said) for one in set(said))
+    alike = max(sum(is_near(one, other) for other in fingerprints) for one in set(fingerprints))
     if alike <= SAME_SHARE_MAX * LAST:
         return None
     return f"{alike} of the last {LAST} open messages say nearly the same"
@@ -72,7 +72,7 @@ def _night(evidence: Evidence) -> str | None:
     return f"{night.text} open messages of 24 hours came between 22:00 and 7:00 of the recipient"
 
 
-LOOKS: Mapping[str, Callable[[Evidence], str | None]] = {
+CHECKS: Mapping[str, Callable[[Evidence], str | None]] = {
     "even_gaps": _even_gaps,
     "same_text": _same_text,
     "cold_unanswered": _cold_unanswered,

@@ -1,4 +1,4 @@
-"""Share: how many of so many, and what may be said of the true share behind a few of them."""
+"""Share: hits of trials, and what a small sample shows about the true share."""
 
 import math
 from dataclasses import dataclass
@@ -30,24 +30,25 @@ NONE = Share(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is expected before anything is seen: a share, as firm as if it had been seen in `strength` trials (Beta)."""
+    """The expected share before any observation, weighted as if observed in `strength` trials (a Beta prior)."""
 
     share: float
     strength: float
 
     def smoothed(self, seen: Share) -> float:
-        """The posterior mean: near the prior while little was seen, near the exact share when much was."""
+        """The posterior mean: near the prior for a small sample, near the exact share for a large one."""
         return (seen.hits + self.share * self.strength) / (seen.trials + self.strength)
 
     def sharpened(self, seen: Share) -> "Prior":
-        """The same firmness about what was seen of a larger group."""
+        """A prior of the same strength, moved to the posterior mean of a larger group."""
         return Prior(self.smoothed(seen), self.strength)
 
 
 def probability_below(seen: Share, bound: float) -> float:
-    """How probable it is that the true share is under `bound`, when any share was as likely before (Beta(1, 1)).
+    """The probability that the true share is below `bound`, with a uniform prior (Beta(1, 1)).
 
-    The distribution of Beta(h + 1, n - h + 1) at x is the chance of more than h hits in n + 1 trials of chance x.
+    The distribution function of Beta(h + 1, n - h + 1) at x is the probability of more than h hits in n + 1 trials with
+    probability x each. Above 1,000 trials the normal approximation is used.
     """
     if bound <= 0:
         return 0.0

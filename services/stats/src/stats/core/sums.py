@@ -1,4 +1,4 @@
-"""Sums: what happened within a minute of a profile's lane, or within any longer time."""
+"""Sums: the counts of one lane of a profile in one minute, or in any longer time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,14 +9,14 @@ from spreader.contract.events import Lane
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Bucket:
-    """A minute of a profile's lane."""
+class MinuteBucket:
+    """One minute of one lane of a profile."""
 
     profile_id: str
     minute: datetime
     lane: Lane
     package_id: str = field(compare=False)
-    """The package that the profile was in: not a part of what the bucket is."""
+    """The profile's package at that time. Not part of the bucket's identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +30,27 @@ class Sums:
     answered: int = 0
     new_contacts: int = 0
     unanswered: int = 0
-    """Of the new contacts of this very minute: who has not written since."""
+    """The new contacts of this time that have not written since."""
     arrived: int = 0
-    """Of what was sent in this very minute: what has been delivered since."""
+    """The messages sent in this time that were delivered, now or later."""
     night: int = 0
-    """Open messages sent while it was night where the recipient is."""
+    """Open messages sent during the recipient's night."""
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(*map(add, values(self), values(other)))
 
 
-KINDS = tuple(each.name for each in fields(Sums))
+KINDS = tuple(kind.name for kind in fields(Sums))
 values = attrgetter(*KINDS)
-"""The sums in the order of their fields."""
+"""The counts of a `Sums` in the order of its fields."""
 
-Failures = Mapping[tuple[Bucket, str], int]
-"""How often each failure class came in a bucket."""
-
-
-def minute_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+Failures = Mapping[tuple[MinuteBucket, str], int]
+"""The number of failures by bucket and failure class."""
 
 
-def hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def minute_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def hour_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

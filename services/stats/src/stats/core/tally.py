@@ -1,4 +1,4 @@
-"""Tally: what a batch of facts adds to the counts, each fact once."""
+"""Tally: what a batch of events adds to the counts. Each event is counted once."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import IntFlag
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
-from stats.core.contacts import Answer, Contact, spoken, written
+from stats.core.contacts import ContactHistory, CustomerAnswer, after_customer_message, after_open_message
 from stats.core.night import is_night
-from stats.core.sums import Bucket, Sums, minute_of
+from stats.core.sums import MinuteBucket, Sums, minute_of
 
 
 class Marks(IntFlag):
-    """What has been counted of a delivery already."""
+    """The statuses of a delivery that are already counted."""
 
     NONE = 0
     SENT = 1
@@ -29,66 +29,67 @@ IMPLIED: Mapping[str, Marks] = {
     "read": Marks.SENT | Marks.ACKNOWLEDGED | Marks.DELIVERED | Marks.READ,
     "failed": Marks.FAILED,
 }
-"""What a status tells: who has read a message was also sent it. Other statuses count nothing."""
+"""The statuses that a status implies: a message that was read was also sent. Other statuses are not counted."""
 
 REFUSED = frozenset({"deferred", "expired", "unknown"})
-"""The statuses that a refused try may end in, beside `failed`: its failure class is counted, the delivery goes on."""
+"""The statuses, besides `failed`, that a refused try may cause. Only their failure class is counted."""
 
-Place = tuple[str, str]
+ContactKey = tuple[str, str]
 """A profile and a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What was counted of a delivery, and where its sending was."""
+class CountedDelivery:
+    """What is already counted of a delivery, and the bucket in which it was sent."""
 
     marks: Marks = Marks.NONE
-    sent: Bucket | None = None
+    sent: MinuteBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """A delivery that the gateway took, for the evidence of later questions."""
+class SentDelivery:
+    """A delivery that the gateway accepted, stored as evidence for health and limits."""
 
     outcome: DeliveryOutcome
     is_new: bool
-    """It made its recipient a new contact."""
+    """Whether it made its recipient a new contact."""
     receives: bool
-    """Its recipient has been delivered to before."""
+    """Whether an earlier message was delivered to its recipient."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Everything that a batch adds. Built up by `fold`, `meet` and `receive`, then saved."""
+    """Everything that a batch adds, made by `count_outcomes` and `count_contacts`, or by `count_customer_messages`."""
 
-    added: dict[Bucket, Sums] = field(default_factory=dict[Bucket, Sums])
-    failures: dict[tuple[Bucket, str], int] = field(default_factory=dict[tuple[Bucket, str], int])
-    messages: dict[tuple[str, Bucket], Sums] = field(default_factory=dict[tuple[str, Bucket], Sums])
-    """By message and the bucket of the fact."""
+    added: dict[MinuteBucket, Sums] = field(default_factory=dict[MinuteBucket, Sums])
+    failures: dict[tuple[MinuteBucket, str], int] = field(default_factory=dict[tuple[MinuteBucket, str], int])
+    messages: dict[tuple[str, MinuteBucket], Sums] = field(default_factory=dict[tuple[str, MinuteBucket], Sums])
+    """By message and bucket."""
     marks: dict[str, Marks] = field(default_factory=dict[str, Marks])
-    """Of the deliveries that got new ones."""
+    """The marks of the deliveries that have new ones."""
     sent: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
+    """The outcomes that are new as sent. `count_contacts` still has to look at their contacts."""
     delivered: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """What is new of these: the contacts are still to be met."""
-    sendings: list[Sending] = field(default_factory=list[Sending])
-    contacts: dict[Place, Contact] = field(default_factory=dict[Place, Contact])
+    """The outcomes that are new as delivered."""
+    sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
+    contacts: dict[ContactKey, ContactHistory] = field(default_factory=dict[ContactKey, ContactHistory])
 
     @property
     def profiles(self) -> frozenset[str]:
-        return frozenset(bucket.profile_id for bucket in self.added) | {each.profile_id for each, _ in self.failures}
+        return frozenset(bucket.profile_id for bucket in (*self.added, *(bucket for bucket, _ in self.failures)))
 
     @property
-    def places(self) -> frozenset[Place]:
-        """The contacts that `meet` needs."""
-        return frozenset(_place(outcome) for outcome in (*self.sent, *self.delivered))
+    def contact_keys(self) -> frozenset[ContactKey]:
+        """The contacts whose history `count_contacts` needs."""
+        return frozenset(_contact_key(outcome) for outcome in (*self.sent, *self.delivered))
 
-    def add(self, bucket: Bucket, sums: Sums, message_id: str | None = None) -> None:
+    def add(self, bucket: MinuteBucket, sums: Sums, message_id: str | None = None) -> None:
         self.added[bucket] = self.added.get(bucket, _NOTHING) + sums
         if message_id is not None:
-            place = (message_id, bucket)
-            self.messages[place] = self.messages.get(place, _NOTHING) + sums
+            key = (message_id, bucket)
+            self.messages[key] = self.messages.get(key, _NOTHING) + sums
 
-    def fail(self, bucket: Bucket, failure: str) -> None:
+    def add_failure(self, bucket: MinuteBucket, failure: str) -> None:
         self.failures[bucket, failure] = self.failures.get((bucket, failure), 0) + 1
 
 
@@ -96,12 +97,12 @@ _NOTHING = Sums()
 
 
 def countable(outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
-    """The outcomes that change what is counted of their deliveries."""
+    """The outcomes whose status is counted for their delivery."""
     return [outcome for outcome in outcomes if outcome.status in IMPLIED and outcome.profile_id is not None]
 
 
 def refusals(outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
-    """Tries that were refused while their delivery went on, or ended otherwise than failed."""
+    """The refused tries after which the delivery went on, or ended in another status than failed."""
     return [
         outcome
         for outcome in outcomes
@@ -109,100 +110,104 @@ def refusals(outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
     ]
 
 
-def fold(
-    outcomes: Iterable[DeliveryOutcome], known: Mapping[str, Known], refused: Collection[DeliveryOutcome] = ()
+def count_outcomes(
+    outcomes: Iterable[DeliveryOutcome],
+    counted: Mapping[str, CountedDelivery],
+    new_refusals: Collection[DeliveryOutcome] = (),
 ) -> Tally:
-    """Count what is new in `outcomes`, of whose deliveries `known` was counted; and `refused`, which are all new.
+    """Count the statuses of `outcomes` that `counted` (by delivery) does not contain, and all of `new_refusals`.
 
-    Marks only gather, so any order and any repetition of a delivery's outcomes gives the same counts. What a receipt
-    implies is counted in the receipt's own minute, and stays there when the earlier fact arrives late.
+    Marks are only ever added, so any order and any repetition of a delivery's outcomes gives the same counts. A status
+    that a receipt implies is counted in the minute of the receipt, and stays there when its own outcome arrives late.
     """
     tally = Tally()
-    sent_in: dict[str, Bucket] = {}
+    sent_in: dict[str, MinuteBucket] = {}
     for outcome in countable(outcomes):
-        name, bucket = outcome.delivery_id, _bucket(outcome, outcome.at)
-        before = known.get(name, _UNKNOWN)
-        marks = tally.marks.get(name, before.marks)
+        delivery, bucket = outcome.delivery_id, _bucket(outcome, outcome.at)
+        before = counted.get(delivery, _UNCOUNTED)
+        marks = tally.marks.get(delivery, before.marks)
         new = IMPLIED[outcome.status] & ~marks
         if not new:
             continue
-        tally.marks[name] = marks | new
+        tally.marks[delivery] = marks | new
         if Marks.SENT in new:
-            sent_in[name] = bucket
+            sent_in[delivery] = bucket
             tally.sent.append(outcome)
         if Marks.DELIVERED in new:
             tally.delivered.append(outcome)
-            tally.add(sent_in.get(name) or before.sent or bucket, Sums(arrived=1))
+            tally.add(sent_in.get(delivery) or before.sent or bucket, Sums(arrived=1))
         if Marks.FAILED in new and outcome.failure is not None:
-            tally.fail(bucket, outcome.failure)
+            tally.add_failure(bucket, outcome.failure)
         tally.add(bucket, _sums(new, outcome), outcome.message_id)
-    for outcome in refused:
-        tally.fail(_bucket(outcome, outcome.at), str(outcome.failure))
+    for outcome in new_refusals:
+        tally.add_failure(_bucket(outcome, outcome.at), str(outcome.failure))
     return tally
 
 
-_UNKNOWN = Known()
+_UNCOUNTED = CountedDelivery()
 
 
-def meet(tally: Tally, contacts: Mapping[Place, Contact]) -> Tally:
-    """Count what the new sendings are to their recipients: first words, answers. `contacts`: those of its `places`."""
-    tally.contacts.update({place: contacts.get(place, Contact()) for place in tally.places})
+def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) -> Tally:
+    """Add the new contacts and answers of the tally's new messages. `contacts`: those of its `contact_keys`."""
+    tally.contacts.update({key: contacts.get(key, ContactHistory()) for key in tally.contact_keys})
     for outcome in tally.sent:
-        place, contact = _place(outcome), tally.contacts[_place(outcome)]
+        key = _contact_key(outcome)
+        contact = tally.contacts[key]
         is_new = outcome.lane == "open" and contact.is_new(outcome.at)
-        tally.sendings.append(Sending(outcome, is_new, contact.receives))
+        tally.sent_deliveries.append(SentDelivery(outcome, is_new, contact.receives))
         if is_new:
             tally.add(_bucket(outcome, outcome.at), Sums(new_contacts=1, unanswered=1))
         if outcome.lane == "open":
-            tally.contacts[place], answer = spoken(contact, outcome.at, outcome.message_id)
-            _count_answer(tally, place, outcome.package_id, answer)
+            tally.contacts[key], answer = after_open_message(contact, outcome.at, outcome.message_id)
+            _count_answer(tally, key, outcome.package_id, answer)
     for outcome in tally.delivered:
-        contact = tally.contacts[_place(outcome)]
-        if not contact.receives:
-            tally.contacts[_place(outcome)] = replace(contact, receives=True)
-    _forget_the_unchanged(tally, contacts)
+        key = _contact_key(outcome)
+        if not tally.contacts[key].receives:
+            tally.contacts[key] = replace(tally.contacts[key], receives=True)
+    _keep_changed_contacts(tally, contacts)
     return tally
 
 
-def receive(messages: Iterable[CustomerMessage], contacts: Mapping[Place, Contact]) -> Tally:
-    """Count customers' messages that were not seen before, in the reply lane: that is where they are answered."""
+def count_customer_messages(
+    messages: Iterable[CustomerMessage], contacts: Mapping[ContactKey, ContactHistory]
+) -> Tally:
+    """Count new customers' messages. They count in the reply lane, in which they are answered."""
     tally = Tally()
     for message in messages:
-        place = (message.profile_id, message.recipient)
-        bucket = Bucket(message.profile_id, minute_of(message.at), "reply", message.package_id)
+        key = (message.profile_id, message.recipient)
+        bucket = MinuteBucket(message.profile_id, minute_of(message.at), "reply", message.package_id)
         tally.add(bucket, Sums(received=1))
-        known = tally.contacts.get(place) or contacts.get(place, Contact())
-        tally.contacts[place], answer = written(known, message.at)
-        _count_answer(tally, place, message.package_id, answer)
-    _forget_the_unchanged(tally, contacts)
+        contact = tally.contacts.get(key) or contacts.get(key, ContactHistory())
+        tally.contacts[key], answer = after_customer_message(contact, message.at)
+        _count_answer(tally, key, message.package_id, answer)
+    _keep_changed_contacts(tally, contacts)
     return tally
 
 
-def _forget_the_unchanged(tally: Tally, contacts: Mapping[Place, Contact]) -> None:
-    """Only what is left has to be written."""
-    changed = {place: contact for place, contact in tally.contacts.items() if contact != contacts.get(place)}
-    tally.contacts = changed
+def _keep_changed_contacts(tally: Tally, before: Mapping[ContactKey, ContactHistory]) -> None:
+    """Only these have to be written."""
+    tally.contacts = {key: contact for key, contact in tally.contacts.items() if contact != before.get(key)}
 
 
-def _count_answer(tally: Tally, place: Place, package_id: str, answer: Answer | None) -> None:
-    """In the open lane: it is an answer to open messages."""
+def _count_answer(tally: Tally, key: ContactKey, package_id: str, answer: CustomerAnswer | None) -> None:
+    """Count an answer in the open lane, because it answers open messages."""
     if answer is None:
         return
-    profile_id, _ = place
-    bucket = Bucket(profile_id, minute_of(answer.at), "open", package_id)
+    profile_id, _ = key
+    bucket = MinuteBucket(profile_id, minute_of(answer.at), "open", package_id)
     tally.add(bucket, Sums(answered=1), answer.message_id)
     if answer.opened_at is not None:
-        tally.add(Bucket(profile_id, minute_of(answer.opened_at), "open", package_id), Sums(unanswered=-1))
+        tally.add(MinuteBucket(profile_id, minute_of(answer.opened_at), "open", package_id), Sums(unanswered=-1))
 
 
-def _place(outcome: DeliveryOutcome) -> Place:
-    assert outcome.profile_id is not None, "only countable outcomes have places"
+def _contact_key(outcome: DeliveryOutcome) -> ContactKey:
+    assert outcome.profile_id is not None, "an outcome without a profile is not countable"
     return outcome.profile_id, outcome.recipient
 
 
-def _bucket(outcome: DeliveryOutcome, at: datetime) -> Bucket:
-    assert outcome.profile_id is not None, "only countable outcomes have buckets"
-    return Bucket(outcome.profile_id, minute_of(at), outcome.lane, outcome.package_id)
+def _bucket(outcome: DeliveryOutcome, at: datetime) -> MinuteBucket:
+    assert outcome.profile_id is not None, "an outcome without a profile is not countable"
+    return MinuteBucket(outcome.profile_id, minute_of(at), outcome.lane, outcome.package_id)
 
 
 def _sums(new: Marks, outcome: DeliveryOutcome) -> Sums:

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from spreader.clock import Now
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileReported
 from spreader.kafka.guarded_consumer import Received
-from stats.core.closures import heard, signs
+from stats.core.closures import signs_and_lifts, signs_from_outcomes
 from stats.core.sums import KINDS
-from stats.core.tally import Tally, countable, fold, meet, receive, refusals
-from stats.counting.lane_closures import Lanes
-from stats.counting.sql_lanes import save_reports
-from stats.counting.store import Store
+from stats.core.tally import Tally, count_contacts, count_customer_messages, count_outcomes, countable, refusals
+from stats.counting.lane_closures import LaneClosures
+from stats.counting.sql_closures import save_reports
+from stats.counting.store import CountStore
 from stats.metrics import COUNTED, REPORTS
 
 
 @dataclass(frozen=True)
-class Counting:
-    store: Store
-    lanes: Lanes
+class CountingHandlers:
+    store: CountStore
+    lanes: LaneClosures
     clock: Now
     touch: Callable[[Iterable[str]], None]
     """Told which profiles have new counts, once they are kept."""
@@ -34,10 +34,10 @@ class Counting:
         async with self.store.begin() as unit:
             fresh = await unit.fresh(batch)
             outcomes = countable(fresh)
-            tally = fold(outcomes, await unit.known(outcomes), await unit.unrefused(refusals(fresh)))
-            tally = meet(tally, await unit.contacts(tally.places))
+            tally = count_outcomes(outcomes, await unit.known(outcomes), await unit.unrefused(refusals(fresh)))
+            tally = count_contacts(tally, await unit.contacts(tally.contact_keys))
             await unit.save(tally)
-            changed = await self.lanes.take(unit.connection, signs(fresh), (), self.clock())
+            changed = await self.lanes.take(unit.connection, signs_from_outcomes(fresh), (), self.clock())
         self._kept(tally)
         self.shut(changed)
 
@@ -45,7 +45,7 @@ class Counting:
         async with self.store.begin() as unit:
             unseen = await unit.unseen(await unit.fresh(batch))
             places = {(message.profile_id, message.recipient) for message in unseen}
-            tally = receive(unseen, await unit.contacts(places))
+            tally = count_customer_messages(unseen, await unit.contacts(places))
             await unit.save(tally)
         self._kept(tally)
 
@@ -53,7 +53,7 @@ class Counting:
         async with self.store.begin() as unit:
             fresh = await unit.fresh(batch)
             await save_reports(unit.connection, fresh)
-            told = [heard(report) for report in fresh]
+            told = [signs_and_lifts(report) for report in fresh]
             closing = [sign for found, _ in told for sign in found]
             opening = [each for _, lifts in told for each in lifts]
             changed = await self.lanes.take(unit.connection, closing, opening, self.clock())

@@ -6,17 +6,17 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stats.core.closures import COURSES, Closure, Closures, Lift, Sign, close, lift
-from stats.core.condition import Change
+from stats.core.closures import CLOSURE_RULES, Closure, Closures, Lift, Sign, close_lanes, lift_closures
+from stats.core.condition import ProfileChange
 from stats.counting.sql_changes import note_changes
-from stats.counting.sql_lanes import closures, save_closures
+from stats.counting.sql_closures import closures, save_closures
 
 Fellows = Callable[[str], Collection[str]]
 """The profiles that stand or fall together with one, itself among them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
+class LaneClosures:
     fellows: Fellows
 
     async def take(
@@ -28,7 +28,7 @@ class Lanes:
             return frozenset()
         known = dict(await closures(connection, {each.profile_id for each in spread}))
         changed: dict[tuple[str, str, str], Closure] = {}
-        changes: list[tuple[str, Change]] = []
+        changes: list[tuple[str, ProfileChange]] = []
         for each in sorted(spread, key=lambda each: (each.at, each.profile_id)):
             for closure in _step(each, known):
                 changes.append((closure.profile_id, _change(closure, is_opened=isinstance(each, Lift))))
@@ -41,7 +41,7 @@ class Lanes:
         return [
             Sign(profile, sign.kind, sign.lanes, sign.at, _of(sign, profile), sign.until, sign.code)
             for sign in signs
-            for profile in (self.fellows(sign.profile_id) if COURSES[sign.kind].of_holder else (sign.profile_id,))
+            for profile in (self.fellows(sign.profile_id) if CLOSURE_RULES[sign.kind].of_holder else (sign.profile_id,))
         ]
 
     def _opening(self, lifts: Iterable[Lift]) -> list[Lift]:
@@ -49,14 +49,14 @@ class Lanes:
         found: list[Lift] = []
         for each in lifts:
             found.append(each)
-            shared = frozenset(kind for kind in each.kinds if COURSES[kind].of_holder)
+            shared = frozenset(kind for kind in each.kinds if CLOSURE_RULES[kind].of_holder)
             others = (profile for profile in self.fellows(each.profile_id) if profile != each.profile_id)
             found += [Lift(profile, each.at, shared, each.endless_only, each.lanes) for profile in others if shared]
         return found
 
 
 def _step(each: Sign | Lift, known: Closures) -> Sequence[Closure]:
-    return close(each, known) if isinstance(each, Sign) else lift(each, known)
+    return close_lanes(each, known) if isinstance(each, Sign) else lift_closures(each, known)
 
 
 def _of(sign: Sign, profile: str) -> str:
@@ -65,8 +65,8 @@ def _of(sign: Sign, profile: str) -> str:
     return f"{sign.evidence} (said of {sign.profile_id}, which has the same holder)"
 
 
-def _change(closure: Closure, *, is_opened: bool) -> Change:
+def _change(closure: Closure, *, is_opened: bool) -> ProfileChange:
     if is_opened:
-        return Change(f"{closure.lane} lane", f"blocked: {closure.kind}", "ok", "it was said to work again")
+        return ProfileChange(f"{closure.lane} lane", f"blocked: {closure.kind}", "ok", "it was said to work again")
     until = "until it works again" if closure.until is None else f"until {closure.until.isoformat(timespec='seconds')}"
-    return Change(f"{closure.lane} lane", "ok", f"blocked {until}", f"{closure.kind}: {closure.evidence}")
+    return ProfileChange(f"{closure.lane} lane", "ok", f"blocked {until}", f"{closure.kind}: {closure.evidence}")

@@ -24,7 +24,7 @@ AT_ONCE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class AuditDelays:
     """In the system's time. `grace`: after a change of limits; `settling`: until what was sent is surely counted."""
 
     grace: timedelta
@@ -32,17 +32,17 @@ class Patience:
     tolerance: timedelta
 
     @classmethod
-    def of(cls, clock: Clock) -> "Patience":
+    def of(cls, clock: Clock) -> "AuditDelays":
         minutes = (timedelta(minutes=5), timedelta(seconds=10), timedelta(seconds=30))
         return cls(*map(clock.system, minutes))
 
 
 @dataclass
-class Recounting:
+class LimitAudit:
     engine: AsyncEngine
     profiles: Callable[[], Mapping[str, Profile]]
     clock: Callable[[], datetime]
-    patience: Patience
+    patience: AuditDelays
     _limits: dict[str, tuple[ProfileLimits, datetime]] = field(
         default_factory=dict[str, tuple[ProfileLimits, datetime]], init=False
     )

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stats.core.condition import Change
+from stats.core.condition import ProfileChange
 
 
-async def note_changes(connection: AsyncConnection, changes: Sequence[tuple[str, Change]], at: datetime) -> None:
+async def note_changes(connection: AsyncConnection, changes: Sequence[tuple[str, ProfileChange]], at: datetime) -> None:
     """Each with its profile."""
     if changes:
         columns = {

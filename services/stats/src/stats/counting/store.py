@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, Event, Windows
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
-from stats.core.contacts import Contact
-from stats.core.spans import Spans
-from stats.core.sums import Bucket
-from stats.core.tally import Known, Marks, Place, Tally
-from stats.counting import columns
+from stats.core.contacts import ContactHistory
+from stats.core.sums import MinuteBucket
+from stats.core.tally import ContactKey, CountedDelivery, Marks, Tally
+from stats.core.windows import WindowStarts
+from stats.counting import rows as columns
 from stats.counting.sql import ADD, ADD_FAILURES, ADD_MESSAGES, FAILURES, ROLLUPS, WINDOWS
 
 E = TypeVar("E", bound=Event)
@@ -24,7 +24,7 @@ CONTACT = ("spoke_at", "wrote_first_at", "wrote_at", "asked_at", "asked_by", "op
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class CountTransaction:
     """One transaction: what is fresh, what is known of it, and the counts that follow."""
 
     connection: AsyncConnection
@@ -33,12 +33,12 @@ class Unit:
     async def fresh(self, batch: Sequence[Received[E]]) -> list[E]:
         return [each.event for each in await self.positions.unseen(self.connection, batch)]
 
-    async def known(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, Known]:
+    async def known(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, CountedDelivery]:
         """What was counted of these deliveries. They stay locked, new ones too: nobody counts them at the same time."""
         deliveries = {"deliveries": sorted({outcome.delivery_id for outcome in outcomes})}
         await self.connection.execute(_DELIVERY_ENSURE, deliveries)
         rows = await self.connection.execute(_DELIVERY_LOCK, deliveries)
-        return {row.delivery_id: Known(Marks(row.marks), _sent_in(row)) for row in rows}
+        return {row.delivery_id: CountedDelivery(Marks(row.marks), _sent_in(row)) for row in rows}
 
     async def unrefused(self, refusals: Sequence[DeliveryOutcome]) -> list[DeliveryOutcome]:
         """Those that were never seen before; from now on they were."""
@@ -58,7 +58,7 @@ class Unit:
         new = {(row.profile_id, row.gateway_message_id) for row in rows}
         return [message for name, message in by_id.items() if name in new]
 
-    async def contacts(self, places: Collection[Place]) -> dict[Place, Contact]:
+    async def contacts(self, places: Collection[ContactKey]) -> dict[ContactKey, ContactHistory]:
         """What is known of these contacts. They stay locked, new ones too."""
         if not places:
             return {}
@@ -67,7 +67,8 @@ class Unit:
         await self.connection.execute(_CONTACT_ENSURE, asked)
         rows = await self.connection.execute(_CONTACT_LOCK, asked)
         return {
-            (row.profile_id, row.recipient): Contact(**{name: getattr(row, name) for name in CONTACT}) for row in rows
+            (row.profile_id, row.recipient): ContactHistory(**{name: getattr(row, name) for name in CONTACT})
+            for row in rows
         }
 
     async def save(self, tally: Tally) -> None:
@@ -85,7 +86,7 @@ class Unit:
             await self.connection.execute(ADD_MESSAGES, columns.messages(tally))
 
     async def _save_deliveries(self, tally: Tally) -> None:
-        sent = [(each.outcome, each) for each in tally.sendings]
+        sent = [(each.outcome, each) for each in tally.sent_deliveries]
         new = {outcome.delivery_id for outcome, _ in sent}
         marks = sorted((name, marks) for name, marks in tally.marks.items() if name not in new)
         if marks:
@@ -110,16 +111,16 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class CountStore:
     engine: AsyncEngine
     positions: Deduplicator
 
     @asynccontextmanager
-    async def begin(self) -> AsyncGenerator[Unit]:
+    async def begin(self) -> AsyncGenerator[CountTransaction]:
         async with self.engine.begin() as connection:
-            yield Unit(connection, self.positions)
+            yield CountTransaction(connection, self.positions)
 
-    async def windows(self, profiles: Collection[str], spans: Spans) -> dict[str, Windows]:
+    async def windows(self, profiles: Collection[str], spans: WindowStarts) -> dict[str, Windows]:
         """The windows of those profiles that have any count in them."""
         first, last = spans.whole_hours
         moments = {
@@ -151,10 +152,10 @@ def _windows(spans: Mapping[str, Mapping[str, Any]]) -> Windows:
 _NOTHING = Counts()
 
 
-def _sent_in(row: Any) -> Bucket | None:
+def _sent_in(row: Any) -> MinuteBucket | None:
     if row.sent_at is None:
         return None
-    return Bucket(row.profile_id, row.sent_at.replace(second=0, microsecond=0), row.lane, row.package_id)
+    return MinuteBucket(row.profile_id, row.sent_at.replace(second=0, microsecond=0), row.lane, row.package_id)
 
 
 def _waits(marks: Marks) -> bool:

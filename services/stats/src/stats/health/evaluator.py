@@ -15,14 +15,14 @@ from spreader.clock import Now
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import new_id
 from stats.config_cache import Directory
-from stats.core.alerts import Kept, differences
+from stats.core.alerts import StoredAlert, differences
 from stats.core.closures import Closure
-from stats.core.condition import Judgement, judge
-from stats.core.evidence import Evidence, Reported, Usual
-from stats.core.evidence_assembly import evidence_of
-from stats.counting.lane_closures import Lanes
+from stats.core.condition import Evaluation, evaluate
+from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
+from stats.core.evidence_assembly import assemble_evidence
+from stats.counting.lane_closures import LaneClosures
 from stats.counting.sql_changes import note_changes
-from stats.counting.sql_lanes import closures_seen, reported
+from stats.counting.sql_closures import closures_seen, reported
 from stats.health.sql_alerts import open_alerts, save_alerts
 from stats.health.sql_conditions import lock_conditions, save_conditions
 from stats.health.sql_evidence import STUCK_AFTER, gather, usual
@@ -36,10 +36,10 @@ EVERYONE_EVERY = timedelta(minutes=5)
 
 
 @dataclass
-class Judging:
+class Evaluator:
     engine: AsyncEngine
     directory: Directory
-    lanes: Lanes
+    lanes: LaneClosures
     clock: Now
     touch: Callable[[Iterable[str]], None]
     """Told which profiles were judged anew."""
@@ -75,14 +75,14 @@ class Judging:
         for profile in now_due:  # before: whoever changes while it is judged waits again
             self._waiting.pop(profile, None)
         try:
-            await self.judge(now_due, now)
+            await self.evaluate(now_due, now)
         except BaseException:
             self.look_now(now_due)
             raise
         self._judged_at.update(dict.fromkeys(now_due, time.monotonic()))
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
-    async def judge(self, names: Sequence[str], now: datetime) -> None:
+    async def evaluate(self, names: Sequence[str], now: datetime) -> None:
         packages, configured = self.directory.roster(), self.directory.profiles()
         profiles = {name: configured[name] for name in names if name in configured}
         if not profiles:
@@ -92,7 +92,7 @@ class Judging:
             alerts = await open_alerts(connection, profiles)
             evidence = await self._evidence(connection, profiles, now)
             judged = {
-                name: judge(name, evidence[name], known.get(name), alerts.get(name, {}), now)
+                name: evaluate(name, evidence[name], known.get(name), alerts.get(name, {}), now)
                 for name in sorted(profiles)
             }
             await save_conditions(connection, {name: each.condition for name, each in judged.items()})
@@ -120,8 +120,8 @@ class Judging:
             shut.setdefault(closure.profile_id, []).append(closure)
         hears = self.silence_tells()
         return {
-            name: evidence_of(
-                gathered[name], profile, usuals.get(packages[name], Usual()), told.get(name, Reported()),
+            name: assemble_evidence(
+                gathered[name], profile, usuals.get(packages[name], PackageBaseline()), told.get(name, AccountStatus()),
                 shut.get(name, ()), STUCK_AFTER if hears and profile.gateway.driver != "simulator" else None, now,
             )
             for name, profile in profiles.items()
@@ -129,10 +129,11 @@ class Judging:
 
 
 def _alerts(
-    profile_id: str, package_id: str, known: Mapping[str, Kept], judged: Judgement, now: datetime
-) -> list[Kept]:
-    new, changed = differences(known, judged.alarms, now)
+    profile_id: str, package_id: str, known: Mapping[str, StoredAlert], judged: Evaluation, now: datetime
+) -> list[StoredAlert]:
+    new, changed = differences(known, judged.alert_reasons, now)
     raised = [
-        Kept(new_id("alr", now), profile_id, package_id, each.kind, each.severity, each.evidence, now) for each in new
+        StoredAlert(new_id("alr", now), profile_id, package_id, each.kind, each.severity, each.evidence, now)
+        for each in new
     ]
     return [*raised, *changed]

@@ -16,9 +16,9 @@ from spreader.clock import Now
 from spreader.contract.events import ProfileState
 from spreader.kafka.bus import Bus
 from stats.config_cache import Directory
-from stats.core.standing import Roster, is_news, standings
+from stats.core.profile_summary import PackageOfProfile, is_changed, profile_states
 from stats.core.sums import minute_of
-from stats.health.current_state import Present
+from stats.health.current_state import CurrentState
 from stats.health.sql_alerts import mark_told, untold
 from stats.metrics import ALERTS, STATES
 
@@ -27,10 +27,10 @@ ALERTS_AT_ONCE_MAX = 1_000
 
 
 @dataclass
-class Publication:
+class StatePublisher:
     """`published` is live: the rows of the table over the compacted topic."""
 
-    present: Present
+    present: CurrentState
     directory: Directory
     bus: Bus
     clock: Now
@@ -53,7 +53,7 @@ class Publication:
         self._all_seen_in = minute_of(now)
         return TURN_SECONDS
 
-    def _due(self, now: datetime) -> Roster:
+    def _due(self, now: datetime) -> PackageOfProfile:
         """Who to look at: everyone in a new minute (counts leave their windows by the minute), else who was touched."""
         members = self.directory.roster()
         if minute_of(now) != self._all_seen_in:
@@ -67,13 +67,13 @@ class Publication:
         ends = (published.open.until, published.reply.until)
         return any(end is not None and end <= now for end in ends)
 
-    async def _news(self, due: Roster, now: datetime) -> list[ProfileState]:
-        states = standings(due, await self.present.known(due.keys(), now), now)
-        return [state for state in states if is_news(state, self.published.get(state.profile_id))]
+    async def _news(self, due: PackageOfProfile, now: datetime) -> list[ProfileState]:
+        states = profile_states(due, await self.present.known(due.keys(), now), now)
+        return [state for state in states if is_changed(state, self.published.get(state.profile_id))]
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
+class AlertPublisher:
     """Tells of alerts. At least once: a crash between telling and noting it tells the same again."""
 
     engine: AsyncEngine

@@ -8,28 +8,28 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stats.core.alerts import Kept
+from stats.core.alerts import StoredAlert
 
-COLUMNS = tuple(each.name for each in fields(Kept))
+COLUMNS = tuple(each.name for each in fields(StoredAlert))
 STATES = ("raised", "acknowledged", "cleared")
 
 
-async def open_alerts(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, dict[str, Kept]]:
+async def open_alerts(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, dict[str, StoredAlert]]:
     """Those that are not cleared, by profile and kind."""
-    found: dict[str, dict[str, Kept]] = {}
+    found: dict[str, dict[str, StoredAlert]] = {}
     for row in await connection.execute(_OPEN, {"profiles": list(profiles)}):
         found.setdefault(row.profile_id, {})[row.kind] = _kept(row)
     return found
 
 
-async def save_alerts(connection: AsyncConnection, alerts: Sequence[Kept], now: datetime) -> None:
+async def save_alerts(connection: AsyncConnection, alerts: Sequence[StoredAlert], now: datetime) -> None:
     if alerts:
         ordered = sorted(alerts, key=lambda each: each.alert_id)
         columns: dict[str, Any] = {name: [getattr(each, name) for each in ordered] for name in COLUMNS}
         await connection.execute(_SAVE, {**columns, "now": now})
 
 
-async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime) -> Kept | None:
+async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime) -> StoredAlert | None:
     """The alert, acknowledged now or before; None: there is no such alert."""
     async with engine.begin() as connection:
         await connection.execute(_ACKNOWLEDGE, {"alert": alert_id, "by": by, "now": now})
@@ -37,13 +37,13 @@ async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime
     return None if row is None else _kept(row)
 
 
-async def untold(engine: AsyncEngine, limit: int) -> list[Kept]:
+async def untold(engine: AsyncEngine, limit: int) -> list[StoredAlert]:
     """Those whose state was not published yet, the oldest first."""
     async with engine.connect() as connection:
         return [_kept(row) for row in await connection.execute(_UNTOLD, {"limit": limit})]
 
 
-async def mark_told(engine: AsyncEngine, alerts: Sequence[Kept]) -> None:
+async def mark_told(engine: AsyncEngine, alerts: Sequence[StoredAlert]) -> None:
     ordered = sorted(alerts, key=lambda each: each.alert_id)
     async with engine.begin() as connection:
         given = {"alerts": [each.alert_id for each in ordered], "states": [each.state for each in ordered]}
@@ -58,7 +58,7 @@ async def list_alerts(
     states: Sequence[str] = STATES,
     before: str | None = None,
     changed_after: datetime | None = None,
-) -> list[Kept]:
+) -> list[StoredAlert]:
     """The newest first (an id begins with its moment), below the id `before`."""
     asked = {
         "package": package_id, "profile": profile_id, "states": list(states), "before": before,
@@ -74,8 +74,8 @@ def alerts_of(
     return text(_RAISED), {"package": package_id, "profile": profile_id, "start": start, "end": end}
 
 
-def _kept(row: Any) -> Kept:
-    return Kept(*(getattr(row, name) for name in COLUMNS))
+def _kept(row: Any) -> StoredAlert:
+    return StoredAlert(*(getattr(row, name) for name in COLUMNS))
 
 
 _NAMES = ", ".join(COLUMNS)

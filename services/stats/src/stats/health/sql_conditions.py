@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.contract.events import Health, RiskyPattern
 from stats.core.condition import Condition
-from stats.core.factor import Factor
 from stats.core.health import Pause
+from stats.core.limit_factor import LimitFactor
 
 
 async def conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
@@ -45,7 +45,7 @@ async def save_conditions(connection: AsyncConnection, judged: Mapping[str, Cond
 def _condition(row: Any) -> Condition:
     health = Health.model_validate(_plain(row.health))
     risks = tuple(RiskyPattern.model_validate(each) for each in _plain(row.risks))
-    factor = Factor(row.factor, row.factor_cause, row.halved_at, row.stepped_at)
+    factor = LimitFactor(row.factor, row.factor_cause, row.halved_at, row.stepped_at)
     return Condition(health, risks, Pause(row.paused_at), factor, row.at, row.signalled_at)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stats.core.evidence import Usual
-from stats.core.evidence_assembly import Gathered
-from stats.core.recent import Recent, Sent
+from stats.core.evidence import PackageBaseline
+from stats.core.evidence_assembly import RawEvidence
+from stats.core.recent_sends import RecentSend, RecentSends
 from stats.core.shares import Share
-from stats.core.spans import DAY, HOUR, WEEK
 from stats.core.sums import hour_of, minute_of
 from stats.core.tally import Marks
+from stats.core.windows import DAY, HOUR, WEEK
 
 STUCK_AFTER = timedelta(minutes=2)
 """Of the machine's time: WhatsApp's server has a message within seconds, or something is wrong."""
@@ -21,7 +21,7 @@ LAST_SENDINGS = 60
 """Of each lane."""
 
 
-async def gather(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, Gathered]:
+async def gather(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
     """`now` is the system's; how long ago we heard of a sending is by the database's own clock."""
     present = minute_of(now)
     asked = {
@@ -34,27 +34,29 @@ async def gather(connection: AsyncConnection, profiles: Collection[str], now: da
     failures: dict[str, dict[str, int]] = {}
     for row in await connection.execute(_FAILURES, asked):
         failures.setdefault(row.profile_id, {})[row.failure] = row.number
-    sent: dict[str, list[Sent]] = {}
+    sent: dict[str, list[RecentSend]] = {}
     for row in await connection.execute(_SENDINGS, asked):
         sent.setdefault(row.profile_id, []).append(_sent(row))
     stuck = {row.profile_id: row.number for row in await connection.execute(_STUCK, asked | {"after": STUCK_AFTER})}
     return {
-        profile: Gathered(
+        profile: RawEvidence(
             lately.get(profile, {}),
             before.get(profile, {}),
             failures.get(profile, {}),
-            Recent(tuple(sorted(sent.get(profile, ()), key=lambda each: each.at, reverse=True))),
+            RecentSends(tuple(sorted(sent.get(profile, ()), key=lambda each: each.at, reverse=True))),
             stuck.get(profile, 0),
         )
         for profile in profiles
     }
 
 
-async def usual(connection: AsyncConnection, packages: Collection[str], now: datetime) -> dict[str, Usual]:
+async def usual(connection: AsyncConnection, packages: Collection[str], now: datetime) -> dict[str, PackageBaseline]:
     asked = {"packages": list(packages), "week": hour_of(now - WEEK), "hour": hour_of(now - HOUR)}
     rows = await connection.execute(_USUAL, asked)
     return {
-        row.package_id: Usual(Share(row.arrived, row.sent), Share(min(row.answered, row.delivered), row.delivered))
+        row.package_id: PackageBaseline(
+            Share(row.arrived, row.sent), Share(min(row.answered, row.delivered), row.delivered)
+        )
         for row in rows
     }
 
@@ -63,10 +65,10 @@ def _sums(row: Any) -> dict[str, int]:
     return {name: value or 0 for name, value in row._mapping.items() if name != "profile_id"}
 
 
-def _sent(row: Any) -> Sent:
+def _sent(row: Any) -> RecentSend:
     marks = Marks(row.marks)
-    return Sent(
-        row.lane, row.sent_at, row.heard_for, row.waits, Marks.DELIVERED in marks, Marks.FAILED in marks,
+    return RecentSend(
+        row.lane, row.sent_at, row.age, row.waits, Marks.DELIVERED in marks, Marks.FAILED in marks,
         bool(row.is_new), bool(row.receives), row.fingerprint,
     )  # fmt: skip
 
@@ -104,7 +106,7 @@ _SENDINGS = text("""
 SELECT asked.profile_id, sent.* FROM unnest(CAST(:profiles AS text[])) AS asked (profile_id)
 CROSS JOIN (VALUES ('open'), ('reply')) AS of (lane)
 CROSS JOIN LATERAL (
-    SELECT delivery.lane, sent_at, now() - heard_at AS heard_for, waits, marks, is_new, receives, fingerprint
+    SELECT delivery.lane, sent_at, now() - heard_at AS age, waits, marks, is_new, receives, fingerprint
     FROM stats.delivery
     WHERE delivery.profile_id = asked.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
       AND sent_at <= CAST(:now AS timestamptz) + interval '1 minute'

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stats.health.evaluator import Judging
-from stats.health.publisher import Publication
+from stats.health.evaluator import Evaluator
+from stats.health.publisher import StatePublisher
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    publication: Publication
-    judging: Judging
+    publication: StatePublisher
+    judging: Evaluator
     recount: Callable[[Iterable[str]], None] = lambda profiles: None
     """Told who may have sent."""
 

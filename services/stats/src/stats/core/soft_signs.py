@@ -1,4 +1,4 @@
-"""Soft sign: what makes a block probable though no gateway has said so. Each names its evidence."""
+"""Soft sign: evidence in the counts that makes a block probable, although no gateway has reported one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from stats.core.shares import Prior, Share, probability_below
 SENDS_MIN = 8
 CERTAINTY = 0.95
 FALLEN_TO = 0.5
-"""A delivered share under half of the usual one is a sign."""
+"""A delivered share below half of the usual share is a sign."""
 REPLIES_FALLEN_TO = 0.25
 DELIVERED = Prior(0.9, 20)
 ANSWERED = Prior(0.1, 20)
@@ -17,22 +17,22 @@ RUN_MIN = 5
 COLD_FAILED_MIN = 2
 STUCK_MIN = 3
 STUCK_SHARE = 0.25
-UNHEARD_MIN = 5
+UNACKNOWLEDGED_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Soft:
+class SoftSign:
     kind: str
     evidence: str
 
 
-def soft_signs(evidence: Evidence) -> list[Soft]:
-    found = ((kind, look(evidence)) for kind, look in LOOKS.items())
-    return [Soft(kind, words) for kind, words in found if words is not None]
+def soft_signs(evidence: Evidence) -> list[SoftSign]:
+    results = ((kind, check(evidence)) for kind, check in CHECKS.items())
+    return [SoftSign(kind, text) for kind, text in results if text is not None]
 
 
 def _delivered_share(evidence: Evidence) -> str | None:
-    usual = DELIVERED.sharpened(evidence.usual.delivered).sharpened(evidence.delivered_before).share
+    usual = DELIVERED.sharpened(evidence.baseline.delivered).sharpened(evidence.delivered_before).share
     for span, seen in (("3 hours", evidence.delivered_lately), ("24 hours", evidence.delivered)):
         if _has_fallen(seen, usual * FALLEN_TO):
             return (
@@ -48,7 +48,7 @@ def _undelivered_run(evidence: Evidence) -> str | None:
 
 
 def _reply_share(evidence: Evidence) -> str | None:
-    usual = ANSWERED.sharpened(evidence.usual.answered).sharpened(evidence.answered_before).share
+    usual = ANSWERED.sharpened(evidence.baseline.answered).sharpened(evidence.answered_before).share
     if not _has_fallen(evidence.answered, usual * REPLIES_FALLEN_TO):
         return None
     return (
@@ -76,16 +76,16 @@ def _stuck(evidence: Evidence) -> str | None:
 
 
 def _silent(evidence: Evidence) -> str | None:
-    if evidence.unheard < UNHEARD_MIN or evidence.reported.session not in (None, "working"):
+    if evidence.unacknowledged_in_a_row < UNACKNOWLEDGED_MIN or evidence.account.session not in (None, "working"):
         return None
-    return f"the session says that it works, but nothing was heard of its last {evidence.unheard} sends"
+    return f"the session says that it works, but nothing was heard of its last {evidence.unacknowledged_in_a_row} sends"
 
 
 def _has_fallen(seen: Share, bound: float) -> bool:
     return seen.trials >= SENDS_MIN and probability_below(seen, bound) > CERTAINTY
 
 
-LOOKS: Mapping[str, Callable[[Evidence], str | None]] = {
+CHECKS: Mapping[str, Callable[[Evidence], str | None]] = {
     "delivered_share": _delivered_share,
     "undelivered_run": _undelivered_run,
     "reply_share": _reply_share,
@@ -94,4 +94,4 @@ LOOKS: Mapping[str, Callable[[Evidence], str | None]] = {
     "silent": _silent,
 }
 CLOSING = frozenset({"cold_sends", "stuck", "silent"})
-"""Those that close the open lane, as a gateway's own word would."""
+"""The kinds that close the open lane, as a gateway's report would."""

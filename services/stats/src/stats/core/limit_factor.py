@@ -1,11 +1,11 @@
-"""Factor: the automatic share of the operator's limits that a profile gets, by how it fares."""
+"""Limit factor: what the operator's limits are multiplied by, derived from the profile's health."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spreader.contract.events import Quality, Quota
-from stats.core.evidence import Reported
+from stats.core.evidence import AccountStatus
 
 LOWEST, HIGHEST = 0.1, 1.0
 HALVED_AT_MOST_EVERY = timedelta(hours=6)
@@ -17,28 +17,28 @@ QUOTA_SHARE = {"first": 0.5, "second": 0.2, "capped": 0.1}
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class LimitFactor:
     value: float = HIGHEST
     cause: str | None = None
     halved_at: datetime | None = None
     stepped_at: datetime | None = None
-    """When it was changed last, or a signal was still there: the clean days count from here."""
+    """The last change, or the last time that a block signal was present. Clean days count from here."""
 
-    def halved(self, cause: str, now: datetime) -> "Factor":
-        """At a block signal; at most once in 6 hours."""
+    def halved(self, cause: str, now: datetime) -> "LimitFactor":
+        """The factor after a new block signal: halved, but at most once in 6 hours."""
         if self.halved_at is not None and now - self.halved_at < HALVED_AT_MOST_EVERY:
             return replace(self, stepped_at=now)
         value = max(LOWEST, round(self.value / 2, 3))
-        return Factor(value, f"halved at {_moment(now)}: {cause}", halved_at=now, stepped_at=now)
+        return LimitFactor(value, f"halved at {_minute(now)}: {cause}", halved_at=now, stepped_at=now)
 
-    def eased(self, now: datetime) -> "Factor":
-        """After a pause by health: at half the limits, or less."""
+    def eased(self, now: datetime) -> "LimitFactor":
+        """The factor after a pause by health: at most half."""
         if self.value <= HALF_LIMITS:
             return replace(self, stepped_at=now)
-        return replace(self, value=HALF_LIMITS, cause=f"back from a pause since {_moment(now)}", stepped_at=now)
+        return replace(self, value=HALF_LIMITS, cause=f"back from a pause since {_minute(now)}", stepped_at=now)
 
-    def recovered(self, now: datetime) -> "Factor":
-        """A step up for each clean day."""
+    def recovered(self, now: datetime) -> "LimitFactor":
+        """The factor after the clean days since the last change: one step up for each."""
         if self.stepped_at is None or self.value >= HIGHEST:
             return self
         days = (now - self.stepped_at) // CLEAN_DAY
@@ -48,11 +48,13 @@ class Factor:
         cause = None if value >= HIGHEST else self.cause
         return replace(self, value=value, cause=cause, stepped_at=self.stepped_at + days * CLEAN_DAY)
 
-    def in_force(self, reported: Reported) -> tuple[float, str | None]:
-        """With what the gateway says; and why it is not 1."""
+    def in_force(self, account: AccountStatus) -> tuple[float, str | None]:
+        """The factor, capped by the reported quality and quota; and its cause when it is below 1."""
         caps: Sequence[tuple[float, str | None]] = (
-            (self.value, self.cause), _quality_cap(reported.quality), _quota_cap(reported.quota)
-        )  # fmt: skip
+            (self.value, self.cause),
+            _quality_cap(account.quality),
+            _quota_cap(account.quota),
+        )
         value, cause = min(caps, key=lambda cap: cap[0])
         return value, cause if value < HIGHEST else None
 
@@ -65,9 +67,9 @@ def _quality_cap(quality: Quality | None) -> tuple[float, str | None]:
 def _quota_cap(quota: Quota | None) -> tuple[float, str | None]:
     if quota is None:
         return HIGHEST, None
-    words = f"WhatsApp has counted {quota.used} of {quota.total} new chats"
-    return QUOTA_SHARE.get(quota.warning, HIGHEST), words
+    cause = f"WhatsApp has counted {quota.used} of {quota.total} new chats"
+    return QUOTA_SHARE.get(quota.warning, HIGHEST), cause
 
 
-def _moment(at: datetime) -> str:
+def _minute(at: datetime) -> str:
     return at.isoformat(timespec="minutes")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from stats.core.sums import KINDS, Bucket, Failures, Sums, hour_of, values
+from stats.core.sums import KINDS, Failures, MinuteBucket, Sums, hour_of, values
 from stats.core.tally import Tally
 
 Columns = dict[str, list[Any]]
@@ -61,7 +61,7 @@ def messages(tally: Tally) -> Columns:
     }
 
 
-def _key(table: str, bucket: Bucket) -> Key:
+def _key(table: str, bucket: MinuteBucket) -> Key:
     whose = bucket.package_id if table.startswith("package") else bucket.profile_id
     return whose, hour_of(bucket.minute) if table.endswith("hour") else bucket.minute, bucket.lane
 

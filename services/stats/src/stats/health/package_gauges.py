@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import ProfileState
 from stats.config_cache import Directory
-from stats.core.fleet import Summary, shown, summary
+from stats.core.package_summary import PackageSummary, named_packages, summarize
 from stats.counting.sql_gauges import alerts_by_kind
 from stats.metrics import OPEN_ALERTS, PACKAGE_ALLOWED, PACKAGE_COUNTS, PACKAGE_HEALTH, PACKAGE_PROFILES
 
@@ -17,7 +17,7 @@ PACKAGES_MAX = 100
 
 
 @dataclass
-class Gauges:
+class PackageGauges:
     engine: AsyncEngine
     directory: Directory
     states: Mapping[str, ProfileState]
@@ -34,16 +34,16 @@ class Gauges:
         return TURN_SECONDS
 
     def show_packages(self) -> None:
-        named = shown(self.directory.packages(), self.packages_max)
+        named = named_packages(self.directory.packages(), self.packages_max)
         if not self._names <= named.keys():  # a package is gone, or too small by now: its series end
             for metric in (PACKAGE_PROFILES, PACKAGE_COUNTS, PACKAGE_ALLOWED, PACKAGE_HEALTH):
                 metric.clear()
         self._names = {*named}
         for name, packages in named.items():
-            _show(name, summary(packages, self.states))
+            _show(name, summarize(packages, self.states))
 
 
-def _show(name: str, seen: Summary) -> None:
+def _show(name: str, seen: PackageSummary) -> None:
     for standing, count in seen.profiles.items():
         PACKAGE_PROFILES.labels(name, standing).set(count)
     for kind, count in seen.counts.items():

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.contract.events import ProfileReported, Quota
 from stats.core.closures import Closure, Closures
-from stats.core.evidence import Reported
+from stats.core.evidence import AccountStatus
 
 TOLD_FOR = timedelta(days=7)
 """A closure that ended so long ago says nothing of a profile any more."""
@@ -47,9 +47,9 @@ async def save_reports(connection: AsyncConnection, reports: Sequence[ProfileRep
         await connection.execute(_REPORT, told)
 
 
-async def reported(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Reported]:
+async def reported(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, AccountStatus]:
     rows = await connection.execute(_REPORTED, {"profiles": list(profiles)})
-    return {row.profile_id: Reported(row.session, row.quality, _quota(row.quota)) for row in rows}
+    return {row.profile_id: AccountStatus(row.session, row.quality, _quota(row.quota)) for row in rows}
 
 
 def _by_key(rows: Any) -> dict[Any, Closure]:
