@@ -36,6 +36,11 @@ def arrays(kind: type[R], rows: Iterable[R]) -> dict[str, list[Any]]:
     return {name: [getattr(row, name) for row in listed] for name in _column_names(kind)}
 
 
+def columns(kind: type) -> str:
+    """The column list of an INSERT or a SELECT: `profile_id, release`."""
+    return ", ".join(_column_names(kind))
+
+
 def unnest(kind: type, alias: str) -> str:
     """The FROM item that reads the parameters of `arrays` as rows named `alias`.
 
