@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from pacer.config_cache import Tables
+from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
 from spreader.contract.configuration import Gap, Gateway, Package, PackageLimits, Profile, ProfileLimits
 from spreader.contract.content import TextContent
@@ -45,12 +45,12 @@ class Crowd:
     def configured(self, limits: ProfileLimits) -> list[PackageConfigured]:
         return [_configured(number, self.profiles_each, limits) for number in range(self.packages)]
 
-    def directory(self, limits: ProfileLimits) -> Tables:
+    def directory(self, limits: ProfileLimits) -> PacerConfigCache:
         """The pacer's own directory, over tables that were filled by hand."""
         rows = {event.package.package_id: event for event in self.configured(limits)}
-        directory = Tables(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
+        directory = PacerConfigCache(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
         for package_id, event in rows.items():
-            directory.learn(package_id, event)
+            directory.on_package(package_id, event)
         return directory
 
     def records(self, first: int, count: int) -> Iterator[OpenDeliveriesAssigned]:

@@ -6,11 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.infra import outbox
 from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, Relay
-from ingress.testing import MemoryLog, MemoryTable
+from ingress.testing import MemoryLog
 from spreader.contract.configuration import Package
 from spreader.contract.content import TextContent
 from spreader.contract.events import OpenMessageRequested, PackageConfigured
 from spreader.kafka.envelope import Envelope, encode
+from spreader.testing import MemoryTable
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

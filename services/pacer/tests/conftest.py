@@ -7,13 +7,13 @@ import pytest
 
 from local.tables import Tables
 from pacer.core.policy import Margins
-from pacer.testing import START, HandDirectory, Pacer, package
+from pacer.testing import START, MemoryConfigCache, Pacer, package
 from spreader.testing import MemoryBus
 
 
 @pytest.fixture
 async def pacer(tables: Tables) -> AsyncGenerator[Pacer]:
-    directory = HandDirectory(Margins(timedelta(minutes=2), timedelta(minutes=1)))
+    directory = MemoryConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
     directory.configure(package())
     async with tables.of("pacer") as engine:
         yield Pacer(engine, directory, MemoryBus(START))

@@ -233,7 +233,7 @@ async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_w
     pacer.directory.configure(package(profiles=2))
     await pacer.take(assigned(2, profiles=2))
     blocked = LaneState(state="blocked", cause="463")
-    pacer.directory.states["p0"] = ProfileState(profile_id="p0", package_id="one", open=blocked, at=START)
+    pacer.directory.set_state(ProfileState(profile_id="p0", package_id="one", open=blocked, at=START))
     await pacer.release()
     (returned,) = pacer.bus.of(DeliveryReturned)
     assert (returned.index, returned.reason) == (0, "profile p0 is blocked for open chat: 463")
@@ -245,7 +245,7 @@ async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_w
 
 async def test_a_package_that_is_gone_ends_its_deliveries(pacer: Pacer) -> None:
     await pacer.take(assigned(2))
-    pacer.directory.packages.clear()
+    pacer.directory.remove("one")
     assert await pacer.release() == []
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["cancelled", "cancelled"]
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from router.pending_assignments import A_MOMENT, PendingAssignments
-from router.testing import HandDirectory
+from router.testing import MemoryConfigCache
 from spreader.contract.events import ProfilePace
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -18,18 +18,18 @@ def pace(assigned_until: datetime | None, at: datetime) -> ProfilePace:
 
 
 def test_a_pace_that_had_not_counted_a_record_leaves_it_counted_here() -> None:
-    assigned, directory = PendingAssignments(), HandDirectory()
+    assigned, directory = PendingAssignments(), MemoryConfigCache()
     first = assigned.note(["a"] * 5 + ["b"], NOON)
     assigned.note(["a"] * 3, NOON + SECOND)
     assert assigned.snapshot(directory).more == {"a": 8, "b": 1}
-    directory.paces["a"] = pace(first, at=NOON + 9 * SECOND)
+    directory.set_pace(pace(first, at=NOON + 9 * SECOND))
     assert assigned.snapshot(directory).more == {"a": 3, "b": 1}
 
 
 def test_what_was_counted_is_forgotten() -> None:
-    assigned, directory = PendingAssignments(), HandDirectory()
+    assigned, directory = PendingAssignments(), MemoryConfigCache()
     last = assigned.note(["a"], NOON)
-    directory.paces["a"] = pace(last, at=NOON)
+    directory.set_pace(pace(last, at=NOON))
     assert assigned.snapshot(directory).more == {}
 
 
@@ -40,9 +40,9 @@ def test_each_record_has_a_moment_of_its_own_although_the_clock_stands_or_goes_b
 
 
 def test_an_older_pacer_that_names_no_record_is_taken_at_its_moment() -> None:
-    assigned, directory = PendingAssignments(), HandDirectory()
+    assigned, directory = PendingAssignments(), MemoryConfigCache()
     assigned.note(["a"], NOON)
-    directory.paces["a"] = pace(None, at=NOON - SECOND)
+    directory.set_pace(pace(None, at=NOON - SECOND))
     assert assigned.snapshot(directory).more == {"a": 1}
-    directory.paces["a"] = pace(None, at=NOON)
+    directory.set_pace(pace(None, at=NOON))
     assert assigned.snapshot(directory).more == {}

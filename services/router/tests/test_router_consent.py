@@ -12,7 +12,7 @@ from router.core.routing import ProfileSnapshot, assigned, preview, route
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
-from router.testing import HandDirectory
+from router.testing import MemoryConfigCache
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -68,7 +68,7 @@ def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> Non
 class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: HandDirectory = field(default_factory=lambda: HandDirectory({"one": package()}))
+    directory: MemoryConfigCache = field(default_factory=lambda: MemoryConfigCache(package()))
     progress: FakeProgress = field(default_factory=FakeProgress)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
@@ -123,7 +123,7 @@ async def test_a_message_to_suppressed_recipients_alone_assigns_nothing(router: 
 
 @pytest.mark.postgres
 async def test_an_opted_in_only_package_writes_to_who_is_on_its_list(router: Router) -> None:
-    router.directory.packages["one"] = package(opted_in_only=True)
+    router.directory.configure(package(opted_in_only=True))
     for recipient in PEOPLE[:3]:
         await router.change(recipient, kind="opt_in")
     await router.change(PEOPLE[0])

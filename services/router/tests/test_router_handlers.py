@@ -14,7 +14,7 @@ from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
 from router.reassignment import Reassignment
 from router.replies import ReplyRouter
-from router.testing import HandDirectory
+from router.testing import MemoryConfigCache
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -46,7 +46,7 @@ E = TypeVar("E", bound=Event)
 class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: HandDirectory = field(default_factory=HandDirectory)
+    directory: MemoryConfigCache = field(default_factory=MemoryConfigCache)
     progress: FakeProgress = field(default_factory=FakeProgress)
     wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
@@ -86,7 +86,7 @@ class Router:
 @pytest.fixture
 def router(engine: AsyncEngine) -> Router:
     router = Router(engine)
-    router.directory.packages["one"] = package("a", "b", "c")
+    router.directory.configure(package("a", "b", "c"))
     return router
 
 
@@ -206,7 +206,7 @@ async def test_a_repeated_or_late_word_changes_nothing(router: Router) -> None:
 
 async def test_a_new_customer_stays_with_the_profile_of_the_first_reply(router: Router) -> None:
     await router.reply(reply("201100000001"))
-    router.directory.packages["one"] = package("c", "b", "a", "0")
+    router.directory.configure(package("c", "b", "a", "0"))
     await router.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a"]
 

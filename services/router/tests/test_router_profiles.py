@@ -15,7 +15,7 @@ from router.core.routing import ProfileSnapshot, route
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
-from router.testing import HandDirectory
+from router.testing import MemoryConfigCache
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import (
@@ -49,12 +49,12 @@ class Campaign:
     engine: AsyncEngine
     distribution: Distribution
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: HandDirectory = field(default_factory=HandDirectory)
+    directory: MemoryConfigCache = field(default_factory=MemoryConfigCache)
     assigned: PendingAssignments = field(default_factory=PendingAssignments)
     requests: int = 0
 
     async def goes_on(self, *profiles: str, paused: str = "") -> dict[str, int]:
-        self.directory.packages["one"] = package(*profiles, paused=paused)
+        self.directory.configure(package(*profiles, paused=paused))
         self.requests += 1
         request = OpenMessageRequested(
             package_id="one", message_id=f"msg_{self.requests}", content=TextContent(type="text", text="Hello"),

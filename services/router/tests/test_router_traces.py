@@ -10,7 +10,7 @@ from router.core.routing import ProfileSnapshot, route, terminal_outcomes
 from router.core.terminal_outcome import TerminalOutcome
 from router.pending_assignments import PendingAssignments
 from router.reassignment import Reassignment
-from router.testing import HandDirectory
+from router.testing import MemoryConfigCache
 from spreader.clock import Clock
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -57,7 +57,7 @@ def test_a_reply_that_cannot_go_tells_all_who_wait_in_its_trace() -> None:
 @pytest.mark.parametrize("tried", [("a",), ("a", "b")], ids=["goes on", "ends"])
 async def test_what_was_given_back_stays_in_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
     bus = MemoryBus(NOON)
-    handler = Reassignment(bus, HandDirectory({"one": PACKAGE}), Clock(), PendingAssignments())
+    handler = Reassignment(bus, MemoryConfigCache(PACKAGE), Clock(), PendingAssignments())
     returned = DeliveryReturned(
         traceparent=HERE, package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011",
         lane=lane, content=TEXT, attempt=len(tried), tried=tried, reason="the profile is blocked", requested_at=NOON,

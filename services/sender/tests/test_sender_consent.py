@@ -7,15 +7,15 @@ from random import Random
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import Fate, Settled
 from sender.core.concurrency import Room
 from sender.core.delivery import Delivery
 from sender.dispatch.attempt import Sending
 from sender.dispatch.consent_check import OptIns
-from sender.dispatch.profiles import Profiles
 from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.postgres import Ledger
-from sender.testing import NOON, PHONE, Configured, FakeGateway, arriving, profile, released, reply
+from sender.testing import NOON, PHONE, FakeGateway, FixedPackages, arriving, profile, released, reply
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
 from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.postgres
 MakeLedger = Callable[..., Ledger]
 
 
-class OptedInOnly(Configured):
+class OptedInOnly(FixedPackages):
     def get(self, key: str) -> PackageConfigured | None:
         package = Package(package_id=key, version=1, name=key, profiles=self.profiles, opted_in_only=True)
         return PackageConfigured(package=package, at=NOON)
@@ -46,7 +46,7 @@ async def fate_of(
     driver: SimulatorDriver,
     gateway: FakeGateway,
     asked: Delivery,
-    kind: type[Configured] = Configured,
+    kind: type[FixedPackages] = FixedPackages,
     progress: ReadProgress | None = None,
     wait_seconds: float = 60.0,
 ) -> Fate:
@@ -56,10 +56,12 @@ async def fate_of(
 
 
 def _sending(
-    book: Ledger, driver: SimulatorDriver, configured: Configured, progress: ReadProgress, wait_seconds: float = 60.0
+    book: Ledger, driver: SimulatorDriver, configured: FixedPackages, progress: ReadProgress, wait_seconds: float = 60.0
 ) -> Sending:
     opt_ins = OptIns(book.engine, progress, wait_seconds) if book.lane == "open" else None
-    return Sending(book, Profiles(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, opt_ins)
+    return Sending(
+        book, SenderConfigCache(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, opt_ins
+    )
 
 
 def told(fate: Fate) -> tuple[str, str | None, int | None]:
@@ -150,5 +152,5 @@ async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
     await put(engine, "suppression")
     (claim,) = await ledger("open").claim(Room(1))
     assert claim.in_doubt
-    sending = _sending(ledger("open"), driver, Configured((profile(gateway.base_url),)), FakeProgress())
+    sending = _sending(ledger("open"), driver, FixedPackages((profile(gateway.base_url),)), FakeProgress())
     assert (told(await sending(claim))[0], gateway.sent) == ("suppressed", [])

@@ -9,18 +9,18 @@ from zlib import crc32
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import Again, Doubtful, Settled
 from sender.core.concurrency import Room
 from sender.core.decision import ECHO_WAIT
 from sender.core.delivery import Delivery
 from sender.dispatch.attempt import Sending
-from sender.dispatch.profiles import Profiles
 from sender.gateways.driver import Driver
 from sender.gateways.receipts import Receipts
 from sender.ledger.claim import Claim
 from sender.ledger.postgres import Ledger
 from sender.ledger.row_mapping import Result
-from sender.testing import NOON, Configured, arriving, released, reply
+from sender.testing import NOON, FixedPackages, arriving, released, reply
 from sender.testing.wires import Answer, HangsUp, Says, Wire, reached_through
 from spreader.contract.events import DeliveryOutcome, Lane, Status
 from spreader.kafka.guarded_consumer import Received
@@ -36,7 +36,7 @@ NO_WAIT = timedelta(0)
 
 
 def sending_through(book: Ledger, drivers: dict[str, Driver], wire: Wire) -> Sending:
-    profiles = Profiles(Configured((reached_through("cloud_api", wire.base_url),)))
+    profiles = SenderConfigCache(FixedPackages((reached_through("cloud_api", wire.base_url),)))
     return Sending(book, profiles, drivers, ManualClock(NOON), 1.0, Random(1), call_seconds=30)
 
 

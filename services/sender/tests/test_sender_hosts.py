@@ -13,7 +13,7 @@ from sender.core.circuit_breaker import Patience
 from sender.gateways.driver import Driver
 from sender.gateways.http_client import Away, Call, Client, Replied, Silent, Timeouts
 from sender.ledger.postgres import Ledger
-from sender.testing import PHONE, Configured, released
+from sender.testing import PHONE, FixedPackages, released
 from sender.testing.running import running, statuses
 from sender.testing.wires import SECRETS, HangsUp, Says, Wire, reached_through, serve_wire
 from spreader.contract.configuration import Driver as Name
@@ -48,7 +48,7 @@ async def test_200_slow_deliveries_do_not_delay_a_fast_one(
     """All in one partition; the slow ones have not been answered when the fast one is."""
     answers = asyncio.Event()
     wire.usually = lambda asked: Says(200, {"messages": [{"id": "wamid.slow"}]}, after=answers)
-    configured = Configured(
+    configured = FixedPackages(
         (reached_through("cloud_api", wire.base_url), reached_through("cloud_api", other.base_url, "p2"))
     )
     book = ledger("open")
@@ -125,7 +125,7 @@ async def test_no_token_and_no_full_number_is_in_a_log_line_a_metric_or_an_outco
         Says(200, {"messages": "no list", "key": "no key"}),
         HangsUp(),
     ]
-    configured = Configured((reached_through(driver, wire.base_url),))
+    configured = FixedPackages((reached_through(driver, wire.base_url),))
     caplog.set_level("DEBUG")
     wire.will(*refusals)
     with structlog.testing.capture_logs() as lines:

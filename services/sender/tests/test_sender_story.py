@@ -10,8 +10,8 @@ from sender.ledger.postgres import Ledger
 from sender.testing import (
     Accept,
     Break,
-    Configured,
     FakeGateway,
+    FixedPackages,
     Refuse,
     released,
     reply,
@@ -108,7 +108,7 @@ async def test_a_reply_that_the_gateway_did_not_get_is_sent_again(
 async def test_a_profile_that_nobody_knows_sends_the_delivery_elsewhere(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with running(ledger("open"), driver, gateway, configured=Configured()) as sender:
+    async with running(ledger("open"), driver, gateway, configured=FixedPackages()) as sender:
         await sender.ask(released())
         (outcome,) = await sender.outcomes(1)
     assert (outcome.status, outcome.failure) == ("deferred", "profile")

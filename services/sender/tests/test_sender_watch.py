@@ -9,13 +9,13 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sender.dispatch.profiles import Profiles
+from sender.config_cache import SenderConfigCache
 from sender.endpoints import Asking, add_endpoints
 from sender.gateways.driver import Driver
 from sender.gateways.health_poller import REPEAT, Period, Watch
 from sender.gateways.number_check import Numbers
 from sender.gateways.postgres import PostgresNumbers, PostgresWatch
-from sender.testing import NOON, Configured, profile
+from sender.testing import NOON, FixedPackages, profile
 from sender.testing.wires import Says, Wire, reached_through
 from spreader.contract.configuration import Driver as Name
 from spreader.contract.configuration import Package, Profile
@@ -126,7 +126,7 @@ async def http(
 ) -> AsyncGenerator[AsyncClient]:
     app, clock = FastAPI(), ManualClock(NOON)
     numbers = Numbers(PostgresNumbers(engine), drivers, clock, per_hour=60)
-    profiles = Profiles(Configured((known,)), wait_seconds=0)
+    profiles = SenderConfigCache(FixedPackages((known,)), wait_seconds=0)
     add_endpoints(app, Asking(drivers, profiles, numbers, watch(engine, drivers, bus, clock)))
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://sender") as client:
         yield client

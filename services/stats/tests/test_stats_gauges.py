@@ -58,7 +58,7 @@ async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_no
     assert (value("health_points", package="tiny", of="lowest") or 0) > 50
     credentials = {"kind": "credentials", "severity": "critical"}
     assert REGISTRY.get_sample_value("spreader_open_alerts", credentials) == 1
-    del town.configured["tiny"]
+    town.configured.set("tiny", None)
     await gauges.turn()
     assert value("day_deliveries", package="tiny", kind="sent_open") is None
     assert value("profiles", package="small", state="blocked") == 1

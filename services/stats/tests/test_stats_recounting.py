@@ -100,7 +100,7 @@ async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(
     town.clock.forward(10 * MINUTE)
     await _sends(town, recounting, 1, 2, 3)
     tighter = PackageConfigured(package=package("shop", profile("sales", limits=SMALL)), at=town.clock())
-    town.configured["shop"] = tighter
+    town.configured.set("shop", tighter)
     before = counted()
     await _sends(town, recounting, 4)
     town.clock.forward(MINUTE)

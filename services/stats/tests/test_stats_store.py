@@ -185,7 +185,7 @@ async def test_a_new_process_finds_what_another_counted_and_did_not_publish(engi
 
 
 async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(town: StatsHarness) -> None:
-    town.configured.clear()
+    town.configured.set("shop", None)
     first = await sent_of_news(town)
-    town.configured["shop"] = PackageConfigured(package=SHOP, at=NOON)
+    town.configured.set("shop", PackageConfigured(package=SHOP, at=NOON))
     assert [first, await sent_of_news(town)] == [{}, {"sales": 0, "idle": 0}]

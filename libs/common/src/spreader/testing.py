@@ -1,10 +1,11 @@
 """Testing: fakes of the common ports, for the tests of every service; no production module imports this one."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -39,6 +40,39 @@ class MemoryBus:
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.published if isinstance(event, kind)]
+
+
+class MemoryTable(Generic[E]):
+    """A compacted table that a test fills by hand."""
+
+    def __init__(self, rows: Mapping[str, E] | None = None) -> None:
+        self._rows = dict(rows or {})
+        self._changed = asyncio.Event()
+
+    @property
+    def rows(self) -> Mapping[str, E]:
+        return self._rows
+
+    def get(self, key: str) -> E | None:
+        return self._rows.get(key)
+
+    def not_ready_reason(self) -> str | None:
+        return None
+
+    def set(self, key: str, event: E | None) -> None:
+        if event is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = event
+        self._changed.set()
+
+    async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not satisfied():
+                    self._changed.clear()
+                    await self._changed.wait()
+        return satisfied()
 
 
 @dataclass

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.configuration.change_history import History
 from ingress.configuration.changes_endpoint import Changes
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import Sealing
 from ingress.configuration.gateway_checks_endpoint import Checks
 from ingress.configuration.packages_endpoint import Packages
@@ -72,7 +72,7 @@ class Parts:
     settings: IngressSettings
     engine: AsyncEngine
     bus: Bus
-    configured: Configured
+    configured: IngressConfigCache
     asking: Asking
     router: Asked
     pacer: Asked
@@ -115,7 +115,7 @@ def build(settings: IngressSettings) -> FastAPI:
     counted = (Loop("look at the outbox", books.outbox), Loop("look at the books", books.turn))
     peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early, *counted)
     service = Service("ingress", [tracing, kafka, *tables, media, callbacks, *peers, view, *loops])
-    configured = Configured(packages, states, settings.configured_wait_seconds)
+    configured = IngressConfigCache(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
         Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake, tracing),
@@ -134,7 +134,7 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
     attaching = Attaching(parts.media, MediaDownloader(NoPrivateAddress.of(settings.media_hosts_allowed)))
     common = (parts.configured, answers, attaching, parts.now, settings.body_bytes_max)
     reporting = Reporting(
-        parts.bus, Accounts(parts.configured.packages), Receipts(parts.engine, parts.bus),
+        parts.bus, Accounts(parts.configured.table), Receipts(parts.engine, parts.bus),
         Hearing(parts.bus, parts.configured, consents), consents, sealing,
     )  # fmt: skip
     nouns = (  # the accept path first: addresses are tried in this order

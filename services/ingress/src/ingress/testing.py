@@ -1,6 +1,5 @@
 """Testing: in-memory twins of what the ingress talks to; no production module imports this one."""
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -15,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.app import Parts, assemble
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
 from ingress.infra.outbox import POLL_SECONDS, Relay
 from ingress.infra.service_client import ASK_SECONDS, Answered, Away
@@ -39,7 +38,7 @@ from spreader.kafka.envelope import Envelope, decode
 from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.telemetry.tracing import OFF, Tracing
-from spreader.testing import ManualClock, MemoryBus
+from spreader.testing import ManualClock, MemoryBus, MemoryTable
 from spreader.vault import new_key
 
 E = TypeVar("E", bound=Event)
@@ -73,41 +72,6 @@ def signed(
         "content": raw,
         "headers": {"X-Webhook-Hmac": digest, "X-Webhook-Timestamp": stamp, "Authorization": ""},
     }
-
-
-class MemoryTable(Generic[E]):
-    """A table that is filled by hand, or by a `MemoryLog`."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, E] = {}
-        self._changed = asyncio.Event()
-
-    @property
-    def rows(self) -> Mapping[str, E]:
-        return self._rows
-
-    def get(self, key: str) -> E | None:
-        return self._rows.get(key)
-
-    def not_ready_reason(self) -> str | None:
-        return None
-
-    def set(self, key: str, event: E | None) -> None:
-        if event is None:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = event
-        self._changed.set()
-
-    async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        try:
-            async with asyncio.timeout(timeout):
-                while not satisfied():
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 @dataclass
@@ -279,7 +243,7 @@ async def running(
         body_bytes_max=2_000_000,
         media_hosts_allowed=media_hosts_allowed,
     )
-    configured = Configured(packages, states, wait_seconds=5)
+    configured = IngressConfigCache(packages, states, wait_seconds=5)
     router, pacer, sender = MemoryPeer(), MemoryPeer(), MemoryPeer()
     media = MediaStore("memory://", clock)
     await media.start()

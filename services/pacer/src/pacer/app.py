@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pacer.config_cache import Tables
+from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
 from pacer.intake.consent_enforcer import Heeding
 from pacer.intake.handlers import Handlers
@@ -56,20 +56,20 @@ def build(settings: PacerSettings) -> FastAPI:
     bus = KafkaBus(broker, GROUP, clock)
 
     def on_configured(package_id: str, event: PackageConfigured | None) -> None:
-        directory.learn(package_id, event)
+        directory.on_package(package_id, event)
         waking.configured(package_id, None if event is None else event.package)
         release_loop.wake()
         heeding.configured(package_id)
         heed_loop.wake()
 
     def on_state(_: str, event: ProfileState | None) -> None:
-        if event is not None and directory.is_news(event):
+        if event is not None and directory.changes_rules(event):
             waking.touch(event.package_id)
             release_loop.wake()
 
     configuration = Table(settings, PackageConfigured, on_configured)
     states = Table(settings, ProfileState, on_state)
-    directory = Tables(configuration, states, margins)
+    directory = PacerConfigCache(configuration, states, margins)
     paces = Paces(bus, engine)
     announcer_loop = Loop("announce", Announcer(engine, bus, clock, tracing).turn)
     waking = Waking(engine)

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.core.policy import Margins, Rules
-from pacer.core.rules_in_force import rules
+from pacer.config_cache import PacerConfigCache
+from pacer.core.policy import Margins
 from pacer.intake.held_queue import Queue
 from pacer.intake.read_times import Habits
 from pacer.release.loop import Releasing
@@ -28,42 +28,39 @@ from spreader.contract.events import (
     MessageCancelled,
     OpenDeliveriesAssigned,
     OpenOptions,
+    PackageConfigured,
     ProfileState,
     Status,
 )
 from spreader.contract.ids import delivery_id
 from spreader.kafka.guarded_consumer import Received
 from spreader.telemetry.tracing import OFF, Tracing
-from spreader.testing import MemoryBus, NoDeduplication
+from spreader.testing import MemoryBus, MemoryTable, NoDeduplication
 
 START = datetime(2026, 2, 10, 12, tzinfo=UTC)
 E = TypeVar("E", bound=Event)
 
 
-@dataclass
-class HandDirectory:
-    margins: Margins
-    packages: dict[str, Package] = field(default_factory=dict[str, Package])
-    states: dict[str, ProfileState] = field(default_factory=dict[str, ProfileState])
+class MemoryConfigCache(PacerConfigCache):
+    """A config cache that a test fills by hand."""
+
+    def __init__(self, margins: Margins) -> None:
+        super().__init__(MemoryTable[PackageConfigured](), MemoryTable[ProfileState](), margins)
 
     def configure(self, package: Package) -> None:
-        self.packages[package.package_id] = package
+        self._set(package.package_id, PackageConfigured(package=package, at=START))
 
-    def rules(self, profile_id: str, now: datetime) -> Rules | None:
-        for package in self.packages.values():
-            profile = package.profile(profile_id)
-            if profile is not None:
-                return rules(package, profile, self.state(profile_id), self.margins, now)
-        return None
+    def remove(self, package_id: str) -> None:
+        self._set(package_id, None)
 
-    def package(self, package_id: str) -> Package | None:
-        return self.packages.get(package_id)
+    def set_state(self, state: ProfileState) -> None:
+        assert isinstance(self.states, MemoryTable)
+        self.states.set(state.profile_id, state)
 
-    def state(self, profile_id: str) -> ProfileState | None:
-        return self.states.get(profile_id)
-
-    async def wait_for(self, package_id: str, version: int | None) -> None:
-        """What a test configured is known at once."""
+    def _set(self, package_id: str, event: PackageConfigured | None) -> None:
+        assert isinstance(self.table, MemoryTable)
+        self.table.set(package_id, event)
+        self.on_package(package_id, event)
 
 
 class StandingClock(Clock):
@@ -78,7 +75,7 @@ class Pacer:
     """A pacer without Kafka: its clock stands where the test puts it."""
 
     engine: AsyncEngine
-    directory: HandDirectory
+    directory: MemoryConfigCache
     bus: MemoryBus
     now: datetime = START
     tracing: Tracing = OFF

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from router.config_cache import Tables
+from router.config_cache import RouterConfigCache
 from router.conversation_tracker import ConversationTracker
 from router.endpoints import add_endpoints
 from router.open_messages import OpenMessageRouter
@@ -46,7 +46,7 @@ def build(settings: RouterSettings) -> FastAPI:
     clock, tracing = clock_from_environment(), Tracing.of("router", settings)
     configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
-    directory, assigned = Tables(configuration, states, paces), PendingAssignments()
+    directory, assigned = RouterConfigCache(configuration, states.rows, paces.rows), PendingAssignments()
     progress = GroupProgress(settings, GROUP)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")

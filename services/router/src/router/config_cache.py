@@ -1,51 +1,19 @@
-"""Directory: what the router knows of packages and of how their profiles fare, from the compacted topics."""
+"""Config cache: the router's view of packages, and of how their profiles fare."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
 
+from spreader.config_cache import ConfigCache
 from spreader.contract.configuration import Package
-from spreader.contract.events import PackageConfigured, ProfilePace, ProfileState
-from spreader.kafka.table import Table
-
-CONFIGURATION_WAIT_SECONDS = 5.0
+from spreader.contract.events import ProfilePace, ProfileState
 
 
-class Directory(Protocol):
-    async def package(self, package_id: str, version: int | None) -> Package | None:
-        """The package's configuration, at least as new as `version` where that comes in time; None: there is none."""
-        ...
+@dataclass(frozen=True)
+class RouterConfigCache(ConfigCache):
+    states: Mapping[str, ProfileState]
+    paces: Mapping[str, ProfilePace]
 
-    @property
-    def states(self) -> Mapping[str, ProfileState]: ...
-
-    @property
-    def paces(self) -> Mapping[str, ProfilePace]: ...
-
-
-class Tables:
-    """The directory over the tables of a running service."""
-
-    def __init__(
-        self, configuration: Table[PackageConfigured], states: Table[ProfileState], paces: Table[ProfilePace]
-    ) -> None:
-        self._configuration = configuration
-        self._states = states
-        self._paces = paces
-
-    async def package(self, package_id: str, version: int | None) -> Package | None:
-        def new_enough() -> bool:
-            known = self._configuration.get(package_id)
-            return known is not None and known.package.version >= (version or 1)
-
-        if version is not None:
-            await self._configuration.wait_for(new_enough, CONFIGURATION_WAIT_SECONDS)
-        known = self._configuration.get(package_id)
-        return None if known is None else known.package
-
-    @property
-    def states(self) -> Mapping[str, ProfileState]:
-        return self._states.rows
-
-    @property
-    def paces(self) -> Mapping[str, ProfilePace]:
-        return self._paces.rows
+    async def package_at(self, package_id: str, version: int | None) -> Package | None:
+        """The package, at least as new as `version` if that arrives in time. None: there is no such package."""
+        await self.wait_for_version(package_id, version)
+        return self.package(package_id)

@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, NonNegativeInt
 
-from router.config_cache import Directory
+from router.config_cache import RouterConfigCache
 from router.core.conversations import is_over, is_warm
 from router.core.routing import preview
 from router.pending_assignments import PendingAssignments
@@ -69,11 +69,11 @@ class Known(BaseModel):
 
 
 def add_endpoints(
-    app: FastAPI, store: RoutingStore, directory: Directory, assigned: PendingAssignments, clock: Now
+    app: FastAPI, store: RoutingStore, directory: RouterConfigCache, assigned: PendingAssignments, clock: Now
 ) -> None:
     @app.post("/preview")
     async def shares(ask: Ask) -> Shares:
-        package = await directory.package(ask.package_id, None)
+        package = await directory.package_at(ask.package_id, None)
         if package is None:
             raise HTTPException(404, f"the router has no package {ask.package_id}")
         async with store.begin() as connection:
@@ -113,7 +113,7 @@ def add_endpoints(
             history = await store.history(connection, package_id, recipient)
         if known is None:
             raise HTTPException(404, f"package {package_id} does not talk to {recipient}")
-        package, now = await directory.package(package_id, None), clock()
+        package, now = await directory.package_at(package_id, None), clock()
         return Known(
             conversation_id=conversation_id(package_id, recipient),
             package_id=package_id,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from router.config_cache import Directory
+from router.config_cache import RouterConfigCache
 from router.core.conversations import is_over
 from router.core.routing import Routing, assigned, keeps_profiles, recipients, route, terminal_outcomes
 from router.metrics import REFUSED, ROUTED
@@ -41,7 +41,7 @@ CONSENT_SECONDS = 5.0
 class OpenMessageRouter:
     store: RoutingStore
     bus: Bus
-    directory: Directory
+    directory: RouterConfigCache
     now: Now
     assigned: PendingAssignments
     progress: ReadProgress
@@ -52,7 +52,7 @@ class OpenMessageRouter:
         if not await wait_until_consents_consumed(self.progress, CONSENT_SECONDS):
             log.warning("open messages are shared out although changes of consent are still unread")
         requests = [each.event for each in batch]
-        packages = [await self.directory.package(each.package_id, each.package_version) for each in requests]
+        packages = [await self.directory.package_at(each.package_id, each.package_version) for each in requests]
         routings = await self._decide(requests, packages)
         decisions = zip(requests, routings, strict=True)
         await self.bus.publish(*(event for decision in decisions for event in self._events(*decision)))

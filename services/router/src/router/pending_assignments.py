@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from router.config_cache import Directory
+from router.config_cache import RouterConfigCache
 from router.core.routing import ProfileSnapshot
 from spreader.contract.events import ProfilePace
 
@@ -25,7 +25,7 @@ class PendingAssignments:
             self._notes[profile].append((self._last, count))
         return self._last
 
-    def snapshot(self, directory: Directory) -> ProfileSnapshot:
+    def snapshot(self, directory: RouterConfigCache) -> ProfileSnapshot:
         """How the profiles fare at this moment."""
         return ProfileSnapshot(directory.states, directory.paces, self._not_counted(directory.paces))
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from router.config_cache import Directory
+from router.config_cache import RouterConfigCache
 from router.core.retries import next_routes
 from router.core.route import NoRoute, Route, RouteResult
 from router.core.terminal_outcome import TerminalOutcome
@@ -29,7 +29,7 @@ class Reassignment:
     """A repeated record may get another answer than before; readers keep the first of an attempt and drop the rest."""
 
     bus: Bus
-    directory: Directory
+    directory: RouterConfigCache
     clock: Clock
     assigned: PendingAssignments
     chance: random.Random = field(default_factory=random.Random)
@@ -40,7 +40,7 @@ class Reassignment:
             by_package[each.event.package_id].append(each.event)
         events: list[Event] = []
         for package_id, returned in by_package.items():
-            package = await self.directory.package(package_id, None)
+            package = await self.directory.package_at(package_id, None)
             fleet = self.assigned.snapshot(self.directory)
             ways = next_routes(returned, package, fleet, self.chance)
             events += self._events(returned, ways, None if package is None else package.version)

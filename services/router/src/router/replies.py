@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from router.config_cache import Directory
+from router.config_cache import RouterConfigCache
 from router.core.conversations import Conversation, reply_route
 from router.core.route import NoRoute, Route, RouteResult
 from router.core.terminal_outcome import TerminalOutcome
@@ -32,7 +32,7 @@ EXPIRES_AFTER = timedelta(minutes=10)
 class ReplyRouter:
     store: RoutingStore
     bus: Bus
-    directory: Directory
+    directory: RouterConfigCache
     clock: Clock
     progress: ReadProgress
     heard_wait_seconds: float
@@ -68,7 +68,7 @@ class ReplyRouter:
         return routes
 
     async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> RouteResult:
-        package = await self.directory.package(request.package_id, request.package_version)
+        package = await self.directory.package_at(request.package_id, request.package_version)
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:

@@ -1,16 +1,21 @@
-"""Testing: a directory that a test fills by hand."""
+"""Testing: a config cache that a test fills by hand."""
 
-from dataclasses import dataclass, field
-
+from router.config_cache import RouterConfigCache
+from spreader.clock import wall_now
 from spreader.contract.configuration import Package
-from spreader.contract.events import ProfilePace, ProfileState
+from spreader.contract.events import PackageConfigured, ProfilePace
+from spreader.testing import MemoryTable
 
 
-@dataclass
-class HandDirectory:
-    packages: dict[str, Package] = field(default_factory=dict[str, Package])
-    states: dict[str, ProfileState] = field(default_factory=dict[str, ProfileState])
-    paces: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace])
+class MemoryConfigCache(RouterConfigCache):
+    def __init__(self, *packages: Package) -> None:
+        events = {package.package_id: PackageConfigured(package=package, at=wall_now()) for package in packages}
+        super().__init__(MemoryTable(events), {}, {})
 
-    async def package(self, package_id: str, version: int | None) -> Package | None:
-        return self.packages.get(package_id)
+    def configure(self, package: Package) -> None:
+        assert isinstance(self.table, MemoryTable)
+        self.table.set(package.package_id, PackageConfigured(package=package, at=wall_now()))
+
+    def set_pace(self, pace: ProfilePace) -> None:
+        assert isinstance(self.paces, dict)
+        self.paces[pace.profile_id] = pace

@@ -11,11 +11,11 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sender.config_cache import SenderConfigCache
 from sender.dispatch.attempt import Sending
 from sender.dispatch.consent_check import OptIns
 from sender.dispatch.dispatcher import Lane
 from sender.dispatch.intake import Intake
-from sender.dispatch.profiles import Profiles
 from sender.dispatch.tracing import TracedSending
 from sender.endpoints import Asking, add_endpoints
 from sender.gateways.cloud_api import CloudApiDriver
@@ -93,7 +93,7 @@ class Shared:
 
     settings: SenderSettings
     clock: Clock
-    profiles: Profiles
+    profiles: SenderConfigCache
     worker: str
     making: Making
     tracing: Tracing
@@ -122,7 +122,7 @@ def build(settings: SenderSettings) -> FastAPI:
         watch.on_change(package_id, configured)
 
     packages = Table(settings, PackageConfigured, on_change)
-    profiles = Profiles(packages)
+    profiles = SenderConfigCache(packages)
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
     shared = Shared(settings, clock, profiles, worker, making, tracing)
     service = Service(

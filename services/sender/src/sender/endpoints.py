@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from sender.dispatch.profiles import Profiles
+from sender.config_cache import SenderConfigCache
 from sender.gateways.driver import Drivers
 from sender.gateways.health_poller import Watch
 from sender.gateways.number_check import Number, Numbers
@@ -63,7 +63,7 @@ class NumbersAnswer(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Asking:
     drivers: Drivers
-    profiles: Profiles
+    profiles: SenderConfigCache
     numbers: Numbers
     watch: Watch
 
@@ -72,7 +72,7 @@ class Asking:
         gateway = Gateway(driver=ask.driver, base_url=ask.base_url, account=ask.account, sealed=ask.sealed)
         profile = Profile(profile_id=ask.profile_id, name=ask.profile_id, phone=NO_NUMBER, gateway=gateway)
         checked = await self.drivers[ask.driver].check(profile)
-        known = self.profiles.get(ask.package_id, ask.profile_id)
+        known = self.profiles.profile(ask.package_id, ask.profile_id)
         if checked.reached and known is not None and known.gateway.sealed == ask.sealed:
             # A lane that was closed for a wrong key opens by this, not only by the next round of the watch.
             await self.watch.tell(ask.package_id, known, checked)
@@ -86,7 +86,7 @@ class Asking:
         )
 
     async def all_numbers(self, ask: NumbersAsk) -> NumbersAnswer:
-        profile = await self.profiles.find(ask.package_id, ask.profile_id)
+        profile = await self.profiles.wait_for_profile(ask.package_id, ask.profile_id)
         if profile is None:
             raise HTTPException(404, f"package {ask.package_id} has no profile {ask.profile_id}")
         return NumbersAnswer(numbers=[_answer(each) for each in await self.numbers.check(profile, ask.numbers)])

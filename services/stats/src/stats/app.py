@@ -28,7 +28,7 @@ from stats.api.event_stream import EventStream
 from stats.api.exports import ExportEndpoints
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.counting.handlers import CountingHandlers
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
@@ -62,8 +62,8 @@ def build(settings: StatsSettings) -> FastAPI:
     alerts = Table(settings, Alert, feed.on_alert)
     positions = OffsetStoreComponent(settings, engine, "stats", READ)
 
-    store, directory = CountStore(engine, positions), Directory(configuration.rows)
-    present, lanes = CurrentState(store), LaneClosures(directory.fellows)
+    store, directory = CountStore(engine, positions), StatsConfigCache(configuration)
+    present, lanes = CurrentState(store), LaneClosures(directory.restricted_together)
     publication = StatePublisher(present, directory, bus, clock, states.rows)
     begun = wall_now()
 

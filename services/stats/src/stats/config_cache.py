@@ -1,36 +1,26 @@
-"""Directory: which profiles there are, whose they are, and what their operators have set."""
+"""Config cache: the stats' view of packages, their profiles, and which profiles are restricted together."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from spreader.contract.configuration import Package, Profile
-from spreader.contract.events import PackageConfigured
+from spreader.config_cache import ConfigCache
+from spreader.contract.configuration import Profile
 from stats.core.profile_summary import PackageOfProfile, package_of_profile
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Over the rows of the table of packages, which are live."""
-
-    configured: Mapping[str, PackageConfigured]
-
-    def packages(self) -> list[Package]:
-        return [row.package for row in self.configured.values()]
-
+@dataclass(frozen=True)
+class StatsConfigCache(ConfigCache):
     def roster(self, package_id: str | None = None) -> PackageOfProfile:
         """The profiles of one package, or of all."""
         return package_of_profile(package for package in self.packages() if package_id in (None, package.package_id))
 
     def profiles(self) -> dict[str, Profile]:
-        return {profile.profile_id: profile for profile in self._all()}
+        return {profile.profile_id: profile for package in self.packages() for profile in package.profiles}
 
-    def fellows(self, profile_id: str) -> frozenset[str]:
-        """The profiles that stand or fall together with one, itself among them."""
-        holder = next((each.gateway.holder for each in self._all() if each.profile_id == profile_id), None)
+    def restricted_together(self, profile_id: str) -> frozenset[str]:
+        """The profiles with the same holder as this one, itself included."""
+        profiles = [profile for package in self.packages() for profile in package.profiles]
+        holder = next((profile.gateway.holder for profile in profiles if profile.profile_id == profile_id), None)
         if holder is None:
             return frozenset({profile_id})
-        return frozenset(each.profile_id for each in self._all() if each.gateway.holder == holder) | {profile_id}
-
-    def _all(self) -> Iterator[Profile]:
-        for package in self.packages():
-            yield from package.profiles
+        same_holder = frozenset(profile.profile_id for profile in profiles if profile.gateway.holder == holder)
+        return same_holder | {profile_id}

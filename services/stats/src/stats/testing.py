@@ -19,14 +19,14 @@ from spreader.contract.events import (
 )
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
-from spreader.testing import ManualClock, MemoryBus
+from spreader.testing import ManualClock, MemoryBus, MemoryTable
 from stats.api import problems
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
 from stats.api.exports import ExportEndpoints
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.counting.handlers import CountingHandlers
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.store import CountStore
@@ -53,11 +53,11 @@ class StatsHarness:
         self.engine = engine
         self.clock = ManualClock(now)
         self.bus = MemoryBus(now)
-        self.configured = {each.package_id: PackageConfigured(package=each, at=now) for each in packages}
+        self.configured = MemoryTable({each.package_id: PackageConfigured(package=each, at=now) for each in packages})
         self.published: dict[str, ProfileState] = {}
         self.store = CountStore(engine, OffsetStore("stats", "cluster"))
-        self.directory = Directory(self.configured)
-        self.lanes, self.present = LaneClosures(self.directory.fellows), CurrentState(self.store)
+        self.directory = StatsConfigCache(self.configured)
+        self.lanes, self.present = LaneClosures(self.directory.restricted_together), CurrentState(self.store)
         self.publication = StatePublisher(self.present, self.directory, self.bus, self.clock, self.published)
         self.announcement = AlertPublisher(engine, self.bus)
         self.judging = Evaluator(

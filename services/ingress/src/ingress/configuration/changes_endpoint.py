@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic_core import to_json
 
 from ingress.configuration.change_history import Change, History
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.packages_endpoint import CHANGED, shown, warnings
 from ingress.configuration.registry import Registry, Settings
 from ingress.http import request_body
@@ -24,7 +24,7 @@ Number = Annotated[int, Path(ge=1, le=2**53, description="The package's version 
 class Changes:
     registry: Registry
     history: History
-    configured: Configured
+    configured: IngressConfigCache
 
     async def list(self, package_id: PathId, page: Page) -> Response:
         await self.registry.package(package_id)
@@ -33,7 +33,7 @@ class Changes:
 
     async def undo(self, package_id: PathId, number: Number) -> Response:
         row = await self.registry.undo(package_id, number, _checked)
-        await self.configured.has_version(row.package_id, row.version)
+        await self.configured.wait_until_applied(row.package_id, row.version)
         return Answer(200, {**shown(row), "warnings": warnings(row)}).response()
 
     def routes(self) -> APIRouter:

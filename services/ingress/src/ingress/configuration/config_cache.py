@@ -1,47 +1,42 @@
-"""Configured: the packages as this process has read them back from Kafka, as every other service reads them."""
+"""Config cache: ingress's view of packages and profiles, as this process has read them back from Kafka."""
 
 from dataclasses import dataclass
 
 from ingress.http.problems import Problem, not_found, unavailable
-from ingress.infra.ports import Rows
+from spreader.config_cache import CompactedTable, ConfigCache
 from spreader.contract.configuration import Package, Profile
-from spreader.contract.events import Lane, PackageConfigured, ProfileState
+from spreader.contract.events import Lane, ProfileState
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
-    packages: Rows[PackageConfigured]
-    states: Rows[ProfileState]
+@dataclass(frozen=True)
+class IngressConfigCache(ConfigCache):
+    states: CompactedTable[ProfileState]
     wait_seconds: float
 
-    def package(self, package_id: str) -> Package:
-        package = self.find(package_id)
+    def package(self, package_id: str) -> Package | None:
+        """None: this process has not read such a package; it may be a new one. Raises a problem while not ready."""
+        if (reason := self.table.not_ready_reason()) is not None:
+            raise unavailable(f"The configuration is not loaded yet: {reason}.")
+        return super().package(package_id)
+
+    def require_package(self, package_id: str) -> Package:
+        """Raises a problem when there is no such package."""
+        package = self.package(package_id)
         if package is None:
             raise not_found("package", package_id)
         return package
 
-    def find(self, package_id: str) -> Package | None:
-        """None: this process has read of none; it may have been made a moment ago."""
-        if (trouble := self.packages.not_ready_reason()) is not None:
-            raise unavailable(f"The configuration is not known yet: {trouble}.")
-        row = self.packages.get(package_id)
-        return None if row is None else row.package
-
     def states_of(self, package: Package) -> dict[str, ProfileState]:
-        """Of its profiles, by their ids, as they are now; of whom nothing was told yet, none."""
-        known = ((each, self.states.get(each)) for each in package.profile_ids)
-        return {profile_id: state for profile_id, state in known if state is not None}
+        """The current states of the package's profiles by profile id; a new profile has none yet."""
+        states = ((profile_id, self.states.get(profile_id)) for profile_id in package.profile_ids)
+        return {profile_id: state for profile_id, state in states if state is not None}
 
-    async def has_version(self, package_id: str, version: int) -> None:
-        """Wait (with a bound) until what a caller has just changed is what this process works by."""
-        await self.packages.wait_for(lambda: self._version(package_id) >= version, self.wait_seconds)
+    async def wait_until_applied(self, package_id: str, version: int) -> None:
+        """Wait, for at most `wait_seconds`, until this process works with the change that a caller has just made."""
+        await self.wait_for_version(package_id, version, self.wait_seconds)
 
-    async def has_gone(self, package_id: str) -> None:
-        await self.packages.wait_for(lambda: self.packages.get(package_id) is None, self.wait_seconds)
-
-    def _version(self, package_id: str) -> int:
-        row = self.packages.get(package_id)
-        return 0 if row is None else row.package.version
+    async def wait_until_removed(self, package_id: str) -> None:
+        await self.table.wait_for(lambda: self.table.get(package_id) is None, self.wait_seconds)
 
 
 def active_profiles(package: Package, lane: Lane) -> list[Profile]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, TypeAdapter
 
-from ingress.configuration.config_cache import Configured, active_profiles
+from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import ProfileRow, Registry
 from ingress.core.recipients import unique
@@ -49,7 +49,7 @@ async def try_connection(sender: Asked, row: ProfileRow, seconds: float) -> Answ
 @dataclass(frozen=True, slots=True)
 class Checks:
     registry: Registry
-    configured: Configured
+    configured: IngressConfigCache
     sender: Asked
 
     async def profile(self, package_id: PathId, profile_id: PathId) -> Response:
@@ -62,7 +62,7 @@ class Checks:
     async def numbers(self, package_id: PathId, request: Request) -> Response:
         form = request_body.parsed(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
         numbers = unique(form.numbers)
-        shares = _shared(numbers, _checkers(active_profiles(self.configured.package(package_id), "open")))
+        shares = _shared(numbers, _checkers(active_profiles(self.configured.require_package(package_id), "open")))
         answers = await asyncio.gather(*(self._ask(package_id, each, share) for each, share in shares.items()))
         if answers and all(isinstance(each, Away) for each in answers):
             present(answers[0], UNKNOWN)

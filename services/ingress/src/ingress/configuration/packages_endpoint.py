@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.registry import PackageRow, Registry
 from ingress.configuration.schemas import NewPackage, PackageForm
 from ingress.core.limits import odd_package_limits, odd_profile_limits
@@ -30,7 +30,7 @@ BODY_BYTES_MAX = 256 * 1024
 @dataclass(frozen=True, slots=True)
 class Packages:
     registry: Registry
-    configured: Configured
+    configured: IngressConfigCache
     now: Now
 
     async def create(self, request: Request) -> Response:
@@ -55,7 +55,7 @@ class Packages:
 
     async def delete(self, package_id: PathId) -> Response:
         await self.registry.drop_package(package_id)
-        await self.configured.has_gone(package_id)
+        await self.configured.wait_until_removed(package_id)
         return Response(status_code=204)
 
     async def pause(self, package_id: PathId) -> Response:
@@ -65,7 +65,7 @@ class Packages:
         return await self._answer(await self.registry.pause_package(package_id, False))
 
     async def _answer(self, row: PackageRow, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        await self.configured.has_version(row.package_id, row.version)
+        await self.configured.wait_until_applied(row.package_id, row.version)
         return Answer(status, {**shown(row), "warnings": warnings(row)}, headers or {}).response()
 
     def routes(self) -> APIRouter:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from ingress.configuration import credentials, gateway_schemas
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import Sealing
 from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN, try_connection
 from ingress.configuration.gateway_schemas import editable
@@ -43,7 +43,7 @@ class Tested:
 @dataclass(frozen=True, slots=True)
 class Profiles:
     registry: Registry
-    configured: Configured
+    configured: IngressConfigCache
     sealing: Sealing
     sender: Asked
     now: Now
@@ -76,7 +76,7 @@ class Profiles:
 
     async def delete(self, package_id: PathId, profile_id: PathId) -> Response:
         package = await self.registry.drop_profile(package_id, profile_id)
-        await self.configured.has_version(package_id, package.version)
+        await self.configured.wait_until_applied(package_id, package.version)
         return Response(status_code=204)
 
     async def pause(self, package_id: PathId, profile_id: PathId) -> Response:
@@ -103,7 +103,7 @@ class Profiles:
         self, package: PackageRow, row: ProfileRow, status: int = 200, headers: Mapping[str, str] | None = None,
         tested: Tested | None = None,
     ) -> Response:  # fmt: skip
-        await self.configured.has_version(package.package_id, package.version)
+        await self.configured.wait_until_applied(package.package_id, package.version)
         odd = [*odd_profile_limits(effective_limits(package, row), "/limits"), *(tested.odd if tested else ())]
         check = {"check": tested.check} if tested else {}
         body = {**shown(package, row), **check, "warnings": [asdict(each) for each in odd]}

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, CHANGED, warnings
 from ingress.configuration.registry import PackageRow, Registry
 from ingress.configuration.schemas import PackageForm
@@ -25,11 +25,11 @@ FORESEE_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class Queues:
     registry: Registry
-    configured: Configured
+    configured: IngressConfigCache
     pacer: Asked
 
     async def queue(self, package_id: PathId) -> Response:
-        self.configured.package(package_id)
+        self.configured.require_package(package_id)
         return Answer(200, present(await self.pacer.ask(f"/packages/{package_id}/queue"), UNKNOWN)).response()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import Consents, Scope
 from ingress.core.phone_list import Number, WrongRow, header, numbers
 from ingress.http import request_body
@@ -63,7 +63,7 @@ class Imported:
 @dataclass(frozen=True, slots=True)
 class ConsentLists:
     consents: Consents
-    configured: Configured
+    configured: IngressConfigCache
 
     async def suppress(self, package_id: PathId, request: Request) -> Response:
         return await self._add(self._of(package_id, "suppression"), request)
@@ -102,7 +102,7 @@ class ConsentLists:
         return await self._import(self._of(package_id, "opt_in"), request)
 
     def _of(self, package_id: str, kind: ConsentKind) -> Scope:
-        return Scope(self.configured.package(package_id).package_id, kind)
+        return Scope(self.configured.require_package(package_id).package_id, kind)
 
     async def _add(self, scope: Scope, request: Request) -> Response:
         form = request_body.parsed(_FORM, await request_body.read(request, BODY_BYTES_MAX))

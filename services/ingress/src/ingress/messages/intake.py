@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
 
-from ingress.configuration.config_cache import Configured, active_profiles
+from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.http import request_body
 from ingress.http.problems import Problem
 from ingress.http.responses import Answer
@@ -33,7 +33,7 @@ What it refuses (`Problem`) it refuses before anything is sent.
 class Accepting(Generic[F]):
     lane: Lane
     form: TypeAdapter[F]
-    configured: Configured
+    configured: IngressConfigCache
     answers: Answers
     attaching: Attaching
     now: Now
@@ -41,7 +41,7 @@ class Accepting(Generic[F]):
 
     async def accept(self, package_id: str, request: Request, send: Send[F]) -> Response:
         form = request_body.parse(self.form, await request_body.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.package(package_id)
+        package = self.configured.require_package(package_id)
         if isinstance(form, Problem):
             raise form
         active_profiles(package, self.lane)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.core.distribution import Routed, summed
 from ingress.core.limits import limits_status
 from ingress.core.recipients import chunks, unique
@@ -34,7 +34,7 @@ _ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.
 class OpenMessages:
     accepting: Accepting[OpenMessage]
     bus: Bus
-    configured: Configured
+    configured: IngressConfigCache
     asking: Asking
     view: StatusView
     pacer: Asked

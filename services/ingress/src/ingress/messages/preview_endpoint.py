@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress.configuration.config_cache import Configured, active_profiles
+from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.consent.consent_lists import Consents
 from ingress.core.recipients import unique
 from ingress.http import request_body
@@ -22,7 +22,7 @@ from ingress.messages.schemas import OPEN, OpenMessage
 
 @dataclass(frozen=True, slots=True)
 class Previews:
-    configured: Configured
+    configured: IngressConfigCache
     consents: Consents
     router: Asked
     pacer: Asked
@@ -30,7 +30,7 @@ class Previews:
 
     async def preview(self, package_id: str, request: Request) -> Response:
         form = request_body.parsed(OPEN, await request_body.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.package(package_id)
+        package = self.configured.require_package(package_id)
         active_profiles(package, "open")
         everybody = unique(form.recipients)
         suppressed = await self.consents.objections(package, everybody)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
 from ingress.http.problems import not_found
@@ -17,11 +17,11 @@ from spreader.contract.ids import PhoneNumber
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
-    configured: Configured
+    configured: IngressConfigCache
     router: Asked
 
     async def get(self, package_id: PathId, recipient: Annotated[PhoneNumber, Path()]) -> Response:
-        self.configured.package(package_id)
+        self.configured.require_package(package_id)
         answer = await self.router.ask(f"/packages/{package_id}/conversations/{recipient}")
         if answer is None:
             raise not_found("conversation with", recipient)

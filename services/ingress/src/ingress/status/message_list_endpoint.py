@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.openapi import describe
 from ingress.http.pagination import Page, PathId
 from ingress.http.problems import Problem
@@ -21,10 +21,10 @@ OfLane = Annotated[Lane | None, Query(description="Only messages of this lane.")
 @dataclass(frozen=True, slots=True)
 class MessageList:
     view: StatusView
-    configured: Configured
+    configured: IngressConfigCache
 
     async def list(self, package_id: PathId, page: Page, lane: OfLane = None) -> Response:
-        self.configured.package(package_id)
+        self.configured.require_package(package_id)
         rows = await self.view.messages(package_id, lane, _place(page.after), page.read_limit)
         ids = [_text(Place(message.accepted_at, message.message_id)) for message, _ in rows]
         return page.answer(ids, [shown(message, counted) for message, counted in rows]).response()

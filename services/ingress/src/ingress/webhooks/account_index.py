@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ingress.infra.ports import Rows
+from spreader.config_cache import CompactedTable
 from spreader.contract.configuration import Driver, Gateway, Package, Profile
 from spreader.contract.events import PackageConfigured
 
@@ -27,7 +27,7 @@ _Key = tuple[Driver, str, str]
 class Accounts:
     """Found by the name at the gateway, by the number, or by who holds them. Built anew when a package has changed."""
 
-    def __init__(self, packages: Rows[PackageConfigured]) -> None:
+    def __init__(self, packages: CompactedTable[PackageConfigured]) -> None:
         self._packages = packages
         self._seen: Mapping[str, PackageConfigured] = {}
         self._named: dict[_Key, Placed] = {}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
-from ingress.configuration.config_cache import Configured
+from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import Sealing
 from ingress.configuration.registry import Registry
 from ingress.core.webhook_parsers import Call, Refusal, Wire
@@ -51,7 +51,7 @@ _NAMES: Mapping[Driver, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    configured: Configured
+    configured: IngressConfigCache
     registry: Registry
     sealing: Sealing
     reporting: Reporting
@@ -99,14 +99,14 @@ class Webhooks:
 
     async def _placed(self, driver: Driver, package_id: str, profile_id: str) -> Placed:
         """The profile. One that this process has not read yet is not missing: a 4xx would lose its reports for ever."""
-        row = self.configured.find(package_id)
-        profile = None if row is None else row.profile(profile_id)
-        if row is None or profile is None:
+        package = self.configured.package(package_id)
+        profile = None if package is None else package.profile(profile_id)
+        if package is None or profile is None:
             await self.registry.profile(package_id, profile_id)
             raise unavailable("The profile is not known everywhere yet. Report it again.")
         if profile.gateway.driver != driver:
             raise not_found(f"profile at {_TITLES[driver]}", profile_id)
-        return Placed(row, profile)
+        return Placed(package, profile)
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/webhooks", tags=["webhooks"])

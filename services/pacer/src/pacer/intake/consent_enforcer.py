@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.sql import stops as stops
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentTable, wait_until_consents_consumed
 from spreader.contract.events import ConsentChanged
@@ -30,7 +30,7 @@ IDLE_SECONDS = 60.0
 @dataclass
 class Heeding:
     engine: AsyncEngine
-    directory: Directory
+    directory: PacerConfigCache
     progress: ReadProgress
     tell: Callable[[], None]
     """Wakes the announcer: there is news."""

@@ -7,7 +7,7 @@ What must be told of it is found by its state (see the announcer), so nothing is
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.intake.consent_enforcer import Heeding
 from pacer.intake.held_queue import Queue
 from pacer.metrics import TAKEN
@@ -27,7 +27,7 @@ class Handlers:
     queue: Queue
     heeding: Heeding
     positions: Deduplicator
-    directory: Directory
+    directory: PacerConfigCache
     look: Callable[[], None]
     """Wakes the release loop."""
     tell: Callable[[], None]
@@ -37,7 +37,7 @@ class Handlers:
 
     async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
         for each in batch:
-            await self.directory.wait_for(each.event.package_id, each.event.package_version)
+            await self.directory.wait_for_version(each.event.package_id, each.event.package_version)
         packages = {each.event.package_id for each in batch}
         strict = await self.heeding.strict(packages)
         TAKEN.inc(await self.queue.take(self.positions, batch, strict))

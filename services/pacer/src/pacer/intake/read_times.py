@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.best_hour import Best, Habit, best_hour
 from pacer.core.recipient_hours import zone_of
 from pacer.sql import contacts as contacts
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    directory: Directory
+    directory: PacerConfigCache
 
     async def note(self, connection: AsyncConnection, readings: Sequence[Reading]) -> None:
         """Count readings, for the recipient and for the whole package."""

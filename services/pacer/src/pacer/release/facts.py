@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.limits import CONTACT_WINDOWS, DAY, an_hour, rolling
 from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Bounds, Facts, Head, Pair, Rules
 from pacer.core.release_pass import PACKAGE_DAY_LIMIT, Due
@@ -26,7 +26,7 @@ async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict
 
 
 async def load(
-    connection: AsyncConnection, rows: Sequence[Any], directory: Directory, heads_max: int, now: datetime
+    connection: AsyncConnection, rows: Sequence[Any], directory: PacerConfigCache, heads_max: int, now: datetime
 ) -> list[Due]:
     """What is due, for those of the locked profiles that are configured."""
     rules = {row.profile_id: found for row in rows if (found := directory.rules(row.profile_id, now)) is not None}
@@ -98,7 +98,7 @@ class PackageDay:
 
 
 async def package_days(
-    connection: AsyncConnection, packages: set[str], directory: Directory, now: datetime
+    connection: AsyncConnection, packages: set[str], directory: PacerConfigCache, now: datetime
 ) -> dict[str, PackageDay]:
     known = [found for package in sorted(packages) if (found := directory.package(package)) is not None]
     limits = {package.package_id: package.limits.per_day for package in known if package.limits.per_day is not None}

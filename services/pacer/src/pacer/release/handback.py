@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.reassignment import Leaving, leaving
 from pacer.metrics import ENDED
 from pacer.sql import queue as sql
@@ -12,7 +12,7 @@ from pacer.sql import queue as sql
 ROWS_MAX = 2_000
 
 
-def leaves(directory: Directory, package_id: str, profile_id: str) -> Leaving | None:
+def leaves(directory: PacerConfigCache, package_id: str, profile_id: str) -> Leaving | None:
     package = directory.package(package_id)
     ids = () if package is None else package.profile_ids
     return leaving(package_id, package, profile_id, {each: directory.state(each) for each in ids})

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Release, Wait
 from pacer.core.reassignment import Leaving
 from pacer.core.release_pass import Due, Looked, look
@@ -33,7 +33,7 @@ HEADS_FEW, HEADS_MANY = 1, 50  # of each part of a queue: many while recipients'
 @dataclass
 class Releasing:
     engine: AsyncEngine
-    directory: Directory
+    directory: PacerConfigCache
     clock: Clock
     profiles_a_turn: int
     on_looked: Callable[[Sequence[tuple[Due, Looked]], datetime], None]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.explanations import meaning
 from pacer.core.limits import HOUR_LIMIT, QUARTER_OF_DAY, quarter_of_day, rolling
 from pacer.core.policy import OF_THE_RECIPIENT, Bounds, Decision, Release, Rules, Wait, decide
@@ -25,7 +25,7 @@ AHEAD_COUNTED_MAX = 10_000
 @dataclass(frozen=True, slots=True)
 class Explaining:
     engine: AsyncEngine
-    directory: Directory
+    directory: PacerConfigCache
     clock: Clock
 
     async def queue(self, package_id: str) -> dict[str, Any] | None:

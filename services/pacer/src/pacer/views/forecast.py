@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.config_cache import Directory
+from pacer.config_cache import PacerConfigCache
 from pacer.core.forecast import ADDED, Outlook, Situation, foresee
 from pacer.core.policy import Head, Rules
 from pacer.core.rules_in_force import rules as rules_of
@@ -34,7 +34,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Foreseeing:
     engine: AsyncEngine
-    directory: Directory
+    directory: PacerConfigCache
     clock: Clock
 
     async def message(self, package_id: str, asked: Asked) -> Outlook | None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import Fate, Settled, fate
 from sender.core.decision import (
     NO_TIME,
@@ -31,7 +32,6 @@ from sender.core.decision import (
 )
 from sender.core.gateway_answer import Accepted, Answer, InDoubt, Refused
 from sender.dispatch.consent_check import OptIns
-from sender.dispatch.profiles import Profiles
 from sender.gateways.driver import Driver, Drivers, Ready
 from sender.ledger.claim import Claim
 from sender.ledger.postgres import Ledger
@@ -53,7 +53,7 @@ class Sending:
     """`call_seconds`: the lease that is left must outlast a call; else it is renewed before the call."""
 
     ledger: Ledger
-    profiles: Profiles
+    profiles: SenderConfigCache
     drivers: Drivers
     now: Now
     speed: float
@@ -82,7 +82,7 @@ class Sending:
             return Sent(claim.heard or None)  # the gateway itself has told of it
         try:
             delivery = claim.delivery
-            profile = await self.profiles.find(delivery.package_id, delivery.profile_id)
+            profile = await self.profiles.wait_for_profile(delivery.package_id, delivery.profile_id)
             driver = None if profile is None else self.drivers.get(profile.gateway.driver)
             if profile is None or driver is None:
                 return self._unreachable(claim, profile)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Span, SpanKind
 
+from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import Again, Fate, Settled
 from sender.core.delivery import Delivery, lane_of
-from sender.dispatch.profiles import Profiles
 from sender.ledger.claim import Claim
 from spreader.telemetry.tracing import Step, Tracing, fail, with_span
 
@@ -18,7 +18,7 @@ NOT_SENT = frozenset({"failed", "unknown", "expired"})
 class TracedSending:
     sending: Callable[[Claim], Awaitable[Fate]]
     tracing: Tracing
-    profiles: Profiles
+    profiles: SenderConfigCache
 
     async def __call__(self, claim: Claim) -> Fate:
         if not self.tracing.on:
@@ -44,7 +44,7 @@ class TracedSending:
         return Step(f"send {driver}", SpanKind.CLIENT, delivery.traceparent, attributes)
 
     def _driver(self, delivery: Delivery) -> str:
-        profile = self.profiles.get(delivery.package_id, delivery.profile_id)
+        profile = self.profiles.profile(delivery.package_id, delivery.profile_id)
         return "unknown" if profile is None else profile.gateway.driver
 
 

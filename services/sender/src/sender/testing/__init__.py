@@ -17,7 +17,7 @@ from spreader.contract.events import DeliveryReleased, Event, PackageConfigured,
 from spreader.contract.ids import delivery_id
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.guarded_consumer import Received
-from spreader.testing import MemoryBus
+from spreader.testing import MemoryBus, MemoryTable
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HELLO = TextContent(type="text", text="Hello!")
@@ -72,11 +72,12 @@ async def try_once(driver: Driver, delivery: Delivery, through: Profile) -> Answ
     return ready if isinstance(ready, Refused) else await driver.send(ready, delivery, through)
 
 
-@dataclass
-class Configured:
-    """The table of packages, filled by hand."""
+class FixedPackages(MemoryTable[PackageConfigured]):
+    """A table in which every package has the same profiles; it never changes."""
 
-    profiles: tuple[Profile, ...] = ()
+    def __init__(self, profiles: tuple[Profile, ...] = ()) -> None:
+        super().__init__()
+        self.profiles = profiles
 
     def get(self, key: str) -> PackageConfigured | None:
         return PackageConfigured(package=Package(package_id=key, version=1, name=key, profiles=self.profiles), at=NOON)

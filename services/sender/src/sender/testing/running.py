@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from sender.config_cache import SenderConfigCache
 from sender.core.delivery import Delivery
 from sender.dispatch.attempt import Sending
 from sender.dispatch.consent_check import OptIns
 from sender.dispatch.dispatcher import Lane
 from sender.dispatch.intake import Intake
-from sender.dispatch.profiles import Profiles
 from sender.dispatch.tracing import TracedSending
 from sender.gateways.driver import Driver
 from sender.ledger.outbox import Outbox
 from sender.ledger.postgres import Ledger
 from sender.ledger.result_writer import Results
-from sender.testing import NOON, Configured, FakeGateway, WatchedBus, arriving, profile
+from sender.testing import NOON, FakeGateway, FixedPackages, WatchedBus, arriving, profile
 from spreader.contract.events import DeliveryOutcome, Event
 from spreader.telemetry.tracing import OFF, Tracing
 from spreader.testing import FakeProgress, ManualClock
@@ -55,13 +55,13 @@ async def running(
     limit: int = 64,
     bus: WatchedBus | None = None,
     drain_seconds: float = 30,
-    configured: Configured | None = None,
+    configured: FixedPackages | None = None,
     tracing: Tracing = OFF,
 ) -> AsyncGenerator[Running]:
     bus, clock = bus or WatchedBus(), ManualClock(NOON)
     outbox = Outbox(ledger, bus, overdue=timedelta(0))
     results = Results(ledger, outbox, group_seconds=0)
-    profiles = Profiles(configured or Configured(() if gateway is None else (profile(gateway.base_url),)))
+    profiles = SenderConfigCache(configured or FixedPackages(() if gateway is None else (profile(gateway.base_url),)))
     opt_ins = OptIns(ledger.engine, FakeProgress()) if ledger.lane == "open" else None
     sending = Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), 30, opt_ins)
     # Nothing in a story may hang on the pump's own look: what there is to do must wake it.
@@ -78,7 +78,7 @@ async def running(
 
 
 def send_with(ledger: Ledger, driver: Driver, gateway: FakeGateway) -> Sending:
-    profiles = Profiles(Configured((profile(gateway.base_url),)))
+    profiles = SenderConfigCache(FixedPackages((profile(gateway.base_url),)))
     return Sending(ledger, profiles, dict.fromkeys(DRIVERS, driver), ManualClock(NOON), 1.0, Random(1), call_seconds=30)
 
 

@@ -14,7 +14,7 @@ from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
 from stats.api.pagination import Page
 from stats.api.problems import Problem, unavailable
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, profile_states
 from stats.counting.sql_changes import list_changes
 from stats.health.current_state import CurrentState
@@ -44,7 +44,7 @@ class ProfileEndpoints:
     """`packages_not_ready` says why the packages are not known yet."""
 
     present: CurrentState
-    directory: Directory
+    directory: StatsConfigCache
     resuming: Resumption
     clock: Now
     packages_not_ready: Callable[[], str | None]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from spreader.clock import Now
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import new_id
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.core.alerts import StoredAlert, differences
 from stats.core.closures import Closure
 from stats.core.condition import Evaluation, evaluate
@@ -38,7 +38,7 @@ EVERYONE_EVERY = timedelta(minutes=5)
 @dataclass
 class Evaluator:
     engine: AsyncEngine
-    directory: Directory
+    directory: StatsConfigCache
     lanes: LaneClosures
     clock: Now
     touch: Callable[[Iterable[str]], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import ProfileState
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.core.package_summary import PackageSummary, named_packages, summarize
 from stats.counting.sql_gauges import alerts_by_kind
 from stats.metrics import OPEN_ALERTS, PACKAGE_ALLOWED, PACKAGE_COUNTS, PACKAGE_HEALTH, PACKAGE_PROFILES
@@ -19,7 +19,7 @@ PACKAGES_MAX = 100
 @dataclass
 class PackageGauges:
     engine: AsyncEngine
-    directory: Directory
+    directory: StatsConfigCache
     states: Mapping[str, ProfileState]
     packages_max: int = PACKAGES_MAX
     _kinds: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], init=False)

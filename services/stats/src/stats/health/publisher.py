@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Now
 from spreader.contract.events import ProfileState
 from spreader.kafka.bus import Bus
-from stats.config_cache import Directory
+from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, is_changed, profile_states
 from stats.core.sums import minute_of
 from stats.health.current_state import CurrentState
@@ -31,7 +31,7 @@ class StatePublisher:
     """`published` is live: the rows of the table over the compacted topic."""
 
     present: CurrentState
-    directory: Directory
+    directory: StatsConfigCache
     bus: Bus
     clock: Now
     published: Mapping[str, ProfileState]
