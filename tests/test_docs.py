@@ -71,7 +71,7 @@ def test_every_setting_that_the_sources_name_is_on_the_page() -> None:
 
 def test_every_problem_is_explained_with_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", (DOCS / "api.md").read_text(), re.MULTILINE)
-    assert {code: int(status) for status, code in rows} == {code: status for code, (status, _) in KINDS.items()}
+    assert {code: int(status) for status, code in rows} == {kind.code: kind.status for kind in KINDS.values()}
 
 
 def test_the_described_headers_are_those_on_the_wire() -> None:

@@ -1,10 +1,8 @@
-"""The ingress's pure rules: recipients, cursors, outbox order, sums, warnings, merges."""
+"""The ingress's pure rules: recipients, outbox order, sums, warnings, merges."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.core.cursors import WrongCursor, read_cursor, write_cursor
 from ingress.core.distribution import Routed, summed
 from ingress.core.outbox import due
 from ingress.core.recipients import chunks, unique
@@ -28,20 +26,6 @@ def test_chunks_put_together_are_the_whole(recipients: list[str], size: int) -> 
     assert [each for _, piece in pieces for each in piece] == recipients
     assert [first for first, _ in pieces] == list(range(0, len(recipients), size))
     assert all(1 <= len(piece) <= size for _, piece in pieces)
-
-
-@given(st.text(alphabet="abc-_", min_size=1))
-def test_a_cursor_is_read_back_by_its_own_list_alone(last_id: str) -> None:
-    cursor = write_cursor("/a", last_id)
-    assert read_cursor("/a", cursor) == last_id
-    with pytest.raises(WrongCursor):
-        read_cursor("/b", cursor)
-
-
-@given(st.text())
-def test_what_is_no_cursor_is_refused_and_nothing_else_happens(nonsense: str) -> None:
-    with pytest.raises(WrongCursor):
-        read_cursor("/a", nonsense)
 
 
 def test_of_a_packages_snapshots_in_one_batch_only_the_newest_goes_out() -> None:

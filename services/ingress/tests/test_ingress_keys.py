@@ -8,13 +8,13 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.http.problems import Problem
 from ingress.http.responses import Answer
 from ingress.messages.idempotency import Answers
 from ingress.messages.schemas import OpenText, Options
 from ingress.testing import System
 from spreader.contract.content import TextContent
 from spreader.contract.events import OpenMessageRequested, ReplyMessageRequested
+from spreader.http.problems import INVALID, Problem
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import decode
 
@@ -133,7 +133,7 @@ async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engi
 
         return await answers.once("r", "k", form, f"msg_{number}", work)
 
-    for number, failure in enumerate([PublishFailed("no acknowledgement"), Problem("invalid", "the file is gone")]):
+    for number, failure in enumerate([PublishFailed("no acknowledgement"), Problem(INVALID, "the file is gone")]):
         with pytest.raises(type(failure)):
             await tell(number, failure)
     assert (await tell(2, None)).status == 202

@@ -1,5 +1,6 @@
 """API of stats on a real Postgres: history, reports, alerts, exports, events, and an operator's word."""
 
+import base64
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ from pyarrow import parquet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
+from spreader.http.cursors import encode_cursor
 from stats.api.event_stream import EventStream
 from stats.testing import StatsHarness, outcome, package, profile, reported, written
 
@@ -91,6 +93,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("/history", {"by": "week"}, "by"),
     ("/reports/profiles", {"cursor": "%%%"}, "cursor"),
     ("/profiles/sales/changes", {"cursor": "YWJj"}, "cursor"),
+    ("/reports/profiles", {"cursor": encode_cursor("/api/v1/alerts", "x")}, "another list"),
     ("/exports/history.pdf", {}, "form"),
     ("/alerts", {"state": "lost"}, "state"),
 ]
@@ -101,6 +104,11 @@ async def test_what_cannot_be_asked_is_said(http: httpx.AsyncClient) -> None:
         answer = await http.get(path, params=asked)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), path
         assert says in answer.text
+
+
+async def test_a_cursor_of_the_first_version_is_still_read(http: httpx.AsyncClient) -> None:
+    cursor = base64.urlsafe_b64encode(b"sales").decode()
+    assert (await got(http, "/reports/profiles", cursor=cursor))["data"] == []
 
 
 async def test_reports_sum_a_span_with_shares(http: httpx.AsyncClient) -> None:

@@ -131,6 +131,10 @@ async def test_what_cannot_be_answered_is_a_problem(
         answer = await http.get(path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["instance"].startswith("urn:spreader:req_")
+    async with client(app) as http:
+        explained = await http.get(answer.json()["type"])
+    assert (explained.status_code, explained.json()["code"], explained.json()["status"]) == (200, code, status)
 
 
 async def test_what_is_asked_wrongly_is_said_to_be_wrong(
@@ -142,7 +146,7 @@ async def test_what_is_asked_wrongly_is_said_to_be_wrong(
         unknown = await http.get("/api/v1/profiles/nobody")
         impossible = await http.get("/api/v1/profiles", params={"package_id": "no spaces"})
     assert (unknown.status_code, unknown.json()["detail"]) == (404, "There is no profile 'nobody'.")
-    assert (impossible.status_code, impossible.json()["errors"][0]["parameter"]) == (422, "package_id")
+    assert (impossible.status_code, impossible.json()["errors"][0]["pointer"]) == (422, "/query/package_id")
 
 
 def test_without_a_key_the_stats_do_not_start() -> None:

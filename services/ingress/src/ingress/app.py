@@ -18,7 +18,7 @@ from ingress.configuration.registry import Registry
 from ingress.consent.consent_lists import Consents
 from ingress.consent.endpoint import ConsentLists
 from ingress.http import openapi, problems
-from ingress.http.auth import Guard
+from ingress.http.auth import ApiKeyMiddleware
 from ingress.infra.outbox import Relay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, Publisher
 from ingress.infra.service_client import Asked, Peer
@@ -161,6 +161,6 @@ def assemble(app: FastAPI, parts: Parts) -> FastAPI:
         app.router.routes.extend(noun.routes().routes)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(Guard, key=settings.api_key)
+    app.add_middleware(ApiKeyMiddleware, key=settings.api_key)
     app.add_middleware(TraceMiddleware, tracing=parts.tracing)
     return app

@@ -12,6 +12,7 @@ from spreader.contract.events import (
     ProfileReported,
     ProfileState,
 )
+from spreader.http import problems
 from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.guarded_consumer import GuardedConsumer
@@ -22,7 +23,6 @@ from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
-from stats.api import problems
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
 from stats.api.exports import ExportEndpoints

@@ -17,10 +17,10 @@ from spreader.contract.events import (
     ProfileReported,
     ProfileState,
 )
+from spreader.http import problems
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
-from stats.api import problems
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
 from stats.api.exports import ExportEndpoints

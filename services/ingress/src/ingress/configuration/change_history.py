@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.core.differences import Difference, differences, why_not_undoable
 from ingress.core.snapshot import StoredPackage, StoredProfile
-from ingress.http.problems import not_found
 from ingress.sql import configuration as sql
+from spreader.http.problems import not_found
 
 _KEPT_OF_GATEWAY = ("driver", "base_url", "account")
 

@@ -12,10 +12,11 @@ from ingress.configuration.packages_endpoint import CHANGED, shown, warnings
 from ingress.configuration.registry import Registry, Settings
 from ingress.http import request_body
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
-from ingress.http.problems import Problem
+from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.problems import CURSOR
 from ingress.http.responses import Answer
 from ingress.http.urls import API
+from spreader.http.problems import Problem
 
 Number = Annotated[int, Path(ge=1, le=2**53, description="The package's version that the change made.")]
 
@@ -29,7 +30,7 @@ class Changes:
     async def list(self, package_id: PathId, page: Page) -> Response:
         await self.registry.package(package_id)
         rows = await self.history.page(package_id, _before(page.after), page.read_limit)
-        return page.answer([str(row.number) for row in rows], [_shown(row) for row in rows]).response()
+        return page_answer(page, [str(row.number) for row in rows], [_shown(row) for row in rows]).response()
 
     async def undo(self, package_id: PathId, number: Number) -> Response:
         row = await self.registry.undo(package_id, number, _checked)
@@ -49,9 +50,9 @@ def _checked(settings: Settings) -> Settings:
     return request_body.parsed(CHANGED, to_json(settings)).settings()
 
 
-def _before(after: str) -> int | None:
+def _before(after: str | None) -> int | None:
     if after and not after.isdecimal():
-        raise Problem("cursor", "`cursor`: it is not one that this list gave.")
+        raise Problem(CURSOR, "`cursor`: it is not one that this list gave.")
     return int(after) if after else None
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from ingress.http.problems import Problem, not_found, unavailable
+from ingress.http.problems import NO_PROFILE
 from spreader.config_cache import CompactedTable, ConfigCache
 from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import Lane, ProfileState
+from spreader.http.problems import Problem, not_found, unavailable
 
 
 @dataclass(frozen=True)
@@ -52,4 +53,4 @@ def active_profiles(package: Package, lane: Lane) -> list[Profile]:
         detail = f"All {len(package.profiles)} profiles of the package {name} are paused. Resume one of them."
     else:
         detail = f"The package {name} has no profile. Add one with POST /api/v1/packages/{name}/profiles."
-    raise Problem("no-profile", detail)
+    raise Problem(NO_PROFILE, detail)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ingress.http.problems import FieldError, Problem, unavailable
+from ingress.http.problems import SECRET_KEYS
 from spreader.contract.configuration import Driver
+from spreader.http.problems import FieldError, Problem, unavailable
 from spreader.vault import Credentials, Undecryptable, Vault
 
 NAMES: Mapping[Driver, tuple[str, ...]] = {
@@ -85,7 +86,7 @@ class Sealing:
     def _keys(self) -> Vault:
         if self._vault is None:
             raise Problem(
-                "secret-keys",
+                SECRET_KEYS,
                 "SPREADER_SECRET_KEYS is not set, so credentials can be neither sealed nor opened. Make a key with "
                 "`python -m spreader key` and give it to every service.",
             )

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from ingress.configuration.credentials import Sealing, wrong_fields
 from ingress.http.form import Form
-from ingress.http.problems import FieldError, Problem
 from spreader.contract.configuration import Driver
+from spreader.http.problems import INVALID, FieldError, Problem
 from spreader.vault import Undecryptable
 
 DRIVERS: tuple[Driver, ...] = get_args(Driver)
@@ -74,7 +74,7 @@ def settings(
         secrets = {} if errors else sealing.sealed(profile_id, form.driver, given)
     if errors:
         more = "" if len(errors) == 1 else f" (and {len(errors) - 1} more)"
-        raise Problem("invalid", f"{errors[0].pointer}: {errors[0].detail}{more}", errors)
+        raise Problem(INVALID, f"{errors[0].pointer}: {errors[0].detail}{more}", errors)
     return {**place, **secrets}
 
 

@@ -15,7 +15,7 @@ from ingress.core.limits import odd_package_limits, odd_profile_limits
 from ingress.core.snapshot import merged
 from ingress.http import request_body
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
+from ingress.http.pagination import Page, PathId, page_answer
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from spreader.clock import Now
@@ -39,8 +39,8 @@ class Packages:
         return await self._answer(row, 201, {"Location": f"{request.url.path}/{row.package_id}"})
 
     async def list(self, page: Page) -> Response:
-        rows = await self.registry.packages(page.after, page.read_limit)
-        return page.answer([row.package_id for row in rows], [shown(row) for row in rows]).response()
+        rows = await self.registry.packages(page.after or "", page.read_limit)
+        return page_answer(page, [row.package_id for row in rows], [shown(row) for row in rows]).response()
 
     async def get(self, package_id: PathId) -> Response:
         return Answer(200, shown(await self.registry.package(package_id))).response()

@@ -20,7 +20,7 @@ from ingress.core.limits import Oddity, odd_profile_limits, resolved
 from ingress.core.snapshot import merged
 from ingress.http import request_body
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
+from ingress.http.pagination import Page, PathId, page_answer
 from ingress.http.responses import Answer
 from ingress.http.urls import API, webhook_path
 from ingress.infra.service_client import Asked
@@ -57,8 +57,8 @@ class Profiles:
         return await self._answer(*rows, 201, headers, await self._tested(rows[1]))
 
     async def list(self, package_id: PathId, page: Page) -> Response:
-        package, rows = await self.registry.profiles(package_id, page.after, page.read_limit)
-        return page.answer([row.profile_id for row in rows], [shown(package, row) for row in rows]).response()
+        package, rows = await self.registry.profiles(package_id, page.after or "", page.read_limit)
+        return page_answer(page, [row.profile_id for row in rows], [shown(package, row) for row in rows]).response()
 
     async def get(self, package_id: PathId, profile_id: PathId) -> Response:
         return Answer(200, shown(*await self.registry.profile(package_id, profile_id))).response()

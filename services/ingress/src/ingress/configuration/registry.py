@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingress.configuration import change_history
 from ingress.core.differences import ABSENT, NotUndoable, put_back
 from ingress.core.snapshot import StoredPackage, StoredProfile, snapshot
-from ingress.http.operator import asker
-from ingress.http.problems import FieldError, Problem, not_found
+from ingress.http.operator import current_operator
+from ingress.http.problems import NOT_UNDOABLE, TAKEN
 from ingress.infra import outbox
 from ingress.sql import configuration as sql
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
+from spreader.http.problems import FieldError, Problem, not_found
 from spreader.kafka.envelope import Envelope, encode
 
 Settings = Mapping[str, Any]
@@ -85,7 +86,7 @@ class Registry:
                 raise _taken("package", package_id)
             await connection.execute(sql.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
             row, made = await self._announce(connection, package_id)
-            await change_history.keep(connection, row, ABSENT, made, asker(), self.now())
+            await change_history.keep(connection, row, ABSENT, made, current_operator(), self.now())
         self.wake()
         return row
 
@@ -111,7 +112,7 @@ class Registry:
         place = {"package_id": package_id, "profile_id": profile_id}
         async with self._change(package_id) as connection:
             if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
-                raise Problem("taken", f"A package has at most {PROFILES_MAX} profiles.")
+                raise Problem(TAKEN, f"A package has at most {PROFILES_MAX} profiles.")
             new = {**place, "settings": json.dumps(settings), "now": self.now()}
             if (await connection.execute(sql.PROFILE_INSERT, new)).rowcount == 0:
                 raise _taken("profile", profile_id)
@@ -145,13 +146,13 @@ class Registry:
         async with self._change(package_id, undoes=number) as connection:
             change = await change_history.one(connection, package_id, number)
             if change.why_not_undoable is not None:
-                raise Problem("not-undoable", f"Change {number} cannot be taken back: {change.why_not_undoable}.")
+                raise Problem(NOT_UNDOABLE, f"Change {number} cannot be taken back: {change.why_not_undoable}.")
             package = await _package(connection, package_id)
             profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
             try:
                 document = put_back(change_history.document(package, profiles), change.differences)
             except NotUndoable as reason:
-                raise Problem("not-undoable", f"Change {number} cannot be taken back: {reason}.") from None
+                raise Problem(NOT_UNDOABLE, f"Change {number} cannot be taken back: {reason}.") from None
             await self._save(connection, package, profiles, document, checked)
         return await self.package(package_id)
 
@@ -187,7 +188,7 @@ class Registry:
             before = await _document(connection, package_id)
             yield connection
             package, after = await self._announce(connection, package_id)
-            await change_history.keep(connection, package, before, after, asker(), self.now(), undoes)
+            await change_history.keep(connection, package, before, after, current_operator(), self.now(), undoes)
         self.wake()
 
     async def _announce(self, connection: AsyncConnection, package_id: str) -> tuple[PackageRow, dict[str, Any]]:
@@ -237,7 +238,7 @@ def _profile_row(row: Row[Any]) -> ProfileRow:
 def _taken(noun: str, name: str) -> Problem:
     pointer = f"/{noun}_id"
     detail = f"there is a {noun} {name!r} already" + (", in this package or another" if noun == "profile" else "")
-    return Problem("taken", f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
+    return Problem(TAKEN, f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
 
 
 def _tombstone(package_id: str, now: datetime) -> Envelope:

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingress.http.problems import unavailable
 from ingress.sql import consent as sql
 from spreader.clock import Now
 from spreader.consent import objection
 from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind
+from spreader.http.problems import unavailable
 from spreader.kafka.bus import Bus, PublishFailed
 
 LEFT_OVER_MAX = 500

@@ -12,12 +12,12 @@ from ingress.consent.consent_lists import Consents, Scope
 from ingress.core.phone_list import Number, WrongRow, header, numbers
 from ingress.http import request_body
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
-from ingress.http.problems import not_found
+from ingress.http.pagination import Page, PathId, page_answer
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from spreader.contract.events import EVERYWHERE, ConsentKind
 from spreader.contract.ids import RECIPIENT_PATTERN, PhoneNumber
+from spreader.http.problems import not_found
 
 RECIPIENTS_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
@@ -111,12 +111,12 @@ class ConsentLists:
         return Answer(200, {**_named(scope), "added": added, "already": len(recipients) - added}).response()
 
     async def _page(self, scope: Scope, page: Page, recipient: str | None) -> Response:
-        rows = await self.consents.page(scope, page.after, page.read_limit, recipient)
+        rows = await self.consents.page(scope, page.after or "", page.read_limit, recipient)
         shown = [
             {"recipient": row.recipient, "since": row.since, "source": row.source, "evidence": row.evidence}
             for row in rows
         ]
-        return page.answer([row.recipient for row in rows], shown).response()
+        return page_answer(page, [row.recipient for row in rows], shown).response()
 
     async def _lift(self, scope: Scope, recipient: str) -> Response:
         if not await self.consents.lift(scope, recipient):

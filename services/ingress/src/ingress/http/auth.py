@@ -1,39 +1,35 @@
-"""Guard: lets through who shows the API key."""
-
-import hmac
+"""Authentication: requests to the API need the API key, except the gateways' webhook calls."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingress.http import operator
-from ingress.http.problems import Problem
+from ingress.http.problems import count
 from ingress.http.urls import API
+from spreader.http.auth import is_authorized, unauthorized
 
-_OPEN = f"{API}/webhooks/"
-"""Gateways cannot show our key; what they send is checked where it is read."""
+_WEBHOOKS = f"{API}/webhooks/"
+"""Gateways do not know our key; the webhook parsers verify their calls."""
 
 
-class Guard:
-    """An ASGI layer, not a FastAPI dependency: it costs nothing on the accept path, and covers every route below it."""
+class ApiKeyMiddleware:
+    """ASGI middleware and not a FastAPI dependency: it costs nothing on the accept path and covers every route."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
-        self._expected = f"Bearer {key}".encode()
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._may_pass(scope):
-            operator.hear(scope.get("headers", ()))
+        if scope["type"] != "http" or self._is_allowed(scope):
+            operator.remember(scope.get("headers", ()))
             await self._app(scope, receive, send)
             return
-        problem = Problem(
-            "unauthorized",
-            "Send the header `Authorization: Bearer <key>` with the key that SPREADER_API_KEY holds.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        problem = unauthorized()
+        count(problem.kind)
         await problem.response()(scope, receive, send)
 
-    def _may_pass(self, scope: Scope) -> bool:
+    def _is_allowed(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        if not path.startswith(f"{API}/") or path.startswith(_OPEN):
+        if not path.startswith(f"{API}/") or path.startswith(_WEBHOOKS):
             return True
-        shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return hmac.compare_digest(shown, self._expected)
+        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        return is_authorized(header, self._key)

@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from ingress.http.problems import KINDS, MEDIA_TYPE
+from ingress.http.problems import KINDS
+from spreader.http.problems import MEDIA_TYPE
 
 TITLE = "Spreader"
 DESCRIPTION = (
@@ -140,12 +141,13 @@ def _success(status: int, answer: dict[str, Any] | None) -> dict[str, Any]:
 
 def _problem_responses(statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
     return {
-        status: {
-            "description": " · ".join(f"`{code}`: {title}" for code, (own, title) in KINDS.items() if own == status),
-            "content": {MEDIA_TYPE: {"schema": _PROBLEM}},
-        }
+        status: {"description": _kinds_text(status), "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
         for status in (*statuses, 500)
     }
+
+
+def _kinds_text(status: int) -> str:
+    return " · ".join(f"`{kind.code}`: {kind.title}" for kind in KINDS.values() if kind.status == status)
 
 
 def _complete(document: dict[str, Any]) -> None:

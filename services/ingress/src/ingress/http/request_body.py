@@ -8,7 +8,8 @@ from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from ingress.http.problems import FieldError, Problem, is_malformed, of_fields
+from ingress.http.problems import MALFORMED, TOO_LARGE, fields_problem, is_malformed
+from spreader.http.problems import INVALID, FieldError, Problem
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ async def lines(request: Request, bytes_max: int, lines_at_once: int) -> AsyncGe
             raise too_large(bytes_max)
         *whole, rest = (rest + _decoded(decoder, piece)).replace("\r\n", "\n").split("\n")
         if len(rest) > LINE_CHARACTERS_MAX:
-            raise Problem("malformed", f"A line is over {LINE_CHARACTERS_MAX} characters: one row stands on one line.")
+            raise Problem(MALFORMED, f"A line is over {LINE_CHARACTERS_MAX} characters: one row stands on one line.")
         ready += whole
         while len(ready) >= lines_at_once:
             yield ready[:lines_at_once]
@@ -54,7 +55,7 @@ def _decoded(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = Fal
     try:
         return decoder.decode(piece, final)
     except UnicodeDecodeError:
-        raise Problem("malformed", "The body cannot be read as UTF-8 text.") from None
+        raise Problem(MALFORMED, "The body cannot be read as UTF-8 text.") from None
 
 
 def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
@@ -66,7 +67,7 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Proble
         parsed = form.validate_json(body)
     except ValidationError as error:
         problem = refused(error, tagged)
-        if problem.code == "malformed":
+        if problem.kind is MALFORMED:
             raise problem from None
         return problem
     return _without_nul(body) or parsed
@@ -76,7 +77,7 @@ def refused(error: ValidationError, tagged: bool = False) -> Problem:
     """What is wrong with a body: it is no JSON, or some of its fields cannot be."""
     if is_malformed(error):
         return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
-    return of_fields(error, tagged)
+    return fields_problem(error, tagged)
 
 
 def parsed(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
@@ -95,7 +96,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise malformed(str(error)) from None
     if not isinstance(value, dict):
         raise Problem(
-            "invalid", "the body: it must be a JSON object", [FieldError("", "dict_type", "it must be a JSON object")]
+            INVALID, "the body: it must be a JSON object", [FieldError("", "dict_type", "it must be a JSON object")]
         )
     problem = _without_nul(body)
     if problem is not None:
@@ -104,11 +105,11 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def malformed(detail: str) -> Problem:
-    return Problem("malformed", f"The body cannot be read as JSON: {detail}.")
+    return Problem(MALFORMED, f"The body cannot be read as JSON: {detail}.")
 
 
 def too_large(bytes_max: int, what_to_do: str = "Send the recipients in several messages.") -> Problem:
-    return Problem("too-large", f"The body is over {bytes_max} bytes. {what_to_do}")
+    return Problem(TOO_LARGE, f"The body is over {bytes_max} bytes. {what_to_do}")
 
 
 def _without_nul(body: bytes) -> Problem | None:
@@ -119,7 +120,7 @@ def _without_nul(body: bytes) -> Problem | None:
     if pointer is None:
         return None
     detail = "the character U+0000 cannot be kept or sent"
-    return Problem("invalid", f"{pointer}: {detail}", [FieldError(pointer, "nul", detail)])
+    return Problem(INVALID, f"{pointer}: {detail}", [FieldError(pointer, "nul", detail)])
 
 
 def _find_nul(value: Any, pointer: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.responses import Response
 from pydantic_core import to_json
 
-from ingress.http.problems import MEDIA_TYPE, Problem
+from spreader.http.problems import MEDIA_TYPE, Problem
 
 JSON = "application/json"
 
@@ -24,4 +24,4 @@ class Answer:
 
 
 def of_problem(problem: Problem) -> Answer:
-    return Answer(problem.status, problem.body(), problem.headers)
+    return Answer(problem.kind.status, problem.body(), problem.headers)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from ingress.http.problems import unavailable
+from spreader.http.problems import unavailable
 
 ASK_SECONDS = 5.0
 

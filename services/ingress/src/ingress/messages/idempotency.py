@@ -11,11 +11,12 @@ from pydantic_core import to_json
 from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.http.problems import Problem
+from ingress.http.problems import IDEMPOTENCY_KEY, IN_PROGRESS, KEY_REUSED
 from ingress.http.responses import Answer
 from ingress.sql import idempotency as sql
 from spreader.clock import wall_now
 from spreader.contract.ids import new_id
+from spreader.http.problems import Problem
 
 KEY_CHARACTERS_MAX = 255
 
@@ -27,7 +28,7 @@ def key_of(request: Request) -> str | None:
         return None
     key = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     if not 1 <= len(key) <= KEY_CHARACTERS_MAX or not key.isascii() or not key.isprintable():
-        raise Problem("idempotency-key", f"Idempotency-Key: send 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.")
+        raise Problem(IDEMPOTENCY_KEY, f"Idempotency-Key: send 1 to {KEY_CHARACTERS_MAX} printable ASCII characters.")
     return key
 
 
@@ -76,13 +77,13 @@ class Answers:
             row = (await connection.execute(sql.RESPONSE, place)).one_or_none()
         if row is not None and row.body_hash != body_hash:
             raise Problem(
-                "key-reused",
+                KEY_REUSED,
                 "This Idempotency-Key stands for another body, which may be on its way. "
                 "Use a new key for a new message.",
             )
         if row is None or row.status is None:
             headers = {"Retry-After": "1"}
-            raise Problem("in-progress", "A request with this key is being worked on. Ask again.", headers=headers)
+            raise Problem(IN_PROGRESS, "A request with this key is being worked on. Ask again.", headers=headers)
         return replace(Answer(row.status, json.loads(row.body)), headers={"Idempotency-Replayed": "true"})
 
     async def _run(self, statement: TextClause, **values: object) -> int:

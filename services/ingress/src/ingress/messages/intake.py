@@ -10,7 +10,6 @@ from pydantic import BaseModel, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.http import request_body
-from ingress.http.problems import Problem
 from ingress.http.responses import Answer
 from ingress.messages.idempotency import Answers, key_of
 from ingress.messages.media_check import Attaching
@@ -18,6 +17,7 @@ from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import Lane
 from spreader.contract.ids import new_id
+from spreader.http.problems import Problem
 from spreader.telemetry.tracing import note
 
 F = TypeVar("F", bound=BaseModel)

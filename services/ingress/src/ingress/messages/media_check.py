@@ -7,10 +7,10 @@ from typing import TypeVar
 import structlog
 from pydantic import BaseModel
 
-from ingress.http.problems import Problem, invalid
 from spreader.contract.configuration import Package
 from spreader.contract.content import Media as Place
 from spreader.contract.events import Lane
+from spreader.http.problems import Problem, invalid
 from spreader.media.safe_fetch import MediaDownloader, MediaRefused, MediaUnavailable
 from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import RULES, objection

@@ -12,10 +12,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
-from ingress.http.problems import Problem, invalid, not_found
+from ingress.http.problems import MALFORMED
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from spreader.contract.content import FILENAME_CHARACTERS_MAX
+from spreader.http.problems import Problem, invalid, not_found
 from spreader.media.safe_fetch import MediaRefused
 from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import BYTES_MAX
@@ -82,7 +83,7 @@ async def _of_form(request: Request) -> tuple[bytes, str | None]:
     try:
         form = await MultiPartParser(request.headers, _bounded(request), max_files=1, max_fields=8).parse()
     except MultiPartException as error:
-        raise Problem("malformed", f"The form cannot be read: {error.message}") from None
+        raise Problem(MALFORMED, f"The form cannot be read: {error.message}") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):

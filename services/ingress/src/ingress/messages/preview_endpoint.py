@@ -11,13 +11,14 @@ from ingress.consent.consent_lists import Consents
 from ingress.core.recipients import unique
 from ingress.http import request_body
 from ingress.http.openapi import describe
-from ingress.http.problems import Problem
+from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from ingress.infra.service_client import Asked, present
 from ingress.messages.forecast import question
 from ingress.messages.open_endpoint import EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
+from spreader.http.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Previews:
         recipients = tuple(each for each in everybody if each not in suppressed)
         shared = present(await self.router.ask("/preview", _shares(package_id, form, len(recipients))), UNKNOWN)
         if shared["refused"] is not None:
-            raise Problem("no-profile", shared["refused"])
+            raise Problem(NO_PROFILE, shared["refused"])
         asked = question(package_id, shared["distribution"], form.options, recipients)
         foreseen = present(await self.pacer.ask("/forecast", asked), UNKNOWN)
         body = {

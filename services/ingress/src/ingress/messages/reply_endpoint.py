@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ingress.http.openapi import describe
-from ingress.http.problems import Problem, invalid
+from ingress.http.problems import GATEWAY, REPLY_NOT_SENT
 from ingress.http.responses import Answer, of_problem
 from ingress.http.urls import API
 from ingress.messages.callbacks import Asking
@@ -18,6 +18,7 @@ from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
 from spreader.contract.ids import conversation_id
+from spreader.http.problems import Problem, invalid
 from spreader.kafka.bus import Bus
 from spreader.telemetry.tracing import here
 
@@ -87,7 +88,7 @@ def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
     if settled.status in SENT:
         why = {"profile_reason": settled.reason} if settled.reason else {}
         return Answer(200, _body(event, status="sent", sent_at=settled.at, profile_used=settled.profile_id, **why))
-    code = "gateway" if settled.status in TRIED and settled.failure in OF_GATEWAY else "reply-not-sent"
+    kind = GATEWAY if settled.status in TRIED and settled.failure in OF_GATEWAY else REPLY_NOT_SENT
     detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
     more = {
         "message_id": event.message_id,
@@ -95,7 +96,7 @@ def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
         "profile_used": settled.profile_id,
         "failure": settled.failure,
     }
-    return of_problem(Problem(code, detail, more=more))
+    return of_problem(Problem(kind, detail, more=more))
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Response
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
-from ingress.http.problems import not_found
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from ingress.infra.service_client import Asked, present
 from spreader.contract.ids import PhoneNumber
+from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Response
 
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
-from ingress.http.problems import not_found
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from ingress.infra.service_client import Answered, Asked, Away
 from ingress.status.projection import StatusView
+from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
-from ingress.http.problems import Problem
+from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.problems import CURSOR
 from ingress.http.urls import API
 from ingress.status.messages_endpoint import ANSWER, shown
 from ingress.status.projection import Place, StatusView
 from spreader.contract.events import Lane
+from spreader.http.problems import Problem
 
 OfLane = Annotated[Lane | None, Query(description="Only messages of this lane.")]
 
@@ -27,7 +28,7 @@ class MessageList:
         self.configured.require_package(package_id)
         rows = await self.view.messages(package_id, lane, _place(page.after), page.read_limit)
         ids = [_text(Place(message.accepted_at, message.message_id)) for message, _ in rows]
-        return page.answer(ids, [shown(message, counted) for message, counted in rows]).response()
+        return page_answer(page, ids, [shown(message, counted) for message, counted in rows]).response()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -40,14 +41,14 @@ def _text(place: Place) -> str:
     return f"{place.accepted_at.isoformat()} {place.message_id}"
 
 
-def _place(after: str) -> Place | None:
+def _place(after: str | None) -> Place | None:
     if not after:
         return None
     try:
         at, message_id = after.split(" ")
         return Place(datetime.fromisoformat(at), message_id)
     except ValueError:
-        raise Problem("cursor", "`cursor`: it is not one that this list gave.") from None
+        raise Problem(CURSOR, "`cursor`: it is not one that this list gave.") from None
 
 
 PAGE: dict[str, Any] = {"data": [ANSWER], "next_cursor": None}

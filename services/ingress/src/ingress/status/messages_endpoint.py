@@ -10,13 +10,14 @@ from fastapi import APIRouter, Response
 
 from ingress.core.status import STATUSES, counts, message_status
 from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId
-from ingress.http.problems import Problem, not_found
+from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.problems import NOT_CANCELLABLE
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from ingress.status.projection import Accepted, StatusView
 from spreader.clock import Now
 from spreader.contract.events import MessageCancelled
+from spreader.http.problems import Problem, not_found
 from spreader.kafka.bus import Bus
 
 LOOK_AGAIN_SECONDS = 0.05
@@ -34,13 +35,13 @@ class Messages:
 
     async def deliveries(self, message_id: PathId, page: Page) -> Response:
         await self._found(message_id)
-        rows = await self.view.deliveries(message_id, page.after, page.read_limit)
-        return page.answer([row["delivery_id"] for row in rows], rows).response()
+        rows = await self.view.deliveries(message_id, page.after or "", page.read_limit)
+        return page_answer(page, [row["delivery_id"] for row in rows], rows).response()
 
     async def cancel(self, message_id: PathId) -> Response:
         message, _ = await self._found(message_id)
         if message.lane == "reply":
-            raise Problem("not-cancellable", f"{message_id} is a reply: it is sent at once.")
+            raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply: it is sent at once.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.view.cancel(message_id, self.now())
         note = "What is still held stops; what has been released goes out."

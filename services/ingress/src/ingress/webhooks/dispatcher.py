@@ -25,13 +25,13 @@ from ingress.core.reports import (
 )
 from ingress.core.signatures import equal
 from ingress.core.webhook_parsers import Wire
-from ingress.http.problems import Problem
 from ingress.metrics import WEBHOOKS, WEBHOOKS_PASSED
 from ingress.webhooks.account_index import Accounts, Placed
 from ingress.webhooks.inbound_messages import Hearing
 from ingress.webhooks.receipts import Receipts
 from spreader.contract.configuration import Driver
 from spreader.contract.events import CustomerMessage, ProfileReported
+from spreader.http.problems import Problem
 from spreader.kafka.bus import Bus
 
 EVIDENCE_CHARACTERS_MAX = 500

@@ -19,7 +19,7 @@ from ingress.core.webhook_parsers.waha import Waha
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
-from ingress.http.problems import Problem, not_found, unavailable
+from ingress.http.problems import SIGNATURE, VERIFY_TOKEN
 from ingress.http.responses import Answer
 from ingress.http.urls import API
 from ingress.metrics import WEBHOOK_REFUSALS
@@ -28,6 +28,7 @@ from ingress.webhooks.account_index import Placed
 from ingress.webhooks.dispatcher import Reporting
 from spreader.clock import Now
 from spreader.contract.configuration import Driver
+from spreader.http.problems import Problem, not_found, unavailable
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # Meta's webhooks are up to 3 MB
 CHALLENGE_CHARACTERS_MAX = 1_024
@@ -65,7 +66,7 @@ class Webhooks:
         query = request.query_params
         if not verified(query, self.sealing.read(profile_id, placed.gateway.sealed)):
             WEBHOOK_REFUSALS.labels("cloud_api", "verify_token").inc()
-            raise Problem("verify-token", "`hub.verify_token` is not the profile's `verify_token`.")
+            raise Problem(VERIFY_TOKEN, "`hub.verify_token` is not the profile's `verify_token`.")
         return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
 
     def taking(self, driver: Driver) -> Callable[..., Awaitable[Response]]:
@@ -95,7 +96,7 @@ class Webhooks:
         refusal = wire.refusal(Call(request.headers, body, self.wall()), secrets)
         if refusal is not None:
             WEBHOOK_REFUSALS.labels(placed.gateway.driver, refusal).inc()
-            raise Problem("signature", _REFUSED[refusal])
+            raise Problem(SIGNATURE, _REFUSED[refusal])
 
     async def _placed(self, driver: Driver, package_id: str, profile_id: str) -> Placed:
         """The profile. One that this process has not read yet is not missing: a 4xx would lose its reports for ever."""

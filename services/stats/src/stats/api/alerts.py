@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Now
 from spreader.contract.ids import Id
-from stats.api.pagination import Page
-from stats.api.problems import Problem
+from spreader.http.problems import not_found
+from stats.api.pagination import Page, page_body
 from stats.api.reports import OfPackage, OfProfile
 from stats.core.alerts import StoredAlert
 from stats.health.sql_alerts import STATES, acknowledge, list_alerts
@@ -48,13 +48,13 @@ class AlertEndpoints:
             found = await list_alerts(
                 connection, page.read_limit, package_id, profile_id, WANTED[state], before=page.after
             )
-        return page.answer([each.alert_id for each in found], [shown(each) for each in found])
+        return page_body(page, [each.alert_id for each in found], [shown(each) for each in found])
 
     async def acknowledge(self, alert_id: Annotated[Id, Path()], said: Acknowledgement) -> dict[str, Any]:
         """The alert; who was first stays named. One that is cleared stays as it is."""
         kept = await acknowledge(self._engine, alert_id, said.by, self._clock())
         if kept is None:
-            raise Problem("not-found", f"There is no alert {alert_id!r}.")
+            raise not_found("alert", alert_id)
         return shown(kept)
 
 

@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
 from spreader.contract.events import Alert, ProfileState
+from spreader.http.problems import unavailable
 from stats.api.alerts import WANTED, shown
-from stats.api.problems import unavailable
 from stats.api.reports import OfPackage
 from stats.health.sql_alerts import STATES, list_alerts
 from stats.metrics import LISTENERS

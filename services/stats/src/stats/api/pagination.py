@@ -1,64 +1,56 @@
-"""Cursor: where the next page of a list begins."""
+"""Pagination: the `limit` and `cursor` parameters of a list, and its page as a response."""
 
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 
-from stats.api.problems import Problem
+from spreader.http.cursors import CursorOfAnotherList, InvalidCursor, PageRequest, decode_cursor
+from spreader.http.problems import INVALID, Problem
 
 NUMBER_MAX = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a caller asks of a list."""
-
-    limit: int
-    after: str | None
-    """The id of the last row of the page before."""
-
-    @property
-    def read_limit(self) -> int:
-        """One more than is shown: it says whether there is a next page."""
-        return self.limit + 1
-
-    @property
-    def below(self) -> int:
-        """Where ids are numbers: those below are next."""
-        if self.after is None:
-            return NUMBER_MAX
-        if not self.after.isascii() or not self.after.isdigit():
-            raise _wrong()
-        return int(self.after)
-
-    def answer(self, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """The page of the rows that were read with `read_limit`."""
-        more = len(data) > self.limit
-        return {"data": data[: self.limit], "next_cursor": _written(ids[self.limit - 1]) if more else None}
-
-
-def _asked(
+def _page_request(
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=200, description="Rows on a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")] = None,
-) -> Asked:
-    if cursor is None:
-        return Asked(limit, None)
+) -> PageRequest:
+    path = request.url.path
+    return PageRequest(path, limit, None if cursor is None else _decoded(path, cursor))
+
+
+Page = Annotated[PageRequest, Depends(_page_request)]
+
+
+def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The page of rows that were read with `page.read_limit`."""
+    return {"data": data[: page.limit], "next_cursor": page.next_cursor(ids)}
+
+
+def number_below(page: PageRequest) -> int:
+    """The page's rows have ids below this number; for a list in descending order of numeric ids."""
+    if page.after is None:
+        return NUMBER_MAX
+    if not page.after.isascii() or not page.after.isdigit():
+        raise _invalid_cursor("it is not a cursor of this list")
+    return int(page.after)
+
+
+def _decoded(path: str, cursor: str) -> str:
+    """Also reads the cursors of the first version, which are nothing but the last id in Base64."""
     try:
-        return Asked(limit, base64.b64decode(cursor.encode(), b"-_", validate=True).decode())
-    except (binascii.Error, UnicodeError, ValueError):
-        raise _wrong() from None
+        return decode_cursor(path, cursor)
+    except CursorOfAnotherList as error:
+        raise _invalid_cursor(str(error)) from None
+    except InvalidCursor as error:
+        try:
+            return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
+        except (binascii.Error, UnicodeError, ValueError):
+            raise _invalid_cursor(str(error)) from None
 
 
-Page = Annotated[Asked, Depends(_asked)]
-
-
-def _written(last: str) -> str:
-    return base64.urlsafe_b64encode(last.encode()).decode()
-
-
-def _wrong() -> Problem:
-    return Problem("invalid", "`cursor` is none of ours: begin without it, and pass on `next_cursor` as it is.")
+def _invalid_cursor(reason: str) -> Problem:
+    return Problem(INVALID, f"`cursor`: {reason}. Begin without a cursor, then pass on `next_cursor` unchanged.")

@@ -1,6 +1,5 @@
 """Endpoints: how profiles fare now, what changed by itself, and that something works again, over HTTP."""
 
-import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,8 +11,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from spreader.clock import Now
 from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
-from stats.api.pagination import Page
-from stats.api.problems import Problem, unavailable
+from spreader.http.auth import is_authorized, unauthorized
+from spreader.http.problems import not_found, unavailable
+from stats.api.pagination import Page, number_below, page_body
 from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, profile_states
 from stats.counting.sql_changes import list_changes
@@ -87,11 +87,11 @@ class ProfileEndpoints:
         """Lanes, factor and health: what changed without a person, the newest first."""
         self._package_of(profile_id)
         async with self.present.store.engine.connect() as connection:
-            rows = await list_changes(connection, profile_id, page.below, page.read_limit)
+            rows = await list_changes(connection, profile_id, number_below(page), page.read_limit)
         data = [
             {"at": row.at, "what": row.what, "from": row.before, "to": row.after, "cause": row.cause} for row in rows
         ]
-        return page.answer([str(row.change_id) for row in rows], data)
+        return page_body(page, [str(row.change_id) for row in rows], data)
 
     async def resume(self, profile_id: Annotated[Id, Path()], said: Resume) -> ProfileState:
         """Open what was closed by gateways' words or by signs of our own, and lift a pause by health."""
@@ -102,7 +102,7 @@ class ProfileEndpoints:
     def _package_of(self, profile_id: str) -> str:
         package = self.directory.roster().get(profile_id)
         if package is None:
-            raise Problem("not-found", f"There is no profile {profile_id!r}.")
+            raise not_found("profile", profile_id)
         return package
 
     async def _states(self, members: PackageOfProfile) -> list[ProfileState]:
@@ -116,8 +116,7 @@ Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 def guard(key: str) -> Callable[[Shown], Awaitable[None]]:
     async def checked(shown: Shown) -> None:
-        if shown is None or not hmac.compare_digest(shown.credentials.encode(), key.encode()):
-            detail = "Send the header `Authorization: Bearer <key>` with the key that SPREADER_API_KEY holds."
-            raise Problem("unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+        if shown is None or not is_authorized(f"Bearer {shown.credentials}".encode(), key):
+            raise unauthorized()
 
     return checked

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Now
 from spreader.contract.events import Lane
 from spreader.contract.ids import Id
-from stats.api.pagination import Page
-from stats.api.problems import Problem
+from spreader.http.problems import INVALID, NOT_FOUND, Problem
+from stats.api.pagination import Page, page_body
 from stats.api.sql_history import COUNTED, Report, history, message, report, rows
 from stats.core.report_range import InvalidRange, ReportRange, Step
 
@@ -64,7 +64,7 @@ class ReportEndpoints:
         data = [told(row) async for row in rows(self._engine, statement, asked)]
         if len(data) > ROWS_MAX:
             raise Problem(
-                "invalid",
+                INVALID,
                 f"These are more than {ROWS_MAX} rows: ask for a shorter span or larger steps, or export them.",
             )
         for row in data:
@@ -78,7 +78,7 @@ class ReportEndpoints:
             statement, asked = report(of, span, package_id, page.after, page.read_limit)
             data = [rated(row) async for row in rows(self._engine, statement, asked)]
             ids = [row.pop("place", None) or row[of[:-1] + "_id"] for row in data]
-            return page.answer(ids, data)
+            return page_body(page, ids, data)
 
         return answer
 
@@ -87,7 +87,7 @@ class ReportEndpoints:
         statement, asked = message(message_id)
         found = [row async for row in rows(self._engine, statement, asked)]
         if not found:
-            raise Problem("not-found", f"Nothing of a message {message_id!r} has reached a gateway.")
+            raise Problem(NOT_FOUND, f"Nothing of a message {message_id!r} has reached a gateway.")
         total: dict[str, Any] = {name: sum(row[name] for row in found) for name in (*COUNTED, "delivered_open")}
         total |= {"message_id": message_id, "package_id": found[0]["package_id"]}
         total |= {"first_at": min(row["first_at"] for row in found), "last_at": max(row["last_at"] for row in found)}
@@ -98,7 +98,7 @@ def range_of(start: Any, end: Any, step: Step, zone: str, clock: Now) -> ReportR
     try:
         return ReportRange.of(start, end, step, zone, clock())
     except InvalidRange as reason:
-        raise Problem("invalid", f"{reason}.") from None
+        raise Problem(INVALID, f"{reason}.") from None
 
 
 def told(row: Mapping[str, Any]) -> dict[str, Any]:

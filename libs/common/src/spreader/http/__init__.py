@@ -1,0 +1,1 @@
+"""HTTP: problems, cursors and the API key, the same for every service."""
