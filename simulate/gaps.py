@@ -8,6 +8,7 @@ from statistics import fmean
 
 from pacer.core.gap import TEMPO_SPAN
 from simulate.year import Ledger
+from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap as Settings
 
 RUSH, EVEN, CALM = "over", "exactly", "under"
@@ -57,7 +58,7 @@ def gaps(ledger: Ledger) -> Iterator[Gap]:
         expected = limits.per_day * active / hours.active_seconds_a_day
         yield Gap(
             place, (after.at - before.at).total_seconds(), queue, after.base_seconds, after.pressure,
-            after.tempo, after.mean_seconds, after.bound == "gap", (lately + 0.5) / (expected + 0.5),
+            after.tempo, after.mean_seconds, after.bound == Bound.GAP, (lately + 0.5) / (expected + 0.5),
         )  # fmt: skip
 
 

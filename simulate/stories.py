@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from pacer.core.hours import Hours
-from pacer.core.policy import Head, Margins, Rules
+from pacer.core.policy import HeldDelivery, Margins, Rules
 from pacer.core.schedule import IMMEDIATE, ORDINARY
-from pacer.core.simulation import Course, Runner
+from pacer.core.simulation import SimulatedProfile, Simulation
 from spreader.contract.configuration import ActiveWindow, Gap, ProfileLimits, QuietHours, RestWindow
 
 BEGIN = datetime(2026, 3, 28, 10, tzinfo=UTC)  # Berlin changes its clocks in the night to the 29th, New York did before
@@ -82,10 +82,10 @@ class Story:
     rules: Rules
     per_day: int | None
     ledger: list[Line] = field(default_factory=list[Line])
-    asked: dict[str, tuple[int, Head]] = field(default_factory=dict[str, tuple[int, Head]])
+    asked: dict[str, tuple[int, HeldDelivery]] = field(default_factory=dict[str, tuple[int, HeldDelivery]])
     """Every delivery that came, as it came."""
     now: datetime = BEGIN
-    course: Course = field(init=False)
+    simulation: Simulation = field(init=False)
 
     def __post_init__(self) -> None:
         self._restart()
@@ -100,8 +100,8 @@ class Story:
             case Restart():
                 self._restart()
             case Jump(by):
-                self.now = self.course.now = max(self.now + by, BEGIN)
-                self.course.wake()
+                self.now = self.simulation.now = max(self.now + by, BEGIN)
+                self.simulation.wake()
             case Pass(time):
                 self._run(self.now + time)
 
@@ -111,38 +111,46 @@ class Story:
 
     def _arrive(self, profile: int, deliveries: list[tuple[timedelta, str, int, bool]]) -> None:
         for later, recipient, rank, cold in deliveries:
-            head = Head(f"d{len(self.asked)}", rank, self.now + later, recipient, cold)
-            self.asked[head.delivery_id] = (profile, head)
-            self.course.runners[profile].line.add([head])
-        self.course.wake([profile])
+            delivery = HeldDelivery(f"d{len(self.asked)}", rank, self.now + later, recipient, cold)
+            self.asked[delivery.delivery_id] = (profile, delivery)
+            self.simulation.profiles[profile].queue.add([delivery])
+        self.simulation.wake([profile])
 
     def _restart(self) -> None:
         gone = {line.delivery for line in self.ledger}
-        runners = [self._runner(name) for name in PROFILES]
-        for profile, head in self.asked.values():
-            if head.delivery_id not in gone:
-                runners[profile].line.add([head])
+        profiles = [self._profile(name) for name in PROFILES]
+        for profile, delivery in self.asked.values():
+            if delivery.delivery_id not in gone:
+                profiles[profile].queue.add([delivery])
         recipients: dict[str, list[datetime]] = {}
         for line in self.ledger:
             recipients.setdefault(line.recipient, []).append(line.at)
-        self.course = Course(
-            "package", runners, self.now, self.per_day, sorted(line.at for line in self.ledger),
-            position=Random(len(self.ledger)).random,
+        self.simulation = Simulation(
+            "package", profiles, self.now, self.per_day, sorted(line.at for line in self.ledger),
+            draw_position=Random(len(self.ledger)).random,
             recipients={recipient: sorted(moments) for recipient, moments in recipients.items()},
         )  # fmt: skip
-        self.course.wake()
+        self.simulation.wake()
 
-    def _runner(self, name: str) -> Runner:
+    def _profile(self, name: str) -> SimulatedProfile:
         own = [line for line in self.ledger if line.profile == name]
-        return Runner(name, self.rules, [line.at for line in own], [line.at for line in own if line.cold])
+        return SimulatedProfile(name, self.rules, [line.at for line in own], [line.at for line in own if line.cold])
 
     def _run(self, until: datetime) -> None:
-        for went in self.course.run(until):
-            head = went.head
+        for release in self.simulation.run(until):
+            delivery = release.delivery
             self.ledger.append(
-                Line(went.profile_id, went.at, head.delivery_id, head.recipient, head.cold, self.rules, self.per_day)
+                Line(
+                    release.profile_id,
+                    release.at,
+                    delivery.delivery_id,
+                    delivery.recipient,
+                    delivery.cold,
+                    self.rules,
+                    self.per_day,
+                )
             )
-        self.now = self.course.now
+        self.now = self.simulation.now
 
 
 def told(rules: Rules, per_day: int | None, events: list[Event]) -> Story:

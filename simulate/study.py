@@ -14,7 +14,7 @@ from statistics import fmean
 from zoneinfo import ZoneInfo
 
 from pacer.core.hours import Hours
-from pacer.core.limits import HOUR, rolling
+from pacer.core.limits import HOUR, rolling_limits
 from simulate.arrivals import DAY
 from simulate.correlation import is_paced, of_all, of_gaps
 from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, gaps
@@ -93,11 +93,11 @@ def study(ledger: Ledger) -> Study:
     return Study(
         ledger.profile_id, ledger.pattern, ledger.rules.spread, len(moments),
         breaches={
-            limit.name: sum(
+            limit.bound: sum(
                 later - earlier < limit.window
                 for earlier, later in zip(moments, moments[limit.releases_max:], strict=False)
             )
-            for limit in rolling(ledger.rules.limits)
+            for limit in rolling_limits(ledger.rules.limits)
         },
         in_rest=sum(_is_in_rest(moment, ledger.rules.hours, zone) for moment in moments),
         fullest_hour=_fullest_hour(moments, ledger.rules.hours) / ledger.rules.limits.per_day,

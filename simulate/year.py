@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, repeat
 from random import Random
 
-from pacer.core.policy import Head, Margins, Rules
-from pacer.core.rules_in_force import rules
+from pacer.core.policy import HeldDelivery, Margins, Rules
+from pacer.core.rules_in_force import rules_in_force
 from pacer.core.schedule import ORDINARY
-from pacer.core.simulation import Course, Runner, Went
+from pacer.core.simulation import SimulatedProfile, SimulatedRelease, Simulation
 from simulate.arrivals import DAY, PATTERNS, Arrival, kept
 from simulate.fleet import Fleet
 
@@ -50,13 +50,15 @@ def year(fleet: Fleet, number: int) -> list[Ledger]:
     """One package, which shares nothing with others, so that it may run anywhere."""
     package, pattern = fleet.package(number), fleet.pattern_of(number)
     rng = Random(f"{fleet.seed}/{number}")
-    runners = [
-        Runner(profile.profile_id, rules(package, profile, None, MARGINS, BEGIN), position=rng.random())
+    profiles = [
+        SimulatedProfile(
+            profile.profile_id, rules_in_force(package, profile, None, MARGINS, BEGIN), position=rng.random()
+        )
         for profile in package.profiles
     ]
-    course = Course(package.package_id, runners, BEGIN, package.limits.per_day, position=rng.random)
-    ledgers = [Ledger(each.profile_id, pattern, package.timezone, each.rules, []) for each in runners]
-    _run(course, ledgers, _arrivals(fleet, pattern, len(runners), rng), pattern, BEGIN + fleet.days * DAY)
+    simulation = Simulation(package.package_id, profiles, BEGIN, package.limits.per_day, draw_position=rng.random)
+    ledgers = [Ledger(each.profile_id, pattern, package.timezone, each.rules, []) for each in profiles]
+    _run(simulation, ledgers, _arrivals(fleet, pattern, len(profiles), rng), pattern, BEGIN + fleet.days * DAY)
     return ledgers
 
 
@@ -70,39 +72,39 @@ def _arrivals(fleet: Fleet, pattern: str, profiles: int, rng: Random) -> Iterato
 
 
 def _run(
-    course: Course, ledgers: list[Ledger], arrivals: Iterator[tuple[Arrival, int]], pattern: str, end: datetime
+    simulation: Simulation, ledgers: list[Ledger], arrivals: Iterator[tuple[Arrival, int]], pattern: str, end: datetime
 ) -> None:
-    places = {runner.profile_id: place for place, runner in enumerate(course.runners)}
+    places = {profile.profile_id: place for place, profile in enumerate(simulation.profiles)}
     ids = (f"d{number}" for number in count())
 
     def add(place: int, many: int) -> None:
-        course.runners[place].line.add(Head(next(ids), ORDINARY, course.now) for _ in range(many))
-        course.wake([place])
+        simulation.profiles[place].queue.add(HeldDelivery(next(ids), ORDINARY, simulation.now) for _ in range(many))
+        simulation.wake([place])
 
     def refill(place: int) -> None:
-        wanted = kept(pattern, course.now - BEGIN)
-        line = course.runners[place].line
-        if wanted is not None and len(line) < wanted:
-            line.add(Head(next(ids), ORDINARY, course.now) for _ in range(wanted - len(line)))
+        wanted = kept(pattern, simulation.now - BEGIN)
+        queue = simulation.profiles[place].queue
+        if wanted is not None and len(queue) < wanted:
+            queue.add(HeldDelivery(next(ids), ORDINARY, simulation.now) for _ in range(wanted - len(queue)))
 
     def go_on(until: datetime) -> None:
-        for went in course.run(until):
-            place = places[went.profile_id]
+        for release in simulation.run(until):
+            place = places[release.profile_id]
             refill(place)
-            ledgers[place].releases.append(_release(went, len(course.runners[place].line)))
+            ledgers[place].releases.append(_release(release, len(simulation.profiles[place].queue)))
 
     for place in range(len(ledgers)):
         refill(place)
-    course.wake()
+    simulation.wake()
     for (moment, many), place in arrivals:
         go_on(moment)
         add(place, many)
     go_on(end)
 
 
-def _release(went: Went, left: int) -> Release:
-    pace = went.pace
-    waited = went.at - went.head.not_before
+def _release(release: SimulatedRelease, left: int) -> Release:
+    pace = release.pace
+    waited = release.at - release.delivery.not_before
     return Release(
-        went.at, pace.base_seconds, pace.pressure, pace.tempo, pace.mean_seconds, went.waited_for, waited, left
+        release.at, pace.base_seconds, pace.pressure, pace.tempo, pace.mean_seconds, release.waited_for, waited, left
     )

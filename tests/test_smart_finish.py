@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pacer.core.policy import Head, Margins
-from pacer.core.rules_in_force import rules
+from pacer.core.policy import HeldDelivery, Margins
+from pacer.core.rules_in_force import rules_in_force
 from pacer.core.schedule import ORDINARY
-from pacer.core.simulation import Course, Runner
+from pacer.core.simulation import SimulatedProfile, Simulation
 from router.core.candidates import candidates
 from router.core.routing import ProfileSnapshot
 from router.core.strategies import allocate
@@ -78,13 +78,16 @@ def test_all_profiles_finish_within_a_tenth_of_the_same_time(
     paces: dict[str, ProfilePace] = {name: pace(name, count) for name, count in waiting.items()}
     crew = ProfileSnapshot(states, paces).pool(one, candidates(one, states, "open"))
     shared = Counter[str](allocate("smart", DELIVERIES, crew, 0, chance).profiles)
-    runners = [Runner(each.profile_id, rules(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
-               for each in one.profiles]  # fmt: skip
-    for runner in runners:
-        count = waiting[runner.profile_id] + shared[runner.profile_id]
-        runner.line.add(Head(f"{runner.profile_id}/{place}", ORDINARY, NOON, cold=True) for place in range(count))
-    course = Course("one", runners, NOON, position=chance.random)
-    course.wake()
-    done = {went.profile_id: (went.at - NOON) / DAY for went in course.run(NOON + 400 * DAY)}
-    assert sum(map(len, (runner.line for runner in runners))) == 0
+    simulated = [
+        SimulatedProfile(each.profile_id, rules_in_force(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
+        for each in one.profiles
+    ]
+    for profile in simulated:
+        count = waiting[profile.profile_id] + shared[profile.profile_id]
+        deliveries = [f"{profile.profile_id}/{number}" for number in range(count)]
+        profile.queue.add(HeldDelivery(delivery_id, ORDINARY, NOON, cold=True) for delivery_id in deliveries)
+    simulation = Simulation("one", simulated, NOON, draw_position=chance.random)
+    simulation.wake()
+    done = {release.profile_id: (release.at - NOON) / DAY for release in simulation.run(NOON + 400 * DAY)}
+    assert sum(len(profile.queue) for profile in simulated) == 0
     assert min(done.values()) >= 0.9 * max(done.values()), (shared, done)

@@ -45,13 +45,13 @@ class Crowd:
     def configured(self, limits: ProfileLimits) -> list[PackageConfigured]:
         return [_configured(number, self.profiles_each, limits) for number in range(self.packages)]
 
-    def directory(self, limits: ProfileLimits) -> PacerConfigCache:
-        """The pacer's own directory, over tables that were filled by hand."""
+    def config(self, limits: ProfileLimits) -> PacerConfigCache:
+        """The pacer's own config cache, filled by hand."""
         rows = {event.package.package_id: event for event in self.configured(limits)}
-        directory = PacerConfigCache(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
+        cache = PacerConfigCache(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
         for package_id, event in rows.items():
-            directory.on_package(package_id, event)
-        return directory
+            cache.on_package(package_id, event)
+        return cache
 
     def records(self, first: int, count: int) -> Iterator[OpenDeliveriesAssigned]:
         """`count` deliveries from number `first` on, spread evenly over all profiles, as the router would send them."""

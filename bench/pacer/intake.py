@@ -14,8 +14,8 @@ from bench import child
 from bench.pacer.held import ALWAYS_DUE, CROWD, batches
 from bench.pacer.running import POSITIONS, engine_of
 from pacer.core.schedule import ORDINARY
-from pacer.intake.held_queue import Queue
-from pacer.intake.read_times import Habits
+from pacer.intake.held_queue import HeldQueue
+from pacer.intake.read_times import ReadTimes
 from spreader.clock import Clock, wall_now
 from spreader.contract.events import OpenDeliveriesAssigned
 from spreader.kafka.guarded_consumer import Received
@@ -49,10 +49,10 @@ async def _run(asked: Intake) -> dict[str, float]:
     copier = await asyncpg.connect(asked.copy_url) if asked.copy_url else None
     try:
         async with engine_of(asked.url) as engine:
-            queue = Queue(engine, Clock(), Habits(CROWD.directory(ALWAYS_DUE)))
+            queue = HeldQueue(engine, Clock(), ReadTimes(CROWD.config(ALWAYS_DUE)))
             for batch in batches(CROWD.records(asked.first, asked.count), offset=asked.first):
                 began = time.perf_counter()
-                await queue.take(POSITIONS, batch)
+                await queue.hold(POSITIONS, batch)
                 taken += time.perf_counter() - began
                 if copier is not None:
                     copied += await _copy(copier, batch)

@@ -21,7 +21,7 @@ from bench.pacer.database import tree_mebibytes
 from bench.pacer.held import AT_WALL_SPEED
 from bench.pacer.running import engine_of, running
 from pacer.core.policy import Release, Wait
-from pacer.core.release_pass import Due, Looked
+from pacer.core.release_pass import Due, PassResult
 from spreader.clock import wall_now
 from spreader.contract.events import DeliveryReleased
 
@@ -55,15 +55,15 @@ class Watch:
     told: list[float] = field(default_factory=list[float], init=False)
     profiles: int = field(default=0, init=False)
 
-    def on_looked(self, looks: Sequence[tuple[Due, Looked]], _now: datetime) -> None:
+    def on_looked(self, looks: Sequence[tuple[Due, PassResult]], _now: datetime) -> None:
         self.profiles, now = len(looks), wall_now()
         for _, each in looks:
             due_at = self._due_at.pop(each.profile_id, None)
             if isinstance(each.decision, Wait) and each.look_at is not None:
                 self._due_at[each.profile_id] = each.look_at
-            elif isinstance(each.decision, Release) and due_at is not None and each.head is not None:
+            elif isinstance(each.decision, Release) and due_at is not None and each.delivery is not None:
                 self.committed.append(_milliseconds(now - due_at))
-                self._note(each.head.delivery_id, due_at)
+                self._note(each.delivery.delivery_id, due_at)
 
     def on_told(self, event: DeliveryReleased) -> None:
         """Sometimes before the loop has said that it released it."""

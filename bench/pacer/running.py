@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.pacer.held import CROWD
 from pacer.app import GROUP  # with it comes all that the real process loads: time and memory are its own
-from pacer.core.release_pass import Due, Looked
-from pacer.intake.held_queue import Queue
-from pacer.intake.read_times import Habits
-from pacer.release.loop import Releasing
-from pacer.release.outbox_relay import Announcer
-from pacer.release.rescheduler import Waking
+from pacer.core.release_pass import Due, PassResult
+from pacer.intake.held_queue import HeldQueue
+from pacer.intake.read_times import ReadTimes
+from pacer.release.loop import ReleaseLoop
+from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import ProfileLimits
@@ -31,14 +31,14 @@ ANSWERS_A_BATCH = 500
 IDLE_SECONDS = 1.0
 POSITIONS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process reads a log of its own
 
-OnLooked = Callable[[Sequence[tuple[Due, Looked]], datetime], None]
+OnLooked = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
 
 @dataclass
 class Gateway:
     """A bus whose releases a sender answers: `sent`, at once; it keeps nothing that it has answered."""
 
-    queue: Queue
+    queue: HeldQueue
     on_told: Callable[[DeliveryReleased], None]
     look: Callable[[], None] = field(default=lambda: None, init=False)
     wake: Callable[[], None] = field(default=lambda: None, init=False)
@@ -83,12 +83,12 @@ async def running(
     on_told: Callable[[DeliveryReleased], None],
 ) -> AsyncGenerator[Gateway]:  # fmt: skip
     """The release loop, the announcer and the answers, each in a loop of its own, as long as the block runs."""
-    clock, directory = Clock(), CROWD.directory(limits)
-    gateway = Gateway(Queue(engine, clock, Habits(directory)), on_told)
-    announcing = Loop("announce", Announcer(engine, gateway, clock).turn)
+    clock, config = Clock(), CROWD.config(limits)
+    gateway = Gateway(HeldQueue(engine, clock, ReadTimes(config)), on_told)
+    announcing = Loop("announce", OutboxRelay(engine, gateway, clock).relay)
     a_turn = PacerSettings().pacer_profiles_a_turn
-    waking = Waking(engine)
-    releasing = Loop("release", Releasing(engine, directory, clock, a_turn, on_looked, announcing.wake, waking).turn)
+    waking = Rescheduler(engine)
+    releasing = Loop("release", ReleaseLoop(engine, config, clock, a_turn, on_looked, announcing.wake, waking).run_pass)
     answering = Loop("answer", gateway.turn)
     gateway.look, gateway.wake = releasing.wake, answering.wake
     loops = (answering, announcing, releasing)

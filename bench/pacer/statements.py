@@ -1,4 +1,4 @@
-"""Statements: how long each statement of the pacer takes, by its name in pacer/sql/queue.py."""
+"""Statements: how long each statement of the pacer takes, by its name in pacer/sql."""
 
 import time
 from collections import defaultdict
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import TextClause, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.sql import queue
+from pacer.sql import contacts, intake, outbox, release
 
 NAME_WORDS = 4
 
@@ -22,9 +22,10 @@ class Statements:
     _names: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def __post_init__(self) -> None:
-        for name, value in vars(queue).items():
-            if isinstance(value, TextClause):
-                self._names[str(value.compile(dialect=self.engine.sync_engine.dialect))] = name
+        for module in (contacts, intake, outbox, release):
+            for name, value in vars(module).items():
+                if isinstance(value, TextClause):
+                    self._names[str(value.compile(dialect=self.engine.sync_engine.dialect))] = name
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._before)
         event.listen(self.engine.sync_engine, "after_cursor_execute", self._after)
 

@@ -13,7 +13,7 @@ from spreader.testing import MemoryBus
 
 @pytest.fixture
 async def pacer(tables: Tables) -> AsyncGenerator[Pacer]:
-    directory = MemoryConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
-    directory.configure(package())
+    config = MemoryConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
+    config.configure(package())
     async with tables.of("pacer") as engine:
-        yield Pacer(engine, directory, MemoryBus(START))
+        yield Pacer(engine, config, MemoryBus(START))

@@ -1,4 +1,4 @@
-"""python -m pacer: run the pacer until it is told to stop."""
+"""python -m pacer: run the pacer until it receives a signal to stop."""
 
 from pacer.app import build
 from pacer.settings import PacerSettings

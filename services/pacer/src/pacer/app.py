@@ -1,4 +1,4 @@
-"""Assembly of the pacer: the one place that knows which parts are real."""
+"""Assembly of the pacer: builds its components and connects them."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from fastapi import FastAPI
 
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
-from pacer.intake.consent_enforcer import Heeding
+from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.intake.handlers import Handlers
-from pacer.intake.held_queue import Queue
-from pacer.intake.read_times import Habits
-from pacer.release.loop import Releasing
-from pacer.release.maintenance import Housekeeping
-from pacer.release.outbox_relay import Announcer
-from pacer.release.rescheduler import Waking
+from pacer.intake.held_queue import HeldQueue
+from pacer.intake.read_times import ReadTimes
+from pacer.release.loop import ReleaseLoop
+from pacer.release.maintenance import QueueMaintenance
+from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
 from pacer.views.endpoints import add_endpoints
-from pacer.views.explain import Explaining
-from pacer.views.forecast import Foreseeing
-from pacer.views.pace_publisher import Paces
+from pacer.views.explain import Explainer
+from pacer.views.forecast import Forecaster
+from pacer.views.pace_publisher import PacePublisher
 from spreader.clock import clock_from_environment
 from spreader.contract.events import (
     ConsentChanged,
@@ -43,9 +43,10 @@ from spreader.telemetry.tracing import Tracing
 
 GROUP = "pacer"
 INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
-COUNTED = tuple(
+TOPICS = tuple(
     kind.topic for kind in (OpenDeliveriesAssigned, DeliveryOutcome, MessageCancelled, CustomerMessage, ConsentChanged)
 )
+"""The topics whose processed offsets are stored with their effects."""
 
 
 def build(settings: PacerSettings) -> FastAPI:
@@ -56,60 +57,60 @@ def build(settings: PacerSettings) -> FastAPI:
     bus = KafkaBus(broker, GROUP, clock)
 
     def on_configured(package_id: str, event: PackageConfigured | None) -> None:
-        directory.on_package(package_id, event)
-        waking.configured(package_id, None if event is None else event.package)
+        config.on_package(package_id, event)
+        rescheduler.on_configured(package_id, None if event is None else event.package)
         release_loop.wake()
-        heeding.configured(package_id)
-        heed_loop.wake()
+        consent_enforcer.on_configured(package_id)
+        consent_loop.wake()
 
     def on_state(_: str, event: ProfileState | None) -> None:
-        if event is not None and directory.changes_rules(event):
-            waking.touch(event.package_id)
+        if event is not None and config.changes_rules(event):
+            rescheduler.on_state_changed(event.package_id)
             release_loop.wake()
 
     configuration = Table(settings, PackageConfigured, on_configured)
     states = Table(settings, ProfileState, on_state)
-    directory = PacerConfigCache(configuration, states, margins)
-    paces = Paces(bus, engine)
-    announcer_loop = Loop("announce", Announcer(engine, bus, clock, tracing).turn)
-    waking = Waking(engine)
-    releasing = Releasing(
-        engine, directory, clock, settings.pacer_profiles_a_turn, paces.note, announcer_loop.wake, waking
+    config = PacerConfigCache(configuration, states, margins)
+    pace_publisher = PacePublisher(bus, engine)
+    relay_loop = Loop("announce", OutboxRelay(engine, bus, clock, tracing).relay)
+    rescheduler = Rescheduler(engine)
+    releases = ReleaseLoop(
+        engine, config, clock, settings.pacer_profiles_a_turn, pace_publisher.on_pass, relay_loop.wake, rescheduler
     )
-    release_loop = Loop("release", releasing.turn)
-    housekeeping = Housekeeping(engine, clock, announcer_loop.wake)
+    release_loop = Loop("release", releases.run_pass)
+    maintenance = QueueMaintenance(engine, clock, relay_loop.wake)
     progress = GroupProgress(settings, GROUP)
-    heeding = Heeding(engine, directory, progress, announcer_loop.wake)
-    heed_loop = Loop("heed opt-ins", heeding.turn)
-    positions = OffsetStoreComponent(settings, engine, GROUP, COUNTED)
+    consent_enforcer = ConsentEnforcer(engine, config, progress, relay_loop.wake)
+    consent_loop = Loop("heed opt-ins", consent_enforcer.enforce)
+    offset_store = OffsetStoreComponent(settings, engine, GROUP, TOPICS)
 
-    queue = Queue(engine, clock, Habits(directory))
-    wakes = release_loop.wake, announcer_loop.wake, heed_loop.wake
-    handlers = Handlers(queue, heeding, positions, directory, *wakes)
-    boundaries = _boundaries(handlers, bus, tracing)
-    for boundary in boundaries:
-        boundary.subscribe(broker, settings, _records_max(boundary))
+    queue = HeldQueue(engine, clock, ReadTimes(config))
+    wakes = release_loop.wake, relay_loop.wake, consent_loop.wake
+    handlers = Handlers(queue, consent_enforcer, offset_store, config, *wakes)
+    consumers = _consumers(handlers, bus, tracing)
+    for consumer in consumers:
+        consumer.subscribe(broker, settings, _records_max(consumer))
 
     service = Service(
         GROUP,
         [
             tracing,
             PostgresComponent(engine, GROUP),
-            *(configuration, states, positions, progress),
-            KafkaComponent(broker, settings, boundaries),
-            announcer_loop,
+            *(configuration, states, offset_store, progress),
+            KafkaComponent(broker, settings, consumers),
+            relay_loop,
             release_loop,
-            heed_loop,
-            Loop("tell the pace", paces.turn),
-            *housekeeping.loops(),
+            consent_loop,
+            Loop("tell the pace", pace_publisher.publish),
+            *maintenance.loops(),
         ],
     )
     app = service.app(title="Spreader pacer")
-    add_endpoints(app, Foreseeing(engine, directory, clock), Explaining(engine, directory, clock))
+    add_endpoints(app, Forecaster(engine, config, clock), Explainer(engine, config, clock))
     return app
 
 
-def _boundaries(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
+def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
     """One for each topic."""
     return (
         GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
@@ -120,5 +121,5 @@ def _boundaries(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gu
     )
 
 
-def _records_max(boundary: GuardedConsumer[Any]) -> int:
-    return INTAKE_RECORDS_MAX if OpenDeliveriesAssigned in boundary.accepts else BATCH_RECORDS_MAX
+def _records_max(consumer: GuardedConsumer[Any]) -> int:
+    return INTAKE_RECORDS_MAX if OpenDeliveriesAssigned in consumer.accepts else BATCH_RECORDS_MAX

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pacer.core.policy import Margins, Rules
-from pacer.core.rules_in_force import rules
+from pacer.core.rules_in_force import rules_in_force
 from spreader.config_cache import CompactedTable, ConfigCache
 from spreader.contract.events import PackageConfigured, ProfileState
 
@@ -36,7 +36,7 @@ class PacerConfigCache(ConfigCache):
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:
             return None
-        return rules(package, profile, self.state(profile_id), self.margins, now)
+        return rules_in_force(package, profile, self.state(profile_id), self.margins, now)
 
     def state(self, profile_id: str) -> ProfileState | None:
         return self.states.get(profile_id)

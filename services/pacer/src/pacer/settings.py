@@ -1,4 +1,4 @@
-"""Settings: what the environment may decide for the pacer."""
+"""Settings: the environment variables of the pacer."""
 
 from datetime import timedelta
 
@@ -11,9 +11,9 @@ class PacerSettings(Settings):
     pacer_port: PositiveInt = 8003
     pacer_profiles_a_turn: PositiveInt = 200
     pacer_release_margin_seconds: PositiveFloat = 2.5
-    """Wall seconds before a rest window in which nothing is released any more."""
+    """Wall seconds before a rest window in which nothing is released."""
     pacer_send_margin_seconds: PositiveFloat = 1.0
-    """Wall seconds before a rest window in which the sender begins no send any more."""
+    """Wall seconds before a rest window in which the sender begins no send."""
 
     @property
     def release_margin(self) -> timedelta:

@@ -1,4 +1,4 @@
-"""Testing: a pacer whose clock and configuration a test sets by hand, on a real Postgres and without Kafka."""
+"""Testing: a pacer on a real Postgres without Kafka, whose clock and configuration a test sets."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
-from pacer.intake.held_queue import Queue
-from pacer.intake.read_times import Habits
-from pacer.release.loop import Releasing
-from pacer.release.outbox_relay import Announcer
-from pacer.release.rescheduler import Waking
+from pacer.intake.held_queue import HeldQueue
+from pacer.intake.read_times import ReadTimes
+from pacer.release.loop import ReleaseLoop
+from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.rescheduler import Rescheduler
 from pacer.sql import views as views
-from pacer.views.explain import Explaining
-from pacer.views.forecast import Foreseeing
+from pacer.views.explain import Explainer
+from pacer.views.forecast import Forecaster
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
 from spreader.contract.content import TextContent
@@ -34,6 +34,7 @@ from spreader.contract.events import (
 )
 from spreader.contract.ids import delivery_id
 from spreader.kafka.guarded_consumer import Received
+from spreader.runtime.rows import fetched
 from spreader.telemetry.tracing import OFF, Tracing
 from spreader.testing import MemoryBus, MemoryTable, NoDeduplication
 
@@ -42,7 +43,7 @@ E = TypeVar("E", bound=Event)
 
 
 class MemoryConfigCache(PacerConfigCache):
-    """A config cache that a test fills by hand."""
+    """A config cache that a test fills."""
 
     def __init__(self, margins: Margins) -> None:
         super().__init__(MemoryTable[PackageConfigured](), MemoryTable[ProfileState](), margins)
@@ -63,8 +64,8 @@ class MemoryConfigCache(PacerConfigCache):
         self.on_package(package_id, event)
 
 
-class StandingClock(Clock):
-    """Shows its anchor for as long as a test runs, however long that is."""
+class FixedClock(Clock):
+    """Always shows its anchor."""
 
     def at(self, wall: datetime) -> datetime:
         return self.anchor_system
@@ -72,55 +73,54 @@ class StandingClock(Clock):
 
 @dataclass
 class Pacer:
-    """A pacer without Kafka: its clock stands where the test puts it."""
-
     engine: AsyncEngine
-    directory: MemoryConfigCache
+    config: MemoryConfigCache
     bus: MemoryBus
     now: datetime = START
     tracing: Tracing = OFF
-    waking: Waking = field(init=False)
+    rescheduler: Rescheduler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.waking = Waking(self.engine)
+        self.rescheduler = Rescheduler(self.engine)
 
     @property
     def clock(self) -> Clock:
-        return StandingClock(speed=1e-6, anchor_wall=wall_now(), anchor_system=self.now)
+        return FixedClock(speed=1e-6, anchor_wall=wall_now(), anchor_system=self.now)
 
     @property
-    def _queue(self) -> Queue:
-        return Queue(self.engine, self.clock, Habits(self.directory))
+    def _queue(self) -> HeldQueue:
+        return HeldQueue(self.engine, self.clock, ReadTimes(self.config))
 
     @property
-    def releasing(self) -> Releasing:
-        return Releasing(
-            self.engine, self.directory, self.clock, 50, lambda looks, now: None, lambda: None, self.waking
+    def release_loop(self) -> ReleaseLoop:
+        return ReleaseLoop(
+            self.engine, self.config, self.clock, 50, lambda results, now: None, lambda: None, self.rescheduler
         )
 
     @property
-    def explaining(self) -> Explaining:
-        return Explaining(self.engine, self.directory, self.clock)
+    def explainer(self) -> Explainer:
+        return Explainer(self.engine, self.config, self.clock)
 
     @property
-    def foreseeing(self) -> Foreseeing:
-        return Foreseeing(self.engine, self.directory, self.clock)
+    def forecaster(self) -> Forecaster:
+        return Forecaster(self.engine, self.config, self.clock)
 
-    def set(self, package: Package) -> None:
-        """Configure it as an operator does: what waits is looked at anew."""
-        self.directory.configure(package)
-        self.waking.configured(package.package_id, package)
+    def configure(self, package: Package) -> None:
+        """Change the configuration as an operator does: the package's profiles become due."""
+        self.config.configure(package)
+        self.rescheduler.on_configured(package.package_id, package)
 
-    async def take(self, *events: OpenDeliveriesAssigned) -> int:
-        return await self._queue.take(NoDeduplication(), received(*events))
+    async def hold(self, *events: OpenDeliveriesAssigned) -> int:
+        return await self._queue.hold(NoDeduplication(), received(*events))
 
-    async def answer(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
-        await self.settle(*(outcome(each, status, not_before) for each in released))
+    async def report(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
+        """Settle releases with a status, as the sender does."""
+        await self.settle(*(outcome(release, status, not_before) for release in released))
 
     async def settle(self, *outcomes: DeliveryOutcome) -> None:
         await self._queue.settle(NoDeduplication(), received(*outcomes))
 
-    async def hear(self, recipient: str, profile_id: str = "p0") -> None:
+    async def receive_message(self, recipient: str, profile_id: str = "p0") -> None:
         """A customer writes to a profile."""
         event = CustomerMessage(
             package_id="one",
@@ -129,28 +129,31 @@ class Pacer:
             gateway_message_id=f"in/{self.now}",
             at=self.now,
         )
-        await self._queue.hear(NoDeduplication(), received(event))
+        await self._queue.record_messages(NoDeduplication(), received(event))
 
     async def cancel(self, message_id: str) -> None:
         event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
         await self._queue.cancel(NoDeduplication(), received(event))
 
     async def release(self) -> list[DeliveryReleased]:
-        """Let the loop run until nothing more is due, and the announcer until all is told."""
+        """Run release passes until no profile is due, and publish; returns the releases."""
         before = len(self.bus.published)
-        loop = self.releasing
-        while await loop.turn() == 0:
+        loop = self.release_loop
+        while await loop.run_pass() == 0:
             pass
-        await self.announce()
+        await self.relay()
         return [event for event in self.bus.published[before:] if isinstance(event, DeliveryReleased)]
 
-    async def announce(self) -> None:
-        while await Announcer(self.engine, self.bus, self.clock, self.tracing).turn() == 0:
+    async def relay(self) -> None:
+        """Publish everything that is in the outbox."""
+        while await OutboxRelay(self.engine, self.bus, self.clock, self.tracing).relay() == 0:
             pass
 
     async def states(self) -> dict[str, int]:
+        """The number of deliveries in each state."""
         async with self.engine.connect() as connection:
-            return {row.state: row.deliveries for row in await connection.execute(views.STATES)}
+            rows = fetched(views.StateCount, await connection.execute(views.STATES))
+        return {row.state: row.deliveries for row in rows}
 
 
 def received(*events: E) -> list[Received[E]]:
@@ -159,38 +162,64 @@ def received(*events: E) -> list[Received[E]]:
 
 def outcome(released: DeliveryReleased, status: Status, not_before: datetime | None) -> DeliveryOutcome:
     return DeliveryOutcome(
-        package_id=released.package_id, message_id=released.message_id, delivery_id=released.delivery_id,
-        recipient=released.recipient, lane="open", status=status, at=START, profile_id=released.profile_id,
-        attempt=released.attempt, release=released.release, not_before=not_before,
-    )  # fmt: skip
+        package_id=released.package_id,
+        message_id=released.message_id,
+        delivery_id=released.delivery_id,
+        recipient=released.recipient,
+        lane="open",
+        status=status,
+        at=START,
+        profile_id=released.profile_id,
+        attempt=released.attempt,
+        release=released.release,
+        not_before=not_before,
+    )
 
 
 def package(profiles: int = 1, limits: ProfileLimits | None = None, concurrent: int = 10) -> Package:
     return Package(
-        package_id="one", version=1, name="One", rest_window=None, limits=PackageLimits(concurrent_sends=concurrent),
+        package_id="one",
+        version=1,
+        name="One",
+        rest_window=None,
+        limits=PackageLimits(concurrent_sends=concurrent),
         profiles=tuple(
             Profile(
-                profile_id=f"p{number}", name="P", phone=f"2010000000{number:02}", limits=limits or ProfileLimits(),
+                profile_id=f"p{number}",
+                name="P",
+                phone=f"2010000000{number:02}",
+                limits=limits or ProfileLimits(),
                 gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"p{number}"),
             )
             for number in range(profiles)
         ),
-    )  # fmt: skip
+    )
 
 
 def assigned(
-    count: int, message_id: str = "msg_1", profiles: int = 1, options: OpenOptions | None = None, attempt: int = 1,
+    count: int,
+    message_id: str = "msg_1",
+    profiles: int = 1,
+    options: OpenOptions | None = None,
+    attempt: int = 1,
     profile: str | None = None,
-) -> OpenDeliveriesAssigned:  # fmt: skip
+) -> OpenDeliveriesAssigned:
     recipients = [f"2011{number:08}" for number in range(count)]
     return OpenDeliveriesAssigned(
-        package_id="one", message_id=message_id, content=TextContent(type="text", text="Hello"),
-        options=options or OpenOptions(), requested_at=START, strategy="round_robin",
+        package_id="one",
+        message_id=message_id,
+        content=TextContent(type="text", text="Hello"),
+        options=options or OpenOptions(),
+        requested_at=START,
+        strategy="round_robin",
         deliveries=tuple(
             AssignedDelivery(
-                delivery_id=delivery_id(message_id, recipient), recipient=recipient, index=number, attempt=attempt,
+                delivery_id=delivery_id(message_id, recipient),
+                recipient=recipient,
+                index=number,
+                attempt=attempt,
                 profile_id=profile or f"p{number % profiles}",
             )
             for number, recipient in enumerate(recipients)
         ),
-    )  # fmt: skip
+    )

@@ -1,1 +1,1 @@
-"""The pacer's decisions: pure functions over rules, facts and a moment."""
+"""Core of the pacer: pure functions over rules, facts and the current time. No I/O."""

@@ -1,38 +1,45 @@
-"""Meaning: what a bound says, in a sentence for the person who asks why nothing goes yet."""
+"""Explanations: what each bound means, in one sentence for an operator who asks why a delivery waits."""
 
-from pacer.core.limits import DAY_LIMIT, HOUR_LIMIT, QUARTER_OF_DAY, THREE_HOURS_LIMIT, quarter_of_day
-from pacer.core.policy import DAY_IN_PAIRS, QUIET_HOURS, RECIPIENT_LIMIT, Rules
-from pacer.core.release_pass import PACKAGE_DAY_LIMIT
+from pacer.core.limits import quarter_of_day
+from pacer.core.policy import Rules
+from spreader.contract.bounds import Bound
+
+NOTHING_WAITS = "nothing waits"
+DELIVERIES_AHEAD = "deliveries ahead"
+"""Explanations that are not bounds: the queue is empty, or other deliveries go first."""
 
 _SENTENCES = {
     "": "Nothing holds it.",
-    "nothing waits": "No delivery of this profile waits.",
-    "deliveries ahead": "It may go, but others are ahead of it.",
-    "delivery": "Its own schedule says not before then.",
-    "gap": "The gap after the profile's last release is not over.",
-    "rest window": "The profile rests, or is outside its hours of work, or begins them in a moment of its own.",
-    HOUR_LIMIT: "An hour holds at most {limits.per_hour} releases, and the last one is full, or was a moment ago.",
-    QUARTER_OF_DAY: "An hour holds at most a quarter of the day's limit, {quarter} of {limits.per_day}, and the last"
-    " one is full, or was a moment ago: many of a day's messages in one hour are a risky pattern.",
-    THREE_HOURS_LIMIT: "3 hours hold at most {limits.per_3_hours} releases, and the last 3 are full, or were a moment"
-    " ago.",
-    DAY_LIMIT: "24 hours hold at most {limits.per_day} releases, and the last 24 are full, or were a moment ago.",
-    DAY_IN_PAIRS: "24 hours are full, and their room comes back slowly, as a rush of the day before took it. Few wait:"
-    " they take it two at a time, since waits one by one would repeat that rush.",
-    "new contacts limit": "24 hours hold at most {limits.new_contacts_per_day} first words to new contacts.",
-    "unanswered budget": "At most {limits.unanswered_per_30_days} new contacts of 30 days may be without an answer.",
-    PACKAGE_DAY_LIMIT: "The package has a limit of its own for 24 hours, and it is used up.",
-    RECIPIENT_LIMIT: "A recipient gets at most {limits.per_recipient_per_day} open messages in 24 hours.",
-    QUIET_HOURS: "It is in the quiet hours where the recipient is.",
-    "concurrent sends": "At most {concurrent} deliveries of the package may be with the gateway and not answered.",
-    "package paused": "The package is paused: it goes on when somebody resumes it.",
-    "profile paused": "The profile is paused: it goes on when somebody resumes it.",
-    "open lane blocked": "WhatsApp blocks, or seems to block, this profile's open messages.",
+    NOTHING_WAITS: "The queue of this profile is empty.",
+    DELIVERIES_AHEAD: "It is due; other deliveries are ahead of it.",
+    Bound.DELIVERY: "Scheduled for later.",
+    Bound.GAP: "The gap after the profile's last release is not over.",
+    Bound.REST_WINDOW: "Outside working hours (or in the random start delay after them).",
+    Bound.HOUR_LIMIT: "Hourly limit reached: {limits.per_hour} messages in the last hour.",
+    Bound.QUARTER_OF_DAY: "A quarter of the daily limit reached: {quarter} of {limits.per_day} messages in the last"
+    " hour. More of a day's messages in one hour would be a risky pattern.",
+    Bound.THREE_HOURS_LIMIT: "3-hour limit reached: {limits.per_3_hours} messages in the last 3 hours.",
+    Bound.DAY_LIMIT: "Daily limit reached: {limits.per_day} messages in the last 24 hours.",
+    Bound.DAY_IN_PAIRS: "Daily limit reached. Messages go in pairs: one at a time they would repeat the rhythm of"
+    " yesterday's rush.",
+    Bound.NEW_CONTACTS_LIMIT: "New contact limit reached: {limits.new_contacts_per_day} first messages to new contacts"
+    " in the last 24 hours.",
+    Bound.UNANSWERED_BUDGET: "Unanswered budget used up: {limits.unanswered_per_30_days} new contacts of the last 30"
+    " days have not answered.",
+    Bound.PACKAGE_DAY_LIMIT: "Daily limit of the package reached.",
+    Bound.RECIPIENT_LIMIT: "Recipient limit reached: {limits.per_recipient_per_day} open messages to this recipient in"
+    " the last 24 hours.",
+    Bound.QUIET_HOURS: "Quiet hours where the recipient is.",
+    Bound.CONCURRENT_SENDS: "Limit of concurrent sends reached: {concurrent} deliveries of the package are at the"
+    " gateway without an answer.",
+    Bound.PACKAGE_PAUSED: "The package is paused. Resume it to go on.",
+    Bound.PROFILE_PAUSED: "The profile is paused. Resume it to go on.",
+    Bound.OPEN_LANE_BLOCKED: "WhatsApp blocks open messages of this profile, or seems to.",
 }
 
 
-def meaning(bound: str, rules: Rules) -> str:
-    """A bound without a sentence of its own is told by its name."""
+def explain_bound(bound: str, rules: Rules) -> str:
+    """The sentence for a bound, with the figures of the rules; a bound without a sentence is its own explanation."""
     sentence = _SENTENCES.get(bound, bound)
     quarter = quarter_of_day(rules.limits)
     return sentence.format(limits=rules.limits, quarter=quarter, concurrent=rules.concurrent_sends)

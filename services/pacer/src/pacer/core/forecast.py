@@ -1,4 +1,4 @@
-"""Forecast: the release loop's decisions run forward on what waits: what goes when, and why not sooner."""
+"""Forecast: when the waiting deliveries of a package will be released, from a simulation of the release policy."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,19 +7,21 @@ from datetime import UTC, datetime, timedelta
 from math import sqrt
 from statistics import NormalDist
 
-from pacer.core.policy import Head, Rules
-from pacer.core.simulation import Course, Runner, Went
+from pacer.core.policy import HeldDelivery, Rules
+from pacer.core.simulation import SimulatedProfile, SimulatedRelease, Simulation
 
-STEPS_MAX = 8_000  # releases of all profiles together; what lies beyond goes on at the pace of those before
+STEPS_MAX = 8_000  # simulated releases of all profiles together; later releases are extrapolated at the same pace
 STEPS_OF_A_PROFILE = (40, 1_000)
 HORIZON = timedelta(days=400)
-HOUR = timedelta(hours=1)
-UNIFORM_DEVIATION = 1 / sqrt(12)  # the standard deviation of a draw between 0 and 1
+UNIFORM_DEVIATION = 1 / sqrt(12)  # the standard deviation of a uniform draw between 0 and 1
+
+ADDED_PREFIX = "added/"
+"""Begins the delivery ids of the message that is forecast."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Deliveries of one kind that wait: how many, and since or until when."""
+class QueuePart:
+    """Held deliveries with the same rank, contact class and release time."""
 
     count: int
     rank: int
@@ -28,162 +30,183 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """A profile as it is: its rules, its releases of the last day, its contacts of 30 days, and its queue."""
+class QueueSnapshot:
+    """The state of a profile from which a forecast starts.
+
+    A forecast is of one message (`added` and `gone`) or, without both, of the whole queue.
+    """
 
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
+    """Of the last day and the longest slack."""
     contacts: Sequence[datetime]
-    ahead: Sequence[Waiting]
-    added: Sequence[Head] = ()
-    """The deliveries whose fate is asked for, behind the others; neither these nor `gone`: the whole queue's is."""
+    """The releases of the last 30 days to cold contacts that have not answered."""
+    ahead: Sequence[QueuePart]
+    added: Sequence[HeldDelivery] = ()
+    """The message's deliveries that wait, behind those ahead."""
     gone: int = 0
-    """Deliveries whose fate is asked for and known: they have gone just now."""
+    """The message's deliveries that are not held any more: they count as released now."""
     position: float = 0.5
 
     @property
-    def asked(self) -> int:
-        """Of how many the fate is asked for."""
-        return len(self.added) + self.gone if self.of_added else _size(self)
+    def of_message(self) -> bool:
+        return bool(self.added or self.gone)
 
     @property
-    def of_added(self) -> bool:
-        return bool(self.added or self.gone)
+    def deliveries(self) -> int:
+        """The number of deliveries that are forecast."""
+        return len(self.added) + self.gone if self.of_message else self.queue_size
+
+    @property
+    def queue_size(self) -> int:
+        return sum(part.count for part in self.ahead) + len(self.added)
 
 
 @dataclass(frozen=True, slots=True)
-class ProfileOutlook:
-    """What is foreseen for a profile. `completion` is None where it is stopped."""
+class ProfileForecast:
+    """`completion` is None if the profile is stopped."""
 
     completion: datetime | None
     deliveries: int
     binds: str
-    """The bound that holds most of its releases."""
+    """The bound that holds most of its releases; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    profiles: Mapping[str, ProfileOutlook]
+class PackageForecast:
+    profiles: Mapping[str, ProfileForecast]
     curve: Mapping[datetime, Mapping[str, int]]
-    """Deliveries in each hour (by its begin, UTC), by profile."""
+    """Deliveries by hour (its begin, in UTC) and profile."""
     counted_until: datetime | None
-    """Where hours beyond were reckoned from the pace until here, instead of step by step; None: nowhere."""
+    """From here on the curve is extrapolated from the pace so far; None: all of it was simulated."""
 
     @property
     def completion(self) -> datetime | None:
-        ends = [each.completion for each in self.profiles.values() if each.deliveries]
+        """When the last delivery goes; None: a profile with deliveries is stopped, or there are none."""
+        ends = [profile.completion for profile in self.profiles.values() if profile.deliveries]
         known = [end for end in ends if end is not None]
         return max(known) if known and len(known) == len(ends) else None
 
     @property
     def binds(self) -> str:
+        """The bound that holds most deliveries; empty: none."""
         held = Counter[str]()
-        for each in self.profiles.values():
-            if each.binds:  # what has gone is bound by nothing
-                held[each.binds] += each.deliveries
+        for profile in self.profiles.values():
+            if profile.binds:  # empty if all its deliveries are gone
+                held[profile.binds] += profile.deliveries
         return held.most_common(1)[0][0] if held else ""
 
 
 @dataclass
 class _Tally:
-    """What a run has shown of one profile."""
+    """What the simulation has shown of one profile."""
 
     releases: list[datetime] = field(default_factory=list[datetime])
     binds: Counter[str] = field(default_factory=Counter[str])
-    asked: int = 0
+    forecast: int = 0
+    """Releases of deliveries that are forecast."""
 
-    def note(self, went: Went, asked: bool) -> None:
-        self.releases.append(went.at)
-        self.binds[went.waited_for] += 1
-        self.asked += asked
+    def record(self, release: SimulatedRelease, is_forecast: bool) -> None:
+        self.releases.append(release.at)
+        self.binds[release.waited_for] += 1
+        self.forecast += is_forecast
 
 
-def foresee(
-    package_id: str, situations: Sequence[Situation], per_day: int | None, past: Sequence[datetime], now: datetime
-) -> Outlook:
-    """Run the package forward until what is asked for has gone. `past`: its releases of the last day."""
+def forecast_package(
+    package_id: str, snapshots: Sequence[QueueSnapshot], per_day: int | None, past: Sequence[datetime], now: datetime
+) -> PackageForecast:
+    """Simulate the package until the forecast deliveries are released. `past`: its releases of the last day."""
     fewest, most = STEPS_OF_A_PROFILE
-    steps = min(max(STEPS_MAX // max(len(situations), 1), fewest), most)
-    count = len(situations)
-    runners = [_runner(each, steps, _luck(place, count, _size(each))) for place, each in enumerate(situations)]
-    course = Course(package_id, runners, now, per_day, sorted(past))
-    course.wake()
-    tallies = {each.profile_id: _Tally() for each in situations}
+    count = len(snapshots)
+    steps = min(max(STEPS_MAX // max(count, 1), fewest), most)
+    profiles = [
+        _simulated(snapshot, steps, _fixed_position(number, count, snapshot.queue_size))
+        for number, snapshot in enumerate(snapshots)
+    ]
+    simulation = Simulation(package_id, profiles, now, per_day, sorted(past))
+    simulation.wake()
+    tallies = {snapshot.profile_id: _Tally() for snapshot in snapshots}
     curve: dict[datetime, Counter[str]] = defaultdict(Counter)
-    whole = {each.profile_id for each in situations if not each.of_added}
-    for each in situations:
-        if each.gone:
-            curve[_hour(now)][each.profile_id] += each.gone
-    for went in course.run(now + HORIZON):
-        asked = went.profile_id in whole or went.head.delivery_id.startswith(ADDED)
-        tallies[went.profile_id].note(went, asked)
-        if asked:
-            curve[_hour(went.at)][went.profile_id] += 1
-    profiles = {
-        each.profile_id: _outlook(each, tallies[each.profile_id], runner, curve, now)
-        for each, runner in zip(situations, runners, strict=True)
+    whole_queues = {snapshot.profile_id for snapshot in snapshots if not snapshot.of_message}
+    for snapshot in snapshots:
+        if snapshot.gone:
+            curve[_hour(now)][snapshot.profile_id] += snapshot.gone
+    for release in simulation.run(now + HORIZON):
+        is_forecast = release.profile_id in whole_queues or release.delivery.delivery_id.startswith(ADDED_PREFIX)
+        tallies[release.profile_id].record(release, is_forecast)
+        if is_forecast:
+            curve[_hour(release.at)][release.profile_id] += 1
+    forecasts = {
+        snapshot.profile_id: _forecast(snapshot, tallies[snapshot.profile_id], profile, curve, now)
+        for snapshot, profile in zip(snapshots, profiles, strict=True)
     }
-    cut = [tallies[each.profile_id].releases[-1] for each in situations
-           if _size(each) > steps and tallies[each.profile_id].releases]  # fmt: skip
-    return Outlook(profiles, dict(sorted(curve.items())), min(cut, default=None))
+    cut = [
+        tallies[snapshot.profile_id].releases[-1]
+        for snapshot in snapshots
+        if snapshot.queue_size > steps and tallies[snapshot.profile_id].releases
+    ]
+    return PackageForecast(forecasts, dict(sorted(curve.items())), min(cut, default=None))
 
 
-ADDED = "added/"
+def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
+    """The position in their ranges of all gaps of profile `number`, so that profiles differ as they would by chance.
 
-
-def _luck(place: int, profiles: int, deliveries: int) -> float:
-    """Where the gaps of the profile at this place lie in their ranges, so that all profiles differ as by chance.
-
-    With even gaps all would end together, and the last of several really ends later. So the profiles get the expected
-    luck of so many (Blom's normal scores), as large as the mean of so many uniform draws deviates: which of them is the
-    last is chance, when it ends is not. The mean over all of them stays a half.
+    With the same position everywhere, all profiles would end together, while the last of several really ends later.
+    So the profiles get the expected order statistics of as many draws (Blom's normal scores), scaled to the deviation
+    of the mean of as many uniform draws as there are gaps. Which profile is the last is chance; when it ends is not.
+    The mean over all profiles stays 0.5.
     """
-    score = NormalDist().inv_cdf((place + 1 - 0.375) / (profiles + 0.25))
-    gaps = max(deliveries - 1, 1)  # the first has none, or one that is drawn already
+    score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
+    gaps = max(deliveries - 1, 1)  # the first release has no gap, or one that is drawn already
     return min(max(0.5 + score * UNIFORM_DEVIATION / sqrt(gaps), 0.0), 1.0)
 
 
-def _runner(situation: Situation, steps: int, luck: float) -> Runner:
-    runner = Runner(
-        situation.profile_id, situation.rules, sorted(situation.releases), sorted(situation.contacts),
-        position=situation.position, luck=luck,
-    )  # fmt: skip
+def _simulated(snapshot: QueueSnapshot, steps: int, fixed_position: float) -> SimulatedProfile:
+    profile = SimulatedProfile(
+        snapshot.profile_id,
+        snapshot.rules,
+        sorted(snapshot.releases),
+        sorted(snapshot.contacts),
+        position=snapshot.position,
+        fixed_position=fixed_position,
+    )
     room = steps
-    for number, part in enumerate(sorted(situation.ahead, key=lambda part: (part.not_before, part.rank))):
+    for number, part in enumerate(sorted(snapshot.ahead, key=lambda part: (part.not_before, part.rank))):
         fitting = min(part.count, room)
-        runner.line.add(
-            Head(f"ahead/{number}/{place}", part.rank, part.not_before, cold=part.cold) for place in range(fitting)
+        profile.queue.add(
+            HeldDelivery(f"ahead/{number}/{index}", part.rank, part.not_before, cold=part.cold)
+            for index in range(fitting)
         )
         room -= fitting
-    runner.line.add(situation.added[:room])
-    return runner
+    profile.queue.add(snapshot.added[:room])
+    return profile
 
 
-def _size(situation: Situation) -> int:
-    return sum(part.count for part in situation.ahead) + len(situation.added)
-
-
-def _outlook(
-    situation: Situation, tally: _Tally, runner: Runner, curve: dict[datetime, Counter[str]], now: datetime
-) -> ProfileOutlook:
-    asked = situation.asked
-    if asked == situation.gone:
-        return ProfileOutlook(now, asked, "")
-    stopped = situation.rules.stopped
-    if stopped is not None or not tally.releases or len(runner.line):
-        return ProfileOutlook(None, asked, stopped or runner.bound)
+def _forecast(
+    snapshot: QueueSnapshot,
+    tally: _Tally,
+    profile: SimulatedProfile,
+    curve: dict[datetime, Counter[str]],
+    now: datetime,
+) -> ProfileForecast:
+    if snapshot.deliveries == snapshot.gone:
+        return ProfileForecast(now, snapshot.deliveries, "")
+    stopped = snapshot.rules.stopped
+    if stopped is not None or not tally.releases or len(profile.queue):
+        return ProfileForecast(None, snapshot.deliveries, stopped or profile.bound)
     binds = tally.binds.most_common(1)[0][0]
-    rest = asked - situation.gone - tally.asked
+    rest = snapshot.deliveries - snapshot.gone - tally.forecast
     if not rest:
-        return ProfileOutlook(tally.releases[-1], asked, binds)
+        return ProfileForecast(tally.releases[-1], snapshot.deliveries, binds)
     pace = (tally.releases[-1] - tally.releases[0]) / max(len(tally.releases) - 1, 1)
-    ahead = _size(situation) - len(tally.releases) - rest
+    ahead = snapshot.queue_size - len(tally.releases) - rest
     for number in range(rest):
-        curve[_hour(tally.releases[-1] + pace * (ahead + number + 1))][situation.profile_id] += 1
-    last = max((head.not_before for head in situation.added), default=now)
-    return ProfileOutlook(max(tally.releases[-1] + pace * (ahead + rest), last), asked, binds)
+        curve[_hour(tally.releases[-1] + pace * (ahead + number + 1))][snapshot.profile_id] += 1
+    last_scheduled = max((delivery.not_before for delivery in snapshot.added), default=now)
+    completion = max(tally.releases[-1] + pace * (ahead + rest), last_scheduled)
+    return ProfileForecast(completion, snapshot.deliveries, binds)
 
 
-def _hour(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

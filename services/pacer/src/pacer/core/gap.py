@@ -1,22 +1,22 @@
-"""Gap: the time between two releases of one profile, from its limits, its queue and its last two hours."""
+"""Gap: the time between two releases of one profile: base × pressure × tempo × draw (docs/pacing.md)."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pacer.core.limits import an_hour
+from pacer.core.limits import hourly_limit
 from spreader.contract.configuration import Gap, ProfileLimits
 
 HOUR_SECONDS = 3600.0
 TEMPO_SPAN = timedelta(hours=2)
 PAIRS_SPAN = timedelta(hours=3)
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
-PROFILE_SPREAD = 0.05  # around the package's own: all lie from 0.35 to 0.5
+PROFILE_SPREAD = 0.05  # around the package's centre: every spread is between 0.35 and 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Every factor of the gap now in force, and what they make together (DESIGN section 5, Gap)."""
+    """The factors of the gap in force, and the mean gap that they make."""
 
     base_seconds: float
     pressure: float
@@ -26,71 +26,79 @@ class Pace:
     slack_seconds_max: float
 
     def gap(self, position: float) -> timedelta:
-        """The gap at a position in its range: 0 the smallest, 1 the largest."""
+        """The gap at a position in its range: 0 is the smallest, 1 the largest."""
         return timedelta(seconds=self.mean_seconds * (1 + self.spread * (2 * position - 1)))
 
     def slack(self, position: float) -> timedelta:
-        """What is added to the moment at which a limit has room again. Without it a profile that is always at its
-        limit would repeat the moments of the day before, to the second (decision 0019)."""
+        """The extra delay after a limit has room again. Without it, a profile that is always at a limit would repeat
+        the release times of the day before to the second (decision 0019)."""
         return timedelta(seconds=self.slack_seconds_max * position)
 
-    def waking(self, position: float) -> timedelta:
-        """What is added to the end of a rest: else all profiles of a package begin their day at the same second."""
+    def start_delay(self, position: float) -> timedelta:
+        """The extra delay after a rest. Without it, all profiles of a package would start at the same second."""
         return timedelta(seconds=self.base_seconds * position)
 
 
 def pace(
-    limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, waiting: int,
-    sent_lately: int, active_seconds_lately: float, spread: float,
-) -> Pace:  # fmt: skip
-    """The pace of a profile: `waiting` deliveries are due, `sent_lately` were released in the last two hours."""
+    limits: ProfileLimits,
+    gap: Gap,
+    active_seconds_a_day: float,
+    waiting: int,
+    sent_last_2_hours: int,
+    active_seconds_last_2_hours: float,
+    spread: float,
+) -> Pace:
+    """The pace of a profile that has `waiting` deliveries due."""
     base, spread = _base(limits, gap, active_seconds_a_day, spread)
     pressure = _pressure(waiting, gap)
-    went = load(sent_lately, limits, active_seconds_lately / active_seconds_a_day)
-    tempo = _tempo(went, gap, spread, is_calm=waiting < gap.rush_over)
-    mean = max(base * pressure * tempo, gap.fastest * HOUR_SECONDS / an_hour(limits))
+    load = relative_load(sent_last_2_hours, limits, active_seconds_last_2_hours / active_seconds_a_day)
+    tempo = _tempo(load, gap, spread, is_calm=waiting < gap.rush_over)
+    mean = max(base * pressure * tempo, gap.fastest * HOUR_SECONDS / hourly_limit(limits))
     return Pace(base, pressure, tempo, mean, spread, gap.slack * base)
 
 
-def load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """Releases over those that the day's limit makes of a share of the day's work, half a release added to both."""
+def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
+    """Releases over the number that `share` of a day's active time allows by the daily limit; 0.5 is added to both."""
     return (sent + 0.5) / (limits.per_day * share + 0.5)
 
 
 def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> timedelta:
-    """How long a limit may hold a release after it has room again."""
+    """The longest time for which a limit holds a release after it has room again."""
     base, _ = _base(limits, gap, active_seconds_a_day, spread)
     return timedelta(seconds=gap.slack * base)
 
 
 def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:
-    """The spread that a profile has for ever: near its package's own, and following from the ids.
+    """The permanent spread of a profile, near its package's centre.
 
-    So every instance knows it alike. `centre` is the operator's choice for the package; None: one by the package's id.
+    It follows from the ids, so every instance computes the same one. `centre` is the operator's choice for the package;
+    None: derived from the package's id.
     """
     if centre is None:
-        centre = CENTRE_MIN + (CENTRE_MAX - CENTRE_MIN) * drawn(package_id)
-    return centre + PROFILE_SPREAD * (2 * drawn(profile_id) - 1)
+        centre = CENTRE_MIN + (CENTRE_MAX - CENTRE_MIN) * hash_fraction(package_id)
+    return centre + PROFILE_SPREAD * (2 * hash_fraction(profile_id) - 1)
 
 
-def drawn(name: str) -> float:
-    """A number from 0 to 1 that belongs to a name."""
+def hash_fraction(name: str) -> float:
+    """A number from 0 to 1 that is always the same for the same name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
-    """The mean gap before pressure and tempo, and its spread: the operator's own range where there is one."""
+    """The mean gap before pressure and tempo, and its spread. The operator's own range replaces the computed one."""
     if gap.min_seconds is not None and gap.max_seconds is not None:
         low, high = gap.min_seconds, gap.max_seconds
         return (low + high) / 2, (high - low) / (high + low)
-    fitting = max(
-        HOUR_SECONDS / an_hour(limits), 3 * HOUR_SECONDS / limits.per_3_hours, active_seconds_a_day / limits.per_day
+    tightest = max(
+        HOUR_SECONDS / hourly_limit(limits),
+        3 * HOUR_SECONDS / limits.per_3_hours,
+        active_seconds_a_day / limits.per_day,
     )
     if gap.min_seconds is not None:
-        return max(fitting, gap.min_seconds / (1 - spread)), spread
+        return max(tightest, gap.min_seconds / (1 - spread)), spread
     if gap.max_seconds is not None:
-        return min(fitting, gap.max_seconds / (1 + spread)), spread
-    return fitting, spread
+        return min(tightest, gap.max_seconds / (1 + spread)), spread
+    return tightest, spread
 
 
 def _pressure(waiting: int, gap: Gap) -> float:
@@ -100,8 +108,8 @@ def _pressure(waiting: int, gap: Gap) -> float:
 
 
 def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
-    """Slower the more went lately (`load`: of what was expected). A few that wait are gone before it may help, and the
-    mean that climbs with it would show: it stays well inside the range of the draws (decision 0019)."""
+    """Larger (slower) the more was released lately. In a calm queue it stays well inside the range of the draws:
+    a few deliveries are gone before the tempo matters, and a mean that climbs with it would show (decision 0019)."""
     low, high = gap.tempo_min, gap.tempo_max
     if is_calm:
         low, high = max(low, 1 - gap.calm_tempo * spread), min(high, 1 + gap.calm_tempo * spread)

@@ -1,6 +1,6 @@
-"""Active hours: when a profile works and when it rests, by the package's own clock on the wall."""
+"""Active hours: when a profile works and when it rests, in the package's time zone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -19,10 +19,10 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A daily rest window, or none, and the windows of work, or none for the whole day.
+    """An optional daily rest window, and optional windows of work (none: the whole day).
 
-    A rest begins at a time of the wall clock (and `offset`, the profile's own) and lasts its hours, also when clocks
-    change; a window of work begins and ends at times of the wall clock.
+    A rest begins at a local time, shifted by the profile's own `offset`, and lasts a fixed number of hours, also when
+    the clocks change. A window of work begins and ends at local times.
     """
 
     rest: RestWindow | None
@@ -32,68 +32,68 @@ class Hours:
 
     @property
     def active_seconds_a_day(self) -> float:
-        """On a day without a change of clocks; never 0."""
+        """Active seconds of a day without a clock change; never 0."""
         if self.windows:
             return _active_seconds_a_day(self)
         return DAY_SECONDS if self.rest is None else DAY_SECONDS - HOUR_SECONDS * self.rest.hours
 
     def next_active(
-        self, moment: datetime, margin: timedelta = timedelta(0), slack: timedelta = timedelta(0)
+        self, at: datetime, margin: timedelta = timedelta(0), start_delay: timedelta = timedelta(0)
     ) -> datetime:
-        """`moment`, or the end of the rest that it falls into.
+        """`at`, or the end of the rest that contains it.
 
-        `margin`: rest is taken to begin that much earlier. `slack`: and to end that much later, though never so late
-        that less than half of the hours of work is left.
+        A rest counts as beginning `margin` earlier and ending `start_delay` later; the delay leaves at least half of
+        the active time that follows.
         """
-        closed = self._closed(moment)
-        for (begin, end), after in zip_longest(closed, closed[1:]):
-            if slack and after is not None:
-                end += max(min(slack, (after[0] - margin - end) / 2), timedelta(0))
-            if begin - margin <= moment < end:
-                moment = end
-        return moment
+        rests = self._rests(at)
+        for (begin, end), following in zip_longest(rests, rests[1:]):
+            if start_delay and following is not None:
+                end += max(min(start_delay, (following[0] - margin - end) / 2), timedelta(0))
+            if begin - margin <= at < end:
+                at = end
+        return at
 
-    def next_rest(self, moment: datetime) -> datetime | None:
-        """When the next rest begins, at `moment` or later; None: it never rests."""
-        return next((begin for begin, _ in self._closed(moment) if begin >= moment), None)
+    def next_rest(self, at: datetime) -> datetime | None:
+        """When the next rest begins, at `at` or later; None: there is no rest."""
+        return next((begin for begin, _ in self._rests(at) if begin >= at), None)
 
     def active_seconds(self, begin: datetime, end: datetime) -> float:
-        """How many seconds of a span (of a day at most) are active."""
+        """The active seconds between two times that are at most a day apart."""
         rested = timedelta(0)
-        for rest_begin, rest_end in self._closed(end):
+        for rest_begin, rest_end in self._rests(end):
             if rest_end > begin and rest_begin < end:
                 rested += min(end, rest_end) - max(begin, rest_begin)
         return (end - begin - rested).total_seconds()
 
-    def _closed(self, moment: datetime) -> tuple[Span, ...]:
-        """The spans of rest around a moment, in order; none touches another."""
+    def _rests(self, at: datetime) -> tuple[Span, ...]:
+        """The rests around a time, in order and apart from each other."""
         if self.rest is None and not self.windows:
             return ()
         start, hours = (self.rest.start, self.rest.hours) if self.rest else (None, 0.0)
-        return _closed_around(start, hours, self.offset, self.timezone, self.windows, moment.astimezone(UTC).date())
+        return _rests_around(start, hours, self.offset, self.timezone, self.windows, at.astimezone(UTC).date())
 
 
 @lru_cache(maxsize=4096)
-def _closed_around(
+def _rests_around(
     start: time | None, hours: float, offset: timedelta, timezone: str, windows: tuple[ActiveWindow, ...], around: date
 ) -> tuple[Span, ...]:
     days = [around + day * DAY for day in range(-DAYS_BEHIND, DAYS_AHEAD + 1)]
-    rests = [] if start is None else [(begin := _at(start, timezone, day) + offset, begin + timedelta(hours=hours))
-                                      for day in days]  # fmt: skip
-    return tuple(_merged([*rests, *_out_of_work(windows, timezone, days)]))
+    begins = [] if start is None else [_at(start, timezone, day) + offset for day in days]
+    rests = [(begin, begin + timedelta(hours=hours)) for begin in begins]
+    return tuple(_merged([*rests, *_between_windows(windows, timezone, days)]))
 
 
-def _out_of_work(windows: tuple[ActiveWindow, ...], timezone: str, days: list[date]) -> Iterator[Span]:
-    """What lies between the windows of work."""
+def _between_windows(windows: tuple[ActiveWindow, ...], timezone: str, days: list[date]) -> Iterator[Span]:
+    """The spans between the windows of work."""
     work = _merged(
-        (_at(each.start, timezone, day), _at(each.end, timezone, day if each.end > each.start else day + DAY))
+        (_at(window.start, timezone, day), _at(window.end, timezone, day if window.end > window.start else day + DAY))
         for day in days
-        for each in windows
+        for window in windows
     )
     return ((end, begin) for (_, end), (begin, _) in pairwise(work))
 
 
-def _merged(spans: "Iterator[Span] | list[Span]") -> list[Span]:
+def _merged(spans: Iterable[Span]) -> list[Span]:
     merged: list[Span] = []
     for begin, end in sorted(spans):
         if merged and begin <= merged[-1][1]:
@@ -103,9 +103,9 @@ def _merged(spans: "Iterator[Span] | list[Span]") -> list[Span]:
     return merged
 
 
-def _at(start: time, timezone: str, day: date) -> datetime:
-    """In UTC. A time that the change of clocks skips is taken by the offset before the change."""
-    return datetime.combine(day, start, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+def _at(local_time: time, timezone: str, day: date) -> datetime:
+    """In UTC. A local time that a clock change skips has the offset before the change."""
+    return datetime.combine(day, local_time, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
-"""Limit: how many releases a rolling window may hold, and what is left of the operator's figures after a strike."""
+"""Limit: how many releases a rolling window may hold, and how factors reduce the operator's limits (docs/pacing.md)."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -8,22 +9,20 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
-HOUR_LIMIT, THREE_HOURS_LIMIT, DAY_LIMIT = Bound.HOUR_LIMIT, Bound.THREE_HOURS_LIMIT, Bound.DAY_LIMIT
-QUARTER_OF_DAY = Bound.QUARTER_OF_DAY
 CONTACT_WINDOWS = ((Bound.NEW_CONTACTS_LIMIT, DAY), (Bound.UNANSWERED_BUDGET, timedelta(days=30)))
 
-LIMITS_REMEMBERED_MAX = 1024
+LIMITS_CACHED_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    name: str
+    bound: Bound
     window: timedelta
     releases_max: int
 
 
-def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
-    """The limits times a factor (0 to 1), rounded down; one release is always left."""
+def scaled_limits(limits: ProfileLimits, factor: float) -> ProfileLimits:
+    """The limits times a factor (0 to 1), rounded down, but at least 1."""
     if factor == 1:
         return limits
     return limits.model_copy(
@@ -36,39 +35,48 @@ def in_force(limits: ProfileLimits, factor: float) -> ProfileLimits:
 
 
 def quarter_of_day(limits: ProfileLimits) -> int:
-    """The most that any hour holds, whatever the hour's own limit: a quarter of the day's, rounded down; at least 1.
+    """The most releases in any hour, whatever the hourly limit: a quarter of the daily limit, rounded down, at least 1.
 
-    A day's messages that come in a few hours, after a night of none, are what WhatsApp looks for (decision 0019).
+    Many of a day's messages in a few hours after an idle night are a pattern that WhatsApp looks for (decision 0019).
     """
     return max(1, limits.per_day // 4)
 
 
-def an_hour(limits: ProfileLimits) -> int:
-    """How many an hour may hold in all."""
+def hourly_limit(limits: ProfileLimits) -> int:
+    """The most releases in an hour: the hourly limit or the quarter of the day, whichever is lower."""
     return min(limits.per_hour, quarter_of_day(limits))
 
 
-def rolling(limits: ProfileLimits) -> tuple[Limit, ...]:
-    """What every open delivery of a profile counts in. Of the two that hold for an hour the tighter stands for both."""
-    hour = HOUR_LIMIT if limits.per_hour <= quarter_of_day(limits) else QUARTER_OF_DAY
-    windows = ((hour, HOUR), (THREE_HOURS_LIMIT, THREE_HOURS), (DAY_LIMIT, DAY))
-    return _limits(windows, (an_hour(limits), limits.per_3_hours, limits.per_day))
+def rolling_limits(limits: ProfileLimits) -> tuple[Limit, ...]:
+    """The limits that count every open delivery of a profile. Of the two limits of an hour only the lower is listed."""
+    hour = Bound.HOUR_LIMIT if limits.per_hour <= quarter_of_day(limits) else Bound.QUARTER_OF_DAY
+    windows = ((hour, HOUR), (Bound.THREE_HOURS_LIMIT, THREE_HOURS), (Bound.DAY_LIMIT, DAY))
+    return _limits(windows, (hourly_limit(limits), limits.per_3_hours, limits.per_day))
 
 
-def of_contacts(limits: ProfileLimits) -> tuple[Limit, ...]:
-    """What only a cold contact counts in: one to whom the profile has not spoken, and who has not written to it."""
+def contact_limits(limits: ProfileLimits) -> tuple[Limit, ...]:
+    """The limits that count only cold contacts."""
     return _limits(CONTACT_WINDOWS, (limits.new_contacts_per_day, limits.unanswered_per_30_days))
 
 
-@lru_cache(maxsize=LIMITS_REMEMBERED_MAX)
-def _limits(windows: tuple[tuple[str, timedelta], ...], maxima: tuple[int | None, ...]) -> tuple[Limit, ...]:
+def full_limits(limits: Iterable[Limit], releases: Sequence[datetime], now: datetime) -> dict[Bound, datetime | None]:
+    """The limits that have no room at `now`, each with the time at which it has room. `releases` are in order."""
+    return {
+        limit.bound: room_at
+        for limit in limits
+        if len(releases) >= limit.releases_max and (room_at := releases[-limit.releases_max] + limit.window) > now
+    }
+
+
+@lru_cache(maxsize=LIMITS_CACHED_MAX)
+def _limits(windows: tuple[tuple[Bound, timedelta], ...], maxima: tuple[int | None, ...]) -> tuple[Limit, ...]:
     return tuple(
-        Limit(name, window, most) for (name, window), most in zip(windows, maxima, strict=True) if most is not None
+        Limit(bound, window, most) for (bound, window), most in zip(windows, maxima, strict=True) if most is not None
     )
 
 
 def warm_up_share(warm_up: WarmUp, since: datetime | None, now: datetime) -> float:
-    """The share of its limits that an account has which is new since `since`: a step each day, up to all of them."""
+    """The share of its limits that an account may use which is new since `since`: one step up each day, to 1."""
     if since is None:
         return 1.0
     days = min(max((now - since) // DAY, 0), warm_up.days)

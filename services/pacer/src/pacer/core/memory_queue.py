@@ -1,4 +1,4 @@
-"""Line: the deliveries that wait for one profile, in the order in which the queue's index gives them."""
+"""Memory queue: the deliveries that wait for one profile, in the order of the queue's index in Postgres."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -6,51 +6,52 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
-from pacer.core.policy import Head
+from pacer.core.policy import HeldDelivery
 
-Part = tuple[int, bool]
-"""Rank, and whether its contacts are cold: each part of the queue is in order by itself."""
-Place = tuple[datetime, int, Head]
+_Part = tuple[int, bool]
+"""Rank, and whether the contact is cold: each part of the queue has its own order."""
+_Entry = tuple[datetime, int, HeldDelivery]
+"""The delivery's `not_before`, its number by arrival, and the delivery."""
 
 
 @dataclass
-class Line:
-    """The queue in memory, for a forecast or a simulation; Postgres keeps the real one."""
+class MemoryQueue:
+    """The queue of a forecast or a simulation. Real deliveries wait in Postgres."""
 
-    _later: list[Place] = field(default_factory=list[Place], init=False)
-    _due: dict[Part, list[Place]] = field(default_factory=dict[Part, list[Place]], init=False)
+    _later: list[_Entry] = field(default_factory=list[_Entry], init=False)
+    _due: dict[_Part, list[_Entry]] = field(default_factory=dict[_Part, list[_Entry]], init=False)
     _arrivals: Iterator[int] = field(default_factory=count, init=False)
     due: int = field(default=0, init=False)
-    """How many may go by themselves."""
+    """The number of deliveries whose `not_before` has passed."""
 
     def __len__(self) -> int:
         return self.due + len(self._later)
 
-    def add(self, heads: Iterable[Head]) -> None:
-        for head in heads:
-            heapq.heappush(self._later, (head.not_before, next(self._arrivals), head))
+    def add(self, deliveries: Iterable[HeldDelivery]) -> None:
+        for delivery in deliveries:
+            heapq.heappush(self._later, (delivery.not_before, next(self._arrivals), delivery))
 
     def advance(self, now: datetime) -> None:
-        """Those whose own moment has come are due."""
+        """Make the deliveries due whose `not_before` has passed."""
         while self._later and self._later[0][0] <= now:
-            place = heapq.heappop(self._later)
-            heapq.heappush(self._due.setdefault(_part(place[2]), []), place)
+            entry = heapq.heappop(self._later)
+            heapq.heappush(self._due.setdefault(_part(entry[2]), []), entry)
             self.due += 1
 
-    def heads(self) -> tuple[Head, ...]:
-        """The first of each part, and of those that are due later."""
-        firsts = [places[0][2] for places in self._due.values() if places]
+    def heads(self) -> tuple[HeldDelivery, ...]:
+        """The first delivery of each part, and the first of those that are due later."""
+        firsts = [entries[0][2] for entries in self._due.values() if entries]
         return (*firsts, self._later[0][2]) if self._later else tuple(firsts)
 
-    def take(self, head: Head) -> None:
-        """Remove the first of a part: it is released, or put off."""
+    def take(self, head: HeldDelivery) -> None:
+        """Remove the first delivery of a part."""
         heapq.heappop(self._due[_part(head)])
         self.due -= 1
 
-    def put_off(self, head: Head, until: datetime) -> None:
+    def park(self, head: HeldDelivery, until: datetime) -> None:
         self.take(head)
         self.add([replace(head, not_before=until)])
 
 
-def _part(head: Head) -> Part:
-    return head.rank, head.cold
+def _part(delivery: HeldDelivery) -> _Part:
+    return delivery.rank, delivery.cold

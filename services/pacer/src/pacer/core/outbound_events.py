@@ -1,5 +1,6 @@
-"""News: what the pacer has to tell the others of a delivery, by the state that it is in."""
+"""Outbound events: the event that the pacer publishes for each state of a delivery."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +9,8 @@ from spreader.contract.events import DeliveryOutcome, DeliveryReleased, Delivery
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A delivery whose present state has not been told yet, with its message."""
+class UnpublishedDelivery:
+    """A delivery whose state has changed and is not published yet, with its message."""
 
     delivery_id: str
     message_id: str
@@ -18,7 +19,7 @@ class Changed:
     recipient: str
     index: int
     attempt: int
-    tried: tuple[str, ...]
+    tried: Sequence[str]
     state: str
     reason: str | None
     release: int | None
@@ -30,75 +31,75 @@ class Changed:
     traceparent: str | None
 
 
-def news(changed: Changed, now: datetime) -> Event:
-    """The event that tells it; raises ValueError for a state that nobody waits to hear of."""
-    match changed.state:
+def outbound_event(delivery: UnpublishedDelivery, now: datetime) -> Event:
+    """Raises ValueError for a state that has no event."""
+    match delivery.state:
         case "released":
-            return _released(changed)
+            return _released(delivery)
         case "returned":
-            return _returned(changed)
+            return _returned(delivery)
         case "cancelled":
-            return _ended(changed, "cancelled", now)
+            return _ended(delivery, "cancelled", now)
         case "expired":
-            return _ended(changed, "expired", now)
+            return _ended(delivery, "expired", now)
         case "suppressed":
-            return _ended(changed, "suppressed", now)
+            return _ended(delivery, "suppressed", now)
         case _:
-            raise ValueError(f"delivery {changed.delivery_id} is {changed.state}: there is no news of that")
+            raise ValueError(f"delivery {delivery.delivery_id}: no event is defined for state {delivery.state!r}")
 
 
-def _released(changed: Changed) -> DeliveryReleased:
-    assert changed.release is not None
-    assert changed.released_at is not None
-    assert changed.send_by is not None
+def _released(delivery: UnpublishedDelivery) -> DeliveryReleased:
+    assert delivery.release is not None
+    assert delivery.released_at is not None
+    assert delivery.send_by is not None
     return DeliveryReleased(
-        traceparent=changed.traceparent,
-        package_id=changed.package_id,
-        message_id=changed.message_id,
-        delivery_id=changed.delivery_id,
-        recipient=changed.recipient,
-        profile_id=changed.profile_id,
-        content=CONTENT.validate_json(changed.content),
-        options=OpenOptions.model_validate_json(changed.options),
-        index=changed.index,
-        requested_at=changed.requested_at,
-        attempt=changed.attempt,
-        tried=changed.tried,
-        release=changed.release,
-        released_at=changed.released_at,
-        send_by=changed.send_by,
+        traceparent=delivery.traceparent,
+        package_id=delivery.package_id,
+        message_id=delivery.message_id,
+        delivery_id=delivery.delivery_id,
+        recipient=delivery.recipient,
+        profile_id=delivery.profile_id,
+        content=CONTENT.validate_json(delivery.content),
+        options=OpenOptions.model_validate_json(delivery.options),
+        index=delivery.index,
+        requested_at=delivery.requested_at,
+        attempt=delivery.attempt,
+        tried=tuple(delivery.tried),
+        release=delivery.release,
+        released_at=delivery.released_at,
+        send_by=delivery.send_by,
     )
 
 
-def _returned(changed: Changed) -> DeliveryReturned:
+def _returned(delivery: UnpublishedDelivery) -> DeliveryReturned:
     return DeliveryReturned(
-        traceparent=changed.traceparent,
-        package_id=changed.package_id,
-        message_id=changed.message_id,
-        delivery_id=changed.delivery_id,
-        recipient=changed.recipient,
+        traceparent=delivery.traceparent,
+        package_id=delivery.package_id,
+        message_id=delivery.message_id,
+        delivery_id=delivery.delivery_id,
+        recipient=delivery.recipient,
         lane="open",
-        content=CONTENT.validate_json(changed.content),
-        options=OpenOptions.model_validate_json(changed.options),
-        index=changed.index,
-        attempt=changed.attempt,
-        tried=changed.tried,
-        reason=changed.reason or "",
-        requested_at=changed.requested_at,
+        content=CONTENT.validate_json(delivery.content),
+        options=OpenOptions.model_validate_json(delivery.options),
+        index=delivery.index,
+        attempt=delivery.attempt,
+        tried=tuple(delivery.tried),
+        reason=delivery.reason or "",
+        requested_at=delivery.requested_at,
     )
 
 
-def _ended(changed: Changed, status: Status, now: datetime) -> DeliveryOutcome:
+def _ended(delivery: UnpublishedDelivery, status: Status, now: datetime) -> DeliveryOutcome:
     return DeliveryOutcome(
-        traceparent=changed.traceparent,
-        package_id=changed.package_id,
-        message_id=changed.message_id,
-        delivery_id=changed.delivery_id,
-        recipient=changed.recipient,
+        traceparent=delivery.traceparent,
+        package_id=delivery.package_id,
+        message_id=delivery.message_id,
+        delivery_id=delivery.delivery_id,
+        recipient=delivery.recipient,
         lane="open",
         status=status,
         at=now,
-        profile_id=changed.profile_id,
-        attempt=changed.attempt,
-        reason=changed.reason,
+        profile_id=delivery.profile_id,
+        attempt=delivery.attempt,
+        reason=delivery.reason,
     )

@@ -1,4 +1,4 @@
-"""Settling: what an outcome of the sender means for the queue."""
+"""Settlement: what an outcome that the sender reported means for the queue."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ TRIED_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A release that is answered, and the state in which its delivery goes on."""
+class Settlement:
+    """The end of a release, and the next state of its delivery."""
 
     delivery_id: str
     profile_id: str
@@ -24,8 +24,8 @@ class Settled:
     reason: str | None
 
 
-def settle(outcome: DeliveryOutcome) -> Settled | None:
-    """None: the outcome answers no release (a reply, a receipt, our own news)."""
+def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
+    """None: the outcome ends no release (it is of a reply, a receipt, or published by the pacer itself)."""
     if outcome.lane != "open" or outcome.release is None or outcome.profile_id is None:
         return None
     match outcome.status:
@@ -35,7 +35,13 @@ def settle(outcome: DeliveryOutcome) -> Settled | None:
             state = "returned" if outcome.not_before is None else "held"
         case _:
             return None
-    return Settled(
-        outcome.delivery_id, outcome.profile_id, outcome.package_id, outcome.attempt, outcome.release,
-        state, outcome.not_before, outcome.reason,
-    )  # fmt: skip
+    return Settlement(
+        outcome.delivery_id,
+        outcome.profile_id,
+        outcome.package_id,
+        outcome.attempt,
+        outcome.release,
+        state,
+        outcome.not_before,
+        outcome.reason,
+    )

@@ -1,16 +1,16 @@
-"""Policy: may this profile release a delivery now, and if not, which bound holds it until when?
+"""Policy: may a profile release a delivery now, and if not, which bound holds it until when (docs/pacing.md).
 
-Why the windows hold at the gateway and not only here: a release counts from the moment it is made until its effective
-moment, which is when the gateway had answered; while that is unknown it counts without end. The next release is made
-only when the window behind it has room, so it reaches the gateway later still. No delay on the way can put one too many
-into a window.
+The limits hold at the gateway, not only here. A release counts from the moment it is made until its window has passed
+since its effective time, which is when the gateway had answered; while there is no answer, it counts without end. The
+next release is made only when the window has room, so it reaches the gateway later still. Delays on the way can
+therefore never put one message too many into a window (decision 0006).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace, load, pace, slack_max
+from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace, pace, relative_load, slack_max
 from pacer.core.hours import Hours
 from pacer.core.limits import DAY
 from pacer.core.recipient_hours import quiet_until
@@ -19,25 +19,23 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, QuietHours
 
 UNTIL_ANSWERED = None
-"""A bound without a known end: something at the gateway has not been answered, or an operator must act."""
+"""The end of a bound whose end is not known: the gateway has not answered, or an operator must act."""
 
-Bounds = Mapping[str, datetime | None]
-"""Moments before which nothing goes, by the name of what says so; UNTIL_ANSWERED where the moment is not known."""
-NO_BOUNDS: Bounds = {}
+Bounds = Mapping[Bound, datetime | None]
+"""The earliest release time that each bound allows; UNTIL_ANSWERED where that time is not known."""
 
-DAY_IN_PAIRS = Bound.DAY_IN_PAIRS
-PLACES_MIN = 5
-"""Where fewer places are expected in three hours, how many there are is chance, and no rhythm."""
-RECIPIENT_LIMIT, QUIET_HOURS = Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS
-OF_THE_RECIPIENT = frozenset({RECIPIENT_LIMIT, QUIET_HOURS})
-"""Bounds of one delivery alone: those behind it in the queue need not wait for it."""
+RECIPIENT_BOUNDS = frozenset({Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS})
+"""Bounds of a single delivery: those behind it in the queue need not wait for it."""
+
+RELEASES_FOR_RHYTHM_MIN = 5
+"""With fewer releases expected in three hours, their number is chance and shows no rhythm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How long before a rest the last release is made, and the last send begun: what lies between is for the way.
+    """How long before a rest the last release is made and the last send begins, so that nothing is sent in the rest.
 
-    In the system's time; a fast clock needs longer ones, since machines take the same time at any speed.
+    In system time. A fast clock needs longer margins, since machines take the same wall time at any speed.
     """
 
     release: timedelta
@@ -46,7 +44,7 @@ class Margins:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for a profile now: limits in force, hours, gap, margins, and a reason to hold everything."""
+    """Everything in force for a profile now: limits, hours, gap, margins, and whether it is stopped."""
 
     limits: ProfileLimits
     hours: Hours
@@ -54,70 +52,70 @@ class Rules:
     spread: float
     margins: Margins
     concurrent_sends: int
-    stopped: str | None = None
-    """Why nothing goes at all (paused, blocked); None: it works."""
+    stopped: Bound | None = None
+    """Why the profile releases nothing at all (paused or blocked); None: it works."""
     quiet: QuietHours | None = None
     factor: float = 1.0
     warm_up: float = 1.0
-    """Both factors are in the limits already; they are kept to be shown."""
+    """`limits` already include both factors; they are kept for display."""
 
     @property
     def slack_max(self) -> timedelta:
-        """How long a limit may hold a release after it has room again."""
+        """The longest time for which a limit holds a release after it has room again."""
         return slack_max(self.limits, self.gap, self.hours.active_seconds_a_day, self.spread)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A delivery at the front of a profile's queue."""
+class HeldDelivery:
+    """A delivery that waits for its release."""
 
     delivery_id: str
     rank: int
     not_before: datetime
     recipient: str = ""
     cold: bool = False
-    """Whether it would be the profile's first word to this recipient."""
-    bounds: Bounds = field(default_factory=dict[str, datetime | None])
-    """Of its recipient alone: full until."""
+    """Whether the recipient is a cold contact of the profile."""
+    bounds: Bounds = field(default_factory=dict[Bound, datetime | None])
+    """The recipient's own limit, if it is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """How room comes back to a day that the last release left full."""
+    """When a day that was full at the last release has room again."""
 
-    one: datetime
-    """When there is room for one."""
-    two: datetime
-    """And for two."""
+    first_at: datetime
+    """Room for one release."""
+    second_at: datetime
+    """Room for two."""
     places: int
-    """How many come back in the three hours after the last release."""
+    """Releases that leave the day's window in the three hours after the last release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What has happened on a profile so far."""
+    """The state of a profile that the policy decides on."""
 
     last_release: datetime | None
-    free: Bounds
-    """For each limit that is full, or was until a moment ago (`slack_max`): when it has room again."""
-    sent_lately: int
-    """In the two hours up to the last release, that one included."""
+    full_until: Bounds
+    """Each limit that is full, or was full up to `slack_max` ago, with the time at which it has room again."""
+    sent_last_2_hours: int
+    """Releases in the two hours up to and including the last release."""
     waiting: int
     position: float
-    """Where in the range of the gap, and of the slack, the next release lies, 0 to 1; drawn anew after each release."""
+    """Where the next release lies in the ranges of gap and slack: 0 (earliest) to 1. Drawn again after each release."""
     at_gateway: int
-    """Deliveries of the whole package that are with the gateway and not answered."""
-    contacts_free: Bounds = field(default_factory=dict[str, datetime | None])
-    """Like `free`, for the limits that only cold contacts count in."""
-    package_free: Bounds = field(default_factory=dict[str, datetime | None])
-    """When the package has room again."""
+    """Deliveries of the whole package that the gateway has not answered."""
+    contacts_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
+    """Like `full_until`, for the limits that count only cold contacts."""
+    package_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
+    """Like `full_until`, for the package's own limit."""
     pair: Pair | None = None
-    """None: the last release left room in the day."""
+    """None: the day had room after the last release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Now. `send_by`: the sender must not begin later (a rest is near)."""
+    """Release now. The sender must not begin to send after `send_by`."""
 
     send_by: datetime
     pace: Pace
@@ -125,10 +123,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not before `until` (None: unknown), because of `bound`; `bounds` has every bound that is still ahead."""
+    """Wait until `until` (None: not known). `bound` binds; `bounds` has every bound that has not passed."""
 
     until: datetime | None
-    bound: str
+    bound: Bound
     bounds: Bounds
     pace: Pace
 
@@ -136,28 +134,29 @@ class Wait:
 Decision = Release | Wait
 
 
-def decide(rules: Rules, facts: Facts, head: Head, now: datetime) -> Decision:
-    """Release `head` now, or wait: for the latest of all bounds, and out of the rest that it falls into."""
-    paced = current_pace(rules, facts, now)
-    bounds = _bounds(rules, facts, head, paced, now)
-    ahead = {name: until for name, until in bounds.items() if until is None or until > now}
-    bound, earliest = "", now
-    for name, until in ahead.items():
+def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) -> Decision:
+    """Release the delivery now, or wait for the latest of its bounds and for the end of a rest at that time."""
+    current = current_pace(rules, facts, now)
+    bounds = _bounds(rules, facts, delivery, current, now)
+    pending = {bound: until for bound, until in bounds.items() if until is None or until > now}
+    earliest, binding = now, Bound.DELIVERY
+    for bound, until in pending.items():
         if until is None:
-            return Wait(UNTIL_ANSWERED, name, ahead, paced)
+            return Wait(UNTIL_ANSWERED, bound, pending, current)
         if until > earliest:
-            bound, earliest = name, until
-    waking = timedelta(0) if _has_begun(rules, facts, earliest) else paced.waking(_position(facts, head))
-    active = rules.hours.next_active(earliest, rules.margins.release, waking)
+            earliest, binding = until, bound
+    is_at_work = _has_begun(rules, facts, earliest)
+    start_delay = timedelta(0) if is_at_work else current.start_delay(_position(facts, delivery))
+    active = rules.hours.next_active(earliest, rules.margins.release, start_delay)
     if active > earliest:
-        return Wait(active, "rest window", {**ahead, "rest window": active}, paced)
+        return Wait(active, Bound.REST_WINDOW, {**pending, Bound.REST_WINDOW: active}, current)
     if earliest > now:
-        return Wait(earliest, bound, ahead, paced)
-    return Release(_send_by(rules, now), paced)
+        return Wait(earliest, binding, pending, current)
+    return Release(_send_by(rules, now), current)
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
-    """Every factor in force. Time alone changes none of them: the tempo is that of the two hours before the last
+    """The pace in force. It does not change with time alone: the tempo is that of the two hours before the last
     release (decision 0014)."""
     since = facts.last_release or now
     return pace(
@@ -165,61 +164,63 @@ def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
         rules.gap,
         rules.hours.active_seconds_a_day,
         facts.waiting,
-        facts.sent_lately,
+        facts.sent_last_2_hours,
         rules.hours.active_seconds(since - TEMPO_SPAN, since),
         rules.spread,
     )
 
 
-def _bounds(rules: Rules, facts: Facts, head: Head, paced: Pace, now: datetime) -> dict[str, datetime | None]:
-    bounds: dict[str, datetime | None] = {"delivery": head.not_before}
-    position = _position(facts, head)
+def _bounds(
+    rules: Rules, facts: Facts, delivery: HeldDelivery, current: Pace, now: datetime
+) -> dict[Bound, datetime | None]:
+    bounds: dict[Bound, datetime | None] = {Bound.DELIVERY: delivery.not_before}
+    position = _position(facts, delivery)
     if facts.last_release is not None:
-        bounds["gap"] = facts.last_release + paced.gap(position)
-    slack = paced.slack(position)
-    full = {**facts.free, **facts.contacts_free} if head.cold else facts.free
-    bounds |= {name: room and room + slack for name, room in full.items()}
-    if facts.pair is not None and head.rank != IMMEDIATE and _goes_in_pairs(rules, facts, facts.pair, paced):
-        bounds[DAY_IN_PAIRS] = facts.pair.two + slack
-    bounds |= facts.package_free
-    bounds |= head.bounds
-    quiet = quiet_until(rules.quiet, head.recipient, now, rules.hours.timezone)
+        bounds[Bound.GAP] = facts.last_release + current.gap(position)
+    slack = current.slack(position)
+    full_until = {**facts.full_until, **facts.contacts_full_until} if delivery.cold else facts.full_until
+    bounds |= {bound: room_at and room_at + slack for bound, room_at in full_until.items()}
+    if facts.pair is not None and delivery.rank != IMMEDIATE and _goes_in_pairs(rules, facts, facts.pair, current):
+        bounds[Bound.DAY_IN_PAIRS] = facts.pair.second_at + slack
+    bounds |= facts.package_full_until
+    bounds |= delivery.bounds
+    quiet = quiet_until(rules.quiet, delivery.recipient, now, rules.hours.timezone)
     if quiet is not None:
-        bounds[QUIET_HOURS] = quiet
+        bounds[Bound.QUIET_HOURS] = quiet
     if facts.at_gateway >= rules.concurrent_sends:
-        bounds["concurrent sends"] = UNTIL_ANSWERED
+        bounds[Bound.CONCURRENT_SENDS] = UNTIL_ANSWERED
     if rules.stopped is not None:
         bounds[rules.stopped] = UNTIL_ANSWERED
     return bounds
 
 
-def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, paced: Pace) -> bool:
-    """Whether few wait, and the day's room comes back as slowly as a rush took it: waited for one by one, that rush
-    would go on for another day (decision 0019). For a second place further off than any gap of a rush, or after the
-    next rest, nobody waits.
+def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
+    """Whether few deliveries wait and the day's room returns as evenly as a rush used it: released one by one, they
+    would repeat that rush for another day (decision 0019). Not if the second place is further off than the longest
+    gap of a rush, or comes only after the next rest.
     """
-    longest = timedelta(seconds=rules.gap.rush_factor * paced.base_seconds * (1 + paced.spread))
-    slack = paced.slack(facts.position)
-    is_far_off = rules.hours.next_active(pair.two + slack, rules.margins.release) - slack - pair.one > longest
-    if is_far_off or facts.waiting >= rules.gap.rush_over or facts.last_release is None:
+    longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
+    slack = current.slack(facts.position)
+    second_wait = rules.hours.next_active(pair.second_at + slack, rules.margins.release) - slack - pair.first_at
+    if second_wait > longest or facts.waiting >= rules.gap.rush_over or facts.last_release is None:
         return False
     begin = facts.last_release - DAY
     share = rules.hours.active_seconds(begin, begin + PAIRS_SPAN) / rules.hours.active_seconds_a_day
-    is_rhythm = share * rules.limits.per_day >= PLACES_MIN
-    return is_rhythm and load(pair.places, rules.limits, share) < rules.gap.pairs_under
+    is_rhythm = share * rules.limits.per_day >= RELEASES_FOR_RHYTHM_MIN
+    return is_rhythm and relative_load(pair.places, rules.limits, share) < rules.gap.pairs_under
 
 
-def _has_begun(rules: Rules, facts: Facts, moment: datetime) -> bool:
-    """Whether no rest lies between the last release and a moment: the profile is at work, and need not wake."""
+def _has_begun(rules: Rules, facts: Facts, at: datetime) -> bool:
+    """Whether there is no rest between the last release and `at`: the profile has begun its day already."""
     if facts.last_release is None:
         return False
     rest = rules.hours.next_rest(facts.last_release)
-    return rest is None or rest > moment
+    return rest is None or rest > at
 
 
-def _position(facts: Facts, head: Head) -> float:
-    """What is immediate takes the smallest gap, and no slack."""
-    return 0.0 if head.rank == IMMEDIATE else facts.position
+def _position(facts: Facts, delivery: HeldDelivery) -> float:
+    """An immediate delivery takes the smallest gap and no slack."""
+    return 0.0 if delivery.rank == IMMEDIATE else facts.position
 
 
 def _send_by(rules: Rules, now: datetime) -> datetime:

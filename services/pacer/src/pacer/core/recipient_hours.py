@@ -1,4 +1,4 @@
-"""Recipient: where a person is by the phone number, and until when that person is to be left alone."""
+"""Recipient hours: a recipient's time zone, by the phone number, and the end of the quiet hours there."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from phonenumbers import timezone as zones
 
 from spreader.contract.configuration import Package, QuietHours
 
-NUMBERS_REMEMBERED_MAX = 65_536
+NUMBERS_CACHED_MAX = 65_536
 DAY = timedelta(days=1)
 A_WINTERS_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientRules:
-    """What a package's settings say of its recipients, and not of its profiles."""
+    """The settings of a package that apply to its recipients and not to its profiles."""
 
     quiet: QuietHours | None
     per_day: Set[int | None]
-    """The limits of messages to one recipient, of all its profiles."""
+    """Each profile's limit of messages to one recipient in 24 hours."""
 
     def __str__(self) -> str:
         """The same text for the same rules in every process."""
-        limits = sorted(each for each in self.per_day if each is not None)
+        limits = sorted(limit for limit in self.per_day if limit is not None)
         return f"{self.quiet!r} {limits}{' and none' if None in self.per_day else ''}"
 
 
@@ -35,33 +35,33 @@ def recipient_rules(package: Package) -> RecipientRules:
     return RecipientRules(package.recipient_quiet_hours, per_day)
 
 
-@lru_cache(maxsize=NUMBERS_REMEMBERED_MAX)
+@lru_cache(maxsize=NUMBERS_CACHED_MAX)
 def zone_of(recipient: str) -> ZoneInfo:
-    """The time zone of a number (digits, with the country), by the numbering plans of Google's libphonenumber.
+    """The time zone of a number (digits with the country code), by the numbering plans of Google's libphonenumber.
 
-    A country of several zones whose numbers do not tell: the middle one, from west to east. Unknown: UTC.
+    The middle zone, from west to east, if the number fits several zones of a country; UTC if it is unknown.
     """
     try:
         names = zones.time_zones_for_number(phonenumbers.parse(f"+{recipient}"))
     except phonenumbers.NumberParseException:
         return ZoneInfo("UTC")
-    known = [ZoneInfo(name) for name in names if name != zones.UNKNOWN_TIMEZONE]
-    by_longitude = sorted(known, key=_offset)
+    candidates = [ZoneInfo(name) for name in names if name != zones.UNKNOWN_TIMEZONE]
+    by_longitude = sorted(candidates, key=_offset)
     return by_longitude[len(by_longitude) // 2] if by_longitude else ZoneInfo("UTC")
 
 
-def quiet_until(quiet: QuietHours | None, recipient: str, moment: datetime, home: str = "UTC") -> datetime | None:
-    """The end of the quiet hours that `moment` falls into; None: it falls into none.
+def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_zone: str = "UTC") -> datetime | None:
+    """The end of the quiet hours that contain `at`; None: `at` is not in quiet hours.
 
-    `home`: the zone of a recipient who is not known, since a forecast counts those ahead and does not read them.
+    `default_zone` is for an empty recipient: a forecast counts the deliveries ahead without reading their recipients.
     """
     if quiet is None:
         return None
-    zone = zone_of(recipient) if recipient else ZoneInfo(home)
-    local = moment.astimezone(zone)
+    zone = zone_of(recipient) if recipient else ZoneInfo(default_zone)
+    local = at.astimezone(zone)
     for day in (local.date() - DAY, local.date()):
         begin = datetime.combine(day, quiet.start, tzinfo=zone).astimezone(UTC)
-        if begin <= moment < begin + quiet.length:
+        if begin <= at < begin + quiet.length:
             return begin + quiet.length
     return None
 

@@ -1,53 +1,64 @@
-"""Turn: one look at the profiles that are due: which of them release, and when to look at the others again."""
+"""Release pass: one decision for each profile that is due: release, park, or when to look again."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pacer.core.policy import OF_THE_RECIPIENT, UNTIL_ANSWERED, Decision, Facts, Head, Release, Rules, Wait, decide
+from pacer.core.policy import (
+    RECIPIENT_BOUNDS,
+    UNTIL_ANSWERED,
+    Bounds,
+    Decision,
+    Facts,
+    HeldDelivery,
+    Release,
+    Rules,
+    Wait,
+    decide,
+)
 from spreader.contract.bounds import Bound
 
-PACKAGE_DAY_LIMIT = Bound.PACKAGE_DAY_LIMIT
-LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes: no profile is left alone for longer than this
+LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes: no profile waits longer than this for a new look
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A profile that is due for a look, with all that the policy asks; `heads`: the first of each part of its queue.
+    """A profile that is due, with everything that the policy needs to decide.
 
-    The parts (by rank, and cold contacts apart) are there so that none of them has to be searched for what may go.
+    `heads` are the first deliveries of each part of its queue. The parts (by rank, and by cold contact or not) exist so
+    that a delivery that may be released is always near the front of one of them (decision 0015).
     """
 
     profile_id: str
     package_id: str
     rules: Rules
     facts: Facts
-    heads: tuple[Head, ...]
-    package_left: int | None = None
-    """How many more the package may release today; None: it has no limit of its own."""
+    heads: tuple[HeldDelivery, ...]
+    package_room: int | None = None
+    """How many releases the package's daily limit still allows; None: the package has no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deferred:
-    """A delivery that must wait for its recipient's sake: it makes room at the front of the queue until then."""
+class Parked:
+    """A delivery that waits for its own recipient until `until` and does not block those behind it."""
 
     delivery_id: str
     until: datetime
-    bound: str
+    bound: Bound
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What came of the look. `decision` is None where nothing waits, or where all that was looked at is deferred."""
+class PassResult:
+    """The result for one profile. `decision` is None if its queue is empty or every delivery looked at was parked."""
 
     profile_id: str
     package_id: str
-    head: Head | None
+    delivery: HeldDelivery | None
     decision: Decision | None
     look_at: datetime | None
-    """When to look again; None: when something happens to it."""
-    deferred: tuple[Deferred, ...] = ()
+    """When to look again; None: when an event makes the profile due."""
+    parked: tuple[Parked, ...] = ()
 
     @property
     def awaits_answer(self) -> bool:
@@ -55,8 +66,8 @@ class Looked:
 
 
 @dataclass
-class Taken:
-    """What this very turn has taken from what the profiles of a package share."""
+class _Usage:
+    """What this pass has used so far of the things that the profiles of a package share."""
 
     at_gateway: dict[str, int]
     released: Counter[str] = field(default_factory=Counter[str])
@@ -64,82 +75,80 @@ class Taken:
 
     def facts(self, due: Due) -> Facts:
         at_gateway = self.at_gateway.get(due.package_id, 0)
-        full = due.package_left is not None and self.released[due.package_id] >= due.package_left
-        if not full and at_gateway == due.facts.at_gateway:
+        is_full = due.package_room is not None and self.released[due.package_id] >= due.package_room
+        if not is_full and at_gateway == due.facts.at_gateway:
             return due.facts
-        return replace(
-            due.facts,
-            at_gateway=at_gateway,
-            # Filled in this very turn, it has room again when what filled it has been answered, and a day later.
-            package_free={PACKAGE_DAY_LIMIT: UNTIL_ANSWERED, **due.facts.package_free}
-            if full
-            else due.facts.package_free,
-        )
+        package_full_until = due.facts.package_full_until
+        if is_full:
+            # If this pass itself used the last room, the package has room a day after those releases are answered.
+            filled: Bounds = {Bound.PACKAGE_DAY_LIMIT: UNTIL_ANSWERED}
+            package_full_until = {**filled, **package_full_until}
+        return replace(due.facts, at_gateway=at_gateway, package_full_until=package_full_until)
 
-    def is_served(self, due: Due, head: Head) -> bool:
-        """Whether its recipient gets something in this turn already: what that leaves is counted in the next."""
-        return (due.package_id, head.recipient) in self.recipients
+    def is_served(self, due: Due, delivery: HeldDelivery) -> bool:
+        """Whether this pass released to the recipient already: the next pass counts the room that this leaves."""
+        return (due.package_id, delivery.recipient) in self.recipients
 
-    def note(self, due: Due, head: Head) -> None:
+    def record(self, due: Due, delivery: HeldDelivery) -> None:
         self.at_gateway[due.package_id] = self.at_gateway.get(due.package_id, 0) + 1
         self.released[due.package_id] += 1
-        self.recipients.add((due.package_id, head.recipient))
+        self.recipients.add((due.package_id, delivery.recipient))
 
 
-def look(dues: Iterable[Due], at_gateway: Mapping[str, int], now: datetime) -> list[Looked]:
-    """Decide for one profile after the other; a release takes from what its package has left for those after it."""
-    taken = Taken(dict(at_gateway))
-    return [_look(due, taken, now) for due in dues]
+def run_pass(dues: Iterable[Due], at_gateway: Mapping[str, int], now: datetime) -> list[PassResult]:
+    """Decide for each profile in turn; each release counts for the profiles of the same package that follow."""
+    usage = _Usage(dict(at_gateway))
+    return [_decide_for(due, usage, now) for due in dues]
 
 
-def _look(due: Due, taken: Taken, now: datetime) -> Looked:
-    facts = taken.facts(due)
-    best: tuple[Head, Decision] | None = None
-    deferred: list[Deferred] = []
-    passed_by = False
+def _decide_for(due: Due, usage: _Usage, now: datetime) -> PassResult:
+    facts = usage.facts(due)
+    best: tuple[HeldDelivery, Decision] | None = None
+    parked: list[Parked] = []
+    skipped = False
     for head in in_order(due.heads, now):
-        if taken.is_served(due, head):
-            passed_by = True
+        if usage.is_served(due, head):
+            skipped = True
             continue
         decision = decide(due.rules, facts, head, now)
-        # Only what is due steps aside: what waits for its own moment holds nobody up, and must not lose that moment.
-        if isinstance(decision, Wait) and head.not_before <= now and (put_off := _put_off(head, decision, now)):
-            deferred.append(put_off)
+        # Park only what is due: a scheduled delivery blocks no other, and parking would lose its scheduled time.
+        if isinstance(decision, Wait) and head.not_before <= now and (parking := _parking(head, decision, now)):
+            parked.append(parking)
         elif isinstance(decision, Release):
-            taken.note(due, head)
+            usage.record(due, head)
             best = (head, decision)
             break
-        elif best is None or _sooner(decision, best[1]):
+        elif best is None or _is_sooner(decision, best[1]):
             best = (head, decision)
-    head, decision = best or (None, None)
-    # Behind those that stepped aside others may wait that were not looked at yet.
-    look_at = now if deferred or passed_by else _look_at(decision, now)
-    return Looked(due.profile_id, due.package_id, head, decision, look_at, tuple(deferred))
+    delivery, decision = best or (None, None)
+    # There may be deliveries behind the parked and skipped ones that this pass has not seen.
+    look_at = now if parked or skipped else _look_at(decision, now)
+    return PassResult(due.profile_id, due.package_id, delivery, decision, look_at, tuple(parked))
 
 
-def in_order(heads: Iterable[Head], now: datetime) -> Sequence[Head]:
-    """Those that may go by themselves by their rank; then the others by their moments."""
-    several = tuple(heads)
-    if len(several) < 2:
-        return several
-    return sorted(several, key=lambda head: (head.not_before > now, _order(head, now)))
+def in_order(heads: Iterable[HeldDelivery], now: datetime) -> Sequence[HeldDelivery]:
+    """Due deliveries first, by rank; then the others by their `not_before`."""
+    listed = tuple(heads)
+    if len(listed) < 2:
+        return listed
+    return sorted(listed, key=lambda head: (head.not_before > now, _order(head, now)))
 
 
-def _order(head: Head, now: datetime) -> tuple[float, float]:
-    moment = head.not_before.timestamp()
-    return (moment, head.rank) if head.not_before > now else (head.rank, moment)
+def _order(head: HeldDelivery, now: datetime) -> tuple[float, float]:
+    not_before = head.not_before.timestamp()
+    return (not_before, head.rank) if head.not_before > now else (head.rank, not_before)
 
 
-def _put_off(head: Head, decision: Wait, now: datetime) -> Deferred | None:
-    """A delivery steps aside as far as its recipient asks; when that is not known, for a while."""
-    own = {name: until or now + LOOK_AGAIN for name, until in decision.bounds.items() if name in OF_THE_RECIPIENT}
+def _parking(head: HeldDelivery, decision: Wait, now: datetime) -> Parked | None:
+    """Park until the recipient's latest bound ends; if that time is not known, until the next look."""
+    own = {bound: until or now + LOOK_AGAIN for bound, until in decision.bounds.items() if bound in RECIPIENT_BOUNDS}
     if not own:
         return None
-    bound = max(own, key=lambda name: own[name])
-    return Deferred(head.delivery_id, own[bound], bound)
+    binding = max(own, key=lambda bound: own[bound])
+    return Parked(head.delivery_id, own[binding], binding)
 
 
-def _sooner(decision: Decision, other: Decision) -> bool:
+def _is_sooner(decision: Decision, other: Decision) -> bool:
     if not isinstance(decision, Wait) or not isinstance(other, Wait) or decision.until is None:
         return False
     return other.until is None or decision.until < other.until
@@ -150,6 +159,6 @@ def _look_at(decision: Decision | None, now: datetime) -> datetime | None:
         case None:
             return None
         case Release():
-            return now  # at once: the next bound is known only with this release in the ledger
+            return now  # at once: the next bound depends on this release
         case Wait(until=until):
             return now + LOOK_AGAIN if until is None else min(until, now + LOOK_AGAIN)

@@ -1,4 +1,4 @@
-"""Waiting strategy: from when on a delivery may go, as far as the message itself is concerned."""
+"""Schedule: the earliest release time of a delivery by its message's waiting strategy."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,22 +11,23 @@ DRIP_INTERVAL_DEFAULT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ScheduleSlot:
     """A delivery's place in its profile's queue: by rank, then by `not_before`, then by arrival."""
 
     rank: int
     not_before: datetime
 
 
-def turn(options: OpenOptions, requested_at: datetime, index: int, total: int, recipient: str) -> Turn:
-    """Where delivery number `index` (from 0) of a message to `total` recipients stands, as its strategy says.
+def schedule_slot(options: OpenOptions, requested_at: datetime, index: int, total: int, recipient: str) -> ScheduleSlot:
+    """The slot of delivery number `index` (from 0) of a message to `total` recipients.
 
-    A schedule in the past means now; drip adds to it. (`smart` has its moment from the recipient's habits: see timing.)
+    A schedule in the past means now; drip intervals are added to the schedule. `smart` is not decided here: its time
+    comes from the recipient's read times (`pacer.core.best_hour`).
     """
     begin = max(_scheduled(options, recipient) or requested_at, requested_at)
     if options.waiting_strategy == "drip":
-        return Turn(ORDINARY, begin + _drip(options, begin, index, total))
-    return Turn(IMMEDIATE if options.waiting_strategy == "immediate" else ORDINARY, begin)
+        return ScheduleSlot(ORDINARY, begin + _drip_delay(options, begin, index, total))
+    return ScheduleSlot(IMMEDIATE if options.waiting_strategy == "immediate" else ORDINARY, begin)
 
 
 def _scheduled(options: OpenOptions, recipient: str) -> datetime | None:
@@ -35,8 +36,8 @@ def _scheduled(options: OpenOptions, recipient: str) -> datetime | None:
     return options.schedule_at
 
 
-def _drip(options: OpenOptions, begin: datetime, index: int, total: int) -> timedelta:
-    """Evenly until a moment, so that the last one is due then; else at an interval."""
+def _drip_delay(options: OpenOptions, begin: datetime, index: int, total: int) -> timedelta:
+    """Spread evenly up to `drip_until`, when the last delivery is due; without it, at a fixed interval."""
     if options.drip_until is not None:
         return max(options.drip_until - begin, timedelta(0)) * min(index / max(total - 1, 1), 1)
     minutes = options.drip_interval_minutes

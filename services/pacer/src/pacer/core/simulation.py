@@ -1,4 +1,4 @@
-"""Course: profiles going on releasing from where they are, by the very decisions that the release loop makes."""
+"""Simulation: runs the release policy forward from the current state, with the decisions of the release loop."""
 
 import heapq
 from bisect import bisect_right, insort
@@ -7,33 +7,32 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pacer.core.gap import PAIRS_SPAN, TEMPO_SPAN, Pace
-from pacer.core.limits import DAY, Limit, of_contacts, rolling
-from pacer.core.memory_queue import Line
-from pacer.core.policy import RECIPIENT_LIMIT, Facts, Head, Pair, Release, Rules, Wait
-from pacer.core.release_pass import LOOK_AGAIN, PACKAGE_DAY_LIMIT, Due, Looked, look
+from pacer.core.limits import DAY, Limit, contact_limits, full_limits, rolling_limits
+from pacer.core.memory_queue import MemoryQueue
+from pacer.core.policy import Bounds, Facts, HeldDelivery, Pair, Release, Rules, Wait
+from pacer.core.release_pass import LOOK_AGAIN, Due, PassResult, run_pass
+from spreader.contract.bounds import Bound
 
-SOONEST = timedelta(microseconds=1)
+STEP_MIN = timedelta(microseconds=1)
 RELEASES_KEPT = 4_096
 
-Position = Callable[[], float]
-"""Draws the place of the next gap in its range, 0 to 1."""
+DrawPosition = Callable[[], float]
+"""Draws the position of the next gap in its range, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Went:
-    """A release that was made."""
-
+class SimulatedRelease:
     profile_id: str
     at: datetime
-    head: Head
+    delivery: HeldDelivery
     waited_for: str
-    """The bound that was the last to hold it; empty: none did."""
+    """The last bound that held the delivery; empty: none did."""
     pace: Pace
 
 
 @dataclass
-class Runner:
-    """One profile: its queue, its releases so far, and the moment at which it is to be looked at."""
+class SimulatedProfile:
+    """One profile: its queue, its releases so far, and when to look at it next."""
 
     profile_id: str
     rules: Rules
@@ -41,52 +40,52 @@ class Runner:
     """In order."""
     contacts: list[datetime] = field(default_factory=list[datetime])
     """The releases to cold contacts that have not answered, in order."""
-    line: Line = field(default_factory=Line)
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
     look_at: datetime | None = None
     position: float = 0.5
-    luck: float = 0.5
-    """Where its gaps after the next lie in their ranges, in a course that does not draw them."""
+    fixed_position: float = 0.5
+    """The position of every gap after the next, in a simulation that does not draw positions."""
     bound: str = ""
     gap_until: datetime | None = None
-    """Where nothing but the gap holds it, and nothing has happened to it since it was looked at: how long."""
-    stood: int = 0
+    """The end of the gap, if only the gap holds the queue and nothing has happened since the last look."""
+    due_at_last_look: int = 0
 
-    def standing(self, now: datetime) -> int:
-        """What the gap depends on that time may change: how many are due."""
-        self.line.advance(now)
-        return self.line.due
+    def due_count(self, now: datetime) -> int:
+        """The deliveries that are due. Of all that the gap depends on, only this changes with time."""
+        self.queue.advance(now)
+        return self.queue.due
 
-    def still_waits_until(self, now: datetime) -> datetime | None:
-        """Where a look would decide just as the last one did: until when it waits."""
-        if self.gap_until is None or now >= self.gap_until or self.standing(now) != self.stood:
+    def unchanged_until(self, now: datetime) -> datetime | None:
+        """Until when the profile waits, if a look would decide the same as the last one; None: look again."""
+        if self.gap_until is None or now >= self.gap_until or self.due_count(now) != self.due_at_last_look:
             return None
         return self.gap_until
 
-    def facts(self, now: datetime, package_free: dict[str, datetime | None]) -> Facts:
-        self.line.advance(now)
-        just_now = now - self.rules.slack_max
+    def facts(self, now: datetime, package_full_until: Bounds) -> Facts:
+        self.queue.advance(now)
+        before_slack = now - self.rules.slack_max
         return Facts(
             last_release=self.releases[-1] if self.releases else None,
-            free=_full(rolling(self.rules.limits), self.releases, just_now),
-            sent_lately=self._sent_since(self.releases[-1] - TEMPO_SPAN) if self.releases else 0,
-            waiting=min(self.line.due, self.rules.gap.rush_over + 1),
+            full_until=full_limits(rolling_limits(self.rules.limits), self.releases, before_slack),
+            sent_last_2_hours=self._sent_since(self.releases[-1] - TEMPO_SPAN) if self.releases else 0,
+            waiting=min(self.queue.due, self.rules.gap.rush_over + 1),
             position=self.position,
             at_gateway=0,
-            contacts_free=_full(of_contacts(self.rules.limits), self.contacts, just_now),
-            package_free=package_free,
+            contacts_full_until=full_limits(contact_limits(self.rules.limits), self.contacts, before_slack),
+            package_full_until=package_full_until,
             pair=self._pair(),
         )
 
-    def note(self, head: Head, now: datetime) -> None:
-        self.line.take(head)
+    def record_release(self, delivery: HeldDelivery, now: datetime) -> None:
+        self.queue.take(delivery)
         self.releases.append(now)
-        if head.cold:
+        if delivery.cold:
             self.contacts.append(now)
         if len(self.releases) > 2 * RELEASES_KEPT:
             del self.releases[:RELEASES_KEPT]
 
-    def _sent_since(self, moment: datetime) -> int:
-        return len(self.releases) - bisect_right(self.releases, moment)
+    def _sent_since(self, since: datetime) -> int:
+        return len(self.releases) - bisect_right(self.releases, since)
 
     def _pair(self) -> Pair | None:
         most = self.rules.limits.per_day
@@ -97,110 +96,100 @@ class Runner:
 
 
 @dataclass
-class Course:
-    """The profiles of one package, and what they share. Gateways answer at once: nothing is ever in flight."""
+class Simulation:
+    """The profiles of one package and what they share. Gateways answer at once: nothing is ever in flight."""
 
     package_id: str
-    runners: Sequence[Runner]
+    profiles: Sequence[SimulatedProfile]
     now: datetime
     per_day: int | None = None
     releases: list[datetime] = field(default_factory=list[datetime])
-    """Of the whole package, in order; kept where it has a day limit."""
-    position: Position | None = None
-    """None: the same for each gap, by the profile's luck."""
+    """The releases of the whole package, in order; recorded only if it has a daily limit."""
+    draw_position: DrawPosition | None = None
+    """None: every gap of a profile has its `fixed_position`."""
     recipients: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
-    """When the package wrote to each, in order."""
+    """The package's releases to each recipient, in order."""
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
-        """Something happened to these runners (to all), or to the clock: look at them now."""
-        for number in range(len(self.runners)) if numbers is None else numbers:
-            self.runners[number].look_at, self.runners[number].gap_until = self.now, None
+        """Look now at these profiles (None: at all), since a delivery came or the clock was set."""
+        for number in range(len(self.profiles)) if numbers is None else numbers:
+            self.profiles[number].look_at, self.profiles[number].gap_until = self.now, None
             heapq.heappush(self._agenda, (self.now, number))
 
-    def run(self, until: datetime) -> Iterator[Went]:
-        """Every release before `until`, in the order of time; `now` ends there or where nothing waits any more."""
+    def run(self, until: datetime) -> Iterator[SimulatedRelease]:
+        """Every release before `until`, in order of time; afterwards `now` is `until`."""
         while self._agenda and self._agenda[0][0] < until:
-            moment, number = heapq.heappop(self._agenda)
-            runner = self.runners[number]
-            if runner.look_at != moment:
-                continue  # it was woken meanwhile
-            self.now = max(self.now, moment)
-            if (waits_until := runner.still_waits_until(self.now)) is not None:
+            look_at, number = heapq.heappop(self._agenda)
+            profile = self.profiles[number]
+            if profile.look_at != look_at:
+                continue  # an outdated entry: the profile was woken since
+            self.now = max(self.now, look_at)
+            if (waits_until := profile.unchanged_until(self.now)) is not None:
                 self._look_later(number, min(waits_until, self.now + LOOK_AGAIN))
                 continue
-            looked = self._look(runner)
-            if isinstance(looked.decision, Release) and looked.head is not None:
-                yield self._went(runner, looked.head, looked.decision.pace)
-            self._plan(number, looked)
+            result = self._look(profile)
+            if isinstance(result.decision, Release) and result.delivery is not None:
+                yield self._release(profile, result.delivery, result.decision.pace)
+            self._plan(number, result)
         self.now = max(self.now, until)
 
-    def _look(self, runner: Runner) -> Looked:
-        facts = runner.facts(self.now, self._package_free())
-        heads = runner.line.heads()
-        bounded = tuple(self._bounded(head, runner.rules) for head in heads) if self.recipients else heads
-        (looked,) = look([Due(runner.profile_id, self.package_id, runner.rules, facts, bounded)], {}, self.now)
-        for deferred in looked.deferred:
-            (head,) = (head for head in heads if head.delivery_id == deferred.delivery_id)
-            runner.line.put_off(head, deferred.until)
-        return looked
+    def _look(self, profile: SimulatedProfile) -> PassResult:
+        facts = profile.facts(self.now, self._package_full_until())
+        heads = profile.queue.heads()
+        bounded = tuple(self._with_recipient_limit(head, profile.rules) for head in heads) if self.recipients else heads
+        (result,) = run_pass([Due(profile.profile_id, self.package_id, profile.rules, facts, bounded)], {}, self.now)
+        for parked in result.parked:
+            (head,) = (head for head in heads if head.delivery_id == parked.delivery_id)
+            profile.queue.park(head, parked.until)
+        return result
 
-    def _bounded(self, head: Head, rules: Rules) -> Head:
-        """With the bound of its recipient: of the releases to it, whichever of the profiles made them."""
-        most, moments = rules.limits.per_recipient_per_day, self.recipients.get(head.recipient)
-        if most is None or moments is None:
+    def _with_recipient_limit(self, head: HeldDelivery, rules: Rules) -> HeldDelivery:
+        """The delivery with its recipient's own limit, which counts the releases of all profiles of the package."""
+        most, released_at = rules.limits.per_recipient_per_day, self.recipients.get(head.recipient)
+        if most is None or released_at is None:
             return head
-        return replace(head, bounds=_full((Limit(RECIPIENT_LIMIT, DAY, most),), moments, self.now))
+        return replace(head, bounds=full_limits([Limit(Bound.RECIPIENT_LIMIT, DAY, most)], released_at, self.now))
 
-    def _package_free(self) -> dict[str, datetime | None]:
-        return (
-            {}
-            if self.per_day is None
-            else _full((Limit(PACKAGE_DAY_LIMIT, DAY, self.per_day),), self.releases, self.now)
-        )
+    def _package_full_until(self) -> Bounds:
+        if self.per_day is None:
+            return {}
+        return full_limits([Limit(Bound.PACKAGE_DAY_LIMIT, DAY, self.per_day)], self.releases, self.now)
 
-    def _went(self, runner: Runner, head: Head, pace: Pace) -> Went:
-        runner.note(head, self.now)
-        runner.position = runner.luck if self.position is None else self.position()
+    def _release(self, profile: SimulatedProfile, delivery: HeldDelivery, pace: Pace) -> SimulatedRelease:
+        profile.record_release(delivery, self.now)
+        profile.position = profile.fixed_position if self.draw_position is None else self.draw_position()
         if self.per_day is not None:
-            insort(self.releases, self.now)  # a clock that was set back may be behind another profile's last release
-        if head.recipient:
-            insort(self.recipients.setdefault(head.recipient, []), self.now)
-        bound, runner.bound = runner.bound, ""
-        return Went(runner.profile_id, self.now, head, bound, pace)
+            insort(self.releases, self.now)  # after the clock is set back, `now` may be before another's last release
+        if delivery.recipient:
+            insort(self.recipients.setdefault(delivery.recipient, []), self.now)
+        bound, profile.bound = profile.bound, ""
+        return SimulatedRelease(profile.profile_id, self.now, delivery, bound, pace)
 
-    def _plan(self, number: int, looked: Looked) -> None:
-        runner, decision = self.runners[number], looked.decision
-        runner.gap_until = None
+    def _plan(self, number: int, result: PassResult) -> None:
+        profile, decision = self.profiles[number], result.decision
+        profile.gap_until = None
         if isinstance(decision, Wait):
-            runner.bound = decision.bound
-            if decision.bound == "gap" and not looked.deferred and runner.rules.quiet is None:
-                runner.gap_until, runner.stood = decision.until, runner.standing(self.now)
-        self._look_later(number, None if _rests_for_good(looked) else _after(looked, self.now))
+            profile.bound = decision.bound
+            if decision.bound == Bound.GAP and not result.parked and profile.rules.quiet is None:
+                profile.gap_until, profile.due_at_last_look = decision.until, profile.due_count(self.now)
+        self._look_later(number, None if _waits_for_event(result) else _next_look(result, self.now))
 
-    def _look_later(self, number: int, moment: datetime | None) -> None:
-        self.runners[number].look_at = moment
-        if moment is not None:
-            heapq.heappush(self._agenda, (moment, number))
-
-
-def _after(looked: Looked, now: datetime) -> datetime | None:
-    """The moment that the decision names: nothing changes by itself before, unlike in the live loop."""
-    if isinstance(looked.decision, Wait) and looked.decision.until is not None:
-        factor_changes = now + LOOK_AGAIN if looked.decision.bound == "gap" else looked.decision.until
-        return max(min(looked.decision.until, factor_changes), now + SOONEST)
-    return looked.look_at
+    def _look_later(self, number: int, look_at: datetime | None) -> None:
+        self.profiles[number].look_at = look_at
+        if look_at is not None:
+            heapq.heappush(self._agenda, (look_at, number))
 
 
-def _rests_for_good(looked: Looked) -> bool:
-    """Nothing waits, or it waits for a person."""
-    return looked.look_at is None or (isinstance(looked.decision, Wait) and looked.decision.until is None)
+def _next_look(result: PassResult, now: datetime) -> datetime | None:
+    """The end of the wait: unlike in the live loop, nothing else changes before that, except the pace of a gap."""
+    if isinstance(result.decision, Wait) and result.decision.until is not None:
+        until = result.decision.until
+        pace_changes = now + LOOK_AGAIN if result.decision.bound == Bound.GAP else until
+        return max(min(until, pace_changes), now + STEP_MIN)
+    return result.look_at
 
 
-def _full(limits: Iterable[Limit], releases: Sequence[datetime], now: datetime) -> dict[str, datetime | None]:
-    """The limits that have no room now, each with the moment at which it has again."""
-    return {
-        limit.name: room
-        for limit in limits
-        if len(releases) >= limit.releases_max and (room := releases[-limit.releases_max] + limit.window) > now
-    }
+def _waits_for_event(result: PassResult) -> bool:
+    """Whether the queue is empty, or waits for an operator."""
+    return result.look_at is None or (isinstance(result.decision, Wait) and result.decision.until is None)

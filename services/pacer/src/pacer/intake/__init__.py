@@ -1,1 +1,1 @@
-"""Intake: the handlers that change which deliveries are held."""
+"""Intake: the topics that the pacer consumes, and what their records change."""

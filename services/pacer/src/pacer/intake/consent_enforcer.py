@@ -1,8 +1,8 @@
-"""Heeding: ends what is held for those who must not be written to, as soon as that is known.
+"""Consent enforcer: cancels held deliveries to recipients who have opted out, or have not opted in where they must.
 
-A package that begins to write only to who has opted in is looked through once (and at a start, since nobody knows how
-far the last process came). What is decided by an absence waits until all changes of consent up to now are read: else
-somebody who opted in a moment ago would be taken for one who has not.
+When a package begins to require opt-ins, its held deliveries are checked once. They are also checked after a start,
+since the last process may not have finished. A missing opt-in may only be acted on once the consent topic is fully
+consumed: otherwise a recipient who opted in seconds ago would count as one who has not.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,6 +18,7 @@ from spreader.contract.events import ConsentChanged
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress
+from spreader.runtime.rows import arrays
 
 log = structlog.get_logger()
 
@@ -28,84 +29,82 @@ IDLE_SECONDS = 60.0
 
 
 @dataclass
-class Heeding:
+class ConsentEnforcer:
     engine: AsyncEngine
-    directory: PacerConfigCache
+    config: PacerConfigCache
     progress: ReadProgress
-    tell: Callable[[], None]
-    """Wakes the announcer: there is news."""
+    wake_relay: Callable[[], None]
     wait_seconds: float = CONSENT_SECONDS
-    _only: set[str] = field(default_factory=set[str], init=False)
-    """The packages of which it is known that they write only to who has opted in."""
-    _unseen: set[str] = field(default_factory=set[str], init=False)
-    """Those among them of which something may be held that was not looked through."""
+    _opted_in_only: set[str] = field(default_factory=set[str], init=False)
+    """The packages that require opt-ins, as far as `on_configured` has seen them."""
+    _to_check: set[str] = field(default_factory=set[str], init=False)
+    """The packages among them that may hold unchecked deliveries."""
 
-    def configured(self, package_id: str) -> None:
-        """The package may have been changed."""
-        if not self._is_strict(package_id):
-            self._only.discard(package_id)
-        elif package_id not in self._only:
-            self._only.add(package_id)
-            self._unseen.add(package_id)
+    def on_configured(self, package_id: str) -> None:
+        """The package may have changed."""
+        if not self._requires_opt_in(package_id):
+            self._opted_in_only.discard(package_id)
+        elif package_id not in self._opted_in_only:
+            self._opted_in_only.add(package_id)
+            self._to_check.add(package_id)
 
-    async def strict(self, package_ids: Collection[str]) -> frozenset[str]:
-        """Those that write only to who has opted in, with all opt-ins known here; none where that takes too long."""
-        found = frozenset(filter(self._is_strict, package_ids))
-        return found if found and await self._consents_are_consumed() else frozenset()
+    async def enforceable(self, package_ids: Collection[str]) -> frozenset[str]:
+        """Those of the packages that require opt-ins; none of them if the consent topic is not consumed in time."""
+        requiring = frozenset(filter(self._requires_opt_in, package_ids))
+        return requiring if requiring and await self._consents_are_consumed() else frozenset()
 
-    def held_unchecked(self, package_ids: Collection[str]) -> bool:
-        """Deliveries of these are held now whatever the opt-ins; answers whether they must be looked through."""
-        missed = set(filter(self._is_strict, package_ids))
-        self._unseen |= missed
-        return bool(missed)
+    def add_unchecked(self, package_ids: Collection[str]) -> bool:
+        """Deliveries of these packages were held without a check of opt-ins; returns whether any needs a check."""
+        unchecked = set(filter(self._requires_opt_in, package_ids))
+        self._to_check |= unchecked
+        return bool(unchecked)
 
-    async def change(self, positions: Deduplicator, batch: Sequence[Received[ConsentChanged]]) -> None:
-        """Stop what is held for those who must not be written to any more, and what may still come for them."""
+    async def apply(self, deduplicator: Deduplicator, batch: Sequence[Received[ConsentChanged]]) -> None:
+        """Store changes of consent, and end the held deliveries that they forbid."""
         async with self.engine.begin() as connection:
-            fresh = await positions.unseen(connection, batch)
-            await connection.execute(stops.STOPS_CHANGE)
-            changes = await CONSENTS.fold(connection, [each.event for each in fresh])
-            ended = {
-                SUPPRESSED: [each for each in changes if each.kind == "suppression" and each.listed],
-                NOT_OPTED_IN: [each for each in changes if each.kind == "opt_in" and not each.listed
-                               and self._is_strict(each.package_id)],
-            }  # fmt: skip
-            for reason, those in ended.items():
-                if those:
-                    places = {
-                        "package_ids": [each.package_id for each in those],
-                        "recipients": [each.recipient for each in those],
-                    }
-                    await connection.execute(stops.SUPPRESS_HELD, {**places, "reason": reason})
-        self.tell()
+            unseen = await deduplicator.unseen(connection, batch)
+            await connection.execute(stops.STOPS_LOCK)
+            changes = await CONSENTS.fold(connection, [record.event for record in unseen])
+            suppressed = [change for change in changes if change.kind == "suppression" and change.listed]
+            opted_out = [
+                change
+                for change in changes
+                if change.kind == "opt_in" and not change.listed and self._requires_opt_in(change.package_id)
+            ]
+            for reason, ending in ((SUPPRESSED, suppressed), (NOT_OPTED_IN, opted_out)):
+                if ending:
+                    recipients = [stops.StoppedRecipient(change.package_id, change.recipient) for change in ending]
+                    params = {**arrays(stops.StoppedRecipient, recipients), "reason": reason}
+                    await connection.execute(stops.SUPPRESS_HELD, params)
+        self.wake_relay()
 
-    async def turn(self) -> float:
-        """Look through what is held of packages that began to write only to who has opted in."""
-        looked = {each for each in self._unseen if self._is_strict(each)}
-        if not looked:
-            self._unseen.clear()
+    async def enforce(self) -> float:
+        """Check held deliveries of packages that require opt-ins; returns the wall seconds until the next check."""
+        package_ids = {package_id for package_id in self._to_check if self._requires_opt_in(package_id)}
+        if not package_ids:
+            self._to_check.clear()
             return IDLE_SECONDS
         if not await self._consents_are_consumed():
             return 0
-        self._unseen -= looked  # what is held unchecked from now on is looked through again
+        self._to_check -= package_ids  # before the check: what is held unchecked meanwhile is added again
         ended = ROWS_MAX
         try:
-            ended = await self._end_held(looked)
+            ended = await self._end_held(package_ids)
         finally:
             if ended == ROWS_MAX:
-                self._unseen |= looked
+                self._to_check |= package_ids
         if ended:
-            self.tell()
+            self.wake_relay()
         return 0
 
     async def _end_held(self, package_ids: Collection[str]) -> int:
         async with self.engine.begin() as connection:
-            await connection.execute(stops.STOPS_CHANGE)
-            asked = {"package_ids": sorted(package_ids), "reason": NOT_OPTED_IN, "rows": ROWS_MAX}
-            return (await connection.execute(stops.SUPPRESS_NOT_OPTED_IN, asked)).rowcount
+            await connection.execute(stops.STOPS_LOCK)
+            params = {"package_ids": sorted(package_ids), "reason": NOT_OPTED_IN, "rows": ROWS_MAX}
+            return (await connection.execute(stops.SUPPRESS_NOT_OPTED_IN, params)).rowcount
 
-    def _is_strict(self, package_id: str) -> bool:
-        package = self.directory.package(package_id)
+    def _requires_opt_in(self, package_id: str) -> bool:
+        package = self.config.package(package_id)
         return package is not None and package.opted_in_only
 
     async def _consents_are_consumed(self) -> bool:

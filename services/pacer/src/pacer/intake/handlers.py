@@ -1,15 +1,15 @@
-"""Handlers: what the pacer does with each topic that it reads.
+"""Handlers: what the pacer does with the records of each topic.
 
-Delivery promise: the effect of a batch and its position are one transaction; a batch that comes again changes nothing.
-What must be told of it is found by its state (see the announcer), so nothing is published here.
+Delivery promise: the effects of a batch and its offsets are one transaction, so a batch that comes again changes
+nothing. Handlers publish nothing: the outbox relay finds by their state the deliveries whose change is to be published.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacer.config_cache import PacerConfigCache
-from pacer.intake.consent_enforcer import Heeding
-from pacer.intake.held_queue import Queue
+from pacer.intake.consent_enforcer import ConsentEnforcer
+from pacer.intake.held_queue import HeldQueue
 from pacer.metrics import TAKEN
 from spreader.contract.events import (
     ConsentChanged,
@@ -24,40 +24,37 @@ from spreader.kafka.offset_store import Deduplicator
 
 @dataclass(frozen=True)
 class Handlers:
-    queue: Queue
-    heeding: Heeding
-    positions: Deduplicator
-    directory: PacerConfigCache
-    look: Callable[[], None]
-    """Wakes the release loop."""
-    tell: Callable[[], None]
-    """Wakes the announcer."""
-    heed: Callable[[], None]
-    """Wakes the loop that looks through what is held."""
+    queue: HeldQueue
+    consent_enforcer: ConsentEnforcer
+    deduplicator: Deduplicator
+    config: PacerConfigCache
+    wake_release: Callable[[], None]
+    wake_relay: Callable[[], None]
+    wake_enforcer: Callable[[], None]
 
     async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
-        for each in batch:
-            await self.directory.wait_for_version(each.event.package_id, each.event.package_version)
-        packages = {each.event.package_id for each in batch}
-        strict = await self.heeding.strict(packages)
-        TAKEN.inc(await self.queue.take(self.positions, batch, strict))
-        if self.heeding.held_unchecked(packages - strict):
-            self.heed()
-        self.look()
-        self.tell()
+        for record in batch:
+            await self.config.wait_for_version(record.event.package_id, record.event.package_version)
+        package_ids = {record.event.package_id for record in batch}
+        opted_in_only = await self.consent_enforcer.enforceable(package_ids)
+        TAKEN.inc(await self.queue.hold(self.deduplicator, batch, opted_in_only))
+        if self.consent_enforcer.add_unchecked(package_ids - opted_in_only):
+            self.wake_enforcer()
+        self.wake_release()
+        self.wake_relay()
 
     async def on_outcome(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
-        if await self.queue.settle(self.positions, batch):
-            self.look()
-            self.tell()
+        if await self.queue.settle(self.deduplicator, batch):
+            self.wake_release()
+            self.wake_relay()
 
     async def on_customer(self, batch: Sequence[Received[CustomerMessage]]) -> None:
-        await self.queue.hear(self.positions, batch)
-        self.look()
+        await self.queue.record_messages(self.deduplicator, batch)
+        self.wake_release()
 
     async def on_consent(self, batch: Sequence[Received[ConsentChanged]]) -> None:
-        await self.heeding.change(self.positions, batch)
+        await self.consent_enforcer.apply(self.deduplicator, batch)
 
     async def on_cancelled(self, batch: Sequence[Received[MessageCancelled]]) -> None:
-        await self.queue.cancel(self.positions, batch)
-        self.tell()
+        await self.queue.cancel(self.deduplicator, batch)
+        self.wake_relay()

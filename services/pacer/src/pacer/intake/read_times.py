@@ -1,4 +1,4 @@
-"""Habit: in which local hours a recipient read or wrote before, and what that says about the next message."""
+"""Read times: the local hours in which recipients read or wrote before, and the best hour for the next message."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,80 +8,90 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.best_hour import Best, Habit, best_hour
+from pacer.core.best_hour import BestHour, ReadCounts, best_hour
 from pacer.core.recipient_hours import zone_of
 from pacer.sql import contacts as contacts
 from spreader.contract.events import AssignedDelivery, CustomerMessage, DeliveryOutcome, OpenDeliveriesAssigned
+from spreader.runtime.rows import arrays, fetched
 
-Held = tuple[OpenDeliveriesAssigned, AssignedDelivery]
+Assignment = tuple[OpenDeliveriesAssigned, AssignedDelivery]
 
-EVERYBODY = ""  # the row that stands for all recipients of a package
+WHOLE_PACKAGE = ""
+"""The recipient of the rows that count all recipients of a package together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A sign that a recipient had the phone in hand."""
+class ReadTime:
+    """A time at which a recipient read or wrote."""
 
     package_id: str
     recipient: str
     at: datetime
 
     @classmethod
-    def of_read(cls, event: DeliveryOutcome) -> "Reading":
+    def of_receipt(cls, event: DeliveryOutcome) -> "ReadTime":
         return cls(event.package_id, event.recipient, event.at)
 
     @classmethod
-    def of_message(cls, event: CustomerMessage) -> "Reading":
+    def of_message(cls, event: CustomerMessage) -> "ReadTime":
         return cls(event.package_id, event.recipient, event.at)
 
     @property
     def hour(self) -> int:
+        """The hour where the recipient is."""
         return self.at.astimezone(zone_of(self.recipient)).hour
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    directory: PacerConfigCache
+class ReadTimes:
+    config: PacerConfigCache
 
-    async def note(self, connection: AsyncConnection, readings: Sequence[Reading]) -> None:
-        """Count readings, for the recipient and for the whole package."""
-        if readings:
-            noted = [(each, name) for each in readings for name in (each.recipient, EVERYBODY)]
-            columns = {
-                "package_ids": [each.package_id for each, _ in noted],
-                "recipients": [name for _, name in noted],
-                "hours": [each.hour for each, _ in noted],
-            }
-            await connection.execute(contacts.HABIT_READ, columns)
+    async def record(self, connection: AsyncConnection, read_times: Sequence[ReadTime]) -> None:
+        """Count read times for the recipient and for the whole package."""
+        hours = [
+            contacts.ReadHour(read_time.package_id, recipient, read_time.hour)
+            for read_time in read_times
+            for recipient in (read_time.recipient, WHOLE_PACKAGE)
+        ]
+        if hours:
+            await connection.execute(contacts.READ_HOUR_COUNT, arrays(contacts.ReadHour, hours))
 
-    async def best_hours(self, connection: AsyncConnection, held: Sequence[Held], now: datetime) -> dict[str, Best]:
-        """The best hour of each delivery whose message asks for it, by delivery."""
-        wanted: dict[str, list[Held]] = defaultdict(list)
-        for event, delivery in held:
+    async def best_hours(
+        self, connection: AsyncConnection, assignments: Sequence[Assignment], now: datetime
+    ) -> dict[str, BestHour]:
+        """The best hour of each delivery whose message has the waiting strategy `smart`, by delivery id."""
+        by_package: dict[str, list[Assignment]] = defaultdict(list)
+        for event, delivery in assignments:
             if event.options.waiting_strategy == "smart":
-                wanted[event.package_id].append((event, delivery))
-        best: dict[str, Best] = {}
-        for package_id, some in wanted.items():
-            known = await _habits(connection, package_id, [delivery.recipient for _, delivery in some])
-            for event, delivery in some:
-                best[delivery.delivery_id] = self._best(event, delivery, known, now)
+                by_package[event.package_id].append((event, delivery))
+        best: dict[str, BestHour] = {}
+        for package_id, chosen in by_package.items():
+            counts = await _read_counts(connection, package_id, [delivery.recipient for _, delivery in chosen])
+            for event, delivery in chosen:
+                best[delivery.delivery_id] = self._best_hour(event, delivery, counts, now)
         return best
 
-    def _best(
-        self, event: OpenDeliveriesAssigned, delivery: AssignedDelivery, known: Mapping[str, Habit], now: datetime
-    ) -> Best:
+    def _best_hour(
+        self,
+        event: OpenDeliveriesAssigned,
+        delivery: AssignedDelivery,
+        counts: Mapping[str, ReadCounts],
+        now: datetime,
+    ) -> BestHour:
         begin = max(event.options.schedule_at or now, now)
-        package = self.directory.package(event.package_id)
-        rules = self.directory.rules(delivery.profile_id, begin)
+        package = self.config.package(event.package_id)
+        rules = self.config.rules(delivery.profile_id, begin)
         if package is None or rules is None:
-            return Best(begin, "the profile is not known: as soon as possible")
-        own, everybody = known.get(delivery.recipient, {}), known.get(EVERYBODY, {})
-        return best_hour(delivery.recipient, own, everybody, rules.hours, package.recipient_quiet_hours, begin)
+            return BestHour(begin, "the profile is not known: as soon as possible")
+        own, of_package = counts.get(delivery.recipient, {}), counts.get(WHOLE_PACKAGE, {})
+        return best_hour(delivery.recipient, own, of_package, rules.hours, package.recipient_quiet_hours, begin)
 
 
-async def _habits(connection: AsyncConnection, package_id: str, recipients: Sequence[str]) -> dict[str, dict[int, int]]:
-    habits: dict[str, dict[int, int]] = defaultdict(dict)
-    asked = {"package_id": package_id, "recipients": [*recipients, EVERYBODY]}
-    for row in await connection.execute(contacts.HABITS, asked):
-        habits[row.recipient][row.hour] = row.readings
-    return habits
+async def _read_counts(
+    connection: AsyncConnection, package_id: str, recipients: Sequence[str]
+) -> dict[str, dict[int, int]]:
+    counts: dict[str, dict[int, int]] = defaultdict(dict)
+    params = {"package_id": package_id, "recipients": [*recipients, WHOLE_PACKAGE]}
+    for row in fetched(contacts.HourCount, await connection.execute(contacts.READ_HOURS, params)):
+        counts[row.recipient][row.hour] = row.readings
+    return counts

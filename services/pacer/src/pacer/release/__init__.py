@@ -1,1 +1,1 @@
-"""Release: the loop that releases held deliveries, and its maintenance."""
+"""Release: the loop that releases held deliveries, and the loops that publish, hand back and clean up."""

@@ -1,145 +1,165 @@
-"""Facts: what the policy asks about the profiles of a turn, read in a few statements for all of them."""
+"""Facts: what the policy needs to know about the profiles of a pass, read in a few statements for all of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.limits import CONTACT_WINDOWS, DAY, an_hour, rolling
-from pacer.core.policy import RECIPIENT_LIMIT, UNTIL_ANSWERED, Bounds, Facts, Head, Pair, Rules
-from pacer.core.release_pass import PACKAGE_DAY_LIMIT, Due
+from pacer.core.limits import CONTACT_WINDOWS, DAY, hourly_limit, rolling_limits
+from pacer.core.policy import UNTIL_ANSWERED, Bounds, Facts, HeldDelivery, Pair, Rules
+from pacer.core.release_pass import Due
 from pacer.sql import contacts as contacts
-from pacer.sql import queue as sql
+from pacer.sql import release as sql
+from spreader.contract.bounds import Bound
+from spreader.runtime.rows import arrays, fetched
 
 
 async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict[str, int]:
-    """How many deliveries of each package are with the gateway; the packages stay locked until the turn is written.
+    """Lock the packages until the pass is written; returns how many deliveries of each are at the gateway.
 
-    The lock comes before everything that is counted over a package: another pacer's turn must not count beside it.
+    Everything that is counted over a package is counted after this lock, so that no other pass counts at the same time.
     """
-    asked = {"package_ids": sorted(packages)}
-    await connection.execute(sql.PACKAGES_LOCK, asked)
-    return {row.package_id: row.releases for row in await connection.execute(sql.AT_GATEWAY, asked)}
+    params = {"package_ids": sorted(packages)}
+    await connection.execute(sql.PACKAGES_LOCK, params)
+    rows = fetched(sql.PackageReleases, await connection.execute(sql.AT_GATEWAY, params))
+    return {row.package_id: row.releases for row in rows}
 
 
-async def load(
-    connection: AsyncConnection, rows: Sequence[Any], directory: PacerConfigCache, heads_max: int, now: datetime
+async def load_due(
+    connection: AsyncConnection,
+    profiles: Sequence[sql.ProfileRow],
+    config: PacerConfigCache,
+    heads_max: int,
+    now: datetime,
 ) -> list[Due]:
-    """What is due, for those of the locked profiles that are configured."""
-    rules = {row.profile_id: found for row in rows if (found := directory.rules(row.profile_id, now)) is not None}
-    known = [row for row in rows if row.profile_id in rules]
-    facts = await profile_facts(connection, rules, now)
+    """The facts about those of the profiles that are configured."""
+    rules = {
+        profile.profile_id: in_force
+        for profile in profiles
+        if (in_force := config.rules(profile.profile_id, now)) is not None
+    }
+    configured = [profile for profile in profiles if profile.profile_id in rules]
+    facts = await read_facts(connection, rules, now)
     heads = await _heads(connection, rules, heads_max, now)
-    days = await package_days(connection, {row.package_id for row in known}, directory, now)
+    days = await package_days(connection, {profile.package_id for profile in configured}, config, now)
     return [
         Due(
-            row.profile_id,
-            row.package_id,
-            rules[row.profile_id],
-            to_facts(row, facts[row.profile_id], rules[row.profile_id], days.get(row.package_id)),
-            tuple(heads.get(row.profile_id, ())),
-            days[row.package_id].left if row.package_id in days else None,
+            profile.profile_id,
+            profile.package_id,
+            rules[profile.profile_id],
+            to_facts(profile, facts[profile.profile_id], rules[profile.profile_id], days.get(profile.package_id)),
+            tuple(heads.get(profile.profile_id, ())),
+            days[profile.package_id].room if profile.package_id in days else None,
         )
-        for row in known
+        for profile in configured
     ]
 
 
-async def profile_facts(connection: AsyncConnection, rules: Mapping[str, Rules], now: datetime) -> dict[str, Any]:
-    limits = [each.limits for each in rules.values()]
-    asked = {
-        "now": now,
-        "profile_ids": list(rules),
-        "per_hours": [an_hour(each) for each in limits],
-        "per_3_hours": [each.per_3_hours for each in limits],
-        "per_days": [each.per_day for each in limits],
-        "new_contacts": [each.new_contacts_per_day for each in limits],
-        "unanswereds": [each.unanswered_per_30_days for each in limits],
-        "slacks": [each.slack_max for each in rules.values()],
-        "rush_overs": [each.gap.rush_over for each in rules.values()],
-    }
-    return {row.profile_id: row for row in await connection.execute(sql.FACTS, asked)}
+async def read_facts(connection: AsyncConnection, rules: Mapping[str, Rules], now: datetime) -> dict[str, sql.FactsRow]:
+    limits = [
+        sql.LimitsRow(
+            profile_id=profile_id,
+            slack=in_force.slack_max,
+            per_hour=hourly_limit(in_force.limits),
+            per_3_hours=in_force.limits.per_3_hours,
+            per_day=in_force.limits.per_day,
+            new_contacts=in_force.limits.new_contacts_per_day,
+            unanswered=in_force.limits.unanswered_per_30_days,
+            rush_over=in_force.gap.rush_over,
+        )
+        for profile_id, in_force in rules.items()
+    ]
+    result = await connection.execute(sql.FACTS, {**arrays(sql.LimitsRow, limits), "now": now})
+    return {row.profile_id: row for row in fetched(sql.FactsRow, result)}
 
 
 async def _heads(
     connection: AsyncConnection, rules: Mapping[str, Rules], heads_max: int, now: datetime
-) -> dict[str, list[Head]]:
-    """The first deliveries of each profile's parts; what lies in the wrong part by now is put into the right one."""
-    asked = {
-        "now": now,
-        "heads": heads_max,
-        "profile_ids": list(rules),
-        "per_recipients": [each.limits.per_recipient_per_day for each in rules.values()],
-    }
-    heads: dict[str, list[Head]] = {}
-    rows = (await connection.execute(sql.HEADS, asked)).all()
+) -> dict[str, list[HeldDelivery]]:
+    """The first deliveries of each part of the queues. A delivery whose contact became cold, or is not cold any more,
+    is moved to the other part."""
+    limits = [
+        sql.RecipientLimit(profile_id, in_force.limits.per_recipient_per_day) for profile_id, in_force in rules.items()
+    ]
+    params = {**arrays(sql.RecipientLimit, limits), "now": now, "heads": heads_max}
+    rows = fetched(sql.HeadRow, await connection.execute(sql.HEADS, params))
+    heads: dict[str, list[HeldDelivery]] = {}
     for row in rows:
-        heads.setdefault(row.profile_id, []).append(to_head(row, row.cold))
-    strayed = [row for row in rows if row.cold != row.filed_cold]
-    if strayed:
-        refiled = {"delivery_ids": [row.delivery_id for row in strayed], "colds": [row.cold for row in strayed]}
-        await connection.execute(contacts.REFILE, refiled)
+        bounds = recipient_bounds(row.full_since)
+        head = HeldDelivery(row.delivery_id, row.rank, row.not_before, row.recipient, row.cold, bounds)
+        heads.setdefault(row.profile_id, []).append(head)
+    moved = [contacts.ContactClass(row.delivery_id, row.cold) for row in rows if row.cold != row.filed_cold]
+    if moved:
+        await connection.execute(contacts.CONTACT_CLASS_CORRECT, arrays(contacts.ContactClass, moved))
     return heads
 
 
-def to_head(row: Any, cold: bool) -> Head:
-    full: Bounds = {} if row.full_since is None else {RECIPIENT_LIMIT: _room(row.full_since, DAY)}
-    return Head(row.delivery_id, row.rank, row.not_before, row.recipient, cold, full)
+def recipient_bounds(full_since: datetime | None) -> Bounds:
+    """`full_since`: `effective_at` of the release that fills the recipient's limit; None: there is room."""
+    return {} if full_since is None else {Bound.RECIPIENT_LIMIT: _room_at(full_since, DAY)}
 
 
 @dataclass(frozen=True, slots=True)
 class PackageDay:
-    """What a package with a day limit has left; `room_at` where that is nothing."""
+    """How many releases a package's daily limit still allows; `room_at` says when it has room, if it has none."""
 
-    left: int
+    room: int
     room_at: datetime | None
 
 
 async def package_days(
-    connection: AsyncConnection, packages: set[str], directory: PacerConfigCache, now: datetime
+    connection: AsyncConnection, package_ids: set[str], config: PacerConfigCache, now: datetime
 ) -> dict[str, PackageDay]:
-    known = [found for package in sorted(packages) if (found := directory.package(package)) is not None]
-    limits = {package.package_id: package.limits.per_day for package in known if package.limits.per_day is not None}
+    """For those of the packages that have a daily limit."""
+    packages = [package for package_id in sorted(package_ids) if (package := config.package(package_id)) is not None]
+    limits = {package.package_id: package.limits.per_day for package in packages if package.limits.per_day is not None}
     if not limits:
         return {}
-    asked = {"now": now, "package_ids": list(limits), "per_days": list(limits.values())}
-    rows = await connection.execute(sql.PACKAGE_DAY, asked)
+    rows = [sql.PackageLimit(package_id, per_day) for package_id, per_day in limits.items()]
+    result = await connection.execute(sql.PACKAGE_DAY, {**arrays(sql.PackageLimit, rows), "now": now})
     return {
-        row.package_id: PackageDay(limits[row.package_id] - row.releases, row.oldest and _room(row.oldest, DAY))
-        for row in rows
+        row.package_id: PackageDay(limits[row.package_id] - row.releases, row.oldest and _room_at(row.oldest, DAY))
+        for row in fetched(sql.PackageDayRow, result)
     }
 
 
-def to_facts(row: Any, found: Any, rules: Rules, package_day: PackageDay | None) -> Facts:
-    windows = [(limit.name, limit.window) for limit in rolling(rules.limits)]
-    is_full = package_day is not None and package_day.left <= 0
-    package_full: Bounds = {PACKAGE_DAY_LIMIT: package_day.room_at} if package_day and is_full else {}
+def to_facts(profile: sql.ProfileRow, row: sql.FactsRow, rules: Rules, package_day: PackageDay | None) -> Facts:
+    windows = [(limit.bound, limit.window) for limit in rolling_limits(rules.limits)]
+    package_full_until: Bounds = {}
+    if package_day is not None and package_day.room <= 0:
+        package_full_until = {Bound.PACKAGE_DAY_LIMIT: package_day.room_at}
     return Facts(
-        last_release=row.last_release,
-        free=_full(windows, (found.hour, found.three_hours, found.day)),
-        sent_lately=found.lately,
-        waiting=found.waiting,
-        position=row.position,
+        last_release=profile.last_release,
+        full_until=_full_until(windows, (row.hour, row.three_hours, row.day)),
+        sent_last_2_hours=row.lately,
+        waiting=row.waiting,
+        position=profile.position,
         at_gateway=0,
-        contacts_free=_full(CONTACT_WINDOWS, (found.contacts, found.unanswered)),
-        package_free=package_full,
-        pair=_pair(found),
+        contacts_full_until=_full_until(CONTACT_WINDOWS, (row.contacts, row.unanswered)),
+        package_full_until=package_full_until,
+        pair=_pair(row),
     )
 
 
-def _pair(found: Any) -> Pair | None:
-    """None also where the second of the two places is not answered: nobody knows when it comes back."""
-    two = found.second and _room(found.second, DAY)
-    return two and Pair(found.first + DAY, two, found.places)
+def _pair(row: sql.FactsRow) -> Pair | None:
+    """None also if the later of the two releases is not answered: the time at which it leaves the day is not known."""
+    if row.first is None or row.second is None or row.places is None:
+        return None
+    second_at = _room_at(row.second, DAY)
+    return second_at and Pair(row.first + DAY, second_at, row.places)
 
 
-def _full(windows: Sequence[tuple[str, timedelta]], newest: Sequence[datetime | None]) -> Bounds:
-    """When each limit has room again whose window is full, by the release that fills it."""
-    return {name: _room(at, window) for (name, window), at in zip(windows, newest, strict=True) if at is not None}
+def _full_until(windows: Sequence[tuple[Bound, timedelta]], filling: Sequence[datetime | None]) -> Bounds:
+    """The full limits, each with the time at which it has room, by the releases that fill them."""
+    return {
+        bound: _room_at(effective_at, window)
+        for (bound, window), effective_at in zip(windows, filling, strict=True)
+        if effective_at is not None
+    }
 
 
-def _room(effective_at: datetime, window: timedelta) -> datetime | None:
-    """When a full window has room again: when the release that fills it falls out, once it is answered."""
+def _room_at(effective_at: datetime, window: timedelta) -> datetime | None:
+    """When a full window has room: a window after the release that fills it was answered."""
     return UNTIL_ANSWERED if effective_at.year == MAXYEAR else effective_at + window

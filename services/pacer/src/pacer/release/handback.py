@@ -1,32 +1,37 @@
-"""Giving back: what a profile holds that cannot send it any more goes to the router, many rows at a time."""
+"""Handback: a profile that cannot send any more gives its held deliveries back to the router, in batches."""
 
 from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.reassignment import Leaving, leaving
+from pacer.core.reassignment import Reassignment, reassignment_for
 from pacer.metrics import ENDED
-from pacer.sql import queue as sql
+from pacer.sql import release as sql
+from spreader.runtime.rows import arrays
 
 ROWS_MAX = 2_000
 
 
-def leaves(directory: PacerConfigCache, package_id: str, profile_id: str) -> Leaving | None:
-    package = directory.package(package_id)
-    ids = () if package is None else package.profile_ids
-    return leaving(package_id, package, profile_id, {each: directory.state(each) for each in ids})
+def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> Reassignment | None:
+    package = config.package(package_id)
+    profile_ids = () if package is None else package.profile_ids
+    return reassignment_for(package_id, package, profile_id, {each: config.state(each) for each in profile_ids})
 
 
-async def give_back(connection: AsyncConnection, gone: Mapping[str, Leaving]) -> int:
-    """Write down what becomes of these profiles' queues; a profile with more than ROWS_MAX is looked at again."""
-    rows = 0
-    for profile_id, left in gone.items():
-        what = {"state": left.state, "reason": left.reason, "profile_ids": [profile_id], "rows": ROWS_MAX}
-        given = (await connection.execute(sql.GIVE_BACK, what)).rowcount
-        rows += given
-        ENDED.labels(left.state).inc(given)
-        if given < ROWS_MAX:
-            looked = {"profile_ids": [profile_id], "look_ats": [None], "awaits": [False]}
-            await connection.execute(sql.PROFILE_LOOKED, looked)
-    return rows
+async def hand_back(connection: AsyncConnection, reassignments: Mapping[str, Reassignment]) -> int:
+    """Write the new state of these profiles' deliveries; returns their number.
+
+    A profile with more than ROWS_MAX stays due for the next pass.
+    """
+    total = 0
+    for profile_id, reassignment in reassignments.items():
+        params = {"state": reassignment.state, "reason": reassignment.reason}
+        params |= {"profile_ids": [profile_id], "rows": ROWS_MAX}
+        rows = (await connection.execute(sql.HAND_BACK, params)).rowcount
+        total += rows
+        ENDED.labels(reassignment.state).inc(rows)
+        if rows < ROWS_MAX:
+            done = sql.NextLook(profile_id, look_at=None, awaits_answer=False)
+            await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, [done]))
+    return total

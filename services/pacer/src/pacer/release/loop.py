@@ -1,151 +1,143 @@
-"""Releasing: the loop's turn: take the profiles that are due, ask the policy, and write down what goes.
+"""Release loop: each pass locks the profiles that are due, decides by the policy, and writes the releases.
 
-Delivery promise: check, release and ledger entry are one transaction over locked rows, so any number of pacers can run,
-none owns a profile, and a crash leaves either all of it or nothing. What was released is told by the announcer, which
-finds it by its state; a crash in between delays it and loses nothing.
+Delivery promise: limit check, release and ledger entry are one transaction over locked rows. So any number of pacers
+can run, none owns a profile, and a crash leaves all of a pass or nothing. The outbox relay publishes the releases
+afterwards; it finds them by their state, so a crash in between delays them and loses nothing.
+
+A pass locks profiles, then packages, then deliveries and contacts.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.policy import Release, Wait
-from pacer.core.reassignment import Leaving
-from pacer.core.release_pass import Due, Looked, look
+from pacer.core.policy import HeldDelivery, Release, Wait
+from pacer.core.release_pass import Due, Parked, PassResult, run_pass
 from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, NOTHING, RELEASED
-from pacer.release.facts import load, lock_packages
-from pacer.release.handback import give_back, leaves
-from pacer.release.rescheduler import Waking
+from pacer.release.facts import load_due, lock_packages
+from pacer.release.handback import hand_back, reassignment_of
+from pacer.release.rescheduler import Rescheduler
 from pacer.sql import contacts as contacts
-from pacer.sql import queue as sql
+from pacer.sql import release as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
+from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 0.5
-HEADS_FEW, HEADS_MANY = 1, 50  # of each part of a queue: many while recipients' bounds push deliveries aside
+HEADS_FEW, HEADS_MANY = 1, 50  # read of each part of a queue; many while deliveries are being parked
+
+OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
 
 @dataclass
-class Releasing:
+class ReleaseLoop:
     engine: AsyncEngine
-    directory: PacerConfigCache
+    config: PacerConfigCache
     clock: Clock
-    profiles_a_turn: int
-    on_looked: Callable[[Sequence[tuple[Due, Looked]], datetime], None]
-    tell: Callable[[], None]
-    """Wakes the announcer: there is news."""
-    waking: Waking
+    profiles_a_pass: int
+    on_pass: OnPass
+    wake_relay: Callable[[], None]
+    rescheduler: Rescheduler
     _heads: int = field(default=HEADS_FEW, init=False)
     _bounds: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    """What each profile waits for, as its last look here said."""
+    """The bound that each profile waits for, by its last pass in this process."""
 
-    async def turn(self) -> float:
-        """One turn; answers the wall seconds until the next is due."""
-        await self.waking.wake()
+    async def run_pass(self) -> float:
+        """One pass; returns the wall seconds until the next is due."""
+        await self.rescheduler.write()
         async with self.engine.begin() as connection:
             now, read_at = await system_now(connection, self.clock), time.monotonic()
-            rows = (await connection.execute(sql.DUE, {"now": now, "profiles": self.profiles_a_turn})).all()
-            DUE_PROFILES.set(len(rows))
-            if not rows:
+            params = {"now": now, "profiles": self.profiles_a_pass}
+            profiles = fetched(sql.ProfileRow, await connection.execute(sql.DUE, params))
+            DUE_PROFILES.set(len(profiles))
+            if not profiles:
                 next_look = (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none()
                 return idle_seconds(self.clock, now, next_look, time.monotonic() - read_at)
-            at_gateway = await lock_packages(connection, {row.package_id for row in rows})
-            gone = {row.profile_id: left for row in rows if (left := self._leaves(row)) is not None}
-            staying = [row for row in rows if row.profile_id not in gone]
-            dues = await load(connection, staying, self.directory, self._heads, now)
-            looked = look(dues, at_gateway, now)
-            self._heads = HEADS_MANY if any(each.deferred for each in looked) else HEADS_FEW
-            news = await self._write(connection, looked, now)
-            news += await give_back(connection, gone)
-        self._show(rows, dues, looked, now)
-        if news:
-            self.tell()
+            at_gateway = await lock_packages(connection, {profile.package_id for profile in profiles})
+            reassignments = {
+                profile.profile_id: reassignment
+                for profile in profiles
+                if (reassignment := reassignment_of(self.config, profile.package_id, profile.profile_id)) is not None
+            }
+            remaining = [profile for profile in profiles if profile.profile_id not in reassignments]
+            dues = await load_due(connection, remaining, self.config, self._heads, now)
+            results = run_pass(dues, at_gateway, now)
+            self._heads = HEADS_MANY if any(result.parked for result in results) else HEADS_FEW
+            unpublished = await _write(connection, results, now)
+            unpublished += await hand_back(connection, reassignments)
+        self._record({profile.profile_id: profile.look_at for profile in profiles}, results, now)
+        self.on_pass(list(zip(dues, results, strict=True)), now)
+        if unpublished:
+            self.wake_relay()
         return 0
 
-    def _leaves(self, row: Any) -> Leaving | None:
-        return leaves(self.directory, row.package_id, row.profile_id)
-
-    async def _write(self, connection: AsyncConnection, looked: Sequence[Looked], now: datetime) -> int:
-        chosen = [each for each in looked if isinstance(each.decision, Release) and each.head is not None]
-        released = await _release(connection, chosen, now) if chosen else 0
-        deferred = [each for one in looked for each in one.deferred]
-        if deferred:
-            put_off = {
-                "delivery_ids": [each.delivery_id for each in deferred],
-                "untils": [each.until for each in deferred],
-                "bounds": [each.bound for each in deferred],
-            }
-            await connection.execute(sql.PUT_OFF, put_off)
-        await connection.execute(
-            sql.PROFILE_LOOKED,
-            {
-                "profile_ids": [each.profile_id for each in looked],
-                "look_ats": [each.look_at for each in looked],
-                "awaits": [each.awaits_answer for each in looked],
-            },
-        )
-        RELEASED.inc(released)
-        return released
-
-    def _show(self, rows: Sequence[Any], dues: Sequence[Due], looked: Sequence[Looked], now: datetime) -> None:
-        due_at = {row.profile_id: row.look_at for row in rows}
-        for each in looked:
-            moment = due_at[each.profile_id]
-            if isinstance(each.decision, Wait):
-                self._bounds[each.profile_id] = each.decision.bound
-                BOUND_WAITS.labels(each.decision.bound).inc()
-            elif isinstance(each.decision, Release):
-                BOUND_RELEASES.labels(self._bounds.pop(each.profile_id, NOTHING)).inc()
-            if isinstance(each.decision, Release) and moment.year > MINYEAR:
-                LATENESS.observe(self.clock.wall(now - moment).total_seconds())
-        self.on_looked(list(zip(dues, looked, strict=True)), now)
+    def _record(self, due_at: dict[str, datetime], results: Sequence[PassResult], now: datetime) -> None:
+        for result in results:
+            profile_id = result.profile_id
+            if isinstance(result.decision, Wait):
+                self._bounds[profile_id] = result.decision.bound
+                BOUND_WAITS.labels(result.decision.bound).inc()
+            elif isinstance(result.decision, Release):
+                BOUND_RELEASES.labels(self._bounds.pop(profile_id, NOTHING)).inc()
+                if due_at[profile_id].year > MINYEAR:
+                    LATENESS.observe(self.clock.wall(now - due_at[profile_id]).total_seconds())
 
 
-def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, taken: float) -> float:
-    """Wall seconds until the next look; `taken`: how many have passed since the clock showed `now`."""
+def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapsed: float) -> float:
+    """Wall seconds until the next look. `elapsed`: wall seconds since the clock showed `now`."""
     if next_look is None or next_look.year == MAXYEAR:
         return IDLE_SECONDS_MAX
     if next_look.year == MINYEAR:
-        return 0.01  # locked by another pacer's turn
-    return min(max(clock.wall(next_look - now).total_seconds() - taken, 0.001), IDLE_SECONDS_MAX)
+        return 0.01  # another pacer's pass has locked the profile
+    return min(max(clock.wall(next_look - now).total_seconds() - elapsed, 0.001), IDLE_SECONDS_MAX)
 
 
-async def _release(connection: AsyncConnection, chosen: Sequence[Looked], now: datetime) -> int:
-    """Release the chosen heads that are still held (one may have been cancelled a moment ago)."""
-    numbers = await connection.execute(
-        sql.PROFILE_RELEASED, {"profile_ids": [each.profile_id for each in chosen], "now": now}
-    )
+async def _write(connection: AsyncConnection, results: Sequence[PassResult], now: datetime) -> int:
+    """Write the releases, the parked deliveries, and when to look again; returns the number of releases."""
+    chosen = [
+        (result.profile_id, result.delivery, result.decision)
+        for result in results
+        if isinstance(result.decision, Release) and result.delivery is not None
+    ]
+    released = await _release(connection, chosen, now) if chosen else 0
+    parked = [parked for result in results for parked in result.parked]
+    if parked:
+        await connection.execute(sql.DELIVERY_PARK, arrays(Parked, parked))
+    looks = [sql.NextLook(result.profile_id, result.look_at, result.awaits_answer) for result in results]
+    await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))
+    RELEASED.inc(released)
+    return released
+
+
+async def _release(
+    connection: AsyncConnection, chosen: Sequence[tuple[str, HeldDelivery, Release]], now: datetime
+) -> int:
+    """Release the chosen deliveries that are still held; a delivery may have been cancelled since it was read."""
+    profile_ids = [profile_id for profile_id, _, _ in chosen]
+    params = {"profile_ids": profile_ids, "now": now}
+    numbers = fetched(sql.ReleaseNumber, await connection.execute(sql.PROFILE_RELEASED, params))
     number = {row.profile_id: row.releases for row in numbers}
-    rows = (
-        await connection.execute(
-            sql.DELIVERY_RELEASE,
-            {
-                "now": now,
-                "delivery_ids": [each.head.delivery_id for each in chosen if each.head],
-                "releases": [number[each.profile_id] for each in chosen],
-                "send_bys": [each.decision.send_by for each in chosen if isinstance(each.decision, Release)],
-            },
+    choices = [
+        sql.ReleaseChoice(delivery.delivery_id, number[profile_id], release.send_by)
+        for profile_id, delivery, release in chosen
+    ]
+    params = {**arrays(sql.ReleaseChoice, choices), "now": now}
+    rows = fetched(sql.ReleasedRow, await connection.execute(sql.DELIVERY_RELEASE, params))
+    cold = {delivery.delivery_id: delivery.cold for _, delivery, _ in chosen}
+    releases = [
+        sql.ReleaseRow(
+            row.profile_id, row.release, row.package_id, row.delivery_id, row.recipient, cold[row.delivery_id]
         )
-    ).all()
-    cold = {each.head.delivery_id: each.head.cold for each in chosen if each.head}
-    made = {
-        "now": now,
-        "profile_ids": [row.profile_id for row in rows],
-        "numbers": [row.release for row in rows],
-        "package_ids": [row.package_id for row in rows],
-        "delivery_ids": [row.delivery_id for row in rows],
-        "recipients": [row.recipient for row in rows],
-        "colds": [cold[row.delivery_id] for row in rows],
-    }
-    await connection.execute(sql.RELEASE_INSERT, made)
-    spoken = {name: made[name] for name in ("profile_ids", "recipients", "colds")}
-    await connection.execute(contacts.CONTACT_RELEASED, {**spoken, "now": now})
-    await connection.execute(
-        contacts.DELIVERY_WARM, {"profile_ids": made["profile_ids"], "recipients": made["recipients"]}
-    )
+        for row in rows
+    ]
+    await connection.execute(sql.RELEASE_INSERT, {**arrays(sql.ReleaseRow, releases), "now": now})
+    to_contacts = [contacts.ContactRelease(row.profile_id, row.recipient, row.cold) for row in releases]
+    params = {**arrays(contacts.ContactRelease, to_contacts), "now": now}
+    await connection.execute(contacts.CONTACT_RELEASED, params)
+    keys = [contacts.ContactKey(row.profile_id, row.recipient) for row in releases]
+    await connection.execute(contacts.DELIVERY_WARM, arrays(contacts.ContactKey, keys))
     return len(rows)

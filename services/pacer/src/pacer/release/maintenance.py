@@ -1,4 +1,4 @@
-"""Housekeeping: ends what expired while it was held, drops what nobody can ask for any more, counts what is held."""
+"""Maintenance: expires held deliveries, deletes old rows, and counts the queue."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.metrics import DUE, ENDED, HELD
-from pacer.sql import queue as sql
-from pacer.sql import views as views
+from pacer.sql import maintenance as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.runtime.loop import Loop
 from spreader.runtime.retention import retention_loop
+from spreader.runtime.rows import fetched
 
 ROWS_MAX = 2_000
 EXPIRE_EVERY_SECONDS = 1.0
 DELETE_EVERY_SECONDS = 60.0
 COUNT_EVERY_SECONDS = 5.0
-SHARE_MAX = 20
-"""A count that took long is repeated the later: at most a twentieth of the time is spent on it."""
+COUNT_PAUSE_FACTOR = 20
+"""The pause after a count is at least this many times as long as the count took."""
 
 
 @dataclass(frozen=True)
-class Housekeeping:
+class QueueMaintenance:
     engine: AsyncEngine
     clock: Clock
-    tell: Callable[[], None]
+    wake_relay: Callable[[], None]
 
     def loops(self) -> Sequence[Loop]:
         return (
@@ -41,7 +41,7 @@ class Housekeeping:
             expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": ROWS_MAX})).rowcount
         if expired:
             ENDED.labels("expired").inc(expired)
-            self.tell()
+            self.wake_relay()
         return 0 if expired == ROWS_MAX else EXPIRE_EVERY_SECONDS
 
     async def delete_old(self, rows_max: int) -> int:
@@ -58,7 +58,7 @@ class Housekeeping:
         began = time.monotonic()
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            row = (await connection.execute(views.QUEUE, {"now": now})).one()
-        HELD.set(row.held)
-        DUE.set(row.due)
-        return max(COUNT_EVERY_SECONDS, SHARE_MAX * (time.monotonic() - began))
+            (count,) = fetched(sql.QueueCount, await connection.execute(sql.QUEUE_COUNT, {"now": now}))
+        HELD.set(count.held)
+        DUE.set(count.due)
+        return max(COUNT_EVERY_SECONDS, COUNT_PAUSE_FACTOR * (time.monotonic() - began))

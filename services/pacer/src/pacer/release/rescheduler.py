@@ -1,4 +1,13 @@
-"""Waking: profiles whose settings or state have changed are looked at in the next turn, whatever they waited for."""
+"""Rescheduler: makes profiles due again whose settings or state changed, whatever they wait for.
+
+Changes are noted in memory and written before the next release pass. What could not be written stays noted, so a
+setting does not come into force later because the database was unavailable.
+
+Deliveries that are parked for their recipients' sake come back when the package's recipient rules change. This process
+notices a change by the rules that it saw last; after a start, by the rules stored with the package, which may have
+changed while no pacer ran. Deliveries come back some thousand in each pass, since they may be many; the new rules are
+stored when all are back.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,85 +16,78 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from pacer.core.recipient_hours import recipient_rules
 from pacer.sql import reschedule as sql
 from spreader.contract.configuration import Package
+from spreader.runtime.rows import arrays
 
 ROWS_MAX = 5_000
 
 
 @dataclass
-class Waking:
-    """What could not be written stays to be done: a setting is not in force later because the database was away.
-
-    Deliveries that were put off for their recipient's sake come back to the queue where its rules have changed since
-    this process saw the package last (what it put off itself it brings back itself), and where they are others than
-    those kept beside the package when it sees it first (they changed while no pacer ran): some thousand in each turn,
-    since they may be many. The new rules are kept when all have come.
-    """
-
+class Rescheduler:
     engine: AsyncEngine
-    _profiles_of: set[str] = field(default_factory=set[str], init=False)
-    """The packages whose profiles are to be woken."""
+    _to_wake: set[str] = field(default_factory=set[str], init=False)
+    """Packages whose profiles become due."""
     _rules: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    """What each package says of its recipients, as far as this process knows."""
+    """The recipient rules of each package that this process has seen, as text."""
     _to_compare: set[str] = field(default_factory=set[str], init=False)
-    """The packages that it has seen for the first time."""
-    _put_off_in: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    """Where that is something new, and what."""
+    """Packages seen for the first time, whose rules are to be compared with the stored ones."""
+    _to_unpark: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """Packages whose rules changed, with the new rules."""
 
-    def touch(self, package_id: str) -> None:
-        """The state of one of its profiles changed."""
-        self._profiles_of.add(package_id)
+    def on_state_changed(self, package_id: str) -> None:
+        """The state of one of the package's profiles changed."""
+        self._to_wake.add(package_id)
 
-    def configured(self, package_id: str, package: Package | None) -> None:
-        """Its settings may have changed; None: it is gone."""
-        self.touch(package_id)
+    def on_configured(self, package_id: str, package: Package | None) -> None:
+        """The package's settings may have changed; None: it was deleted."""
+        self._to_wake.add(package_id)
         if package is None:
             self._rules.pop(package_id, None)
             self._to_compare.discard(package_id)
-            self._put_off_in.pop(package_id, None)
+            self._to_unpark.pop(package_id, None)
             return
-        known, rules = self._rules.get(package_id), str(recipient_rules(package))
+        previous, rules = self._rules.get(package_id), str(recipient_rules(package))
         self._rules[package_id] = rules
-        if known is None:
+        if previous is None:
             self._to_compare.add(package_id)
-        elif known != rules:
-            self._put_off_in[package_id] = rules
+        elif previous != rules:
+            self._to_unpark[package_id] = rules
 
-    async def wake(self) -> None:
-        """Write down what has been noted since the last time."""
-        if self._profiles_of:
-            woken, self._profiles_of = self._profiles_of, set()
+    async def write(self) -> None:
+        """Write the changes that were noted since the last call."""
+        if self._to_wake:
+            package_ids, self._to_wake = self._to_wake, set()
             try:
                 async with self.engine.begin() as connection:
-                    await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(woken)})
+                    await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(package_ids)})
             except BaseException:
-                self._profiles_of |= woken
+                self._to_wake |= package_ids
                 raise
         if self._to_compare:
             await self._compare()
-        for package_id, rules in sorted(self._put_off_in.items()):
-            await self._bring_forward(package_id, rules)
+        for package_id, rules in sorted(self._to_unpark.items()):
+            await self._unpark(package_id, rules)
 
     async def _compare(self) -> None:
-        compared = {package_id: self._rules[package_id] for package_id in sorted(self._to_compare)}
-        asked = {"package_ids": list(compared), "rules": list(compared.values())}
+        package_ids = sorted(self._to_compare)
+        params = arrays(sql.PackageRules, [sql.PackageRules(each, self._rules[each]) for each in package_ids])
         async with self.engine.begin() as connection:
-            await connection.execute(sql.RECIPIENT_RULES_INSERT, asked)
-            changed = (await connection.execute(sql.RECIPIENT_RULES_CHANGED, asked)).all()
-        self._to_compare -= compared.keys()
-        for row in changed:
-            if (rules := self._rules.get(row.package_id)) is not None:  # it may have changed again, or gone, meanwhile
-                self._put_off_in[row.package_id] = rules
+            await connection.execute(sql.RECIPIENT_RULES_INSERT, params)
+            changed = (await connection.execute(sql.RECIPIENT_RULES_CHANGED, params)).scalars().all()
+        self._to_compare.difference_update(package_ids)
+        for package_id in changed:
+            if (rules := self._rules.get(package_id)) is not None:  # it may have changed again, or been deleted
+                self._to_unpark[package_id] = rules
 
-    async def _bring_forward(self, package_id: str, rules: str) -> None:
-        """Apart from the profiles and the package: a turn locks these first, and then what is theirs."""
-        asked = {"package_id": package_id, "rows": ROWS_MAX}
+    async def _unpark(self, package_id: str, rules: str) -> None:
+        """Does not lock the profiles and the package: a pass locks those before the deliveries."""
+        params = {"package_id": package_id, "rows": ROWS_MAX}
         async with self.engine.begin() as connection:
-            brought = (await connection.execute(sql.BRING_FORWARD, asked)).rowcount
-        if brought:
-            self.touch(package_id)
-        if brought == ROWS_MAX:
+            unparked = (await connection.execute(sql.UNPARK, params)).rowcount
+        if unparked:
+            self._to_wake.add(package_id)
+        if unparked == ROWS_MAX:
             return
         async with self.engine.begin() as connection:
-            await connection.execute(sql.RECIPIENT_RULES_KEEP, {"package_id": package_id, "rules": rules})
-        if self._put_off_in.get(package_id) == rules:
-            del self._put_off_in[package_id]
+            await connection.execute(sql.RECIPIENT_RULES_STORE, {"package_id": package_id, "rules": rules})
+        if self._to_unpark.get(package_id) == rules:
+            del self._to_unpark[package_id]

@@ -1,1 +1,1 @@
-"""SQL: the statements of the pacer, by feature."""
+"""Statements of the pacer, by feature, with the rows that they take and return."""

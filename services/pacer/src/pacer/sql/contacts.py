@@ -1,63 +1,121 @@
-"""Statements about contacts: whom a profile has spoken to, who answered, who reads when, and who is cold."""
+"""Contacts: the statements about a profile's contacts and its recipients' read times; which contacts are cold."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
+
+from spreader.runtime.rows import column, unnest
 
 COLD = """(contact.recipient IS NULL
         OR coalesce(contact.last_release, '-infinity') < CAST(:now AS timestamptz) - interval '30 days'
        AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
-"""A cold contact: the profile has not spoken to it for 30 days, nor has it written to the profile for 28."""
+"""A cold contact: the profile has not written to it for 30 days, and it has not written to the profile for 28."""
 
 STILL_HELD = "delivery.state || '' = 'held'"
-"""Said so that no index over what is held answers it: the statement's own key finds its rows. After a large intake the
-statistics do not know yet how much is held, and with `state = 'held'` the planner would read it all for a few rows."""
+"""The expression keeps the planner from the partial indexes over held deliveries, so that it finds the rows by the
+statement's own key. After a large intake the statistics do not know yet how many deliveries are held; with
+`state = 'held'` the planner would then read them all for a few rows."""
 
-CONTACT_WROTE = text("""
+
+@dataclass(frozen=True, slots=True)
+class ContactKey:
+    profile_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMessage:
+    """A message from a contact."""
+
+    profile_id: str
+    recipient: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRelease:
+    """A release to a contact. `cold`: the contact was cold before it."""
+
+    profile_id: str
+    recipient: str
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseKey:
+    profile_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactClass:
+    """Whether a held delivery's contact is cold now."""
+
+    delivery_id: str
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHour:
+    """A local hour in which a recipient read or wrote."""
+
+    package_id: str
+    recipient: str
+    hour: int = column("smallint")
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    recipient: str
+    hour: int
+    readings: int
+
+
+CONTACT_WROTE = text(f"""
 INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)
 SELECT profile_id, recipient, max(at)
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:ats AS timestamptz[]))
-     AS wrote (profile_id, recipient, at) GROUP BY profile_id, recipient ORDER BY profile_id, recipient
+FROM {unnest(ContactMessage, "wrote")} GROUP BY profile_id, recipient ORDER BY profile_id, recipient
 ON CONFLICT (profile_id, recipient) DO UPDATE
 SET wrote_at = greatest(known.wrote_at, excluded.wrote_at), unanswered = false""")
 
 DELIVERY_WARM = text(f"""
 UPDATE pacer.delivery SET cold = false
 WHERE delivery_id = ANY (ARRAY(
-    SELECT found.delivery_id
-    FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[])) AS known (profile_id, recipient)
+    SELECT matching.delivery_id
+    FROM {unnest(ContactKey, "known")}
     CROSS JOIN LATERAL (
         SELECT delivery_id FROM pacer.delivery
         WHERE delivery.profile_id = known.profile_id AND delivery.recipient = known.recipient
-          AND state = 'held' AND cold OFFSET 0) AS found)) AND {STILL_HELD} AND cold""")
+          AND state = 'held' AND cold OFFSET 0) AS matching)) AND {STILL_HELD} AND cold""")
 
-HABIT_READ = text("""
+READ_HOUR_COUNT = text(f"""
 INSERT INTO pacer.habit AS known (package_id, recipient, hour, readings)
 SELECT package_id, recipient, hour, count(*)
-FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[]), CAST(:hours AS smallint[]))
-     AS reading (package_id, recipient, hour) GROUP BY package_id, recipient, hour ORDER BY package_id, recipient, hour
+FROM {unnest(ReadHour, "reading")} GROUP BY package_id, recipient, hour ORDER BY package_id, recipient, hour
 ON CONFLICT (package_id, recipient, hour) DO UPDATE SET readings = known.readings + excluded.readings""")
 
-HABITS = text("""
+READ_HOURS = text("""
 SELECT recipient, hour, readings FROM pacer.habit
 WHERE package_id = :package_id AND recipient = ANY (CAST(:recipients AS text[]))""")
 
-REFILE = text(f"""
+CONTACT_CLASS_CORRECT = text(f"""
 UPDATE pacer.delivery SET cold = chosen.cold
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:colds AS boolean[])) AS chosen (delivery_id, cold)
+FROM {unnest(ContactClass, "chosen")}
 WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}""")
 
-CONTACT_RELEASED = text("""
+CONTACT_RELEASED = text(f"""
 INSERT INTO pacer.contact AS known (profile_id, recipient, opened_at, last_release, unanswered)
 SELECT profile_id, recipient, CASE WHEN cold THEN CAST(:now AS timestamptz) END, :now, cold
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:recipients AS text[]), CAST(:colds AS boolean[]))
-     AS released (profile_id, recipient, cold)
+FROM {unnest(ContactRelease, "released")}
 ON CONFLICT (profile_id, recipient) DO UPDATE
 SET opened_at = coalesce(excluded.opened_at, known.opened_at), last_release = excluded.last_release,
     unanswered = known.unanswered OR excluded.unanswered""")
 
-CONTACT_SETTLE = text("""
+CONTACT_SETTLE = text(f"""
 UPDATE pacer.contact SET opened_at = :now
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:releases AS bigint[])) AS answered (profile_id, number)
+FROM {unnest(ReleaseKey, "answered")}
 JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
 WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
   AND contact.opened_at = release.released_at""")
-"""A cold contact counts from the gateway's answer on, like every release."""
+"""Like every release, a cold contact counts from the gateway's answer."""

@@ -1,12 +1,14 @@
-"""Moment: the system's time by the database's clock, so that no skew between machines can break a limit."""
+"""Database clock: system time by the database's clock, so that clock skew between machines cannot break a limit."""
 
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pacer.sql import queue as sql
 from spreader.clock import Clock
+
+WALL = text("SELECT clock_timestamp()")
 
 
 async def system_now(connection: AsyncConnection, clock: Clock) -> datetime:
-    return clock.at((await connection.execute(sql.WALL)).scalar_one())
+    return clock.at((await connection.execute(WALL)).scalar_one())

@@ -1,28 +1,41 @@
-"""Statements of waking: profiles are looked at anew, and what was put off comes back, since settings changed."""
+"""Reschedule: the statements that make profiles due again and bring parked deliveries back after settings changed."""
+
+from dataclasses import dataclass
 
 from sqlalchemy import text
+
+from spreader.runtime.rows import unnest
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRules:
+    """The text of a package's recipient rules."""
+
+    package_id: str
+    rules: str
+
 
 PACKAGES_WAKE = text("""
 UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
     SELECT profile_id FROM pacer.profile WHERE package_id = ANY (CAST(:package_ids AS text[]))
     ORDER BY profile_id FOR UPDATE)""")
 
-BRING_FORWARD = text("""
+UNPARK = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL
 WHERE delivery_id = ANY (ARRAY(
     SELECT delivery_id FROM pacer.delivery
     WHERE package_id = :package_id AND state = 'held' AND put_off_by IS NOT NULL
     LIMIT :rows FOR UPDATE SKIP LOCKED))""")
 
-RECIPIENT_RULES_INSERT = text("""
+RECIPIENT_RULES_INSERT = text(f"""
 INSERT INTO pacer.package (package_id, recipient_rules)
-SELECT * FROM unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules)
+SELECT * FROM {unnest(PackageRules, "configured")}
 ORDER BY package_id ON CONFLICT DO NOTHING""")
-"""Of a package that was not known nothing can be put off."""
+"""A package without a row has no parked deliveries."""
 
-RECIPIENT_RULES_CHANGED = text("""
+RECIPIENT_RULES_CHANGED = text(f"""
 SELECT package_id FROM pacer.package
-JOIN unnest(CAST(:package_ids AS text[]), CAST(:rules AS text[])) AS told (package_id, rules) USING (package_id)
-WHERE package.recipient_rules IS DISTINCT FROM told.rules""")
+JOIN {unnest(PackageRules, "configured")} USING (package_id)
+WHERE package.recipient_rules IS DISTINCT FROM configured.rules""")
 
-RECIPIENT_RULES_KEEP = text("UPDATE pacer.package SET recipient_rules = :rules WHERE package_id = :package_id")
+RECIPIENT_RULES_STORE = text("UPDATE pacer.package SET recipient_rules = :rules WHERE package_id = :package_id")

@@ -1,32 +1,51 @@
-"""Statements that stop what is held: it was cancelled, or its recipient must not be written to."""
+"""Stops: the statements that end held deliveries because of a cancellation or a recipient's consent."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
 from pacer.sql.contacts import STILL_HELD
+from spreader.runtime.rows import unnest
 
-CANCELLATION_INSERT = text("""
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    message_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRecipient:
+    """`package_id` '*': all packages."""
+
+    package_id: str
+    recipient: str
+
+
+CANCELLATION_INSERT = text(f"""
 INSERT INTO pacer.cancellation (message_id, at)
-SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:ats AS timestamptz[])) ON CONFLICT DO NOTHING""")
+SELECT * FROM {unnest(Cancellation, "cancelled")} ON CONFLICT DO NOTHING""")
 
 CANCEL_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
 
-STOPS_STAND = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
-STOPS_CHANGE = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
-"""A stop (a cancellation, a suppression) waits for the intakes under way, whose deliveries it could not see; a later
-intake sees the stop."""
+STOPS_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
+STOPS_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
+"""A stop takes this lock, and an intake the shared one. So a stop waits for the intakes in progress, whose deliveries
+it could not see otherwise, and a later intake sees the stop."""
 
 SUPPRESS_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()
 WHERE delivery_id = ANY (ARRAY(
-    SELECT found.delivery_id
-    FROM unnest(CAST(:package_ids AS text[]), CAST(:recipients AS text[])) AS told (package_id, recipient)
+    SELECT matching.delivery_id
+    FROM {unnest(StoppedRecipient, "stopped")}
     CROSS JOIN LATERAL (
         SELECT delivery_id FROM pacer.delivery
-        WHERE delivery.recipient = told.recipient AND state = 'held'
-          AND told.package_id IN (delivery.package_id, '*') OFFSET 0) AS found)) AND {STILL_HELD}""")
+        WHERE delivery.recipient = stopped.recipient AND state = 'held'
+          AND stopped.package_id IN (delivery.package_id, '*') OFFSET 0) AS matching)) AND {STILL_HELD}""")
 
 SUPPRESS_NOT_OPTED_IN = text(f"""
 UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()

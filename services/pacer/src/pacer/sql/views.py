@@ -1,11 +1,93 @@
-"""Statements of the views: what forecasts and explanations read, and how much is held. They change nothing."""
+"""Views: the read-only statements of forecasts, explanations and queue lengths."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
 from pacer.sql.contacts import COLD
 
+
+@dataclass(frozen=True, slots=True)
+class HeldCount:
+    """The length of a profile's queue, and the newest assignment that it includes."""
+
+    profile_id: str
+    assigned_until: datetime | None
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTime:
+    profile_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePartRow:
+    """Held deliveries of the same rank and contact class that are due now (`since` is now) or in the same hour."""
+
+    profile_id: str
+    rank: int
+    cold: bool
+    since: datetime
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoneCount:
+    profile_id: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Releases in the last hour, 3 hours and day, and those to cold contacts in the last day."""
+
+    profile_id: str
+    hour: int
+    three_hours: int
+    day: int
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLocation:
+    package_id: str
+    profile_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """A delivery with the facts about its recipient, and the number of deliveries ahead of it."""
+
+    delivery_id: str
+    package_id: str
+    profile_id: str
+    recipient: str
+    attempt: int
+    tried: list[str]
+    rank: int
+    cold: bool
+    asked_at: datetime
+    not_before: datetime
+    put_off_by: str | None
+    timing: str | None
+    state: str
+    reason: str | None
+    released_at: datetime | None
+    full_since: datetime | None
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    state: str
+    deliveries: int
+
+
 HELD = text("""
-SELECT asked.profile_id, asked.assigned_until, counted.deliveries
+SELECT asked.profile_id, asked.assigned_until, counted.deliveries AS held
 FROM (SELECT * FROM pacer.profile WHERE profile_id = ANY (CAST(:profile_ids AS text[]))) AS asked
 CROSS JOIN LATERAL (SELECT count(*) AS deliveries FROM (
     SELECT 1 FROM pacer.delivery WHERE delivery.profile_id = asked.profile_id AND state = 'held'
@@ -15,7 +97,7 @@ PAST_RELEASES = text("""
 SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '28 hours'
 ORDER BY effective_at""")
-"""Of a day, and of the longest slack: 8 % of a base gap, which is a day or so at most."""
+"""Of a day and the longest slack: 8 % of a base gap, which is about a day at most."""
 
 PACKAGE_RELEASES = text("""
 SELECT least(effective_at, :now) AS at FROM pacer.release
@@ -40,8 +122,9 @@ SELECT profile_id, count(*) AS deliveries FROM pacer.delivery
 WHERE message_id = CAST(:message_id AS text) AND state <> 'held' GROUP BY profile_id""")
 
 PROFILES = text("""
-SELECT profile_id, package_id, releases, last_release, position, look_at FROM pacer.profile
+SELECT profile_id, package_id, last_release, position, look_at FROM pacer.profile
 WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
+"""Rows of `pacer.sql.release.ProfileRow`."""
 
 USED = text("""
 SELECT profile_id, count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '1 hour') AS hour,
@@ -51,31 +134,23 @@ FROM pacer.release
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
 GROUP BY profile_id""")
 
-DELIVERY = text(
-    """
-SELECT delivery.*, message.options, message.requested_at,
-       """
-    + COLD
-    + """ AS is_cold, lately.at AS full_since,
+DELIVERY_LOCATION = text("SELECT package_id, profile_id FROM pacer.delivery WHERE delivery_id = :delivery_id")
+
+DELIVERY = text(f"""
+SELECT delivery.delivery_id, delivery.package_id, delivery.profile_id, delivery.recipient, attempt, tried, rank,
+       {COLD} AS cold, asked_at, not_before, put_off_by, timing, state, reason, released_at, lately.at AS full_since,
        (SELECT count(*) FROM (
             SELECT 1 FROM pacer.delivery AS other
             WHERE other.profile_id = delivery.profile_id AND other.state = 'held'
               AND (other.rank, other.not_before, other.seq) < (delivery.rank, delivery.not_before, delivery.seq)
             LIMIT :count_max) AS ahead) AS ahead
-FROM pacer.delivery JOIN pacer.message USING (message_id)
+FROM pacer.delivery
 LEFT JOIN pacer.contact ON contact.profile_id = delivery.profile_id AND contact.recipient = delivery.recipient
 LEFT JOIN LATERAL (
     SELECT effective_at AS at FROM pacer.release
     WHERE release.package_id = delivery.package_id AND release.recipient = delivery.recipient
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
     ORDER BY effective_at DESC OFFSET :per_recipient - 1 LIMIT 1) AS lately ON CAST(:per_recipient AS int) > 0
-WHERE delivery_id = :delivery_id"""
-)
-
-DELIVERY_PLACE = text("SELECT package_id, profile_id, state FROM pacer.delivery WHERE delivery_id = :delivery_id")
-
-QUEUE = text("""
-SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due
-FROM pacer.delivery WHERE state = 'held'""")
+WHERE delivery_id = :delivery_id""")
 
 STATES = text("SELECT state, count(*) AS deliveries FROM pacer.delivery GROUP BY state")

@@ -1,1 +1,1 @@
-"""Views: forecasts, explanations and paces. They change nothing."""
+"""Views: forecasts, explanations and the published pace. They change no delivery."""

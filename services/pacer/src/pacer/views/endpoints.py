@@ -1,4 +1,4 @@
-"""Endpoints: the pacer's own small HTTP API: what would become of these deliveries, and why not yet?"""
+"""Endpoints: the pacer's internal HTTP API: forecasts, and explanations of what waits."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field, NonNegativeInt
 
-from pacer.core.forecast import Outlook
-from pacer.views.explain import Explaining
-from pacer.views.forecast import Asked, Foreseeing
+from pacer.core.forecast import PackageForecast
+from pacer.views.explain import Explainer
+from pacer.views.forecast import Forecaster, PlannedMessage
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.contract.ids import Id, PhoneNumber
@@ -18,91 +18,93 @@ SAMPLE_MAX = 1_000
 T = TypeVar("T")
 
 
-class Ask(BaseModel):
-    """How many deliveries each profile would get, and when they may go; some recipients, for their time zones."""
+class ForecastRequest(BaseModel):
+    """How many deliveries each profile would get, the message's options, and some recipients for their time zones."""
 
     package_id: Id
     deliveries: dict[Id, NonNegativeInt]
     recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
     message_id: Id | None = None
-    """Where it is accepted already; what is held of it does not wait ahead of itself."""
+    """Of an accepted message: its held deliveries do not count as ahead of it."""
 
 
-class Proposal(BaseModel):
-    """A package as it would be."""
+class WhatIfRequest(BaseModel):
+    """A package with other settings."""
 
     package: Package
 
 
-class Hour(BaseModel):
+class ForecastHour(BaseModel):
     begin: datetime
     deliveries: int
     profiles: Mapping[str, int]
 
 
-class ProfileForecast(BaseModel):
+class ProfileForecastView(BaseModel):
     completion: datetime | None
     deliveries: int
     binds: str
 
 
-class Forecast(BaseModel):
+class PackageForecastView(BaseModel):
     completion: datetime | None
-    """None: something is stopped (a paused profile), so the end cannot be told."""
+    """None: something is stopped (a paused profile), so the end is not known."""
     binds: str
     """The bound that holds most of the releases."""
     counted_until: datetime | None
-    profiles: Mapping[str, ProfileForecast]
-    curve: list[Hour]
+    profiles: Mapping[str, ProfileForecastView]
+    curve: list[ForecastHour]
 
 
-class WhatIf(BaseModel):
-    now: Forecast
-    then: Forecast
+class WhatIfForecast(BaseModel):
+    now: PackageForecastView
+    then: PackageForecastView
 
 
-def add_endpoints(app: FastAPI, foreseeing: Foreseeing, explaining: Explaining) -> None:
+def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:
     @app.post("/forecast")
-    async def forecast(ask: Ask) -> Forecast:
-        asked = Asked(ask.deliveries, ask.recipients, ask.options, ask.message_id)
-        outlook = await foreseeing.message(ask.package_id, asked)
-        return _forecast(_known(outlook, f"package {ask.package_id}"))
+    async def forecast(request: ForecastRequest) -> PackageForecastView:
+        message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
+        found = await forecaster.message(request.package_id, message)
+        return _view(_required(found, f"package {request.package_id}"))
 
     @app.post("/what-if")
-    async def what_if(proposal: Proposal) -> WhatIf:
-        package_id = proposal.package.package_id
-        present = _known(foreseeing.directory.package(package_id), f"package {package_id}")
-        return WhatIf(
-            now=_forecast(await foreseeing.queue(present)), then=_forecast(await foreseeing.queue(proposal.package))
+    async def what_if(request: WhatIfRequest) -> WhatIfForecast:
+        package_id = request.package.package_id
+        current = _required(forecaster.config.package(package_id), f"package {package_id}")
+        return WhatIfForecast(
+            now=_view(await forecaster.queue(current)), then=_view(await forecaster.queue(request.package))
         )
 
     @app.get("/packages/{package_id}/queue")
     async def queue(package_id: str) -> dict[str, Any]:
-        return _known(await explaining.queue(package_id), f"package {package_id}")
+        return _required(await explainer.queue(package_id), f"package {package_id}")
 
     @app.get("/deliveries/{delivery_id}/explain")
     async def explain(delivery_id: str) -> dict[str, Any]:
-        return _known(await explaining.delivery(delivery_id), f"delivery {delivery_id}")
+        return _required(await explainer.delivery(delivery_id), f"delivery {delivery_id}")
 
 
-def _known(found: T | None, name: str) -> T:
-    if found is None:
+def _required(value: T | None, name: str) -> T:
+    if value is None:
         raise HTTPException(404, f"the pacer has no {name}")
-    return found
+    return value
 
 
-def _forecast(outlook: Outlook) -> Forecast:
-    return Forecast(
-        completion=outlook.completion,
-        binds=outlook.binds,
-        counted_until=outlook.counted_until,
+def _view(forecast: PackageForecast) -> PackageForecastView:
+    return PackageForecastView(
+        completion=forecast.completion,
+        binds=forecast.binds,
+        counted_until=forecast.counted_until,
         profiles={
-            profile: ProfileForecast(completion=each.completion, deliveries=each.deliveries, binds=each.binds)
-            for profile, each in outlook.profiles.items()
+            profile_id: ProfileForecastView(
+                completion=profile.completion, deliveries=profile.deliveries, binds=profile.binds
+            )
+            for profile_id, profile in forecast.profiles.items()
         },
         curve=[
-            Hour(begin=hour, deliveries=sum(profiles.values()), profiles=profiles)
-            for hour, profiles in outlook.curve.items()
+            ForecastHour(begin=hour, deliveries=sum(profiles.values()), profiles=profiles)
+            for hour, profiles in forecast.curve.items()
         ],
     )

@@ -1,5 +1,6 @@
-"""Explaining: why has this not gone yet? Answered by the very decisions that the release loop makes."""
+"""Explain: why a delivery or a queue waits, from the same decisions that the release loop makes."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,116 +9,138 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.explanations import meaning
-from pacer.core.limits import HOUR_LIMIT, QUARTER_OF_DAY, quarter_of_day, rolling
-from pacer.core.policy import OF_THE_RECIPIENT, Bounds, Decision, Release, Rules, Wait, decide
-from pacer.core.release_pass import Due, look
-from pacer.release.facts import load, package_days, profile_facts, to_facts, to_head
-from pacer.sql import queue as sql
+from pacer.core.explanations import DELIVERIES_AHEAD, NOTHING_WAITS, explain_bound
+from pacer.core.limits import quarter_of_day, rolling_limits
+from pacer.core.policy import RECIPIENT_BOUNDS, Decision, HeldDelivery, Release, Rules, Wait, decide
+from pacer.core.release_pass import Due, run_pass
+from pacer.core.schedule import IMMEDIATE
+from pacer.release.facts import load_due, package_days, read_facts, recipient_bounds, to_facts
+from pacer.sql import release as sql
 from pacer.sql import views as views
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
+from spreader.contract.bounds import Bound
+from spreader.runtime.rows import fetched
 
-AHEAD = "deliveries ahead"
 AHEAD_COUNTED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Explaining:
+class Explainer:
     engine: AsyncEngine
-    directory: PacerConfigCache
+    config: PacerConfigCache
     clock: Clock
 
     async def queue(self, package_id: str) -> dict[str, Any] | None:
-        """Every profile of a package as the pacer sees it now; None: it does not know the package."""
-        package = self.directory.package(package_id)
+        """The current state of every profile of a package; None: the package is not known."""
+        package = self.config.package(package_id)
         if package is None:
             return None
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            asked = {"profile_ids": list(package.profile_ids), "now": now}
-            rows = (await connection.execute(views.PROFILES, asked)).all()
+            params = {"profile_ids": list(package.profile_ids), "now": now, "message_id": None}
+            rows = fetched(sql.ProfileRow, await connection.execute(views.PROFILES, params))
             at_gateway = await _at_gateway(connection, package_id)
-            dues = await load(connection, rows, self.directory, 1, now)
-            used = {row.profile_id: row for row in await connection.execute(views.USED, asked)}
-            unanswered = await _counted(connection, views.UNANSWERED, asked)
-            held = await _held(connection, asked)
-            days = await package_days(connection, {package_id}, self.directory, now)
-        by_id = {due.profile_id: due for due in dues}
+            dues = await load_due(connection, rows, self.config, 1, now)
+            usage = fetched(views.UsageRow, await connection.execute(views.USED, params))
+            contacts = fetched(views.ProfileTime, await connection.execute(views.UNANSWERED, params))
+            parts = fetched(views.QueuePartRow, await connection.execute(views.QUEUE_PARTS, params))
+            days = await package_days(connection, {package_id}, self.config, now)
+        due_by_id = {due.profile_id: due for due in dues}
+        used = {row.profile_id: row for row in usage}
+        unanswered = Counter(contact.profile_id for contact in contacts)
+        held = Counter[str]()
+        for part in parts:
+            held[part.profile_id] += part.deliveries
         profiles = [
-            self._profile(profile_id, by_id.get(profile_id), at_gateway, now)
-            | {"held": held.get(profile_id, 0)}
-            | _usage(self.directory.rules(profile_id, now), used.get(profile_id), unanswered.get(profile_id, 0))
+            self._profile(profile_id, due_by_id.get(profile_id), at_gateway, now)
+            | {"held": held[profile_id]}
+            | _usage(self.config.rules(profile_id, now), used.get(profile_id), unanswered[profile_id])
             for profile_id in package.profile_ids
         ]
+        per_day = package.limits.per_day
+        package_day = None if per_day is None else {"used": per_day - days[package_id].room, "limit": per_day}
         return {
             "package_id": package_id,
             "at": now,
-            "held": sum(held.values()),
+            "held": held.total(),
             "rush_over": package.gap.rush_over,
             "profiles_in_rush": sum(due.facts.waiting > package.gap.rush_over for due in dues),
             "at_gateway": {"now": at_gateway, "max": package.limits.concurrent_sends},
-            "package_day": None if package.limits.per_day is None else {
-                "used": package.limits.per_day - days[package_id].left, "limit": package.limits.per_day,
-            },
+            "package_day": package_day,
             "profiles": profiles,
-        }  # fmt: skip
+        }
 
     async def delivery(self, delivery_id: str) -> dict[str, Any] | None:
-        """Every bound on a delivery's release and the one that holds it; None: the pacer does not have it."""
+        """Every bound on a delivery's release and the one that binds; None: the delivery is not known."""
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            place = (await connection.execute(views.DELIVERY_PLACE, {"delivery_id": delivery_id})).one_or_none()
-            if place is None:
+            result = await connection.execute(views.DELIVERY_LOCATION, {"delivery_id": delivery_id})
+            locations = fetched(views.DeliveryLocation, result)
+            if not locations:
                 return None
-            rules = self.directory.rules(place.profile_id, now)
-            asked = {
+            rules = self.config.rules(locations[0].profile_id, now)
+            params = {
                 "delivery_id": delivery_id,
                 "now": now,
                 "count_max": AHEAD_COUNTED_MAX,
                 "per_recipient": rules and rules.limits.per_recipient_per_day,
             }
-            row = (await connection.execute(views.DELIVERY, asked)).one()
+            (delivery,) = fetched(views.DeliveryView, await connection.execute(views.DELIVERY, params))
             decision = None
-            if row.state == "held" and rules is not None:
-                decision = await self._decision(connection, row, rules, now)
-        return _told(row, decision, rules, now)
+            if delivery.state == "held" and rules is not None:
+                decision = await self._decide(connection, delivery, rules, now)
+        return _explanation(delivery, decision, rules, now)
 
-    async def _decision(self, connection: AsyncConnection, row: Any, rules: Rules, now: datetime) -> Decision:
-        found = (await profile_facts(connection, {row.profile_id: rules}, now))[row.profile_id]
-        profiles = await connection.execute(views.PROFILES, {"profile_ids": [row.profile_id]})
-        days = await package_days(connection, {row.package_id}, self.directory, now)
-        facts = to_facts(profiles.one(), found, rules, days.get(row.package_id))
-        facts = replace(facts, at_gateway=await _at_gateway(connection, row.package_id))
-        return decide(rules, facts, to_head(row, row.is_cold), now)
+    async def _decide(
+        self, connection: AsyncConnection, delivery: views.DeliveryView, rules: Rules, now: datetime
+    ) -> Decision:
+        profile_id, package_id = delivery.profile_id, delivery.package_id
+        row = (await read_facts(connection, {profile_id: rules}, now))[profile_id]
+        result = await connection.execute(views.PROFILES, {"profile_ids": [profile_id]})
+        (profile,) = fetched(sql.ProfileRow, result)
+        days = await package_days(connection, {package_id}, self.config, now)
+        facts = to_facts(profile, row, rules, days.get(package_id))
+        facts = replace(facts, at_gateway=await _at_gateway(connection, package_id))
+        held = HeldDelivery(
+            delivery.delivery_id,
+            delivery.rank,
+            delivery.not_before,
+            delivery.recipient,
+            delivery.cold,
+            recipient_bounds(delivery.full_since),
+        )
+        return decide(rules, facts, held, now)
 
     def _profile(self, profile_id: str, due: Due | None, at_gateway: int, now: datetime) -> dict[str, Any]:
-        rules = self.directory.rules(profile_id, now)
+        rules = self.config.rules(profile_id, now)
         shown: dict[str, Any] = {"profile_id": profile_id, "stopped": rules and rules.stopped}
         if due is None or rules is None:
-            return shown | {"due": 0, "last_release": None, **_next(None, rules, now)}
-        (looked,) = look([due], {due.package_id: at_gateway}, now)
+            return shown | {"due": 0, "last_release": None, **_next_release(None, rules, now)}
+        (result,) = run_pass([due], {due.package_id: at_gateway}, now)
         return shown | {
             "due": due.facts.waiting,
             "due_counted_to": rules.gap.rush_over + 1,
             "last_release": due.facts.last_release,
-            **_next(looked.decision, rules, now),
-            "factors": _factors(due, looked.decision),
+            **_next_release(result.decision, rules, now),
+            "factors": _factors(due, result.decision),
         }
 
 
-def _next(decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
+def _next_release(decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
     match decision:
         case None:
-            return _bounded(None, "nothing waits", {}, rules)
+            return _bounded(None, NOTHING_WAITS, {}, rules)
         case Release():
             return _bounded(now, "", {}, rules)
         case _:
             return _bounded(decision.until, decision.bound, decision.bounds, rules)
 
 
-def _bounded(until: datetime | None, bound: str, bounds: Bounds, rules: Rules | None) -> dict[str, Any]:
-    why = bound if rules is None else meaning(bound, rules)
+def _bounded(
+    until: datetime | None, bound: str, bounds: Mapping[Any, datetime | None], rules: Rules | None
+) -> dict[str, Any]:
+    why = bound if rules is None else explain_bound(bound, rules)
     return {"next_release": until, "bound": bound, "bounds": dict(bounds), "why": why}
 
 
@@ -135,72 +158,61 @@ def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
         "gap_max_seconds": pace.gap(1).total_seconds(),
         "slack_seconds": pace.slack(due.facts.position).total_seconds(),
         "position": due.facts.position,
-        "sent_last_2_hours": due.facts.sent_lately,
+        "sent_last_2_hours": due.facts.sent_last_2_hours,
         "limit_factor": due.rules.factor,
         "warm_up": due.rules.warm_up,
     }
 
 
-def _usage(rules: Rules | None, used: Any, unanswered: int) -> dict[str, Any]:
-    """How much of each limit in force is used; a limit that is null does not hold."""
+def _usage(rules: Rules | None, used: views.UsageRow | None, unanswered: int) -> dict[str, Any]:
+    """How much of each limit in force is used; a limit of null is not in force."""
     if rules is None:
         return {"limits": {}}
-    counts = (0, 0, 0) if used is None else (used.hour, used.three_hours, used.day)
-    hour = {"used": counts[0], "limit": rules.limits.per_hour}
-    quarter = {"used": counts[0], "limit": quarter_of_day(rules.limits)}
-    shown = {HOUR_LIMIT: hour, QUARTER_OF_DAY: quarter} | {
-        limit.name: {"used": count, "limit": limit.releases_max}
-        for limit, count in zip(rolling(rules.limits)[1:], counts[1:], strict=True)
+    hour, three_hours, day = (0, 0, 0) if used is None else (used.hour, used.three_hours, used.day)
+    limits: dict[Bound, dict[str, int | None]] = {
+        Bound.HOUR_LIMIT: {"used": hour, "limit": rules.limits.per_hour},
+        Bound.QUARTER_OF_DAY: {"used": hour, "limit": quarter_of_day(rules.limits)},
     }
-    contacts = {"used": used.contacts if used else 0, "limit": rules.limits.new_contacts_per_day}
-    budget = {"used": unanswered, "limit": rules.limits.unanswered_per_30_days}
-    return {"limits": {**shown, "new contacts limit": contacts, "unanswered budget": budget}}
+    for limit, count in zip(rolling_limits(rules.limits)[1:], (three_hours, day), strict=True):
+        limits[limit.bound] = {"used": count, "limit": limit.releases_max}
+    new_contacts = used.contacts if used else 0
+    limits[Bound.NEW_CONTACTS_LIMIT] = {"used": new_contacts, "limit": rules.limits.new_contacts_per_day}
+    limits[Bound.UNANSWERED_BUDGET] = {"used": unanswered, "limit": rules.limits.unanswered_per_30_days}
+    return {"limits": limits}
 
 
-def _told(row: Any, decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
-    next_release = {} if decision is None else _next(decision, rules, now)
-    if row.ahead and decision is not None and not _is_its_own(decision):
+def _explanation(
+    delivery: views.DeliveryView, decision: Decision | None, rules: Rules | None, now: datetime
+) -> dict[str, Any]:
+    next_release = {} if decision is None else _next_release(decision, rules, now)
+    if delivery.ahead and decision is not None and not _is_own_bound(decision):
         bounds = decision.bounds if isinstance(decision, Wait) else {}
-        next_release = _bounded(None, AHEAD, {**bounds, AHEAD: None}, rules)
+        next_release = _bounded(None, DELIVERIES_AHEAD, {**bounds, DELIVERIES_AHEAD: None}, rules)
     return {
-        "delivery_id": row.delivery_id,
-        "state": row.state,
-        "profile_id": row.profile_id,
-        "attempt": row.attempt,
-        "tried": list(row.tried),
-        "waits_as": "immediate" if row.rank == 0 else "ordinary",
-        "asked_at": row.asked_at,
-        "not_before": row.not_before,
-        "put_off_by": row.put_off_by,
-        "timing": row.timing,
-        "cold_contact": row.is_cold,
-        "ahead": row.ahead if row.state == "held" else 0,
+        "delivery_id": delivery.delivery_id,
+        "state": delivery.state,
+        "profile_id": delivery.profile_id,
+        "attempt": delivery.attempt,
+        "tried": list(delivery.tried),
+        "waits_as": "immediate" if delivery.rank == IMMEDIATE else "ordinary",
+        "asked_at": delivery.asked_at,
+        "not_before": delivery.not_before,
+        "put_off_by": delivery.put_off_by,
+        "timing": delivery.timing,
+        "cold_contact": delivery.cold,
+        "ahead": delivery.ahead if delivery.state == "held" else 0,
         "ahead_counted_to": AHEAD_COUNTED_MAX,
-        "released_at": row.released_at,
-        "reason": row.reason,
+        "released_at": delivery.released_at,
+        "reason": delivery.reason,
         **next_release,
     }
 
 
-def _is_its_own(decision: Decision) -> bool:
-    """Whether what holds the delivery is its own schedule or its recipient, and no bound of the whole queue."""
-    return isinstance(decision, Wait) and decision.bound in {"delivery", *OF_THE_RECIPIENT}
+def _is_own_bound(decision: Decision) -> bool:
+    """Whether the delivery's own schedule or its recipient binds, and not a bound of the whole queue."""
+    return isinstance(decision, Wait) and decision.bound in {Bound.DELIVERY, *RECIPIENT_BOUNDS}
 
 
 async def _at_gateway(connection: AsyncConnection, package_id: str) -> int:
-    rows = await connection.execute(sql.AT_GATEWAY, {"package_ids": [package_id]})
+    rows = fetched(sql.PackageReleases, await connection.execute(sql.AT_GATEWAY, {"package_ids": [package_id]}))
     return sum(row.releases for row in rows)
-
-
-async def _counted(connection: AsyncConnection, statement: Any, asked: Mapping[str, Any]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for row in await connection.execute(statement, asked):
-        counted[row.profile_id] = counted.get(row.profile_id, 0) + 1
-    return counted
-
-
-async def _held(connection: AsyncConnection, asked: Mapping[str, Any]) -> dict[str, int]:
-    held: dict[str, int] = {}
-    for row in await connection.execute(views.QUEUE_PARTS, {**asked, "message_id": None}):
-        held[row.profile_id] = held.get(row.profile_id, 0) + row.deliveries
-    return held

@@ -1,82 +1,85 @@
-"""Foreseeing: the forecast of a message that is not sent yet, and of the queue under other settings."""
+"""Forecast: the forecast of a message that is not sent yet, and of a package's queue under other settings."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.forecast import ADDED, Outlook, Situation, foresee
-from pacer.core.policy import Head, Rules
-from pacer.core.rules_in_force import rules as rules_of
-from pacer.core.schedule import turn
+from pacer.core.forecast import ADDED_PREFIX, PackageForecast, QueueSnapshot, forecast_package
+from pacer.core.policy import HeldDelivery, Rules
+from pacer.core.rules_in_force import rules_in_force
+from pacer.core.schedule import schedule_slot
 from pacer.sql.database_clock import system_now
-from pacer.views.snapshot import read
+from pacer.views.snapshot import read_snapshot
 from spreader.clock import Clock
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A message: how many deliveries each profile would get, some of its recipients, and when they may go."""
+class PlannedMessage:
+    """How many deliveries each profile would get, some of the recipients, and the options of the message."""
 
     deliveries: dict[str, int]
     recipients: Sequence[str]
     options: OpenOptions
     message_id: str | None = None
-    """Of a message that is accepted: by the time it is asked about, some of it may be held or gone already."""
+    """Of a message that is accepted already: some of its deliveries may be held or released by now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseeing:
+class Forecaster:
     engine: AsyncEngine
-    directory: PacerConfigCache
+    config: PacerConfigCache
     clock: Clock
 
-    async def message(self, package_id: str, asked: Asked) -> Outlook | None:
-        """When the deliveries of a message would go, behind what waits already; None: the package is not known."""
-        package = self.directory.package(package_id)
+    async def message(self, package_id: str, message: PlannedMessage) -> PackageForecast | None:
+        """When the message's deliveries will be released, behind those that wait; None: the package is not known."""
+        package = self.config.package(package_id)
         if package is None:
             return None
-        profiles = sorted(profile for profile, count in asked.deliveries.items() if count)
-        return await self._foresee(package, profiles, asked)
+        profiles = sorted(profile for profile, count in message.deliveries.items() if count)
+        return await self._forecast(package, profiles, message)
 
-    async def queue(self, package: Package) -> Outlook:
-        """When everything that waits would have gone, if the package were as given."""
-        return await self._foresee(package, sorted(package.profile_ids), None)
+    async def queue(self, package: Package) -> PackageForecast:
+        """When all waiting deliveries will be released, if the package has the given settings."""
+        return await self._forecast(package, sorted(package.profile_ids), None)
 
-    async def _foresee(self, package: Package, profiles: Sequence[str], asked: Asked | None) -> Outlook:
+    async def _forecast(
+        self, package: Package, profiles: Sequence[str], message: PlannedMessage | None
+    ) -> PackageForecast:
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            message_id = None if asked is None else asked.message_id
-            known = await read(connection, package.package_id, profiles, now, message_id)
-        situations: list[Situation] = []
+            message_id = None if message is None else message.message_id
+            snapshot = await read_snapshot(connection, package.package_id, profiles, now, message_id)
+        snapshots: list[QueueSnapshot] = []
         for number, profile_id in enumerate(profiles):
             rules = self._rules(package, profile_id, now)
             if rules is not None:
-                added = [] if asked is None else _added(asked, profile_id, number, len(profiles), now)
-                situations.append(known.situation(profile_id, rules, added))
-        arguments: tuple[Any, ...] = (package.package_id, situations, package.limits.per_day, known.package, now)
-        return await asyncio.to_thread(foresee, *arguments)
+                added = [] if message is None else _added(message, profile_id, number, len(profiles), now)
+                snapshots.append(snapshot.profile(profile_id, rules, added))
+        return await asyncio.to_thread(
+            forecast_package, package.package_id, snapshots, package.limits.per_day, snapshot.package_releases, now
+        )
 
     def _rules(self, package: Package, profile_id: str, now: datetime) -> Rules | None:
         profile = package.profile(profile_id)
         if profile is None:
             return None
-        return rules_of(package, profile, self.directory.state(profile_id), self.directory.margins, now)
+        return rules_in_force(package, profile, self.config.state(profile_id), self.config.margins, now)
 
 
-def _added(asked: Asked, profile_id: str, number: int, profiles: int, now: datetime) -> list[Head]:
-    """A profile's deliveries of the message: it gets every so-many-th. All are taken for cold: the safe side."""
-    total = sum(asked.deliveries.values())
-    heads: list[Head] = []
-    for place in range(asked.deliveries[profile_id]):
+def _added(message: PlannedMessage, profile_id: str, number: int, profiles: int, now: datetime) -> list[HeldDelivery]:
+    """The message's deliveries of profile `number`: every `profiles`-th one. All count as cold: the slowest case."""
+    total = sum(message.deliveries.values())
+    added: list[HeldDelivery] = []
+    for place in range(message.deliveries[profile_id]):
         index = number + place * profiles
-        recipient = asked.recipients[index % len(asked.recipients)] if asked.recipients else ""
-        turned = turn(asked.options, now, index, total, recipient)
-        heads.append(Head(f"{ADDED}{profile_id}/{index}", turned.rank, turned.not_before, recipient, cold=True))
-    return heads
+        recipient = message.recipients[index % len(message.recipients)] if message.recipients else ""
+        slot = schedule_slot(message.options, now, index, total, recipient)
+        delivery_id = f"{ADDED_PREFIX}{profile_id}/{index}"
+        added.append(HeldDelivery(delivery_id, slot.rank, slot.not_before, recipient, cold=True))
+    return added

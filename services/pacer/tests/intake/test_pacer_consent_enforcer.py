@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from pacer.intake.consent_enforcer import IDLE_SECONDS, Heeding
-from pacer.intake.held_queue import Queue
-from pacer.intake.read_times import Habits
+from pacer.intake.consent_enforcer import IDLE_SECONDS, ConsentEnforcer
+from pacer.intake.held_queue import HeldQueue
+from pacer.intake.read_times import ReadTimes
 from pacer.testing import START, Pacer, assigned, package, received
-from pacer.views.forecast import Asked
+from pacer.views.forecast import PlannedMessage
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
 from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, OpenOptions
 from spreader.testing import FakeProgress, NoDeduplication
@@ -25,78 +25,78 @@ async def change(
         ConsentChanged(package_id=package, recipient=recipient, kind=kind, listed=listed, source="api", at=START)
         for package, recipient in places
     ]
-    await heeding(pacer).change(NoDeduplication(), received(*changes))
-    await pacer.announce()
+    await enforcer(pacer).apply(NoDeduplication(), received(*changes))
+    await pacer.relay()
 
 
-def heeding(pacer: Pacer, behind: int = 0) -> Heeding:
-    return Heeding(pacer.engine, pacer.directory, FakeProgress(behind), lambda: None)
+def enforcer(pacer: Pacer, behind: int = 0) -> ConsentEnforcer:
+    return ConsentEnforcer(pacer.engine, pacer.config, FakeProgress(behind), lambda: None)
 
 
-async def look_through(pacer: Pacer, behind: int = 0) -> None:
+async def enforce_opt_ins(pacer: Pacer, behind: int = 0) -> None:
     """As when the package was configured."""
-    loop = heeding(pacer, behind)
-    loop.configured("one")
-    while await loop.turn() == 0:
+    enforcing = enforcer(pacer, behind)
+    enforcing.on_configured("one")
+    while await enforcing.enforce() == 0:
         pass
-    await pacer.announce()
+    await pacer.relay()
 
 
 def configure(pacer: Pacer, opted_in_only: bool) -> None:
-    pacer.directory.configure(package(profiles=2).model_copy(update={"opted_in_only": opted_in_only}))
+    pacer.config.configure(package(profiles=2).model_copy(update={"opted_in_only": opted_in_only}))
 
 
-def told(pacer: Pacer) -> list[tuple[str, str, str | None, int | None]]:
+def published(pacer: Pacer) -> list[tuple[str, str, str | None, int | None]]:
     return [(each.recipient, each.status, each.reason, each.release) for each in pacer.bus.of(DeliveryOutcome)]
 
 
 async def test_who_opts_out_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
-    await pacer.take(assigned(3), assigned(3, "msg_2"))
+    await pacer.hold(assigned(3), assigned(3, "msg_2"))
     await change(pacer, ("one", TWO))
-    assert told(pacer) == [(TWO, "suppressed", SUPPRESSED, None)] * 2
+    assert published(pacer) == [(TWO, "suppressed", SUPPRESSED, None)] * 2
     assert await pacer.states() == {"held": 4, "suppressed": 2}
     await change(pacer, ("one", TWO))
-    assert len(told(pacer)) == 2
+    assert len(published(pacer)) == 2
 
 
 async def test_a_suppression_in_all_packages_stops_and_that_of_another_does_not(pacer: Pacer) -> None:
-    await pacer.take(assigned(3))
+    await pacer.hold(assigned(3))
     await change(pacer, ("*", ONE), ("another", TWO))
-    assert [each[0] for each in told(pacer)] == [ONE]
+    assert [each[0] for each in published(pacer)] == [ONE]
 
 
 async def test_what_comes_later_for_a_suppressed_recipient_is_never_held(pacer: Pacer) -> None:
     await change(pacer, ("one", ONE), ("*", TWO), ("one", THREE))
     await change(pacer, ("one", THREE), listed=False)
-    await pacer.take(assigned(3))
-    await pacer.announce()
-    assert sorted(told(pacer)) == [(each, "suppressed", SUPPRESSED, None) for each in (ONE, TWO)]
+    await pacer.hold(assigned(3))
+    await pacer.relay()
+    assert sorted(published(pacer)) == [(each, "suppressed", SUPPRESSED, None) for each in (ONE, TWO)]
     assert [each.recipient for each in await pacer.release()] == [THREE]
 
 
 async def test_what_was_released_is_left_to_the_sender_and_comes_back_as_suppressed(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     released = await pacer.release()
     await change(pacer, ("one", ONE))
     assert await pacer.states() == {"released": 1}
-    await pacer.answer("suppressed", *released)
+    await pacer.report("suppressed", *released)
     assert await pacer.states() == {"settled": 1}
 
 
 async def test_to_opt_in_or_not_stops_nothing_where_anybody_may_be_written_to(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("one", ONE), kind="opt_in", listed=False)
-    await look_through(pacer)
-    assert (told(pacer), await pacer.states()) == ([], {"held": 1})
+    await enforce_opt_ins(pacer)
+    assert (published(pacer), await pacer.states()) == ([], {"held": 1})
 
 
 async def test_who_is_taken_off_the_opt_ins_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
-    await pacer.take(assigned(2))
+    await pacer.hold(assigned(2))
     await change(pacer, ("one", TWO), ("another", ONE), kind="opt_in", listed=False)
-    assert told(pacer) == [(TWO, "suppressed", NOT_OPTED_IN, None)]
+    assert published(pacer) == [(TWO, "suppressed", NOT_OPTED_IN, None)]
     assert await pacer.states() == {"held": 1, "suppressed": 1}
 
 
@@ -104,55 +104,58 @@ async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_
     configure(pacer, opted_in_only=False)
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("another", TWO), kind="opt_in")
-    await pacer.take(assigned(3, profiles=2))
+    await pacer.hold(assigned(3, profiles=2))
     configure(pacer, opted_in_only=True)
-    await look_through(pacer, behind=3)
-    assert sorted(told(pacer)) == [(each, "suppressed", NOT_OPTED_IN, None) for each in (TWO, THREE)]
+    await enforce_opt_ins(pacer, behind=3)
+    assert sorted(published(pacer)) == [(each, "suppressed", NOT_OPTED_IN, None) for each in (TWO, THREE)]
     assert [each.recipient for each in await pacer.release()] == [ONE]
 
 
 async def test_each_package_is_looked_through_once_unless_something_was_held_unchecked(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
-    loop = heeding(pacer)
+    enforcing = enforcer(pacer)
     for expected in (0.0, IDLE_SECONDS):
-        loop.configured("one")
-        assert await loop.turn() == expected
-    assert (loop.held_unchecked(["another"]), await loop.turn()) == (False, IDLE_SECONDS)
-    assert (loop.held_unchecked(["one"]), await loop.turn()) == (True, 0.0)
+        enforcing.on_configured("one")
+        assert await enforcing.enforce() == expected
+    assert (enforcing.add_unchecked(["another"]), await enforcing.enforce()) == (False, IDLE_SECONDS)
+    assert (enforcing.add_unchecked(["one"]), await enforcing.enforce()) == (True, 0.0)
     configure(pacer, opted_in_only=False)
-    loop.configured("one")
+    enforcing.on_configured("one")
     configure(pacer, opted_in_only=True)
-    loop.configured("one")
-    assert await loop.turn() == 0.0
+    enforcing.on_configured("one")
+    assert await enforcing.enforce() == 0.0
 
 
 async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
     await change(pacer, ("one", TWO))
-    strict = await heeding(pacer).strict(["one", "another"])
+    strict = await enforcer(pacer).enforceable(["one", "another"])
     assert strict == {"one"}
-    queue = Queue(pacer.engine, pacer.clock, Habits(pacer.directory))
-    await queue.take(NoDeduplication(), received(assigned(3)), strict)
-    await pacer.announce()
-    assert sorted(told(pacer)) == [(TWO, "suppressed", SUPPRESSED, None), (THREE, "suppressed", NOT_OPTED_IN, None)]
+    queue = HeldQueue(pacer.engine, pacer.clock, ReadTimes(pacer.config))
+    await queue.hold(NoDeduplication(), received(assigned(3)), strict)
+    await pacer.relay()
+    assert sorted(published(pacer)) == [
+        (TWO, "suppressed", SUPPRESSED, None),
+        (THREE, "suppressed", NOT_OPTED_IN, None),
+    ]
     assert await pacer.states() == {"held": 1, "suppressed": 2}
 
 
 async def test_while_opt_ins_are_unread_nobody_is_taken_for_one_who_has_not(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
-    loop = Heeding(pacer.engine, pacer.directory, FakeProgress(behind=2), lambda: None, wait_seconds=0.0)
-    loop.configured("one")
-    assert await loop.strict(["one"]) == frozenset()
-    await pacer.take(assigned(1))
-    assert (await loop.turn(), await pacer.states()) == (0.0, {"held": 1})
-    assert (await loop.turn(), await pacer.states()) == (0.0, {"suppressed": 1})
+    enforcing = ConsentEnforcer(pacer.engine, pacer.config, FakeProgress(behind=2), lambda: None, wait_seconds=0.0)
+    enforcing.on_configured("one")
+    assert await enforcing.enforceable(["one"]) == frozenset()
+    await pacer.hold(assigned(1))
+    assert (await enforcing.enforce(), await pacer.states()) == (0.0, {"held": 1})
+    assert (await enforcing.enforce(), await pacer.states()) == (0.0, {"suppressed": 1})
 
 
 async def test_a_message_to_suppressed_recipients_alone_has_nothing_to_foresee(pacer: Pacer) -> None:
-    outlook = await pacer.foreseeing.message("one", Asked({}, (), OpenOptions()))
-    assert outlook is not None
-    assert (outlook.completion, outlook.binds, dict(outlook.curve)) == (None, "", {})
+    forecast = await pacer.forecaster.message("one", PlannedMessage({}, (), OpenOptions()))
+    assert forecast is not None
+    assert (forecast.completion, forecast.binds, dict(forecast.curve)) == (None, "", {})
 
 
 async def test_a_change_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
@@ -160,7 +163,7 @@ async def test_a_change_and_an_intake_at_once_do_not_miss_each_other(pacer: Pace
     for number in range(10):
         batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
         recipient = f"2011{number:08}"
-        await asyncio.gather(pacer.take(*batch), change(pacer, ("one", recipient)))
-        await pacer.announce()
+        await asyncio.gather(pacer.hold(*batch), change(pacer, ("one", recipient)))
+        await pacer.relay()
         mine = [each for each in pacer.bus.of(DeliveryOutcome) if each.recipient == recipient]
         assert len({each.delivery_id for each in mine if each.message_id.startswith(f"msg_{number}_")}) == 5

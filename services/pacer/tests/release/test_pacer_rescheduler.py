@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from pacer.core.recipient_hours import recipient_rules
 from pacer.release.facts import lock_packages
 from pacer.release.loop import idle_seconds
-from pacer.release.rescheduler import Waking
+from pacer.release.rescheduler import Rescheduler
 from pacer.sql import contacts as contacts
-from pacer.sql import queue as sql
+from pacer.sql import release as sql
 from pacer.testing import START, Pacer, assigned, package
 from spreader.clock import Clock
 from spreader.contract.configuration import ProfileLimits, QuietHours
 from spreader.contract.events import OpenOptions
+from spreader.runtime.rows import arrays
 
 pytestmark = pytest.mark.postgres
 
@@ -31,15 +32,15 @@ SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND
 
 async def test_an_answer_that_a_turn_could_not_see_wakes_those_who_wait_for_it(pacer: Pacer) -> None:
     """Dies where the answer wakes only the profiles that are known to wait when it is written."""
-    pacer.directory.configure(package(profiles=2, limits=WIDE, concurrent=1))
-    await pacer.take(assigned(2, profiles=2))
+    pacer.config.configure(package(profiles=2, limits=WIDE, concurrent=1))
+    await pacer.hold(assigned(2, profiles=2))
     (first,) = await pacer.release()
     (other,) = {"p0", "p1"} - {first.profile_id}
     async with pacer.engine.begin() as turn:
         await lock_packages(turn, {"one"})  # it has counted the one that is at the gateway
-        answering = asyncio.create_task(pacer.answer("sent", first))
+        answering = asyncio.create_task(pacer.report("sent", first))
         await until(pacer.engine, "SELECT bool_and(effective_at < 'infinity') FROM pacer.release")
-        waits = {"profile_ids": [other], "look_ats": [START + timedelta(minutes=5)], "awaits": [True]}
+        waits = arrays(sql.NextLook, [sql.NextLook(other, START + timedelta(minutes=5), awaits_answer=True)])
         await turn.execute(sql.PROFILE_LOOKED, waits)
     await answering
     async with pacer.engine.connect() as connection:
@@ -49,46 +50,47 @@ async def test_an_answer_that_a_turn_could_not_see_wakes_those_who_wait_for_it(p
 
 async def test_a_customer_who_writes_to_a_profile_in_a_turn_waits_and_holds_nothing_that_it_needs(pacer: Pacer) -> None:
     """Dies, by a deadlock, where a customer's words lock the contact before the profile."""
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     (delivery,) = assigned(1).deliveries
     async with pacer.engine.begin() as turn:
         await turn.execute(sql.DUE, {"now": START, "profiles": 1})
         await turn.execute(text("UPDATE pacer.delivery SET state = 'released' WHERE state = 'held'"))
-        hearing = asyncio.create_task(pacer.hear(delivery.recipient))
+        hearing = asyncio.create_task(pacer.receive_message(delivery.recipient))
         await until(pacer.engine, BLOCKED)
-        released = {"profile_ids": ["p0"], "recipients": [delivery.recipient], "colds": [True], "now": START}
-        await turn.execute(contacts.CONTACT_RELEASED, released)
+        released = [contacts.ContactRelease("p0", delivery.recipient, cold=True)]
+        params = {**arrays(contacts.ContactRelease, released), "now": START}
+        await turn.execute(contacts.CONTACT_RELEASED, params)
     await hearing
 
 
 async def test_a_setting_is_in_force_although_the_database_was_away_when_it_came(pacer: Pacer) -> None:
-    pacer.set(package().model_copy(update={"paused": True}))
-    await pacer.take(assigned(1))
+    pacer.configure(package().model_copy(update={"paused": True}))
+    await pacer.hold(assigned(1))
     assert await pacer.release() == []
-    pacer.set(package())
-    pacer.waking.engine = create_async_engine("postgresql+asyncpg://127.0.0.1:1/nowhere")
+    pacer.configure(package())
+    pacer.rescheduler.engine = create_async_engine("postgresql+asyncpg://127.0.0.1:1/nowhere")
     with pytest.raises(ConnectionRefusedError):
-        await pacer.waking.wake()
-    pacer.waking.engine = pacer.engine
+        await pacer.rescheduler.write()
+    pacer.rescheduler.engine = pacer.engine
     assert len(await pacer.release()) == 1
 
 
 async def test_what_was_put_off_comes_back_only_where_its_recipients_rules_have_changed(pacer: Pacer) -> None:
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
-    pacer.set(quiet)
-    await pacer.take(assigned(3))
+    pacer.configure(quiet)
+    await pacer.hold(assigned(3))
     assert await pacer.release() == []
     for same in (quiet.model_copy(update={"version": 2}), quiet.model_copy(update={"name": "Two"})):
-        pacer.set(same)
-        await pacer.waking.wake()
+        pacer.configure(same)
+        await pacer.rescheduler.write()
         assert await put_off(pacer.engine) == 3
-    again = Waking(pacer.engine)  # as after a start
-    again.configured("one", quiet)
-    await again.wake()
+    again = Rescheduler(pacer.engine)  # as after a start
+    again.on_configured("one", quiet)
+    await again.write()
     assert await put_off(pacer.engine) == 3
-    pacer.set(package(limits=WIDE))
-    await pacer.waking.wake()
+    pacer.configure(package(limits=WIDE))
+    await pacer.rescheduler.write()
     assert await put_off(pacer.engine) == 0
 
 
@@ -98,14 +100,14 @@ async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no
     """Dies where the new rules are kept before all have come back: a pacer may die in between."""
     monkeypatch.setattr("pacer.release.rescheduler.ROWS_MAX", 2)
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
-    pacer.set(package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)}))
-    await pacer.take(assigned(3))
+    pacer.configure(package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)}))
+    await pacer.hold(assigned(3))
     assert await pacer.release() == []
     assert await put_off(pacer.engine) == 3
     for left in (1, 0):
-        fresh = Waking(pacer.engine)
-        fresh.configured("one", package(limits=WIDE))
-        await fresh.wake()
+        fresh = Rescheduler(pacer.engine)
+        fresh.on_configured("one", package(limits=WIDE))
+        await fresh.write()
         assert await put_off(pacer.engine) == left
 
 
@@ -113,18 +115,18 @@ async def test_each_pacer_brings_back_what_it_put_off_itself(pacer: Pacer) -> No
     """Dies where a pacer that learns of new rules late asks only whether another has kept them already."""
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
-    other = Waking(pacer.engine)
-    for waking in (pacer.waking, other):
-        waking.configured("one", quiet)
-        await waking.wake()
-    other.configured("one", package(limits=WIDE))
-    await other.wake()
-    pacer.directory.configure(quiet)
-    await pacer.take(assigned(3))
+    other = Rescheduler(pacer.engine)
+    for rescheduler in (pacer.rescheduler, other):
+        rescheduler.on_configured("one", quiet)
+        await rescheduler.write()
+    other.on_configured("one", package(limits=WIDE))
+    await other.write()
+    pacer.config.configure(quiet)
+    await pacer.hold(assigned(3))
     assert await pacer.release() == []
     assert await put_off(pacer.engine) == 3
-    pacer.set(package(limits=WIDE))
-    await pacer.waking.wake()
+    pacer.configure(package(limits=WIDE))
+    await pacer.rescheduler.write()
     assert await put_off(pacer.engine) == 0
 
 
@@ -133,13 +135,13 @@ async def test_what_changes_again_while_deliveries_come_back_is_not_forgotten(pa
     """Dies where what was just done stands for what has been asked for since; where nothing has, it is kept as done."""
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     quieter = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=13)})
-    pacer.waking.configured("one", package(limits=WIDE))
-    await pacer.waking.wake()
-    pacer.waking.configured("one", quiet)
-    with listening(pacer.engine, lambda: pacer.waking.configured("one", None if is_gone else quieter)):
-        await pacer.waking.wake()
+    pacer.rescheduler.on_configured("one", package(limits=WIDE))
+    await pacer.rescheduler.write()
+    pacer.rescheduler.on_configured("one", quiet)
+    with listening(pacer.engine, lambda: pacer.rescheduler.on_configured("one", None if is_gone else quieter)):
+        await pacer.rescheduler.write()
     assert await kept_rules(pacer.engine) == str(recipient_rules(quiet))
-    await pacer.waking.wake()
+    await pacer.rescheduler.write()
     assert await kept_rules(pacer.engine) == str(recipient_rules(quiet if is_gone else quieter))
 
 
@@ -159,35 +161,35 @@ def listening(engine: AsyncEngine, meddle: Callable[[], None]) -> Generator[None
 
 
 async def test_the_drawn_position_is_kept_until_the_next_release(pacer: Pacer) -> None:
-    await pacer.take(assigned(2))
+    await pacer.hold(assigned(2))
     (first,) = await pacer.release()
     drawn = await position(pacer.engine)
-    await pacer.answer("sent", first)
-    await pacer.take(assigned(15, message_id="msg_2"))  # a rush begins
+    await pacer.report("sent", first)
+    await pacer.hold(assigned(15, message_id="msg_2"))  # a rush begins
     assert await pacer.release() == []
-    pacer.set(package(limits=ProfileLimits(per_hour=10)))
+    pacer.configure(package(limits=ProfileLimits(per_hour=10)))
     assert await pacer.release() == []
     assert await position(pacer.engine) == drawn
-    pacer.set(package(limits=WIDE))
+    pacer.configure(package(limits=WIDE))
     pacer.now += timedelta(hours=2)
     assert len(await pacer.release()) == 1
     assert await position(pacer.engine) != drawn
 
 
 async def test_an_immediate_delivery_goes_before_those_that_wait(pacer: Pacer) -> None:
-    await pacer.take(assigned(3))
+    await pacer.hold(assigned(3))
     quick = assigned(1, message_id="msg_quick", options=OpenOptions(waiting_strategy="immediate"))
-    await pacer.take(quick)
+    await pacer.hold(quick)
     assert [each.message_id for each in await pacer.release()] == ["msg_quick"]
 
 
 async def test_a_paused_profile_holds_what_it_has_and_goes_on_when_it_is_resumed(pacer: Pacer) -> None:
     working = package(profiles=2)
     (one, other) = working.profiles
-    pacer.set(working.model_copy(update={"profiles": (one.model_copy(update={"paused": True}), other)}))
-    await pacer.take(assigned(2, profiles=2))
+    pacer.configure(working.model_copy(update={"profiles": (one.model_copy(update={"paused": True}), other)}))
+    await pacer.hold(assigned(2, profiles=2))
     assert [each.profile_id for each in await pacer.release()] == ["p1"]
-    pacer.set(working)
+    pacer.configure(working)
     assert [each.profile_id for each in await pacer.release()] == ["p0"]
 
 

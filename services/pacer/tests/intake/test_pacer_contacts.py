@@ -24,16 +24,16 @@ async def released_over(pacer: Pacer, span: timedelta, step: timedelta) -> list[
     until = pacer.now + span
     while pacer.now < until:
         fresh = await pacer.release()
-        await pacer.answer("sent", *fresh)
+        await pacer.report("sent", *fresh)
         released += fresh
         pacer.now += step
     return released
 
 
 async def test_new_contacts_of_a_day_are_limited_and_known_ones_pass_them_by(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=limits(new_contacts_per_day=2)))
-    await pacer.hear("201100000004")  # this one wrote to us: no new contact
-    await pacer.take(assigned(6))
+    pacer.config.configure(package(limits=limits(new_contacts_per_day=2)))
+    await pacer.receive_message("201100000004")  # this one wrote to us: no new contact
+    await pacer.hold(assigned(6))
     first_day = await released_over(pacer, timedelta(hours=20), timedelta(minutes=10))
     assert {each.recipient for each in first_day} == {"201100000000", "201100000001", "201100000004"}
     second_day = await released_over(pacer, DAY, timedelta(minutes=10))
@@ -41,44 +41,44 @@ async def test_new_contacts_of_a_day_are_limited_and_known_ones_pass_them_by(pac
 
 
 async def test_one_who_writes_while_the_delivery_is_held_is_no_new_contact_any_more(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=limits(new_contacts_per_day=1)))
-    await pacer.take(assigned(3))
+    pacer.config.configure(package(limits=limits(new_contacts_per_day=1)))
+    await pacer.hold(assigned(3))
     await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
-    await pacer.hear("201100000002")
+    await pacer.receive_message("201100000002")
     later = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
     assert [each.recipient for each in later] == ["201100000002"]
 
 
 async def test_the_second_message_to_a_recipient_is_no_new_contact(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=limits(new_contacts_per_day=1)))
-    await pacer.take(assigned(1), assigned(1, message_id="msg_2"))
+    pacer.config.configure(package(limits=limits(new_contacts_per_day=1)))
+    await pacer.hold(assigned(1), assigned(1, message_id="msg_2"))
     released = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
     assert [each.message_id for each in released] == ["msg_1", "msg_2"]
 
 
 async def test_the_budget_of_unanswered_contacts_binds_and_an_answer_gives_one_back(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=limits(unanswered_per_30_days=2)))
-    await pacer.take(assigned(5))
+    pacer.config.configure(package(limits=limits(unanswered_per_30_days=2)))
+    await pacer.hold(assigned(5))
     assert len(await released_over(pacer, 2 * DAY, timedelta(hours=1))) == 2
-    await pacer.hear("201100000000")
+    await pacer.receive_message("201100000000")
     assert len(await released_over(pacer, 2 * DAY, timedelta(hours=1))) == 1
     pacer.now += timedelta(days=27)  # the second contact is over 30 days old: its place is free again
     assert len(await released_over(pacer, timedelta(hours=3), timedelta(hours=1))) == 1
 
 
 async def test_a_recipient_gets_no_more_a_day_than_allowed_from_all_profiles_together(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=2, limits=limits(per_recipient_per_day=2)))
+    pacer.config.configure(package(profiles=2, limits=limits(per_recipient_per_day=2)))
     for number, profile in enumerate(("p0", "p1", "p0", "p1")):
-        await pacer.take(assigned(1, message_id=f"msg_{number}", profile=profile))
+        await pacer.hold(assigned(1, message_id=f"msg_{number}", profile=profile))
     assert len(await released_over(pacer, timedelta(hours=23), timedelta(minutes=10))) == 2
     assert len(await released_over(pacer, DAY, timedelta(minutes=10))) == 2
 
 
 async def test_those_behind_a_recipient_who_has_had_enough_do_not_wait(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=limits(per_recipient_per_day=1)))
-    await pacer.take(assigned(1, message_id="msg_1"))
-    await pacer.take(*(assigned(1, message_id=f"msg_again_{number}") for number in range(5)))
-    await pacer.take(assigned(2, message_id="msg_2"))  # the second of these is somebody else
+    pacer.config.configure(package(limits=limits(per_recipient_per_day=1)))
+    await pacer.hold(assigned(1, message_id="msg_1"))
+    await pacer.hold(*(assigned(1, message_id=f"msg_again_{number}") for number in range(5)))
+    await pacer.hold(assigned(2, message_id="msg_2"))  # the second of these is somebody else
     released = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
     assert [each.recipient for each in released] == ["201100000000", "201100000001"]
 
@@ -86,9 +86,9 @@ async def test_those_behind_a_recipient_who_has_had_enough_do_not_wait(pacer: Pa
 async def test_quiet_hours_are_by_the_recipients_own_clock(pacer: Pacer) -> None:
     """Cairo is two hours ahead of UTC in February: 21:00 there is 19:00 UTC."""
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(21), hours=12)})
-    pacer.directory.configure(quiet)
+    pacer.config.configure(quiet)
     pacer.now = datetime(2026, 2, 10, 18, 50, tzinfo=UTC)
-    await pacer.take(assigned(60))
+    await pacer.hold(assigned(60))
     released = await released_over(pacer, DAY, timedelta(minutes=5))
     moments = [each.released_at for each in released]
     assert len(moments) == 60
@@ -100,18 +100,18 @@ async def test_quiet_hours_are_by_the_recipients_own_clock(pacer: Pacer) -> None
 
 async def test_quiet_hours_that_are_lifted_hold_nothing_any_more(pacer: Pacer) -> None:
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(12), hours=12)})
-    pacer.set(quiet)
-    await pacer.take(assigned(3))
+    pacer.configure(quiet)
+    await pacer.hold(assigned(3))
     assert await pacer.release() == []
-    pacer.set(package(limits=WIDE))
-    await pacer.releasing.turn()
+    pacer.configure(package(limits=WIDE))
+    await pacer.release_loop.run_pass()
     assert (await pacer.states())["released"] == 1
 
 
 async def test_a_smart_delivery_goes_in_the_hour_in_which_its_recipient_reads(pacer: Pacer) -> None:
-    pacer.directory.configure(package(limits=WIDE))
+    pacer.config.configure(package(limits=WIDE))
     reader = "201100000000"
-    await pacer.take(*(assigned(1, message_id=f"msg_{number}") for number in range(30)))
+    await pacer.hold(*(assigned(1, message_id=f"msg_{number}") for number in range(30)))
     for each in await released_over(pacer, DAY, timedelta(minutes=20)):
         at = datetime(2026, 1, 20, 15, 30, tzinfo=UTC)  # 17:30 in Cairo
         read = DeliveryOutcome(
@@ -120,7 +120,7 @@ async def test_a_smart_delivery_goes_in_the_hour_in_which_its_recipient_reads(pa
         )  # fmt: skip
         await pacer.settle(read)
     pacer.now = START + 40 * DAY
-    await pacer.take(assigned(1, message_id="msg_smart", options=OpenOptions(waiting_strategy="smart")))
+    await pacer.hold(assigned(1, message_id="msg_smart", options=OpenOptions(waiting_strategy="smart")))
     (released,) = await released_over(pacer, DAY, timedelta(minutes=5))
     hour = datetime(2026, 3, 22, 15, tzinfo=UTC)
     assert hour <= released.released_at < hour + timedelta(hours=1)
@@ -128,19 +128,19 @@ async def test_a_smart_delivery_goes_in_the_hour_in_which_its_recipient_reads(pa
 
 async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer: Pacer) -> None:
     resting = package(limits=limits(per_hour=1)).model_copy(update={"rest_window": RestWindow(start=time(1), hours=4)})
-    pacer.directory.configure(resting)
-    await pacer.take(assigned(3))
+    pacer.config.configure(resting)
+    await pacer.hold(assigned(3))
     (first,) = await pacer.release()
-    await pacer.answer("sent", first)
-    told = await pacer.explaining.delivery(assigned(3).deliveries[1].delivery_id)
+    await pacer.report("sent", first)
+    told = await pacer.explainer.delivery(assigned(3).deliveries[1].delivery_id)
     assert told is not None
     assert (told["state"], told["bound"], told["ahead"]) == ("held", "hour limit", 0)
     assert set(told["bounds"]) == {"gap", "hour limit"}
-    gone = await pacer.explaining.delivery(first.delivery_id)
+    gone = await pacer.explainer.delivery(first.delivery_id)
     assert gone is not None
     assert (gone["state"], "bound" in gone) == ("settled", False)
-    assert await pacer.explaining.delivery("dlv_nobody") is None
-    queue = await pacer.explaining.queue("one")
+    assert await pacer.explainer.delivery("dlv_nobody") is None
+    queue = await pacer.explainer.queue("one")
     assert queue is not None
     (profile,) = queue["profiles"]
     assert (queue["held"], profile["held"], profile["due"], profile["bound"]) == (2, 2, 2, "hour limit")
@@ -149,27 +149,27 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     assert factors["pressure"] == 0.5
     assert factors["slack_seconds"] == pytest.approx(0.08 * 3_600 * factors["position"], abs=1e-5)
     assert told["next_release"] == START + timedelta(seconds=3_600 + factors["slack_seconds"])
-    assert await pacer.explaining.queue("two") is None
+    assert await pacer.explainer.queue("two") is None
 
 
 async def test_an_explanation_tells_of_those_ahead_and_of_what_is_at_the_gateway(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=2, limits=WIDE, concurrent=1))
-    await pacer.take(assigned(4, profiles=2))
+    pacer.config.configure(package(profiles=2, limits=WIDE, concurrent=1))
+    await pacer.hold(assigned(4, profiles=2))
     second = assigned(4, profiles=2).deliveries[2].delivery_id
-    told = await pacer.explaining.delivery(second)
+    told = await pacer.explainer.delivery(second)
     assert told is not None
     assert (told["ahead"], told["bound"], told["next_release"]) == (1, "deliveries ahead", None)
     assert len(await pacer.release()) == 1
-    told = await pacer.explaining.delivery(second)
+    told = await pacer.explainer.delivery(second)
     assert told is not None
     assert told["bound"] == "concurrent sends"
 
 
 async def test_an_explanation_does_not_promise_the_profiles_next_moment_to_those_behind(pacer: Pacer) -> None:
     """Dies where the end of the gap is told to every delivery in the queue."""
-    await pacer.take(assigned(3))
-    await pacer.answer("sent", *await pacer.release())
+    await pacer.hold(assigned(3))
+    await pacer.report("sent", *await pacer.release())
     _, second, third = (each.delivery_id for each in assigned(3).deliveries)
-    told = [await pacer.explaining.delivery(each) for each in (second, third)]
+    told = [await pacer.explainer.delivery(each) for each in (second, third)]
     shown = [(each["bound"], each["next_release"] is None, set(each["bounds"])) for each in told if each is not None]
     assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]

@@ -1,7 +1,7 @@
 """Mutants: the laws can fail. Each breaks a copy of the policy in a way that a law names, and that law must notice.
 
 They take a minute, so `make record` has them; alone:
-`.venv/bin/python -m pytest --record services/pacer/tests/test_pacer_mutants.py`.
+`.venv/bin/python -m pytest --record services/pacer/tests/core/test_pacer_mutants.py`.
 """
 
 import os
@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 LAWS = Path(__file__).parent / "test_pacer_laws.py"
-ROOT = LAWS.parents[3]
-PACKAGE = LAWS.parents[1] / "src" / "pacer"
+ROOT = LAWS.parents[4]
+PACKAGE = LAWS.parents[2] / "src" / "pacer"
 SECONDS_MAX = 240
 
 WINDOWS = "test_no_window_of_a_profile_ever_holds_more_than_its_limit"
@@ -44,33 +44,55 @@ class Mutant:
 
 
 MUTANTS = [
-    Mutant("limit one too large", "limits", "Limit(name, window, most)", "Limit(name, window, most + 1)", WINDOWS),
+    Mutant("limit one too large", "limits", "Limit(bound, window, most)", "Limit(bound, window, most + 1)", WINDOWS),
     Mutant("window too short", "limits", "timedelta(hours=1), ", "timedelta(minutes=50), ", WINDOWS),
-    Mutant("limits left out", "policy", "in full.items()", "in ()", WINDOWS),
-    Mutant("dated early", "course", "self.releases.append(now)", "self.releases.append(now - SOONEST * 6e7)", WINDOWS),
+    Mutant("limits left out", "policy", "in full_until.items()", "in ()", WINDOWS),
+    Mutant(
+        "dated early", "simulation", "self.releases.append(now)", "self.releases.append(now - STEP_MIN * 6e7)", WINDOWS
+    ),
     Mutant("quarter left out", "limits", "min(limits.per_hour, quarter_of_day(limits))", "limits.per_hour", QUARTERS),
     Mutant("quarter rounded up", "limits", "limits.per_day // 4", "-(-limits.per_day // 4)", QUARTERS),
-    Mutant("contacts not counted", "course", "        if head.cold:\n", "        if not head:\n", CONTACTS),
-    Mutant("contacts left out", "policy", "**facts.contacts_free", "**{}", CONTACTS),
-    Mutant("package not counted", "course", "insort(self.releases, self.now)", "insort([], self.now)", PACKAGES),
-    Mutant("package's bound left out", "policy", "bounds |= facts.package_free", "bounds |= {}", PACKAGES),
-    Mutant("recipient not counted", "course", "        if head.recipient:\n", "        if not head:\n", RECIPIENTS),
-    Mutant("recipient's bound left out", "policy", "bounds |= head.bounds", "bounds |= {}", RECIPIENTS),
+    Mutant("contacts not counted", "simulation", "        if delivery.cold:\n", "        if not delivery:\n", CONTACTS),
+    Mutant("contacts left out", "policy", "**facts.contacts_full_until", "**{}", CONTACTS),
+    Mutant("package not counted", "simulation", "insort(self.releases, self.now)", "insort([], self.now)", PACKAGES),
+    Mutant("package's bound left out", "policy", "bounds |= facts.package_full_until", "bounds |= {}", PACKAGES),
     Mutant(
-        "rest ignored", "policy", "rules.hours.next_active(earliest, rules.margins.release, waking)", "earliest", RESTS
+        "recipient not counted",
+        "simulation",
+        "        if delivery.recipient:\n",
+        "        if not delivery:\n",
+        RECIPIENTS,
+    ),
+    Mutant("recipient's bound left out", "policy", "bounds |= delivery.bounds", "bounds |= {}", RECIPIENTS),
+    Mutant(
+        "rest ignored",
+        "policy",
+        "rules.hours.next_active(earliest, rules.margins.release, start_delay)",
+        "earliest",
+        RESTS,
     ),
     Mutant("rest by the plain day", "hours", "tzinfo=ZoneInfo(timezone)", "tzinfo=UTC", RESTS),
     Mutant(
         "rest without its offset", "hours", "_at(start, timezone, day) + offset", "_at(start, timezone, day)", RESTS
     ),
-    Mutant("windows of work ignored", "hours", "[*rests, *_out_of_work(windows, timezone, days)]", "rests", RESTS),
+    Mutant("windows of work ignored", "hours", "[*rests, *_between_windows(windows, timezone, days)]", "rests", RESTS),
     Mutant("quiet hours ignored", "policy", "    if quiet is not None:\n", "    if quiet and not quiet:\n", QUIET),
-    Mutant("quiet hours by UTC", "recipient", "zone_of(recipient) if recipient else ZoneInfo(home)", "UTC", QUIET),
-    Mutant("delivery's moment ignored", "policy", '{"delivery": head.not_before}', "{}", MOMENTS),
-    Mutant("scheduled ones step aside", "turn", "and head.not_before <= now and (", "and (", ONCE),
-    Mutant("put off and forgotten", "line", "        self.add([replace(head, not_before=until)])\n", "", ONCE),
     Mutant(
-        "taken and kept", "line", "heapq.heappop(self._due[_part(head)])", "heapq.heapify(self._due[_part(head)])", ONCE
+        "quiet hours by UTC",
+        "recipient_hours",
+        "zone_of(recipient) if recipient else ZoneInfo(default_zone)",
+        "UTC",
+        QUIET,
+    ),
+    Mutant("delivery's moment ignored", "policy", "{Bound.DELIVERY: delivery.not_before}", "{}", MOMENTS),
+    Mutant("scheduled ones step aside", "release_pass", "and head.not_before <= now and (", "and (", ONCE),
+    Mutant("put off and forgotten", "memory_queue", "        self.add([replace(head, not_before=until)])\n", "", ONCE),
+    Mutant(
+        "taken and kept",
+        "memory_queue",
+        "heapq.heappop(self._due[_part(head)])",
+        "heapq.heapify(self._due[_part(head)])",
+        ONCE,
     ),
 ]
 

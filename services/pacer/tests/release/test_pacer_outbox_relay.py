@@ -26,7 +26,7 @@ async def memory(pacer: Pacer) -> AsyncGenerator[RecordedSpans]:
 async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked_to_it(
     pacer: Pacer, memory: RecordedSpans
 ) -> None:
-    await pacer.take(assigned(1).model_copy(update={"traceparent": HELD}))
+    await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.now += timedelta(days=2)
     (event,), (span,) = await pacer.release(), memory.spans
     assert (above(span), place(span)) == (HELD, event.traceparent)
@@ -43,9 +43,9 @@ async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked
 async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outcomes_carry_the_trace(
     pacer: Pacer, memory: RecordedSpans
 ) -> None:
-    await pacer.take(assigned(5).model_copy(update={"traceparent": HELD}))
+    await pacer.hold(assigned(5).model_copy(update={"traceparent": HELD}))
     await pacer.cancel("msg_1")
-    await pacer.announce()
+    await pacer.relay()
     assert [each.traceparent for each in pacer.bus.of(DeliveryOutcome)] == [HELD] * 5
     assert not memory.spans
 
@@ -53,12 +53,12 @@ async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outco
 async def test_a_release_that_kafka_does_not_take_is_told_again_by_a_span_of_its_own(
     pacer: Pacer, memory: RecordedSpans
 ) -> None:
-    await pacer.take(assigned(1).model_copy(update={"traceparent": HELD}))
+    await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.bus.away = True
     with pytest.raises(PublishFailed):
         await pacer.release()
     pacer.bus.away = False
-    await pacer.announce()
+    await pacer.relay()
     failed, told = memory.spans
     assert [each.status.status_code for each in (failed, told)] == [StatusCode.ERROR, StatusCode.UNSET]
     assert [each.traceparent for each in pacer.bus.of(DeliveryReleased)] == [place(told)]
@@ -66,6 +66,6 @@ async def test_a_release_that_kafka_does_not_take_is_told_again_by_a_span_of_its
 
 
 async def test_off_a_release_carries_the_trace_as_it_came(pacer: Pacer) -> None:
-    await pacer.take(assigned(1).model_copy(update={"traceparent": HELD}))
+    await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     assert [event.traceparent for event in await pacer.release()] == [HELD]
     assert pacer.now == START

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from pacer.release.maintenance import Housekeeping
-from pacer.sql.queue import HEADS
+from pacer.release.maintenance import QueueMaintenance
+from pacer.sql.release import HEADS, RecipientLimit
 from pacer.testing import START, Pacer, assigned, package
-from pacer.views.pace_publisher import Paces
+from pacer.views.pace_publisher import PacePublisher
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import (
     DeliveryOutcome,
@@ -21,32 +21,33 @@ from spreader.contract.events import (
     ProfilePace,
     ProfileState,
 )
+from spreader.runtime.rows import arrays
 from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres
 
 
 async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer) -> None:
-    assert await pacer.take(assigned(3), assigned(3)) == 3
-    assert await pacer.take(assigned(3)) == 0
+    assert await pacer.hold(assigned(3), assigned(3)) == 3
+    assert await pacer.hold(assigned(3)) == 0
     assert await pacer.states() == {"held": 3}
 
 
 async def test_what_is_told_of_a_queue_names_the_newest_record_that_is_counted_in_it(pacer: Pacer) -> None:
     for number, at in enumerate((START, START + timedelta(seconds=2), START + timedelta(seconds=1), None)):
-        await pacer.take(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
-    paces = Paces(pacer.bus, pacer.engine)
-    await replace(pacer.releasing, on_looked=paces.note).turn()
-    await paces.turn()
+        await pacer.hold(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
+    paces = PacePublisher(pacer.bus, pacer.engine)
+    await replace(pacer.release_loop, on_pass=paces.on_pass).run_pass()
+    await paces.publish()
     (told,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))
     assert (told.held, told.assigned_until) == (11, START + timedelta(seconds=2))
 
 
 async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -> None:
-    await pacer.take(assigned(3))
+    await pacer.hold(assigned(3))
     first = await pacer.release()
     assert [each.recipient for each in first] == ["201100000000"]
-    await pacer.answer("sent", *first)
+    await pacer.report("sent", *first)
     assert await pacer.release() == []
     pacer.now += timedelta(minutes=8)  # the longest gap of a calm queue is seven and a half
     assert [each.recipient for each in await pacer.release()] == ["201100000001"]
@@ -54,22 +55,22 @@ async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -
 
 async def test_the_first_stays_the_first_however_postgres_carries_the_statement_out(pacer: Pacer) -> None:
     """Dies without the last ORDER BY: a hash join with the contacts, likely once there are many, shuffles the heads."""
-    await pacer.take(assigned(30))
-    asked = {"now": START, "heads": 50, "profile_ids": ["p0"], "per_recipients": [2]}
+    await pacer.hold(assigned(30))
+    limits = arrays(RecipientLimit, [RecipientLimit("p0", 2)])
     many = "INSERT INTO pacer.contact (profile_id, recipient) SELECT 'p0', 'x' || n FROM generate_series(1, 20000) AS n"
     async with pacer.engine.begin() as connection:
         for statement in (many, "ANALYZE pacer.contact", "SET LOCAL enable_nestloop = off"):
             await connection.execute(text(statement))
-        found = (await connection.execute(HEADS, asked)).all()
+        found = (await connection.execute(HEADS, {**limits, "now": START, "heads": 50})).all()
     assert [row.recipient for row in found] == [f"2011{number:08}" for number in range(30)]
 
 
 async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer) -> None:
     """A release counts until an hour after its answer; while it is unanswered it counts for ever."""
-    pacer.directory.configure(package(limits=ProfileLimits(per_hour=2, per_3_hours=50, per_day=50)))
-    await pacer.take(assigned(5))
+    pacer.config.configure(package(limits=ProfileLimits(per_hour=2, per_3_hours=50, per_day=50)))
+    await pacer.hold(assigned(5))
     one = await pacer.release()
-    await pacer.answer("sent", *one)
+    await pacer.report("sent", *one)
     pacer.now += timedelta(minutes=50)
     two = await pacer.release()
     assert len(two) == 1
@@ -78,7 +79,7 @@ async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer)
     assert len(three) == 1
     pacer.now += timedelta(minutes=90)
     assert await pacer.release() == []
-    await pacer.answer("sent", *two, *three)  # answered only now: the hour holds both
+    await pacer.report("sent", *two, *three)  # answered only now: the hour holds both
     pacer.now += timedelta(minutes=59)
     assert await pacer.release() == []
     pacer.now += timedelta(minutes=4)  # the slack: 8 % of half an hour
@@ -87,14 +88,14 @@ async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer)
 
 async def test_a_limit_that_has_room_again_holds_for_its_slack(pacer: Pacer) -> None:
     """Dies where what fills a limit is forgotten as soon as there is room."""
-    pacer.directory.configure(package(limits=ProfileLimits(per_hour=1, per_3_hours=50, per_day=50)))
-    await pacer.take(assigned(2))
-    await pacer.answer("sent", *await pacer.release())
+    pacer.config.configure(package(limits=ProfileLimits(per_hour=1, per_3_hours=50, per_day=50)))
+    await pacer.hold(assigned(2))
+    await pacer.report("sent", *await pacer.release())
     async with pacer.engine.begin() as connection:
         await connection.execute(text("UPDATE pacer.profile SET position = 1"))
     pacer.now += timedelta(minutes=64)  # the slack is 8 % of an hour: 4.8 minutes
     assert await pacer.release() == []
-    told = await pacer.explaining.delivery(assigned(2).deliveries[1].delivery_id)
+    told = await pacer.explainer.delivery(assigned(2).deliveries[1].delivery_id)
     assert told is not None
     assert (told["bound"], told["next_release"]) == ("hour limit", START + timedelta(minutes=64, seconds=48))
     pacer.now += timedelta(minutes=1)
@@ -102,20 +103,20 @@ async def test_a_limit_that_has_room_again_holds_for_its_slack(pacer: Pacer) -> 
 
 
 async def test_a_package_has_no_more_at_the_gateway_than_it_may(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=6, concurrent=2))
-    await pacer.take(assigned(6, profiles=6))
+    pacer.config.configure(package(profiles=6, concurrent=2))
+    await pacer.hold(assigned(6, profiles=6))
     first = await pacer.release()
     assert len(first) == 2
-    await pacer.answer("sent", first[0])
+    await pacer.report("sent", first[0])
     assert len(await pacer.release()) == 1
 
 
 async def test_a_package_has_a_day_limit_over_all_its_profiles(pacer: Pacer) -> None:
     limited = package(profiles=6).model_copy(update={"limits": PackageLimits(per_day=3)})
-    pacer.directory.configure(limited)
-    await pacer.take(assigned(12, profiles=6))
+    pacer.config.configure(limited)
+    await pacer.hold(assigned(12, profiles=6))
     first = await pacer.release()
-    await pacer.answer("sent", *first)
+    await pacer.report("sent", *first)
     pacer.now += timedelta(hours=23)
     assert await pacer.release() == []
     pacer.now += timedelta(hours=2)
@@ -123,30 +124,30 @@ async def test_a_package_has_a_day_limit_over_all_its_profiles(pacer: Pacer) -> 
 
 
 async def test_three_pacers_at_once_release_each_delivery_once_and_no_more_than_the_limits(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=8, concurrent=5))
-    await pacer.take(assigned(80, profiles=8))
-    others = [Pacer(pacer.engine, pacer.directory, MemoryBus(START)) for _ in range(3)]
+    pacer.config.configure(package(profiles=8, concurrent=5))
+    await pacer.hold(assigned(80, profiles=8))
+    others = [Pacer(pacer.engine, pacer.config, MemoryBus(START)) for _ in range(3)]
     released = [each for batch in await asyncio.gather(*(other.release() for other in others)) for each in batch]
     assert len({each.delivery_id for each in released}) == 5
     assert await pacer.states() == {"held": 75, "released": 5}
 
 
 async def test_what_the_bus_did_not_take_is_told_later(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     pacer.bus.away = True
     with pytest.raises(Exception, match="away"):
         await pacer.release()
     pacer.bus.away = False
-    await pacer.announce()
+    await pacer.relay()
     assert len(pacer.bus.of(DeliveryReleased)) == 1
-    await pacer.announce()
+    await pacer.relay()
     assert len(pacer.bus.of(DeliveryReleased)) == 1
 
 
 async def test_a_deferred_delivery_is_held_again_and_counts_again(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     first = await pacer.release()
-    await pacer.answer("deferred", *first, not_before=START + timedelta(minutes=30))
+    await pacer.report("deferred", *first, not_before=START + timedelta(minutes=30))
     assert await pacer.states() == {"held": 1}
     pacer.now += timedelta(minutes=29)
     assert await pacer.release() == []
@@ -156,30 +157,30 @@ async def test_a_deferred_delivery_is_held_again_and_counts_again(pacer: Pacer) 
 
 
 async def test_a_delivery_that_is_deferred_for_a_day_expires_and_says_so(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
+    await pacer.hold(assigned(1))
     first = await pacer.release()
     pacer.now += timedelta(hours=25)
-    await pacer.answer("deferred", *first, not_before=pacer.now)
-    await pacer.announce()
+    await pacer.report("deferred", *first, not_before=pacer.now)
+    await pacer.relay()
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
 async def test_one_that_went_back_to_the_router_waits_for_its_next_profile(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=2))
-    await pacer.take(assigned(1))
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(1))
     first = await pacer.release()
-    await pacer.answer("deferred", *first)
+    await pacer.report("deferred", *first)
     assert await pacer.states() == {"returned": 1}
-    await pacer.take(assigned(1, attempt=2, profile="p1"))
+    await pacer.hold(assigned(1, attempt=2, profile="p1"))
     assert [each.profile_id for each in await pacer.release()] == ["p1"]
-    await pacer.answer("failed", *first)  # a late repeat about the first attempt
+    await pacer.report("failed", *first)  # a late repeat about the first attempt
     assert await pacer.states() == {"released": 1}
 
 
 async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer: Pacer) -> None:
-    await pacer.take(assigned(3))
+    await pacer.hold(assigned(3))
     await pacer.cancel("msg_1")
-    await pacer.take(assigned(5))
+    await pacer.hold(assigned(5))
     assert await pacer.release() == []
     assert {each.status for each in pacer.bus.of(DeliveryOutcome)} == {"cancelled"}
     assert await pacer.states() == {"cancelled": 5}
@@ -187,42 +188,42 @@ async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer
 
 async def test_a_cancellation_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
     """Each may be begun while the other is not committed: dies without the lock between them."""
-    pacer.directory.configure(package().model_copy(update={"paused": True}))
+    pacer.config.configure(package().model_copy(update={"paused": True}))
     for number in range(10):
         batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
-        await asyncio.gather(pacer.take(*batch), pacer.cancel(f"msg_{number}_4"))
+        await asyncio.gather(pacer.hold(*batch), pacer.cancel(f"msg_{number}_4"))
     states = await pacer.states()
     assert states == {"held": 10 * 4 * 200, "cancelled": 10 * 200}
 
 
 async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
-    await pacer.take(assigned(2, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
+    await pacer.hold(assigned(2, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
     assert len(await pacer.release()) == 1
     pacer.now += timedelta(minutes=2)
-    await Housekeeping(pacer.engine, pacer.clock, lambda: None).expire()
-    await pacer.announce()
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).expire()
+    await pacer.relay()
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
 async def test_what_nobody_can_ask_for_any_more_is_forgotten_and_the_rest_kept(pacer: Pacer) -> None:
-    await pacer.take(assigned(2))
+    await pacer.hold(assigned(2))
     first = await pacer.release()
-    await pacer.answer("sent", *first)
+    await pacer.report("sent", *first)
     async with pacer.engine.begin() as connection:
         await connection.execute(
             text("UPDATE pacer.delivery SET changed_at = changed_at - interval '9 days' WHERE state = 'settled'")
         )
     pacer.now += timedelta(days=36)
-    await Housekeeping(pacer.engine, pacer.clock, lambda: None).delete_old(1_000)
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).delete_old(1_000)
     async with pacer.engine.connect() as connection:
         releases = (await connection.execute(text("SELECT count(*) FROM pacer.release"))).scalar_one()
     assert (await pacer.states(), releases) == ({"held": 1}, 0)
 
 
 async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=2))
-    await pacer.take(assigned(4, profiles=2))
-    pacer.directory.configure(package(profiles=1))
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(4, profiles=2))
+    pacer.config.configure(package(profiles=1))
     await pacer.release()
     assert [each.index for each in pacer.bus.of(DeliveryReturned)] == [1, 3]
 
@@ -230,31 +231,31 @@ async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> No
 async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_where_there_are_none(
     pacer: Pacer,
 ) -> None:
-    pacer.directory.configure(package(profiles=2))
-    await pacer.take(assigned(2, profiles=2))
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(2, profiles=2))
     blocked = LaneState(state="blocked", cause="463")
-    pacer.directory.set_state(ProfileState(profile_id="p0", package_id="one", open=blocked, at=START))
+    pacer.config.set_state(ProfileState(profile_id="p0", package_id="one", open=blocked, at=START))
     await pacer.release()
     (returned,) = pacer.bus.of(DeliveryReturned)
     assert (returned.index, returned.reason) == (0, "profile p0 is blocked for open chat: 463")
-    pacer.directory.configure(package(profiles=1))
-    await pacer.take(assigned(1, message_id="msg_2"))
+    pacer.config.configure(package(profiles=1))
+    await pacer.hold(assigned(1, message_id="msg_2"))
     assert await pacer.release() == []
     assert (await pacer.states())["held"] == 1
 
 
 async def test_a_package_that_is_gone_ends_its_deliveries(pacer: Pacer) -> None:
-    await pacer.take(assigned(2))
-    pacer.directory.remove("one")
+    await pacer.hold(assigned(2))
+    pacer.config.remove("one")
     assert await pacer.release() == []
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["cancelled", "cancelled"]
 
 
 async def test_a_changed_package_is_looked_at_again(pacer: Pacer) -> None:
-    pacer.directory.configure(package().model_copy(update={"paused": True}))
-    await pacer.take(assigned(1))
+    pacer.config.configure(package().model_copy(update={"paused": True}))
+    await pacer.hold(assigned(1))
     assert await pacer.release() == []
-    pacer.directory.configure(package())
-    pacer.waking.touch("one")
-    await pacer.releasing.turn()
+    pacer.config.configure(package())
+    pacer.rescheduler.on_state_changed("one")
+    await pacer.release_loop.run_pass()
     assert await pacer.states() == {"released": 1}

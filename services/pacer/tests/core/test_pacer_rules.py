@@ -9,8 +9,8 @@ from pacer.core.best_hour import best_hour, likelihoods
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins
 from pacer.core.recipient_hours import quiet_until, zone_of
-from pacer.core.rules_in_force import rules
-from pacer.core.schedule import turn
+from pacer.core.rules_in_force import rules_in_force
+from pacer.core.schedule import schedule_slot
 from pacer.testing import package
 from spreader.contract.configuration import ActiveWindow, QuietHours, RestWindow, WarmUp
 from spreader.contract.events import OpenOptions, ProfileState
@@ -40,7 +40,7 @@ def test_warm_up_and_automatic_factor_shrink_the_limits(age: int | None, factor:
     since = None if age is None else NOON - age * DAY
     profile = one.profiles[0].model_copy(update={"warm_up_from": since})
     state = ProfileState(profile_id="p0", package_id="one", limit_factor=factor, at=NOON)
-    found = rules(one, profile, state, MARGINS, NOON)
+    found = rules_in_force(one, profile, state, MARGINS, NOON)
     assert found.limits.per_day == per_day
     assert found.factor == factor
 
@@ -48,10 +48,10 @@ def test_warm_up_and_automatic_factor_shrink_the_limits(age: int | None, factor:
 def test_profiles_rest_at_moments_of_their_own_within_the_stagger() -> None:
     rest = RestWindow(start=time(1), hours=4, stagger_minutes=60)
     one = package(profiles=6).model_copy(update={"rest_window": rest})
-    offsets = {rules(one, profile, None, MARGINS, NOON).hours.offset for profile in one.profiles}
+    offsets = {rules_in_force(one, profile, None, MARGINS, NOON).hours.offset for profile in one.profiles}
     assert len(offsets) > 3
     assert all(abs(offset) <= timedelta(hours=1) for offset in offsets)
-    assert offsets == {rules(one, profile, None, MARGINS, NOON + DAY).hours.offset for profile in one.profiles}
+    assert offsets == {rules_in_force(one, profile, None, MARGINS, NOON + DAY).hours.offset for profile in one.profiles}
 
 
 def test_windows_of_work_close_all_other_hours_and_the_rest_within_them() -> None:
@@ -100,15 +100,15 @@ def test_quiet_hours_are_those_where_the_number_is_from(recipient: str, hour: in
 
 def test_a_drip_until_a_moment_is_even_and_ends_then() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_until=NOON + timedelta(hours=10))
-    placed = [turn(options, NOON, index, 11, CAIRO).not_before for index in range(11)]
+    placed = [schedule_slot(options, NOON, index, 11, CAIRO).not_before for index in range(11)]
     assert placed == [NOON + timedelta(hours=index) for index in range(11)]
     late = options.model_copy(update={"schedule_at": NOON + timedelta(hours=12)})
-    assert turn(late, NOON, 10, 11, CAIRO).not_before == NOON + timedelta(hours=12)
+    assert schedule_slot(late, NOON, 10, 11, CAIRO).not_before == NOON + timedelta(hours=12)
 
 
 def test_a_local_schedule_is_on_each_recipients_own_clock() -> None:
     options = OpenOptions(waiting_strategy="scheduled", schedule_local=datetime.fromisoformat("2026-02-11T10:00:00"))
-    hours = [turn(options, NOON, 0, 1, recipient).not_before.hour for recipient in (CAIRO, BERLIN, NEW_YORK)]
+    hours = [schedule_slot(options, NOON, 0, 1, recipient).not_before.hour for recipient in (CAIRO, BERLIN, NEW_YORK)]
     assert hours == [8, 9, 15]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from prometheus_client import REGISTRY
 
 from pacer.metrics import NOTHING
-from pacer.release.maintenance import Housekeeping
+from pacer.release.maintenance import QueueMaintenance
 from pacer.testing import START, Pacer, assigned
 from spreader.contract.events import OpenOptions
 
@@ -16,23 +16,23 @@ def shown(name: str, **labels: str) -> float:
 
 async def test_what_is_held_is_counted_and_what_is_due_apart(pacer: Pacer) -> None:
     later = OpenOptions(waiting_strategy="scheduled", schedule_at=START + timedelta(days=1))
-    await pacer.take(assigned(3), assigned(2, "msg_2", options=later))
-    await Housekeeping(pacer.engine, pacer.clock, lambda: None).count()
+    await pacer.hold(assigned(3), assigned(2, "msg_2", options=later))
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).count()
     assert (shown("spreader_held_deliveries"), shown("spreader_due_deliveries")) == (5, 3)
 
 
 async def test_a_release_is_counted_by_what_its_profile_waited_for(pacer: Pacer) -> None:
     """Dies when the bound is that of the release itself, and when it is not forgotten with the release."""
-    loop = pacer.releasing
+    loop = pacer.release_loop
     before = {bound: shown("spreader_bound_releases_total", bound=bound) for bound in (NOTHING, "gap")}
     waits = shown("spreader_bound_waits_total", bound="gap")
-    await pacer.take(assigned(2))
-    while await loop.turn() == 0:
+    await pacer.hold(assigned(2))
+    while await loop.run_pass() == 0:
         pass
     assert shown("spreader_bound_releases_total", bound=NOTHING) == before[NOTHING] + 1
     assert shown("spreader_bound_waits_total", bound="gap") == waits + 1
     pacer.now += timedelta(hours=1)
     loop.clock = pacer.clock
-    while await loop.turn() == 0:
+    while await loop.run_pass() == 0:
         pass
     assert shown("spreader_bound_releases_total", bound="gap") == before["gap"] + 1

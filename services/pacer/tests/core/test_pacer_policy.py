@@ -9,30 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.forecast import ADDED, Outlook, Situation, Waiting, foresee
+from pacer.core.forecast import ADDED_PREFIX, PackageForecast, QueuePart, QueueSnapshot, forecast_package
 from pacer.core.hours import Hours
-from pacer.core.limits import in_force, rolling
-from pacer.core.policy import Facts, Head, Margins, Release, Rules, Wait, decide
-from pacer.core.release_pass import Due, in_order, look
-from pacer.core.schedule import IMMEDIATE, ORDINARY, turn
-from pacer.core.simulation import Course, Runner
+from pacer.core.limits import rolling_limits, scaled_limits
+from pacer.core.policy import Facts, HeldDelivery, Margins, Release, Rules, Wait, decide
+from pacer.core.release_pass import Due, in_order, run_pass
+from pacer.core.schedule import IMMEDIATE, ORDINARY, schedule_slot
+from pacer.core.simulation import SimulatedProfile, Simulation
+from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, QuietHours, RestWindow
 from spreader.contract.events import OpenOptions
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REST = Hours(RestWindow(start=time(1), hours=4), "UTC")
-HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
+DELIVERY = HeldDelivery("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 600 / 2)
 """Of a base gap of 600 s, in the middle of its range."""
 MORNING = datetime(2026, 2, 11, 5, tzinfo=UTC)
-WAKING = timedelta(seconds=600 / 2)
+START_DELAY = timedelta(seconds=600 / 2)
 """Of a base gap, in the middle of its range."""
-IDLE = Facts(last_release=None, free={}, sent_lately=0, waiting=1, position=0.5, at_gateway=0)
+IDLE = Facts(last_release=None, full_until={}, sent_last_2_hours=0, waiting=1, position=0.5, at_gateway=0)
 
 
 def rules(
-    limits: ProfileLimits | None = None, hours: Hours = REST, stopped: str | None = None, margin: timedelta = MINUTE
+    limits: ProfileLimits | None = None, hours: Hours = REST, stopped: Bound | None = None, margin: timedelta = MINUTE
 ) -> Rules:
     return Rules(limits or ProfileLimits(), hours, Gap(), 0.4, Margins(2 * margin, margin), 10, stopped)
 
@@ -43,93 +44,102 @@ def facts(**given: object) -> Facts:
 
 
 def test_an_idle_profile_releases_at_once_until_its_rest_is_near() -> None:
-    decision = decide(rules(), IDLE, HEAD, NOON)
+    decision = decide(rules(), IDLE, DELIVERY, NOON)
     assert isinstance(decision, Release)
     assert decision.send_by == datetime(2026, 2, 11, 0, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("bound", "known", "head", "until"),
+    ("bound", "known", "held", "until"),
     [
-        ("gap", facts(last_release=NOON, waiting=1), HEAD, NOON + timedelta(seconds=282)),
-        ("hour limit", facts(free={"hour limit": NOON + HOUR}), HEAD, NOON + HOUR + SLACK),
-        ("hour limit", facts(free={"hour limit": NOON - SLACK / 2}), HEAD, NOON + SLACK / 2),
+        (Bound.GAP, facts(last_release=NOON, waiting=1), DELIVERY, NOON + timedelta(seconds=282)),
+        (Bound.HOUR_LIMIT, facts(full_until={Bound.HOUR_LIMIT: NOON + HOUR}), DELIVERY, NOON + HOUR + SLACK),
+        (Bound.HOUR_LIMIT, facts(full_until={Bound.HOUR_LIMIT: NOON - SLACK / 2}), DELIVERY, NOON + SLACK / 2),
         (
-            "day limit",
-            facts(free={"hour limit": NOON + HOUR, "day limit": NOON + 3 * HOUR}),
-            HEAD,
+            Bound.DAY_LIMIT,
+            facts(full_until={Bound.HOUR_LIMIT: NOON + HOUR, Bound.DAY_LIMIT: NOON + 3 * HOUR}),
+            DELIVERY,
             NOON + 3 * HOUR + SLACK,
         ),
-        ("package day limit", facts(package_free={"package day limit": NOON + HOUR}), HEAD, NOON + HOUR),
-        ("hour limit", facts(free={"hour limit": None}), HEAD, None),
-        ("concurrent sends", facts(at_gateway=10), HEAD, None),
-        ("delivery", IDLE, Head("dlv_1", ORDINARY, NOON + 2 * HOUR), NOON + 2 * HOUR),
-        ("rest window", IDLE, Head("dlv_1", ORDINARY, NOON + 14 * HOUR), MORNING + WAKING),
-        ("rest window", IDLE, Head("dlv_1", ORDINARY, MORNING + WAKING / 2), MORNING + WAKING),
-        ("rest window", IDLE, Head("dlv_1", IMMEDIATE, NOON + 14 * HOUR), MORNING),
+        (
+            Bound.PACKAGE_DAY_LIMIT,
+            facts(package_full_until={Bound.PACKAGE_DAY_LIMIT: NOON + HOUR}),
+            DELIVERY,
+            NOON + HOUR,
+        ),
+        (Bound.HOUR_LIMIT, facts(full_until={Bound.HOUR_LIMIT: None}), DELIVERY, None),
+        (Bound.CONCURRENT_SENDS, facts(at_gateway=10), DELIVERY, None),
+        (Bound.DELIVERY, IDLE, HeldDelivery("dlv_1", ORDINARY, NOON + 2 * HOUR), NOON + 2 * HOUR),
+        (Bound.REST_WINDOW, IDLE, HeldDelivery("dlv_1", ORDINARY, NOON + 14 * HOUR), MORNING + START_DELAY),
+        (Bound.REST_WINDOW, IDLE, HeldDelivery("dlv_1", ORDINARY, MORNING + START_DELAY / 2), MORNING + START_DELAY),
+        (Bound.REST_WINDOW, IDLE, HeldDelivery("dlv_1", IMMEDIATE, NOON + 14 * HOUR), MORNING),
     ],
 )
-def test_the_latest_bound_binds_and_is_named(bound: str, known: Facts, head: Head, until: datetime | None) -> None:
-    decision = decide(rules(), known, head, NOON)
+def test_the_latest_bound_binds_and_is_named(
+    bound: Bound, known: Facts, held: HeldDelivery, until: datetime | None
+) -> None:
+    decision = decide(rules(), known, held, NOON)
     assert isinstance(decision, Wait)
     assert (decision.bound, decision.until) == (bound, until)
 
 
 def test_a_profile_wakes_once_a_day() -> None:
     """Dies where the first minutes after a rest are closed to the second release, too."""
-    early = Head("dlv_1", ORDINARY, MORNING)
-    first = decide(rules(), facts(last_release=NOON), early, MORNING + WAKING)
+    early = HeldDelivery("dlv_1", ORDINARY, MORNING)
+    first = decide(rules(), facts(last_release=NOON), early, MORNING + START_DELAY)
     assert isinstance(first, Release)
-    second = decide(rules(), facts(last_release=MORNING, position=0.9, sent_lately=1), early, MORNING + 2 * MINUTE)
+    second = decide(
+        rules(), facts(last_release=MORNING, position=0.9, sent_last_2_hours=1), early, MORNING + 2 * MINUTE
+    )
     assert isinstance(second, Wait)
-    assert (second.bound, set(second.bounds)) == ("gap", {"gap"})
+    assert (second.bound, set(second.bounds)) == (Bound.GAP, {Bound.GAP})
 
 
 def test_a_stopped_profile_waits_and_says_why() -> None:
-    decision = decide(rules(stopped="profile paused"), IDLE, HEAD, NOON)
+    decision = decide(rules(stopped=Bound.PROFILE_PAUSED), IDLE, DELIVERY, NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == ("profile paused", None)
+    assert (decision.bound, decision.until) == (Bound.PROFILE_PAUSED, None)
 
 
-@pytest.mark.parametrize(("zone", "bound"), [("Africa/Cairo", "recipient quiet hours"), ("America/New_York", None)])
+@pytest.mark.parametrize(("zone", "bound"), [("Africa/Cairo", Bound.QUIET_HOURS), ("America/New_York", None)])
 def test_whoever_is_not_known_is_quiet_where_the_profile_is(zone: str, bound: str | None) -> None:
     """Those ahead in a forecast have no number; at 20:00 UTC it is 22:00 in Cairo and afternoon in New York."""
     evening = NOON + 8 * HOUR
     quiet = replace(rules(hours=Hours(None, zone)), quiet=QuietHours(start=time(21), hours=12))
-    decision = decide(quiet, IDLE, HEAD, evening)
+    decision = decide(quiet, IDLE, DELIVERY, evening)
     assert (decision.bound if isinstance(decision, Wait) else None) == bound
 
 
 def test_an_immediate_delivery_takes_the_smallest_gap_and_keeps_the_limits() -> None:
-    quick = Head("dlv_1", IMMEDIATE, NOON)
+    quick = HeldDelivery("dlv_1", IMMEDIATE, NOON)
     after_gap = decide(rules(), facts(last_release=NOON), quick, NOON)
     assert isinstance(after_gap, Wait)
     assert after_gap.until == NOON + timedelta(seconds=0.6 * 282)
-    at_limit = decide(rules(), facts(free={"hour limit": NOON + HOUR}), quick, NOON)
+    at_limit = decide(rules(), facts(full_until={Bound.HOUR_LIMIT: NOON + HOUR}), quick, NOON)
     assert isinstance(at_limit, Wait)
-    assert (at_limit.bound, at_limit.until) == ("hour limit", NOON + HOUR)
+    assert (at_limit.bound, at_limit.until) == (Bound.HOUR_LIMIT, NOON + HOUR)
 
 
 def test_nothing_goes_shortly_before_a_rest() -> None:
     almost = datetime(2026, 2, 11, 0, 58, tzinfo=UTC)
-    assert isinstance(decide(rules(), IDLE, HEAD, almost - timedelta(seconds=1)), Release)
-    assert isinstance(decide(rules(), IDLE, HEAD, almost), Wait)
+    assert isinstance(decide(rules(), IDLE, DELIVERY, almost - timedelta(seconds=1)), Release)
+    assert isinstance(decide(rules(), IDLE, DELIVERY, almost), Wait)
 
 
 def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() -> None:
-    heads = [replace(HEAD, recipient=f"20100000000{number}") for number in range(5)]
+    heads = [replace(DELIVERY, recipient=f"20100000000{number}") for number in range(5)]
     dues = [Due(f"p{number}", "one", rules(), IDLE, (head,)) for number, head in enumerate(heads)]
-    looked = look(dues, {"one": 8}, NOON)
-    assert [isinstance(each.decision, Release) for each in looked] == [True, True, False, False, False]
-    assert all(each.awaits_answer for each in looked[2:])
+    results = run_pass(dues, {"one": 8}, NOON)
+    assert [isinstance(each.decision, Release) for each in results] == [True, True, False, False, False]
+    assert all(each.awaits_answer for each in results[2:])
 
 
 def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> None:
-    later = Head("later", IMMEDIATE, NOON + HOUR)
-    now, quick = Head("now", ORDINARY, NOON), Head("quick", IMMEDIATE, NOON)
+    later = HeldDelivery("later", IMMEDIATE, NOON + HOUR)
+    now, quick = HeldDelivery("now", ORDINARY, NOON), HeldDelivery("quick", IMMEDIATE, NOON)
     assert in_order([now, quick], NOON) == [quick, now]
     assert in_order([later, now], NOON) == [now, later]
-    sooner = Head("sooner", ORDINARY, NOON + MINUTE)
+    sooner = HeldDelivery("sooner", ORDINARY, NOON + MINUTE)
     assert in_order([later, sooner], NOON) == [sooner, later]
 
 
@@ -145,12 +155,12 @@ def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> N
     ],
 )
 def test_a_waiting_strategy_places_the_fourth_delivery(options: OpenOptions, rank: int, minutes: int) -> None:
-    placed = turn(options, NOON, 3, 10, "201001234567")
+    placed = schedule_slot(options, NOON, 3, 10, "201001234567")
     assert (placed.rank, placed.not_before) == (rank, NOON + minutes * MINUTE)
 
 
 def test_the_factor_leaves_at_least_one_release() -> None:
-    assert in_force(ProfileLimits(per_hour=5, per_3_hours=50, per_day=120), 0.1).model_dump(
+    assert scaled_limits(ProfileLimits(per_hour=5, per_3_hours=50, per_day=120), 0.1).model_dump(
         include={"per_hour", "per_3_hours", "per_day"}
     ) == {"per_hour": 1, "per_3_hours": 5, "per_day": 12}
 
@@ -163,35 +173,37 @@ small_limits = st.builds(
 @given(small_limits, st.integers(1, 40), st.booleans())
 def test_no_rolling_window_ever_holds_more_than_its_limit(limits: ProfileLimits, deliveries: int, rests: bool) -> None:
     """Dies with a limit one too large, with a window too short, and with a limit left out of the bounds."""
-    runner = Runner("p1", rules(limits, REST if rests else Hours(None, "UTC")))
-    runner.line.add(Head(f"dlv_{number}", ORDINARY, NOON) for number in range(deliveries))
-    course = Course("one", [runner], NOON)
-    course.wake()
-    released = [went.at for went in course.run(NOON + timedelta(days=400))]
+    profile = SimulatedProfile("p1", rules(limits, REST if rests else Hours(None, "UTC")))
+    profile.queue.add(HeldDelivery(f"dlv_{number}", ORDINARY, NOON) for number in range(deliveries))
+    simulation = Simulation("one", [profile], NOON)
+    simulation.wake()
+    released = [release.at for release in simulation.run(NOON + timedelta(days=400))]
     assert len(released) == deliveries
     assert released == sorted(released)
-    for limit in rolling(limits):
+    for limit in rolling_limits(limits):
         for earlier, later in zip(released, released[limit.releases_max :], strict=False):
             assert later - earlier >= limit.window
     if rests:
         assert all(REST.next_active(moment) == moment for moment in released)
 
 
-def outlook(added: int, ahead: int = 0, stopped: str | None = None) -> Outlook:
-    heads = [Head(f"{ADDED}{number}", ORDINARY, NOON) for number in range(added)]
-    waiting = [Waiting(ahead, ORDINARY, False, NOON)] if ahead else []
-    return foresee("one", [Situation("p1", rules(stopped=stopped), [], [], waiting, heads)], None, [], NOON)
+def forecast(added: int, ahead: int = 0, stopped: Bound | None = None) -> PackageForecast:
+    heads = [HeldDelivery(f"{ADDED_PREFIX}{number}", ORDINARY, NOON) for number in range(added)]
+    waiting = [QueuePart(ahead, ORDINARY, False, NOON)] if ahead else []
+    return forecast_package(
+        "one", [QueueSnapshot("p1", rules(stopped=stopped), [], [], waiting, heads)], None, [], NOON
+    )
 
 
 def test_the_forecast_of_a_short_queue_is_the_course_run_to_its_end() -> None:
-    end = outlook(3).completion
+    end = forecast(3).completion
     assert end is not None
     assert timedelta(minutes=4) < end - NOON < timedelta(minutes=12)
-    assert outlook(1, stopped="profile paused").completion is None
+    assert forecast(1, stopped=Bound.PROFILE_PAUSED).completion is None
 
 
 def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> None:
-    alone, behind, long = (each.completion for each in (outlook(250), outlook(250, ahead=250), outlook(3_000)))
+    alone, behind, long = (each.completion for each in (forecast(250), forecast(250, ahead=250), forecast(3_000)))
     assert alone is not None
     assert behind is not None
     assert long is not None
@@ -201,7 +213,7 @@ def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> 
 
 
 def test_the_curve_of_a_forecast_holds_what_was_asked_for_and_no_more() -> None:
-    for each, count in ((outlook(250, ahead=250), 250), (outlook(3_000), 3_000), (outlook(0, ahead=70), 70)):
+    for each, count in ((forecast(250, ahead=250), 250), (forecast(3_000), 3_000), (forecast(0, ahead=70), 70)):
         assert sum(sum(profiles.values()) for profiles in each.curve.values()) == count
 
 
@@ -209,18 +221,20 @@ def test_the_curve_of_a_forecast_holds_what_was_asked_for_and_no_more() -> None:
 def test_the_forecast_is_what_such_profiles_take_on_average(profiles: int, each: int) -> None:
     """Dies with even gaps: several profiles would end together, some per cent sooner than the last of them does."""
     names = [f"p{place}" for place in range(profiles)]
-    heads = [Head(f"{ADDED}{number}", ORDINARY, NOON) for number in range(each)]
+    heads = [HeldDelivery(f"{ADDED_PREFIX}{number}", ORDINARY, NOON) for number in range(each)]
     awake, draws = rules(hours=Hours(None, "UTC")), max(6_000 // (profiles * each), 40)
 
     def taken(seed: int) -> float:
         chance = Random(seed)
-        runners = [Runner(name, awake) for name in names]
-        for runner in runners:
-            runner.line.add(heads)
-        course = Course("one", runners, NOON, position=chance.random)
-        course.wake()
-        return (max(went.at for went in course.run(NOON + timedelta(days=9))) - NOON).total_seconds()
+        simulated = [SimulatedProfile(name, awake) for name in names]
+        for profile in simulated:
+            profile.queue.add(heads)
+        simulation = Simulation("one", simulated, NOON, draw_position=chance.random)
+        simulation.wake()
+        return (max(release.at for release in simulation.run(NOON + timedelta(days=9))) - NOON).total_seconds()
 
-    end = foresee("one", [Situation(name, awake, [], [], [], heads) for name in names], None, [], NOON).completion
+    end = forecast_package(
+        "one", [QueueSnapshot(name, awake, [], [], [], heads) for name in names], None, [], NOON
+    ).completion
     assert end is not None
     assert (end - NOON).total_seconds() == pytest.approx(fmean(map(taken, range(draws))), rel=0.01)

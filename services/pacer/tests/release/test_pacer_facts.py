@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import text
 
 from pacer.core.gap import PAIRS_SPAN
-from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling
+from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling_limits
 from pacer.core.policy import Rules
-from pacer.core.simulation import Runner
-from pacer.release.facts import profile_facts, to_facts
+from pacer.core.simulation import SimulatedProfile
+from pacer.release.facts import read_facts, to_facts
+from pacer.sql import views as views
+from pacer.sql.release import ProfileRow
 from pacer.testing import START, Pacer, package
+from spreader.contract.bounds import Bound
 from spreader.contract.configuration import ProfileLimits
+from spreader.runtime.rows import fetched
 
 pytestmark = pytest.mark.postgres
 
@@ -44,7 +48,7 @@ def drawn_limits(chance: Random) -> ProfileLimits:
 
 def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
     """Near the edges of the windows, within their slack and just out of it; the newest is last."""
-    windows = [*(limit.window for limit in rolling(rules.limits)), *(window for _, window in CONTACT_WINDOWS)]
+    windows = [*(limit.window for limit in rolling_limits(rules.limits)), *(window for _, window in CONTACT_WINDOWS)]
     edges = [timedelta(0), *windows, DAY - PAIRS_SPAN][chance.randint(0, 1) :]  # half of them have released just now
     offs = [-SECOND, SECOND, rules.slack_max / 2, rules.slack_max - SECOND, rules.slack_max + SECOND, 20 * 60 * SECOND]
     return sorted({START - SECOND - chance.choice(edges) - chance.choice(offs) for _ in range(chance.randint(1, 14))})
@@ -53,41 +57,48 @@ def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
 @pytest.mark.parametrize("newest_is_answered", [True, False])
 async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_answered: bool) -> None:
     """Dies with any span, limit, slack or order of the statement changed, and where the unanswered do not count."""
-    rules, runners = configured(pacer, chance := Random(5)), dict[str, Runner]()
+    rules, simulated = configured(pacer, chance := Random(5)), dict[str, SimulatedProfile]()
     async with pacer.engine.begin() as connection:
         for name, each in rules.items():
             moments = drawn_moments(chance, each)
             colds = [chance.random() < 0.6 for _ in moments]
             opened = [moment for moment, cold in zip(moments, colds, strict=True) if cold]
-            runners[name] = Runner(name, each, moments, opened)
+            simulated[name] = SimulatedProfile(name, each, moments, opened)
             await connection.execute(PROFILE, {"profile_id": name, "last": moments[-1]})
             await connection.execute(RELEASE, {"profile_id": name, "ats": moments, "colds": colds})
             await connection.execute(OPENED, {"profile_id": name, "ats": opened})
         if not newest_is_answered:
             await connection.execute(UNANSWERED)
-        found = await profile_facts(connection, rules, START)
-        rows = {row.profile_id: row for row in await connection.execute(text("SELECT * FROM pacer.profile"))}
+        found = await read_facts(connection, rules, START)
+        profiles = fetched(ProfileRow, await connection.execute(views.PROFILES, {"profile_ids": list(rules)}))
+        rows = {row.profile_id: row for row in profiles}
     full, pairs = set[str](), Counter[int | None]()
-    for name, runner in runners.items():
-        read, reckoned = to_facts(rows[name], found[name], rules[name], None), runner.facts(START, {})
-        free, contacts = dict(reckoned.free), dict(reckoned.contacts_free)
+    for name, profile in simulated.items():
+        read, reckoned = to_facts(rows[name], found[name], rules[name], None), profile.facts(START, {})
+        free, contacts = dict(reckoned.full_until), dict(reckoned.contacts_full_until)
         if not newest_is_answered:
-            free |= {limit.name: None for limit in rolling(rules[name].limits) if limit.releases_max == 1}
-            if rules[name].limits.new_contacts_per_day == 1 and runner.contacts[-1:] == runner.releases[-1:]:
-                contacts["new contacts limit"] = None
-        assert (read.free, read.contacts_free) == (free, contacts), name
-        assert read.sent_lately == reckoned.sent_lately
+            free |= {limit.bound: None for limit in rolling_limits(rules[name].limits) if limit.releases_max == 1}
+            if rules[name].limits.new_contacts_per_day == 1 and profile.contacts[-1:] == profile.releases[-1:]:
+                contacts[Bound.NEW_CONTACTS_LIMIT] = None
+        assert (read.full_until, read.contacts_full_until) == (free, contacts), name
+        assert read.sent_last_2_hours == reckoned.sent_last_2_hours
         pair = reckoned.pair if newest_is_answered or rules[name].limits.per_day > 2 else None
         assert read.pair == pair, name
         full |= free.keys() | contacts.keys()
         pairs[pair and pair.places] += 1
-    assert full >= {"hour limit", "3 hours limit", "day limit", "new contacts limit", "unanswered budget"}
+    assert full >= {
+        Bound.HOUR_LIMIT,
+        Bound.THREE_HOURS_LIMIT,
+        Bound.DAY_LIMIT,
+        Bound.NEW_CONTACTS_LIMIT,
+        Bound.UNANSWERED_BUDGET,
+    }
     assert pairs.keys() >= {None, 1, 2, 3}
 
 
 def configured(pacer: Pacer, chance: Random) -> dict[str, Rules]:
     crowd = package(profiles=PROFILES)
     profiles = tuple(each.model_copy(update={"limits": drawn_limits(chance)}) for each in crowd.profiles)
-    pacer.directory.configure(crowd.model_copy(update={"profiles": profiles}))
-    rules = {each.profile_id: pacer.directory.rules(each.profile_id, START) for each in profiles}
+    pacer.config.configure(crowd.model_copy(update={"profiles": profiles}))
+    rules = {each.profile_id: pacer.config.rules(each.profile_id, START) for each in profiles}
     return {name: each for name, each in rules.items() if each is not None}

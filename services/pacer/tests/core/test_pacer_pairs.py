@@ -6,18 +6,19 @@ from itertools import pairwise
 
 import pytest
 
-from pacer.core.explanations import meaning
+from pacer.core.explanations import explain_bound
 from pacer.core.hours import Hours
 from pacer.core.limits import DAY
-from pacer.core.policy import DAY_IN_PAIRS, Facts, Head, Margins, Pair, Rules, Wait, decide
+from pacer.core.policy import Facts, HeldDelivery, Margins, Pair, Rules, Wait, decide
 from pacer.core.schedule import IMMEDIATE, ORDINARY
-from pacer.core.simulation import Course, Runner
+from pacer.core.simulation import SimulatedProfile, Simulation
 from pacer.testing import START, Pacer, assigned, package
+from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, RestWindow
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-HEAD = Head("dlv_1", ORDINARY, NOON - HOUR)
+DELIVERY = HeldDelivery("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 720 / 2)
 """Of a base gap of 720 s (it never rests), in the middle of its range."""
 SLOW, USUAL = 11, 12
@@ -32,50 +33,50 @@ def rules(gap: Gap | None = None, limits: ProfileLimits | None = None) -> Rules:
 
 
 def known(pair: Pair, waiting: int = 1, room: datetime | None = ONE) -> Facts:
-    free = {} if room is None else {"day limit": room}
-    return Facts(NOON - HOUR, free, sent_lately=0, waiting=waiting, position=0.5, at_gateway=0, pair=pair)
+    free = {} if room is None else {Bound.DAY_LIMIT: room}
+    return Facts(NOON - HOUR, free, sent_last_2_hours=0, waiting=waiting, position=0.5, at_gateway=0, pair=pair)
 
 
 @pytest.mark.parametrize(
-    ("places", "waiting", "gap", "bound"),
+    ("places", "waiting", Bound.GAP, "bound"),
     [
-        (SLOW, 1, Gap(), DAY_IN_PAIRS),
-        (SLOW, 9, Gap(), DAY_IN_PAIRS),
-        (SLOW, 10, Gap(), "day limit"),
-        (USUAL, 1, Gap(), "day limit"),
-        (USUAL, 1, Gap(pairs_under=0.85), DAY_IN_PAIRS),
-        (0, 1, Gap(pairs_under=0), "day limit"),
+        (SLOW, 1, Gap(), Bound.DAY_IN_PAIRS),
+        (SLOW, 9, Gap(), Bound.DAY_IN_PAIRS),
+        (SLOW, 10, Gap(), Bound.DAY_LIMIT),
+        (USUAL, 1, Gap(), Bound.DAY_LIMIT),
+        (USUAL, 1, Gap(pairs_under=0.85), Bound.DAY_IN_PAIRS),
+        (0, 1, Gap(pairs_under=0), Bound.DAY_LIMIT),
     ],
 )
 def test_few_that_wait_go_in_pairs_where_room_comes_back_slowly(
-    places: int, waiting: int, gap: Gap, bound: str
+    places: int, waiting: int, gap: Gap, bound: Bound
 ) -> None:
-    decision = decide(rules(gap), known(Pair(ONE, TWO, places), waiting), HEAD, NOON)
+    decision = decide(rules(gap), known(Pair(ONE, TWO, places), waiting), DELIVERY, NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == (bound, (TWO if bound == DAY_IN_PAIRS else ONE) + SLACK)
+    assert (decision.bound, decision.until) == (bound, (TWO if bound == Bound.DAY_IN_PAIRS else ONE) + SLACK)
 
 
 def test_nobody_waits_for_a_second_place_that_is_far_off() -> None:
-    decision = decide(rules(), known(Pair(ONE, TWO + timedelta(seconds=1), SLOW)), HEAD, NOON)
+    decision = decide(rules(), known(Pair(ONE, TWO + timedelta(seconds=1), SLOW)), DELIVERY, NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == ("day limit", ONE + SLACK)
+    assert (decision.bound, decision.until) == (Bound.DAY_LIMIT, ONE + SLACK)
 
 
-@pytest.mark.parametrize(("seconds", "bound"), [(1, DAY_IN_PAIRS), (0, "day limit")])
-def test_nobody_waits_for_a_second_place_over_a_rest(seconds: int, bound: str) -> None:
+@pytest.mark.parametrize(("seconds", "bound"), [(1, Bound.DAY_IN_PAIRS), (0, Bound.DAY_LIMIT)])
+def test_nobody_waits_for_a_second_place_over_a_rest(seconds: int, bound: Bound) -> None:
     """The last release is made more than a minute before a rest: the second place, and its slack, lie just before that
     minute, or in it."""
     two, slack = ONE + 20 * MINUTE, timedelta(seconds=0.08 * 600 / 2)
     rest = RestWindow(start=(two + slack + MINUTE + timedelta(seconds=seconds)).time(), hours=4)
-    decision = decide(replace(rules(), hours=Hours(rest, "UTC")), known(Pair(ONE, two, SLOW)), HEAD, NOON)
+    decision = decide(replace(rules(), hours=Hours(rest, "UTC")), known(Pair(ONE, two, SLOW)), DELIVERY, NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == (bound, (two if bound == DAY_IN_PAIRS else ONE) + slack)
+    assert (decision.bound, decision.until) == (bound, (two if bound == Bound.DAY_IN_PAIRS else ONE) + slack)
 
 
-@pytest.mark.parametrize(("per_day", "bound"), [(39, "day limit"), (40, DAY_IN_PAIRS)])
-def test_a_few_places_are_no_rhythm(per_day: int, bound: str) -> None:
+@pytest.mark.parametrize(("per_day", "bound"), [(39, Bound.DAY_LIMIT), (40, Bound.DAY_IN_PAIRS)])
+def test_a_few_places_are_no_rhythm(per_day: int, bound: Bound) -> None:
     few = rules(limits=ProfileLimits(per_day=per_day))
-    decision = decide(few, known(Pair(ONE, TWO, 0)), HEAD, NOON)
+    decision = decide(few, known(Pair(ONE, TWO, 0)), DELIVERY, NOON)
     assert isinstance(decision, Wait)
     assert decision.bound == bound
 
@@ -88,13 +89,13 @@ def test_the_first_place_is_passed_over_also_when_it_is_free() -> None:
 
 
 def test_what_is_immediate_takes_the_first_place() -> None:
-    decision = decide(rules(), known(Pair(ONE, TWO, SLOW)), Head("quick", IMMEDIATE, NOON), NOON)
+    decision = decide(rules(), known(Pair(ONE, TWO, SLOW)), HeldDelivery("quick", IMMEDIATE, NOON), NOON)
     assert isinstance(decision, Wait)
-    assert (decision.bound, decision.until) == ("day limit", ONE)
+    assert (decision.bound, decision.until) == (Bound.DAY_LIMIT, ONE)
 
 
 def _until(facts: Facts, now: datetime) -> datetime | None:
-    decision = decide(rules(), facts, HEAD, now)
+    decision = decide(rules(), facts, DELIVERY, now)
     assert isinstance(decision, Wait)
     return decision.until
 
@@ -113,42 +114,42 @@ def _day_after(pairs_under: float) -> list[float]:
     begin = NOON - DAY + timedelta(seconds=600)
     slow = [begin + timedelta(seconds=1_000 * place) for place in range(30)]
     quick = [NOON - timedelta(seconds=300 * place) for place in range(90)]
-    runner = Runner("one", rules(Gap(pairs_under=pairs_under)), sorted(slow + quick))
-    runner.line.add(_heads(5))
-    course = Course("shop", [runner], NOON)
-    course.wake()
-    for _ in course.run(NOON + 5 * HOUR):
-        runner.line.add(_heads(1))
-    moments = runner.releases
+    profile = SimulatedProfile("one", rules(Gap(pairs_under=pairs_under)), sorted(slow + quick))
+    profile.queue.add(_deliveries(5))
+    simulation = Simulation("shop", [profile], NOON)
+    simulation.wake()
+    for _ in simulation.run(NOON + 5 * HOUR):
+        profile.queue.add(_deliveries(1))
+    moments = profile.releases
     assert all(later - earlier >= DAY for earlier, later in zip(moments, moments[120:], strict=False))
     return [(later - earlier).total_seconds() for earlier, later in pairwise(moments[119:])]
 
 
-def _heads(many: int) -> list[Head]:
-    return [Head("d", ORDINARY, NOON) for _ in range(many)]
+def _deliveries(many: int) -> list[HeldDelivery]:
+    return [HeldDelivery("d", ORDINARY, NOON) for _ in range(many)]
 
 
 async def test_an_explanation_and_the_queue_say_that_two_go_at_a_time(pacer: Pacer) -> None:
     limits, gap = ProfileLimits(per_hour=10, per_3_hours=30, per_day=40), Gap(min_seconds=600, max_seconds=601)
-    configured = package(limits=limits).model_copy(update={"gap": gap.model_copy(update={"rush_over": 100})})
-    pacer.directory.configure(configured)
-    await pacer.take(assigned(42))
+    configured = package(limits=limits).model_copy(update={Bound.GAP: gap.model_copy(update={"rush_over": 100})})
+    pacer.config.configure(configured)
+    await pacer.hold(assigned(42))
     for minutes in (0, *range(15, 327, 8)):
         pacer.now = START + minutes * MINUTE
         (released,) = await pacer.release()
-        await pacer.answer("sent", released)
-    told = await pacer.explaining.delivery(assigned(42).deliveries[40].delivery_id)
-    assert told is not None
-    assert told["bound"] == DAY_IN_PAIRS
-    assert told["bounds"].keys() >= {"day limit", DAY_IN_PAIRS}
-    assert told["why"] == meaning(DAY_IN_PAIRS, rules())
-    queue = await pacer.explaining.queue("one")
+        await pacer.report("sent", released)
+    explanation = await pacer.explainer.delivery(assigned(42).deliveries[40].delivery_id)
+    assert explanation is not None
+    assert explanation["bound"] == Bound.DAY_IN_PAIRS
+    assert explanation["bounds"].keys() >= {Bound.DAY_LIMIT, Bound.DAY_IN_PAIRS}
+    assert explanation["why"] == explain_bound(Bound.DAY_IN_PAIRS, rules())
+    queue = await pacer.explainer.queue("one")
     assert queue is not None
     (profile,) = queue["profiles"]
-    assert (profile["bound"], profile["next_release"]) == (DAY_IN_PAIRS, told["next_release"])
-    assert timedelta(0) <= told["next_release"] - (START + DAY + 15 * MINUTE) <= timedelta(seconds=0.08 * 601)
-    pacer.now = told["next_release"]
+    assert (profile["bound"], profile["next_release"]) == (Bound.DAY_IN_PAIRS, explanation["next_release"])
+    assert timedelta(0) <= explanation["next_release"] - (START + DAY + 15 * MINUTE) <= timedelta(seconds=0.08 * 601)
+    pacer.now = explanation["next_release"]
     (released,) = await pacer.release()
-    await pacer.answer("sent", released)
+    await pacer.report("sent", released)
     pacer.now += 6 * MINUTE  # after its gap, and before the third place is free
     assert len(await pacer.release()) == 1

@@ -129,7 +129,7 @@ def test_each_delivery_goes_once_and_none_is_lost(story: Story) -> None:
     """
     gone = Counter(line.delivery for line in story.ledger)
     assert set(gone.values()) <= {1}
-    waiting = sum(len(runner.line) for runner in story.course.runners)
+    waiting = sum(len(profile.queue) for profile in story.simulation.profiles)
     assert len(gone) + waiting == len(story.asked)
     rules = story.rules
     some_hours_are_open = rules.quiet is None and not (rules.hours.rest and rules.hours.windows)

@@ -10,7 +10,8 @@ from simulate.findings import Finding, findings
 from simulate.fleet import Fleet
 from simulate.year import year
 
-from pacer.core.limits import DAY, DAY_LIMIT, QUARTER_OF_DAY
+from pacer.core.limits import DAY
+from spreader.contract.bounds import Bound
 from spreader.contract.configuration import ProfileLimits
 
 
@@ -75,7 +76,7 @@ def test_no_day_repeats_the_one_before(pattern: str) -> None:
     """Without the slacks what a limit held, and the first of each day, goes to the second as on the day before."""
     for ledger in year(Fleet(4, 30, pattern, seed=1), 0):
         moments = [release.at for release in ledger.releases]
-        held = [release.at for release in ledger.releases if release.bound in (DAY_LIMIT, "rest window")]
+        held = [release.at for release in ledger.releases if release.bound in (Bound.DAY_LIMIT, Bound.REST_WINDOW)]
         assert len(held) >= 29
         repeated = sum(_any_within_a_second(moments, moment - DAY) for moment in held)
         assert repeated <= 0.1 * len(held)
@@ -83,7 +84,7 @@ def test_no_day_repeats_the_one_before(pattern: str) -> None:
 
 def test_profiles_of_a_package_do_not_begin_their_day_together() -> None:
     ledgers = year(Fleet(4, 30, "rush", seed=1), 0)
-    mornings = [[each.at for each in ledger.releases if each.bound == "rest window"] for ledger in ledgers]
+    mornings = [[each.at for each in ledger.releases if each.bound == Bound.REST_WINDOW] for ledger in ledgers]
     for firsts in zip(*mornings, strict=True):
         assert max(firsts) - min(firsts) < timedelta(minutes=10)
     spans = [max(firsts) - min(firsts) for firsts in zip(*mornings, strict=True)]
@@ -99,7 +100,7 @@ def test_after_an_idle_night_a_quarter_of_the_day_goes_in_an_hour_and_no_more() 
     """By settings that would let all of the day's 120 go in the first hour and a half."""
     hasty = ProfileLimits(per_hour=100, per_3_hours=120, per_day=120)
     studies = package(Fleet(4, 10, "bursts", seed=1, limits=hasty, gap_max_seconds=20), 0)
-    assert [study.breaches[QUARTER_OF_DAY] for study in studies] == [0] * 4
+    assert [study.breaches[Bound.QUARTER_OF_DAY] for study in studies] == [0] * 4
     assert [study.fullest_hour for study in studies] == [0.25] * 4
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pacer.release.maintenance import Housekeeping
+from pacer.release.maintenance import QueueMaintenance
 from pacer.testing import START, Pacer, assigned, package
 from spreader.contract.events import DeliveryOutcome, DeliveryReturned, OpenOptions
 
@@ -14,15 +14,15 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_others_go(pacer: Pacer) -> None:
-    pacer.directory.configure(package(profiles=2))
-    await pacer.take(assigned(3, profile="p0"))
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(3, profile="p0"))
     (first,) = await pacer.release()
-    await pacer.answer("deferred", first, not_before=START + DAY)
+    await pacer.report("deferred", first, not_before=START + DAY)
     gone: list[tuple[str, str]] = []
     for _ in range(24):
         pacer.now += timedelta(hours=1) - MINUTE / 24
         released = await pacer.release()
-        await pacer.answer("sent", *released)
+        await pacer.report("sent", *released)
         gone += [(each.recipient, each.profile_id) for each in released]
     assert gone == [("201100000001", "p0"), ("201100000002", "p0")]
     pacer.now = START + DAY + MINUTE
@@ -34,11 +34,11 @@ async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_oth
 
 async def test_a_deferral_goes_along_to_another_profile(pacer: Pacer) -> None:
     """It is the recipient who takes no more today: whoever sends."""
-    pacer.directory.configure(package(profiles=2))
-    await pacer.take(assigned(1, profile="p0"))
-    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(1, profile="p0"))
+    await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now += timedelta(hours=2)
-    assert await pacer.take(assigned(1, profile="p1", attempt=2)) == 1
+    assert await pacer.hold(assigned(1, profile="p1", attempt=2)) == 1
     assert await pacer.release() == []
     pacer.now = START + DAY + MINUTE
     (again,) = await pacer.release()
@@ -46,27 +46,27 @@ async def test_a_deferral_goes_along_to_another_profile(pacer: Pacer) -> None:
 
 
 async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
-    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    await pacer.hold(assigned(1))
+    await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now += timedelta(hours=2)
-    pacer.waking.touch("one")
-    await pacer.releasing.turn()
+    pacer.rescheduler.on_state_changed("one")
+    await pacer.release_loop.run_pass()
     assert await pacer.states() == {"held": 1}
 
 
 async def test_a_second_deferral_is_the_last(pacer: Pacer) -> None:
-    await pacer.take(assigned(1))
-    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    await pacer.hold(assigned(1))
+    await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now = START + DAY + MINUTE
-    await pacer.answer("deferred", *await pacer.release(), not_before=pacer.now + DAY)
-    await pacer.announce()
+    await pacer.report("deferred", *await pacer.release(), not_before=pacer.now + DAY)
+    await pacer.relay()
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
 async def test_a_message_that_expires_sooner_is_not_tried_again(pacer: Pacer) -> None:
-    await pacer.take(assigned(1, options=OpenOptions(expires_at=START + DAY / 2)))
-    await pacer.answer("deferred", *await pacer.release(), not_before=START + DAY)
+    await pacer.hold(assigned(1, options=OpenOptions(expires_at=START + DAY / 2)))
+    await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now = START + DAY / 2
-    await Housekeeping(pacer.engine, pacer.clock, lambda: None).expire()
-    await pacer.announce()
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).expire()
+    await pacer.relay()
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]

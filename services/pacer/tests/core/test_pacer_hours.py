@@ -43,7 +43,7 @@ def test_the_margin_lets_the_rest_begin_earlier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "slack_minutes", "active"),
+    ("hours", "delay_minutes", "active"),
     [
         (CAIRO, 10, "2026-01-11T03:10:00"),
         (CAIRO, 0, "2026-01-11T03:00:00"),
@@ -51,12 +51,12 @@ def test_the_margin_lets_the_rest_begin_earlier() -> None:
         (Hours(RestWindow(start=time(1), hours=23.9), "UTC"), 60, "2026-01-11T00:57:00"),
     ],
 )
-def test_the_slack_lets_the_rest_end_later_but_leaves_half_of_the_day(
-    hours: Hours, slack_minutes: int, active: str
+def test_a_start_delay_lets_the_rest_end_later_but_leaves_half_of_the_day(
+    hours: Hours, delay_minutes: int, active: str
 ) -> None:
-    slack, rested = timedelta(minutes=slack_minutes), at("2026-01-11T00:00:00")
-    assert hours.next_active(rested, slack=slack) == at(active)
-    assert hours.next_active(at(active), slack=slack) == at(active)
+    delay, rested = timedelta(minutes=delay_minutes), at("2026-01-11T00:00:00")
+    assert hours.next_active(rested, start_delay=delay) == at(active)
+    assert hours.next_active(at(active), start_delay=delay) == at(active)
 
 
 def test_the_next_rest_is_the_first_that_begins_from_now_on() -> None:

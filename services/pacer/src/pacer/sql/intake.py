@@ -1,0 +1,125 @@
+"""Intake: the statements that hold assigned deliveries and settle released ones. Times are system time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from pacer.sql.contacts import COLD, ReleaseKey
+from spreader.runtime.rows import column, unnest
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedRow:
+    """A delivery that the router assigned; `place` is its place in the batch, which orders the queue."""
+
+    place: int
+    delivery_id: str
+    message_id: str
+    package_id: str
+    profile_id: str
+    recipient: str
+    tried: str
+    """Profile ids, separated by commas."""
+    not_before: datetime
+    timing: str | None
+    expires_at: datetime | None
+    index: int = column("int")
+    attempt: int = column("int")
+    rank: int = column("smallint")
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedProfile:
+    """`assigned_at`: the newest assignment to the profile."""
+
+    profile_id: str
+    package_id: str
+    assigned_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementRow:
+    delivery_id: str
+    release: int
+    state: str
+    not_before: datetime | None
+    reason: str | None
+    attempt: int = column("int")
+
+
+MESSAGE_INSERT = text("""
+INSERT INTO pacer.message (message_id, package_id, content, options, requested_at, traceparent)
+VALUES (:message_id, :package_id, :content, :options, :requested_at, :traceparent)
+ON CONFLICT DO NOTHING""")
+
+DELIVERY_HOLD = text(f"""
+INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
+                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason)
+SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
+       taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
+       taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
+       CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
+            THEN 'suppressed' ELSE 'held' END,
+       cancellation.message_id IS NULL AND suppression.reason IS NULL,
+       CASE WHEN cancellation.message_id IS NULL THEN suppression.reason END
+FROM {unnest(AssignedRow, "taken")}
+LEFT JOIN pacer.cancellation USING (message_id)
+LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN bool_or(kind = 'suppression') THEN CAST(:suppressed AS text)
+                WHEN bool_or(kind = 'opt_in') IS NOT TRUE AND taken.package_id = ANY (CAST(:opted_in_only AS text[]))
+                THEN CAST(:not_opted_in AS text) END AS reason
+    FROM pacer.consent
+    WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')) AS suppression
+ORDER BY taken.place
+ON CONFLICT (delivery_id) DO UPDATE
+SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
+    cold = excluded.cold, asked_at = greatest(excluded.asked_at, held.asked_at),
+    not_before = greatest(excluded.not_before, held.asked_at), timing = excluded.timing,
+    put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,
+    reason = excluded.reason, changed_at = clock_timestamp()
+WHERE held.attempt < excluded.attempt
+RETURNING delivery_id""")
+"""A delivery that comes back with its next attempt keeps the time until which a gateway deferred it."""
+
+PROFILE_WAKE_OR_INSERT = text(f"""
+INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
+SELECT profile_id, package_id, assigned_at, '-infinity'
+FROM {unnest(AssignedProfile, "assigned")}
+ORDER BY profile_id
+ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id, look_at = '-infinity',
+    assigned_until = greatest(known.assigned_until, excluded.assigned_until)""")
+
+PACKAGE_INSERT = text("""
+INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")
+
+RELEASE_SETTLE = text(f"""
+UPDATE pacer.release SET effective_at = :now
+FROM {unnest(ReleaseKey, "answered")}
+WHERE release.profile_id = answered.profile_id AND release.number = answered.number AND effective_at = 'infinity'""")
+
+DELIVERY_SETTLE = text(f"""
+UPDATE pacer.delivery
+SET state = CASE WHEN answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
+                                                   OR :now >= expires_at) THEN 'expired' ELSE answered.state END,
+    announced = NOT (answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
+                                                  OR :now >= expires_at)),
+    not_before = coalesce(answered.not_before, delivery.not_before),
+    asked_at = coalesce(answered.not_before, delivery.asked_at), put_off_by = NULL, reason = answered.reason,
+    changed_at = clock_timestamp()
+FROM {unnest(SettlementRow, "answered")}
+WHERE delivery.delivery_id = answered.delivery_id AND delivery.attempt = answered.attempt
+  AND delivery.release = answered.release AND delivery.state = 'released'""")
+
+PACKAGES_SHARE = text("""
+SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))
+ORDER BY package_id FOR SHARE""")
+"""Waits for the release passes in progress that count over these packages."""
+
+PROFILES_WAKE = text("""
+UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
+    SELECT profile_id FROM pacer.profile
+    WHERE profile_id = ANY (CAST(:profile_ids AS text[]))
+       OR (package_id = ANY (CAST(:package_ids AS text[])) AND awaits_answer)
+    ORDER BY profile_id FOR UPDATE)""")

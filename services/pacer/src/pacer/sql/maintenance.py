@@ -1,0 +1,44 @@
+"""Maintenance: the statements that expire held deliveries, delete old rows, and count the queue."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCount:
+    """`due`: the held deliveries whose `not_before` has passed."""
+
+    held: int
+    due: int
+
+
+EXPIRE = text("""
+UPDATE pacer.delivery SET state = 'expired', announced = false, reason = 'it expired before its release',
+                          changed_at = clock_timestamp()
+WHERE delivery_id IN (SELECT delivery_id FROM pacer.delivery WHERE state = 'held' AND expires_at <= :now
+                      LIMIT :rows FOR UPDATE SKIP LOCKED)""")
+
+DELETE_OLD = (
+    text("""
+DELETE FROM pacer.delivery WHERE delivery_id IN (
+    SELECT delivery_id FROM pacer.delivery WHERE state NOT IN ('held', 'released') AND announced
+      AND changed_at < clock_timestamp() - interval '8 days' ORDER BY changed_at LIMIT :rows)"""),
+    text("""
+DELETE FROM pacer.message WHERE message_id IN (
+    SELECT message_id FROM pacer.message WHERE noted_at < clock_timestamp() - interval '8 days'
+      AND NOT EXISTS (SELECT 1 FROM pacer.delivery WHERE delivery.message_id = message.message_id) LIMIT :rows)"""),
+    text("DELETE FROM pacer.cancellation WHERE noted_at < clock_timestamp() - interval '8 days'"),
+    text("""
+DELETE FROM pacer.release WHERE (profile_id, number) IN (
+    SELECT profile_id, number FROM pacer.release
+    WHERE effective_at < CAST(:now AS timestamptz) - interval '35 days' LIMIT :rows)"""),
+    text("""
+DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
+    SELECT profile_id, recipient FROM pacer.contact
+    WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
+)
+
+QUEUE_COUNT = text("""
+SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due
+FROM pacer.delivery WHERE state = 'held'""")
