@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.configuration.change_history import document
-from ingress.core.differences import ABSENT, Difference, NotUndoable, differences, put_back, why_not_undoable
+from ingress.core.differences import ABSENT, Difference, NotUndoable, differences, not_undoable_reason, revert
 from ingress.core.snapshot import StoredPackage, StoredProfile
 from ingress.testing import System
 from spreader.vault import new_key
@@ -143,20 +143,20 @@ def test_credentials_are_kept_in_no_history() -> None:
     first, second = new_key(), new_key()
     (found,) = differences(sealed(first), sealed(second))
     assert found.pointer == "/profiles/a/gateway/credentials"
-    assert first not in json.dumps(found.written())
-    assert why_not_undoable([found]) is not None
+    assert first not in json.dumps(found.to_json())
+    assert not_undoable_reason([found]) is not None
 
 
 @given(documents, documents)
 def test_what_is_put_back_is_as_it_was(before: Any, after: Any) -> None:
-    kept = json.loads(json.dumps([each.written() for each in differences(before, after)]))
-    assert put_back(after, map(Difference.read, kept)) == before
+    kept = json.loads(json.dumps([each.to_json() for each in differences(before, after)]))
+    assert revert(after, map(Difference.from_json, kept)) == before
 
 
 def test_what_has_changed_since_is_not_put_back() -> None:
     change = differences({"a": {"b": 1}}, {"a": {"b": 2}})
-    assert put_back({"a": {"b": 2}, "c": 5}, change) == {"a": {"b": 1}, "c": 5}
+    assert revert({"a": {"b": 2}, "c": 5}, change) == {"a": {"b": 1}, "c": 5}
     for later in ({"a": {"b": 3}}, {"a": {}}, {"a": 7}, {}):
         with pytest.raises(NotUndoable):
-            put_back(later, change)
+            revert(later, change)
     assert differences(ABSENT, {"a": 1}) == [Difference("", ABSENT, {"a": 1})]

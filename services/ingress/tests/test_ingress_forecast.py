@@ -6,13 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
-from ingress.infra.service_client import Away, Peer
+from ingress.infra.service_client import HttpServiceClient, ServiceUnavailable
 from ingress.messages.forecast import Forecast, forecast, question
 from spreader.contract.events import OpenOptions
 
 
 @contextlib.asynccontextmanager
-async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Peer, list[Any]]]:
+async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[HttpServiceClient, list[Any]]]:
     """A pacer behind a real socket, and what it was asked."""
     asked = list[Any]()
 
@@ -27,7 +27,7 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Pe
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    pacer = Peer("pacer", f"http://{host}:{port}/")
+    pacer = HttpServiceClient("pacer", f"http://{host}:{port}/")
     await pacer.start()
     try:
         yield pacer, asked
@@ -63,8 +63,10 @@ async def test_without_a_forecast_there_is_a_reason() -> None:
         async with pacer_that(answers, status) as (pacer, _):
             foreseen = await forecast(pacer, asks, 30)
             assert (foreseen.completion, bool(foreseen.note)) == (None, True)
-    nobody = Peer("pacer", "http://127.0.0.1:9")
-    assert await nobody.ask("/forecast") == Away("the pacer has not been asked: this process is starting")
+    nobody = HttpServiceClient("pacer", "http://127.0.0.1:9")
+    assert await nobody.query("/forecast") == ServiceUnavailable(
+        "the pacer cannot be asked yet: this process is still starting"
+    )
     await nobody.start()
-    assert isinstance(await nobody.ask("/forecast"), Away)
+    assert isinstance(await nobody.query("/forecast"), ServiceUnavailable)
     await nobody.stop()

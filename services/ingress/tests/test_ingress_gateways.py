@@ -166,10 +166,10 @@ async def test_a_profile_is_tested_when_it_is_added_and_nothing_waits_for_a_send
     await system.package()
     away = (await add(system, WAHA)).json()
     assert (away["check"], away["warnings"][0]["pointer"]) == (None, "/gateway")
-    system.sender.says["/profiles/check"] = CHECK
+    system.sender.responses["/profiles/check"] = CHECK
     changed = (await system.http.patch("/packages/pkg/profiles/a", json={"gateway": {"account": "sales"}})).json()
     assert (changed["check"], changed["warnings"]) == (CHECK, [])
-    path, asked = system.sender.asked[-1]
+    path, asked = system.sender.queries[-1]
     gateway = gateway_of(system)
     assert (path, asked) == (
         "/profiles/check",
@@ -186,9 +186,9 @@ async def test_a_profile_can_be_tested_at_any_time_with_its_package_and_without(
     await system.package("s")
     for path in ("/packages/pkg/profiles/s/check", "/profiles/s/check"):
         assert (await system.http.post(path)).status_code == 503
-        system.sender.says["/profiles/check"] = CHECK
+        system.sender.responses["/profiles/check"] = CHECK
         assert (await system.http.post(path)).json() == {"profile_id": "s", **CHECK}
-        del system.sender.says["/profiles/check"]
+        del system.sender.responses["/profiles/check"]
     assert (await system.http.post("/profiles/none/check")).status_code == 404
     assert (await system.http.post("/packages/pkg/profiles/none/check")).status_code == 404
 
@@ -200,17 +200,17 @@ async def test_numbers_are_shared_out_over_the_profiles_that_can_ask(system: Sys
     people = [f"20100000001{number}" for number in range(4)]
     told = [{"number": each, "exists": True, "checked_at": "2026-06-01T12:00:00Z", "detail": "on WhatsApp"}
             for each in people[:3]]  # fmt: skip
-    system.sender.says["/numbers/check"] = {"numbers": told}
-    system.sender.asked.clear()
+    system.sender.responses["/numbers/check"] = {"numbers": told}
+    system.sender.queries.clear()
     answer = await system.http.post("/packages/pkg/numbers/check", json={"numbers": [*people, people[0]]})
     assert answer.status_code == 200, answer.text
     found = answer.json()["numbers"]
     assert [(each["number"], each["exists"], each["profile_id"]) for each in found] == [
         (people[0], True, "a"), (people[1], True, "b"), (people[2], True, "a"), (people[3], None, "b"),
     ]  # fmt: skip
-    asked = {body["profile_id"]: body["numbers"] for _, body in system.sender.asked}
+    asked = {body["profile_id"]: body["numbers"] for _, body in system.sender.queries}
     assert json.dumps(asked) == json.dumps({"a": [people[0], people[2]], "b": [people[1], people[3]]})
-    system.sender.says.clear()
+    system.sender.responses.clear()
     assert (await system.http.post("/packages/pkg/numbers/check", json={"numbers": people})).status_code == 503
     many = {"numbers": [f"2010000{number:05d}" for number in range(101)]}
     assert (await system.http.post("/packages/pkg/numbers/check", json=many)).status_code == 422

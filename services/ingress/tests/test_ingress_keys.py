@@ -29,7 +29,7 @@ NAMES = ["small", "large", "reply"]
 
 async def sent(system: System) -> list[tuple[str, str]]:
     """The message and the words of every record that went out, by the bus or through the outbox."""
-    await system.relayed()
+    await system.relay_outbox()
     relayed = [
         decode(each.topic, each.headers, each.body)
         for each in system.log.envelopes
@@ -79,10 +79,10 @@ async def test_after_a_503_only_the_same_body_may_try_again_as_the_same_message(
     system: System, path: str, body: dict[str, Any]
 ) -> None:
     await system.package("a")
-    system.bus.forgets = True
+    system.bus.loses_acknowledgements = True
     assert (await system.http.post(path, json=body, headers=KEY)).status_code == 503
     first = await sent(system)
-    system.bus.forgets = False
+    system.bus.loses_acknowledgements = False
     corrected = await system.http.post(path, json={**body, "text": "Corrected"}, headers=KEY)
     assert (corrected.status_code, corrected.json()["code"], await sent(system)) == (422, "key-reused", first)
     again = await system.http.post(path, json=body, headers=KEY)
@@ -142,7 +142,7 @@ async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engi
 
 async def test_a_key_is_known_for_72_hours_after_its_last_try(system: System) -> None:
     await system.package("a")
-    system.bus.forgets = True
+    system.bus.loses_acknowledgements = True
     for _ in range(3):
         assert (await system.http.post(OPEN, json=SMALL, headers=KEY)).status_code == 503
         await later(system.engine, 71 * 3600)

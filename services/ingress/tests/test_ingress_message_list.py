@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ingress.status.projection import Accepted
+from ingress.sql.status import AcceptedMessage
 from ingress.testing import System
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def accepted(number: int, minute: int, lane: str = "open", package_id: str = "pkg") -> Accepted:
+def accepted(number: int, minute: int, lane: str = "open", package_id: str = "pkg") -> AcceptedMessage:
     at = NOON + timedelta(minutes=minute)
-    return Accepted(f"msg_{number}", package_id, "reply" if lane == "reply" else "open", "text", 3, at)
+    return AcceptedMessage(f"msg_{number}", package_id, "reply" if lane == "reply" else "open", "text", at, 3)
 
 
 async def ids(system: System, query: str = "") -> list[str]:
@@ -22,7 +22,7 @@ async def ids(system: System, query: str = "") -> list[str]:
 async def test_newest_first_and_only_the_packages_own(system: System) -> None:
     await system.package("a")
     others = [accepted(9, 9, package_id="other")]
-    await system.view.fold_messages([accepted(1, 1), accepted(2, 5), accepted(3, 3, "reply"), *others])
+    await system.projection.fold_messages([accepted(1, 1), accepted(2, 5), accepted(3, 3, "reply"), *others])
     assert await ids(system) == ["msg_2", "msg_3", "msg_1"]
     assert (await ids(system, "?lane=reply"), await ids(system, "?lane=open")) == (["msg_3"], ["msg_2", "msg_1"])
     first = (await system.http.get("/packages/pkg/messages?limit=1")).json()["data"][0]
@@ -32,7 +32,7 @@ async def test_newest_first_and_only_the_packages_own(system: System) -> None:
 
 async def test_pages_neither_skip_nor_repeat_those_of_one_moment(system: System) -> None:
     await system.package("a")
-    await system.view.fold_messages([accepted(number, number // 3) for number in range(8)])
+    await system.projection.fold_messages([accepted(number, number // 3) for number in range(8)])
     seen, cursor = list[str](), ""
     while True:
         page = (await system.http.get(f"/packages/pkg/messages?limit=3{cursor}")).json()

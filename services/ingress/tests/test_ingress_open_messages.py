@@ -52,7 +52,7 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
     }
     assert body["estimated_completion"] is None
     assert "pacer" in body["estimated_completion_note"]
-    ((path, asked),) = system.pacer.asked
+    ((path, asked),) = system.pacer.queries
     assert (path, asked["message_id"]) == ("/forecast", body["message_id"])
 
 
@@ -113,7 +113,7 @@ async def test_500_recipients_are_one_record_and_501_go_through_the_outbox_whole
     assert [len(event.recipients) for event in system.bus.of(OpenMessageRequested)] == [500]
     answer = await system.http.post(OPEN, json={**PLAN, "recipients": people(1_201)}, headers=ASYNC)
     assert (answer.status_code, answer.json()["recipients"]) == (202, 1_201)
-    await system.relayed()
+    await system.relay_outbox()
     sealed = [each for each in system.log.envelopes if each.topic == OpenMessageRequested.topic]
     events = [decode(each.topic, each.headers, each.body) for each in sealed]
     assert [

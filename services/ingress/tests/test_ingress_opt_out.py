@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingress.core.opt_out import WORDS, is_opt_out, normal
-from ingress.core.phone_list import Number, WrongRow, header, numbers
+from ingress.core.opt_out import WORDS, is_opt_out, normalize
+from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_word_that_may_mean_something_else_opts_nobody_out(said: str) -> None:
 
 
 def test_no_word_stands_twice_in_its_language() -> None:
-    written = {language: [normal(word) for word in words] for language, words in WORDS.items()}
+    written = {language: [normalize(word) for word in words] for language, words in WORDS.items()}
     doubled = {each for words in written.values() for each in words if words.count(each) > 1}
     assert doubled == set()
 
@@ -70,7 +70,7 @@ def test_a_package_adds_words_of_its_own() -> None:
 
 
 def test_vowels_of_devanagari_are_no_accents() -> None:
-    assert normal("रोकें") != normal("रक")
+    assert normalize("रोकें") != normalize("रक")
 
 
 def test_a_list_of_numbers_is_read_as_people_write_it() -> None:
@@ -84,13 +84,13 @@ def test_a_list_of_numbers_is_read_as_people_write_it() -> None:
         "12",
         "٢٠١٠٠١٢٣٤٥٦٧",
     ]
-    assert list(numbers(rows, first_line=2)) == [
-        Number(2, "201001234567"),
-        Number(3, "201001234568"),
-        Number(5, "201001234569"),
-        Number(6, "201001234570"),
+    assert list(read_rows(rows, first_line=2)) == [
+        PhoneRow(2, "201001234567"),
+        PhoneRow(3, "201001234568"),
+        PhoneRow(5, "201001234569"),
+        PhoneRow(6, "201001234570"),
         *(
-            WrongRow(line, "phone_number", "a phone number is 7 to 15 digits in international form")
+            InvalidRow(line, "phone_number", "a phone number is 7 to 15 digits in international form")
             for line in (7, 8, 9)
         ),
     ]
@@ -104,4 +104,4 @@ def test_a_list_of_numbers_is_read_as_people_write_it() -> None:
     ],
 )  # fmt: skip
 def test_a_header_is_known_by_its_names_or_by_having_no_digit(first: str, column: int | None) -> None:
-    assert header(first) == column
+    assert header_column(first) == column

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.infra import outbox
-from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, Relay
+from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, OutboxRelay
 from ingress.testing import MemoryLog
 from spreader.contract.configuration import Package
 from spreader.contract.content import TextContent
@@ -32,13 +32,13 @@ def setting(version: int) -> Envelope:
 async def test_a_bulk_import_goes_on_in_pieces_and_a_setting_passes_it(engine: AsyncEngine) -> None:
     """Dies when a turn takes all there is, when it does not pause, and when rows go strictly in their order."""
     log = MemoryLog(PackageConfigured, MemoryTable[PackageConfigured]())
-    relay = Relay(engine, log)
+    relay = OutboxRelay(engine, log)
     pieces = [piece(number) for number in range(2 * BULK_MAX + 1)]
     async with engine.begin() as connection:
         await outbox.put(connection, [*pieces, setting(2)])
-    pauses = [await relay.turn()]
+    pauses = [await relay.run_once()]
     assert [each.topic for each in log.envelopes] == [PackageConfigured.topic, *[OpenMessageRequested.topic] * BULK_MAX]
-    pauses += [await relay.turn() for _ in range(3)]
+    pauses += [await relay.run_once() for _ in range(3)]
     assert pauses == [BULK_PAUSE_SECONDS, BULK_PAUSE_SECONDS, 0.0, POLL_SECONDS]
     told = [each.body for each in log.envelopes if each.topic == OpenMessageRequested.topic]
     assert told == [each.body for each in pieces]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingress.core.facts import of_open_assigned
+from ingress.core.delivery_updates import from_open_assigned
 from ingress.testing import System
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
 from spreader.contract.content import TextContent
@@ -29,7 +29,7 @@ MESSAGE: dict[str, Any] = {
 
 async def test_a_preview_says_who_sends_how_much_by_when_and_what_binds_and_sends_nothing(system: System) -> None:
     await system.package("a", "b")
-    system.router.says["/preview"], system.pacer.says["/forecast"] = SHARED, FORESEEN
+    system.router.responses["/preview"], system.pacer.responses["/forecast"] = SHARED, FORESEEN
     answer = await system.http.post("/packages/pkg/messages/preview", json=MESSAGE)
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -38,7 +38,7 @@ async def test_a_preview_says_who_sends_how_much_by_when_and_what_binds_and_send
     assert (body["estimated_completion"], body["binds"], body["curve"]) == (
         FORESEEN["completion"], "gap", FORESEEN["curve"],
     )  # fmt: skip
-    assert system.router.asked == [("/preview", {"package_id": "pkg", "recipients": 2, "distribution": "weighted"})]
+    assert system.router.queries == [("/preview", {"package_id": "pkg", "recipients": 2, "distribution": "weighted"})]
     assert system.bus.published == []
 
 
@@ -47,7 +47,7 @@ async def test_a_preview_counts_those_who_must_not_be_written_to_and_shares_out_
     system: System, opted_in_only: bool
 ) -> None:
     await system.package("a", opted_in_only=opted_in_only)
-    system.router.says["/preview"], system.pacer.says["/forecast"] = SHARED, FORESEEN
+    system.router.responses["/preview"], system.pacer.responses["/forecast"] = SHARED, FORESEEN
     people = [f"2010000000{number}" for number in range(11, 18)]
     own = "/packages/pkg/suppressions"
     for path, listed in (
@@ -60,8 +60,8 @@ async def test_a_preview_counts_those_who_must_not_be_written_to_and_shares_out_
     left = people[2:4] if opted_in_only else people[2:]
     assert (body["recipients"], body["suppressed"]) == (7, 7 - len(left))
     assert body["suppressed_for"] == suppressed_for
-    assert system.router.asked[0][1]["recipients"] == len(left)
-    assert system.pacer.asked[0][1]["recipients"] == left
+    assert system.router.queries[0][1]["recipients"] == len(left)
+    assert system.pacer.queries[0][1]["recipients"] == left
 
 
 async def test_a_preview_refuses_what_the_call_itself_would_refuse(system: System) -> None:
@@ -69,7 +69,7 @@ async def test_a_preview_refuses_what_the_call_itself_would_refuse(system: Syste
     bad = await system.http.post("/packages/pkg/messages/preview", json={**MESSAGE, "recipients": []})
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (422, "/recipients")
     assert (await system.http.post("/packages/none/messages/preview", json=MESSAGE)).status_code == 404
-    system.router.says["/preview"] = {**SHARED, "refused": "no profile of package pkg can open conversations"}
+    system.router.responses["/preview"] = {**SHARED, "refused": "no profile of package pkg can open conversations"}
     refused = await system.http.post("/packages/pkg/messages/preview", json=MESSAGE)
     assert (refused.status_code, refused.json()["code"]) == (409, "no-profile")
 
@@ -83,24 +83,24 @@ async def test_while_a_service_is_away_the_answer_says_so_and_when_to_come_back(
     ):
         answer = await system.http.request(method, path, json=body)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2"), path
-        assert "does not answer" in answer.json()["detail"]
+        assert "does not respond" in answer.json()["detail"]
 
 
 async def test_the_queue_is_the_pacers(system: System) -> None:
     await system.package("a")
-    system.pacer.says["/packages/pkg/queue"] = {"package_id": "pkg", "held": 3}
+    system.pacer.responses["/packages/pkg/queue"] = {"package_id": "pkg", "held": 3}
     assert (await system.http.get("/packages/pkg/queue")).json() == {"package_id": "pkg", "held": 3}
     assert (await system.http.get("/packages/none/queue")).status_code == 404
 
 
 async def test_a_what_if_asks_with_the_whole_package_as_it_would_be_and_changes_nothing(system: System) -> None:
     await system.package("a", profile_limits={"per_hour": 20})
-    system.pacer.says["/what-if"] = {"now": FORESEEN, "then": FORESEEN}
+    system.pacer.responses["/what-if"] = {"now": FORESEEN, "then": FORESEEN}
     patch = {"profile_limits": {"per_hour": 200}, "rest_window": None}
     answer = await system.http.post("/packages/pkg/what-if", json=patch)
     assert answer.status_code == 200, answer.text
     assert "/profile_limits/per_hour" in [each["pointer"] for each in answer.json()["warnings"]]
-    ((_, asked),) = system.pacer.asked
+    ((_, asked),) = system.pacer.queries
     proposed = asked["package"]
     assert (proposed["profile_limits"]["per_hour"], proposed["rest_window"]) == (200, None)
     assert [profile["limits"]["per_hour"] for profile in proposed["profiles"]] == [200]
@@ -118,12 +118,12 @@ async def test_an_explanation_has_the_parts_of_those_that_decided(system: System
         requested_at=system.clock(), strategy="round_robin",
         deliveries=(AssignedDelivery(delivery_id=name, recipient="201000000011", profile_id="a", index=4),),
     )  # fmt: skip
-    await system.view.fold_deliveries(of_open_assigned(assigned))
-    system.router.says["/messages/msg_1/routing?index=4"] = {"strategy": "round_robin", "profile_id": "a"}
+    await system.projection.fold_deliveries(from_open_assigned(assigned))
+    system.router.responses["/messages/msg_1/routing?index=4"] = {"strategy": "round_robin", "profile_id": "a"}
     body = (await system.http.get(f"/deliveries/{name}/explain")).json()
     assert (body["status"], body["routing"]["profile_id"]) == ("held", "a")
-    assert "does not answer" in body["pacing"]["note"]
-    system.pacer.says[f"/deliveries/{name}/explain"] = {"bound": "hour limit"}
+    assert "does not respond" in body["pacing"]["note"]
+    system.pacer.responses[f"/deliveries/{name}/explain"] = {"bound": "hour limit"}
     body = (await system.http.get(f"/deliveries/{name}/explain")).json()
     assert body["pacing"] == {"bound": "hour limit"}
     assert (await system.http.get("/deliveries/dlv_none/explain")).status_code == 404

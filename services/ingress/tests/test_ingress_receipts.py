@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from ingress.core import facts
-from ingress.core.receipts import Told
+from ingress.core import delivery_updates
+from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import Echo, Receipt
-from ingress.status.handlers import Folding
+from ingress.status.handlers import StatusHandlers
 from ingress.testing import System, signed
 from spreader.contract.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
 from spreader.kafka.bus import PublishFailed
@@ -34,9 +34,9 @@ def outcome(status: Status, name: str = "dlv_1", **more: Any) -> DeliveryOutcome
 
 async def fold(system: System, *outcomes: DeliveryOutcome) -> None:
     """As the handler of outcomes does."""
-    told = [fact for each in outcomes for fact in facts.of_outcome(each)]
-    await system.view.fold_deliveries(told)
-    await system.receipts.look({fact.delivery_id for fact in told})
+    told = [fact for each in outcomes for fact in delivery_updates.from_outcome(each)]
+    await system.projection.fold_deliveries(told)
+    await system.receipts.match_deliveries({fact.delivery_id for fact in told})
 
 
 async def fold_what_was_published(system: System) -> None:
@@ -55,12 +55,12 @@ async def age(system: System, seconds: float) -> None:
         await connection.execute(text(older), {"age": timedelta(seconds=seconds)})
 
 
-def ack(status: Any, name: str = "3EB0", at: datetime = NOON) -> Told:
-    return Told("pkg", "a", Receipt(name, status, at))
+def ack(status: Any, name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
+    return ProfileReceipt("pkg", "a", Receipt(name, status, at))
 
 
-def echo(name: str = "3EB0", at: datetime = NOON) -> Told:
-    return Told("pkg", "a", Echo(name, PERSON, at))
+def echo(name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
+    return ProfileReceipt("pkg", "a", Echo(name, PERSON, at))
 
 
 def shown(system: System) -> list[tuple[str, str, str | None]]:
@@ -73,14 +73,14 @@ async def test_a_receipt_finds_its_delivery_by_the_gateways_name(system: System)
     assert shown(system) == [("dlv_1", status, "3EB0") for status in ("acknowledged", "delivered", "read")]
     assert system.bus.of(DeliveryOutcome)[0].attempt == 2
     await fold_what_was_published(system)
-    row = await system.view.delivery("dlv_1")
+    row = await system.projection.delivery("dlv_1")
     assert row is not None
-    assert row["status"] == "read"
+    assert row.status == "read"
 
 
 @pytest.mark.parametrize("by_delivery", [True, False])
 async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: System, by_delivery: bool) -> None:
-    early = Told("pkg", "a", Receipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))
+    early = ProfileReceipt("pkg", "a", Receipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))
     await system.receipts.take([early])
     await system.receipts.take([early])
     assert (await waiting(system), shown(system)) == (1, [])
@@ -97,7 +97,7 @@ async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost
     plain = Receipt("3EB0", "failed", NOON, failure="transient", code="ERROR", reason="WhatsApp refused it")
     why = replace(plain, failure="restricted", code="463", reason="no chats")
     for said in (plain, why) if plain_first else (why, plain):
-        await system.receipts.take([Told("pkg", "a", said), Told("pkg", "a", said)])
+        await system.receipts.take([ProfileReceipt("pkg", "a", said), ProfileReceipt("pkg", "a", said)])
     assert await waiting(system) == 2
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert [each.code for each in system.bus.of(DeliveryOutcome)] == ["463", "ERROR"]
@@ -106,7 +106,7 @@ async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost
 
 async def test_calls_that_say_the_same_in_another_order_do_not_hold_each_other_up(system: System) -> None:
     """Each waits for the rows of the other: in two orders that is a deadlock, and one gateway is told to come again."""
-    many = [Told("pkg", "a", Receipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)]
+    many = [ProfileReceipt("pkg", "a", Receipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)]
     await asyncio.gather(system.receipts.take(many), system.receipts.take(many[::-1]))
     assert await waiting(system) == len(many)
 
@@ -124,12 +124,12 @@ async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
 
 async def test_a_receipt_and_its_delivery_that_arrive_at_the_same_moment_find_each_other(system: System) -> None:
     """The look after the fold was too early to see the receipt, as if both committed at once."""
-    await system.view.fold_deliveries(facts.of_outcome(outcome("sent", gateway_message_id="3EB0")))
+    await system.projection.fold_deliveries(delivery_updates.from_outcome(outcome("sent", gateway_message_id="3EB0")))
     async with system.engine.begin() as connection:
         kept = "INSERT INTO ingress.receipt_waiting (profile_id, gateway_message_id, status, package_id, at)"
         await connection.execute(text(f"{kept} VALUES ('a', '3EB0', 'delivered', 'pkg', now())"))
     await age(system, 3)
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
 
 
@@ -139,11 +139,11 @@ async def test_what_nobody_asks_for_is_forgotten_after_a_day_and_never_more_than
     await system.receipts.take([ack("delivered", f"old{number}") for number in range(3)])
     await age(system, 86_401)
     await system.receipts.take([ack("delivered", "new")])
-    await system.receipts.tidy(10_000)
+    await system.receipts.match_all_and_delete_old(10_000)
     assert await waiting(system) == 1
     for number in range(4):
         await system.receipts.take([ack("read", f"more{number}")])
-    await replace(system.receipts, kept_max=2).tidy(10_000)
+    await replace(system.receipts, kept_max=2).match_all_and_delete_old(10_000)
     async with system.engine.connect() as connection:
         kept = await connection.execute(text("SELECT gateway_message_id FROM ingress.receipt_waiting"))
         assert set(kept.scalars()) == {"more2", "more3"}
@@ -153,11 +153,11 @@ async def test_another_profiles_receipt_says_nothing_of_a_delivery(system: Syste
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     await system.receipts.take(
         [
-            Told("pkg", "b", Receipt("x", "delivered", NOON, "dlv_1")),
-            Told("other", "a", Receipt("x", "delivered", NOON, "dlv_1")),
+            ProfileReceipt("pkg", "b", Receipt("x", "delivered", NOON, "dlv_1")),
+            ProfileReceipt("other", "a", Receipt("x", "delivered", NOON, "dlv_1")),
         ]
     )
-    await system.receipts.take([Told("pkg", "b", Receipt("y", "delivered", NOON, "dlv_2"))])
+    await system.receipts.take([ProfileReceipt("pkg", "b", Receipt("y", "delivered", NOON, "dlv_2"))])
     await fold(system, outcome("sent", "dlv_2", gateway_message_id="3EB1"))
     assert (shown(system), await waiting(system)) == ([], 0)
 
@@ -165,26 +165,26 @@ async def test_another_profiles_receipt_says_nothing_of_a_delivery(system: Syste
 async def test_a_late_failure_is_the_end_and_a_later_delivery_overrides_it(system: System) -> None:
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     failed = Receipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
-    await system.receipts.take([Told("pkg", "a", failed)])
+    await system.receipts.take([ProfileReceipt("pkg", "a", failed)])
     (told,) = system.bus.of(DeliveryOutcome)
     assert (told.status, told.failure, told.code, told.reason) == ("failed", "restricted", "463", "no chats")
     seen: list[str] = []
     for status in ("acknowledged", "delivered", "failed", "read"):
         await system.receipts.take([ack(status)])
         await fold_what_was_published(system)
-        row = await system.view.delivery("dlv_1")
+        row = await system.projection.delivery("dlv_1")
         assert row is not None
-        seen.append(row["status"])
+        seen.append(row.status)
     assert seen == ["failed", "delivered", "delivered", "read"]
 
 
 async def test_the_echo_of_a_send_turns_the_one_unknown_into_the_truth(system: System) -> None:
     await system.receipts.take([echo(), ack("delivered")])  # the echo is quicker than the sender's despair
     await fold(system, outcome("unknown"))
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert shown(system) == []  # its first seconds belong to the gateway's own answer
     await age(system, 6)
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert shown(system) == [("dlv_1", "sent", "3EB0")]
     await fold_what_was_published(system)
     assert shown(system)[1:] == [("dlv_1", "delivered", "3EB0")]
@@ -194,10 +194,10 @@ async def test_the_echo_of_a_send_turns_the_one_unknown_into_the_truth(system: S
 async def test_a_reply_under_way_whose_answer_does_not_come_is_found_by_its_echo(system: System) -> None:
     await fold(system, outcome("held", lane="reply"))
     await system.receipts.take([echo()])
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert shown(system) == []
     await age(system, 3)  # sooner than the sender sends a reply in doubt again
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert shown(system) == [("dlv_1", "sent", "3EB0")]
 
 
@@ -213,16 +213,18 @@ async def test_an_echo_that_may_be_of_several_is_of_none(system: System, others:
     await fold(system, outcome("unknown"), *others)
     await system.receipts.take([echo()])
     await age(system, 6)
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert (shown(system), await waiting(system)) == ([], 1)
 
 
 @pytest.mark.parametrize("echoes", [[echo(at=NOON - timedelta(hours=2))], [echo("one"), echo("two")]])
-async def test_an_echo_of_another_hour_or_one_of_two_proves_nothing(system: System, echoes: list[Told]) -> None:
+async def test_an_echo_of_another_hour_or_one_of_two_proves_nothing(
+    system: System, echoes: list[ProfileReceipt]
+) -> None:
     await fold(system, outcome("unknown"))
     await system.receipts.take(echoes)
     await age(system, 6)
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert shown(system) == []
 
 
@@ -236,7 +238,7 @@ async def test_the_echo_of_a_message_that_has_its_name_is_no_news(system: System
 async def test_the_handler_of_outcomes_looks_for_what_waits(system: System) -> None:
     """What makes a match survive a crash: its batch is not done before the look is."""
     bus = KafkaBus(create_broker(Settings(), "test"), "test", system.clock)
-    boundaries = Folding(system.view, system.receipts).boundaries(bus)
+    boundaries = StatusHandlers(system.projection, system.receipts).consumers(bus)
     (handler,) = (each.handle for each in boundaries if DeliveryOutcome in each.accepts)
     await system.receipts.take([ack("delivered")])
     await handler([Received(outcome("sent", gateway_message_id="3EB0"), DeliveryOutcome.topic, 0, 0)])

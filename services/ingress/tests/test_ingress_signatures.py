@@ -11,11 +11,11 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from ingress.core.signatures import signs
-from ingress.core.webhook_parsers import Call, Wire
-from ingress.core.webhook_parsers.cloud_api import CloudApi
-from ingress.core.webhook_parsers.evolution import Evolution
-from ingress.core.webhook_parsers.waha import Waha
+from ingress.core.signatures import is_valid_hmac
+from ingress.core.webhook_parsers import WebhookCall, WebhookParser
+from ingress.core.webhook_parsers.cloud_api import CloudApiParser
+from ingress.core.webhook_parsers.evolution import EvolutionParser
+from ingress.core.webhook_parsers.waha import WahaParser
 from ingress.testing import CREDENTIALS, System, signed
 from spreader.clock import wall_now
 from spreader.contract.events import CustomerMessage
@@ -33,15 +33,15 @@ MS = f"{NOON.timestamp() * 1000:.0f}"
 
 
 def refusal(
-    wire: Wire, secrets: Mapping[str, str], body: bytes, headers: Mapping[str, str], wall: datetime = NOON
+    wire: WebhookParser, secrets: Mapping[str, str], body: bytes, headers: Mapping[str, str], wall: datetime = NOON
 ) -> str | None:
-    return wire.refusal(Call(headers, body, wall), secrets)
+    return wire.refusal(WebhookCall(headers, body, wall), secrets)
 
 
 def test_the_gateways_own_examples_of_signatures_are_right() -> None:
-    assert signs("app-secret", META_BODY, META_HEX, "sha256")
-    assert signs("my-secret-key", WAHA_BODY, WAHA_HEX, "sha512")
-    assert not signs("my-secret-key", WAHA_BODY + b" ", WAHA_HEX, "sha512")
+    assert is_valid_hmac("app-secret", META_BODY, META_HEX, "sha256")
+    assert is_valid_hmac("my-secret-key", WAHA_BODY, WAHA_HEX, "sha512")
+    assert not is_valid_hmac("my-secret-key", WAHA_BODY + b" ", WAHA_HEX, "sha512")
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_the_gateways_own_examples_of_signatures_are_right() -> None:
     ],
 )
 def test_meta_signs_the_raw_body(header: dict[str, str], expected: str | None) -> None:
-    assert refusal(CloudApi(), {"app_secret": "app-secret"}, META_BODY, header) == expected
+    assert refusal(CloudApiParser(), {"app_secret": "app-secret"}, META_BODY, header) == expected
 
 
 def test_a_body_that_means_the_same_and_is_written_otherwise_is_not_what_was_signed() -> None:
     spaced = json.dumps(json.loads(META_BODY)).encode()
     assert json.loads(spaced) == json.loads(META_BODY)
     header = {"x-hub-signature-256": f"sha256={META_HEX}"}
-    assert refusal(CloudApi(), {"app_secret": "app-secret"}, spaced, header) == "wrong_signature"
+    assert refusal(CloudApiParser(), {"app_secret": "app-secret"}, spaced, header) == "wrong_signature"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_body_that_means_the_same_and_is_written_otherwise_is_not_what_was_sig
 def test_waha_signs_the_raw_body_and_stamps_the_call(
     headers: dict[str, str], later: timedelta, expected: str | None
 ) -> None:
-    assert refusal(Waha(), {"hmac_key": "my-secret-key"}, WAHA_BODY, headers, NOON + later) == expected
+    assert refusal(WahaParser(), {"hmac_key": "my-secret-key"}, WAHA_BODY, headers, NOON + later) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_waha_signs_the_raw_body_and_stamps_the_call(
     ],
 )
 def test_evolution_shows_its_token(header: dict[str, str], expected: str | None) -> None:
-    assert refusal(Evolution(), {"webhook_token": "token-1"}, b"{}", header) == expected
+    assert refusal(EvolutionParser(), {"webhook_token": "token-1"}, b"{}", header) == expected
 
 
 SECRETS = {"cloud_api": "app_secret", "waha": "hmac_key", "evolution": "webhook_token"}

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ingress.core import facts
-from ingress.core.facts import Fact, fold
-from ingress.core.status import STATUSES, counts, message_status, progress
-from ingress.status.handlers import Folding
+from ingress.core import delivery_updates
+from ingress.core.delivery_updates import DeliveryUpdate, fold
+from ingress.core.status import STATUSES, message_status, progress, status_counts
+from ingress.status.handlers import StatusHandlers
 from ingress.testing import System
 from spreader.contract.content import TextContent
 from spreader.contract.events import (
@@ -92,17 +92,17 @@ def outcome(now: datetime, status: Status, release: int | None = None, **more: A
     )
 
 
-def a_life(now: datetime) -> list[Fact]:
+def a_life(now: datetime) -> list[DeliveryUpdate]:
     """What is told of one delivery that was deferred once, sent, and read."""
     later = now + timedelta(minutes=1)
     return [
-        facts.of_open_assigned(assigned(now))[0],
-        *facts.of_released(released(now, 1)),
-        *facts.of_outcome(outcome(now, "deferred", 1)),
-        *facts.of_released(released(now, 2)),
-        *facts.of_outcome(outcome(later, "sent", 2, profile_id="a", gateway_message_id="g1")),
-        *facts.of_outcome(outcome(later + timedelta(minutes=1), "delivered")),
-        *facts.of_outcome(outcome(later + timedelta(minutes=2), "read")),
+        delivery_updates.from_open_assigned(assigned(now))[0],
+        *delivery_updates.from_released(released(now, 1)),
+        *delivery_updates.from_outcome(outcome(now, "deferred", 1)),
+        *delivery_updates.from_released(released(now, 2)),
+        *delivery_updates.from_outcome(outcome(later, "sent", 2, profile_id="a", gateway_message_id="g1")),
+        *delivery_updates.from_outcome(outcome(later + timedelta(minutes=1), "delivered")),
+        *delivery_updates.from_outcome(outcome(later + timedelta(minutes=2), "read")),
     ]
 
 
@@ -140,7 +140,7 @@ def test_another_attempt_begins_anew_but_never_after_an_end() -> None:
 @given(st.dictionaries(st.sampled_from(STATUSES), st.integers(1, 5)), st.integers(0, 9))
 def test_counts_add_up_to_the_recipients(rows: dict[str, int], unassigned: int) -> None:
     recipients = sum(rows.values()) + unassigned
-    counted = counts(rows, recipients)
+    counted = status_counts(rows, recipients)
     assert list(counted) == list(STATUSES)
     assert sum(counted.values()) == recipients
     waiting = counted["held"] + counted["released"]
@@ -148,7 +148,7 @@ def test_counts_add_up_to_the_recipients(rows: dict[str, int], unassigned: int) 
 
 
 async def test_a_message_tells_where_its_deliveries_are(system: System) -> None:
-    folding = Folding(system.view, system.receipts)
+    folding = StatusHandlers(system.projection, system.receipts)
     unread = await system.http.get("/messages/msg_1")
     assert unread.status_code == 404
     await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)] * 2)
@@ -164,7 +164,7 @@ async def test_a_message_tells_where_its_deliveries_are(system: System) -> None:
         "accepted_at": "2026-06-01T12:00:00Z",
         "cancel_requested_at": None,
     }
-    await system.view.fold_deliveries([*facts.of_open_assigned(assigned(NOON)), *a_life(NOON)[:5]])
+    await system.projection.fold_deliveries([*delivery_updates.from_open_assigned(assigned(NOON)), *a_life(NOON)[:5]])
     message = (await system.http.get("/messages/msg_1")).json()
     assert (message["status"], message["counts"]["held"], message["counts"]["sent"]) == ("in_progress", 2, 1)
 
@@ -177,10 +177,10 @@ async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system:
         chance.shuffle(life)
         cut = chance.randrange(8)
         for piece in (life[:cut], life[cut:], life[:2]):
-            await system.view.fold_deliveries(piece)
-        row = await system.view.delivery(whole.delivery_id)
+            await system.projection.fold_deliveries(piece)
+        row = await system.projection.delivery(whole.delivery_id)
         assert row is not None
-        assert (row["status"], row["index"], row["sent_at"], row["gateway_message_id"], row["updated_at"]) == (
+        assert (row.status, row.index, row.sent_at, row.gateway_message_id, row.updated_at) == (
             "read", 0, whole.sent_at, "g1", whole.at,
         )  # fmt: skip
         async with system.engine.begin() as connection:
@@ -188,15 +188,15 @@ async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system:
 
 
 async def test_folding_at_the_same_time_loses_nothing(system: System) -> None:
-    pieces = [[fact] for fact in a_life(NOON)] + [facts.of_open_assigned(assigned(NOON))] * 3
-    await asyncio.gather(*(system.view.fold_deliveries(piece) for piece in pieces))
-    rows = await system.view.deliveries("msg_1", "", 10)
-    assert sorted(row["status"] for row in rows) == ["held", "held", "read"]
+    pieces = [[fact] for fact in a_life(NOON)] + [delivery_updates.from_open_assigned(assigned(NOON))] * 3
+    await asyncio.gather(*(system.projection.fold_deliveries(piece) for piece in pieces))
+    rows = await system.projection.deliveries("msg_1", "", 10)
+    assert sorted(row.status for row in rows) == ["held", "held", "read"]
 
 
 async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: System) -> None:
-    await Folding(system.view, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
-    await system.view.fold_deliveries(facts.of_open_assigned(assigned(NOON)))
+    await StatusHandlers(system.projection, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    await system.projection.fold_deliveries(delivery_updates.from_open_assigned(assigned(NOON)))
     first = (await system.http.get("/messages/msg_1/deliveries?limit=2")).json()
     second = (await system.http.get(f"/messages/msg_1/deliveries?limit=2&cursor={first['next_cursor']}")).json()
     rows = first["data"] + second["data"]
@@ -210,12 +210,12 @@ async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: S
 async def test_a_message_whose_event_is_on_its_way_is_waited_for(system: System) -> None:
     asking = asyncio.create_task(system.http.get("/messages/msg_1"))
     await asyncio.sleep(0)
-    await Folding(system.view, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    await StatusHandlers(system.projection, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
     assert (await asking).status_code == 200
 
 
 async def test_cancelling_tells_the_pacer_and_shows(system: System) -> None:
-    folding = Folding(system.view, system.receipts)
+    folding = StatusHandlers(system.projection, system.receipts)
     await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)])
     answer = await system.http.post("/messages/msg_1/cancel")
     assert (answer.status_code, answer.json()["message_id"]) == (202, "msg_1")

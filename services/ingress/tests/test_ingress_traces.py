@@ -9,11 +9,11 @@ from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.core import facts
-from ingress.core.receipts import Told
+from ingress.core import delivery_updates
+from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import Echo, Receipt
-from ingress.status.handlers import Folding
-from ingress.status.projection import Accepted
+from ingress.sql.status import AcceptedMessage
+from ingress.status.handlers import StatusHandlers
 from ingress.testing import System, running
 from spreader.contract.content import TextContent
 from spreader.contract.events import DeliveryOutcome, OpenMessageRequested, ReplyMessageRequested
@@ -74,7 +74,7 @@ async def test_all_records_of_a_large_message_are_of_one_trace_on_their_way_thro
 ) -> None:
     body = {**TEXT, "recipients": [f"2010{number:08}" for number in range(1_200)]}
     await traced.http.post("/packages/pkg/messages/open", json=body, headers={"Prefer": "respond-async"})
-    await traced.relayed()
+    await traced.relay_outbox()
     (span,) = memory.spans
     records = [each for each in traced.log.envelopes if each.topic == OpenMessageRequested.topic]
     assert [each.headers["traceparent"] for each in records] == [place(span)] * 3
@@ -104,12 +104,12 @@ async def test_what_a_gateway_reports_later_is_of_the_messages_trace(system: Sys
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="reply",
         status="sent", at=NOON, profile_id="a", gateway_message_id="3EB0",
     )  # fmt: skip
-    folding = Folding(system.view, system.receipts)
-    read = Told("pkg", "a", Receipt("3EB0", "read", NOON))
+    folding = StatusHandlers(system.projection, system.receipts)
+    read = ProfileReceipt("pkg", "a", Receipt("3EB0", "read", NOON))
 
     async def know_the_delivery() -> None:
-        await system.view.fold_deliveries(facts.of_outcome(sent))
-        await system.receipts.look({"dlv_1"})
+        await system.projection.fold_deliveries(delivery_updates.from_outcome(sent))
+        await system.receipts.match_deliveries({"dlv_1"})
 
     await folding.on_reply_requested([Received(requested, requested.topic, 0, 0)])
     steps = [know_the_delivery, lambda: system.receipts.take([read])]
@@ -119,15 +119,15 @@ async def test_what_a_gateway_reports_later_is_of_the_messages_trace(system: Sys
 
 
 async def test_an_echo_that_settles_a_doubt_is_of_the_messages_trace(system: System) -> None:
-    accepted = Accepted("msg_1", "pkg", "open", "text", 1, NOON, traceparent=CALLER)
+    accepted = AcceptedMessage("msg_1", "pkg", "open", "text", NOON, 1, traceparent=CALLER)
     unknown = DeliveryOutcome(
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="open",
         status="unknown", at=NOON, profile_id="a",
     )  # fmt: skip
-    await system.view.fold_messages([accepted])
-    await system.view.fold_deliveries(facts.of_outcome(unknown))
-    await system.receipts.take([Told("pkg", "a", Echo("3EB0", "201000000011", NOON))])
+    await system.projection.fold_messages([accepted])
+    await system.projection.fold_deliveries(delivery_updates.from_outcome(unknown))
+    await system.receipts.take([ProfileReceipt("pkg", "a", Echo("3EB0", "201000000011", NOON))])
     async with system.engine.begin() as connection:
         await connection.execute(text("UPDATE ingress.receipt_waiting SET kept_at = kept_at - interval '10 seconds'"))
-    await system.receipts.look_again()
+    await system.receipts.match_recent()
     assert [(each.status, each.traceparent) for each in system.bus.of(DeliveryOutcome)] == [("sent", CALLER)]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from ingress.core import facts
+from ingress.core import delivery_updates
 from ingress.testing import System
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
 
@@ -25,7 +25,7 @@ async def sent_delivery(system: System) -> DeliveryOutcome:
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="reply",
         status="sent", at=NOON, profile_id="a", attempt=2,
     )  # fmt: skip
-    await system.view.fold_deliveries(facts.of_outcome(sent))
+    await system.projection.fold_deliveries(delivery_updates.from_outcome(sent))
     return sent
 
 

@@ -13,28 +13,65 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ingress.core import failures
-from ingress.core.reports import Account, Number, Report
-from ingress.core.webhook_parsers import Wire
-from ingress.core.webhook_parsers.cloud_api import CloudApi
-from ingress.core.webhook_parsers.evolution import Evolution
-from ingress.core.webhook_parsers.waha import Waha
+from ingress.core.reports import (
+    AccountStatus,
+    AddressedReport,
+    CalledProfile,
+    Echo,
+    Ignored,
+    InboundMessage,
+    MarketingPreference,
+    ProfileByAccount,
+    ProfileByPhone,
+    ProfilesOfHolder,
+    Receipt,
+    Report,
+    Target,
+)
+from ingress.core.webhook_parsers import WebhookParser
+from ingress.core.webhook_parsers.cloud_api import CloudApiParser
+from ingress.core.webhook_parsers.evolution import EvolutionParser
+from ingress.core.webhook_parsers.waha import WahaParser
 
 SHAPES = sorted((Path(__file__).parent / "shapes").glob("*/*.json"))
-WIRES: dict[str, Wire] = {"cloud_api": CloudApi(), "waha": Waha(), "evolution": Evolution()}
+PARSERS: dict[str, WebhookParser] = {
+    "cloud_api": CloudApiParser(),
+    "waha": WahaParser(),
+    "evolution": EvolutionParser(),
+}
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def plain(report: Report) -> dict[str, Any]:
-    """A report as the files write it: what is None is left out, and so are names made of the body."""
-    whom = type(report.whom).__name__
-    match report.whom:
-        case Account(name) | Number(name):
+def plain(addressed: AddressedReport) -> dict[str, Any]:
+    """A report as the files write it, under their older names. Without None and without ids made of the body."""
+    report, target = addressed.report, addressed.target
+    whom = _TARGETS[type(target)]
+    match target:
+        case ProfileByAccount(name) | ProfileByPhone(name):
             whom = f"{whom} {name}"
         case _:
             pass
-    fields = {name: getattr(report.said, name) for name in report.said.__dataclass_fields__ if name != "report_id"}
-    said = {name: _plain(value) for name, value in fields.items() if value is not None}
-    return {"whom": whom, "says": type(report.said).__name__, **said}
+    fields = {name: getattr(report, name) for name in report.__dataclass_fields__ if name != "report_id"}
+    if isinstance(report, Ignored):
+        fields = {"why": report.reason}
+    values = {name: _plain(value) for name, value in fields.items() if value is not None}
+    return {"whom": whom, "says": _REPORTS[type(report)], **values}
+
+
+_TARGETS: dict[type[Target], str] = {
+    CalledProfile: "Addressed",
+    ProfileByAccount: "Account",
+    ProfileByPhone: "Number",
+    ProfilesOfHolder: "Holder",
+}
+_REPORTS: dict[type[Report], str] = {
+    Receipt: "Receipt",
+    Echo: "Echo",
+    InboundMessage: "Words",
+    MarketingPreference: "Wish",
+    AccountStatus: "Standing",
+    Ignored: "Nothing",
+}
 
 
 def _plain(value: Any) -> Any:
@@ -47,8 +84,8 @@ def body_of(path: Path) -> Any:
     return json.loads(path.read_text())["body"]
 
 
-def read(driver: str, body: Any) -> list[Report]:
-    return WIRES[driver].reports(json.dumps(body).encode(), NOON)
+def read(driver: str, body: Any) -> list[AddressedReport]:
+    return PARSERS[driver].parse(json.dumps(body).encode(), NOON)
 
 
 @pytest.mark.parametrize("path", SHAPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -57,27 +94,27 @@ def test_a_shape_is_read_as_its_file_says(path: Path) -> None:
 
 
 def test_every_gateway_has_its_shapes() -> None:
-    counted = {driver: sum(path.parent.name == driver for path in SHAPES) for driver in WIRES}
+    counted = {driver: sum(path.parent.name == driver for path in SHAPES) for driver in PARSERS}
     assert all(count >= 30 for count in counted.values()), counted
 
 
 def test_the_same_report_has_the_same_id_and_another_has_not() -> None:
     for path in SHAPES:
         body = body_of(path)
-        names = [[getattr(each.said, "report_id", None) for each in read(path.parent.name, body)] for _ in range(2)]
+        names = [[getattr(each.report, "report_id", None) for each in read(path.parent.name, body)] for _ in range(2)]
         assert names[0] == names[1]
     restriction = body_of(next(path for path in SHAPES if path.stem == "account_restriction"))
     again = copy.deepcopy(restriction)
     again["entry"][0]["time"] += 86_400  # the same restriction once more, a day later
-    first, second = (getattr(read("cloud_api", body)[0].said, "report_id", None) for body in (restriction, again))
+    first, second = (getattr(read("cloud_api", body)[0].report, "report_id", None) for body in (restriction, again))
     assert first != second
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff", b'{"a": NaN}'])
-@pytest.mark.parametrize("driver", WIRES)
+@pytest.mark.parametrize("driver", PARSERS)
 def test_what_is_no_json_object_is_refused_as_such(driver: str, body: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        WIRES[driver].reports(body, NOON)
+        PARSERS[driver].parse(body, NOON)
 
 
 JUNK: st.SearchStrategy[Any] = st.one_of(
@@ -105,15 +142,15 @@ def test_whatever_stands_in_place_of_a_piece_it_is_taken(data: st.DataObject) ->
         piece = piece[step]
     piece[way[-1]] = data.draw(JUNK)
     for report in read(path.parent.name, body):
-        at = getattr(report.said, "at", NOON)
+        at = getattr(report.report, "at", NOON)
         assert at <= NOON
-        assert "\0" not in (getattr(report.said, "text", None) or "")
+        assert "\0" not in (getattr(report.report, "text", None) or "")
 
 
 def test_a_failures_words_hold_no_phone_number() -> None:
     for failure in (
-        failures.of_cloud_api(131026, "Message to +16505551234 undeliverable"),
-        failures.of_linked("463", "16505551234@s.whatsapp.net is restricted"),
+        failures.cloud_api_failure(131026, "Message to +16505551234 undeliverable"),
+        failures.linked_device_failure("463", "16505551234@s.whatsapp.net is restricted"),
     ):
         assert "16505551234" not in failure.reason
 
@@ -131,4 +168,4 @@ def test_a_failures_words_hold_no_phone_number() -> None:
     ],
 )  # fmt: skip
 def test_a_late_failure_has_the_class_of_its_code(code: int | None, kind: str) -> None:
-    assert failures.of_cloud_api(code, None).kind == kind
+    assert failures.cloud_api_failure(code, None).kind == kind

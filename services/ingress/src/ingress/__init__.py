@@ -1,1 +1,1 @@
-"""Ingress: HTTP in. It owns packages and profiles, accepts messages, and shows what became of them."""
+"""Ingress: the HTTP API and the webhooks. It owns packages and profiles, accepts messages, and reports their status."""

@@ -1,4 +1,4 @@
-"""python -m ingress: run the ingress until it is told to stop."""
+"""python -m ingress: runs the ingress until it gets SIGTERM or SIGINT."""
 
 import sys
 
@@ -9,7 +9,5 @@ from spreader.runtime.service import run
 if __name__ == "__main__":
     settings = IngressSettings()
     if not settings.api_key:
-        sys.exit(
-            "SPREADER_API_KEY is not set: nobody could call the API. Set it to a secret of your own, and start again."
-        )
+        sys.exit("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your own.")
     run(build(settings), settings, settings.ingress_port)

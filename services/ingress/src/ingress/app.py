@@ -1,4 +1,4 @@
-"""App: the one assembly of the ingress: which parts are real, and which addresses they answer."""
+"""App: builds the ingress: its components, and the endpoints of its API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from ingress.consent.consent_lists import Consents
 from ingress.consent.endpoint import ConsentLists
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
-from ingress.infra.outbox import Relay
-from ingress.infra.publisher import REQUEST_TIMEOUT_MS, Publisher
-from ingress.infra.service_client import Asked, Peer
+from ingress.infra.outbox import OutboxRelay
+from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
+from ingress.infra.service_client import HttpServiceClient, ServiceClient
 from ingress.messages.callbacks import Asking, Callbacks
 from ingress.messages.idempotency import Answers
 from ingress.messages.intake import Accepting
@@ -32,26 +32,25 @@ from ingress.messages.preview_endpoint import Previews
 from ingress.messages.reply_endpoint import Replies
 from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
-from ingress.status.conversations_endpoint import Conversations
-from ingress.status.deliveries_endpoint import Deliveries
-from ingress.status.handlers import RECORDS_MAX, Folding
-from ingress.status.message_list_endpoint import MessageList
-from ingress.status.messages_endpoint import Messages
-from ingress.status.projection import StatusView
-from ingress.status.reconciliation import Books
-from ingress.webhooks.account_index import Accounts
-from ingress.webhooks.dispatcher import Reporting
-from ingress.webhooks.endpoint import Webhooks
-from ingress.webhooks.inbound_messages import Hearing
-from ingress.webhooks.receipts import Receipts
+from ingress.status.conversations_endpoint import ConversationsEndpoint
+from ingress.status.deliveries_endpoint import DeliveriesEndpoint
+from ingress.status.handlers import RECORDS_MAX, StatusHandlers
+from ingress.status.message_list_endpoint import MessageListEndpoint
+from ingress.status.messages_endpoint import MessagesEndpoint
+from ingress.status.projection import StatusProjection
+from ingress.status.reconciliation import Reconciliation
+from ingress.webhooks.account_index import AccountIndex
+from ingress.webhooks.dispatcher import WebhookDispatcher
+from ingress.webhooks.endpoint import WebhooksEndpoint
+from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.contract.events import PackageConfigured, ProfileState
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.table import Table
-from spreader.media.safe_fetch import AddressFilter as NoPrivateAddress
-from spreader.media.safe_fetch import MediaDownloader
+from spreader.media.safe_fetch import AddressFilter, MediaDownloader
 from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
@@ -66,17 +65,17 @@ RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What the addresses need; tests give their own."""
+class Dependencies:
+    """What the endpoints use; tests pass their own."""
 
     settings: IngressSettings
     engine: AsyncEngine
     bus: Bus
     configured: IngressConfigCache
     asking: Asking
-    router: Asked
-    pacer: Asked
-    sender: Asked
+    router: ServiceClient
+    pacer: ServiceClient
+    sender: ServiceClient
     media: MediaStore
     now: Now
     wake_relay: Callable[[], None]
@@ -86,81 +85,104 @@ class Parts:
 def build(settings: IngressSettings) -> FastAPI:
     now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
     engine = create_engine(settings, "ingress")
-    accepting = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
-    folding = create_broker(settings, "ingress")  # apart: a caller's short time-out would end a slow group join
-    folding_bus = KafkaBus(folding, "ingress", now)
-    boundaries = Folding(StatusView(engine), Receipts(engine, folding_bus)).boundaries(folding_bus)
-    for boundary in boundaries:
-        records_max = RECORDS_MAX.get(boundary.accepts[0].topic, BATCH_RECORDS_MAX)
-        boundary.subscribe(folding, settings, records_max, GATHER_MS)
-    bus = Publisher(KafkaBus(accepting, "ingress", now))
+    request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
+    # The consumers have their own broker: the short timeout of requests would abort a slow group join.
+    consumer_broker = create_broker(settings, "ingress")
+    consumer_bus = KafkaBus(consumer_broker, "ingress", now)
+    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, consumer_bus))
+    consumers = handlers.consumers(consumer_bus)
+    for consumer in consumers:
+        records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)
+        consumer.subscribe(consumer_broker, settings, records_max, GATHER_MS)
+    bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks = Callbacks(settings)
-    router, pacer = Peer("router", settings.router_url), Peer("pacer", settings.pacer_url)
-    sender = Peer("sender", settings.sender_url)
-    relay = Loop("outbox relay", Relay(engine, bus).turn)
-    cleaning = retention_loop("old answers", Answers(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS)
-    consenting = Loop("news of consent", Consents(engine, bus, now).announce_left_over)
-    receipts = Receipts(engine, bus)
-    early = (
-        Loop("early receipts", receipts.look_again),
-        retention_loop("old receipts", receipts.tidy, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
-    )
+    router = HttpServiceClient("router", settings.router_url)
+    pacer = HttpServiceClient("pacer", settings.pacer_url)
+    sender = HttpServiceClient("sender", settings.sender_url)
     media = MediaStore(settings.media_store, now)
-    tidying = Loop("old files", OldFiles(media, settings.media_keep_days).turn)
-    kafka = KafkaComponent(accepting, settings)
-    view = KafkaComponent(folding, settings, boundaries, "kafka of the status view")
-    tables = (PostgresComponent(engine, "ingress"), packages, states)
-    books = Books(engine, now)
-    counted = (Loop("look at the outbox", books.outbox), Loop("look at the books", books.turn))
-    peers, loops = (router, pacer, sender), (relay, consenting, cleaning, tidying, *early, *counted)
-    service = Service("ingress", [tracing, kafka, *tables, media, callbacks, *peers, view, *loops])
+    receipts, reconciliation = ReceiptMatcher(engine, bus), Reconciliation(engine, now)
+    relay = Loop("outbox relay", OutboxRelay(engine, bus).run_once)
+    loops = (
+        relay,
+        Loop("news of consent", Consents(engine, bus, now).announce_left_over),
+        retention_loop("old answers", Answers(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS),
+        Loop("old files", OldFiles(media, settings.media_keep_days).turn),
+        Loop("early receipts", receipts.match_recent),
+        retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
+        Loop("look at the outbox", reconciliation.measure_outbox),
+        Loop("look at the books", reconciliation.count_unfinished),
+    )
+    service = Service(
+        "ingress",
+        [
+            tracing,
+            KafkaComponent(request_broker, settings),
+            PostgresComponent(engine, "ingress"),
+            packages,
+            states,
+            media,
+            callbacks,
+            router,
+            pacer,
+            sender,
+            KafkaComponent(consumer_broker, settings, consumers, "kafka of the status view"),
+            *loops,
+        ],
+    )
     configured = IngressConfigCache(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
-        Parts(settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake, tracing),
+        Dependencies(
+            settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake, tracing
+        ),
     )
 
 
-def assemble(app: FastAPI, parts: Parts) -> FastAPI:
-    """Give `app` the addresses of the API."""
-    settings = parts.settings
+def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
+    """Adds the endpoints of the API to `app`. Raises ValueError if there is no API key."""
+    settings = deps.settings
     if not settings.api_key:
-        raise ValueError("SPREADER_API_KEY is not set: nobody could call the API")
-    registry = Registry(parts.engine, parts.now, parts.wake_relay)
-    view, answers = StatusView(parts.engine), Answers(parts.engine)
-    consents = Consents(parts.engine, parts.bus, parts.now)
+        raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your own.")
+    registry = Registry(deps.engine, deps.now, deps.wake_relay)
+    projection, answers = StatusProjection(deps.engine), Answers(deps.engine)
+    consents = Consents(deps.engine, deps.bus, deps.now)
     sealing = Sealing(settings.secret_keys)
-    attaching = Attaching(parts.media, MediaDownloader(NoPrivateAddress.of(settings.media_hosts_allowed)))
-    common = (parts.configured, answers, attaching, parts.now, settings.body_bytes_max)
-    reporting = Reporting(
-        parts.bus, Accounts(parts.configured.table), Receipts(parts.engine, parts.bus),
-        Hearing(parts.bus, parts.configured, consents), consents, sealing,
-    )  # fmt: skip
-    nouns = (  # the accept path first: addresses are tried in this order
+    attaching = Attaching(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
+    common = (deps.configured, answers, attaching, deps.now, settings.body_bytes_max)
+    dispatcher = WebhookDispatcher(
+        deps.bus,
+        AccountIndex(deps.configured.table),
+        ReceiptMatcher(deps.engine, deps.bus),
+        InboundMessages(deps.bus, deps.configured, consents),
+        consents,
+        sealing,
+    )
+    endpoints = (  # routes are tried in this order: those that accept messages come first
         OpenMessages(
-            Accepting("open", OPEN, *common), parts.bus, parts.configured, parts.asking, view, parts.pacer, parts.now,
-            parts.wake_relay, settings.routed_wait_seconds, settings.forecast_wait_seconds,
+            Accepting("open", OPEN, *common), deps.bus, deps.configured, deps.asking, projection, deps.pacer, deps.now,
+            deps.wake_relay, settings.routed_wait_seconds, settings.forecast_wait_seconds,
         ),
-        Replies(Accepting("reply", REPLY, *common), parts.bus, parts.asking, parts.now, settings.settled_wait_seconds),
-        Files(parts.media),
-        Previews(parts.configured, consents, parts.router, parts.pacer, settings.body_bytes_max),
-        Queues(registry, parts.configured, parts.pacer),
-        Packages(registry, parts.configured, parts.now),
-        Changes(registry, History(parts.engine), parts.configured),
-        Profiles(registry, parts.configured, sealing, parts.sender, parts.now, settings.simulator_url),
-        Checks(registry, parts.configured, parts.sender),
-        MessageList(view, parts.configured),
-        Messages(view, parts.bus, parts.now, settings.found_wait_seconds),
-        Conversations(parts.configured, parts.router),
-        Deliveries(view, parts.router, parts.pacer),
-        ConsentLists(consents, parts.configured),
-        Webhooks(parts.configured, registry, sealing, reporting, parts.now, wall_now),
+        Replies(Accepting("reply", REPLY, *common), deps.bus, deps.asking, deps.now, settings.settled_wait_seconds),
+        Files(deps.media),
+        Previews(deps.configured, consents, deps.router, deps.pacer, settings.body_bytes_max),
+        Queues(registry, deps.configured, deps.pacer),
+        Packages(registry, deps.configured, deps.now),
+        Changes(registry, History(deps.engine), deps.configured),
+        Profiles(registry, deps.configured, sealing, deps.sender, deps.now, settings.simulator_url),
+        Checks(registry, deps.configured, deps.sender),
+        MessageListEndpoint(projection, deps.configured),
+        MessagesEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
+        ConversationsEndpoint(deps.configured, deps.router),
+        DeliveriesEndpoint(projection, deps.router, deps.pacer),
+        ConsentLists(consents, deps.configured),
+        WebhooksEndpoint(deps.configured, registry, sealing, dispatcher, deps.now, wall_now),
     )  # fmt: skip
-    for noun in nouns:  # flat: routers within routers cost on each request, and hide an address's methods
-        app.router.routes.extend(noun.routes().routes)
+    for endpoint in endpoints:
+        # Added flat: nested routers cost time on each request and hide which methods an address has.
+        app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
     app.add_middleware(ApiKeyMiddleware, key=settings.api_key)
-    app.add_middleware(TraceMiddleware, tracing=parts.tracing)
+    app.add_middleware(TraceMiddleware, tracing=deps.tracing)
     return app

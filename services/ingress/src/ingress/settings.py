@@ -1,4 +1,4 @@
-"""Settings: what the environment may decide for the ingress."""
+"""Settings: the environment variables of the ingress."""
 
 from pydantic import PositiveFloat, PositiveInt
 
@@ -8,21 +8,21 @@ from spreader.settings import Settings
 class IngressSettings(Settings):
     ingress_port: PositiveInt = 8000
     api_key: str | None = None
-    """What callers must send as `Authorization: Bearer …`; without it the ingress does not start."""
+    """Callers send it as `Authorization: Bearer …`. The ingress does not start without it."""
     router_url: str = "http://127.0.0.1:8002"
     pacer_url: str = "http://127.0.0.1:8003"
     sender_url: str = "http://127.0.0.1:8004"
     simulator_url: str = "http://127.0.0.1:8090"
     body_bytes_max: PositiveInt = 8 * 1024 * 1024
     routed_wait_seconds: PositiveFloat = 2.0
-    """How long an open message's answer waits for the router's distribution."""
+    """How long the response to an open message waits for the router's distribution."""
     forecast_wait_seconds: PositiveFloat = 1.0
-    """How long an open message's answer waits for the pacer's forecast of it."""
+    """How long the response to an open message waits for the pacer's forecast."""
     settled_wait_seconds: PositiveFloat = 10.0
-    """How long a reply's answer waits for the outcome."""
+    """How long the response to a reply waits for its outcome."""
     configured_wait_seconds: PositiveFloat = 1.0
-    """How long a change of configuration waits until this process has read it back from Kafka."""
+    """How long the response to a change of configuration waits until this process has read it back from Kafka."""
     found_wait_seconds: PositiveFloat = 1.0
-    """How long a look for an unknown message goes on: it may have been accepted a moment ago."""
+    """How long a request for an unknown message waits for it: it may have been accepted just before."""
     media_keep_days: PositiveFloat = 90.0
-    """How long a file is kept after the last day on which a message named it: longer than any message is held."""
+    """How long a file is kept after the last day on which a message used it. Longer than any message is held."""

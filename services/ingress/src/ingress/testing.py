@@ -1,4 +1,4 @@
-"""Testing: in-memory twins of what the ingress talks to; no production module imports this one."""
+"""Testing: the ingress in one process, with in-memory substitutes for Kafka and the other services."""
 
 import contextlib
 import hashlib
@@ -13,15 +13,15 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.app import Parts, assemble
+from ingress.app import Dependencies, assemble
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
-from ingress.infra.outbox import POLL_SECONDS, Relay
-from ingress.infra.service_client import ASK_SECONDS, Answered, Away
+from ingress.infra.outbox import POLL_SECONDS, OutboxRelay
+from ingress.infra.service_client import QUERY_SECONDS, ServiceResponse, ServiceUnavailable
 from ingress.messages.callbacks import Waiters
 from ingress.settings import IngressSettings
-from ingress.status.projection import StatusView
-from ingress.webhooks.receipts import Receipts
+from ingress.status.projection import StatusProjection
+from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import wall_now
 from spreader.contract.events import (
     Event,
@@ -48,111 +48,115 @@ SECRET_KEYS = new_key()
 
 
 CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
-    "cloud_api": lambda of: {name: f"{name}-of-{of}" for name in NAMES["cloud_api"]},
-    "waha": lambda of: {name: f"{name}-of-{of}" for name in NAMES["waha"]},
-    "evolution": lambda of: {name: f"{name}-of-{of}" for name in NAMES["evolution"]},
+    "cloud_api": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["cloud_api"]},
+    "waha": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["waha"]},
+    "evolution": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["evolution"]},
 }
-"""The credentials of a profile at each gateway; each has its own."""
+"""By driver: the credentials of a profile, different for each profile."""
 
 
 def signed(
-    driver: str, of: str, body: dict[str, Any] | bytes, secret: str | None = None, at: datetime | None = None
+    driver: str, profile_id: str, body: dict[str, Any] | bytes, secret: str | None = None, at: datetime | None = None
 ) -> dict[str, Any]:
-    """What a call of the webhook of `of` needs, signed as the gateway does; httpx takes it as arguments."""
+    """httpx arguments of a webhook call for a profile, signed as its gateway signs it."""
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    own = CREDENTIALS[driver](of)
+    credentials = CREDENTIALS[driver](profile_id)
     if driver == "evolution":
-        return {"content": raw, "headers": {"Authorization": f"Bearer {secret or own['webhook_token']}"}}
+        return {"content": raw, "headers": {"Authorization": f"Bearer {secret or credentials['webhook_token']}"}}
     if driver == "cloud_api":
-        digest = hmac.new((secret or own["app_secret"]).encode(), raw, hashlib.sha256).hexdigest()
+        digest = hmac.new((secret or credentials["app_secret"]).encode(), raw, hashlib.sha256).hexdigest()
         return {"content": raw, "headers": {"X-Hub-Signature-256": f"sha256={digest}", "Authorization": ""}}
-    digest = hmac.new((secret or own["hmac_key"]).encode(), raw, hashlib.sha512).hexdigest()
-    stamp = f"{(at or wall_now()).timestamp() * 1000:.0f}"
+    digest = hmac.new((secret or credentials["hmac_key"]).encode(), raw, hashlib.sha512).hexdigest()
+    timestamp = f"{(at or wall_now()).timestamp() * 1000:.0f}"
     return {
         "content": raw,
-        "headers": {"X-Webhook-Hmac": digest, "X-Webhook-Timestamp": stamp, "Authorization": ""},
+        "headers": {"X-Webhook-Hmac": digest, "X-Webhook-Timestamp": timestamp, "Authorization": ""},
     }
 
 
 @dataclass
 class MemoryLog(Generic[E]):
-    """What the relay publishes to: keeps every record, and shows those of one kind in a table."""
+    """The outbox relay publishes to it. Keeps every record, and puts the events of one kind into a table."""
 
     kind: type[E]
     table: MemoryTable[E]
     envelopes: list[Envelope] = field(default_factory=list)
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        for each in envelopes:
-            self.envelopes.append(each)
-            event = None if each.body is None else decode(each.topic, each.headers, each.body)
-            if each.topic == self.kind.topic and (event is None or isinstance(event, self.kind)):
-                self.table.set((each.key or b"").decode(), event)
+        for envelope in envelopes:
+            self.envelopes.append(envelope)
+            event = None if envelope.body is None else decode(envelope.topic, envelope.headers, envelope.body)
+            if envelope.topic == self.kind.topic and (event is None or isinstance(event, self.kind)):
+                self.table.set((envelope.key or b"").decode(), event)
 
 
 @dataclass
-class Asking:
-    """The place where answers arrive, without Kafka."""
+class MemoryCallbacks:
+    """Callbacks without Kafka."""
 
     partition: int = 7
     waiters: Waiters = field(default_factory=Waiters)
 
 
 @dataclass
-class MemoryPeer:
-    """A peer that says what a test gave it for a path, and is away for every other."""
+class FakeServiceClient:
+    """Returns the response that a test set for a path, and is unavailable for all other paths."""
 
-    says: dict[str, dict[str, Any] | None] = field(default_factory=dict)
-    asked: list[tuple[str, Any]] = field(default_factory=list)
+    responses: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    queries: list[tuple[str, Any]] = field(default_factory=list)
 
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None, seconds: float = ASK_SECONDS) -> Answered:
-        self.asked.append((path, body))
-        return self.says[path] if path in self.says else Away("the pacer does not answer now (ClientConnectorError)")
+    async def query(
+        self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
+    ) -> ServiceResponse:
+        self.queries.append((path, body))
+        if path not in self.responses:
+            return ServiceUnavailable("the pacer does not respond (ClientConnectorError)")
+        return self.responses[path]
 
 
 @dataclass
-class AnsweringBus(MemoryBus):
-    """A bus behind which a router and a sender answer at once, as they are told to."""
+class RespondingBus(MemoryBus):
+    """A bus whose router and sender send their callbacks at once."""
 
-    asking: Asking = field(default_factory=Asking)
+    callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()
-    """Whom the router gives the recipients to, in turn; none: it does not answer."""
+    """The profiles among which the router shares the recipients. Empty: it sends no callback."""
     settles: Status | None = None
-    """What becomes of a reply; None: nothing in time."""
-    forgets: bool = False
-    """Takes what is published and never says so, as a broker whose acknowledgement is lost."""
+    """The outcome of a reply. None: there is no callback in time."""
+    loses_acknowledgements: bool = False
+    """Publishes events but reports a failure, like a broker whose acknowledgement is lost."""
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)
         for event in events:
             if isinstance(event, OpenMessageRequested) and self.profiles:
-                self.asking.waiters.take(self._routed(event))
+                self.callbacks.waiters.take(self._routed(event))
             if isinstance(event, ReplyMessageRequested) and self.settles is not None:
-                self.asking.waiters.take(self._settled(event, self.settles))
-        if self.forgets:
+                self.callbacks.waiters.take(self._settled(event, self.settles))
+        if self.loses_acknowledgements:
             raise PublishFailed("no acknowledgement came")
 
     def _routed(self, event: OpenMessageRequested) -> MessageRouted:
-        share = dict.fromkeys(self.profiles, 0)
-        for place in range(len(event.recipients)):
-            share[self.profiles[place % len(self.profiles)]] += 1
+        distribution = dict.fromkeys(self.profiles, 0)
+        for index in range(len(event.recipients)):
+            distribution[self.profiles[index % len(self.profiles)]] += 1
         return MessageRouted(
-            callback_partition=self.asking.partition,
+            callback_partition=self.callbacks.partition,
             message_id=event.message_id,
             first_index=event.first_index,
-            distribution=share,
+            distribution=distribution,
         )
 
     def _settled(self, event: ReplyMessageRequested, status: Status) -> ReplySettled:
-        sent = status == "sent"
+        is_sent = status == "sent"
         return ReplySettled(
-            callback_partition=self.asking.partition,
+            callback_partition=self.callbacks.partition,
             message_id=event.message_id,
             status=status,
             at=self.now,
-            profile_id="profile_2" if sent else None,
-            reason=None if sent else "the gateway is away",
-            failure=None if sent else "gateway",
+            profile_id="profile_2" if is_sent else None,
+            reason=None if is_sent else "the gateway is away",
+            failure=None if is_sent else "gateway",
         )
 
 
@@ -161,27 +165,27 @@ class System:
     http: httpx.AsyncClient
     app: FastAPI
     engine: AsyncEngine
-    bus: AnsweringBus
+    bus: RespondingBus
     log: MemoryLog[PackageConfigured]
     packages: MemoryTable[PackageConfigured]
     states: MemoryTable[ProfileState]
     clock: ManualClock
-    router: "MemoryPeer"
-    pacer: "MemoryPeer"
-    sender: "MemoryPeer"
+    router: FakeServiceClient
+    pacer: FakeServiceClient
+    sender: FakeServiceClient
 
     @property
-    def view(self) -> StatusView:
-        return StatusView(self.engine)
+    def projection(self) -> StatusProjection:
+        return StatusProjection(self.engine)
 
     @property
-    def receipts(self) -> Receipts:
-        return Receipts(self.engine, self.bus)
+    def receipts(self) -> ReceiptMatcher:
+        return ReceiptMatcher(self.engine, self.bus)
 
     async def package(self, *profile_ids: str, package_id: str = "pkg", **settings: Any) -> None:
-        """A package with these profiles."""
-        made = await self.http.post("/packages", json={"package_id": package_id, "name": "Orders", **settings})
-        assert made.status_code == 201, made.text
+        """Creates a package with these profiles."""
+        created = await self.http.post("/packages", json={"package_id": package_id, "name": "Orders", **settings})
+        assert created.status_code == 201, created.text
         for number, profile_id in enumerate(profile_ids):
             added = await self.http.post(
                 f"/packages/{package_id}/profiles",
@@ -197,9 +201,9 @@ class System:
     async def gateway_profile(
         self, driver: str, profile_id: str, like: str | None = None, **more: Any
     ) -> dict[str, Any]:
-        """A profile at a gateway, in package `pkg`. `like`: whose credentials it has, if not its own."""
-        place = {"base_url": "http://127.0.0.1:3000", "account": profile_id}
-        gateway = {"driver": driver, **place, "credentials": CREDENTIALS[driver](like or profile_id), **more}
+        """Adds a profile at a gateway to package `pkg`. `like`: the profile whose credentials it shares."""
+        address = {"base_url": "http://127.0.0.1:3000", "account": profile_id}
+        gateway = {"driver": driver, **address, "credentials": CREDENTIALS[driver](like or profile_id), **more}
         added = await self.http.post(
             "/packages/pkg/profiles",
             json={"profile_id": profile_id, "name": profile_id, "phone": "201000000099", "gateway": gateway},
@@ -207,10 +211,10 @@ class System:
         assert added.status_code == 201, added.text
         return added.json()
 
-    async def relayed(self) -> None:
-        """Publish what is in the outbox."""
-        relay = Relay(self.engine, self.log)
-        while await relay.turn() != POLL_SECONDS:
+    async def relay_outbox(self) -> None:
+        """Publishes all records of the outbox."""
+        relay = OutboxRelay(self.engine, self.log)
+        while await relay.run_once() != POLL_SECONDS:
             pass
 
     def snapshot(self, package_id: str = "pkg") -> PackageConfigured:
@@ -228,12 +232,12 @@ async def running(
     secret_keys: str | None = SECRET_KEYS,
     tracing: Tracing = OFF,
 ) -> AsyncGenerator[System]:
-    """The ingress in process: a real Postgres, everything else in memory."""
-    asking, clock = Asking(), ManualClock(now)
+    """The ingress with a real Postgres and everything else in memory. Not `relaying`: the outbox keeps its records."""
+    callbacks, clock = MemoryCallbacks(), ManualClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
-    bus = AnsweringBus(now, asking=asking)
+    bus = RespondingBus(now, callbacks=callbacks)
     log = MemoryLog(PackageConfigured, packages)
-    relay = Loop("relay", Relay(engine, log).turn)
+    relay = Loop("relay", OutboxRelay(engine, log).run_once)
     settings = IngressSettings(
         api_key=KEY,
         secret_keys=secret_keys,
@@ -244,11 +248,13 @@ async def running(
         media_hosts_allowed=media_hosts_allowed,
     )
     configured = IngressConfigCache(packages, states, wait_seconds=5)
-    router, pacer, sender = MemoryPeer(), MemoryPeer(), MemoryPeer()
+    router, pacer, sender = FakeServiceClient(), FakeServiceClient(), FakeServiceClient()
     media = MediaStore("memory://", clock)
     await media.start()
-    parts = Parts(settings, engine, bus, configured, asking, router, pacer, sender, media, clock, relay.wake, tracing)
-    app = assemble(FastAPI(), parts)
+    deps = Dependencies(
+        settings, engine, bus, configured, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
+    )
+    app = assemble(FastAPI(), deps)
     if relaying:
         await relay.start()
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

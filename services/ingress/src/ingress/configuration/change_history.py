@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingress.core.differences import Difference, differences, why_not_undoable
+from ingress.core.differences import Difference, differences, not_undoable_reason
 from ingress.core.snapshot import StoredPackage, StoredProfile
 from ingress.sql import configuration as sql
 from spreader.http.problems import not_found
@@ -30,11 +30,11 @@ class Change:
     differences: tuple[Difference, ...]
 
     @property
-    def why_not_undoable(self) -> str | None:
+    def not_undoable_reason(self) -> str | None:
         """None: it can be taken back, as long as nothing changed the same since."""
         if self.undone_by is not None:
             return f"it has been taken back already, by change {self.undone_by}"
-        return why_not_undoable(self.differences)
+        return not_undoable_reason(self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ async def keep(
     if found:
         new = {
             "package_id": package.package_id, "number": package.version, "at": at, "who": who, "undoes": undoes,
-            "differences": json.dumps([each.written() for each in found]),
+            "differences": json.dumps([each.to_json() for each in found]),
         }  # fmt: skip
         await connection.execute(sql.CHANGE_INSERT, new)
 
@@ -86,5 +86,5 @@ def _readable(settings: Any) -> dict[str, Any]:
 
 
 def _change(row: Row[Any]) -> Change:
-    found = tuple(map(Difference.read, row.differences))
+    found = tuple(map(Difference.from_json, row.differences))
     return Change(row.number, row.at, row.who, row.undoes, row.undone_by, found)

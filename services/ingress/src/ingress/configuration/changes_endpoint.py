@@ -63,9 +63,9 @@ def _shown(change: Change) -> dict[str, Any]:
         "who": change.who,
         "undoes": change.undoes,
         "undone_by": change.undone_by,
-        "undoable": change.why_not_undoable is None,
-        "why_not_undoable": change.why_not_undoable,
-        "differences": [each.written() for each in change.differences],
+        "undoable": change.not_undoable_reason is None,
+        "why_not_undoable": change.not_undoable_reason,
+        "differences": [each.to_json() for each in change.differences],
     }
 
 

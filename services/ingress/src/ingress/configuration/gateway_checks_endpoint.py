@@ -11,14 +11,14 @@ from pydantic import Field, TypeAdapter
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import ProfileRow, Registry
-from ingress.core.recipients import unique
+from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
 from ingress.http.form import Form
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Answered, Asked, Away, present
+from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import PhoneNumber
 
@@ -38,19 +38,19 @@ class NumbersForm(Form):
 _NUMBERS = TypeAdapter(NumbersForm)
 
 
-async def try_connection(sender: Asked, row: ProfileRow, seconds: float) -> Answered:
+async def try_connection(sender: ServiceClient, row: ProfileRow, seconds: float) -> ServiceResponse:
     """What the sender finds at the profile's gateway, with the settings of this very row."""
     gateway = row.settings["gateway"]
     asked = {name: gateway.get(name) for name in ("driver", "base_url", "account", "sealed")}
     place = {"package_id": row.package_id, "profile_id": row.profile_id}
-    return await sender.ask("/profiles/check", {**place, **asked}, seconds)
+    return await sender.query("/profiles/check", {**place, **asked}, seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
     registry: Registry
     configured: IngressConfigCache
-    sender: Asked
+    sender: ServiceClient
 
     async def profile(self, package_id: PathId, profile_id: PathId) -> Response:
         _, row = await self.registry.profile(package_id, profile_id)
@@ -61,23 +61,23 @@ class Checks:
 
     async def numbers(self, package_id: PathId, request: Request) -> Response:
         form = request_body.parsed(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
-        numbers = unique(form.numbers)
+        numbers = without_repeats(form.numbers)
         shares = _shared(numbers, _checkers(active_profiles(self.configured.require_package(package_id), "open")))
         answers = await asyncio.gather(*(self._ask(package_id, each, share) for each, share in shares.items()))
-        if answers and all(isinstance(each, Away) for each in answers):
-            present(answers[0], UNKNOWN)
+        if answers and all(isinstance(each, ServiceUnavailable) for each in answers):
+            require(answers[0], UNKNOWN)
         found: dict[str, Mapping[str, Any]] = {}
         for profile_id, share, answer in zip(shares, shares.values(), answers, strict=True):
             found |= _found(profile_id, share, answer)
         return Answer(200, {"numbers": [found[number] for number in numbers]}).response()
 
     async def _check(self, row: ProfileRow) -> Response:
-        answer = present(await try_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
+        answer = require(await try_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
         return Answer(200, {"profile_id": row.profile_id, **answer}).response()
 
-    async def _ask(self, package_id: str, profile_id: str, numbers: Sequence[str]) -> Answered:
+    async def _ask(self, package_id: str, profile_id: str, numbers: Sequence[str]) -> ServiceResponse:
         asked = {"package_id": package_id, "profile_id": profile_id, "numbers": numbers}
-        return await self.sender.ask("/numbers/check", asked, CHECK_SECONDS)
+        return await self.sender.query("/numbers/check", asked, CHECK_SECONDS)
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=API, tags=["profiles"])
@@ -103,9 +103,9 @@ def _shared(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Se
     return {profile_id: share for profile_id, share in shares.items() if share}
 
 
-def _found(profile_id: str, numbers: Sequence[str], answer: Answered) -> dict[str, Mapping[str, Any]]:
+def _found(profile_id: str, numbers: Sequence[str], answer: ServiceResponse) -> dict[str, Mapping[str, Any]]:
     told = answer.get("numbers", ()) if isinstance(answer, dict) else ()
-    why = answer.why if isinstance(answer, Away) else "the sender said nothing of it"
+    why = answer.reason if isinstance(answer, ServiceUnavailable) else "the sender said nothing of it"
     unknown = {"exists": None, "checked_at": None, "detail": why}
     known = {each["number"]: each for each in told}
     return {number: {"number": number, **unknown, **known.get(number, {}), "profile_id": profile_id}

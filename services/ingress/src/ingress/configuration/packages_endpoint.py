@@ -11,8 +11,8 @@ from pydantic_core import to_json
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.registry import PackageRow, Registry
 from ingress.configuration.schemas import NewPackage, PackageForm
-from ingress.core.limits import odd_package_limits, odd_profile_limits
-from ingress.core.snapshot import merged
+from ingress.core.limits import package_limit_warnings, profile_limit_warnings
+from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import Page, PathId, page_answer
@@ -49,7 +49,7 @@ class Packages:
         patch = request_body.json_object(await request_body.read(request, BODY_BYTES_MAX))
 
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
-            return request_body.parsed(CHANGED, to_json(merged(settings, patch))).settings()
+            return request_body.parsed(CHANGED, to_json(merge_settings(settings, patch))).settings()
 
         return await self._answer(await self.registry.edit_package(package_id, edit))
 
@@ -100,7 +100,7 @@ def shown(row: PackageRow) -> dict[str, Any]:
 def warnings(row: PackageRow) -> list[dict[str, str]]:
     limits = PackageLimits.model_validate(row.settings["limits"])
     profile_limits = ProfileLimits.model_validate(row.settings["profile_limits"])
-    odd = odd_profile_limits(profile_limits, "/profile_limits") + odd_package_limits(limits, profile_limits)
+    odd = profile_limit_warnings(profile_limits, "/profile_limits") + package_limit_warnings(limits, profile_limits)
     return [asdict(each) for each in odd]
 
 

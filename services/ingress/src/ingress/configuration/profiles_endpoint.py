@@ -16,14 +16,14 @@ from ingress.configuration.gateway_schemas import editable
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import PackageRow, ProfileRow, Registry
 from ingress.configuration.schemas import NewProfile, ProfileForm
-from ingress.core.limits import Oddity, odd_profile_limits, resolved
-from ingress.core.snapshot import merged
+from ingress.core.limits import LimitWarning, profile_limit_warnings, resolve_limits
+from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import Page, PathId, page_answer
 from ingress.http.responses import Answer
 from ingress.http.urls import API, webhook_path
-from ingress.infra.service_client import Asked
+from ingress.infra.service_client import ServiceClient
 from spreader.clock import Now
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
@@ -37,7 +37,7 @@ class Tested:
     """What a test of a profile's connection found; None: nobody could test it."""
 
     check: dict[str, Any] | None
-    odd: tuple[Oddity, ...] = ()
+    odd: tuple[LimitWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Profiles:
     registry: Registry
     configured: IngressConfigCache
     sealing: Sealing
-    sender: Asked
+    sender: ServiceClient
     now: Now
     simulator_url: str
 
@@ -69,7 +69,7 @@ class Profiles:
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
             known = settings["gateway"]
             bare = {**settings, "gateway": editable(known, patch.get("gateway"))}
-            return self._kept(request_body.parsed(_CHANGED, to_json(merged(bare, patch))), profile_id, known)
+            return self._kept(request_body.parsed(_CHANGED, to_json(merge_settings(bare, patch))), profile_id, known)
 
         package, row = await self.registry.edit_profile(package_id, profile_id, edit)
         return await self._answer(package, row, tested=await self._tested(row) if "gateway" in patch else None)
@@ -96,15 +96,15 @@ class Profiles:
         answer = await try_connection(self.sender, row, ADDED_CHECK_SECONDS)
         if isinstance(answer, dict):
             return Tested(answer)
-        why = UNKNOWN if answer is None else answer.why
-        return Tested(None, (Oddity("/gateway", f"the connection was not tested: {why}"),))
+        why = UNKNOWN if answer is None else answer.reason
+        return Tested(None, (LimitWarning("/gateway", f"the connection was not tested: {why}"),))
 
     async def _answer(
         self, package: PackageRow, row: ProfileRow, status: int = 200, headers: Mapping[str, str] | None = None,
         tested: Tested | None = None,
     ) -> Response:  # fmt: skip
         await self.configured.wait_until_applied(package.package_id, package.version)
-        odd = [*odd_profile_limits(effective_limits(package, row), "/limits"), *(tested.odd if tested else ())]
+        odd = [*profile_limit_warnings(effective_limits(package, row), "/limits"), *(tested.odd if tested else ())]
         check = {"check": tested.check} if tested else {}
         body = {**shown(package, row), **check, "warnings": [asdict(each) for each in odd]}
         return Answer(status, body, headers or {}).response()
@@ -125,7 +125,7 @@ class Profiles:
 
 
 def effective_limits(package: PackageRow, row: ProfileRow) -> ProfileLimits:
-    return resolved(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
+    return resolve_limits(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
 
 
 def shown(package: PackageRow, row: ProfileRow) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, CHANGED, warnings
 from ingress.configuration.registry import PackageRow, Registry
 from ingress.configuration.schemas import PackageForm
-from ingress.core.snapshot import merged, snapshot
+from ingress.core.snapshot import merge_settings, snapshot
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Asked, present
+from ingress.infra.service_client import ServiceClient, require
 
 UNKNOWN = "The pacer does not know the package yet."
 FORESEE_SECONDS = 20.0
@@ -26,21 +26,21 @@ FORESEE_SECONDS = 20.0
 class Queues:
     registry: Registry
     configured: IngressConfigCache
-    pacer: Asked
+    pacer: ServiceClient
 
     async def queue(self, package_id: PathId) -> Response:
         self.configured.require_package(package_id)
-        return Answer(200, present(await self.pacer.ask(f"/packages/{package_id}/queue"), UNKNOWN)).response()
+        return Answer(200, require(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN)).response()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
         patch = request_body.json_object(await request_body.read(request, BODY_BYTES_MAX))
         row, profiles = await self.registry.whole(package_id)
-        settings = request_body.parsed(CHANGED, to_json(merged(row.settings, patch))).settings()
+        settings = request_body.parsed(CHANGED, to_json(merge_settings(row.settings, patch))).settings()
         proposed = PackageRow(
             row.package_id, row.version, settings, row.paused, row.created_at, row.updated_at, row.profile_ids
         )
         package = snapshot(proposed, profiles).model_dump(mode="json")
-        foreseen = present(await self.pacer.ask("/what-if", {"package": package}, FORESEE_SECONDS), UNKNOWN)
+        foreseen = require(await self.pacer.query("/what-if", {"package": package}, FORESEE_SECONDS), UNKNOWN)
         return Answer(200, {**foreseen, "warnings": warnings(proposed)}).response()
 
     def routes(self) -> APIRouter:

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.configuration import change_history
-from ingress.core.differences import ABSENT, NotUndoable, put_back
+from ingress.core.differences import ABSENT, NotUndoable, revert
 from ingress.core.snapshot import StoredPackage, StoredProfile, snapshot
 from ingress.http.operator import current_operator
 from ingress.http.problems import NOT_UNDOABLE, TAKEN
@@ -145,12 +145,12 @@ class Registry:
         """Put back what a change set; `checked` says whether the package's settings can be so."""
         async with self._change(package_id, undoes=number) as connection:
             change = await change_history.one(connection, package_id, number)
-            if change.why_not_undoable is not None:
-                raise Problem(NOT_UNDOABLE, f"Change {number} cannot be taken back: {change.why_not_undoable}.")
+            if change.not_undoable_reason is not None:
+                raise Problem(NOT_UNDOABLE, f"Change {number} cannot be taken back: {change.not_undoable_reason}.")
             package = await _package(connection, package_id)
             profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
             try:
-                document = put_back(change_history.document(package, profiles), change.differences)
+                document = revert(change_history.document(package, profiles), change.differences)
             except NotUndoable as reason:
                 raise Problem(NOT_UNDOABLE, f"Change {number} cannot be taken back: {reason}.") from None
             await self._save(connection, package, profiles, document, checked)

@@ -1,18 +1,19 @@
 """Package form: what an operator may set for a package and for a profile, checked field by field."""
 
+from collections.abc import Sequence
 from datetime import time
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from ingress.configuration.gateway_schemas import GatewayForm
-from ingress.core.hours import works_a_while
-from ingress.core.opt_out import CHARACTERS_MAX, normal
+from ingress.core.opt_out import CHARACTERS_MAX, normalize
 from ingress.http.form import Form, Moment
 from spreader.contract.configuration import Distribution, TimeZone
 from spreader.contract.ids import Id, PhoneNumber
 
 LIMIT_MAX = 1_000_000
+_MINUTES_PER_DAY = 24 * 60
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
@@ -77,7 +78,7 @@ class QuietHoursForm(Form):
 
 
 def _says_something(word: str) -> str:
-    if not normal(word):
+    if not normalize(word):
         raise ValueError("an opt-out word has letters or digits")
     return word
 
@@ -153,7 +154,7 @@ class PackageForm(Form):
     @model_validator(mode="after")
     def _works_sometimes(self) -> Self:
         rest = self.rest_window
-        if not works_a_while(
+        if not _has_active_minute(
             [(each.start, each.end) for each in self.active_windows], (rest.start, rest.hours) if rest else None
         ):
             raise ValueError("`active_windows` and `rest_window` together leave no hour in which to send")
@@ -186,3 +187,27 @@ class ProfileForm(Form):
 
 class NewProfile(ProfileForm):
     profile_id: Id | None = Field(default=None, description="Made if left out.", examples=["profile_1"])
+
+
+def _has_active_minute(windows: Sequence[tuple[time, time]], rest: tuple[time, float] | None) -> bool:
+    """Whether any minute of the day is inside an active window (no windows: all day) and outside the rest window.
+
+    `windows`: begin and end of each; `rest`: begin and hours.
+    """
+    return any(_in_windows(minute, windows) and not _in_rest(minute, rest) for minute in range(_MINUTES_PER_DAY))
+
+
+def _in_windows(minute: int, windows: Sequence[tuple[time, time]]) -> bool:
+    return not windows or any(
+        (minute - _minute_of_day(start)) % _MINUTES_PER_DAY
+        < ((_minute_of_day(end) - _minute_of_day(start)) % _MINUTES_PER_DAY or _MINUTES_PER_DAY)
+        for start, end in windows
+    )
+
+
+def _in_rest(minute: int, rest: tuple[time, float] | None) -> bool:
+    return rest is not None and (minute - _minute_of_day(rest[0])) % _MINUTES_PER_DAY < rest[1] * 60
+
+
+def _minute_of_day(time_of_day: time) -> int:
+    return time_of_day.hour * 60 + time_of_day.minute

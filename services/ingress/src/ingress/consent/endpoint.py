@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import Consents, Scope
-from ingress.core.phone_list import Number, WrongRow, header, numbers
+from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.pagination import Page, PathId, page_answer
@@ -44,15 +44,15 @@ class Imported:
     rows: int = 0
     added: int = 0
     wrong: int = 0
-    errors: list[WrongRow] = field(default_factory=list[WrongRow])
+    errors: list[InvalidRow] = field(default_factory=list[InvalidRow])
 
-    def sort(self, rows: Sequence[Number | WrongRow]) -> list[str]:
+    def sort(self, rows: Sequence[PhoneRow | InvalidRow]) -> list[str]:
         """Count these rows, and answer the numbers among them."""
-        wrong = [row for row in rows if isinstance(row, WrongRow)]
+        wrong = [row for row in rows if isinstance(row, InvalidRow)]
         self.rows += len(rows)
         self.wrong += len(wrong)
         self.errors += wrong[: ERRORS_SHOWN_MAX - len(self.errors)]
-        return [row.recipient for row in rows if isinstance(row, Number)]
+        return [row.recipient for row in rows if isinstance(row, PhoneRow)]
 
     def shown(self) -> dict[str, Any]:
         errors = [{"line": row.line, "code": row.code, "detail": row.detail} for row in self.errors]
@@ -128,9 +128,9 @@ class ConsentLists:
         done, line, column = Imported(), 1, None
         async for piece in request_body.lines(request, CSV_BYTES_MAX, ROWS_AT_ONCE):
             if line == 1 and piece:
-                column = header(piece[0])
+                column = header_column(piece[0])
             skipped = 1 if line == 1 and column is not None else 0
-            named = done.sort(list(numbers(piece[skipped:], line + skipped, column)))
+            named = done.sort(list(read_rows(piece[skipped:], line + skipped, column)))
             if named:
                 done.added += await self.consents.add(scope, named, "csv")
             line += len(piece)

@@ -1,1 +1,1 @@
-"""Core: what the ingress decides, as pure functions over values."""
+"""Core: the decisions of the ingress, as pure functions."""

@@ -1,4 +1,4 @@
-"""Difference: one setting that a change has set, from what to what; and how a change is taken back."""
+"""Difference: one setting that a change has set, with its value before and after; and how to undo a change."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Absence(Enum):
-    """Not there at all: other than null, which is a value."""
+    """A member that does not exist, as opposed to null, which is a value."""
 
     ABSENT = "absent"
 
@@ -18,72 +18,72 @@ _OF_A_GATEWAY = "belongs to its gateway, and is set there together with its cred
 
 
 class NotUndoable(Exception):
-    """Why a change cannot be taken back, in words for who asked."""
+    """The change cannot be undone; the text says why and is shown to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`pointer` is a JSON pointer into the document; `""` is all of it."""
+    """`pointer` is a JSON pointer into the document; `""` is the whole document."""
 
     pointer: str
     before: Any
     after: Any
 
     @classmethod
-    def read(cls, kept: Mapping[str, Any]) -> "Difference":
-        return cls(kept["pointer"], kept.get("from", ABSENT), kept.get("to", ABSENT))
+    def from_json(cls, stored: Mapping[str, Any]) -> "Difference":
+        return cls(stored["pointer"], stored.get("from", ABSENT), stored.get("to", ABSENT))
 
-    def written(self) -> dict[str, Any]:
-        """As it is kept and shown: what was not there has no member."""
+    def to_json(self) -> dict[str, Any]:
+        """The form that is stored and shown. A side that was absent has no member."""
         sides = {"from": self.before, "to": self.after}
         return {"pointer": self.pointer, **{name: value for name, value in sides.items() if value is not ABSENT}}
 
 
 def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
-    """What differs between two documents: objects member by member, anything else as a whole."""
+    """The differences between two documents: objects are compared member by member, other values as a whole."""
     if before == after:
         return []
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return [Difference(pointer, before, after)]
     names = [*before, *(name for name in after if name not in before)]
     return [
-        found
+        difference
         for name in names
-        for found in differences(before.get(name, ABSENT), after.get(name, ABSENT), f"{pointer}/{_escaped(name)}")
+        for difference in differences(before.get(name, ABSENT), after.get(name, ABSENT), f"{pointer}/{_escape(name)}")
     ]
 
 
-def why_not_undoable(changed: Iterable[Difference]) -> str | None:
-    """None: it can be taken back, as long as nothing has changed the same settings since."""
-    for each in changed:
-        steps = _steps(each.pointer)
+def not_undoable_reason(changed: Iterable[Difference]) -> str | None:
+    """Why these differences can never be undone. None: they can, unless the same settings have changed since."""
+    for difference in changed:
+        steps = _steps(difference.pointer)
         if not steps or (steps[0] == "profiles" and len(steps) == 2):
-            return f"{each.pointer or 'the package'} {_ADDED_OR_REMOVED}"
+            return f"{difference.pointer or 'the package'} {_ADDED_OR_REMOVED}"
         if steps[0] == "profiles" and steps[2] == "gateway":
-            return f"{each.pointer} {_OF_A_GATEWAY}"
+            return f"{difference.pointer} {_OF_A_GATEWAY}"
     return None
 
 
-def put_back(document: Any, changed: Iterable[Difference]) -> Any:
-    """The document with these differences taken back; raises `NotUndoable` where a setting has another value since."""
-    for each in changed:
-        document = _set(document, _steps(each.pointer), each)
+def revert(document: Any, changed: Iterable[Difference]) -> Any:
+    """The document with these differences undone. Raises `NotUndoable` if one of the settings has changed since."""
+    for difference in changed:
+        document = _revert_at(document, _steps(difference.pointer), difference)
     return document
 
 
-def _set(value: Any, steps: tuple[str, ...], change: Difference) -> Any:
+def _revert_at(value: Any, steps: tuple[str, ...], difference: Difference) -> Any:
     if not steps:
-        if value != change.after:
-            raise NotUndoable(f"{change.pointer} has been changed since: take back the later change first")
-        return change.before
+        if value != difference.after:
+            raise NotUndoable(f"{difference.pointer} has been changed since: take back the later change first")
+        return difference.before
     if not isinstance(value, dict):
-        raise NotUndoable(f"{change.pointer} is not there any more: take back the later change first")
-    inner = _set(value.get(steps[0], ABSENT), steps[1:], change)
+        raise NotUndoable(f"{difference.pointer} is not there any more: take back the later change first")
+    inner = _revert_at(value.get(steps[0], ABSENT), steps[1:], difference)
     rest = {name: member for name, member in value.items() if name != steps[0]}
     return rest if inner is ABSENT else {**value, steps[0]: inner}
 
 
-def _escaped(name: str) -> str:
+def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 

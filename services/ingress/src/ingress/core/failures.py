@@ -1,7 +1,7 @@
-"""Failure: why a message that a gateway had taken was not sent after all, by the gateway's own code.
+"""Failure: why a message that a gateway had accepted was not sent after all, by the gateway's own code.
 
-Such news comes by webhook and is the delivery's end: nothing is sent again. The class tells what it means for the
-profile (see `FailureClass`); the codes are those that a send is answered with (`spreader.contract.failure_codes`).
+Such a failure is reported by webhook and is final: the delivery is not sent again. The class says what it means for the
+profile (see `FailureClass`). The codes are the same that a send call returns (`spreader.contract.failure_codes`).
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ _REFUSED = FailureMeaning("transient", "WhatsApp refused it")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ReportedFailure:
     kind: FailureClass
     code: str
     reason: str
 
 
-def of_cloud_api(code: int | None, said: str | None) -> Failure:
-    """`said`: the gateway's own words."""
+def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
+    """`details`: the gateway's own text."""
     if code is None:
-        return Failure("transient", NO_CODE, _reason("the gateway gave no code", said))
+        return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
-    return Failure(meaning.failure, str(code), _reason(meaning.says, said))
+    return ReportedFailure(meaning.failure, str(code), _reason(meaning.says, details))
 
 
-def of_linked(code: str | None, said: str | None = None) -> Failure:
-    """Without a code nobody knows why: it may be the same restriction, and its pattern tells (see stats)."""
+def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
+    """A failure without a code may still be caused by a restriction: stats recognises that from the counts."""
     if code is None:
-        return Failure("transient", NO_CODE, _reason("WhatsApp refused it, and the gateway does not say why", said))
+        reason = _reason("WhatsApp refused it, and the gateway does not say why", details)
+        return ReportedFailure("transient", NO_CODE, reason)
     meaning = LINKED.get(code, _REFUSED)
-    return Failure(meaning.failure, code, _reason(meaning.says, said))
+    return ReportedFailure(meaning.failure, code, _reason(meaning.says, details))
 
 
-def _reason(words: str, said: str | None) -> str:
-    """Ours, and the gateway's."""
-    return f"{words} ({redact(said)})" if said else words
+def _reason(reason: str, details: str | None) -> str:
+    return f"{reason} ({redact(details)})" if details else reason

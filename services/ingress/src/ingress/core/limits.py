@@ -1,4 +1,4 @@
-"""Limits: what holds for a profile, what is odd about it, and how much of it is used."""
+"""Limits: the limits in force for a profile, warnings about unlikely ones, and how much of them is used."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,47 +11,51 @@ _SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a da
 
 
 @dataclass(frozen=True, slots=True)
-class Oddity:
-    """Something that is allowed and probably not meant."""
+class LimitWarning:
+    """A limit that is allowed but has no effect, so that it is probably a mistake."""
 
     pointer: str
     detail: str
 
 
-def resolved(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
-    """The package's limits with a profile's own on top. Null lifts a limit that may be absent; else: the package's."""
+def resolve_limits(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
+    """The package's limits, overridden by the profile's own.
+
+    A null override removes a limit that may be absent; for any other limit it means the package's value.
+    """
     own = {name: value for name, value in overrides.items() if value is not None or name in _NULLABLE}
     return package.model_copy(update=own)
 
 
-def odd_profile_limits(limits: ProfileLimits, pointer: str) -> list[Oddity]:
-    """Limits of a short span over those of a longer one: the longer one binds first."""
+def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWarning]:
+    """Warns about a limit of a short span above that of a longer span: it can never bind."""
     return [
-        Oddity(
+        LimitWarning(
             f"{pointer}/{short}",
             f"{getattr(limits, short)} in {short_text} is more than {getattr(limits, long)} in {long_text}: "
             f"`{long}` binds first, `{short}` has no effect",
         )
-        for place, (short, short_text) in enumerate(_SPANS)
-        for long, long_text in _SPANS[place + 1 :]
+        for index, (short, short_text) in enumerate(_SPANS)
+        for long, long_text in _SPANS[index + 1 :]
         if getattr(limits, short) > getattr(limits, long)
     ]
 
 
-def odd_package_limits(limits: PackageLimits, profile: ProfileLimits) -> list[Oddity]:
+def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> list[LimitWarning]:
+    """Warns about a package limit below that of a single profile: the profile's can never bind."""
     if limits.per_day is None or limits.per_day >= profile.per_day:
         return []
     detail = (
         f"the package may send {limits.per_day} a day, fewer than the {profile.per_day} that one profile may: "
         "the profiles' day limit has no effect"
     )
-    return [Oddity("/limits/per_day", detail)]
+    return [LimitWarning("/limits/per_day", detail)]
 
 
 def limits_status(
     package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]
 ) -> dict[str, dict[str, str]]:
-    """For each profile `used/limit` in the last hour and the last 24 hours."""
+    """`used/limit` of each profile, for the last hour and the last 24 hours."""
     status: dict[str, dict[str, str]] = {}
     for profile_id in profile_ids:
         profile, state = package.profile(profile_id), states.get(profile_id)

@@ -1,11 +1,11 @@
-"""Opt-out word: what a customer writes, and nothing else, who wants no more messages from a business."""
+"""Opt-out word: a message that consists only of a word such as STOP, which ends a business's open messages."""
 
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
 
 CHARACTERS_MAX = 80
-"""A longer message is no word, whatever it says."""
+"""A longer message is never an opt-out word."""
 
 WORDS: Mapping[str, tuple[str, ...]] = {
     "ar": (
@@ -17,7 +17,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "مش عاوزة رسايل", "متبعتوش تاني", "ماتبعتوش تاني", "متبعتليش تاني", "شيلوني من القائمة",
     ),
     "en": (
-        # the first seven by law, whatever else they may mean: 47 CFR 64.1200(a)(10)
+        # The first seven are required by law, although some have other meanings: 47 CFR 64.1200(a)(10).
         "stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe",
         "stop all", "stopall", "unsubscribe me", "optout", "opt me out", "remove me", "please stop",
         "stop please", "stop messaging me", "stop texting me", "no more messages",
@@ -48,39 +48,40 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "mesaj atmayın", "mesaj göndermeyin",
     ),
 }  # fmt: skip
-"""By language; every word holds in every package, since nobody asks a customer for a language.
+"""By language. Every word applies to every package, because the language of a customer is not known.
 
-A word is here if senders of its language print it as the word to opt out by, or if it can mean nothing else. So these
-are not: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış (check-out), çık (in Malay,
-Miss), dur (wait; in French, hard), plus de messages (more of them, or none).
+A word is included if businesses that use its language print it as their opt-out word, or if it has no other meaning.
+Therefore these are left out: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış
+(check-out), çık (in Malay, Miss), dur (wait; in French, hard), plus de messages (more messages, or none).
 """
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")
-"""Of Latin and Arabic writing, the tatweel, and what makes an emoji of a sign. Devanagari's signs are its vowels."""
+"""Accents of Latin and Arabic, the tatweel, and the emoji selector. Devanagari's signs are vowels and stay."""
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ı": "i"})
 
 
-def normal(text: str) -> str:
-    """The words of a text without what people write differently: case, accents, punctuation, emoji, spaces."""
+def normalize(text: str) -> str:
+    """The text without differences in case, accents, punctuation, emoji and spaces."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).casefold()
     folded = _ACCENTS.sub("", unicodedata.normalize("NFKD", bare)).translate(_ALIKE)
-    kept = "".join(_kept(character) for character in folded)
-    return " ".join(kept.split())
+    spaced = "".join(_letter_or_space(character) for character in folded)
+    return " ".join(spaced.split())
 
 
-def _kept(character: str) -> str:
+def _letter_or_space(character: str) -> str:
     category = unicodedata.category(character)
-    if category == "Cf":  # joiners and direction marks: nothing to see
+    if category == "Cf":  # invisible: joiners and direction marks
         return ""
     return " " if category[0] in "PSZC" else character
 
 
-_NORMAL = frozenset(normal(word) for words in WORDS.values() for word in words)
+_NORMALIZED = frozenset(normalize(word) for words in WORDS.values() for word in words)
 
 
-def is_opt_out(text: str | None, more: Collection[str] = ()) -> bool:
-    """Whether a message is an opt-out word, one of ours or of the package's own (`more`), and nothing else."""
+def is_opt_out(text: str | None, own_words: Collection[str] = ()) -> bool:
+    """Whether a message is a built-in opt-out word or one of the package's own, and nothing else."""
     if text is None or len(text) > CHARACTERS_MAX:
         return False
-    said = normal(text)
-    return bool(said) and (said in _NORMAL or any(said == normal(word) for word in more))
+    normalized = normalize(text)
+    is_known = normalized in _NORMALIZED or any(normalized == normalize(word) for word in own_words)
+    return bool(normalized) and is_known

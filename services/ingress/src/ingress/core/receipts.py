@@ -1,4 +1,4 @@
-"""Receipt: what a gateway said of one message, and what it makes of the delivery that is meant."""
+"""Receipt: a gateway's report on one message, and the outcome that it gives to the matching delivery."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,29 @@ from spreader.contract.events import DeliveryOutcome, Lane
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a gateway said of one message of a profile."""
+class ProfileReceipt:
+    """A receipt or an echo, with the profile that reported it."""
 
     package_id: str
     profile_id: str
-    said: Receipt | Echo
+    report: Receipt | Echo
 
     @property
     def status(self) -> str:
-        return self.said.status if isinstance(self.said, Receipt) else "sent"
+        return self.report.status if isinstance(self.report, Receipt) else "sent"
 
     @property
     def delivery_id(self) -> str | None:
-        return self.said.delivery_id if isinstance(self.said, Receipt) else None
+        return self.report.delivery_id if isinstance(self.report, Receipt) else None
 
     @property
     def recipient(self) -> str | None:
-        return self.said.recipient if isinstance(self.said, Echo) else None
+        return self.report.recipient if isinstance(self.report, Echo) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """The delivery that is meant, as the status view knows it."""
+class MatchedDelivery:
+    """The delivery that a receipt concerns, as the status projection has it."""
 
     delivery_id: str
     message_id: str
@@ -38,32 +38,32 @@ class Meant:
     recipient: str
     profile_id: str | None
     attempt: int
-    traceparent: str | None = None
-    """Of its message, where that has a trace."""
+    traceparent: str | None
+    """The trace of its message, if that has one."""
 
 
-def is_of(told: Told, meant: Meant) -> bool:
-    """Whether the delivery is this profile's: nobody speaks for another's."""
-    return meant.package_id == told.package_id and meant.profile_id in (told.profile_id, None)
+def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
+    """Whether the delivery belongs to the reporting profile. A profile cannot change another one's deliveries."""
+    return delivery.package_id == receipt.package_id and delivery.profile_id in (receipt.profile_id, None)
 
 
-def outcome(told: Told, meant: Meant) -> DeliveryOutcome:
-    """An echo says that it is sent, and what the gateway calls it."""
-    said = told.said
-    receipt = said if isinstance(said, Receipt) else None
+def outcome_of(receipt: ProfileReceipt, delivery: MatchedDelivery) -> DeliveryOutcome:
+    """The outcome to publish. An echo means sent, and adds the gateway's message id."""
+    report = receipt.report
+    details = report if isinstance(report, Receipt) else None
     return DeliveryOutcome(
-        traceparent=meant.traceparent,
-        package_id=meant.package_id,
-        message_id=meant.message_id,
-        delivery_id=meant.delivery_id,
-        recipient=meant.recipient,
-        lane=meant.lane,
-        status="sent" if receipt is None else receipt.status,
-        at=said.at,
-        profile_id=told.profile_id,
-        attempt=meant.attempt,
-        reason=receipt and receipt.reason,
-        failure=receipt and receipt.failure,
-        gateway_message_id=said.gateway_message_id,
-        code=receipt and receipt.code,
+        traceparent=delivery.traceparent,
+        package_id=delivery.package_id,
+        message_id=delivery.message_id,
+        delivery_id=delivery.delivery_id,
+        recipient=delivery.recipient,
+        lane=delivery.lane,
+        status="sent" if details is None else details.status,
+        at=report.at,
+        profile_id=receipt.profile_id,
+        attempt=delivery.attempt,
+        reason=details and details.reason,
+        failure=details and details.failure,
+        gateway_message_id=report.gateway_message_id,
+        code=details and details.code,
     )

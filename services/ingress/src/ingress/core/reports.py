@@ -1,4 +1,4 @@
-"""Report: what a gateway said, in our words, whichever gateway it was, and whom it is about."""
+"""Report: what a gateway says in a webhook, in the same terms for all gateways, and which profiles it concerns."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,15 +6,19 @@ from typing import Literal
 
 from spreader.contract.events import FailureClass, Quality, Quota, Restriction, SessionState
 
-Reached = Literal["acknowledged", "delivered", "read", "failed"]
+ReceiptStatus = Literal["acknowledged", "delivered", "read", "failed"]
+IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_event"]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How far one of our messages has come. By the delivery's id where the wire carries it, else by the gateway's."""
+    """The new status of one of our messages.
+
+    `delivery_id` identifies it if the gateway sends that back, otherwise `gateway_message_id` does.
+    """
 
     gateway_message_id: str
-    status: Reached
+    status: ReceiptStatus
     at: datetime
     delivery_id: str | None = None
     failure: FailureClass | None = None
@@ -24,7 +28,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """The gateway took a message from its API: perhaps the one of which the sender never heard an answer."""
+    """A message went out through the gateway's API, perhaps one for which the sender got no response."""
 
     gateway_message_id: str
     recipient: str
@@ -32,8 +36,8 @@ class Echo:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What a customer sent to a profile."""
+class InboundMessage:
+    """A customer's message to a profile."""
 
     gateway_message_id: str
     recipient: str
@@ -43,19 +47,19 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A customer told WhatsApp itself to stop a business's marketing, or to let it go on."""
+class MarketingPreference:
+    """A customer's choice in WhatsApp itself to stop or resume a business's marketing messages."""
 
     recipient: str
     stop: bool
     evidence: str
-    """Names this one wish: a repeat of it counts once."""
+    """Identifies this choice, so that a repeated report counts once."""
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a profile stands at its gateway; what is None was not said."""
+class AccountStatus:
+    """The state of the profile itself. A field that the report does not mention is None."""
 
     report_id: str
     evidence: str
@@ -68,46 +72,46 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
-    """Taken and passed over, for this reason; it is only counted."""
+class Ignored:
+    """A report that has no effect. It is counted by its reason."""
 
-    why: Literal["group", "no_number", "no_news", "not_for_us", "unknown_event"]
-
-
-Said = Receipt | Echo | Words | Wish | Standing | Nothing
+    reason: IgnoredReason
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
-    """The profile whose address was called."""
+Report = Receipt | Echo | InboundMessage | MarketingPreference | AccountStatus | Ignored
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """The profile of this name at the gateway."""
-
-    name: str
+class CalledProfile:
+    """The profile whose webhook address was called."""
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class ProfileByAccount:
+    """The profile with this account name at the gateway."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileByPhone:
     """The profile with this phone number."""
 
     phone: str
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """All profiles that stand or fall with the one whose address was called."""
+class ProfilesOfHolder:
+    """All profiles with the same holder as the called one: WhatsApp restricts them together."""
 
 
-Whom = Addressed | Account | Number | Holder
+Target = CalledProfile | ProfileByAccount | ProfileByPhone | ProfilesOfHolder
 
-ADDRESSED = Addressed()
-HOLDER = Holder()
+CALLED_PROFILE = CalledProfile()
+PROFILES_OF_HOLDER = ProfilesOfHolder()
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    said: Said
-    whom: Whom = ADDRESSED
+class AddressedReport:
+    report: Report
+    target: Target = CALLED_PROFILE

@@ -1,14 +1,14 @@
-"""Signature: the proof that a webhook's body comes from whoever shares a secret with us, compared in constant time."""
+"""Signature: proof that a webhook call comes from the gateway that shares a secret with us."""
 
 import hmac
 
 
-def signs(secret: str, body: bytes, shown: str | None, algorithm: str) -> bool:
-    """Whether `shown` is the HMAC of the raw body in hex."""
+def is_valid_hmac(secret: str, body: bytes, signature: str | None, algorithm: str) -> bool:
+    """Whether `signature` is the hexadecimal HMAC of the raw body."""
     expected = hmac.new(secret.encode(), body, algorithm).hexdigest()
-    return equal(expected, (shown or "").lower())
+    return equal_in_constant_time(expected, (signature or "").lower())
 
 
-def equal(expected: str, shown: str) -> bool:
-    """Whether two texts are the same, in a time that does not tell how much of them is."""
-    return hmac.compare_digest(expected.encode(), shown.encode())
+def equal_in_constant_time(expected: str, actual: str) -> bool:
+    """Compares in a time that does not reveal how many characters are equal."""
+    return hmac.compare_digest(expected.encode(), actual.encode())

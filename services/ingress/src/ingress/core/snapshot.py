@@ -1,10 +1,10 @@
-"""Snapshot: the package as all services read it, made of what the operators set."""
+"""Snapshot: a package in the form that all services read, built from the settings that operators stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingress.core.limits import resolved
+from ingress.core.limits import resolve_limits
 from spreader.contract.configuration import Package, Profile, ProfileLimits
 
 Settings = Mapping[str, Any]
@@ -32,21 +32,21 @@ def snapshot(package: StoredPackage, profiles: Sequence[StoredProfile]) -> Packa
         package_id=package.package_id,
         version=package.version,
         paused=package.paused,
-        profiles=tuple(_profile(each, shared) for each in profiles),
+        profiles=tuple(_profile(profile, shared) for profile in profiles),
         **package.settings,
     )
 
 
 def _profile(stored: StoredProfile, shared: ProfileLimits) -> Profile:
-    limits = resolved(shared, stored.settings["limits"])
+    limits = resolve_limits(shared, stored.settings["limits"])
     settings: dict[str, Any] = {**stored.settings, "limits": limits}
     return Profile(profile_id=stored.profile_id, paused=stored.paused, **settings)
 
 
-def merged(settings: Settings, patch: Settings) -> dict[str, Any]:
-    """A merge of the parts that `patch` names: objects member by member, anything else (null too) as a whole."""
+def merge_settings(settings: Settings, patch: Settings) -> dict[str, Any]:
+    """`settings` with the members of `patch`: objects are merged, other values (null too) are replaced."""
     result = dict(settings)
     for name, value in patch.items():
-        known = result.get(name)
-        result[name] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        old = result.get(name)
+        result[name] = merge_settings(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return result

@@ -1,4 +1,4 @@
-"""Status: how far a delivery has come, as a place that only grows, and what that makes of its message."""
+"""Status: how far a delivery has come, in an order in which it only advances, and the status of its message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",
     "unknown",
 )  # fmt: skip
-"""The names that a caller sees; `deferred` is shown as `held`, which it is again; `acknowledged` as `sent`."""
+"""The statuses that callers see. `deferred` appears as `held`, because it waits again, and `acknowledged` as `sent`."""
 
 _STAGES: Mapping[Status, int] = {
     "held": 0, "released": 0, "deferred": 0,
     "unknown": 1,
     "expired": 2, "cancelled": 2, "suppressed": 2, "rejected": 2,
     "sent": 3, "acknowledged": 3,
-    "failed": 4,  # a gateway may take a message and report its failure later
+    "failed": 4,  # above sent: a gateway may accept a message and report its failure later
     "delivered": 5,
     "read": 6,
 }  # fmt: skip
@@ -27,10 +27,10 @@ _PHASES_COUNT = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class Progress:
-    """Where a delivery stands; of two reports the greater one holds, in whatever order they arrive.
+    """The position of a delivery in its life. Of two events the one with the greater progress wins, in any order.
 
-    A delivery that is under way (stage 0) may go round: held, released, deferred, released again, or begun anew by
-    another profile. So attempts come before releases, and the phase decides within one release.
+    At stage 0 a delivery may go in circles: held, released, deferred, released again, or started again by another
+    profile. Therefore `attempt` is compared first and `turn` (the release, then the phase within it) second.
     """
 
     stage: int
@@ -42,21 +42,20 @@ def progress(status: Status, attempt: int, release: int | None) -> Progress:
     return Progress(_STAGES[status], attempt, (release or 0) * _PHASES_COUNT + _PHASES.get(status, 0))
 
 
-def shown(status: Status) -> Status:
+def shown_status(status: Status) -> Status:
     return _SHOWN_AS.get(status, status)
 
 
-def counts(rows: Mapping[str, int], recipients: int) -> dict[Status, int]:
-    """All eleven counts; a recipient without a row waits for its assignment, and is counted as held."""
-    known: dict[Status, int] = {status: rows.get(status, 0) for status in STATUSES}
-    return {**known, "held": known["held"] + max(0, recipients - sum(known.values()))}
+def status_counts(rows: Mapping[str, int], recipients: int) -> dict[Status, int]:
+    """A count for each of the eleven statuses. A recipient without a row is not assigned yet and counts as held."""
+    counts: dict[Status, int] = {status: rows.get(status, 0) for status in STATUSES}
+    return {**counts, "held": counts["held"] + max(0, recipients - sum(counts.values()))}
 
 
-def message_status(counted: Mapping[Status, int]) -> str:
-    waiting, under_way = counted["held"], counted["released"]
-    total = sum(counted.values())
-    if waiting == total:
+def message_status(counts: Mapping[Status, int]) -> str:
+    total = sum(counts.values())
+    if counts["held"] == total:
         return "queued"
-    if waiting or under_way:
+    if counts["held"] or counts["released"]:
         return "in_progress"
-    return "cancelled" if counted["cancelled"] == total else "completed"
+    return "cancelled" if counts["cancelled"] == total else "completed"

@@ -1,67 +1,84 @@
-"""Outbox: records that are written in the transaction of what they tell, and published after its commit."""
+"""Outbox: records that are stored in the transaction of the change they report, and published after its commit."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingress.core.outbox import due
-from ingress.infra.ports import SealedBus
+from ingress.infra.publisher import EnvelopeBus
 from ingress.metrics import RELAYED
 from ingress.sql import outbox as sql
-from spreader.contract.events import OpenMessageRequested
+from ingress.sql.outbox import NewOutboxRow, OutboxRow
+from spreader.contract.events import COMPACTED, OpenMessageRequested
 from spreader.kafka.envelope import Envelope
+from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
-BULK_MAX = 2  # records of large messages, of up to 500 recipients each, in one turn ...
-BULK_PAUSE_SECONDS = 0.3  # ... and how long the next waits: a bulk import must leave room for replies
+BULK_MAX = 2  # records of large messages, of up to 500 recipients each, per run ...
+BULK_PAUSE_SECONDS = 0.3  # ... and the pause after them, so that a bulk import leaves room for replies
 POLL_SECONDS = 1.0
 CONTENDED_SECONDS = 0.1
 
 
 async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
-    """Part of the caller's transaction; wake the relay when it has committed."""
-    await connection.execute(
-        sql.INSERT,
-        {
-            "topics": [each.topic for each in envelopes],
-            "keys": [(each.key or b"").decode() for each in envelopes],
-            "bodies": [None if each.body is None else each.body.decode() for each in envelopes],
-            "headers": [json.dumps(dict(each.headers)) for each in envelopes],
-        },
-    )
+    """Stores records in the caller's transaction. The caller wakes the relay after its commit."""
+    rows = [
+        NewOutboxRow(
+            position,
+            envelope.topic,
+            (envelope.key or b"").decode(),
+            None if envelope.body is None else envelope.body.decode(),
+            json.dumps(dict(envelope.headers)),
+        )
+        for position, envelope in enumerate(envelopes)
+    ]
+    await connection.execute(sql.INSERT, arrays(NewOutboxRow, rows))
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
-    """Publishes in the order of the rows, one relay at a time over all instances, and deletes when Kafka has them.
+class OutboxRelay:
+    """Publishes the records in the order of their rows and deletes them once Kafka has acknowledged them.
 
-    A kill between the two publishes a batch again: the same facts under the same ids, which readers drop.
+    A lock lets one instance at a time do this. A crash between publishing and deleting publishes a batch twice, with
+    the same event ids, which consumers drop.
     """
 
     engine: AsyncEngine
-    bus: SealedBus
+    bus: EnvelopeBus
 
-    async def turn(self) -> float:
+    async def run_once(self) -> float:
+        """Publishes one batch. Returns the seconds until the next run."""
         async with self.engine.begin() as connection:
             if not (await connection.execute(sql.LOCK)).scalar_one():
                 return CONTENDED_SECONDS
-            asked = {"bulk": OpenMessageRequested.topic, "bulk_max": BULK_MAX, "limit": BATCH_MAX}
-            rows = (await connection.execute(sql.BATCH, asked)).all()
+            params = {"bulk": OpenMessageRequested.topic, "bulk_max": BULK_MAX, "limit": BATCH_MAX}
+            rows = fetched(OutboxRow, await connection.execute(sql.BATCH, params))
             if not rows:
                 return POLL_SECONDS
-            envelopes = [_envelope(row.topic, row.key, row.body, row.headers) for row in rows]
-            await self.bus.publish_envelopes(*due(envelopes))
+            await self.bus.publish_envelopes(*without_superseded([_envelope(row) for row in rows]))
             await connection.execute(sql.DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
         RELAYED.inc(len(rows))
         return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _is_bulk(rows) else 0.0
 
 
-def _is_bulk(rows: Sequence[Any]) -> bool:
+def without_superseded(envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """The records to publish of a batch in commit order.
+
+    On a compacted topic a newer record of a key replaces the older ones. Only the newest is published: the records of a
+    batch are written concurrently, so an older one could otherwise overtake it.
+    """
+    newest = {(envelope.topic, envelope.key): index for index, envelope in enumerate(envelopes)}
+    return [
+        envelope
+        for index, envelope in enumerate(envelopes)
+        if envelope.topic not in COMPACTED or newest[envelope.topic, envelope.key] == index
+    ]
+
+
+def _is_bulk(rows: Sequence[OutboxRow]) -> bool:
     return sum(row.topic == OpenMessageRequested.topic for row in rows) >= BULK_MAX
 
 
-def _envelope(topic: str, key: str, body: str | None, headers: Mapping[str, str]) -> Envelope:
-    return Envelope(topic, key.encode(), None if body is None else body.encode(), headers)
+def _envelope(row: OutboxRow) -> Envelope:
+    return Envelope(row.topic, row.key.encode(), None if row.body is None else row.body.encode(), row.headers)

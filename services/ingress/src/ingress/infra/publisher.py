@@ -1,7 +1,8 @@
-"""Publisher: the bus with a bound, so that a caller hears within seconds that Kafka is away."""
+"""Publisher: the bus with a time limit, so that a caller learns within seconds that Kafka is unavailable."""
 
 import asyncio
 from collections.abc import Coroutine
+from typing import Protocol
 
 from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
@@ -12,21 +13,27 @@ REQUEST_TIMEOUT_MS = 3_000
 PUBLISH_SECONDS_MAX = 4.0
 
 
-class Publisher:
-    """Always tries, whatever a probe of Kafka said a second ago: a busy machine is not a broker that is away."""
+class EnvelopeBus(Protocol):
+    async def publish_envelopes(self, *envelopes: Envelope) -> None:
+        """Returns when all replicas have all records; raises PublishFailed if that is not certain."""
+        ...
+
+
+class TimeLimitedBus:
+    """Always tries to publish, even if Kafka just seemed unavailable: a slow probe does not prove an outage."""
 
     def __init__(self, bus: KafkaBus) -> None:
         self._bus = bus
 
     async def publish(self, *events: Event) -> None:
-        await self._bounded(self._bus.publish(*events))
+        await self._within_limit(self._bus.publish(*events))
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        await self._bounded(self._bus.publish_envelopes(*envelopes))
+        await self._within_limit(self._bus.publish_envelopes(*envelopes))
 
-    async def _bounded(self, publishing: Coroutine[None, None, None]) -> None:
+    async def _within_limit(self, publish: Coroutine[None, None, None]) -> None:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS_MAX):
-                await publishing
+                await publish
         except TimeoutError as error:
-            raise PublishFailed(f"Kafka did not take an event within {PUBLISH_SECONDS_MAX:g} s") from error
+            raise PublishFailed(f"Kafka did not acknowledge an event within {PUBLISH_SECONDS_MAX:g} s") from error

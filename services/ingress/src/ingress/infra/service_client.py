@@ -1,4 +1,4 @@
-"""Peer: a service that decides something, asked over its own small HTTP API. Nothing that is sent depends on it."""
+"""Service client: queries to other services over their internal HTTP API. Sending a message never depends on one."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,37 +9,41 @@ import aiohttp
 
 from spreader.http.problems import unavailable
 
-ASK_SECONDS = 5.0
+QUERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
-    """It gave no answer, and why."""
+class ServiceUnavailable:
+    """The service did not respond, or responded with an error."""
 
-    why: str
-
-
-Answered = dict[str, Any] | Away | None
-"""What a peer says; None: it does not know the thing that it was asked about."""
+    reason: str
 
 
-class Asked(Protocol):
-    """What the endpoints need of a peer."""
-
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None, seconds: float = ASK_SECONDS) -> Answered: ...
+ServiceResponse = dict[str, Any] | ServiceUnavailable | None
+"""The response body. None: the service does not know the thing in question (404)."""
 
 
-class Peer:
-    """A part: one kept HTTP client. With a body it is a POST, without a GET."""
+class ServiceClient(Protocol):
+    """The part of a client that endpoints use."""
+
+    async def query(
+        self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
+    ) -> ServiceResponse: ...
+
+
+class HttpServiceClient:
+    """A component with one HTTP connection pool. Sends a POST if there is a body, otherwise a GET."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
         self._url = url.rstrip("/")
         self._client: aiohttp.ClientSession | None = None
 
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None, seconds: float = ASK_SECONDS) -> Answered:
+    async def query(
+        self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
+    ) -> ServiceResponse:
         if self._client is None:
-            return Away(f"the {self.name} has not been asked: this process is starting")
+            return ServiceUnavailable(f"the {self.name} cannot be asked yet: this process is still starting")
         method = "GET" if body is None else "POST"
         try:
             async with (
@@ -49,10 +53,10 @@ class Peer:
                 if response.status == 404:
                     return None
                 if response.status != 200:
-                    return Away(f"the {self.name} answers with status {response.status}")
+                    return ServiceUnavailable(f"the {self.name} responded with status {response.status}")
                 return await response.json()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            return Away(f"the {self.name} does not answer now ({type(error).__name__})")
+            return ServiceUnavailable(f"the {self.name} does not respond ({type(error).__name__})")
 
     async def start(self) -> None:
         self._client = aiohttp.ClientSession()
@@ -68,10 +72,10 @@ class Peer:
         return True
 
 
-def present(answer: Answered, unknown: str) -> dict[str, Any]:
-    """The answer; raises the problem where there is none."""
-    if answer is None:
+def require(response: ServiceResponse, unknown: str) -> dict[str, Any]:
+    """The response body. Raises the problem `unavailable` if there is none; `unknown` is its detail after a 404."""
+    if response is None:
         raise unavailable(f"{unknown} Try again in a moment.")
-    if isinstance(answer, Away):
-        raise unavailable(f"{answer.why[:1].upper()}{answer.why[1:]}.")
-    return answer
+    if isinstance(response, ServiceUnavailable):
+        raise unavailable(f"{response.reason[:1].upper()}{response.reason[1:]}.")
+    return response

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingress.infra.service_client import Asked, Away
+from ingress.infra.service_client import ServiceClient, ServiceUnavailable
 from spreader.contract.events import OpenOptions
 
 SAMPLE_MAX = 200
@@ -31,11 +31,11 @@ def question(
     }
 
 
-async def forecast(pacer: Asked, asked: Mapping[str, Any], wait_seconds: float) -> Forecast:
-    answer = await pacer.ask("/forecast", asked, wait_seconds)
+async def forecast(pacer: ServiceClient, asked: Mapping[str, Any], wait_seconds: float) -> Forecast:
+    answer = await pacer.query("/forecast", asked, wait_seconds)
     if answer is None:
         return Forecast(None, "the pacer does not know the package yet")
-    if isinstance(answer, Away):
-        return Forecast(None, answer.why)
+    if isinstance(answer, ServiceUnavailable):
+        return Forecast(None, answer.reason)
     completion = answer.get("completion")
     return Forecast(completion) if completion else Forecast(None, f"nothing goes for now: {answer.get('binds')}")

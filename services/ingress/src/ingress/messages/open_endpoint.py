@@ -7,19 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.core.distribution import Routed, summed
 from ingress.core.limits import limits_status
-from ingress.core.recipients import chunks, unique
+from ingress.core.open_messages import RoutingSummary, split_recipients, sum_routing, without_repeats
 from ingress.http.openapi import describe
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Asked
+from ingress.infra.service_client import ServiceClient
 from ingress.messages.callbacks import Asking
 from ingress.messages.forecast import Forecast, forecast, question
 from ingress.messages.intake import Accepting
 from ingress.messages.schemas import OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
-from ingress.status.projection import Accepted, StatusView
+from ingress.sql.status import AcceptedMessage
+from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
@@ -36,8 +36,8 @@ class OpenMessages:
     bus: Bus
     configured: IngressConfigCache
     asking: Asking
-    view: StatusView
-    pacer: Asked
+    view: StatusProjection
+    pacer: ServiceClient
     now: Now
     wake_relay: Callable[[], None]
     routed_wait_seconds: float
@@ -47,7 +47,7 @@ class OpenMessages:
         return await self.accepting.accept(package_id, request, self._send)
 
     async def _send(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> Answer:
-        recipients = unique(form.recipients)
+        recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
         before = self.configured.states_of(package)  # while the answer is made some of it may be sent and counted
         if waits:
@@ -88,7 +88,7 @@ class OpenMessages:
                 package_version=package.version,
                 callback_partition=self.asking.partition if waits else None,
             )
-            for first_index, piece in chunks(recipients, RECIPIENTS_PER_RECORD_MAX)
+            for first_index, piece in split_recipients(recipients, RECIPIENTS_PER_RECORD_MAX)
         ]
 
     async def _publish(self, events: list[OpenMessageRequested]) -> None:
@@ -102,17 +102,27 @@ class OpenMessages:
 
     async def _store(self, events: list[OpenMessageRequested]) -> None:
         first = events[0]
-        message = Accepted(
-            first.message_id, first.package_id, "open", first.content.type, first.total or 0, first.requested_at,
+        message = AcceptedMessage(
+            message_id=first.message_id,
+            package_id=first.package_id,
+            lane="open",
+            kind=first.content.type,
+            recipients=first.total or 0,
+            accepted_at=first.requested_at,
             traceparent=first.traceparent,
-        )  # fmt: skip
+        )
         await self.view.accept_large(message, [encode(event, "ingress", self.now()) for event in events])
         self.wake_relay()
 
     async def _outlook(
-        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routed: Routed | None,
+        self,
+        package: Package,
+        form: OpenMessage,
+        message_id: str,
+        recipients: tuple[str, ...],
+        routed: RoutingSummary | None,
         waits: bool,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """What the caller may expect: who sends how much, and until when."""
         if routed is None:
             why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
@@ -140,11 +150,11 @@ class OpenMessages:
         return router
 
 
-def _routed(answers: Sequence[Callback] | None) -> Routed | None:
+def _routed(answers: Sequence[Callback] | None) -> RoutingSummary | None:
     if answers is None:
         _UNROUTED.inc()
         return None
-    return summed(each for each in answers if isinstance(each, MessageRouted))
+    return sum_routing(each for each in answers if isinstance(each, MessageRouted))
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {

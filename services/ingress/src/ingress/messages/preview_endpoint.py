@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.consent.consent_lists import Consents
-from ingress.core.recipients import unique
+from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
 from ingress.http.openapi import describe
 from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Asked, present
+from ingress.infra.service_client import ServiceClient, require
 from ingress.messages.forecast import question
 from ingress.messages.open_endpoint import EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
@@ -25,22 +25,22 @@ from spreader.http.problems import Problem
 class Previews:
     configured: IngressConfigCache
     consents: Consents
-    router: Asked
-    pacer: Asked
+    router: ServiceClient
+    pacer: ServiceClient
     body_bytes_max: int
 
     async def preview(self, package_id: str, request: Request) -> Response:
         form = request_body.parsed(OPEN, await request_body.read(request, self.body_bytes_max), tagged=True)
         package = self.configured.require_package(package_id)
         active_profiles(package, "open")
-        everybody = unique(form.recipients)
+        everybody = without_repeats(form.recipients)
         suppressed = await self.consents.objections(package, everybody)
         recipients = tuple(each for each in everybody if each not in suppressed)
-        shared = present(await self.router.ask("/preview", _shares(package_id, form, len(recipients))), UNKNOWN)
+        shared = require(await self.router.query("/preview", _shares(package_id, form, len(recipients))), UNKNOWN)
         if shared["refused"] is not None:
             raise Problem(NO_PROFILE, shared["refused"])
         asked = question(package_id, shared["distribution"], form.options, recipients)
-        foreseen = present(await self.pacer.ask("/forecast", asked), UNKNOWN)
+        foreseen = require(await self.pacer.query("/forecast", asked), UNKNOWN)
         body = {
             "recipients": len(everybody),
             "duplicates_removed": len(form.recipients) - len(everybody),

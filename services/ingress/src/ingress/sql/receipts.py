@@ -1,102 +1,160 @@
-"""Postgres: the statements of receipts: which delivery is meant, and what waits until it is known.
+"""Statements: receipts. Which delivery a receipt concerns, and the receipts that wait until their delivery is known.
 
-Ages are taken against `now()`: an index on them is of no use beside `clock_timestamp()`, which is another each time.
+Ages are compared with `now()`, which is constant in a statement, so that an index on them can be used. It could not be
+used with `clock_timestamp()`.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
 from sqlalchemy import text
+
+from ingress.core.receipts import MatchedDelivery
+from ingress.core.reports import ReceiptStatus
+from spreader.contract.events import FailureClass
+from spreader.runtime.rows import columns, unnest
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKeys:
+    """What identifies the delivery of a receipt. `position`: of the receipt in its batch."""
+
+    position: int
+    delivery_id: str | None
+    profile_id: str
+    gateway_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMatch(MatchedDelivery):
+    """The delivery of the receipt at `position`."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReceipt:
+    """A receipt, or an echo (status `sent`, with a recipient), whose delivery is not known yet."""
+
+    profile_id: str
+    gateway_message_id: str
+    status: str
+    package_id: str
+    delivery_id: str | None
+    recipient: str | None
+    at: datetime
+    failure: str | None
+    code: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReceiptKey:
+    profile_id: str
+    gateway_message_id: str
+    status: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMatch(MatchedDelivery):
+    """A waiting receipt (`receipt_…` and the fields after it) with its delivery."""
+
+    receipt_package_id: str
+    receipt_profile_id: str
+    gateway_message_id: str
+    status: ReceiptStatus | Literal["sent"]
+    """`sent`: an echo."""
+    at: datetime
+    failure: FailureClass | None
+    code: str | None
+    reason: str | None
+
 
 _TRACE = "(SELECT traceparent FROM ingress.message WHERE message.message_id = {of}.message_id) AS traceparent"
 _DELIVERY = f"""
 delivery_id, message_id, package_id, lane, recipient, profile_id, attempt, {_TRACE.format(of="delivery")}"""
-_MEANT = f"""
+_MATCH = f"""
 LATERAL (
-    SELECT {_DELIVERY} FROM ingress.delivery WHERE delivery_id = told.delivery_id
+    SELECT {_DELIVERY} FROM ingress.delivery WHERE delivery_id = receipt.delivery_id
     UNION ALL
     SELECT {_DELIVERY} FROM ingress.delivery
-    WHERE told.delivery_id IS NULL AND profile_id = told.profile_id AND gateway_message_id = told.gateway_message_id
+    WHERE receipt.delivery_id IS NULL AND profile_id = receipt.profile_id
+      AND gateway_message_id = receipt.gateway_message_id
     LIMIT 1
-) AS meant"""
-"""By our own id where the wire carries it, else by the gateway's."""
+) AS matched"""
+"""The delivery of a receipt: by our own id if the gateway sends it back, otherwise by the gateway's."""
 
-MEANT = text(f"""
-SELECT told.place, meant.*
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]))
-     WITH ORDINALITY AS told (delivery_id, profile_id, gateway_message_id, place)
-CROSS JOIN {_MEANT}""")
+MATCH = text(f"""
+SELECT matched.*, receipt.position FROM {unnest(ReceiptKeys, "receipt")} CROSS JOIN {_MATCH}""")
 
-KEEP = text("""
-INSERT INTO ingress.receipt_waiting
-    (profile_id, gateway_message_id, status, package_id, delivery_id, recipient, at, failure, code, reason)
-SELECT * FROM unnest(
-    CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:statuses AS text[]),
-    CAST(:package_ids AS text[]), CAST(:delivery_ids AS text[]), CAST(:recipients AS text[]),
-    CAST(:ats AS timestamptz[]), CAST(:failures AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[]))
-    AS told (profile_id, gateway_message_id, status, package_id, delivery_id, recipient, at, failure, code, reason)
+KEEP = text(f"""
+INSERT INTO ingress.receipt_waiting ({columns(WaitingReceipt)})
+SELECT {columns(WaitingReceipt)} FROM {unnest(WaitingReceipt, "receipt")}
 ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
-"""In one order: gateways repeat themselves, and two calls with the same receipts wait for each other's rows."""
+"""Ordered: gateways repeat calls, and two calls with the same receipts in different orders would deadlock."""
 
 _WAITING = """
-told.package_id AS told_package_id, told.profile_id AS told_profile_id, told.gateway_message_id, told.status, told.at,
-told.failure, told.code, told.reason"""
-_NAMED = f"""
-SELECT {_WAITING}, meant.* FROM ingress.receipt_waiting AS told CROSS JOIN {_MEANT}"""
+receipt.package_id AS receipt_package_id, receipt.profile_id AS receipt_profile_id, receipt.gateway_message_id,
+receipt.status, receipt.at, receipt.failure, receipt.code, receipt.reason"""
+_MATCH_WAITING = f"""
+SELECT matched.*, {_WAITING} FROM ingress.receipt_waiting AS receipt CROSS JOIN {_MATCH}"""
 
-NAMED_BY_DELIVERIES = text(f"""{_NAMED}
-WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (told.profile_id, told.gateway_message_id) IN (
+MATCH_DELIVERIES = text(f"""{_MATCH_WAITING}
+WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (receipt.profile_id, receipt.gateway_message_id) IN (
     SELECT waiting.profile_id, waiting.gateway_message_id FROM ingress.receipt_waiting AS waiting
     WHERE waiting.delivery_id = ANY(CAST(:delivery_ids AS text[]))
     UNION
     SELECT delivery.profile_id, delivery.gateway_message_id FROM ingress.delivery
     WHERE delivery.delivery_id = ANY(CAST(:delivery_ids AS text[])) AND delivery.gateway_message_id IS NOT NULL)
-ORDER BY told.profile_id, told.gateway_message_id, told.status, told.code
-LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
-"""What waits for any of these deliveries. Where nothing waits at all, it costs nothing."""
-NAMED_BY_AGE = text(f"""{_NAMED}
-WHERE told.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
-ORDER BY told.profile_id, told.gateway_message_id, told.status, told.code
-LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
+ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
+LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
+"""The receipts that wait for any of these deliveries. Costs next to nothing if no receipt waits at all."""
+MATCH_BY_AGE = text(f"""{_MATCH_WAITING}
+WHERE receipt.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
+ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
+LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
 
-DROP = text("""
-DELETE FROM ingress.receipt_waiting
-USING unnest(CAST(:profile_ids AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:statuses AS text[]),
-             CAST(:codes AS text[]))
-      AS gone (profile_id, gateway_message_id, status, code)
+DROP = text(f"""
+DELETE FROM ingress.receipt_waiting USING {unnest(WaitingReceiptKey, "gone")}
 WHERE receipt_waiting.profile_id = gone.profile_id AND receipt_waiting.status = gone.status
   AND receipt_waiting.gateway_message_id = gone.gateway_message_id
   AND receipt_waiting.code IS NOT DISTINCT FROM gone.code""")
 
 _NEAR = "BETWEEN {at} - interval '1 hour' AND {at} + interval '1 hour'"
-ECHOES = text(f"""
-SELECT {_WAITING}, doubtful.delivery_id, doubtful.message_id, doubtful.package_id, doubtful.lane, doubtful.recipient,
-       doubtful.profile_id, doubtful.attempt, {_TRACE.format(of="doubtful")}
-FROM ingress.receipt_waiting AS told JOIN ingress.delivery AS doubtful
-  ON doubtful.profile_id = told.profile_id AND doubtful.recipient = told.recipient
+MATCH_ECHOES = text(f"""
+SELECT doubtful.delivery_id, doubtful.message_id, doubtful.package_id, doubtful.lane, doubtful.recipient,
+       doubtful.profile_id, doubtful.attempt, {_TRACE.format(of="doubtful")}, {_WAITING}
+FROM ingress.receipt_waiting AS receipt JOIN ingress.delivery AS doubtful
+  ON doubtful.profile_id = receipt.profile_id AND doubtful.recipient = receipt.recipient
  AND doubtful.gateway_message_id IS NULL
  AND (doubtful.status = 'unknown' OR doubtful.lane = 'reply' AND doubtful.stage = 0)
- AND told.at {_NEAR.format(at="doubtful.at")}
-WHERE told.recipient IS NOT NULL AND told.kept_at > now() - CAST(:oldest AS interval)
-  AND told.kept_at < now() - CASE doubtful.lane WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
+ AND receipt.at {_NEAR.format(at="doubtful.at")}
+WHERE receipt.recipient IS NOT NULL AND receipt.kept_at > now() - CAST(:oldest AS interval)
+  AND receipt.kept_at
+      < now() - CASE doubtful.lane WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
   AND 1 = (SELECT count(*) FROM ingress.receipt_waiting AS other
-           WHERE other.profile_id = told.profile_id AND other.recipient = told.recipient
+           WHERE other.profile_id = receipt.profile_id AND other.recipient = receipt.recipient
              AND other.at {_NEAR.format(at="doubtful.at")})
   AND 1 = (SELECT count(*) FROM ingress.delivery AS other
-           WHERE other.profile_id = told.profile_id AND other.recipient = told.recipient
+           WHERE other.profile_id = receipt.profile_id AND other.recipient = receipt.recipient
              AND other.gateway_message_id IS NULL
              AND (other.status IN ('unknown', 'released') OR other.lane = 'reply' AND other.stage = 0)
-             AND told.at {_NEAR.format(at="other.at")})
-LIMIT :limit FOR UPDATE OF told SKIP LOCKED""")
-"""Echoes that can be of one delivery only, and deliveries in doubt that can be of one echo only.
+             AND receipt.at {_NEAR.format(at="other.at")})
+LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
+"""Echoes that fit one delivery only, with deliveries in doubt that fit one echo only.
 
-An echo is quicker than the gateway's own answer: in its first seconds the delivery's name is likely to come by itself.
-A reply gets fewer of them: the sender sends it again when it has heard nothing for 5 s.
+An echo arrives before the gateway's own response, so for the first seconds the delivery is likely to get its gateway
+message id without it. A reply waits for fewer seconds, because the sender retries it 5 s after a missing response.
 """
 
-FORGET = text("""
+DELETE_OLD = text("""
 DELETE FROM ingress.receipt_waiting WHERE ctid IN (
     SELECT ctid FROM ingress.receipt_waiting
     WHERE kept_at < now() - interval '1 day'
        OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
                         OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
     ORDER BY kept_at LIMIT :limit)""")
-"""What nobody has asked for in a day, and the oldest of what is too many."""
+"""Receipts without a delivery after a day, and the oldest above the maximum number."""

@@ -1,31 +1,100 @@
 """Statements: the status of messages and deliveries."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
 from sqlalchemy import text
 
-MESSAGES_INSERT = text("""
-INSERT INTO ingress.message (message_id, package_id, lane, kind, recipients, accepted_at, traceparent)
-SELECT * FROM unnest(CAST(:message_ids AS text[]), CAST(:package_ids AS text[]), CAST(:lanes AS text[]),
-                     CAST(:kinds AS text[]), CAST(:recipients AS int[]), CAST(:accepted_ats AS timestamptz[]),
-                     CAST(:traceparents AS text[]))
+from spreader.contract.events import Lane, Status
+from spreader.runtime.rows import column, columns, unnest
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMessage:
+    """A message as the caller requested it."""
+
+    message_id: str
+    package_id: str
+    lane: Lane
+    kind: str
+    accepted_at: datetime
+    recipients: int = column("int")
+    cancelled_at: datetime | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMessage(AcceptedMessage):
+    """A message with the number of its deliveries in each status."""
+
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as events update it. Stage, attempt and turn are its `Progress`."""
+
+    delivery_id: str
+    message_id: str
+    package_id: str
+    lane: Lane
+    recipient: str
+    status: Status
+    turn: int
+    at: datetime
+    profile_id: str | None
+    reason: str | None
+    failure: str | None
+    gateway_message_id: str | None
+    sent_at: datetime | None
+    stage: int = column("int")
+    attempt: int = column("int")
+    index: int | None = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelivery:
+    """A delivery as callers see it."""
+
+    delivery_id: str
+    message_id: str
+    package_id: str
+    lane: Lane
+    recipient: str
+    profile_id: str | None
+    status: Status
+    attempt: int
+    index: int | None
+    reason: str | None
+    failure: str | None
+    gateway_message_id: str | None
+    sent_at: datetime | None
+    updated_at: datetime
+
+
+_COUNTS = """
+coalesce((SELECT jsonb_object_agg(status, deliveries)
+          FROM (SELECT status, count(*) AS deliveries FROM ingress.delivery
+                WHERE delivery.message_id = message.message_id GROUP BY status) AS counted), '{}') AS counts"""
+
+MESSAGES_INSERT = text(f"""
+INSERT INTO ingress.message ({columns(AcceptedMessage)})
+SELECT {columns(AcceptedMessage)} FROM {unnest(AcceptedMessage, "accepted")}
 ON CONFLICT DO NOTHING""")
-MESSAGE = text("""
-SELECT message_id, package_id, lane, kind, recipients, accepted_at, cancelled_at
-FROM ingress.message WHERE message_id = :message_id""")
-MESSAGE_COUNTS = text("""
-SELECT status, count(*) AS deliveries FROM ingress.delivery WHERE message_id = :message_id GROUP BY status""")
+MESSAGE = text(f"""
+SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message WHERE message_id = :message_id""")
+MESSAGES = text(f"""
+SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message
+WHERE package_id = :package_id AND (CAST(:lane AS text) IS NULL OR lane = :lane)
+  AND (CAST(:before_at AS timestamptz) IS NULL OR (accepted_at, message_id) < (:before_at, :before_id))
+ORDER BY accepted_at DESC, message_id DESC LIMIT :limit""")
 MESSAGE_CANCEL = text("""
 UPDATE ingress.message SET cancelled_at = coalesce(cancelled_at, :now) WHERE message_id = :message_id""")
 
-DELIVERIES_FOLD = text("""
-INSERT INTO ingress.delivery AS known
-    (delivery_id, message_id, package_id, lane, recipient, status, stage, attempt, turn, at,
-     profile_id, index, reason, failure, gateway_message_id, sent_at)
-SELECT * FROM unnest(
-    CAST(:delivery_ids AS text[]), CAST(:message_ids AS text[]), CAST(:package_ids AS text[]), CAST(:lanes AS text[]),
-    CAST(:recipients AS text[]), CAST(:statuses AS text[]), CAST(:stages AS int[]), CAST(:attempts AS int[]),
-    CAST(:turns AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:profile_ids AS text[]), CAST(:indexes AS int[]),
-    CAST(:reasons AS text[]), CAST(:failures AS text[]), CAST(:gateway_message_ids AS text[]),
-    CAST(:sent_ats AS timestamptz[]))
+DELIVERIES_FOLD = text(f"""
+INSERT INTO ingress.delivery AS known ({columns(DeliveryRow)})
+SELECT {columns(DeliveryRow)} FROM {unnest(DeliveryRow, "folded")}
 ON CONFLICT (delivery_id) DO UPDATE SET
     (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id, sent_at) = (
         SELECT status, stage, attempt, turn, at, reason, failure,
@@ -42,25 +111,10 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
-"""What `ingress.core.facts.merge` says, in bulk: the report that came further holds, the other fills its gaps."""
+"""Does the same as `ingress.core.delivery_updates.merge`: more progress wins, and the other fills empty columns."""
 
-_DELIVERY_COLUMNS = """
-delivery_id, message_id, package_id, lane, recipient, profile_id, status, attempt, index, reason, failure,
-gateway_message_id, sent_at, at AS updated_at"""
-DELIVERY = text("SELECT " + _DELIVERY_COLUMNS + " FROM ingress.delivery WHERE delivery_id = :delivery_id")
+_DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "
+DELIVERY = text(_DELIVERY + "WHERE delivery_id = :delivery_id")
 DELIVERIES = text(
-    "SELECT "
-    + _DELIVERY_COLUMNS
-    + """
-FROM ingress.delivery WHERE message_id = :message_id AND delivery_id > :after ORDER BY delivery_id LIMIT :limit"""
+    _DELIVERY + "WHERE message_id = :message_id AND delivery_id > :after ORDER BY delivery_id LIMIT :limit"
 )
-
-MESSAGES = text("""
-SELECT message_id, package_id, lane, kind, recipients, accepted_at, cancelled_at,
-       coalesce((SELECT jsonb_object_agg(status, deliveries)
-                 FROM (SELECT status, count(*) AS deliveries FROM ingress.delivery
-                       WHERE delivery.message_id = message.message_id GROUP BY status) AS counted), '{}') AS counted
-FROM ingress.message
-WHERE package_id = :package_id AND (CAST(:lane AS text) IS NULL OR lane = :lane)
-  AND (CAST(:before_at AS timestamptz) IS NULL OR (accepted_at, message_id) < (:before_at, :before_id))
-ORDER BY accepted_at DESC, message_id DESC LIMIT :limit""")

@@ -1,1 +1,1 @@
-"""Status: the state of messages, deliveries and conversations."""
+"""Status: endpoints and projection for the status of messages, deliveries and conversations."""

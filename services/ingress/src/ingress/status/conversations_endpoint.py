@@ -1,4 +1,4 @@
-"""Conversations: which profile a customer talks to, since when, and why; as the router knows it."""
+"""Conversations endpoint: which profile a customer talks to, since when and why, as the router reports it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,27 +10,35 @@ from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Asked, present
+from ingress.infra.service_client import ServiceClient, require
 from spreader.contract.ids import PhoneNumber
 from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)
-class Conversations:
+class ConversationsEndpoint:
     configured: IngressConfigCache
-    router: Asked
+    router: ServiceClient
 
     async def get(self, package_id: PathId, recipient: Annotated[PhoneNumber, Path()]) -> Response:
         self.configured.require_package(package_id)
-        answer = await self.router.ask(f"/packages/{package_id}/conversations/{recipient}")
-        if answer is None:
+        response = await self.router.query(f"/packages/{package_id}/conversations/{recipient}")
+        if response is None:
             raise not_found("conversation with", recipient)
-        return Answer(200, present(answer, "")).response()
+        return Answer(200, require(response, "")).response()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/conversations", tags=["messages"])
-        describe(router, "GET", "/{recipient}", self.get, "getConversation", "Which profile a customer talks to",
-                 answer=ANSWER, problems=(404, 503))  # fmt: skip
+        describe(
+            router,
+            "GET",
+            "/{recipient}",
+            self.get,
+            "getConversation",
+            "Which profile a customer talks to",
+            answer=ANSWER,
+            problems=(404, 503),
+        )
         return router
 
 

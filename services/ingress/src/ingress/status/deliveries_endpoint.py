@@ -1,7 +1,7 @@
-"""Deliveries: what became of each, shown with the full recipient, whom the caller named. Logs never show one."""
+"""Deliveries endpoint: the status of one delivery, and why it waits. Responses show the full recipient, logs do not."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -10,50 +10,68 @@ from ingress.http.openapi import describe
 from ingress.http.pagination import PathId
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.infra.service_client import Answered, Asked, Away
-from ingress.status.projection import StatusView
+from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
+from ingress.sql.status import ShownDelivery
+from ingress.status.projection import StatusProjection
 from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)
-class Deliveries:
-    view: StatusView
-    router: Asked
-    pacer: Asked
+class DeliveriesEndpoint:
+    projection: StatusProjection
+    router: ServiceClient
+    pacer: ServiceClient
 
     async def get(self, delivery_id: PathId) -> Response:
-        row = await self.view.delivery(delivery_id)
-        if row is None:
-            raise not_found("delivery", delivery_id)
-        return Answer(200, row).response()
+        return Answer(200, asdict(await self._delivery(delivery_id))).response()
 
     async def explain(self, delivery_id: PathId) -> Response:
-        """Each part comes from the service that decided it; one that is away is named, and the others still answer."""
-        row = await self.view.delivery(delivery_id)
-        if row is None:
-            raise not_found("delivery", delivery_id)
-        routing: Answered = Away("a reply goes through the profile that the customer talks to")
-        pacing: Answered = Away("a reply is never paced")
-        if row["lane"] == "open":
+        """Each part comes from the service that decided it. If one is unavailable, its part is a note that says so."""
+        delivery = await self._delivery(delivery_id)
+        routing: ServiceResponse = ServiceUnavailable("a reply goes through the profile that the customer talks to")
+        pacing: ServiceResponse = ServiceUnavailable("a reply is never paced")
+        if delivery.lane == "open":
             routing, pacing = await asyncio.gather(
-                self.router.ask(f"/messages/{row['message_id']}/routing?index={row['index'] or 0}"),
-                self.pacer.ask(f"/deliveries/{delivery_id}/explain"),
+                self.router.query(f"/messages/{delivery.message_id}/routing?index={delivery.index or 0}"),
+                self.pacer.query(f"/deliveries/{delivery_id}/explain"),
             )
-        return Answer(200, {**row, "routing": _part(routing), "pacing": _part(pacing)}).response()
+        return Answer(200, {**asdict(delivery), "routing": _part(routing), "pacing": _part(pacing)}).response()
+
+    async def _delivery(self, delivery_id: str) -> ShownDelivery:
+        delivery = await self.projection.delivery(delivery_id)
+        if delivery is None:
+            raise not_found("delivery", delivery_id)
+        return delivery
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/deliveries", tags=["messages"])
-        describe(router, "GET", "/{delivery_id}", self.get, "getDelivery", "What became of one delivery",
-                 answer=ANSWER, problems=(404,))  # fmt: skip
-        describe(router, "GET", "/{delivery_id}/explain", self.explain, "explainDelivery",
-                 "Why this profile, and why not yet", answer=EXPLAINED, problems=(404,))  # fmt: skip
+        describe(
+            router,
+            "GET",
+            "/{delivery_id}",
+            self.get,
+            "getDelivery",
+            "The status of one delivery",
+            answer=ANSWER,
+            problems=(404,),
+        )
+        describe(
+            router,
+            "GET",
+            "/{delivery_id}/explain",
+            self.explain,
+            "explainDelivery",
+            "Why a delivery has its profile, and what it waits for",
+            answer=EXPLAINED,
+            problems=(404,),
+        )
         return router
 
 
-def _part(answer: Answered) -> dict[str, Any]:
-    if answer is None:
-        return {"note": "nothing is kept of it: it never came here, or it ended more than a week ago"}
-    return {"note": answer.why} if isinstance(answer, Away) else answer
+def _part(response: ServiceResponse) -> dict[str, Any]:
+    if response is None:
+        return {"note": "the service has no record of it: it has not arrived there yet, or it ended over a week ago"}
+    return {"note": response.reason} if isinstance(response, ServiceUnavailable) else response
 
 
 ANSWER: dict[str, Any] = {

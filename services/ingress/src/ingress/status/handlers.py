@@ -1,13 +1,14 @@
-"""Handlers: events in, the status view out. Each is safe to repeat: the view only goes forward."""
+"""Status handlers: fold events into the status projection. A repeated event changes nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ingress.core import facts
-from ingress.core.facts import Fact
-from ingress.status.projection import Accepted, StatusView
-from ingress.webhooks.receipts import Receipts
+from ingress.core import delivery_updates
+from ingress.core.delivery_updates import DeliveryUpdate
+from ingress.sql.status import AcceptedMessage
+from ingress.status.projection import StatusProjection
+from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.contract.events import (
     DeliveryOutcome,
     DeliveryReleased,
@@ -23,50 +24,61 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""Such a record holds up to 500 deliveries: 20 of them are as much work as a batch should be."""
+"""The largest batch of a topic, if not the default: such a record contains up to 500 deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
-class Folding:
-    view: StatusView
-    receipts: Receipts
+class StatusHandlers:
+    projection: StatusProjection
+    receipts: ReceiptMatcher
 
     async def on_open_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
-        await self.view.fold_messages(_open(received.event) for received in batch)
+        await self.projection.fold_messages(_open_message(received.event) for received in batch)
 
     async def on_reply_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
-        await self.view.fold_messages(_reply(received.event) for received in batch)
+        await self.projection.fold_messages(_reply(received.event) for received in batch)
 
-    def boundaries(self, bus: KafkaBus) -> list[GuardedConsumer[Any]]:
-        """One for each topic: no lane waits for another."""
+    def consumers(self, bus: KafkaBus) -> list[GuardedConsumer[Any]]:
+        """One for each topic, so that neither lane waits for the other."""
         return [
             GuardedConsumer("ingress", self.on_open_requested, (OpenMessageRequested,), bus),
             GuardedConsumer("ingress", self.on_reply_requested, (ReplyMessageRequested,), bus),
-            self._deliveries(OpenDeliveriesAssigned, facts.of_open_assigned, bus),
-            self._deliveries(ReplyDeliveryAssigned, facts.of_reply_assigned, bus),
-            self._deliveries(DeliveryReleased, facts.of_released, bus),
-            self._deliveries(DeliveryOutcome, facts.of_outcome, bus),
+            self._delivery_consumer(OpenDeliveriesAssigned, delivery_updates.from_open_assigned, bus),
+            self._delivery_consumer(ReplyDeliveryAssigned, delivery_updates.from_reply_assigned, bus),
+            self._delivery_consumer(DeliveryReleased, delivery_updates.from_released, bus),
+            self._delivery_consumer(DeliveryOutcome, delivery_updates.from_outcome, bus),
         ]
 
-    def _deliveries(self, kind: type[E], tell: Callable[[E], list[Fact]], bus: KafkaBus) -> GuardedConsumer[E]:
+    def _delivery_consumer(
+        self, kind: type[E], updates_of: Callable[[E], list[DeliveryUpdate]], bus: KafkaBus
+    ) -> GuardedConsumer[E]:
         async def on_batch(batch: Sequence[Received[E]]) -> None:
-            facts = [fact for received in batch for fact in tell(received.event)]
-            await self.view.fold_deliveries(facts)
-            await self.receipts.look({fact.delivery_id for fact in facts})
+            updates = [update for received in batch for update in updates_of(received.event)]
+            await self.projection.fold_deliveries(updates)
+            await self.receipts.match_deliveries({update.delivery_id for update in updates})
 
         return GuardedConsumer("ingress", on_batch, (kind,), bus)
 
 
-def _open(event: OpenMessageRequested) -> Accepted:
-    total = event.total or len(event.recipients)
-    return Accepted(
-        event.message_id, event.package_id, "open", event.content.type, total, event.requested_at,
+def _open_message(event: OpenMessageRequested) -> AcceptedMessage:
+    return AcceptedMessage(
+        message_id=event.message_id,
+        package_id=event.package_id,
+        lane="open",
+        kind=event.content.type,
+        recipients=event.total or len(event.recipients),
+        accepted_at=event.requested_at,
         traceparent=event.traceparent,
-    )  # fmt: skip
+    )
 
 
-def _reply(event: ReplyMessageRequested) -> Accepted:
-    return Accepted(
-        event.message_id, event.package_id, "reply", event.content.type, 1, event.requested_at,
+def _reply(event: ReplyMessageRequested) -> AcceptedMessage:
+    return AcceptedMessage(
+        message_id=event.message_id,
+        package_id=event.package_id,
+        lane="reply",
+        kind=event.content.type,
+        recipients=1,
+        accepted_at=event.requested_at,
         traceparent=event.traceparent,
-    )  # fmt: skip
+    )

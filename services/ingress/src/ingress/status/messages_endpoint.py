@@ -1,82 +1,106 @@
-"""Messages: what became of them, and taking them back."""
+"""Messages endpoint: the status of a message and its deliveries, and cancelling it."""
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, Response
 
-from ingress.core.status import STATUSES, counts, message_status
+from ingress.core.status import STATUSES, message_status, status_counts
 from ingress.http.openapi import describe
 from ingress.http.pagination import Page, PathId, page_answer
 from ingress.http.problems import NOT_CANCELLABLE
 from ingress.http.responses import Answer
 from ingress.http.urls import API
-from ingress.status.projection import Accepted, StatusView
+from ingress.sql.status import CountedMessage
+from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.events import MessageCancelled
 from spreader.http.problems import Problem, not_found
 from spreader.kafka.bus import Bus
 
-LOOK_AGAIN_SECONDS = 0.05
+RETRY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    view: StatusView
+class MessagesEndpoint:
+    projection: StatusProjection
     bus: Bus
     now: Now
     found_wait_seconds: float
 
     async def get(self, message_id: PathId) -> Response:
-        return Answer(200, shown(*await self._found(message_id))).response()
+        return Answer(200, message_body(await self._message(message_id))).response()
 
     async def deliveries(self, message_id: PathId, page: Page) -> Response:
-        await self._found(message_id)
-        rows = await self.view.deliveries(message_id, page.after or "", page.read_limit)
-        return page_answer(page, [row["delivery_id"] for row in rows], rows).response()
+        await self._message(message_id)
+        rows = await self.projection.deliveries(message_id, page.after or "", page.read_limit)
+        return page_answer(page, [row.delivery_id for row in rows], [asdict(row) for row in rows]).response()
 
     async def cancel(self, message_id: PathId) -> Response:
-        message, _ = await self._found(message_id)
+        message = await self._message(message_id)
         if message.lane == "reply":
             raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply: it is sent at once.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
-        await self.view.cancel(message_id, self.now())
-        note = "What is still held stops; what has been released goes out."
+        await self.projection.cancel(message_id, self.now())
+        note = "Held deliveries are cancelled. Released deliveries are still sent."
         return Answer(202, {"message_id": message_id, "status": "cancelling", "note": note}).response()
 
-    async def _found(self, message_id: str) -> tuple[Accepted, dict[str, int]]:
-        """The message. Accepting one writes no row, so a missing one may be on its way here: look for a while."""
-        until = time.monotonic() + self.found_wait_seconds
-        while (found := await self.view.message(message_id)) is None:
-            if time.monotonic() >= until:
+    async def _message(self, message_id: str) -> CountedMessage:
+        """Waits a while for an unknown message: its row is written by a consumer, shortly after it was accepted."""
+        deadline = time.monotonic() + self.found_wait_seconds
+        while (message := await self.projection.message(message_id)) is None:
+            if time.monotonic() >= deadline:
                 raise not_found("message", message_id)
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        return found
+            await asyncio.sleep(RETRY_SECONDS)
+        return message
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/messages", tags=["messages"])
-        one = "/{message_id}"
-        describe(router, "GET", one, self.get, "getMessage", "What became of a message", answer=ANSWER, problems=(404,))
-        describe(router, "GET", one + "/deliveries", self.deliveries, "listDeliveries", "A message's deliveries",
-                 problems=(400, 404, 422))  # fmt: skip
-        describe(router, "POST", one + "/cancel", self.cancel, "cancelMessage", "Stop what is still held", status=202,
-                 problems=(404, 409, 503))  # fmt: skip
+        path = "/{message_id}"
+        describe(
+            router,
+            "GET",
+            path,
+            self.get,
+            "getMessage",
+            "The status of a message",
+            answer=ANSWER,
+            problems=(404,),
+        )
+        describe(
+            router,
+            "GET",
+            path + "/deliveries",
+            self.deliveries,
+            "listDeliveries",
+            "A message's deliveries",
+            problems=(400, 404, 422),
+        )
+        describe(
+            router,
+            "POST",
+            path + "/cancel",
+            self.cancel,
+            "cancelMessage",
+            "Cancel a message's held deliveries",
+            status=202,
+            problems=(404, 409, 503),
+        )
         return router
 
 
-def shown(message: Accepted, rows: Mapping[str, int]) -> dict[str, Any]:
-    counted = counts(rows, message.recipients)
+def message_body(message: CountedMessage) -> dict[str, Any]:
+    counts = status_counts(message.counts, message.recipients)
     return {
         "message_id": message.message_id,
         "package_id": message.package_id,
         "lane": message.lane,
         "type": message.kind,
-        "status": message_status(counted),
+        "status": message_status(counts),
         "recipients": message.recipients,
-        "counts": counted,
+        "counts": counts,
         "accepted_at": message.accepted_at,
         "cancel_requested_at": message.cancelled_at,
     }

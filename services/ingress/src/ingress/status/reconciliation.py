@@ -1,7 +1,7 @@
-"""Books: what was accepted and has no end yet, by who has it.
+"""Reconciliation: accepted deliveries that are unfinished for too long, counted by the service that should have them.
 
-What those say that they hold is held against it (decision 0027). Each instance looks at all of it: readers of the
-metric take the greatest, not the sum.
+The alert compares these counts with what each service reports (decision 0027). Every instance counts all deliveries, so
+readers of the metric take the maximum over instances, not the sum.
 """
 
 import time
@@ -12,56 +12,61 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.metrics import OUTBOX_OLDEST, OUTBOX_WAITING, UNSETTLED
 from ingress.sql import reconciliation as sql
+from ingress.sql.reconciliation import MessageGap, OutboxBacklog, UnfinishedDeliveries
 from spreader.clock import Clock
+from spreader.runtime.rows import fetched
 
-STOOD_FOR = timedelta(minutes=15)
-"""Of the machine's time: what stands so long where it is should be found there."""
+UNCHANGED_FOR = timedelta(minutes=15)
+"""In wall time. A delivery without progress for this long is counted."""
 LOOK_BACK = timedelta(hours=24)
 MESSAGES_MAX = 2_000
-MISSING_MAX = 10_000
+INCOMPLETE_MAX = 10_000
 OUTBOX_EVERY_SECONDS = 5.0
 EVERY_SECONDS = 15.0
-SHARE_MAX = 20
-"""A look that took long is repeated the later: at most a twentieth of the time is spent on it."""
+PAUSE_FACTOR = 20
+"""The pause after a count is at least this multiple of its duration, so counting takes at most 1/20 of the time."""
 
 
 @dataclass
-class Books:
-    """Messages are looked at once they are old enough; those with recipients whom nobody has taken, again and again."""
+class Reconciliation:
+    """Reads each message once, when it is old enough, and those with missing deliveries again until they have none."""
 
     engine: AsyncEngine
     clock: Clock
     _after: tuple[datetime, str] | None = field(default=None, init=False)
     _missing: dict[str, int] = field(default_factory=dict[str, int], init=False)
+    """Missing deliveries by message id: recipients that the router has not assigned."""
 
-    async def outbox(self) -> float:
+    async def measure_outbox(self) -> float:
+        """Returns the seconds until the next run."""
         async with self.engine.connect() as connection:
-            row = (await connection.execute(sql.OUTBOX)).one()
-        OUTBOX_WAITING.set(row.records)
-        OUTBOX_OLDEST.set(row.oldest_seconds or 0)
+            (backlog,) = fetched(OutboxBacklog, await connection.execute(sql.OUTBOX))
+        OUTBOX_WAITING.set(backlog.records)
+        OUTBOX_OLDEST.set(backlog.oldest_seconds or 0)
         return OUTBOX_EVERY_SECONDS
 
-    async def turn(self) -> float:
+    async def count_unfinished(self) -> float:
+        """Returns the seconds until the next run."""
         began = time.monotonic()
-        until = self.clock() - self.clock.system(STOOD_FOR)
+        until = self.clock() - self.clock.system(UNCHANGED_FOR)
         async with self.engine.connect() as connection:
-            held = (await connection.execute(sql.UNSETTLED, {"until": until})).one()
-            more = await self._look_for_missing(connection, until)
+            (unfinished,) = fetched(UnfinishedDeliveries, await connection.execute(sql.UNFINISHED, {"until": until}))
+            has_more = await self._find_missing(connection, until)
         UNSETTLED.labels("router").set(sum(self._missing.values()))
-        UNSETTLED.labels("pacer").set(held.pacer)
-        UNSETTLED.labels("sender").set(held.sender)
-        taken = time.monotonic() - began
-        return taken if more else max(EVERY_SECONDS, SHARE_MAX * taken)
+        UNSETTLED.labels("pacer").set(unfinished.pacer)
+        UNSETTLED.labels("sender").set(unfinished.sender)
+        seconds = time.monotonic() - began
+        return seconds if has_more else max(EVERY_SECONDS, PAUSE_FACTOR * seconds)
 
-    async def _look_for_missing(self, connection: AsyncConnection, until: datetime) -> bool:
-        """Whether there are more messages to look at."""
-        again = await connection.execute(sql.STILL, {"message_ids": list(self._missing)})
-        self._missing = {row.message_id: row.missing for row in again if row.missing > 0}
+    async def _find_missing(self, connection: AsyncConnection, until: datetime) -> bool:
+        """Updates the missing deliveries. Returns whether there are more messages to read."""
+        known = await connection.execute(sql.GAPS_OF, {"message_ids": list(self._missing)})
+        self._missing = {gap.message_id: gap.missing for gap in fetched(MessageGap, known) if gap.missing > 0}
         after, after_id = self._after or (until - self.clock.system(LOOK_BACK), "")
-        asked = {"after": after, "after_id": after_id, "until": until, "limit": MESSAGES_MAX}
-        rows = (await connection.execute(sql.ACCEPTED, asked)).all()
-        for row in rows:
-            if row.missing > 0 and len(self._missing) < MISSING_MAX:
-                self._missing[row.message_id] = row.missing
-        self._after = (rows[-1].accepted_at, rows[-1].message_id) if rows else (after, after_id)
-        return len(rows) == MESSAGES_MAX
+        params = {"after": after, "after_id": after_id, "until": until, "limit": MESSAGES_MAX}
+        gaps = fetched(MessageGap, await connection.execute(sql.GAPS_AFTER, params))
+        for gap in gaps:
+            if gap.missing > 0 and len(self._missing) < INCOMPLETE_MAX:
+                self._missing[gap.message_id] = gap.missing
+        self._after = (gaps[-1].accepted_at, gaps[-1].message_id) if gaps else (after, after_id)
+        return len(gaps) == MESSAGES_MAX

@@ -1,1 +1,1 @@
-"""Webhooks: the calls of gateways, verified and turned into events."""
+"""Webhooks: verify the calls of gateways and turn them into events."""

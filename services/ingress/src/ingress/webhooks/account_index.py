@@ -1,4 +1,4 @@
-"""Account: a profile as its gateway knows it, found in the configuration that this process has read."""
+"""Account index: finds profiles as their gateways name them, in the configuration that this process has read."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from spreader.contract.events import PackageConfigured
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A profile and the package that it is in."""
+class ProfileAccount:
+    """A profile with its package."""
 
     package: Package
     profile: Profile
@@ -24,45 +24,48 @@ class Placed:
 _Key = tuple[Driver, str, str]
 
 
-class Accounts:
-    """Found by the name at the gateway, by the number, or by who holds them. Built anew when a package has changed."""
+class AccountIndex:
+    """Finds profiles by account name, phone number or holder. Rebuilt when a package has changed."""
 
     def __init__(self, packages: CompactedTable[PackageConfigured]) -> None:
         self._packages = packages
-        self._seen: Mapping[str, PackageConfigured] = {}
-        self._named: dict[_Key, Placed] = {}
-        self._numbered: dict[_Key, Placed] = {}
-        self._held: dict[str, list[Placed]] = {}
+        self._indexed: Mapping[str, PackageConfigured] = {}
+        self._by_account: dict[_Key, ProfileAccount] = {}
+        self._by_phone: dict[_Key, ProfileAccount] = {}
+        self._by_holder: dict[str, list[ProfileAccount]] = {}
 
-    def named(self, at: Gateway, name: str) -> Placed | None:
-        """The profile of this name at the same gateway."""
+    def by_account(self, gateway: Gateway, account: str) -> ProfileAccount | None:
+        """The profile with this account name at the same gateway."""
         self._refresh()
-        return self._named.get(_key(at, name))
+        return self._by_account.get(_key(gateway, account))
 
-    def numbered(self, at: Gateway, phone: str) -> Placed | None:
+    def by_phone(self, gateway: Gateway, phone: str) -> ProfileAccount | None:
+        """The profile with this phone number at the same gateway."""
         self._refresh()
-        return self._numbered.get(_key(at, phone))
+        return self._by_phone.get(_key(gateway, phone))
 
-    def held_with(self, placed: Placed) -> Sequence[Placed]:
-        """All that stand or fall with it, itself among them."""
+    def of_same_holder(self, account: ProfileAccount) -> Sequence[ProfileAccount]:
+        """All profiles with the same holder, including `account` itself."""
         self._refresh()
-        holder = placed.gateway.holder
-        return [placed] if holder is None else self._held.get(holder, [placed])
+        holder = account.gateway.holder
+        return [account] if holder is None else self._by_holder.get(holder, [account])
 
     def _refresh(self) -> None:
         rows = self._packages.rows
-        if len(rows) == len(self._seen) and all(self._seen.get(name) is row for name, row in rows.items()):
+        if len(rows) == len(self._indexed) and all(self._indexed.get(name) is row for name, row in rows.items()):
             return
-        self._seen = dict(rows)
-        everyone = [Placed(row.package, profile) for row in self._seen.values() for profile in row.package.profiles]
-        self._named = {_key(each.gateway, each.gateway.account): each for each in everyone}
-        self._numbered = {_key(each.gateway, each.profile.phone): each for each in everyone}
-        held: defaultdict[str, list[Placed]] = defaultdict(list)
-        for each in everyone:
-            if each.gateway.holder is not None:
-                held[each.gateway.holder].append(each)
-        self._held = dict(held)
+        self._indexed = dict(rows)
+        accounts = [
+            ProfileAccount(row.package, profile) for row in self._indexed.values() for profile in row.package.profiles
+        ]
+        self._by_account = {_key(account.gateway, account.gateway.account): account for account in accounts}
+        self._by_phone = {_key(account.gateway, account.profile.phone): account for account in accounts}
+        by_holder: defaultdict[str, list[ProfileAccount]] = defaultdict(list)
+        for account in accounts:
+            if account.gateway.holder is not None:
+                by_holder[account.gateway.holder].append(account)
+        self._by_holder = dict(by_holder)
 
 
-def _key(at: Gateway, name: str) -> _Key:
-    return at.driver, at.base_url.rstrip("/"), name
+def _key(gateway: Gateway, name: str) -> _Key:
+    return gateway.driver, gateway.base_url.rstrip("/"), name

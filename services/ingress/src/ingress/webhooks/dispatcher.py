@@ -1,4 +1,7 @@
-"""Reporting: what a gateway said, turned into events before it hears that we have it."""
+"""Webhook dispatcher: finds the profiles that reports concern, and turns the reports into events.
+
+All events are in Kafka, and all effects in Postgres, before the gateway gets its response.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,28 +10,28 @@ from typing import assert_never
 
 from ingress.configuration.credentials import Sealing
 from ingress.consent.consent_lists import Consents, Scope
-from ingress.core.receipts import Told
+from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import (
-    Account,
-    Addressed,
+    AccountStatus,
+    AddressedReport,
+    CalledProfile,
     Echo,
-    Holder,
-    Nothing,
-    Number,
+    Ignored,
+    InboundMessage,
+    MarketingPreference,
+    ProfileByAccount,
+    ProfileByPhone,
+    ProfilesOfHolder,
     Receipt,
     Report,
-    Said,
-    Standing,
-    Whom,
-    Wish,
-    Words,
+    Target,
 )
-from ingress.core.signatures import equal
-from ingress.core.webhook_parsers import Wire
+from ingress.core.signatures import equal_in_constant_time
+from ingress.core.webhook_parsers import WebhookParser
 from ingress.metrics import WEBHOOKS, WEBHOOKS_PASSED
-from ingress.webhooks.account_index import Accounts, Placed
-from ingress.webhooks.inbound_messages import Hearing
-from ingress.webhooks.receipts import Receipts
+from ingress.webhooks.account_index import AccountIndex, ProfileAccount
+from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.contract.configuration import Driver
 from spreader.contract.events import CustomerMessage, ProfileReported
 from spreader.http.problems import Problem
@@ -36,110 +39,118 @@ from spreader.kafka.bus import Bus
 
 EVIDENCE_CHARACTERS_MAX = 500
 REPORT_ID_CHARACTERS_MAX = 256
-_EVENTS: dict[type[Said], str] = {
-    Receipt: "receipt", Echo: "echo", Words: "message", Wish: "wish", Standing: "standing",
-}  # fmt: skip
+_EVENT_LABELS: dict[type[Report], str] = {
+    Receipt: "receipt",
+    Echo: "echo",
+    InboundMessage: "message",
+    MarketingPreference: "wish",
+    AccountStatus: "standing",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Reporting:
+class WebhookDispatcher:
     bus: Bus
-    accounts: Accounts
-    receipts: Receipts
-    hearing: Hearing
+    accounts: AccountIndex
+    receipts: ReceiptMatcher
+    messages: InboundMessages
     consents: Consents
     sealing: Sealing
 
-    async def take(self, addressed: Placed, wire: Wire, reports: Sequence[Report]) -> None:
-        """Raises where not all of it is sure: the gateway then reports again, and a repeat does no harm."""
-        driver, told, standings = addressed.gateway.driver, list[Told](), list[ProfileReported]()
-        for report in reports:
-            meant = self._meant(addressed, wire, report.whom)
-            said = report.said
-            _count(driver, said if meant else Nothing("not_for_us"))
-            for placed in meant:
-                match said:
+    async def dispatch(
+        self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
+    ) -> None:
+        """Raises if any event may not have been published. The gateway then calls again; a repeat has no effect."""
+        receipts, statuses = list[ProfileReceipt](), list[ProfileReported]()
+        for addressed in addressed_reports:
+            accounts, report = self._targets(called, parser, addressed.target), addressed.report
+            _count(called.gateway.driver, report if accounts else Ignored("not_for_us"))
+            for account in accounts:
+                match report:
                     case Receipt() | Echo():
-                        told.append(Told(placed.package.package_id, placed.profile.profile_id, said))
-                    case Words():
-                        await self.hearing.hear(_customer_message(placed, said))
-                    case Wish():
-                        await self._heed(placed, said)
-                    case Standing():
-                        standings.append(_reported(placed, said))
-                    case Nothing():
+                        receipts.append(ProfileReceipt(account.package.package_id, account.profile.profile_id, report))
+                    case InboundMessage():
+                        await self.messages.take(_customer_message(account, report))
+                    case MarketingPreference():
+                        await self._apply_preference(account, report)
+                    case AccountStatus():
+                        statuses.append(_profile_reported(account, report))
+                    case Ignored():
                         pass
                     case _:
-                        assert_never(said)
-        await asyncio.gather(self.receipts.take(told), self.bus.publish(*standings))
+                        assert_never(report)
+        await asyncio.gather(self.receipts.take(receipts), self.bus.publish(*statuses))
 
-    def _meant(self, addressed: Placed, wire: Wire, whom: Whom) -> Sequence[Placed]:
-        match whom:
-            case Addressed():
-                return [addressed]
-            case Account(name):
-                if name == addressed.gateway.account:
-                    return [addressed]
-                return self._believed(addressed, wire, self.accounts.named(addressed.gateway, name))
-            case Number(phone):
-                if phone == addressed.profile.phone:
-                    return [addressed]
-                return self._believed(addressed, wire, self.accounts.numbered(addressed.gateway, phone))
-            case Holder():
-                return self.accounts.held_with(addressed)
+    def _targets(self, called: ProfileAccount, parser: WebhookParser, target: Target) -> Sequence[ProfileAccount]:
+        match target:
+            case CalledProfile():
+                return [called]
+            case ProfileByAccount(name):
+                if name == called.gateway.account:
+                    return [called]
+                return self._if_trusted(called, parser, self.accounts.by_account(called.gateway, name))
+            case ProfileByPhone(phone):
+                if phone == called.profile.phone:
+                    return [called]
+                return self._if_trusted(called, parser, self.accounts.by_phone(called.gateway, phone))
+            case ProfilesOfHolder():
+                return self.accounts.of_same_holder(called)
             case _:
-                assert_never(whom)
+                assert_never(target)
 
-    def _believed(self, addressed: Placed, wire: Wire, other: Placed | None) -> Sequence[Placed]:
-        """Another profile, if the call would have been believed at its own address as well."""
-        if other is None or wire.secret is None:
+    def _if_trusted(
+        self, called: ProfileAccount, parser: WebhookParser, other: ProfileAccount | None
+    ) -> Sequence[ProfileAccount]:
+        """The other profile, if it has the same secret, so that the call would have passed at its own address too."""
+        if other is None or parser.secret_name is None:
             return []
         try:
-            ours, theirs = (
-                self.sealing.read(each.profile.profile_id, each.gateway.sealed) for each in (addressed, other)
+            called_secrets, other_secrets = (
+                self.sealing.read(account.profile.profile_id, account.gateway.sealed) for account in (called, other)
             )
         except Problem:
             return []
-        return [other] if equal(ours[wire.secret], theirs[wire.secret]) else []
+        is_same = equal_in_constant_time(called_secrets[parser.secret_name], other_secrets[parser.secret_name])
+        return [other] if is_same else []
 
-    async def _heed(self, placed: Placed, wish: Wish) -> None:
-        """What a customer told WhatsApp itself. To let a business go on lifts what was stopped there, nothing else."""
-        scope = Scope(placed.package.package_id, "suppression")
-        if wish.stop:
-            await self.consents.add(scope, [wish.recipient], "gateway", wish.evidence, wish.at)
+    async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
+        """Resuming lifts only a suppression that came from WhatsApp, not one from the API or an opt-out word."""
+        scope = Scope(account.package.package_id, "suppression")
+        if preference.stop:
+            await self.consents.add(scope, [preference.recipient], "gateway", preference.evidence, preference.at)
         else:
-            await self.consents.lift_of_gateway(scope, wish.recipient, wish.at)
+            await self.consents.lift_of_gateway(scope, preference.recipient, preference.at)
 
 
-def _count(driver: Driver, said: Said) -> None:
-    if isinstance(said, Nothing):
-        WEBHOOKS_PASSED.labels(driver, said.why).inc()
+def _count(driver: Driver, report: Report) -> None:
+    if isinstance(report, Ignored):
+        WEBHOOKS_PASSED.labels(driver, report.reason).inc()
     else:
-        WEBHOOKS.labels(driver, _EVENTS[type(said)]).inc()
+        WEBHOOKS.labels(driver, _EVENT_LABELS[type(report)]).inc()
 
 
-def _customer_message(placed: Placed, said: Words) -> CustomerMessage:
+def _customer_message(account: ProfileAccount, report: InboundMessage) -> CustomerMessage:
     return CustomerMessage(
-        package_id=placed.package.package_id,
-        profile_id=placed.profile.profile_id,
-        recipient=said.recipient,
-        gateway_message_id=said.gateway_message_id,
-        kind=said.kind,
-        text=said.text,
-        at=said.at,
+        package_id=account.package.package_id,
+        profile_id=account.profile.profile_id,
+        recipient=report.recipient,
+        gateway_message_id=report.gateway_message_id,
+        kind=report.kind,
+        text=report.text,
+        at=report.at,
     )
 
 
-def _reported(placed: Placed, said: Standing) -> ProfileReported:
+def _profile_reported(account: ProfileAccount, report: AccountStatus) -> ProfileReported:
     return ProfileReported(
-        profile_id=placed.profile.profile_id,
-        package_id=placed.package.package_id,
-        report_id=said.report_id[:REPORT_ID_CHARACTERS_MAX],
-        session=said.session,
-        quality=said.quality,
-        restriction=said.restriction,
-        quota=said.quota,
-        code=said.code,
-        evidence=said.evidence[:EVIDENCE_CHARACTERS_MAX],
-        at=said.at,
+        profile_id=account.profile.profile_id,
+        package_id=account.package.package_id,
+        report_id=report.report_id[:REPORT_ID_CHARACTERS_MAX],
+        session=report.session,
+        quality=report.quality,
+        restriction=report.restriction,
+        quota=report.quota,
+        code=report.code,
+        evidence=report.evidence[:EVIDENCE_CHARACTERS_MAX],
+        at=report.at,
     )

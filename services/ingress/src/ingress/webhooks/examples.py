@@ -1,4 +1,4 @@
-"""Webhook examples: one report of each kind of gateway, as the API's description shows them."""
+"""Webhook examples: one report of each kind of gateway, for the API description."""
 
 from collections.abc import Mapping
 from typing import Any

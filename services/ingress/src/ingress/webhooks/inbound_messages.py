@@ -1,7 +1,7 @@
-"""Hearing: how a customer's message comes in, whichever gateway brings it.
+"""Inbound messages: publishes what customers write, and suppresses customers who opt out.
 
-An opt-out word puts the customer on the package's list of suppressions first, and the message is published after: what
-is sent because of the message finds the suppression in force. A gateway that gets no answer reports again.
+An opt-out word adds the customer to the package's suppressions before the message is published, so that anything sent
+in response to the message respects the suppression. If a step fails, the gateway gets an error and calls again.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from spreader.kafka.bus import Bus
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class InboundMessages:
     bus: Bus
     configured: IngressConfigCache
     consents: Consents
 
-    async def hear(self, message: CustomerMessage) -> None:
+    async def take(self, message: CustomerMessage) -> None:
         package = self.configured.require_package(message.package_id)
         if is_opt_out(message.text, package.opt_out_words):
             scope = Scope(message.package_id, "suppression")

@@ -1,36 +1,36 @@
-"""Wire: how one kind of gateway reports: what proves that it is the gateway, and what it says."""
+"""Webhook parser: verifies one kind of gateway's webhook calls and turns them into reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from ingress.core.reports import Report
+from ingress.core.reports import AddressedReport
 
 Secrets = Mapping[str, str]
-"""The credentials of the profile whose address was called."""
+"""The credentials of the profile whose webhook address was called."""
 Refusal = Literal["no_signature", "wrong_signature", "too_old"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A webhook as it arrived. Names of headers are in lower case; `wall` is the machine's time, not the system's."""
+class WebhookCall:
+    """A webhook call as it arrived. Header names are in lower case; `wall` is wall time, not the system's clock."""
 
     headers: Mapping[str, str]
     body: bytes
     wall: datetime
 
 
-class Wire(Protocol):
+class WebhookParser(Protocol):
     @property
-    def secret(self) -> str | None:
-        """The name of the credential that proves who calls; None: this gateway proves nothing."""
+    def secret_name(self) -> str | None:
+        """The name of the credential that calls are verified with. None: this gateway's calls cannot be verified."""
         ...
 
-    def refusal(self, call: Call, secrets: Secrets) -> Refusal | None:
-        """Why the call is not believed; None: it is the gateway."""
+    def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
+        """Why the call does not prove that it comes from the gateway. None: it does."""
         ...
 
-    def reports(self, body: bytes, now: datetime) -> list[Report]:
-        """All that it says; the unknown is passed over. Raises ValueError where the body is no JSON object."""
+    def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
+        """All reports in a call; unknown ones become `Ignored`. Raises ValueError if the body is not a JSON object."""
         ...

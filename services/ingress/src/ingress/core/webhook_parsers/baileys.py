@@ -1,16 +1,16 @@
-"""Baileys: what the client under WAHA (NOWEB) and Evolution API says in its own words, which both pass on."""
+"""Baileys: the format of the WhatsApp client inside WAHA (engine NOWEB) and Evolution API, which both pass on."""
 
 from collections.abc import Mapping
 
-from ingress.core.reports import Reached
-from ingress.core.tree import Tree
-from ingress.core.webhook_parsers.people import is_of_many, phone_of_chat
+from ingress.core.reports import ReceiptStatus
+from ingress.core.untrusted_json import UntrustedJson
+from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids
 
-REACHED: Mapping[str, Reached] = {
+RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
     "0": "failed", "2": "acknowledged", "3": "delivered", "4": "read", "5": "read",
     "ERROR": "failed", "SERVER_ACK": "acknowledged", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read",
 }  # fmt: skip
-"""A message's status, as a number or by its name; what is missing here is no news."""
+"""By Baileys' status, as a number or a name. Other statuses are ignored."""
 
 _WRAPPERS = (
     "deviceSentMessage", "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
@@ -36,31 +36,33 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("interactive", ("body",)),
     "orderMessage": ("order", ("message",)),
 }
-"""By the member that a message has: our word for it, and where its text stands."""
-_NO_WORDS = frozenset({"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"})
+"""By the member that a message has: its kind, and the members that may contain its text."""
+_NOT_MESSAGES = frozenset(
+    {"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"}
+)
 _JIDS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
-def content(message: Tree) -> tuple[str, str | None] | None:
-    """The kind of a message and its text; None: it is no message but a matter between the apps."""
-    for _ in _WRAPPERS:  # one may be in another
-        inner = next((message[each]["message"] for each in _WRAPPERS if "message" in message[each]), None)
+def content(message: UntrustedJson) -> tuple[str, str | None] | None:
+    """The kind of a message and its text. None: it is not a message but traffic between the apps."""
+    for _ in _WRAPPERS:  # wrappers may be nested
+        inner = next((message[wrapper]["message"] for wrapper in _WRAPPERS if "message" in message[wrapper]), None)
         if inner is None:
             break
         message = inner
-    for name, (kind, places) in _KINDS.items():
-        if name in message:
-            part = message[name]
-            text = part.text if not places else next((part[each].text for each in places if part[each].text), None)
-            return ("voice" if kind == "audio" and part["ptt"].flag else kind), text or part["body"]["text"].text
-    named = set(message.value) - _NO_WORDS if isinstance(message.value, dict) else set[str]()
-    return ("unknown", None) if named else None
+    for member, (kind, text_members) in _KINDS.items():
+        if member in message:
+            part = message[member]
+            text = part.text if not text_members else next((part[m].text for m in text_members if part[m].text), None)
+            return ("voice" if kind == "audio" and part["ptt"].boolean else kind), text or part["body"]["text"].text
+    others = set(message.value) - _NOT_MESSAGES if isinstance(message.value, dict) else set[str]()
+    return ("unknown", None) if others else None
 
 
-def person(key: Tree) -> str | None:
-    """The phone number in a message's key, also where the chat itself has a hidden id."""
-    return phone_of_chat(key[name].text for name in _JIDS)
+def phone_of_key(key: UntrustedJson) -> str | None:
+    """The phone number in a message's key, even if the chat itself has a hidden id."""
+    return phone_of_jids(key[name].text for name in _JIDS)
 
 
-def is_group(key: Tree) -> bool:
-    return is_of_many(key["remoteJid"].text)
+def is_group(key: UntrustedJson) -> bool:
+    return is_group_chat(key["remoteJid"].text)

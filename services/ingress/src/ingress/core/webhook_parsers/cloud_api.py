@@ -1,130 +1,148 @@
-"""Cloud API: Meta's webhooks: several accounts, changes, messages and statuses in one signed body."""
+"""Cloud API parser: Meta's webhooks, with several accounts, changes, messages and statuses in one signed body.
+
+Format: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ingress.core import failures
-from ingress.core.reports import ADDRESSED, Account, Nothing, Reached, Receipt, Report, Said, Whom, Wish, Words
-from ingress.core.signatures import equal, signs
-from ingress.core.tree import Tree, not_after
-from ingress.core.webhook_parsers import Call, Refusal, Secrets
-from ingress.core.webhook_parsers.cloud_standing import standings
-from ingress.core.webhook_parsers.people import phone
+from ingress.core.reports import (
+    CALLED_PROFILE,
+    AddressedReport,
+    Ignored,
+    InboundMessage,
+    MarketingPreference,
+    ProfileByAccount,
+    Receipt,
+    ReceiptStatus,
+    Report,
+    Target,
+)
+from ingress.core.signatures import equal_in_constant_time, is_valid_hmac
+from ingress.core.untrusted_json import UntrustedJson, not_after
+from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
+from ingress.core.webhook_parsers.cloud_account_status import account_status_reports
+from ingress.core.webhook_parsers.contact_ids import phone_number
 
 SIGNATURE = "x-hub-signature-256"
 PREFIX = "sha256="
 
-STATUSES: Mapping[str, Reached] = {
+STATUSES: Mapping[str, ReceiptStatus] = {
     "sent": "acknowledged", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
 }  # fmt: skip
 
 
-class CloudApi:
-    secret = "app_secret"  # noqa: S105 - its name
+class CloudApiParser:
+    secret_name = "app_secret"  # noqa: S105 - the name of the credential
 
-    def refusal(self, call: Call, secrets: Secrets) -> Refusal | None:
-        shown = call.headers.get(SIGNATURE)
-        if shown is None:
+    def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
+        header = call.headers.get(SIGNATURE)
+        if header is None:
             return "no_signature"
-        right = shown.startswith(PREFIX) and signs(secrets[self.secret], call.body, shown[len(PREFIX) :], "sha256")
-        return None if right else "wrong_signature"
+        if not header.startswith(PREFIX):
+            return "wrong_signature"
+        is_valid = is_valid_hmac(secrets[self.secret_name], call.body, header[len(PREFIX) :], "sha256")
+        return None if is_valid else "wrong_signature"
 
-    def reports(self, body: bytes, now: datetime) -> list[Report]:
+    def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
         return [
             report
-            for entry in Tree.read(body)["entry"]
+            for entry in UntrustedJson.parse(body)["entry"]
             for change in entry["changes"]
-            for report in _of_change(entry, change, now)
+            for report in _change(entry, change, now)
         ]
 
 
-def verified(query: Mapping[str, str], secrets: Secrets) -> bool:
-    """Whether Meta's question at the set-up of a webhook shows our verify token."""
-    shown = query.get("hub.verify_token", "")
-    return query.get("hub.mode") == "subscribe" and equal(secrets["verify_token"], shown)
+def is_verify_request(query: Mapping[str, str], secrets: Secrets) -> bool:
+    """Whether Meta's request during the set-up of a webhook contains our verify token."""
+    token = query.get("hub.verify_token", "")
+    return query.get("hub.mode") == "subscribe" and equal_in_constant_time(secrets["verify_token"], token)
 
 
-def _of_change(entry: Tree, change: Tree, now: datetime) -> Iterable[Report]:
+def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Iterable[AddressedReport]:
     value, field = change["value"], change["field"].text
     account = value["metadata"]["phone_number_id"].text
-    whom: Whom = ADDRESSED if account is None else Account(account)
+    target: Target = CALLED_PROFILE if account is None else ProfileByAccount(account)
     if field == "messages":
-        said: list[Said] = [*_messages(value, now), *_statuses(value, now)]
-        return [Report(each, whom) for each in said]
+        reports: list[Report] = [*_messages(value, now), *_statuses(value, now)]
+        return [AddressedReport(report, target) for report in reports]
     if field == "user_preferences":
-        return [Report(each, whom) for each in _preferences(value, now)]
-    return standings(entry, change, now)
+        return [AddressedReport(report, target) for report in _preferences(value, now)]
+    return account_status_reports(entry, change, now)
 
 
-def _messages(value: Tree, now: datetime) -> Iterator[Said]:
-    known = [contact["wa_id"].text for contact in value["contacts"]]
+def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+    contacts = [contact["wa_id"].text for contact in value["contacts"]]
     for message in value["messages"]:
-        # A user with a name may show no number beside the message; where there is one person, it is theirs.
-        sender = phone(message["from"].text) or phone(known[0] if len(known) == 1 else None)
-        name, kind = message["id"].text, message["type"].text or "unknown"
-        if kind == "system" or name is None:
-            yield Nothing("no_news")
+        # The message of a user with a username may lack the number. A single contact must be the sender.
+        sender = phone_number(message["from"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
+        message_id, meta_type = message["id"].text, message["type"].text or "unknown"
+        if meta_type == "system" or message_id is None:
+            yield Ignored("no_news")
         elif sender is None:
-            yield Nothing("no_number")
+            yield Ignored("no_number")
         else:
-            shown, text = _content(kind, message)
-            yield Words(name[:256], sender, shown, text, not_after(now, message["timestamp"].moment))
+            kind, text = _content(meta_type, message)
+            yield InboundMessage(message_id[:256], sender, kind, text, not_after(now, message["timestamp"].timestamp))
 
 
-def _content(kind: str, message: Tree) -> tuple[str, str | None]:
-    """What kind of message it is, in our words, and what it says."""
-    part = message[kind]
-    match kind:
+def _content(meta_type: str, message: UntrustedJson) -> tuple[str, str | None]:
+    """Our kind of the message, and its text."""
+    part = message[meta_type]
+    match meta_type:
         case "text":
-            return kind, part["body"].text
+            return meta_type, part["body"].text
         case "image" | "video" | "document":
-            return kind, part["caption"].text
+            return meta_type, part["caption"].text
         case "audio":
-            return ("voice" if part["voice"].flag else "audio"), None
+            return ("voice" if part["voice"].boolean else "audio"), None
         case "button":
-            return kind, part["text"].text
+            return meta_type, part["text"].text
         case "interactive":
             chosen = next((part[name] for name in ("button_reply", "list_reply", "nfm_reply") if name in part), part)
-            return kind, chosen["title"].text or chosen["body"].text
+            return meta_type, chosen["title"].text or chosen["body"].text
         case "reaction":
-            return kind, part["emoji"].text
+            return meta_type, part["emoji"].text
         case "location":
-            return kind, part["name"].text or part["address"].text
+            return meta_type, part["name"].text or part["address"].text
         case "order":
-            return kind, part["text"].text
+            return meta_type, part["text"].text
         case "sticker" | "contacts":
-            return kind, None
+            return meta_type, None
         case _:
             return "unknown", None
 
 
-def _statuses(value: Tree, now: datetime) -> Iterator[Said]:
-    for status in value["statuses"]:
-        reached, name = STATUSES.get(status["status"].text or ""), status["id"].text
-        if reached is None or name is None:
-            yield Nothing("no_news")
+def _statuses(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+    for item in value["statuses"]:
+        status, message_id = STATUSES.get(item["status"].text or ""), item["id"].text
+        if status is None or message_id is None:
+            yield Ignored("no_news")
             continue
-        at, delivery_id = not_after(now, status["timestamp"].moment), status["biz_opaque_callback_data"].text
-        failure = _failure(status) if reached == "failed" else None
+        failure = _failure(item) if status == "failed" else None
         yield Receipt(
-            name[:256], reached, at, delivery_id,
+            message_id[:256],
+            status,
+            not_after(now, item["timestamp"].timestamp),
+            item["biz_opaque_callback_data"].text,
             failure=failure.kind if failure else None,
             code=failure.code if failure else None,
             reason=failure.reason if failure else None,
-        )  # fmt: skip
+        )
 
 
-def _failure(status: Tree) -> failures.Failure:
-    error = next(iter(status["errors"]), Tree(None))
+def _failure(status: UntrustedJson) -> failures.ReportedFailure:
+    error = next(iter(status["errors"]), UntrustedJson(None))
     details = error["error_data"]["details"].text or error["error_data"].text
-    return failures.of_cloud_api(error["code"].whole, details or error["message"].text or error["title"].text)
+    return failures.cloud_api_failure(error["code"].integer, details or error["message"].text or error["title"].text)
 
 
-def _preferences(value: Tree, now: datetime) -> Iterator[Said]:
-    for preference in value["user_preferences"]:
-        customer, wish = phone(preference["wa_id"].text), preference["value"].text
-        if customer is None or wish not in ("stop", "resume"):
-            yield Nothing("no_number" if customer is None else "no_news")
+def _preferences(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+    for item in value["user_preferences"]:
+        customer, choice = phone_number(item["wa_id"].text), item["value"].text
+        if customer is None or choice not in ("stop", "resume"):
+            yield Ignored("no_number" if customer is None else "no_news")
         else:
-            at = not_after(now, preference["timestamp"].moment)
-            yield Wish(customer, wish == "stop", f"user_preferences/{preference.digest}", at)
+            at = not_after(now, item["timestamp"].timestamp)
+            yield MarketingPreference(customer, choice == "stop", f"user_preferences/{item.digest}", at)

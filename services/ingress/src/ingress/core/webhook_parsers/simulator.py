@@ -1,14 +1,13 @@
-"""Simulator: its own wire. It proves nothing and says one thing a call, in a strict shape."""
+"""Simulator parser: the simulator's own format. Its calls carry no signature, and each contains one report."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from ingress.core import reports
-from ingress.core.reports import Report, Words
-from ingress.core.tree import not_after
-from ingress.core.webhook_parsers import Call, Refusal, Secrets
+from ingress.core.reports import AddressedReport, InboundMessage, Receipt
+from ingress.core.untrusted_json import not_after
+from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
 from spreader.contract.events import GatewayMessageId
 from spreader.contract.ids import Id, PhoneNumber
 
@@ -17,8 +16,8 @@ NO_REASON = "the gateway reported a failure after it had taken the message"
 Text = Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
 
 
-class _Said(BaseModel):
-    """What the simulator says; fields that a newer one adds are no fault."""
+class _SimulatorReport(BaseModel):
+    """Unknown fields are ignored, so that a newer simulator may add some."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -26,42 +25,45 @@ class _Said(BaseModel):
     message_id: GatewayMessageId
 
 
-class Receipt(_Said):
+class SimulatorReceipt(_SimulatorReport):
     event: Literal["receipt"]
     delivery_id: Id
     status: Literal["delivered", "read", "failed"]
     reason: str | None = Field(default=None, max_length=1_000)
 
 
-class Customer(_Said):
+class SimulatorMessage(_SimulatorReport):
     event: Literal["message"]
     sender: PhoneNumber = Field(alias="from")
     type: str = Field(default="text", min_length=1, max_length=32)
     text: Text | None = None
 
 
-SHAPE: TypeAdapter[Receipt | Customer] = TypeAdapter(Annotated[Receipt | Customer, Field(discriminator="event")])
+_BODY: TypeAdapter[SimulatorReceipt | SimulatorMessage] = TypeAdapter(
+    Annotated[SimulatorReceipt | SimulatorMessage, Field(discriminator="event")]
+)
 
 
-class Simulator:
-    secret = None
+class SimulatorParser:
+    secret_name = None
 
-    def refusal(self, call: Call, secrets: Secrets) -> Refusal | None:
+    def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
         return None
 
-    def reports(self, body: bytes, now: datetime) -> list[Report]:
-        """Raises pydantic's ValidationError, with the field."""
-        said = SHAPE.validate_json(body)
-        at = not_after(now, said.at)
-        if isinstance(said, Customer):
-            return [Report(Words(said.message_id, said.sender, said.type, said.text, at))]
-        failed = said.status == "failed"
-        return [
-            Report(
-                reports.Receipt(
-                    said.message_id, said.status, at, said.delivery_id,
-                    failure="gateway" if failed else None,
-                    reason=(said.reason or NO_REASON) if failed else None,
-                )
-            )
-        ]  # fmt: skip
+    def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
+        """Raises pydantic's ValidationError, which names the field."""
+        parsed = _BODY.validate_json(body)
+        at = not_after(now, parsed.at)
+        if isinstance(parsed, SimulatorMessage):
+            message = InboundMessage(parsed.message_id, parsed.sender, parsed.type, parsed.text, at)
+            return [AddressedReport(message)]
+        has_failed = parsed.status == "failed"
+        receipt = Receipt(
+            parsed.message_id,
+            parsed.status,
+            at,
+            parsed.delivery_id,
+            failure="gateway" if has_failed else None,
+            reason=(parsed.reason or NO_REASON) if has_failed else None,
+        )
+        return [AddressedReport(receipt)]

@@ -1,26 +1,26 @@
-"""WAHA: one event in a signed envelope. The time stamp guards against old copies of a call."""
+"""WAHA parser: WAHA's webhooks, one signed event per call. The signed time stamp protects against replayed calls."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from ingress.core import failures
 from ingress.core.reports import (
-    ADDRESSED,
-    Account,
+    CALLED_PROFILE,
+    AccountStatus,
+    AddressedReport,
     Echo,
-    Nothing,
-    Reached,
+    Ignored,
+    InboundMessage,
+    ProfileByAccount,
     Receipt,
+    ReceiptStatus,
     Report,
-    Said,
-    Standing,
-    Whom,
-    Words,
+    Target,
 )
-from ingress.core.signatures import signs
-from ingress.core.tree import Tree, not_after
-from ingress.core.webhook_parsers import Call, Refusal, Secrets, baileys
-from ingress.core.webhook_parsers.people import bare_id, is_of_many, phone_of_chat
+from ingress.core.signatures import is_valid_hmac
+from ingress.core.untrusted_json import UntrustedJson, not_after
+from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
+from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids, whatsapp_message_id
 from ingress.core.webhook_parsers.waha_engine import engine_event
 from spreader.contract.events import SessionState
 
@@ -31,39 +31,40 @@ SESSIONS: Mapping[str, SessionState] = {
     "WORKING": "working", "STARTING": "starting", "STOPPED": "stopped", "FAILED": "failed", "SCAN_QR_CODE": "unlinked",
     "PASSKEY_REQUIRED": "unlinked", "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
 }  # fmt: skip
-ACKS: Mapping[int, Reached] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
-_TYPES: Mapping[str, str] = {
+ACKS: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
+_KINDS: Mapping[str, str] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive",
     **{kind: kind for kind in ("audio", "image", "video", "document", "sticker", "location", "order")},
 }  # fmt: skip
-"""The types of WhatsApp Web (engine WEBJS), in our words."""
+"""Our kind of message by WhatsApp Web's type (engine WEBJS)."""
 
 
-class Waha:
-    secret = "hmac_key"  # noqa: S105 - its name
+class WahaParser:
+    secret_name = "hmac_key"  # noqa: S105 - the name of the credential
 
-    def refusal(self, call: Call, secrets: Secrets) -> Refusal | None:
-        shown = call.headers.get(SIGNATURE)
-        if shown is None:
+    def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
+        header = call.headers.get(SIGNATURE)
+        if header is None:
             return "no_signature"
-        if not signs(secrets[self.secret], call.body, shown, "sha512"):
+        if not is_valid_hmac(secrets[self.secret_name], call.body, header, "sha512"):
             return "wrong_signature"
-        sent_at = Tree(call.headers.get(TIMESTAMP)).moment
+        sent_at = UntrustedJson(call.headers.get(TIMESTAMP)).timestamp
         return None if sent_at is not None and abs(call.wall - sent_at) <= AGE_MAX else "too_old"
 
-    def reports(self, body: bytes, now: datetime) -> list[Report]:
-        event = Tree.read(body)
+    def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
+        event = UntrustedJson.parse(body)
         session = event["session"].text
-        whom: Whom = ADDRESSED if session is None else Account(session)
-        return [Report(said, whom) for said in _said(event, not_after(now, event["timestamp"].moment))]
+        target: Target = CALLED_PROFILE if session is None else ProfileByAccount(session)
+        at = not_after(now, event["timestamp"].timestamp)
+        return [AddressedReport(report, target) for report in _reports(event, at)]
 
 
-def _said(event: Tree, at: datetime) -> Iterable[Said]:
-    name, payload = event["id"].text or event.digest, event["payload"]
+def _reports(event: UntrustedJson, at: datetime) -> Iterable[Report]:
+    event_id, payload = event["id"].text or event.digest, event["payload"]
     match event["event"].text:
         case "message":
-            return [_words(payload, at)]
+            return [_inbound_message(payload, at)]
         case "message.any":
             return [_echo(payload, at)]
         case "message.reaction":
@@ -71,62 +72,63 @@ def _said(event: Tree, at: datetime) -> Iterable[Said]:
         case "message.ack":
             return [_receipt(payload, at)]
         case "session.status":
-            return [_session(payload, name, at)]
+            return [_session(payload, event_id, at)]
         case "engine.event":
-            return engine_event(payload, name, at)
+            return engine_event(payload, event_id, at)
         case _:
-            return [Nothing("unknown_event")]
+            return [Ignored("unknown_event")]
 
 
-def _words(payload: Tree, at: datetime) -> Said:
-    chat, name = payload["from"].text, bare_id(payload["id"].text)
-    if payload["fromMe"].flag or name is None:
-        return Nothing("no_news")
-    if is_of_many(chat):
-        return Nothing("group")
-    sender = phone_of_chat([chat]) or _behind(payload["_data"], "Sender")
+def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
+    chat, message_id = payload["from"].text, whatsapp_message_id(payload["id"].text)
+    if payload["fromMe"].boolean or message_id is None:
+        return Ignored("no_news")
+    if is_group_chat(chat):
+        return Ignored("group")
+    sender = phone_of_jids([chat]) or _hidden_phone(payload["_data"], "Sender")
     if sender is None:
-        return Nothing("no_number")
+        return Ignored("no_number")
     kind, text = _content(payload)
-    return Words(name, sender, kind, text, not_after(at, payload["timestamp"].moment))
+    return InboundMessage(message_id, sender, kind, text, not_after(at, payload["timestamp"].timestamp))
 
 
-def _echo(payload: Tree, at: datetime) -> Said:
-    """Of all that `message.any` tells, only what went out through the API is news: `message` has the rest."""
-    full, chat = payload["id"].text, payload["to"].text
-    name = bare_id(full)
-    if not payload["fromMe"].flag or payload["source"].text != "api" or name is None:
-        return Nothing("no_news")
-    in_name = (full or "").split("_")[1:2]
-    if any(is_of_many(each) for each in (chat, *in_name)):
-        return Nothing("group")
-    recipient = phone_of_chat([chat, *in_name]) or _behind(payload["_data"], "Recipient")
+def _echo(payload: UntrustedJson, at: datetime) -> Report:
+    """Of `message.any` only messages that went out through the API matter: the event `message` has the others."""
+    full_id, chat = payload["id"].text, payload["to"].text
+    message_id = whatsapp_message_id(full_id)
+    if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
+        return Ignored("no_news")
+    chat_in_id = (full_id or "").split("_")[1:2]
+    if any(is_group_chat(jid) for jid in (chat, *chat_in_id)):
+        return Ignored("group")
+    recipient = phone_of_jids([chat, *chat_in_id]) or _hidden_phone(payload["_data"], "Recipient")
     if recipient is None:
-        return Nothing("no_number")
-    return Echo(name, recipient, not_after(at, payload["timestamp"].moment))
+        return Ignored("no_number")
+    return Echo(message_id, recipient, not_after(at, payload["timestamp"].timestamp))
 
 
-def _behind(data: Tree, who: str) -> str | None:
-    """The number behind a hidden id, where the engine says it (Baileys' key, whatsmeow's info)."""
-    return baileys.person(data["key"]) or phone_of_chat([data["Info"][f"{who}Alt"].text])
+def _hidden_phone(data: UntrustedJson, role: str) -> str | None:
+    """The number of a chat with a hidden id, if the engine reports it (Baileys in `key`, whatsmeow in `Info`)."""
+    return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
 
 
-def _reaction(payload: Tree, at: datetime) -> Said:
-    said = _words(payload, at)
-    if not isinstance(said, Words):
-        return said
-    return Words(said.gateway_message_id, said.recipient, "reaction", payload["reaction"]["text"].text, said.at)
+def _reaction(payload: UntrustedJson, at: datetime) -> Report:
+    report = _inbound_message(payload, at)
+    if not isinstance(report, InboundMessage):
+        return report
+    text = payload["reaction"]["text"].text
+    return InboundMessage(report.gateway_message_id, report.recipient, "reaction", text, report.at)
 
 
-def _content(payload: Tree) -> tuple[str, str | None]:
+def _content(payload: UntrustedJson) -> tuple[str, str | None]:
     body, data = payload["body"].text, payload["_data"]
-    told = baileys.content(data["message"]) if "message" in data else None
-    if told is not None and told[0] != "unknown":
-        return told[0], body or told[1]
-    if (kind := _TYPES.get(data["type"].text or "")) is not None:
+    content = baileys.content(data["message"]) if "message" in data else None
+    if content is not None and content[0] != "unknown":
+        return content[0], body or content[1]
+    if (kind := _KINDS.get(data["type"].text or "")) is not None:
         return kind, body
-    if payload["hasMedia"].flag or "media" in payload:
-        return _of_media(payload["media"]["mimetype"].text or ""), body
+    if payload["hasMedia"].boolean or "media" in payload:
+        return _media_kind(payload["media"]["mimetype"].text or ""), body
     if "location" in payload:
         return "location", payload["location"]["description"].text
     if any(True for _ in payload["vCards"]) or payload["vCards"].value:
@@ -134,28 +136,28 @@ def _content(payload: Tree) -> tuple[str, str | None]:
     return ("text", body) if body is not None else ("unknown", None)
 
 
-def _of_media(mime: str) -> str:
+def _media_kind(mime: str) -> str:
     kind = mime.partition("/")[0]
     if mime.startswith("audio/ogg"):
         return "voice"
     return kind if kind in ("image", "audio", "video") else "document"
 
 
-def _receipt(payload: Tree, at: datetime) -> Said:
-    name, reached = bare_id(payload["id"].text), ACKS.get(payload["ack"].whole or 0)
-    if name is None or reached is None or payload["fromMe"].flag is False:
-        return Nothing("no_news")
-    if is_of_many(payload["from"].text) or is_of_many(payload["to"].text):
-        return Nothing("group")
-    if reached != "failed":
-        return Receipt(name, reached, at)
-    failure = failures.of_linked(None)
-    return Receipt(name, reached, at, failure=failure.kind, code=failure.code, reason=failure.reason)
+def _receipt(payload: UntrustedJson, at: datetime) -> Report:
+    message_id, status = whatsapp_message_id(payload["id"].text), ACKS.get(payload["ack"].integer or 0)
+    if message_id is None or status is None or payload["fromMe"].boolean is False:
+        return Ignored("no_news")
+    if is_group_chat(payload["from"].text) or is_group_chat(payload["to"].text):
+        return Ignored("group")
+    if status != "failed":
+        return Receipt(message_id, status, at)
+    failure = failures.linked_device_failure(None)
+    return Receipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
-def _session(payload: Tree, name: str, at: datetime) -> Said:
+def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Report:
     status = payload["status"].text or "?"
     state = SESSIONS.get(status)
     if state is None:
-        return Nothing("no_news")
-    return Standing(name, f"WAHA: the session is {status}", at, session=state, code=status)
+        return Ignored("no_news")
+    return AccountStatus(event_id, f"WAHA: the session is {status}", at, session=state, code=status)

@@ -1,81 +1,86 @@
-"""WAHA engine: events of the client under WAHA, passed on unread: Baileys' (NOWEB) and whatsmeow's (GOWS)."""
+"""WAHA engine: events of the WhatsApp client inside WAHA, which it passes on: Baileys (NOWEB) or whatsmeow (GOWS)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ingress.core import failures
-from ingress.core.reports import Nothing, Receipt, Said, Standing
-from ingress.core.tree import Tree
+from ingress.core.reports import Ignored, Receipt, Report
+from ingress.core.untrusted_json import UntrustedJson
 from ingress.core.webhook_parsers import baileys
-from ingress.core.webhook_parsers.linked_standing import Told, banned, capping, ended, time_lock
+from ingress.core.webhook_parsers.linked_account_status import (
+    LinkedStatus,
+    connection_ended,
+    new_chat_quota,
+    temporary_ban,
+    time_lock,
+)
 from spreader.contract.events import SessionState
 
 _CONNECTIONS: Mapping[str, SessionState] = {"open": "working", "connecting": "starting"}
 
 
-def engine_event(payload: Tree, name: str, at: datetime) -> Iterable[Said]:
+def engine_event(payload: UntrustedJson, event_id: str, at: datetime) -> Iterable[Report]:
     event, data = payload["event"].text or "", payload["data"]
+    statuses: list[LinkedStatus | None]
     match event:
         case "connection.update":
-            told = [*_connection(data, at)]
+            statuses = [*_connection(data, at)]
         case "message-capping.update":
-            told = [capping(data)]
+            statuses = [new_chat_quota(data)]
         case "messages.update":
-            return [*_updates(data, at)] or [Nothing("no_news")]
+            return [*_receipts(data, at)] or [Ignored("no_news")]
         case _:
-            told = [_of_whatsmeow(event.rpartition(".")[2], data, at)]
-    known = [each for each in told if each is not None]
-    return [_standing(each, f"{name}/{place}", at) for place, each in enumerate(known)] or [Nothing("unknown_event")]
+            statuses = [_whatsmeow_status(event.rpartition(".")[2], data, at)]
+    known = [status for status in statuses if status is not None]
+    return [status.reported_by("WAHA", f"{event_id}/{index}", at) for index, status in enumerate(known)] or [
+        Ignored("unknown_event")
+    ]
 
 
-def _standing(told: Told, name: str, at: datetime) -> Standing:
-    return Standing(name, f"WAHA: {told.words}", at, told.session, None, told.restriction, told.quota, told.code)
-
-
-def _connection(data: Tree, at: datetime) -> Iterator[Told]:
+def _connection(data: UntrustedJson, at: datetime) -> Iterator[LinkedStatus]:
     if "reachoutTimeLock" in data:
         yield time_lock(data["reachoutTimeLock"])
     connection = data["connection"].text or ""
     if connection == "close":
         error = data["lastDisconnect"]["error"]
-        yield ended(error["output"]["statusCode"].whole, error["data"], at)
+        yield connection_ended(error["output"]["statusCode"].integer, error["data"], at)
     elif connection in _CONNECTIONS:
-        yield Told(f"the connection is {connection}", connection, _CONNECTIONS[connection])
+        yield LinkedStatus(f"the connection is {connection}", connection, _CONNECTIONS[connection])
 
 
-def _updates(data: Tree, at: datetime) -> Iterator[Said]:
-    """How our messages fare; an error has its number here, which the plain event leaves out."""
-    for each in data:
-        key, update = each["key"], each["update"]
-        name, reached = key["id"].text, baileys.REACHED.get(update["status"].text or "")
-        if name is None or reached is None or key["fromMe"].flag is False:
-            yield Nothing("no_news")
+def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
+    """Receipts of our messages. Unlike WAHA's own `message.ack` they contain the code of an error."""
+    for item in data:
+        key, update = item["key"], item["update"]
+        message_id, status = key["id"].text, baileys.RECEIPT_STATUSES.get(update["status"].text or "")
+        if message_id is None or status is None or key["fromMe"].boolean is False:
+            yield Ignored("no_news")
         elif baileys.is_group(key):
-            yield Nothing("group")
-        elif reached != "failed":
-            yield Receipt(name[:256], reached, at)
+            yield Ignored("group")
+        elif status != "failed":
+            yield Receipt(message_id[:256], status, at)
         else:
-            code, said = _parameters(update["messageStubParameters"])
-            failure = failures.of_linked(code, said)
-            yield Receipt(name[:256], reached, at, failure=failure.kind, code=failure.code, reason=failure.reason)
+            failure = failures.linked_device_failure(*_code_and_details(update["messageStubParameters"]))
+            yield Receipt(message_id[:256], status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
-def _parameters(parameters: Tree) -> tuple[str | None, str | None]:
-    texts = [Tree(each).text for each in parameters.value] if isinstance(parameters.value, list) else []
+def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
+    items = parameters.value if isinstance(parameters.value, list) else []
+    texts = [UntrustedJson(item).text for item in items]
     return (texts[0] if texts else None), (texts[1] if len(texts) > 1 else None)
 
 
-def _of_whatsmeow(event: str, data: Tree, at: datetime) -> Told | None:
+def _whatsmeow_status(event: str, data: UntrustedJson, at: datetime) -> LinkedStatus | None:
     match event:
         case "TemporaryBan":
-            return banned(data["Code"].whole, data["Expire"].whole, at)
+            return temporary_ban(data["Code"].integer, data["Expire"].integer, at)
         case "NotifyAccountReachoutTimelock":
             return time_lock(data)
         case "LoggedOut":
-            return ended(401, Tree(None), at)
+            return connection_ended(401, UntrustedJson(None), at)
         case "ConnectFailure":
-            return ended(data["Reason"].whole, Tree(None), at)
+            return connection_ended(data["Reason"].integer, UntrustedJson(None), at)
         case "Connected":
-            return Told("the connection is open", event, "working")
+            return LinkedStatus("the connection is open", event, "working")
         case _:
             return None

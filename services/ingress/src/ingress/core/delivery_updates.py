@@ -1,0 +1,125 @@
+"""Delivery update: what one event says about one delivery."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ingress.core.status import Progress, progress, shown_status
+from spreader.contract.events import (
+    DeliveryOutcome,
+    DeliveryReleased,
+    Lane,
+    OpenDeliveriesAssigned,
+    ReplyDeliveryAssigned,
+    Status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryUpdate:
+    delivery_id: str
+    message_id: str
+    package_id: str
+    lane: Lane
+    recipient: str
+    status: Status
+    progress: Progress
+    at: datetime
+    profile_id: str | None = None
+    index: int | None = None
+    reason: str | None = None
+    failure: str | None = None
+    gateway_message_id: str | None = None
+    sent_at: datetime | None = None
+
+
+def from_open_assigned(event: OpenDeliveriesAssigned) -> list[DeliveryUpdate]:
+    return [
+        DeliveryUpdate(
+            delivery_id=delivery.delivery_id,
+            message_id=event.message_id,
+            package_id=event.package_id,
+            lane="open",
+            recipient=delivery.recipient,
+            status="held",
+            progress=progress("held", delivery.attempt, None),
+            at=event.requested_at,
+            profile_id=delivery.profile_id,
+            index=delivery.index,
+        )
+        for delivery in event.deliveries
+    ]
+
+
+def from_reply_assigned(event: ReplyDeliveryAssigned) -> list[DeliveryUpdate]:
+    return [
+        DeliveryUpdate(
+            delivery_id=event.delivery_id,
+            message_id=event.message_id,
+            package_id=event.package_id,
+            lane="reply",
+            recipient=event.recipient,
+            status="held",
+            progress=progress("held", event.attempt, None),
+            at=event.requested_at,
+            profile_id=event.profile_id,
+            index=0,
+        )
+    ]
+
+
+def from_released(event: DeliveryReleased) -> list[DeliveryUpdate]:
+    return [
+        DeliveryUpdate(
+            delivery_id=event.delivery_id,
+            message_id=event.message_id,
+            package_id=event.package_id,
+            lane="open",
+            recipient=event.recipient,
+            status="released",
+            progress=progress("released", event.attempt, event.release),
+            at=event.released_at,
+            profile_id=event.profile_id,
+        )
+    ]
+
+
+def from_outcome(event: DeliveryOutcome) -> list[DeliveryUpdate]:
+    return [
+        DeliveryUpdate(
+            delivery_id=event.delivery_id,
+            message_id=event.message_id,
+            package_id=event.package_id,
+            lane=event.lane,
+            recipient=event.recipient,
+            status=shown_status(event.status),
+            progress=progress(event.status, event.attempt, event.release),
+            at=event.at,
+            profile_id=event.profile_id,
+            reason=event.reason,
+            failure=event.failure,
+            gateway_message_id=event.gateway_message_id,
+            sent_at=event.at if event.status == "sent" else None,
+        )
+    ]
+
+
+def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
+    """One update per delivery, ordered by delivery id, so that all writers lock the rows in the same order."""
+    by_id: dict[str, DeliveryUpdate] = {}
+    for update in updates:
+        earlier = by_id.get(update.delivery_id)
+        by_id[update.delivery_id] = update if earlier is None else merge(earlier, update)
+    return [by_id[delivery_id] for delivery_id in sorted(by_id)]
+
+
+def merge(one: DeliveryUpdate, other: DeliveryUpdate) -> DeliveryUpdate:
+    """The update with more progress; fields that it lacks come from the other one."""
+    newer, older = (other, one) if other.progress > one.progress else (one, other)
+    return replace(
+        newer,
+        profile_id=newer.profile_id or older.profile_id,
+        index=older.index if newer.index is None else newer.index,
+        gateway_message_id=newer.gateway_message_id or older.gateway_message_id,
+        sent_at=newer.sent_at or older.sent_at,
+    )

@@ -1,0 +1,38 @@
+"""Open message: its recipients, cut into several records, and the routing results of the records, summed up."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from spreader.contract.events import MessageRouted
+
+
+def without_repeats(recipients: Sequence[str]) -> tuple[str, ...]:
+    """Each recipient once, in the order of first appearance."""
+    return tuple(dict.fromkeys(recipients))
+
+
+def split_recipients(recipients: Sequence[str], size: int) -> list[tuple[int, tuple[str, ...]]]:
+    """Pieces of at most `size` recipients, each with the index of its first recipient."""
+    return [(start, tuple(recipients[start : start + size])) for start in range(0, len(recipients), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSummary:
+    distribution: dict[str, int]
+    """Deliveries of each profile."""
+    rejected: int = 0
+    suppressed: int = 0
+    reasons: tuple[str, ...] = field(default=())
+
+
+def sum_routing(results: Iterable[MessageRouted]) -> RoutingSummary:
+    distribution: Counter[str] = Counter()
+    rejected, suppressed, reasons = 0, 0, dict[str, None]()
+    for result in results:
+        distribution.update(result.distribution)
+        rejected += result.rejected
+        suppressed += result.suppressed
+        if result.reason is not None:
+            reasons[result.reason] = None
+    return RoutingSummary(dict(distribution), rejected, suppressed, tuple(reasons))

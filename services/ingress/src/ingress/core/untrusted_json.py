@@ -1,0 +1,82 @@
+"""Untrusted JSON: a value from outside, read without exceptions. What is missing or has another type is None."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+TEXT_CHARACTERS_MAX = 65_536
+TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""A time outside of this range is an error of the gateway and is ignored."""
+_MILLISECONDS_FROM = 100_000_000_000
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class UntrustedJson:
+    value: Any
+
+    @classmethod
+    def parse(cls, body: bytes) -> "UntrustedJson":
+        """Raises ValueError if the body is not a JSON object."""
+        value = from_json(body, allow_inf_nan=False)
+        if not isinstance(value, dict):
+            raise ValueError("it must be a JSON object")
+        return cls(value)
+
+    def __getitem__(self, name: str) -> "UntrustedJson":
+        return UntrustedJson(self.value.get(name) if isinstance(self.value, dict) else None)
+
+    def __iter__(self) -> Iterator["UntrustedJson"]:
+        """Yields the items of a list. A single object counts as a list of one."""
+        items = self.value if isinstance(self.value, list) else [self.value] if isinstance(self.value, dict) else []
+        return (UntrustedJson(item) for item in items)
+
+    def __contains__(self, name: str) -> bool:
+        return isinstance(self.value, dict) and self.value.get(name) is not None
+
+    @property
+    def text(self) -> str | None:
+        """A string, or an integer in decimal; None if empty. U+0000 is removed, because Postgres cannot store it."""
+        if isinstance(self.value, str):
+            return self.value.replace("\0", "")[:TEXT_CHARACTERS_MAX] or None
+        return str(self.value) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
+
+    @property
+    def integer(self) -> int | None:
+        """An integer, or a string that contains one."""
+        text = self.text
+        return int(text) if text is not None and _INTEGER.fullmatch(text) else None
+
+    @property
+    def boolean(self) -> bool | None:
+        return self.value if isinstance(self.value, bool) else None
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """Unix time in seconds or milliseconds, or an RFC 3339 string."""
+        if (number := self.integer) is not None:
+            seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
+            timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, 0.0), 1e11))
+        else:
+            try:
+                timestamp = datetime.fromisoformat(self.text or "")
+            except ValueError:
+                return None
+        if timestamp.tzinfo is None or not TIMESTAMP_MIN <= timestamp <= TIMESTAMP_MAX:
+            return None
+        return timestamp
+
+    @property
+    def digest(self) -> str:
+        """A hash of the whole value: equal values have equal digests."""
+        return hashlib.sha256(to_json(self.value)).hexdigest()[:32]
+
+
+def not_after(now: datetime, reported: datetime | None) -> datetime:
+    """The time that the gateway reported, but at most `now`: its clock may differ from ours."""
+    return now if reported is None else min(reported, now)

@@ -1,0 +1,123 @@
+"""Cloud account status: Meta's reports on accounts and numbers: restrictions, quality, limits, alerts, templates.
+
+Format: https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from ingress.core.reports import (
+    CALLED_PROFILE,
+    PROFILES_OF_HOLDER,
+    AccountStatus,
+    AddressedReport,
+    Ignored,
+    ProfileByAccount,
+    ProfileByPhone,
+    Target,
+)
+from ingress.core.untrusted_json import UntrustedJson, not_after
+from ingress.core.webhook_parsers.contact_ids import displayed_phone_number
+from spreader.contract.events import Quality, Restriction
+
+OPEN_RESTRICTED = "RESTRICTED_BIZ_INITIATED_MESSAGING"
+REPLY_RESTRICTED = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"
+STOPPED = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"})
+"""Events of `account_update` after which the account cannot send at all."""
+QUALITY: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
+"""By the event of `phone_number_quality_update`: low quality begins or ends. The exact quality is polled."""
+LIMITS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
+
+
+def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Iterable[AddressedReport]:
+    value, field = change["value"], change["field"].text
+    at = not_after(now, entry["time"].timestamp)
+    digest = UntrustedJson([entry["id"].value, entry["time"].value, change.value]).digest
+    match field:
+        case "account_update":
+            return [_account_update(value, digest, at)]
+        case "phone_number_quality_update":
+            return [_quality(value, digest, at)]
+        case "business_capability_update":
+            evidence = f"Meta: the business may open {_limit(value)} conversations a day"
+            return [AddressedReport(AccountStatus(f"{field}/{digest}", evidence, at), PROFILES_OF_HOLDER)]
+        case "account_alerts":
+            return [_alert(value, digest, at)]
+        case "message_template_status_update" | "message_template_quality_update":
+            return [_template(value, field, digest, at)]
+        case _:
+            return [AddressedReport(Ignored("unknown_event"))]
+
+
+def _account_update(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
+    event = value["event"].text or "?"
+
+    def report(evidence: str, restriction: Restriction | None) -> AddressedReport:
+        status = AccountStatus(f"account_update/{digest}", f"Meta: {evidence}", at, code=event, restriction=restriction)
+        return AddressedReport(status, PROFILES_OF_HOLDER)
+
+    if event == "ACCOUNT_RESTRICTION":
+        kinds = ", ".join(info["restriction_type"].text or "?" for info in value["restriction_info"])
+        return report(f"the account is restricted ({kinds})", _restriction(value))
+    if event in STOPPED:
+        kind = value["violation_info"]["violation_type"].text
+        evidence = f"{event.lower().replace('_', ' ')}{f' ({kind})' if kind else ''}"
+        return report(evidence, Restriction(lanes=("open", "reply"), failure="account"))
+    if event == "DISABLED_UPDATE":
+        state = value["ban_info"]["waba_ban_state"].text or "?"
+        if state == "REINSTATE":
+            return report("the account is let in again (REINSTATE)", Restriction(lanes=(), failure="account"))
+        evidence = f"the account is to be disabled or is ({state})"
+        return report(evidence, Restriction(lanes=("open", "reply"), failure="account"))
+    if event == "ACCOUNT_RECONNECTED":
+        return report("the account is connected again", Restriction(lanes=(), failure="account"))
+    return AddressedReport(Ignored("no_news"))
+
+
+def _restriction(value: UntrustedJson) -> Restriction | None:
+    """None: what is restricted is not messaging."""
+    ends = {info["restriction_type"].text: info["expiration"].timestamp for info in value["restriction_info"]}
+    if REPLY_RESTRICTED in ends:
+        return Restriction(lanes=("open", "reply"), failure="account", until=ends[REPLY_RESTRICTED])
+    if OPEN_RESTRICTED in ends:
+        return Restriction(lanes=("open",), failure="restricted", until=ends[OPEN_RESTRICTED])
+    return None
+
+
+def _quality(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
+    event, number = value["event"].text or "?", displayed_phone_number(value["display_phone_number"].text)
+    limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMITS) else ""
+    status = AccountStatus(
+        f"phone_number_quality_update/{digest}",
+        f"Meta: {event} of the number{limit}",
+        at,
+        quality=QUALITY.get(event),
+        code=event,
+    )
+    return AddressedReport(status, CALLED_PROFILE if number is None else ProfileByPhone(number))
+
+
+def _alert(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
+    alert, entity_id = value["alert_info"], value["entity_id"].text
+    kind, severity = alert["alert_type"].text or "?", alert["alert_severity"].text or "?"
+    status = alert["alert_status"].text or "?"
+    evidence = f"Meta: alert {kind}, {severity.lower()}, {status.lower()}"
+    is_of_number = value["entity_type"].text == "PHONE_NUMBER"
+    target: Target = ProfileByAccount(entity_id) if is_of_number and entity_id is not None else PROFILES_OF_HOLDER
+    return AddressedReport(AccountStatus(f"account_alerts/{digest}", evidence, at, code=kind), target)
+
+
+def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> AddressedReport:
+    template = f"{value['message_template_name'].text or '?'} ({value['message_template_language'].text or '?'})"
+    report_id = f"{field}/{digest}"
+    if field == "message_template_status_update":
+        event, reason = value["event"].text or "?", value["reason"].text
+        evidence = f"template {template} is {event.lower()}{f': {reason}' if reason and reason != 'NONE' else ''}"
+        return AddressedReport(AccountStatus(report_id, f"Meta: {evidence}", at, code=f"template {event}"))
+    before, after = value["previous_quality_score"].text or "?", value["new_quality_score"].text or "?"
+    evidence = f"the quality of template {template} went from {before} to {after}"
+    return AddressedReport(AccountStatus(report_id, f"Meta: {evidence}", at, code=f"template quality {after}"))
+
+
+def _limit(value: UntrustedJson) -> str:
+    return next((text for name in LIMITS if (text := value[name].text)), "?").removeprefix("TIER_")

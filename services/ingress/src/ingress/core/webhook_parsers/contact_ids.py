@@ -1,0 +1,45 @@
+"""Contact id: how gateways name chats and messages, and the phone number or message id in such a name.
+
+A JID is WhatsApp's name of a chat: `<number>@c.us` or `<number>@s.whatsapp.net` for a person, `…@g.us` for a group,
+`…@lid` for a person whose number is hidden.
+"""
+
+import re
+from collections.abc import Iterable
+
+from spreader.contract.ids import RECIPIENT_PATTERN
+
+_NUMBER = re.compile(RECIPIENT_PATTERN)
+_PERSON_SERVERS = frozenset({"c.us", "s.whatsapp.net"})
+_GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
+
+
+def phone_number(text: str | None) -> str | None:
+    """The digits of a phone number in international form. None: the text is something else."""
+    digits = (text or "").removeprefix("+")
+    return digits if _NUMBER.fullmatch(digits) and digits.isascii() else None
+
+
+def displayed_phone_number(text: str | None) -> str | None:
+    """Like `phone_number`, but the text may contain spaces, brackets, dots and dashes."""
+    return phone_number(re.sub(r"[\s().\-\u00a0]", "", text or ""))
+
+
+def phone_of_jids(jids: Iterable[str | None]) -> str | None:
+    """The phone number in the first JID of a person that contains one."""
+    for jid in jids:
+        user, _, server = (jid or "").partition("@")
+        if server in _PERSON_SERVERS and (number := phone_number(user.partition(":")[0])) is not None:
+            return number
+    return None
+
+
+def is_group_chat(jid: str | None) -> bool:
+    """Whether a chat is a group, a channel or a broadcast list; Spreader ignores these."""
+    return (jid or "").partition("@")[2] in _GROUP_SERVERS
+
+
+def whatsapp_message_id(text: str | None) -> str | None:
+    """WhatsApp's id of a message, from `true_<chat>_<ID>[_<participant>]` or from the bare id."""
+    parts = [part for part in (text or "").split("_") if part and "@" not in part]
+    return parts[-1][:256] if parts else None

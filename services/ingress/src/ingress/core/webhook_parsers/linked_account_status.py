@@ -1,0 +1,106 @@
+"""Linked account status: what WhatsApp tells a linked device about its account: lost connections, locks, its quota.
+
+The status codes of a closed connection and the ban codes are those of Baileys and whatsmeow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from ingress.core.reports import AccountStatus
+from ingress.core.untrusted_json import UntrustedJson
+from spreader.contract.events import Quota, Restriction, SessionState
+
+BAN_CODES: Mapping[int, str] = {
+    101: "too many messages to people who do not have the number in their address book",
+    102: "too many people blocked it",
+    103: "too many groups with people who do not have the number in their address book",
+    104: "the same message to too many people",
+    106: "too many messages to a broadcast list",
+}
+_BOTH_LANES: tuple[Literal["open", "reply"], ...] = ("open", "reply")
+_BAN_MAX = timedelta(days=365)
+_NANOSECONDS_FROM = 100_000_000
+_WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
+    "NONE": "none", "FIRST_WARNING": "first", "SECOND_WARNING": "second", "CAPPED": "capped",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedStatus:
+    """The part of an account status that WhatsApp itself decides, whichever gateway reports it."""
+
+    evidence: str
+    code: str | None = None
+    session: SessionState | None = None
+    restriction: Restriction | None = None
+    quota: Quota | None = None
+
+    def reported_by(self, gateway: str, report_id: str, at: datetime) -> AccountStatus:
+        return AccountStatus(
+            report_id,
+            f"{gateway}: {self.evidence}",
+            at,
+            session=self.session,
+            restriction=self.restriction,
+            quota=self.quota,
+            code=self.code,
+        )
+
+
+def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> LinkedStatus:
+    """The connection was closed with this status code. `data`: the details that WhatsApp sent with it."""
+    shown_code = None if code is None else str(code)
+    match code:
+        case 401:
+            evidence = "the profile is unlinked: logged out or banned; somebody must scan the code"
+            return LinkedStatus(evidence, shown_code, "unlinked")
+        case 402:
+            return temporary_ban(data["code"].integer, data["expire"].integer, at)
+        case 403 | 406:
+            evidence = f"the account is {'locked' if code == 403 else 'banned'}"
+            return LinkedStatus(evidence, shown_code, restriction=Restriction(lanes=_BOTH_LANES, failure="account"))
+        case 405 | 409:
+            return LinkedStatus("the gateway's client is out of date or refused", shown_code, "failed")
+        case _:
+            return LinkedStatus("the connection was lost; the gateway connects again", shown_code, "starting")
+
+
+def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
+    """`expire`: the length of the ban in seconds, or in nanoseconds if whatsmeow (Go) reports it."""
+    until = None
+    if expire is not None and expire > 0:
+        seconds = expire / 1_000_000_000 if expire >= _NANOSECONDS_FROM else expire
+        until = at + min(timedelta(seconds=seconds), _BAN_MAX)
+    reason = BAN_CODES.get(code or 0, "WhatsApp does not say why")
+    restriction = Restriction(lanes=_BOTH_LANES, failure="account", until=until)
+    return LinkedStatus(f"the account is banned for a while: {reason}", str(code or 402), restriction=restriction)
+
+
+def time_lock(lock: UntrustedJson) -> LinkedStatus:
+    """WhatsApp stops the profile from opening chats, or allows it again. Reads Baileys' and whatsmeow's names."""
+    kind = lock["enforcementType"].text or lock["enforcement_type"].text
+    active = lock["isActive"].boolean if "isActive" in lock else lock["is_active"].boolean
+    ends = lock["timeEnforcementEnds"] if "timeEnforcementEnds" in lock else lock["time_enforcement_ends"]
+    if not active:
+        restriction = Restriction(lanes=(), failure="restricted")
+        return LinkedStatus("the profile may open chats again", kind, restriction=restriction)
+    if (kind or "").startswith("BIZ_COMMERCE"):
+        evidence = f"WhatsApp stops the profile for a violation of its commerce policy ({kind})"
+        restriction = Restriction(lanes=_BOTH_LANES, failure="account", until=ends.timestamp)
+        return LinkedStatus(evidence, kind, restriction=restriction)
+    evidence = f"WhatsApp lets the profile open no chats ({kind or 'no reason given'})"
+    restriction = Restriction(lanes=("open",), failure="restricted", until=ends.timestamp)
+    return LinkedStatus(evidence, kind, restriction=restriction)
+
+
+def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
+    """WhatsApp's own count of the profile's new chats. None: the report contains no numbers."""
+    total, used = counter["total_quota"].integer, counter["used_quota"].integer
+    if total is None or used is None:
+        return None
+    status = counter["capping_status"].text or "NONE"
+    resets_at = counter["cycle_end_timestamp"].timestamp
+    quota = Quota(total=total, used=used, resets_at=resets_at, warning=_WARNINGS.get(status, "none"))
+    return LinkedStatus(f"WhatsApp has counted {used} of {total} new chats ({status})", status, quota=quota)

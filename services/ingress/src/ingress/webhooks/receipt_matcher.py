@@ -1,0 +1,152 @@
+"""Receipt matcher: finds the deliveries that gateways' receipts concern, and publishes their outcomes.
+
+A receipt may arrive before its delivery, or the delivery's gateway message id, is known. It is then stored as waiting,
+and matched when the delivery is folded. It is published before it is deleted: a crash in between publishes it again
+under the same event id.
+
+The receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits.
+If both happen at the same time, `match_recent` finds the pair a few seconds later.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import TextClause
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ingress.core.receipts import MatchedDelivery, ProfileReceipt, is_of_profile, outcome_of
+from ingress.core.reports import Echo, Receipt
+from ingress.metrics import RECEIPTS, WAITING_RECEIPTS
+from ingress.sql import receipts as sql
+from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, WaitingReceipt, WaitingReceiptKey
+from spreader.contract.events import DeliveryOutcome
+from spreader.kafka.bus import Bus
+from spreader.runtime.rows import arrays, fetched
+
+BATCH_MAX = 1_000
+DELIVERIES_MAX = 5_000
+KEPT_MAX = 100_000
+RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
+MATCH_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMatcher:
+    engine: AsyncEngine
+    bus: Bus
+    kept_max: int = KEPT_MAX
+
+    async def take(self, receipts: Sequence[ProfileReceipt]) -> None:
+        """Publishes the outcomes of known deliveries and stores the other receipts as waiting."""
+        if not receipts:
+            return
+        keys = [_keys(position, receipt) for position, receipt in enumerate(receipts)]
+        async with self.engine.begin() as connection:
+            matches = fetched(ReceiptMatch, await connection.execute(sql.MATCH, arrays(ReceiptKeys, keys)))
+            matched = {match.position for match in matches}
+            waiting = [_waiting(receipt) for position, receipt in enumerate(receipts) if position not in matched]
+            if waiting:
+                kept = (await connection.execute(sql.KEEP, arrays(WaitingReceipt, waiting))).rowcount
+                WAITING_RECEIPTS.labels("kept").inc(kept)
+        pairs = [(receipts[match.position], match) for match in matches]
+        await self.bus.publish(*_outcomes(pair for pair in pairs if isinstance(pair[0].report, Receipt)))
+
+    async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
+        """Matches the receipts that wait for these deliveries, which have just changed."""
+        ids = list(delivery_ids)
+        for start in range(0, len(ids), DELIVERIES_MAX):
+            await self._match_all(sql.MATCH_DELIVERIES, {"delivery_ids": ids[start : start + DELIVERIES_MAX]})
+
+    async def match_recent(self) -> float:
+        """Matches receipts that arrived at the same time as their delivery, and echoes. Returns the seconds to wait."""
+        await self._match_all(sql.MATCH_BY_AGE, {"oldest": RECENT})
+        await self._match_all(sql.MATCH_ECHOES, {"oldest": RECENT})
+        return MATCH_EVERY_SECONDS
+
+    async def match_all_and_delete_old(self, rows_max: int) -> int:
+        """Matches all receipts, then deletes at most `rows_max` that are too old or too many. Returns how many."""
+        await self._match_all(sql.MATCH_BY_AGE, {"oldest": ALL})
+        await self._match_all(sql.MATCH_ECHOES, {"oldest": ALL})
+        async with self.engine.begin() as connection:
+            params = {"kept_max": self.kept_max, "limit": rows_max}
+            deleted = (await connection.execute(sql.DELETE_OLD, params)).rowcount
+        WAITING_RECEIPTS.labels("forgotten").inc(deleted)
+        return deleted
+
+    async def _match_all(self, statement: TextClause, params: dict[str, Any]) -> None:
+        while await self._match(statement, {**params, "limit": BATCH_MAX}) == BATCH_MAX:
+            pass
+
+    async def _match(self, statement: TextClause, params: dict[str, Any]) -> int:
+        """The rows stay locked until their outcomes are published, so that no other process publishes them too."""
+        async with self.engine.begin() as connection:
+            matches = fetched(WaitingMatch, await connection.execute(statement, params))
+            pairs = [(_receipt(match), match) for match in matches]
+            # A delivery that has its gateway message id was sent: its echo adds nothing.
+            in_doubt = statement is sql.MATCH_ECHOES
+            await self.bus.publish(
+                *_outcomes(pair for pair in pairs if in_doubt or isinstance(pair[0].report, Receipt))
+            )
+            await _drop(connection, [receipt for receipt, _ in pairs])
+        return len(matches)
+
+
+async def _drop(connection: AsyncConnection, receipts: Sequence[ProfileReceipt]) -> None:
+    if receipts:
+        await connection.execute(sql.DROP, arrays(WaitingReceiptKey, map(_waiting_key, receipts)))
+        WAITING_RECEIPTS.labels("matched").inc(len(receipts))
+
+
+def _outcomes(pairs: Iterable[tuple[ProfileReceipt, MatchedDelivery]]) -> list[DeliveryOutcome]:
+    outcomes: list[DeliveryOutcome] = []
+    for receipt, delivery in pairs:
+        if is_of_profile(receipt, delivery):
+            outcomes.append(outcome_of(receipt, delivery))
+            RECEIPTS.labels(receipt.status).inc()
+        else:
+            RECEIPTS.labels("of_another_profile").inc()
+    return outcomes
+
+
+def _keys(position: int, receipt: ProfileReceipt) -> ReceiptKeys:
+    return ReceiptKeys(position, receipt.delivery_id, receipt.profile_id, receipt.report.gateway_message_id)
+
+
+def _waiting(receipt: ProfileReceipt) -> WaitingReceipt:
+    report = receipt.report
+    details = report if isinstance(report, Receipt) else None
+    return WaitingReceipt(
+        profile_id=receipt.profile_id,
+        gateway_message_id=report.gateway_message_id,
+        status=receipt.status,
+        package_id=receipt.package_id,
+        delivery_id=receipt.delivery_id,
+        recipient=receipt.recipient,
+        at=report.at,
+        failure=details and details.failure,
+        code=details and details.code,
+        reason=details and details.reason,
+    )
+
+
+def _waiting_key(receipt: ProfileReceipt) -> WaitingReceiptKey:
+    code = receipt.report.code if isinstance(receipt.report, Receipt) else None
+    return WaitingReceiptKey(receipt.profile_id, receipt.report.gateway_message_id, receipt.status, code)
+
+
+def _receipt(match: WaitingMatch) -> ProfileReceipt:
+    report = (
+        Echo(match.gateway_message_id, match.recipient, match.at)
+        if match.status == "sent"
+        else Receipt(
+            match.gateway_message_id,
+            match.status,
+            match.at,
+            failure=match.failure,
+            code=match.code,
+            reason=match.reason,
+        )
+    )
+    return ProfileReceipt(match.receipt_package_id, match.receipt_profile_id, report)
