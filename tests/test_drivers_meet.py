@@ -4,20 +4,20 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from sender.core.gateway_answer import Accepted, InDoubt, Refused
+from sender.core.gateway_answer import SendAccepted, SendInDoubt, SendRefused
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver
 from sender.gateways.evolution import EvolutionDriver
-from sender.gateways.http_client import Client, Timeouts
-from sender.gateways.number_resolver import Addresses
-from sender.gateways.uploads import Uploads
+from sender.gateways.http_client import GatewayClient, Timeouts
+from sender.gateways.number_resolver import NumberResolver
+from sender.gateways.uploads import UploadCache
 from sender.gateways.waha import WahaDriver
-from sender.testing import PHONE, released, reply, try_once
-from sender.testing.files import Files, MemoryUploads
+from sender.testing import PHONE, released, reply, send_once
+from sender.testing.contents import CONTENTS, DRIVERS, TEMPLATE, reply_with
+from sender.testing.files import MemoryMedia, MemoryUploads
+from sender.testing.gateway_server import KEYS
 from sender.testing.numbers import MemoryNumbers
-from sender.testing.said import CONTENTS, DRIVERS, TEMPLATE, saying
-from sender.testing.wires import KEYS
 from simulator.core.failures import FAILURES
 from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving
 from spreader.clock import Clock, wall_now
@@ -83,11 +83,11 @@ async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[
 
 @pytest.fixture
 async def drivers() -> AsyncGenerator[dict[str, Driver]]:
-    client, keyring, files = Client("meeting", 10, Timeouts(30, 30)), Keyring(KEYS), Files()
+    client, keyring, files = GatewayClient("meeting", 10, Timeouts(30, 30)), Keyring(KEYS), MemoryMedia()
     await client.start()
     yield {
-        "cloud_api": CloudApiDriver(client, keyring, files, Uploads(MemoryUploads()), 30),
-        "waha": WahaDriver(client, keyring, files, 30, Addresses(MemoryNumbers(), wall_now, per_hour=60)),
+        "cloud_api": CloudApiDriver(client, keyring, files, UploadCache(MemoryUploads()), 30),
+        "waha": WahaDriver(client, keyring, files, 30, NumberResolver(MemoryNumbers(), wall_now, per_hour=60)),
         "evolution": EvolutionDriver(client, keyring, files, 30),
     }
     await client.stop()
@@ -105,12 +105,12 @@ def at(simulator: Caller, driver: Name) -> Profile:
 async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
     simulator: Caller, drivers: dict[str, Driver], driver: Name, kind: str
 ) -> None:
-    asked = saying(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
-    answer = await try_once(drivers[driver], asked, at(simulator, driver))
+    asked = reply_with(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
+    answer = await send_once(drivers[driver], asked, at(simulator, driver))
     if kind == "template" and driver != "cloud_api":
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, SendRefused)
         return
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, SendAccepted)
     line = (await simulator.ledger())[-1]
     assert (line["kind"], line["ok"], line["recipient"], line["quote"]) == (kind, True, PHONE, "3EB0C0FFEE")
     assert line["message_id"] == answer.gateway_message_id
@@ -127,9 +127,9 @@ async def test_each_failure_in_an_answer_is_understood(
     fault = {"kind": "fail", "code": code, "driver": driver, "as": "answer", "count": 1}
     told = await simulator.ask("POST", "/faults", fault)
     assert told.status == 201, told
-    answer = await try_once(drivers[driver], saying(CONTENTS["text"]), at(simulator, driver))
-    assert not isinstance(answer, Accepted)
-    assert ("ambiguous" if isinstance(answer, InDoubt) else answer.failure) == expected
+    answer = await send_once(drivers[driver], reply_with(CONTENTS["text"]), at(simulator, driver))
+    assert not isinstance(answer, SendAccepted)
+    assert ("ambiguous" if isinstance(answer, SendInDoubt) else answer.failure) == expected
 
 
 async def test_every_failure_of_the_simulator_stands_in_a_table() -> None:
@@ -145,8 +145,8 @@ async def test_each_code_of_meta_arrives_as_it_was_sent(
 ) -> None:
     fault = {"kind": "fail", "code": code, "driver": "cloud_api", "as": "answer", "count": 1}
     await simulator.ask("POST", "/faults", fault)
-    answer = await try_once(drivers["cloud_api"], saying(CONTENTS["text"]), at(simulator, "cloud_api"))
-    assert isinstance(answer, Refused)
+    answer = await send_once(drivers["cloud_api"], reply_with(CONTENTS["text"]), at(simulator, "cloud_api"))
+    assert isinstance(answer, SendRefused)
     assert answer.code == code
 
 
@@ -161,8 +161,10 @@ async def test_a_profile_is_checked_and_a_wrong_key_is_noticed(
     gateway = profile.gateway.model_copy(update={"sealed": Vault(KEYS).seal("p1", wrong)})
     locked_out = await drivers[driver].check(profile.model_copy(update={"gateway": gateway}))
     assert (locked_out.ok, locked_out.session, locked_out.reached) == (False, "failed", True)
-    answer = await try_once(drivers[driver], saying(CONTENTS["text"]), profile.model_copy(update={"gateway": gateway}))
-    assert isinstance(answer, Refused)
+    answer = await send_once(
+        drivers[driver], reply_with(CONTENTS["text"]), profile.model_copy(update={"gateway": gateway})
+    )
+    assert isinstance(answer, SendRefused)
     assert answer.failure == "credentials"
 
 
@@ -172,9 +174,9 @@ async def test_a_brazilian_number_is_reached_as_whatsapp_knows_it(
     simulator: Caller, drivers: dict[str, Driver], driver: Name, number: str
 ) -> None:
     await simulator.set_up(driver, behaviour={"without_nine": ["553187654321"]})
-    answer = await try_once(drivers[driver], released(recipient=number), at(simulator, driver))
+    answer = await send_once(drivers[driver], released(recipient=number), at(simulator, driver))
     await simulator.set_up(driver)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, SendAccepted)
     line = (await simulator.ledger())[-1]
     assert (line["recipient"], line["code"]) == ("553187654321", None)
 

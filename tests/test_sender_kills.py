@@ -26,8 +26,8 @@ from local.ports import free_port
 from local.program import Command, spawn
 from sender.core.delivery import Delivery
 from sender.testing import released, reply
-from sender.testing.said import DRIVERS
-from sender.testing.wires import KEYS
+from sender.testing.contents import DRIVERS
+from sender.testing.gateway_server import KEYS
 from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving, webhook
 from spreader.clock import wall_now
 from spreader.contract.configuration import Driver, Gateway, Package, Profile

@@ -1,1 +1,1 @@
-"""Sender: delivers through gateway drivers; the only service that talks to gateways."""
+"""Sender: sends deliveries through gateway drivers. It is the only service that calls gateways."""

@@ -1,4 +1,4 @@
-"""Endpoints: the sender's own small HTTP API: does this profile work at its gateway, and do these numbers exist?"""
+"""Endpoints: the sender's internal HTTP API. It checks whether a profile works and whether numbers are on WhatsApp."""
 
 import time
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sender.config_cache import SenderConfigCache
 from sender.gateways.driver import Drivers
-from sender.gateways.health_poller import Watch
-from sender.gateways.number_check import Number, Numbers
+from sender.gateways.health_poller import HealthPoller
+from sender.gateways.number_check import NumberChecker, NumberResult
 from spreader.contract.configuration import Driver, Gateway, Profile
 from spreader.contract.events import Quality, SessionState
 from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 NO_NUMBER = "0000000"
-"""A profile that is only being made has no phone yet, and no gateway is asked by it."""
+"""A placeholder: a profile that is being created has no phone number yet, and a check does not use it."""
 
 
-class ProfileAsk(BaseModel):
-    """A gateway as it is, or as it would be: the profile need not exist."""
+class ProfileCheckRequest(BaseModel):
+    """The gateway to check. The profile need not exist yet."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -34,7 +34,7 @@ class ProfileAsk(BaseModel):
     sealed: str | None = Field(default=None, repr=False)
 
 
-class ProfileAnswer(BaseModel):
+class ProfileCheckResponse(BaseModel):
     ok: bool
     session: SessionState | None
     quality: Quality | None
@@ -43,64 +43,69 @@ class ProfileAnswer(BaseModel):
     took_seconds: float
 
 
-class NumbersAsk(BaseModel):
+class NumberCheckRequest(BaseModel):
     package_id: Id
     profile_id: Id
     numbers: Annotated[list[PhoneNumber], Field(min_length=1, max_length=NUMBERS_MAX)]
 
 
-class NumberAnswer(BaseModel):
+class NumberCheckItem(BaseModel):
     number: PhoneNumber
     exists: bool | None
     checked_at: datetime | None
     detail: str
 
 
-class NumbersAnswer(BaseModel):
-    numbers: list[NumberAnswer]
+class NumberCheckResponse(BaseModel):
+    numbers: list[NumberCheckItem]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class CheckEndpoints:
     drivers: Drivers
-    profiles: SenderConfigCache
-    numbers: Numbers
-    watch: Watch
+    config: SenderConfigCache
+    numbers: NumberChecker
+    poller: HealthPoller
 
-    async def profile(self, ask: ProfileAsk) -> ProfileAnswer:
+    async def check_profile(self, request: ProfileCheckRequest) -> ProfileCheckResponse:
         began = time.monotonic()
-        gateway = Gateway(driver=ask.driver, base_url=ask.base_url, account=ask.account, sealed=ask.sealed)
-        profile = Profile(profile_id=ask.profile_id, name=ask.profile_id, phone=NO_NUMBER, gateway=gateway)
-        checked = await self.drivers[ask.driver].check(profile)
-        known = self.profiles.profile(ask.package_id, ask.profile_id)
-        if checked.reached and known is not None and known.gateway.sealed == ask.sealed:
-            # A lane that was closed for a wrong key opens by this, not only by the next round of the watch.
-            await self.watch.tell(ask.package_id, known, checked)
-        return ProfileAnswer(
-            ok=checked.ok,
-            session=checked.session,
-            quality=checked.quality,
-            detail=checked.detail,
-            code=checked.code,
+        gateway = Gateway(
+            driver=request.driver, base_url=request.base_url, account=request.account, sealed=request.sealed
+        )
+        profile = Profile(profile_id=request.profile_id, name=request.profile_id, phone=NO_NUMBER, gateway=gateway)
+        check = await self.drivers[request.driver].check(profile)
+        configured = self.config.profile(request.package_id, request.profile_id)
+        if check.reached and configured is not None and configured.gateway.sealed == request.sealed:
+            # Report it now: a lane that was closed for wrong credentials need not wait for the next scheduled check.
+            await self.poller.report(request.package_id, configured, check)
+        return ProfileCheckResponse(
+            ok=check.ok,
+            session=check.session,
+            quality=check.quality,
+            detail=check.detail,
+            code=check.code,
             took_seconds=round(time.monotonic() - began, 3),
         )
 
-    async def all_numbers(self, ask: NumbersAsk) -> NumbersAnswer:
-        profile = await self.profiles.wait_for_profile(ask.package_id, ask.profile_id)
+    async def check_numbers(self, request: NumberCheckRequest) -> NumberCheckResponse:
+        profile = await self.config.wait_for_profile(request.package_id, request.profile_id)
         if profile is None:
-            raise HTTPException(404, f"package {ask.package_id} has no profile {ask.profile_id}")
-        return NumbersAnswer(numbers=[_answer(each) for each in await self.numbers.check(profile, ask.numbers)])
+            raise HTTPException(404, f"package {request.package_id} has no profile {request.profile_id}")
+        results = await self.numbers.check(profile, request.numbers)
+        return NumberCheckResponse(numbers=[_item(result) for result in results])
 
 
-def add_endpoints(app: FastAPI, asking: Asking) -> None:
+def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/profiles/check")
-    async def check_profile(ask: ProfileAsk) -> ProfileAnswer:
-        return await asking.profile(ask)
+    async def check_profile(request: ProfileCheckRequest) -> ProfileCheckResponse:
+        return await endpoints.check_profile(request)
 
     @app.post("/numbers/check")
-    async def check_numbers(ask: NumbersAsk) -> NumbersAnswer:
-        return await asking.all_numbers(ask)
+    async def check_numbers(request: NumberCheckRequest) -> NumberCheckResponse:
+        return await endpoints.check_numbers(request)
 
 
-def _answer(number: Number) -> NumberAnswer:
-    return NumberAnswer(number=number.number, exists=number.exists, checked_at=number.checked_at, detail=number.detail)
+def _item(result: NumberResult) -> NumberCheckItem:
+    return NumberCheckItem(
+        number=result.number, exists=result.exists, checked_at=result.checked_at, detail=result.detail
+    )

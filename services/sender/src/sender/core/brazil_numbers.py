@@ -1,6 +1,7 @@
-"""Brazil: mobile numbers have a 9 before their eight digits there, and WhatsApp knows older ones without it.
+"""Brazilian number: a mobile number that WhatsApp may know with or without the 9 before its last eight digits.
 
-Newer ones (a 9, then 1 to 5) were never without; a landline never has one.
+Brazil added the 9 to mobile numbers that begin with 6 to 9; WhatsApp keeps older accounts under the short form. Numbers
+that were issued later (9, then 1 to 5) always have the 9, and landlines never have it.
 """
 
 import re
@@ -9,9 +10,9 @@ _MOBILE = re.compile(r"(55[1-9]\d)(9?)([6-9]\d{7})")
 
 
 def other_form(number: str) -> str | None:
-    """The same phone, written the other way; None for a number that has one form only."""
-    found = _MOBILE.fullmatch(number)
-    if found is None:
+    """The same phone number in its other form; None for a number that has only one form."""
+    match = _MOBILE.fullmatch(number)
+    if match is None:
         return None
-    area, nine, rest = found.groups()
+    area, nine, rest = match.groups()
     return f"{area}{rest}" if nine else f"{area}9{rest}"

@@ -1,7 +1,7 @@
-"""Breaker: whether a gateway's host may be called now, after calls that it did not answer.
+"""Circuit breaker: whether a gateway host may be called now, judged by the calls that it did not answer.
 
-Closed: all may call. After `failures_max` calls in a row without an answer it is open: nobody calls for a while. Then
-one call at a time is let through to probe; an answer closes it, silence opens it for longer.
+Closed: every call may go. After `failures_max` calls in a row without an answer it opens, and no call goes until a
+pause has passed. Then one probe at a time may go: an answer closes the breaker, silence starts a longer pause.
 """
 
 from dataclasses import dataclass, replace
@@ -11,53 +11,53 @@ PAUSE_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class BreakerPolicy:
     failures_max: int = 5
-    first: timedelta = timedelta(seconds=2)
-    longest: timedelta = timedelta(seconds=60)
-    probe: timedelta = timedelta(seconds=15)
-    """A probe that has said nothing for so long was lost: another may go."""
+    first_pause: timedelta = timedelta(seconds=2)
+    longest_pause: timedelta = timedelta(seconds=60)
+    probe_max: timedelta = timedelta(seconds=15)
+    """A probe that has no result after this time is taken for lost, and the next one may go."""
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
-    """Moments are seconds of one clock that only runs forward; `now` is never before an earlier one."""
+class CircuitBreaker:
+    """Times are seconds of one monotonic clock; `now` never goes back from call to call."""
 
-    patience: Patience = Patience()
+    policy: BreakerPolicy = BreakerPolicy()
     failures: int = 0
-    opened: int = 0
-    """How often in a row."""
-    closed_until: float | None = None
-    """The host is let alone until then; None: it may be called."""
+    pauses: int = 0
+    """How many pauses have followed one another without an answer."""
+    open_until: float | None = None
+    """No call may go before this time; None while the breaker is closed."""
 
     @property
     def is_open(self) -> bool:
-        return self.closed_until is not None
+        return self.open_until is not None
 
-    def remaining(self, now: float) -> timedelta:
-        """How long no call may be made; zero: one may."""
-        until = self.closed_until
+    def pause_left(self, now: float) -> timedelta:
+        """The time until a call may go; zero if one may go now."""
+        until = self.open_until
         return timedelta(seconds=max(0.0, until - now)) if until is not None else timedelta(0)
 
-    def called(self, now: float) -> "Breaker":
-        """A call begins. Where it is a probe, the next must wait for its end."""
-        if self.closed_until is None:
+    def on_call(self, now: float) -> "CircuitBreaker":
+        """A call begins. While the breaker is open it is a probe, and the next one waits for its end."""
+        if self.open_until is None:
             return self
-        return replace(self, closed_until=now + self.patience.probe.total_seconds())
+        return replace(self, open_until=now + self.policy.probe_max.total_seconds())
 
-    def answered(self) -> "Breaker":
-        return Breaker(self.patience)
+    def on_answer(self) -> "CircuitBreaker":
+        return CircuitBreaker(self.policy)
 
-    def silent(self, now: float, probe: bool) -> "Breaker":
+    def on_silence(self, now: float, probe: bool) -> "CircuitBreaker":
         """A call ended without an answer. `probe`: it began while the breaker was open.
 
-        The others under way when it opened tell nothing new, however many they are.
+        Calls that were in flight when the breaker opened do not lengthen the pause.
         """
         if self.is_open and not probe:
             return self
         failures = self.failures + 1
-        if self.closed_until is None and failures < self.patience.failures_max:
+        if self.open_until is None and failures < self.policy.failures_max:
             return replace(self, failures=failures)
-        grown = self.patience.first * PAUSE_FACTOR ** min(self.opened, 20)
-        pause = min(grown, self.patience.longest)
-        return replace(self, failures=failures, opened=self.opened + 1, closed_until=now + pause.total_seconds())
+        grown = self.policy.first_pause * PAUSE_FACTOR ** min(self.pauses, 20)
+        pause = min(grown, self.policy.longest_pause)
+        return replace(self, failures=failures, pauses=self.pauses + 1, open_until=now + pause.total_seconds())

@@ -1,4 +1,7 @@
-"""Fate: what a decision makes of a delivery: it is settled, with the events that tell it, or it comes again."""
+"""Claim result: what a decision means for the ledger and for the other services.
+
+Either the delivery is settled, with the events that report it, or it stays in the ledger for another claim.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,16 +10,16 @@ from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
 from sender.core.decision import (
-    AskAgain,
+    AskGateway,
     Decision,
     Defer,
     Expire,
     Fail,
+    MarkSent,
+    MarkUnknown,
     RetryHere,
-    ReturnElsewhere,
-    Sent,
+    ReturnToRouter,
     Suppress,
-    Unknown,
 )
 from sender.core.delivery import Delivery, lane_of, profiles_used
 from spreader.contract.events import (
@@ -29,66 +32,67 @@ from spreader.contract.events import (
 )
 from spreader.text.fingerprint import fingerprint
 
-Status = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
-"""How a delivery stands in the ledger. `deferred` and `returned` were surely not sent: they may be asked for again."""
+SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
+"""The final status of a delivery in the ledger. `deferred` and `returned` were certainly not sent: a newer release or
+attempt may bring them back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    status: Status
+class SettledClaim:
+    status: SettledStatus
     events: tuple[Event, ...]
     gateway_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """The sender itself tries again."""
+class RetryLater:
+    """The sender itself tries it again."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
+class StillInDoubt:
     """The sender asks the gateway before it does anything else."""
 
     after: timedelta
-    not_this_time: bool = False
-    """The last call surely sent nothing."""
+    last_try_not_sent: bool = False
+    """The last try certainly sent nothing: the doubt is about an earlier one."""
 
 
-Fate = Settled | Again | Doubtful
+ClaimResult = SettledClaim | RetryLater | StillInDoubt
 
 
-def fate(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> Fate:
-    """`at`: the system's time after the answer; `speed`: how fast that time runs beside the machine's."""
+def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> ClaimResult:
+    """`at`: the system's time after the answer; `speed`: how many times faster than wall time that clock runs."""
     match decision:
-        case Sent(gateway_message_id):
-            more = {"gateway_message_id": gateway_message_id, "fingerprint": fingerprint(delivery.content)}
-            return Settled("sent", _final(delivery, "sent", at, more=more), gateway_message_id)
+        case MarkSent(gateway_message_id):
+            extra = {"gateway_message_id": gateway_message_id, "fingerprint": fingerprint(delivery.content)}
+            return SettledClaim("sent", _final(delivery, "sent", at, extra=extra), gateway_message_id)
         case RetryHere(after):
-            return Again(after)
-        case AskAgain(after, not_this_time):
-            return Doubtful(after, not_this_time)
-        case Defer(after, reason):
+            return RetryLater(after)
+        case AskGateway(after, last_try_not_sent):
+            return StillInDoubt(after, last_try_not_sent)
+        case Defer(after):
             events = _deferred(delivery, decision, at, not_before=at + after * speed)
-            return Settled("deferred", events)
-        case ReturnElsewhere():
-            return Settled("returned", _returned(delivery, decision, at))
+            return SettledClaim("deferred", events)
+        case ReturnToRouter():
+            return SettledClaim("returned", _returned(delivery, decision, at))
         case Fail(reason):
-            return Settled("failed", _final(delivery, "failed", at, reason=reason, cause=decision))
-        case Unknown(reason):
-            return Settled("unknown", _final(delivery, "unknown", at, reason=reason))
+            return SettledClaim("failed", _final(delivery, "failed", at, reason=reason, cause=decision))
+        case MarkUnknown(reason):
+            return SettledClaim("unknown", _final(delivery, "unknown", at, reason=reason))
         case Expire(reason):
-            return Settled("expired", _final(delivery, "expired", at, reason=reason, cause=decision))
+            return SettledClaim("expired", _final(delivery, "expired", at, reason=reason, cause=decision))
         case Suppress(reason):
-            return Settled("suppressed", _final(delivery, "suppressed", at, reason=reason))
+            return SettledClaim("suppressed", _final(delivery, "suppressed", at, reason=reason))
         case _:
             assert_never(decision)
 
 
-Cause = Defer | ReturnElsewhere | Fail | Expire
-"""A decision that tells why the gateway refused."""
-NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
+Cause = Defer | ReturnToRouter | Fail | Expire
+"""A decision that contains the gateway's reason for a refusal."""
+NO_EXTRA: Mapping[str, Any] = MappingProxyType({})
 
 
 def _final(
@@ -98,10 +102,10 @@ def _final(
     *,
     reason: str | None = None,
     cause: Cause | None = None,
-    more: Mapping[str, Any] = NOTHING_MORE,
+    extra: Mapping[str, Any] = NO_EXTRA,
 ) -> tuple[Event, ...]:
-    """The outcome, and the callback for whoever waits for a reply."""
-    outcome = _outcome(delivery, status, at, reason, cause).model_copy(update=more)
+    """The outcome; before it, for a caller that waits for its reply, the callback to that caller's ingress."""
+    outcome = _outcome(delivery, status, at, reason, cause).model_copy(update=extra)
     if not isinstance(delivery, ReplyDeliveryAssigned) or delivery.callback_partition is None:
         return (outcome,)
     settled = ReplySettled(
@@ -109,7 +113,7 @@ def _final(
         status=status,
         at=at,
         profile_id=delivery.profile_id,
-        reason=delivery.reason if status == "sent" else reason,  # sent: why through this profile
+        reason=delivery.reason if status == "sent" else reason,  # sent: why this profile was chosen
         failure=outcome.failure,
         callback_partition=delivery.callback_partition,
         traceparent=delivery.traceparent,
@@ -118,7 +122,7 @@ def _final(
 
 
 def _deferred(
-    delivery: Delivery, cause: Defer | ReturnElsewhere, at: datetime, not_before: datetime | None
+    delivery: Delivery, cause: Defer | ReturnToRouter, at: datetime, not_before: datetime | None
 ) -> tuple[DeliveryOutcome]:
     outcome = _outcome(delivery, "deferred", at, cause.reason, cause)
     return (outcome.model_copy(update={"not_before": not_before}),)
@@ -150,9 +154,9 @@ def _outcome(
     )
 
 
-def _returned(delivery: Delivery, cause: ReturnElsewhere, at: datetime) -> tuple[Event, ...]:
-    """Back to the router. The outcome beside it tells the stats what befell the profile, and the pacer that an open
-    delivery is not at the gateway any more."""
+def _returned(delivery: Delivery, cause: ReturnToRouter, at: datetime) -> tuple[Event, ...]:
+    """Returns the delivery to the router. The outcome beside it reports the refusal to stats, and to the pacer that an
+    open delivery is no longer at the gateway."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
         message_id=delivery.message_id,
@@ -167,7 +171,7 @@ def _returned(delivery: Delivery, cause: ReturnElsewhere, at: datetime) -> tuple
         traceparent=delivery.traceparent,
     )
     if isinstance(delivery, ReplyDeliveryAssigned):
-        more = {"expires_at": delivery.expires_at, "callback_partition": delivery.callback_partition}
+        extra = {"expires_at": delivery.expires_at, "callback_partition": delivery.callback_partition}
     else:
-        more = {"options": delivery.options, "index": delivery.index}
-    return returned.model_copy(update=more), *_deferred(delivery, cause, at, not_before=None)
+        extra = {"options": delivery.options, "index": delivery.index}
+    return returned.model_copy(update=extra), *_deferred(delivery, cause, at, not_before=None)

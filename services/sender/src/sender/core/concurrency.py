@@ -1,32 +1,33 @@
-"""Slots: how many deliveries a lane may send at a time, shared so that no gateway's host can take them all."""
+"""Slot pool: the deliveries that a lane may send at a time, shared so that one gateway host cannot take them all."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SHARE = 4
-"""A host may have so many calls under way for each slot that it leaves free: one slow host takes four fifths, two take
-four ninths each. So there is always room for one that answers."""
+HOST_SHARE = 4
+"""A host may use at most 4 slots for each slot that stays free. One slow host takes 4/5 of the pool, two take 4/9 each,
+so a host that answers always finds a slot."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What may be claimed now: `free` in all, so many of a host that has calls under way, and of any other host."""
+class FreeSlots:
+    """How many deliveries may be claimed now: in total, for each host with calls in flight, and for any other host."""
 
-    free: int
-    hosts: Mapping[str, int] = field(default_factory=dict[str, int])
-    other: int | None = None
-    """None: as many as are free."""
+    total: int
+    by_host: Mapping[str, int] = field(default_factory=dict[str, int])
+    other_host: int | None = None
+    """None: up to `total`."""
 
 
 @dataclass
-class Slots:
+class SlotPool:
     limit: int
     _taken: Counter[str] = field(default_factory=Counter[str])
 
-    def room(self) -> Room:
-        free = max(0, self.limit - self._taken.total())
-        return Room(free, {host: _more(taken, free) for host, taken in self._taken.items()}, _more(0, free))
+    def free(self) -> FreeSlots:
+        total = max(0, self.limit - self._taken.total())
+        by_host = {host: _free_for_host(taken, total) for host, taken in self._taken.items()}
+        return FreeSlots(total, by_host, _free_for_host(0, total))
 
     def take(self, host: str) -> None:
         self._taken[host] += 1
@@ -37,7 +38,7 @@ class Slots:
             del self._taken[host]
 
 
-def _more(taken: int, free: int) -> int:
-    """The most that keeps `taken + more <= SHARE * (free - more)`; a host without any may always have one."""
-    more = (SHARE * free - taken) // (SHARE + 1)
+def _free_for_host(taken: int, free: int) -> int:
+    """The largest `more` with `taken + more <= HOST_SHARE * (free - more)`; at least one for a host that has none."""
+    more = (HOST_SHARE * free - taken) // (HOST_SHARE + 1)
     return max(more, min(free, 1) if taken == 0 else 0)

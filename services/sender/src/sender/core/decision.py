@@ -1,6 +1,6 @@
-"""Settle: what happens to a delivery after the gateway's answer, by the courses of `sender.core.retry_policy`.
+"""Decision: what happens to a delivery after the gateway's answer, by the policies of `sender.core.retry_policy`.
 
-Durations are of the machine's time: they wait for real gateways.
+Durations are wall time: they wait for real gateways.
 """
 
 from collections.abc import Mapping
@@ -11,70 +11,71 @@ from typing import assert_never
 
 from sender.core.delivery import Delivery, expires_at, lane_of, profiles_used
 from sender.core.gateway_answer import (
-    Accepted,
-    Answer,
-    CannotTell,
-    Finding,
-    Found,
-    InDoubt,
-    NotFound,
-    Refused,
-    Unreachable,
+    GatewayAnswer,
+    LookupFailed,
+    LookupResult,
+    LookupUnsupported,
+    MessageFound,
+    MessageNotFound,
+    SendAccepted,
+    SendInDoubt,
+    SendRefused,
 )
-from sender.core.retry_policy import RULES, Failure, Then, back_off
+from sender.core.retry_policy import POLICIES, AfterRetries, RefusalClass, back_off
 from spreader.contract.events import DeliveryReleased, Lane
 
 PROFILES_MAX = 3
 DOUBT_TRIES_MAX = 12
-DOUBT_WAIT: Mapping[Lane, timedelta] = {
-    # An open delivery is never sent twice: the gateway gets time to finish what it may still be doing.
+LOOKUP_WAIT: Mapping[Lane, timedelta] = {
+    # An open delivery must never be sent twice: the gateway gets time to finish a request that is still in progress.
     "open": timedelta(seconds=15),
     "reply": timedelta(seconds=1),
 }
-ECHO_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
-"""The same for a gateway that cannot be asked: so long it gets to report by itself what it sent."""
+"""The time between a send in doubt and the lookup at the gateway."""
+RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
+"""The same for a gateway that cannot be asked: the time in which its receipt may settle the doubt."""
 TOO_LATE = "too late: the rest window began"
 NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class MarkSent:
     gateway_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RetryHere:
-    """The sender tries it again, on the same profile."""
+    """The sender tries it again on the same profile."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class AskAgain:
-    """It may have been sent: whoever takes it next asks the gateway first."""
+class AskGateway:
+    """It may have been sent: the next claim asks the gateway first."""
 
     after: timedelta
-    not_this_time: bool = False
-    """The last call surely sent nothing: the doubt is about an earlier one."""
+    last_try_not_sent: bool = False
+    """The last try certainly sent nothing: the doubt is about an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Back to the pacer, which lets it go again on the same profile."""
+    """Back to the pacer, which releases it again for the same profile."""
 
     after: timedelta
     reason: str
-    failure: Failure | None = None
+    failure: RefusalClass | None = None
     code: str | None = None
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnElsewhere:
-    """Back to the router, which chooses another profile."""
+class ReturnToRouter:
+    """Back to the router, which assigns another profile."""
 
     reason: str
-    failure: Failure
+    failure: RefusalClass
     code: str | None = None
     until: datetime | None = None
 
@@ -82,14 +83,14 @@ class ReturnElsewhere:
 @dataclass(frozen=True, slots=True)
 class Fail:
     reason: str
-    failure: Failure
+    failure: RefusalClass
     code: str | None = None
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody can tell whether it was sent: it is not sent again."""
+class MarkUnknown:
+    """It is impossible to find out whether it was sent: it is not sent again."""
 
     reason: str
 
@@ -97,55 +98,56 @@ class Unknown:
 @dataclass(frozen=True, slots=True)
 class Expire:
     reason: str
-    failure: Failure | None = None
+    failure: RefusalClass | None = None
     code: str | None = None
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Suppress:
-    """The recipient must not be written to."""
+    """The recipient's consent forbids the message."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class SendAgain:
-    """It is to be sent now. `doubtful`: perhaps for the second time."""
+class SendNow:
+    """Send it in this claim. `doubtful`: this may be the second time."""
 
     doubtful: bool
 
 
-Decision = Sent | RetryHere | AskAgain | Defer | ReturnElsewhere | Fail | Unknown | Expire | Suppress
+Decision = MarkSent | RetryHere | AskGateway | Defer | ReturnToRouter | Fail | MarkUnknown | Expire | Suppress
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a delivery stands when the answer comes."""
+class AttemptState:
+    """What a decision needs to know about a delivery when the answer arrives."""
 
     lane: Lane
     tries: int
-    """On this profile, the present one included."""
+    """Tries on this profile, the current one included."""
     profiles: int
-    """That had it, the present one included."""
-    left: timedelta | None = None
-    """Of the machine's time, until it expires."""
+    """Profiles of all attempts, the current one included."""
+    time_left: timedelta | None = None
+    """Wall time until it expires; None if it never does."""
     doubtful: bool = False
     """An earlier try may have reached the customer."""
     resent: bool = False
-    """And so may one that was made in that doubt."""
+    """A try that was made in doubt may have reached the customer as well."""
 
 
-def standing(
+def attempt_state(
     delivery: Delivery, tries: int, now: datetime, speed: float, doubtful: bool, resent: bool = False
-) -> Standing:
+) -> AttemptState:
+    """`speed`: how many times faster than wall time the system's clock runs."""
     expiry = expires_at(delivery)
-    left = None if expiry is None else (expiry - now) / speed
-    return Standing(lane_of(delivery), tries, len(profiles_used(delivery)), left, doubtful, resent)
+    time_left = None if expiry is None else (expiry - now) / speed
+    return AttemptState(lane_of(delivery), tries, len(profiles_used(delivery)), time_left, doubtful, resent)
 
 
 def too_late(delivery: Delivery, now: datetime) -> Defer | Expire | None:
-    """Why the call must not begin any more; None when it may."""
+    """What to do instead of the call if it must not begin any more; None if it may."""
     expiry = expires_at(delivery)
     if expiry is not None and now >= expiry:
         return Expire("it expired before it could be sent")
@@ -154,64 +156,68 @@ def too_late(delivery: Delivery, now: datetime) -> Defer | Expire | None:
     return None
 
 
-def settle(answer: Answer, at: Standing, rng: Random) -> Decision:
+def decide(answer: GatewayAnswer, state: AttemptState, rng: Random) -> Decision:
+    """What to do with a delivery after the gateway's answer to a send."""
     match answer:
-        case Accepted(gateway_message_id):
-            return Sent(gateway_message_id)
-        case InDoubt(reason, can_ask):
-            return _doubt(reason, DOUBT_WAIT if can_ask else ECHO_WAIT, at)
-        case Refused():
-            decision = _refused(answer, at, rng)
-            return with_doubt(decision) if at.doubtful else decision
+        case SendAccepted(gateway_message_id):
+            return MarkSent(gateway_message_id)
+        case SendInDoubt(reason, can_ask):
+            return _wait_in_doubt(reason, LOOKUP_WAIT if can_ask else RECEIPT_WAIT, state)
+        case SendRefused():
+            decision = _refused(answer, state, rng)
+            return with_doubt(decision) if state.doubtful else decision
         case _:
             assert_never(answer)
 
 
-def resolve(finding: Finding, at: Standing) -> Sent | SendAgain | AskAgain | Unknown:
-    """What to do with a delivery that may have been sent, after the gateway was asked."""
-    match finding:
-        case Found(gateway_message_id):
-            return Sent(gateway_message_id)
-        case NotFound():
-            return SendAgain(doubtful=False)
-        case Unreachable(reason) if at.tries < DOUBT_TRIES_MAX:
-            return AskAgain(DOUBT_WAIT[at.lane])
-        case Unreachable(reason) | CannotTell(reason):
-            # A customer who waits may get a reply twice, and never a third time.
-            return SendAgain(doubtful=True) if at.lane == "reply" and not at.resent else Unknown(reason)
+def decide_in_doubt(lookup: LookupResult, state: AttemptState) -> MarkSent | SendNow | AskGateway | MarkUnknown:
+    """What to do with a delivery that may have been sent, after the gateway was asked about it."""
+    match lookup:
+        case MessageFound(gateway_message_id):
+            return MarkSent(gateway_message_id)
+        case MessageNotFound():
+            return SendNow(doubtful=False)
+        case LookupFailed(reason) if state.tries < DOUBT_TRIES_MAX:
+            return AskGateway(LOOKUP_WAIT[state.lane])
+        case LookupFailed(reason) | LookupUnsupported(reason):
+            # A customer waits for a reply: it may arrive twice, but never a third time.
+            if state.lane == "reply" and not state.resent:
+                return SendNow(doubtful=True)
+            return MarkUnknown(reason)
         case _:
-            assert_never(finding)
-
-
-def _doubt(reason: str, wait: Mapping[Lane, timedelta], at: Standing) -> AskAgain | Unknown:
-    return AskAgain(wait[at.lane]) if at.tries < DOUBT_TRIES_MAX else Unknown(reason)
-
-
-def _refused(refused: Refused, at: Standing, rng: Random) -> Decision:
-    course = (refused.courses or RULES[refused.failure])[at.lane]
-    if at.tries < course.tries_max:
-        return _later(refused, at, back_off(course, at.tries, rng))
-    if course.then is Then.ELSEWHERE and at.profiles < PROFILES_MAX:
-        return ReturnElsewhere(refused.detail, refused.failure, refused.code, refused.until)
-    return Fail(refused.detail, refused.failure, refused.code, refused.until)
-
-
-def _later(refused: Refused, at: Standing, wait: timedelta) -> RetryHere | Defer | Expire:
-    after = max(wait, refused.retry_after or NO_TIME)
-    if at.left is not None and after >= at.left:
-        reason = f"it would expire before the next try: {refused.detail}"
-        return Expire(reason, refused.failure, refused.code, refused.until)
-    if at.lane == "reply":
-        return RetryHere(after)
-    return Defer(after, refused.detail, refused.failure, refused.code, refused.until)
+            assert_never(lookup)
 
 
 def with_doubt(decision: Decision) -> Decision:
-    """A delivery that may have reached the customer never goes to another profile, and never counts as failed."""
+    """A delivery that may have reached the customer never goes to another profile and never counts as failed."""
     match decision:
         case RetryHere(after):
-            return AskAgain(after, not_this_time=True)
-        case ReturnElsewhere(reason) | Fail(reason) | Expire(reason) | Defer(reason=reason):
-            return Unknown(f"an earlier try may have arrived; the last one: {reason}")
+            return AskGateway(after, last_try_not_sent=True)
+        case ReturnToRouter(reason) | Fail(reason) | Expire(reason) | Defer(reason=reason):
+            return MarkUnknown(f"an earlier try may have arrived; the last one: {reason}")
         case _:
             return decision
+
+
+def _wait_in_doubt(reason: str, wait: Mapping[Lane, timedelta], state: AttemptState) -> AskGateway | MarkUnknown:
+    return AskGateway(wait[state.lane]) if state.tries < DOUBT_TRIES_MAX else MarkUnknown(reason)
+
+
+def _refused(refused: SendRefused, state: AttemptState, rng: Random) -> Decision:
+    policy = (refused.policies or POLICIES[refused.failure])[state.lane]
+    if state.tries < policy.tries_max:
+        return _retry(refused, state, back_off(policy, state.tries, rng))
+    if policy.then is AfterRetries.OTHER_PROFILE and state.profiles < PROFILES_MAX:
+        return ReturnToRouter(refused.detail, refused.failure, refused.code, refused.until)
+    return Fail(refused.detail, refused.failure, refused.code, refused.until)
+
+
+def _retry(refused: SendRefused, state: AttemptState, wait: timedelta) -> RetryHere | Defer | Expire:
+    """The sender retries replies itself. Open deliveries go back to the pacer: each try needs a new release."""
+    after = max(wait, refused.retry_after or NO_TIME)
+    if state.time_left is not None and after >= state.time_left:
+        reason = f"it would expire before the next try: {refused.detail}"
+        return Expire(reason, refused.failure, refused.code, refused.until)
+    if state.lane == "reply":
+        return RetryHere(after)
+    return Defer(after, refused.detail, refused.failure, refused.code, refused.until)

@@ -1,4 +1,4 @@
-"""Delivery: what the sender is asked to send, in either lane, as the event says it."""
+"""Delivery: what the sender has to send, in either lane, in the form of its event."""
 
 from datetime import datetime
 
@@ -12,20 +12,20 @@ def lane_of(delivery: Delivery) -> Lane:
 
 
 def generation(delivery: Delivery) -> tuple[int, int]:
-    """Which time it is asked for: the attempt (a profile each), and within it the release. Higher is newer."""
+    """The attempt, and within it the release (0 for a reply). A higher pair is the newer request."""
     return delivery.attempt, delivery.release if isinstance(delivery, DeliveryReleased) else 0
 
 
 def expires_at(delivery: Delivery) -> datetime | None:
-    """From when on it is not worth sending any more."""
+    """The time from which the delivery must not be sent any more; None if it never expires."""
     return delivery.expires_at if isinstance(delivery, ReplyDeliveryAssigned) else delivery.options.expires_at
 
 
 def profiles_used(delivery: Delivery) -> tuple[str, ...]:
-    """The profiles that had it, the present one last."""
+    """The profiles of all attempts, the current one last."""
     return (*(tried for tried in delivery.tried if tried != delivery.profile_id), delivery.profile_id)
 
 
-def quoted(delivery: Delivery) -> str | None:
-    """The gateway's id of the message that a reply answers to; None where it quotes none."""
+def quoted_message_id(delivery: Delivery) -> str | None:
+    """The gateway's id of the message that a reply quotes; None if it quotes none."""
     return delivery.quote if isinstance(delivery, ReplyDeliveryAssigned) else None

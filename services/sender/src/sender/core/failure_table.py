@@ -1,9 +1,8 @@
-"""Failure table: what each gateway's answer to a send means, and where a code asks for another course than its class.
+"""Failure table: what each gateway's error answer to a send means, and which codes have a retry policy of their own.
 
-The meaning of Meta's codes is in `spreader.contract.failure_codes`; here are retry policies and gateways' texts.
-
-One table a gateway; the first row that fits counts. Rows are data: what is done about a class stands in `RULES`.
-`ambiguous` rows say nothing about whether the customer got the message.
+There is one table for each gateway, and the first row that matches counts. The meaning of Meta's codes is defined in
+`spreader.contract.failure_codes`; the policy of each failure class in `sender.core.retry_policy.POLICIES`. An
+`ambiguous` row leaves open whether the customer received the message.
 """
 
 import re
@@ -12,138 +11,152 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sender.core.gateway_answer import InDoubt, Refused
-from sender.core.retry_policy import Courses, Failure, Then, after, at_once
+from sender.core.gateway_answer import SendInDoubt, SendRefused
+from sender.core.retry_policy import AfterRetries, LanePolicies, RefusalClass, in_both_lanes, no_retry
 from spreader.contract import failure_codes as meanings
 from spreader.contract.failure_codes import FailureMeaning
 from spreader.text.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """`says`: for the operator who reads it."""
+class FailureRow:
+    """`explanation` is written for the operator."""
 
-    failure: Failure | Literal["ambiguous"]
-    says: str
-    courses: Courses | None = None
+    failure: RefusalClass | Literal["ambiguous"]
+    explanation: str
+    policies: LanePolicies | None = None
 
-    def answer(self, code: str | None, said: object, retry_after: timedelta | None = None) -> Refused | InDoubt:
-        """`said`: the gateway's own words."""
-        words = redact(said)
-        detail = f"{self.says} ({code}: {words})" if code else f"{self.says} ({words})" if words else self.says
+    def answer(
+        self, code: str | None, gateway_text: object, retry_after: timedelta | None = None
+    ) -> SendRefused | SendInDoubt:
+        words = redact(gateway_text)
+        detail = self.explanation
+        if code:
+            detail = f"{self.explanation} ({code}: {words})"
+        elif words:
+            detail = f"{self.explanation} ({words})"
         if self.failure == "ambiguous":
-            return InDoubt(detail, can_ask=False)
-        return Refused(self.failure, detail, retry_after, code, courses=self.courses)
+            return SendInDoubt(detail, can_ask=False)
+        return SendRefused(self.failure, detail, retry_after, code, policies=self.policies)
 
 
-def _row(meaning: FailureMeaning, courses: Courses | None = None) -> Row:
-    assert meaning.failure != "ambiguous", "a code says what is wrong"
-    return Row(meaning.failure, meaning.says, courses)
+def _row(meaning: FailureMeaning, policies: LanePolicies | None = None) -> FailureRow:
+    assert meaning.failure != "ambiguous", "a gateway code names a definite failure class"
+    return FailureRow(meaning.failure, meaning.says, policies)
 
 
-def _seconds(least: float, most: float, tries_max: int) -> Courses:
-    return after(timedelta(seconds=least), timedelta(seconds=most), tries_max)
+def _wait(first_seconds: float, longest_seconds: float, tries_max: int) -> LanePolicies:
+    return in_both_lanes(timedelta(seconds=first_seconds), timedelta(seconds=longest_seconds), tries_max)
 
 
-COURSES: Mapping[int, Courses] = {
-    130429: _seconds(1, 5, 8),
-    131057: _seconds(60, 120, 8),
-    130472: at_once(Then.FAIL),
-    130497: at_once(Then.ELSEWHERE),
-    131053: _seconds(2, 2, 2),  # it is uploaded anew for the second try
-    132069: _seconds(3600, 3600, 3),
+CODE_POLICIES: Mapping[int, LanePolicies] = {
+    130429: _wait(1, 5, 8),
+    131057: _wait(60, 120, 8),
+    130472: no_retry(AfterRetries.FAIL),
+    130497: no_retry(AfterRetries.OTHER_PROFILE),
+    131053: _wait(2, 2, 2),  # the file is uploaded again before the second try
+    132069: _wait(3600, 3600, 3),
 }
-"""Codes of the Cloud API that ask for another course than their class."""
-CLOUD_API: Mapping[int, Row] = {code: _row(each, COURSES.get(code)) for code, each in meanings.CLOUD_API.items()}
-
-CLOUD_API_OTHERS: Mapping[range, Row] = {
+"""Cloud API codes whose retry policy differs from that of their failure class."""
+CLOUD_API: Mapping[int, FailureRow] = {
+    code: _row(meaning, CODE_POLICIES.get(code)) for code, meaning in meanings.CLOUD_API.items()
+}
+CLOUD_API_BY_STATUS: Mapping[range, FailureRow] = {
     range(401, 402): CLOUD_API[190],
-    range(429, 430): Row("throttled", "Meta asks for patience"),
-    range(500, 600): Row("ambiguous", "Meta stumbled, perhaps after sending; this version does not know the code"),
-    range(400, 500): Row("transient", "Meta refused it with a code that this version does not know"),
+    range(429, 430): FailureRow("throttled", "Meta's rate limit is reached"),
+    range(500, 600): FailureRow(
+        "ambiguous", "Meta's server failed with a code that this version does not know; it may have sent the message"
+    ),
+    range(400, 500): FailureRow("transient", "Meta refused the message with a code that this version does not know"),
 }
-"""By HTTP status, for an error of Meta's own making whose code is in no row."""
-CLOUD_API_STUMBLED = Row("ambiguous", "Meta's service stumbled, perhaps after sending")
-"""For the codes of `VAGUE` with a status of 500 or more: Meta calls them unknown errors and a service that is away, and
-promises nowhere that the message did not go out."""
-VAGUE = frozenset({1, 2, 131000, 131016, 135000})
+"""By HTTP status, for an error of Meta's own whose code has no row."""
+CLOUD_API_SERVER_ERROR = FailureRow("ambiguous", "Meta's server failed; it may have sent the message")
+"""For `VAGUE_CODES` with a status of 500 or more. Meta documents them as unknown errors and unavailable services;
+it does not promise that the message was not sent."""
+VAGUE_CODES = frozenset({1, 2, 131000, 131016, 135000})
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """A row of a gateway that has no codes: it is known by the HTTP status, and by what the answer says."""
+class ErrorPattern:
+    """A row for a gateway without error codes: it matches the HTTP status and the text of the answer."""
 
     statuses: range
     words: re.Pattern[str]
-    row: Row
+    row: FailureRow
     code: str | None = None
 
-    def fits(self, status: int, said: str) -> bool:
-        return status in self.statuses and self.words.search(said) is not None
+    def matches(self, status: int, gateway_text: str) -> bool:
+        return status in self.statuses and self.words.search(gateway_text) is not None
 
 
-def _sign(statuses: int | range, words: str, row: Row, code: str | None = None) -> Sign:
+def _pattern(statuses: int | range, words: str, row: FailureRow, code: str | None = None) -> ErrorPattern:
     span = range(statuses, statuses + 1) if isinstance(statuses, int) else statuses
-    return Sign(span, re.compile(words, re.IGNORECASE), row, code)
+    return ErrorPattern(span, re.compile(words, re.IGNORECASE), row, code)
 
 
 _ANY = range(400, 600)
-_KEY = Row("credentials", "the gateway does not accept the key")
-_SESSION = Row("session", "the profile's session is not ready at its gateway")
+_KEY = FailureRow("credentials", "the gateway rejects the API key")
+_SESSION = FailureRow("session", "the profile's session is not ready at its gateway")
 _NO_CHATS = _row(meanings.NO_CHATS)
-_STALE = _row(meanings.STALE, _seconds(2, 2, 2))
-_ABSENT = Row("recipient", "the number is not on WhatsApp")
-_UNABLE = Row("content", "this gateway cannot send it")
-_TOO_FAST = Row("throttled", "the gateway asks for patience")
-_NO_WORD = Row("ambiguous", "the gateway stumbled, perhaps after sending")
-_LINKED = (  # what WhatsApp's server says to a linked device, where a gateway passes it on in its answer
-    _sign(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
-    _sign(_ANY, r"\b479\b|smax_invalid", _STALE, "479"),
-    _sign(_ANY, r"rate-overlimit", _TOO_FAST, "429"),
+_STALE = _row(meanings.STALE, _wait(2, 2, 2))
+_ABSENT = FailureRow("recipient", "the number is not on WhatsApp")
+_UNABLE = FailureRow("content", "this gateway cannot send this content")
+_TOO_FAST = FailureRow("throttled", "the gateway's rate limit is reached")
+_UNCLEAR = FailureRow("ambiguous", "the gateway failed; it may have sent the message")
+_LINKED = (  # error codes of WhatsApp's server for linked devices, where a gateway passes them on in its answer
+    _pattern(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
+    _pattern(_ANY, r"\b479\b|smax_invalid", _STALE, "479"),
+    _pattern(_ANY, r"rate-overlimit", _TOO_FAST, "429"),
 )
 
-WAHA: tuple[Sign, ...] = (
-    _sign(range(401, 402), "", _KEY, "401"),
-    _sign(range(403, 404), "", _KEY, "403"),
-    _sign(404, "", Row("profile", "the gateway has no such session"), "404"),
-    _sign(429, "", _TOO_FAST, "429"),
+WAHA: tuple[ErrorPattern, ...] = (
+    _pattern(range(401, 402), "", _KEY, "401"),
+    _pattern(range(403, 404), "", _KEY, "403"),
+    _pattern(404, "", FailureRow("profile", "the gateway has no such session"), "404"),
+    _pattern(429, "", _TOO_FAST, "429"),
     *_LINKED,
-    _sign(422, r"not implemented", _UNABLE, "422"),
-    _sign(422, r"session status|\"?status\"?: ?\"?(STOPPED|STARTING|SCAN_QR_CODE|PASSKEY\w*|FAILED)", _SESSION, "422"),
-    _sign(_ANY, r"numberexists\W+false|not (registered )?on whatsapp|no lid for user", _ABSENT),
-    _sign(range(400, 500), "", _UNABLE),
-    _sign(_ANY, "", _NO_WORD),
+    _pattern(422, r"not implemented", _UNABLE, "422"),
+    _pattern(
+        422, r"session status|\"?status\"?: ?\"?(STOPPED|STARTING|SCAN_QR_CODE|PASSKEY\w*|FAILED)", _SESSION, "422"
+    ),
+    _pattern(_ANY, r"numberexists\W+false|not (registered )?on whatsapp|no lid for user", _ABSENT),
+    _pattern(range(400, 500), "", _UNABLE),
+    _pattern(_ANY, "", _UNCLEAR),
 )
 
-EVOLUTION: tuple[Sign, ...] = (
-    _sign(401, "", _KEY, "401"),
-    _sign(403, "", _KEY, "403"),
-    _sign(404, "", Row("profile", "the gateway has no such instance"), "404"),
-    _sign(429, "", _TOO_FAST, "429"),
-    # From here on the HTTP status is 400 whatever went wrong: only the words tell.
+EVOLUTION: tuple[ErrorPattern, ...] = (
+    _pattern(401, "", _KEY, "401"),
+    _pattern(403, "", _KEY, "403"),
+    _pattern(404, "", FailureRow("profile", "the gateway has no such instance"), "404"),
+    _pattern(429, "", _TOO_FAST, "429"),
+    # All other errors have HTTP status 400: only the text tells them apart.
     *_LINKED,
-    _sign(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
-    _sign(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),
-    _sign(400, r"owned media|requires property|is not of a type|must be|invalid mimetype|unsupported", _UNABLE),
-    _sign(_ANY, "", _NO_WORD),  # a time-out among them
+    _pattern(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
+    _pattern(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),
+    _pattern(400, r"owned media|requires property|is not of a type|must be|invalid mimetype|unsupported", _UNABLE),
+    _pattern(_ANY, "", _UNCLEAR),  # among them Evolution's own time-out
 )
 
 
-def cloud_api(status: int, code: int | None, said: object, retry_after: timedelta | None) -> Refused | InDoubt:
-    """`code` None: the answer is none of Meta's, so something before it may have spoken for it."""
-    if code in VAGUE and status >= 500:
-        return CLOUD_API_STUMBLED.answer(str(code), said)
+def cloud_api_answer(
+    status: int, code: int | None, gateway_text: object, retry_after: timedelta | None
+) -> SendRefused | SendInDoubt:
+    """`code` is None when the answer is not in Meta's form: a proxy before Meta may have written it."""
+    if code in VAGUE_CODES and status >= 500:
+        return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:
-        known = CLOUD_API.get(code) or next(row for span, row in CLOUD_API_OTHERS.items() if status in span)
-        return known.answer(str(code), said, retry_after)
-    if status == 429:  # whoever asks for patience has not passed it on
-        return _TOO_FAST.answer("429", said, retry_after)
-    return _NO_WORD.answer(str(status), said)
+        row = CLOUD_API.get(code) or next(row for span, row in CLOUD_API_BY_STATUS.items() if status in span)
+        return row.answer(str(code), gateway_text, retry_after)
+    if status == 429:  # a proxy that limits the rate has not passed the request on
+        return _TOO_FAST.answer("429", gateway_text, retry_after)
+    return _UNCLEAR.answer(str(status), gateway_text)
 
 
-def by_sign(signs: tuple[Sign, ...], status: int, said: str, retry_after: timedelta | None) -> Refused | InDoubt:
-    """`said`: the body of the answer, as text."""
-    sign = next((each for each in signs if each.fits(status, said)), None)
-    if sign is None:
-        return _NO_WORD.answer(str(status), said)
-    return sign.row.answer(sign.code or str(status), said, retry_after)
+def answer_by_pattern(
+    patterns: tuple[ErrorPattern, ...], status: int, gateway_text: str, retry_after: timedelta | None
+) -> SendRefused | SendInDoubt:
+    """The answer of the first pattern that matches; in doubt if none does."""
+    pattern = next((pattern for pattern in patterns if pattern.matches(status, gateway_text)), None)
+    if pattern is None:
+        return _UNCLEAR.answer(str(status), gateway_text)
+    return pattern.row.answer(pattern.code or str(status), gateway_text, retry_after)

@@ -1,67 +1,66 @@
-"""Answer: what a gateway said to a send, or about an earlier one."""
+"""Gateway answer: the result of a send, or of a lookup whether an earlier send happened."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sender.core.retry_policy import Courses, Failure
+from sender.core.retry_policy import LanePolicies, RefusalClass
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """None: the gateway took it and gave no id that could be read."""
-
+class SendAccepted:
     gateway_message_id: str | None
+    """None when the gateway's response contains no readable id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Surely not sent."""
+class SendRefused:
+    """Certainly not sent."""
 
-    failure: Failure
+    failure: RefusalClass
     detail: str
     retry_after: timedelta | None = None
     code: str | None = None
-    """The gateway's own."""
+    """The gateway's own error code."""
     until: datetime | None = None
-    """How long the gateway says that a restriction lasts."""
-    courses: Courses | None = None
-    """What this code asks for, where it is not what its class does."""
+    """When a restriction ends, if the gateway says so."""
+    policies: LanePolicies | None = None
+    """The retry policies of this code, where they differ from those of its failure class."""
 
 
 @dataclass(frozen=True, slots=True)
-class InDoubt:
-    """The gateway may have got it: the request was written, and no answer came that says so."""
+class SendInDoubt:
+    """The request was written and no clear answer came: the gateway may have sent the message."""
 
     reason: str
     can_ask: bool = True
-    """Whether the gateway can be asked about it; else only its own report can tell."""
+    """Whether the gateway can be asked about the delivery. If not, only its own receipt can settle the doubt."""
 
 
-Answer = Accepted | Refused | InDoubt
+GatewayAnswer = SendAccepted | SendRefused | SendInDoubt
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MessageFound:
     gateway_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class NotFound:
-    """The gateway has not sent it."""
+class MessageNotFound:
+    """The gateway has not sent the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
-class CannotTell:
-    """This gateway keeps no record that could be asked."""
+class LookupUnsupported:
+    """This gateway keeps no record that can be asked for a delivery."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unreachable:
-    """The gateway did not answer the question: ask again later."""
+class LookupFailed:
+    """The gateway did not answer the lookup: repeat it later."""
 
     reason: str
 
 
-Finding = Found | NotFound | CannotTell | Unreachable
+LookupResult = MessageFound | MessageNotFound | LookupUnsupported | LookupFailed

@@ -1,6 +1,6 @@
-"""Course: what is done about a failure, by lane: how often to try, how long to wait, and then? `RULES` is the policy.
+"""Retry policy: for each failure class and lane, how often to try, how long to wait, and what happens then.
 
-Durations are of the machine's time: they wait for real gateways.
+Durations are wall time: they wait for real gateways.
 """
 
 from collections.abc import Mapping
@@ -12,83 +12,102 @@ from typing import Literal
 
 from spreader.contract.events import Lane
 
-Failure = Literal[
-    "transient", "throttled", "pair", "session", "restricted", "profile", "account", "credentials",
-    "recipient", "capped", "opted_out", "window", "content", "template", "gateway",
-]  # fmt: skip
-"""Why a delivery was surely not sent: `spreader.events.FailureClass` without the ambiguous one."""
+RefusalClass = Literal[
+    "transient",
+    "throttled",
+    "pair",
+    "session",
+    "restricted",
+    "profile",
+    "account",
+    "credentials",
+    "recipient",
+    "capped",
+    "opted_out",
+    "window",
+    "content",
+    "template",
+    "gateway",
+]
+"""Why a delivery was certainly not sent: `spreader.contract.events.FailureClass` without `ambiguous`."""
 
 
-class Then(Enum):
-    ELSEWHERE = "another profile, then fail"
+class AfterRetries(Enum):
+    """What happens after the last try on a profile."""
+
+    OTHER_PROFILE = "another profile, then fail"
     FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """So many tries on one profile, the waits between them growing from `first` to `longest`; and then?"""
+class RetryPolicy:
+    """At most `tries_max` tries on one profile. The wait between them grows from `first_wait` to `longest_wait`."""
 
     tries_max: int
-    then: Then
-    first: timedelta = timedelta(seconds=2)
-    longest: timedelta = timedelta(minutes=15)
-    spread: tuple[float, float] = (0.5, 1.0)
-    """Each wait is drawn between these shares of it; from 1 on where the gateway named the least."""
+    then: AfterRetries
+    first_wait: timedelta = timedelta(seconds=2)
+    longest_wait: timedelta = timedelta(minutes=15)
+    jitter: tuple[float, float] = (0.5, 1.0)
+    """Each wait is multiplied by a random factor in this range (from 1 on where the gateway sets a minimum wait)."""
 
 
-Courses = Mapping[Lane, Course]
+LanePolicies = Mapping[Lane, RetryPolicy]
 
 BACK_OFF_FACTOR = 4
-AT_LEAST = (1.0, 1.25)
+NEVER_EARLIER = (1.0, 1.25)
+"""A jitter that only lengthens the wait."""
 DAY = timedelta(days=1)
 
 
-def at_once(then: Then) -> Courses:
-    """No second try on this profile."""
-    return {"open": Course(1, then), "reply": Course(1, then)}
+def no_retry(then: AfterRetries) -> LanePolicies:
+    """One try on this profile, in both lanes."""
+    return {"open": RetryPolicy(1, then), "reply": RetryPolicy(1, then)}
 
 
-def after(first: timedelta, longest: timedelta, tries_max: int, then: Then = Then.FAIL) -> Courses:
-    """So many tries in both lanes, never sooner than the gateway asks."""
-    course = Course(tries_max, then, first, longest, AT_LEAST)
-    return {"open": course, "reply": course}
+def in_both_lanes(
+    first_wait: timedelta, longest_wait: timedelta, tries_max: int, then: AfterRetries = AfterRetries.FAIL
+) -> LanePolicies:
+    """The same policy in both lanes; no wait is shorter than `first_wait`."""
+    policy = RetryPolicy(tries_max, then, first_wait, longest_wait, NEVER_EARLIER)
+    return {"open": policy, "reply": policy}
 
 
-def _reply(then: Then, tries_max: int = 5) -> Course:
-    return Course(tries_max, then, timedelta(seconds=0.5), timedelta(minutes=1))
+def _reply(then: AfterRetries, tries_max: int = 5) -> RetryPolicy:
+    return RetryPolicy(tries_max, then, timedelta(seconds=0.5), timedelta(minutes=1))
 
 
+_OTHER, _FAIL = AfterRetries.OTHER_PROFILE, AfterRetries.FAIL
 _SESSION_WAIT = timedelta(seconds=30)
 
-RULES: Mapping[Failure, Courses] = {
-    "transient": {"open": Course(4, Then.ELSEWHERE), "reply": _reply(Then.FAIL)},
-    "throttled": {"open": Course(8, Then.FAIL), "reply": _reply(Then.FAIL)},
-    # Another profile would write to the same customer out of turn: only patience helps.
+POLICIES: Mapping[RefusalClass, LanePolicies] = {
+    "transient": {"open": RetryPolicy(4, _OTHER), "reply": _reply(_FAIL)},
+    "throttled": {"open": RetryPolicy(8, _FAIL), "reply": _reply(_FAIL)},
+    # Meta limits what one sender writes to one recipient. Another profile must not join the conversation: wait.
     "pair": {
-        "open": Course(5, Then.FAIL, timedelta(seconds=6), timedelta(minutes=30), AT_LEAST),
-        "reply": Course(5, Then.FAIL, timedelta(seconds=1), timedelta(minutes=5), AT_LEAST),
+        "open": RetryPolicy(5, _FAIL, timedelta(seconds=6), timedelta(minutes=30), NEVER_EARLIER),
+        "reply": RetryPolicy(5, _FAIL, timedelta(seconds=1), timedelta(minutes=5), NEVER_EARLIER),
     },
     "session": {
-        "open": Course(4, Then.ELSEWHERE, _SESSION_WAIT, _SESSION_WAIT, AT_LEAST),
-        "reply": Course(4, Then.FAIL, _SESSION_WAIT, _SESSION_WAIT, AT_LEAST),
+        "open": RetryPolicy(4, _OTHER, _SESSION_WAIT, _SESSION_WAIT, NEVER_EARLIER),
+        "reply": RetryPolicy(4, _FAIL, _SESSION_WAIT, _SESSION_WAIT, NEVER_EARLIER),
     },
-    # New chats are what WhatsApp stops, and every try makes it worse; old chats mostly go on.
-    "restricted": {"open": Course(1, Then.ELSEWHERE), "reply": _reply(Then.FAIL)},
-    "profile": at_once(Then.ELSEWHERE),
-    "account": at_once(Then.ELSEWHERE),
-    "credentials": at_once(Then.ELSEWHERE),
-    "recipient": at_once(Then.FAIL),
-    "capped": {"open": Course(2, Then.FAIL, DAY, DAY, AT_LEAST), "reply": Course(1, Then.FAIL)},
-    "opted_out": at_once(Then.FAIL),
-    "window": at_once(Then.FAIL),
-    "content": at_once(Then.FAIL),
-    "template": at_once(Then.FAIL),
-    "gateway": {"open": Course(6, Then.ELSEWHERE), "reply": _reply(Then.FAIL)},
+    # WhatsApp blocks new chats, and every further try makes that worse. Existing chats mostly still work.
+    "restricted": {"open": RetryPolicy(1, _OTHER), "reply": _reply(_FAIL)},
+    "profile": no_retry(_OTHER),
+    "account": no_retry(_OTHER),
+    "credentials": no_retry(_OTHER),
+    "recipient": no_retry(_FAIL),
+    "capped": {"open": RetryPolicy(2, _FAIL, DAY, DAY, NEVER_EARLIER), "reply": RetryPolicy(1, _FAIL)},
+    "opted_out": no_retry(_FAIL),
+    "window": no_retry(_FAIL),
+    "content": no_retry(_FAIL),
+    "template": no_retry(_FAIL),
+    "gateway": {"open": RetryPolicy(6, _OTHER), "reply": _reply(_FAIL)},
 }
-"""What holds for a class of failures; a gateway's own code may ask for another course (`sender.core.failure_table`)."""
+"""The policy of each failure class. A single gateway code may override it (`sender.core.failure_table`)."""
 
 
-def back_off(course: Course, tries: int, rng: Random) -> timedelta:
-    """The wait after so many tries: growing, bounded, and a little different for each."""
-    longest = course.longest / course.first
-    return course.first * min(float(BACK_OFF_FACTOR ** (tries - 1)), longest) * rng.uniform(*course.spread)
+def back_off(policy: RetryPolicy, tries: int, rng: Random) -> timedelta:
+    """The wait after try number `tries`: `min(first_wait * 4^(tries - 1), longest_wait)`, times the jitter."""
+    growth_max = policy.longest_wait / policy.first_wait
+    return policy.first_wait * min(float(BACK_OFF_FACTOR ** (tries - 1)), growth_max) * rng.uniform(*policy.jitter)

@@ -1,4 +1,4 @@
-"""Session: how a profile stands at its gateway, in our words for each of the gateways' own."""
+"""Session state: how a profile is connected at its gateway, translated from each gateway's own words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ WAHA: Mapping[str, SessionState] = {
     "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
     "FAILED": "failed",
 }
+"""By the `status` of a session."""
 EVOLUTION: Mapping[str, SessionState] = {
     "open": "working",
     "connecting": "starting",
     "close": "stopped",
     "refused": "unlinked",
 }
+"""By the `state` of an instance."""
 CLOUD_API: Mapping[str, SessionState] = {
     "CONNECTED": "working",
     "FLAGGED": "working",
@@ -32,13 +34,13 @@ CLOUD_API: Mapping[str, SessionState] = {
     "DELETED": "failed",
     "BANNED": "failed",
 }
-"""By a number's `status`; one that is not said, or not here, answers and therefore works."""
+"""By the `status` of a phone number. A missing or unlisted status counts as working: the number has answered."""
 QUALITY: Mapping[str, Quality] = {"GREEN": "green", "YELLOW": "yellow", "RED": "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a gateway said when it was asked about a profile; `ok`: the profile can send."""
+class ProfileCheck:
+    """The result of asking a gateway about a profile; `ok`: the profile can send."""
 
     ok: bool
     detail: str
@@ -46,12 +48,15 @@ class Checked:
     quality: Quality | None = None
     code: str | None = None
     reached: bool = True
-    """Whether the gateway answered at all: silence says nothing about the profile."""
+    """Whether the gateway answered. If not, the check says nothing about the profile."""
 
 
-def standing_at(session: SessionState | None, said: str, quality: Quality | None = None) -> Checked:
-    """`said`: the gateway's own word for the session."""
+def session_check(session: SessionState | None, gateway_word: str, quality: Quality | None = None) -> ProfileCheck:
+    """`gateway_word`: the gateway's own name of the state; `session`: its translation, None if there is none."""
     if session is None:
-        return Checked(False, f"the gateway calls the session {said!r}, which this version does not know")
-    ok = session == "working"
-    return Checked(ok, f"the session is {session}" if ok else f"the session is {session} ({said})", session, quality)
+        return ProfileCheck(
+            False, f"the gateway reports the session state {gateway_word!r}, which this version does not know"
+        )
+    if session == "working":
+        return ProfileCheck(True, "the session is working", session, quality)
+    return ProfileCheck(False, f"the session is {session} ({gateway_word})", session, quality)

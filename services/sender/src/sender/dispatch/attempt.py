@@ -1,4 +1,4 @@
-"""Sending: the way of one claim: ask where there is doubt, call the gateway, and decide by its answer."""
+"""Attempt: processes one claim: looks up a delivery in doubt, calls the gateway, and decides by its answer."""
 
 import asyncio
 import time
@@ -12,29 +12,29 @@ from typing import Any, TypeVar
 import structlog
 
 from sender.config_cache import SenderConfigCache
-from sender.core.claim_result import Fate, Settled, fate
+from sender.core.claim_result import ClaimResult, SettledClaim, claim_result
 from sender.core.decision import (
     NO_TIME,
-    AskAgain,
+    AskGateway,
+    AttemptState,
     Decision,
     Defer,
+    MarkSent,
+    MarkUnknown,
     RetryHere,
-    SendAgain,
-    Sent,
-    Standing,
+    SendNow,
     Suppress,
-    Unknown,
-    resolve,
-    settle,
-    standing,
+    attempt_state,
+    decide,
+    decide_in_doubt,
     too_late,
     with_doubt,
 )
-from sender.core.gateway_answer import Accepted, Answer, InDoubt, Refused
-from sender.dispatch.consent_check import OptIns
-from sender.gateways.driver import Driver, Drivers, Ready
+from sender.core.gateway_answer import GatewayAnswer, SendAccepted, SendInDoubt, SendRefused
+from sender.dispatch.consent_check import ConsentCheck
+from sender.gateways.driver import Driver, Drivers, PreparedSend
 from sender.ledger.claim import Claim
-from sender.ledger.postgres import Ledger
+from sender.ledger.postgres import DeliveryLedger
 from sender.metrics import IN_DOUBT, REPLY_SECONDS, SEND_SECONDS, SENDS
 from spreader.clock import Now
 from spreader.consent import NOT_OPTED_IN, objection
@@ -43,61 +43,68 @@ from spreader.contract.content import TemplateContent, TextContent
 
 log = structlog.get_logger()
 
-UNREAD_WAIT = timedelta(seconds=30)
+CONSENT_WAIT = timedelta(seconds=30)
+"""The time until a delivery is released again whose opt-in could not be checked."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """`call_seconds`: the lease that is left must outlast a call; else it is renewed before the call."""
+class AttemptRunner:
+    """`call_seconds`: a lease that does not last this long is renewed before the call."""
 
-    ledger: Ledger
-    profiles: SenderConfigCache
+    ledger: DeliveryLedger
+    config: SenderConfigCache
     drivers: Drivers
     now: Now
     speed: float
     rng: Random
     call_seconds: float
-    opt_ins: OptIns | None = None
-    """Without it nobody is known to have opted in, or not to have: replies need none."""
+    consent_check: ConsentCheck | None = None
+    """None in the reply lane: replies need no opt-in."""
 
-    async def __call__(self, claim: Claim) -> Fate:
-        """What becomes of the delivery. Cancelled, it gives the claim back and says in what state."""
+    async def run(self, claim: Claim) -> ClaimResult:
+        """The result of the claim. If cancelled, it returns a result that hands the delivery to another sender."""
         decision = await self._decide(claim)
         now = self.now()
-        ended = fate(decision, claim.delivery, now, self.speed)
-        if isinstance(decision, Sent) and self.ledger.lane == "reply":
+        result = claim_result(decision, claim.delivery, now, self.speed)
+        if isinstance(decision, MarkSent) and self.ledger.lane == "reply":
             REPLY_SECONDS.observe((now - claim.delivery.requested_at).total_seconds() / self.speed)
-        if isinstance(ended, Settled) and ended.status in ("failed", "unknown", "expired"):
+        if isinstance(result, SettledClaim) and result.status in ("failed", "unknown", "expired"):
             log.warning(
-                "a delivery was not sent" if ended.status != "unknown" else "nobody knows whether a delivery was sent",
-                delivery_id=claim.delivery.delivery_id, lane=self.ledger.lane, status=ended.status,
-                tries=claim.tries, profile_id=claim.delivery.profile_id, reason=getattr(decision, "reason", None),
-            )  # fmt: skip
-        return ended
+                "delivery not sent; it has ended"
+                if result.status != "unknown"
+                else "delivery in doubt; it may have been sent and is not sent again",
+                delivery_id=claim.delivery.delivery_id,
+                lane=self.ledger.lane,
+                status=result.status,
+                tries=claim.tries,
+                profile_id=claim.delivery.profile_id,
+                reason=getattr(decision, "reason", None),
+            )
+        return result
 
     async def _decide(self, claim: Claim) -> Decision:
-        if claim.heard is not None:
-            return Sent(claim.heard or None)  # the gateway itself has told of it
+        if claim.reported_id is not None:
+            return MarkSent(claim.reported_id or None)  # the gateway itself has reported the message
         try:
             delivery = claim.delivery
-            profile = await self.profiles.wait_for_profile(delivery.package_id, delivery.profile_id)
+            profile = await self.config.wait_for_profile(delivery.package_id, delivery.profile_id)
             driver = None if profile is None else self.drivers.get(profile.gateway.driver)
             if profile is None or driver is None:
-                return self._unreachable(claim, profile)
+                return self._without_driver(claim, profile)
             if claim.in_doubt:
-                return await self._resolve(claim, profile, driver)
+                return await self._look_up(claim, profile, driver)
             return await self._send(claim, profile, driver, doubtful=False)
         except asyncio.CancelledError:
-            return AskAgain(NO_TIME) if claim.in_doubt else RetryHere(NO_TIME)
+            return AskGateway(NO_TIME) if claim.in_doubt else RetryHere(NO_TIME)
 
-    async def _resolve(self, claim: Claim, profile: Profile, driver: Driver) -> Decision:
-        """It may have been sent: the gateway knows best."""
+    async def _look_up(self, claim: Claim, profile: Profile, driver: Driver) -> Decision:
+        """Asks the gateway whether an earlier claim sent the delivery, and sends it now if that is right."""
         IN_DOUBT.labels(self.ledger.lane).inc()
-        finding = await driver.find(claim.delivery, profile)
-        decision = resolve(finding, self._standing(claim, doubtful=True))
-        if isinstance(decision, SendAgain):
+        lookup = await driver.find(claim.delivery, profile)
+        decision = decide_in_doubt(lookup, self._state(claim, doubtful=True))
+        if isinstance(decision, SendNow):
             return await self._send(replace(claim, in_doubt=decision.doubtful), profile, driver, decision.doubtful)
         return decision
 
@@ -105,30 +112,35 @@ class Sending:
         late = too_late(claim.delivery, self.now())
         if late is not None:
             return with_doubt(late) if doubtful else late
-        ready = await self._prepared(claim, profile, driver)
-        if isinstance(ready, Refused):
-            return self._settle(ready, claim, profile, doubtful)
-        forbidden = await self._objection(claim)
-        if forbidden is not None:
-            return forbidden
-        held = claim if claim.lasts(self.call_seconds) and not doubtful else await self.ledger.renew(claim, doubtful)
-        if held is None:
-            return AskAgain(NO_TIME)  # another worker has it: the ledger will not take our word
+        prepared = await self._prepare(claim, profile, driver)
+        if isinstance(prepared, SendRefused):
+            return self._decide_by(prepared, claim, profile, doubtful)
+        objected = await self._check_consent(claim)
+        if objected is not None:
+            return objected
+        lease_lasts = claim.outlasts(self.call_seconds) and not doubtful
+        valid = claim if lease_lasts else await self.ledger.renew(claim, doubtful)
+        if valid is None:
+            return AskGateway(NO_TIME)  # another worker has claimed it: the ledger will drop this result
         try:
-            answer = await self._kept(claim, self._call(claim, profile, driver, ready))
+            answer = await self._with_lease(claim, self._call(claim, profile, driver, prepared))
         except asyncio.CancelledError:
-            return AskAgain(NO_TIME)
-        return self._settle(answer, claim, profile, doubtful)
+            return AskGateway(NO_TIME)
+        return self._decide_by(answer, claim, profile, doubtful)
 
-    async def _prepared(self, claim: Claim, profile: Profile, driver: Driver) -> Ready | Refused:
+    async def _prepare(self, claim: Claim, profile: Profile, driver: Driver) -> PreparedSend | SendRefused:
         try:
-            return await self._kept(claim, driver.prepare(claim.delivery, profile))
-        except Exception as error:  # the database or the store of media is away: nothing was sent
-            log.warning("a delivery could not be prepared", delivery_id=claim.delivery.delivery_id, at=_place(error))
-            return Refused("transient", f"it could not be prepared: {type(error).__name__}")
+            return await self._with_lease(claim, driver.prepare(claim.delivery, profile))
+        except Exception as error:  # the database or the media store is unavailable: nothing was sent
+            log.warning(
+                "preparing a delivery failed; it is tried again",
+                delivery_id=claim.delivery.delivery_id,
+                at=_source_line(error),
+            )
+            return SendRefused("transient", f"it could not be prepared: {type(error).__name__}")
 
-    async def _kept(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """With a file it takes longer than a lease to fetch, upload and send: the lease is renewed meanwhile."""
+    async def _with_lease(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
+        """Awaits `work`; renews the lease meanwhile, since fetching, uploading and sending a file may outlast it."""
         if isinstance(claim.delivery.content, TextContent | TemplateContent):
             return await work
         task = asyncio.ensure_future(work)
@@ -136,70 +148,83 @@ class Sending:
             while not (await asyncio.wait({task}, timeout=self.ledger.lease.total_seconds() / 3))[0]:
                 try:
                     await self.ledger.renew(claim)
-                except Exception as error:  # without a lease the result is not written; whoever has it then asks
-                    log.warning("a lease was not renewed", delivery_id=claim.delivery.delivery_id, at=_place(error))
+                except (
+                    Exception
+                ) as error:  # at worst another worker claims it, asks the gateway, and this result is void
+                    log.warning(
+                        "renewing a lease failed; it is tried again until the call ends",
+                        delivery_id=claim.delivery.delivery_id,
+                        at=_source_line(error),
+                    )
             return await task
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
 
-    def _settle(self, answer: Answer, claim: Claim, profile: Profile, doubtful: bool) -> Decision:
-        name = profile.gateway.driver
-        SENDS.labels(self.ledger.lane, name, _result(answer)).inc()
-        return settle(answer, self._standing(claim, doubtful), self.rng)
+    def _decide_by(self, answer: GatewayAnswer, claim: Claim, profile: Profile, doubtful: bool) -> Decision:
+        SENDS.labels(self.ledger.lane, profile.gateway.driver, _result_label(answer)).inc()
+        return decide(answer, self._state(claim, doubtful), self.rng)
 
-    def _standing(self, claim: Claim, doubtful: bool) -> Standing:
-        return standing(claim.delivery, claim.tries, self.now(), self.speed, doubtful, claim.resent)
+    def _state(self, claim: Claim, doubtful: bool) -> AttemptState:
+        return attempt_state(claim.delivery, claim.tries, self.now(), self.speed, doubtful, claim.resent)
 
-    async def _objection(self, claim: Claim) -> Suppress | Defer | None:
-        """Replies are not suppressed: the customer wrote, and may be told that we heard."""
+    async def _check_consent(self, claim: Claim) -> Suppress | Defer | None:
+        """What to do instead of the send if consent forbids it; None if it does not.
+
+        Replies are always allowed: the customer wrote first, and may get a confirmation of an opt-out.
+        """
         if self.ledger.lane == "reply":
             return None
-        only = self.profiles.opted_in_only(claim.delivery.package_id)
-        reason = objection(claim.listed, only)
+        only = self.config.opted_in_only(claim.delivery.package_id)
+        reason = objection(claim.consents, only)
         if reason == NOT_OPTED_IN:
-            listed = None if self.opt_ins is None else await self.opt_ins.listed(claim.delivery)
-            if listed is None:
-                return Defer(UNREAD_WAIT, "changes of consent are still unread, and it writes to who has opted in only")
-            reason = objection(listed, only)
+            consents = None if self.consent_check is None else await self.consent_check.current_consents(claim.delivery)
+            if consents is None:
+                return Defer(CONSENT_WAIT, "the opt-in cannot be checked: changes of consent are still unread")
+            reason = objection(consents, only)
         return None if reason is None else Suppress(reason)
 
-    async def _call(self, claim: Claim, profile: Profile, driver: Driver, ready: Ready) -> Answer:
+    async def _call(self, claim: Claim, profile: Profile, driver: Driver, prepared: PreparedSend) -> GatewayAnswer:
         began = time.monotonic()
         try:
-            answer = await driver.send(ready, claim.delivery, profile)
-        except Exception as error:  # a driver's defect must not lose the delivery, nor send it twice
+            answer = await driver.send(prepared, claim.delivery, profile)
+        except Exception as error:  # a defect in a driver must neither lose the delivery nor send it twice
             log.error(
-                "a driver failed", driver=profile.gateway.driver, delivery_id=claim.delivery.delivery_id,
-                error=type(error).__name__, at=_place(error),
-            )  # fmt: skip
-            answer = InDoubt(f"the driver failed: {type(error).__name__}")
+                "driver raised an exception; the delivery is in doubt and looked up next",
+                driver=profile.gateway.driver,
+                delivery_id=claim.delivery.delivery_id,
+                error=type(error).__name__,
+                at=_source_line(error),
+            )
+            answer = SendInDoubt(f"the driver failed: {type(error).__name__}")
         SEND_SECONDS.labels(self.ledger.lane, profile.gateway.driver).observe(time.monotonic() - began)
         return answer
 
-    def _unreachable(self, claim: Claim, profile: Profile | None) -> Decision:
+    def _without_driver(self, claim: Claim, profile: Profile | None) -> Decision:
         if claim.in_doubt:
-            return Unknown("it may have been sent, and the profile is not configured any more: nobody can be asked")
+            return MarkUnknown(
+                "it may have been sent, and its profile is no longer configured, so it cannot be looked up"
+            )
         reason = (
-            "the profile is not configured (any more)"
+            "the profile is not configured"
             if profile is None
             else f"this version of the sender has no driver {profile.gateway.driver}"
         )
-        return settle(Refused("profile", reason), self._standing(claim, doubtful=False), self.rng)
+        return decide(SendRefused("profile", reason), self._state(claim, doubtful=False), self.rng)
 
 
-def _place(error: BaseException) -> str:
-    """Where it came from; not its text, nor the values around it: they may hold a key or a customer's words."""
+def _source_line(error: BaseException) -> str:
+    """File and line of the error, without its text or values: they may contain a key or a customer's message."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 
 
-def _result(answer: Answer) -> str:
+def _result_label(answer: GatewayAnswer) -> str:
     match answer:
-        case Accepted():
+        case SendAccepted():
             return "accepted"
-        case Refused(failure):
+        case SendRefused(failure):
             return failure
-        case InDoubt():
+        case SendInDoubt():
             return "in_doubt"

@@ -1,6 +1,7 @@
-"""Opt-ins: what is decided by an absence is decided when all changes of consent up to now are read.
+"""Consent check: reads a recipient's consents again before a delivery is suppressed for a missing opt-in.
 
-Else somebody who opted in a moment ago, or a sender that has just begun to read the lists, would cost a delivery.
+A missing opt-in may only be acted on once the consent topic is fully consumed. Otherwise a recipient who has just opted
+in, or a sender that has just started to read the topic, would cost a delivery.
 """
 
 from dataclasses import dataclass
@@ -16,24 +17,27 @@ from spreader.kafka.read_barrier import ReadProgress
 log = structlog.get_logger()
 
 CONSENTS = ConsentTable("sender")
-CONSENT_SECONDS = 3.0
+WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class OptIns:
+class ConsentCheck:
     engine: AsyncEngine
     progress: ReadProgress
-    wait_seconds: float = CONSENT_SECONDS
+    wait_seconds: float = WAIT_SECONDS
 
-    async def listed(self, delivery: Delivery) -> frozenset[ConsentKind] | None:
-        """The lists that its recipient is on by now; None: changes are still unread, so nobody can say."""
+    async def current_consents(self, delivery: Delivery) -> frozenset[ConsentKind] | None:
+        """The recipient's consents now; None if the topic could not be consumed within `wait_seconds`."""
         try:
             consumed = await wait_until_consents_consumed(self.progress, self.wait_seconds)
-        except OSError:  # Kafka is away
+        except OSError:  # no connection to Kafka
             consumed = False
         if not consumed:
-            log.warning("a delivery waits: changes of consent are still unread", delivery_id=delivery.delivery_id)
+            log.warning(
+                "opt-in not checked: changes of consent are still unread; the delivery is deferred",
+                delivery_id=delivery.delivery_id,
+            )
             return None
-        place = delivery.package_id, delivery.recipient
+        key = delivery.package_id, delivery.recipient
         async with self.engine.connect() as connection:
-            return frozenset((await CONSENTS.of(connection, [place])).get(place, ()))
+            return frozenset((await CONSENTS.of(connection, [key])).get(key, ()))

@@ -1,4 +1,4 @@
-"""Traced sending: the span of one claim: the last of a message's trace, and what its outcome goes on from."""
+"""Attempt tracing: the span of one claim, the last in a message's trace. The outcome's events continue from it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from opentelemetry.trace import Span, SpanKind
 
 from sender.config_cache import SenderConfigCache
-from sender.core.claim_result import Again, Fate, Settled
+from sender.core.claim_result import ClaimResult, RetryLater, SettledClaim
 from sender.core.delivery import Delivery, lane_of
 from sender.ledger.claim import Claim
 from spreader.telemetry.tracing import Step, Tracing, fail, with_span
@@ -15,22 +15,22 @@ NOT_SENT = frozenset({"failed", "unknown", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
-class TracedSending:
-    sending: Callable[[Claim], Awaitable[Fate]]
+class TracedAttempts:
+    run_untraced: Callable[[Claim], Awaitable[ClaimResult]]
     tracing: Tracing
-    profiles: SenderConfigCache
+    config: SenderConfigCache
 
-    async def __call__(self, claim: Claim) -> Fate:
+    async def run(self, claim: Claim) -> ClaimResult:
         if not self.tracing.on:
-            return await self.sending(claim)
+            return await self.run_untraced(claim)
         with self.tracing.within(self._step(claim)) as span:
-            fate = await self.sending(replace(claim, delivery=with_span(claim.delivery, span)))
-            _note(span, fate)
-            return fate
+            result = await self.run_untraced(replace(claim, delivery=with_span(claim.delivery, span)))
+            _record_result(span, result)
+            return result
 
     def _step(self, claim: Claim) -> Step:
         delivery = claim.delivery
-        driver = self._driver(delivery)
+        driver = self._driver_name(delivery)
         attributes: dict[str, str | int] = {
             "spreader.message_id": delivery.message_id,
             "spreader.delivery_id": delivery.delivery_id,
@@ -43,19 +43,19 @@ class TracedSending:
         }
         return Step(f"send {driver}", SpanKind.CLIENT, delivery.traceparent, attributes)
 
-    def _driver(self, delivery: Delivery) -> str:
-        profile = self.profiles.profile(delivery.package_id, delivery.profile_id)
+    def _driver_name(self, delivery: Delivery) -> str:
+        profile = self.config.profile(delivery.package_id, delivery.profile_id)
         return "unknown" if profile is None else profile.gateway.driver
 
 
-def _note(span: Span, fate: Fate) -> None:
-    """Never the gateway's own id: WhatsApp's hold the customer's number."""
-    match fate:
-        case Settled(status):
+def _record_result(span: Span, result: ClaimResult) -> None:
+    """Leaves out the gateway's own message id: WhatsApp's ids contain the customer's number."""
+    match result:
+        case SettledClaim(status):
             span.set_attribute("spreader.status", status)
             if status in NOT_SENT:
                 fail(span, status)
-        case Again():
+        case RetryLater():
             span.set_attribute("spreader.status", "tried again")
         case _:
             span.set_attribute("spreader.status", "in doubt")

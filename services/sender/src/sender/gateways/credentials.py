@@ -1,11 +1,11 @@
-"""Credentials: what opens a profile's gateway to us, opened from its seal once and kept in memory only."""
+"""Keyring: the credentials of profiles at their gateways, decrypted once and kept in memory only."""
 
 from functools import lru_cache
 
 from spreader.contract.configuration import Driver, Profile
 from spreader.vault import Credentials, Undecryptable, Vault
 
-NEEDED: dict[Driver, tuple[str, ...]] = {
+REQUIRED: dict[Driver, tuple[str, ...]] = {
     "simulator": (),
     "cloud_api": ("access_token", "app_secret", "verify_token"),
     "waha": ("api_key", "hmac_key"),
@@ -20,9 +20,9 @@ class Keyring:
         self._opened = lru_cache(maxsize=OPENED_MAX)(self._open)
 
     def of(self, profile: Profile) -> Credentials:
-        """Raises `Undecryptable`, which says what to do and nothing of the secrets."""
+        """Raises `Undecryptable`, whose text says what to do and contains no secret."""
         credentials = self._opened(profile.profile_id, profile.gateway.sealed)
-        missing = [name for name in NEEDED[profile.gateway.driver] if not credentials.get(name)]
+        missing = [name for name in REQUIRED[profile.gateway.driver] if not credentials.get(name)]
         if missing:
             raise Undecryptable(f"the credentials lack {', '.join(missing)}: set them again in the profile's gateway")
         return credentials
@@ -31,5 +31,7 @@ class Keyring:
         if sealed is None:
             raise Undecryptable("the profile has no credentials: set them in its gateway")
         if self._vault is None:
-            raise Undecryptable("the sender has no key to open credentials: set SPREADER_SECRET_KEYS as ingress has it")
+            raise Undecryptable(
+                "the sender has no key to decrypt credentials: set SPREADER_SECRET_KEYS to the same value as in ingress"
+            )
         return self._vault.open(profile_id, sealed)

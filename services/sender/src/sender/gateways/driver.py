@@ -1,7 +1,7 @@
-"""Driver: how the sender talks to one kind of gateway; one module each behind this protocol.
+"""Driver: how the sender talks to one kind of gateway. Each driver is a module of its own behind this protocol.
 
-A send has two halves: `prepare` gets everything ready and sends nothing, `send` makes the one call that counts.
-Expected troubles are answers, never exceptions.
+A send has two halves: `prepare` gets everything ready and sends nothing, `send` makes the one call that sends. A driver
+returns expected failures as values and does not raise them.
 """
 
 from collections.abc import Mapping
@@ -9,67 +9,68 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sender.core.delivery import Delivery
-from sender.core.gateway_answer import Answer, Finding, Refused
-from sender.core.session_states import Checked
-from sender.gateways.media import File
+from sender.core.gateway_answer import GatewayAnswer, LookupResult, SendRefused
+from sender.core.session_states import ProfileCheck
+from sender.gateways.media import MediaFile
 from spreader.contract.configuration import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A request that only needs to be sent. `file`: the driver puts it into the body at the last moment."""
+class PreparedSend:
+    """A request that only has to be sent. The driver adds the bytes of `file` to the body just before the call."""
 
     url: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
-    file: File | None = None
+    file: MediaFile | None = None
     upload: str | None = None
-    """The name of the file that it speaks of, at a gateway that keeps files."""
+    """The id of the uploaded file that the body refers to, at a gateway that stores files."""
 
     def __repr__(self) -> str:
-        return f"Ready({self.url})"  # headers hold a key, the body a customer's words
+        return f"PreparedSend({self.url})"  # the headers contain a key, and the body the customer's message
 
 
 @dataclass(frozen=True, slots=True)
-class NumberChecked:
-    """Whether WhatsApp knows a number; `exists` None: this gateway does not say."""
+class NumberCheck:
+    """Whether a number is on WhatsApp; `exists` is None if the gateway does not say."""
 
     exists: bool | None
     detail: str
     address: str | None = None
-    """The digits that WhatsApp knows it by, where it exists and the gateway names them."""
-    refused: Refused | None = None
-    """Why the gateway did not say."""
+    """The digits under which WhatsApp knows the number, if it exists and the gateway reports them."""
+    refused: SendRefused | None = None
+    """The gateway's error, if that is why it does not say."""
 
 
 class Driver(Protocol):
-    async def prepare(self, delivery: Delivery, profile: Profile) -> Ready | Refused:
-        """May take long: files are fetched and uploaded. What it does may be repeated."""
+    async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
+        """Fetches and uploads files, so it may take long. It may be repeated."""
         ...
 
-    async def send(self, ready: Ready, delivery: Delivery, profile: Profile) -> Answer:
-        """One call, never repeated here."""
+    async def send(self, prepared: PreparedSend, delivery: Delivery, profile: Profile) -> GatewayAnswer:
+        """Makes one call and never repeats it."""
         ...
 
-    async def find(self, delivery: Delivery, profile: Profile) -> Finding:
-        """Whether the gateway has sent this delivery."""
+    async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:
+        """Asks the gateway whether it has sent this delivery."""
         ...
 
-    async def check(self, profile: Profile) -> Checked:
-        """How the profile stands at its gateway."""
+    async def check(self, profile: Profile) -> ProfileCheck:
+        """Asks the gateway whether the profile can send."""
         ...
 
-    async def check_number(self, profile: Profile, number: str) -> NumberChecked:
-        """Asks WhatsApp through the profile: whoever calls it keeps the pace (`sender.gateways.number_check`)."""
+    async def check_number(self, profile: Profile, number: str) -> NumberCheck:
+        """Asks WhatsApp through the profile. The caller limits the rate (`sender.gateways.number_check`)."""
         ...
 
 
 class Registrar(Protocol):
     async def register(self, package_id: str, profile: Profile) -> None:
-        """Make the profile known to its gateway, with the address to report to; raises when it could not."""
+        """Registers the profile and its webhook address at the gateway. Raises an exception if that fails."""
         ...
 
 
 Drivers = Mapping[str, Driver]
-"""By the name in a profile's `gateway.driver`."""
+"""By `gateway.driver` of a profile."""
 Registrars = Mapping[str, Registrar]
+"""By `gateway.driver` of a profile."""

@@ -1,75 +1,75 @@
-"""Evolution: the driver of Evolution API's instances (WhatsApp Web by Baileys)."""
+"""Evolution driver: sends through instances of Evolution API (WhatsApp Web, by Baileys)."""
 
 from sender.core import failure_table, session_states
-from sender.core.delivery import Delivery, quoted
-from sender.core.gateway_answer import Accepted, Answer, CannotTell, Finding, Refused
-from sender.core.session_states import Checked, standing_at
+from sender.core.delivery import Delivery, quoted_message_id
+from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
+from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import NumberChecked, Ready
-from sender.gateways.http_client import Client, Replied
-from sender.gateways.linked_device import Body, LinkedDevice, digits_of, name_of
-from sender.gateways.media import File, Media
+from sender.gateways.driver import NumberCheck, PreparedSend
+from sender.gateways.http_client import GatewayClient, HttpResponse
+from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session_name
+from sender.gateways.media import MediaFile, MediaSource
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
 from spreader.vault import Undecryptable
 
 
 class EvolutionDriver:
-    def __init__(self, client: Client, keyring: Keyring, media: Media, file_seconds: float) -> None:
+    def __init__(self, client: GatewayClient, keyring: Keyring, media: MediaSource, file_seconds: float) -> None:
         self._device = LinkedDevice(client, keyring, media, file_seconds, "apikey", failure_table.EVOLUTION)
 
-    async def prepare(self, delivery: Delivery, profile: Profile) -> Ready | Refused:
-        return await self._device.ready(delivery, profile, lambda file: message(delivery, profile, file))
+    async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
+        return await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
 
-    async def send(self, ready: Ready, delivery: Delivery, profile: Profile) -> Answer:
-        reply = await self._device.post(ready, _with_file)
-        match reply:
-            case Replied(200 | 201, {"key": {"id": str(name)}}):
-                return Accepted(name)
-            case Replied(200 | 201):
-                return Accepted(None)
+    async def send(self, prepared: PreparedSend, delivery: Delivery, profile: Profile) -> GatewayAnswer:
+        outcome = await self._device.post(prepared, _with_file)
+        match outcome:
+            case HttpResponse(200 | 201, {"key": {"id": str(message_id)}}):
+                return SendAccepted(message_id)
+            case HttpResponse(200 | 201):
+                return SendAccepted(None)
             case _:
-                return self._device.answer(reply)
+                return self._device.error_answer(outcome)
 
-    async def find(self, delivery: Delivery, profile: Profile) -> Finding:
-        return CannotTell("Evolution API cannot be asked by our id whether it sent a message")
+    async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:
+        return LookupUnsupported("Evolution API has no lookup by our delivery id")
 
-    async def check(self, profile: Profile) -> Checked:
+    async def check(self, profile: Profile) -> ProfileCheck:
         try:
-            reply = await self._device.get(profile, f"/instance/connectionState/{name_of(profile)}")
+            outcome = await self._device.get(profile, f"/instance/connectionState/{session_name(profile)}")
         except Undecryptable as error:
-            return Checked(False, str(error), "failed", code="credentials")
-        match reply:
-            case Replied(200, {"instance": {"state": str(state)}}):
-                return standing_at(session_states.EVOLUTION.get(state), state)
+            return ProfileCheck(False, str(error), "failed", code="credentials")
+        match outcome:
+            case HttpResponse(200, {"instance": {"state": str(state)}}):
+                return session_check(session_states.EVOLUTION.get(state), state)
             case _:
-                return self._device.not_checked(reply)
+                return self._device.failed_check(outcome)
 
-    async def check_number(self, profile: Profile, number: str) -> NumberChecked:
+    async def check_number(self, profile: Profile, number: str) -> NumberCheck:
         try:
-            path = f"/chat/whatsappNumbers/{name_of(profile)}"
-            reply = await self._device.ask(profile, path, {"numbers": [number]})
+            path = f"/chat/whatsappNumbers/{session_name(profile)}"
+            outcome = await self._device.query(profile, path, {"numbers": [number]})
         except Undecryptable as error:
-            return NumberChecked(None, str(error), refused=Refused("credentials", str(error)))
-        match reply:
-            case Replied(200 | 201, [{"exists": bool(exists)} as found, *_]):
-                address = (digits_of(found.get("jid")) or number) if exists else None
-                return NumberChecked(exists, "Evolution API asked WhatsApp", address)
+            return NumberCheck(None, str(error), refused=SendRefused("credentials", str(error)))
+        match outcome:
+            case HttpResponse(200 | 201, [{"exists": bool(exists)} as result, *_]):
+                address = (digits_of(result.get("jid")) or number) if exists else None
+                return NumberCheck(exists, "Evolution API asked WhatsApp", address)
             case _:
-                return self._device.not_told(reply)
+                return self._device.failed_number_check(outcome)
 
 
-def message(delivery: Delivery, profile: Profile, file: File | None) -> tuple[str, Body]:
+def send_request(delivery: Delivery, profile: Profile, file: MediaFile | None) -> tuple[str, Body]:
     """The path and the body of a send, without the bytes of the file."""
-    instance = name_of(profile)
+    instance = session_name(profile)
     body: Body = {"number": delivery.recipient}
-    earlier = quoted(delivery)
-    if earlier is not None:
-        body["quoted"] = {"key": {"id": earlier}, "message": {}}
+    quoted = quoted_message_id(delivery)
+    if quoted is not None:
+        body["quoted"] = {"key": {"id": quoted}, "message": {}}
     content = delivery.content
     if isinstance(content, TextContent):
         return f"/message/sendText/{instance}", {**body, "text": content.text, "linkPreview": False}
-    assert file is not None, "a file was not fetched"
+    assert file is not None, "content with a file needs its file"
     if content.type == "voice":
         return f"/message/sendWhatsAppAudio/{instance}", {**body, "encoding": True}
     filename = getattr(getattr(content, "media", None), "filename", None) or file.filename or content.type

@@ -1,19 +1,18 @@
-"""Watch: every profile at a real gateway is asked about now and then; what changed is told to whoever watches health.
+"""Health poller: asks every real gateway periodically about its profiles, and publishes what has changed.
 
-Any number of senders share the work: who takes a profile has it for the length of a lease.
+All senders share the work: a sender that takes a profile has it until the lease ends.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Protocol
 
-import structlog
-
-from sender.core.session_states import Checked
+from sender.core.session_states import ProfileCheck
 from sender.gateways.driver import Drivers
-from sender.gateways.postgres import Watched
+from sender.gateways.postgres import FirstCheck, PolledProfile
 from sender.metrics import CHECKS
 from spreader.clock import Clock, Now
 from spreader.contract.configuration import Package, Profile
@@ -21,48 +20,47 @@ from spreader.contract.events import PackageConfigured, ProfileReported
 from spreader.kafka.bus import Bus
 from spreader.runtime.loop import Loop
 
-log = structlog.get_logger()
-
 REPEAT = timedelta(hours=1)
-"""Of the system's time. A lane that a failed send closed opens by a report that all is well, changed or not."""
-PERIOD_LEAST = timedelta(seconds=5)
-"""Of the machine's time, however fast the system's runs."""
+"""System time after which an unchanged state is reported again. A report that all is well reopens a lane that was
+closed after a failed send."""
+PERIOD_MIN = timedelta(seconds=5)
+"""Wall time between two checks, at any speed of the system's clock."""
 LEASE = timedelta(seconds=60)
 BATCH = 32
 LOOK_SECONDS = 1.0
-"""Of the machine's time, between looks for what is due."""
+"""Wall time between two looks for profiles that are due."""
 
 
-class WatchStore(Protocol):
-    async def follow(self, package_id: str, first_in_seconds: dict[str, float]) -> None: ...
-    async def take(self, limit: int, lease: timedelta) -> tuple[Watched, ...]: ...
-    async def write(self, watched: Watched, due_in: timedelta) -> None: ...
+class PollSchedule(Protocol):
+    async def follow(self, package_id: str, checks: Sequence[FirstCheck]) -> None: ...
+    async def take(self, limit: int, lease: timedelta) -> Sequence[PolledProfile]: ...
+    async def write(self, polled: PolledProfile, due_in: timedelta) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """How often a profile is asked about, on the machine's clock; `rng` spreads the profiles over it."""
+class PollPeriod:
+    """The wall time between two checks of a profile; `rng` spreads the profiles over it."""
 
     length: timedelta
     rng: Random
 
     @classmethod
-    def of(cls, system: timedelta, clock: Clock, rng: Random) -> "Period":
-        return cls(max(clock.wall(system), PERIOD_LEAST), rng)
+    def of(cls, system_time: timedelta, clock: Clock, rng: Random) -> "PollPeriod":
+        return cls(max(clock.wall(system_time), PERIOD_MIN), rng)
 
-    def first(self) -> float:
+    def first_seconds(self) -> float:
         return self.length.total_seconds() * self.rng.uniform(0, 1)
 
     def next(self) -> timedelta:
         return self.length * self.rng.uniform(0.9, 1.1)
 
 
-class Watch:
-    """A part. `on_change` is what the table of packages calls."""
+class HealthPoller:
+    """A component; `on_change` is a callback of the table of packages."""
 
-    def __init__(self, store: WatchStore, drivers: Drivers, bus: Bus, now: Now, period: Period) -> None:
+    def __init__(self, schedule: PollSchedule, drivers: Drivers, bus: Bus, now: Now, period: PollPeriod) -> None:
         self.name = "watch of profiles"
-        self._store = store
+        self._schedule = schedule
         self._drivers = drivers
         self._bus = bus
         self._now = now
@@ -86,68 +84,71 @@ class Watch:
         await self._loop.stop()
 
     def not_ready_reason(self) -> str | None:
-        return None  # what a gateway says of a profile is no trouble of ours
+        return None  # a profile's bad state at its gateway does not stop this service
 
     def is_live(self) -> bool:
         return self._loop.is_live()
 
     async def turn(self) -> float:
-        await self._follow()
-        due = await self._store.take(BATCH, LEASE)
-        ended = await asyncio.gather(*map(self._look, due), return_exceptions=True)
-        for result in ended:
+        """Checks the profiles that are due; returns the seconds until the next turn."""
+        await self._follow_changed()
+        due = await self._schedule.take(BATCH, LEASE)
+        results = await asyncio.gather(*map(self._poll, due), return_exceptions=True)
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
         return 0 if len(due) == BATCH else LOOK_SECONDS
 
-    async def tell(self, package_id: str, profile: Profile, checked: Checked) -> None:
-        """Somebody asked outside the rounds: what was answered is told at once."""
-        await self._report(package_id, profile, checked, f"asked/{self._now().isoformat()}")
+    async def report(self, package_id: str, profile: Profile, check: ProfileCheck) -> None:
+        """Publishes the result of a check that was made on request, outside the schedule."""
+        await self._publish(package_id, profile, check, f"asked/{self._now().isoformat()}")
 
-    async def _report(self, package_id: str, profile: Profile, checked: Checked, report_id: str) -> None:
+    async def _publish(self, package_id: str, profile: Profile, check: ProfileCheck, report_id: str) -> None:
         await self._bus.publish(
             ProfileReported(
                 profile_id=profile.profile_id,
                 package_id=package_id,
                 report_id=report_id,
-                session=checked.session,
-                quality=checked.quality,
-                code=checked.code,
-                evidence=f"asked by us, the gateway of the profile answered: {checked.detail}",
+                session=check.session,
+                quality=check.quality,
+                code=check.code,
+                evidence=f"the sender asked the profile's gateway: {check.detail}",
                 at=self._now(),
             )
         )
 
-    async def _follow(self) -> None:
+    async def _follow_changed(self) -> None:
         for package_id in tuple(self._changed):
-            self._changed.discard(package_id)  # first: what changes meanwhile is followed by the next turn
+            self._changed.discard(package_id)  # before the write: a change during it belongs to the next turn
             package = self._packages.get(package_id)
             profiles = () if package is None else package.profiles
-            watched = [each for each in profiles if each.gateway.driver != "simulator"]
+            real = [profile for profile in profiles if profile.gateway.driver != "simulator"]
+            checks = [FirstCheck(profile.profile_id, self._period.first_seconds()) for profile in real]
             try:
-                await self._store.follow(package_id, {each.profile_id: self._period.first() for each in watched})
+                await self._schedule.follow(package_id, checks)
             except BaseException:
                 self._changed.add(package_id)
                 raise
 
-    async def _look(self, watched: Watched) -> None:
-        """Publish first: a crash before the row is written reports the same again, under the same id."""
-        package = self._packages.get(watched.package_id)
-        profile = None if package is None else package.profile(watched.profile_id)
+    async def _poll(self, polled: PolledProfile) -> None:
+        """Publishes before it writes the row: after a crash in between, the same report has the same id."""
+        package = self._packages.get(polled.package_id)
+        profile = None if package is None else package.profile(polled.profile_id)
         driver = None if profile is None else self._drivers.get(profile.gateway.driver)
-        told = watched
+        updated = polled
         if profile is not None and driver is not None:
-            checked = await driver.check(profile)
-            CHECKS.labels(profile.gateway.driver, "ok" if checked.ok else "not_ok" if checked.reached else "away").inc()
-            told = self._told(watched, checked)
-            if told != watched:
-                await self._report(watched.package_id, profile, checked, f"watch/{told.reports}/{told.reported}"[:256])
-        await self._store.write(told, self._period.next())
+            check = await driver.check(profile)
+            CHECKS.labels(profile.gateway.driver, "ok" if check.ok else "not_ok" if check.reached else "away").inc()
+            updated = self._updated(polled, check)
+            if updated != polled:
+                report_id = f"watch/{updated.reports}/{updated.reported}"[:256]
+                await self._publish(polled.package_id, profile, check, report_id)
+        await self._schedule.write(updated, self._period.next())
 
-    def _told(self, watched: Watched, checked: Checked) -> Watched:
-        """The row after a report, or as it was where there is nothing to tell. Silence tells nothing."""
-        now, stands = self._now(), f"{checked.session}/{checked.quality}/{checked.code}"
-        stale = watched.reported_at is None or now - watched.reported_at >= REPEAT
-        if not checked.reached or (stands == watched.reported and not stale):
-            return watched
-        return replace(watched, reported=stands, reported_at=now, reports=watched.reports + 1)
+    def _updated(self, polled: PolledProfile, check: ProfileCheck) -> PolledProfile:
+        """The row after a report; unchanged if the gateway was not reached or the state needs no report."""
+        now, state = self._now(), f"{check.session}/{check.quality}/{check.code}"
+        repeat_due = polled.reported_at is None or now - polled.reported_at >= REPEAT
+        if not check.reached or (state == polled.reported and not repeat_due):
+            return polled
+        return replace(polled, reported=state, reported_at=now, reports=polled.reports + 1)

@@ -1,7 +1,7 @@
-"""Client: the one way to gateways: pooled connections, a time-out for each phase, a breaker for each host.
+"""Gateway client: HTTP calls to gateways, with pooled connections, time-outs, and a circuit breaker for each host.
 
-What went wrong is a value: `Away` was surely not reached, `Silent` may have got the request. No error's text is kept:
-it may hold an address with credentials.
+Errors are values: `NotReached` means that the request was certainly not written, `NoResponse` that it may have arrived.
+The texts of exceptions are dropped, since they may contain an address with credentials.
 """
 
 import asyncio
@@ -16,75 +16,77 @@ import aiohttp
 from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
-from sender.core.circuit_breaker import Breaker, Patience
+from sender.core.circuit_breaker import BreakerPolicy, CircuitBreaker
 from sender.metrics import BREAKER_REFUSALS, BREAKERS_OPEN
 
-KEEP_ALIVE_SECONDS = 4.0  # Node, under WAHA and Evolution, ends idle connections after 5 s: we must be the first
-ANSWER_BYTES_MAX = 1024 * 1024
+KEEP_ALIVE_SECONDS = 4.0  # Node's HTTP server (WAHA, Evolution) closes idle connections after 5 s: close them before it
+RESPONSE_BYTES_MAX = 1024 * 1024
 RETRY_AFTER_MAX = timedelta(hours=1)
 BREAKERS_MAX = 10_000
-PROXY_STATUSES = frozenset({502, 503, 504})  # a proxy's, for a gateway that is not there
+PROXY_STATUSES = frozenset({502, 503, 504})  # sent by a proxy when the gateway behind it is unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """`connect`: until the connection stands, TLS included; `call`: all phases together."""
+    """`connect_seconds`: to open a connection, TLS included; `call_seconds`: a whole call."""
 
     connect_seconds: float
     call_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
-    """The gateway answered. `body`: the JSON in it; None where there is none."""
+class HttpResponse:
+    """`body`: the parsed JSON; None if the text is not JSON."""
 
     status: int
     body: Any
     text: str
     retry_after: timedelta | None = None
     usage: str | None = None
-    """Meta's own word on how much of our share of calls is used."""
+    """Meta's header `X-Business-Use-Case-Usage`: the used share of our rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
-    """The request was surely not written."""
+class NotReached:
+    """The request was certainly not written."""
 
     detail: str
     retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
-    """The request was written, and no answer came."""
+class NoResponse:
+    """The request was written, and no response arrived."""
 
     detail: str
 
 
-Reply = Replied | Away | Silent
+CallOutcome = HttpResponse | NotReached | NoResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GatewayCall:
     method: str
     url: str
     headers: Mapping[str, str]
     json: Any = None
     data: Any = None
-    """A body that is no JSON, such as a form with a file."""
+    """A body in another form than JSON, such as a form with a file."""
     seconds: float | None = None
-    """All phases together, where it may take longer than a usual call."""
+    """The time-out of this call; None: `Timeouts.call_seconds`."""
 
 
-class Client:
-    """A part. Redirects are not followed: a POST would be repeated, and a key would travel with it."""
+class GatewayClient:
+    """A component. It follows no redirects: they would repeat a POST and forward the gateway's key."""
 
-    def __init__(self, name: str, connections: int, timeouts: Timeouts, patience: Patience | None = None) -> None:
+    def __init__(
+        self, name: str, connections: int, timeouts: Timeouts, breaker_policy: BreakerPolicy | None = None
+    ) -> None:
         self.name = name
         self._connections = connections
         self._timeouts = timeouts
-        self._patience = patience or Patience()
-        self._breakers: dict[str, Breaker] = {}
+        self._breaker_policy = breaker_policy or BreakerPolicy()
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -99,64 +101,65 @@ class Client:
             await self._session.close()
 
     def not_ready_reason(self) -> str | None:
-        return None  # a gateway that is away is no reason not to send through the others
+        return None  # one unavailable gateway must not stop the sends through the others
 
     def is_live(self) -> bool:
         return True
 
-    async def call(self, call: Call) -> Reply:
+    async def call(self, call: GatewayCall) -> CallOutcome:
         host = host_of(call.url)
         if host is None:
-            return Away("the gateway's address cannot be read")
-        breaker = self._breakers.get(host) or Breaker(self._patience)
-        pause = breaker.remaining(time.monotonic())
+            return NotReached("the gateway's address is not a valid URL; correct the profile's base_url")
+        breaker = self._breakers.get(host) or CircuitBreaker(self._breaker_policy)
+        pause = breaker.pause_left(time.monotonic())
         if pause:
             BREAKER_REFUSALS.inc()
-            return Away(f"the gateway at {host} did not answer and is let alone for a while", pause)
-        self._keep(host, breaker.called(time.monotonic()))
-        reply = await self._reach(call, host)
-        self._note(host, reply, probe=breaker.is_open)
-        return reply
+            return NotReached(f"no call was made: the gateway at {host} did not answer the last calls", pause)
+        self._store_breaker(host, breaker.on_call(time.monotonic()))
+        outcome = await self._reach(call, host)
+        self._record_outcome(host, outcome, probe=breaker.is_open)
+        return outcome
 
-    async def _reach(self, call: Call, host: str) -> Reply:
+    async def _reach(self, call: GatewayCall, host: str) -> CallOutcome:
         seconds = call.seconds or self._timeouts.call_seconds
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            return Away(f"the gateway at {host} cannot be reached: {type(error).__name__}")
+            return NotReached(f"the gateway at {host} cannot be reached: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Silent(f"no answer from the gateway at {host} after the request was written: {type(error).__name__}")
+            kind = type(error).__name__
+            return NoResponse(f"no answer from the gateway at {host} after the request was written: {kind}")
 
-    async def _exchange(self, call: Call) -> Replied:
-        assert self._session is not None, "a client that is not started was asked to call"
+    async def _exchange(self, call: GatewayCall) -> HttpResponse:
+        assert self._session is not None, "start the client before the first call"
         headers: LooseHeaders = dict(call.headers)
         async with self._session.request(
             call.method, call.url, headers=headers, json=call.json, data=call.data, allow_redirects=False
         ) as response:
-            raw = await response.content.read(ANSWER_BYTES_MAX)
-            while not response.content.at_eof() and len(raw) < ANSWER_BYTES_MAX:
-                raw += await response.content.read(ANSWER_BYTES_MAX - len(raw))
+            raw = await response.content.read(RESPONSE_BYTES_MAX)
+            while not response.content.at_eof() and len(raw) < RESPONSE_BYTES_MAX:
+                raw += await response.content.read(RESPONSE_BYTES_MAX - len(raw))
             text = raw.decode(errors="replace")
             usage = response.headers.get("x-business-use-case-usage")
-            return Replied(response.status, _json(text), text, _retry_after(response), usage)
+            return HttpResponse(response.status, _json(text), text, _retry_after(response), usage)
 
-    def _note(self, host: str, reply: Reply, probe: bool) -> None:
-        breaker = self._breakers.get(host) or Breaker(self._patience)
-        answered = isinstance(reply, Replied) and not (reply.status in PROXY_STATUSES and reply.body is None)
-        self._keep(host, breaker.answered() if answered else breaker.silent(time.monotonic(), probe))
+    def _record_outcome(self, host: str, outcome: CallOutcome, probe: bool) -> None:
+        breaker = self._breakers.get(host) or CircuitBreaker(self._breaker_policy)
+        answered = isinstance(outcome, HttpResponse) and not (outcome.status in PROXY_STATUSES and outcome.body is None)
+        self._store_breaker(host, breaker.on_answer() if answered else breaker.on_silence(time.monotonic(), probe))
 
-    def _keep(self, host: str, breaker: Breaker) -> None:
-        """Only hosts that failed are kept: the others are as if never called."""
-        if breaker == Breaker(self._patience):
+    def _store_breaker(self, host: str, breaker: CircuitBreaker) -> None:
+        """Only hosts with failures have an entry: a new breaker is the same as none."""
+        if breaker == CircuitBreaker(self._breaker_policy):
             self._breakers.pop(host, None)
         elif host in self._breakers or len(self._breakers) < BREAKERS_MAX:
             self._breakers[host] = breaker
-        BREAKERS_OPEN.labels(self.name).set(sum(each.is_open for each in self._breakers.values()))
+        BREAKERS_OPEN.labels(self.name).set(sum(breaker.is_open for breaker in self._breakers.values()))
 
 
 def host_of(url: str) -> str | None:
-    """Scheme, name and port, without anybody's password; None where there is no such thing in it."""
+    """Scheme, name and port of a URL, without credentials; None if it is not a valid URL with a host."""
     try:
         address = URL(url)
         return str(address.origin()) if address.host else None

@@ -1,12 +1,12 @@
-"""Media: the files of messages, as the drivers need them: `spreader.media.Media` is the real part."""
+"""Media source: where drivers get the files of messages. `spreader.media.store.Media` implements it."""
 
 from typing import Protocol
 
-from spreader.contract.content import Media as Place
+from spreader.contract.content import Media
 
 
-class File(Protocol):
-    """A file that was looked at: its bytes, and what they are."""
+class MediaFile(Protocol):
+    """A file whose type was detected from its bytes."""
 
     @property
     def type(self) -> str: ...
@@ -18,7 +18,7 @@ class File(Protocol):
     def data(self) -> bytes: ...
 
 
-class Media(Protocol):
-    async def file(self, media: Place, kind: str) -> File:
-        """Raises `MediaRefused` (never) or `MediaAway` (not now)."""
+class MediaSource(Protocol):
+    async def file(self, media: Media, kind: str) -> MediaFile:
+        """Raises `MediaRefused` (the file can never be sent) or `MediaUnavailable` (try again later)."""
         ...

@@ -1,6 +1,7 @@
-"""Number check: whether WhatsApp knows a phone number: asked once in 30 days, and slowly.
+"""Number check: whether a phone number is on WhatsApp, asked at most once in 30 days.
 
-Asking is itself noticed by WhatsApp and can cost a profile its new chats, so each profile has a pace of its own for it.
+WhatsApp notices such questions and may block new chats of a profile that asks too often, so each profile has a rate
+limit for them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,21 +10,21 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sender.core.brazil_numbers import other_form
-from sender.gateways.driver import Drivers, NumberChecked
-from sender.gateways.postgres import Known
+from sender.gateways.driver import Drivers, NumberCheck
+from sender.gateways.postgres import CheckedNumber
 from sender.metrics import NUMBER_CHECKS
 from spreader.clock import Now
 from spreader.contract.configuration import Profile
 
-REMEMBERED = timedelta(days=30)
+REMEMBERED_FOR = timedelta(days=30)
 BURST = 5
-"""So many may be asked at once, by a profile that has not asked for a while."""
-TOO_SOON = "not asked: the profile has asked for enough numbers for now; ask again later"
+"""The number of checks that a profile may make at once when it has made none for a while."""
+TOO_SOON = "not asked: the profile has reached its rate limit of number checks; ask again later"
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """`exists` None: nobody knows, and `detail` says why."""
+class NumberResult:
+    """`exists` is None if it is unknown; `detail` says why."""
 
     number: str
     exists: bool | None
@@ -32,45 +33,46 @@ class Number:
 
 
 class NumberStore(Protocol):
-    async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]: ...
-    async def keep(self, number: str, exists: bool, at: datetime, address: str | None) -> None: ...
+    async def find(self, numbers: Sequence[str], since: datetime) -> Mapping[str, CheckedNumber]: ...
+    async def keep(self, checked: CheckedNumber) -> None: ...
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class NumberChecker:
     store: NumberStore
     drivers: Drivers
     now: Now
     per_hour: int
 
-    async def check(self, profile: Profile, numbers: Sequence[str]) -> list[Number]:
-        known = await self.store.known(numbers, self.now() - REMEMBERED)
-        NUMBER_CHECKS.labels("known").inc(len(known))
+    async def check(self, profile: Profile, numbers: Sequence[str]) -> list[NumberResult]:
+        """The result of each number, in the given order, from the store or through the profile."""
+        stored = await self.store.find(numbers, self.now() - REMEMBERED_FOR)
+        NUMBER_CHECKS.labels("known").inc(len(stored))
         return [
-            Number(number, known[number].exists, known[number].checked_at, "known")
-            if number in known
+            NumberResult(number, stored[number].exists, stored[number].checked_at, "known")
+            if number in stored
             else await self._ask(profile, number)
             for number in numbers
         ]
 
-    async def _ask(self, profile: Profile, number: str) -> Number:
+    async def _ask(self, profile: Profile, number: str) -> NumberResult:
         now, interval = self.now(), timedelta(hours=1) / self.per_hour
         if not await self.store.book(profile.profile_id, now, interval, BURST):
             NUMBER_CHECKS.labels("too_soon").inc()
-            return Number(number, None, None, TOO_SOON)
+            return NumberResult(number, None, None, TOO_SOON)
         driver = self.drivers[profile.gateway.driver]
-        checked = await in_each_form(lambda form: driver.check_number(profile, form), number)
-        if checked.exists is None:
+        check = await check_each_form(lambda form: driver.check_number(profile, form), number)
+        if check.exists is None:
             NUMBER_CHECKS.labels("not_said").inc()
-            return Number(number, None, None, checked.detail)
+            return NumberResult(number, None, None, check.detail)
         NUMBER_CHECKS.labels("asked").inc()
-        await self.store.keep(number, checked.exists, now, checked.address)
-        return Number(number, checked.exists, now, checked.detail)
+        await self.store.keep(CheckedNumber(number, check.exists, now, check.address))
+        return NumberResult(number, check.exists, now, check.detail)
 
 
-async def in_each_form(ask: Callable[[str], Awaitable[NumberChecked]], number: str) -> NumberChecked:
-    """Of a number that can be written in two ways, the other is asked for where WhatsApp does not know the first."""
-    checked = await ask(number)
+async def check_each_form(ask: Callable[[str], Awaitable[NumberCheck]], number: str) -> NumberCheck:
+    """Asks for the other form of the number too, if it has one and WhatsApp does not know the first."""
+    check = await ask(number)
     other = other_form(number)
-    return await ask(other) if checked.exists is False and other is not None else checked
+    return await ask(other) if check.exists is False and other is not None else check

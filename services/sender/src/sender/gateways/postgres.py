@@ -1,4 +1,4 @@
-"""Gateways' knowledge, as the sender keeps it: uploaded files, numbers, how profiles stand, receipts."""
+"""Gateway tables: uploaded files, checked numbers, the schedule of profile checks, and reported deliveries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,62 +7,87 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from spreader.runtime.rows import arrays, fetched, unnest
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresUploads:
+    """The store of `sender.gateways.uploads.UploadCache`."""
+
     engine: AsyncEngine
 
-    async def name(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
+    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
+        params = {"account": account, "sha256": sha256, "type": kind, "seconds": younger_than.total_seconds()}
         async with self.engine.connect() as connection:
-            place = {"account": account, "sha256": sha256, "type": kind, "seconds": younger_than.total_seconds()}
-            return await connection.scalar(text(UPLOADED), place)
+            return await connection.scalar(FIND_UPLOAD, params)
 
-    async def keep(self, account: str, sha256: str, kind: str, name: str) -> None:
+    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None:
+        params = {"account": account, "sha256": sha256, "type": kind, "name": upload_id}
         async with self.engine.begin() as connection:
-            place = {"account": account, "sha256": sha256, "type": kind, "name": name}
-            await connection.execute(text(KEEP_UPLOAD), place)
+            await connection.execute(KEEP_UPLOAD, params)
 
-    async def forget(self, account: str, name: str) -> None:
+    async def forget(self, account: str, upload_id: str) -> None:
         async with self.engine.begin() as connection:
-            await connection.execute(text(FORGET_UPLOAD), {"account": account, "name": name})
+            await connection.execute(FORGET_UPLOAD, {"account": account, "name": upload_id})
 
     async def delete_old(self, older_than: timedelta, limit: int) -> int:
+        """Deletes up to `limit` old uploads; returns how many it deleted."""
+        params = {"seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.begin() as connection:
-            place = {"seconds": older_than.total_seconds(), "limit": limit}
-            return (await connection.execute(text(DELETE_OLD_UPLOADS), place)).rowcount
+            return (await connection.execute(DELETE_OLD_UPLOADS, params)).rowcount
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CheckedNumber:
+    """A row of `sender.number`."""
+
+    number: str
     exists: bool
     checked_at: datetime
     address: str | None = None
-    """The digits that WhatsApp knows it by."""
+    """The digits under which WhatsApp knows the number; None if the gateway did not report them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresNumbers:
+    """The store of `sender.gateways.number_check.NumberChecker`."""
+
     engine: AsyncEngine
 
-    async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]:
+    async def find(self, numbers: Sequence[str], since: datetime) -> Mapping[str, CheckedNumber]:
         async with self.engine.connect() as connection:
-            rows = await connection.execute(text(KNOWN_NUMBERS), {"numbers": list(numbers), "since": since})
-            return {row.number: Known(row.is_there, row.checked_at, row.address) for row in rows}
+            result = await connection.execute(FIND_NUMBERS, {"numbers": list(numbers), "since": since})
+            return {row.number: row for row in fetched(CheckedNumber, result)}
 
-    async def keep(self, number: str, exists: bool, at: datetime, address: str | None) -> None:
+    async def keep(self, checked: CheckedNumber) -> None:
+        params = {
+            "number": checked.number,
+            "is_there": checked.exists,
+            "at": checked.checked_at,
+            "address": checked.address,
+        }
         async with self.engine.begin() as connection:
-            place = {"number": number, "is_there": exists, "at": at, "address": address}
-            await connection.execute(text(KEEP_NUMBER), place)
+            await connection.execute(KEEP_NUMBER, params)
 
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool:
-        """Take one of the profile's checks; False: none is free now."""
-        place = {"profile_id": profile_id, "now": now, "interval": interval, "slack": interval * (burst - 1)}
+        """Takes one of the profile's checks; False if none is free now."""
+        params = {"profile_id": profile_id, "now": now, "interval": interval, "ahead_max": interval * (burst - 1)}
         async with self.engine.begin() as connection:
-            return (await connection.execute(text(BOOK_CHECK), place)).rowcount == 1
+            return (await connection.execute(BOOK_CHECK, params)).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class FirstCheck:
+    """A profile to check, and how long after its discovery."""
+
+    profile_id: str
+    in_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolledProfile:
+    """A row of `sender.watched`: the state in the last report, when it was published, and how many there were."""
+
     profile_id: str
     package_id: str
     reported: str
@@ -71,107 +96,112 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresWatch:
+class PostgresPollSchedule:
+    """The schedule of `sender.gateways.health_poller.HealthPoller`."""
+
     engine: AsyncEngine
 
-    async def follow(self, package_id: str, first_in_seconds: Mapping[str, float]) -> None:
-        """These are the package's profiles to watch; a new one is due after so long."""
-        place = {
-            "package_id": package_id,
-            "profile_ids": list(first_in_seconds),
-            "seconds": list(first_in_seconds.values()),
-        }
+    async def follow(self, package_id: str, checks: Sequence[FirstCheck]) -> None:
+        """Makes these the package's profiles in the schedule. A profile that is in it already keeps its time."""
+        params = {"package_id": package_id, **arrays(FirstCheck, checks)}
         async with self.engine.begin() as connection:
-            await connection.execute(text(WATCH_NO_MORE), place)
-            await connection.execute(text(WATCH), place)
+            await connection.execute(UNFOLLOW_OTHERS, params)
+            await connection.execute(FOLLOW, params)
 
-    async def take(self, limit: int, lease: timedelta) -> tuple[Watched, ...]:
-        """What is due; nobody else gets it while the lease lasts."""
+    async def take(self, limit: int, lease: timedelta) -> Sequence[PolledProfile]:
+        """The profiles that are due. No other sender gets them until the lease ends."""
         async with self.engine.begin() as connection:
-            rows = await connection.execute(text(TAKE_DUE), {"limit": limit, "lease": lease.total_seconds()})
-            return tuple(
-                Watched(row.profile_id, row.package_id, row.reported, row.reported_at, row.reports) for row in rows
-            )
+            result = await connection.execute(TAKE_DUE, {"limit": limit, "lease": lease.total_seconds()})
+            return fetched(PolledProfile, result)
 
-    async def write(self, watched: Watched, due_in: timedelta) -> None:
-        place = {
-            "profile_id": watched.profile_id,
-            "reported": watched.reported,
-            "reported_at": watched.reported_at,
-            "reports": watched.reports,
+    async def write(self, polled: PolledProfile, due_in: timedelta) -> None:
+        params = {
+            "profile_id": polled.profile_id,
+            "reported": polled.reported,
+            "reported_at": polled.reported_at,
+            "reports": polled.reports,
             "seconds": due_in.total_seconds(),
         }
         async with self.engine.begin() as connection:
-            await connection.execute(text(WATCHED), place)
+            await connection.execute(RESCHEDULE, params)
 
 
-async def mark_heard(connection: AsyncConnection, heard: Mapping[str, str]) -> int:
-    """These deliveries were reported by their gateways, under those ids; answers how many of them that settles."""
-    place = {"delivery_ids": list(heard), "names": list(heard.values())}
-    return (await connection.execute(text(HEARD), place)).rowcount
+@dataclass(frozen=True, slots=True)
+class ReportedDelivery:
+    """A delivery that its gateway has reported, with the gateway's id (empty if the report has none)."""
+
+    delivery_id: str
+    gateway_message_id: str
 
 
-UPLOADED = """
+async def mark_reported(connection: AsyncConnection, reported: Sequence[ReportedDelivery]) -> int:
+    """Stores that gateways reported these deliveries; returns for how many that is new and matters."""
+    return (await connection.execute(MARK_REPORTED, arrays(ReportedDelivery, reported))).rowcount
+
+
+FIND_UPLOAD = text("""
 SELECT name FROM sender.upload
 WHERE account = :account AND sha256 = :sha256 AND type = :type
-  AND uploaded_at > statement_timestamp() - make_interval(secs => :seconds)"""
+  AND uploaded_at > statement_timestamp() - make_interval(secs => :seconds)""")
 
-KEEP_UPLOAD = """
+KEEP_UPLOAD = text("""
 INSERT INTO sender.upload (account, sha256, type, name, uploaded_at)
 VALUES (:account, :sha256, :type, :name, statement_timestamp())
-ON CONFLICT (account, sha256, type) DO UPDATE SET name = excluded.name, uploaded_at = excluded.uploaded_at"""
+ON CONFLICT (account, sha256, type) DO UPDATE SET name = excluded.name, uploaded_at = excluded.uploaded_at""")
 
-FORGET_UPLOAD = "DELETE FROM sender.upload WHERE account = :account AND name = :name"
+FORGET_UPLOAD = text("DELETE FROM sender.upload WHERE account = :account AND name = :name")
 
-DELETE_OLD_UPLOADS = """
+DELETE_OLD_UPLOADS = text("""
 DELETE FROM sender.upload WHERE (account, sha256, type) IN (
     SELECT account, sha256, type FROM sender.upload
-    WHERE uploaded_at < statement_timestamp() - make_interval(secs => :seconds) ORDER BY uploaded_at LIMIT :limit)"""
+    WHERE uploaded_at < statement_timestamp() - make_interval(secs => :seconds) ORDER BY uploaded_at LIMIT :limit)""")
 
-KNOWN_NUMBERS = """
-SELECT number, is_there, checked_at, address FROM sender.number
-WHERE number = ANY(CAST(:numbers AS text[])) AND checked_at > :since"""
+FIND_NUMBERS = text("""
+SELECT number, is_there AS exists, checked_at, address FROM sender.number
+WHERE number = ANY(CAST(:numbers AS text[])) AND checked_at > :since""")
 
-KEEP_NUMBER = """
+KEEP_NUMBER = text("""
 INSERT INTO sender.number (number, is_there, checked_at, address) VALUES (:number, :is_there, :at, :address)
 ON CONFLICT (number) DO UPDATE
-SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address"""
+SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address""")
 
-# One moment is the whole pace: each check moves it on by an interval, and it may lie so far ahead as the burst allows.
-BOOK_CHECK = """
+# A token bucket in one timestamp: each check moves free_at on by an interval, and free_at may be ahead of now by as
+# many intervals as the burst allows.
+BOOK_CHECK = text("""
 INSERT INTO sender.number_pace AS pace (profile_id, free_at)
 VALUES (:profile_id, CAST(:now AS timestamptz) + CAST(:interval AS interval))
 ON CONFLICT (profile_id) DO UPDATE
 SET free_at = greatest(pace.free_at, CAST(:now AS timestamptz)) + CAST(:interval AS interval)
-WHERE pace.free_at <= CAST(:now AS timestamptz) + CAST(:slack AS interval)"""
+WHERE pace.free_at <= CAST(:now AS timestamptz) + CAST(:ahead_max AS interval)""")
 
-WATCH_NO_MORE = """
+UNFOLLOW_OTHERS = text("""
 DELETE FROM sender.watched
-WHERE package_id = :package_id AND profile_id <> ALL(CAST(:profile_ids AS text[]))"""
+WHERE package_id = :package_id AND profile_id <> ALL(CAST(:profile_id AS text[]))""")
 
-WATCH = """
-INSERT INTO sender.watched AS known (profile_id, package_id, due_at)
-SELECT profile_id, :package_id, statement_timestamp() + make_interval(secs => seconds)
-FROM unnest(CAST(:profile_ids AS text[]), CAST(:seconds AS float8[])) AS wanted (profile_id, seconds)
+FOLLOW = text(f"""
+INSERT INTO sender.watched AS watched (profile_id, package_id, due_at)
+SELECT profile_id, :package_id, statement_timestamp() + make_interval(secs => in_seconds)
+FROM {unnest(FirstCheck, "first_check")}
 ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id
-WHERE known.package_id <> excluded.package_id"""
+WHERE watched.package_id <> excluded.package_id""")
 
-TAKE_DUE = """
+TAKE_DUE = text("""
 UPDATE sender.watched AS taken SET due_at = clock_timestamp() + make_interval(secs => :lease)
 WHERE profile_id IN (
     SELECT profile_id FROM sender.watched WHERE due_at <= statement_timestamp()
     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING profile_id, package_id, reported, reported_at, reports"""
+RETURNING profile_id, package_id, reported, reported_at, reports""")
 
-WATCHED = """
+RESCHEDULE = text("""
 UPDATE sender.watched
 SET due_at = statement_timestamp() + make_interval(secs => :seconds), reported = :reported,
     reported_at = :reported_at, reports = :reports
-WHERE profile_id = :profile_id"""
+WHERE profile_id = :profile_id""")
 
-# Also what was settled as surely not sent: a gateway's own report knows better, and the next release must not send it.
-HEARD = """
-UPDATE sender.delivery AS known SET heard = told.name
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:names AS text[])) AS told (delivery_id, name)
-WHERE known.delivery_id = told.delivery_id AND known.heard IS NULL
-  AND (known.state <> 'settled' OR known.status IN ('deferred', 'returned'))"""
+# Deliveries that were settled as certainly not sent are marked too: the gateway's own report is better evidence, and
+# the next release must not send them again.
+MARK_REPORTED = text(f"""
+UPDATE sender.delivery AS delivery SET heard = reported.gateway_message_id
+FROM {unnest(ReportedDelivery, "reported")}
+WHERE delivery.delivery_id = reported.delivery_id AND delivery.heard IS NULL
+  AND (delivery.state <> 'settled' OR delivery.status IN ('deferred', 'returned'))""")

@@ -1,4 +1,4 @@
-"""Registration: every simulator profile is made known to its gateway: at start, when it changes, and now and then."""
+"""Profile registration: registers simulator profiles at their gateway, at start, after a change, and periodically."""
 
 import asyncio
 import time
@@ -9,22 +9,22 @@ from spreader.contract.events import PackageConfigured
 from spreader.runtime.loop import Loop
 
 REPEAT_SECONDS = 60.0
-"""A gateway that has forgotten its profiles learns them again after so long."""
+"""A gateway that has lost its profiles gets them back after this time."""
 CALLS_MAX = 16
 
 
-class Incomplete(Exception):
-    """Some profiles could not be registered; those are tried again."""
+class RegistrationIncomplete(Exception):
+    """Some profiles could not be registered; the next turn tries them again."""
 
 
-class Registration:
-    """A part. `on_change` is what the table of packages calls."""
+class ProfileRegistration:
+    """A component; `on_change` is a callback of the table of packages."""
 
-    def __init__(self, drivers: Registrars) -> None:
+    def __init__(self, registrars: Registrars) -> None:
         self.name = "registration"
-        self._drivers = drivers
+        self._registrars = registrars
         self._packages: dict[str, Package] = {}
-        self._done: dict[tuple[str, str], tuple[Profile, float]] = {}
+        self._registered: dict[tuple[str, str], tuple[Profile, float]] = {}
         self._calls = asyncio.Semaphore(CALLS_MAX)
         self._loop = Loop(self.name, self.turn)
 
@@ -42,30 +42,32 @@ class Registration:
         await self._loop.stop()
 
     def not_ready_reason(self) -> str | None:
-        return None  # a gateway that is away is no reason not to send through the others
+        return None  # one unavailable gateway must not stop the sends through the others
 
     def is_live(self) -> bool:
         return self._loop.is_live()
 
     async def turn(self) -> float:
-        """Register what is due; one that fails keeps no other from it."""
+        """Registers the profiles that are due; a failure of one does not stop the others."""
         due = [
             (package.package_id, profile)
             for package in self._packages.values()
             for profile in package.profiles
-            if profile.gateway.driver in self._drivers and self._is_due(package.package_id, profile)
+            if profile.gateway.driver in self._registrars and self._is_due(package.package_id, profile)
         ]
-        ended = await asyncio.gather(*(self._register(*each) for each in due), return_exceptions=True)
-        failed = [result for result in ended if isinstance(result, BaseException)]
+        results = await asyncio.gather(*(self._register(*key) for key in due), return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
-            raise Incomplete(f"{len(failed)} of {len(due)} profiles; one: {type(failed[0]).__name__}") from failed[0]
+            raise RegistrationIncomplete(
+                f"{len(failed)} of {len(due)} profiles could not be registered; the first: {type(failed[0]).__name__}"
+            ) from failed[0]
         return REPEAT_SECONDS
 
     def _is_due(self, package_id: str, profile: Profile) -> bool:
-        done = self._done.get((package_id, profile.profile_id))
-        return done is None or done[0] != profile or time.monotonic() - done[1] >= REPEAT_SECONDS
+        last = self._registered.get((package_id, profile.profile_id))
+        return last is None or last[0] != profile or time.monotonic() - last[1] >= REPEAT_SECONDS
 
     async def _register(self, package_id: str, profile: Profile) -> None:
         async with self._calls:
-            await self._drivers[profile.gateway.driver].register(package_id, profile)
-        self._done[package_id, profile.profile_id] = (profile, time.monotonic())
+            await self._registrars[profile.gateway.driver].register(package_id, profile)
+        self._registered[package_id, profile.profile_id] = (profile, time.monotonic())

@@ -1,46 +1,46 @@
-"""Upload: a file that the Cloud API keeps under a name of its own, so that it travels there once."""
+"""Upload cache: ids of files that the Cloud API stores, so that each file is uploaded once for an account."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
-from sender.gateways.media import File
+from sender.gateways.media import MediaFile
 from sender.metrics import UPLOADS
 
-KEPT = timedelta(days=29)
-"""Meta keeps a file for 30 days."""
+UPLOAD_VALID_FOR = timedelta(days=29)
+"""Meta deletes an uploaded file after 30 days."""
 
 
 class UploadStore(Protocol):
-    async def name(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None: ...
-    async def keep(self, account: str, sha256: str, kind: str, name: str) -> None: ...
-    async def forget(self, account: str, name: str) -> None: ...
+    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None: ...
+    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None: ...
+    async def forget(self, account: str, upload_id: str) -> None: ...
 
 
-class Uploads:
-    """Of those who want the same file at the same time, one uploads it and the others wait."""
+class UploadCache:
+    """If several sends need the same file at the same time, one uploads it and the others wait."""
 
     def __init__(self, store: UploadStore) -> None:
         self._store = store
         self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
 
-    async def name_of(self, account: str, file: File, upload: Callable[[], Awaitable[str]]) -> str:
-        """The account's name for the file; what `upload` raises is passed on."""
+    async def upload_id(self, account: str, file: MediaFile, upload: Callable[[], Awaitable[str]]) -> str:
+        """The account's id for the file. Errors of `upload` are raised unchanged."""
         key = (account, file.sha256, file.type)
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
             async with lock:
-                name = await self._store.name(*key, younger_than=KEPT)
-                UPLOADS.labels("made" if name is None else "there").inc()
-                if name is None:
-                    name = await upload()
-                    await self._store.keep(*key, name)
-                return name
+                upload_id = await self._store.upload_id(*key, younger_than=UPLOAD_VALID_FOR)
+                UPLOADS.labels("made" if upload_id is None else "there").inc()
+                if upload_id is None:
+                    upload_id = await upload()
+                    await self._store.keep(*key, upload_id)
+                return upload_id
         finally:
             if not lock.locked() and self._locks.get(key) is lock:
                 self._locks.pop(key)
 
-    async def forget(self, account: str, name: str) -> None:
-        """The account does not know the name, or cannot use it: the next send uploads the file anew."""
-        await self._store.forget(account, name)
+    async def forget(self, account: str, upload_id: str) -> None:
+        """Meta has deleted the file or cannot use it: the next send uploads it again."""
+        await self._store.forget(account, upload_id)

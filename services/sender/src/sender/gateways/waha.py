@@ -1,18 +1,18 @@
-"""WAHA: the driver of WAHA's sessions (WhatsApp Web, by several engines)."""
+"""WAHA driver: sends through sessions of WAHA (WhatsApp Web, by one of several engines)."""
 
 from dataclasses import replace
 from typing import Any
 
 from sender.core import failure_table, session_states
-from sender.core.delivery import Delivery, quoted
-from sender.core.gateway_answer import Accepted, Answer, CannotTell, Finding, Refused
-from sender.core.session_states import Checked, standing_at
+from sender.core.delivery import Delivery, quoted_message_id
+from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
+from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import NumberChecked, Ready
-from sender.gateways.http_client import Client, Replied
-from sender.gateways.linked_device import Body, LinkedDevice, digits_of, name_of
-from sender.gateways.media import File, Media
-from sender.gateways.number_resolver import Addresses
+from sender.gateways.driver import NumberCheck, PreparedSend
+from sender.gateways.http_client import GatewayClient, HttpResponse
+from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session_name
+from sender.gateways.media import MediaFile, MediaSource
+from sender.gateways.number_resolver import NumberResolver
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
 from spreader.vault import Undecryptable
@@ -23,75 +23,82 @@ VOICE = "audio/ogg; codecs=opus"
 
 class WahaDriver:
     def __init__(
-        self, client: Client, keyring: Keyring, media: Media, file_seconds: float, addresses: Addresses
+        self,
+        client: GatewayClient,
+        keyring: Keyring,
+        media: MediaSource,
+        file_seconds: float,
+        numbers: NumberResolver,
     ) -> None:
-        self._addresses = addresses
+        self._numbers = numbers
         self._device = LinkedDevice(client, keyring, media, file_seconds, "X-Api-Key", failure_table.WAHA)
 
-    async def prepare(self, delivery: Delivery, profile: Profile) -> Ready | Refused:
-        ready = await self._device.ready(delivery, profile, lambda file: message(delivery, profile, file))
-        if isinstance(ready, Refused):
-            return ready
-        # Evolution looks for the form of a number that WhatsApp knows by itself; WAHA leaves it to whoever sends.
-        address = await self._addresses.of(delivery, profile, lambda number: self.check_number(profile, number))
-        return address if isinstance(address, Refused) else replace(ready, body={**ready.body, "chatId": chat(address)})
+    async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
+        prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
+        if isinstance(prepared, SendRefused):
+            return prepared
+        # Evolution finds the form of a number that WhatsApp knows by itself; WAHA leaves that to its caller.
+        digits = await self._numbers.resolve(delivery, profile, lambda number: self.check_number(profile, number))
+        if isinstance(digits, SendRefused):
+            return digits
+        return replace(prepared, body={**prepared.body, "chatId": chat_id(digits)})
 
-    async def send(self, ready: Ready, delivery: Delivery, profile: Profile) -> Answer:
-        reply = await self._device.post(ready, _with_file)
-        if isinstance(reply, Replied) and 200 <= reply.status < 300:
-            return Accepted(bare_id(reply.body))
-        return self._device.answer(reply)
+    async def send(self, prepared: PreparedSend, delivery: Delivery, profile: Profile) -> GatewayAnswer:
+        outcome = await self._device.post(prepared, _with_file)
+        if isinstance(outcome, HttpResponse) and 200 <= outcome.status < 300:
+            return SendAccepted(message_id(outcome.body))
+        return self._device.error_answer(outcome)
 
-    async def find(self, delivery: Delivery, profile: Profile) -> Finding:
-        return CannotTell("WAHA cannot be asked by our id whether it sent a message")
+    async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:
+        return LookupUnsupported("WAHA has no lookup by our delivery id")
 
-    async def check(self, profile: Profile) -> Checked:
+    async def check(self, profile: Profile) -> ProfileCheck:
         try:
-            reply = await self._device.get(profile, f"/api/sessions/{name_of(profile)}")
+            outcome = await self._device.get(profile, f"/api/sessions/{session_name(profile)}")
         except Undecryptable as error:
-            return Checked(False, str(error), "failed", code="credentials")
-        match reply:
-            case Replied(200, {"status": str(status)}):
-                return standing_at(session_states.WAHA.get(status), status)
+            return ProfileCheck(False, str(error), "failed", code="credentials")
+        match outcome:
+            case HttpResponse(200, {"status": str(status)}):
+                return session_check(session_states.WAHA.get(status), status)
             case _:
-                return self._device.not_checked(reply)
+                return self._device.failed_check(outcome)
 
-    async def check_number(self, profile: Profile, number: str) -> NumberChecked:
+    async def check_number(self, profile: Profile, number: str) -> NumberCheck:
         try:
-            path = f"/api/contacts/check-exists?phone={number}&session={name_of(profile)}"
-            reply = await self._device.get(profile, path)
+            path = f"/api/contacts/check-exists?phone={number}&session={session_name(profile)}"
+            outcome = await self._device.get(profile, path)
         except Undecryptable as error:
-            return NumberChecked(None, str(error), refused=Refused("credentials", str(error)))
-        match reply:
-            case Replied(200, {"numberExists": True, "chatId": name}):
-                return NumberChecked(True, "WAHA asked WhatsApp", digits_of(name) or number)
-            case Replied(200, {"numberExists": bool(exists)}):
-                return NumberChecked(exists, "WAHA asked WhatsApp", number if exists else None)
+            return NumberCheck(None, str(error), refused=SendRefused("credentials", str(error)))
+        match outcome:
+            case HttpResponse(200, {"numberExists": True, "chatId": chat}):
+                return NumberCheck(True, "WAHA asked WhatsApp", digits_of(chat) or number)
+            case HttpResponse(200, {"numberExists": bool(exists)}):
+                return NumberCheck(exists, "WAHA asked WhatsApp", number if exists else None)
             case _:
-                return self._device.not_told(reply)
+                return self._device.failed_number_check(outcome)
 
 
-def chat(number: str) -> str:
+def chat_id(number: str) -> str:
     return f"{number}@c.us"
 
 
-def message(delivery: Delivery, profile: Profile, file: File | None) -> tuple[str, Body]:
+def send_request(delivery: Delivery, profile: Profile, file: MediaFile | None) -> tuple[str, Body]:
     """The path and the body of a send, without the bytes of the file."""
-    body: Body = {"session": profile.gateway.account, "chatId": chat(delivery.recipient)}
-    earlier = quoted(delivery)
-    if earlier is not None:
-        body["reply_to"] = earlier
+    body: Body = {"session": profile.gateway.account, "chatId": chat_id(delivery.recipient)}
+    quoted = quoted_message_id(delivery)
+    if quoted is not None:
+        body["reply_to"] = quoted
     content = delivery.content
     if isinstance(content, TextContent):
         return "/api/sendText", {**body, "text": content.text, "linkPreview": False}
-    assert file is not None, "a file was not fetched"
-    voice = content.type == "voice"
-    ready_voice = voice and file.type.startswith("audio/ogg")
+    assert file is not None, "content with a file needs its file"
+    is_voice = content.type == "voice"
+    is_voice_format = is_voice and file.type.startswith("audio/ogg")
     filename = getattr(getattr(content, "media", None), "filename", None) or file.filename
-    described = {"mimetype": VOICE if ready_voice else file.type}
+    described = {"mimetype": VOICE if is_voice_format else file.type}
     body["file"] = described if filename is None else {**described, "filename": filename}
-    if voice:
-        body["convert"] = not ready_voice
+    if is_voice:
+        body["convert"] = not is_voice_format
     if content.type == "video":
         body |= {"asNote": False, "convert": file.type != "video/mp4"}
     caption = getattr(content, "caption", None)
@@ -102,14 +109,14 @@ def _with_file(body: Body, data: str) -> Body:
     return {**body, "file": {**body["file"], "data": data}}
 
 
-def bare_id(body: Any) -> str | None:
-    """WhatsApp's own id of a message, whatever shape the engine gave it: `true_<chat>_<id>[_<participant>]`."""
+def message_id(body: Any) -> str | None:
+    """WhatsApp's own id of a message. Engines return it alone, or as `true_<chat>_<id>[_<participant>]`."""
     match body:
-        case {"id": {"_serialized": str(name)}} | {"id": {"id": str(name)}} | {"id": str(name)}:
+        case {"id": {"_serialized": str(serialized)}} | {"id": {"id": str(serialized)}} | {"id": str(serialized)}:
             pass
-        case {"key": {"id": str(name)}}:
+        case {"key": {"id": str(serialized)}}:
             pass
         case _:
             return None
-    parts = [part for part in name.split("_") if "@" not in part and part not in ("true", "false")]
+    parts = [part for part in serialized.split("_") if "@" not in part and part not in ("true", "false")]
     return parts[-1] if parts and parts[-1] else None

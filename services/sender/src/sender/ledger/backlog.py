@@ -1,4 +1,4 @@
-"""Backlog: how much of a lane the ledger holds that has no end, and how much was decided and is not published."""
+"""Backlog gauges: how many deliveries of a lane are not settled, and how many events are not published."""
 
 from dataclasses import dataclass
 
@@ -7,32 +7,42 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.metrics import OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, UNSETTLED
 from spreader.contract.events import Lane
+from spreader.runtime.rows import fetched
 
 EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """Each instance looks at all of it: readers of the metrics take the greatest, not the sum."""
+class BacklogSize:
+    unsettled: int
+    overdue_seconds: float | None
+    unpublished: int
+    unpublished_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogGauges:
+    """Every instance measures the whole ledger: a query takes the maximum over the instances, not the sum."""
 
     engine: AsyncEngine
     lane: Lane
 
-    async def turn(self) -> float:
+    async def update(self) -> float:
+        """Measures once; returns the seconds until the next measurement."""
         async with self.engine.connect() as connection:
-            row = (await connection.execute(BACKLOG, {"lane": self.lane})).one()
-        UNSETTLED.labels(self.lane).set(row.unsettled)
-        OVERDUE_SECONDS.labels(self.lane).set(max(row.overdue_seconds or 0, 0))
-        UNPUBLISHED.labels(self.lane).set(row.unpublished)
-        UNPUBLISHED_OLDEST.labels(self.lane).set(row.unpublished_seconds or 0)
+            size = fetched(BacklogSize, await connection.execute(BACKLOG_SIZE, {"lane": self.lane}))[0]
+        UNSETTLED.labels(self.lane).set(size.unsettled)
+        OVERDUE_SECONDS.labels(self.lane).set(max(size.overdue_seconds or 0, 0))
+        UNPUBLISHED.labels(self.lane).set(size.unpublished)
+        UNPUBLISHED_OLDEST.labels(self.lane).set(size.unpublished_seconds or 0)
         return EVERY_SECONDS
 
 
-BACKLOG = text("""
-SELECT held.unsettled, held.overdue_seconds, told.unpublished, told.unpublished_seconds
+BACKLOG_SIZE = text("""
+SELECT deliveries.unsettled, deliveries.overdue_seconds, events.unpublished, events.unpublished_seconds
 FROM (SELECT count(*) AS unsettled,
              CAST(extract(epoch FROM clock_timestamp() - min(due_at)) AS float8) AS overdue_seconds
-      FROM sender.delivery WHERE lane = :lane AND state <> 'settled') AS held,
+      FROM sender.delivery WHERE lane = :lane AND state <> 'settled') AS deliveries,
      (SELECT count(*) AS unpublished,
              CAST(extract(epoch FROM clock_timestamp() - min(settled_at)) AS float8) AS unpublished_seconds
-      FROM sender.unpublished WHERE lane = :lane) AS told""")
+      FROM sender.unpublished WHERE lane = :lane) AS events""")

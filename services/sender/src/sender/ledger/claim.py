@@ -1,38 +1,53 @@
-"""Claim: the right to send one delivery, for as long as its lease lasts."""
+"""Claim: a sender's right to send one delivery, valid while its lease lasts."""
 
 import time
 from dataclasses import dataclass
 
+from sender.core.claim_result import ClaimResult
 from sender.core.delivery import Delivery
 from spreader.contract.events import ConsentKind
+from spreader.runtime.rows import column
 
-Key = tuple[str, int]
-"""A delivery's id and the number of a claim of it."""
+
+@dataclass(frozen=True, slots=True)
+class ClaimKey:
+    """The claims of a delivery are numbered: a result is valid only under the newest claim."""
+
+    delivery_id: str
+    claim: int = column("int")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     delivery: Delivery
     number: int
-    """Claims of a delivery are numbered: a result counts only under the newest."""
     tries: int
-    """Claims since the delivery came to this profile, this one included."""
+    """Claims since the delivery was assigned to this profile, this one included."""
     in_doubt: bool
-    """An earlier claim ended without an answer: the gateway may have got it."""
+    """An earlier claim ended without an answer: the gateway may have sent the message."""
     lease_until: float
-    """By `time.monotonic()`; taken before the database was asked, so it is never too late."""
+    """By `time.monotonic()`, read before the statement that claims: the lease never ends earlier than this."""
     host: str = ""
-    """Of the gateway, as it was when the delivery was asked for."""
+    """The gateway's host when the delivery was stored."""
     resent: bool = False
-    """It was sent in doubt, and that may have arrived as well."""
-    heard: str | None = None
-    """The gateway has reported it, under this id (empty: without one)."""
-    listed: frozenset[ConsentKind] = frozenset()
-    """The lists of consent that an open delivery's recipient was on when it was claimed."""
+    """It was sent again in doubt, so it may have arrived twice already."""
+    reported_id: str | None = None
+    """The id under which the gateway has reported the message: empty if the report has none, None without a report."""
+    consents: frozenset[ConsentKind] = frozenset()
+    """The recipient's consents and objections at the time of the claim (open lane only)."""
 
     @property
-    def key(self) -> Key:
-        return self.delivery.delivery_id, self.number
+    def key(self) -> ClaimKey:
+        return ClaimKey(self.delivery.delivery_id, self.number)
 
-    def lasts(self, seconds: float) -> bool:
+    def outlasts(self, seconds: float) -> bool:
+        """Whether the lease lasts longer than `seconds` from now."""
         return time.monotonic() + seconds < self.lease_until
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedClaim:
+    """A claim with its result, to be written to the ledger."""
+
+    claim: Claim
+    result: ClaimResult

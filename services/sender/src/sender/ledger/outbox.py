@@ -1,7 +1,7 @@
-"""Outbox: the events of settled deliveries on their way to Kafka.
+"""Outcome outbox: publishes the events of settled deliveries.
 
-They are published right after the commit that made them true; what a crash or a broker that is away left over is found
-in the ledger and published again. Readers drop repeats.
+They are published right after the commit that stores them. Events that a crash or a broken connection to Kafka left
+behind are found in the ledger and published again. Consumers drop repeats.
 """
 
 import asyncio
@@ -10,10 +10,9 @@ from datetime import timedelta
 
 import structlog
 
-from sender.core.claim_result import Settled
-from sender.ledger.claim import Key
-from sender.ledger.postgres import Ledger
-from sender.ledger.row_mapping import Result
+from sender.core.claim_result import SettledClaim
+from sender.ledger.claim import ClaimKey, FinishedClaim
+from sender.ledger.postgres import DeliveryLedger
 from sender.metrics import REPUBLISHED
 from spreader.contract.events import Event
 from spreader.kafka.bus import Bus
@@ -25,74 +24,79 @@ OVERDUE = timedelta(seconds=5)
 LOOK_SECONDS = 2.0
 MARK_SECONDS = 0.05
 IDLE_SECONDS = 60.0
-UNDER_WAY_MAX = 5_000
+IN_FLIGHT_MAX = 5_000
 BATCH_MAX = 500
 
 
-class Outbox:
-    """A part, of two loops: one marks what was published, the other finds what was not."""
+class OutcomeOutbox:
+    """A component of two loops: one marks what was published, the other publishes what was left behind."""
 
-    def __init__(self, ledger: Ledger, bus: Bus, overdue: timedelta = OVERDUE) -> None:
+    def __init__(self, ledger: DeliveryLedger, bus: Bus, overdue: timedelta = OVERDUE) -> None:
         self.name = f"outbox of the {ledger.lane} lane"
         self._ledger = ledger
         self._bus = bus
         self._overdue = overdue
-        self._under_way: set[Key] = set()
-        self._published: list[Key] = []
+        self._in_flight: set[ClaimKey] = set()
+        self._published: list[ClaimKey] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._marking = Loop(f"{self.name}: mark", self._mark)
-        self._looking = Loop(f"{self.name}: look", self.publish_overdue)
+        self._mark_loop = Loop(f"{self.name}: mark", self._mark)
+        self._look_loop = Loop(f"{self.name}: look", self.publish_overdue)
 
-    def publish_soon(self, results: Sequence[Result]) -> None:
-        """Publish without waiting for it. Beyond the bound the loop does it: memory stays bounded."""
-        settled = [each for each in results if isinstance(each.fate, Settled)]
-        if settled and len(self._under_way) < UNDER_WAY_MAX:
+    def publish_soon(self, finished: Sequence[FinishedClaim]) -> None:
+        """Publishes the settled ones in the background. With too many in flight, it leaves them to the loop."""
+        settled = [each for each in finished if isinstance(each.result, SettledClaim)]
+        if settled and len(self._in_flight) < IN_FLIGHT_MAX:
             task = asyncio.create_task(self._publish(settled))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def start(self) -> None:
-        await self._marking.start()
-        await self._looking.start()
+        await self._mark_loop.start()
+        await self._look_loop.start()
 
     async def stop(self) -> None:
-        await self._looking.stop()
+        await self._look_loop.stop()
         await asyncio.gather(*self._tasks)
-        await self._marking.stop()
+        await self._mark_loop.stop()
         await self._mark_now()
 
     def not_ready_reason(self) -> str | None:
-        return self._marking.not_ready_reason() or self._looking.not_ready_reason()
+        return self._mark_loop.not_ready_reason() or self._look_loop.not_ready_reason()
 
     def is_live(self) -> bool:
-        return self._marking.is_live() and self._looking.is_live()
+        return self._mark_loop.is_live() and self._look_loop.is_live()
 
     async def publish_overdue(self) -> float:
-        """Publish what is settled for a while and not marked; answers after how many seconds to look again."""
-        left_over = await self._ledger.unpublished(self._overdue, BATCH_MAX)
-        mine = [(key, event) for key, event in left_over if key not in self._under_way]
-        if not mine:
+        """Publishes events that are still unmarked some time after their commit; returns the seconds until the next
+        look."""
+        overdue = await self._ledger.unpublished(self._overdue, BATCH_MAX)
+        left_behind = [(key, event) for key, event in overdue if key not in self._in_flight]
+        if not left_behind:
             return LOOK_SECONDS
-        await self._bus.publish(*(event for _, event in mine))
-        await self._ledger.mark_published([key for key, _ in mine])
-        REPUBLISHED.labels(self._ledger.lane).inc(len(mine))
+        await self._bus.publish(*(event for _, event in left_behind))
+        await self._ledger.mark_published([key for key, _ in left_behind])
+        REPUBLISHED.labels(self._ledger.lane).inc(len(left_behind))
         return 0
 
-    async def _publish(self, settled: Sequence[Result]) -> None:
-        keys = [each.claim.key for each in settled]
-        self._under_way.update(keys)
+    async def _publish(self, settled: Sequence[FinishedClaim]) -> None:
+        keys = [finished.claim.key for finished in settled]
+        self._in_flight.update(keys)
         try:
-            await self._bus.publish(*(event for each in settled for event in _events(each)))
-        except Exception as error:  # the rows stay, and the loop publishes them
-            log.warning("outcomes could not be published yet", lane=self._ledger.lane, error=str(error))
-            self._under_way.difference_update(keys)
+            await self._bus.publish(*(event for finished in settled for event in _events(finished)))
+        except Exception as error:
+            log.warning(
+                "publishing outcomes failed; they stay in the ledger and are published again",
+                lane=self._ledger.lane,
+                error=str(error),
+            )
+            self._in_flight.difference_update(keys)
         else:
             self._published.extend(keys)
-            self._marking.wake()
+            self._mark_loop.wake()
 
     async def _mark(self) -> float:
         if self._published:
-            await asyncio.sleep(MARK_SECONDS)  # gathers: marking is nobody's hurry
+            await asyncio.sleep(MARK_SECONDS)  # gather more keys: marking is not urgent
             await self._mark_now()
         return IDLE_SECONDS
 
@@ -101,8 +105,8 @@ class Outbox:
         if keys:
             await self._ledger.mark_published(keys)
             del self._published[: len(keys)]
-            self._under_way.difference_update(keys)
+            self._in_flight.difference_update(keys)
 
 
-def _events(result: Result) -> tuple[Event, ...]:
-    return result.fate.events if isinstance(result.fate, Settled) else ()
+def _events(finished: FinishedClaim) -> tuple[Event, ...]:
+    return finished.result.events if isinstance(finished.result, SettledClaim) else ()

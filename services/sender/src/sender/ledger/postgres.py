@@ -1,4 +1,4 @@
-"""Ledger: what the sender was asked to send, who has claimed it, how it ended, and what is still to be published."""
+"""Delivery ledger: the deliveries that the sender has to send, their claims and results, and the unpublished events."""
 
 import time
 from collections.abc import Sequence
@@ -8,170 +8,167 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from sender.core.claim_result import Settled
-from sender.core.concurrency import Room
+from sender.core.claim_result import SettledClaim
+from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery, generation
-from sender.ledger.claim import Claim, Key
+from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
 from sender.ledger.row_mapping import (
+    ClaimRow,
+    DeliveryRow,
+    EventRow,
     HostOf,
-    Result,
-    asked_columns,
+    HostSlotsRow,
+    ResultRow,
     claim_of,
-    event_columns,
-    nowhere,
-    result_columns,
-    room_columns,
-    told_of,
+    delivery_row,
+    event_of,
+    event_rows,
+    no_host,
+    result_row,
+    slot_params,
 )
 from spreader.contract.events import Event, Lane
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.rows import arrays, fetched, unnest
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
-    """What became of a batch: the claims made with it (older deliveries may come first), and the new ones left over."""
+class TakenBatch:
+    """`claims`: the deliveries claimed with the batch, perhaps older ones; `waiting`: new ones not claimed yet."""
 
     claims: tuple[Claim, ...]
     waiting: int
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """Whether anything is due (it waits for a slot, or for the reply before it), and when the next falls due."""
+class DueWork:
+    """Whether a delivery is due now (waiting for a slot or for an earlier reply), and when the next one is."""
 
-    due: bool
+    due_now: bool
     next_in_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
-    """One lane's side of the ledger, in the name of one worker."""
+class DeliveryLedger:
+    """The deliveries of one lane, claimed in the name of one worker."""
 
     engine: AsyncEngine
-    positions: Deduplicator
+    deduplicator: Deduplicator
     lane: Lane
     worker: str
     lease: timedelta
-    host_of: HostOf = nowhere
+    host_of: HostOf = no_host
 
-    async def take_in(self, batch: Sequence[Received[Delivery]], room: Room) -> TakenIn:
-        """Keep what is new and claim what is due, as far as there is room, in one commit."""
+    async def take_in(self, batch: Sequence[Received[Delivery]], free: FreeSlots) -> TakenBatch:
+        """Stores what is new and claims what is due, up to the free slots, in one commit."""
         async with self.engine.begin() as connection:
-            fresh = await self.positions.unseen(connection, batch)
-            new = await self._insert(connection, [received.event for received in fresh])
-            claims = await self._claim(connection, room)
-        return TakenIn(claims, len(new - {claim.delivery.delivery_id for claim in claims}))
+            unseen = await self.deduplicator.unseen(connection, batch)
+            stored = await self._insert(connection, [received.event for received in unseen])
+            claims = await self._claim(connection, free)
+        return TakenBatch(claims, len(stored - {claim.delivery.delivery_id for claim in claims}))
 
-    async def claim(self, room: Room) -> tuple[Claim, ...]:
+    async def claim(self, free: FreeSlots) -> tuple[Claim, ...]:
+        """Claims what is due, up to the free slots."""
         async with self.engine.begin() as connection:
-            return await self._claim(connection, room)
+            return await self._claim(connection, free)
 
-    async def backlog(self) -> Backlog:
+    async def due_work(self) -> DueWork:
         async with self.engine.connect() as connection:
-            row = (await connection.execute(text(BACKLOG), {"lane": self.lane})).one()
-            return Backlog(row.due, row.next_in)
+            return fetched(DueWork, await connection.execute(DUE_WORK, {"lane": self.lane}))[0]
 
     async def renew(self, claim: Claim, resent: bool = False) -> Claim | None:
-        """The claim with a new lease; None when somebody else has it by now. `resent`: it is sent in doubt now."""
+        """The claim with a new lease; None if another worker has claimed the delivery since.
+
+        `resent`: records that the delivery is now sent in doubt.
+        """
         lease_until = self._lease_until()
+        params = {
+            "delivery_id": claim.delivery.delivery_id,
+            "claim": claim.number,
+            "worker": self.worker,
+            "lease": self.lease.total_seconds(),
+            "resent": resent,
+        }
         async with self.engine.begin() as connection:
-            renewed = await connection.execute(
-                text(RENEW),
-                {
-                    "delivery_id": claim.delivery.delivery_id,
-                    "claim": claim.number,
-                    "worker": self.worker,
-                    "lease": self.lease.total_seconds(),
-                    "resent": resent,
-                },
-            )
+            renewed = await connection.execute(RENEW, params)
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
-    async def write(self, results: Sequence[Result]) -> set[Key]:
-        """Write results, each with its events to publish; answers those whose claim still held."""
+    async def write(self, finished: Sequence[FinishedClaim]) -> set[ClaimKey]:
+        """Writes results with the events to publish; returns the keys of the claims that were still valid."""
         async with self.engine.begin() as connection:
-            rows = await connection.execute(text(WRITE), {"worker": self.worker, **result_columns(results)})
-            written = {(row.delivery_id, row.claim) for row in rows}
-            told = [each for each in results if each.claim.key in written and isinstance(each.fate, Settled)]
-            if told:
-                await connection.execute(text(KEEP_EVENTS), {"lane": self.lane, **event_columns(told)})
-        return written
+            params = {"worker": self.worker, **arrays(ResultRow, map(result_row, finished))}
+            valid = set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
+            settled = [each for each in finished if each.claim.key in valid and isinstance(each.result, SettledClaim)]
+            if settled:
+                params = {"lane": self.lane, **arrays(EventRow, event_rows(settled))}
+                await connection.execute(KEEP_EVENTS, params)
+        return valid
 
-    async def unpublished(self, older_than: timedelta, limit: int) -> list[tuple[Key, Event]]:
+    async def unpublished(self, older_than: timedelta, limit: int) -> list[tuple[ClaimKey, Event]]:
+        params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.connect() as connection:
-            rows = await connection.execute(
-                text(UNPUBLISHED), {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
-            )
-            return [((row.delivery_id, row.claim), told_of(row)) for row in rows]
+            rows = fetched(EventRow, await connection.execute(UNPUBLISHED, params))
+        return [(row.key, event_of(row)) for row in rows]
 
-    async def mark_published(self, keys: Sequence[Key]) -> None:
+    async def mark_published(self, keys: Sequence[ClaimKey]) -> None:
         async with self.engine.begin() as connection:
-            places = {"delivery_ids": [each for each, _ in keys], "claims": [claim for _, claim in keys]}
-            await connection.execute(text(MARK_PUBLISHED), places)
+            await connection.execute(MARK_PUBLISHED, arrays(ClaimKey, keys))
 
     async def delete_settled(self, older_than: timedelta, limit: int) -> int:
-        """Delete at most `limit` deliveries that were settled longer ago than `older_than`; returns how many."""
+        """Deletes up to `limit` deliveries that were settled before that time; returns how many it deleted."""
+        params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.begin() as connection:
-            deleted = await connection.execute(
-                text(DELETE_SETTLED), {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
-            )
-            return deleted.rowcount
+            return (await connection.execute(DELETE_SETTLED, params)).rowcount
 
-    async def _insert(self, connection: AsyncConnection, asked: Sequence[Delivery]) -> set[str]:
+    async def _insert(self, connection: AsyncConnection, deliveries: Sequence[Delivery]) -> set[str]:
         newest: dict[str, Delivery] = {}
-        for delivery in asked:
-            known = newest.get(delivery.delivery_id)
-            if known is None or generation(delivery) > generation(known):
+        for delivery in deliveries:
+            earlier = newest.get(delivery.delivery_id)
+            if earlier is None or generation(delivery) > generation(earlier):
                 newest[delivery.delivery_id] = delivery
         if not newest:
             return set()
-        rows = await connection.execute(
-            text(TAKE_IN), {"lane": self.lane, **asked_columns(list(newest.values()), self.host_of)}
-        )
-        return {row.delivery_id for row in rows}
+        rows = [delivery_row(delivery, self.host_of, position) for position, delivery in enumerate(newest.values())]
+        result = await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(DeliveryRow, rows)})
+        return set(result.scalars())
 
-    async def _claim(self, connection: AsyncConnection, room: Room) -> tuple[Claim, ...]:
-        if room.free <= 0:
+    async def _claim(self, connection: AsyncConnection, free: FreeSlots) -> tuple[Claim, ...]:
+        if free.total <= 0:
             return ()
         lease_until = self._lease_until()
-        rows = await connection.execute(
-            text(CLAIM),
-            {"lane": self.lane, "worker": self.worker, "lease": self.lease.total_seconds(), **room_columns(room)},
-        )
+        params = {"lane": self.lane, "worker": self.worker, "lease": self.lease.total_seconds(), **slot_params(free)}
+        rows = fetched(ClaimRow, await connection.execute(CLAIM, params))
         return tuple(claim_of(row, lease_until) for row in rows)
 
     def _lease_until(self) -> float:
         return time.monotonic() + self.lease.total_seconds()
 
 
-# A delivery that was settled as surely not sent is asked for again by a newer attempt or release; every other repeat
-# does nothing. It keeps its place among the recipient's replies.
-TAKE_IN = """
-INSERT INTO sender.delivery AS known (
+# A newer attempt or release brings a delivery back that was settled as certainly not sent. Any other repeat changes
+# nothing. The row keeps its sequence, and with it its place among the recipient's replies.
+INSERT_DELIVERIES = text(f"""
+INSERT INTO sender.delivery AS stored (
     delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
-SELECT asked.delivery_id, :lane, asked.package_id, asked.recipient, asked.profile_id, asked.host, asked.attempt,
-       asked.release, asked.body, asked.traceparent, 'ready', statement_timestamp()
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:package_ids AS text[]), CAST(:recipients AS text[]),
-            CAST(:profile_ids AS text[]), CAST(:hosts AS text[]), CAST(:attempts AS int[]),
-            CAST(:releases AS bigint[]), CAST(:bodies AS text[]), CAST(:traceparents AS text[])) WITH ORDINALITY
-     AS asked (delivery_id, package_id, recipient, profile_id, host, attempt, release, body, traceparent, place)
-ORDER BY asked.place
+SELECT incoming.delivery_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id, incoming.host,
+       incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready', statement_timestamp()
+FROM {unnest(DeliveryRow, "incoming")}
+ORDER BY incoming.position
 ON CONFLICT (delivery_id) DO UPDATE SET
     lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,
     release = excluded.release, asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready',
     due_at = excluded.due_at, status = NULL,
-    tries = CASE WHEN known.attempt = excluded.attempt THEN known.tries ELSE 0 END
-WHERE known.state = 'settled' AND known.status IN ('deferred', 'returned')
-  AND (known.attempt, known.release) < (excluded.attempt, excluded.release)
-RETURNING known.delivery_id"""
+    tries = CASE WHEN stored.attempt = excluded.attempt THEN stored.tries ELSE 0 END
+WHERE stored.state = 'settled' AND stored.status IN ('deferred', 'returned')
+  AND (stored.attempt, stored.release) < (excluded.attempt, excluded.release)
+RETURNING stored.delivery_id""")
 
-# statement_timestamp() and not clock_timestamp(): a stable value can be a bound of the index scan.
-# The lists of consent are read with the claim, a moment before the call: no look of its own for each delivery.
-# A reply waits until every earlier one to its recipient is settled; whoever holds that one.
-# A host that may take no more is passed over; of one that may take some, what is beyond that stays for the next claim.
-CLAIM = """
-WITH found AS (
+# - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
+# - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
+# - A full host is passed over. Of any other host, rows beyond its free slots stay for the next claim.
+# - Consents are read in the same statement, just before the call, to save a query for each delivery.
+CLAIM = text(f"""
+WITH candidates AS (
     SELECT candidate.delivery_id, candidate.state, candidate.host, candidate.due_at, candidate.sequence
     FROM sender.delivery AS candidate
     WHERE candidate.lane = :lane AND candidate.state <> 'settled' AND candidate.due_at <= statement_timestamp()
@@ -185,9 +182,10 @@ WITH found AS (
     FOR UPDATE SKIP LOCKED),
 due AS (
     SELECT delivery_id, state
-    FROM (SELECT *, row_number() OVER (PARTITION BY host ORDER BY due_at, sequence) AS place FROM found) AS counted
-    LEFT JOIN unnest(CAST(:hosts AS text[]), CAST(:rooms AS int[])) AS known (host, room) USING (host)
-    WHERE place <= coalesce(known.room, :other))
+    FROM (SELECT *, row_number() OVER (PARTITION BY host ORDER BY due_at, sequence) AS place
+          FROM candidates) AS counted
+    LEFT JOIN {unnest(HostSlotsRow, "host_slots")} USING (host)
+    WHERE place <= coalesce(host_slots.slots, :other))
 UPDATE sender.delivery AS claimed
 SET state = 'sending', worker = :worker, claim = claimed.claim + 1, tries = claimed.tries + 1,
     due_at = clock_timestamp() + make_interval(secs => :lease)
@@ -197,51 +195,47 @@ RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claim
           CASE WHEN claimed.lane = 'open' THEN ARRAY(
               SELECT kind FROM sender.consent
               WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
-          END AS listed"""
+          END AS consents""")
 
-BACKLOG = """
+DUE_WORK = text("""
 SELECT EXISTS (SELECT FROM sender.delivery
-               WHERE lane = :lane AND state <> 'settled' AND due_at <= statement_timestamp()) AS due,
+               WHERE lane = :lane AND state <> 'settled' AND due_at <= statement_timestamp()) AS due_now,
        (SELECT CAST(extract(epoch FROM min(due_at) - statement_timestamp()) AS float8) FROM sender.delivery
-        WHERE lane = :lane AND state <> 'settled' AND due_at > statement_timestamp()) AS next_in"""
+        WHERE lane = :lane AND state <> 'settled' AND due_at > statement_timestamp()) AS next_in_seconds""")
 
-RENEW = """
+RENEW = text("""
 UPDATE sender.delivery
 SET due_at = clock_timestamp() + make_interval(secs => :lease), resent = resent OR :resent
-WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state = 'sending'"""
+WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state = 'sending'""")
 
-WRITE = """
-UPDATE sender.delivery AS held
+WRITE_RESULTS = text(f"""
+UPDATE sender.delivery AS stored
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
     status = result.status, gateway_message_id = result.gateway_message_id,
-    resent = held.resent AND NOT result.not_this_time,
-    asked = CASE WHEN result.state = 'settled' THEN NULL ELSE held.asked END
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:claims AS int[]), CAST(:states AS text[]), CAST(:waits AS float8[]),
-            CAST(:statuses AS text[]), CAST(:gateway_message_ids AS text[]), CAST(:not_this_time AS boolean[]))
-     AS result (delivery_id, claim, state, wait, status, gateway_message_id, not_this_time)
-WHERE held.delivery_id = result.delivery_id AND held.claim = result.claim AND held.worker = :worker
-  AND held.state = 'sending'
-RETURNING held.delivery_id, held.claim"""
+    resent = stored.resent AND NOT result.last_try_not_sent,
+    asked = CASE WHEN result.state = 'settled' THEN NULL ELSE stored.asked END
+FROM {unnest(ResultRow, "result")}
+WHERE stored.delivery_id = result.delivery_id AND stored.claim = result.claim AND stored.worker = :worker
+  AND stored.state = 'sending'
+RETURNING stored.delivery_id, stored.claim""")
 
-KEEP_EVENTS = """
+KEEP_EVENTS = text(f"""
 INSERT INTO sender.unpublished (delivery_id, claim, type, lane, body, traceparent)
-SELECT told.delivery_id, told.claim, told.type, :lane, told.body, told.traceparent
-FROM unnest(CAST(:delivery_ids AS text[]), CAST(:claims AS int[]), CAST(:types AS text[]), CAST(:bodies AS text[]),
-            CAST(:traceparents AS text[]))
-     AS told (delivery_id, claim, type, body, traceparent)"""
+SELECT event.delivery_id, event.claim, event.type, :lane, event.body, event.traceparent
+FROM {unnest(EventRow, "event")}""")
 
-UNPUBLISHED = """
-SELECT delivery_id, claim, type, body, traceparent FROM sender.unpublished
+UNPUBLISHED = text("""
+SELECT delivery_id, type, body, traceparent, claim FROM sender.unpublished
 WHERE lane = :lane AND settled_at <= statement_timestamp() - make_interval(secs => :seconds)
-ORDER BY settled_at LIMIT :limit"""
+ORDER BY settled_at LIMIT :limit""")
 
-MARK_PUBLISHED = """
-DELETE FROM sender.unpublished AS told
-USING unnest(CAST(:delivery_ids AS text[]), CAST(:claims AS int[])) AS published (delivery_id, claim)
-WHERE told.delivery_id = published.delivery_id AND told.claim = published.claim"""
+MARK_PUBLISHED = text(f"""
+DELETE FROM sender.unpublished AS unpublished
+USING {unnest(ClaimKey, "published")}
+WHERE unpublished.delivery_id = published.delivery_id AND unpublished.claim = published.claim""")
 
-DELETE_SETTLED = """
+DELETE_SETTLED = text("""
 DELETE FROM sender.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM sender.delivery
     WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)
-    ORDER BY due_at LIMIT :limit)"""
+    ORDER BY due_at LIMIT :limit)""")

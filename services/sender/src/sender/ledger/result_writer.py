@@ -1,13 +1,13 @@
-"""Results: what became of the claims, on their way into the ledger in groups, and from there to Kafka."""
+"""Result writer: writes the results of claims to the ledger in groups, and hands the settled ones to the outbox."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sender.core.claim_result import Fate, Settled
-from sender.ledger.claim import Claim
-from sender.ledger.outbox import Outbox
-from sender.ledger.postgres import Ledger
-from sender.ledger.row_mapping import Result
+from sender.core.claim_result import ClaimResult, SettledClaim
+from sender.ledger.claim import Claim, FinishedClaim
+from sender.ledger.outbox import OutcomeOutbox
+from sender.ledger.postgres import DeliveryLedger
 from sender.metrics import FENCED, SETTLED
 from spreader.runtime.loop import Loop
 
@@ -17,24 +17,24 @@ IDLE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    result: Result
+    finished: FinishedClaim
     written: asyncio.Future[None]
 
 
-class Results:
-    """A part. A result waits `group_seconds` for others; with 0, a group is what came while the last was written."""
+class ResultWriter:
+    """A component. A result waits `group_seconds` for others; with 0, a group is what arrived during the last write."""
 
-    def __init__(self, ledger: Ledger, outbox: Outbox, group_seconds: float) -> None:
+    def __init__(self, ledger: DeliveryLedger, outbox: OutcomeOutbox, group_seconds: float) -> None:
         self.name = f"results of the {ledger.lane} lane"
         self._ledger = ledger
         self._outbox = outbox
         self._group_seconds = group_seconds
         self._waiting: list[_Waiting] = []
-        self._loop = Loop(self.name, self._turn)
+        self._loop = Loop(self.name, self._write_group)
 
-    async def write(self, claim: Claim, fate: Fate) -> None:
-        """Returns when the result is in the ledger, or another worker's claim has made it void."""
-        waiting = _Waiting(Result(claim, fate), asyncio.get_running_loop().create_future())
+    async def write(self, claim: Claim, result: ClaimResult) -> None:
+        """Returns when the result is in the ledger, or was dropped because another worker's claim has replaced it."""
+        waiting = _Waiting(FinishedClaim(claim, result), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._loop.wake()
         await waiting.written
@@ -45,7 +45,7 @@ class Results:
     async def stop(self) -> None:
         await self._loop.stop()
         while self._waiting:
-            await self._turn()
+            await self._write_group()
 
     def not_ready_reason(self) -> str | None:
         return self._loop.not_ready_reason()
@@ -53,24 +53,24 @@ class Results:
     def is_live(self) -> bool:
         return self._loop.is_live()
 
-    async def _turn(self) -> float:
+    async def _write_group(self) -> float:
         if not self._waiting:
             return IDLE_SECONDS
         if self._group_seconds and len(self._waiting) < GROUP_MAX:
             await asyncio.sleep(self._group_seconds)
         group = self._waiting[:GROUP_MAX]
-        written = await self._ledger.write([each.result for each in group])
+        keys = await self._ledger.write([waiting.finished for waiting in group])
         del self._waiting[: len(group)]
-        valid = [each.result for each in group if each.result.claim.key in written]
+        valid = [waiting.finished for waiting in group if waiting.finished.claim.key in keys]
         self._outbox.publish_soon(valid)
         self._count(valid, len(group))
-        for each in group:
-            if not each.written.done():
-                each.written.set_result(None)
+        for waiting in group:
+            if not waiting.written.done():
+                waiting.written.set_result(None)
         return 0 if self._waiting else IDLE_SECONDS
 
-    def _count(self, valid: list[Result], total: int) -> None:
+    def _count(self, valid: Sequence[FinishedClaim], total: int) -> None:
         FENCED.labels(self._ledger.lane).inc(total - len(valid))
-        for result in valid:
-            if isinstance(result.fate, Settled):
-                SETTLED.labels(self._ledger.lane, result.fate.status).inc()
+        for finished in valid:
+            if isinstance(finished.result, SettledClaim):
+                SETTLED.labels(self._ledger.lane, finished.result.status).inc()

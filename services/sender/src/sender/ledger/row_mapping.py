@@ -1,115 +1,175 @@
-"""Row: the columns of the ledger as values, and back."""
+"""Row mapping: the rows that the ledger's statements read and write, made from and turned into the sender's values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Row
-
-from sender.core.claim_result import Again, Doubtful, Fate, Settled
-from sender.core.concurrency import Room
+from sender.core.claim_result import RetryLater, SettledClaim, StillInDoubt
+from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery, generation
-from sender.ledger.claim import Claim
+from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
 from spreader.contract.events import (
+    ConsentKind,
     DeliveryOutcome,
     DeliveryReleased,
     DeliveryReturned,
     Event,
+    Lane,
     ReplyDeliveryAssigned,
     ReplySettled,
 )
+from spreader.runtime.rows import arrays, column
 
-ASKED: dict[str, type[ReplyDeliveryAssigned] | type[DeliveryReleased]] = {
+DELIVERY_TYPES: dict[Lane, type[ReplyDeliveryAssigned] | type[DeliveryReleased]] = {
     "reply": ReplyDeliveryAssigned,
     "open": DeliveryReleased,
 }
-TOLD: dict[str, type[Event]] = {kind.type: kind for kind in (DeliveryOutcome, DeliveryReturned, ReplySettled)}
-
+EVENT_TYPES: dict[str, type[Event]] = {kind.type: kind for kind in (DeliveryOutcome, DeliveryReturned, ReplySettled)}
 
 HostOf = Callable[[str, str], str]
-"""The host of a gateway, by package and profile; empty where it is not known."""
+"""Returns the gateway host of a package's profile; empty if it is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    claim: Claim
-    fate: Fate
-
-
-def nowhere(package_id: str, profile_id: str) -> str:
-    """Every profile at one host."""
+def no_host(package_id: str, profile_id: str) -> str:
+    """A `HostOf` that puts all profiles on one host."""
     return ""
 
 
-def room_columns(room: Room) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery to store."""
+
+    delivery_id: str
+    package_id: str
+    recipient: str
+    profile_id: str
+    host: str
+    release: int
+    body: str
+    traceparent: str | None
+    position: int
+    """Its place in the batch: the order in which replies to one recipient are sent."""
+    attempt: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSlotsRow:
+    """How many more deliveries of a host may be claimed."""
+
+    host: str
+    slots: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """A delivery that has just been claimed."""
+
+    lane: Lane
+    asked: str
+    traceparent: str | None
+    claim: int
+    tries: int
+    host: str
+    resent: bool
+    heard: str | None
+    in_doubt: bool
+    consents: list[ConsentKind] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """The new state of a claimed delivery; `wait`: seconds until it is due again."""
+
+    delivery_id: str
+    state: str
+    wait: float
+    status: str | None
+    gateway_message_id: str | None
+    last_try_not_sent: bool
+    claim: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event of a settled delivery that is to be published."""
+
+    delivery_id: str
+    type: str
+    body: str
+    traceparent: str | None
+    claim: int = column("int")
+
+    @property
+    def key(self) -> ClaimKey:
+        return ClaimKey(self.delivery_id, self.claim)
+
+
+def delivery_row(delivery: Delivery, host_of: HostOf, position: int) -> DeliveryRow:
+    attempt, release = generation(delivery)
+    return DeliveryRow(
+        delivery_id=delivery.delivery_id,
+        package_id=delivery.package_id,
+        recipient=delivery.recipient,
+        profile_id=delivery.profile_id,
+        host=host_of(delivery.package_id, delivery.profile_id),
+        attempt=attempt,
+        release=release,
+        body=delivery.model_dump_json(exclude_none=True),
+        traceparent=delivery.traceparent,
+        position=position,
+    )
+
+
+def slot_params(free: FreeSlots) -> dict[str, Any]:
+    """The parameters by which a claim respects the free slots of each host."""
     return {
-        "free": room.free,
-        "full": [host for host, places in room.hosts.items() if places <= 0],
-        "hosts": list(room.hosts),
-        "rooms": list(room.hosts.values()),
-        "other": room.free if room.other is None else room.other,
+        "free": free.total,
+        "full": [host for host, slots in free.by_host.items() if slots <= 0],
+        "other": free.total if free.other_host is None else free.other_host,
+        **arrays(HostSlotsRow, [HostSlotsRow(host, slots) for host, slots in free.by_host.items()]),
     }
 
 
-def claim_of(row: Row[Any], lease_until: float) -> Claim:
-    delivery = ASKED[row.lane].model_validate_json(row.asked)
+def claim_of(row: ClaimRow, lease_until: float) -> Claim:
+    delivery = DELIVERY_TYPES[row.lane].model_validate_json(row.asked)
     if row.traceparent is not None:
         delivery = delivery.model_copy(update={"traceparent": row.traceparent})
-    listed = frozenset(row.listed or ())
-    return Claim(delivery, row.claim, row.tries, row.in_doubt, lease_until, row.host, row.resent, row.heard, listed)
+    return Claim(
+        delivery=delivery,
+        number=row.claim,
+        tries=row.tries,
+        in_doubt=row.in_doubt,
+        lease_until=lease_until,
+        host=row.host,
+        resent=row.resent,
+        reported_id=row.heard,
+        consents=frozenset(row.consents or ()),
+    )
 
 
-def told_of(row: Row[Any]) -> Event:
-    event = TOLD[row.type].model_validate_json(row.body)
-    return event if row.traceparent is None else event.model_copy(update={"traceparent": row.traceparent})
-
-
-def asked_columns(asked: Sequence[Delivery], host_of: HostOf) -> dict[str, list[Any]]:
-    return {
-        "hosts": [host_of(each.package_id, each.profile_id) for each in asked],
-        "delivery_ids": [each.delivery_id for each in asked],
-        "package_ids": [each.package_id for each in asked],
-        "recipients": [each.recipient for each in asked],
-        "profile_ids": [each.profile_id for each in asked],
-        "attempts": [generation(each)[0] for each in asked],
-        "releases": [generation(each)[1] for each in asked],
-        "bodies": [each.model_dump_json(exclude_none=True) for each in asked],
-        "traceparents": [each.traceparent for each in asked],
-    }
-
-
-def result_columns(results: Sequence[Result]) -> dict[str, list[Any]]:
-    written = [_written(each.fate) for each in results]
-    return {
-        "delivery_ids": [each.claim.delivery.delivery_id for each in results],
-        "claims": [each.claim.number for each in results],
-        "states": [state for state, *_ in written],
-        "waits": [wait for _, wait, *_ in written],
-        "not_this_time": [isinstance(each.fate, Doubtful) and each.fate.not_this_time for each in results],
-        "statuses": [status for *_, status, _ in written],
-        "gateway_message_ids": [gateway_message_id for *_, gateway_message_id in written],
-    }
-
-
-def _written(fate: Fate) -> tuple[str, float, str | None, str | None]:
-    """The row's state, the seconds until its moment, its status and the gateway's id."""
-    match fate:
-        case Settled(status, _, gateway_message_id):
-            return "settled", 0.0, status, gateway_message_id
-        case Again(after):
-            return "ready", after.total_seconds(), None, None
-        case Doubtful(after):  # a lease that ends then: the next one to take it asks the gateway first
-            return "sending", after.total_seconds(), None, None
+def result_row(finished: FinishedClaim) -> ResultRow:
+    delivery_id, number = finished.claim.delivery.delivery_id, finished.claim.number
+    match finished.result:
+        case SettledClaim(status, _, gateway_message_id):
+            return ResultRow(delivery_id, "settled", 0.0, status, gateway_message_id, False, number)
+        case RetryLater(after):
+            return ResultRow(delivery_id, "ready", after.total_seconds(), None, None, False, number)
+        case StillInDoubt(after, last_try_not_sent):
+            # As if a lease ended then: the next claim finds the delivery in doubt and asks the gateway first.
+            return ResultRow(delivery_id, "sending", after.total_seconds(), None, None, last_try_not_sent, number)
         case _:
-            assert_never(fate)
+            assert_never(finished.result)
 
 
-def event_columns(results: Sequence[Result]) -> dict[str, list[Any]]:
-    told = [(each.claim.key, event) for each in results if isinstance(each.fate, Settled) for event in each.fate.events]
-    return {
-        "delivery_ids": [delivery_id for (delivery_id, _), _ in told],
-        "claims": [claim for (_, claim), _ in told],
-        "types": [event.type for _, event in told],
-        "bodies": [event.model_dump_json(exclude_none=True) for _, event in told],
-        "traceparents": [event.traceparent for _, event in told],
-    }
+def event_rows(settled: Sequence[FinishedClaim]) -> Iterator[EventRow]:
+    for finished in settled:
+        if isinstance(finished.result, SettledClaim):
+            delivery_id, number = finished.claim.delivery.delivery_id, finished.claim.number
+            for event in finished.result.events:
+                body = event.model_dump_json(exclude_none=True)
+                yield EventRow(delivery_id, event.type, body, event.traceparent, number)
+
+
+def event_of(row: EventRow) -> Event:
+    event = EVENT_TYPES[row.type].model_validate_json(row.body)
+    return event if row.traceparent is None else event.model_copy(update={"traceparent": row.traceparent})

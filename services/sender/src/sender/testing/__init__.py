@@ -1,4 +1,4 @@
-"""Testing: values and a gateway for the sender's tests; no production module imports this one."""
+"""Testing: values, fakes and a gateway for the sender's tests. Production modules do not import it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from sender.core.delivery import Delivery
-from sender.core.gateway_answer import Answer, Refused
+from sender.core.gateway_answer import GatewayAnswer, SendRefused
 from sender.gateways.driver import Driver
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -56,8 +56,8 @@ def released(name: str = "m1", recipient: str = PHONE, attempt: int = 1, release
     )
 
 
-def arriving(*deliveries: Delivery, first: int = 0) -> list[Received[Delivery]]:
-    """As one batch of a partition's log."""
+def batch_of(*deliveries: Delivery, first: int = 0) -> list[Received[Delivery]]:
+    """The deliveries as one batch of a partition, from offset `first` on."""
     return [Received(delivery, delivery.topic, 0, offset) for offset, delivery in enumerate(deliveries, start=first)]
 
 
@@ -66,10 +66,10 @@ def profile(base_url: str, profile_id: str = "p1") -> Profile:
     return Profile(profile_id=profile_id, name=profile_id, phone="201111111111", gateway=gateway)
 
 
-async def try_once(driver: Driver, delivery: Delivery, through: Profile) -> Answer:
-    """Both halves of a send."""
+async def send_once(driver: Driver, delivery: Delivery, through: Profile) -> GatewayAnswer:
+    """Runs both halves of a send."""
     ready = await driver.prepare(delivery, through)
-    return ready if isinstance(ready, Refused) else await driver.send(ready, delivery, through)
+    return ready if isinstance(ready, SendRefused) else await driver.send(ready, delivery, through)
 
 
 class FixedPackages(MemoryTable[PackageConfigured]):
@@ -87,8 +87,8 @@ class FixedPackages(MemoryTable[PackageConfigured]):
 
 
 @dataclass
-class WatchedBus:
-    """A MemoryBus that wakes a test when something was published."""
+class ObservedBus:
+    """A MemoryBus that wakes waiting tests when events are published."""
 
     inner: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -103,24 +103,24 @@ class WatchedBus:
             await self._changed.wait_for(lambda: satisfied(self.inner))
 
 
-class LossyBus(WatchedBus):
-    """Takes the events and says that it did not: as a broker does that dies before it answers."""
+class LossyBus(ObservedBus):
+    """Publishes the events and raises all the same, like a broker that dies before it confirms."""
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)
-        raise PublishFailed("the answer was lost")
+        raise PublishFailed("the confirmation was lost")
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """201; `after` holds the answer back until it is set."""
+    """201; the response is held back until `after` is set."""
 
     after: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """An error; `sent`: and yet the customer has it."""
+    """An error response; `sent`: the customer gets the message all the same."""
 
     status: int
     code: str
@@ -130,7 +130,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The connection ends without an answer."""
+    """The connection ends without a response; `sent`: the customer gets the message."""
 
     sent: bool
 
@@ -140,16 +140,16 @@ Behaviour = Accept | Refuse | Break
 
 @dataclass
 class FakeGateway:
-    """Speaks the simulator's wire. `script` gives the behaviours of a delivery's sends in turn; then it accepts."""
+    """Has the simulator's HTTP API. `script` lists the behaviours of each delivery's sends; after them it accepts."""
 
     script: dict[str, list[Behaviour]] = field(default_factory=dict[str, list[Behaviour]])
     calls: list[str] = field(default_factory=list[str])
-    """Every POST, by delivery id, in the order of arrival."""
+    """The delivery ids of all POST requests, in the order of arrival."""
     traceparents: list[str | None] = field(default_factory=list["str | None"])
-    """What each of them said of its trace."""
+    """The traceparent header of each of them."""
     sent: list[str] = field(default_factory=list[str])
-    """What customers have got."""
-    asked: list[str] = field(default_factory=list[str])
+    """The delivery ids that customers have received."""
+    lookups: list[str] = field(default_factory=list[str])
     registered: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     find_status: int | None = None
     base_url: str = ""
@@ -187,7 +187,7 @@ class FakeGateway:
 
     async def on_find(self, request: web.Request) -> web.Response:
         name = request.match_info["delivery_id"]
-        self.asked.append(name)
+        self.lookups.append(name)
         if self.find_status is not None:
             return web.json_response({"error": {"code": "transient", "message": ""}}, status=self.find_status)
         if name in self.sent:
@@ -202,7 +202,7 @@ class FakeGateway:
 
 @asynccontextmanager
 async def serve(gateway: FakeGateway) -> AsyncGenerator[FakeGateway]:
-    """The gateway on a free port of this machine."""
+    """Serves the gateway on a free local port."""
     app = web.Application()
     app.router.add_post("/profiles/{account}/messages", gateway.on_send)
     app.router.add_get("/profiles/{account}/messages/{delivery_id}", gateway.on_find)

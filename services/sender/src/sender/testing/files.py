@@ -1,15 +1,15 @@
-"""Files: a store of media for tests, and a store of uploads, both in memory."""
+"""Memory files: a media source and an upload store for tests, both in memory."""
 
 import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from spreader.contract.content import Media as Place
+from spreader.contract.content import Media
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class MemoryFile:
     type: str
     data: bytes
     filename: str | None = None
@@ -20,21 +20,21 @@ class File:
 
 
 TYPES = {
-    "image": File("image/png", b"a picture"),
-    "voice": File("audio/ogg", b"a voice"),
-    "document": File("application/pdf", b"a page", "offer.pdf"),
-    "video": File("video/mp4", b"a film"),
+    "image": MemoryFile("image/png", b"a picture"),
+    "voice": MemoryFile("audio/ogg", b"a voice"),
+    "document": MemoryFile("application/pdf", b"a page", "offer.pdf"),
+    "video": MemoryFile("video/mp4", b"a film"),
 }
 
 
 @dataclass
-class Files:
-    """Has a file for each kind; `error` is raised instead."""
+class MemoryMedia:
+    """Returns one file for each kind of content; raises `error` instead if it is set."""
 
-    files: dict[str, File] = field(default_factory=lambda: dict(TYPES))
+    files: dict[str, MemoryFile] = field(default_factory=lambda: dict(TYPES))
     error: MediaUnavailable | MediaRefused | None = None
 
-    async def file(self, media: Place, kind: str) -> File:
+    async def file(self, media: Media, kind: str) -> MemoryFile:
         if self.error is not None:
             raise self.error
         return self.files[kind]
@@ -42,15 +42,15 @@ class Files:
 
 @dataclass
 class MemoryUploads:
-    """The store of uploads; in it nothing grows old."""
+    """An upload store whose uploads never grow old."""
 
-    names: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
+    ids: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
 
-    async def name(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
-        return self.names.get((account, sha256, kind))
+    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
+        return self.ids.get((account, sha256, kind))
 
-    async def keep(self, account: str, sha256: str, kind: str, name: str) -> None:
-        self.names[account, sha256, kind] = name
+    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None:
+        self.ids[account, sha256, kind] = upload_id
 
-    async def forget(self, account: str, name: str) -> None:
-        self.names = {key: kept for key, kept in self.names.items() if (key[0], kept) != (account, name)}
+    async def forget(self, account: str, upload_id: str) -> None:
+        self.ids = {key: kept for key, kept in self.ids.items() if (key[0], kept) != (account, upload_id)}

@@ -1,22 +1,26 @@
-"""Numbers: a store of checked numbers and of the pace of checking, in memory."""
+"""Memory numbers: a store of checked numbers and of the rate limit of number checks, in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sender.gateways.postgres import Known
+from sender.gateways.postgres import CheckedNumber
 
 
 @dataclass
 class MemoryNumbers:
-    numbers: dict[str, Known] = field(default_factory=dict[str, Known])
+    checked: dict[str, CheckedNumber] = field(default_factory=dict[str, CheckedNumber])
     free_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
-    async def known(self, numbers: Sequence[str], since: datetime) -> Mapping[str, Known]:
-        return {each: found for each, found in self.numbers.items() if each in numbers and found.checked_at > since}
+    async def find(self, numbers: Sequence[str], since: datetime) -> Mapping[str, CheckedNumber]:
+        return {
+            number: checked
+            for number, checked in self.checked.items()
+            if number in numbers and checked.checked_at > since
+        }
 
-    async def keep(self, number: str, exists: bool, at: datetime, address: str | None) -> None:
-        self.numbers[number] = Known(exists, at, address)
+    async def keep(self, checked: CheckedNumber) -> None:
+        self.checked[checked.number] = checked
 
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool:
         free_at = self.free_at.get(profile_id, now)

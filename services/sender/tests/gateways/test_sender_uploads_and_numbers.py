@@ -8,13 +8,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.gateways.driver import Driver
-from sender.gateways.number_check import BURST, REMEMBERED, TOO_SOON, Numbers, NumberStore
+from sender.gateways.number_check import BURST, REMEMBERED_FOR, TOO_SOON, NumberChecker, NumberStore
 from sender.gateways.postgres import PostgresNumbers, PostgresUploads
-from sender.gateways.uploads import KEPT, Uploads, UploadStore
+from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache, UploadStore
 from sender.testing import NOON
 from sender.testing.files import TYPES, MemoryUploads
+from sender.testing.gateway_server import GatewayServer, Respond, profile_at
 from sender.testing.numbers import MemoryNumbers
-from sender.testing.wires import Says, Wire, reached_through
 from spreader.testing import ManualClock
 
 pytestmark = pytest.mark.postgres
@@ -28,32 +28,32 @@ def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> UploadStore:
 
 
 async def test_who_wants_the_same_file_at_the_same_time_waits_for_one_upload(store: UploadStore) -> None:
-    uploads, made = Uploads(store), list[str]()
+    uploads, made = UploadCache(store), list[str]()
 
     async def upload() -> str:
         made.append(f"name-{len(made)}")
         await asyncio.sleep(0)
         return made[-1]
 
-    names = await asyncio.gather(*(uploads.name_of("account", TYPES["image"], upload) for _ in range(50)))
+    names = await asyncio.gather(*(uploads.upload_id("account", TYPES["image"], upload) for _ in range(50)))
     assert (set(names), made) == ({"name-0"}, ["name-0"])
-    assert await uploads.name_of("another account", TYPES["image"], upload) == "name-1"
-    assert await uploads.name_of("account", TYPES["video"], upload) == "name-2"
+    assert await uploads.upload_id("another account", TYPES["image"], upload) == "name-1"
+    assert await uploads.upload_id("account", TYPES["video"], upload) == "name-2"
 
 
 async def test_a_forgotten_upload_is_made_anew(store: UploadStore) -> None:
-    uploads, names = Uploads(store), iter(["first", "second"])
+    uploads, names = UploadCache(store), iter(["first", "second"])
 
     async def upload() -> str:
         return next(names)
 
-    assert await uploads.name_of("account", TYPES["image"], upload) == "first"
+    assert await uploads.upload_id("account", TYPES["image"], upload) == "first"
     await uploads.forget("account", "first")
-    assert await uploads.name_of("account", TYPES["image"], upload) == "second"
+    assert await uploads.upload_id("account", TYPES["image"], upload) == "second"
 
 
 async def test_an_upload_that_failed_is_tried_by_the_next(store: UploadStore) -> None:
-    uploads, troubles = Uploads(store), [RuntimeError("no")]
+    uploads, troubles = UploadCache(store), [RuntimeError("no")]
 
     async def upload() -> str:
         if troubles:
@@ -61,18 +61,18 @@ async def test_an_upload_that_failed_is_tried_by_the_next(store: UploadStore) ->
         return "name"
 
     with pytest.raises(RuntimeError):
-        await uploads.name_of("account", TYPES["image"], upload)
-    assert await uploads.name_of("account", TYPES["image"], upload) == "name"
+        await uploads.upload_id("account", TYPES["image"], upload)
+    assert await uploads.upload_id("account", TYPES["image"], upload) == "name"
 
 
 async def test_an_upload_is_not_used_after_29_days_and_then_forgotten(engine: AsyncEngine) -> None:
     store = PostgresUploads(engine)
     await store.keep("account", "sha", "image/png", "name")
-    assert await store.name("account", "sha", "image/png", KEPT) == "name"
+    assert await store.upload_id("account", "sha", "image/png", UPLOAD_VALID_FOR) == "name"
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE sender.upload SET uploaded_at = now() - interval '29 days 1 second'"))
-    assert await store.name("account", "sha", "image/png", KEPT) is None
-    assert await store.delete_old(KEPT, 10) == 1
+    assert await store.upload_id("account", "sha", "image/png", UPLOAD_VALID_FOR) is None
+    assert await store.delete_old(UPLOAD_VALID_FOR, 10) == 1
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -80,33 +80,33 @@ def checked(request: pytest.FixtureRequest, engine: AsyncEngine) -> NumberStore:
     return MemoryNumbers() if request.param == "memory" else PostgresNumbers(engine)
 
 
-def numbers(store: NumberStore, drivers: dict[str, Driver], clock: ManualClock, per_hour: int = 60) -> Numbers:
-    return Numbers(store, drivers, clock, per_hour)
+def numbers(store: NumberStore, drivers: dict[str, Driver], clock: ManualClock, per_hour: int = 60) -> NumberChecker:
+    return NumberChecker(store, drivers, clock, per_hour)
 
 
 async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
-    checked: NumberStore, drivers: dict[str, Driver], wire: Wire
+    checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer
 ) -> None:
     clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
-    waha, evolution = reached_through("waha", wire.base_url), reached_through("evolution", wire.base_url, "p2")
+    waha, evolution = profile_at("waha", wire.base_url), profile_at("evolution", wire.base_url, "p2")
     (first,) = await checks.check(waha, [ANN])
     assert (first.exists, first.checked_at) == (True, NOON)
-    assert wire.asked[0].path == f"/api/contacts/check-exists?phone={ANN}&session=default"
-    clock.forward(REMEMBERED - timedelta(seconds=1))
+    assert wire.requests[0].path == f"/api/contacts/check-exists?phone={ANN}&session=default"
+    clock.forward(REMEMBERED_FOR - timedelta(seconds=1))
     (known,) = await checks.check(evolution, [ANN])
-    assert (known.exists, known.checked_at, len(wire.asked)) == (True, NOON, 1)
+    assert (known.exists, known.checked_at, len(wire.requests)) == (True, NOON, 1)
     clock.forward(timedelta(seconds=1))
-    wire.will(Says(200, [{"exists": False, "number": ANN}]))
+    wire.will(Respond(200, [{"exists": False, "number": ANN}]))
     (again,) = await checks.check(evolution, [ANN])
-    assert (again.exists, wire.asked[1].body) == (False, {"numbers": [ANN]})
+    assert (again.exists, wire.requests[1].body) == (False, {"numbers": [ANN]})
 
 
-async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Driver], wire: Wire) -> None:
+async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer) -> None:
     """60 an hour, up to 5 at once: over the pace nobody asks, and the answer says why."""
     clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
-    waha = reached_through("waha", wire.base_url)
+    waha = profile_at("waha", wire.base_url)
     many = [f"20100000{number:04}" for number in range(8)]
     answers = await checks.check(waha, many)
     assert [each.exists for each in answers] == [True] * BURST + [None] * 3
@@ -114,15 +114,15 @@ async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Dr
     clock.forward(timedelta(minutes=2))
     answers = await checks.check(waha, many)
     assert [each.exists for each in answers] == [True] * (BURST + 2) + [None]
-    assert (await checks.check(reached_through("waha", wire.base_url, "p2"), many))[-1].exists is True
+    assert (await checks.check(profile_at("waha", wire.base_url, "p2"), many))[-1].exists is True
 
 
-@pytest.mark.parametrize("answer", [Says(401, {"message": "Unauthorized"}), Says(500, {}), Says(200, {})])
+@pytest.mark.parametrize("answer", [Respond(401, {"message": "Unauthorized"}), Respond(500, {}), Respond(200, {})])
 async def test_what_a_gateway_does_not_say_is_not_kept(
-    checked: NumberStore, drivers: dict[str, Driver], wire: Wire, answer: Says
+    checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer, answer: Respond
 ) -> None:
     checks = numbers(checked, drivers, ManualClock(NOON))
     wire.will(answer)
-    (unsure,) = await checks.check(reached_through("waha", wire.base_url), [ANN])
+    (unsure,) = await checks.check(profile_at("waha", wire.base_url), [ANN])
     assert unsure.exists is None
-    assert (await checks.check(reached_through("waha", wire.base_url), [ANN]))[0].exists is True
+    assert (await checks.check(profile_at("waha", wire.base_url), [ANN]))[0].exists is True

@@ -5,21 +5,21 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from sender.core.gateway_answer import Accepted
+from sender.core.gateway_answer import SendAccepted
 from sender.gateways.driver import Driver
 from sender.gateways.simulator import SimulatorDriver
-from sender.ledger.postgres import Ledger
-from sender.testing import PHONE, FakeGateway, Refuse, released, reply, try_once
-from sender.testing.running import running
-from sender.testing.said import DRIVERS
-from sender.testing.wires import Wire, reached_through
+from sender.ledger.postgres import DeliveryLedger
+from sender.testing import PHONE, FakeGateway, Refuse, released, reply, send_once
+from sender.testing.contents import DRIVERS
+from sender.testing.gateway_server import GatewayServer, profile_at
+from sender.testing.lane_runner import run_lane
 from spreader.contract import configuration
 from spreader.contract.events import DeliveryOutcome, ReplySettled
 from spreader.testing import RecordedSpans, above, place, recording_spans
 
 pytestmark = pytest.mark.postgres
 
-MakeLedger = Callable[..., Ledger]
+MakeLedger = Callable[..., DeliveryLedger]
 ASKED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACED = {"traceparent": ASKED}
 
@@ -34,8 +34,8 @@ async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_i
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
 ) -> None:
     asked = reply().model_copy(update=TRACED)
-    async with running(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
-        await sender.ask(asked)
+    async with run_lane(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+        await sender.receive(asked)
         (outcome,) = await sender.outcomes(1)
         (settled,) = sender.bus.inner.of(ReplySettled)
     (span,) = memory.spans
@@ -55,8 +55,8 @@ async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_o
 ) -> None:
     asked = reply().model_copy(update=TRACED)
     gateway.script[asked.delivery_id] = [Refuse(500, "transient"), Refuse(404, "recipient_invalid")]
-    async with running(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
-        await sender.ask(asked)
+    async with run_lane(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+        await sender.receive(asked)
         (outcome,) = await sender.outcomes(1)
     first, last = memory.spans
     assert [above(first), above(last)] == [ASKED, ASKED]
@@ -69,8 +69,8 @@ async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_o
 async def test_off_the_trace_goes_on_as_it_came(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with running(ledger("open"), driver, gateway) as sender:
-        await sender.ask(released().model_copy(update=TRACED))
+    async with run_lane(ledger("open"), driver, gateway) as sender:
+        await sender.receive(released().model_copy(update=TRACED))
         await sender.outcomes(1)
         outcomes = sender.bus.inner.of(DeliveryOutcome)
     assert gateway.traceparents == [ASKED] == [each.traceparent for each in outcomes]
@@ -78,9 +78,9 @@ async def test_off_the_trace_goes_on_as_it_came(
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_no_gateway_of_anothers_making_is_told_of_our_traces(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
 ) -> None:
     delivery = reply().model_copy(update=TRACED)
-    answer = await try_once(drivers[driver], delivery, reached_through(driver, wire.base_url))
-    assert isinstance(answer, Accepted)
-    assert [name for asked in wire.asked for name in asked.headers if name.lower() == "traceparent"] == []
+    answer = await send_once(drivers[driver], delivery, profile_at(driver, wire.base_url))
+    assert isinstance(answer, SendAccepted)
+    assert [name for asked in wire.requests for name in asked.headers if name.lower() == "traceparent"] == []

@@ -1,4 +1,4 @@
-"""Wire: a gateway of another's making on a free port, that writes down what it is asked and answers as it is told."""
+"""Gateway server: a real gateway's HTTP API on a free port. It records the requests and returns scripted responses."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ FILE_BYTES_MAX = 200 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came. `form`: the fields of a form, files as their bytes."""
+class RecordedRequest:
+    """A request that arrived; `form`: the fields of a form, with files as their bytes."""
 
     method: str
     path: str
@@ -38,8 +38,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
-    """`after`: the answer is held back until then."""
+class Respond:
+    """`after`: the response is held back until this event is set."""
 
     status: int
     body: Any = None
@@ -48,65 +48,66 @@ class Says:
 
 
 @dataclass(frozen=True, slots=True)
-class HangsUp:
-    """The connection ends without an answer."""
+class HangUp:
+    """The connection ends without a response."""
 
 
-Answer = Says | HangsUp
+ScriptedAnswer = Respond | HangUp
 WAMID = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI"
 BAILEYS = {"key": {"remoteJid": "1@s.whatsapp.net", "fromMe": True, "id": "3EB0AB12"}, "status": 1}
 
 
-def usual(asked: Asked) -> Says:
-    """What each gateway answers when all is well."""
-    path = asked.path
+def default_response(request: RecordedRequest) -> Respond:
+    """What each gateway responds when all is well."""
+    path = request.path
     if path.endswith("/messages"):
-        return Says(200, {"messaging_product": "whatsapp", "messages": [{"id": WAMID, "message_status": "accepted"}]})
+        messages = [{"id": WAMID, "message_status": "accepted"}]
+        return Respond(200, {"messaging_product": "whatsapp", "messages": messages})
     if path.endswith("/media"):
-        return Says(200, {"id": "4490709327384033"})
+        return Respond(200, {"id": "4490709327384033"})
     if "?fields=" in path:
-        return Says(200, {"id": "106540352242922", "quality_rating": "GREEN", "status": "CONNECTED"})
+        return Respond(200, {"id": "106540352242922", "quality_rating": "GREEN", "status": "CONNECTED"})
     if path.startswith("/api/sessions/"):
-        return Says(200, {"name": "default", "status": "WORKING"})
+        return Respond(200, {"name": "default", "status": "WORKING"})
     if path.startswith("/api/contacts/check-exists"):
-        return Says(200, {"numberExists": True, "chatId": "1@c.us"})
+        return Respond(200, {"numberExists": True, "chatId": "1@c.us"})
     if path.startswith("/instance/connectionState/"):
-        return Says(200, {"instance": {"instanceName": "shop 1", "state": "open"}})
+        return Respond(200, {"instance": {"instanceName": "shop 1", "state": "open"}})
     if path.startswith("/chat/whatsappNumbers/"):
-        return Says(200, [{"jid": "1@s.whatsapp.net", "exists": True, "number": "1"}])
-    return Says(201, BAILEYS)
+        return Respond(200, [{"jid": "1@s.whatsapp.net", "exists": True, "number": "1"}])
+    return Respond(201, BAILEYS)
 
 
 @dataclass
-class Wire:
-    """`script`: the answers to come, in turn; then all is well."""
+class GatewayServer:
+    """Uses up `script` first, and then responds by `default`."""
 
-    script: list[Answer] = field(default_factory=list[Answer])
-    asked: list[Asked] = field(default_factory=list[Asked])
-    usually: Callable[[Asked], Says] = usual
+    script: list[ScriptedAnswer] = field(default_factory=list[ScriptedAnswer])
+    requests: list[RecordedRequest] = field(default_factory=list[RecordedRequest])
+    default: Callable[[RecordedRequest], Respond] = default_response
     base_url: str = ""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
-    def sends(self) -> list[Asked]:
-        """What would have reached a customer."""
-        return [each for each in self.asked if each.method == "POST" and _reaches_a_customer(each.path)]
+    def sends(self) -> list[RecordedRequest]:
+        """The requests that would have reached a customer."""
+        return [request for request in self.requests if request.method == "POST" and _reaches_a_customer(request.path)]
 
-    def will(self, *answers: Answer) -> None:
-        """The answers to come."""
+    def will(self, *answers: ScriptedAnswer) -> None:
+        """Sets the next answers."""
         self.script = list(answers)
 
-    async def until(self, satisfied: Callable[["Wire"], bool]) -> None:
+    async def until(self, satisfied: Callable[["GatewayServer"], bool]) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: satisfied(self))
 
     async def on_request(self, request: web.Request) -> web.StreamResponse:
-        asked = await _read(request)
-        self.asked.append(asked)
+        recorded = await _record(request)
+        self.requests.append(recorded)
         async with self._changed:
             self._changed.notify_all()
-        answer = self.script.pop(0) if self.script else self.usually(asked)
-        if isinstance(answer, HangsUp):
+        answer = self.script.pop(0) if self.script else self.default(recorded)
+        if isinstance(answer, HangUp):
             assert request.transport is not None
             request.transport.close()
             return web.Response()
@@ -121,33 +122,33 @@ def _reaches_a_customer(path: str) -> bool:
     return path.endswith("/messages") or path.startswith(("/api/send", "/message/"))
 
 
-async def _read(request: web.Request) -> Asked:
+async def _record(request: web.Request) -> RecordedRequest:
     headers = dict(request.headers)
     if request.content_type == "multipart/form-data":
         posted = await request.post()
         form = {key: value.file.read() if isinstance(value, web.FileField) else value for key, value in posted.items()}
-        return Asked(request.method, request.path_qs, headers, form=form)
+        return RecordedRequest(request.method, request.path_qs, headers, form=form)
     raw = await request.read()
-    return Asked(request.method, request.path_qs, headers, json.loads(raw) if raw else None)
+    return RecordedRequest(request.method, request.path_qs, headers, json.loads(raw) if raw else None)
 
 
 @asynccontextmanager
-async def serve_wire(wire: Wire) -> AsyncGenerator[Wire]:
+async def serve_gateway(server: GatewayServer) -> AsyncGenerator[GatewayServer]:
     app = web.Application(client_max_size=FILE_BYTES_MAX)
-    app.router.add_route("*", "/{path:.*}", wire.on_request)
+    app.router.add_route("*", "/{path:.*}", server.on_request)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    wire.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield wire
+        yield server
     finally:
         await runner.cleanup()
 
 
-def reached_through(driver: Driver, base_url: str, profile_id: str = "p1") -> Profile:
-    """A profile at a gateway of this kind, with its credentials sealed by `KEYS`."""
+def profile_at(driver: Driver, base_url: str, profile_id: str = "p1") -> Profile:
+    """A profile at this kind of gateway, with its credentials sealed by `KEYS`."""
     sealed = Vault(KEYS).seal(profile_id, SECRETS[driver])
     gateway = Gateway(driver=driver, base_url=base_url, account=ACCOUNT[driver], sealed=sealed)
     return Profile(profile_id=profile_id, name=profile_id, phone="201111111111", gateway=gateway)

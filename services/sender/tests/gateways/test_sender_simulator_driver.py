@@ -6,18 +6,25 @@ from datetime import timedelta
 
 import pytest
 
-from sender.core.gateway_answer import Accepted, Found, InDoubt, NotFound, Refused, Unreachable
-from sender.core.retry_policy import Failure
-from sender.gateways.http_client import Client, Timeouts
+from sender.core.gateway_answer import (
+    LookupFailed,
+    MessageFound,
+    MessageNotFound,
+    SendAccepted,
+    SendInDoubt,
+    SendRefused,
+)
+from sender.core.retry_policy import RefusalClass
+from sender.gateways.http_client import GatewayClient, Timeouts
 from sender.gateways.simulator import SimulatorDriver
-from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply, try_once
+from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply, send_once
 
 DELIVERY = reply()
 ID = DELIVERY.delivery_id
 
 
 async def test_a_send_is_accepted(driver: SimulatorDriver, gateway: FakeGateway) -> None:
-    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
+    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(f"wamid-{ID}")
     assert gateway.sent == [ID]
 
 
@@ -34,10 +41,10 @@ async def test_a_send_is_accepted(driver: SimulatorDriver, gateway: FakeGateway)
     ],
 )
 async def test_each_refusal_has_its_class(
-    driver: SimulatorDriver, gateway: FakeGateway, status: int, code: str, failure: Failure
+    driver: SimulatorDriver, gateway: FakeGateway, status: int, code: str, failure: RefusalClass
 ) -> None:
     gateway.script[ID] = [Refuse(status, code)]
-    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Refused(
+    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendRefused(
         failure, f"the gateway refused it: {code}"
     )
 
@@ -46,24 +53,24 @@ async def test_a_refusal_of_what_was_sent_all_the_same_is_seen_through(
     driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     gateway.script[ID] = [Refuse(500, "transient", sent=True)]
-    assert await try_once(driver, DELIVERY, profile(gateway.base_url)) == Accepted(f"wamid-{ID}")
+    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(f"wamid-{ID}")
 
 
 async def test_a_refusal_that_cannot_be_checked_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID], gateway.find_status = [Refuse(500, "transient")], 500
-    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
+    assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
 
 
 async def test_patience_that_is_asked_for_is_passed_on(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(429, "throttled", {"Retry-After": "7"})]
-    answer = await try_once(driver, DELIVERY, profile(gateway.base_url))
-    assert isinstance(answer, Refused)
+    answer = await send_once(driver, DELIVERY, profile(gateway.base_url))
+    assert isinstance(answer, SendRefused)
     assert answer.retry_after == timedelta(seconds=7)
 
 
 async def test_an_answer_that_nobody_can_read_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(502, "a proxy's own")]
-    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
+    assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
 
 
 @pytest.mark.parametrize("sent", [True, False])
@@ -71,33 +78,35 @@ async def test_a_connection_that_breaks_after_the_request_is_a_doubt(
     driver: SimulatorDriver, gateway: FakeGateway, sent: bool
 ) -> None:
     gateway.script[ID] = [Break(sent)]
-    assert isinstance(await try_once(driver, DELIVERY, profile(gateway.base_url)), InDoubt)
-    assert await driver.find(DELIVERY, profile(gateway.base_url)) == (Found(f"wamid-{ID}") if sent else NotFound())
+    assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
+    assert await driver.find(DELIVERY, profile(gateway.base_url)) == (
+        MessageFound(f"wamid-{ID}") if sent else MessageNotFound()
+    )
 
 
 async def test_a_gateway_that_is_not_there_was_surely_not_reached(driver: SimulatorDriver) -> None:
     with socket.socket() as bound:  # bound and not listening: a connection is refused
         bound.bind(("127.0.0.1", 0))
         nowhere = profile(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        answer = await try_once(driver, DELIVERY, nowhere)
-        assert isinstance(answer, Refused)
+        answer = await send_once(driver, DELIVERY, nowhere)
+        assert isinstance(answer, SendRefused)
         assert answer.failure == "gateway"
-        assert isinstance(await driver.find(DELIVERY, nowhere), Unreachable)
+        assert isinstance(await driver.find(DELIVERY, nowhere), LookupFailed)
 
 
 async def test_a_name_that_does_not_exist_was_surely_not_reached(driver: SimulatorDriver) -> None:
-    answer = await try_once(driver, DELIVERY, profile("http://gateway.invalid"))
-    assert isinstance(answer, Refused)
+    answer = await send_once(driver, DELIVERY, profile("http://gateway.invalid"))
+    assert isinstance(answer, SendRefused)
     assert answer.failure == "gateway"
 
 
 async def test_silence_after_the_request_is_a_doubt(gateway: FakeGateway) -> None:
-    client, never = Client("hasty", 1, Timeouts(2, call_seconds=0.05)), asyncio.Event()
+    client, never = GatewayClient("hasty", 1, Timeouts(2, call_seconds=0.05)), asyncio.Event()
     hasty = SimulatorDriver(client, 0.05, "http://ingress")
     gateway.script[ID] = [Accept(after=never)]
     await client.start()
     try:
-        assert isinstance(await try_once(hasty, DELIVERY, profile(gateway.base_url)), InDoubt)
+        assert isinstance(await send_once(hasty, DELIVERY, profile(gateway.base_url)), SendInDoubt)
     finally:
         never.set()
         await client.stop()

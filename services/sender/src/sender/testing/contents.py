@@ -1,11 +1,11 @@
-"""Said: one content of each kind, and how a test has a driver send it."""
+"""Contents: one content of each kind, and how a test makes a driver send it."""
 
 from typing import Any
 
-from sender.core.gateway_answer import Answer
+from sender.core.gateway_answer import GatewayAnswer
 from sender.gateways.driver import Driver
-from sender.testing import reply, try_once
-from sender.testing.wires import Wire, reached_through
+from sender.testing import reply, send_once
+from sender.testing.gateway_server import GatewayServer, profile_at
 from spreader.contract import configuration
 from spreader.contract.content import CONTENT
 from spreader.contract.events import ReplyDeliveryAssigned
@@ -28,11 +28,11 @@ TEMPLATE: dict[str, Any] = {
 DRIVERS: list[configuration.Driver] = ["cloud_api", "waha", "evolution"]
 
 
-def saying(content: Any, quote: str | None = None) -> ReplyDeliveryAssigned:
+def reply_with(content: Any, quote: str | None = None) -> ReplyDeliveryAssigned:
     return reply().model_copy(update={"content": CONTENT.validate_python(content), "quote": quote})
 
 
 async def send(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver, content: Any, **more: Any
-) -> Answer:
-    return await try_once(drivers[driver], saying(content, **more), reached_through(driver, wire.base_url))
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver, content: Any, **more: Any
+) -> GatewayAnswer:
+    return await send_once(drivers[driver], reply_with(content, **more), profile_at(driver, server.base_url))

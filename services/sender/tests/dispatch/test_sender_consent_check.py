@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.config_cache import SenderConfigCache
-from sender.core.claim_result import Fate, Settled
-from sender.core.concurrency import Room
+from sender.core.claim_result import ClaimResult, SettledClaim
+from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery
-from sender.dispatch.attempt import Sending
-from sender.dispatch.consent_check import OptIns
+from sender.dispatch.attempt import AttemptRunner
+from sender.dispatch.consent_check import ConsentCheck
 from sender.gateways.simulator import SimulatorDriver
-from sender.ledger.postgres import Ledger
-from sender.testing import NOON, PHONE, FakeGateway, FixedPackages, arriving, profile, released, reply
+from sender.ledger.postgres import DeliveryLedger
+from sender.testing import NOON, PHONE, FakeGateway, FixedPackages, batch_of, profile, released, reply
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
 from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
@@ -25,7 +25,7 @@ from spreader.testing import FakeProgress, ManualClock, NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
-MakeLedger = Callable[..., Ledger]
+MakeLedger = Callable[..., DeliveryLedger]
 
 
 class OptedInOnly(FixedPackages):
@@ -42,30 +42,34 @@ async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", l
 
 
 async def fate_of(
-    book: Ledger,
+    book: DeliveryLedger,
     driver: SimulatorDriver,
     gateway: FakeGateway,
     asked: Delivery,
     kind: type[FixedPackages] = FixedPackages,
     progress: ReadProgress | None = None,
     wait_seconds: float = 60.0,
-) -> Fate:
-    (claim,) = (await book.take_in(arriving(asked), Room(1))).claims
+) -> ClaimResult:
+    (claim,) = (await book.take_in(batch_of(asked), FreeSlots(1))).claims
     sending = _sending(book, driver, kind((profile(gateway.base_url),)), progress or FakeProgress(), wait_seconds)
-    return await sending(claim)
+    return await sending.run(claim)
 
 
 def _sending(
-    book: Ledger, driver: SimulatorDriver, configured: FixedPackages, progress: ReadProgress, wait_seconds: float = 60.0
-) -> Sending:
-    opt_ins = OptIns(book.engine, progress, wait_seconds) if book.lane == "open" else None
-    return Sending(
-        book, SenderConfigCache(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, opt_ins
+    book: DeliveryLedger,
+    driver: SimulatorDriver,
+    configured: FixedPackages,
+    progress: ReadProgress,
+    wait_seconds: float = 60.0,
+) -> AttemptRunner:
+    consent_check = ConsentCheck(book.engine, progress, wait_seconds) if book.lane == "open" else None
+    return AttemptRunner(
+        book, SenderConfigCache(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, consent_check
     )
 
 
-def told(fate: Fate) -> tuple[str, str | None, int | None]:
-    assert isinstance(fate, Settled)
+def told(fate: ClaimResult) -> tuple[str, str | None, int | None]:
+    assert isinstance(fate, SettledClaim)
     (outcome,) = (each for each in fate.events if isinstance(each, DeliveryOutcome))
     return outcome.status, outcome.reason, outcome.release
 
@@ -148,9 +152,9 @@ async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
 ) -> None:
     """A worker died in the call; the recipient opted out since."""
     dead = ledger("open", "worker-dead", lease_seconds=0)
-    assert (await dead.take_in(arriving(released()), Room(1))).claims
+    assert (await dead.take_in(batch_of(released()), FreeSlots(1))).claims
     await put(engine, "suppression")
-    (claim,) = await ledger("open").claim(Room(1))
+    (claim,) = await ledger("open").claim(FreeSlots(1))
     assert claim.in_doubt
     sending = _sending(ledger("open"), driver, FixedPackages((profile(gateway.base_url),)), FakeProgress())
-    assert (told(await sending(claim))[0], gateway.sent) == ("suppressed", [])
+    assert (told(await sending.run(claim))[0], gateway.sent) == ("suppressed", [])

@@ -6,30 +6,30 @@ from datetime import timedelta
 
 import pytest
 
-from sender.core.claim_result import Doubtful, Settled
-from sender.core.concurrency import Room
-from sender.gateways.registration import Incomplete, Registration
+from sender.core.claim_result import SettledClaim, StillInDoubt
+from sender.core.concurrency import FreeSlots
+from sender.gateways.registration import ProfileRegistration, RegistrationIncomplete
 from sender.gateways.simulator import SimulatorDriver
-from sender.ledger.postgres import Ledger
+from sender.ledger.postgres import DeliveryLedger
 from sender.testing import (
     NOON,
     Accept,
     FakeGateway,
     LossyBus,
+    ObservedBus,
     Refuse,
-    WatchedBus,
-    arriving,
+    batch_of,
     profile,
     released,
 )
-from sender.testing.running import running, send_with, statuses
+from sender.testing.lane_runner import attempt_runner, run_lane, statuses
 from spreader.contract.configuration import Package
 from spreader.contract.events import DeliveryOutcome, DeliveryReturned, PackageConfigured
 from spreader.testing import MemoryBus
 
 pytestmark = pytest.mark.postgres
 
-MakeLedger = Callable[..., Ledger]
+MakeLedger = Callable[..., DeliveryLedger]
 
 
 async def test_what_a_dead_sender_left_is_asked_for_and_only_the_unsent_is_sent(
@@ -37,11 +37,11 @@ async def test_what_a_dead_sender_left_is_asked_for_and_only_the_unsent_is_sent(
 ) -> None:
     asked = [released(f"m{number}") for number in range(10)]
     dead = ledger("open", "dead", lease_seconds=0)
-    claimed = (await dead.take_in(arriving(*asked), room=Room(6))).claims
+    claimed = (await dead.take_in(batch_of(*asked), free=FreeSlots(6))).claims
     gateway.sent += [claim.delivery.delivery_id for claim in claimed[:3]]
-    async with running(ledger("open", "heir"), driver, gateway) as sender:
+    async with run_lane(ledger("open", "heir"), driver, gateway) as sender:
         assert statuses(await sender.outcomes(10)) == {"sent": 10}
-    assert sorted(gateway.asked) == sorted(claim.delivery.delivery_id for claim in claimed)
+    assert sorted(gateway.lookups) == sorted(claim.delivery.delivery_id for claim in claimed)
     assert sorted(gateway.sent) == sorted(each.delivery_id for each in asked)
 
 
@@ -51,8 +51,8 @@ async def test_each_refused_release_ends_in_an_outcome_that_frees_its_place(
     codes = ["transient", "throttled", "profile_blocked", "recipient_invalid", "content_refused"]
     asked = [released(code, release=number) for number, code in enumerate(codes, start=1)]
     gateway.script = {each.delivery_id: [Refuse(400, each.message_id)] for each in asked}
-    async with running(ledger("open"), driver, gateway) as sender:
-        await sender.ask(*asked)
+    async with run_lane(ledger("open"), driver, gateway) as sender:
+        await sender.receive(*asked)
         outcomes = {outcome.message_id: outcome for outcome in await sender.outcomes(5)}
     assert [(outcomes[code].status, outcomes[code].failure, outcomes[code].release) for code in codes] == [
         ("deferred", "transient", 1),
@@ -69,10 +69,10 @@ async def test_a_deferred_delivery_goes_out_with_its_next_release(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     gateway.script[released().delivery_id] = [Refuse(500, "transient")]
-    async with running(ledger("open"), driver, gateway) as sender:
-        await sender.ask(released(release=1))
+    async with run_lane(ledger("open"), driver, gateway) as sender:
+        await sender.receive(released(release=1))
         await sender.outcomes(1)
-        await sender.ask(released(release=2))
+        await sender.receive(released(release=2))
         outcomes = await sender.outcomes(2)
     assert [(outcome.release, outcome.status) for outcome in outcomes] == [(1, "deferred"), (2, "sent")]
 
@@ -80,9 +80,9 @@ async def test_a_deferred_delivery_goes_out_with_its_next_release(
 async def test_a_release_that_comes_too_late_is_not_sent(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with running(ledger("open"), driver, gateway) as sender:
+    async with run_lane(ledger("open"), driver, gateway) as sender:
         sender.clock.forward(timedelta(hours=1))
-        await sender.ask(released())
+        await sender.receive(released())
         (outcome,) = await sender.outcomes(1)
     assert (outcome.status, outcome.reason) == ("deferred", "too late: the rest window began")
     assert outcome.not_before == sender.clock()
@@ -94,21 +94,21 @@ async def test_a_lease_that_would_not_outlast_the_call_is_renewed_before_it(
 ) -> None:
     answers = asyncio.Event()
     gateway.script[released().delivery_id] = [Accept(after=answers)]
-    (claim,) = (await ledger("open", "me", lease_seconds=0).take_in(arriving(released()), room=Room(1))).claims
-    sending = send_with(ledger("open", "me", lease_seconds=60), driver, gateway)
-    under_way = asyncio.create_task(sending(claim))
+    (claim,) = (await ledger("open", "me", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))).claims
+    sending = attempt_runner(ledger("open", "me", lease_seconds=60), driver, gateway)
+    under_way = asyncio.create_task(sending.run(claim))
     await gateway.until(lambda seen: len(seen.calls) == 1)
-    assert await ledger("open", "other").claim(Room(1)) == ()
+    assert await ledger("open", "other").claim(FreeSlots(1)) == ()
     answers.set()
-    assert isinstance(await under_way, Settled)
+    assert isinstance(await under_way, SettledClaim)
 
 
 async def test_a_delivery_that_another_worker_has_taken_over_is_not_sent(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    (claim,) = (await ledger("open", "slow", lease_seconds=0).take_in(arriving(released()), room=Room(1))).claims
-    assert len(await ledger("open", "heir").claim(Room(1))) == 1
-    assert isinstance(await send_with(ledger("open", "slow"), driver, gateway)(claim), Doubtful)
+    (claim,) = (await ledger("open", "slow", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))).claims
+    assert len(await ledger("open", "heir").claim(FreeSlots(1))) == 1
+    assert isinstance(await attempt_runner(ledger("open", "slow"), driver, gateway).run(claim), StillInDoubt)
     assert gateway.calls == []
 
 
@@ -117,11 +117,11 @@ async def test_a_sender_that_stops_gives_back_what_is_under_way_in_doubt(
 ) -> None:
     never, heir = asyncio.Event(), ledger("open", "heir")
     gateway.script[released().delivery_id] = [Accept(after=never)]
-    async with running(ledger("open"), driver, gateway, drain_seconds=0) as sender:
-        await sender.ask(released())
+    async with run_lane(ledger("open"), driver, gateway, drain_seconds=0) as sender:
+        await sender.receive(released())
         await gateway.until(lambda seen: len(seen.calls) == 1)
     never.set()
-    assert [claim.in_doubt for claim in await heir.claim(Room(1))] == [True]
+    assert [claim.in_doubt for claim in await heir.claim(FreeSlots(1))] == [True]
 
 
 async def test_a_sender_that_stops_waits_for_the_calls_under_way(
@@ -129,10 +129,10 @@ async def test_a_sender_that_stops_waits_for_the_calls_under_way(
 ) -> None:
     answers = asyncio.Event()
     gateway.script[released().delivery_id] = [Accept(after=answers)]
-    async with running(ledger("open"), driver, gateway) as sender:
-        await sender.ask(released())
+    async with run_lane(ledger("open"), driver, gateway) as sender:
+        await sender.receive(released())
         await gateway.until(lambda seen: len(seen.calls) == 1)
-        stopping = asyncio.create_task(sender.lane.stop())
+        stopping = asyncio.create_task(sender.dispatcher.stop())
         answers.set()
         await stopping
     assert statuses(sender.bus.inner.published) == {"sent": 1}
@@ -142,11 +142,11 @@ async def test_a_sender_that_stops_waits_for_the_calls_under_way(
 async def test_events_that_kafka_did_not_confirm_are_published_again(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    book, lossy, healthy = ledger("open"), LossyBus(), WatchedBus()
-    async with running(book, driver, gateway, bus=lossy) as sender:
-        await sender.ask(released())
+    book, lossy, healthy = ledger("open"), LossyBus(), ObservedBus()
+    async with run_lane(book, driver, gateway, bus=lossy) as sender:
+        await sender.receive(released())
         await sender.outcomes(1)
-    async with running(book, driver, gateway, bus=healthy) as sender:
+    async with run_lane(book, driver, gateway, bus=healthy) as sender:
         again = await sender.outcomes(1)
     assert again == lossy.inner.of(DeliveryOutcome)[:1]
     assert gateway.sent == [released().delivery_id]
@@ -156,11 +156,11 @@ async def test_events_that_kafka_did_not_confirm_are_published_again(
 async def test_a_gateway_that_is_away_keeps_no_other_profile_from_being_registered(
     driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    registration = Registration({"simulator": driver})
+    registration = ProfileRegistration({"simulator": driver})
     near, far = profile(gateway.base_url, "near"), profile("http://gateway.invalid", "far")
     package = Package(package_id="pkg", version=1, name="pkg", profiles=(far, near))
     registration.on_change("pkg", PackageConfigured(package=package, at=NOON))
-    with pytest.raises(Incomplete):
+    with pytest.raises(RegistrationIncomplete):
         await registration.turn()
     assert list(gateway.registered) == ["account-near"]
     moved = package.model_copy(update={"profiles": (profile(gateway.base_url, "far"), near)})
@@ -173,9 +173,9 @@ async def test_a_gateway_that_is_away_keeps_no_other_profile_from_being_register
 async def test_a_bus_that_is_away_delays_no_send(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    away = WatchedBus(MemoryBus(NOON, away=True))
-    async with running(ledger("open"), driver, gateway, limit=2, bus=away) as sender:
-        await sender.ask(*(released(f"m{number}") for number in range(10)))
+    away = ObservedBus(MemoryBus(NOON, away=True))
+    async with run_lane(ledger("open"), driver, gateway, limit=2, bus=away) as sender:
+        await sender.receive(*(released(f"m{number}") for number in range(10)))
         await gateway.until(lambda seen: len(seen.calls) == 10)
         away.inner.away = False
         assert statuses(await sender.outcomes(10))["sent"] >= 10

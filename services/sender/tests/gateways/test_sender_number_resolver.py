@@ -9,26 +9,26 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.brazil_numbers import other_form
-from sender.core.gateway_answer import Accepted, Answer, Refused
+from sender.core.gateway_answer import GatewayAnswer, SendAccepted, SendRefused
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver
-from sender.gateways.http_client import Client
-from sender.gateways.number_check import BURST, REMEMBERED, NumberStore
-from sender.gateways.number_resolver import ABSENT, Addresses
+from sender.gateways.http_client import GatewayClient
+from sender.gateways.number_check import BURST, REMEMBERED_FOR, NumberStore
+from sender.gateways.number_resolver import ABSENT, NumberResolver
 from sender.gateways.postgres import PostgresNumbers
 from sender.gateways.waha import WahaDriver
-from sender.testing import NOON, released, reply, try_once
-from sender.testing.files import Files
+from sender.testing import NOON, released, reply, send_once
+from sender.testing.files import MemoryMedia
+from sender.testing.gateway_server import KEYS, GatewayServer, Respond, profile_at
 from sender.testing.numbers import MemoryNumbers
-from sender.testing.wires import KEYS, Says, Wire, reached_through
 from spreader.testing import ManualClock
 
 pytestmark = pytest.mark.postgres
 
 WITH, WITHOUT = "5531987654321", "553187654321"
-KNOWN_WITHOUT = Says(200, {"numberExists": True, "chatId": f"{WITHOUT}@c.us"})
-NOBODY = Says(200, {"numberExists": False})
-OpenTo = Callable[..., Awaitable[Answer]]
+KNOWN_WITHOUT = Respond(200, {"numberExists": True, "chatId": f"{WITHOUT}@c.us"})
+NOBODY = Respond(200, {"numberExists": False})
+OpenTo = Callable[..., Awaitable[GatewayAnswer]]
 """Send an open message to a number: `await open_to(WITH)`."""
 
 
@@ -43,24 +43,24 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def waha(client: Client, files: Files, store: NumberStore, clock: ManualClock) -> Driver:
-    return WahaDriver(client, Keyring(KEYS), files, 30, Addresses(store, clock, per_hour=60))
+def waha(client: GatewayClient, files: MemoryMedia, store: NumberStore, clock: ManualClock) -> Driver:
+    return WahaDriver(client, Keyring(KEYS), files, 30, NumberResolver(store, clock, per_hour=60))
 
 
 @pytest.fixture
-def open_to(waha: Driver, wire: Wire) -> OpenTo:
-    async def send(number: str, profile_id: str = "p1") -> Answer:
-        return await try_once(waha, released(recipient=number), reached_through("waha", wire.base_url, profile_id))
+def open_to(waha: Driver, wire: GatewayServer) -> OpenTo:
+    async def send(number: str, profile_id: str = "p1") -> GatewayAnswer:
+        return await send_once(waha, released(recipient=number), profile_at("waha", wire.base_url, profile_id))
 
     return send
 
 
-def asked_for(wire: Wire) -> list[str]:
+def asked_for(wire: GatewayServer) -> list[str]:
     """The numbers that WhatsApp was asked for."""
-    return [each.path.partition("phone=")[2].partition("&")[0] for each in wire.asked if "check-exists" in each.path]
+    return [each.path.partition("phone=")[2].partition("&")[0] for each in wire.requests if "check-exists" in each.path]
 
 
-def sent_to(wire: Wire) -> list[str]:
+def sent_to(wire: GatewayServer) -> list[str]:
     return [each.body["chatId"] for each in wire.sends]
 
 
@@ -88,12 +88,12 @@ def test_the_other_form_of_the_other_form_is_the_number(number: str) -> None:
 
 @pytest.mark.parametrize("given_form", [WITH, WITHOUT])
 async def test_it_is_asked_for_once_and_sent_to_as_whatsapp_knows_it(
-    open_to: OpenTo, wire: Wire, clock: ManualClock, given_form: str
+    open_to: OpenTo, wire: GatewayServer, clock: ManualClock, given_form: str
 ) -> None:
     wire.will(KNOWN_WITHOUT)
-    assert isinstance(await open_to(given_form), Accepted)
-    clock.forward(REMEMBERED - timedelta(seconds=1))
-    assert isinstance(await open_to(given_form, "p2"), Accepted)
+    assert isinstance(await open_to(given_form), SendAccepted)
+    clock.forward(REMEMBERED_FOR - timedelta(seconds=1))
+    assert isinstance(await open_to(given_form, "p2"), SendAccepted)
     assert (asked_for(wire), sent_to(wire)) == ([given_form], [f"{WITHOUT}@c.us"] * 2)
     clock.forward(timedelta(seconds=1))
     wire.will(KNOWN_WITHOUT)
@@ -101,13 +101,13 @@ async def test_it_is_asked_for_once_and_sent_to_as_whatsapp_knows_it(
     assert asked_for(wire) == [given_form] * 2
 
 
-async def test_the_other_form_is_asked_for_where_nobody_has_the_first(open_to: OpenTo, wire: Wire) -> None:
+async def test_the_other_form_is_asked_for_where_nobody_has_the_first(open_to: OpenTo, wire: GatewayServer) -> None:
     wire.will(NOBODY, KNOWN_WITHOUT)
-    assert isinstance(await open_to(WITH), Accepted)
+    assert isinstance(await open_to(WITH), SendAccepted)
     assert (asked_for(wire), sent_to(wire)) == ([WITH, WITHOUT], [f"{WITHOUT}@c.us"])
 
 
-async def test_who_has_neither_form_is_not_written_to(open_to: OpenTo, wire: Wire) -> None:
+async def test_who_has_neither_form_is_not_written_to(open_to: OpenTo, wire: GatewayServer) -> None:
     wire.will(NOBODY, NOBODY)
     assert await open_to(WITH) == ABSENT
     assert await open_to(WITH) == ABSENT
@@ -115,19 +115,19 @@ async def test_who_has_neither_form_is_not_written_to(open_to: OpenTo, wire: Wir
 
 
 @pytest.mark.parametrize("number", ["201001234567", "553132345678"])
-async def test_other_numbers_are_not_asked_for(open_to: OpenTo, wire: Wire, number: str) -> None:
-    assert isinstance(await open_to(number), Accepted)
+async def test_other_numbers_are_not_asked_for(open_to: OpenTo, wire: GatewayServer, number: str) -> None:
+    assert isinstance(await open_to(number), SendAccepted)
     assert (asked_for(wire), sent_to(wire)) == ([], [f"{number}@c.us"])
 
 
 async def test_a_reply_asks_nothing_and_goes_where_an_open_message_went(
-    waha: Driver, open_to: OpenTo, wire: Wire
+    waha: Driver, open_to: OpenTo, wire: GatewayServer
 ) -> None:
-    profile = reached_through("waha", wire.base_url)
-    assert isinstance(await try_once(waha, reply(recipient=WITH), profile), Accepted)
+    profile = profile_at("waha", wire.base_url)
+    assert isinstance(await send_once(waha, reply(recipient=WITH), profile), SendAccepted)
     wire.will(KNOWN_WITHOUT)
     await open_to(WITH)
-    await try_once(waha, reply(recipient=WITH), profile)
+    await send_once(waha, reply(recipient=WITH), profile)
     assert asked_for(wire) == [WITH]
     assert sent_to(wire) == [f"{WITH}@c.us", f"{WITHOUT}@c.us", f"{WITHOUT}@c.us"]
 
@@ -135,38 +135,42 @@ async def test_a_reply_asks_nothing_and_goes_where_an_open_message_went(
 @pytest.mark.parametrize(
     ("answer", "failure"),
     [
-        (Says(401, {"message": "Unauthorized"}), "credentials"),
-        (Says(422, {"error": "Session status is not as expected", "status": "FAILED"}), "session"),
-        (Says(500, {"exception": {"message": "Evaluation failed"}}), "transient"),
-        (Says(200, {}), "transient"),
+        (Respond(401, {"message": "Unauthorized"}), "credentials"),
+        (Respond(422, {"error": "Session status is not as expected", "status": "FAILED"}), "session"),
+        (Respond(500, {"exception": {"message": "Evaluation failed"}}), "transient"),
+        (Respond(200, {}), "transient"),
     ],
 )
-async def test_while_nobody_says_it_is_not_sent(open_to: OpenTo, wire: Wire, answer: Says, failure: str) -> None:
+async def test_while_nobody_says_it_is_not_sent(
+    open_to: OpenTo, wire: GatewayServer, answer: Respond, failure: str
+) -> None:
     wire.will(answer)
     refused = await open_to(WITH)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, SendRefused)
     assert (refused.failure, sent_to(wire)) == (failure, [])
-    assert isinstance(await open_to(WITH), Accepted)
+    assert isinstance(await open_to(WITH), SendAccepted)
 
 
-async def test_an_engine_that_cannot_be_asked_sends_to_what_was_given(open_to: OpenTo, wire: Wire) -> None:
-    wire.will(Says(422, {"message": "The method is not implemented by the engine"}))
-    assert isinstance(await open_to(WITH), Accepted)
+async def test_an_engine_that_cannot_be_asked_sends_to_what_was_given(open_to: OpenTo, wire: GatewayServer) -> None:
+    wire.will(Respond(422, {"message": "The method is not implemented by the engine"}))
+    assert isinstance(await open_to(WITH), SendAccepted)
     assert sent_to(wire) == [f"{WITH}@c.us"]
 
 
-async def test_a_hidden_id_is_no_address(open_to: OpenTo, wire: Wire) -> None:
-    wire.will(Says(200, {"numberExists": True, "chatId": "912345@lid"}))
+async def test_a_hidden_id_is_no_address(open_to: OpenTo, wire: GatewayServer) -> None:
+    wire.will(Respond(200, {"numberExists": True, "chatId": "912345@lid"}))
     await open_to(WITH)
     assert sent_to(wire) == [f"{WITH}@c.us"]
 
 
 async def test_the_pace_of_number_checks_is_used_and_holds_up_no_send(
-    open_to: OpenTo, wire: Wire, store: NumberStore, clock: ManualClock
+    open_to: OpenTo, wire: GatewayServer, store: NumberStore, clock: ManualClock
 ) -> None:
-    wire.usually = lambda asked: Says(200, {"numberExists": True}) if "check" in asked.path else Says(201, {"id": "A"})
+    wire.default = lambda asked: (
+        Respond(200, {"numberExists": True}) if "check" in asked.path else Respond(201, {"id": "A"})
+    )
     people = [f"55319876543{number:02}" for number in range(BURST + 3)]
     for person in people:
-        assert isinstance(await open_to(person), Accepted)
+        assert isinstance(await open_to(person), SendAccepted)
     assert (asked_for(wire), sent_to(wire)) == (people, [f"{person}@c.us" for person in people])
     assert not await store.book("p1", clock(), timedelta(minutes=1), BURST)

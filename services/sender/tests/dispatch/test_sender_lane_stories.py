@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sender.gateways.simulator import SimulatorDriver
-from sender.ledger.postgres import Ledger
+from sender.ledger.postgres import DeliveryLedger
 from sender.testing import (
     Accept,
     Break,
@@ -16,12 +16,12 @@ from sender.testing import (
     released,
     reply,
 )
-from sender.testing.running import running, statuses
+from sender.testing.lane_runner import run_lane, statuses
 from spreader.contract.events import DeliveryReturned, ReplySettled
 
 pytestmark = pytest.mark.postgres
 
-MakeLedger = Callable[..., Ledger]
+MakeLedger = Callable[..., DeliveryLedger]
 
 
 async def test_no_delivery_waits_behind_a_slow_one(
@@ -30,8 +30,8 @@ async def test_no_delivery_waits_behind_a_slow_one(
     asked = [released(f"m{number}") for number in range(200)]
     slow, answers = {each.delivery_id for each in asked[::10]}, asyncio.Event()
     gateway.script = {each: [Accept(after=answers)] for each in slow}
-    async with running(ledger("open"), driver, gateway, limit=32) as sender:
-        await sender.ask(*asked)
+    async with run_lane(ledger("open"), driver, gateway, limit=32) as sender:
+        await sender.receive(*asked)
         fast = await sender.outcomes(180)
         assert {outcome.delivery_id for outcome in fast} == {each.delivery_id for each in asked} - slow
         await gateway.until(lambda seen: slow <= set(seen.calls))
@@ -47,10 +47,10 @@ async def test_only_as_many_are_claimed_as_there_are_slots(
     asked, answers = [released(f"m{number}") for number in range(50)], asyncio.Event()
     gateway.script = {each.delivery_id: [Accept(after=answers)] for each in asked}
     book = ledger("open")
-    async with running(book, driver, gateway, limit=10) as sender:
-        await sender.ask(*asked)
+    async with run_lane(book, driver, gateway, limit=10) as sender:
+        await sender.receive(*asked)
         await gateway.until(lambda seen: len(seen.calls) == 8)  # one host gets four fifths
-        await sender.lane.pump()
+        await sender.dispatcher.claim_due()
         assert len(gateway.calls) == 8
         answers.set()
         await sender.outcomes(50)
@@ -61,11 +61,11 @@ async def test_a_replay_of_the_log_sends_nothing(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked = [released(f"m{number}") for number in range(20)]
-    async with running(ledger("open"), driver, gateway) as sender:
-        await sender.ask(*asked)
+    async with run_lane(ledger("open"), driver, gateway) as sender:
+        await sender.receive(*asked)
         await sender.outcomes(20)
-        await sender.ask(*asked)
-        await sender.ask(released("last"))
+        await sender.receive(*asked)
+        await sender.receive(released("last"))
         await sender.outcomes(21)
     assert len(gateway.sent) == 21
 
@@ -75,8 +75,8 @@ async def test_replies_to_one_recipient_arrive_in_the_order_asked_for_over_a_ret
 ) -> None:
     asked = [reply(f"m{number}") for number in range(4)]
     gateway.script[asked[1].delivery_id] = [Refuse(500, "transient")]
-    async with running(ledger("reply"), driver, gateway) as sender:
-        await sender.ask(*asked)
+    async with run_lane(ledger("reply"), driver, gateway) as sender:
+        await sender.receive(*asked)
         await sender.outcomes(4)
     first, second, third, fourth = (each.delivery_id for each in asked)
     assert gateway.calls == [first, second, second, third, fourth]
@@ -88,10 +88,10 @@ async def test_a_reply_whose_answer_was_lost_is_found_and_not_sent_again(
 ) -> None:
     delivery = reply()
     gateway.script[delivery.delivery_id] = [Break(sent=True)]
-    async with running(ledger("reply"), driver, gateway) as sender:
-        await sender.ask(delivery)
+    async with run_lane(ledger("reply"), driver, gateway) as sender:
+        await sender.receive(delivery)
         (outcome,) = await sender.outcomes(1)
-    assert (outcome.status, gateway.calls, gateway.asked) == ("sent", [delivery.delivery_id], [delivery.delivery_id])
+    assert (outcome.status, gateway.calls, gateway.lookups) == ("sent", [delivery.delivery_id], [delivery.delivery_id])
 
 
 async def test_a_reply_that_the_gateway_did_not_get_is_sent_again(
@@ -99,8 +99,8 @@ async def test_a_reply_that_the_gateway_did_not_get_is_sent_again(
 ) -> None:
     delivery = reply()
     gateway.script[delivery.delivery_id] = [Break(sent=False)]
-    async with running(ledger("reply"), driver, gateway) as sender:
-        await sender.ask(delivery)
+    async with run_lane(ledger("reply"), driver, gateway) as sender:
+        await sender.receive(delivery)
         await sender.outcomes(1)
     assert gateway.sent == [delivery.delivery_id]
 
@@ -108,8 +108,8 @@ async def test_a_reply_that_the_gateway_did_not_get_is_sent_again(
 async def test_a_profile_that_nobody_knows_sends_the_delivery_elsewhere(
     ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with running(ledger("open"), driver, gateway, configured=FixedPackages()) as sender:
-        await sender.ask(released())
+    async with run_lane(ledger("open"), driver, gateway, packages=FixedPackages()) as sender:
+        await sender.receive(released())
         (outcome,) = await sender.outcomes(1)
     assert (outcome.status, outcome.failure) == ("deferred", "profile")
     assert [event.tried for event in sender.bus.inner.of(DeliveryReturned)] == [("p1",)]

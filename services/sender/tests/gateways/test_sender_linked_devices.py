@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from sender.core.gateway_answer import Accepted, Refused
+from sender.core.gateway_answer import SendAccepted, SendRefused
 from sender.gateways.driver import Driver
-from sender.gateways.waha import bare_id
+from sender.gateways.waha import message_id
 from sender.testing import PHONE
-from sender.testing.files import TYPES, File, Files
-from sender.testing.said import CONTENTS, TEMPLATE, send
-from sender.testing.wires import Wire
+from sender.testing.contents import CONTENTS, TEMPLATE, send
+from sender.testing.files import TYPES, MemoryFile, MemoryMedia
+from sender.testing.gateway_server import GatewayServer
 from spreader.contract import configuration
 
 
@@ -44,18 +44,18 @@ WAHA_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-async def test_what_each_kind_says_to_waha(drivers: dict[str, Driver], wire: Wire, kind: str) -> None:
-    assert await send(drivers, wire, "waha", CONTENTS[kind], quote="false_1@c.us_AAA") == Accepted("3EB0AB12")
-    (asked,) = wire.asked
+async def test_what_each_kind_says_to_waha(drivers: dict[str, Driver], wire: GatewayServer, kind: str) -> None:
+    assert await send(drivers, wire, "waha", CONTENTS[kind], quote="false_1@c.us_AAA") == SendAccepted("3EB0AB12")
+    (asked,) = wire.requests
     path, body = WAHA_BODIES[kind]
     assert (asked.path, asked.body) == (path, {**WAHA_TO, "reply_to": "false_1@c.us_AAA", **body})
     assert asked.headers["X-Api-Key"] == "secret-waha-key"
 
 
 async def test_a_voice_in_another_format_is_converted_by_waha(
-    drivers: dict[str, Driver], wire: Wire, files: Files
+    drivers: dict[str, Driver], wire: GatewayServer, files: MemoryMedia
 ) -> None:
-    files.files["voice"] = File("audio/mpeg", b"mp3")
+    files.files["voice"] = MemoryFile("audio/mpeg", b"mp3")
     await send(drivers, wire, "waha", CONTENTS["voice"])
     assert wire.sends[0].body["file"]["mimetype"] == "audio/mpeg"
     assert wire.sends[0].body["convert"] is True
@@ -86,9 +86,9 @@ EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-async def test_what_each_kind_says_to_evolution(drivers: dict[str, Driver], wire: Wire, kind: str) -> None:
-    assert await send(drivers, wire, "evolution", CONTENTS[kind], quote="AAA") == Accepted("3EB0AB12")
-    (asked,) = wire.asked
+async def test_what_each_kind_says_to_evolution(drivers: dict[str, Driver], wire: GatewayServer, kind: str) -> None:
+    assert await send(drivers, wire, "evolution", CONTENTS[kind], quote="AAA") == SendAccepted("3EB0AB12")
+    (asked,) = wire.requests
     path, body = EVOLUTION_BODIES[kind]
     assert asked.path == path
     assert asked.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}, "message": {}}, **body}
@@ -97,11 +97,11 @@ async def test_what_each_kind_says_to_evolution(drivers: dict[str, Driver], wire
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
 async def test_a_linked_device_sends_no_templates_and_says_so(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
 ) -> None:
     refused = await send(drivers, wire, driver, TEMPLATE)
-    assert isinstance(refused, Refused)
-    assert (refused.failure, wire.asked) == ("content", [])
+    assert isinstance(refused, SendRefused)
+    assert (refused.failure, wire.requests) == ("content", [])
     assert "Cloud API only" in refused.detail
 
 
@@ -119,4 +119,4 @@ async def test_a_linked_device_sends_no_templates_and_says_so(
     ],
 )
 def test_wahas_engines_name_a_message_in_their_own_ways(body: Any, expected: str | None) -> None:
-    assert bare_id(body) == expected
+    assert message_id(body) == expected

@@ -2,12 +2,12 @@
 
 import pytest
 
-from sender.core.gateway_answer import Accepted, InDoubt, Refused
+from sender.core.gateway_answer import SendAccepted, SendInDoubt, SendRefused
 from sender.gateways.driver import Driver
 from sender.testing import PHONE
-from sender.testing.files import Files
-from sender.testing.said import CONTENTS, DRIVERS, send
-from sender.testing.wires import SECRETS, HangsUp, Says, Wire
+from sender.testing.contents import CONTENTS, DRIVERS, send
+from sender.testing.files import MemoryMedia
+from sender.testing.gateway_server import SECRETS, GatewayServer, HangUp, Respond
 from spreader.contract import configuration
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 
@@ -18,47 +18,47 @@ from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 )
 async def test_a_file_that_cannot_be_had_is_not_sent(
     drivers: dict[str, Driver],
-    wire: Wire,
-    files: Files,
+    wire: GatewayServer,
+    files: MemoryMedia,
     driver: configuration.Driver,
     error: MediaUnavailable | MediaRefused,
     failure: str,
 ) -> None:
     files.error = error
-    assert await send(drivers, wire, driver, CONTENTS["image"]) == Refused(failure, str(error))  # pyright: ignore[reportArgumentType]
-    assert wire.asked == []
+    assert await send(drivers, wire, driver, CONTENTS["image"]) == SendRefused(failure, str(error))  # pyright: ignore[reportArgumentType]
+    assert wire.requests == []
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_connection_that_breaks_after_the_request_is_a_doubt_that_nobody_can_ask_about(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
 ) -> None:
-    wire.will(HangsUp())
+    wire.will(HangUp())
     answer = await send(drivers, wire, driver, CONTENTS["text"])
-    assert isinstance(answer, InDoubt)
+    assert isinstance(answer, SendInDoubt)
     assert not answer.can_ask
     assert len(wire.sends) == 1
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_no_redirect_is_followed_for_it_would_take_the_key_along(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
 ) -> None:
-    wire.will(Says(307, None, {"Location": f"{wire.base_url}/elsewhere"}))
-    assert isinstance(await send(drivers, wire, driver, CONTENTS["text"]), InDoubt)
-    assert len(wire.asked) == 1
+    wire.will(Respond(307, None, {"Location": f"{wire.base_url}/elsewhere"}))
+    assert isinstance(await send(drivers, wire, driver, CONTENTS["text"]), SendInDoubt)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_what_is_kept_of_a_refusal_holds_no_token_and_no_number(
-    drivers: dict[str, Driver], wire: Wire, driver: configuration.Driver
+    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
 ) -> None:
     token = SECRETS["cloud_api"]["access_token"]
     said = f"{PHONE} cannot be written to with {token}"
     body = {"error": {"code": 100, "message": said}, "message": said, "request": {"body": {"chatId": PHONE}}}
-    wire.will(Says(400, body))
+    wire.will(Respond(400, body))
     answer = await send(drivers, wire, driver, CONTENTS["text"])
-    assert not isinstance(answer, Accepted)
+    assert not isinstance(answer, SendAccepted)
     assert "cannot be written to" in str(answer)
     assert PHONE not in str(answer)
     assert token not in str(answer)

@@ -7,61 +7,70 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sender.core.claim_result import Again, Settled, fate
+from sender.core.claim_result import RetryLater, SettledClaim, claim_result
 from sender.core.decision import (
     DOUBT_TRIES_MAX,
-    DOUBT_WAIT,
+    LOOKUP_WAIT,
     PROFILES_MAX,
     TOO_LATE,
-    AskAgain,
+    AskGateway,
+    AttemptState,
     Decision,
     Defer,
     Expire,
     Fail,
+    MarkSent,
+    MarkUnknown,
     RetryHere,
-    ReturnElsewhere,
-    SendAgain,
-    Sent,
-    Standing,
-    Unknown,
-    resolve,
-    settle,
-    standing,
+    ReturnToRouter,
+    SendNow,
+    attempt_state,
+    decide,
+    decide_in_doubt,
     too_late,
 )
-from sender.core.gateway_answer import Accepted, CannotTell, Finding, Found, InDoubt, NotFound, Refused, Unreachable
-from sender.core.retry_policy import RULES, back_off
+from sender.core.gateway_answer import (
+    LookupFailed,
+    LookupResult,
+    LookupUnsupported,
+    MessageFound,
+    MessageNotFound,
+    SendAccepted,
+    SendInDoubt,
+    SendRefused,
+)
+from sender.core.retry_policy import POLICIES, back_off
 from sender.testing import NOON, released, reply
 from spreader.contract.events import DeliveryOutcome, DeliveryReturned, Lane, ReplySettled
 
 MINUTE = timedelta(minutes=1)
-failures = st.sampled_from(sorted(RULES))
+failures = st.sampled_from(sorted(POLICIES))
 standings = st.builds(
-    Standing,
+    AttemptState,
     lane=st.sampled_from(["open", "reply"]),
     tries=st.integers(1, 9),
     profiles=st.integers(1, PROFILES_MAX),
-    left=st.none() | st.timedeltas(timedelta(0), timedelta(hours=1)),
+    time_left=st.none() | st.timedeltas(timedelta(0), timedelta(hours=1)),
     doubtful=st.booleans(),
 )
 
 
 def kind(failure: str, lane: Lane, tries: int = 1, profiles: int = 1) -> type[Decision]:
-    refused = Refused(failure, "no")  # pyright: ignore[reportArgumentType] - the table names them in words
-    return type(settle(refused, Standing(lane, tries, profiles), Random(1)))
+    refused = SendRefused(failure, "no")  # pyright: ignore[reportArgumentType] - the table names them in words
+    return type(decide(refused, AttemptState(lane, tries, profiles), Random(1)))
 
 
 @pytest.mark.parametrize(
     ("failure", "lane", "first", "when_tries_end", "when_profiles_end"),
     [
-        ("transient", "open", Defer, ReturnElsewhere, Fail),
+        ("transient", "open", Defer, ReturnToRouter, Fail),
         ("transient", "reply", RetryHere, Fail, Fail),
         ("throttled", "open", Defer, Fail, Fail),
         ("throttled", "reply", RetryHere, Fail, Fail),
-        ("gateway", "open", Defer, ReturnElsewhere, Fail),
+        ("gateway", "open", Defer, ReturnToRouter, Fail),
         ("gateway", "reply", RetryHere, Fail, Fail),
-        ("profile", "open", ReturnElsewhere, ReturnElsewhere, Fail),
-        ("profile", "reply", ReturnElsewhere, ReturnElsewhere, Fail),
+        ("profile", "open", ReturnToRouter, ReturnToRouter, Fail),
+        ("profile", "reply", ReturnToRouter, ReturnToRouter, Fail),
         ("recipient", "open", Fail, Fail, Fail),
         ("recipient", "reply", Fail, Fail, Fail),
         ("content", "open", Fail, Fail, Fail),
@@ -81,63 +90,69 @@ def test_a_reply_is_tried_five_times_and_then_fails() -> None:
 
 
 def test_an_accepted_delivery_is_sent() -> None:
-    assert settle(Accepted("wamid"), Standing("open", 1, 1), Random(1)) == Sent("wamid")
+    assert decide(SendAccepted("wamid"), AttemptState("open", 1, 1), Random(1)) == MarkSent("wamid")
 
 
 def test_a_gateway_that_asks_for_patience_gets_it() -> None:
-    refused = Refused("throttled", "slow down", retry_after=MINUTE)
-    assert settle(refused, Standing("reply", 1, 1, left=2 * MINUTE), Random(1)) == RetryHere(MINUTE)
+    refused = SendRefused("throttled", "slow down", retry_after=MINUTE)
+    assert decide(refused, AttemptState("reply", 1, 1, time_left=2 * MINUTE), Random(1)) == RetryHere(MINUTE)
 
 
 def test_what_would_expire_before_the_next_try_expires_now() -> None:
-    refused = Refused("throttled", "slow down", retry_after=MINUTE)
-    assert isinstance(settle(refused, Standing("reply", 1, 1, left=MINUTE), Random(1)), Expire)
+    refused = SendRefused("throttled", "slow down", retry_after=MINUTE)
+    assert isinstance(decide(refused, AttemptState("reply", 1, 1, time_left=MINUTE), Random(1)), Expire)
 
 
 @pytest.mark.parametrize(
     ("finding", "lane", "decision"),
     [
-        (Found("wamid"), "open", Sent("wamid")),
-        (Found("wamid"), "reply", Sent("wamid")),
-        (NotFound(), "open", SendAgain(doubtful=False)),
-        (NotFound(), "reply", SendAgain(doubtful=False)),
-        (CannotTell("no record"), "open", Unknown("no record")),
-        (CannotTell("no record"), "reply", SendAgain(doubtful=True)),
-        (Unreachable("away"), "open", AskAgain(DOUBT_WAIT["open"])),
-        (Unreachable("away"), "reply", AskAgain(DOUBT_WAIT["reply"])),
+        (MessageFound("wamid"), "open", MarkSent("wamid")),
+        (MessageFound("wamid"), "reply", MarkSent("wamid")),
+        (MessageNotFound(), "open", SendNow(doubtful=False)),
+        (MessageNotFound(), "reply", SendNow(doubtful=False)),
+        (LookupUnsupported("no record"), "open", MarkUnknown("no record")),
+        (LookupUnsupported("no record"), "reply", SendNow(doubtful=True)),
+        (LookupFailed("away"), "open", AskGateway(LOOKUP_WAIT["open"])),
+        (LookupFailed("away"), "reply", AskGateway(LOOKUP_WAIT["reply"])),
     ],
 )
-def test_a_delivery_in_doubt_goes_by_what_the_gateway_knows(finding: Finding, lane: Lane, decision: object) -> None:
-    assert resolve(finding, Standing(lane, 1, 1, doubtful=True)) == decision
+def test_a_delivery_in_doubt_goes_by_what_the_gateway_knows(
+    finding: LookupResult, lane: Lane, decision: object
+) -> None:
+    assert decide_in_doubt(finding, AttemptState(lane, 1, 1, doubtful=True)) == decision
 
 
 def test_a_gateway_that_stays_away_cannot_tell() -> None:
-    assert resolve(Unreachable("away"), Standing("open", DOUBT_TRIES_MAX, 1, doubtful=True)) == Unknown("away")
+    assert decide_in_doubt(
+        LookupFailed("away"), AttemptState("open", DOUBT_TRIES_MAX, 1, doubtful=True)
+    ) == MarkUnknown("away")
 
 
 @given(failures, standings)
-def test_what_may_have_arrived_never_goes_to_another_profile_nor_counts_as_failed(failure: str, at: Standing) -> None:
-    decision = settle(Refused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
-    assert not at.doubtful or isinstance(decision, AskAgain | Unknown)
+def test_what_may_have_arrived_never_goes_to_another_profile_nor_counts_as_failed(
+    failure: str, at: AttemptState
+) -> None:
+    decision = decide(SendRefused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
+    assert not at.doubtful or isinstance(decision, AskGateway | MarkUnknown)
 
 
 @given(standings)
-def test_a_time_out_never_goes_to_another_profile(at: Standing) -> None:
-    assert isinstance(settle(InDoubt("time-out"), at, Random(1)), AskAgain | Unknown)
+def test_a_time_out_never_goes_to_another_profile(at: AttemptState) -> None:
+    assert isinstance(decide(SendInDoubt("time-out"), at, Random(1)), AskGateway | MarkUnknown)
 
 
 @given(failures, standings)
-def test_the_open_lane_never_retries_inside_the_sender(failure: str, at: Standing) -> None:
-    decision = settle(Refused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
+def test_the_open_lane_never_retries_inside_the_sender(failure: str, at: AttemptState) -> None:
+    decision = decide(SendRefused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
     assert at.lane == "reply" or not isinstance(decision, RetryHere)
 
 
 @given(failures, st.integers(1, 40), st.integers())
 def test_waits_grow_within_bounds(failure: str, tries: int, seed: int) -> None:
-    for course in RULES[failure].values():  # pyright: ignore[reportArgumentType]
+    for course in POLICIES[failure].values():  # pyright: ignore[reportArgumentType]
         wait = back_off(course, tries, Random(seed))
-        least, most = course.spread
-        assert course.first * least <= wait <= course.longest * most
+        least, most = course.jitter
+        assert course.first_wait * least <= wait <= course.longest_wait * most
         assert back_off(course, tries + 4, Random(seed)) >= wait
 
 
@@ -154,12 +169,12 @@ def test_a_reply_expires() -> None:
 
 
 def test_the_time_that_is_left_is_the_machines() -> None:
-    assert standing(reply(), 1, NOON, speed=600, doubtful=False).left == timedelta(seconds=1)
+    assert attempt_state(reply(), 1, NOON, speed=600, doubtful=False).time_left == timedelta(seconds=1)
 
 
 def test_a_sent_reply_tells_its_caller_and_everybody() -> None:
-    settled = fate(Sent("wamid"), reply(), NOON, 1)
-    assert isinstance(settled, Settled)
+    settled = claim_result(MarkSent("wamid"), reply(), NOON, 1)
+    assert isinstance(settled, SettledClaim)
     callback, outcome = settled.events
     assert isinstance(callback, ReplySettled)
     assert (callback.status, callback.callback_partition) == ("sent", 3)
@@ -168,8 +183,8 @@ def test_a_sent_reply_tells_its_caller_and_everybody() -> None:
 
 
 def test_a_deferred_release_says_when_it_may_go_by_the_systems_clock() -> None:
-    settled = fate(Defer(MINUTE, "busy", "transient"), released(attempt=2, release=7), NOON, 600)
-    assert isinstance(settled, Settled)
+    settled = claim_result(Defer(MINUTE, "busy", "transient"), released(attempt=2, release=7), NOON, 600)
+    assert isinstance(settled, SettledClaim)
     (outcome,) = settled.events
     assert isinstance(outcome, DeliveryOutcome)
     assert (outcome.attempt, outcome.release, outcome.status) == (2, 7, "deferred")
@@ -177,8 +192,8 @@ def test_a_deferred_release_says_when_it_may_go_by_the_systems_clock() -> None:
 
 
 def test_a_returned_release_also_frees_its_place_at_the_gateway() -> None:
-    settled = fate(ReturnElsewhere("blocked", "profile"), released(release=7), NOON, 1)
-    assert isinstance(settled, Settled)
+    settled = claim_result(ReturnToRouter("blocked", "profile"), released(release=7), NOON, 1)
+    assert isinstance(settled, SettledClaim)
     returned, outcome = settled.events
     assert isinstance(returned, DeliveryReturned)
     assert returned.tried == ("p1",)
@@ -187,8 +202,8 @@ def test_a_returned_release_also_frees_its_place_at_the_gateway() -> None:
 
 
 def test_a_returned_reply_keeps_its_expiry_and_its_caller() -> None:
-    settled = fate(ReturnElsewhere("blocked", "profile"), reply(), NOON, 1)
-    assert isinstance(settled, Settled)
+    settled = claim_result(ReturnToRouter("blocked", "profile"), reply(), NOON, 1)
+    assert isinstance(settled, SettledClaim)
     returned, outcome = settled.events
     assert isinstance(returned, DeliveryReturned)
     assert (returned.expires_at, returned.callback_partition) == (reply().expires_at, 3)
@@ -197,15 +212,22 @@ def test_a_returned_reply_keeps_its_expiry_and_its_caller() -> None:
 
 
 def test_a_retry_tells_nobody() -> None:
-    assert fate(RetryHere(MINUTE), reply(), NOON, 1) == Again(MINUTE)
+    assert claim_result(RetryHere(MINUTE), reply(), NOON, 1) == RetryLater(MINUTE)
 
 
 @pytest.mark.parametrize(
     "decision",
-    [Sent("w"), Defer(MINUTE, "x"), ReturnElsewhere("x", "profile"), Fail("x", "content"), Unknown("x"), Expire("x")],
+    [
+        MarkSent("w"),
+        Defer(MINUTE, "x"),
+        ReturnToRouter("x", "profile"),
+        Fail("x", "content"),
+        MarkUnknown("x"),
+        Expire("x"),
+    ],
 )
 def test_every_settled_release_ends_in_an_outcome(decision: Decision) -> None:
-    settled = fate(decision, released(release=7), NOON, 1)
-    assert isinstance(settled, Settled)
+    settled = claim_result(decision, released(release=7), NOON, 1)
+    assert isinstance(settled, SettledClaim)
     outcomes = [event for event in settled.events if isinstance(event, DeliveryOutcome)]
     assert [(outcome.release, outcome.at) for outcome in outcomes] == [(7, NOON)]

@@ -7,37 +7,37 @@ import pytest
 
 from sender.core import failure_table
 from sender.core.decision import (
-    ECHO_WAIT,
-    AskAgain,
+    RECEIPT_WAIT,
+    AskGateway,
+    AttemptState,
     Decision,
     Defer,
     Fail,
     RetryHere,
-    ReturnElsewhere,
-    Standing,
-    settle,
+    ReturnToRouter,
+    decide,
 )
-from sender.core.gateway_answer import Answer, InDoubt, Refused
-from sender.core.retry_policy import RULES, Failure
+from sender.core.gateway_answer import GatewayAnswer, SendInDoubt, SendRefused
+from sender.core.retry_policy import POLICIES, RefusalClass
 from spreader.contract.events import Lane
 from spreader.text.redaction import redact
 
 NEVER = (Fail, Fail)
-ELSEWHERE = (ReturnElsewhere, ReturnElsewhere)
+ELSEWHERE = (ReturnToRouter, ReturnToRouter)
 LATER = (Defer, RetryHere)
 PATIENT = (Defer, RetryHere)
 
 # code, HTTP status, class, what is done first (open, reply), how often it is tried (open, reply), then (open, reply)
-Row = tuple[int, int, Failure, tuple[type, type], tuple[int, int], tuple[type, type]]
+Row = tuple[int, int, RefusalClass, tuple[type, type], tuple[int, int], tuple[type, type]]
 CLOUD: list[Row] = [
     *((code, 401, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (0, 190)),
     *((code, 403, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (3, 10, 200, 250, 299, 131005)),
-    *((code, 400, "transient", LATER, (4, 5), (ReturnElsewhere, Fail)) for code in (1, 2, 131000, 131016, 135000)),
+    *((code, 400, "transient", LATER, (4, 5), (ReturnToRouter, Fail)) for code in (1, 2, 131000, 131016, 135000)),
     *((code, 400, "throttled", PATIENT, (8, 5), NEVER) for code in (4, 80007)),
     (130429, 400, "throttled", PATIENT, (8, 8), NEVER),
     (131057, 500, "throttled", PATIENT, (8, 8), NEVER),
-    (131048, 400, "restricted", (ReturnElsewhere, RetryHere), (1, 5), (ReturnElsewhere, Fail)),
-    (131064, 400, "restricted", (ReturnElsewhere, RetryHere), (1, 5), (ReturnElsewhere, Fail)),
+    (131048, 400, "restricted", (ReturnToRouter, RetryHere), (1, 5), (ReturnToRouter, Fail)),
+    (131064, 400, "restricted", (ReturnToRouter, RetryHere), (1, 5), (ReturnToRouter, Fail)),
     (131056, 400, "pair", LATER, (5, 5), NEVER),
     (131049, 400, "capped", (Defer, Fail), (2, 1), NEVER),
     (130472, 400, "capped", NEVER, (1, 1), NEVER),
@@ -86,25 +86,25 @@ EVOLUTION = [
 ]
 
 
-def decide(answer: Answer, lane: Lane, tries: int = 1, profiles: int = 1) -> Decision:
-    return settle(answer, Standing(lane, tries, profiles), Random(1))
+def decide_on(answer: GatewayAnswer, lane: Lane, tries: int = 1, profiles: int = 1) -> Decision:
+    return decide(answer, AttemptState(lane, tries, profiles), Random(1))
 
 
-def tries_of(answer: Answer, lane: Lane) -> int:
+def tries_of(answer: GatewayAnswer, lane: Lane) -> int:
     """How often it is tried on one profile."""
-    return next(tries for tries in range(1, 99) if not isinstance(decide(answer, lane, tries), Defer | RetryHere))
+    return next(tries for tries in range(1, 99) if not isinstance(decide_on(answer, lane, tries), Defer | RetryHere))
 
 
 @pytest.mark.parametrize("row", CLOUD, ids=lambda row: str(row[0]))
 def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(row: Row) -> None:
     code, status, failure, first, tries, then = row
-    answer = failure_table.cloud_api(status, code, "words", None)
-    assert isinstance(answer, Refused)
+    answer = failure_table.cloud_api_answer(status, code, "words", None)
+    assert isinstance(answer, SendRefused)
     assert (answer.failure, answer.code) == (failure, str(code))
-    assert (type(decide(answer, "open")), type(decide(answer, "reply"))) == first
+    assert (type(decide_on(answer, "open")), type(decide_on(answer, "reply"))) == first
     assert (tries_of(answer, "open"), tries_of(answer, "reply")) == tries
-    assert (type(decide(answer, "open", 99)), type(decide(answer, "reply", 99))) == then
-    assert (type(decide(answer, "open", 99, 3)), type(decide(answer, "reply", 99, 3))) == NEVER
+    assert (type(decide_on(answer, "open", 99)), type(decide_on(answer, "reply", 99))) == then
+    assert (type(decide_on(answer, "open", 99, 3)), type(decide_on(answer, "reply", 99, 3))) == NEVER
 
 
 def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
@@ -116,18 +116,18 @@ def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
     [(400, "transient"), (401, "credentials"), (403, "transient"), (429, "throttled")],
 )
 def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -> None:
-    answer = failure_table.cloud_api(status, 987_654, "new", None)
-    assert isinstance(answer, Refused)
+    answer = failure_table.cloud_api_answer(status, 987_654, "new", None)
+    assert isinstance(answer, SendRefused)
     assert (answer.failure, answer.code) == (failure, "987654")
 
 
 @pytest.mark.parametrize("status", [500, 503, 599])
 @pytest.mark.parametrize("code", [1, 2, 131000, 131016, 135000, 987_654])
 def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(status: int, code: int) -> None:
-    answer = failure_table.cloud_api(status, code, "Something went wrong", None)
-    assert isinstance(answer, InDoubt)
+    answer = failure_table.cloud_api_answer(status, code, "Something went wrong", None)
+    assert isinstance(answer, SendInDoubt)
     assert (answer.can_ask, f"({code}: Something went wrong)" in answer.reason) == (False, True)
-    assert decide(answer, "open") == AskAgain(ECHO_WAIT["open"])
+    assert decide_on(answer, "open") == AskGateway(RECEIPT_WAIT["open"])
 
 
 @pytest.mark.parametrize(
@@ -135,25 +135,25 @@ def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(sta
     [(3, "credentials"), (131005, "credentials"), (131045, "profile"), (131057, "throttled"), (130497, "transient")],
 )
 def test_a_server_error_of_meta_that_says_why_it_refused_was_not_sent(code: int, failure: str) -> None:
-    answer = failure_table.cloud_api(500, code, "no", None)
-    assert isinstance(answer, Refused)
+    answer = failure_table.cloud_api_answer(500, code, "no", None)
+    assert isinstance(answer, SendRefused)
     assert answer.failure == failure
 
 
 def test_an_answer_that_is_none_of_metas_says_nothing_about_the_send() -> None:
-    assert isinstance(failure_table.cloud_api(502, None, "", None), InDoubt)
-    assert isinstance(failure_table.cloud_api(200, None, "", None), InDoubt)
-    assert isinstance(failure_table.cloud_api(429, None, "", timedelta(seconds=7)), Refused)
+    assert isinstance(failure_table.cloud_api_answer(502, None, "", None), SendInDoubt)
+    assert isinstance(failure_table.cloud_api_answer(200, None, "", None), SendInDoubt)
+    assert isinstance(failure_table.cloud_api_answer(429, None, "", timedelta(seconds=7)), SendRefused)
 
 
 def waits(code: int, lane: Lane) -> list[tuple[float, float]]:
     """The shortest and the longest wait after each try, in seconds."""
-    answer = failure_table.cloud_api(400, code, "", None)
+    answer = failure_table.cloud_api_answer(400, code, "", None)
     found: list[tuple[float, float]] = []
     for tries in range(1, tries_of(answer, lane)):
         drawn: list[float] = []
         for seed in range(60):
-            decision = settle(answer, Standing(lane, tries, 1), Random(seed))
+            decision = decide(answer, AttemptState(lane, tries, 1), Random(seed))
             assert isinstance(decision, Defer | RetryHere)
             drawn.append(decision.after.total_seconds())
         found.append((min(drawn), max(drawn)))
@@ -183,35 +183,35 @@ def test_a_code_that_names_its_wait_is_obeyed(code: int, lane: Lane, least: list
     ("signs", "rows"), [(failure_table.WAHA, WAHA), (failure_table.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
 )
 def test_each_sign_of_a_linked_device_has_its_class(
-    signs: tuple[failure_table.Sign, ...], rows: list[tuple[int, str, str]]
+    signs: tuple[failure_table.ErrorPattern, ...], rows: list[tuple[int, str, str]]
 ) -> None:
-    found = [failure_table.by_sign(signs, status, said, None) for status, said, _ in rows]
-    classes = [answer.failure if isinstance(answer, Refused) else "ambiguous" for answer in found]
+    found = [failure_table.answer_by_pattern(signs, status, said, None) for status, said, _ in rows]
+    classes = [answer.failure if isinstance(answer, SendRefused) else "ambiguous" for answer in found]
     assert classes == [failure for *_, failure in rows]
-    assert all(isinstance(answer, Refused) or not answer.can_ask for answer in found)
+    assert all(isinstance(answer, SendRefused) or not answer.can_ask for answer in found)
 
 
 @pytest.mark.parametrize(
     ("failure", "opened", "reply"),
     [
-        ("session", (Defer, 4, ReturnElsewhere), (RetryHere, 4, Fail)),
-        ("restricted", (ReturnElsewhere, 1, ReturnElsewhere), (RetryHere, 5, Fail)),
-        ("gateway", (Defer, 6, ReturnElsewhere), (RetryHere, 5, Fail)),
+        ("session", (Defer, 4, ReturnToRouter), (RetryHere, 4, Fail)),
+        ("restricted", (ReturnToRouter, 1, ReturnToRouter), (RetryHere, 5, Fail)),
+        ("gateway", (Defer, 6, ReturnToRouter), (RetryHere, 5, Fail)),
     ],
 )
 def test_a_session_waits_half_a_minute_and_a_restriction_leaves_replies_alone(
-    failure: Failure, opened: tuple[type, int, type], reply: tuple[type, int, type]
+    failure: RefusalClass, opened: tuple[type, int, type], reply: tuple[type, int, type]
 ) -> None:
-    answer = Refused(failure, "no")
+    answer = SendRefused(failure, "no")
     lanes: list[tuple[Lane, tuple[type, int, type]]] = [("open", opened), ("reply", reply)]
     for lane, (first, tries, then) in lanes:
-        assert type(decide(answer, lane)) is first
+        assert type(decide_on(answer, lane)) is first
         assert tries_of(answer, lane) == tries
-        assert type(decide(answer, lane, 99)) is then
+        assert type(decide_on(answer, lane, 99)) is then
 
 
 def test_every_class_has_a_course_in_both_lanes() -> None:
-    assert all(set(courses) == {"open", "reply"} for courses in RULES.values())
+    assert all(set(courses) == {"open", "reply"} for courses in POLICIES.values())
 
 
 @pytest.mark.parametrize(
