@@ -1,4 +1,4 @@
-"""Core of the console: figures with their units, forms and what they ask for, sheets, stories."""
+"""Core of the console: formats, forms and their request bodies, recipient lists, explanations."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from console.core import draft, formats, setting_texts
-from console.core.api_models import History
+from console.core.api_models import ApiHistory
 from console.core.markup import tag
-from console.core.message_body import NotReadable, numbers, open_body, reply_body
-from console.core.pacing_factors import effects, factors, rush
-from console.core.progress import story
-from console.core.queue import Pace, Queue
-from console.core.recipient_list import Scan, column_names, guess_column, number
-from console.core.timeline import filled
+from console.core.message_body import InvalidField, open_body, phone_numbers, reply_body
+from console.core.pacing_factors import effects, gap_factors, rush
+from console.core.progress import explanation_steps
+from console.core.queue import ApiPace, ApiQueue
+from console.core.recipient_list import RecipientScan, column_names, guess_column, phone_number
+from console.core.timeline import fill_gaps
 from spreader.contract.configuration import Package
 
 ROOT = Path(__file__).parents[3]
@@ -62,7 +62,7 @@ def test_what_customers_write_never_becomes_markup() -> None:
 
 
 def leaves(schema: dict[str, Any], shared: dict[str, Any], pointer: str = "") -> set[str]:
-    """The pointers of all settings of a form; of groups their members."""
+    """Core of the console: formats, forms and their request bodies, recipient lists, explanations."""
     found: set[str] = set()
     for name, field in schema.get("properties", {}).items():
         kinds = [field, *field.get("anyOf", ())]
@@ -74,10 +74,13 @@ def leaves(schema: dict[str, Any], shared: dict[str, Any], pointer: str = "") ->
 
 @pytest.mark.parametrize(
     ("path", "groups", "elsewhere"),
-    [("", setting_texts.package(), "/package_id"), ("/profiles/{profile_id}", setting_texts.profile(), "/gateway")],
+    [
+        ("", setting_texts.package_groups(), "/package_id"),
+        ("/profiles/{profile_id}", setting_texts.profile_groups(), "/gateway"),
+    ],
 )
 def test_the_forms_have_every_setting_of_the_api_and_no_other(
-    path: str, groups: tuple[setting_texts.Group, ...], elsewhere: str
+    path: str, groups: tuple[setting_texts.SettingGroup, ...], elsewhere: str
 ) -> None:
     document = json.loads((ROOT / "docs/openapi.json").read_text())
     body = document["paths"]["/api/v1/packages/{package_id}" + path]["patch"]["requestBody"]
@@ -89,13 +92,13 @@ def test_the_forms_have_every_setting_of_the_api_and_no_other(
 
 
 DOCUMENT = Package(package_id="shop", version=1, name="Shop").model_dump(mode="json")
-FIELDS = setting_texts.fields(setting_texts.package())
+FIELDS = setting_texts.fields(setting_texts.package_groups())
 
 
 def filled_in(**typed: Any) -> dict[str, Any]:
-    before = draft.begin(DOCUMENT, FIELDS)
+    before = draft.initial_values(DOCUMENT, FIELDS)
     by_place = {each.pointer: each for each in FIELDS}
-    now = {**before, **{pointer: draft.read(by_place[pointer], value) for pointer, value in typed.items()}}
+    now = {**before, **{pointer: draft.parse(by_place[pointer], value) for pointer, value in typed.items()}}
     return draft.patch(FIELDS, before, now)
 
 
@@ -125,14 +128,14 @@ def test_what_is_typed_is_what_the_api_is_asked_for(typed: dict[str, Any], asked
 @pytest.mark.parametrize(("pointer", "typed"), [("/gap/rush_over", "ten"), ("/active_windows", "morning")])
 def test_what_cannot_be_read_says_what_can(pointer: str, typed: str) -> None:
     field = next(each for each in FIELDS if each.pointer == pointer)
-    with pytest.raises(draft.NotReadable, match=r"such as 20|look like"):
-        draft.read(field, typed)
+    with pytest.raises(draft.InvalidValue, match=r"such as 20|look like"):
+        draft.parse(field, typed)
 
 
 @given(st.integers(1, 10**6) | st.none())
 def test_a_number_comes_back_from_its_field(value: int | None) -> None:
     field = next(each for each in FIELDS if each.pointer == "/limits/per_day")
-    assert draft.read(field, draft.written(field, value)) == value
+    assert draft.parse(field, draft.format_value(field, value)) == value
 
 
 @pytest.mark.parametrize(
@@ -144,10 +147,10 @@ def test_a_number_comes_back_from_its_field(value: int | None) -> None:
     ],
 )  # fmt: skip
 def test_a_number_in_whatever_dress(cell: str, digits: str | None) -> None:
-    assert number(cell) == digits
+    assert phone_number(cell) == digits
 
 
-def test_the_column_with_the_numbers_is_guessed() -> None:
+def test_the_column_with_the_phone_numbers_is_guessed() -> None:
     assert guess_column(["Name", "Mobile", "City"], ["Mona", "201001234567", "Cairo"]) == 1
     assert guess_column(["Mona", "201001234567"], ["Omar", "201001234568"]) == 1
     assert guess_column(["a", "b"], ["x", "201001234567"]) == 1
@@ -156,10 +159,10 @@ def test_the_column_with_the_numbers_is_guessed() -> None:
 
 
 def test_rows_without_a_number_are_counted_and_named_by_their_line() -> None:
-    scan = Scan()
-    found = [scan.take(line, cell) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
+    scan = RecipientScan()
+    found = [scan.add(line, cell) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
     assert found == ["201001234567", None, None, None]
-    assert (scan.rows, scan.empty, scan.wrong) == (4, 1, 2)
+    assert (scan.rows, scan.empty, scan.invalid) == (4, 1, 2)
     assert [(each.line, each.why.split(":")[0]) for each in scan.errors] == [
         (4, "it begins with 0"), (5, "it has letters or signs"),
     ]  # fmt: skip
@@ -176,8 +179,8 @@ def test_a_message_is_made_of_what_was_typed() -> None:
     image = {"type": "image", "url": "https://e.com/a.png", "caption": "c", "recipient": "+20 100 123 4567"}
     assert reply_body(image)["media"] == {"url": "https://e.com/a.png"}
     assert reply_body({"type": "text", "text": "Hi", "recipient": "+20 100"})["recipient"] == "20100"
-    assert numbers("+20 100;201\n202") == ["20", "100", "201", "202"]
-    with pytest.raises(NotReadable) as reason:
+    assert phone_numbers("+20 100;201\n202") == ["20", "100", "201", "202"]
+    with pytest.raises(InvalidField) as reason:
         open_body({"type": "template", "components": "{"}, [], "UTC")
     assert reason.value.pointer == "/template/components"
 
@@ -188,18 +191,18 @@ FACTORS = {"base_seconds": 144, "pressure": 2.0, "tempo": 0.5, "mean_seconds": 1
 
 
 def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
-    pace = Pace.model_validate({"profile_id": "p", "due": 11, "due_counted_to": 11, "factors": FACTORS})
-    shown = {each.name: each.value for each in factors(pace, 10)}
+    pace = ApiPace.model_validate({"profile_id": "p", "due": 11, "due_counted_to": 11, "factors": FACTORS})
+    shown = {each.name: each.value for each in gap_factors(pace, 10)}
     assert shown == {
         "Base": "2 min 24 s", "Pressure": "× 2", "Tempo": "× 0.5", "Mean": "2 min 24 s", "Spread": "40\u202f%",
         "Range": "1 min 27 s – 3 min 21 s", "Position": "70\u202f%", "Slack": "8 s",
         "Limit factor": "× 0.5", "Warm-up": "× 1",
     }  # fmt: skip
-    words = {each.name: each.words for each in factors(pace, 10)}
+    words = {each.name: each.words for each in gap_factors(pace, 10)}
     assert words["Pressure"].startswith("Rush: over 10 wait, more than 10.")
     assert words["Tempo"] == "3 went in the last 2 hours, fewer than expected: it speeds up."
-    idle = Pace.model_validate({"profile_id": "p", "factors": {"limit_factor": 1.0, "warm_up": 0.2}})
-    assert [each.name for each in factors(idle, 10)] == ["Limit factor", "Warm-up"]
+    idle = ApiPace.model_validate({"profile_id": "p", "factors": {"limit_factor": 1.0, "warm_up": 0.2}})
+    assert [each.name for each in gap_factors(idle, 10)] == ["Limit factor", "Warm-up"]
 
 
 def test_a_rush_and_the_present_effect_of_settings() -> None:
@@ -208,7 +211,7 @@ def test_a_rush_and_the_present_effect_of_settings() -> None:
              "at_gateway": {"now": 2, "max": 10},
              "profiles": [{"profile_id": "a", "limits": limits, "factors": FACTORS,
                            "bound": "day limit in pairs"}]}  # fmt: skip
-    queue = Queue.model_validate(asked)
+    queue = ApiQueue.model_validate(asked)
     assert (rush(queue).is_on, "Gaps are doubled" in rush(queue).words) == (True, True)
     said = effects(queue)
     assert said["/profile_limits/per_hour"] == "Now: the fullest profile has used 7 of 10 in force"
@@ -221,11 +224,11 @@ def test_a_rush_and_the_present_effect_of_settings() -> None:
 def test_a_history_has_a_place_for_every_moment() -> None:
     begin, end = NOON, NOON + timedelta(hours=4)
     told = {"by": "hour", "from": begin, "to": end, "data": [{"at": NOON + timedelta(hours=2), "sent": 7}]}
-    assert [each.sent for each in filled(History.model_validate(told), "UTC")] == [0, 0, 7, 0]
+    assert [each.sent for each in fill_gaps(ApiHistory.model_validate(told), "UTC")] == [0, 0, 7, 0]
     spring = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)  # Berlin: the clock goes from 2 to 3 in this night
     night = {"by": "hour", "from": spring, "to": spring + timedelta(hours=4), "data": [{"at": spring, "sent": 1}]}
     berlin = ZoneInfo("Europe/Berlin")
-    hours = [each.at.astimezone(berlin).hour for each in filled(History.model_validate(night), "Europe/Berlin")]
+    hours = [each.at.astimezone(berlin).hour for each in fill_gaps(ApiHistory.model_validate(night), "Europe/Berlin")]
     assert hours == [0, 1, 3, 4]
 
 
@@ -235,11 +238,11 @@ def test_the_story_of_a_delivery_names_who_decided_and_why() -> None:
         "routing": {"strategy": "smart", "reasons": {"p1": "most room"}, "passed_over": {"p2": "paused"}},
         "pacing": {"state": "held", "ahead": 4, "bound": "gap", "why": "The gap is not over."},
     }  # fmt: skip
-    assert [each.words for each in story(explained, {"p1": "Sales"})] == [
+    assert [each.words for each in explanation_steps(explained, {"p1": "Sales"})] == [
         "Sales was chosen, by smart. Why this one: most room.", "Passed over: p2 (paused).",
         "4 are ahead of it in the profile's queue.", "The gap is not over.",
     ]  # fmt: skip
     failed = {"status": "failed", "attempt": 2, "reason": "no such number", "routing": {"note": "gone"}, "pacing": None}
-    assert [each.words for each in story(failed, {})] == [
+    assert [each.words for each in explanation_steps(failed, {})] == [
         "Routing: gone.", "It is failed at attempt 2: no such number.",
     ]  # fmt: skip

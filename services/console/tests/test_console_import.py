@@ -1,4 +1,4 @@
-"""A list of a million rows: read in a process of its own, so that its memory can be told from ours."""
+"""Import of a million rows, in a process of its own so that its memory can be measured."""
 
 import json
 import subprocess
@@ -13,16 +13,16 @@ ROWS, WRONG = 1_000_000, 50
 SCAN = """
 import json, resource, sys, time
 from pathlib import Path
-from console.core.sheet import Scan
-from console.sheets import Sheet
+from console.core.recipient_list import RecipientScan
+from console.data.spreadsheets import Spreadsheet
 
-found, began = Scan(), time.monotonic()
-sheet = Sheet("list.csv", Path(sys.argv[1]))
-sheet.scan(1, found)
+scan, began = RecipientScan(), time.monotonic()
+sheet = Spreadsheet("list.csv", Path(sys.argv[1]))
+sheet.scan(1, scan)
 seconds = time.monotonic() - began
-pieces = [len(piece) for piece in sheet.pieces(100_000)]
-print(json.dumps({"good": found.good, "wrong": found.wrong, "lines": [each.line for each in found.errors],
-                  "pieces": pieces, "seconds": round(seconds, 1),
+batches = [len(batch) for batch in sheet.batches(100_000)]
+print(json.dumps({"valid": scan.valid, "invalid": scan.invalid, "lines": [error.line for error in scan.errors],
+                  "batches": batches, "seconds": round(seconds, 1),
                   "mebibytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}))
 """
 
@@ -38,9 +38,9 @@ def test_a_million_rows_are_read_and_the_wrong_ones_named(
     done = subprocess.run(
         [sys.executable, "-c", SCAN, str(tmp_path / "list.csv")], capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
-    assert (found["good"], found["wrong"]) == (ROWS - WRONG, WRONG)
-    assert found["lines"] == [row + 1 for row in wrong][: len(found["lines"])]
-    assert sum(found["pieces"]) == ROWS - WRONG
+    report = json.loads(done.stdout)
+    assert (report["valid"], report["invalid"]) == (ROWS - WRONG, WRONG)
+    assert report["lines"] == [row + 1 for row in wrong][: len(report["lines"])]
+    assert sum(report["batches"]) == ROWS - WRONG
     keep("import", {"rows": ROWS, "file_mebibytes": round((tmp_path / "list.csv").stat().st_size / 2**20),
-                    "seconds": found["seconds"], "process_mebibytes_max": found["mebibytes"]})  # fmt: skip
+                    "seconds": report["seconds"], "process_mebibytes_max": report["mebibytes"]})  # fmt: skip

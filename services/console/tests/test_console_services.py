@@ -1,4 +1,4 @@
-"""Feed, API, sign-in, downloads and uploads, against in-process servers that speak the shapes of ingress and stats."""
+"""Polling cache, API client, sign-in and downloads, against an in-process server in place of ingress and stats."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -14,36 +14,35 @@ from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
 from openpyxl import Workbook
 
-from console.core.api_models import Packages
-from console.core.recipient_list import Scan
-from console.data.api import Away, Given, Refused
-from console.data.polling_cache import Feed, Question
-from console.data.polling_caches import Feeds
+from console.core.api_models import ApiPackageList
+from console.core.recipient_list import RecipientScan
+from console.data.api import CallFailed, CallRefused, CallSucceeded
+from console.data.polling_cache import PollingCache, PollingCaches, Query
 from console.data.sessions import COOKIE, Sessions
-from console.data.spreadsheets import Sheet, Unreadable, new_sheet
+from console.data.spreadsheets import Spreadsheet, UnreadableFile, open_spreadsheet
 from console.settings import ConsoleSettings
 from console.ui import auth, downloads
 from spreader.testing import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PACKAGES = Question("ingress", "/packages", Packages, all_pages=True)
+PACKAGES = Query("ingress", "/packages", ApiPackageList, all_pages=True)
 
 
 @dataclass
-class Town:
-    """What the two services know, and how they behave."""
+class FakeApi:
+    """What the two services return."""
 
     packages: list[str] = field(default_factory=list[str])
-    away: bool = False
-    gibberish: bool = False
-    asked: list[str] = field(default_factory=list[str])
+    unavailable: bool = False
+    garbage: bool = False
+    requests: list[str] = field(default_factory=list[str])
     operators: list[str] = field(default_factory=list[str])
 
     async def list_packages(self, request: web.Request) -> web.StreamResponse:
         """One package on each page: the cursor is the number of the next."""
-        place = int(request.query.get("cursor", "0"))
-        page = [{"package_id": each, "name": each.title()} for each in self.packages[place : place + 1]]
-        more = str(place + 1) if place + 1 < len(self.packages) else None
+        index = int(request.query.get("cursor", "0"))
+        page = [{"package_id": name, "name": name.title()} for name in self.packages[index : index + 1]]
+        more = str(index + 1) if index + 1 < len(self.packages) else None
         return self._answer(request, {"data": page, "next_cursor": more})
 
     async def change(self, request: web.Request) -> web.StreamResponse:
@@ -52,30 +51,30 @@ class Town:
         return web.json_response(body, status=422, content_type="application/problem+json")
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(str(request.rel_url))
+        self.requests.append(str(request.rel_url))
         return web.Response(text="a,b\n1,2\n", content_type="text/csv")
 
     def _answer(self, request: web.Request, body: dict[str, Any]) -> web.Response:
-        self.asked.append(str(request.rel_url))
+        self.requests.append(str(request.rel_url))
         self.operators.append(request.headers.get("Spreader-Operator", ""))
         if request.headers.get("Authorization") != "Bearer secret":
             return web.json_response({"code": "unauthorized", "detail": "no"}, status=401)
-        if self.away:
+        if self.unavailable:
             return web.json_response({"code": "unavailable", "detail": "Kafka is away."}, status=503)
-        return web.Response(text="<html>") if self.gibberish else web.json_response(body)
+        return web.Response(text="<html>") if self.garbage else web.json_response(body)
 
 
 @pytest.fixture
-def town() -> Town:
-    return Town(["shop", "bank"])
+def fake_api() -> FakeApi:
+    return FakeApi(["shop", "bank"])
 
 
 @pytest.fixture
-async def url(town: Town) -> AsyncGenerator[str]:
+async def url(fake_api: FakeApi) -> AsyncGenerator[str]:
     app = web.Application()
-    app.router.add_get("/api/v1/packages", town.list_packages)
-    app.router.add_patch("/api/v1/packages/shop", town.change)
-    app.router.add_get("/api/v1/exports/history.csv", town.export)
+    app.router.add_get("/api/v1/packages", fake_api.list_packages)
+    app.router.add_patch("/api/v1/packages/shop", fake_api.change)
+    app.router.add_get("/api/v1/exports/history.csv", fake_api.export)
     server = TestServer(app)
     await server.start_server()
     yield str(server.make_url("")).rstrip("/")
@@ -83,11 +82,11 @@ async def url(town: Town) -> AsyncGenerator[str]:
 
 
 @pytest.fixture
-async def feeds(url: str) -> AsyncGenerator[Feeds]:
-    feeds = Feeds(ConsoleSettings(ingress_url=url, stats_url=url), ManualClock(NOON))
-    await feeds.start()
-    yield feeds
-    await feeds.stop()
+async def caches(url: str) -> AsyncGenerator[PollingCaches]:
+    caches = PollingCaches(ConsoleSettings(ingress_url=url, stats_url=url), ManualClock(NOON))
+    await caches.start()
+    yield caches
+    await caches.stop()
 
 
 @pytest.fixture
@@ -96,38 +95,38 @@ def sessions() -> Sessions:
 
 
 @pytest.fixture
-async def http(feeds: Feeds, sessions: Sessions) -> AsyncGenerator[httpx.AsyncClient]:
-    """The console's own addresses, with one page behind the gate."""
+async def http(caches: PollingCaches, sessions: Sessions) -> AsyncGenerator[httpx.AsyncClient]:
+    """The console's own endpoints, with one page that needs a session."""
     app = FastAPI()
 
     async def page() -> str:
         return "inside"
 
-    downloads.install(app, sessions, feeds)
+    downloads.install(app, sessions, caches)
     app.add_api_route("/inside", page)
-    auth.install(app, sessions, feeds, secure=False)
+    auth.install(app, sessions, caches, secure=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console") as client:
         yield client
 
 
-async def names(feed: Feed) -> list[str] | None:
-    await feed.first(PACKAGES, seconds=30.0)
-    known = feed.look(PACKAGES).value
-    return None if known is None else [each.name for each in known.data]
+async def names(cache: PollingCache) -> list[str] | None:
+    await cache.load(PACKAGES, seconds=30.0)
+    packages = cache.last_answer(PACKAGES).value
+    return None if packages is None else [package.name for package in packages.data]
 
 
-async def test_every_page_of_a_list_is_read_and_all_tabs_share_one_answer(feeds: Feeds, town: Town) -> None:
-    assert await names(feeds.of("secret", "Mona")) == ["Shop", "Bank"]
-    assert await names(feeds.of("secret", "Mona")) == ["Shop", "Bank"]
-    assert len(town.asked) == 2  # two pages, once
-    assert set(town.operators) == {"Mona"}
+async def test_all_pages_of_a_list_are_read_once_for_all_tabs(caches: PollingCaches, fake_api: FakeApi) -> None:
+    assert await names(caches.get("secret", "Mona")) == ["Shop", "Bank"]
+    assert await names(caches.get("secret", "Mona")) == ["Shop", "Bank"]
+    assert len(fake_api.requests) == 2  # two pages, once
+    assert set(fake_api.operators) == {"Mona"}
 
 
-async def test_nobody_sees_what_another_key_may_see(feeds: Feeds) -> None:
-    assert await names(feeds.of("secret", "")) == ["Shop", "Bank"]
-    other = feeds.of("wrong", "")
+async def test_each_api_key_has_a_cache_of_its_own(caches: PollingCaches) -> None:
+    assert await names(caches.get("secret", "")) == ["Shop", "Bank"]
+    other = caches.get("wrong", "")
     assert await names(other) is None
-    assert "sign in again" in str(other.look(PACKAGES).trouble)
+    assert "sign in again" in str(other.last_answer(PACKAGES).error)
 
 
 async def until(look: Callable[[], Awaitable[bool]]) -> None:
@@ -136,58 +135,60 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_was_heard_last_stays_while_others_are_away(feeds: Feeds, town: Town) -> None:
-    feed = feeds.of("secret", "")
-    await names(feed)
-    same = feed.look(PACKAGES).value
-    town.away = True
-    feed.again(PACKAGES)
+async def test_the_last_data_stays_while_a_service_is_unavailable(caches: PollingCaches, fake_api: FakeApi) -> None:
+    cache = caches.get("secret", "")
+    await names(cache)
+    same = cache.last_answer(PACKAGES).value
+    fake_api.unavailable = True
+    cache.refresh(PACKAGES)
 
-    async def is_missed() -> bool:
-        await feeds.turn()
-        return feed.look(PACKAGES).trouble == "Kafka is away"
+    async def has_failed() -> bool:
+        await caches.poll()
+        return cache.last_answer(PACKAGES).error == "Kafka is away"
 
-    await until(is_missed)
-    assert feed.look(PACKAGES).value is same
-    town.away = False
-    feed.again(PACKAGES)
+    await until(has_failed)
+    assert cache.last_answer(PACKAGES).value is same
+    fake_api.unavailable = False
+    cache.refresh(PACKAGES)
 
-    async def is_heard() -> bool:
-        await feeds.turn()
-        return feed.look(PACKAGES).trouble is None
+    async def has_recovered() -> bool:
+        await caches.poll()
+        return cache.last_answer(PACKAGES).error is None
 
-    await until(is_heard)
-    assert feed.look(PACKAGES).value is same  # nothing changed: nothing is drawn again
+    await until(has_recovered)
+    assert cache.last_answer(PACKAGES).value is same  # nothing changed: nothing is drawn again
 
 
 @pytest.mark.parametrize(
-    ("key", "gibberish", "reachable", "kind", "words"),
+    ("key", "garbage", "reachable", "kind", "words"),
     [
-        ("wrong", False, True, Refused, "no"),
-        ("secret", True, True, Away, "its answer cannot be read"),
-        ("secret", False, False, Away, "it cannot be reached"),
+        ("wrong", False, True, CallRefused, "no"),
+        ("secret", True, True, CallFailed, "its answer cannot be read"),
+        ("secret", False, False, CallFailed, "it cannot be reached"),
     ],
 )
-async def test_every_failure_is_a_value_that_says_why(
-    town: Town, url: str, key: str, gibberish: bool, reachable: bool, kind: type[Any], words: str
+async def test_every_failure_is_a_value_with_its_reason(
+    fake_api: FakeApi, url: str, key: str, garbage: bool, reachable: bool, kind: type[Any], words: str
 ) -> None:
-    town.gibberish = gibberish
-    where = url if reachable else "http://127.0.0.1:1"
-    feeds = Feeds(ConsoleSettings(ingress_url=where, stats_url=where), ManualClock(NOON))
-    await feeds.start()
-    answer = await feeds.api(key, "").get("ingress", "/packages")
-    await feeds.stop()
+    fake_api.garbage = garbage
+    base_url = url if reachable else "http://127.0.0.1:1"
+    caches = PollingCaches(ConsoleSettings(ingress_url=base_url, stats_url=base_url), ManualClock(NOON))
+    await caches.start()
+    answer = await caches.api(key, "").get("ingress", "/packages")
+    await caches.stop()
     assert isinstance(answer, kind)
-    assert words in (answer.detail if isinstance(answer, Refused) else answer.why if isinstance(answer, Away) else "")
+    assert words in (
+        answer.detail if isinstance(answer, CallRefused) else answer.reason if isinstance(answer, CallFailed) else ""
+    )
 
 
-async def test_complaints_come_by_field(feeds: Feeds) -> None:
-    answer = await feeds.api("secret", "").call("PATCH", "ingress", "/packages/shop", {"gap": {}})
-    assert answer == Refused(422, "invalid", "/gap: too long", {"/gap": "too long"})
-    assert isinstance(await feeds.api("secret", "").get("ingress", "/packages"), Given)
+async def test_errors_come_by_field(caches: PollingCaches) -> None:
+    answer = await caches.api("secret", "").call("PATCH", "ingress", "/packages/shop", {"gap": {}})
+    assert answer == CallRefused(422, "invalid", "/gap: too long", {"/gap": "too long"})
+    assert isinstance(await caches.api("secret", "").get("ingress", "/packages"), CallSucceeded)
 
 
-async def test_who_is_not_signed_in_is_sent_to_sign_in_and_then_on(http: httpx.AsyncClient) -> None:
+async def test_a_request_without_a_session_is_redirected_to_sign_in_and_back(http: httpx.AsyncClient) -> None:
     shut = await http.get("/inside?x=1")
     assert (shut.status_code, shut.headers["location"]) == (303, "/sign-in?next=/inside%3Fx%3D1")
     wrong = await http.post("/sign-in?next=/inside", data={"key": "wrong", "operator": "<b>"})
@@ -203,58 +204,58 @@ async def test_who_is_not_signed_in_is_sent_to_sign_in_and_then_on(http: httpx.A
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example"])
-async def test_signing_in_leads_to_no_other_site(http: httpx.AsyncClient, elsewhere: str) -> None:
+async def test_sign_in_never_redirects_to_another_site(http: httpx.AsyncClient, elsewhere: str) -> None:
     answer = await http.post("/sign-in", params={"next": elsewhere}, data={"key": "secret"})
     assert answer.headers["location"] == "/"
 
 
-def test_a_session_is_sealed_and_ends() -> None:
+def test_a_session_cookie_is_encrypted_and_expires() -> None:
     clock = ManualClock(NOON)
     sessions = Sessions("a secret", timedelta(hours=1), clock)
-    cookie = sessions.begin("the-key", "Mona")
+    cookie = sessions.new_cookie("the-key", "Mona")
     assert "the-key" not in cookie
-    assert (held := sessions.read(cookie)) is not None
-    assert (held.key, held.operator) == ("the-key", "Mona")
+    assert (session := sessions.read(cookie)) is not None
+    assert (session.key, session.operator) == ("the-key", "Mona")
     assert Sessions("a secret", timedelta(hours=1), clock).read(cookie) is not None  # after a restart
     for other in (Sessions("another", timedelta(hours=1), clock), Sessions(None, timedelta(hours=1), clock)):
         assert other.read(cookie) is None
-    assert [sessions.read(each) for each in (None, "", cookie[:-3], "x")] == [None] * 4
+    assert [sessions.read(broken) for broken in (None, "", cookie[:-3], "x")] == [None] * 4
     clock.forward(timedelta(hours=1))
     assert sessions.read(cookie) is None
 
 
-async def test_a_file_is_passed_on_to_who_is_signed_in(http: httpx.AsyncClient, town: Town) -> None:
+async def test_an_export_is_streamed_to_a_signed_in_operator(http: httpx.AsyncClient, fake_api: FakeApi) -> None:
     assert (await http.get("/downloads/history.csv")).status_code == 303
     await http.post("/sign-in", data={"key": "secret"})
     file = await http.get("/downloads/history.csv?package_id=shop&by=hour")
     assert (file.text, file.headers["content-type"].split(";")[0]) == ("a,b\n1,2\n", "text/csv")
-    assert town.asked[-1] == "/api/v1/exports/history.csv?package_id=shop&by=hour"
+    assert fake_api.requests[-1] == "/api/v1/exports/history.csv?package_id=shop&by=hour"
     assert (await http.get("/downloads/..%2Fkeys.csv")).status_code == 404
 
 
-def csv_of(folder: Path, text: str) -> Sheet:
+def csv_of(folder: Path, text: str) -> Spreadsheet:
     path = folder / "upload"
     path.write_text(text)
-    return new_sheet("list.csv", path)
+    return open_spreadsheet("list.csv", path)
 
 
-def test_a_sheet_of_any_dress_is_read_row_by_row(tmp_path: Path) -> None:
+def test_a_spreadsheet_of_either_format_is_read_row_by_row(tmp_path: Path) -> None:
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.append(["Name", "Phone"])
     for number in (201001234567, "+20 100 123 4568", None, "x", 201001234567):
         sheet.append(["Mona", number])
     book.save(tmp_path / "upload.xlsx")
-    spread = new_sheet("list.XLSX", (tmp_path / "upload.xlsx"))
+    spread = open_spreadsheet("list.XLSX", (tmp_path / "upload.xlsx"))
     text = "Name;Phone\r\nMona;201001234567\r\nOmar;+20 100 123 4568\r\nAli;\r\nSara;x\r\nMona;201001234567\r\n"
     for sheet in (spread, csv_of(tmp_path, "\ufeff" + text)):
-        scan = Scan()
+        scan = RecipientScan()
         sheet.scan(1, scan)
-        assert (scan.good, scan.wrong, scan.empty, scan.repeated, scan.done) == (2, 1, 1, 1, True)
-        assert list(sheet.pieces(1)) == [["201001234567"], ["201001234568"]]
-        assert list(sheet.pieces(1, skip=1)) == [["201001234568"]]
-        assert [each.line for each in scan.errors] == [5]
-        sheet.forget()
+        assert (scan.valid, scan.invalid, scan.empty, scan.repeated, scan.done) == (2, 1, 1, 1, True)
+        assert list(sheet.batches(1)) == [["201001234567"], ["201001234568"]]
+        assert list(sheet.batches(1, skip=1)) == [["201001234568"]]
+        assert [error.line for error in scan.errors] == [5]
+        sheet.delete()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -266,8 +267,8 @@ def test_a_sheet_of_any_dress_is_read_row_by_row(tmp_path: Path) -> None:
         ("list.csv", "Name\nZoë".encode("utf-16"), "not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+def test_an_unreadable_file_says_what_to_do(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     path = tmp_path / "upload"
     path.write_bytes(content)
-    with pytest.raises(Unreadable, match=words):
-        new_sheet(name, path).first()
+    with pytest.raises(UnreadableFile, match=words):
+        open_spreadsheet(name, path).first_rows()

@@ -1,1 +1,1 @@
-"""The console: the operators' web page. It talks only HTTP, to the ingress and the stats."""
+"""Console: the operators' web page. It calls the HTTP APIs of ingress and stats, and nothing else."""

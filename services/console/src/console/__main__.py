@@ -1,4 +1,4 @@
-"""python -m console: run the console until it is told to stop."""
+"""Entry point of the console: `python -m console`."""
 
 from console.app import build
 from console.settings import ConsoleSettings

@@ -1,4 +1,4 @@
-"""Settings: what the environment may decide for the console."""
+"""Settings: the console's environment variables."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -10,10 +10,10 @@ class ConsoleSettings(Settings):
     ingress_url: str = "http://127.0.0.1:8000"
     stats_url: str = "http://127.0.0.1:8001"
     console_poll_seconds: PositiveFloat = 1.0
-    """How often what is most lively is asked for, for all pages together; the rest in proportion."""
+    """How often the console polls its most volatile data, for all pages together; other data in proportion."""
     console_secret: str | None = Field(default=None, repr=False)
-    """Seals the sessions of who is signed in: any long text. Without it one is made at each start: all sign in anew."""
+    """Encrypts session cookies: any long text. Unset: random at each start, so a restart signs everybody out."""
     console_session_hours: PositiveFloat = 12.0
-    """After so long one has to sign in again."""
+    """How long a session lasts."""
     console_secure_cookie: bool = False
-    """Whether the session's cookie travels over https only: set it where the console is reached by https."""
+    """Whether the session cookie is sent over https only. Set it where the console is served over https."""

@@ -1,4 +1,4 @@
-"""Theme: how every page looks: the style sheet, the letters, the colours that charts take."""
+"""Theme: the style sheet, fonts, icons and chart colours of every page."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ Colours = Literal["auto", "light", "dark"]
 COLOURS_COOKIE = "spreader_colours"
 
 _SHEET = files("console").joinpath("theme/console.css").read_text()
-_MARK = hashlib.sha256(_SHEET.encode()).hexdigest()[:8]
+_VERSION = hashlib.sha256(_SHEET.encode()).hexdigest()[:8]
 
 HEAD = Markup(  # noqa: S704 - of our own constants
     '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     f'<link rel="preload" href="{MOUNT}/inter.woff2" as="font" type="font/woff2" crossorigin>'
-    f'<link rel="stylesheet" href="{MOUNT}/console.css?{_MARK}">'
+    f'<link rel="stylesheet" href="{MOUNT}/console.css?{_VERSION}">'
 )
 LOGO = Markup(
     '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="9" fill="currentColor"/>'
@@ -28,13 +28,13 @@ LOGO = Markup(
 )
 
 
-def colours(kept: str | None) -> Colours:
-    """What an operator chose; else as the machine has it."""
-    return kept if kept in ("light", "dark") else "auto"
+def colours(cookie: str | None) -> Colours:
+    """The operator's choice; `auto` follows the machine."""
+    return cookie if cookie in ("light", "dark") else "auto"
 
 
 def icon(name: str) -> Markup:
-    """A small drawing beside a word: it says nothing to a screen reader, the word does."""
+    """A decorative icon beside a word; screen readers skip it."""
     return Markup(  # noqa: S704 - names are our own constants
         f'<svg class="icon" aria-hidden="true" focusable="false"><use href="{MOUNT}/icons.svg#{name}"/></svg>'
     )
@@ -50,5 +50,5 @@ SERIES: Mapping[str, str] = {
     "sent": "#0d9488", "delivered": "#3b82f6", "read": "#8b5cf6", "failed": "#e0483e", "received": "#d08a14",
     "now": "#94a3b8", "then": "#0d9488",
 }  # fmt: skip
-"""What charts draw with: told apart also by who cannot tell red from green, on light and on dark."""
+"""Chart colours, distinguishable with red-green blindness, on light and on dark backgrounds."""
 PROFILES = ("#0d9488", "#3b82f6", "#d08a14", "#8b5cf6", "#db5a8a", "#64748b", "#84a816", "#0ea5c6")

@@ -1,1 +1,1 @@
-"""What the console decides: which row, which bar, which word."""
+"""Console core: pure functions that turn API responses into rows, bars and texts, and forms into requests."""

@@ -1,4 +1,4 @@
-"""Shapes: what the ingress and the stats answer, as values. What an answer has beyond them is ignored."""
+"""API models: the responses of ingress and stats as values. Unknown fields are ignored."""
 
 from typing import Any, Literal
 
@@ -8,11 +8,11 @@ from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import ProfileState
 
 
-class Shape(BaseModel):
+class ApiModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Package(Shape):
+class ApiPackage(ApiModel):
     package_id: str
     name: str
     timezone: str = "UTC"
@@ -24,18 +24,18 @@ class Package(Shape):
     profile_ids: tuple[str, ...] = ()
 
 
-class Packages(Shape):
-    data: tuple[Package, ...]
+class ApiPackageList(ApiModel):
+    data: tuple[ApiPackage, ...]
 
 
-class Gateway(Shape):
+class ApiGateway(ApiModel):
     driver: str
     base_url: str | None = None
     account: str | None = None
     credentials: Any = None
 
 
-class Profile(Shape):
+class ApiProfile(ApiModel):
     profile_id: str
     package_id: str
     name: str
@@ -45,21 +45,21 @@ class Profile(Shape):
     limits: dict[str, int | None] = Field(default_factory=dict)
     effective_limits: ProfileLimits = ProfileLimits()
     warm_up_from: AwareDatetime | None = None
-    gateway: Gateway
+    gateway: ApiGateway
 
 
-class Profiles(Shape):
-    data: tuple[Profile, ...]
+class ApiProfileList(ApiModel):
+    data: tuple[ApiProfile, ...]
 
 
-class States(Shape):
+class ApiProfileStates(ApiModel):
     data: tuple[ProfileState, ...]
 
-    def of(self, profile_id: str) -> ProfileState | None:
+    def find(self, profile_id: str) -> ProfileState | None:
         return next((state for state in self.data if state.profile_id == profile_id), None)
 
 
-class Message(Shape):
+class ApiMessage(ApiModel):
     message_id: str
     package_id: str
     lane: Literal["open", "reply"]
@@ -71,12 +71,12 @@ class Message(Shape):
     cancel_requested_at: AwareDatetime | None = None
 
 
-class Messages(Shape):
-    data: tuple[Message, ...]
+class ApiMessageList(ApiModel):
+    data: tuple[ApiMessage, ...]
     next_cursor: str | None = None
 
 
-class Delivery(Shape):
+class ApiDelivery(ApiModel):
     delivery_id: str
     message_id: str
     lane: str
@@ -90,42 +90,42 @@ class Delivery(Shape):
     updated_at: AwareDatetime | None = None
 
 
-class Deliveries(Shape):
-    data: tuple[Delivery, ...]
+class ApiDeliveryList(ApiModel):
+    data: tuple[ApiDelivery, ...]
     next_cursor: str | None = None
 
 
-class ProfileOutlook(Shape):
+class ApiProfileForecast(ApiModel):
     completion: AwareDatetime | None = None
     deliveries: int = 0
     binds: str | None = None
 
 
-class Hour(Shape):
-    """What would be sent in the hour that begins at `begin`."""
+class ApiForecastHour(ApiModel):
+    """What a forecast releases in the hour that begins at `begin`."""
 
     begin: AwareDatetime
     deliveries: int
     profiles: dict[str, int] = Field(default_factory=dict)
 
 
-class Outlook(Shape):
-    """When what waits would be done."""
+class ApiForecast(ApiModel):
+    """When the deliveries that wait will have been sent."""
 
     completion: AwareDatetime | None = None
     binds: str | None = None
     counted_until: AwareDatetime | None = None
-    profiles: dict[str, ProfileOutlook] = Field(default_factory=dict)
-    curve: tuple[Hour, ...] = ()
+    profiles: dict[str, ApiProfileForecast] = Field(default_factory=dict)
+    curve: tuple[ApiForecastHour, ...] = ()
 
 
-class WhatIf(Shape):
-    now: Outlook
-    then: Outlook
+class ApiWhatIf(ApiModel):
+    now: ApiForecast
+    then: ApiForecast
     warnings: tuple[dict[str, str], ...] = ()
 
 
-class Preview(Outlook):
+class ApiPreview(ApiForecast):
     recipients: int
     duplicates_removed: int = 0
     suppressed: int = 0
@@ -135,7 +135,7 @@ class Preview(Outlook):
     estimated_completion: AwareDatetime | None = None
 
 
-class Alert(Shape):
+class ApiAlert(ApiModel):
     alert_id: str
     profile_id: str
     package_id: str
@@ -149,13 +149,13 @@ class Alert(Shape):
     cleared_at: AwareDatetime | None = None
 
 
-class Alerts(Shape):
-    data: tuple[Alert, ...]
+class ApiAlertList(ApiModel):
+    data: tuple[ApiAlert, ...]
     next_cursor: str | None = None
 
 
-class Moment(Shape):
-    """What happened in a minute, an hour or a day."""
+class ApiHistoryPoint(ApiModel):
+    """Counts of one minute, hour or day."""
 
     at: AwareDatetime
     sent: int = 0
@@ -166,21 +166,21 @@ class Moment(Shape):
     received: int = 0
 
 
-class History(Shape):
+class ApiHistory(ApiModel):
     by: Literal["minute", "hour", "day"]
     begin: AwareDatetime = Field(alias="from")
     end: AwareDatetime = Field(alias="to")
-    data: tuple[Moment, ...]
+    data: tuple[ApiHistoryPoint, ...]
 
 
-class Rates(Shape):
+class ApiRates(ApiModel):
     delivered: float | None = None
     read: float | None = None
     failed: float | None = None
     answered: float | None = None
 
 
-class ProfileReport(Shape):
+class ApiProfileReport(ApiModel):
     profile_id: str
     package_id: str
     sent: int = 0
@@ -188,20 +188,20 @@ class ProfileReport(Shape):
     read: int = 0
     failed: int = 0
     received: int = 0
-    rates: Rates = Rates()
+    rates: ApiRates = ApiRates()
 
 
-class ProfileReports(Shape):
-    data: tuple[ProfileReport, ...]
+class ApiProfileReportList(ApiModel):
+    data: tuple[ApiProfileReport, ...]
 
 
-class Difference(Shape):
+class ApiDifference(ApiModel):
     pointer: str
     before: Any = Field(default=None, alias="from")
     after: Any = Field(default=None, alias="to")
 
 
-class Change(Shape):
+class ApiChange(ApiModel):
     number: int
     at: AwareDatetime
     who: str | None = None
@@ -209,16 +209,16 @@ class Change(Shape):
     undone_by: int | None = None
     undoable: bool = False
     why_not_undoable: str | None = None
-    differences: tuple[Difference, ...]
+    differences: tuple[ApiDifference, ...]
 
 
-class Changes(Shape):
-    data: tuple[Change, ...]
+class ApiChangeList(ApiModel):
+    data: tuple[ApiChange, ...]
     next_cursor: str | None = None
 
 
-class Listed(Shape):
-    """A number on a list of consent."""
+class ApiConsentEntry(ApiModel):
+    """A phone number on a suppression or opt-in list."""
 
     recipient: str
     since: AwareDatetime
@@ -226,20 +226,20 @@ class Listed(Shape):
     evidence: str | None = None
 
 
-class ListedPage(Shape):
-    data: tuple[Listed, ...]
+class ApiConsentList(ApiModel):
+    data: tuple[ApiConsentEntry, ...]
     next_cursor: str | None = None
 
 
-class Word(Shape):
-    """A turn of a conversation: who spoke through which profile."""
+class ApiProfileBinding(ApiModel):
+    """The profile that a conversation used from `at` on, and why."""
 
     profile_id: str
     at: AwareDatetime
     cause: str
 
 
-class Conversation(Shape):
+class ApiConversation(ApiModel):
     conversation_id: str | None = None
     recipient: str
     profile_id: str | None = None
@@ -247,4 +247,4 @@ class Conversation(Shape):
     sent_at: AwareDatetime | None = None
     warm: bool = False
     over: bool = False
-    history: tuple[Word, ...] = ()
+    history: tuple[ApiProfileBinding, ...] = ()

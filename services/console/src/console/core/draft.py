@@ -1,39 +1,38 @@
-"""Draft: a form that is being filled in: what differs from what is kept, and what that asks the API for."""
+"""Draft: the unsaved values of a form, and the PATCH body that saves them."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from console.core.setting_texts import Field
+from console.core.setting_texts import SettingField
 
 Values = Mapping[str, Any]
-"""By pointer: what stands in the form's fields, as the API has it (None: empty)."""
+"""Field values by JSON pointer, as the API represents them (None: empty)."""
 
 SWITCHED: Mapping[str, Mapping[str, Any]] = {
     "/rest_window": {"start": "01:00", "hours": 4},
     "/recipient_quiet_hours": {"start": "21:00", "hours": 12},
 }
-"""Settings that are a group or nothing at all; turned on they begin with these."""
+"""Settings that are an object or null, with the values that they get when they are switched on."""
 
 
-class NotReadable(ValueError):
-    """What was typed is not such a value; says what is."""
+class InvalidValue(ValueError):
+    """The text is not a value of this field. The message says what is."""
 
 
-def at(document: Mapping[str, Any], pointer: str) -> Any:
-    """The value at a place; None where nothing is."""
+def value_at(document: Mapping[str, Any], pointer: str) -> Any:
+    """The value at a JSON pointer; None if there is none."""
     value: Any = document
     for step in pointer.split("/")[1:]:
         value = value.get(step) if isinstance(value, Mapping) else None
     return value
 
 
-def begin(document: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
-    """The form as it is opened."""
-    return {each.pointer: _opened(each, document) for each in fields}
+def initial_values(document: Mapping[str, Any], fields: tuple[SettingField, ...]) -> dict[str, Any]:
+    return {field.pointer: _initial_value(field, document) for field in fields}
 
 
-def _opened(field: Field, document: Mapping[str, Any]) -> Any:
-    value = at(document, field.pointer)
+def _initial_value(field: SettingField, document: Mapping[str, Any]) -> Any:
+    value = value_at(document, field.pointer)
     if field.pointer in SWITCHED:
         return value is not None
     if value is None and field.only_with:
@@ -41,30 +40,30 @@ def _opened(field: Field, document: Mapping[str, Any]) -> Any:
     return value
 
 
-def read(field: Field, typed: Any) -> Any:
-    """What was typed, as the API takes it; raises `NotReadable`."""
+def parse(field: SettingField, typed: Any) -> Any:
+    """The typed text as a value of the API. Raises `InvalidValue`."""
     match field.kind:
         case "switch" | "choice":
             return typed
         case "number":
             return _number(typed)
         case "windows":
-            return [_window(each) for each in str(typed or "").split(",") if each.strip()]
+            return [_window(part) for part in str(typed or "").split(",") if part.strip()]
         case "words":
-            return [each.strip() for each in str(typed or "").split(",") if each.strip()]
+            return [word.strip() for word in str(typed or "").split(",") if word.strip()]
         case "moment":
             return f"{typed}T00:00:00Z" if typed and len(str(typed)) == 10 else (typed or None)
         case "phone":
-            return "".join(letter for letter in str(typed or "") if letter.isdecimal())
+            return "".join(character for character in str(typed or "") if character.isdecimal())
         case "text" | "time" | "zone":
             return str(typed or "").strip()
 
 
-def written(field: Field, value: Any) -> Any:
-    """A value as it stands in the field."""
+def format_value(field: SettingField, value: Any) -> Any:
+    """A value of the API as the text that its field shows."""
     match field.kind:
         case "windows":
-            return ", ".join(f"{each['start'][:5]}-{each['end'][:5]}" for each in value or ())
+            return ", ".join(f"{window['start'][:5]}-{window['end'][:5]}" for window in value or ())
         case "words":
             return ", ".join(value or ())
         case "time" | "moment":
@@ -73,8 +72,8 @@ def written(field: Field, value: Any) -> Any:
             return value
 
 
-def patch(fields: tuple[Field, ...], before: Values, now: Values) -> dict[str, Any]:
-    """What differs, as the API's PATCH takes it."""
+def patch(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict[str, Any]:
+    """The PATCH body with the values that differ."""
     result: dict[str, Any] = {}
     for field in fields:
         if field.pointer in SWITCHED:
@@ -84,26 +83,26 @@ def patch(fields: tuple[Field, ...], before: Values, now: Values) -> dict[str, A
     return result
 
 
-def changed(fields: tuple[Field, ...], before: Values, now: Values) -> list[Field]:
-    return [each for each in fields if now[each.pointer] != before[each.pointer] and now.get(each.only_with, True)]
+def changed_fields(fields: tuple[SettingField, ...], before: Values, now: Values) -> list[SettingField]:
+    return [field for field in fields if now[field.pointer] != before[field.pointer] and now.get(field.only_with, True)]
 
 
-def _put_switch(result: dict[str, Any], field: Field, before: Values, now: Values) -> None:
+def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now: Values) -> None:
     if now[field.pointer] == before[field.pointer]:
         return
     if not now[field.pointer]:
         result[field.pointer[1:]] = None
         return
-    own = {name: now.get(f"{field.pointer}/{name}", value) for name, value in SWITCHED[field.pointer].items()}
-    result[field.pointer[1:]] = own
+    members = {name: now.get(f"{field.pointer}/{name}", value) for name, value in SWITCHED[field.pointer].items()}
+    result[field.pointer[1:]] = members
 
 
 def _put(result: dict[str, Any], pointer: str, value: Any) -> None:
     *groups, name = pointer.split("/")[1:]
-    place = result
+    target = result
     for group in groups:
-        place = place.setdefault(group, {})
-    place[name] = value
+        target = target.setdefault(group, {})
+    target[name] = value
 
 
 def _number(typed: Any) -> int | float | None:
@@ -112,19 +111,19 @@ def _number(typed: Any) -> int | float | None:
     try:
         number = float(str(typed).replace("\u202f", "").replace(" ", ""))
     except ValueError:
-        raise NotReadable("a number, such as 20") from None
+        raise InvalidValue("a number, such as 20") from None
     return int(number) if number == int(number) else number
 
 
 def _window(text: str) -> dict[str, str]:
     start, dash, end = text.strip().replace("–", "-").partition("-")
     if not dash:
-        raise NotReadable("hours look like 08:00-12:00, with commas between")
+        raise InvalidValue("hours look like 08:00-12:00, with commas between")
     return {"start": _time(start), "end": _time(end)}
 
 
 def _time(text: str) -> str:
     hour, _, minute = text.strip().partition(":")
     if not (hour.isdecimal() and (minute or "0").isdecimal()):
-        raise NotReadable("a time looks like 08:00")
+        raise InvalidValue("a time looks like 08:00")
     return f"{int(hour):02}:{int(minute or 0):02}"

@@ -1,4 +1,4 @@
-"""Figures: numbers and moments as people read them, each with its unit."""
+"""Formats: numbers, durations and times as texts with their units."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,12 +10,12 @@ _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def count(number: int | None) -> str:
-    """With thin spaces between thousands: `1 234 567`."""
+    """With thin spaces between groups of three digits: `1 234 567`."""
     return DASH if number is None else f"{number:,}".replace(",", "\u202f")
 
 
 def share(part: float | None) -> str:
-    """A share as percent: `7 %`, `0.4 %`; a dash where nothing is known."""
+    """A share in percent: `7 %`, `0.4 %`; a dash if it is unknown."""
     if part is None:
         return DASH
     percent = part * 100
@@ -23,7 +23,7 @@ def share(part: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A length of time in at most two units: `45 s`, `2 min 24 s`, `3 h 5 min`, `2 d 4 h`."""
+    """A duration in at most two units: `45 s`, `2 min 24 s`, `3 h 5 min`, `2 d 4 h`."""
     if seconds is None:
         return DASH
     whole = max(round(seconds), 0)
@@ -45,35 +45,35 @@ def times(factor: float | None) -> str:
     return DASH if factor is None else f"× {factor:.2f}".rstrip("0").rstrip(".")
 
 
-def clock(moment: datetime | None, zone: str, now: datetime) -> str:
-    """By the zone's own clock: `14:05:32` on the same day, else with the day: `Tue 3 Mar, 14:05`."""
-    if moment is None:
+def clock(at: datetime | None, zone: str, now: datetime) -> str:
+    """Local time in the zone: `14:05:32` today, else with the day: `Tue 3 Mar, 14:05`."""
+    if at is None:
         return DASH
-    local, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+    local, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
     if local.date() == today.date():
         return f"{local:%H:%M:%S}"
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M}"
 
 
-def until(moment: datetime | None, now: datetime) -> str:
-    """`in 3 h 5 min`, or `now` for what has come."""
-    if moment is None:
+def until(at: datetime | None, now: datetime) -> str:
+    """`in 3 h 5 min`, or `now` if the time has passed."""
+    if at is None:
         return DASH
-    return "now" if moment <= now else f"in {span((moment - now).total_seconds())}"
+    return "now" if at <= now else f"in {span((at - now).total_seconds())}"
 
 
-def ago(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
+def ago(at: datetime | None, now: datetime) -> str:
+    if at is None:
         return "never"
-    passed = now - moment
+    passed = now - at
     return "just now" if passed < timedelta(seconds=5) else f"{span(passed.total_seconds())} ago"
 
 
 def phone(digits: str) -> str:
-    """Grouped for the eye: `+20 100 123 4567`."""
+    """With spaces between groups of digits: `+20 100 123 4567`."""
     head, rest = digits[:2], digits[2:]
-    groups = [rest[place : place + 3] for place in range(0, len(rest), 3)]
+    groups = [rest[start : start + 3] for start in range(0, len(rest), 3)]
     if len(groups) > 1 and len(groups[-1]) < 3:
         groups[-2:] = [groups[-2] + groups[-1]]
     return "+" + " ".join([head, *groups]) if digits.isdecimal() else digits

@@ -1,4 +1,4 @@
-"""Reading: what another service said last, and whether it still holds."""
+"""Last answer: the newest data that a service returned, with its age and the error of any later request."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,26 +6,26 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FRESH_FOR = timedelta(seconds=5)  # of real time; asked every second or two
+FRESH_FOR = timedelta(seconds=5)  # wall time; most queries run every second or two
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class LastAnswer(Generic[T]):
     value: T
-    seen_at: datetime | None = None
-    """When it was said; None: nothing was heard yet, and `value` stands for nothing."""
-    trouble: str | None = None
-    """Why nothing newer was heard; None when the last question was answered."""
+    received_at: datetime | None = None
+    """None: no request has succeeded yet, and `value` means nothing."""
+    error: str | None = None
+    """Why the newest request failed; None if it succeeded."""
     is_refused: bool = False
-    """Whether it was answered with a no, such as `there is no such package`."""
+    """Whether the service refused the request, for example because the package does not exist."""
 
-    def heard(self, value: T, now: datetime) -> "Reading[T]":
-        """The same value stays the same object, so that nobody draws it again."""
-        return Reading(self.value if value == self.value else value, now)
+    def succeeded(self, value: T, now: datetime) -> "LastAnswer[T]":
+        """Keep the old object if the value is equal, so that no page is redrawn."""
+        return LastAnswer(self.value if value == self.value else value, now)
 
-    def missed(self, trouble: str, is_refused: bool = False) -> "Reading[T]":
-        return replace(self, trouble=trouble, is_refused=is_refused)
+    def failed(self, error: str, is_refused: bool = False) -> "LastAnswer[T]":
+        return replace(self, error=error, is_refused=is_refused)
 
-    def is_fresh(self, now: datetime, every: timedelta = timedelta(0)) -> bool:
-        """`every`: how often it is asked for. A question that was missed makes nothing old by itself: time does."""
-        return not self.is_refused and self.seen_at is not None and now - self.seen_at <= FRESH_FOR + every
+    def is_fresh(self, now: datetime, interval: timedelta = timedelta(0)) -> bool:
+        """Whether the value is recent, given the interval of its query. One failed request does not make it stale."""
+        return not self.is_refused and self.received_at is not None and now - self.received_at <= FRESH_FOR + interval

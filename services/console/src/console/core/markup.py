@@ -1,4 +1,4 @@
-"""Markup: pieces of HTML as values; every text is escaped where it goes in."""
+"""Markup: HTML fragments as values. Every text is escaped when it is inserted."""
 
 from collections.abc import Iterable
 
@@ -9,24 +9,24 @@ _VOID = {"input", "br", "hr", "img", "path", "circle", "line", "polyline", "rect
 
 
 def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | int | bool | None) -> Markup:
-    """An element. `class_` is written `class`, `data_testid` is written `data-testid`; None and False are left out."""
+    """An element. `class_` becomes `class`, `data_testid` becomes `data-testid`; None and False are left out."""
     shown = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
     if name in _VOID:
         return Markup(f"<{name}{shown}>")  # noqa: S704 - all of it is escaped
-    return Markup(f"<{name}{shown}>{together(*children)}</{name}>")  # noqa: S704
+    return Markup(f"<{name}{shown}>{join(*children)}</{name}>")  # noqa: S704
 
 
-def together(*children: Child | Iterable[Child]) -> Markup:
-    """One after the other."""
-    pieces: list[str] = []
+def join(*children: Child | Iterable[Child]) -> Markup:
+    """The children in order; None is left out."""
+    fragments: list[str] = []
     for child in children:
         if child is None:
             continue
         if isinstance(child, str | int):
-            pieces.append(str(escape(child)))
+            fragments.append(str(escape(child)))
         else:
-            pieces.extend(str(escape(each)) for each in child if each is not None)
-    return Markup("".join(pieces))  # noqa: S704
+            fragments.extend(str(escape(item)) for item in child if item is not None)
+    return Markup("".join(fragments))  # noqa: S704
 
 
 def _attribute(key: str, value: str | int | bool) -> str:

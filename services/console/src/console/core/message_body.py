@@ -1,4 +1,4 @@
-"""Composing: the body of a message, from what stands in the composer's fields."""
+"""Message body: the request body of a message, built from the fields of the composer."""
 
 import json
 import re
@@ -13,21 +13,21 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 CAPTIONED = ("image", "document", "video")
 
-_BETWEEN = re.compile(r"[\s,;]+")
-_WITHIN = re.compile(r"[+()./-]")
+_SEPARATORS = re.compile(r"[\s,;]+")
+_PUNCTUATION = re.compile(r"[+()./-]")
 
 
-class NotReadable(ValueError):
-    """A field cannot be read; `pointer` says which, and the text what it should be."""
+class InvalidField(ValueError):
+    """The text of a field is not valid. `pointer` names the field, the message says what is valid."""
 
     def __init__(self, pointer: str, words: str) -> None:
         super().__init__(words)
         self.pointer = pointer
 
 
-def numbers(typed: str) -> list[str]:
-    """Phone numbers between commas, spaces or lines. What is none stays as it is: the service says what is wrong."""
-    return [_WITHIN.sub("", each) for each in _BETWEEN.split(typed) if each]
+def phone_numbers(typed: str) -> list[str]:
+    """The parts between commas, spaces or lines, without punctuation. The API reports those that are no numbers."""
+    return [_PUNCTUATION.sub("", part) for part in _SEPARATORS.split(typed) if part]
 
 
 def content(typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,15 +42,15 @@ def content(typed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def options(typed: Mapping[str, Any], zone: str) -> dict[str, Any]:
-    """Moments are typed on the package's clock."""
+    """Times are typed in the package's time zone."""
     strategy = typed.get("waiting_strategy") or "queued"
     result: dict[str, Any] = {"waiting_strategy": strategy}
     if typed.get("schedule_at"):
-        result["schedule_at"] = _moment("/options/schedule_at", typed["schedule_at"], zone)
+        result["schedule_at"] = _time("/options/schedule_at", typed["schedule_at"], zone)
     if strategy == "drip" and typed.get("drip_interval_minutes"):
         result["drip_interval_minutes"] = _minutes(typed["drip_interval_minutes"])
     if typed.get("expires_at"):
-        result["expires_at"] = _moment("/options/expires_at", typed["expires_at"], zone)
+        result["expires_at"] = _time("/options/expires_at", typed["expires_at"], zone)
     return result
 
 
@@ -60,27 +60,27 @@ def open_body(typed: Mapping[str, Any], recipients: list[str], zone: str) -> dic
 
 
 def reply_body(typed: Mapping[str, Any]) -> dict[str, Any]:
-    return {**content(typed), "recipient": "".join(numbers(typed.get("recipient") or ""))}
+    return {**content(typed), "recipient": "".join(phone_numbers(typed.get("recipient") or ""))}
 
 
 def _template(typed: Mapping[str, Any]) -> dict[str, Any]:
     try:
         components = json.loads(typed.get("components") or "[]")
     except ValueError:
-        raise NotReadable("/template/components", "components are a JSON list, such as [] or [{…}]") from None
+        raise InvalidField("/template/components", "components are a JSON list, such as [] or [{…}]") from None
     name, language = typed.get("template_name") or "", typed.get("language") or ""
     return {"name": name, "language": language, "components": components}
 
 
-def _moment(pointer: str, typed: str, zone: str) -> str:
+def _time(pointer: str, typed: str, zone: str) -> str:
     try:
         return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone)).isoformat()
     except ValueError:
-        raise NotReadable(pointer, "a day and a time, such as 2026-03-01 10:00") from None
+        raise InvalidField(pointer, "a day and a time, such as 2026-03-01 10:00") from None
 
 
 def _minutes(typed: Any) -> float:
     try:
         return float(typed)
     except ValueError:
-        raise NotReadable("/options/drip_interval_minutes", "a number of minutes, such as 5") from None
+        raise InvalidField("/options/drip_interval_minutes", "a number of minutes, such as 5") from None

@@ -1,44 +1,44 @@
-"""Overview: each package as a card: how full, in what state, how much waits, what needs a person."""
+"""Overview: one card for each package with its limits, its status, and its counts of waiting messages and alerts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from console.core import formats
-from console.core.api_models import Alert, Package
-from console.core.profile_table import Bar, Status
-from console.core.queue import Queue
+from console.core.api_models import ApiAlert, ApiPackage
+from console.core.profile_table import LimitBar, Status
+from console.core.queue import ApiQueue
 from spreader.contract.events import ProfileState
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PackageCard:
     package_id: str
     name: str
     about: str
     status: Status
-    bars: tuple[Bar, ...]
+    bars: tuple[LimitBar, ...]
     held: int | None
     rush: int | None
-    """Profiles in rush."""
+    """Number of profiles in rush."""
     alerts: int | None
 
 
 def cards(
-    packages: Sequence[Package],
+    packages: Sequence[ApiPackage],
     states: Mapping[str, ProfileState],
-    queues: Mapping[str, Queue],
-    alerts: Sequence[Alert] | None,
-) -> tuple[Card, ...]:
-    """What is None or missing is not known, and shown so."""
-    return tuple(_card(each, states, queues.get(each.package_id), alerts) for each in packages)
+    queues: Mapping[str, ApiQueue],
+    alerts: Sequence[ApiAlert] | None,
+) -> tuple[PackageCard, ...]:
+    """`alerts` is None, and a state or queue is missing, while it is unknown."""
+    return tuple(_card(package, states, queues.get(package.package_id), alerts) for package in packages)
 
 
 def _card(
-    package: Package, states: Mapping[str, ProfileState], queue: Queue | None, alerts: Sequence[Alert] | None
-) -> Card:
+    package: ApiPackage, states: Mapping[str, ProfileState], queue: ApiQueue | None, alerts: Sequence[ApiAlert] | None
+) -> PackageCard:
     known = [states[profile_id] for profile_id in package.profile_ids if profile_id in states]
     count = len(package.profile_ids)
-    return Card(
+    return PackageCard(
         package_id=package.package_id,
         name=package.name,
         about=f"{formats.plural(count, 'profile')} · {package.distribution.replace('_', ' ')} · {package.timezone}",
@@ -46,15 +46,15 @@ def _card(
         bars=_bars(package, known, queue),
         held=queue.held if queue else None,
         rush=queue.profiles_in_rush if queue else None,
-        alerts=None if alerts is None else sum(each.package_id == package.package_id for each in alerts),
+        alerts=None if alerts is None else sum(alert.package_id == package.package_id for alert in alerts),
     )
 
 
-def _bars(package: Package, known: Sequence[ProfileState], queue: Queue | None) -> tuple[Bar, ...]:
-    """All profiles together: what they sent, of what their limits allow."""
+def _bars(package: ApiPackage, known: Sequence[ProfileState], queue: ApiQueue | None) -> tuple[LimitBar, ...]:
+    """Used and allowed messages, summed over all profiles."""
     if queue is not None:
         return tuple(
-            Bar(
+            LimitBar(
                 word,
                 sum(pace.limits[name].used for pace in queue.profiles if name in pace.limits),
                 sum(pace.limits[name].limit or 0 for pace in queue.profiles if name in pace.limits) or None,
@@ -65,10 +65,12 @@ def _bars(package: Package, known: Sequence[ProfileState], queue: Queue | None) 
     hour = sum(state.windows.hour.sent_open for state in known) if known else None
     day = sum(state.windows.day.sent_open for state in known) if known else None
     limits = package.profile_limits
-    return Bar("hourly", hour, limits.per_hour * count or None), Bar("daily", day, limits.per_day * count or None)
+    return LimitBar("hourly", hour, limits.per_hour * count or None), LimitBar(
+        "daily", day, limits.per_day * count or None
+    )
 
 
-def _status(package: Package, known: Sequence[ProfileState]) -> Status:
+def _status(package: ApiPackage, known: Sequence[ProfileState]) -> Status:
     if package.paused:
         return Status("Paused", "off", "Nothing opens a conversation until the package is resumed.")
     if not package.profile_ids:

@@ -1,82 +1,95 @@
-"""Pacing: every factor of a profile's gap with its present value, and in words what it does now."""
+"""Pacing factors: the current value of each factor of a gap and setting, with its effect in words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console.core import formats
-from console.core.queue import Factors, Pace, Queue
+from console.core.queue import ApiGapFactors, ApiPace, ApiQueue
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class GapFactor:
     name: str
     value: str
     words: str
 
 
-def factors(pace: Pace, rush_over: int) -> tuple[Factor, ...]:
-    """In the order in which the gap is made of them; those of the gap are not known while nothing waits."""
-    if (known := pace.factors) is None:
+def gap_factors(pace: ApiPace, rush_over: int) -> tuple[GapFactor, ...]:
+    """In the order of their calculation. While nothing waits only the limit factor and the warm-up are known."""
+    if (factors := pace.factors) is None:
         return ()
-    standing = (
-        Factor("Limit factor", formats.times(known.limit_factor), _limit_factor(known)),
-        Factor("Warm-up", formats.times(known.warm_up), "An established account has all of its limits."
-               if known.warm_up >= 1 else "A new account: its limits still grow."),
-    )  # fmt: skip
-    return (*_of_gap(pace, known, rush_over), *standing)
+    of_limits = (
+        GapFactor("Limit factor", formats.times(factors.limit_factor), _limit_factor(factors)),
+        GapFactor(
+            "Warm-up",
+            formats.times(factors.warm_up),
+            "An established account has all of its limits."
+            if factors.warm_up >= 1
+            else "A new account: its limits still grow.",
+        ),
+    )
+    return (*_of_gap(pace, factors, rush_over), *of_limits)
 
 
-def _of_gap(pace: Pace, known: Factors, rush_over: int) -> tuple[Factor, ...]:
-    if known.base_seconds is None:
+def _of_gap(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> tuple[GapFactor, ...]:
+    if factors.base_seconds is None:
         return ()
-    low, high = formats.span(known.gap_min_seconds), formats.span(known.gap_max_seconds)
+    low, high = formats.span(factors.gap_min_seconds), formats.span(factors.gap_max_seconds)
     return (
-        Factor("Base", formats.span(known.base_seconds), "The usual gap: from the limits, or your own range."),
-        Factor("Pressure", formats.times(known.pressure), _pressure(pace, known, rush_over)),
-        Factor("Tempo", formats.times(known.tempo), _tempo(known)),
-        Factor("Mean", formats.span(known.mean_seconds), "Base × pressure × tempo, and never so short that an hour's "
-               "messages would go in less than three quarters of it."),
-        Factor("Spread", formats.share(known.spread), "How far its gaps lie around the mean: its own, and kept."),
-        Factor("Range", f"{low} – {high}", "The next gap lies in here."),
-        Factor("Position", formats.share(known.position), "Where in the range; drawn anew for each message."),
-        Factor("Slack", formats.span(known.slack_seconds), "Held by a limit, it goes so much later than there is room "
-               "again: drawn with the position, so that no day repeats the one before."),
-    )  # fmt: skip
+        GapFactor("Base", formats.span(factors.base_seconds), "The usual gap: from the limits, or your own range."),
+        GapFactor("Pressure", formats.times(factors.pressure), _pressure(pace, factors, rush_over)),
+        GapFactor("Tempo", formats.times(factors.tempo), _tempo(factors)),
+        GapFactor(
+            "Mean",
+            formats.span(factors.mean_seconds),
+            "Base × pressure × tempo, and never so short that an hour's "
+            "messages would go in less than three quarters of it.",
+        ),
+        GapFactor("Spread", formats.share(factors.spread), "How far its gaps lie around the mean: its own, and kept."),
+        GapFactor("Range", f"{low} – {high}", "The next gap lies in here."),
+        GapFactor("Position", formats.share(factors.position), "Where in the range; drawn anew for each message."),
+        GapFactor(
+            "Slack",
+            formats.span(factors.slack_seconds),
+            "Held by a limit, it goes so much later than there is room "
+            "again: drawn with the position, so that no day repeats the one before.",
+        ),
+    )
 
 
-def _pressure(pace: Pace, known: Factors, rush_over: int) -> str:
+def _pressure(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> str:
     due = f"over {pace.due - 1}" if pace.due_counted_to and pace.due >= pace.due_counted_to else str(pace.due)
-    if (known.pressure or 1) > 1:
+    if (factors.pressure or 1) > 1:
         return f"Rush: {due} wait, more than {rush_over}. Gaps are longer, so that a full queue makes no burst."
-    if (known.pressure or 1) < 1:
+    if (factors.pressure or 1) < 1:
         return f"Calm: {due} wait, fewer than {rush_over}. Gaps are shorter."
     return f"Exactly {rush_over} wait: neither rush nor calm."
 
 
-def _tempo(known: Factors) -> str:
-    sent = f"{formats.count(known.sent_last_2_hours)} went in the last 2 hours"
-    if (known.tempo or 1) > 1:
+def _tempo(factors: ApiGapFactors) -> str:
+    sent = f"{formats.count(factors.sent_last_2_hours)} went in the last 2 hours"
+    if (factors.tempo or 1) > 1:
         return f"{sent}, more than expected: it slows down."
-    if (known.tempo or 1) < 1:
+    if (factors.tempo or 1) < 1:
         return f"{sent}, fewer than expected: it speeds up."
     return f"{sent}, as expected."
 
 
-def _limit_factor(known: Factors) -> str:
-    if known.limit_factor >= 1:
+def _limit_factor(factors: ApiGapFactors) -> str:
+    if factors.limit_factor >= 1:
         return "All of the limits: nothing speaks against it."
     return "Limits are lowered by themselves, since the profile showed signs of trouble; they come back day by day."
 
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """The package's queue in one sentence."""
+    """Whether profiles of a package are in rush, in one sentence."""
 
     is_on: bool
     words: str
 
 
-def rush(queue: Queue) -> Rush:
+def rush(queue: ApiQueue) -> Rush:
     if queue.profiles_in_rush:
         words = (
             f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush: more than {queue.rush_over} wait for each. "
@@ -88,32 +101,32 @@ def rush(queue: Queue) -> Rush:
     return Rush(False, "Nothing waits.")
 
 
-def effects(queue: Queue | None) -> dict[str, str]:
-    """By the pointer of a setting: what it does at this moment."""
+def effects(queue: ApiQueue | None) -> dict[str, str]:
+    """The current effect of each setting, by its JSON pointer."""
     if queue is None:
         return {}
     known = [pace.factors for pace in queue.profiles if pace.factors is not None]
-    said = {
+    texts = {
         **{pointer: _fullest(queue.profiles, name) for pointer, name in _LIMITS.items()},
         "/limits/concurrent_sends": f"{queue.at_gateway.now} of {queue.at_gateway.max} with the gateway",
         "/gap/rush_over": f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush",
-        "/gap/rush_factor": _range([each.pressure for each in known], formats.times),
-        "/gap/calm_factor": _range([each.pressure for each in known], formats.times),
-        "/gap/tempo_min": _range([each.tempo for each in known], formats.times),
-        "/gap/tempo_max": _range([each.tempo for each in known], formats.times),
-        "/gap/slack": _range([each.slack_seconds for each in known], formats.span),
+        "/gap/rush_factor": _range([factors.pressure for factors in known], formats.times),
+        "/gap/calm_factor": _range([factors.pressure for factors in known], formats.times),
+        "/gap/tempo_min": _range([factors.tempo for factors in known], formats.times),
+        "/gap/tempo_max": _range([factors.tempo for factors in known], formats.times),
+        "/gap/slack": _range([factors.slack_seconds for factors in known], formats.span),
         "/gap/pairs_under": f"{formats.plural(_in_pairs(queue.profiles), 'profile')} two at a time",
-        "/gap/spread": _range([each.spread for each in known], formats.share),
-        "/gap/min_seconds": _range([each.gap_min_seconds for each in known], formats.span),
-        "/gap/max_seconds": _range([each.gap_max_seconds for each in known], formats.span),
+        "/gap/spread": _range([factors.spread for factors in known], formats.share),
+        "/gap/min_seconds": _range([factors.gap_min_seconds for factors in known], formats.span),
+        "/gap/max_seconds": _range([factors.gap_max_seconds for factors in known], formats.span),
     }
     if queue.package_day is not None:
-        said["/limits/per_day"] = f"{formats.count(queue.package_day.used)} used"
-    return {pointer: f"Now: {words}" for pointer, words in said.items() if words}
+        texts["/limits/per_day"] = f"{formats.count(queue.package_day.used)} used"
+    return {pointer: f"Now: {words}" for pointer, words in texts.items() if words}
 
 
-def _in_pairs(profiles: Sequence[Pace]) -> int:
-    return sum(each.bound == "day limit in pairs" for each in profiles)
+def _in_pairs(profiles: Sequence[ApiPace]) -> int:
+    return sum(pace.bound == "day limit in pairs" for pace in profiles)
 
 
 _LIMITS = {
@@ -125,7 +138,7 @@ _LIMITS = {
 }
 
 
-def _fullest(paces: Sequence[Pace], name: str) -> str:
+def _fullest(paces: Sequence[ApiPace], name: str) -> str:
     used = [(pace.limits[name].used, pace.limits[name].limit) for pace in paces if name in pace.limits]
     if not used:
         return ""
@@ -134,8 +147,8 @@ def _fullest(paces: Sequence[Pace], name: str) -> str:
     return f"the fullest profile has used {formats.count(most)}{of}"
 
 
-def _range(perhaps: Sequence[float | None], shown: Callable[[float], str]) -> str:
-    values = [each for each in perhaps if each is not None]
+def _range(optional: Sequence[float | None], shown: Callable[[float], str]) -> str:
+    values = [value for value in optional if value is not None]
     if not values:
         return ""
     low, high = shown(min(values)), shown(max(values))

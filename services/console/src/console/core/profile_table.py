@@ -1,4 +1,4 @@
-"""Board: a package's live table: each profile's bars, its state in one word, what its next release waits for."""
+"""Profile table: for each profile of a package its limits, its status, and what its next release waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,19 @@ from datetime import datetime
 from typing import Literal
 
 from console.core import formats
-from console.core.api_models import Package, Profile
-from console.core.queue import Pace
+from console.core.api_models import ApiPackage, ApiProfile
+from console.core.queue import ApiPace
 from spreader.contract.events import Health, LaneState, ProfileState
 
 Tone = Literal["good", "full", "warn", "off", "bad", "unknown"]
 NEARLY_FULL = 0.8
 
-WINDOWS = (("hour limit", "hour", "per_hour", "hourly"), ("3 hours limit", "three_hours", "per_3_hours", "in 3 h"),
-           ("day limit", "day", "per_day", "daily"))  # fmt: skip
-"""By window: the pacer's name of the limit, the stats' name of the window, the setting, our word."""
+WINDOWS = (
+    ("hour limit", "hour", "per_hour", "hourly"),
+    ("3 hours limit", "three_hours", "per_3_hours", "in 3 h"),
+    ("day limit", "day", "per_day", "daily"),
+)
+"""For each window: the pacer's name of the limit, the stats' name of the window, the setting, the console's word."""
 
 BOUNDS: Mapping[str, str] = {
     "gap": "its gap",
@@ -30,8 +33,8 @@ BOUNDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """How much of a limit is used. `used` is None where nobody has said it yet, `limit` where there is none."""
+class LimitBar:
+    """How much of a limit is used. `used` is None if it is unknown; `limit` is None if there is none."""
 
     window: str
     used: int | None
@@ -53,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A word for the eye, a tone for its colour, and the sentence that explains it."""
+    """A word, the tone that sets its colour, and a sentence that explains it."""
 
     word: str
     tone: Tone
@@ -65,15 +68,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     package_id: str
     profile_id: str
     name: str
     phone: str
-    bars: tuple[Bar, ...]
+    bars: tuple[LimitBar, ...]
     status: Status
     reply: Status | None
-    """The reply lane, where it is not simply open."""
+    """The reply lane; None while it is open."""
     health: Health | None
     held: int | None
     next_release: datetime | None
@@ -82,28 +85,39 @@ class Row:
 
 
 def rows(
-    package: Package, profiles: Sequence[Profile], states: Mapping[str, ProfileState], paces: Mapping[str, Pace]
-) -> tuple[Row, ...]:
-    return tuple(_row(package, each, states.get(each.profile_id), paces.get(each.profile_id)) for each in profiles)
+    package: ApiPackage,
+    profiles: Sequence[ApiProfile],
+    states: Mapping[str, ProfileState],
+    paces: Mapping[str, ApiPace],
+) -> tuple[TableRow, ...]:
+    return tuple(
+        _row(package, profile, states.get(profile.profile_id), paces.get(profile.profile_id)) for profile in profiles
+    )
 
 
-def bars(profile: Profile, state: ProfileState | None, pace: Pace | None) -> tuple[Bar, ...]:
-    """The pacer's own counts and the limits in force; where it has not said them, what the stats counted."""
+def bars(profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> tuple[LimitBar, ...]:
+    """By the pacer's counts and limits; while they are unknown, by the counts of the stats."""
     return tuple(_bar(profile, state, pace, *window) for window in WINDOWS)
 
 
 def _bar(
-    profile: Profile, state: ProfileState | None, pace: Pace | None, limit: str, window: str, setting: str, word: str
-) -> Bar:
+    profile: ApiProfile,
+    state: ProfileState | None,
+    pace: ApiPace | None,
+    limit: str,
+    window: str,
+    setting: str,
+    word: str,
+) -> LimitBar:
     if pace is not None and (usage := pace.limits.get(limit)) is not None:
-        return Bar(word, usage.used, usage.limit)
+        return LimitBar(word, usage.used, usage.limit)
     used = None if state is None else getattr(state.windows, window).sent_open
-    return Bar(word, used, getattr(profile.effective_limits, setting))
+    return LimitBar(word, used, getattr(profile.effective_limits, setting))
 
 
-def _row(package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None) -> Row:
+def _row(package: ApiPackage, profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> TableRow:
     shown = bars(profile, state, pace)
-    return Row(
+    return TableRow(
         package_id=package.package_id,
         profile_id=profile.profile_id,
         name=profile.name,
@@ -119,17 +133,21 @@ def _row(package: Package, profile: Profile, state: ProfileState | None, pace: P
     )
 
 
-def waits_for(pace: Pace | None) -> str:
-    """What holds the next release, in words."""
+def waits_for(pace: ApiPace | None) -> str:
+    """What the next release waits for, in words."""
     if pace is None:
         return formats.UNKNOWN
     return pace.stopped or BOUNDS.get(pace.bound, pace.bound) or "its turn"
 
 
 def status(
-    package: Package, profile: Profile, state: ProfileState | None, pace: Pace | None, shown: Sequence[Bar]
+    package: ApiPackage,
+    profile: ApiProfile,
+    state: ProfileState | None,
+    pace: ApiPace | None,
+    shown: Sequence[LimitBar],
 ) -> Status:
-    """The open lane in one word."""
+    """The status of the open lane."""
     if package.paused:
         return Status("Package paused", "off", "Nothing opens a conversation until the package is resumed.")
     if profile.paused:

@@ -1,10 +1,10 @@
-"""Progress: how far a message has come, as parts of one bar; and the story of one delivery."""
+"""Progress: the outcomes of a message as the parts of a bar, and the explanation of one delivery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.core.api_models import Message
+from console.core.api_models import ApiMessage
 from console.core.profile_table import BOUNDS, Tone
 
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -15,7 +15,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("failed", ("failed", "rejected", "unknown")),
     ("off", ("expired", "cancelled", "suppressed")),
 )
-"""By colour: the outcomes that it stands for; what is held is the bar's empty rest."""
+"""For each colour of the bar its outcomes. Held deliveries are the empty rest."""
 
 TONES: Mapping[str, Tone] = {
     "read": "good", "delivered": "good", "sent": "good", "completed": "good", "failed": "bad", "rejected": "bad",
@@ -27,72 +27,74 @@ def tone(status: str) -> Tone:
     return TONES.get(status, "unknown")
 
 
-def parts(message: Message) -> list[tuple[str, int]]:
-    return [(name, sum(message.counts.get(each, 0) for each in outcomes)) for name, outcomes in PARTS]
+def parts(message: ApiMessage) -> list[tuple[str, int]]:
+    return [(name, sum(message.counts.get(outcome, 0) for outcome in outcomes)) for name, outcomes in PARTS]
 
 
-def done(message: Message) -> int:
-    """Deliveries that nothing more happens to before they are sent."""
+def done(message: ApiMessage) -> int:
+    """Deliveries that are neither held nor released: sent, or ended without being sent."""
     return message.recipients - message.counts.get("held", 0) - message.counts.get("released", 0)
 
 
-def is_cancellable(message: Message) -> bool:
+def is_cancellable(message: ApiMessage) -> bool:
     return message.lane == "open" and message.counts.get("held", 0) > 0 and message.cancel_requested_at is None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExplanationStep:
     words: str
     is_now: bool = False
 
 
-def story(explained: Mapping[str, Any], names: Mapping[str, str]) -> list[Step]:
-    """What was decided about a delivery, by whom and why, as sentences. `names`: of profiles."""
+def explanation_steps(explained: Mapping[str, Any], names: Mapping[str, str]) -> list[ExplanationStep]:
+    """The decisions about a delivery and their reasons, as sentences. `names`: profile names by id."""
     routing, pacing = explained.get("routing") or {}, explained.get("pacing") or {}
     return [*_routed(explained, routing, names), *_paced(pacing), *_ended(explained)]
 
 
-def _routed(explained: Mapping[str, Any], routing: Mapping[str, Any], names: Mapping[str, str]) -> list[Step]:
+def _routed(
+    explained: Mapping[str, Any], routing: Mapping[str, Any], names: Mapping[str, str]
+) -> list[ExplanationStep]:
     if note := routing.get("note"):
-        return [Step(f"Routing: {note}.")]
+        return [ExplanationStep(f"Routing: {note}.")]
     profile_id = explained.get("profile_id") or routing.get("profile_id")
     steps = []
     if refused := routing.get("refused"):
-        steps.append(Step(f"No profile could take it: {refused}."))
+        steps.append(ExplanationStep(f"No profile could take it: {refused}."))
     elif profile_id:
         strategy = str(routing.get("strategy", "")).replace("_", " ")
         why = (routing.get("reasons") or {}).get(profile_id)
         because = f" Why this one: {why}." if why else ""
-        steps.append(Step(f"{names.get(profile_id, profile_id)} was chosen, by {strategy}.{because}"))
-    passed = [f"{names.get(each, each)} ({why})" for each, why in (routing.get("passed_over") or {}).items()]
+        steps.append(ExplanationStep(f"{names.get(profile_id, profile_id)} was chosen, by {strategy}.{because}"))
+    passed = [f"{names.get(skipped, skipped)} ({why})" for skipped, why in (routing.get("passed_over") or {}).items()]
     if passed:
-        steps.append(Step(f"Passed over: {', '.join(passed)}."))
+        steps.append(ExplanationStep(f"Passed over: {', '.join(passed)}."))
     return steps
 
 
-def _paced(pacing: Mapping[str, Any]) -> list[Step]:
+def _paced(pacing: Mapping[str, Any]) -> list[ExplanationStep]:
     if not pacing or pacing.get("note"):
-        return [Step(f"Pacing: {pacing['note']}.")] if pacing.get("note") else []
+        return [ExplanationStep(f"Pacing: {pacing['note']}.")] if pacing.get("note") else []
     steps = []
     if timing := pacing.get("timing"):
-        steps.append(Step(f"Timing: {timing if isinstance(timing, str) else timing.get('reason', timing)}."))
+        steps.append(ExplanationStep(f"Timing: {timing if isinstance(timing, str) else timing.get('reason', timing)}."))
     if put_off := pacing.get("put_off_by"):
-        steps.append(Step(f"Put off by: {put_off}."))
+        steps.append(ExplanationStep(f"Put off by: {put_off}."))
     if pacing.get("state") == "held":
         if pacing.get("ahead"):
-            steps.append(Step(f"{pacing['ahead']} are ahead of it in the profile's queue."))
+            steps.append(ExplanationStep(f"{pacing['ahead']} are ahead of it in the profile's queue."))
         bound = str(pacing.get("bound") or "")
         words = pacing.get("why") or f"The profile's next release waits for {BOUNDS.get(bound, bound)}."
-        steps.append(Step(words, is_now=True))
+        steps.append(ExplanationStep(words, is_now=True))
     elif pacing.get("released_at"):
-        steps.append(Step(f"Released at {str(pacing['released_at'])[:19].replace('T', ' ')} UTC."))
+        steps.append(ExplanationStep(f"Released at {str(pacing['released_at'])[:19].replace('T', ' ')} UTC."))
     return steps
 
 
-def _ended(explained: Mapping[str, Any]) -> list[Step]:
+def _ended(explained: Mapping[str, Any]) -> list[ExplanationStep]:
     status, reason = explained.get("status"), explained.get("reason")
     if status == "held":
         return []
     attempts = f" at attempt {explained['attempt']}" if explained.get("attempt", 1) > 1 else ""
     because = f": {reason}" if reason else ""
-    return [Step(f"It is {status}{attempts}{because}.", is_now=True)]
+    return [ExplanationStep(f"It is {status}{attempts}{because}.", is_now=True)]

@@ -1,17 +1,17 @@
-"""Queue: what waits in a package and how each of its profiles is paced, as the pacer answers it."""
+"""Queue: the pacer's report on a package: what waits, and how each profile is paced."""
 
 from pydantic import AwareDatetime, Field
 
-from console.core.api_models import Shape
+from console.core.api_models import ApiModel
 
 
-class Usage(Shape):
+class ApiLimitUsage(ApiModel):
     used: int
     limit: int | None
 
 
-class Factors(Shape):
-    """What a gap is made of, each with its present value; None while nothing waits, and no gap is drawn."""
+class ApiGapFactors(ApiModel):
+    """The factors of the current gap. None while nothing waits: then the pacer draws no gap."""
 
     base_seconds: float | None = None
     pressure: float | None = None
@@ -27,8 +27,8 @@ class Factors(Shape):
     warm_up: float = 1
 
 
-class Pace(Shape):
-    """A profile as the pacer sees it."""
+class ApiPace(ApiModel):
+    """How one profile is paced."""
 
     profile_id: str
     stopped: str | None = None
@@ -39,23 +39,23 @@ class Pace(Shape):
     bound: str = ""
     bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
     why: str = ""
-    """The bound in a sentence."""
-    factors: Factors | None = None
+    """The bound that binds, in a sentence."""
+    factors: ApiGapFactors | None = None
     held: int = 0
-    limits: dict[str, Usage] = Field(default_factory=dict)
+    limits: dict[str, ApiLimitUsage] = Field(default_factory=dict)
 
 
-class AtGateway(Shape):
+class ApiSendSlots(ApiModel):
     now: int
     max: int
 
 
-class Queue(Shape):
+class ApiQueue(ApiModel):
     package_id: str
     at: AwareDatetime
     held: int
     rush_over: int
     profiles_in_rush: int
-    at_gateway: AtGateway
-    package_day: Usage | None = None
-    profiles: tuple[Pace, ...]
+    at_gateway: ApiSendSlots
+    package_day: ApiLimitUsage | None = None
+    profiles: tuple[ApiPace, ...]

@@ -1,4 +1,4 @@
-"""Wording: every setting that a form has, with its bounds, and in plain words what it does (in wording.toml)."""
+"""Setting texts: the fields of the settings forms with their bounds and explanations, read from `wording.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-Kind = Literal["number", "choice", "switch", "time", "windows", "words", "text", "phone", "moment", "zone"]
+SettingKind = Literal["number", "choice", "switch", "time", "windows", "words", "text", "phone", "moment", "zone"]
 
 STRATEGIES: Mapping[str, str] = {
     "round_robin": "Round robin – the same number each",
@@ -22,9 +22,9 @@ WAITING: Mapping[str, str] = {
     "drip": "Drip – spread at an interval",
     "smart": "Smart timing – each recipient's best hour",
 }
-_OF_GATEWAYS: Mapping[str, str] = {
+_GATEWAY_LABELS: Mapping[str, str] = {
     "/paused": "Paused",
-    "/gateway/driver": "Gateway",
+    "/gateway/driver": "ApiGateway",
     "/gateway/account": "Account at the gateway",
     "/gateway/base_url": "Address of the gateway",
     "/gateway/credentials": "Credentials",
@@ -32,66 +32,66 @@ _OF_GATEWAYS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """`pointer` is its place in the package (or profile)."""
+class SettingField:
+    """One setting. `pointer` is its JSON pointer in the package or profile."""
 
     pointer: str
     label: str
-    kind: Kind
+    kind: SettingKind
     words: str
     unit: str = ""
     low: float | None = None
     high: float | None = None
     empty: str = ""
-    """What it means to leave it empty; nothing: it must not be."""
+    """What an empty field means; empty: a value is required."""
     only_with: str = ""
-    """The pointer of the switch without which it means nothing."""
+    """The pointer of the switch that must be on for this setting to apply."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SettingGroup:
     title: str
     words: str
-    fields: tuple[Field, ...]
+    fields: tuple[SettingField, ...]
 
 
 @cache
-def package() -> tuple[Group, ...]:
+def package_groups() -> tuple[SettingGroup, ...]:
     return tuple(map(_group, _read()["package"]))
 
 
 @cache
-def profile() -> tuple[Group, ...]:
-    """A profile's own limits are called as the package's; what is empty is the package's."""
+def profile_groups() -> tuple[SettingGroup, ...]:
+    """A profile's own limits have the texts of the package's limits; an empty one means the package's."""
     return tuple(map(_group, _read()["profile"]))
 
 
-def fields(groups: tuple[Group, ...]) -> tuple[Field, ...]:
-    return tuple(each for group in groups for each in group.fields)
+def fields(groups: tuple[SettingGroup, ...]) -> tuple[SettingField, ...]:
+    return tuple(field for group in groups for field in group.fields)
 
 
 def label(pointer: str) -> str:
-    """What a setting is called in a history: the words of its field, else its place."""
+    """The name of a setting in the history: the label of its field, else its pointer in words."""
     if pointer == "":
         return "The package"
     steps = pointer.split("/", 3)
     if steps[1] == "profiles" and len(steps) == 3:
         return f"Profile {steps[2]}"
     inner = f"/{steps[3]}" if steps[1] == "profiles" else pointer
-    known = {each.pointer: each.label for each in (*fields(profile()), *fields(package()))}
-    return known.get(inner) or _OF_GATEWAYS.get(inner) or inner.strip("/").replace("/", " · ").replace("_", " ")
+    labels = {field.pointer: field.label for field in (*fields(profile_groups()), *fields(package_groups()))}
+    return labels.get(inner) or _GATEWAY_LABELS.get(inner) or inner.strip("/").replace("/", " · ").replace("_", " ")
 
 
 def _read() -> dict[str, Any]:
     return tomllib.loads(files("console").joinpath("core/wording.toml").read_text())
 
 
-def _group(written: Mapping[str, Any]) -> Group:
-    if (title := written.get("same_as")) is None:
-        return Group(written["title"], written["words"], tuple(Field(**each) for each in written["fields"]))
-    same = next(group for group in package() if group.title == title)
-    moved = tuple(
-        replace(each, pointer=each.pointer.replace("/profile_limits", "/limits"), empty="the package's")
-        for each in same.fields
+def _group(entry: Mapping[str, Any]) -> SettingGroup:
+    if (title := entry.get("same_as")) is None:
+        return SettingGroup(entry["title"], entry["words"], tuple(SettingField(**field) for field in entry["fields"]))
+    same = next(group for group in package_groups() if group.title == title)
+    own = tuple(
+        replace(field, pointer=field.pointer.replace("/profile_limits", "/limits"), empty="the package's")
+        for field in same.fields
     )
-    return Group(written["title"], written["words"], moved)
+    return SettingGroup(entry["title"], entry["words"], own)

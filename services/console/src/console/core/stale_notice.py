@@ -1,4 +1,4 @@
-"""Away: what a page says of the services whose answers it lacks, so that nothing old passes for new."""
+"""Stale notice: the sentence that a page shows when data of a service is old or missing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,39 +6,39 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.core import formats
-from console.core.last_answer import Reading
+from console.core.last_answer import LastAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """`who` answers, `what` it tells, as words within a sentence: `The stats give`, `figures`."""
+class PageData:
+    """One kind of data on a page. `subject` (`The stats give`) begins its notice; `name` is its name in it."""
 
-    who: str
-    what: str
-    reading: Reading[Any]
-    every: timedelta = timedelta(seconds=1)
+    subject: str
+    name: str
+    answer: LastAnswer[Any]
+    interval: timedelta = timedelta(seconds=1)
 
-    def is_missing(self, now: datetime) -> bool:
-        return not self.reading.is_fresh(now, self.every)
+    def is_stale(self, now: datetime) -> bool:
+        return not self.answer.is_fresh(now, self.interval)
 
 
-def notices(parts: Iterable[Part], now: datetime) -> tuple[str, ...]:
-    """One sentence for each part that is not fresh. What was just asked for the first time is not missing yet."""
+def notices(data: Iterable[PageData], now: datetime) -> tuple[str, ...]:
+    """One sentence for each kind that is stale. Data whose first request is still running is not stale yet."""
     return tuple(
-        _sentence(part, now)
-        for part in parts
-        if part.is_missing(now) and (part.reading.seen_at is not None or part.reading.trouble is not None)
+        _sentence(item, now)
+        for item in data
+        if item.is_stale(now) and (item.answer.received_at is not None or item.answer.error is not None)
     )
 
 
-def _sentence(part: Part, now: datetime) -> str:
-    why = part.reading.trouble or "nothing heard"
-    if part.reading.is_refused:
-        return f"{part.who} a refusal: {why.rstrip('.')}."
-    return f"{part.who} no answer ({why.rstrip('.')}): {_age(part, now)}"
+def _sentence(item: PageData, now: datetime) -> str:
+    error = (item.answer.error or "nothing heard").rstrip(".")
+    if item.answer.is_refused:
+        return f"{item.subject} a refusal: {error}."
+    return f"{item.subject} no answer ({error}): {_age(item, now)}"
 
 
-def _age(part: Part, now: datetime) -> str:
-    if part.reading.seen_at is None:
-        return f"no {part.what} yet."
-    return f"the {part.what} below are {formats.span((now - part.reading.seen_at).total_seconds())} old."
+def _age(item: PageData, now: datetime) -> str:
+    if item.answer.received_at is None:
+        return f"no {item.name} yet."
+    return f"the {item.name} below are {formats.span((now - item.answer.received_at).total_seconds())} old."

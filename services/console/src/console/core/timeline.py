@@ -1,32 +1,32 @@
-"""Timeline: a history with a place for every moment, also for those in which nothing happened."""
+"""Timeline: a history with one point for every interval, including those in which nothing happened."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from console.core.api_models import History, Moment
+from console.core.api_models import ApiHistory, ApiHistoryPoint
 
 COLUMNS_MAX = 200
 
 
-def filled(history: History, zone: str) -> list[Moment]:
-    """From its beginning to its end, at most the last `COLUMNS_MAX` moments."""
-    known = {_begin(each.at, history.by, zone): each for each in history.data}
-    at, moments = _begin(history.begin, history.by, zone), list[Moment]()
+def fill_gaps(history: ApiHistory, zone: str) -> list[ApiHistoryPoint]:
+    """The points from the history's begin to its end; at most the last `COLUMNS_MAX`."""
+    points = {_begin(point.at, history.by, zone): point for point in history.data}
+    at, filled = _begin(history.begin, history.by, zone), list[ApiHistoryPoint]()
     while at < history.end.astimezone(ZoneInfo(zone)):
-        moments.append(known.get(at) or Moment(at=at))
+        filled.append(points.get(at) or ApiHistoryPoint(at=at))
         at = _next(at, history.by)
-    return moments[-COLUMNS_MAX:]
+    return filled[-COLUMNS_MAX:]
 
 
-def _begin(moment: datetime, by: str, zone: str) -> datetime:
-    local = moment.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0)
+def _begin(at: datetime, by: str, zone: str) -> datetime:
+    local = at.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0)
     if by == "minute":
         return local
     return local.replace(minute=0) if by == "hour" else local.replace(minute=0, hour=0)
 
 
 def _next(at: datetime, by: str) -> datetime:
-    """Days are those of the zone's calendar; minutes and hours pass as they do, also when clocks change."""
+    """Days follow the zone's calendar. Minutes and hours are added in UTC, so that a change of clocks skips none."""
     if by == "day":
         return at + timedelta(days=1)
     step = timedelta(minutes=1) if by == "minute" else timedelta(hours=1)

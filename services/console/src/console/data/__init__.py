@@ -1,1 +1,3 @@
-"""Data: the API client, its cache, sessions, uploads and downloads."""
+"""Data: the console's access to the APIs of ingress and stats, and its sessions and spreadsheets."""
+
+"""Data: the console's access to the APIs of ingress and stats, and its sessions and spreadsheets."""

@@ -1,4 +1,4 @@
-"""Api: the HTTP client of one operator; every answer is a value, and so is every failure."""
+"""API: the HTTP client of one operator for ingress and stats. A call returns a value and raises nothing."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -8,26 +8,26 @@ from urllib.parse import quote
 
 import aiohttp
 
-from console.metrics import ASKED
+from console.metrics import API_CALLS
 
 Service = Literal["ingress", "stats"]
 
-ANSWER_SECONDS = 4.0
-ACT_SECONDS = 30.0
-PIECE_BYTES = 64 * 1024
+READ_SECONDS = 4.0
+CHANGE_SECONDS = 30.0
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What was asked for; `body` is JSON as a value."""
+class CallSucceeded:
+    """The service did what was requested; `body` is the decoded JSON."""
 
     body: Any
     status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The service understood, and said no; `fields` are its complaints by JSON pointer."""
+class CallRefused:
+    """The service refused the request; `fields` has its errors by JSON pointer."""
 
     status: int
     code: str
@@ -36,97 +36,111 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
-    """There is no answer, and why."""
+class CallFailed:
+    """There is no response, or the service is not ready."""
 
-    why: str
+    reason: str
 
 
-Answer = Given | Refused | Away
+CallResult = CallSucceeded | CallRefused | CallFailed
+
+_METRIC_LABELS = {CallSucceeded: "given", CallRefused: "refused", CallFailed: "away"}
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
-    """`session` belongs to the process; `key` and `operator` are of who is signed in."""
+class ApiClient:
+    """Calls with the API key and the name of the signed-in operator; `session` is shared by the process."""
 
     session: aiohttp.ClientSession
     urls: Mapping[Service, str]
     key: str
     operator: str = ""
 
-    async def get(self, service: Service, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
+    async def get(self, service: Service, path: str, seconds: float = READ_SECONDS) -> CallResult:
         return await self.call("GET", service, path, seconds=seconds)
 
     async def call(
-        self, method: str, service: Service, path: str, body: Any = None, *, data: Path | None = None,
-        headers: Mapping[str, str] | None = None, seconds: float = ACT_SECONDS,
-    ) -> Answer:  # fmt: skip
-        """`body` is sent as JSON, `data` is a file that is sent as it is; paths begin after `/api/v1`."""
-        asked: dict[str, Any] = {"data": _pieces(data)} if data is not None else {"json": body}
+        self,
+        method: str,
+        service: Service,
+        path: str,
+        body: Any = None,
+        *,
+        data: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = CHANGE_SECONDS,
+    ) -> CallResult:
+        """Send `body` as JSON, or the file `data` as it is. `path` is relative to `/api/v1`."""
+        payload: dict[str, Any] = {"data": _chunks(data)} if data is not None else {"json": body}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self.session.request(
-                method, self._address(service, path), headers={**self._headers(), **(headers or {})},
-                timeout=timeout, **asked,
-            ) as response:  # fmt: skip
-                answer = await _read(response)
+                method,
+                self._address(service, path),
+                headers={**self._headers(), **(headers or {})},
+                timeout=timeout,
+                **payload,
+            ) as response:
+                result = await _read(response)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            answer = Away(_why(error, seconds))
-        ASKED.labels(service, type(answer).__name__.lower()).inc()
-        return answer
+            result = CallFailed(_reason(error, seconds))
+        API_CALLS.labels(service, _METRIC_LABELS[type(result)]).inc()
+        return result
 
-    async def stream(self, service: Service, path: str) -> "Stream | Refused | Away":
-        """An answer that is too large to hold, piece by piece; close it when done."""
+    async def stream(self, service: Service, path: str) -> "ExportStream | CallRefused | CallFailed":
+        """A response in chunks, for one that does not fit into memory."""
         try:
             response = await self.session.get(
                 self._address(service, path), headers=self._headers(), timeout=aiohttp.ClientTimeout(sock_read=60)
             )
             if response.status == 200:
-                return Stream(response)
-            refused = await _read(response)
+                return ExportStream(response)
+            result = await _read(response)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Away(_why(error, ACT_SECONDS))
-        return refused if isinstance(refused, Refused) else Away(f"it answered {response.status}")
+            return CallFailed(_reason(error, CHANGE_SECONDS))
+        return result if isinstance(result, CallRefused) else CallFailed(f"it answered {response.status}")
 
     def _address(self, service: Service, path: str) -> str:
         return f"{self.urls[service]}/api/v1{path}"
 
     def _headers(self) -> dict[str, str]:
-        named = {"Spreader-Operator": quote(self.operator)} if self.operator else {}
-        return {"Authorization": f"Bearer {self.key}", **named}
+        operator = {"Spreader-Operator": quote(self.operator)} if self.operator else {}
+        return {"Authorization": f"Bearer {self.key}", **operator}
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class ExportStream:
+    """The body of a successful response. Reading it to the end, or giving up, closes the response."""
+
     response: aiohttp.ClientResponse
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self.response.content.iter_chunked(PIECE_BYTES):
-                yield piece
+            async for chunk in self.response.content.iter_chunked(CHUNK_BYTES):
+                yield chunk
         finally:
             self.response.close()
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+async def _read(response: aiohttp.ClientResponse) -> CallResult:
     if response.status == 204:
-        return Given(None, 204)
+        return CallSucceeded(None, 204)
     body = await response.json(content_type=None)
     if response.status < 400:
-        return Given(body, response.status)
+        return CallSucceeded(body, response.status)
     if response.status == 503:
-        return Away(str(body.get("detail", "it is not ready")).rstrip("."))
+        return CallFailed(str(body.get("detail", "it is not ready")).rstrip("."))
     fields = {str(each["pointer"]): str(each["detail"]) for each in body.get("errors", ())}
-    return Refused(response.status, body.get("code", ""), body.get("detail") or body.get("title", ""), fields)
+    return CallRefused(response.status, body.get("code", ""), body.get("detail") or body.get("title", ""), fields)
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
 
 
-def _why(error: Exception, seconds: float) -> str:
+def _reason(error: Exception, seconds: float) -> str:
     match error:
         case TimeoutError():
             return f"nothing came within {seconds:g} s"

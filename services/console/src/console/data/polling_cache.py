@@ -1,150 +1,198 @@
-"""Feed: what the open pages of one operator look at, asked again and again, once for all of them."""
+"""Polling cache: repeats the queries that open pages need, once for all pages of an operator, and keeps the answers."""
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
+import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from console.core.last_answer import Reading
-from console.data.api import Answer, Api, Away, Given, Refused, Service
+from console.core.last_answer import LastAnswer
+from console.data.api import ApiClient, CallFailed, CallRefused, CallResult, CallSucceeded, Service
+from console.settings import ConsoleSettings
 from spreader.clock import Now
 
 T = TypeVar("T", bound=BaseModel)
 V = TypeVar("V")
 
-FORGET_SECONDS = 10.0
+UNUSED_SECONDS_MAX = 10.0
+"""A query that no page has read for this long is dropped."""
+POLL_SECONDS = 0.25
 PAGE_ROWS = 200
 PAGES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
-    """`all_pages`: the answer is a list, and every page of it is read."""
+class Query(Generic[T]):
+    """A GET request that is repeated while a page needs it. With `all_pages` every page of a list is read."""
 
     service: Service
     path: str
-    shape: type[T]
-    every_seconds: float = 1.0
+    model: type[T]
+    interval_seconds: float = 1.0
     all_pages: bool = False
 
     @property
-    def every(self) -> timedelta:
-        return timedelta(seconds=self.every_seconds)
+    def interval(self) -> timedelta:
+        return timedelta(seconds=self.interval_seconds)
 
 
 @dataclass
-class _Kept:
-    """A question with what came of it."""
-
-    reading: Reading[Any]
-    looked_at: float
-    asked_at: float = float("-inf")
+class _Entry:
+    answer: LastAnswer[Any]
+    used_at: float
+    requested_at: float = float("-inf")
     task: asyncio.Task[None] | None = None
-    raw: Any = None
+    body: Any = None
+    """The newest response body: an equal one is not parsed again."""
 
 
 @dataclass
-class Feed:
-    api: Api
+class PollingCache:
+    """The answers for one operator."""
+
+    api: ApiClient
     now: Now
-    pace: float = 1.0
-    """What the questions' own intervals are multiplied by."""
-    _kept: dict[Question[Any], _Kept] = field(default_factory=dict[Question[Any], _Kept])
-    _made: dict[Hashable, tuple[tuple[Any, ...], Any]] = field(
+    interval_factor: float = 1.0
+    """Multiplies the intervals of all queries."""
+    _entries: dict[Query[Any], _Entry] = field(default_factory=dict[Query[Any], _Entry])
+    _memos: dict[Hashable, tuple[tuple[Any, ...], Any]] = field(
         default_factory=dict[Hashable, tuple[tuple[Any, ...], Any]]
     )
 
-    def look(self, question: Question[T]) -> Reading[T | None]:
-        """What is known now. Who looks keeps the question alive; the first look asks at once."""
-        kept = self._kept.get(question)
-        if kept is None:
-            kept = self._kept[question] = _Kept(Reading(None), time.monotonic())
-            self._ask(question, kept)
-        kept.looked_at = time.monotonic()
-        return cast(Reading[T | None], kept.reading)
+    def last_answer(self, query: Query[T]) -> LastAnswer[T | None]:
+        """The last answer. The first call sends the request; every call keeps the query alive."""
+        return cast(LastAnswer[T | None], self._entry(query).answer)
 
-    async def first(self, *questions: Question[Any], seconds: float = 2.0) -> None:
-        """Wait until each of these has been answered or has failed, so that a page begins with what is known."""
-        waiting = [kept.task for each in questions if (kept := self._looked(each)).reading.seen_at is None]
-        tasks = [task for task in waiting if task is not None]
+    async def load(self, *queries: Query[Any], seconds: float = 2.0) -> None:
+        """Wait until each query has been answered or has failed, so that a page does not open empty."""
+        entries = [self._entry(query) for query in queries]
+        tasks = [entry.task for entry in entries if entry.answer.received_at is None and entry.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
-    def again(self, question: Question[Any]) -> None:
-        """Ask at once: something was just changed."""
-        if (kept := self._kept.get(question)) is not None:
-            kept.asked_at = float("-inf")
+    def refresh(self, query: Query[Any]) -> None:
+        """Repeat the query at the next poll, because its data has just been changed."""
+        if (entry := self._entries.get(query)) is not None:
+            entry.requested_at = float("-inf")
 
-    def turn(self) -> bool:
-        """Ask what is due, forget what nobody looks at; answers whether anybody looks at anything."""
+    def poll(self) -> bool:
+        """Send the requests that are due and drop unused queries. Returns whether any query is left."""
         now = time.monotonic()
-        for question, kept in list(self._kept.items()):
-            if now - kept.looked_at > FORGET_SECONDS:
-                del self._kept[question]
-            elif kept.task is None and now - kept.asked_at >= question.every_seconds * self.pace:
-                self._ask(question, kept)
-        return bool(self._kept)
+        for query, entry in list(self._entries.items()):
+            if now - entry.used_at > UNUSED_SECONDS_MAX:
+                del self._entries[query]
+            elif entry.task is None and now - entry.requested_at >= query.interval_seconds * self.interval_factor:
+                self._request(query, entry)
+        return bool(self._entries)
 
     def memo(self, key: Hashable, build: Callable[..., V], *inputs: Any) -> V:
-        """What `build` makes of these inputs, made once for all pages as long as they are the same objects."""
-        known = self._made.get(key)
-        if (
-            known is None
-            or len(known[0]) != len(inputs)
-            or any(a is not b for a, b in zip(known[0], inputs, strict=True))
-        ):
-            known = self._made[key] = (inputs, build(*inputs))
-        return cast(V, known[1])
+        """`build(*inputs)`, computed once for all pages while the inputs are the same objects."""
+        memo = self._memos.get(key)
+        if memo is None or len(memo[0]) != len(inputs) or any(a is not b for a, b in zip(memo[0], inputs, strict=True)):
+            memo = self._memos[key] = (inputs, build(*inputs))
+        return cast(V, memo[1])
 
     def stop(self) -> None:
-        for kept in self._kept.values():
-            if kept.task is not None:
-                kept.task.cancel()
-        self._kept.clear()
-        self._made.clear()
+        for entry in self._entries.values():
+            if entry.task is not None:
+                entry.task.cancel()
+        self._entries.clear()
+        self._memos.clear()
 
-    def _looked(self, question: Question[Any]) -> _Kept:
-        self.look(question)
-        return self._kept[question]
+    def _entry(self, query: Query[Any]) -> _Entry:
+        entry = self._entries.get(query)
+        if entry is None:
+            entry = self._entries[query] = _Entry(LastAnswer(None), time.monotonic())
+            self._request(query, entry)
+        entry.used_at = time.monotonic()
+        return entry
 
-    def _ask(self, question: Question[Any], kept: _Kept) -> None:
-        kept.asked_at = time.monotonic()
-        kept.task = asyncio.create_task(self._hear(question, kept))
+    def _request(self, query: Query[Any], entry: _Entry) -> None:
+        entry.requested_at = time.monotonic()
+        entry.task = asyncio.create_task(self._update(query, entry))
 
-    async def _hear(self, question: Question[Any], kept: _Kept) -> None:
+    async def _update(self, query: Query[Any], entry: _Entry) -> None:
         try:
-            match await self._answer(question):
-                case Given(body) if body == kept.raw:
-                    kept.reading = kept.reading.heard(kept.reading.value, self.now())
-                case Given(body):
-                    kept.reading = kept.reading.heard(question.shape.model_validate(body), self.now())
-                    kept.raw = body
-                case Refused(401):
-                    kept.reading = kept.reading.missed("it does not take this API key any more: sign in again", True)
-                case Refused(_, _, detail):
-                    kept.reading = kept.reading.missed(detail, True)
-                case Away(why):
-                    kept.reading = kept.reading.missed(why)
+            match await self._get(query):
+                case CallSucceeded(body) if body == entry.body:
+                    entry.answer = entry.answer.succeeded(entry.answer.value, self.now())
+                case CallSucceeded(body):
+                    entry.answer = entry.answer.succeeded(query.model.model_validate(body), self.now())
+                    entry.body = body
+                case CallRefused(401):
+                    entry.answer = entry.answer.failed("it does not take this API key any more: sign in again", True)
+                case CallRefused(_, _, detail):
+                    entry.answer = entry.answer.failed(detail, True)
+                case CallFailed(reason):
+                    entry.answer = entry.answer.failed(reason)
         except ValidationError:
-            kept.reading = kept.reading.missed("its answer cannot be read: is it of another version?")
+            entry.answer = entry.answer.failed("its answer cannot be read: is it of another version?")
         finally:
-            kept.task = None
+            entry.task = None
 
-    async def _answer(self, question: Question[Any]) -> Answer:
-        if not question.all_pages:
-            return await self.api.get(question.service, question.path)
+    async def _get(self, query: Query[Any]) -> CallResult:
+        if not query.all_pages:
+            return await self.api.get(query.service, query.path)
         rows: list[Any] = []
-        mark, cursor = "&" if "?" in question.path else "?", ""
+        separator, cursor = "&" if "?" in query.path else "?", ""
         for _ in range(PAGES_MAX):
-            answer = await self.api.get(question.service, f"{question.path}{mark}limit={PAGE_ROWS}{cursor}")
-            if not isinstance(answer, Given):
-                return answer
-            rows += answer.body["data"]
-            if answer.body.get("next_cursor") is None:
+            result = await self.api.get(query.service, f"{query.path}{separator}limit={PAGE_ROWS}{cursor}")
+            if not isinstance(result, CallSucceeded):
+                return result
+            rows += result.body["data"]
+            if result.body.get("next_cursor") is None:
                 break
-            cursor = f"&cursor={answer.body['next_cursor']}"
-        return Given({"data": rows})
+            cursor = f"&cursor={result.body['next_cursor']}"
+        return CallSucceeded({"data": rows})
+
+
+class PollingCaches:
+    """Component: the process's HTTP connections, and a cache for each operator with an open page."""
+
+    name = "feeds"
+
+    def __init__(self, settings: ConsoleSettings, now: Now) -> None:
+        self._urls: Mapping[Service, str] = {"ingress": settings.ingress_url, "stats": settings.stats_url}
+        self._now = now
+        self._interval_factor = settings.console_poll_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._caches: dict[tuple[str, str], PollingCache] = {}
+
+    def get(self, key: str, operator: str) -> PollingCache:
+        """The cache that all tabs of an operator share."""
+        cache = self._caches.get((key, operator))
+        if cache is None:
+            cache = PollingCache(self.api(key, operator), self._now, self._interval_factor)
+            self._caches[key, operator] = cache
+        return cache
+
+    def api(self, key: str, operator: str) -> ApiClient:
+        assert self._session is not None, "PollingCaches is not started"
+        return ApiClient(self._session, self._urls, key, operator)
+
+    async def poll(self) -> float:
+        """One round over all caches. Returns the seconds until the next."""
+        for owner, cache in list(self._caches.items()):
+            if not cache.poll():
+                del self._caches[owner]
+        return POLL_SECONDS
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession()
+
+    async def stop(self) -> None:
+        for cache in self._caches.values():
+            cache.stop()
+        if self._session is not None:
+            await self._session.close()
+
+    def not_ready_reason(self) -> str | None:
+        """Always ready: while a service is unreachable, the pages say so."""
+        return None
+
+    def is_live(self) -> bool:
+        return True

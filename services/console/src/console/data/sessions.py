@@ -1,4 +1,4 @@
-"""Sessions: who is signed in. The cookie holds it sealed: the browser can neither read the API key nor change it."""
+"""Sessions: signed-in operators. An encrypted cookie holds each session; the server stores none."""
 
 import base64
 import hashlib
@@ -18,47 +18,46 @@ COOKIE = "spreader_session"
 class Session:
     session_id: str
     key: str
-    """The API key that its owner signed in with."""
+    """The API key that the operator signed in with."""
     operator: str
-    """Whom the history of changes names."""
+    """The name that the history of changes shows."""
     until: datetime
 
 
 class Sessions:
-    """Nothing is kept of a session but the ids of those that were ended, until they would end anyway."""
+    """Creates and checks session cookies. Only the ids of signed-out sessions are kept, until those expire."""
 
-    def __init__(self, secret: str | None, lasts: timedelta, now: Now) -> None:
+    def __init__(self, secret: str | None, lifetime: timedelta, now: Now) -> None:
         seed = os.urandom(32) if not secret else hashlib.sha256(b"spreader console" + secret.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(seed))
-        self._lasts = lasts
+        self._lifetime = lifetime
         self._now = now
-        self._ended: dict[str, datetime] = {}
+        self._signed_out: dict[str, datetime] = {}
 
     @property
-    def seconds(self) -> int:
-        return int(self._lasts.total_seconds())
+    def lifetime_seconds(self) -> int:
+        return int(self._lifetime.total_seconds())
 
-    def begin(self, key: str, operator: str) -> str:
-        """The cookie of a new session."""
-        until = (self._now() + self._lasts).isoformat()
-        held = {"id": os.urandom(12).hex(), "key": key, "operator": operator, "until": until}
-        return self._fernet.encrypt(json.dumps(held).encode()).decode()
+    def new_cookie(self, key: str, operator: str) -> str:
+        until = (self._now() + self._lifetime).isoformat()
+        content = {"id": os.urandom(12).hex(), "key": key, "operator": operator, "until": until}
+        return self._fernet.encrypt(json.dumps(content).encode()).decode()
 
     def read(self, cookie: str | None) -> Session | None:
-        """None: nobody is signed in with this."""
+        """The session of a cookie; None if the cookie is missing, not ours, expired or signed out."""
         try:
-            held = json.loads(self._fernet.decrypt(cookie or ""))
+            content = json.loads(self._fernet.decrypt(cookie or ""))
         except InvalidToken:
             return None
-        session = Session(held["id"], held["key"], held["operator"], datetime.fromisoformat(held["until"]))
-        return session if self.holds(session) else None
+        session = Session(content["id"], content["key"], content["operator"], datetime.fromisoformat(content["until"]))
+        return session if self.is_valid(session) else None
 
-    def holds(self, session: Session) -> bool:
-        """Whether it has neither ended nor been ended."""
-        return session.session_id not in self._ended and self._now() < session.until
+    def is_valid(self, session: Session) -> bool:
+        """Whether it is neither expired nor signed out."""
+        return session.session_id not in self._signed_out and self._now() < session.until
 
-    def end(self, session: Session) -> None:
-        """From now on its cookie is worth nothing, wherever it is."""
+    def sign_out(self, session: Session) -> None:
+        """Invalidate every copy of the session's cookie."""
         now = self._now()
-        self._ended = {each: until for each, until in self._ended.items() if until > now}
-        self._ended[session.session_id] = session.until
+        self._signed_out = {session_id: until for session_id, until in self._signed_out.items() if until > now}
+        self._signed_out[session.session_id] = session.until

@@ -1,4 +1,4 @@
-"""Pages: one module for each page of the console; here, which address shows which."""
+"""Pages: one module for each page of the console, and the routes to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

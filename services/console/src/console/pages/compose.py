@@ -1,4 +1,4 @@
-"""Composer: an open message to many, or a reply to one; seen before it is sent."""
+"""Compose page: writes an open message to many recipients or a reply to one, with a preview."""
 
 import os
 from collections.abc import Mapping
@@ -8,27 +8,26 @@ from nicegui import ui
 from nicegui.element import Element
 
 from console.core import formats
-from console.core.api_models import Preview
-from console.core.markup import tag, together
-from console.core.message_body import KINDS, NotReadable, open_body, reply_body
+from console.core.api_models import ApiPreview
+from console.core.markup import join, tag
+from console.core.message_body import KINDS, InvalidField, open_body, reply_body
 from console.core.setting_texts import STRATEGIES, WAITING
-from console.data.api import Answer, Given, Refused
-from console.pages.package import title
+from console.data.api import CallRefused, CallResult, CallSucceeded
 from console.ui import components, forecast
-from console.ui.actions import tell, trouble
-from console.ui.editor import button
-from console.ui.elements import html, stack
-from console.ui.live_page import Screen
+from console.ui.actions import error_text, notify
+from console.ui.elements import button, html, stack
+from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES
-from console.ui.recipients import Recipients
+from console.ui.page_heads import package_head
+from console.ui.recipients import RecipientInput
 
-SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-async def show(screen: Screen, package_id: str) -> None:
-    await screen.desk.feed.first(PACKAGES)
-    title(screen, package_id, "An open message is paced and shared over the profiles. A reply goes out at once.")
-    composer = Composer(screen, package_id)
+async def show(page: LivePage, package_id: str) -> None:
+    await page.context.cache.load(PACKAGES)
+    package_head(page, package_id, "An open message is paced and shared over the profiles. A reply goes out at once.")
+    composer = Composer(page, package_id)
     with Element("div").classes("two-one"):
         with stack():
             with stack("card"):
@@ -40,18 +39,19 @@ async def show(screen: Screen, package_id: str) -> None:
 
 
 class Composer:
-    def __init__(self, screen: Screen, package_id: str) -> None:
-        self._screen = screen
+    """The message that is being written."""
+
+    def __init__(self, page: LivePage, package_id: str) -> None:
+        self._page = page
         self._package_id = package_id
         self._typed: dict[str, Any] = {"type": "text", "lane": "open", "waiting_strategy": "queued"}
-        self._recipients = Recipients(screen)
+        self._recipients = RecipientInput(page)
         self._attempt = os.urandom(8).hex()
-        self._sent_pieces = 0
+        self._sent_batches = 0
 
     @property
     def _zone(self) -> str:
-        package = self._screen.desk.package(self._package_id)
-        return package.timezone if package else "UTC"
+        return self._page.context.zone(self._package_id)
 
     def build_content(self) -> None:
         html(tag("div", tag("h2", "What"), class_="card-head"))
@@ -82,8 +82,8 @@ class Composer:
                 "expires_at", "Not after: what is held then is dropped", "", 'type="datetime-local" stack-label'
             )
         with stack("card"):
-            self._answer = html(together()).props('data-testid="answer" aria-live="polite"')
-            self._answer.set_content(tag("p", "Nothing is sent before you press Send.", class_="soft"))
+            self._output = html(join()).props('data-testid="answer" aria-live="polite"')
+            self._output.set_content(tag("p", "Nothing is sent before you press Send.", class_="soft"))
             with stack("line"):
                 self._preview = button("Preview", self.preview).props('data-testid="preview"')
                 self._send = button("Send", self.send, "button-main").props('data-testid="send"')
@@ -92,10 +92,13 @@ class Composer:
         if (body := self._open_body()) is None:
             return
         path = f"/packages/{self._package_id}/messages/preview"
-        answer = await self._ask(path, body, {})
-        if isinstance(answer, Given):
-            self._answer.set_content(_previewed(Preview.model_validate(answer.body), self._recipients.count, self._zone,
-                                                self._screen.desk.now()))  # fmt: skip
+        result = await self._post(path, body, {})
+        if isinstance(result, CallSucceeded):
+            self._output.set_content(
+                _render_preview(
+                    ApiPreview.model_validate(result.body), self._recipients.count, self._zone, self._page.context.now()
+                )
+            )
 
     async def send(self) -> None:
         self._send.set_enabled(False)
@@ -105,24 +108,24 @@ class Composer:
             self._send.set_enabled(True)
 
     async def _send_open(self) -> None:
-        """In as many requests as it takes. What was taken is not sent again: a press after a failure goes on."""
+        """Send one request for each batch. After an error, another press continues with the failed batch."""
         total, last = self._recipients.count, None
-        for piece in self._recipients.pieces(self._sent_pieces):
-            if (body := self._open_body(piece)) is None:
+        for batch in self._recipients.batches(self._sent_batches):
+            if (body := self._open_body(batch)) is None:
                 return
-            key = {"Idempotency-Key": f"console-{self._attempt}-{self._sent_pieces}"}
-            last = await self._ask(f"/packages/{self._package_id}/messages/open", body, key)
-            if not isinstance(last, Given):
+            key = {"Idempotency-Key": f"console-{self._attempt}-{self._sent_batches}"}
+            last = await self._post(f"/packages/{self._package_id}/messages/open", body, key)
+            if not isinstance(last, CallSucceeded):
                 return
-            self._sent_pieces += 1
-            done = min(self._sent_pieces * len(piece), total)
-            self._answer.set_content(tag("p", f"{formats.count(done)} of {formats.count(total)} accepted …"))
+            self._sent_batches += 1
+            done = min(self._sent_batches * len(batch), total)
+            self._output.set_content(tag("p", f"{formats.count(done)} of {formats.count(total)} accepted …"))
         if last is None:
-            self._refuse({"/recipients": "Give at least one recipient."})
+            self._show_errors({"/recipients": "Give at least one recipient."})
             return
-        several = self._sent_pieces > 1
-        self._begin_anew()
-        tell("Accepted: it is in the queue.")
+        several = self._sent_batches > 1
+        self._reset_idempotency_key()
+        notify("Accepted: it is in the queue.")
         base = f"/packages/{self._package_id}/messages"
         ui.navigate.to(base if several else f"{base}/{last.body['message_id']}")
 
@@ -130,49 +133,56 @@ class Composer:
         if (body := self._body(lambda: reply_body(self._typed))) is None:
             return
         key = {"Idempotency-Key": f"console-{self._attempt}"}
-        answer = await self._ask(f"/packages/{self._package_id}/messages/reply", body, key)
-        if isinstance(answer, Given):
-            used = answer.body.get("profile_used")
+        result = await self._post(f"/packages/{self._package_id}/messages/reply", body, key)
+        if isinstance(result, CallSucceeded):
+            used = result.body.get("profile_used")
             words = f"Sent through {used}." if used else "On its way: no outcome came within 10 seconds."
-            self._answer.set_content(components.notice(words, "good", "reply-sent"))
-            self._begin_anew()
+            self._output.set_content(components.notice(words, "good", "reply-sent"))
+            self._reset_idempotency_key()
 
-    def _begin_anew(self) -> None:
-        self._attempt, self._sent_pieces = os.urandom(8).hex(), 0
+    def _reset_idempotency_key(self) -> None:
+        """Make the next send a message of its own."""
+        self._attempt, self._sent_batches = os.urandom(8).hex(), 0
 
-    def _open_body(self, piece: list[str] | None = None) -> dict[str, Any] | None:
-        if piece is None:
+    def _open_body(self, batch: list[str] | None = None) -> dict[str, Any] | None:
+        if batch is None:
             if not self._recipients.is_ready:
-                self._refuse({"/recipients": "Give at least one recipient, and let the file be read."})
+                self._show_errors({"/recipients": "Give at least one recipient, and let the file be read."})
                 return None
-            piece = next(self._recipients.pieces())
-        return self._body(lambda: open_body(self._typed, piece, self._zone))
+            batch = next(self._recipients.batches())
+        return self._body(lambda: open_body(self._typed, batch, self._zone))
 
-    def _body(self, make: Any) -> dict[str, Any] | None:
+    def _body(self, build: Any) -> dict[str, Any] | None:
         try:
-            return make()
-        except NotReadable as reason:
-            self._refuse({reason.pointer: str(reason)})
+            return build()
+        except InvalidField as reason:
+            self._show_errors({reason.pointer: str(reason)})
             return None
 
-    async def _ask(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        answer = await self._screen.desk.api.call("POST", "ingress", path, body, headers=headers, seconds=SECONDS)
-        if isinstance(answer, Refused) and answer.code == "key-reused":
-            self._begin_anew()
-            self._refuse({"": "What was sent before this change may be on its way: look at the package's messages. "
-                              "Send again, and this goes out as a message of its own."})  # fmt: skip
-        elif isinstance(answer, Refused) and answer.fields:
-            self._refuse(answer.fields)
-        elif not isinstance(answer, Given):
-            self._refuse({"": trouble(answer, "ingress")})
-        return answer
+    async def _post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> CallResult:
+        result = await self._page.context.api.call(
+            "POST", "ingress", path, body, headers=headers, seconds=TIMEOUT_SECONDS
+        )
+        if isinstance(result, CallRefused) and result.code == "key-reused":
+            self._reset_idempotency_key()
+            self._show_errors(
+                {
+                    "": "What was sent before this change may be on its way: look at the package's messages. "
+                    "Send again, and this goes out as a message of its own."
+                }
+            )
+        elif isinstance(result, CallRefused) and result.fields:
+            self._show_errors(result.fields)
+        elif not isinstance(result, CallSucceeded):
+            self._show_errors({"": error_text(result, "ingress")})
+        return result
 
-    def _refuse(self, errors: Mapping[str, str]) -> None:
-        said = [
-            components.notice(together(tag("b", _field(place)), words), "bad", "refused")
-            for place, words in errors.items()
+    def _show_errors(self, errors: Mapping[str, str]) -> None:
+        notices = [
+            components.notice(join(tag("b", _field_name(pointer)), text), "bad", "refused")
+            for pointer, text in errors.items()
         ]
-        self._answer.set_content(together(*said[:8]))
+        self._output.set_content(join(*notices[:8]))
 
     def _show_lane(self) -> None:
         is_open = self._typed["lane"] == "open"
@@ -200,30 +210,30 @@ class Composer:
                 if kind == "document":
                     self._input("filename", "Name of the file", "invoice.pdf")
 
-    def _choice(self, name: str, choices: dict[str, str], value: str, label: str, then: Any = None) -> None:
-        def heard(event: Any) -> None:
+    def _choice(self, name: str, choices: dict[str, str], value: str, label: str, on_change: Any = None) -> None:
+        def change(event: Any) -> None:
             self._type(name, event)
-            if then is not None:
-                then()
+            if on_change is not None:
+                on_change()
 
-        made = ui.select(choices, value=value, on_change=heard, label=label)
-        made.props(f'outlined dense options-dense aria-label="{label}" data-testid="{name}"').style(
+        select = ui.select(choices, value=value, on_change=change, label=label)
+        select.props(f'outlined dense options-dense aria-label="{label}" data-testid="{name}"').style(
             "min-width:13rem;flex:1"
         )
 
     def _input(self, name: str, label: str, example: str, more: str = "") -> None:
-        made = ui.input(label, value=self._typed.get(name, ""), on_change=lambda event: self._type(name, event))
-        made.props(f'outlined dense data-testid="{name}" placeholder="{example}" {more}').style("width:100%")
+        field = ui.input(label, value=self._typed.get(name, ""), on_change=lambda event: self._type(name, event))
+        field.props(f'outlined dense data-testid="{name}" placeholder="{example}" {more}').style("width:100%")
 
     def _type(self, name: str, event: Any) -> None:
         self._typed[name] = event.value
 
 
-def _field(place: str) -> str:
-    return f"{place.strip('/').replace('/', ' ').replace('_', ' ')}: " if place else ""
+def _field_name(pointer: str) -> str:
+    return f"{pointer.strip('/').replace('/', ' ').replace('_', ' ')}: " if pointer else ""
 
 
-def _previewed(preview: Preview, count: int, zone: str, now: Any) -> Any:
+def _render_preview(preview: ApiPreview, count: int, zone: str, now: Any) -> Any:
     lines = [(name, formats.count(number)) for name, number in sorted(preview.distribution.items())]
     passed = [(f"{name} gets none", why) for name, why in preview.passed_over.items()]
     seen = "" if preview.recipients == count else f" (of the first {formats.count(preview.recipients)})"
@@ -234,13 +244,17 @@ def _previewed(preview: Preview, count: int, zone: str, now: Any) -> Any:
         else forecast.completion(preview, zone, now)
     )
     facts: list[tuple[str, Any]] = [
-        ("Recipients", formats.count(count)), ("Sent by", by), ("What holds it most", forecast.binds(preview)),
+        ("Recipients", formats.count(count)),
+        ("Sent by", by),
+        ("What holds it most", forecast.binds(preview)),
         ("Shared", preview.strategy.replace("_", " ") + seen),
-    ]  # fmt: skip
+    ]
     if preview.suppressed:
         facts.append(("Suppressed", f"{formats.count(preview.suppressed)} get nothing"))
-    return together(
-        tag("h2", "If it were sent now"), components.facts(facts), tag("div", style="height:.8rem"),
+    return join(
+        tag("h2", "If it were sent now"),
+        components.facts(facts),
+        tag("div", style="height:.8rem"),
         components.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="shares"),
-        forecast.curve(preview.curve, zone, now),
-    )  # fmt: skip
+        forecast.hourly_chart(preview.curve, zone, now),
+    )

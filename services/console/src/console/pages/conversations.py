@@ -1,31 +1,31 @@
-"""Conversations page: which profile a customer talks to, since when, and why."""
+"""Conversations page: looks up the profile that a customer talks to, since when, and why."""
 
+from markupsafe import Markup
 from nicegui import ui
 
 from console.core import formats
-from console.core.api_models import Conversation
-from console.core.markup import tag, together
-from console.core.message_body import numbers
-from console.data.api import Given, Refused
-from console.pages.package import title
+from console.core.api_models import ApiConversation
+from console.core.markup import join, tag
+from console.core.message_body import phone_numbers
+from console.data.api import CallRefused, CallSucceeded
 from console.ui import components
-from console.ui.actions import trouble
-from console.ui.editor import button
-from console.ui.elements import html, stack
-from console.ui.live_page import Screen
-from console.ui.page_context import PACKAGES, profiles_of
+from console.ui.actions import error_text
+from console.ui.elements import button, html, stack
+from console.ui.live_page import LivePage
+from console.ui.page_context import PACKAGES, profiles_query
+from console.ui.page_heads import package_head
 
 
-async def show(screen: Screen, package_id: str) -> None:
-    desk = screen.desk
-    await desk.feed.first(PACKAGES, profiles_of(package_id))
-    title(screen, package_id, "A customer stays with one profile: replies go out from the number they know.")
+async def show(page: LivePage, package_id: str) -> None:
+    context = page.context
+    await context.cache.load(PACKAGES, profiles_query(package_id))
+    package_head(page, package_id, "A customer stays with one profile: replies go out from the number they know.")
     with stack("card"):
         with stack("line"):
-            typed = ui.input("The customer's number", placeholder="201001234567").props(
+            field = ui.input("The customer's number", placeholder="201001234567").props(
                 'outlined dense data-testid="customer"'
             )
-            typed.style("flex:1;max-width:24rem")
+            field.style("flex:1;max-width:24rem")
             button("Look up", lambda: find(), "button-main").props('data-testid="find"')
         shown = html(
             components.empty(
@@ -34,38 +34,43 @@ async def show(screen: Screen, package_id: str) -> None:
         )
 
     async def find() -> None:
-        wanted = "".join(numbers(typed.value or ""))
-        answer = await desk.api.get("ingress", f"/packages/{package_id}/conversations/{wanted or '-'}", 8.0)
-        match answer:
-            case Given(body):
-                shown.set_content(_shown(screen, package_id, Conversation.model_validate(body)))
-            case Refused(404):
+        recipient = "".join(phone_numbers(field.value or ""))
+        result = await context.api.get("ingress", f"/packages/{package_id}/conversations/{recipient or '-'}", 8.0)
+        match result:
+            case CallSucceeded(body):
+                shown.set_content(_render(page, package_id, ApiConversation.model_validate(body)))
+            case CallRefused(404):
                 words = tag("p", "Nobody of this package has written to this number, nor they to us.")
                 shown.set_content(components.empty("conversations", "No conversation", words))
             case _:
-                shown.set_content(components.notice(trouble(answer, "ingress"), "bad"))
+                shown.set_content(components.notice(error_text(result, "ingress"), "bad"))
 
-    typed.on("keydown.enter", find)
+    field.on("keydown.enter", find)
 
 
-def _shown(screen: Screen, package_id: str, found: Conversation) -> str:
-    desk = screen.desk
-    package = desk.package(package_id)
-    zone, now = package.timezone if package else "UTC", desk.now()
-    names = {each.profile_id: each.name for each in desk.profiles(package_id)}
+def _render(page: LivePage, package_id: str, conversation: ApiConversation) -> Markup:
+    context = page.context
+    zone, now, names = context.zone(package_id), context.now(), context.profile_names(package_id)
     facts = [
-        ("Talks to", names.get(found.profile_id or "", found.profile_id or formats.DASH)),
-        ("The customer wrote", formats.clock(found.customer_at, zone, now)),
-        ("We wrote", formats.clock(found.sent_at, zone, now)),
-        ("Warm", "yes: the customer wrote within 28 days" if found.warm else "no"),
-        ("Over", "yes: nothing was said for so long that it binds no more" if found.over else "no"),
+        ("Talks to", names.get(conversation.profile_id or "", conversation.profile_id or formats.DASH)),
+        ("The customer wrote", formats.clock(conversation.customer_at, zone, now)),
+        ("We wrote", formats.clock(conversation.sent_at, zone, now)),
+        ("Warm", "yes: the customer wrote within 28 days" if conversation.warm else "no"),
+        ("Over", "yes: nothing was said for so long that it binds no more" if conversation.over else "no"),
     ]
     steps = [
-        tag("li", f"{names.get(each.profile_id, each.profile_id)}, since {each.cause}, ",
-            formats.clock(each.at, zone, now), class_="on" if place == 0 else None)
-        for place, each in enumerate(found.history)
-    ]  # fmt: skip
-    return together(tag("h2", formats.phone(found.recipient)), tag("div", style="height:.6rem"),
-                    components.facts(facts),
-                    tag("h3", "Who it was with", style="margin:1rem 0 .5rem"),
-                    tag("ul", *steps, class_="steps"))  # fmt: skip
+        tag(
+            "li",
+            f"{names.get(binding.profile_id, binding.profile_id)}, since {binding.cause}, ",
+            formats.clock(binding.at, zone, now),
+            class_="on" if index == 0 else None,
+        )
+        for index, binding in enumerate(conversation.history)
+    ]
+    return join(
+        tag("h2", formats.phone(conversation.recipient)),
+        tag("div", style="height:.6rem"),
+        components.facts(facts),
+        tag("h3", "Who it was with", style="margin:1rem 0 .5rem"),
+        tag("ul", *steps, class_="steps"),
+    )

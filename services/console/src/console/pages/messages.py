@@ -1,4 +1,4 @@
-"""Messages page: what a package was asked to send, newest first, each with how far it has come."""
+"""Messages page: the newest messages of a package, each with its progress."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,46 +6,43 @@ from datetime import datetime
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.api_models import Message, Messages
-from console.core.markup import tag, together
+from console.core.api_models import ApiMessage, ApiMessageList
+from console.core.markup import join, tag
 from console.core.progress import done, parts, tone
-from console.data.polling_cache import Question
-from console.pages.package import title
+from console.data.polling_cache import Query
 from console.ui import components
-from console.ui.live_page import Screen
+from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES
+from console.ui.page_heads import package_head
 
 LIMIT = 50
 
 
-async def show(screen: Screen, package_id: str) -> None:
-    desk = screen.desk
-    messages = Question("ingress", f"/packages/{package_id}/messages?limit={LIMIT}", Messages, every_seconds=1.5)
-    await desk.feed.first(PACKAGES, messages)
-    title(
-        screen, package_id, f"The newest {LIMIT}. Open one to see every delivery, why it waits, and to cancel the rest."
+async def show(page: LivePage, package_id: str) -> None:
+    context = page.context
+    messages = Query("ingress", f"/packages/{package_id}/messages?limit={LIMIT}", ApiMessageList, interval_seconds=1.5)
+    await context.cache.load(PACKAGES, messages)
+    package_head(
+        page, package_id, f"The newest {LIMIT}. Open one to see every delivery, why it waits, and to cancel the rest."
     )
-    screen.notices(lambda: desk.part(messages, "messages"))
+    page.stale_notices(lambda: context.page_data(messages, "messages"))
 
-    def zone() -> str:
-        package = desk.package(package_id)
-        return package.timezone if package else "UTC"
-
-    def paint() -> Mapping[str, Markup]:
-        known = desk.look(messages)
-        if known is None:
+    def render() -> Mapping[str, Markup]:
+        latest = context.latest(messages)
+        if latest is None:
             return {}
-        return {each.message_id: _card(package_id, each, zone(), desk.now()) for each in known.data}
+        zone, now = context.zone(package_id), context.now()
+        return {message.message_id: _card(package_id, message, zone, now) for message in latest.data}
 
-    def nothing() -> Markup:
-        known = desk.look(messages)
-        return together() if known is None or known.data else _empty(package_id)
+    def placeholder() -> Markup:
+        latest = context.latest(messages)
+        return join() if latest is None or latest.data else _empty(package_id)
 
-    screen.piece(nothing)
-    screen.dim(screen.rows(paint, "stack tight"), lambda: desk.is_old(messages))
+    page.live_html(placeholder)
+    page.fade_when_old(page.live_rows(render, "stack tight"), lambda: context.is_old(messages))
 
 
-def _card(package_id: str, message: Message, zone: str, now: datetime) -> Markup:
+def _card(package_id: str, message: ApiMessage, zone: str, now: datetime) -> Markup:
     status = components.badge(message.status.replace("_", " "), tone(message.status))
     name = tag("b", f"{message.type.title()}, {message.lane}")
     when = tag("span", formats.clock(message.accepted_at, zone, now), class_="soft num")

@@ -1,4 +1,4 @@
-"""Profile page: one account: how it fares and why, its lanes, its own limits, its gateway."""
+"""Profile page: one profile with its lanes, limits and health, its settings, and its gateway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,70 +7,74 @@ from markupsafe import Markup
 from nicegui import ui
 
 from console.core import formats, setting_texts
-from console.core.api_models import Package, Profile, Profiles, States
-from console.core.markup import tag, together
+from console.core.api_models import ApiPackage, ApiProfile, ApiProfileList, ApiProfileStates
+from console.core.markup import join, tag
 from console.core.profile_table import bars, health_tone, status
-from console.core.queue import Pace, Queue
-from console.data.api import Given
-from console.pages.pause_buttons import pause_button, reopen_button
+from console.core.queue import ApiPace, ApiQueue
+from console.data.api import CallSucceeded
 from console.ui import components
-from console.ui.actions import act, tell, trouble
-from console.ui.editor import Editor, button
+from console.ui.actions import error_text, notify, run_action
+from console.ui.editor import SettingsEditor, button
 from console.ui.elements import html, stack
-from console.ui.live_page import Screen
-from console.ui.page_context import PACKAGES, STATES, profiles_of, queue_of
+from console.ui.live_page import LivePage
+from console.ui.page_context import PACKAGES, STATES, profiles_query, queue_query
+from console.ui.page_heads import pause_button
 from spreader.contract.events import LaneState, ProfileState
 
 CHECK_SECONDS = 35.0
 READ_SECONDS = 10.0
 
 
-async def show(screen: Screen, package_id: str, profile_id: str) -> None:
-    desk, address = screen.desk, f"/packages/{package_id}/profiles/{profile_id}"
-    profiles, queue = profiles_of(package_id), queue_of(package_id)
-    await desk.feed.first(PACKAGES, profiles, STATES, queue)
+async def show(page: LivePage, package_id: str, profile_id: str) -> None:
+    context, address = page.context, f"/packages/{package_id}/profiles/{profile_id}"
+    profiles, queue = profiles_query(package_id), queue_query(package_id)
+    await context.cache.load(PACKAGES, profiles, STATES, queue)
 
-    def found() -> Profile | None:
-        return next((each for each in desk.profiles(package_id) if each.profile_id == profile_id), None)
+    def latest_profile() -> ApiProfile | None:
+        profiles = context.profiles(package_id)
+        return next((profile for profile in profiles if profile.profile_id == profile_id), None)
 
-    def paused() -> bool | None:
-        profile = found()
+    def is_paused() -> bool | None:
+        profile = latest_profile()
         return None if profile is None else profile.paused
 
     with stack("page-head"):
-        screen.piece(lambda: _title(package_id, profile_id, found()))
+        page.live_html(lambda: _title(package_id, profile_id, latest_profile()))
         with stack("line"):
-            button("Check the connection", lambda: _check(screen, address)).props('data-testid="check"')
-            reopen_button(screen, profile_id)
-            pause_button(screen, address, "profile", paused, profiles)
-    screen.notices(lambda: desk.part(profiles, "settings of the profile"), lambda: desk.part(STATES, "figures"),
-                   lambda: desk.part(queue, "queue and limits"))  # fmt: skip
+            button("Check the connection", lambda: _check(page, address)).props('data-testid="check"')
+            _reopen_button(page, profile_id)
+            pause_button(page, address, "profile", is_paused, profiles)
+    page.stale_notices(
+        lambda: context.page_data(profiles, "settings of the profile"),
+        lambda: context.page_data(STATES, "figures"),
+        lambda: context.page_data(queue, "queue and limits"),
+    )
 
-    def paint() -> Markup:
-        known = desk.package(package_id), desk.look(profiles), desk.look(STATES), desk.look(queue)
-        return desk.feed.memo(("profile", profile_id), lambda *each: _fares(profile_id, *each), *known)
+    def render() -> Markup:
+        data = context.package(package_id), context.latest(profiles), context.latest(STATES), context.latest(queue)
+        return context.cache.memo(("profile", profile_id), lambda *inputs: _render_state(profile_id, *inputs), *data)
 
-    screen.dim(screen.piece(paint, testid="fares"), lambda: desk.is_old(STATES) and desk.is_old(queue))
-    answer = await desk.api.get("ingress", address, READ_SECONDS)
-    if not isinstance(answer, Given):
-        html(components.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
+    page.fade_when_old(page.live_html(render, testid="fares"), lambda: context.is_old(STATES) and context.is_old(queue))
+    result = await context.api.get("ingress", address, READ_SECONDS)
+    if not isinstance(result, CallSucceeded):
+        html(components.notice(f"The settings cannot be shown. {error_text(result, 'ingress')}", "bad"))
         return
-    place = stack()
+    content = stack()
 
     def build(document: Mapping[str, Any]) -> None:
-        place.clear()
-        with place:
-            Editor(screen, address, setting_texts.profile(), document, saved).build({})
-            _gateway(screen, package_id, profile_id, document)
+        content.clear()
+        with content:
+            SettingsEditor(page, address, setting_texts.profile_groups(), document, saved).build({})
+            _gateway(page, package_id, profile_id, document)
 
     def saved(document: Mapping[str, Any]) -> None:
-        desk.feed.again(profiles)
+        context.cache.refresh(profiles)
         build(document)
 
-    build(answer.body)
+    build(result.body)
 
 
-def _title(package_id: str, profile_id: str, profile: Profile | None) -> Markup:
+def _title(package_id: str, profile_id: str, profile: ApiProfile | None) -> Markup:
     back = components.link("Profiles", f"/packages/{package_id}", "small", "back")
     if profile is None:
         return tag("div", back, tag("h1", profile_id))
@@ -78,82 +82,96 @@ def _title(package_id: str, profile_id: str, profile: Profile | None) -> Markup:
     return tag("div", back, tag("h1", profile.name), tag("p", about, class_="soft num"))
 
 
-def _fares(
-    profile_id: str, package: Package | None, profiles: Profiles | None, states: States | None, queue: Queue | None
+def _render_state(
+    profile_id: str,
+    package: ApiPackage | None,
+    profiles: ApiProfileList | None,
+    states: ApiProfileStates | None,
+    queue: ApiQueue | None,
 ) -> Markup:
-    profile = next((each for each in profiles.data if each.profile_id == profile_id), None) if profiles else None
+    profile = next((item for item in profiles.data if item.profile_id == profile_id), None) if profiles else None
     if package is None or profile is None:
-        return together()
-    fares = states.of(profile_id) if states else None
-    pace = next((each for each in queue.profiles if each.profile_id == profile_id), None) if queue else None
-    left = together(
-        _lanes(package, profile, fares, pace), tag("div", style="height:1.15rem"), _limits(profile, fares, pace)
+        return join()
+    state = states.find(profile_id) if states else None
+    pace = next((item for item in queue.profiles if item.profile_id == profile_id), None) if queue else None
+    left = join(
+        _lanes(package, profile, state, pace), tag("div", style="height:1.15rem"), _limits(profile, state, pace)
     )
-    return tag("div", tag("div", left), _health(fares), class_="grid2")
+    return tag("div", tag("div", left), _health(state), class_="grid2")
 
 
-def _lanes(package: Package, profile: Profile, fares: ProfileState | None, pace: Pace | None) -> Markup:
-    open_ = status(package, profile, fares, pace, bars(profile, fares, pace))
-    reply = formats.UNKNOWN if fares is None else _lane(fares.reply, package.timezone)
+def _lanes(package: ApiPackage, profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> Markup:
+    open_ = status(package, profile, state, pace, bars(profile, state, pace))
+    reply = formats.UNKNOWN if state is None else _lane(state.reply, package.timezone)
     rows: list[tuple[str, Any]] = [
-        ("Open messages", together(components.state(open_), tag("p", open_.why, class_="small soft"))),
+        ("Open messages", join(components.status_badge(open_), tag("p", open_.why, class_="small soft"))),
         ("Replies", reply),
-        ("Session at the gateway", (fares.session if fares else None) or formats.UNKNOWN),
-        ("Quality at the gateway", (fares.quality if fares else None) or formats.UNKNOWN),
-        ("Automatic factor", _factor(fares)),
+        ("Session at the gateway", (state.session if state else None) or formats.UNKNOWN),
+        ("Quality at the gateway", (state.quality if state else None) or formats.UNKNOWN),
+        ("Automatic factor", _factor(state)),
     ]
-    if fares is not None and fares.open.until is not None:
-        rows.insert(1, ("Closed until", formats.clock(fares.open.until, package.timezone, fares.at)))
+    if state is not None and state.open.until is not None:
+        rows.insert(1, ("Closed until", formats.clock(state.open.until, package.timezone, state.at)))
     return components.card(components.facts(rows), title="State by lane")
 
 
 def _lane(lane: LaneState, zone: str) -> Any:
     if lane.state == "ok":
         return components.badge("● Open", "good")
-    return together(components.badge(f"○ {lane.state.title()}", "bad"), tag("p", lane.cause or "", class_="small soft"))
+    return join(components.badge(f"○ {lane.state.title()}", "bad"), tag("p", lane.cause or "", class_="small soft"))
 
 
-def _factor(fares: ProfileState | None) -> Any:
-    if fares is None:
+def _factor(state: ProfileState | None) -> Any:
+    if state is None:
         return formats.UNKNOWN
-    return together(formats.times(fares.limit_factor), tag("p", fares.limit_cause or "", class_="small soft"))
+    return join(formats.times(state.limit_factor), tag("p", state.limit_cause or "", class_="small soft"))
 
 
-def _limits(profile: Profile, fares: ProfileState | None, pace: Pace | None) -> Markup:
-    shown = bars(profile, fares, pace)
-    return components.card(tag("div", *map(components.bar, shown), class_="stack tight"), title="Limits in force")
+def _limits(profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> Markup:
+    shown = bars(profile, state, pace)
+    return components.card(tag("div", *map(components.limit_bar, shown), class_="stack tight"), title="Limits in force")
 
 
-def _health(fares: ProfileState | None) -> Markup:
-    known = fares.health if fares else None
-    if known is None or fares is None:
+def _health(state: ProfileState | None) -> Markup:
+    health = state.health if state else None
+    if health is None or state is None:
         words = "The stats have not said yet how healthy this profile is. It takes some messages to tell."
         return components.card(tag("p", words, class_="soft"), title="Health", testid="health")
-    lines = [(each.name, f"{formats.share(each.share)} × {each.weight}", each.evidence) for each in known.reasons]
-    capped = components.notice(f"Held down by {known.capped_by}", "warn") if known.capped_by else None
+    lines = [
+        (reason.name, f"{formats.share(reason.share)} × {reason.weight}", reason.evidence) for reason in health.reasons
+    ]
+    capped = components.notice(f"Held down by {health.capped_by}", "warn") if health.capped_by else None
     risks = [
-        components.notice(together(tag("b", each.kind.replace("_", " ")), ": ", each.evidence)) for each in fares.risks
+        components.notice(join(tag("b", risk.kind.replace("_", " ")), ": ", risk.evidence)) for risk in state.risks
     ]
     score = tag(
-        "span", tag("i", aria_hidden="true"), f"{known.score} of 100", class_=f"score tone-{health_tone(known)}"
+        "span", tag("i", aria_hidden="true"), f"{health.score} of 100", class_=f"score tone-{health_tone(health)}"
     )
-    return components.card(components.table(("Because of", "Share × weight", "Evidence"), lines), capped, *risks,
-                       title="Health", beside=score, testid="health")  # fmt: skip
+    return components.card(
+        components.table(("Because of", "Share × weight", "Evidence"), lines),
+        capped,
+        *risks,
+        title="Health",
+        beside=score,
+        testid="health",
+    )
 
 
-def _gateway(screen: Screen, package_id: str, profile_id: str, document: Mapping[str, Any]) -> None:
+def _gateway(page: LivePage, package_id: str, profile_id: str, document: Mapping[str, Any]) -> None:
     gateway: Mapping[str, Any] = document.get("gateway") or {}
-    rows = [(name.replace("_", " ").title(), str(value)) for name, value in gateway.items()
-            if name != "credentials" and value is not None]  # fmt: skip
-    known = gateway.get("credentials")
-    rows.append(("Credentials", "set" if known else "none"))
+    rows = [
+        (name.replace("_", " ").title(), str(value))
+        for name, value in gateway.items()
+        if name != "credentials" and value is not None
+    ]
+    rows.append(("Credentials", "set" if gateway.get("credentials") else "none"))
     if document.get("webhook_url"):
         rows.append(("Webhook address", str(document["webhook_url"])))
     html(components.card(components.facts(rows), title="Gateway"))
 
     async def remove() -> None:
         path = f"/packages/{package_id}/profiles/{profile_id}"
-        if await act(screen.desk, "DELETE", "ingress", path, said="The profile is removed."):
+        if await run_action(page.context, "DELETE", "ingress", path, success="The profile is removed."):
             ui.navigate.to(f"/packages/{package_id}")
 
     with ui.dialog() as dialog, ui.card():
@@ -166,11 +184,30 @@ def _gateway(screen: Screen, package_id: str, profile_id: str, document: Mapping
         button("Remove the profile", dialog.open, "button-danger")
 
 
-async def _check(screen: Screen, address: str) -> None:
-    tell("Asking the gateway …")
-    answer = await screen.desk.api.call("POST", "ingress", f"{address}/check", seconds=CHECK_SECONDS)
-    if not isinstance(answer, Given):
-        tell(trouble(answer, "ingress"), bad=True)
+async def _check(page: LivePage, address: str) -> None:
+    notify("Asking the gateway …")
+    result = await page.context.api.call("POST", "ingress", f"{address}/check", seconds=CHECK_SECONDS)
+    if not isinstance(result, CallSucceeded):
+        notify(error_text(result, "ingress"), is_error=True)
         return
-    found = answer.body.get("check") or answer.body
-    tell(found.get("detail") or "The gateway answers.", bad=not found.get("ok", True))
+    check = result.body.get("check") or result.body
+    notify(check.get("detail") or "The gateway answers.", is_error=not check.get("ok", True))
+
+
+def _reopen_button(page: LivePage, profile_id: str) -> None:
+    """The button that lifts closures, visible while a lane is closed. A closure whose cause persists comes back."""
+
+    async def press() -> None:
+        path, body = f"/profiles/{profile_id}/resume", {"by": page.context.session.operator or "an operator"}
+        if await run_action(page.context, "POST", "stats", path, body, success="Its lanes are open again."):
+            page.context.cache.refresh(STATES)
+
+    element = button("It works again", press).props('data-testid="reopen"')
+    element.tooltip("Opens what was closed because of signs of trouble")
+
+    def update() -> None:
+        states = page.context.latest(STATES)
+        state = None if states is None else states.find(profile_id)
+        element.set_visibility(state is not None and "blocked" in (state.open.state, state.reply.state))
+
+    page.on_update(update)

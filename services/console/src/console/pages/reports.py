@@ -1,19 +1,19 @@
-"""Reports page: success rates by profile and message, and everything as a file."""
+"""Reports page: the success rates of profiles, and links to the export files."""
 
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.api_models import ProfileReports
+from console.core.api_models import ApiProfileReportList
 from console.core.markup import tag
-from console.data.polling_cache import Question
-from console.pages.package import title
+from console.data.polling_cache import Query
 from console.ui import components
 from console.ui.downloads import MOUNT
 from console.ui.elements import html
-from console.ui.live_page import Screen
-from console.ui.page_context import PACKAGES, profiles_of
+from console.ui.live_page import LivePage
+from console.ui.page_context import PACKAGES, profiles_query
+from console.ui.page_heads import package_head
 
 EXPORTS = (
     ("history", "Counts by hour and profile", "&by=hour&each=profile"), ("profiles", "Success rates of profiles", ""),
@@ -22,33 +22,38 @@ EXPORTS = (
 FORMATS = ("csv", "xlsx", "parquet")
 
 
-async def show(screen: Screen, package_id: str) -> None:
-    desk = screen.desk
-    report = Question("stats", f"/reports/profiles?package_id={package_id}", ProfileReports, every_seconds=10.0)
-    await desk.feed.first(PACKAGES, report, profiles_of(package_id))
-    title(screen, package_id, "How much of what was sent arrived, was read, and was answered, in the last 30 days.")
-    screen.notices(lambda: desk.part(report, "success rates"))
+async def show(page: LivePage, package_id: str) -> None:
+    context = page.context
+    report = Query("stats", f"/reports/profiles?package_id={package_id}", ApiProfileReportList, interval_seconds=10.0)
+    await context.cache.load(PACKAGES, report, profiles_query(package_id))
+    package_head(
+        page, package_id, "How much of what was sent arrived, was read, and was answered, in the last 30 days."
+    )
+    page.stale_notices(lambda: context.page_data(report, "success rates"))
 
-    def paint() -> Markup:
-        names = {each.profile_id: each.name for each in desk.profiles(package_id)}
-        return _rates(desk.look(report), names)
+    def render() -> Markup:
+        return _rates(context.latest(report), context.profile_names(package_id))
 
-    screen.piece(paint, testid="rates")
+    page.live_html(render, testid="rates")
     html(_exports(package_id))
 
 
-def _rates(report: ProfileReports | None, names: dict[str, str]) -> Markup:
+def _rates(report: ApiProfileReportList | None, names: dict[str, str]) -> Markup:
     if report is None:
         return components.card(tag("p", formats.UNKNOWN, class_="soft"), title="By profile")
     heads = ("Profile", "Sent", "Delivered", "Read", "Failed", "Answered", "Received")
     lines: list[Sequence[str]] = [
         (
-            names.get(each.profile_id, each.profile_id), formats.count(each.sent), formats.share(each.rates.delivered),
-            formats.share(each.rates.read), formats.share(each.rates.failed), formats.share(each.rates.answered),
-            formats.count(each.received),
+            names.get(row.profile_id, row.profile_id),
+            formats.count(row.sent),
+            formats.share(row.rates.delivered),
+            formats.share(row.rates.read),
+            formats.share(row.rates.failed),
+            formats.share(row.rates.answered),
+            formats.count(row.received),
         )
-        for each in report.data
-    ]  # fmt: skip
+        for row in report.data
+    ]
     return components.card(components.table(heads, lines, numbers=range(1, 7), testid="report"), title="By profile")
 
 
@@ -63,5 +68,11 @@ def _exports(package_id: str) -> Markup:
 
 def _link(what: str, name: str, package_id: str, more: str) -> Markup:
     address = f"{MOUNT}/{what}.{name}?package_id={package_id}{more}"
-    return tag("a", name.upper(), href=address, class_="button", download=f"{package_id}-{what}.{name}",
-               aria_label=f"{what} as {name}")  # fmt: skip
+    return tag(
+        "a",
+        name.upper(),
+        href=address,
+        class_="button",
+        download=f"{package_id}-{what}.{name}",
+        aria_label=f"{what} as {name}",
+    )

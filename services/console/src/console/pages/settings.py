@@ -1,78 +1,78 @@
-"""Settings page: every rule of a package, what it does in words and now, and what a change would make of the queue."""
+"""Settings page: a package's settings with their explanations and effects, and a forecast of the changed ones."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from console.core import setting_texts
-from console.core.api_models import WhatIf
-from console.core.markup import tag, together
+from console.core.api_models import ApiWhatIf
+from console.core.markup import join, tag
 from console.core.pacing_factors import effects
-from console.data.api import Given, Refused
-from console.pages.package import title
-from console.ui import components
-from console.ui import forecast as outlooks
-from console.ui.actions import trouble
-from console.ui.editor import Editor, button
+from console.data.api import CallRefused, CallSucceeded
+from console.ui import components, forecast
+from console.ui.actions import error_text
+from console.ui.editor import SettingsEditor, button
 from console.ui.elements import html, stack
-from console.ui.live_page import Screen
-from console.ui.page_context import PACKAGES, profiles_of, queue_of
+from console.ui.live_page import LivePage
+from console.ui.page_context import PACKAGES, profiles_query, queue_query
+from console.ui.page_heads import package_head
 
-FORESEE_SECONDS = 25.0
+FORECAST_SECONDS = 25.0
 READ_SECONDS = 10.0
 
 
-async def show(screen: Screen, package_id: str) -> None:
-    desk, address, queue = screen.desk, f"/packages/{package_id}", queue_of(package_id, 2.0)
-    await desk.feed.first(PACKAGES, queue)
-    title(
-        screen, package_id, "Every rule, what it does, and what it does at this moment. Changes are in force at once."
+async def show(page: LivePage, package_id: str) -> None:
+    context, address, queue = page.context, f"/packages/{package_id}", queue_query(package_id, 2.0)
+    await context.cache.load(PACKAGES, queue)
+    package_head(
+        page, package_id, "Every rule, what it does, and what it does at this moment. Changes are in force at once."
     )
-    answer = await desk.api.get("ingress", address, READ_SECONDS)
-    if not isinstance(answer, Given):
-        html(components.notice(f"The settings cannot be shown. {trouble(answer, 'ingress')}", "bad"))
+    result = await context.api.get("ingress", address, READ_SECONDS)
+    if not isinstance(result, CallSucceeded):
+        html(components.notice(f"The settings cannot be shown. {error_text(result, 'ingress')}", "bad"))
         return
-    place = stack()
+    content = stack()
 
     def build(document: Mapping[str, Any]) -> None:
-        place.clear()
-        with place:
-            editor = Editor(screen, address, setting_texts.package(), document, saved)
-            forecast = Forecast(screen, package_id, editor)
-            editor.build(effects(desk.look(queue)), forecast.build)
-            screen.follow(lambda: editor.form.effects(effects(desk.look(queue))))
+        content.clear()
+        with content:
+            editor = SettingsEditor(page, address, setting_texts.package_groups(), document, saved)
+            what_if = WhatIfPanel(page, package_id, editor)
+            editor.build(effects(context.latest(queue)), what_if.build)
+            page.on_update(lambda: editor.form.show_effects(effects(context.latest(queue))))
 
     def saved(document: Mapping[str, Any]) -> None:
-        desk.feed.again(PACKAGES)
-        desk.feed.again(profiles_of(package_id))
+        context.cache.refresh(PACKAGES)
+        context.cache.refresh(profiles_query(package_id))
         build(document)
 
-    build(answer.body)
+    build(result.body)
 
 
-class Forecast:
-    """What a change would make of the present queue, shown before it is saved."""
+class WhatIfPanel:
+    """The *What if?* button and its result: a forecast of the queue with the unsaved changes."""
 
-    def __init__(self, screen: Screen, package_id: str, editor: Editor) -> None:
-        self._screen = screen
+    def __init__(self, page: LivePage, package_id: str, editor: SettingsEditor) -> None:
+        self._page = page
         self._package_id = package_id
         self._editor = editor
 
     def build(self) -> None:
-        self._shown = html(together()).style("flex-basis:100%;order:9")
-        self._button = button("What if?", self._ask).props('data-testid="foresee"')
+        self._result = html(join()).style("flex-basis:100%;order:9")
+        self._button = button("What if?", self._run).props('data-testid="foresee"')
 
-    async def _ask(self) -> None:
+    async def _run(self) -> None:
         self._button.set_enabled(False)
-        self._shown.set_content(tag("p", "The pacer runs the present queue forward with your changes …", class_="soft"))
+        self._result.set_content(
+            tag("p", "The pacer runs the present queue forward with your changes …", class_="soft")
+        )
         path = f"/packages/{self._package_id}/what-if"
-        desk = self._screen.desk
-        answer = await desk.api.call("POST", "ingress", path, self._editor.form.patch, seconds=FORESEE_SECONDS)
+        context = self._page.context
+        result = await context.api.call("POST", "ingress", path, self._editor.form.patch, seconds=FORECAST_SECONDS)
         self._button.set_enabled(True)
-        if isinstance(answer, Given):
-            package = desk.package(self._package_id)
-            zone = package.timezone if package else "UTC"
-            self._editor.complain({})
-            self._shown.set_content(outlooks.what_if(WhatIf.model_validate(answer.body), zone, desk.now()))
+        if isinstance(result, CallSucceeded):
+            zone = context.zone(self._package_id)
+            self._editor.show_errors({})
+            self._result.set_content(forecast.what_if(ApiWhatIf.model_validate(result.body), zone, context.now()))
         else:
-            self._editor.complain(answer.fields if isinstance(answer, Refused) else {})
-            self._shown.set_content(components.notice(trouble(answer, "ingress"), "bad"))
+            self._editor.show_errors(result.fields if isinstance(result, CallRefused) else {})
+            self._result.set_content(components.notice(error_text(result, "ingress"), "bad"))

@@ -1,1 +1,3 @@
-"""UI: the layout, forms and components that pages are built from."""
+"""UI: the layout, forms and components that pages are built from, and the HTTP endpoints of the console."""
+
+"""UI: the layout, forms and components that pages are built from, and the HTTP endpoints of the console."""

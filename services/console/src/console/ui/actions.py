@@ -1,36 +1,44 @@
-"""Acting: asking a service to do something, and telling the operator in one sentence what came of it."""
+"""Actions: calls that change something, with a notification of the result."""
 
 from typing import Any
 
 from nicegui import ui
 
-from console.data.api import Answer, Away, Given, Refused, Service
-from console.ui.page_context import Desk
+from console.data.api import CallFailed, CallRefused, CallResult, CallSucceeded, Service
+from console.ui.page_context import PageContext
 
 
-async def act(desk: Desk, method: str, service: Service, path: str, body: Any = None, *, said: str) -> Given | None:
-    """The answer, or None with the reason shown; `said` is shown where it went well."""
-    answer = await desk.api.call(method, service, path, body)
-    if isinstance(answer, Given):
-        tell(said)
-        return answer
-    tell(trouble(answer, service), bad=True)
+async def run_action(
+    context: PageContext, method: str, service: Service, path: str, body: Any = None, *, success: str
+) -> CallSucceeded | None:
+    """Call the service and show `success`, or the error. Returns None after an error."""
+    result = await context.api.call(method, service, path, body)
+    if isinstance(result, CallSucceeded):
+        notify(success)
+        return result
+    notify(error_text(result, service), is_error=True)
     return None
 
 
-def trouble(answer: Answer, service: Service) -> str:
-    """Why nothing came of it; empty where something did."""
-    match answer:
-        case Away(why):
-            return f"The {service} gives no answer ({why}). Look whether it was done, then try again."
-        case Refused(401):
+def error_text(result: CallResult, service: Service) -> str:
+    """Why a call did not succeed; empty if it did."""
+    match result:
+        case CallFailed(reason):
+            return f"The {service} gives no answer ({reason}). Look whether it was done, then try again."
+        case CallRefused(401):
             return "The API key is not taken any more. Sign out, and in again with the new one."
-        case Refused(_, _, detail):
+        case CallRefused(_, _, detail):
             return detail
-        case Given():
+        case CallSucceeded():
             return ""
 
 
-def tell(words: str, bad: bool = False) -> None:
-    ui.notify(words, type="negative" if bad else "positive", position="bottom-right", multi_line=len(words) > 80,
-              timeout=9_000 if bad else 4_000, close_button="Close")  # fmt: skip
+def notify(text: str, is_error: bool = False) -> None:
+    ui.notify(
+        text,
+        type="negative" if is_error else "positive",
+        position="bottom-right",
+        multi_line=len(text) > 80,
+        timeout=9_000 if is_error else 4_000,
+        close_button="Close",
+    )

@@ -1,22 +1,21 @@
-"""Pieces: what every page is made of: cards, notices, badges, bars, tables; each is markup from values."""
+"""Components: functions that render values as cards, notices, badges, bars and tables."""
 
 from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.markup import Child, tag, together
-from console.core.profile_table import NEARLY_FULL, Bar, Status, health_tone
+from console.core.markup import Child, join, tag
+from console.core.profile_table import NEARLY_FULL, LimitBar, Status, health_tone
 from console.theme import icon
 from spreader.contract.events import Health
 
 NOTICE_ICONS = {"warn": "warning", "bad": "warning", "good": "good", "info": "info"}
 
 
-def head(title: str, words: Child = None, *actions: Child) -> Markup:
-    """A page's title; what can be done stands beside it."""
-    said = tag("div", tag("h1", title), tag("p", words, class_="soft") if words else None)
-    return tag("div", said, tag("div", *actions, class_="line") if actions else None, class_="page-head")
+def page_head(title: str, subtitle: Child = None, *actions: Child) -> Markup:
+    text = tag("div", tag("h1", title), tag("p", subtitle, class_="soft") if subtitle else None)
+    return tag("div", text, tag("div", *actions, class_="line") if actions else None, class_="page-head")
 
 
 def card(*children: Child, title: str = "", beside: Child = None, testid: str | None = None) -> Markup:
@@ -24,84 +23,93 @@ def card(*children: Child, title: str = "", beside: Child = None, testid: str | 
     return tag("section", top, *children, class_="card", data_testid=testid)
 
 
-def notice(words: Child, kind: str = "warn", testid: str = "notice") -> Markup:
+def notice(text: Child, kind: str = "warn", testid: str = "notice") -> Markup:
     role = "alert" if kind == "bad" else "status"
-    shown = tag("div", words)
-    return tag("div", icon(NOTICE_ICONS[kind]), shown, class_=f"notice notice-{kind}", role=role, data_testid=testid)
+    return tag(
+        "div", icon(NOTICE_ICONS[kind]), tag("div", text), class_=f"notice notice-{kind}", role=role, data_testid=testid
+    )
 
 
-def badge(words: str, tone: str = "", why: str | None = None) -> Markup:
-    return tag("span", words, class_=f"badge badge-{tone}" if tone else "badge", title=why)
+def badge(text: str, tone: str = "", why: str | None = None) -> Markup:
+    return tag("span", text, class_=f"badge badge-{tone}" if tone else "badge", title=why)
 
 
-def state(status: Status) -> Markup:
-    """A status: the dot tells it without colour, the title tells why."""
+def status_badge(status: Status) -> Markup:
+    """A status, legible without colour by its dot; the tooltip explains it."""
     return badge(status.text, status.tone, status.why)
 
 
-def bar(shown: Bar) -> Markup:
-    tone = "fill-full" if shown.is_full else "fill-high" if shown.share >= NEARLY_FULL else ""
-    fill = tag("div", class_=f"fill {tone}", style=f"width:{shown.share:.1%}")
+def limit_bar(limit: LimitBar) -> Markup:
+    tone = "fill-full" if limit.is_full else "fill-high" if limit.share >= NEARLY_FULL else ""
+    fill = tag("div", class_=f"fill {tone}", style=f"width:{limit.share:.1%}")
     track = tag(
-        "div", fill, class_="track", role="progressbar", aria_label=shown.text, aria_valuemin="0",
-        aria_valuenow=str(min(shown.used or 0, shown.limit or 0)), aria_valuemax=str(shown.limit or 0),
-    )  # fmt: skip
-    numbers, _, window = shown.text.partition(" ")
-    if shown.limit is None:
-        numbers, window = shown.text.removesuffix(f" {shown.window}"), shown.window
+        "div",
+        fill,
+        class_="track",
+        role="progressbar",
+        aria_label=limit.text,
+        aria_valuemin="0",
+        aria_valuenow=str(min(limit.used or 0, limit.limit or 0)),
+        aria_valuemax=str(limit.limit or 0),
+    )
+    numbers, _, window = limit.text.partition(" ")
+    if limit.limit is None:
+        numbers, window = limit.text.removesuffix(f" {limit.window}"), limit.window
     return tag("div", tag("div", tag("b", numbers), tag("span", window, class_="soft"), class_="bar-text"), track)
 
 
-def health(known: Health | None) -> Markup:
-    if known is None:
-        return tag("span", DASH_UNKNOWN, class_="soft small", title="The stats have not said yet how healthy it is.")
-    why = "; ".join(f"{each.name}: {each.evidence}" for each in known.reasons)
+def health_score(health: Health | None) -> Markup:
+    if health is None:
+        return tag("span", formats.UNKNOWN, class_="soft small", title="The stats have not said yet how healthy it is.")
+    why = "; ".join(f"{reason.name}: {reason.evidence}" for reason in health.reasons)
     dot = tag("i", aria_hidden="true")
-    return tag("span", dot, str(known.score), class_=f"score tone-{health_tone(known)}", title=why or known.band)
+    return tag("span", dot, str(health.score), class_=f"score tone-{health_tone(health)}", title=why or health.band)
 
 
-DASH_UNKNOWN = formats.UNKNOWN
-
-
-def tile(name: str, value: Child, words: Child = None, testid: str | None = None) -> Markup:
+def tile(name: str, value: Child, note: Child = None, testid: str | None = None) -> Markup:
     return tag(
-        "div", tag("span", name, class_="tile-name"), tag("span", value, class_="tile-value"),
-        tag("span", words, class_="tile-words") if words else None, class_="tile", data_testid=testid,
-    )  # fmt: skip
+        "div",
+        tag("span", name, class_="tile-name"),
+        tag("span", value, class_="tile-value"),
+        tag("span", note, class_="tile-words") if note else None,
+        class_="tile",
+        data_testid=testid,
+    )
 
 
-def tiles(*each: Markup) -> Markup:
-    return tag("div", *each, class_="tiles")
+def tiles(*items: Markup) -> Markup:
+    return tag("div", *items, class_="tiles")
 
 
 def table(
     heads: Sequence[str], lines: Iterable[Sequence[Child]], numbers: Sequence[int] = (), testid: str = ""
 ) -> Markup:
-    """`numbers` are the columns that hold figures."""
+    """`numbers`: the columns that are right-aligned."""
 
-    def cell(kind: str, place: int, content: Child) -> Markup:
-        return tag(kind, content, class_="num" if place in numbers else None, scope="col" if kind == "th" else None)
+    def cell(kind: str, column: int, content: Child) -> Markup:
+        return tag(kind, content, class_="num" if column in numbers else None, scope="col" if kind == "th" else None)
 
-    top = tag("tr", *(cell("th", place, name) for place, name in enumerate(heads)))
-    body = [tag("tr", *(cell("td", place, each) for place, each in enumerate(line))) for line in lines]
+    top = tag("tr", *(cell("th", column, name) for column, name in enumerate(heads)))
+    body = [tag("tr", *(cell("td", column, content) for column, content in enumerate(line))) for line in lines]
     shown = tag("table", tag("thead", top), tag("tbody", body), class_="table", data_testid=testid or None)
     return tag("div", shown, class_="scroll", tabindex="0", role="region", aria_label="Table")
 
 
 def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
-    return tag("dl", *(together(tag("dt", name), tag("dd", value)) for name, value in pairs), class_="facts")
+    return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in pairs), class_="facts")
 
 
-def empty(drawing: str, title: str, *words: Child) -> Markup:
-    return tag("div", icon(drawing), tag("h2", title), *words, class_="empty", data_testid="empty")
+def empty(icon_name: str, title: str, *content: Child) -> Markup:
+    """The placeholder of an empty page or list."""
+    return tag("div", icon(icon_name), tag("h2", title), *content, class_="empty", data_testid="empty")
 
 
-def link(words: str, address: str, kind: str = "button", drawing: str = "") -> Markup:
-    return tag("a", icon(drawing) if drawing else None, words, href=address, class_=kind or None)
+def link(text: str, address: str, kind: str = "button", icon_name: str = "") -> Markup:
+    return tag("a", icon(icon_name) if icon_name else None, text, href=address, class_=kind or None)
 
 
 def parts_bar(parts: Sequence[tuple[str, int]], total: int, label: str) -> Markup:
-    """One bar of several parts, each with the name of its colour."""
+    """A progress bar of several parts; each part's name selects its colour."""
     fills = [
         tag("div", class_=f"fill fill-{name}", style=f"width:{number / total:.2%}", title=f"{name}: {number}")
         for name, number in parts
@@ -109,6 +117,12 @@ def parts_bar(parts: Sequence[tuple[str, int]], total: int, label: str) -> Marku
     ]
     done = sum(number for _, number in parts)
     return tag(
-        "div", *fills, class_="track track-tall", role="progressbar", aria_label=label, aria_valuemin="0",
-        aria_valuenow=str(done), aria_valuemax=str(total),
-    )  # fmt: skip
+        "div",
+        *fills,
+        class_="track track-tall",
+        role="progressbar",
+        aria_label=label,
+        aria_valuemin="0",
+        aria_valuenow=str(done),
+        aria_valuemax=str(total),
+    )

@@ -1,4 +1,4 @@
-"""Editing: a form over something that the API keeps: save what differs, and show what the service has against it."""
+"""Editor: a settings form with a Save button that sends the changes and shows the API's errors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,65 +6,66 @@ from typing import Any
 from nicegui import ui
 
 from console.core import formats
-from console.core.markup import together
-from console.core.setting_texts import Group
-from console.data.api import Given, Refused
+from console.core.markup import join
+from console.core.setting_texts import SettingGroup
+from console.data.api import CallRefused, CallSucceeded
 from console.ui import components
-from console.ui.actions import tell, trouble
-from console.ui.elements import html, stack
-from console.ui.fields import Form
-from console.ui.live_page import Screen
+from console.ui.actions import error_text, notify
+from console.ui.elements import button, html, stack
+from console.ui.fields import SettingsForm
+from console.ui.live_page import LivePage
 
 
-class Editor:
-    """`address` is kept by the ingress and changed by PATCH; `saved` hears of the answer."""
+class SettingsEditor:
+    """Edits the document that the ingress serves at `address`; `on_saved` gets the saved document."""
 
     def __init__(
-        self, screen: Screen, address: str, groups: Sequence[Group], document: Mapping[str, Any],
-        saved: Callable[[Mapping[str, Any]], None],
-    ) -> None:  # fmt: skip
-        self._screen = screen
+        self,
+        page: LivePage,
+        address: str,
+        groups: Sequence[SettingGroup],
+        document: Mapping[str, Any],
+        on_saved: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._page = page
         self._address = address
-        self._saved = saved
-        self.form = Form(groups, document, self._typed)
+        self._on_saved = on_saved
+        self.form = SettingsForm(groups, document, self._show_changes)
 
     def build(self, effects: Mapping[str, str], beside: Callable[[], None] | None = None) -> None:
-        """The fields, and below them the bar that saves; `beside` adds to it."""
+        """The fields, and below them the bar with the Save button; `beside` adds elements to the bar."""
         self.form.build(effects)
-        self._errors = html(together())
+        self._errors = html(join())
         with stack("savebar"):
-            self._said = html(together()).classes("soft")
+            self._summary = html(join()).classes("soft")
             ui.space()
             if beside is not None:
                 beside()
             self._save = button("Save", self.save, "button-main").props('data-testid="save"')
-        self._typed()
+        self._show_changes()
 
     async def save(self) -> None:
-        answer = await self._screen.desk.api.call("PATCH", "ingress", self._address, self.form.patch)
-        if isinstance(answer, Given):
-            self.complain({})
-            for each in answer.body.get("warnings", ()):
-                tell(each["detail"], bad=True)
-            tell("Saved. It is in force everywhere within a second or two.")
-            self._saved(answer.body)
-        elif isinstance(answer, Refused) and answer.fields:
-            self.complain(answer.fields)
-            tell("Not saved: see the marked fields.", bad=True)
+        result = await self._page.context.api.call("PATCH", "ingress", self._address, self.form.patch)
+        if isinstance(result, CallSucceeded):
+            self.show_errors({})
+            for warning in result.body.get("warnings", ()):
+                notify(warning["detail"], is_error=True)
+            notify("Saved. It is in force everywhere within a second or two.")
+            self._on_saved(result.body)
+        elif isinstance(result, CallRefused) and result.fields:
+            self.show_errors(result.fields)
+            notify("Not saved: see the marked fields.", is_error=True)
         else:
-            self.complain({"": trouble(answer, "ingress")})
+            self.show_errors({"": error_text(result, "ingress")})
 
-    def complain(self, errors: Mapping[str, str]) -> None:
-        left = self.form.complain(errors)
-        self._errors.set_content(together(*(components.notice(each, "bad", "form-error") for each in left)))
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Show each error at its field; the others below the form."""
+        others = self.form.show_errors(errors)
+        self._errors.set_content(join(*(components.notice(error, "bad", "form-error") for error in others)))
 
-    def _typed(self) -> None:
+    def _show_changes(self) -> None:
         changed = self.form.changed
-        names = ", ".join(each.label for each in changed[:4])
-        words = f"{formats.plural(len(changed), 'change')}: {names}" if changed else "Nothing changed yet."
-        self._said.set_content(together(words))
-        self._save.set_enabled(bool(changed) and not self.form.unreadable)
-
-
-def button(words: str, press: Callable[..., Any], kind: str = "") -> ui.button:
-    return ui.button(words, on_click=press, color=None).props("flat no-caps").classes(f"button {kind}")
+        names = ", ".join(field.label for field in changed[:4])
+        text = f"{formats.plural(len(changed), 'change')}: {names}" if changed else "Nothing changed yet."
+        self._summary.set_content(join(text))
+        self._save.set_enabled(bool(changed) and not self.form.invalid)

@@ -1,4 +1,7 @@
-"""Elements: the two that pages are laid out with: our own markup, and a box."""
+"""Elements: the NiceGUI elements that pages are laid out with: markup, boxes and buttons."""
+
+from collections.abc import Callable
+from typing import Any
 
 from markupsafe import Markup
 from nicegui import ui
@@ -6,9 +9,13 @@ from nicegui.element import Element
 
 
 def html(content: Markup, tag: str = "div") -> ui.html:
-    """Our own markup: it was escaped when it was made."""
+    """Markup of `core/markup`, which is escaped already: NiceGUI must not sanitize it again."""
     return ui.html(content, sanitize=False, tag=tag)
 
 
 def stack(classes: str = "stack") -> Element:
     return Element("div").classes(classes)
+
+
+def button(text: str, on_click: Callable[..., Any], kind: str = "") -> ui.button:
+    return ui.button(text, on_click=on_click, color=None).props("flat no-caps").classes(f"button {kind}")

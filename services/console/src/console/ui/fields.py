@@ -1,4 +1,4 @@
-"""Fields: a form's fields, each with its words, what it does now, and what the service has against it."""
+"""Fields: a form of settings; each field has an explanation, its current effect, and the error of its value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,24 +8,26 @@ from nicegui import ui
 from nicegui.element import Element
 
 from console.core import draft
-from console.core.markup import tag, together
-from console.core.setting_texts import STRATEGIES, Field, Group
+from console.core.markup import join, tag
+from console.core.setting_texts import STRATEGIES, SettingField, SettingGroup
 from console.ui.elements import html, stack
 
-LOOKS = "outlined dense hide-bottom-space"
+STYLE = "outlined dense hide-bottom-space"
 
 
-class Form:
-    """What stands in the fields; `heard` is called whenever something was typed."""
+class SettingsForm:
+    """Fields with their saved and typed values; `on_change` is called after each change."""
 
-    def __init__(self, groups: Sequence[Group], document: Mapping[str, Any], heard: Callable[[], None]) -> None:
+    def __init__(
+        self, groups: Sequence[SettingGroup], document: Mapping[str, Any], on_change: Callable[[], None]
+    ) -> None:
         self.groups = groups
-        self.fields = tuple(each for group in groups for each in group.fields)
-        self.before = draft.begin(document, self.fields)
+        self.fields = tuple(field for group in groups for field in group.fields)
+        self.before = draft.initial_values(document, self.fields)
         self.now = dict(self.before)
-        self.unreadable: dict[str, str] = {}
-        self._heard = heard
-        self._shown: dict[str, FieldView] = {}
+        self.invalid: dict[str, str] = {}
+        self._on_change = on_change
+        self._views: dict[str, FieldView] = {}
 
     def build(self, effects: Mapping[str, str]) -> None:
         for group in self.groups:
@@ -34,87 +36,95 @@ class Form:
                     tag("div", tag("h2", group.title), tag("p", group.words, class_="soft small"), class_="stack tight")
                 )
                 for field in group.fields:
-                    value = draft.written(field, self.before[field.pointer])
-                    self._shown[field.pointer] = FieldView(field, value, self._typed, effects.get(field.pointer, ""))
-        self._show()
+                    value = draft.format_value(field, self.before[field.pointer])
+                    self._views[field.pointer] = FieldView(field, value, self._change, effects.get(field.pointer, ""))
+        self._show_changes()
 
     @property
     def patch(self) -> dict[str, Any]:
         return draft.patch(self.fields, self.before, self.now)
 
     @property
-    def changed(self) -> list[Field]:
-        return draft.changed(self.fields, self.before, self.now)
+    def changed(self) -> list[SettingField]:
+        return draft.changed_fields(self.fields, self.before, self.now)
 
-    def complain(self, errors: Mapping[str, str]) -> list[str]:
-        """Show each complaint at its field; answers those that belong to none."""
-        for pointer, view in self._shown.items():
-            view.complain(next((words for place, words in errors.items() if place.startswith(pointer)), ""))
-        return [words for place, words in errors.items() if not any(place.startswith(each) for each in self._shown)]
+    def show_errors(self, errors: Mapping[str, str]) -> list[str]:
+        """Show each error at its field. Returns the errors that belong to no field."""
+        for pointer, view in self._views.items():
+            view.show_error(next((error for at, error in errors.items() if at.startswith(pointer)), ""))
+        return [error for at, error in errors.items() if not any(at.startswith(pointer) for pointer in self._views)]
 
-    def effects(self, said: Mapping[str, str]) -> None:
-        for pointer, view in self._shown.items():
-            view.effect(said.get(pointer, ""))
+    def show_effects(self, effects: Mapping[str, str]) -> None:
+        for pointer, view in self._views.items():
+            view.show_effect(effects.get(pointer, ""))
 
-    def _typed(self, field: Field, typed: Any) -> None:
+    def _change(self, field: SettingField, typed: Any) -> None:
         try:
-            self.now[field.pointer] = draft.read(field, typed)
-            self.unreadable.pop(field.pointer, None)
-        except draft.NotReadable as reason:
-            self.unreadable[field.pointer] = str(reason)
-        self._shown[field.pointer].complain(self.unreadable.get(field.pointer, ""))
-        self._show()
-        self._heard()
+            self.now[field.pointer] = draft.parse(field, typed)
+            self.invalid.pop(field.pointer, None)
+        except draft.InvalidValue as reason:
+            self.invalid[field.pointer] = str(reason)
+        self._views[field.pointer].show_error(self.invalid.get(field.pointer, ""))
+        self._show_changes()
+        self._on_change()
 
-    def _show(self) -> None:
-        different = {each.pointer for each in self.changed}
+    def _show_changes(self) -> None:
+        changed = {field.pointer for field in self.changed}
         for field in self.fields:
-            self._shown[field.pointer].mark(field.pointer in different, bool(self.now.get(field.only_with, True)))
+            self._views[field.pointer].mark(field.pointer in changed, bool(self.now.get(field.only_with, True)))
 
 
 class FieldView:
-    def __init__(self, field: Field, value: Any, typed: Callable[[Field, Any], None], effect: str) -> None:
+    """The elements of one field."""
+
+    def __init__(
+        self, field: SettingField, value: Any, on_change: Callable[[SettingField, Any], None], effect: str
+    ) -> None:
         self._field = field
         name = field.pointer[1:].replace("/", "-")
         with Element("div").classes("setting") as self._line:
             words = tag("span", field.words, class_="field-words", id=f"words-{name}")
             html(tag("div", tag("span", field.label, class_="field-label"), words, class_="field"))
             with stack("field"):
-                self._input = _input(field, value, lambda event: typed(field, event.value))
+                self._input = _input(field, value, lambda event: on_change(field, event.value))
                 self._input.props(f'data-testid="field-{name}" aria-describedby="words-{name}"')
-                self._effect = html(together(effect)).classes("field-now")
-                self._error = html(together()).classes("field-error").props('role="alert"')
+                self._effect = html(join(effect)).classes("field-now")
+                self._error = html(join()).classes("field-error").props('role="alert"')
 
-    def complain(self, words: str) -> None:
-        self._error.set_content(together(words))
-        self._input.props("error") if words else self._input.props(remove="error")
+    def show_error(self, text: str) -> None:
+        self._error.set_content(join(text))
+        self._input.props("error") if text else self._input.props(remove="error")
 
-    def effect(self, words: str) -> None:
-        if str(together(words)) != self._effect.content:
-            self._effect.set_content(together(words))
+    def show_effect(self, text: str) -> None:
+        if str(join(text)) != self._effect.content:
+            self._effect.set_content(join(text))
 
-    def mark(self, is_changed: bool, is_used: bool) -> None:
+    def mark(self, is_changed: bool, is_visible: bool) -> None:
         self._line.classes(add="changed" if is_changed else "", remove="" if is_changed else "changed")
-        self._line.set_visibility(is_used)
+        self._line.set_visibility(is_visible)
 
 
-def _input(field: Field, value: Any, typed: Callable[[Any], None]) -> Any:
+def _input(field: SettingField, value: Any, on_change: Callable[[Any], None]) -> Any:
     label = field.label.replace('"', "")
     match field.kind:
         case "switch":
-            return ui.switch(value=bool(value), on_change=typed).props(f'aria-label="{label}" dense')
+            return ui.switch(value=bool(value), on_change=on_change).props(f'aria-label="{label}" dense')
         case "choice":
-            made = ui.select(dict(STRATEGIES), value=value, on_change=typed)
+            element = ui.select(dict(STRATEGIES), value=value, on_change=on_change)
         case "zone":
-            made = ui.select(sorted(available_timezones()), value=value, on_change=typed, with_input=True)
+            element = ui.select(sorted(available_timezones()), value=value, on_change=on_change, with_input=True)
         case "number":
-            made = ui.input(value="" if value is None else f"{value:g}", on_change=typed).props('inputmode="decimal"')
+            element = ui.input(value="" if value is None else f"{value:g}", on_change=on_change).props(
+                'inputmode="decimal"'
+            )
         case "time" | "moment":
-            made = ui.input(value=value, on_change=typed).props(f'type="{"time" if field.kind == "time" else "date"}"')
+            element = ui.input(value=value, on_change=on_change).props(
+                f'type="{"time" if field.kind == "time" else "date"}"'
+            )
         case "text" | "phone" | "windows" | "words":
-            made = ui.input(value=value or "", on_change=typed)
+            element = ui.input(value=value or "", on_change=on_change)
     if field.unit:
-        made.props(f'suffix="{field.unit}"')
+        element.props(f'suffix="{field.unit}"')
     if field.empty:
-        made.props(f'placeholder="{field.empty}"')
-    return made.props(f'{LOOKS} aria-label="{label}"').classes("w-full")
+        element.props(f'placeholder="{field.empty}"')
+    return element.props(f'{STYLE} aria-label="{label}"').classes("w-full")

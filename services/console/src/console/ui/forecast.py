@@ -1,4 +1,4 @@
-"""Outlooks: a forecast as people read it: when it is done, what binds, and how much goes in each hour."""
+"""Forecast: renders when the waiting messages will have been sent, what binds them, and how many go each hour."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.api_models import Hour, Outlook, WhatIf
-from console.core.markup import tag, together
+from console.core.api_models import ApiForecast, ApiForecastHour, ApiWhatIf
+from console.core.markup import join, tag
 from console.core.profile_table import BOUNDS
 from console.theme import PROFILES
 from console.ui import components
@@ -16,43 +16,40 @@ from console.ui import components
 COLUMNS_MAX = 96
 
 
-def completion(outlook: Outlook, zone: str, now: datetime) -> str:
-    """When the last one goes, or why nobody can say."""
-    if outlook.completion is not None:
-        return f"{formats.clock(outlook.completion, zone, now)} ({formats.until(outlook.completion, now)})"
-    if outlook.counted_until is not None:
-        return f"later than {formats.clock(outlook.counted_until, zone, now)}"
-    if any(each.deliveries and each.completion is None for each in outlook.profiles.values()):
+def completion(forecast: ApiForecast, zone: str, now: datetime) -> str:
+    """When the last delivery will be released, or why that is unknown."""
+    if forecast.completion is not None:
+        return f"{formats.clock(forecast.completion, zone, now)} ({formats.until(forecast.completion, now)})"
+    if forecast.counted_until is not None:
+        return f"later than {formats.clock(forecast.counted_until, zone, now)}"
+    if any(profile.deliveries and profile.completion is None for profile in forecast.profiles.values()):
         return "not for now: some of it waits for a profile that sends nothing"
-    return f"not for now: {binds(outlook)}" if outlook.binds else "nothing waits"
+    return f"not for now: {binds(forecast)}" if forecast.binds else "nothing waits"
 
 
-def binds(outlook: Outlook) -> str:
-    return BOUNDS.get(outlook.binds or "", outlook.binds or formats.DASH)
+def binds(forecast: ApiForecast) -> str:
+    return BOUNDS.get(forecast.binds or "", forecast.binds or formats.DASH)
 
 
-def what_if(foreseen: WhatIf, zone: str, now: datetime) -> Markup:
-    """The present queue with the settings as they are, and as they would be."""
+def what_if(comparison: ApiWhatIf, zone: str, now: datetime) -> Markup:
+    """The forecast with the saved settings beside the one with the changed settings."""
     lines = [
-        ("As it is", completion(foreseen.now, zone, now), binds(foreseen.now)),
-        ("With your changes", completion(foreseen.then, zone, now), binds(foreseen.then)),
+        ("As it is", completion(comparison.now, zone, now), binds(comparison.now)),
+        ("With your changes", completion(comparison.then, zone, now), binds(comparison.then)),
     ]
-    warnings = [components.notice(each.get("detail", ""), "warn", "warning") for each in foreseen.warnings]
+    warnings = [components.notice(warning.get("detail", ""), "warn", "warning") for warning in comparison.warnings]
     table = components.table(("", "All that waits now is sent by", "What holds it most"), lines, testid="what-if")
-    return together(table, tag("div", _legend(), class_="soft small"), curve(foreseen.then.curve, zone, now), *warnings)
+    title = tag("div", "Messages an hour with your changes:", class_="soft small")
+    return join(table, title, hourly_chart(comparison.then.curve, zone, now), *warnings)
 
 
-def _legend() -> str:
-    return "Messages an hour with your changes:"
-
-
-def curve(hours: Sequence[Hour], zone: str, now: datetime) -> Markup:
-    """Columns by hour, a colour for each profile."""
+def hourly_chart(hours: Sequence[ApiForecastHour], zone: str, now: datetime) -> Markup:
+    """A column for each hour, with a colour for each profile."""
     if not hours:
-        return together()
+        return join()
     names = sorted({name for hour in hours for name in hour.profiles})
-    colour = {name: PROFILES[place % len(PROFILES)] for place, name in enumerate(names)}
-    stacks = [
+    colour = {name: PROFILES[index % len(PROFILES)] for index, name in enumerate(names)}
+    columns = [
         (
             f"{formats.clock(hour.begin, zone, now)}: {formats.plural(hour.deliveries, 'message')}",
             hour.begin.astimezone(ZoneInfo(zone)).strftime("%H"),
@@ -61,27 +58,28 @@ def curve(hours: Sequence[Hour], zone: str, now: datetime) -> Markup:
         for hour in hours[:COLUMNS_MAX]
     ]
     legend = [tag("span", tag("i", style=f"background:{colour[name]}"), name) for name in names[: len(PROFILES)]]
-    return together(columns(stacks, "Messages by hour"), tag("div", *legend, class_="legend"))
+    return join(column_chart(columns, "Messages by hour"), tag("div", *legend, class_="legend"))
 
 
-Stack = tuple[str, str, Sequence[tuple[str, int]]]
-"""A column: what it says when pointed at, its mark below, and its parts with their colours."""
+Column = tuple[str, str, Sequence[tuple[str, int]]]
+"""A column of a chart: its tooltip, the label below it, and its parts as (colour, count)."""
 
 
-def columns(stacks: Sequence[Stack], label: str) -> Markup:
-    highest = max((sum(count for _, count in parts) for _, _, parts in stacks), default=0) or 1
-    every = max(len(stacks) // 12, 1)
-    made = [
+def column_chart(columns: Sequence[Column], label: str) -> Markup:
+    highest = max((sum(count for _, count in parts) for _, _, parts in columns), default=0) or 1
+    every = max(len(columns) // 12, 1)
+    drawn = [
         tag(
             "div",
             tag("div", *(_part(count / highest, colour) for colour, count in parts), class_="column-bars"),
-            tag("span", mark if place % every == 0 else "", class_="column-mark"),
-            class_="column", title=words,
+            tag("span", mark if index % every == 0 else "", class_="column-mark"),
+            class_="column",
+            title=tooltip,
         )
-        for place, (words, mark, parts) in enumerate(stacks)
-    ]  # fmt: skip
+        for index, (tooltip, mark, parts) in enumerate(columns)
+    ]
     top = tag("span", formats.count(highest), class_="columns-top")
-    return tag("figure", top, tag("div", *made, class_="columns"), class_="chart", role="img", aria_label=label)
+    return tag("figure", top, tag("div", *drawn, class_="columns"), class_="chart", role="img", aria_label=label)
 
 
 def _part(share: float, colour: str) -> Markup:

@@ -1,29 +1,29 @@
-"""Shell: the frame around every page: who is signed in, where one can go, which colours."""
+"""Layout: the frame around every page, with the navigation and the choice of colours."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import Signature, signature
 
 from markupsafe import Markup
 from nicegui import ui
 from nicegui.element import Element
 
-from console.core.markup import Child, tag, together
-from console.pages import ROUTES
+from console.core.markup import Child, join, tag
 from console.theme import COLOURS_COOKIE, HEAD, LOGO, Colours, icon
 from console.ui.auth import SIGN_OUT
 from console.ui.elements import html
-from console.ui.live_page import Screen
-from console.ui.page_context import ALERTS, Desk
+from console.ui.live_page import LivePage
+from console.ui.page_context import ALERTS, PageContext
 
-GENERAL = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"))
-OF_PACKAGE = (
+GENERAL_LINKS = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"))
+PACKAGE_LINKS = (
     ("", "Live", "live"), ("/queue", "Queue and pacing", "queue"), ("/compose", "Compose", "compose"),
     ("/messages", "Messages", "messages"), ("/conversations", "Conversations", "conversations"),
     ("/consent", "Consent", "consent"), ("/charts", "Charts", "charts"), ("/reports", "Reports", "reports"),
     ("/settings", "Settings", "settings"), ("/changes", "History", "history"),
 )  # fmt: skip
 
-Page = Callable[..., Awaitable[None]]
+ShowPage = Callable[..., Awaitable[None]]
+"""Builds a page. Its parameters besides `page` are the placeholders of its path."""
 
 SCRIPT = Markup(  # noqa: S704 - of our own constants
     "<script>function spreaderColours(name) {"
@@ -40,81 +40,98 @@ SCRIPT = Markup(  # noqa: S704 - of our own constants
 )
 
 
-def build_shell(desk: Desk, colours: Colours) -> None:
-    """The frame of one tab, with the page of its address in it."""
+def build_layout(context: PageContext, colours: Colours, routes: Mapping[str, ShowPage]) -> None:
+    """The frame of one tab. NiceGUI shows the page of `routes` that the address selects."""
     ui.add_head_html(str(HEAD + SCRIPT))
     ui.dark_mode({"auto": None, "light": False, "dark": True}[colours])
     html(tag("a", "Go to the content", href="#main", class_="skip"))
     with Element("div").classes("frame"):
-        nav = Nav(desk, colours)
+        navigation = Navigation(context, colours)
         with Element("main").classes("main").props('id="main" tabindex="-1"'):
-            ui.sub_pages({address: _opened(desk, nav, page) for address, page in ROUTES.items()}, show_404=True)
+            ui.sub_pages({path: _with_page(context, navigation, show) for path, show in routes.items()}, show_404=True)
 
 
-def _opened(desk: Desk, nav: "Nav", page: Page) -> Page:
-    async def opened(**places: str) -> None:
-        nav.at(places.get("package_id", ""), ui.context.client.sub_pages_router.current_path)
+def _with_page(context: PageContext, navigation: "Navigation", show: ShowPage) -> ShowPage:
+    async def build(**placeholders: str) -> None:
+        path = ui.context.client.sub_pages_router.current_path
+        navigation.show_place(placeholders.get("package_id", ""), path)
         with Element("div").classes("stack"):
-            await page(Screen(desk), **places)
+            await show(LivePage(context), **placeholders)
 
-    places = [each for name, each in signature(page).parameters.items() if name != "screen"]
-    opened.__signature__ = Signature(places)  # NiceGUI asks what a page takes
-    return opened
+    parameters = [parameter for name, parameter in signature(show).parameters.items() if name != "page"]
+    build.__signature__ = Signature(parameters)  # NiceGUI reads it to pass the placeholders
+    return build
 
 
-class Nav:
-    def __init__(self, desk: Desk, colours: Colours) -> None:
-        self._desk = desk
+class Navigation:
+    """The links to the pages, with the number of open alerts."""
+
+    def __init__(self, context: PageContext, colours: Colours) -> None:
+        self._context = context
         self._colours = colours
         self._package_id = ""
         self._path = "/"
-        self._shown = html(self._paint(), "nav").classes("side").props('aria-label="Pages"')
-        ui.timer(1.0, self._look)
+        self._element = html(self._render(), "nav").classes("side").props('aria-label="Pages"')
+        ui.timer(1.0, self._update)
 
-    def at(self, package_id: str, path: str) -> None:
+    def show_place(self, package_id: str, path: str) -> None:
         self._package_id, self._path = package_id, path.split("?")[0].rstrip("/") or "/"
-        self._look()
+        self._update()
 
-    def _look(self) -> None:
-        if (painted := self._paint()) != self._shown.content:
-            self._shown.set_content(painted)
+    def _update(self) -> None:
+        if (rendered := self._render()) != self._element.content:
+            self._element.set_content(rendered)
 
-    def _paint(self) -> Markup:
+    def _render(self) -> Markup:
         brand = tag("a", LOGO, "Spreader", href="/", class_="brand")
         opens = "this.closest('.side').classList.toggle('open')"
-        burger = tag("button", icon("menu"), class_="button button-bare burger", type="button", onclick=opens,
-                     aria_label="Show the pages")  # fmt: skip
-        return together(tag("div", brand, burger, class_="side-top"), self._links(), self._foot())
+        burger = tag(
+            "button",
+            icon("menu"),
+            class_="button button-bare burger",
+            type="button",
+            onclick=opens,
+            aria_label="Show the pages",
+        )
+        return join(tag("div", brand, burger, class_="side-top"), self._links(), self._foot())
 
     def _links(self) -> Markup:
-        alerts = self._desk.look(ALERTS)
+        alerts = self._context.latest(ALERTS)
         count = len(alerts.data) if alerts else 0
         pip = tag("span", str(count), class_="pip", aria_label=f"{count} open") if count else None
-        general = [self._link(to, name, drawing, pip if to == "/alerts" else None) for to, name, drawing in GENERAL]
+        general = [
+            self._link(to, name, icon_name, pip if to == "/alerts" else None) for to, name, icon_name in GENERAL_LINKS
+        ]
         if not self._package_id:
             return tag("div", *general, class_="nav")
-        package = self._desk.package(self._package_id)
+        package = self._context.package(self._package_id)
         name = tag("div", package.name if package else self._package_id, class_="nav-title")
         base = f"/packages/{self._package_id}"
-        own = [self._link(base + to, words, drawing) for to, words, drawing in OF_PACKAGE]
+        own = [self._link(base + to, text, icon_name) for to, text, icon_name in PACKAGE_LINKS]
         return tag("div", *general, name, *own, class_="nav")
 
-    def _link(self, to: str, words: str, drawing: str, beside: Child = None) -> Markup:
-        here = "page" if self._path == to else None
-        return tag("a", icon(drawing), words, beside, href=to, aria_current=here)
+    def _link(self, to: str, text: str, icon_name: str, beside: Child = None) -> Markup:
+        current = "page" if self._path == to else None
+        return tag("a", icon(icon_name), text, beside, href=to, aria_current=current)
 
     def _foot(self) -> Markup:
-        who = self._desk.session.operator
+        operator = self._context.session.operator
         choices = [
-            tag("button", name.title(), type="button", data_name=name, onclick=f"spreaderColours('{name}')",
-                aria_pressed="true" if name == self._colours else "false")
+            tag(
+                "button",
+                name.title(),
+                type="button",
+                data_name=name,
+                onclick=f"spreaderColours('{name}')",
+                aria_pressed="true" if name == self._colours else "false",
+            )
             for name in ("auto", "light", "dark")
-        ]  # fmt: skip
+        ]
         leave = tag("button", icon("sign_out"), "Sign out", class_="button button-bare", type="submit")
         return tag(
             "div",
             tag("div", *choices, class_="seg", role="group", aria_label="Colours"),
-            tag("span", f"Signed in as {who}") if who else None,
+            tag("span", f"Signed in as {operator}") if operator else None,
             tag("form", leave, method="post", action=SIGN_OUT),
             class_="side-foot",
         )

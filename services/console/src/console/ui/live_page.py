@@ -1,4 +1,4 @@
-"""Screen: one page in one tab. Its pieces follow what services say; a browser is sent only those that changed."""
+"""Live page: one page in one browser tab. It follows the polled data and sends the browser only what changed."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,93 +6,91 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.element import Element
 
-from console.core.markup import together
-from console.core.stale_notice import Part
+from console.core.markup import join
+from console.core.stale_notice import PageData
 from console.ui import components
 from console.ui.elements import html
-from console.ui.page_context import Desk
+from console.ui.page_context import PageContext
 
-LOOK_SECONDS = 0.5
+UPDATE_SECONDS = 0.5
 
-Paint = Callable[[], Markup]
+Render = Callable[[], Markup]
 
 
-class Screen:
-    """Made while its page is built: it lives as long as the page does."""
+class LivePage:
+    """Create it while its page is built: its timer stops when the page is closed."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._looks: list[Callable[[], None]] = []
-        self._timer = ui.timer(LOOK_SECONDS, self.look)
+    def __init__(self, context: PageContext) -> None:
+        self.context = context
+        self._callbacks: list[Callable[[], None]] = []
+        self._timer = ui.timer(UPDATE_SECONDS, self.update)
 
-    def look(self) -> None:
-        if not self.desk.is_signed_in:
+    def update(self) -> None:
+        if not self.context.is_signed_in:
             self._timer.deactivate()
             ui.navigate.to("/sign-in")
             return
-        for each in self._looks:
-            each()
+        for callback in self._callbacks:
+            callback()
 
-    def follow(self, look: Callable[[], None]) -> None:
-        """Call `look` now and again and again."""
-        look()
-        self._looks.append(look)
+    def on_update(self, callback: Callable[[], None]) -> None:
+        """Call `callback` now and at every update."""
+        callback()
+        self._callbacks.append(callback)
 
-    def piece(self, paint: Paint, testid: str | None = None, tag: str = "div", classes: str = "") -> ui.html:
-        """Markup that is painted anew whenever it would look different."""
-        shown = html(paint(), tag).classes(classes)
+    def live_html(self, render: Render, testid: str | None = None, tag: str = "div", classes: str = "") -> ui.html:
+        """Markup that is sent again when it differs from the last."""
+        element = html(render(), tag).classes(classes)
         if testid:
-            shown.props(f'data-testid="{testid}"')
+            element.props(f'data-testid="{testid}"')
 
-        def look() -> None:
-            if (painted := paint()) is not last[0] and painted != last[0]:
-                last[0] = painted
-                shown.set_content(painted)
+        def update() -> None:
+            if (rendered := render()) is not last[0] and rendered != last[0]:
+                last[0] = rendered
+                element.set_content(rendered)
 
-        last = [Markup(shown.content)]  # noqa: S704 - it was markup when it went in
-        self._looks.append(look)
-        return shown
+        last = [Markup(element.content)]  # noqa: S704 - it was markup when it went in
+        self._callbacks.append(update)
+        return element
 
-    def rows(self, paint: Callable[[], Mapping[str, Markup]], classes: str = "rows") -> Element:
-        """Lines by key: only those that differ are sent; all are built anew when other keys are there."""
+    def live_rows(self, render: Callable[[], Mapping[str, Markup]], classes: str = "rows") -> Element:
+        """Rows by key. Only rows that differ are sent; other keys rebuild all of them."""
         box = Element("div").classes(classes)
-        shown: dict[str, tuple[ui.html, Markup]] = {}
+        rows: dict[str, tuple[ui.html, Markup]] = {}
         last: list[Mapping[str, Markup]] = [{}]
 
-        def look() -> None:
-            painted = paint()
-            if painted is last[0]:
+        def update() -> None:
+            rendered = render()
+            if rendered is last[0]:
                 return
-            last[0] = painted
-            if list(painted) != list(shown):
-                shown.clear()
+            last[0] = rendered
+            if list(rendered) != list(rows):
+                rows.clear()
                 box.clear()
                 with box:
-                    shown.update({key: (html(line), line) for key, line in painted.items()})
+                    rows.update({key: (html(row), row) for key, row in rendered.items()})
                 return
-            for key, line in painted.items():
-                place, before = shown[key]
-                if line != before:
-                    place.set_content(line)
-                    shown[key] = place, line
+            for key, row in rendered.items():
+                element, before = rows[key]
+                if row != before:
+                    element.set_content(row)
+                    rows[key] = element, row
 
-        self.follow(look)
+        self.on_update(update)
         return box
 
-    def notices(self, *asked: Callable[[], Part]) -> None:
-        """What is old or missing on this page, and why."""
+    def stale_notices(self, *data: Callable[[], PageData]) -> None:
+        """A notice for each kind of data that is stale or missing."""
 
-        def paint() -> Markup:
-            said = self.desk.notices(*(part() for part in asked))
-            return together(*(components.notice(each) for each in said))
+        def render() -> Markup:
+            sentences = self.context.notices(*(item() for item in data))
+            return join(*(components.notice(sentence) for sentence in sentences))
 
-        self.piece(paint).props('role="status" aria-live="polite"')
+        self.live_html(render).props('role="status" aria-live="polite"')
 
-    def dim(self, element: Element, is_old: Callable[[], bool]) -> None:
-        """Show that what stands there is old."""
-
-        def look() -> None:
+    def fade_when_old(self, element: Element, is_old: Callable[[], bool]) -> None:
+        def update() -> None:
             old = is_old()
             element.classes(add="old" if old else "", remove="" if old else "old")
 
-        self.follow(look)
+        self.on_update(update)

@@ -1,68 +1,84 @@
-"""Desk: what a page has at hand: who is signed in, what services said, and how to ask them for something."""
+"""Page context: what every page of one operator uses: the session, the polled data and the API client."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.core.api_models import Alerts, Package, Packages, Profile, Profiles, States
-from console.core.last_answer import Reading
-from console.core.queue import Queue
-from console.core.stale_notice import Part, notices
-from console.data.api import Api
-from console.data.polling_cache import Feed, Question, T
+from console.core.api_models import (
+    ApiAlertList,
+    ApiPackage,
+    ApiPackageList,
+    ApiProfile,
+    ApiProfileList,
+    ApiProfileStates,
+)
+from console.core.last_answer import LastAnswer
+from console.core.queue import ApiQueue
+from console.core.stale_notice import PageData, notices
+from console.data.api import ApiClient
+from console.data.polling_cache import PollingCache, Query, T
 from console.data.sessions import Session, Sessions
-from console.ui.uploads import Uploads
+from console.ui.uploads import UploadFields
 from spreader.clock import Now
 
-PACKAGES = Question("ingress", "/packages", Packages, all_pages=True)
-STATES = Question("stats", "/profiles", States)
-ALERTS = Question("stats", "/alerts?state=open&limit=200", Alerts, every_seconds=2.0)
+PACKAGES = Query("ingress", "/packages", ApiPackageList, all_pages=True)
+STATES = Query("stats", "/profiles", ApiProfileStates)
+ALERTS = Query("stats", "/alerts?state=open&limit=200", ApiAlertList, interval_seconds=2.0)
 
-_WHO = {"ingress": "The ingress gives", "stats": "The stats give"}
-
-
-def queue_of(package_id: str, every_seconds: float = 1.0) -> Question[Queue]:
-    return Question("ingress", f"/packages/{package_id}/queue", Queue, every_seconds)
+_SUBJECTS = {"ingress": "The ingress gives", "stats": "The stats give"}
 
 
-def profiles_of(package_id: str) -> Question[Profiles]:
-    return Question("ingress", f"/packages/{package_id}/profiles", Profiles, all_pages=True)
+def queue_query(package_id: str, interval_seconds: float = 1.0) -> Query[ApiQueue]:
+    return Query("ingress", f"/packages/{package_id}/queue", ApiQueue, interval_seconds)
+
+
+def profiles_query(package_id: str) -> Query[ApiProfileList]:
+    return Query("ingress", f"/packages/{package_id}/profiles", ApiProfileList, all_pages=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PageContext:
     session: Session
     sessions: Sessions
-    feed: Feed
+    cache: PollingCache
     now: Now
-    """The system's clock, which may run faster than the wall's."""
-    wall: Now
-    uploads: Uploads
+    """The system clock, which may run faster than wall time."""
+    wall_now: Now
+    uploads: UploadFields
 
     @property
-    def api(self) -> Api:
-        return self.feed.api
+    def api(self) -> ApiClient:
+        return self.cache.api
 
     @property
     def is_signed_in(self) -> bool:
-        return self.sessions.holds(self.session)
+        return self.sessions.is_valid(self.session)
 
-    def look(self, question: Question[T]) -> T | None:
-        return self.feed.look(question).value
+    def latest(self, query: Query[T]) -> T | None:
+        """The last data of a query; None before the first answer."""
+        return self.cache.last_answer(query).value
 
-    def package(self, package_id: str) -> Package | None:
-        known = self.look(PACKAGES)
-        return next((each for each in known.data if each.package_id == package_id), None) if known else None
+    def package(self, package_id: str) -> ApiPackage | None:
+        packages = self.latest(PACKAGES)
+        return next((item for item in packages.data if item.package_id == package_id), None) if packages else None
 
-    def profiles(self, package_id: str) -> Sequence[Profile]:
-        known = self.look(profiles_of(package_id))
-        return known.data if known else ()
+    def zone(self, package_id: str) -> str:
+        """The package's time zone; UTC while it is unknown."""
+        package = self.package(package_id)
+        return package.timezone if package else "UTC"
 
-    def part(self, question: Question[T], what: str) -> Part:
-        reading: Reading[T | None] = self.feed.look(question)
-        return Part(_WHO[question.service], what, reading, question.every)
+    def profiles(self, package_id: str) -> Sequence[ApiProfile]:
+        profiles = self.latest(profiles_query(package_id))
+        return profiles.data if profiles else ()
 
-    def notices(self, *parts: Part) -> tuple[str, ...]:
-        return notices(parts, self.wall())
+    def profile_names(self, package_id: str) -> dict[str, str]:
+        return {profile.profile_id: profile.name for profile in self.profiles(package_id)}
 
-    def is_old(self, question: Question[T]) -> bool:
-        return not self.feed.look(question).is_fresh(self.wall(), question.every)
+    def page_data(self, query: Query[T], name: str) -> PageData:
+        answer: LastAnswer[T | None] = self.cache.last_answer(query)
+        return PageData(_SUBJECTS[query.service], name, answer, query.interval)
+
+    def notices(self, *data: PageData) -> tuple[str, ...]:
+        return notices(data, self.wall_now())
+
+    def is_old(self, query: Query[T]) -> bool:
+        return not self.cache.last_answer(query).is_fresh(self.wall_now(), query.interval)

@@ -1,4 +1,4 @@
-"""Recipients: whom a message goes to: typed in, or from a file whose column one chooses."""
+"""Recipients: the form part in which an operator types recipients or uploads a file of them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,42 +8,44 @@ from markupsafe import Markup
 from nicegui import ui
 
 from console.core import formats
-from console.core.markup import tag, together
-from console.core.message_body import numbers
-from console.core.recipient_list import Scan, column_names, guess_column
-from console.data.spreadsheets import Sheet, Unreadable, new_sheet
+from console.core.markup import join, tag
+from console.core.message_body import phone_numbers
+from console.core.recipient_list import RecipientScan, column_names, guess_column
+from console.data.spreadsheets import Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components
 from console.ui.elements import html, stack
-from console.ui.live_page import Screen
+from console.ui.live_page import LivePage
 
-PIECE_MAX = 100_000
+BATCH_MAX = 100_000
 ERRORS_SHOWN_MAX = 100
 
 
-class Recipients:
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._sheet: Sheet | None = None
-        self._scan: Scan | None = None
-        self._trouble = ""
+class RecipientInput:
+    """The recipients of one message that is being composed."""
+
+    def __init__(self, page: LivePage) -> None:
+        self._page = page
+        self._file: Spreadsheet | None = None
+        self._scan: RecipientScan | None = None
+        self._error = ""
         self._typed = ""
-        ui.context.client.on_delete(self._forget)
+        ui.context.client.on_delete(self._discard_file)
 
     @property
     def count(self) -> int:
-        return self._scan.good if self._scan is not None else len(numbers(self._typed))
+        return self._scan.valid if self._scan is not None else len(phone_numbers(self._typed))
 
     @property
     def is_ready(self) -> bool:
         return self.count > 0 and (self._scan is None or self._scan.done)
 
-    def pieces(self, skip: int = 0) -> Iterator[list[str]]:
-        """All of them, as many at once as one request takes."""
-        if self._sheet is not None and self._scan is not None:
-            yield from self._sheet.pieces(PIECE_MAX, skip)
+    def batches(self, skip: int = 0) -> Iterator[list[str]]:
+        """The recipients in batches of at most one request each, without the first `skip` batches."""
+        if self._file is not None and self._scan is not None:
+            yield from self._file.batches(BATCH_MAX, skip)
             return
-        typed = list(dict.fromkeys(numbers(self._typed)))
-        yield from (typed[place : place + PIECE_MAX] for place in range(skip * PIECE_MAX, len(typed), PIECE_MAX))
+        typed = list(dict.fromkeys(phone_numbers(self._typed)))
+        yield from (typed[start : start + BATCH_MAX] for start in range(skip * BATCH_MAX, len(typed), BATCH_MAX))
 
     def build(self) -> None:
         html(tag("div", tag("h2", "To whom"), class_="card-head"))
@@ -56,82 +58,92 @@ class Recipients:
             "Numbers in international form, with commas, spaces or lines between. Or a list from a file (CSV or XLSX):"
         )
         html(tag("p", words, class_="soft small"))
-        self._screen.desk.uploads.field("Choose a file", ".csv,.txt,.xlsx", self._take)
+        self._page.context.uploads.field("Choose a file", ".csv,.txt,.xlsx", self._load)
         self._columns = stack("stack tight")
-        self._screen.piece(self._paint, testid="import")
+        self._page.live_html(self._render, testid="import")
 
     def _type(self, typed: str | None) -> None:
         self._typed = typed or ""
 
-    async def _take(self, name: str, path: Path) -> None:
-        self._forget()
+    async def _load(self, name: str, path: Path) -> None:
+        self._discard_file()
         try:
-            self._sheet = new_sheet(name, path)
-            rows = await asyncio.to_thread(self._sheet.first)
-        except Unreadable as reason:
+            self._file = open_spreadsheet(name, path)
+            rows = await asyncio.to_thread(self._file.first_rows)
+        except UnreadableFile as reason:
             self._fail(str(reason))
             return
         if not rows:
             self._fail("The file is empty.")
             return
         column = guess_column(rows[0], rows[1] if len(rows) > 1 else [])
-        self._choose(column_names(rows[0]), column)
-        self._begin(column)
+        self._show_columns(column_names(rows[0]), column)
+        self._start_scan(column)
 
-    def _choose(self, names: list[str], column: int) -> None:
+    def _show_columns(self, names: list[str], column: int) -> None:
         self._columns.clear()
         with self._columns:
             html(tag("span", "The column with the numbers", class_="field-label"))
-            choice = ui.select(dict(enumerate(names)), value=column, on_change=lambda event: self._begin(event.value))
+            choice = ui.select(
+                dict(enumerate(names)), value=column, on_change=lambda event: self._start_scan(event.value)
+            )
             choice.props('outlined dense aria-label="The column with the numbers" data-testid="column"')
 
-    def _begin(self, column: int) -> None:
-        scan = self._scan = Scan()
-        sheet = self._sheet
+    def _start_scan(self, column: int) -> None:
+        scan = self._scan = RecipientScan()
+        file = self._file
 
         async def run() -> None:
-            assert sheet is not None
+            assert file is not None
             try:
-                await asyncio.to_thread(sheet.scan, column, scan)
-            except Unreadable as reason:
+                await asyncio.to_thread(file.scan, column, scan)
+            except UnreadableFile as reason:
                 self._fail(str(reason))
 
-        self._trouble = ""
+        self._error = ""
         self._running = asyncio.create_task(run())
 
-    def _fail(self, words: str) -> None:
-        self._trouble = words
+    def _fail(self, error: str) -> None:
+        self._error = error
         self._scan = None
 
-    def _paint(self) -> Markup:
-        if self._trouble:
-            return components.notice(self._trouble, "bad", "import-trouble")
+    def _render(self) -> Markup:
+        if self._error:
+            return components.notice(self._error, "bad", "import-trouble")
         if (scan := self._scan) is None:
-            return together()
+            return join()
         fill = tag("div", class_="fill", style=f"width:{scan.read_share:.0%}")
-        bar = tag("div", fill, class_="track track-tall", role="progressbar", aria_label="How much is read",
-                  aria_valuemin="0", aria_valuemax="100", aria_valuenow=f"{scan.read_share * 100:.0f}")  # fmt: skip
+        bar = tag(
+            "div",
+            fill,
+            class_="track track-tall",
+            role="progressbar",
+            aria_label="How much is read",
+            aria_valuemin="0",
+            aria_valuemax="100",
+            aria_valuenow=f"{scan.read_share * 100:.0f}",
+        )
         counted = [
-            ("recipients", scan.good),
-            ("wrong rows", scan.wrong),
+            ("recipients", scan.valid),
+            ("wrong rows", scan.invalid),
             ("repeated", scan.repeated),
             ("empty", scan.empty),
         ]
         legend = [tag("span", tag("b", formats.count(number)), f" {name}") for name, number in counted]
-        return together(bar, tag("div", *legend, class_="legend", data_testid="import-counts"), self._errors(scan))
+        return join(bar, tag("div", *legend, class_="legend", data_testid="import-counts"), self._render_errors(scan))
 
-    def _errors(self, scan: Scan) -> Markup | None:
+    def _render_errors(self, scan: RecipientScan) -> Markup | None:
         if not scan.errors:
             return None
-        lines = [(str(each.line), tag("code", each.cell), each.why) for each in scan.errors[:ERRORS_SHOWN_MAX]]
-        more = scan.wrong - len(lines)
-        top = tag("summary", tag("b", formats.plural(scan.wrong, "row")), " cannot be used: they get nothing")
+        lines = [(str(error.line), tag("code", error.cell), error.why) for error in scan.errors[:ERRORS_SHOWN_MAX]]
+        more = scan.invalid - len(lines)
+        top = tag("summary", tag("b", formats.plural(scan.invalid, "row")), " cannot be used: they get nothing")
         rest = tag("p", f"and {formats.count(more)} more", class_="soft small") if more > 0 else None
         table = components.table(("Line", "Cell", "What is wrong"), lines, testid="import-errors")
         return tag("details", top, table, rest, open=scan.done, class_="fold")
 
-    def _forget(self) -> None:
-        if self._sheet is not None:
-            self._sheet.forget()
-        self._sheet = self._scan = None
-        self._trouble = ""
+    def _discard_file(self) -> None:
+        if self._file is not None:
+            self._file.delete()
+        self._file = self._scan = None
+        self._error = ""

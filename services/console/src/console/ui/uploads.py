@@ -1,4 +1,4 @@
-"""Uploads: files that a browser sends, written to disk as they come, and handed to the page that asked for one."""
+"""Uploads: file fields of pages, and the endpoint that receives their files."""
 
 import contextlib
 import os
@@ -19,26 +19,30 @@ from console.ui.elements import html
 MOUNT = "/uploads"
 BYTES_MAX = 256 * 1024 * 1024
 
-Taken = Callable[[str, Path], Awaitable[None]]
-"""Hears the file's name and where it lies; it is deleted when this returns, unless it was moved."""
+OnUpload = Callable[[str, Path], Awaitable[None]]
+"""Called with the file's name and its temporary path. When it returns the file is deleted, unless it was moved."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class UploadSlot:
+    """A file field on an open page."""
+
     client: Client
-    taken: Taken
+    on_upload: OnUpload
 
 
-class Uploads:
+class UploadFields:
+    """The file fields of all open pages, by the token in their upload address."""
+
     def __init__(self) -> None:
-        self._slots: dict[str, Slot] = {}
+        self._slots: dict[str, UploadSlot] = {}
 
-    def field(self, label: str, kinds: str, taken: Taken, testid: str = "file") -> None:
-        """A place to choose a file or drop one; `kinds` as in HTML's `accept`."""
+    def field(self, label: str, accept: str, on_upload: OnUpload, testid: str = "file") -> None:
+        """Add a file field to the page; `accept` as in HTML."""
         token, client = os.urandom(16).hex(), ui.context.client
-        self._slots[token] = Slot(client, taken)
+        self._slots[token] = UploadSlot(client, on_upload)
         client.on_delete(lambda: self._slots.pop(token, None))
-        chosen = tag("input", type="file", accept=kinds, onchange=f"spreaderUpload(this, '{MOUNT}/{token}')")
+        chosen = tag("input", type="file", accept=accept, onchange=f"spreaderUpload(this, '{MOUNT}/{token}')")
         words = tag("span", label, class_="drop-said", aria_live="polite")
         html(tag("label", icon("file"), words, chosen, class_="drop", data_testid=testid))
 
@@ -52,7 +56,7 @@ class Uploads:
             try:
                 if await _write(request, Path(path)):
                     with slot.client:
-                        await slot.taken(request.query_params.get("name", "")[:200], Path(path))
+                        await slot.on_upload(request.query_params.get("name", "")[:200], Path(path))
                     return Response(status_code=204)
                 return PlainTextResponse(f"The file is over {BYTES_MAX // 2**20} MB: cut it into several.", 413)
             except ClientDisconnect:
@@ -65,12 +69,12 @@ class Uploads:
 
 
 async def _write(request: Request, path: Path) -> bool:
-    """Whether all of it was written; a larger one than we take is not read to its end."""
+    """Write the body to the file. Returns False, and stops reading, when it exceeds `BYTES_MAX`."""
     size = 0
     with path.open("wb") as file:
-        async for piece in request.stream():
-            size += len(piece)
+        async for chunk in request.stream():
+            size += len(chunk)
             if size > BYTES_MAX:
                 return False
-            file.write(piece)
+            file.write(chunk)
     return True
