@@ -1,4 +1,4 @@
-"""What the sender's tests share: a migrated ledger, a gateway, a driver."""
+"""Fixtures of the sender's tests: a migrated ledger, gateways, drivers."""
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
@@ -35,8 +35,8 @@ async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine) -> MakeLedger:
-    """`ledger("reply", "worker-a", lease_seconds=15)`"""
+def make_ledger(engine: AsyncEngine) -> MakeLedger:
+    """`make_ledger("reply", "worker-a", lease_seconds=15)`"""
 
     def make(lane: Lane = "reply", worker: str = "worker-a", lease_seconds: float = 60) -> DeliveryLedger:
         return DeliveryLedger(engine, OffsetStore("sender", "cluster"), lane, worker, timedelta(seconds=lease_seconds))
@@ -64,7 +64,7 @@ def driver(client: GatewayClient) -> SimulatorDriver:
 
 
 @pytest.fixture
-async def wire() -> AsyncGenerator[GatewayServer]:
+async def server() -> AsyncGenerator[GatewayServer]:
     async with serve_gateway(GatewayServer()) as served:
         yield served
 

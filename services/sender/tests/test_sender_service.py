@@ -1,4 +1,4 @@
-"""The assembled sender on real Kafka and Postgres, with a gateway that speaks the wire."""
+"""Assembled sender on a real Kafka and Postgres, with a fake gateway."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 60
 
 @asynccontextmanager
 async def reading(servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
-    """The sender's two topics out, from their beginning: names tell this run's events from others'."""
+    """A consumer of the sender's two output topics from their beginning; message ids identify this run's events."""
     topics = (DeliveryOutcome.topic, ReplySettled.topic)
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=servers, auto_offset_reset="earliest")
     await consumer.start()
@@ -43,8 +43,8 @@ async def write(servers: str, *events: Event) -> None:
             await producer.send_and_wait(record.topic, record.body, key=record.key, headers=headers)
 
 
-def fresh(run: str) -> tuple[Event, Event]:
-    """A reply and a release of this run, that have not expired."""
+def fresh_deliveries(run: str) -> tuple[Event, Event]:
+    """A reply and a release of this run that have not expired."""
     now = wall_now()
     asked = reply(f"reply-{run}").model_copy(update={"package_id": run, "expires_at": now + timedelta(minutes=10)})
     let_go = released(f"open-{run}").model_copy(update={"package_id": run, "send_by": now + timedelta(hours=1)})
@@ -57,16 +57,16 @@ async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settin
     app = build(SenderSettings(**arguments))
     package = Package(package_id=run, version=1, name=run, profiles=(profile(gateway.base_url),))
     servers = settings.kafka_bootstrap_servers
-    told: dict[tuple[str, str], str] = {}
+    statuses: dict[tuple[str, str], str] = {}
     async with asyncio.timeout(TIMEOUT_SECONDS), reading(servers) as consumer:
-        await write(servers, PackageConfigured(package=package, at=wall_now()), *fresh(run))
+        await write(servers, PackageConfigured(package=package, at=wall_now()), *fresh_deliveries(run))
         async with app.router.lifespan_context(app):
-            while len(told) < 3:
+            while len(statuses) < 3:
                 record = await consumer.getone()
                 event = decode(record.topic, read_headers(record.headers), record.value)
                 if isinstance(event, DeliveryOutcome | ReplySettled) and event.message_id.endswith(run):
-                    told[event.type, event.message_id] = event.status
-    assert set(told.values()) == {"sent"}
+                    statuses[event.type, event.message_id] = event.status
+    assert set(statuses.values()) == {"sent"}
     assert sorted(gateway.sent) == sorted(
         event.delivery_id for event in (reply(f"reply-{run}"), released(f"open-{run}"))
     )

@@ -97,12 +97,12 @@ class CheckEndpoints:
 
 def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/profiles/check")
-    async def check_profile(request: ProfileCheckRequest) -> ProfileCheckResponse:
-        return await endpoints.check_profile(request)
+    async def check_profile(ask: ProfileCheckRequest) -> ProfileCheckResponse:
+        return await endpoints.check_profile(ask)
 
     @app.post("/numbers/check")
-    async def check_numbers(request: NumberCheckRequest) -> NumberCheckResponse:
-        return await endpoints.check_numbers(request)
+    async def check_numbers(ask: NumberCheckRequest) -> NumberCheckResponse:
+        return await endpoints.check_numbers(ask)
 
 
 def _item(result: NumberResult) -> NumberCheckItem:

@@ -23,11 +23,11 @@ def down(failures: int, now: float = 0.0) -> CircuitBreaker:
     return breaker
 
 
-def test_it_opens_at_the_third_silence_in_a_row_and_not_before() -> None:
+def test_it_opens_at_the_third_silence_in_a_row() -> None:
     assert [down(failures).pause_left(0.0).total_seconds() for failures in range(5)] == [0, 0, 0, 2, 2]
 
 
-def test_an_answer_in_between_counts_from_the_beginning() -> None:
+def test_an_answer_in_between_resets_the_count() -> None:
     assert not down(2).on_answer().on_silence(0.0, probe=False).on_silence(0.0, probe=False).is_open
 
 
@@ -49,12 +49,12 @@ def test_a_probe_without_an_answer_doubles_the_pause_up_to_its_bound() -> None:
     assert pauses == [2, 4, 8, 10, 10]
 
 
-def test_a_probe_that_was_lost_lets_another_go() -> None:
+def test_after_a_lost_probe_another_one_may_go() -> None:
     probing = down(3).on_call(2.0)
     assert probing.pause_left(2.0 + QUICK.probe_max.total_seconds()) == timedelta(0)
 
 
-def test_what_was_under_way_when_it_opened_does_not_make_the_pause_longer() -> None:
+def test_calls_in_flight_when_it_opened_do_not_lengthen_the_pause() -> None:
     breaker = down(3)
     for _ in range(200):
         breaker = breaker.on_silence(1.0, probe=False)
@@ -62,7 +62,7 @@ def test_what_was_under_way_when_it_opened_does_not_make_the_pause_longer() -> N
 
 
 @given(st.lists(st.tuples(st.sampled_from(CALLED), st.floats(0, 100), st.booleans()), max_size=30))
-def test_it_is_always_open_again_to_a_call_within_the_longest_wait(story: list[tuple[str, float, bool]]) -> None:
+def test_a_call_may_always_go_within_the_longest_wait(story: list[tuple[str, float, bool]]) -> None:
     breaker, now = CircuitBreaker(QUICK), 0.0
     for what, later, probe in story:
         now += later

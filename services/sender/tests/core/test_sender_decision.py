@@ -1,4 +1,4 @@
-"""Settle and fate: every class of answer in both lanes, as tables; and what never happens, as laws."""
+"""Decisions and claim results: every class of answer in both lanes as tables, and laws for what never happens."""
 
 from datetime import timedelta
 from random import Random
@@ -45,7 +45,7 @@ from spreader.contract.events import DeliveryOutcome, DeliveryReturned, Lane, Re
 
 MINUTE = timedelta(minutes=1)
 failures = st.sampled_from(sorted(POLICIES))
-standings = st.builds(
+states = st.builds(
     AttemptState,
     lane=st.sampled_from(["open", "reply"]),
     tries=st.integers(1, 9),
@@ -77,7 +77,7 @@ def kind(failure: str, lane: Lane, tries: int = 1, profiles: int = 1) -> type[De
         ("content", "reply", Fail, Fail, Fail),
     ],
 )
-def test_each_failure_has_its_course(
+def test_each_failure_class_has_its_decision(
     failure: str, lane: Lane, first: type[Decision], when_tries_end: type[Decision], when_profiles_end: type[Decision]
 ) -> None:
     assert kind(failure, lane) is first
@@ -93,18 +93,18 @@ def test_an_accepted_delivery_is_sent() -> None:
     assert decide(SendAccepted("wamid"), AttemptState("open", 1, 1), Random(1)) == MarkSent("wamid")
 
 
-def test_a_gateway_that_asks_for_patience_gets_it() -> None:
+def test_a_retry_waits_at_least_as_long_as_retry_after() -> None:
     refused = SendRefused("throttled", "slow down", retry_after=MINUTE)
     assert decide(refused, AttemptState("reply", 1, 1, time_left=2 * MINUTE), Random(1)) == RetryHere(MINUTE)
 
 
-def test_what_would_expire_before_the_next_try_expires_now() -> None:
+def test_a_delivery_that_would_expire_before_the_next_try_expires_now() -> None:
     refused = SendRefused("throttled", "slow down", retry_after=MINUTE)
     assert isinstance(decide(refused, AttemptState("reply", 1, 1, time_left=MINUTE), Random(1)), Expire)
 
 
 @pytest.mark.parametrize(
-    ("finding", "lane", "decision"),
+    ("lookup", "lane", "decision"),
     [
         (MessageFound("wamid"), "open", MarkSent("wamid")),
         (MessageFound("wamid"), "reply", MarkSent("wamid")),
@@ -116,44 +116,40 @@ def test_what_would_expire_before_the_next_try_expires_now() -> None:
         (LookupFailed("away"), "reply", AskGateway(LOOKUP_WAIT["reply"])),
     ],
 )
-def test_a_delivery_in_doubt_goes_by_what_the_gateway_knows(
-    finding: LookupResult, lane: Lane, decision: object
-) -> None:
-    assert decide_in_doubt(finding, AttemptState(lane, 1, 1, doubtful=True)) == decision
+def test_a_delivery_in_doubt_is_decided_by_the_lookup(lookup: LookupResult, lane: Lane, decision: object) -> None:
+    assert decide_in_doubt(lookup, AttemptState(lane, 1, 1, doubtful=True)) == decision
 
 
-def test_a_gateway_that_stays_away_cannot_tell() -> None:
+def test_after_too_many_failed_lookups_the_delivery_is_unknown() -> None:
     assert decide_in_doubt(
         LookupFailed("away"), AttemptState("open", DOUBT_TRIES_MAX, 1, doubtful=True)
     ) == MarkUnknown("away")
 
 
-@given(failures, standings)
-def test_what_may_have_arrived_never_goes_to_another_profile_nor_counts_as_failed(
-    failure: str, at: AttemptState
-) -> None:
-    decision = decide(SendRefused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
-    assert not at.doubtful or isinstance(decision, AskGateway | MarkUnknown)
+@given(failures, states)
+def test_a_delivery_that_may_have_arrived_never_changes_profile_or_fails(failure: str, state: AttemptState) -> None:
+    decision = decide(SendRefused(failure, "no"), state, Random(1))  # pyright: ignore[reportArgumentType]
+    assert not state.doubtful or isinstance(decision, AskGateway | MarkUnknown)
 
 
-@given(standings)
-def test_a_time_out_never_goes_to_another_profile(at: AttemptState) -> None:
-    assert isinstance(decide(SendInDoubt("time-out"), at, Random(1)), AskGateway | MarkUnknown)
+@given(states)
+def test_a_time_out_never_goes_to_another_profile(state: AttemptState) -> None:
+    assert isinstance(decide(SendInDoubt("time-out"), state, Random(1)), AskGateway | MarkUnknown)
 
 
-@given(failures, standings)
-def test_the_open_lane_never_retries_inside_the_sender(failure: str, at: AttemptState) -> None:
-    decision = decide(SendRefused(failure, "no"), at, Random(1))  # pyright: ignore[reportArgumentType]
-    assert at.lane == "reply" or not isinstance(decision, RetryHere)
+@given(failures, states)
+def test_the_open_lane_never_retries_inside_the_sender(failure: str, state: AttemptState) -> None:
+    decision = decide(SendRefused(failure, "no"), state, Random(1))  # pyright: ignore[reportArgumentType]
+    assert state.lane == "reply" or not isinstance(decision, RetryHere)
 
 
 @given(failures, st.integers(1, 40), st.integers())
 def test_waits_grow_within_bounds(failure: str, tries: int, seed: int) -> None:
-    for course in POLICIES[failure].values():  # pyright: ignore[reportArgumentType]
-        wait = back_off(course, tries, Random(seed))
-        least, most = course.jitter
-        assert course.first_wait * least <= wait <= course.longest_wait * most
-        assert back_off(course, tries + 4, Random(seed)) >= wait
+    for policy in POLICIES[failure].values():  # pyright: ignore[reportArgumentType]
+        wait = back_off(policy, tries, Random(seed))
+        least, most = policy.jitter
+        assert policy.first_wait * least <= wait <= policy.longest_wait * most
+        assert back_off(policy, tries + 4, Random(seed)) >= wait
 
 
 def test_a_release_is_not_begun_after_its_send_by() -> None:
@@ -168,11 +164,11 @@ def test_a_reply_expires() -> None:
     assert isinstance(too_late(delivery, delivery.expires_at), Expire)
 
 
-def test_the_time_that_is_left_is_the_machines() -> None:
+def test_the_time_left_is_wall_time() -> None:
     assert attempt_state(reply(), 1, NOON, speed=600, doubtful=False).time_left == timedelta(seconds=1)
 
 
-def test_a_sent_reply_tells_its_caller_and_everybody() -> None:
+def test_a_sent_reply_has_a_callback_and_an_outcome() -> None:
     settled = claim_result(MarkSent("wamid"), reply(), NOON, 1)
     assert isinstance(settled, SettledClaim)
     callback, outcome = settled.events
@@ -211,7 +207,7 @@ def test_a_returned_reply_keeps_its_expiry_and_its_caller() -> None:
     assert (outcome.lane, outcome.status, outcome.failure, outcome.profile_id) == ("reply", "deferred", "profile", "p1")
 
 
-def test_a_retry_tells_nobody() -> None:
+def test_a_retry_publishes_no_event() -> None:
     assert claim_result(RetryHere(MINUTE), reply(), NOON, 1) == RetryLater(MINUTE)
 
 

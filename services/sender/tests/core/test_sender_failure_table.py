@@ -1,4 +1,4 @@
-"""Failure table: every row that a send can meet, and what becomes of the delivery in each lane."""
+"""Failure table: every row, and what happens to the delivery in each lane."""
 
 from datetime import timedelta
 from random import Random
@@ -27,7 +27,7 @@ ELSEWHERE = (ReturnToRouter, ReturnToRouter)
 LATER = (Defer, RetryHere)
 PATIENT = (Defer, RetryHere)
 
-# code, HTTP status, class, what is done first (open, reply), how often it is tried (open, reply), then (open, reply)
+# code, HTTP status, class, first decision (open, reply), tries (open, reply), last decision (open, reply)
 Row = tuple[int, int, RefusalClass, tuple[type, type], tuple[int, int], tuple[type, type]]
 CLOUD: list[Row] = [
     *((code, 401, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (0, 190)),
@@ -91,12 +91,12 @@ def decide_on(answer: GatewayAnswer, lane: Lane, tries: int = 1, profiles: int =
 
 
 def tries_of(answer: GatewayAnswer, lane: Lane) -> int:
-    """How often it is tried on one profile."""
+    """How many tries it gets on one profile."""
     return next(tries for tries in range(1, 99) if not isinstance(decide_on(answer, lane, tries), Defer | RetryHere))
 
 
 @pytest.mark.parametrize("row", CLOUD, ids=lambda row: str(row[0]))
-def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(row: Row) -> None:
+def test_each_cloud_api_code_has_its_class_and_its_policy_in_both_lanes(row: Row) -> None:
     code, status, failure, first, tries, then = row
     answer = failure_table.cloud_api_answer(status, code, "words", None)
     assert isinstance(answer, SendRefused)
@@ -107,7 +107,7 @@ def test_each_code_of_the_cloud_api_has_its_class_and_its_course_in_both_lanes(r
     assert (type(decide_on(answer, "open", 99, 3)), type(decide_on(answer, "reply", 99, 3))) == NEVER
 
 
-def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
+def test_the_table_above_has_every_cloud_api_code() -> None:
     assert {row[0] for row in CLOUD} | {*range(200, 300), *range(132000, 133000)} == set(failure_table.CLOUD_API)
 
 
@@ -115,7 +115,7 @@ def test_no_row_of_the_cloud_api_is_left_out_of_the_table_above() -> None:
     ("status", "failure"),
     [(400, "transient"), (401, "credentials"), (403, "transient"), (429, "throttled")],
 )
-def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -> None:
+def test_an_unknown_code_of_meta_is_judged_by_its_status(status: int, failure: str) -> None:
     answer = failure_table.cloud_api_answer(status, 987_654, "new", None)
     assert isinstance(answer, SendRefused)
     assert (answer.failure, answer.code) == (failure, "987654")
@@ -123,7 +123,7 @@ def test_an_unknown_code_of_meta_goes_by_the_status(status: int, failure: str) -
 
 @pytest.mark.parametrize("status", [500, 503, 599])
 @pytest.mark.parametrize("code", [1, 2, 131000, 131016, 135000, 987_654])
-def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(status: int, code: int) -> None:
+def test_a_vague_server_error_of_meta_is_a_doubt(status: int, code: int) -> None:
     answer = failure_table.cloud_api_answer(status, code, "Something went wrong", None)
     assert isinstance(answer, SendInDoubt)
     assert (answer.can_ask, f"({code}: Something went wrong)" in answer.reason) == (False, True)
@@ -134,13 +134,13 @@ def test_a_server_error_of_meta_that_does_not_say_what_went_wrong_is_a_doubt(sta
     ("code", "failure"),
     [(3, "credentials"), (131005, "credentials"), (131045, "profile"), (131057, "throttled"), (130497, "transient")],
 )
-def test_a_server_error_of_meta_that_says_why_it_refused_was_not_sent(code: int, failure: str) -> None:
+def test_a_server_error_of_meta_with_a_definite_code_was_not_sent(code: int, failure: str) -> None:
     answer = failure_table.cloud_api_answer(500, code, "no", None)
     assert isinstance(answer, SendRefused)
     assert answer.failure == failure
 
 
-def test_an_answer_that_is_none_of_metas_says_nothing_about_the_send() -> None:
+def test_an_answer_not_in_metas_form_leaves_the_send_in_doubt() -> None:
     assert isinstance(failure_table.cloud_api_answer(502, None, "", None), SendInDoubt)
     assert isinstance(failure_table.cloud_api_answer(200, None, "", None), SendInDoubt)
     assert isinstance(failure_table.cloud_api_answer(429, None, "", timedelta(seconds=7)), SendRefused)
@@ -172,7 +172,7 @@ def waits(code: int, lane: Lane) -> list[tuple[float, float]]:
         (131053, "open", [2], [2.5]),
     ],
 )
-def test_a_code_that_names_its_wait_is_obeyed(code: int, lane: Lane, least: list[float], most: list[float]) -> None:
+def test_a_code_with_its_own_wait_is_obeyed(code: int, lane: Lane, least: list[float], most: list[float]) -> None:
     found = waits(code, lane)
     assert len(found) == len(least)
     for (shortest, longest), low, high in zip(found, least, most, strict=True):
@@ -180,12 +180,12 @@ def test_a_code_that_names_its_wait_is_obeyed(code: int, lane: Lane, least: list
 
 
 @pytest.mark.parametrize(
-    ("signs", "rows"), [(failure_table.WAHA, WAHA), (failure_table.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
+    ("patterns", "rows"), [(failure_table.WAHA, WAHA), (failure_table.EVOLUTION, EVOLUTION)], ids=["waha", "evolution"]
 )
-def test_each_sign_of_a_linked_device_has_its_class(
-    signs: tuple[failure_table.ErrorPattern, ...], rows: list[tuple[int, str, str]]
+def test_each_error_of_a_linked_device_has_its_class(
+    patterns: tuple[failure_table.ErrorPattern, ...], rows: list[tuple[int, str, str]]
 ) -> None:
-    found = [failure_table.answer_by_pattern(signs, status, said, None) for status, said, _ in rows]
+    found = [failure_table.answer_by_pattern(patterns, status, text, None) for status, text, _ in rows]
     classes = [answer.failure if isinstance(answer, SendRefused) else "ambiguous" for answer in found]
     assert classes == [failure for *_, failure in rows]
     assert all(isinstance(answer, SendRefused) or not answer.can_ask for answer in found)
@@ -210,12 +210,12 @@ def test_a_session_waits_half_a_minute_and_a_restriction_leaves_replies_alone(
         assert type(decide_on(answer, lane, 99)) is then
 
 
-def test_every_class_has_a_course_in_both_lanes() -> None:
+def test_every_class_has_a_policy_in_both_lanes() -> None:
     assert all(set(courses) == {"open", "reply"} for courses in POLICIES.values())
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("text", "redacted"),
     [
         ("to 201001234567 refused", "to …67 refused"),
         ("+201001234567@c.us", "…67@c.us"),
@@ -225,5 +225,5 @@ def test_every_class_has_a_course_in_both_lanes() -> None:
         (None, "None"),
     ],
 )
-def test_what_is_kept_of_a_gateways_words_holds_no_number_and_no_key(said: str, kept: str) -> None:
-    assert redact(said) == kept
+def test_a_redacted_text_contains_no_number_and_no_key(text: str, redacted: str) -> None:
+    assert redact(text) == redacted

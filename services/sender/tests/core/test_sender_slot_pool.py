@@ -9,7 +9,7 @@ HOSTS: tuple[str, ...] = ("a", "b", "c")
 
 
 def taken_by(slots: SlotPool, host: str) -> int:
-    """As many as the host may have, taken one claim after another."""
+    """Takes as many slots as the host may have, claim by claim; returns how many."""
     count = 0
     while True:
         free = slots.free()
@@ -21,7 +21,7 @@ def taken_by(slots: SlotPool, host: str) -> int:
         count += more
 
 
-def test_slow_hosts_get_shares_and_never_all() -> None:
+def test_slow_hosts_get_a_share_and_never_all_slots() -> None:
     slots = SlotPool(100)
     assert taken_by(slots, "slow") == 80
     assert taken_by(slots, "slow too") == 16
@@ -29,7 +29,7 @@ def test_slow_hosts_get_shares_and_never_all() -> None:
     assert slots.free().total == 1
 
 
-def test_what_was_given_back_can_be_taken() -> None:
+def test_slots_that_were_given_back_are_free_again() -> None:
     slots = SlotPool(10)
     taken_by(slots, "a")
     for _ in range(8):
@@ -38,7 +38,7 @@ def test_what_was_given_back_can_be_taken() -> None:
 
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.sampled_from(HOSTS), st.booleans()), max_size=60))
-def test_no_more_are_taken_than_there_are_and_whoever_has_none_gets_one_while_one_is_free(
+def test_the_limit_holds_and_a_host_without_slots_gets_one_while_one_is_free(
     limit: int, story: list[tuple[str, bool]]
 ) -> None:
     slots, taken = SlotPool(limit), dict.fromkeys(HOSTS, 0)

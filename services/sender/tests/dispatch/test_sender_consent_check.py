@@ -1,4 +1,4 @@
-"""The last look: an open delivery whose recipient must not be written to is not sent; a reply is."""
+"""Consent check: an open delivery that consent forbids is not sent; a reply always is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,72 +41,79 @@ async def put(engine: AsyncEngine, kind: ConsentKind, package_id: str = "pkg", l
     )
 
 
-async def fate_of(
-    book: DeliveryLedger,
+async def result_of(
+    ledger: DeliveryLedger,
     driver: SimulatorDriver,
     gateway: FakeGateway,
-    asked: Delivery,
+    delivery: Delivery,
     kind: type[FixedPackages] = FixedPackages,
     progress: ReadProgress | None = None,
     wait_seconds: float = 60.0,
 ) -> ClaimResult:
-    (claim,) = (await book.take_in(batch_of(asked), FreeSlots(1))).claims
-    sending = _sending(book, driver, kind((profile(gateway.base_url),)), progress or FakeProgress(), wait_seconds)
-    return await sending.run(claim)
+    (claim,) = (await ledger.take_in(batch_of(delivery), FreeSlots(1))).claims
+    runner = _runner(ledger, driver, kind((profile(gateway.base_url),)), progress or FakeProgress(), wait_seconds)
+    return await runner.run(claim)
 
 
-def _sending(
-    book: DeliveryLedger,
+def _runner(
+    ledger: DeliveryLedger,
     driver: SimulatorDriver,
     configured: FixedPackages,
     progress: ReadProgress,
     wait_seconds: float = 60.0,
 ) -> AttemptRunner:
-    consent_check = ConsentCheck(book.engine, progress, wait_seconds) if book.lane == "open" else None
+    consent_check = ConsentCheck(ledger.engine, progress, wait_seconds) if ledger.lane == "open" else None
     return AttemptRunner(
-        book, SenderConfigCache(configured), {"simulator": driver}, ManualClock(NOON), 1.0, Random(1), 30, consent_check
+        ledger,
+        SenderConfigCache(configured),
+        {"simulator": driver},
+        ManualClock(NOON),
+        1.0,
+        Random(1),
+        30,
+        consent_check,
     )
 
 
-def told(fate: ClaimResult) -> tuple[str, str | None, int | None]:
-    assert isinstance(fate, SettledClaim)
-    (outcome,) = (each for each in fate.events if isinstance(each, DeliveryOutcome))
+def outcome_of(result: ClaimResult) -> tuple[str, str | None, int | None]:
+    assert isinstance(result, SettledClaim)
+    (outcome,) = (event for event in result.events if isinstance(event, DeliveryOutcome))
     return outcome.status, outcome.reason, outcome.release
 
 
 @pytest.mark.parametrize("package_id", ["pkg", "*"])
 async def test_an_open_delivery_to_a_suppressed_recipient_is_not_sent(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, package_id: str
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, package_id: str
 ) -> None:
     await put(engine, "suppression", package_id)
-    fate = await fate_of(ledger("open"), driver, gateway, released(release=7))
-    assert (told(fate), gateway.calls) == (("suppressed", SUPPRESSED, 7), [])
+    result = await result_of(make_ledger("open"), driver, gateway, released(release=7))
+    assert (outcome_of(result), gateway.calls) == (("suppressed", SUPPRESSED, 7), [])
 
 
-async def test_a_suppression_of_another_package_or_one_that_was_lifted_stops_nothing(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_suppression_of_another_package_or_a_lifted_one_does_not_stop_a_send(
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     await put(engine, "suppression", "other")
     await put(engine, "suppression")
     await put(engine, "suppression", listed=False)
-    fate = await fate_of(ledger("open"), driver, gateway, released())
-    assert told(fate)[0] == "sent"
+    result = await result_of(make_ledger("open"), driver, gateway, released())
+    assert outcome_of(result)[0] == "sent"
 
 
-async def test_a_reply_to_who_opted_out_goes_out(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_reply_to_a_recipient_who_opted_out_is_sent(
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     await put(engine, "suppression")
-    fate = await fate_of(ledger("reply"), driver, gateway, reply(), OptedInOnly)
-    assert told(fate)[0] == "sent"
+    result = await result_of(make_ledger("reply"), driver, gateway, reply(), OptedInOnly)
+    assert outcome_of(result)[0] == "sent"
 
 
 @pytest.mark.parametrize(
     ("opted_in", "expected"), [(False, ("suppressed", NOT_OPTED_IN, 1)), (True, ("sent", None, 1))]
 )
-async def test_an_opted_in_only_package_sends_to_who_opted_in(
+async def test_an_opted_in_only_package_sends_only_to_recipients_who_opted_in(
     engine: AsyncEngine,
-    ledger: MakeLedger,
+    make_ledger: MakeLedger,
     driver: SimulatorDriver,
     gateway: FakeGateway,
     opted_in: bool,
@@ -114,14 +121,14 @@ async def test_an_opted_in_only_package_sends_to_who_opted_in(
 ) -> None:
     if opted_in:
         await put(engine, "opt_in")
-    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly)
-    assert told(fate) == expected
+    result = await result_of(make_ledger("open"), driver, gateway, released(), OptedInOnly)
+    assert outcome_of(result) == expected
     assert len(gateway.calls) == int(opted_in)
 
 
 @dataclass
 class Catching(FakeProgress):
-    """While it is waited for, the recipient's opt-in is read."""
+    """During the wait, the recipient's opt-in is consumed."""
 
     engine: AsyncEngine | None = None
 
@@ -131,30 +138,30 @@ class Catching(FakeProgress):
         return True
 
 
-async def test_who_opted_in_a_moment_ago_is_sent_to(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_recipient_who_has_just_opted_in_gets_the_message(
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, Catching(engine=engine))
-    assert told(fate)[0] == "sent"
+    result = await result_of(make_ledger("open"), driver, gateway, released(), OptedInOnly, Catching(engine=engine))
+    assert outcome_of(result)[0] == "sent"
 
 
-async def test_while_changes_of_consent_are_unread_nobody_is_taken_for_not_opted_in(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_missing_opt_in_defers_the_delivery_while_changes_of_consent_are_unread(
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    """It goes back to the pacer and comes again."""
+    """It goes back to the pacer, which releases it again."""
     behind = FakeProgress(behind=1_000_000)
-    fate = await fate_of(ledger("open"), driver, gateway, released(), OptedInOnly, behind, wait_seconds=0.05)
-    assert (told(fate)[0], gateway.calls) == ("deferred", [])
+    result = await result_of(make_ledger("open"), driver, gateway, released(), OptedInOnly, behind, wait_seconds=0.05)
+    assert (outcome_of(result)[0], gateway.calls) == ("deferred", [])
 
 
-async def test_what_may_have_been_sent_already_is_asked_for_and_not_sent_again(
-    engine: AsyncEngine, ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_delivery_in_doubt_is_looked_up_and_not_sent_to_a_suppressed_recipient(
+    engine: AsyncEngine, make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    """A worker died in the call; the recipient opted out since."""
-    dead = ledger("open", "worker-dead", lease_seconds=0)
+    """A worker died during the call, and the recipient has opted out since."""
+    dead = make_ledger("open", "worker-dead", lease_seconds=0)
     assert (await dead.take_in(batch_of(released()), FreeSlots(1))).claims
     await put(engine, "suppression")
-    (claim,) = await ledger("open").claim(FreeSlots(1))
+    (claim,) = await make_ledger("open").claim(FreeSlots(1))
     assert claim.in_doubt
-    sending = _sending(ledger("open"), driver, FixedPackages((profile(gateway.base_url),)), FakeProgress())
-    assert (told(await sending.run(claim))[0], gateway.sent) == ("suppressed", [])
+    runner = _runner(make_ledger("open"), driver, FixedPackages((profile(gateway.base_url),)), FakeProgress())
+    assert (outcome_of(await runner.run(claim))[0], gateway.sent) == ("suppressed", [])

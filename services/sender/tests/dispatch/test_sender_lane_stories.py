@@ -1,4 +1,4 @@
-"""Stories of a whole lane: intake, ledger, pump, sends, results and events, with a real Postgres and real HTTP."""
+"""Stories of a whole lane: dispatcher, ledger, sends, results and events, with a real Postgres and real HTTP."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,12 +25,12 @@ MakeLedger = Callable[..., DeliveryLedger]
 
 
 async def test_no_delivery_waits_behind_a_slow_one(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked = [released(f"m{number}") for number in range(200)]
     slow, answers = {each.delivery_id for each in asked[::10]}, asyncio.Event()
     gateway.script = {each: [Accept(after=answers)] for each in slow}
-    async with run_lane(ledger("open"), driver, gateway, limit=32) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway, limit=32) as sender:
         await sender.receive(*asked)
         fast = await sender.outcomes(180)
         assert {outcome.delivery_id for outcome in fast} == {each.delivery_id for each in asked} - slow
@@ -41,13 +41,13 @@ async def test_no_delivery_waits_behind_a_slow_one(
     assert sorted(gateway.sent) == sorted(each.delivery_id for each in asked)
 
 
-async def test_only_as_many_are_claimed_as_there_are_slots(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_no_more_deliveries_are_claimed_than_there_are_slots(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked, answers = [released(f"m{number}") for number in range(50)], asyncio.Event()
     gateway.script = {each.delivery_id: [Accept(after=answers)] for each in asked}
-    book = ledger("open")
-    async with run_lane(book, driver, gateway, limit=10) as sender:
+    ledger = make_ledger("open")
+    async with run_lane(ledger, driver, gateway, limit=10) as sender:
         await sender.receive(*asked)
         await gateway.until(lambda seen: len(seen.calls) == 8)  # one host gets four fifths
         await sender.dispatcher.claim_due()
@@ -58,10 +58,10 @@ async def test_only_as_many_are_claimed_as_there_are_slots(
 
 
 async def test_a_replay_of_the_log_sends_nothing(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked = [released(f"m{number}") for number in range(20)]
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         await sender.receive(*asked)
         await sender.outcomes(20)
         await sender.receive(*asked)
@@ -70,12 +70,12 @@ async def test_a_replay_of_the_log_sends_nothing(
     assert len(gateway.sent) == 21
 
 
-async def test_replies_to_one_recipient_arrive_in_the_order_asked_for_over_a_retry(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_replies_to_one_recipient_arrive_in_order_across_a_retry(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked = [reply(f"m{number}") for number in range(4)]
     gateway.script[asked[1].delivery_id] = [Refuse(500, "transient")]
-    async with run_lane(ledger("reply"), driver, gateway) as sender:
+    async with run_lane(make_ledger("reply"), driver, gateway) as sender:
         await sender.receive(*asked)
         await sender.outcomes(4)
     first, second, third, fourth = (each.delivery_id for each in asked)
@@ -84,31 +84,31 @@ async def test_replies_to_one_recipient_arrive_in_the_order_asked_for_over_a_ret
 
 
 async def test_a_reply_whose_answer_was_lost_is_found_and_not_sent_again(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     delivery = reply()
     gateway.script[delivery.delivery_id] = [Break(sent=True)]
-    async with run_lane(ledger("reply"), driver, gateway) as sender:
+    async with run_lane(make_ledger("reply"), driver, gateway) as sender:
         await sender.receive(delivery)
         (outcome,) = await sender.outcomes(1)
     assert (outcome.status, gateway.calls, gateway.lookups) == ("sent", [delivery.delivery_id], [delivery.delivery_id])
 
 
-async def test_a_reply_that_the_gateway_did_not_get_is_sent_again(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_reply_that_the_gateway_did_not_receive_is_sent_again(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     delivery = reply()
     gateway.script[delivery.delivery_id] = [Break(sent=False)]
-    async with run_lane(ledger("reply"), driver, gateway) as sender:
+    async with run_lane(make_ledger("reply"), driver, gateway) as sender:
         await sender.receive(delivery)
         await sender.outcomes(1)
     assert gateway.sent == [delivery.delivery_id]
 
 
-async def test_a_profile_that_nobody_knows_sends_the_delivery_elsewhere(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_delivery_for_an_unknown_profile_returns_to_the_router(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with run_lane(ledger("open"), driver, gateway, packages=FixedPackages()) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway, packages=FixedPackages()) as sender:
         await sender.receive(released())
         (outcome,) = await sender.outcomes(1)
     assert (outcome.status, outcome.failure) == ("deferred", "profile")

@@ -1,4 +1,4 @@
-"""Stories of what dies, stops or is away: leases, shutdown, the bus, and a gateway that does not know its profiles."""
+"""Stories of crashes, shutdown, Kafka outages, and gateways that have lost their profiles."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,26 +32,26 @@ pytestmark = pytest.mark.postgres
 MakeLedger = Callable[..., DeliveryLedger]
 
 
-async def test_what_a_dead_sender_left_is_asked_for_and_only_the_unsent_is_sent(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_deliveries_of_a_dead_sender_are_looked_up_and_only_unsent_ones_are_sent(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     asked = [released(f"m{number}") for number in range(10)]
-    dead = ledger("open", "dead", lease_seconds=0)
+    dead = make_ledger("open", "dead", lease_seconds=0)
     claimed = (await dead.take_in(batch_of(*asked), free=FreeSlots(6))).claims
     gateway.sent += [claim.delivery.delivery_id for claim in claimed[:3]]
-    async with run_lane(ledger("open", "heir"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open", "heir"), driver, gateway) as sender:
         assert statuses(await sender.outcomes(10)) == {"sent": 10}
     assert sorted(gateway.lookups) == sorted(claim.delivery.delivery_id for claim in claimed)
     assert sorted(gateway.sent) == sorted(each.delivery_id for each in asked)
 
 
 async def test_each_refused_release_ends_in_an_outcome_that_frees_its_place(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     codes = ["transient", "throttled", "profile_blocked", "recipient_invalid", "content_refused"]
     asked = [released(code, release=number) for number, code in enumerate(codes, start=1)]
     gateway.script = {each.delivery_id: [Refuse(400, each.message_id)] for each in asked}
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         await sender.receive(*asked)
         outcomes = {outcome.message_id: outcome for outcome in await sender.outcomes(5)}
     assert [(outcomes[code].status, outcomes[code].failure, outcomes[code].release) for code in codes] == [
@@ -66,10 +66,10 @@ async def test_each_refused_release_ends_in_an_outcome_that_frees_its_place(
 
 
 async def test_a_deferred_delivery_goes_out_with_its_next_release(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     gateway.script[released().delivery_id] = [Refuse(500, "transient")]
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         await sender.receive(released(release=1))
         await sender.outcomes(1)
         await sender.receive(released(release=2))
@@ -78,9 +78,9 @@ async def test_a_deferred_delivery_goes_out_with_its_next_release(
 
 
 async def test_a_release_that_comes_too_late_is_not_sent(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         sender.clock.forward(timedelta(hours=1))
         await sender.receive(released())
         (outcome,) = await sender.outcomes(1)
@@ -90,70 +90,74 @@ async def test_a_release_that_comes_too_late_is_not_sent(
 
 
 async def test_a_lease_that_would_not_outlast_the_call_is_renewed_before_it(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     answers = asyncio.Event()
     gateway.script[released().delivery_id] = [Accept(after=answers)]
-    (claim,) = (await ledger("open", "me", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))).claims
-    sending = attempt_runner(ledger("open", "me", lease_seconds=60), driver, gateway)
+    (claim,) = (
+        await make_ledger("open", "me", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))
+    ).claims
+    sending = attempt_runner(make_ledger("open", "me", lease_seconds=60), driver, gateway)
     under_way = asyncio.create_task(sending.run(claim))
     await gateway.until(lambda seen: len(seen.calls) == 1)
-    assert await ledger("open", "other").claim(FreeSlots(1)) == ()
+    assert await make_ledger("open", "other").claim(FreeSlots(1)) == ()
     answers.set()
     assert isinstance(await under_way, SettledClaim)
 
 
 async def test_a_delivery_that_another_worker_has_taken_over_is_not_sent(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    (claim,) = (await ledger("open", "slow", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))).claims
-    assert len(await ledger("open", "heir").claim(FreeSlots(1))) == 1
-    assert isinstance(await attempt_runner(ledger("open", "slow"), driver, gateway).run(claim), StillInDoubt)
+    (claim,) = (
+        await make_ledger("open", "slow", lease_seconds=0).take_in(batch_of(released()), free=FreeSlots(1))
+    ).claims
+    assert len(await make_ledger("open", "heir").claim(FreeSlots(1))) == 1
+    assert isinstance(await attempt_runner(make_ledger("open", "slow"), driver, gateway).run(claim), StillInDoubt)
     assert gateway.calls == []
 
 
-async def test_a_sender_that_stops_gives_back_what_is_under_way_in_doubt(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_stopping_sender_leaves_running_sends_in_doubt(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    never, heir = asyncio.Event(), ledger("open", "heir")
+    never, heir = asyncio.Event(), make_ledger("open", "heir")
     gateway.script[released().delivery_id] = [Accept(after=never)]
-    async with run_lane(ledger("open"), driver, gateway, drain_seconds=0) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway, drain_seconds=0) as sender:
         await sender.receive(released())
         await gateway.until(lambda seen: len(seen.calls) == 1)
     never.set()
     assert [claim.in_doubt for claim in await heir.claim(FreeSlots(1))] == [True]
 
 
-async def test_a_sender_that_stops_waits_for_the_calls_under_way(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_stopping_sender_waits_for_its_running_calls(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     answers = asyncio.Event()
     gateway.script[released().delivery_id] = [Accept(after=answers)]
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         await sender.receive(released())
         await gateway.until(lambda seen: len(seen.calls) == 1)
         stopping = asyncio.create_task(sender.dispatcher.stop())
         answers.set()
         await stopping
     assert statuses(sender.bus.inner.published) == {"sent": 1}
-    assert await ledger("open").unpublished(timedelta(0), 10) == []
+    assert await make_ledger("open").unpublished(timedelta(0), 10) == []
 
 
 async def test_events_that_kafka_did_not_confirm_are_published_again(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    book, lossy, healthy = ledger("open"), LossyBus(), ObservedBus()
-    async with run_lane(book, driver, gateway, bus=lossy) as sender:
+    ledger, lossy, healthy = make_ledger("open"), LossyBus(), ObservedBus()
+    async with run_lane(ledger, driver, gateway, bus=lossy) as sender:
         await sender.receive(released())
         await sender.outcomes(1)
-    async with run_lane(book, driver, gateway, bus=healthy) as sender:
+    async with run_lane(ledger, driver, gateway, bus=healthy) as sender:
         again = await sender.outcomes(1)
     assert again == lossy.inner.of(DeliveryOutcome)[:1]
     assert gateway.sent == [released().delivery_id]
-    assert await book.unpublished(timedelta(0), 10) == []
+    assert await ledger.unpublished(timedelta(0), 10) == []
 
 
-async def test_a_gateway_that_is_away_keeps_no_other_profile_from_being_registered(
+async def test_an_unreachable_gateway_does_not_stop_other_registrations(
     driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     registration = ProfileRegistration({"simulator": driver})
@@ -170,11 +174,11 @@ async def test_a_gateway_that_is_away_keeps_no_other_profile_from_being_register
     assert list(gateway.registered) == ["account-far"]
 
 
-async def test_a_bus_that_is_away_delays_no_send(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_a_broken_connection_to_kafka_delays_no_send(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     away = ObservedBus(MemoryBus(NOON, away=True))
-    async with run_lane(ledger("open"), driver, gateway, limit=2, bus=away) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway, limit=2, bus=away) as sender:
         await sender.receive(*(released(f"m{number}") for number in range(10)))
         await gateway.until(lambda seen: len(seen.calls) == 10)
         away.inner.away = False

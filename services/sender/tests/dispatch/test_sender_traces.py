@@ -1,4 +1,4 @@
-"""Traces of the sender: a claim is a span below what asked for it; the gateway and the outcome go on from there."""
+"""Traces: a claim is a span below the delivery's own; the gateway call and the outcome continue from it."""
 
 from collections.abc import AsyncGenerator, Callable
 
@@ -30,11 +30,11 @@ async def memory() -> AsyncGenerator[RecordedSpans]:
         yield memory
 
 
-async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_it(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
+async def test_a_reply_is_one_span_that_its_gateway_and_its_outcome_continue(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
 ) -> None:
     asked = reply().model_copy(update=TRACED)
-    async with run_lane(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+    async with run_lane(make_ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
         await sender.receive(asked)
         (outcome,) = await sender.outcomes(1)
         (settled,) = sender.bus.inner.of(ReplySettled)
@@ -44,18 +44,18 @@ async def test_a_reply_is_one_span_and_its_gateway_and_its_outcome_are_told_of_i
     attributes = dict(span.attributes or {})
     assert (attributes["spreader.delivery_id"], attributes["spreader.lane"]) == (asked.delivery_id, "reply")
     assert attributes["spreader.status"] == "sent"
-    told = span.to_json()
-    assert PHONE not in told
-    assert "Hello" not in told
-    assert "wamid" not in told  # a gateway's own ids hold the customer's number
+    exported = span.to_json()
+    assert PHONE not in exported
+    assert "Hello" not in exported
+    assert "wamid" not in exported  # a gateway's own message id contains the customer's number
 
 
-async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_one(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
+async def test_each_try_is_a_span_and_the_last_one_of_an_unsent_delivery_has_failed(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, memory: RecordedSpans
 ) -> None:
     asked = reply().model_copy(update=TRACED)
     gateway.script[asked.delivery_id] = [Refuse(500, "transient"), Refuse(404, "recipient_invalid")]
-    async with run_lane(ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
+    async with run_lane(make_ledger("reply"), driver, gateway, tracing=memory.tracing) as sender:
         await sender.receive(asked)
         (outcome,) = await sender.outcomes(1)
     first, last = memory.spans
@@ -66,10 +66,10 @@ async def test_each_try_is_a_span_and_a_delivery_that_was_not_sent_is_a_failed_o
     assert outcome.traceparent == place(last)
 
 
-async def test_off_the_trace_goes_on_as_it_came(
-    ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
+async def test_without_tracing_the_traceparent_is_passed_on_unchanged(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
-    async with run_lane(ledger("open"), driver, gateway) as sender:
+    async with run_lane(make_ledger("open"), driver, gateway) as sender:
         await sender.receive(released().model_copy(update=TRACED))
         await sender.outcomes(1)
         outcomes = sender.bus.inner.of(DeliveryOutcome)
@@ -77,10 +77,10 @@ async def test_off_the_trace_goes_on_as_it_came(
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_no_gateway_of_anothers_making_is_told_of_our_traces(
-    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
+async def test_real_gateways_get_no_traceparent(
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver
 ) -> None:
     delivery = reply().model_copy(update=TRACED)
-    answer = await send_once(drivers[driver], delivery, profile_at(driver, wire.base_url))
+    answer = await send_once(drivers[driver], delivery, profile_at(driver, server.base_url))
     assert isinstance(answer, SendAccepted)
-    assert [name for asked in wire.requests for name in asked.headers if name.lower() == "traceparent"] == []
+    assert [name for asked in server.requests for name in asked.headers if name.lower() == "traceparent"] == []

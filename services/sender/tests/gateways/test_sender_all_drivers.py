@@ -1,4 +1,4 @@
-"""All wires: what holds whatever the gateway: files, doubts, redirects, and what is kept of its words."""
+"""All drivers: files, doubts, redirects, and the text that is kept of an error."""
 
 import pytest
 
@@ -16,48 +16,48 @@ from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 @pytest.mark.parametrize(
     ("error", "failure"), [(MediaRefused("a virus"), "content"), (MediaUnavailable("not reachable"), "transient")]
 )
-async def test_a_file_that_cannot_be_had_is_not_sent(
+async def test_a_file_that_cannot_be_fetched_is_not_sent(
     drivers: dict[str, Driver],
-    wire: GatewayServer,
+    server: GatewayServer,
     files: MemoryMedia,
     driver: configuration.Driver,
     error: MediaUnavailable | MediaRefused,
     failure: str,
 ) -> None:
     files.error = error
-    assert await send(drivers, wire, driver, CONTENTS["image"]) == SendRefused(failure, str(error))  # pyright: ignore[reportArgumentType]
-    assert wire.requests == []
+    assert await send(drivers, server, driver, CONTENTS["image"]) == SendRefused(failure, str(error))  # pyright: ignore[reportArgumentType]
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_a_connection_that_breaks_after_the_request_is_a_doubt_that_nobody_can_ask_about(
-    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
+async def test_a_connection_that_breaks_after_the_request_is_a_doubt_without_lookup(
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver
 ) -> None:
-    wire.will(HangUp())
-    answer = await send(drivers, wire, driver, CONTENTS["text"])
+    server.will(HangUp())
+    answer = await send(drivers, server, driver, CONTENTS["text"])
     assert isinstance(answer, SendInDoubt)
     assert not answer.can_ask
-    assert len(wire.sends) == 1
+    assert len(server.sends) == 1
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_no_redirect_is_followed_for_it_would_take_the_key_along(
-    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
+async def test_no_redirect_is_followed(
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver
 ) -> None:
-    wire.will(Respond(307, None, {"Location": f"{wire.base_url}/elsewhere"}))
-    assert isinstance(await send(drivers, wire, driver, CONTENTS["text"]), SendInDoubt)
-    assert len(wire.requests) == 1
+    server.will(Respond(307, None, {"Location": f"{server.base_url}/elsewhere"}))
+    assert isinstance(await send(drivers, server, driver, CONTENTS["text"]), SendInDoubt)
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_what_is_kept_of_a_refusal_holds_no_token_and_no_number(
-    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
+async def test_the_detail_of_a_refusal_contains_no_token_and_no_number(
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver
 ) -> None:
     token = SECRETS["cloud_api"]["access_token"]
-    said = f"{PHONE} cannot be written to with {token}"
-    body = {"error": {"code": 100, "message": said}, "message": said, "request": {"body": {"chatId": PHONE}}}
-    wire.will(Respond(400, body))
-    answer = await send(drivers, wire, driver, CONTENTS["text"])
+    text = f"{PHONE} cannot be written to with {token}"
+    body = {"error": {"code": 100, "message": text}, "message": text, "request": {"body": {"chatId": PHONE}}}
+    server.will(Respond(400, body))
+    answer = await send(drivers, server, driver, CONTENTS["text"])
     assert not isinstance(answer, SendAccepted)
     assert "cannot be written to" in str(answer)
     assert PHONE not in str(answer)

@@ -1,4 +1,4 @@
-"""Hosts: one that is slow or down does not slow the others; and no secret is ever shown."""
+"""Gateway hosts: one that is slow or down does not slow the others; and no secret is logged or published."""
 
 import asyncio
 import socket
@@ -43,42 +43,44 @@ def post(url: str) -> GatewayCall:
 
 
 async def test_200_slow_deliveries_do_not_delay_a_fast_one(
-    ledger: MakeLedger, drivers: dict[str, Driver], wire: GatewayServer, other: GatewayServer
+    make_ledger: MakeLedger, drivers: dict[str, Driver], server: GatewayServer, other: GatewayServer
 ) -> None:
-    """All in one partition; the slow ones have not been answered when the fast one is."""
+    """All are in one partition; the slow ones are still unanswered when the fast one is sent."""
     answers = asyncio.Event()
-    wire.default = lambda asked: Respond(200, {"messages": [{"id": "wamid.slow"}]}, after=answers)
-    configured = FixedPackages((profile_at("cloud_api", wire.base_url), profile_at("cloud_api", other.base_url, "p2")))
-    book = ledger("open")
-    book = DeliveryLedger(
-        book.engine, book.deduplicator, "open", "me", book.lease, host_of=lambda _, profile_id: profile_id
+    server.default = lambda asked: Respond(200, {"messages": [{"id": "wamid.slow"}]}, after=answers)
+    configured = FixedPackages(
+        (profile_at("cloud_api", server.base_url), profile_at("cloud_api", other.base_url, "p2"))
+    )
+    ledger = make_ledger("open")
+    ledger = DeliveryLedger(
+        ledger.engine, ledger.deduplicator, "open", "me", ledger.lease, host_of=lambda _, profile_id: profile_id
     )
     slow = [released(f"m{number}") for number in range(200)]
     fast = released("fast").model_copy(update={"profile_id": "p2"})
-    async with run_lane(book, drivers["cloud_api"], packages=configured, limit=64) as sender:
+    async with run_lane(ledger, drivers["cloud_api"], packages=configured, limit=64) as sender:
         await sender.receive(*slow, fast)
         (first,) = await sender.outcomes(1)
         assert (first.message_id, first.status) == ("fast", "sent")
         # Every slot that is left goes to hosts that answer.
-        await wire.until(lambda seen: len(seen.requests) == 51)
+        await server.until(lambda seen: len(seen.requests) == 51)
         more = [fast.model_copy(update={"delivery_id": f"dlv_{n}", "message_id": f"n{n}"}) for n in range(30)]
         await sender.receive(*more)
         await sender.outcomes(31)
-        assert len(wire.requests) == 51
+        assert len(server.requests) == 51
         answers.set()
         assert statuses(await sender.outcomes(231)) == {"sent": 231}
 
 
-async def test_a_host_that_answers_nothing_is_let_alone_and_the_others_are_not_slowed(
-    wary: GatewayClient, wire: GatewayServer, other: GatewayServer
+async def test_a_silent_host_opens_its_breaker_and_others_are_not_slowed(
+    wary: GatewayClient, server: GatewayServer, other: GatewayServer
 ) -> None:
-    wire.will(*[HangUp()] * 9)
-    assert [type(await wary.call(post(wire.base_url))) for _ in range(5)] == [NoResponse] * 3 + [NotReached] * 2
-    assert len(wire.requests) == 3
+    server.will(*[HangUp()] * 9)
+    assert [type(await wary.call(post(server.base_url))) for _ in range(5)] == [NoResponse] * 3 + [NotReached] * 2
+    assert len(server.requests) == 3
     assert isinstance(await wary.call(post(other.base_url)), HttpResponse)
 
 
-async def test_a_host_that_is_down_is_asked_three_times_and_then_not(wary: GatewayClient) -> None:
+async def test_a_host_that_is_down_is_called_three_times_and_then_not(wary: GatewayClient) -> None:
     with socket.socket() as bound:  # bound and not listening: a connection is refused
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -90,31 +92,31 @@ async def test_a_host_that_is_down_is_asked_three_times_and_then_not(wary: Gatew
     assert timedelta(0) < (replies[-1].retry_after or timedelta(0)) <= timedelta(seconds=60)
 
 
-async def test_a_proxy_that_speaks_for_a_gateway_that_is_away_opens_the_breaker_too(
-    wary: GatewayClient, wire: GatewayServer
+async def test_a_proxys_error_for_an_unavailable_gateway_opens_the_breaker(
+    wary: GatewayClient, server: GatewayServer
 ) -> None:
-    wire.will(*[Respond(503)] * 9)
+    server.will(*[Respond(503)] * 9)
     for _ in range(4):
-        await wary.call(post(wire.base_url))
-    assert len(wire.requests) == 3
+        await wary.call(post(server.base_url))
+    assert len(server.requests) == 3
 
 
-async def test_a_gateways_own_error_is_an_answer(wary: GatewayClient, wire: GatewayServer) -> None:
-    wire.will(*[Respond(503, {"error": {"code": 131016}})] * 9)
+async def test_a_gateways_own_error_counts_as_an_answer(wary: GatewayClient, server: GatewayServer) -> None:
+    server.will(*[Respond(503, {"error": {"code": 131016}})] * 9)
     for _ in range(9):
-        assert isinstance(await wary.call(post(wire.base_url)), HttpResponse)
+        assert isinstance(await wary.call(post(server.base_url)), HttpResponse)
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "http://", "http://[::1", "http://host:port"])
-async def test_an_address_that_cannot_be_read_is_a_gateway_that_is_away(wary: GatewayClient, address: str) -> None:
+async def test_an_invalid_address_counts_as_not_reached(wary: GatewayClient, address: str) -> None:
     assert isinstance(await wary.call(GatewayCall("GET", address, {})), NotReached)
 
 
 @pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
 async def test_no_token_and_no_full_number_is_in_a_log_line_a_metric_or_an_outcome(
-    ledger: MakeLedger,
+    make_ledger: MakeLedger,
     drivers: dict[str, Driver],
-    wire: GatewayServer,
+    server: GatewayServer,
     driver: Name,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -127,17 +129,17 @@ async def test_no_token_and_no_full_number_is_in_a_log_line_a_metric_or_an_outco
         Respond(200, {"messages": "no list", "key": "no key"}),
         HangUp(),
     ]
-    configured = FixedPackages((profile_at(driver, wire.base_url),))
+    configured = FixedPackages((profile_at(driver, server.base_url),))
     caplog.set_level("DEBUG")
-    wire.will(*refusals)
+    server.will(*refusals)
     with structlog.testing.capture_logs() as lines:
-        async with run_lane(ledger("open"), drivers[driver], packages=configured) as sender:
+        async with run_lane(make_ledger("open"), drivers[driver], packages=configured) as sender:
             for number in range(len(refusals)):
                 await sender.receive(released(f"m{number}"))
-                await wire.until(lambda seen: len(seen.requests) == number + 1)  # noqa: B023
+                await server.until(lambda seen: len(seen.requests) == number + 1)  # noqa: B023
             outcomes = await sender.outcomes(2)
-    told = "".join(outcome.model_dump_json(exclude={"recipient"}) for outcome in outcomes)
-    shown = caplog.text + str(lines) + told + generate_latest().decode()
+    published = "".join(outcome.model_dump_json(exclude={"recipient"}) for outcome in outcomes)
+    shown = caplog.text + str(lines) + published + generate_latest().decode()
     assert "delivery not sent" in shown
     for secret in [*SECRETS[driver].values(), token, PHONE, PHONE[:9]]:
         assert secret not in shown

@@ -1,4 +1,4 @@
-"""Linked devices' wires: what each kind of content says to WAHA and to Evolution, as they document it."""
+"""Linked devices: the request of each kind of content to WAHA and to Evolution, as they document it."""
 
 import base64
 from typing import Any
@@ -44,21 +44,21 @@ WAHA_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-async def test_what_each_kind_says_to_waha(drivers: dict[str, Driver], wire: GatewayServer, kind: str) -> None:
-    assert await send(drivers, wire, "waha", CONTENTS[kind], quote="false_1@c.us_AAA") == SendAccepted("3EB0AB12")
-    (asked,) = wire.requests
+async def test_the_waha_request_of_each_kind(drivers: dict[str, Driver], server: GatewayServer, kind: str) -> None:
+    assert await send(drivers, server, "waha", CONTENTS[kind], quote="false_1@c.us_AAA") == SendAccepted("3EB0AB12")
+    (request,) = server.requests
     path, body = WAHA_BODIES[kind]
-    assert (asked.path, asked.body) == (path, {**WAHA_TO, "reply_to": "false_1@c.us_AAA", **body})
-    assert asked.headers["X-Api-Key"] == "secret-waha-key"
+    assert (request.path, request.body) == (path, {**WAHA_TO, "reply_to": "false_1@c.us_AAA", **body})
+    assert request.headers["X-Api-Key"] == "secret-waha-key"
 
 
 async def test_a_voice_in_another_format_is_converted_by_waha(
-    drivers: dict[str, Driver], wire: GatewayServer, files: MemoryMedia
+    drivers: dict[str, Driver], server: GatewayServer, files: MemoryMedia
 ) -> None:
     files.files["voice"] = MemoryFile("audio/mpeg", b"mp3")
-    await send(drivers, wire, "waha", CONTENTS["voice"])
-    assert wire.sends[0].body["file"]["mimetype"] == "audio/mpeg"
-    assert wire.sends[0].body["convert"] is True
+    await send(drivers, server, "waha", CONTENTS["voice"])
+    assert server.sends[0].body["file"]["mimetype"] == "audio/mpeg"
+    assert server.sends[0].body["convert"] is True
 
 
 EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -86,22 +86,22 @@ EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-async def test_what_each_kind_says_to_evolution(drivers: dict[str, Driver], wire: GatewayServer, kind: str) -> None:
-    assert await send(drivers, wire, "evolution", CONTENTS[kind], quote="AAA") == SendAccepted("3EB0AB12")
-    (asked,) = wire.requests
+async def test_the_evolution_request_of_each_kind(drivers: dict[str, Driver], server: GatewayServer, kind: str) -> None:
+    assert await send(drivers, server, "evolution", CONTENTS[kind], quote="AAA") == SendAccepted("3EB0AB12")
+    (request,) = server.requests
     path, body = EVOLUTION_BODIES[kind]
-    assert asked.path == path
-    assert asked.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}, "message": {}}, **body}
-    assert asked.headers["apikey"] == "secret-evolution-key"
+    assert request.path == path
+    assert request.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}, "message": {}}, **body}
+    assert request.headers["apikey"] == "secret-evolution-key"
 
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
 async def test_a_linked_device_sends_no_templates_and_says_so(
-    drivers: dict[str, Driver], wire: GatewayServer, driver: configuration.Driver
+    drivers: dict[str, Driver], server: GatewayServer, driver: configuration.Driver
 ) -> None:
-    refused = await send(drivers, wire, driver, TEMPLATE)
+    refused = await send(drivers, server, driver, TEMPLATE)
     assert isinstance(refused, SendRefused)
-    assert (refused.failure, wire.requests) == ("content", [])
+    assert (refused.failure, server.requests) == ("content", [])
     assert "Cloud API only" in refused.detail
 
 
@@ -118,5 +118,5 @@ async def test_a_linked_device_sends_no_templates_and_says_so(
         (None, None),
     ],
 )
-def test_wahas_engines_name_a_message_in_their_own_ways(body: Any, expected: str | None) -> None:
+def test_the_message_id_is_read_from_the_answer_of_every_waha_engine(body: Any, expected: str | None) -> None:
     assert message_id(body) == expected

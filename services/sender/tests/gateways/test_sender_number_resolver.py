@@ -1,4 +1,4 @@
-"""Addresses: numbers of two forms are asked for before WAHA writes to them, and sent to as WhatsApp knows them."""
+"""Number resolver: WAHA sends to a number with two forms in the form that WhatsApp knows."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -29,7 +29,7 @@ WITH, WITHOUT = "5531987654321", "553187654321"
 KNOWN_WITHOUT = Respond(200, {"numberExists": True, "chatId": f"{WITHOUT}@c.us"})
 NOBODY = Respond(200, {"numberExists": False})
 OpenTo = Callable[..., Awaitable[GatewayAnswer]]
-"""Send an open message to a number: `await open_to(WITH)`."""
+"""Sends an open message to a number: `await open_to(WITH)`."""
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -48,20 +48,22 @@ def waha(client: GatewayClient, files: MemoryMedia, store: NumberStore, clock: M
 
 
 @pytest.fixture
-def open_to(waha: Driver, wire: GatewayServer) -> OpenTo:
+def open_to(waha: Driver, server: GatewayServer) -> OpenTo:
     async def send(number: str, profile_id: str = "p1") -> GatewayAnswer:
-        return await send_once(waha, released(recipient=number), profile_at("waha", wire.base_url, profile_id))
+        return await send_once(waha, released(recipient=number), profile_at("waha", server.base_url, profile_id))
 
     return send
 
 
-def asked_for(wire: GatewayServer) -> list[str]:
+def asked_for(server: GatewayServer) -> list[str]:
     """The numbers that WhatsApp was asked for."""
-    return [each.path.partition("phone=")[2].partition("&")[0] for each in wire.requests if "check-exists" in each.path]
+    return [
+        each.path.partition("phone=")[2].partition("&")[0] for each in server.requests if "check-exists" in each.path
+    ]
 
 
-def sent_to(wire: GatewayServer) -> list[str]:
-    return [each.body["chatId"] for each in wire.sends]
+def sent_to(server: GatewayServer) -> list[str]:
+    return [each.body["chatId"] for each in server.sends]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def sent_to(wire: GatewayServer) -> list[str]:
         ("55319876543210", None),
     ],
 )
-def test_a_number_of_brazil_has_two_forms_if_it_is_of_an_old_mobile(number: str, other: str | None) -> None:
+def test_only_an_older_brazilian_mobile_number_has_two_forms(number: str, other: str | None) -> None:
     assert other_form(number) == other
 
 
@@ -87,49 +89,51 @@ def test_the_other_form_of_the_other_form_is_the_number(number: str) -> None:
 
 
 @pytest.mark.parametrize("given_form", [WITH, WITHOUT])
-async def test_it_is_asked_for_once_and_sent_to_as_whatsapp_knows_it(
-    open_to: OpenTo, wire: GatewayServer, clock: ManualClock, given_form: str
+async def test_a_number_is_looked_up_once_and_used_in_the_form_that_whatsapp_knows(
+    open_to: OpenTo, server: GatewayServer, clock: ManualClock, given_form: str
 ) -> None:
-    wire.will(KNOWN_WITHOUT)
+    server.will(KNOWN_WITHOUT)
     assert isinstance(await open_to(given_form), SendAccepted)
     clock.forward(REMEMBERED_FOR - timedelta(seconds=1))
     assert isinstance(await open_to(given_form, "p2"), SendAccepted)
-    assert (asked_for(wire), sent_to(wire)) == ([given_form], [f"{WITHOUT}@c.us"] * 2)
+    assert (asked_for(server), sent_to(server)) == ([given_form], [f"{WITHOUT}@c.us"] * 2)
     clock.forward(timedelta(seconds=1))
-    wire.will(KNOWN_WITHOUT)
+    server.will(KNOWN_WITHOUT)
     await open_to(given_form)
-    assert asked_for(wire) == [given_form] * 2
+    assert asked_for(server) == [given_form] * 2
 
 
-async def test_the_other_form_is_asked_for_where_nobody_has_the_first(open_to: OpenTo, wire: GatewayServer) -> None:
-    wire.will(NOBODY, KNOWN_WITHOUT)
+async def test_the_other_form_is_looked_up_if_the_first_is_not_on_whatsapp(
+    open_to: OpenTo, server: GatewayServer
+) -> None:
+    server.will(NOBODY, KNOWN_WITHOUT)
     assert isinstance(await open_to(WITH), SendAccepted)
-    assert (asked_for(wire), sent_to(wire)) == ([WITH, WITHOUT], [f"{WITHOUT}@c.us"])
+    assert (asked_for(server), sent_to(server)) == ([WITH, WITHOUT], [f"{WITHOUT}@c.us"])
 
 
-async def test_who_has_neither_form_is_not_written_to(open_to: OpenTo, wire: GatewayServer) -> None:
-    wire.will(NOBODY, NOBODY)
+async def test_a_number_that_is_absent_in_both_forms_gets_no_message(open_to: OpenTo, server: GatewayServer) -> None:
+    server.will(NOBODY, NOBODY)
     assert await open_to(WITH) == ABSENT
     assert await open_to(WITH) == ABSENT
-    assert (asked_for(wire), sent_to(wire)) == ([WITH, WITHOUT], [])
+    assert (asked_for(server), sent_to(server)) == ([WITH, WITHOUT], [])
 
 
 @pytest.mark.parametrize("number", ["201001234567", "553132345678"])
-async def test_other_numbers_are_not_asked_for(open_to: OpenTo, wire: GatewayServer, number: str) -> None:
+async def test_other_numbers_are_not_looked_up(open_to: OpenTo, server: GatewayServer, number: str) -> None:
     assert isinstance(await open_to(number), SendAccepted)
-    assert (asked_for(wire), sent_to(wire)) == ([], [f"{number}@c.us"])
+    assert (asked_for(server), sent_to(server)) == ([], [f"{number}@c.us"])
 
 
-async def test_a_reply_asks_nothing_and_goes_where_an_open_message_went(
-    waha: Driver, open_to: OpenTo, wire: GatewayServer
+async def test_a_reply_is_not_looked_up_and_uses_a_stored_form(
+    waha: Driver, open_to: OpenTo, server: GatewayServer
 ) -> None:
-    profile = profile_at("waha", wire.base_url)
+    profile = profile_at("waha", server.base_url)
     assert isinstance(await send_once(waha, reply(recipient=WITH), profile), SendAccepted)
-    wire.will(KNOWN_WITHOUT)
+    server.will(KNOWN_WITHOUT)
     await open_to(WITH)
     await send_once(waha, reply(recipient=WITH), profile)
-    assert asked_for(wire) == [WITH]
-    assert sent_to(wire) == [f"{WITH}@c.us", f"{WITHOUT}@c.us", f"{WITHOUT}@c.us"]
+    assert asked_for(server) == [WITH]
+    assert sent_to(server) == [f"{WITH}@c.us", f"{WITHOUT}@c.us", f"{WITHOUT}@c.us"]
 
 
 @pytest.mark.parametrize(
@@ -141,36 +145,38 @@ async def test_a_reply_asks_nothing_and_goes_where_an_open_message_went(
         (Respond(200, {}), "transient"),
     ],
 )
-async def test_while_nobody_says_it_is_not_sent(
-    open_to: OpenTo, wire: GatewayServer, answer: Respond, failure: str
+async def test_without_a_lookup_result_nothing_is_sent(
+    open_to: OpenTo, server: GatewayServer, answer: Respond, failure: str
 ) -> None:
-    wire.will(answer)
+    server.will(answer)
     refused = await open_to(WITH)
     assert isinstance(refused, SendRefused)
-    assert (refused.failure, sent_to(wire)) == (failure, [])
+    assert (refused.failure, sent_to(server)) == (failure, [])
     assert isinstance(await open_to(WITH), SendAccepted)
 
 
-async def test_an_engine_that_cannot_be_asked_sends_to_what_was_given(open_to: OpenTo, wire: GatewayServer) -> None:
-    wire.will(Respond(422, {"message": "The method is not implemented by the engine"}))
-    assert isinstance(await open_to(WITH), SendAccepted)
-    assert sent_to(wire) == [f"{WITH}@c.us"]
-
-
-async def test_a_hidden_id_is_no_address(open_to: OpenTo, wire: GatewayServer) -> None:
-    wire.will(Respond(200, {"numberExists": True, "chatId": "912345@lid"}))
-    await open_to(WITH)
-    assert sent_to(wire) == [f"{WITH}@c.us"]
-
-
-async def test_the_pace_of_number_checks_is_used_and_holds_up_no_send(
-    open_to: OpenTo, wire: GatewayServer, store: NumberStore, clock: ManualClock
+async def test_an_engine_without_number_checks_sends_to_the_given_number(
+    open_to: OpenTo, server: GatewayServer
 ) -> None:
-    wire.default = lambda asked: (
+    server.will(Respond(422, {"message": "The method is not implemented by the engine"}))
+    assert isinstance(await open_to(WITH), SendAccepted)
+    assert sent_to(server) == [f"{WITH}@c.us"]
+
+
+async def test_a_hidden_id_is_not_used_as_an_address(open_to: OpenTo, server: GatewayServer) -> None:
+    server.will(Respond(200, {"numberExists": True, "chatId": "912345@lid"}))
+    await open_to(WITH)
+    assert sent_to(server) == [f"{WITH}@c.us"]
+
+
+async def test_a_lookup_uses_the_rate_limit_and_never_waits_for_it(
+    open_to: OpenTo, server: GatewayServer, store: NumberStore, clock: ManualClock
+) -> None:
+    server.default = lambda asked: (
         Respond(200, {"numberExists": True}) if "check" in asked.path else Respond(201, {"id": "A"})
     )
     people = [f"55319876543{number:02}" for number in range(BURST + 3)]
     for person in people:
         assert isinstance(await open_to(person), SendAccepted)
-    assert (asked_for(wire), sent_to(wire)) == (people, [f"{person}@c.us" for person in people])
+    assert (asked_for(server), sent_to(server)) == (people, [f"{person}@c.us" for person in people])
     assert not await store.book("p1", clock(), timedelta(minutes=1), BURST)

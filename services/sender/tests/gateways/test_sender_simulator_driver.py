@@ -1,4 +1,4 @@
-"""The simulator's driver against an HTTP server that speaks the wire: every answer, and every way to get none."""
+"""Simulator driver against an HTTP server: every answer, and every way to get none."""
 
 import asyncio
 import socket
@@ -49,9 +49,7 @@ async def test_each_refusal_has_its_class(
     )
 
 
-async def test_a_refusal_of_what_was_sent_all_the_same_is_seen_through(
-    driver: SimulatorDriver, gateway: FakeGateway
-) -> None:
+async def test_a_refusal_of_a_message_that_was_sent_is_detected(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(500, "transient", sent=True)]
     assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(f"wamid-{ID}")
 
@@ -61,14 +59,14 @@ async def test_a_refusal_that_cannot_be_checked_is_a_doubt(driver: SimulatorDriv
     assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
 
 
-async def test_patience_that_is_asked_for_is_passed_on(driver: SimulatorDriver, gateway: FakeGateway) -> None:
+async def test_retry_after_is_passed_on(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(429, "throttled", {"Retry-After": "7"})]
     answer = await send_once(driver, DELIVERY, profile(gateway.base_url))
     assert isinstance(answer, SendRefused)
     assert answer.retry_after == timedelta(seconds=7)
 
 
-async def test_an_answer_that_nobody_can_read_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
+async def test_an_unreadable_answer_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(502, "a proxy's own")]
     assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
 
@@ -84,7 +82,7 @@ async def test_a_connection_that_breaks_after_the_request_is_a_doubt(
     )
 
 
-async def test_a_gateway_that_is_not_there_was_surely_not_reached(driver: SimulatorDriver) -> None:
+async def test_a_refused_connection_was_certainly_not_reached(driver: SimulatorDriver) -> None:
     with socket.socket() as bound:  # bound and not listening: a connection is refused
         bound.bind(("127.0.0.1", 0))
         nowhere = profile(f"http://127.0.0.1:{bound.getsockname()[1]}")
@@ -94,13 +92,13 @@ async def test_a_gateway_that_is_not_there_was_surely_not_reached(driver: Simula
         assert isinstance(await driver.find(DELIVERY, nowhere), LookupFailed)
 
 
-async def test_a_name_that_does_not_exist_was_surely_not_reached(driver: SimulatorDriver) -> None:
+async def test_an_unknown_host_name_was_certainly_not_reached(driver: SimulatorDriver) -> None:
     answer = await send_once(driver, DELIVERY, profile("http://gateway.invalid"))
     assert isinstance(answer, SendRefused)
     assert answer.failure == "gateway"
 
 
-async def test_silence_after_the_request_is_a_doubt(gateway: FakeGateway) -> None:
+async def test_a_time_out_after_the_request_is_a_doubt(gateway: FakeGateway) -> None:
     client, never = GatewayClient("hasty", 1, Timeouts(2, call_seconds=0.05)), asyncio.Event()
     hasty = SimulatorDriver(client, 0.05, "http://ingress")
     gateway.script[ID] = [Accept(after=never)]
@@ -112,9 +110,7 @@ async def test_silence_after_the_request_is_a_doubt(gateway: FakeGateway) -> Non
         await client.stop()
 
 
-async def test_a_profile_is_registered_with_the_address_to_report_to(
-    driver: SimulatorDriver, gateway: FakeGateway
-) -> None:
+async def test_a_profile_is_registered_with_its_webhook_address(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     await driver.register("pkg", profile(gateway.base_url))
     assert gateway.registered["account-p1"] == {
         "profile_id": "p1",

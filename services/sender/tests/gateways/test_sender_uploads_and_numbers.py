@@ -1,4 +1,4 @@
-"""What is known of gateways: uploads, numbers and how profiles stand, on a real Postgres with gateways on the wire."""
+"""Upload cache and number checker, with stores in memory and on a real Postgres."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> UploadStore:
     return MemoryUploads() if request.param == "memory" else PostgresUploads(engine)
 
 
-async def test_who_wants_the_same_file_at_the_same_time_waits_for_one_upload(store: UploadStore) -> None:
+async def test_concurrent_sends_of_one_file_wait_for_one_upload(store: UploadStore) -> None:
     uploads, made = UploadCache(store), list[str]()
 
     async def upload() -> str:
@@ -41,7 +41,7 @@ async def test_who_wants_the_same_file_at_the_same_time_waits_for_one_upload(sto
     assert await uploads.upload_id("account", TYPES["video"], upload) == "name-2"
 
 
-async def test_a_forgotten_upload_is_made_anew(store: UploadStore) -> None:
+async def test_a_forgotten_upload_is_made_again(store: UploadStore) -> None:
     uploads, names = UploadCache(store), iter(["first", "second"])
 
     async def upload() -> str:
@@ -52,7 +52,7 @@ async def test_a_forgotten_upload_is_made_anew(store: UploadStore) -> None:
     assert await uploads.upload_id("account", TYPES["image"], upload) == "second"
 
 
-async def test_an_upload_that_failed_is_tried_by_the_next(store: UploadStore) -> None:
+async def test_a_failed_upload_is_tried_again_by_the_next_send(store: UploadStore) -> None:
     uploads, troubles = UploadCache(store), [RuntimeError("no")]
 
     async def upload() -> str:
@@ -65,7 +65,7 @@ async def test_an_upload_that_failed_is_tried_by_the_next(store: UploadStore) ->
     assert await uploads.upload_id("account", TYPES["image"], upload) == "name"
 
 
-async def test_an_upload_is_not_used_after_29_days_and_then_forgotten(engine: AsyncEngine) -> None:
+async def test_an_upload_is_not_used_after_29_days_and_then_deleted(engine: AsyncEngine) -> None:
     store = PostgresUploads(engine)
     await store.keep("account", "sha", "image/png", "name")
     assert await store.upload_id("account", "sha", "image/png", UPLOAD_VALID_FOR) == "name"
@@ -84,29 +84,31 @@ def numbers(store: NumberStore, drivers: dict[str, Driver], clock: ManualClock, 
     return NumberChecker(store, drivers, clock, per_hour)
 
 
-async def test_a_number_is_asked_for_once_in_30_days_whoever_asks(
-    checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer
+async def test_a_number_is_checked_once_in_30_days_over_all_profiles(
+    checked: NumberStore, drivers: dict[str, Driver], server: GatewayServer
 ) -> None:
     clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
-    waha, evolution = profile_at("waha", wire.base_url), profile_at("evolution", wire.base_url, "p2")
+    waha, evolution = profile_at("waha", server.base_url), profile_at("evolution", server.base_url, "p2")
     (first,) = await checks.check(waha, [ANN])
     assert (first.exists, first.checked_at) == (True, NOON)
-    assert wire.requests[0].path == f"/api/contacts/check-exists?phone={ANN}&session=default"
+    assert server.requests[0].path == f"/api/contacts/check-exists?phone={ANN}&session=default"
     clock.forward(REMEMBERED_FOR - timedelta(seconds=1))
     (known,) = await checks.check(evolution, [ANN])
-    assert (known.exists, known.checked_at, len(wire.requests)) == (True, NOON, 1)
+    assert (known.exists, known.checked_at, len(server.requests)) == (True, NOON, 1)
     clock.forward(timedelta(seconds=1))
-    wire.will(Respond(200, [{"exists": False, "number": ANN}]))
+    server.will(Respond(200, [{"exists": False, "number": ANN}]))
     (again,) = await checks.check(evolution, [ANN])
-    assert (again.exists, wire.requests[1].body) == (False, {"numbers": [ANN]})
+    assert (again.exists, server.requests[1].body) == (False, {"numbers": [ANN]})
 
 
-async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer) -> None:
-    """60 an hour, up to 5 at once: over the pace nobody asks, and the answer says why."""
+async def test_a_profile_has_a_rate_limit_of_number_checks(
+    checked: NumberStore, drivers: dict[str, Driver], server: GatewayServer
+) -> None:
+    """60 an hour, up to 5 at once. Above that the number is not checked, and the detail says why."""
     clock = ManualClock(NOON)
     checks = numbers(checked, drivers, clock)
-    waha = profile_at("waha", wire.base_url)
+    waha = profile_at("waha", server.base_url)
     many = [f"20100000{number:04}" for number in range(8)]
     answers = await checks.check(waha, many)
     assert [each.exists for each in answers] == [True] * BURST + [None] * 3
@@ -114,15 +116,15 @@ async def test_a_profile_asks_slowly(checked: NumberStore, drivers: dict[str, Dr
     clock.forward(timedelta(minutes=2))
     answers = await checks.check(waha, many)
     assert [each.exists for each in answers] == [True] * (BURST + 2) + [None]
-    assert (await checks.check(profile_at("waha", wire.base_url, "p2"), many))[-1].exists is True
+    assert (await checks.check(profile_at("waha", server.base_url, "p2"), many))[-1].exists is True
 
 
 @pytest.mark.parametrize("answer", [Respond(401, {"message": "Unauthorized"}), Respond(500, {}), Respond(200, {})])
-async def test_what_a_gateway_does_not_say_is_not_kept(
-    checked: NumberStore, drivers: dict[str, Driver], wire: GatewayServer, answer: Respond
+async def test_a_check_without_a_result_is_not_stored(
+    checked: NumberStore, drivers: dict[str, Driver], server: GatewayServer, answer: Respond
 ) -> None:
     checks = numbers(checked, drivers, ManualClock(NOON))
-    wire.will(answer)
-    (unsure,) = await checks.check(profile_at("waha", wire.base_url), [ANN])
+    server.will(answer)
+    (unsure,) = await checks.check(profile_at("waha", server.base_url), [ANN])
     assert unsure.exists is None
-    assert (await checks.check(profile_at("waha", wire.base_url), [ANN]))[0].exists is True
+    assert (await checks.check(profile_at("waha", server.base_url), [ANN]))[0].exists is True

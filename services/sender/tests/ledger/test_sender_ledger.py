@@ -1,4 +1,4 @@
-"""The ledger on a real Postgres: repeats, newer attempts, leases, fencing, order, and what a crash leaves behind."""
+"""Delivery ledger on a real Postgres: repeats, newer attempts, leases, fencing, order, and crashes."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -27,31 +27,31 @@ def ids(claims: Sequence[Claim]) -> list[str]:
     return [claim.delivery.message_id for claim in claims]
 
 
-async def test_what_arrives_is_claimed_in_the_same_commit_as_far_as_slots_are_free(
-    ledger: Callable[..., DeliveryLedger],
+async def test_new_deliveries_are_claimed_in_the_same_commit_up_to_the_free_slots(
+    make_ledger: Callable[..., DeliveryLedger],
 ) -> None:
-    book = ledger("open")
+    ledger = make_ledger("open")
     deliveries = [released(f"m{number}") for number in range(5)]
-    taken = await book.take_in(batch_of(*deliveries), free=FreeSlots(3))
+    taken = await ledger.take_in(batch_of(*deliveries), free=FreeSlots(3))
     assert (len(taken.claims), taken.waiting) == (3, 2)
     assert sorted(ids(taken.claims)) == ["m0", "m1", "m2"]
-    assert len(await book.claim(FreeSlots(10))) == 2
-    assert await book.claim(FreeSlots(10)) == ()
+    assert len(await ledger.claim(FreeSlots(10))) == 2
+    assert await ledger.claim(FreeSlots(10)) == ()
 
 
-async def test_a_repeat_does_nothing(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger()
-    (claim,) = (await book.take_in(batch_of(reply(), reply()), free=FreeSlots(10))).claims
-    assert (await book.take_in(batch_of(reply(), first=2), free=FreeSlots(10))).claims == ()
-    await book.write([settled(claim, MarkSent("wamid"))])
-    assert (await book.take_in(batch_of(reply(attempt=2), first=3), free=FreeSlots(10))).claims == ()
+async def test_a_repeat_does_nothing(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger()
+    (claim,) = (await ledger.take_in(batch_of(reply(), reply()), free=FreeSlots(10))).claims
+    assert (await ledger.take_in(batch_of(reply(), first=2), free=FreeSlots(10))).claims == ()
+    await ledger.write([settled(claim, MarkSent("wamid"))])
+    assert (await ledger.take_in(batch_of(reply(attempt=2), first=3), free=FreeSlots(10))).claims == ()
 
 
-async def test_a_record_below_the_position_is_not_even_looked_at(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger()
-    await book.take_in(batch_of(reply("m1")), free=FreeSlots(0))
-    await book.take_in(batch_of(reply("m2")), free=FreeSlots(0))
-    assert ids(await book.claim(FreeSlots(10))) == ["m1"]
+async def test_a_record_below_the_stored_offset_is_dropped(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger()
+    await ledger.take_in(batch_of(reply("m1")), free=FreeSlots(0))
+    await ledger.take_in(batch_of(reply("m2")), free=FreeSlots(0))
+    assert ids(await ledger.claim(FreeSlots(10))) == ["m1"]
 
 
 @pytest.mark.parametrize(
@@ -64,30 +64,30 @@ async def test_a_record_below_the_position_is_not_even_looked_at(ledger: Callabl
         (MarkSent("wamid"), 2, 1, False),
     ],
 )
-async def test_only_what_was_surely_not_sent_is_asked_for_again(
-    ledger: Callable[..., DeliveryLedger], decision: Decision, attempt: int, release: int, comes_again: bool
+async def test_only_a_delivery_that_was_certainly_not_sent_can_come_back(
+    make_ledger: Callable[..., DeliveryLedger], decision: Decision, attempt: int, release: int, comes_again: bool
 ) -> None:
-    book = ledger("open")
-    (claim,) = (await book.take_in(batch_of(released()), free=FreeSlots(1))).claims
-    await book.write([settled(claim, decision)])
+    ledger = make_ledger("open")
+    (claim,) = (await ledger.take_in(batch_of(released()), free=FreeSlots(1))).claims
+    await ledger.write([settled(claim, decision)])
     newer = released(attempt=attempt, release=release)
-    claims = (await book.take_in(batch_of(newer, first=1), free=FreeSlots(1))).claims
+    claims = (await ledger.take_in(batch_of(newer, first=1), free=FreeSlots(1))).claims
     assert [claim.delivery for claim in claims] == ([newer] if comes_again else [])
 
 
-async def test_tries_are_counted_on_a_profile_over_its_releases(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger("open")
+async def test_tries_are_counted_per_profile_across_releases(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger("open")
     tries: list[int] = []
     asked = [released(), released(release=2), released(attempt=2)]
     for offset, delivery in enumerate(asked):
-        (claim,) = (await book.take_in(batch_of(delivery, first=offset), free=FreeSlots(1))).claims
+        (claim,) = (await ledger.take_in(batch_of(delivery, first=offset), free=FreeSlots(1))).claims
         tries.append(claim.tries)
-        await book.write([settled(claim, Defer(NONE, "busy"))])
+        await ledger.write([settled(claim, Defer(NONE, "busy"))])
     assert tries == [1, 2, 1]
 
 
-async def test_a_lease_that_has_ended_is_taken_over_in_doubt(ledger: Callable[..., DeliveryLedger]) -> None:
-    dead, heir = ledger(worker="dead", lease_seconds=0), ledger(worker="heir")
+async def test_a_delivery_whose_lease_has_ended_is_claimed_in_doubt(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    dead, heir = make_ledger(worker="dead", lease_seconds=0), make_ledger(worker="heir")
     (lost,) = (await dead.take_in(batch_of(reply()), free=FreeSlots(1))).claims
     (inherited,) = await heir.claim(FreeSlots(1))
     assert (lost.in_doubt, inherited.in_doubt) == (False, True)
@@ -95,14 +95,14 @@ async def test_a_lease_that_has_ended_is_taken_over_in_doubt(ledger: Callable[..
     assert await dead.claim(FreeSlots(1)) == ()
 
 
-async def test_a_lease_that_holds_is_respected(ledger: Callable[..., DeliveryLedger]) -> None:
-    (claim,) = (await ledger(worker="busy").take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    assert await ledger(worker="other").claim(FreeSlots(1)) == ()
+async def test_a_delivery_with_a_valid_lease_is_not_claimed(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    (claim,) = (await make_ledger(worker="busy").take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    assert await make_ledger(worker="other").claim(FreeSlots(1)) == ()
     assert claim.outlasts(30)
 
 
-async def test_a_result_under_a_lost_claim_is_void(ledger: Callable[..., DeliveryLedger]) -> None:
-    slow, heir = ledger(worker="slow", lease_seconds=0), ledger(worker="heir")
+async def test_a_result_under_a_lost_claim_is_void(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    slow, heir = make_ledger(worker="slow", lease_seconds=0), make_ledger(worker="heir")
     (lost,) = (await slow.take_in(batch_of(reply()), free=FreeSlots(1))).claims
     (inherited,) = await heir.claim(FreeSlots(1))
     assert await slow.write([settled(lost, MarkSent("first"))]) == set()
@@ -111,111 +111,113 @@ async def test_a_result_under_a_lost_claim_is_void(ledger: Callable[..., Deliver
     assert [key for key, _ in await heir.unpublished(NONE, 10)] == [inherited.key] * 2
 
 
-async def test_a_worker_cannot_write_under_its_own_older_claim(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger(lease_seconds=0)
-    (older,) = (await book.take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    (newer,) = await book.claim(FreeSlots(1))
-    assert await book.write([settled(older, MarkSent("first"))]) == set()
-    assert await book.write([settled(newer, MarkSent("second"))]) == {newer.key}
+async def test_a_worker_cannot_write_under_its_own_older_claim(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger(lease_seconds=0)
+    (older,) = (await ledger.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    (newer,) = await ledger.claim(FreeSlots(1))
+    assert await ledger.write([settled(older, MarkSent("first"))]) == set()
+    assert await ledger.write([settled(newer, MarkSent("second"))]) == {newer.key}
 
 
-async def test_a_renewed_lease_holds(ledger: Callable[..., DeliveryLedger], engine: AsyncEngine) -> None:
-    (claim,) = (await ledger(lease_seconds=0).take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    renewed = await ledger(lease_seconds=60).renew(claim)
+async def test_a_renewed_lease_is_valid(make_ledger: Callable[..., DeliveryLedger], engine: AsyncEngine) -> None:
+    (claim,) = (await make_ledger(lease_seconds=0).take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    renewed = await make_ledger(lease_seconds=60).renew(claim)
     assert renewed is not None
     assert renewed.outlasts(30)
-    assert await ledger(worker="other").claim(FreeSlots(1)) == ()
+    assert await make_ledger(worker="other").claim(FreeSlots(1)) == ()
 
 
-async def test_replies_to_one_recipient_go_one_after_the_other_in_the_order_asked_for(
-    ledger: Callable[..., DeliveryLedger],
+async def test_replies_to_one_recipient_are_sent_one_after_the_other_in_order(
+    make_ledger: Callable[..., DeliveryLedger],
 ) -> None:
-    book, order = ledger(), list[str]()
+    ledger, order = make_ledger(), list[str]()
     ann, bob = "201000000001", "201000000002"
     asked = [reply("a1", ann), reply("a2", ann), reply("b1", bob), reply("a3", ann)]
-    claims = (await book.take_in(batch_of(*asked), free=FreeSlots(10))).claims
+    claims = (await ledger.take_in(batch_of(*asked), free=FreeSlots(10))).claims
     assert sorted(ids(claims)) == ["a1", "b1"]
     while claims:
         order += sorted(ids(claims))
-        await book.write([settled(claim, MarkSent("wamid")) for claim in claims])
-        claims = await book.claim(FreeSlots(10))
+        await ledger.write([settled(claim, MarkSent("wamid")) for claim in claims])
+        claims = await ledger.claim(FreeSlots(10))
     assert order == ["a1", "b1", "a2", "a3"]
 
 
-async def test_a_reply_waits_for_the_retry_of_the_one_before_it(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger()
-    (first,) = (await book.take_in(batch_of(reply("m1"), reply("m2")), free=FreeSlots(10))).claims
-    await book.write([FinishedClaim(first, RetryLater(timedelta(hours=1)))])
-    assert await book.claim(FreeSlots(10)) == ()
-    work = await book.due_work()
+async def test_a_reply_waits_for_the_retry_of_the_reply_before_it(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger()
+    (first,) = (await ledger.take_in(batch_of(reply("m1"), reply("m2")), free=FreeSlots(10))).claims
+    await ledger.write([FinishedClaim(first, RetryLater(timedelta(hours=1)))])
+    assert await ledger.claim(FreeSlots(10)) == ()
+    work = await ledger.due_work()
     assert work.due_now
     assert work.next_in_seconds == pytest.approx(3600, abs=60)
 
 
 async def test_open_deliveries_to_one_recipient_do_not_wait_for_each_other(
-    ledger: Callable[..., DeliveryLedger],
+    make_ledger: Callable[..., DeliveryLedger],
 ) -> None:
-    taken = await ledger("open").take_in(batch_of(released("m1"), released("m2")), free=FreeSlots(10))
+    taken = await make_ledger("open").take_in(batch_of(released("m1"), released("m2")), free=FreeSlots(10))
     assert sorted(ids(taken.claims)) == ["m1", "m2"]
 
 
-async def test_a_retry_comes_when_it_is_due_and_not_in_doubt(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger()
-    (first,) = (await book.take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    await book.write([FinishedClaim(first, RetryLater(NONE))])
-    (second,) = await book.claim(FreeSlots(1))
+async def test_a_retry_is_claimed_when_it_is_due_and_not_in_doubt(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger()
+    (first,) = (await ledger.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    await ledger.write([FinishedClaim(first, RetryLater(NONE))])
+    (second,) = await ledger.claim(FreeSlots(1))
     assert (second.tries, second.in_doubt) == (2, False)
-    await book.write([FinishedClaim(second, RetryLater(timedelta(hours=1)))])
-    assert await book.claim(FreeSlots(1)) == ()
+    await ledger.write([FinishedClaim(second, RetryLater(timedelta(hours=1)))])
+    assert await ledger.claim(FreeSlots(1)) == ()
 
 
-async def test_what_was_given_back_in_doubt_is_taken_in_doubt(ledger: Callable[..., DeliveryLedger]) -> None:
-    book = ledger()
-    (first,) = (await book.take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    await book.write([FinishedClaim(first, StillInDoubt(NONE))])
-    assert [claim.in_doubt for claim in await book.claim(FreeSlots(1))] == [True]
+async def test_a_delivery_left_in_doubt_is_claimed_in_doubt(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    ledger = make_ledger()
+    (first,) = (await ledger.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    await ledger.write([FinishedClaim(first, StillInDoubt(NONE))])
+    assert [claim.in_doubt for claim in await ledger.claim(FreeSlots(1))] == [True]
 
 
-async def test_the_lanes_do_not_see_each_other(ledger: Callable[..., DeliveryLedger]) -> None:
-    await ledger("open").take_in(batch_of(released("m1")), free=FreeSlots(0))
-    await ledger("reply").take_in(batch_of(reply("m2")), free=FreeSlots(0))
-    assert ids(await ledger("reply").claim(FreeSlots(10))) == ["m2"]
-    assert ids(await ledger("open").claim(FreeSlots(10))) == ["m1"]
+async def test_the_lanes_do_not_see_each_other(make_ledger: Callable[..., DeliveryLedger]) -> None:
+    await make_ledger("open").take_in(batch_of(released("m1")), free=FreeSlots(0))
+    await make_ledger("reply").take_in(batch_of(reply("m2")), free=FreeSlots(0))
+    assert ids(await make_ledger("reply").claim(FreeSlots(10))) == ["m2"]
+    assert ids(await make_ledger("open").claim(FreeSlots(10))) == ["m1"]
 
 
-async def test_a_crash_between_commit_and_publish_leaves_the_events_to_be_found(
-    ledger: Callable[..., DeliveryLedger],
+async def test_after_a_crash_between_commit_and_publish_the_events_are_still_in_the_ledger(
+    make_ledger: Callable[..., DeliveryLedger],
 ) -> None:
-    book = ledger()
+    ledger = make_ledger()
     (claim,) = (
-        await book.take_in(batch_of(reply().model_copy(update={"traceparent": "00-a-b-01"})), free=FreeSlots(1))
+        await ledger.take_in(batch_of(reply().model_copy(update={"traceparent": "00-a-b-01"})), free=FreeSlots(1))
     ).claims
     result = settled(claim, MarkSent("wamid"))
     assert isinstance(result.result, SettledClaim)
-    await book.write([result])
-    left_over = await ledger(worker="heir").unpublished(NONE, 10)
+    await ledger.write([result])
+    left_over = await make_ledger(worker="heir").unpublished(NONE, 10)
     assert {event.type: event for _, event in left_over} == {event.type: event for event in result.result.events}
     assert [event.traceparent for _, event in left_over] == ["00-a-b-01"] * 2
-    await book.mark_published([claim.key])
-    assert await book.unpublished(NONE, 10) == []
+    await ledger.mark_published([claim.key])
+    assert await ledger.unpublished(NONE, 10) == []
 
 
-async def test_only_what_was_settled_long_ago_is_forgotten_in_small_steps(
-    ledger: Callable[..., DeliveryLedger],
+async def test_only_deliveries_settled_long_ago_are_deleted_and_in_batches(
+    make_ledger: Callable[..., DeliveryLedger],
 ) -> None:
-    book = ledger()
+    ledger = make_ledger()
     asked = [reply(f"m{number}", f"20100000000{number}") for number in range(4)]
-    claims = (await book.take_in(batch_of(*asked), free=FreeSlots(3))).claims
-    await book.write([settled(claim, MarkSent("wamid")) for claim in claims])
-    assert await book.delete_settled(timedelta(days=8), 10) == 0
-    assert await book.delete_settled(NONE, 2) == 2
-    assert await book.delete_settled(NONE, 2) == 1
-    assert ids(await book.claim(FreeSlots(10))) == ["m3"]
+    claims = (await ledger.take_in(batch_of(*asked), free=FreeSlots(3))).claims
+    await ledger.write([settled(claim, MarkSent("wamid")) for claim in claims])
+    assert await ledger.delete_settled(timedelta(days=8), 10) == 0
+    assert await ledger.delete_settled(NONE, 2) == 2
+    assert await ledger.delete_settled(NONE, 2) == 1
+    assert ids(await ledger.claim(FreeSlots(10))) == ["m3"]
 
 
-async def test_a_settled_delivery_keeps_no_words(ledger: Callable[..., DeliveryLedger], engine: AsyncEngine) -> None:
-    book = ledger()
-    (claim,) = (await book.take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    await book.write([settled(claim, MarkSent("wamid"))])
+async def test_a_settled_delivery_keeps_no_content(
+    make_ledger: Callable[..., DeliveryLedger], engine: AsyncEngine
+) -> None:
+    ledger = make_ledger()
+    (claim,) = (await ledger.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    await ledger.write([settled(claim, MarkSent("wamid"))])
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT asked FROM sender.delivery")) is None

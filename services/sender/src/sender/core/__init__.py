@@ -1,1 +1,1 @@
-"""Core: what the sender decides, as pure functions: what an answer means for a delivery, and which events tell it."""
+"""Core: the sender's decisions as pure functions: what an answer means for a delivery, and which events report it."""

@@ -1,1 +1,1 @@
-"""Dispatch: claimed deliveries on their way to a gateway."""
+"""Dispatch: claims deliveries and sends them, each claim in a task of its own."""

@@ -1,1 +1,1 @@
-"""Gateways: the drivers, and what the sender knows about gateways."""
+"""Gateways: the drivers, and what the sender stores about files, numbers and profiles at gateways."""

@@ -42,9 +42,9 @@ class OutcomeOutbox:
         self._mark_loop = Loop(f"{self.name}: mark", self._mark)
         self._look_loop = Loop(f"{self.name}: look", self.publish_overdue)
 
-    def publish_soon(self, finished: Sequence[FinishedClaim]) -> None:
+    def publish_soon(self, results: Sequence[FinishedClaim]) -> None:
         """Publishes the settled ones in the background. With too many in flight, it leaves them to the loop."""
-        settled = [each for each in finished if isinstance(each.result, SettledClaim)]
+        settled = [finished for finished in results if isinstance(finished.result, SettledClaim)]
         if settled and len(self._in_flight) < IN_FLIGHT_MAX:
             task = asyncio.create_task(self._publish(settled))
             self._tasks.add(task)

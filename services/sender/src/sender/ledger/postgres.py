@@ -94,12 +94,16 @@ class DeliveryLedger:
             renewed = await connection.execute(RENEW, params)
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
-    async def write(self, finished: Sequence[FinishedClaim]) -> set[ClaimKey]:
+    async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
         """Writes results with the events to publish; returns the keys of the claims that were still valid."""
         async with self.engine.begin() as connection:
-            params = {"worker": self.worker, **arrays(ResultRow, map(result_row, finished))}
+            params = {"worker": self.worker, **arrays(ResultRow, map(result_row, results))}
             valid = set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
-            settled = [each for each in finished if each.claim.key in valid and isinstance(each.result, SettledClaim)]
+            settled = [
+                finished
+                for finished in results
+                if finished.claim.key in valid and isinstance(finished.result, SettledClaim)
+            ]
             if settled:
                 params = {"lane": self.lane, **arrays(EventRow, event_rows(settled))}
                 await connection.execute(KEEP_EVENTS, params)

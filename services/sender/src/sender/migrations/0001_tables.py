@@ -1,4 +1,4 @@
-"""The sender's tables: what it was asked to send, and the events that are not published yet."""
+"""Migration 0001: the deliveries to send, and the events that are not published yet."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Consent: who must not be written to, and who asked to be."""
+"""Migration 0002: suppressions and opt-ins."""
 
 from alembic import op
 

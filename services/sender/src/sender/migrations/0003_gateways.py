@@ -1,4 +1,4 @@
-"""Gateways: what is known of files, numbers and profiles there, and of deliveries that a gateway itself reported."""
+"""Migration 0003: uploaded files, checked numbers and checked profiles; deliveries that gateways reported."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Addresses: the form of a number that WhatsApp knows it by."""
+"""Migration 0004: the form of a number under which WhatsApp knows it."""
 
 from alembic import op
 
