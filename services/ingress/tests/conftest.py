@@ -1,4 +1,4 @@
-"""Fixtures of the ingress: a migrated database of its own, and the service around it."""
+"""Fixtures of the ingress: its own migrated database, and the service with it."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime

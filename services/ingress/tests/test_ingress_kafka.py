@@ -1,4 +1,4 @@
-"""The ingress on real Kafka and Postgres: answers find who waits, changes come back, messages arrive and are shown."""
+"""The ingress with real Kafka and Postgres: callbacks reach their request, changes are read back, statuses shown."""
 
 import asyncio
 import contextlib
@@ -71,9 +71,7 @@ def routed(message_id: str, partition: int, first_index: int = 0) -> MessageRout
     )
 
 
-async def test_an_answer_finds_the_request_that_waits_for_it_on_this_instance(
-    settings: Settings, bus: KafkaBus
-) -> None:
+async def test_a_callback_reaches_the_request_that_waits_on_this_instance(settings: Settings, bus: KafkaBus) -> None:
     callbacks = Callbacks(settings)
     await bus.publish(*(routed("msg_early", partition) for partition in range(16)))
     await callbacks.start()
@@ -113,7 +111,7 @@ async def test_the_ingress_from_its_start_to_the_shown_delivery(settings: Settin
 
 
 async def _package(http: httpx.AsyncClient) -> tuple[str, str]:
-    """A package that this process has read back from Kafka when its answers come."""
+    """Creates a package with a profile; this process has read both back from Kafka when it returns."""
     package_id: str = (await http.post("/packages", json={"name": "Orders"})).json()["package_id"]
     none = await http.post(f"/packages/{package_id}/messages/open", json=WORDS)
     assert none.status_code == 409
@@ -144,7 +142,7 @@ async def _has_status(http: httpx.AsyncClient, message_id: str, status: str) -> 
     return message["status"] == status and message["counts"]["sent"] == 1
 
 
-async def test_with_kafka_killed_the_caller_hears_it_within_5_s_and_all_works_again_without_a_restart(
+async def test_while_kafka_is_down_callers_get_503_within_5_s_and_all_works_again_without_a_restart(
     settings: Settings, servers: Workbench
 ) -> None:
     own = IngressSettings(
@@ -156,7 +154,7 @@ async def test_with_kafka_killed_the_caller_hears_it_within_5_s_and_all_works_ag
         path = f"/packages/{package_id}/messages/open"
         await asyncio.to_thread(servers.kafka.kill)
         try:
-            for _ in range(3):  # the first may not know yet that Kafka is away
+            for _ in range(3):  # the first may come before the process knows that Kafka is down
                 async with asyncio.timeout(5):
                     answer = await http.post(path, json=WORDS, headers=ASYNC)
                 assert (answer.status_code, "retry-after" in answer.headers) == (503, True)

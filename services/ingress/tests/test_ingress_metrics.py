@@ -1,4 +1,4 @@
-"""Metrics of the ingress: what was not served is counted by its kind."""
+"""Metrics: failed requests are counted by kind of problem."""
 
 from prometheus_client import REGISTRY
 
@@ -10,7 +10,7 @@ def counted(kind: str) -> float | None:
     return REGISTRY.get_sample_value("spreader_api_problems_total", {"kind": kind})
 
 
-async def test_a_request_that_is_not_served_is_counted_by_its_kind(system: System) -> None:
+async def test_a_failed_request_is_counted_by_its_kind(system: System) -> None:
     before = {kind: counted(kind) for kind in KINDS}
     assert None not in before.values()
     assert (await system.http.get("/packages/nobody")).status_code == 404

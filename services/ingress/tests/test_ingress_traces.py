@@ -1,4 +1,4 @@
-"""Traces of the ingress: the HTTP request is the first span of a message, and every event of it says so."""
+"""Traces: the HTTP request is the first span of a message, and all its events belong to this trace."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ async def traced(engine: AsyncEngine, memory: RecordedSpans) -> AsyncGenerator[S
         yield system
 
 
-async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_goes_on_from_there(
+async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_continues_it(
     traced: System, memory: RecordedSpans
 ) -> None:
     traced.bus.settles = "sent"
@@ -53,25 +53,23 @@ async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_goes_on_from
     attributes = dict(span.attributes or {})
     assert attributes["spreader.message_id"] == answer.json()["message_id"]
     assert (attributes["spreader.lane"], attributes["http.response.status_code"]) == ("reply", 200)
-    told = span.to_json()
-    assert "201000000011" not in told
-    assert TEXT["text"] not in told
+    exported = span.to_json()
+    assert "201000000011" not in exported
+    assert TEXT["text"] not in exported
 
 
-@pytest.mark.parametrize("said", [None, "00-nonsense-01", CALLER.upper()])
-async def test_without_a_trace_that_can_be_read_one_begins(
-    traced: System, memory: RecordedSpans, said: str | None
+@pytest.mark.parametrize("traceparent", [None, "00-nonsense-01", CALLER.upper()])
+async def test_a_request_without_a_valid_traceparent_starts_a_trace(
+    traced: System, memory: RecordedSpans, traceparent: str | None
 ) -> None:
     body = {**TEXT, "recipients": ["201000000011"]}
-    headers = {} if said is None else {"traceparent": said}
+    headers = {} if traceparent is None else {"traceparent": traceparent}
     await traced.http.post("/packages/pkg/messages/open", json=body, headers=headers)
     (event,), (span,) = traced.bus.of(OpenMessageRequested), memory.spans
     assert (above(span), place(span)) == (None, event.traceparent)
 
 
-async def test_all_records_of_a_large_message_are_of_one_trace_on_their_way_through_the_outbox(
-    traced: System, memory: RecordedSpans
-) -> None:
+async def test_all_outbox_records_of_a_large_message_have_one_trace(traced: System, memory: RecordedSpans) -> None:
     body = {**TEXT, "recipients": [f"2010{number:08}" for number in range(1_200)]}
     await traced.http.post("/packages/pkg/messages/open", json=body, headers={"Prefer": "respond-async"})
     await traced.relay_outbox()
@@ -80,13 +78,13 @@ async def test_all_records_of_a_large_message_are_of_one_trace_on_their_way_thro
     assert [each.headers["traceparent"] for each in records] == [place(span)] * 3
 
 
-async def test_who_shows_no_key_is_seen_as_well(traced: System, memory: RecordedSpans) -> None:
+async def test_an_unauthorized_request_is_traced_too(traced: System, memory: RecordedSpans) -> None:
     answer = await traced.http.get("/packages/pkg", headers={"Authorization": "Bearer wrong"})
     (span,) = memory.spans
     assert (answer.status_code, (span.attributes or {})["http.response.status_code"]) == (401, 401)
 
 
-async def test_off_a_callers_trace_still_goes_on_with_the_event(system: System) -> None:
+async def test_without_tracing_a_callers_trace_still_continues_with_the_event(system: System) -> None:
     await system.package("a")
     for number, headers in enumerate(({"traceparent": CALLER}, {})):
         body: dict[str, Any] = {**TEXT, "recipient": f"20100000001{number}"}
@@ -95,7 +93,7 @@ async def test_off_a_callers_trace_still_goes_on_with_the_event(system: System) 
 
 
 @pytest.mark.parametrize("early", [False, True], ids=["in time", "early"])
-async def test_what_a_gateway_reports_later_is_of_the_messages_trace(system: System, early: bool) -> None:
+async def test_a_later_receipt_belongs_to_the_messages_trace(system: System, early: bool) -> None:
     requested = ReplyMessageRequested(
         traceparent=CALLER, package_id="pkg", message_id="msg_1", content=TextContent(type="text", text="Hi"),
         recipient="201000000011", requested_at=NOON,
@@ -104,21 +102,21 @@ async def test_what_a_gateway_reports_later_is_of_the_messages_trace(system: Sys
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="reply",
         status="sent", at=NOON, profile_id="a", gateway_message_id="3EB0",
     )  # fmt: skip
-    folding = StatusHandlers(system.projection, system.receipts)
+    handlers = StatusHandlers(system.projection, system.receipts)
     read = ProfileReceipt("pkg", "a", Receipt("3EB0", "read", NOON))
 
     async def know_the_delivery() -> None:
         await system.projection.fold_deliveries(delivery_updates.from_outcome(sent))
         await system.receipts.match_deliveries({"dlv_1"})
 
-    await folding.on_reply_requested([Received(requested, requested.topic, 0, 0)])
+    await handlers.on_reply_requested([Received(requested, requested.topic, 0, 0)])
     steps = [know_the_delivery, lambda: system.receipts.take([read])]
     for step in reversed(steps) if early else steps:
         await step()
     assert [(each.status, each.traceparent) for each in system.bus.of(DeliveryOutcome)] == [("read", CALLER)]
 
 
-async def test_an_echo_that_settles_a_doubt_is_of_the_messages_trace(system: System) -> None:
+async def test_an_echo_that_resolves_a_doubt_belongs_to_the_messages_trace(system: System) -> None:
     accepted = AcceptedMessage("msg_1", "pkg", "open", "text", NOON, 1, traceparent=CALLER)
     unknown = DeliveryOutcome(
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="open",

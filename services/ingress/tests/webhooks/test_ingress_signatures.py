@@ -1,4 +1,4 @@
-"""Signatures: a call of a webhook that does not prove who calls is refused, changes nothing and is counted."""
+"""Signatures: a webhook call without a valid signature is refused, changes nothing and is counted."""
 
 import hashlib
 import hmac
@@ -33,12 +33,12 @@ MS = f"{NOON.timestamp() * 1000:.0f}"
 
 
 def refusal(
-    wire: WebhookParser, secrets: Mapping[str, str], body: bytes, headers: Mapping[str, str], wall: datetime = NOON
+    parser: WebhookParser, secrets: Mapping[str, str], body: bytes, headers: Mapping[str, str], wall: datetime = NOON
 ) -> str | None:
-    return wire.refusal(WebhookCall(headers, body, wall), secrets)
+    return parser.refusal(WebhookCall(headers, body, wall), secrets)
 
 
-def test_the_gateways_own_examples_of_signatures_are_right() -> None:
+def test_the_example_signatures_of_the_gateways_are_valid() -> None:
     assert is_valid_hmac("app-secret", META_BODY, META_HEX, "sha256")
     assert is_valid_hmac("my-secret-key", WAHA_BODY, WAHA_HEX, "sha512")
     assert not is_valid_hmac("my-secret-key", WAHA_BODY + b" ", WAHA_HEX, "sha512")
@@ -62,7 +62,7 @@ def test_meta_signs_the_raw_body(header: dict[str, str], expected: str | None) -
     assert refusal(CloudApiParser(), {"app_secret": "app-secret"}, META_BODY, header) == expected
 
 
-def test_a_body_that_means_the_same_and_is_written_otherwise_is_not_what_was_signed() -> None:
+def test_an_equivalent_body_in_another_notation_has_another_signature() -> None:
     spaced = json.dumps(json.loads(META_BODY)).encode()
     assert json.loads(spaced) == json.loads(META_BODY)
     header = {"x-hub-signature-256": f"sha256={META_HEX}"}
@@ -98,7 +98,7 @@ def test_waha_signs_the_raw_body_and_stamps_the_call(
         ({"authorization": "Bearer "}, "wrong_signature"),
     ],
 )
-def test_evolution_shows_its_token(header: dict[str, str], expected: str | None) -> None:
+def test_evolution_sends_its_token(header: dict[str, str], expected: str | None) -> None:
     assert refusal(EvolutionParser(), {"webhook_token": "token-1"}, b"{}", header) == expected
 
 
@@ -106,7 +106,7 @@ SECRETS = {"cloud_api": "app_secret", "waha": "hmac_key", "evolution": "webhook_
 
 
 def text_of(driver: str, account: str) -> dict[str, Any]:
-    """A customer's word, as each gateway brings it."""
+    """A customer's message in each gateway's format."""
     if driver == "cloud_api":
         message = {
             "from": "201000000011",
@@ -134,7 +134,7 @@ def counted(metric: str, driver: str, reason: str) -> float:
 
 
 @pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
-async def test_a_call_that_is_not_believed_changes_nothing_and_is_counted(system: System, driver: str) -> None:
+async def test_a_call_with_an_invalid_signature_changes_nothing_and_is_counted(system: System, driver: str) -> None:
     await system.package()
     for profile_id in ("a", "b"):
         await system.gateway_profile(driver, profile_id)
@@ -153,7 +153,7 @@ async def test_a_call_that_is_not_believed_changes_nothing_and_is_counted(system
     assert (message.profile_id, message.recipient, message.text) == ("a", "201000000011", "Hi")
 
 
-async def test_an_old_copy_of_a_call_is_refused(system: System) -> None:
+async def test_a_replayed_call_is_refused(system: System) -> None:
     await system.package()
     await system.gateway_profile("waha", "a")
     before = counted(REFUSALS, "waha", "too_old")
@@ -162,7 +162,7 @@ async def test_an_old_copy_of_a_call_is_refused(system: System) -> None:
     assert (counted(REFUSALS, "waha", "too_old") - before, system.bus.published) == (1, [])
 
 
-async def test_metas_question_is_answered_to_who_knows_the_verify_token(system: System) -> None:
+async def test_metas_challenge_is_returned_for_the_verify_token_only(system: System) -> None:
     await system.package()
     await system.gateway_profile("cloud_api", "a")
     token = CREDENTIALS["cloud_api"]("a")["verify_token"]
@@ -178,13 +178,13 @@ async def test_metas_question_is_answered_to_who_knows_the_verify_token(system: 
 
 
 @pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
-async def test_news_of_another_account_is_its_own_where_the_secret_is_the_same(system: System, driver: str) -> None:
+async def test_a_report_on_another_account_is_accepted_if_the_secret_is_the_same(system: System, driver: str) -> None:
     """Meta calls one address for all numbers of an app."""
     await system.package()
     await system.gateway_profile(driver, "a", like="shared")
     await system.gateway_profile(driver, "b", like="shared")
     await system.gateway_profile(driver, "c")
-    for account in ("b", "c", "unheard"):
+    for account in ("b", "c", "unknown"):
         before = counted(PASSED, driver, "not_for_us")
         answer = await system.http.post(
             f"/webhooks/{driver}/pkg/a", **signed(driver, "shared", text_of(driver, account))
@@ -196,7 +196,7 @@ async def test_news_of_another_account_is_its_own_where_the_secret_is_the_same(s
 
 
 @pytest.mark.parametrize("driver", ["cloud_api", "waha", "evolution"])
-async def test_what_is_signed_and_no_json_is_malformed_and_what_is_unknown_is_taken(
+async def test_a_signed_call_that_is_not_json_is_malformed_and_an_unknown_event_is_accepted(
     system: System, driver: str
 ) -> None:
     await system.package()
@@ -211,6 +211,6 @@ async def test_what_is_signed_and_no_json_is_malformed_and_what_is_unknown_is_ta
     assert (again.status_code, "retry-after" in again.headers) == (503, True)
 
 
-def test_hashes_of_the_examples_can_be_made_again() -> None:
+def test_the_hashes_of_the_examples_are_reproducible() -> None:
     assert hmac.new(b"app-secret", META_BODY, hashlib.sha256).hexdigest() == META_HEX
     assert hmac.new(b"my-secret-key", WAHA_BODY, hashlib.sha512).hexdigest() == WAHA_HEX

@@ -1,11 +1,11 @@
-"""Outbox: large messages are handed on in small pieces, in order, and settings do not wait behind them."""
+"""Outbox: large messages are published in small pieces, in order, and settings do not wait behind them."""
 
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.infra import outbox
-from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, OutboxRelay
+from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, OutboxRelay, without_superseded
 from ingress.testing import MemoryLog
 from spreader.contract.configuration import Package
 from spreader.contract.content import TextContent
@@ -29,8 +29,8 @@ def setting(version: int) -> Envelope:
     return encode(PackageConfigured(package=package, at=NOON), "ingress", NOON)
 
 
-async def test_a_bulk_import_goes_on_in_pieces_and_a_setting_passes_it(engine: AsyncEngine) -> None:
-    """Dies when a turn takes all there is, when it does not pause, and when rows go strictly in their order."""
+async def test_a_bulk_import_is_published_in_pieces_and_settings_overtake_it(engine: AsyncEngine) -> None:
+    """Fails if one run takes all rows, if it does not pause, and if rows are published strictly in order."""
     log = MemoryLog(PackageConfigured, MemoryTable[PackageConfigured]())
     relay = OutboxRelay(engine, log)
     pieces = [piece(number) for number in range(2 * BULK_MAX + 1)]
@@ -40,5 +40,17 @@ async def test_a_bulk_import_goes_on_in_pieces_and_a_setting_passes_it(engine: A
     assert [each.topic for each in log.envelopes] == [PackageConfigured.topic, *[OpenMessageRequested.topic] * BULK_MAX]
     pauses += [await relay.run_once() for _ in range(3)]
     assert pauses == [BULK_PAUSE_SECONDS, BULK_PAUSE_SECONDS, 0.0, POLL_SECONDS]
-    told = [each.body for each in log.envelopes if each.topic == OpenMessageRequested.topic]
-    assert told == [each.body for each in pieces]
+    published = [each.body for each in log.envelopes if each.topic == OpenMessageRequested.topic]
+    assert published == [each.body for each in pieces]
+
+
+def test_of_several_snapshots_of_a_package_in_one_batch_only_the_newest_is_published() -> None:
+    def row(topic: str, key: str, body: str) -> Envelope:
+        return Envelope(topic, key.encode(), body.encode(), {})
+
+    config, message = PackageConfigured.topic, OpenMessageRequested.topic
+    rows = [
+        row(config, "a", "1"), row(message, "a", "2"), row(config, "b", "3"), row(message, "a", "4"),
+        row(config, "a", "5"),
+    ]  # fmt: skip
+    assert [each.body for each in without_superseded(rows)] == [b"2", b"3", b"4", b"5"]

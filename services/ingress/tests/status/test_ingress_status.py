@@ -1,4 +1,4 @@
-"""Status over HTTP: what became of messages and deliveries, from events in any order, once or twice."""
+"""Status: messages and deliveries over HTTP, from events in any order, once or twice."""
 
 import asyncio
 import itertools
@@ -93,7 +93,7 @@ def outcome(now: datetime, status: Status, release: int | None = None, **more: A
 
 
 def a_life(now: datetime) -> list[DeliveryUpdate]:
-    """What is told of one delivery that was deferred once, sent, and read."""
+    """The updates of one delivery that was deferred once, sent, and read."""
     later = now + timedelta(minutes=1)
     return [
         delivery_updates.from_open_assigned(assigned(now))[0],
@@ -106,7 +106,7 @@ def a_life(now: datetime) -> list[DeliveryUpdate]:
     ]
 
 
-def test_what_is_told_in_any_order_comes_to_the_same() -> None:
+def test_updates_in_any_order_fold_to_the_same() -> None:
     life = a_life(NOON)
     (whole,) = fold(life)
     assert (whole.status, whole.index, whole.sent_at, whole.gateway_message_id, whole.profile_id) == (
@@ -116,7 +116,7 @@ def test_what_is_told_in_any_order_comes_to_the_same() -> None:
         assert fold([*order, *order[:3]]) == [whole]
 
 
-def test_a_delivery_stands_where_its_last_step_left_it() -> None:
+def test_a_delivery_has_the_status_of_its_last_update() -> None:
     steps = [fold(a_life(NOON)[:count])[0].status for count in range(1, 8)]
     assert steps == ["held", "released", "held", "released", "sent", "delivered", "read"]
 
@@ -128,11 +128,11 @@ TRUTHS: list[tuple[Status, Status]] = [
 ]  # fmt: skip
 
 
-def test_the_second_of_each_pair_holds() -> None:
+def test_the_second_status_of_each_pair_wins() -> None:
     assert [pair for pair in TRUTHS if not progress(pair[0], 1, 1) < progress(pair[1], 1, 1)] == []
 
 
-def test_another_attempt_begins_anew_but_never_after_an_end() -> None:
+def test_another_attempt_starts_again_but_never_after_a_final_status() -> None:
     assert progress("deferred", 1, 9) < progress("held", 2, None) < progress("released", 2, 1)
     assert progress("held", 3, None) < progress("failed", 1, 1)
 
@@ -147,11 +147,11 @@ def test_counts_add_up_to_the_recipients(rows: dict[str, int], unassigned: int) 
     assert (message_status(counted) in ("completed", "cancelled")) == (waiting == 0 and recipients > 0)
 
 
-async def test_a_message_tells_where_its_deliveries_are(system: System) -> None:
-    folding = StatusHandlers(system.projection, system.receipts)
+async def test_a_message_shows_the_statuses_of_its_deliveries(system: System) -> None:
+    handlers = StatusHandlers(system.projection, system.receipts)
     unread = await system.http.get("/messages/msg_1")
     assert unread.status_code == 404
-    await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)] * 2)
+    await handlers.on_open_requested([Received(requested(NOON), "t", 0, 0)] * 2)
     message = (await system.http.get("/messages/msg_1")).json()
     assert message == {
         "message_id": "msg_1",
@@ -187,8 +187,8 @@ async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system:
             await connection.execute(text("TRUNCATE ingress.delivery"))
 
 
-async def test_folding_at_the_same_time_loses_nothing(system: System) -> None:
-    pieces = [[fact] for fact in a_life(NOON)] + [delivery_updates.from_open_assigned(assigned(NOON))] * 3
+async def test_concurrent_folds_lose_nothing(system: System) -> None:
+    pieces = [[update] for update in a_life(NOON)] + [delivery_updates.from_open_assigned(assigned(NOON))] * 3
     await asyncio.gather(*(system.projection.fold_deliveries(piece) for piece in pieces))
     rows = await system.projection.deliveries("msg_1", "", 10)
     assert sorted(row.status for row in rows) == ["held", "held", "read"]
@@ -207,16 +207,16 @@ async def test_deliveries_are_listed_page_by_page_and_shown_one_by_one(system: S
     assert (await system.http.get("/deliveries/no")).status_code == 404
 
 
-async def test_a_message_whose_event_is_on_its_way_is_waited_for(system: System) -> None:
-    asking = asyncio.create_task(system.http.get("/messages/msg_1"))
+async def test_a_request_waits_for_a_message_that_was_just_accepted(system: System) -> None:
+    request = asyncio.create_task(system.http.get("/messages/msg_1"))
     await asyncio.sleep(0)
     await StatusHandlers(system.projection, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
-    assert (await asking).status_code == 200
+    assert (await request).status_code == 200
 
 
-async def test_cancelling_tells_the_pacer_and_shows(system: System) -> None:
-    folding = StatusHandlers(system.projection, system.receipts)
-    await folding.on_open_requested([Received(requested(NOON), "t", 0, 0)])
+async def test_a_cancellation_is_published_and_shown(system: System) -> None:
+    handlers = StatusHandlers(system.projection, system.receipts)
+    await handlers.on_open_requested([Received(requested(NOON), "t", 0, 0)])
     answer = await system.http.post("/messages/msg_1/cancel")
     assert (answer.status_code, answer.json()["message_id"]) == (202, "msg_1")
     assert system.bus.of(MessageCancelled) == [MessageCancelled(package_id="pkg", message_id="msg_1", at=NOON)]
@@ -224,6 +224,6 @@ async def test_cancelling_tells_the_pacer_and_shows(system: System) -> None:
     reply = ReplyMessageRequested(
         package_id="pkg", message_id="msg_2", content=WORDS, recipient=PEOPLE[0], requested_at=NOON
     )
-    await folding.on_reply_requested([Received(reply, "t", 0, 0)])
+    await handlers.on_reply_requested([Received(reply, "t", 0, 0)])
     assert (await system.http.post("/messages/msg_2/cancel")).status_code == 409
     assert (await system.http.post("/messages/no/cancel")).status_code == 404

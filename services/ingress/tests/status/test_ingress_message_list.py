@@ -1,4 +1,4 @@
-"""Message list: newest first, in pages that neither skip nor repeat, each message with its counts."""
+"""Message list: newest first, in pages that neither skip nor repeat a message."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ async def ids(system: System, query: str = "") -> list[str]:
     return [each["message_id"] for each in answer.json()["data"]]
 
 
-async def test_newest_first_and_only_the_packages_own(system: System) -> None:
+async def test_messages_of_the_package_are_listed_newest_first(system: System) -> None:
     await system.package("a")
     others = [accepted(9, 9, package_id="other")]
     await system.projection.fold_messages([accepted(1, 1), accepted(2, 5), accepted(3, 3, "reply"), *others])
@@ -30,7 +30,7 @@ async def test_newest_first_and_only_the_packages_own(system: System) -> None:
     assert (first["status"], first["counts"]["held"]) == ("queued", 3)
 
 
-async def test_pages_neither_skip_nor_repeat_those_of_one_moment(system: System) -> None:
+async def test_pages_neither_skip_nor_repeat_messages_of_the_same_time(system: System) -> None:
     await system.package("a")
     await system.projection.fold_messages([accepted(number, number // 3) for number in range(8)])
     seen, cursor = list[str](), ""
@@ -43,7 +43,7 @@ async def test_pages_neither_skip_nor_repeat_those_of_one_moment(system: System)
     assert seen == [f"msg_{number}" for number in (7, 6, 5, 4, 3, 2, 1, 0)]
 
 
-async def test_what_is_asked_wrongly(system: System) -> None:
+async def test_invalid_requests(system: System) -> None:
     await system.package("a")
     for path, status in (("/packages/nobody/messages", 404), ("/packages/pkg/messages?lane=third", 422)):
         assert (await system.http.get(path)).status_code == status

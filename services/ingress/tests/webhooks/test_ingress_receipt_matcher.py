@@ -1,4 +1,4 @@
-"""Receipts: each finds its delivery, early or late, once or often; the echo of a send ends a doubt."""
+"""Receipt matcher: each receipt is matched with its delivery, early or late; an echo resolves a delivery in doubt."""
 
 import asyncio
 import json
@@ -33,13 +33,13 @@ def outcome(status: Status, name: str = "dlv_1", **more: Any) -> DeliveryOutcome
 
 
 async def fold(system: System, *outcomes: DeliveryOutcome) -> None:
-    """As the handler of outcomes does."""
-    told = [fact for each in outcomes for fact in delivery_updates.from_outcome(each)]
-    await system.projection.fold_deliveries(told)
-    await system.receipts.match_deliveries({fact.delivery_id for fact in told})
+    """Does the same as the handler of outcomes."""
+    updates = [update for outcome in outcomes for update in delivery_updates.from_outcome(outcome)]
+    await system.projection.fold_deliveries(updates)
+    await system.receipts.match_deliveries({update.delivery_id for update in updates})
 
 
-async def fold_what_was_published(system: System) -> None:
+async def fold_published(system: System) -> None:
     await fold(system, *system.bus.of(DeliveryOutcome))
 
 
@@ -49,7 +49,7 @@ async def waiting(system: System) -> int:
 
 
 async def age(system: System, seconds: float) -> None:
-    """Let what waits have waited so long."""
+    """Makes all waiting receipts older by `seconds`."""
     async with system.engine.begin() as connection:
         older = "UPDATE ingress.receipt_waiting SET kept_at = kept_at - CAST(:age AS interval)"
         await connection.execute(text(older), {"age": timedelta(seconds=seconds)})
@@ -67,12 +67,12 @@ def shown(system: System) -> list[tuple[str, str, str | None]]:
     return [(each.delivery_id, each.status, each.gateway_message_id) for each in system.bus.of(DeliveryOutcome)]
 
 
-async def test_a_receipt_finds_its_delivery_by_the_gateways_name(system: System) -> None:
+async def test_a_receipt_is_matched_by_the_gateways_message_id(system: System) -> None:
     await fold(system, outcome("sent", gateway_message_id="3EB0", attempt=2))
     await system.receipts.take([ack("acknowledged"), ack("delivered"), ack("read")])
     assert shown(system) == [("dlv_1", status, "3EB0") for status in ("acknowledged", "delivered", "read")]
     assert system.bus.of(DeliveryOutcome)[0].attempt == 2
-    await fold_what_was_published(system)
+    await fold_published(system)
     row = await system.projection.delivery("dlv_1")
     assert row is not None
     assert row.status == "read"
@@ -90,31 +90,31 @@ async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: 
 
 
 @pytest.mark.parametrize("plain_first", [True, False])
-async def test_of_two_early_words_of_a_failure_the_one_that_says_why_is_not_lost(
+async def test_of_two_early_reports_of_a_failure_the_one_with_the_code_is_kept(
     system: System, plain_first: bool
 ) -> None:
-    """WAHA says it twice: that it failed, and (its engine) why. What closes a lane is the second."""
+    """WAHA reports a failure twice: without a code, and (by its engine) with one. Only the second closes a lane."""
     plain = Receipt("3EB0", "failed", NOON, failure="transient", code="ERROR", reason="WhatsApp refused it")
     why = replace(plain, failure="restricted", code="463", reason="no chats")
-    for said in (plain, why) if plain_first else (why, plain):
-        await system.receipts.take([ProfileReceipt("pkg", "a", said), ProfileReceipt("pkg", "a", said)])
+    for report in (plain, why) if plain_first else (why, plain):
+        await system.receipts.take([ProfileReceipt("pkg", "a", report), ProfileReceipt("pkg", "a", report)])
     assert await waiting(system) == 2
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert [each.code for each in system.bus.of(DeliveryOutcome)] == ["463", "ERROR"]
     assert await waiting(system) == 0
 
 
-async def test_calls_that_say_the_same_in_another_order_do_not_hold_each_other_up(system: System) -> None:
-    """Each waits for the rows of the other: in two orders that is a deadlock, and one gateway is told to come again."""
+async def test_calls_with_the_same_receipts_in_another_order_do_not_deadlock(system: System) -> None:
+    """Without a common order each call would wait for the rows of the other, and one of them would fail."""
     many = [ProfileReceipt("pkg", "a", Receipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)]
     await asyncio.gather(system.receipts.take(many), system.receipts.take(many[::-1]))
     assert await waiting(system) == len(many)
 
 
-async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
+async def test_a_receipt_that_kafka_did_not_acknowledge_stays_waiting(system: System) -> None:
     await system.receipts.take([ack("delivered")])
     system.bus.away = True
-    with pytest.raises(PublishFailed):  # so the handler's batch comes again
+    with pytest.raises(PublishFailed):  # so the handler repeats its batch
         await fold(system, outcome("sent", gateway_message_id="3EB0"))
     assert await waiting(system) == 1
     system.bus.away = False
@@ -122,8 +122,8 @@ async def test_what_kafka_did_not_take_goes_on_waiting(system: System) -> None:
     assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
 
 
-async def test_a_receipt_and_its_delivery_that_arrive_at_the_same_moment_find_each_other(system: System) -> None:
-    """The look after the fold was too early to see the receipt, as if both committed at once."""
+async def test_a_receipt_and_its_delivery_that_arrive_at_the_same_time_are_matched(system: System) -> None:
+    """The match after the fold does not see the receipt, as if both commit at once."""
     await system.projection.fold_deliveries(delivery_updates.from_outcome(outcome("sent", gateway_message_id="3EB0")))
     async with system.engine.begin() as connection:
         kept = "INSERT INTO ingress.receipt_waiting (profile_id, gateway_message_id, status, package_id, at)"
@@ -133,7 +133,7 @@ async def test_a_receipt_and_its_delivery_that_arrive_at_the_same_moment_find_ea
     assert (await waiting(system), shown(system)) == (0, [("dlv_1", "delivered", "3EB0")])
 
 
-async def test_what_nobody_asks_for_is_forgotten_after_a_day_and_never_more_than_the_most_is_kept(
+async def test_waiting_receipts_are_deleted_after_a_day_or_above_the_maximum(
     system: System,
 ) -> None:
     await system.receipts.take([ack("delivered", f"old{number}") for number in range(3)])
@@ -149,7 +149,7 @@ async def test_what_nobody_asks_for_is_forgotten_after_a_day_and_never_more_than
         assert set(kept.scalars()) == {"more2", "more3"}
 
 
-async def test_another_profiles_receipt_says_nothing_of_a_delivery(system: System) -> None:
+async def test_another_profiles_receipt_does_not_change_a_delivery(system: System) -> None:
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     await system.receipts.take(
         [
@@ -162,41 +162,46 @@ async def test_another_profiles_receipt_says_nothing_of_a_delivery(system: Syste
     assert (shown(system), await waiting(system)) == ([], 0)
 
 
-async def test_a_late_failure_is_the_end_and_a_later_delivery_overrides_it(system: System) -> None:
+async def test_a_late_failure_is_final_unless_the_message_is_delivered(system: System) -> None:
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     failed = Receipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
     await system.receipts.take([ProfileReceipt("pkg", "a", failed)])
-    (told,) = system.bus.of(DeliveryOutcome)
-    assert (told.status, told.failure, told.code, told.reason) == ("failed", "restricted", "463", "no chats")
+    (published,) = system.bus.of(DeliveryOutcome)
+    assert (published.status, published.failure, published.code, published.reason) == (
+        "failed",
+        "restricted",
+        "463",
+        "no chats",
+    )
     seen: list[str] = []
     for status in ("acknowledged", "delivered", "failed", "read"):
         await system.receipts.take([ack(status)])
-        await fold_what_was_published(system)
+        await fold_published(system)
         row = await system.projection.delivery("dlv_1")
         assert row is not None
         seen.append(row.status)
     assert seen == ["failed", "delivered", "delivered", "read"]
 
 
-async def test_the_echo_of_a_send_turns_the_one_unknown_into_the_truth(system: System) -> None:
-    await system.receipts.take([echo(), ack("delivered")])  # the echo is quicker than the sender's despair
+async def test_an_echo_resolves_the_only_unknown_delivery(system: System) -> None:
+    await system.receipts.take([echo(), ack("delivered")])  # the echo arrives before the sender gives up
     await fold(system, outcome("unknown"))
     await system.receipts.match_recent()
-    assert shown(system) == []  # its first seconds belong to the gateway's own answer
+    assert shown(system) == []  # in the first seconds the gateway's response may still arrive
     await age(system, 6)
     await system.receipts.match_recent()
     assert shown(system) == [("dlv_1", "sent", "3EB0")]
-    await fold_what_was_published(system)
+    await fold_published(system)
     assert shown(system)[1:] == [("dlv_1", "delivered", "3EB0")]
     assert await waiting(system) == 0
 
 
-async def test_a_reply_under_way_whose_answer_does_not_come_is_found_by_its_echo(system: System) -> None:
+async def test_a_reply_without_a_response_is_resolved_by_its_echo(system: System) -> None:
     await fold(system, outcome("held", lane="reply"))
     await system.receipts.take([echo()])
     await system.receipts.match_recent()
     assert shown(system) == []
-    await age(system, 3)  # sooner than the sender sends a reply in doubt again
+    await age(system, 3)  # before the sender retries a reply in doubt
     await system.receipts.match_recent()
     assert shown(system) == [("dlv_1", "sent", "3EB0")]
 
@@ -209,7 +214,9 @@ async def test_a_reply_under_way_whose_answer_does_not_come_is_found_by_its_echo
         [outcome("held", "dlv_2", lane="reply")],
     ],
 )
-async def test_an_echo_that_may_be_of_several_is_of_none(system: System, others: list[DeliveryOutcome]) -> None:
+async def test_an_echo_that_fits_several_deliveries_is_not_matched(
+    system: System, others: list[DeliveryOutcome]
+) -> None:
     await fold(system, outcome("unknown"), *others)
     await system.receipts.take([echo()])
     await age(system, 6)
@@ -218,7 +225,7 @@ async def test_an_echo_that_may_be_of_several_is_of_none(system: System, others:
 
 
 @pytest.mark.parametrize("echoes", [[echo(at=NOON - timedelta(hours=2))], [echo("one"), echo("two")]])
-async def test_an_echo_of_another_hour_or_one_of_two_proves_nothing(
+async def test_an_echo_of_another_hour_or_one_of_two_is_not_matched(
     system: System, echoes: list[ProfileReceipt]
 ) -> None:
     await fold(system, outcome("unknown"))
@@ -228,18 +235,18 @@ async def test_an_echo_of_another_hour_or_one_of_two_proves_nothing(
     assert shown(system) == []
 
 
-async def test_the_echo_of_a_message_that_has_its_name_is_no_news(system: System) -> None:
+async def test_an_echo_of_a_message_with_a_known_id_changes_nothing(system: System) -> None:
     await system.receipts.take([echo()])
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     await system.receipts.take([echo()])
     assert (shown(system), await waiting(system)) == ([], 0)
 
 
-async def test_the_handler_of_outcomes_looks_for_what_waits(system: System) -> None:
-    """What makes a match survive a crash: its batch is not done before the look is."""
+async def test_the_handler_of_outcomes_matches_waiting_receipts(system: System) -> None:
+    """A match survives a crash because the handler's batch is not complete before it."""
     bus = KafkaBus(create_broker(Settings(), "test"), "test", system.clock)
-    boundaries = StatusHandlers(system.projection, system.receipts).consumers(bus)
-    (handler,) = (each.handle for each in boundaries if DeliveryOutcome in each.accepts)
+    consumers = StatusHandlers(system.projection, system.receipts).consumers(bus)
+    (handler,) = (consumer.handle for consumer in consumers if DeliveryOutcome in consumer.accepts)
     await system.receipts.take([ack("delivered")])
     await handler([Received(outcome("sent", gateway_message_id="3EB0"), DeliveryOutcome.topic, 0, 0)])
     assert shown(system) == [("dlv_1", "delivered", "3EB0")]
@@ -254,7 +261,7 @@ def change(field: str, value: dict[str, Any], time: int | None = 1_780_000_000) 
     return {"entry": [{"id": "1", "time": time, "changes": [{"field": field, "value": value}]}]}
 
 
-async def test_what_a_gateway_says_of_a_profile_is_reported_and_of_an_account_to_all_that_it_holds(
+async def test_a_report_on_an_account_is_published_for_all_profiles_of_its_holder(
     system: System,
 ) -> None:
     await system.package()
@@ -272,11 +279,11 @@ async def test_what_a_gateway_says_of_a_profile_is_reported_and_of_an_account_to
     assert reports[0].restriction.until == datetime.fromtimestamp(1_780_300_000, UTC)
 
 
-async def test_a_customer_who_stops_a_business_at_whatsapp_is_suppressed_until_they_resume(system: System) -> None:
+async def test_a_customer_who_stops_marketing_in_whatsapp_is_suppressed_until_they_resume(system: System) -> None:
     await system.package()
     await system.gateway_profile("cloud_api", "a")
 
-    async def wish(value: str, seconds: int) -> None:
+    async def choose(value: str, seconds: int) -> None:
         preference = {"wa_id": PERSON, "category": "marketing_messages", "value": value, "timestamp": seconds}
         await call(system, "cloud_api", change("user_preferences", {"user_preferences": [preference]}))
 
@@ -285,25 +292,25 @@ async def test_a_customer_who_stops_a_business_at_whatsapp_is_suppressed_until_t
         return [each["source"] for each in page]
 
     now = int(system.clock().timestamp())
-    await wish("stop", now - 100)
-    await wish("stop", now - 100)
+    await choose("stop", now - 100)
+    await choose("stop", now - 100)
     assert await listed() == ["gateway"]
-    await wish("resume", now - 200)  # an older wish that comes late
+    await choose("resume", now - 200)  # an older choice that arrives late
     assert await listed() == ["gateway"]
-    await wish("resume", now - 50)
-    await wish("stop", now - 100)  # a repeat of what was taken back
+    await choose("resume", now - 50)
+    await choose("stop", now - 100)  # a repeat of the choice that was taken back
     assert await listed() == []
     assert [each.listed for each in system.bus.of(ConsentChanged)] == [True, False]
     await system.http.post("/packages/pkg/suppressions", json={"recipients": [PERSON]})
-    await wish("resume", now)
+    await choose("resume", now)
     assert await listed() == ["api"]
 
 
-async def test_no_secret_and_no_number_is_in_what_is_told_of_a_profile(system: System) -> None:
+async def test_a_published_report_contains_no_secret_and_no_number(system: System) -> None:
     await system.package()
     await system.gateway_profile("evolution", "a")
     data = {"instance": "a", "wuid": f"{PERSON}@s.whatsapp.net", "state": "close", "statusReason": 401}
     await call(system, "evolution", {"event": "connection.update", "instance": "a", "data": data, "apikey": "s3cr3t"})
     (report,) = system.bus.of(ProfileReported)
-    told = json.dumps(report.model_dump(mode="json"))
-    assert (report.session, "s3cr3t" in told, PERSON in told) == ("unlinked", False, False)
+    published = json.dumps(report.model_dump(mode="json"))
+    assert (report.session, "s3cr3t" in published, PERSON in published) == ("unlinked", False, False)

@@ -1,4 +1,4 @@
-"""Wires: every shape that a gateway's webhook may have, with what we make of it. One file a shape, under shapes/."""
+"""Webhook parsers: every shape of a gateway's webhook with the reports in it. One file per shape, under shapes/."""
 
 import copy
 import json
@@ -89,7 +89,7 @@ def read(driver: str, body: Any) -> list[AddressedReport]:
 
 
 @pytest.mark.parametrize("path", SHAPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_shape_is_read_as_its_file_says(path: Path) -> None:
+def test_a_shape_has_the_reports_of_its_file(path: Path) -> None:
     assert [plain(each) for each in read(path.parent.name, body_of(path))] == json.loads(path.read_text())["reports"]
 
 
@@ -98,7 +98,7 @@ def test_every_gateway_has_its_shapes() -> None:
     assert all(count >= 30 for count in counted.values()), counted
 
 
-def test_the_same_report_has_the_same_id_and_another_has_not() -> None:
+def test_only_the_same_report_has_the_same_id() -> None:
     for path in SHAPES:
         body = body_of(path)
         names = [[getattr(each.report, "report_id", None) for each in read(path.parent.name, body)] for _ in range(2)]
@@ -112,7 +112,7 @@ def test_the_same_report_has_the_same_id_and_another_has_not() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff", b'{"a": NaN}'])
 @pytest.mark.parametrize("driver", PARSERS)
-def test_what_is_no_json_object_is_refused_as_such(driver: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(driver: str, body: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         PARSERS[driver].parse(body, NOON)
 
@@ -133,7 +133,7 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @settings(max_examples=400)
 @given(st.data())
-def test_whatever_stands_in_place_of_a_piece_it_is_taken(data: st.DataObject) -> None:
+def test_any_value_in_any_place_is_parsed(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(SHAPES))
     body = body_of(path)
     way = data.draw(st.sampled_from([way for way in places(body) if way]))
@@ -147,7 +147,7 @@ def test_whatever_stands_in_place_of_a_piece_it_is_taken(data: st.DataObject) ->
         assert "\0" not in (getattr(report.report, "text", None) or "")
 
 
-def test_a_failures_words_hold_no_phone_number() -> None:
+def test_a_failure_reason_contains_no_phone_number() -> None:
     for failure in (
         failures.cloud_api_failure(131026, "Message to +16505551234 undeliverable"),
         failures.linked_device_failure("463", "16505551234@s.whatsapp.net is restricted"),

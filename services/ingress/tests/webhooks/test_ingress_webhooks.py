@@ -1,4 +1,4 @@
-"""Webhooks of the simulator: reports become events before the simulator hears that they were taken."""
+"""Webhooks of the simulator: reports are published before the simulator gets its response."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -43,21 +43,21 @@ async def test_a_receipt_becomes_an_outcome_of_its_delivery(system: System) -> N
     assert (outcomes[2].failure, outcomes[2].reason is not None) == ("gateway", True)
 
 
-async def test_a_receipt_that_names_another_profiles_delivery_changes_nothing(system: System) -> None:
+async def test_a_receipt_for_another_profiles_delivery_changes_nothing(system: System) -> None:
     await system.package("a", "b")
     await sent_delivery(system)
     assert (await system.http.post("/webhooks/simulator/pkg/b", json=RECEIPT)).status_code == 200
     assert system.bus.published == []
 
 
-async def test_a_profile_that_this_process_has_not_read_yet_is_to_be_reported_again(system: System) -> None:
+async def test_a_report_for_a_profile_that_is_not_read_yet_is_to_be_repeated(system: System) -> None:
     await system.package("a")
     system.packages.set("pkg", None)
     answer = await system.http.post(HOOK, json=WORDS)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
 
 
-async def test_a_customers_words_become_a_customer_message(system: System) -> None:
+async def test_a_customers_message_is_published(system: System) -> None:
     await system.package("a")
     assert (await system.http.post(HOOK, json=WORDS, headers=NO_KEY)).status_code == 200
     assert system.bus.of(CustomerMessage) == [
@@ -67,14 +67,14 @@ async def test_a_customers_words_become_a_customer_message(system: System) -> No
     ]
 
 
-async def test_what_kafka_did_not_take_the_simulator_keeps(system: System) -> None:
+async def test_a_report_that_kafka_did_not_acknowledge_is_to_be_repeated(system: System) -> None:
     await system.package("a")
     await sent_delivery(system)
     system.bus.away = True
     assert [(await system.http.post(HOOK, json=report)).status_code for report in (RECEIPT, WORDS)] == [503, 503]
 
 
-async def test_reports_that_cannot_be_are_refused(system: System) -> None:
+async def test_invalid_reports_are_refused(system: System) -> None:
     await system.package("a")
     await sent_delivery(system)
     calls: list[tuple[str, dict[str, Any], int]] = [
