@@ -1,74 +1,29 @@
-"""Flow: who publishes each event and who reads it. The topics, keys and partitions come from the events themselves."""
+"""Flow: which service publishes and reads each event, and which service calls which over HTTP, as tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spreader.contract.events import (
-    COMPACTED,
-    DEAD_LETTER_TOPIC,
-    EVENTS,
-    PARTITIONS,
-    Alert,
-    Callback,
-    ConsentChanged,
-    CustomerMessage,
-    DeliveryOutcome,
-    DeliveryReleased,
-    DeliveryReturned,
-    Event,
-    MessageCancelled,
-    MessageRouted,
-    OpenDeliveriesAssigned,
-    OpenMessageRequested,
-    PackageConfigured,
-    ProfilePace,
-    ProfileReported,
-    ProfileState,
-    ReplyDeliveryAssigned,
-    ReplyMessageRequested,
-    ReplySettled,
-)
+from docs.sources import SERVICES, routes_called, sources
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, EVENTS, PARTITIONS, Callback, Event
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Services, by name; none of them: a later version publishes or reads it."""
+    """Services, by name."""
 
     publishers: tuple[str, ...]
     readers: tuple[str, ...]
-    what: str
 
 
 FLOWS: Mapping[type[Event], Flow] = {
-    OpenMessageRequested: Flow(("ingress",), ("router", "ingress"), "one content, up to 500 recipients of a message"),
-    ReplyMessageRequested: Flow(("ingress",), ("router", "ingress"), "one content for one customer who waits"),
-    OpenDeliveriesAssigned: Flow(("router",), ("pacer", "ingress"), "the deliveries of a record, each with a profile"),
-    ReplyDeliveryAssigned: Flow(("router",), ("sender", "ingress"), "a reply and the profile that it goes through"),
-    DeliveryReleased: Flow(("pacer",), ("sender", "ingress"), "due now, and not to be begun after `send_by`"),
-    DeliveryReturned: Flow(("sender", "pacer"), ("router",), "surely not sent; it needs another profile"),
-    DeliveryOutcome: Flow(
-        ("sender", "pacer", "router", "ingress"),
-        ("pacer", "router", "sender", "stats", "ingress"),
-        "a change of a delivery's fate",
-    ),
-    ProfileReported: Flow(
-        ("ingress", "sender"), ("stats",), "how a profile stands at its gateway, apart from any delivery"
-    ),
-    CustomerMessage: Flow(("ingress",), ("router", "stats", "pacer"), "a customer wrote to a profile"),
-    MessageCancelled: Flow(("ingress",), ("pacer",), "stop what is still held"),
-    ConsentChanged: Flow(
-        ("ingress",), ("router", "pacer", "sender"), "somebody must not be written to, or has asked to be"
-    ),
-    PackageConfigured: Flow(
-        ("ingress",), ("router", "pacer", "sender", "stats", "ingress"), "a package and its profiles, in full"
-    ),
-    ProfileState: Flow(("stats",), ("router", "pacer", "ingress", "stats"), "how a profile fares: its rolling counts"),
-    ProfilePace: Flow(("pacer",), (), "what the pacer does with a profile, and why not yet"),
-    MessageRouted: Flow(("router",), ("ingress",), "how many deliveries each profile got, for the caller who waits"),
-    ReplySettled: Flow(("sender", "router"), ("ingress",), "what became of a reply, for the caller who waits"),
-    Alert: Flow(("stats",), ("stats",), "something about a profile needs a person, or no longer does"),
+    kind: Flow(
+        tuple(service for service in SERVICES if kind in sources(service).published()),
+        tuple(service for service in SERVICES if kind in sources(service).read()),
+    )
+    for kind in EVENTS
 }
+WHOLE_API = "the public API, with the key of the operator who is signed in"
 
 
 class _Named(str):
@@ -86,20 +41,34 @@ def key_of(kind: type[Event]) -> str | None:
     return kind.model_construct(**names).key
 
 
-def table() -> str:
+def summary(kind: type[Event]) -> str:
+    """What the event says: the first line of its docstring."""
+    return (kind.__doc__ or "").split("\n", 1)[0]
+
+
+def topics() -> str:
     """Every topic as a row of Markdown."""
     head = "| topic | key | partitions | event | from → to | what |\n| --- | --- | --- | --- | --- | --- |"
-    dead = f"| `{DEAD_LETTER_TOPIC}` | as it was | {PARTITIONS[DEAD_LETTER_TOPIC]} | bytes as received | all → people |"
-    return "\n".join([head, *map(_row, EVENTS), f"{dead} what no reader could handle, with the reason |"])
+    dead = f"| `{DEAD_LETTER_TOPIC}` | as received | {PARTITIONS[DEAD_LETTER_TOPIC]} | bytes as received |"
+    return "\n".join(
+        [head, *map(_row, EVENTS), f"{dead} every service → people | A record that no handler could process. |"]
+    )
+
+
+def calls() -> str:
+    """Every pair of services of which one calls the other, as a row of Markdown."""
+    pairs = [(caller, called) for caller in SERVICES for called in sources(caller).called()]
+    return "\n".join(["| from → to | what |", "| --- | --- |", *(_call(caller, called) for caller, called in pairs)])
+
+
+def _call(caller: str, called: str) -> str:
+    routes = routes_called(sources(caller), sources(called))
+    return f"| {caller} → {called} | {', '.join(f'`{route}`' for route in routes) or WHOLE_API} |"
 
 
 def _row(kind: type[Event]) -> str:
     flow = FLOWS[kind]
-    key = "none: the asker names the partition" if issubclass(kind, Callback) else f"`{key_of(kind)}`"
+    key = "none: the caller's partition" if issubclass(kind, Callback) else f"`{key_of(kind)}`"
     partitions = f"{PARTITIONS[kind.topic]}{', compacted' if kind.topic in COMPACTED else ''}"
-    way = f"{_names(flow.publishers)} → {_names(flow.readers)}"
-    return f"| `{kind.topic}` | {key} | {partitions} | `{kind.__name__}` | {way} | {flow.what} |"
-
-
-def _names(services: tuple[str, ...]) -> str:
-    return ", ".join(services) or "(nobody yet)"
+    way = f"{', '.join(flow.publishers)} → {', '.join(flow.readers)}"
+    return f"| `{kind.topic}` | {key} | {partitions} | `{kind.__name__}` | {way} | {summary(kind)} |"

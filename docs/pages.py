@@ -1,4 +1,4 @@
-"""Page: a file of the docs that the code writes, whole or between two marks."""
+"""Page: a file that the code writes, whole or between two marks."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,14 +12,13 @@ from deploy.grafana.panels import Board
 from docs import asyncapi, flow, openapi, settings
 
 FOLDER = Path(__file__).parent
-BEGIN, END = "<!-- topics: written by `make docs` -->", "<!-- end of topics -->"
 
 Texts = Mapping[str, Callable[[str], str]]
 """By file: its new text, from its present one."""
 
 
 def write(folder: Path) -> list[str]:
-    """Write what is stale; answers its names."""
+    """Write the stale pages; returns their names."""
     changed = _changed(folder)
     for name, text in changed.items():
         (folder / name).write_text(text)
@@ -27,6 +26,7 @@ def write(folder: Path) -> list[str]:
 
 
 def stale(folder: Path) -> list[str]:
+    """The names of the pages that the code would write differently."""
     return list(_changed(folder))
 
 
@@ -40,11 +40,16 @@ def _document(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _with_topics(text: str) -> str:
-    """The page with the table of topics between its marks; a page without them gets none."""
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{mark}\n{flow.table()}\n{end}{after}" if mark and end else f"{BEGIN}\n{flow.table()}\n{END}\n"
+def _with(block: str, table: Callable[[], str]) -> Callable[[str], str]:
+    """Replaces what is between the marks of a block; a page without these marks becomes the block alone."""
+    begin, end = f"<!-- {block}: written by `make docs` -->", f"<!-- end of {block} -->"
+
+    def replaced(text: str) -> str:
+        before, mark, rest = text.partition(begin)
+        _, last, after = rest.partition(end)
+        return f"{before}{begin}\n{table()}\n{end}{after}" if mark and last else f"{begin}\n{table()}\n{end}\n"
+
+    return replaced
 
 
 def _of_board(board: Board) -> Callable[[str], str]:
@@ -55,6 +60,7 @@ PAGES: Texts = {
     "openapi.json": lambda _: _document(openapi.document()),
     "asyncapi.json": lambda _: _document(asyncapi.document()),
     "settings.md": lambda _: settings.page(),
-    "architecture.md": _with_topics,
+    "topics.md": _with("topics", flow.topics),
+    "architecture.md": _with("calls", flow.calls),
     **{f"../deploy/grafana/dashboards/{name}.json": _of_board(board) for name, board in BOARDS.items()},
 }

@@ -1,16 +1,34 @@
 """Docs: the pages say what the code says, and every link leads somewhere."""
 
+import functools
+import importlib
+import inspect
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
+from docs.flow import FLOWS
+from docs.settings import SECTIONS
+from docs.sources import Sources, routes_called, sources
 
 from ingress.http.problems import KINDS
-from spreader.contract.events import EVENTS, PARTITIONS
+from spreader.contract.events import (
+    EVENTS,
+    PARTITIONS,
+    Alert,
+    DeliveryReleased,
+    Event,
+    MessageRouted,
+    ProfileState,
+    ReplySettled,
+)
+from spreader.kafka.guarded_consumer import GuardedConsumer
+from spreader.kafka.table import Table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -56,8 +74,8 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert [link for link in links(page) if not leads_somewhere(page, link)] == []
 
 
-def test_every_topic_stands_in_the_architecture() -> None:
-    text = (DOCS / "architecture.md").read_text()
+def test_every_topic_is_on_the_page_of_topics() -> None:
+    text = (DOCS / "topics.md").read_text()
     assert [topic for topic in PARTITIONS if f"`{topic}`" not in text] == []
     assert [kind.__name__ for kind in EVENTS if f"`{kind.__name__}`" not in text] == []
 
@@ -70,7 +88,7 @@ def test_every_setting_that_the_sources_name_is_on_the_page() -> None:
 
 
 def test_every_problem_is_explained_with_its_status() -> None:
-    rows = re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", (DOCS / "api.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", (DOCS / "problems.md").read_text(), re.MULTILINE)
     assert {code: int(status) for status, code in rows} == {kind.code: kind.status for kind in KINDS.values()}
 
 
@@ -94,14 +112,81 @@ def test_every_decision_is_listed_and_has_its_quotable_line() -> None:
         assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences"))
 
 
-def test_services_that_the_flow_names_know_the_event() -> None:
-    """A publisher or reader whose sources never name the event is none: the table of topics would lie."""
-    operations = json.loads((DOCS / "asyncapi.json").read_text())["operations"]
-    assert operations
-    for name, operation in operations.items():
-        service, event = name.split("-")[0], operation["messages"][0]["$ref"].rsplit("/", 1)[-1]
-        sources = (ROOT / "services" / service / "src").rglob("*.py")
-        assert any(event in source.read_text() for source in sources if source.name != "testing.py"), name
+@pytest.mark.parametrize("service", ["ingress", "router", "pacer", "sender", "stats"])
+def test_a_service_reads_what_its_assembly_gives_to_consumers_and_tables(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The syntax rule and the running parts agree; ingress also reads the callbacks, which have no such reader."""
+    given: list[type[Event]] = []
+    for kind, parameter in ((GuardedConsumer, "accepts"), (Table, "kind")):
+        monkeypatch.setattr(kind, "__init__", recorded(kind.__init__, parameter, given))
+    build: Callable[[BaseSettings], object] = importlib.import_module(f"{service}.app").build
+    build(SECTIONS[service](api_key="not used: nothing is started"))
+    callbacks = {MessageRouted, ReplySettled} if service == "ingress" else set[type[Event]]()
+    assert (
+        sources(service).read() == {*given, *callbacks} == {kind for kind in EVENTS if service in FLOWS[kind].readers}
+    )
+
+
+def test_a_published_event_is_one_that_is_constructed() -> None:
+    code = "def f(): return [DeliveryReleased(a=1), events.Alert(b=2), ProfileState.model_construct(c=3)]"
+    assert Sources.of("pacer", {"a.py": code}).published() == {DeliveryReleased, Alert, ProfileState}
+    assert Sources.of("pacer", {"a.py": "x = DeliveryReleased.model_validate_json(row.asked)"}).published() == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "GuardedConsumer(GROUP, on_batch, (Alert,), bus)",
+        "GuardedConsumer(GROUP, on_batch, accepts=(Alert,), bus=bus)",
+        "Table(settings, Alert, on_change)",
+        "Table[Alert](settings, Alert)",
+        "KINDS: dict[str, type] = {'open': Alert}\ndef f(lane):\n    a, kind = 1, KINDS[lane]\n"
+        "    return GuardedConsumer(GROUP, on_batch, (kind,), bus)",
+        "class C:\n    def one(self, kind, bus):\n        return GuardedConsumer(GROUP, on_batch, (kind,), bus)\n"
+        "    def all(self, bus):\n        return [self.one(Alert, bus)]",
+    ],
+)
+def test_a_read_event_is_one_given_to_a_consumer_or_a_table(code: str) -> None:
+    assert Sources.of("stats", {"a.py": code}).read() == {Alert}
+
+
+def test_a_topic_that_is_read_without_a_consumer_counts_for_all_its_events() -> None:
+    code = "place = TopicPartition(Callback.topic, 3)"
+    assert Sources.of("ingress", {"a.py": code}).read() == {MessageRouted, ReplySettled}
+
+
+def test_code_that_cannot_be_followed_is_an_error() -> None:
+    with pytest.raises(LookupError, match="cannot tell which events"):
+        Sources.of("stats", {"a.py": "Table(settings, kinds[0])"}).read()
+    caller = Sources.of("ingress", {"a.py": "async def f(self): return await self.pacer.ask('/gone')"})
+    with pytest.raises(LookupError, match="does not serve it"):
+        routes_called(caller, sources("pacer"))
+
+
+def test_a_called_service_is_one_with_an_address_and_a_client() -> None:
+    settings = "class S:\n    pacer_url: str = 'http://…'\n    simulator_url: str = 'http://…'"
+    caller = Sources.of("ingress", {"settings.py": settings, "app.py": "pacer = Client('pacer', settings.pacer_url)"})
+    assert caller.called() == ["pacer"]
+    asking = Sources.of(
+        "ingress", {"a.py": "async def f(a, pacer): await pacer.ask(f'/deliveries/{a.id}/explain?x=1')"}
+    )
+    assert [str(route) for route in routes_called(asking, sources("pacer"))] == [
+        "GET /deliveries/{delivery_id}/explain"
+    ]
+
+
+def recorded(initialise: Callable[..., None], parameter: str, given: list[type[Event]]) -> Callable[..., None]:
+    """`__init__` of a reader, which also notes the events that the reader gets."""
+    signature = inspect.signature(initialise)
+
+    @functools.wraps(initialise)
+    def noting(*arguments: object, **named: object) -> None:
+        events = signature.bind(*arguments, **named).arguments[parameter]
+        given.extend(events if isinstance(events, tuple) else (events,))
+        initialise(*arguments, **named)
+
+    return noting
 
 
 def links(page: Path) -> Iterator[str]:
