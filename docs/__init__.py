@@ -1,1 +1,1 @@
-"""Docs: the pages for people beside this file, and the program that writes the generated ones (`make docs`)."""
+"""Docs: the pages beside this file, and the program that writes the generated ones (`make docs`)."""

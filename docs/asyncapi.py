@@ -1,4 +1,4 @@
-"""AsyncAPI document: the events that travel through Kafka, for programs that speak with Spreader there."""
+"""AsyncAPI document: the events in Kafka, for programs that exchange events with Spreader."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,17 +12,17 @@ from spreader.kafka.envelope import CONTENT_TYPE
 _TEXT = {"type": "string"}
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "ce_specversion": {"type": "string", "const": "1.0"},
-    "ce_id": {"type": "string", "description": "The same fact has the same id: readers drop repeats by it."},
-    "ce_source": {"type": "string", "description": "Who published it.", "examples": ["/spreader/router"]},
+    "ce_id": {"type": "string", "description": "The same fact has the same id; readers drop repeats by it."},
+    "ce_source": {"type": "string", "description": "The service that published it.", "examples": ["/spreader/router"]},
     "ce_type": _TEXT,
     "ce_time": {"type": "string", "format": "date-time"},
     "content-type": {"type": "string", "const": CONTENT_TYPE},
-    "traceparent": {"type": "string", "description": "W3C trace context; where there is one."},
+    "traceparent": {"type": "string", "description": "W3C trace context, if there is one."},
 }
 OPTIONAL_HEADERS = frozenset({"traceparent"})
 DESCRIPTION = (
-    "JSON bodies with CloudEvents 1.0 headers (binary mode). Delivered at least once: a reader drops repeats "
-    "by `ce_id`. A reader ignores fields that it does not know. A change that older readers cannot take is a new type."
+    "JSON bodies with CloudEvents 1.0 headers (binary mode). Delivered at least once; a reader drops repeats by "
+    "`ce_id` and ignores fields that it does not know. A change that older readers cannot take is a new type."
 )
 
 
@@ -73,7 +73,7 @@ def _message(kind: type[Event]) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """One for each service and event that it publishes (`send`) or reads (`receive`)."""
+    """One for each service and event: `send` where it publishes the event, `receive` where it reads it."""
     return {
         f"{service}-{action}s-{kind.__name__}": {
             "action": action,
@@ -92,17 +92,17 @@ def _name(topic: str) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """Without `discriminator`: OpenAPI's form of it is not AsyncAPI's; the constants of the variants say the same."""
+    """Without `discriminator`, whose form differs in AsyncAPI; the constants of the variants say the same."""
     if isinstance(schema, dict):
-        return {name: _plain(each) for name, each in schema.items() if name != "discriminator"}
-    return [_plain(each) for each in schema] if isinstance(schema, list) else schema
+        return {name: _plain(value) for name, value in schema.items() if name != "discriminator"}
+    return [_plain(part) for part in schema] if isinstance(schema, list) else schema
 
 
 _BURIED: Mapping[str, Any] = {
     "name": DEAD_LETTER_TOPIC,
     "title": "Buried",
-    "summary": "A record that a reader could not handle: its bytes, key and headers as received, and why. "
-    "One with the header `dead_letter_replayed` is none: it names the places of those that were sent again.",
+    "summary": "A record that no handler could process: bytes, key and headers as received, and the reason. "
+    "A record with the header `dead_letter_replayed` is a mark: it names the places of replayed records.",
     "headers": {
         "type": "object",
         "properties": {f"dead_letter_{name}": _TEXT for name in ("reason", "group", "topic", "partition", "offset")},

@@ -1,4 +1,4 @@
-"""OpenAPI document: what ingress says about its own HTTP API, asked without starting it."""
+"""OpenAPI document: the description of ingress's HTTP API, made without starting it."""
 
 from typing import Any
 

@@ -34,53 +34,53 @@ NOTES: Mapping[str, str] = {
     "kafka_security": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
     "kafka_username": "For SASL (mechanism PLAIN).",
     "kafka_password": "For SASL.",
-    "kafka_ca_file": "The authorities that the brokers' certificates are checked against; without it the machine's.",
+    "kafka_ca_file": "Certificate authorities of the brokers; by default those of the machine.",
     "database_url": "Where Postgres is. The role may create schemas; the database exists.",
-    "database_connections": "The most that one pool opens. Router and sender have a pool for each lane.",
+    "database_connections": "The most connections of one pool. Router and sender have a pool for each lane.",
     "host": "The address to listen on; `0.0.0.0` in a container.",
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
-    "router_url": "Where the router is asked how it shares, for previews and explanations.",
-    "sender_url": "Where the sender is asked whether a gateway answers, and which numbers are on WhatsApp.",
-    "pacer_url": "Where the pacer is asked for forecasts, queues and explanations.",
+    "router_url": "The router's address, for previews, explanations and conversations.",
+    "sender_url": "The sender's address, for checks of profiles and numbers.",
+    "pacer_url": "The pacer's address, for forecasts, queues and explanations.",
     "simulator_url": "The `base_url` of a simulator profile that names none.",
     "body_bytes_max": "A larger body is refused with `413`.",
-    "pacer_profiles_a_turn": "The most profiles that one turn of the release loop looks at.",
+    "pacer_profiles_a_turn": "The most profiles that one release pass takes.",
     "sender_reply_concurrency": "Replies that one process sends at a time.",
     "sender_open_concurrency": "Open deliveries that one process sends at a time.",
     "sender_connect_seconds": "How long a connection to a gateway may take.",
-    "sender_lease_seconds": "How long a claim lasts: after it another worker takes the delivery over.",
-    "ingress_url": "Where the console asks for everything but figures.",
-    "stats_url": "Where the console asks for figures, alerts and reports.",
-    "simulator_home": "Where its ledger, its registrations and its mailbox are kept; one process at a time.",
-    "simulator_seed": "Of the customers' reactions.",
-    "simulator_delivered_share": "Of all sends: how many are reported delivered.",
-    "simulator_failed_share": "Of all sends: how many are reported failed.",
-    "simulator_read_share": "Of the delivered: how many are read.",
-    "simulator_reply_share": "Of the delivered: how many are answered; `make up` with its demo sets one.",
+    "sender_lease_seconds": "How long a claim is valid; afterwards another worker takes over the delivery.",
+    "ingress_url": "The address of ingress, for everything but figures.",
+    "stats_url": "The address of stats, for figures, alerts and reports.",
+    "simulator_home": "The folder of its ledger, registrations and mailbox; one process at a time.",
+    "simulator_seed": "Seed of the customers' reactions.",
+    "simulator_delivered_share": "Share of sends that are reported delivered.",
+    "simulator_failed_share": "Share of sends that are reported failed.",
+    "simulator_read_share": "Share of delivered messages that are read.",
+    "simulator_reply_share": "Share of delivered messages that are answered; `make up` sets one for its demo.",
     "simulator_registration_wait_seconds": "How long a send or a customer waits for a profile that is not registered.",
     "simulator_callbacks_max": "Callbacks that may wait; above it receipts are dropped and customers get `503`.",
-    "simulator_callback_workers": "Calls of webhooks at a time.",
-    "simulator_callback_back_off_factor": "Multiplies the waits between calls of a webhook; tests make them short.",
-    "simulator_callback_timeout_seconds": "How long one may take.",
-    "api_key": "The key that all its services get. Choose your own as soon as others can reach the machine.",
-    "clock_speed": "How many times as fast as the wall's the system's time runs.",
-    "kafka_port": "Where the Kafka that `make up` starts listens.",
+    "simulator_callback_workers": "Concurrent webhook calls.",
+    "simulator_callback_back_off_factor": "Multiplies the waits between tries of a webhook call.",
+    "simulator_callback_timeout_seconds": "How long one webhook call may take.",
+    "api_key": "The key of all its services. Choose your own as soon as others can reach the machine.",
+    "clock_speed": "How many times as fast as the machine's clock system time runs.",
+    "kafka_port": "Port of the Kafka that `make up` starts.",
     "ready_seconds": "`make up` gives up when the system is not ready by then.",
 }
-"""What a setting decides, where its class does not say it. A docstring under the field comes first."""
+"""What a setting decides, if its class has no docstring under the field."""
 ELSEWHERE: Mapping[str, str] = {
-    "SPREADER_CLOCK": "The system's time for every service alike, as `speed@wall=system`; `make up` sets it.",
-    "SPREADER_CACHE": "Where `make setup` keeps what it fetched; without it `spreader` in the user's cache folder.",
-    "SPREADER_TEST_SERVERS": "`containers`: the tests take Kafka and Postgres from Docker instead of local processes.",
+    "SPREADER_CLOCK": "System time, the same for every service, as `speed@wall=system`; `make up` sets it.",
+    "SPREADER_CACHE": "The folder of what `make setup` fetches; by default `spreader` in the user's cache folder.",
+    "SPREADER_TEST_SERVERS": "`containers`: the tests use Kafka and Postgres from Docker instead of local processes.",
 }
-"""What no settings class holds: read by the clock, by `make setup`, and by the tests."""
+"""Variables that are in no settings class: the clock, `make setup` and the tests read them."""
 INTRODUCTION = """\
 # Settings
 
-Written by `make docs` from the settings classes: change those, not this page. All are environment variables, all are
-optional unless it says otherwise, and `make up` gives every service what it needs.
-What operators change while the system runs (limits, rest window, gap, strategies) is no setting of a process:
-it belongs to a package and is changed through the [API](api.md).
+Written by `make docs` from the settings classes; change those, not this page. All are environment variables. They are
+optional unless their row says otherwise, and `make up` gives every service what it needs.
+Settings that operators change while the system runs (limits, rest window, gap, strategies) belong to a package and are
+changed through the [API](api.md).
 """
 
 
@@ -96,11 +96,11 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
 
 
 def _rows(kind: type[BaseSettings]) -> list[tuple[str, str, str]]:
-    """The fields that the class adds itself."""
-    said = _docstrings(kind)
+    """The fields that the class adds to those of its bases."""
+    docstrings = _docstrings(kind)
     inherited = {name for base in kind.__bases__ if issubclass(base, BaseSettings) for name in base.model_fields}
     return [
-        (f"SPREADER_{name.upper()}", _shown(field.default), said.get(name) or _note(name))
+        (f"SPREADER_{name.upper()}", _shown(field.default), docstrings.get(name) or _note(name))
         for name, field in kind.model_fields.items()
         if name not in inherited
     ]
@@ -109,7 +109,7 @@ def _rows(kind: type[BaseSettings]) -> list[tuple[str, str, str]]:
 def _note(name: str) -> str:
     note = NOTES.get(name) or ("The port of its HTTP side." if name.endswith("_port") else None)
     if note is None:
-        raise LookupError(f"nobody says what the setting {name} decides: write a docstring under it")
+        raise LookupError(f"the setting {name} has no description: write a docstring under the field")
     return note
 
 
@@ -127,10 +127,10 @@ def _docstrings(kind: type[BaseSettings]) -> dict[str, str]:
     """The string under each field of the class, on one line."""
     (definition,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(definition, ast.ClassDef)
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     for field, below in zip(definition.body, definition.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
             text = below.value.value if isinstance(below.value, ast.Constant) else None
             if isinstance(text, str):
-                said[field.target.id] = " ".join(text.split())
-    return said
+                found[field.target.id] = " ".join(text.split())
+    return found

@@ -203,6 +203,16 @@ def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
                     yield from (value for part, value in pairs if _last_name(part) == name)
 
 
+def _last_name(node: ast.AST | None) -> str:
+    match node:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(value):
+            return _last_name(value)
+        case _:
+            return ""
+
+
 def _text(node: ast.expr) -> str:
     """A string as it is written, `{}` for what is filled in; empty for anything else."""
     match node:

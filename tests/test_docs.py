@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 from docs.flow import FLOWS
 from docs.settings import SECTIONS
 from docs.sources import Sources, routes_called, sources
+from pydantic_settings import BaseSettings
 
 from ingress.http.problems import KINDS
 from spreader.contract.events import (
@@ -43,6 +43,9 @@ SOURCES = sorted(
     for source in (ROOT / folder).rglob("src/**/*.py")
     if source.name != "testing.py"
 )
+WORDS_MAX = 1_100
+LOOKED_UP = {"settings.md", "glossary.md", "alerts.md"}
+MODULE = re.compile(r"`((?:services|libs)/[\w/.-]+\.py)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"\bSPREADER_[A-Z0-9_]*[A-Z0-9]\b(?!\{|_)")
@@ -110,6 +113,20 @@ def test_every_decision_is_listed_and_has_its_quotable_line() -> None:
         assert f"({decision.name})" in listed
         assert re.search(r"^> .+", text, re.MULTILINE), f"{decision.name} has no quotable line"
         assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences"))
+
+
+def test_every_module_that_the_walks_name_exists() -> None:
+    text = (DOCS / "walks.md").read_text()
+    named = MODULE.findall(text)
+    assert {"ingress", "router", "pacer", "sender", "stats"} <= {path.split("/")[1] for path in named}
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_a_page_is_read_in_five_minutes() -> None:
+    """About 1,100 words. Pages for looking things up may be longer."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    long = [page.name for page in pages if len(page.read_text().split()) > WORDS_MAX and page.name not in LOOKED_UP]
+    assert long == [], f"split these pages: {long}"
 
 
 @pytest.mark.parametrize("service", ["ingress", "router", "pacer", "sender", "stats"])
