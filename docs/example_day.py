@@ -7,8 +7,9 @@ from itertools import groupby
 
 from pacer.core.gap import TEMPO_SPAN, Pace
 from pacer.core.hours import Hours
-from pacer.core.limits import rolling
-from pacer.core.policy import Facts, Head, Margins, Release, Rules, decide
+from pacer.core.limits import full_limits, rolling_limits
+from pacer.core.policy import Facts, HeldDelivery, Margins, Release, Rules, decide
+from pacer.core.schedule import ORDINARY
 from spreader.contract.configuration import Gap, ProfileLimits, RestWindow
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -40,10 +41,10 @@ def steps() -> Iterator[Step]:
     releases: list[datetime] = []
     now = BEGIN
     while len(releases) < DELIVERIES:
-        decision = decide(RULES, _facts(releases, now), Head("next", 1, BEGIN), now)
+        decision = decide(RULES, _facts(releases, now), HeldDelivery("next", ORDINARY, BEGIN), now)
         if isinstance(decision, Release):
             releases.append(now)
-            after = decide(RULES, _facts(releases, now), Head("next", 1, BEGIN), now)
+            after = decide(RULES, _facts(releases, now), HeldDelivery("next", ORDINARY, BEGIN), now)
             yield Step(now, DELIVERIES - len(releases), after.pace)
         else:
             assert decision.until is not None, "nothing waits for an answer in this day"
@@ -60,17 +61,11 @@ def table() -> str:
 
 
 def _facts(releases: list[datetime], now: datetime) -> Facts:
-    windows = {limit.name: [at for at in releases if at > now - limit.window] for limit in rolling(RULES.limits)}
-    full = {
-        limit.name: windows[limit.name][-limit.releases_max] + limit.window
-        for limit in rolling(RULES.limits)
-        if len(windows[limit.name]) >= limit.releases_max
-    }
     last = releases[-1] if releases else None
     return Facts(
         last_release=last,
-        free=full,
-        sent_lately=sum(last is not None and at > last - TEMPO_SPAN for at in releases),
+        full_until=full_limits(rolling_limits(RULES.limits), releases, now),
+        sent_last_2_hours=sum(last is not None and at > last - TEMPO_SPAN for at in releases),
         waiting=DELIVERIES - len(releases),
         position=MIDDLE,
         at_gateway=0,
