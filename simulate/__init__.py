@@ -1,1 +1,1 @@
-"""`python -m simulate` runs years of the release policy on a virtual clock: a development tool, it ships in nothing."""
+"""Simulate: `python -m simulate` runs years of the release policy on a virtual clock. Not shipped."""

@@ -1,4 +1,4 @@
-"""Findings: each promise of the pace, and whether every profile keeps it."""
+"""Findings: each promise about the pace, and whether every profile keeps it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ AUTOCORRELATION = (-0.1, 0.1)
 QUARTER = 0.25
 QUEUES = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
 TOLERANCE = 0.1
-"""Of the mean gap by queue, which is a mean of draws and is looked at every five minutes."""
+"""Of the factors of the mean gap: they are measured as means of draws, and waiting profiles are looked at every five
+minutes."""
 
 Measure = Callable[[Study], float | None]
-"""None: this profile has too little of it to be judged."""
+"""None: the profile has too few data to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One promise: the bounds, and what the profiles show. `least` and `most` are of single profiles, not means."""
+    """One promise: its bounds, and the profiles' values. `least` and `most` are values of single profiles."""
 
     promise: str
     low: float
@@ -36,12 +37,12 @@ class Finding:
         return self.profiles > 0 and not self.outside
 
 
-def findings(studies: Sequence[Study]) -> list[Finding]:
-    """In the words of the requirement; what is measured exactly stands in simulate.study and simulate.gaps."""
-    windows = sorted({name for each in studies for name in each.breaches})
+def judge(studies: Sequence[Study]) -> list[Finding]:
+    """In the words of the requirement; `simulate.study` and `simulate.gaps` define what is measured."""
+    windows = sorted({name for study in studies for name in study.breaches})
     return [
         *(_finding(f"zero breaches: {name}", (0, 0), studies, _breaches(name)) for name in windows),
-        _finding("zero releases in a rest window", (0, 0), studies, lambda each: each.in_rest),
+        _finding("zero releases in a rest window", (0, 0), studies, lambda study: study.in_rest),
         _finding("coefficient of variation, over 10 wait", VARIATION, studies, _variation(RUSH)),
         _finding("coefficient of variation, exactly 10 wait", VARIATION, studies, _variation(EVEN)),
         _finding("coefficient of variation, under 10 wait", VARIATION, studies, _variation(CALM)),
@@ -51,15 +52,15 @@ def findings(studies: Sequence[Study]) -> list[Finding]:
         _finding("a queue over 10 doubles the mean (factor)", _around(2), studies, _pressure(RUSH)),
         _finding("a queue of exactly 10 leaves the mean (factor)", _around(1), studies, _pressure(EVEN)),
         _finding("a queue under 10 halves the mean (factor)", _around(0.5), studies, _pressure(CALM)),
-        _finding("two slow hours shorten the gap (factor)", (0, 1), studies, lambda each: each.tempo.get("slow")),
-        _finding("two fast hours lengthen the gap (factor)", (1, 9), studies, lambda each: each.tempo.get("fast")),
-        _finding("fullest hour after an idle night (share)", (0, QUARTER), studies, lambda each: each.fullest_hour),
+        _finding("two slow hours shorten the gap (factor)", (0, 1), studies, lambda study: study.tempo.get("slow")),
+        _finding("two fast hours lengthen the gap (factor)", (1, 9), studies, lambda study: study.tempo.get("fast")),
+        _finding("fullest hour after an idle night (share)", (0, QUARTER), studies, lambda study: study.fullest_hour),
     ]
 
 
 def _finding(promise: str, bounds: tuple[float, float], studies: Sequence[Study], measure: Measure) -> Finding:
     low, high = bounds
-    shown = [value for each in studies if (value := measure(each)) is not None]
+    shown = [value for study in studies if (value := measure(study)) is not None]
     outside = sum(not low <= value <= high for value in shown)
     if not shown:
         return Finding(promise, low, high, 0, 0, 0, 0, 0)
@@ -75,23 +76,23 @@ def _breaches(window: str) -> Measure:
 
 
 def _variation(queue: str) -> Measure:
-    return lambda study: found.variation if (found := study.gaps.get(queue)) and found.count >= FEW else None
+    return lambda study: gaps.variation if (gaps := study.gaps.get(queue)) and gaps.count >= FEW else None
 
 
 def _correlation(promise: str, studies: Sequence[Study], measure: Callable[[GapStudy], float | None]) -> list[Finding]:
     def of(queue: str) -> Measure:
-        return lambda study: measure(found) if (found := study.gaps.get(queue)) and found.count >= FEW else None
+        return lambda study: measure(gaps) if (gaps := study.gaps.get(queue)) and gaps.count >= FEW else None
 
     return [_finding(f"{promise}, {name} 10 wait", AUTOCORRELATION, studies, of(queue)) for queue, name in QUEUES]
 
 
 def _together(promise: str, studies: Sequence[Study]) -> list[Finding]:
-    """Their covariances over their variances, each around the profile's own mean."""
+    """The sum of the profiles' covariances over the sum of their variances, study around the profile's own mean."""
 
     def of(queue: str) -> Measure:
-        found = [gaps for each in studies if (gaps := each.gaps.get(queue))]
-        squares = [gaps.count * (gaps.variation * gaps.mean_seconds) ** 2 for gaps in found]
-        covariance = sum(square * gaps.with_limits for square, gaps in zip(squares, found, strict=True))
+        gaps = [gaps for study in studies if (gaps := study.gaps.get(queue))]
+        squares = [gaps.count * (gaps.variation * gaps.mean_seconds) ** 2 for gaps in gaps]
+        covariance = sum(square * gaps.with_limits for square, gaps in zip(squares, gaps, strict=True))
         shown = covariance / sum(squares) if sum(squares) else None
         return lambda study: shown if queue in study.gaps else None
 
@@ -99,4 +100,4 @@ def _together(promise: str, studies: Sequence[Study]) -> list[Finding]:
 
 
 def _pressure(queue: str) -> Measure:
-    return lambda study: found.pressure if (found := study.gaps.get(queue)) else None
+    return lambda study: gaps.pressure if (gaps := study.gaps.get(queue)) else None

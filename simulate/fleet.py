@@ -1,4 +1,4 @@
-"""Fleet: the packages of a simulation, each with its settings, its pattern of arrivals, and its own randomness."""
+"""Fleet: the packages of a simulation, with their settings and patterns of arrivals."""
 
 from dataclasses import dataclass
 from datetime import time
@@ -15,18 +15,18 @@ NOWHERE = Gateway(driver="simulator", base_url="http://nowhere", account="none")
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is simulated. The same fleet gives the same years, however many workers run it."""
+    """The input of a simulation. The same fleet gives the same result for any number of workers."""
 
     profiles: int
     days: int
     pattern: str
-    """One of the patterns, or `all`: one package after the other takes the next."""
+    """One of the patterns; or `all`: the packages take the patterns in turn."""
     seed: int
     spread: float | None = None
-    """The operator's own for all packages; None: each package's by its id."""
+    """The operator's spread for all packages; None: each package has its own, derived from its id."""
     limits: ProfileLimits = DEFAULTS
     gap_max_seconds: int | None = None
-    """The operator's own; None: it follows from the limits."""
+    """The operator's largest gap; None: it follows from the limits."""
 
     @property
     def packages(self) -> int:
@@ -36,18 +36,25 @@ class Fleet:
         return list(PATTERNS)[number % len(PATTERNS)] if self.pattern == "all" else self.pattern
 
     def package(self, number: int) -> Package:
-        """Zones, rests and staggers differ: no two packages sleep alike."""
+        """Time zones, rests and staggers differ between packages."""
         first = number * PROFILES_OF_A_PACKAGE
         members = range(first, min(first + PROFILES_OF_A_PACKAGE, self.profiles))
         return Package(
-            package_id=f"package-{number}", version=1, name=f"Package {number}", timezone=TIMEZONES[number % 6],
+            package_id=f"package-{number}",
+            version=1,
+            name=f"Package {number}",
+            timezone=TIMEZONES[number % 6],
             rest_window=RestWindow(start=time(1), hours=4, stagger_minutes=STAGGERS_MINUTES[number // 2 % 3]),
-            profile_limits=self.limits, gap=Gap(spread=self.spread, max_seconds=self.gap_max_seconds),
+            profile_limits=self.limits,
+            gap=Gap(spread=self.spread, max_seconds=self.gap_max_seconds),
             profiles=tuple(
                 Profile(
-                    profile_id=f"profile-{member}", name=f"Profile {member}", phone=f"20100{member:07}",
-                    limits=self.limits, gateway=NOWHERE,
+                    profile_id=f"profile-{member}",
+                    name=f"Profile {member}",
+                    phone=f"20100{member:07}",
+                    limits=self.limits,
+                    gateway=NOWHERE,
                 )
                 for member in members
             ),
-        )  # fmt: skip
+        )

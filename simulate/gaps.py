@@ -1,4 +1,4 @@
-"""Gaps: the time between successive releases of one profile, with what was the case at its begin and at its end."""
+"""Gaps: the times between successive releases of one profile, each with the state at its end."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,37 +12,31 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap as Settings
 
 RUSH, EVEN, CALM = "over", "exactly", "under"
-"""More, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""
+"""More than, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""
 PRESSURES = {Settings().rush_factor: RUSH, 1.0: EVEN, Settings().calm_factor: CALM}
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     place: int
-    """Of the release that ends it: two gaps follow each other where their places do."""
+    """The number of the release that ends it: gaps with successive places are adjacent."""
     seconds: float
     queue: str
-    """RUSH, EVEN or CALM, from its begin to its end: between two releases a queue only grows."""
+    """RUSH, EVEN or CALM for the whole gap: between two releases a queue only grows."""
     base_seconds: float
     pressure: float
     tempo: float
-    """That the policy reckoned with at its end."""
+    """The policy's tempo at its end."""
     mean_seconds: float
-    """Of the range from which it was drawn, as it was at its end."""
+    """The mean of the range from which it was drawn, at its end."""
     is_paced: bool
-    """Whether the gap was what held the release last, and not a limit."""
+    """Whether the gap was the last bound that held the release, and not a limit."""
     load: float
-    """Releases in the two hours before its end over those expected there, half a release added to both.
-
-    Before its end, since the pace is reckoned anew as time passes: a long gap sees its own two hours grow slow.
-    """
+    """Releases in the two hours before its end over the number expected there; 0.5 is added to both."""
 
 
-def gaps(ledger: Ledger) -> Iterator[Gap]:
-    """Those that lie in one active stretch, begin and end with the same class of queue, and begin while some wait.
-
-    Left out are gaps over a rest, gaps in which nothing waited at first, and those in which a queue became a rush.
-    """
+def measure_gaps(ledger: Ledger) -> Iterator[Gap]:
+    """The gaps without a rest in them, that begin with a delivery waiting, and whose class of queue does not change."""
     hours, limits, rush_over = ledger.rules.hours, ledger.rules.limits, ledger.rules.gap.rush_over
     moments = [release.at for release in ledger.releases]
     rest: datetime | None = None
@@ -57,15 +51,22 @@ def gaps(ledger: Ledger) -> Iterator[Gap]:
         active = hours.active_seconds(after.at - TEMPO_SPAN, after.at)
         expected = limits.per_day * active / hours.active_seconds_a_day
         yield Gap(
-            place, (after.at - before.at).total_seconds(), queue, after.base_seconds, after.pressure,
-            after.tempo, after.mean_seconds, after.bound == Bound.GAP, (lately + 0.5) / (expected + 0.5),
-        )  # fmt: skip
+            place,
+            (after.at - before.at).total_seconds(),
+            queue,
+            after.base_seconds,
+            after.pressure,
+            after.tempo,
+            after.mean_seconds,
+            after.bound == Bound.GAP,
+            (lately + 0.5) / (expected + 0.5),
+        )
 
 
 def coefficient_of_variation(seconds: Sequence[float]) -> float:
     """The standard deviation over the mean."""
     mean = fmean(seconds)
-    return fmean([(each - mean) ** 2 for each in seconds]) ** 0.5 / mean
+    return fmean([(second - mean) ** 2 for second in seconds]) ** 0.5 / mean
 
 
 def _queue(waiting: int, rush_over: int) -> str:

@@ -40,14 +40,14 @@ def _titled(axes: Axes, title: str, across: str, upward: str) -> None:
 
 def _by_pattern(studies: Sequence[Study]) -> dict[str, list[Study]]:
     patterns: dict[str, list[Study]] = {}
-    for each in studies:
-        patterns.setdefault(each.pattern, []).append(each)
+    for study in studies:
+        patterns.setdefault(study.pattern, []).append(study)
     return patterns
 
 
 def _gaps(axes: Axes, studies: Sequence[Study]) -> None:
     for queue in QUEUES:
-        counts = sum((each.gap_counts[queue] for each in studies), Counter[int]())
+        counts = sum((study.gap_counts[queue] for study in studies), Counter[int]())
         total = sum(counts.values())
         if total:
             steps = [step for step in range(max(counts) + 1) if step * GAP_STEP_SECONDS < 2_400]
@@ -69,10 +69,10 @@ def _columns(points: Sequence[tuple[float, float]], unit: float) -> tuple[list[f
 
 def _scatter(axes: Axes, studies: Sequence[Study]) -> None:
     for queue in QUEUES:
-        chosen = [each.gaps[queue] for each in studies if queue in each.gaps and each.gaps[queue].count >= 1_000]
-        shown = [(each.variation, each.autocorrelation) for each in chosen if each.autocorrelation is not None]
+        chosen = [study.gaps[queue] for study in studies if queue in study.gaps and study.gaps[queue].count >= 1_000]
+        shown = [(study.variation, study.autocorrelation) for study in chosen if study.autocorrelation is not None]
         dots = axes.scatter(*_columns(shown, 1), s=8, label=f"{queue} 10")
-        whole = [(each.variation, each.with_limits) for each in chosen]
+        whole = [(study.variation, study.with_limits) for study in chosen]
         label = f"{queue} 10, with waits for limits"
         axes.scatter(*_columns(whole, 1), s=14, marker="+", color=dots.get_facecolor(), label=label)
     for bound in VARIATION:
@@ -85,7 +85,7 @@ def _scatter(axes: Axes, studies: Sequence[Study]) -> None:
 
 def _hours(axes: Axes, studies: Sequence[Study]) -> None:
     for pattern, members in _by_pattern(studies).items():
-        counts = sum((each.hours for each in members), Counter[int]())
+        counts = sum((study.hours for study in members), Counter[int]())
         total = sum(counts.values()) or 1
         axes.plot(range(24), [counts[hour] / total for hour in range(24)], marker=".", label=pattern)
     _titled(axes, "hours (rest from 1 to 5, staggered)", "hour of the package's wall clock", "share of releases")
@@ -93,14 +93,14 @@ def _hours(axes: Axes, studies: Sequence[Study]) -> None:
 
 def _days(axes: Axes, studies: Sequence[Study], days: int) -> None:
     for pattern, members in _by_pattern(studies).items():
-        counts = sum((each.days for each in members), Counter[int]())
+        counts = sum((study.days for study in members), Counter[int]())
         axes.plot(range(days), [counts[day] / len(members) for day in range(days)], linewidth=0.7, label=pattern)
     _titled(axes, "days (the limit is rolling: 120)", "day", "releases of a profile")
 
 
 def _waits(axes: Axes, studies: Sequence[Study]) -> None:
     for pattern, members in _by_pattern(studies).items():
-        counts = sum((each.waits for each in members), Counter[int]())
+        counts = sum((study.waits for study in members), Counter[int]())
         total, seen = sum(counts.values()) or 1, 0
         steps, shares = sorted(counts), list[float]()
         for step in steps:
@@ -112,10 +112,10 @@ def _waits(axes: Axes, studies: Sequence[Study]) -> None:
 
 
 def _tempo(axes: Axes, studies: Sequence[Study]) -> None:
-    steps = sorted({step for each in studies for step in each.tempo_sums if step * TEMPO_STEP < 3})
+    steps = sorted({step for study in studies for step in study.tempo_sums if step * TEMPO_STEP < 3})
     points: list[tuple[float, float]] = []
     for step in steps:
-        sums = [each.tempo_sums[step] for each in studies if step in each.tempo_sums]
+        sums = [study.tempo_sums[step] for study in studies if step in study.tempo_sums]
         points.append(((step + 0.5) * TEMPO_STEP, sum(total for _, total in sums) / sum(many for many, _ in sums)))
     axes.plot(*_columns(points, 1), marker=".")
     axes.axhline(1, color="grey", linestyle=":")
@@ -123,9 +123,9 @@ def _tempo(axes: Axes, studies: Sequence[Study]) -> None:
 
 
 def _queues(axes: Axes, studies: Sequence[Study]) -> None:
-    shown = [queue for queue in QUEUES if any(queue in each.gaps for each in studies)]
+    shown = [queue for queue in QUEUES if any(queue in study.gaps for study in studies)]
     factors = [
-        [factor for each in studies if queue in each.gaps and (factor := each.gaps[queue].pressure) is not None]
+        [factor for study in studies if queue in study.gaps and (factor := study.gaps[queue].pressure) is not None]
         for queue in shown
     ]
     axes.boxplot(factors)
@@ -137,7 +137,7 @@ def _queues(axes: Axes, studies: Sequence[Study]) -> None:
 
 def _fullest(axes: Axes, studies: Sequence[Study]) -> None:
     patterns = _by_pattern(studies)
-    axes.boxplot([[each.fullest_hour for each in members] for members in patterns.values()])
+    axes.boxplot([[study.fullest_hour for study in members] for members in patterns.values()])
     axes.set_xticks(range(1, len(patterns) + 1), list(patterns))
     axes.axhline(0.25, color="grey", linestyle=":")
     _titled(axes, "fullest hour after an idle night", "", "share of the day's limit")

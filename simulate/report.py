@@ -1,4 +1,4 @@
-"""Report: the findings of a simulation as a page for people and as JSON for programs."""
+"""Report: the findings of a simulation, as a page and as JSON."""
 
 import json
 from collections import Counter
@@ -15,87 +15,112 @@ from simulate.study import WAIT_STEPS_A_DECADE, Study
 HEADINGS = ("promise", "bounds", "profiles", "outside", "least", "median", "most", "holds")
 
 PATTERN_HEADINGS = (
-    "pattern", "profiles", "releases a day", "waited: half", "95 %", "fullest hour", "mean gap over/exactly/under 10",
-)  # fmt: skip
+    "pattern",
+    "profiles",
+    "releases a day",
+    "waited: half",
+    "95 %",
+    "fullest hour",
+    "mean gap over/exactly/under 10",
+)
 
 
-def page(fleet: Fleet, studies: Sequence[Study], found: Sequence[Finding]) -> str:
-    limits, releases = fleet.limits, sum(each.releases for each in studies)
+def page(fleet: Fleet, studies: Sequence[Study], findings: Sequence[Finding]) -> str:
+    limits, releases = fleet.limits, sum(study.releases for study in studies)
     lines = [
         f"# {len(studies)} profiles, {fleet.days} days, pattern {fleet.pattern}, seed {fleet.seed}",
         "",
         f"Limits: {limits.per_hour} an hour, {limits.per_3_hours} in 3 hours, {limits.per_day} a day;",
         f"in any hour no more than a quarter of the day's, {quarter_of_day(limits)}.",
         "",
-        f"{releases:,} releases. Each bound is asked of each profile alone; `outside` counts those that miss it;",
-        "profiles with under 1,000 gaps of a kind (slow and fast: 200) are not judged by them.",
+        f"{releases:,} releases. Each bound is checked for each profile alone; `outside` counts profiles outside it.",
+        "Profiles with under 1,000 gaps of a kind (slow and fast: 200) are not judged by them.",
         "Measures: simulate/study.py, gaps.py, correlation.py.",
-        "A gap that a limit made longer is a wait for it; such waits are asked for in lines of their own (why they",
-        "may follow each other: docs/decisions/0019). Where limits hold over a tenth of the gaps, gaps and factors are",
-        "not judged: what no limit made longer is then no fair sample.",
+        "A gap that a limit made longer is a wait for the limit; lines of their own include such waits (why they",
+        "may follow each other: docs/decisions/0019). If limits made over a tenth of the gaps longer, gaps and factors",
+        "are not judged, since the rest is not a fair sample.",
         "",
-        *_table([HEADINGS, *map(_finding, found)]),
+        *_table([HEADINGS, *map(_finding, findings)]),
         "",
         "## By pattern",
-        *_table([PATTERN_HEADINGS, *(_pattern(name, fleet.days, [each for each in studies if each.pattern == name])
-                                     for name in dict.fromkeys(each.pattern for each in studies))]),
-    ]  # fmt: skip
+        *_table(
+            [
+                PATTERN_HEADINGS,
+                *(
+                    _pattern(name, fleet.days, [study for study in studies if study.pattern == name])
+                    for name in dict.fromkeys(study.pattern for study in studies)
+                ),
+            ]
+        ),
+    ]
     return "\n".join(lines) + "\n"
 
 
-def numbers(fleet: Fleet, studies: Sequence[Study], found: Sequence[Finding]) -> str:
-    """Of each profile what is one number; not its curves."""
+def numbers(fleet: Fleet, studies: Sequence[Study], findings: Sequence[Finding]) -> str:
+    """JSON with the findings and each profile's single numbers, without its curves."""
     profiles = [
         {
-            "profile": each.profile_id, "pattern": each.pattern, "spread": round(each.spread, 4),
-            "releases": each.releases, "breaches": sum(each.breaches.values()), "in_rest": each.in_rest,
-            "fullest_hour": round(each.fullest_hour, 4),
-            "gaps": {queue: {name: value if value is None else round(value, 4) for name, value in asdict(of).items()}
-                     for queue, of in each.gaps.items()},
-            "tempo": {name: round(value, 4) for name, value in each.tempo.items()},
+            "profile": study.profile_id,
+            "pattern": study.pattern,
+            "spread": round(study.spread, 4),
+            "releases": study.releases,
+            "breaches": sum(study.breaches.values()),
+            "in_rest": study.in_rest,
+            "fullest_hour": round(study.fullest_hour, 4),
+            "gaps": {
+                queue: {name: value if value is None else round(value, 4) for name, value in asdict(of).items()}
+                for queue, of in study.gaps.items()
+            },
+            "tempo": {name: round(value, 4) for name, value in study.tempo.items()},
         }
-        for each in studies
-    ]  # fmt: skip
+        for study in studies
+    ]
     whole = {
         "fleet": {**asdict(fleet), "limits": fleet.limits.model_dump()},
-        "findings": [{**asdict(each), "holds": each.holds} for each in found],
+        "findings": [{**asdict(finding), "holds": finding.holds} for finding in findings],
     }
-    rows = ",\n".join(json.dumps(each) for each in profiles)
+    rows = ",\n".join(json.dumps(profile) for profile in profiles)
     return json.dumps(whole, indent=1)[:-2] + f',\n "profiles": [\n{rows}\n]}}\n'
 
 
-def keep(folder: Path, fleet: Fleet, studies: Sequence[Study], found: Sequence[Finding]) -> None:
+def write(folder: Path, fleet: Fleet, studies: Sequence[Study], findings: Sequence[Finding]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(page(fleet, studies, found))
-    (folder / "numbers.json").write_text(numbers(fleet, studies, found))
+    (folder / "report.md").write_text(page(fleet, studies, findings))
+    (folder / "numbers.json").write_text(numbers(fleet, studies, findings))
 
 
-def _finding(each: Finding) -> tuple[str, ...]:
-    counted = each.low == each.high
-    shown = [f"{value:.0f}" if counted else f"{value:.3f}" for value in (each.least, each.median, each.most)]
-    bounds = f"{each.low:g}" if counted else f"{each.low:g} to {each.high:g}"
-    holds = "not judged" if not each.profiles else "yes" if each.holds else "NO"
-    return (each.promise, bounds, str(each.profiles), str(each.outside), *shown, holds)
+def _finding(finding: Finding) -> tuple[str, ...]:
+    counted = finding.low == finding.high
+    shown = [f"{value:.0f}" if counted else f"{value:.3f}" for value in (finding.least, finding.median, finding.most)]
+    bounds = f"{finding.low:g}" if counted else f"{finding.low:g} to {finding.high:g}"
+    holds = "not judged" if not finding.profiles else "yes" if finding.holds else "NO"
+    return (finding.promise, bounds, str(finding.profiles), str(finding.outside), *shown, holds)
 
 
 def _pattern(name: str, days: int, studies: Sequence[Study]) -> tuple[str, ...]:
-    waits = sum((each.waits for each in studies), Counter[int]())
+    waits = sum((study.waits for study in studies), Counter[int]())
     means = "/".join(_mean(queue, studies) for queue in (RUSH, EVEN, CALM))
-    a_day = sum(each.releases for each in studies) / len(studies) / days
-    fullest = max(each.fullest_hour for each in studies)
+    a_day = sum(study.releases for study in studies) / len(studies) / days
+    fullest = max(study.fullest_hour for study in studies)
     return (
-        name, str(len(studies)), f"{a_day:.1f}", _duration(waits, 0.5), _duration(waits, 0.95), f"{fullest:.3f}", means,
-    )  # fmt: skip
+        name,
+        str(len(studies)),
+        f"{a_day:.1f}",
+        _duration(waits, 0.5),
+        _duration(waits, 0.95),
+        f"{fullest:.3f}",
+        means,
+    )
 
 
 def _mean(queue: str, studies: Sequence[Study]) -> str:
-    chosen = [each.gaps[queue] for each in studies if queue in each.gaps]
-    count = sum(each.count for each in chosen)
-    return f"{sum(each.mean_seconds * each.count for each in chosen) / count:.0f} s" if count else "-"
+    chosen = [study.gaps[queue] for study in studies if queue in study.gaps]
+    count = sum(gaps.count for gaps in chosen)
+    return f"{sum(gaps.mean_seconds * gaps.count for gaps in chosen) / count:.0f} s" if count else "-"
 
 
 def _duration(waits: Counter[int], share: float) -> str:
-    """By the upper end of its step."""
+    """The quantile of the waiting times at `share`: the upper end of its step."""
     seen, total = 0, sum(waits.values())
     for step in sorted(waits):
         seen += waits[step]

@@ -1,6 +1,6 @@
-"""Story: one package and what happens to it, drawn at random: the laws of the pacer are asked of its ledger.
+"""Story: a package and random events that apply to it. The laws of the pacer are checked on its ledger.
 
-Small numbers all over: they make windows full, rests near and recipients the same.
+All numbers are small, so that windows get full, rests come soon and recipients repeat.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from pacer.core.schedule import IMMEDIATE, ORDINARY
 from pacer.core.simulation import SimulatedProfile, Simulation
 from spreader.contract.configuration import ActiveWindow, Gap, ProfileLimits, QuietHours, RestWindow
 
-BEGIN = datetime(2026, 3, 28, 10, tzinfo=UTC)  # Berlin changes its clocks in the night to the 29th, New York did before
+BEGIN = datetime(2026, 3, 28, 10, tzinfo=UTC)  # before the clock change in Berlin, after the one in New York
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PROFILES = ("one", "two")
 RECIPIENTS = ("4915112345678", "12125550123", "919812345678")
@@ -26,7 +26,7 @@ ZONES = {"4915112345678": "Europe/Berlin", "12125550123": "America/New_York", "9
 
 @dataclass(frozen=True)
 class Arrive:
-    """Deliveries to a profile: for each how much later it may go, to whom, its rank, and whether a first word."""
+    """Deliveries for a profile: each with its delay, recipient, rank, and whether the contact is cold."""
 
     profile: int
     deliveries: list[tuple[timedelta, str, int, bool]]
@@ -34,7 +34,7 @@ class Arrive:
 
 @dataclass(frozen=True)
 class Set:
-    """Other settings, and another day limit of the package, from now on."""
+    """Other rules, and another daily limit of the package."""
 
     rules: Rules
     per_day: int | None
@@ -42,19 +42,19 @@ class Set:
 
 @dataclass(frozen=True)
 class Restart:
-    """All is built anew from the ledger and the queue."""
+    """The simulation is built again from the ledger and the queue."""
 
 
 @dataclass(frozen=True)
 class Jump:
-    """The clock is set, forward or back; nothing was looked at meanwhile."""
+    """The clock is set forward or back without a release pass in between."""
 
     by: timedelta
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Time goes by, and profiles are looked at as they should be."""
+    """Time passes, with release passes."""
 
     time: timedelta
 
@@ -63,8 +63,8 @@ Event = Arrive | Set | Restart | Jump | Pass
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the ledger: a release, with what was in force and asked for when it was made."""
+class LedgerEntry:
+    """A release, with the rules in force when it was made."""
 
     profile: str
     at: datetime
@@ -77,26 +77,26 @@ class Line:
 
 @dataclass
 class Story:
-    """A package as the events make it; `ledger` has its releases in the order in which they were made."""
+    """A package after some events. `ledger` has its releases in the order in which they were made."""
 
     rules: Rules
     per_day: int | None
-    ledger: list[Line] = field(default_factory=list[Line])
-    asked: dict[str, tuple[int, HeldDelivery]] = field(default_factory=dict[str, tuple[int, HeldDelivery]])
-    """Every delivery that came, as it came."""
+    ledger: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    arrived: dict[str, tuple[int, HeldDelivery]] = field(default_factory=dict[str, tuple[int, HeldDelivery]])
+    """Every delivery that arrived, with the number of its profile."""
     now: datetime = BEGIN
     simulation: Simulation = field(init=False)
 
     def __post_init__(self) -> None:
         self._restart()
 
-    def happen(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         match event:
             case Arrive(profile, deliveries):
                 self._arrive(profile, deliveries)
             case Set(rules, per_day):
                 self.rules, self.per_day = rules, per_day
-                self._restart()  # with other settings the queue is looked at anew: put-off deliveries come back
+                self._restart()  # as in the pacer: when rules change, parked deliveries come back
             case Restart():
                 self._restart()
             case Jump(by):
@@ -106,41 +106,47 @@ class Story:
                 self._run(self.now + time)
 
     def end(self) -> None:
-        """Long enough for whatever can go."""
+        """Run long enough for every delivery that can be released."""
         self._run(self.now + 60 * DAY)
 
     def _arrive(self, profile: int, deliveries: list[tuple[timedelta, str, int, bool]]) -> None:
         for later, recipient, rank, cold in deliveries:
-            delivery = HeldDelivery(f"d{len(self.asked)}", rank, self.now + later, recipient, cold)
-            self.asked[delivery.delivery_id] = (profile, delivery)
+            delivery = HeldDelivery(f"d{len(self.arrived)}", rank, self.now + later, recipient, cold)
+            self.arrived[delivery.delivery_id] = (profile, delivery)
             self.simulation.profiles[profile].queue.add([delivery])
         self.simulation.wake([profile])
 
     def _restart(self) -> None:
-        gone = {line.delivery for line in self.ledger}
+        gone = {entry.delivery for entry in self.ledger}
         profiles = [self._profile(name) for name in PROFILES]
-        for profile, delivery in self.asked.values():
+        for profile, delivery in self.arrived.values():
             if delivery.delivery_id not in gone:
                 profiles[profile].queue.add([delivery])
         recipients: dict[str, list[datetime]] = {}
-        for line in self.ledger:
-            recipients.setdefault(line.recipient, []).append(line.at)
+        for entry in self.ledger:
+            recipients.setdefault(entry.recipient, []).append(entry.at)
         self.simulation = Simulation(
-            "package", profiles, self.now, self.per_day, sorted(line.at for line in self.ledger),
+            "package",
+            profiles,
+            self.now,
+            self.per_day,
+            sorted(entry.at for entry in self.ledger),
             draw_position=Random(len(self.ledger)).random,
             recipients={recipient: sorted(moments) for recipient, moments in recipients.items()},
-        )  # fmt: skip
+        )
         self.simulation.wake()
 
     def _profile(self, name: str) -> SimulatedProfile:
-        own = [line for line in self.ledger if line.profile == name]
-        return SimulatedProfile(name, self.rules, [line.at for line in own], [line.at for line in own if line.cold])
+        own = [entry for entry in self.ledger if entry.profile == name]
+        return SimulatedProfile(
+            name, self.rules, [entry.at for entry in own], [entry.at for entry in own if entry.cold]
+        )
 
     def _run(self, until: datetime) -> None:
         for release in self.simulation.run(until):
             delivery = release.delivery
             self.ledger.append(
-                Line(
+                LedgerEntry(
                     release.profile_id,
                     release.at,
                     delivery.delivery_id,
@@ -153,16 +159,16 @@ class Story:
         self.now = self.simulation.now
 
 
-def told(rules: Rules, per_day: int | None, events: list[Event]) -> Story:
+def play(rules: Rules, per_day: int | None, events: list[Event]) -> Story:
     story = Story(rules, per_day)
     for event in events:
-        story.happen(event)
+        story.apply(event)
     story.end()
     return story
 
 
 def spans_of_rest(rest: RestWindow, zone: str, offset: timedelta, around: date) -> Iterator[tuple[datetime, datetime]]:
-    """By the wall clock of the zone, written apart from the policy's own."""
+    """The rests around a day, computed independently of the policy."""
     for day in (around - DAY, around, around + DAY):
         begin = datetime.combine(day, rest.start, tzinfo=ZoneInfo(zone)).astimezone(UTC) + offset
         yield begin, begin + timedelta(hours=rest.hours)
@@ -173,10 +179,14 @@ def times(*hours: int) -> st.SearchStrategy[time]:
 
 
 limits = st.builds(
-    ProfileLimits, per_hour=st.integers(1, 4), per_3_hours=st.integers(2, 7), per_day=st.integers(3, 12),
-    new_contacts_per_day=st.none() | st.integers(1, 3), unanswered_per_30_days=st.none() | st.integers(2, 5),
+    ProfileLimits,
+    per_hour=st.integers(1, 4),
+    per_3_hours=st.integers(2, 7),
+    per_day=st.integers(3, 12),
+    new_contacts_per_day=st.none() | st.integers(1, 3),
+    unanswered_per_30_days=st.none() | st.integers(2, 5),
     per_recipient_per_day=st.none() | st.integers(1, 2),
-)  # fmt: skip
+)
 hours = st.builds(
     Hours,
     st.none() | st.builds(RestWindow, start=times(0, 1, 9, 22), hours=st.sampled_from([0.5, 4.0, 11.0])),
@@ -185,21 +195,33 @@ hours = st.builds(
     st.sampled_from([-45, 0, 20]).map(lambda minutes: timedelta(minutes=minutes)),
 )
 rules = st.builds(
-    Rules, limits, hours,
+    Rules,
+    limits,
+    hours,
     st.sampled_from([Gap(), Gap(min_seconds=1, max_seconds=60), Gap(min_seconds=1, max_seconds=9, rush_over=2)]),
-    st.sampled_from([0.3, 0.5]), st.just(Margins(timedelta(seconds=2), timedelta(seconds=1))), st.just(10),
+    st.sampled_from([0.3, 0.5]),
+    st.just(Margins(timedelta(seconds=2), timedelta(seconds=1))),
+    st.just(10),
     quiet=st.none() | st.builds(QuietHours, start=times(6, 21), hours=st.sampled_from([2.0, 12.0])),
-)  # fmt: skip
+)
 package_limits = st.none() | st.integers(2, 8)
 delivery = st.tuples(
     st.sampled_from([timedelta(0), timedelta(0), 20 * MINUTE, 5 * HOUR, 26 * HOUR]),
-    st.sampled_from(RECIPIENTS), st.sampled_from([ORDINARY, ORDINARY, IMMEDIATE]), st.booleans(),
-)  # fmt: skip
+    st.sampled_from(RECIPIENTS),
+    st.sampled_from([ORDINARY, ORDINARY, IMMEDIATE]),
+    st.booleans(),
+)
 arrive = st.builds(Arrive, st.integers(0, 1), st.lists(delivery, min_size=1, max_size=9))
 steps = st.sampled_from([timedelta(seconds=1), MINUTE, 17 * MINUTE, HOUR, 5 * HOUR, 14 * HOUR, 25 * HOUR])
 event: st.SearchStrategy[Event] = st.one_of(
-    arrive, arrive, st.builds(Pass, steps), st.builds(Pass, steps), st.builds(Set, rules, package_limits),
-    st.just(Restart()), st.builds(Jump, steps), st.builds(Jump, steps.map(lambda step: -step)),
-)  # fmt: skip
-stories = st.builds(told, rules, package_limits, st.lists(event, min_size=3, max_size=14))
-"""Some end with deliveries that can never go: 60 days are too short for the budget of unanswered contacts."""
+    arrive,
+    arrive,
+    st.builds(Pass, steps),
+    st.builds(Pass, steps),
+    st.builds(Set, rules, package_limits),
+    st.just(Restart()),
+    st.builds(Jump, steps),
+    st.builds(Jump, steps.map(lambda step: -step)),
+)
+stories = st.builds(play, rules, package_limits, st.lists(event, min_size=3, max_size=14))
+"""Some end with deliveries that were not released: 60 days are too short for the unanswered budget."""

@@ -1,7 +1,7 @@
-"""Study: what a profile's year shows of each promise, in numbers that add up over profiles.
+"""Study: the measures of one profile's year, as numbers that can be added over profiles.
 
-Every measure is taken from the moments of release; of the policy's own reckoning the factors of a gap are used,
-to say what one of them makes of it while the others are as they are.
+Every measure is computed from the times of the releases. The policy's own factors are used only to isolate the
+effect of one of them.
 """
 
 import math
@@ -16,15 +16,15 @@ from zoneinfo import ZoneInfo
 from pacer.core.hours import Hours
 from pacer.core.limits import HOUR, rolling_limits
 from simulate.arrivals import DAY
-from simulate.correlation import is_paced, of_all, of_gaps
-from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, gaps
+from simulate.correlation import autocorrelation, is_paced, paced_autocorrelation
+from simulate.gaps import CALM, EVEN, RUSH, Gap, coefficient_of_variation, measure_gaps
 from simulate.year import BEGIN, Ledger
 
 QUEUES = (RUSH, EVEN, CALM)
 FEW = 1_000
-"""Fewer gaps than these are not judged: the autocorrelation of chance alone would be over 0.03."""
+"""Fewer gaps are not judged: their autocorrelation by chance alone would be over 0.03."""
 FEW_OF_TEMPO = 200
-"""Fewer slow or fast ones than these are not judged: chance alone would move their mean by 0.02."""
+"""Fewer slow or fast gaps are not judged: chance alone would move their mean by 0.02."""
 SLOW, FAST = 0.8, 1.25
 TEMPO_STEP = 0.1
 GAP_STEP_SECONDS = 30
@@ -33,19 +33,19 @@ WAIT_STEPS_A_DECADE = 8
 
 @dataclass(frozen=True, slots=True)
 class GapStudy:
-    """The gaps of one profile with one class of queue (see simulate.gaps, simulate.correlation)."""
+    """The gaps of one profile with one class of queue (`simulate.gaps`)."""
 
     count: int
     mean_seconds: float
     variation: float
     autocorrelation: float | None
-    """Of the gaps as they are, without what a limit made longer. None: limits hold too many."""
+    """Without the gaps that a limit made longer. None: limits made too many longer."""
     with_limits: float
-    """Of all of them: waits for a limit too."""
+    """The autocorrelation of all gaps, also those that a limit made longer."""
     pressure: float | None
-    """Mean of gap / (base x tempo), of gaps that no limit made longer: what the queue makes of it.
+    """The measured pressure: the mean of gap / (base × tempo) of the gaps that no limit made longer.
 
-    None: too few, or limits hold so many that those left are the long ones.
+    None: there are too few, or limits made too many longer.
     """
 
 
@@ -56,104 +56,106 @@ class Study:
     spread: float
     releases: int
     breaches: dict[str, int]
-    """For each window: releases that were one too many in the span before them."""
+    """For each limit: the releases that exceeded it."""
     in_rest: int
-    """Releases in a rest window, reckoned here by the wall clock of the package's zone."""
+    """Releases in a rest window, computed here independently of the policy."""
     fullest_hour: float
-    """The most releases in any 60 minutes of a stretch that follows a rest without a release, over the day's limit.
-
-    An hour ends before the moment that is an hour after its begin, as a rolling window does.
-    """
+    """The most releases in any hour (its end excluded) after an idle night, over the daily limit."""
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
-    """Mean of gap / (base x pressure) at the end of two slow hours and of two fast ones, of gaps that no limit made
-    longer. Left out: those of which there are too few, and queues of which limits hold too many.
-
-    Slow: under 0.8 of the releases that the day's limit makes of them; fast: over 1.25.
+    """The measured tempo, `slow` and `fast`: the mean of gap / (base × pressure) of the gaps that no limit made longer,
+    after two hours with under 0.8 or over 1.25 of the releases expected. A key is missing if there are too few.
     """
     gap_counts: dict[str, Counter[int]]
-    """By class of queue, in steps of half a minute."""
+    """Gaps by class of queue and length, in steps of half a minute."""
     tempo_sums: dict[int, tuple[int, float]]
-    """By how two hours went (steps of 0.1): how many gaps that no limit made longer, and the sum of
-    gap / (base x pressure)."""
+    """By load (in steps of 0.1): the number of gaps that no limit made longer, and the sum of
+    gap / (base × pressure)."""
     hours: Counter[int]
-    """Releases by the hour of the package's wall clock."""
+    """Releases by local hour."""
     days: Counter[int]
     waits: Counter[int]
-    """Waiting times, in eighths of decades of seconds; -1: under a second."""
+    """Waiting times, in eighths of a decade of seconds; -1: under a second."""
     sample: list[tuple[float, float]]
-    """Moments (in days) and lengths of the gaps of its first fortnight."""
+    """The times (in days) and lengths (in seconds) of the gaps of the first fortnight."""
 
 
 def study(ledger: Ledger) -> Study:
-    moments = [release.at for release in ledger.releases]
-    found = list(gaps(ledger))
+    times = [release.at for release in ledger.releases]
+    gaps = list(measure_gaps(ledger))
     zone = ZoneInfo(ledger.timezone)
-    by_queue = {queue: [gap for gap in found if gap.queue == queue] for queue in QUEUES}
+    by_queue = {queue: [gap for gap in gaps if gap.queue == queue] for queue in QUEUES}
     return Study(
-        ledger.profile_id, ledger.pattern, ledger.rules.spread, len(moments),
+        ledger.profile_id,
+        ledger.pattern,
+        ledger.rules.spread,
+        len(times),
         breaches={
             limit.bound: sum(
                 later - earlier < limit.window
-                for earlier, later in zip(moments, moments[limit.releases_max:], strict=False)
+                for earlier, later in zip(times, times[limit.releases_max :], strict=False)
             )
             for limit in rolling_limits(ledger.rules.limits)
         },
-        in_rest=sum(_is_in_rest(moment, ledger.rules.hours, zone) for moment in moments),
-        fullest_hour=_fullest_hour(moments, ledger.rules.hours) / ledger.rules.limits.per_day,
-        gaps={queue: _of(chosen) for queue, chosen in by_queue.items() if len(chosen) > 1},
+        in_rest=sum(_is_in_rest(at, ledger.rules.hours, zone) for at in times),
+        fullest_hour=_fullest_hour(times, ledger.rules.hours) / ledger.rules.limits.per_day,
+        gaps={queue: _gap_study(chosen) for queue, chosen in by_queue.items() if len(chosen) > 1},
         tempo=_tempo(by_queue.values()),
-        gap_counts={queue: Counter(int(gap.seconds // GAP_STEP_SECONDS) for gap in chosen)
-                    for queue, chosen in by_queue.items()},
-        tempo_sums=_tempo_sums([gap for gap in found if gap.is_paced]),
-        hours=Counter(moment.astimezone(zone).hour for moment in moments),
-        days=Counter((moment - BEGIN) // DAY for moment in moments),
+        gap_counts={
+            queue: Counter(int(gap.seconds // GAP_STEP_SECONDS) for gap in chosen) for queue, chosen in by_queue.items()
+        },
+        tempo_sums=_tempo_sums([gap for gap in gaps if gap.is_paced]),
+        hours=Counter(at.astimezone(zone).hour for at in times),
+        days=Counter((at - BEGIN) // DAY for at in times),
         waits=Counter(_wait_step(release.waited) for release in ledger.releases),
-        sample=[((moments[gap.place] - BEGIN) / DAY, gap.seconds) for gap in found
-                if moments[gap.place] < BEGIN + 14 * DAY],
-    )  # fmt: skip
+        sample=[((times[gap.place] - BEGIN) / DAY, gap.seconds) for gap in gaps if times[gap.place] < BEGIN + 14 * DAY],
+    )
 
 
-def _is_in_rest(moment: datetime, hours: Hours, zone: ZoneInfo) -> bool:
-    """By the wall clock: a rest begins at its time of this day or the last one, and lasts its hours."""
+def _is_in_rest(at: datetime, hours: Hours, zone: ZoneInfo) -> bool:
+    """By local time: a rest begins at its time of this day or the day before, and lasts its hours."""
     if hours.rest is None:
         return False
-    today = moment.astimezone(zone).date()
+    today = at.astimezone(zone).date()
     begins = (datetime.combine(day, hours.rest.start, tzinfo=zone) for day in (today - DAY, today, today + DAY))
-    return any(timedelta(0) <= moment - begin - hours.offset < hours.rest.length for begin in begins)
+    return any(timedelta(0) <= at - begin - hours.offset < hours.rest.length for begin in begins)
 
 
-def _fullest_hour(moments: Sequence[datetime], hours: Hours) -> int:
-    """Of all hours in the stretches that follow an idle night; the promise of no release in a rest makes all such."""
+def _fullest_hour(times: Sequence[datetime], hours: Hours) -> int:
+    """The most releases in an hour between two rests. Every night is idle: nothing is released in a rest."""
     fullest, place = 0, 0
-    while place < len(moments):
-        rest = hours.next_rest(moments[place])
-        end = len(moments) if rest is None else bisect_left(moments, rest, lo=place)
+    while place < len(times):
+        rest = hours.next_rest(times[place])
+        end = len(times) if rest is None else bisect_left(times, rest, lo=place)
         for first in range(place, end):
-            fullest = max(fullest, bisect_left(moments, moments[first] + HOUR, lo=first, hi=end) - first)
+            fullest = max(fullest, bisect_left(times, times[first] + HOUR, lo=first, hi=end) - first)
         place = max(end, place + 1)
     return fullest
 
 
-def _of(found: Sequence[Gap]) -> GapStudy:
-    seconds = [gap.seconds for gap in found]
-    ratios = [gap.seconds / gap.base_seconds / gap.tempo for gap in found if gap.is_paced]
+def _gap_study(gaps: Sequence[Gap]) -> GapStudy:
+    seconds = [gap.seconds for gap in gaps]
+    ratios = [gap.seconds / gap.base_seconds / gap.tempo for gap in gaps if gap.is_paced]
     return GapStudy(
-        len(found), fmean(seconds), coefficient_of_variation(seconds), of_gaps(found), of_all(found),
-        fmean(ratios) if len(ratios) >= FEW and is_paced(found) else None,
-    )  # fmt: skip
+        len(gaps),
+        fmean(seconds),
+        coefficient_of_variation(seconds),
+        paced_autocorrelation(gaps),
+        autocorrelation(gaps),
+        fmean(ratios) if len(ratios) >= FEW and is_paced(gaps) else None,
+    )
 
 
 def _tempo(by_queue: Iterable[Sequence[Gap]]) -> dict[str, float]:
-    found = [gap for chosen in by_queue if is_paced(chosen) for gap in chosen if gap.is_paced]
-    slow = [gap.seconds / gap.base_seconds / gap.pressure for gap in found if gap.load < SLOW]
-    fast = [gap.seconds / gap.base_seconds / gap.pressure for gap in found if gap.load > FAST]
+    gaps = [gap for chosen in by_queue if is_paced(chosen) for gap in chosen if gap.is_paced]
+    slow = [gap.seconds / gap.base_seconds / gap.pressure for gap in gaps if gap.load < SLOW]
+    fast = [gap.seconds / gap.base_seconds / gap.pressure for gap in gaps if gap.load > FAST]
     return {name: fmean(ratios) for name, ratios in (("slow", slow), ("fast", fast)) if len(ratios) >= FEW_OF_TEMPO}
 
 
-def _tempo_sums(found: Sequence[Gap]) -> dict[int, tuple[int, float]]:
+def _tempo_sums(gaps: Sequence[Gap]) -> dict[int, tuple[int, float]]:
     sums: dict[int, tuple[int, float]] = {}
-    for gap in found:
+    for gap in gaps:
         many, total = sums.get(step := int(gap.load / TEMPO_STEP), (0, 0.0))
         sums[step] = (many + 1, total + gap.seconds / gap.base_seconds / gap.pressure)
     return sums

@@ -1,4 +1,4 @@
-"""Year: one package run through its days by the release loop's own decisions, on a virtual clock."""
+"""Year: simulates one package for a number of days, on a virtual clock."""
 
 import heapq
 from collections.abc import Iterator
@@ -11,33 +11,33 @@ from pacer.core.policy import HeldDelivery, Margins, Rules
 from pacer.core.rules_in_force import rules_in_force
 from pacer.core.schedule import ORDINARY
 from pacer.core.simulation import SimulatedProfile, SimulatedRelease, Simulation
-from simulate.arrivals import DAY, PATTERNS, Arrival, kept
+from simulate.arrivals import DAY, PATTERNS, Arrival, refill_level
 from simulate.fleet import Fleet
 
-BEGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; the year has both changes of clocks
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; both clock changes are in the year
 MARGINS = Margins(timedelta(seconds=2.5), timedelta(seconds=1))  # the pacer's defaults
 
 
 @dataclass(slots=True)
 class Release:
-    """A release as the studies want it."""
+    """A release with the factors that it was decided with."""
 
     at: datetime
     base_seconds: float
     pressure: float
-    """That it was decided with: it tells how many waited at the end of the gap."""
+    """It shows how many deliveries waited at the end of the gap."""
     tempo: float
     mean_seconds: float
     bound: str
-    """What held it last."""
+    """The last bound that held it."""
     waited: timedelta
     left: int
-    """How many wait once it has gone, and what came in its place: it tells how many waited at the begin of the next."""
+    """The queue after the release and a refill: how many deliveries waited at the begin of the next gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What one profile did in its year, and the rules that it was to keep."""
+    """The releases of one profile, and its rules."""
 
     profile_id: str
     pattern: str
@@ -47,7 +47,7 @@ class Ledger:
 
 
 def year(fleet: Fleet, number: int) -> list[Ledger]:
-    """One package, which shares nothing with others, so that it may run anywhere."""
+    """Simulate package `number` of the fleet. Packages share nothing, so each can run in any process."""
     package, pattern = fleet.package(number), fleet.pattern_of(number)
     rng = Random(f"{fleet.seed}/{number}")
     profiles = [
@@ -57,13 +57,13 @@ def year(fleet: Fleet, number: int) -> list[Ledger]:
         for profile in package.profiles
     ]
     simulation = Simulation(package.package_id, profiles, BEGIN, package.limits.per_day, draw_position=rng.random)
-    ledgers = [Ledger(each.profile_id, pattern, package.timezone, each.rules, []) for each in profiles]
+    ledgers = [Ledger(profile.profile_id, pattern, package.timezone, profile.rules, []) for profile in profiles]
     _run(simulation, ledgers, _arrivals(fleet, pattern, len(profiles), rng), pattern, BEGIN + fleet.days * DAY)
     return ledgers
 
 
 def _arrivals(fleet: Fleet, pattern: str, profiles: int, rng: Random) -> Iterator[tuple[Arrival, int]]:
-    """Those of all profiles, in the order of time; each profile has its own."""
+    """The arrivals of all profiles, in order of time."""
     streams = [
         zip(PATTERNS[pattern](BEGIN, fleet.days, Random(rng.random())), repeat(number), strict=False)
         for number in range(profiles)
@@ -82,12 +82,12 @@ def _run(
         simulation.wake([place])
 
     def refill(place: int) -> None:
-        wanted = kept(pattern, simulation.now - BEGIN)
+        wanted = refill_level(pattern, simulation.now - BEGIN)
         queue = simulation.profiles[place].queue
         if wanted is not None and len(queue) < wanted:
             queue.add(HeldDelivery(next(ids), ORDINARY, simulation.now) for _ in range(wanted - len(queue)))
 
-    def go_on(until: datetime) -> None:
+    def run_until(until: datetime) -> None:
         for release in simulation.run(until):
             place = places[release.profile_id]
             refill(place)
@@ -96,10 +96,10 @@ def _run(
     for place in range(len(ledgers)):
         refill(place)
     simulation.wake()
-    for (moment, many), place in arrivals:
-        go_on(moment)
+    for (at, many), place in arrivals:
+        run_until(at)
         add(place, many)
-    go_on(end)
+    run_until(end)
 
 
 def _release(release: SimulatedRelease, left: int) -> Release:

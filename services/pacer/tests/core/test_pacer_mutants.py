@@ -111,9 +111,13 @@ def survives(mutant: Mutant) -> bool:
         module.write_text(source.replace(mutant.text, mutant.instead))
         ended = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"{LAWS}::{mutant.law}"],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": folder, "SPREADER_LAWS": "first failure"},
-            capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": folder, "SPREADER_LAWS": "first failure"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
     if ended.returncode not in (0, 1):
         raise AssertionError(f"{mutant.name}: the law did not run\n{ended.stdout[-2000:]}{ended.stderr[-500:]}")
     return ended.returncode == 0

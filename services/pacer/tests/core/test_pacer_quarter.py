@@ -50,8 +50,9 @@ def test_after_an_idle_night_the_day_takes_four_hours_at_least(rank: int) -> Non
     simulation = Simulation("one", [profile], MORNING)
     simulation.wake()
     releases = list(simulation.run(MORNING + timedelta(hours=20)))
-    by_hour = [sum(MORNING + hour * HOUR <= each.at < MORNING + (hour + 1) * HOUR for each in releases)
-               for hour in range(20)]  # fmt: skip
+    by_hour = [
+        sum(MORNING + hour * HOUR <= each.at < MORNING + (hour + 1) * HOUR for each in releases) for hour in range(20)
+    ]
     assert by_hour == [30, 30, 30, 30, *[0] * 16]
     assert Bound.QUARTER_OF_DAY in {each.waited_for for each in releases}
 

@@ -115,9 +115,15 @@ async def test_a_smart_delivery_goes_in_the_hour_in_which_its_recipient_reads(pa
     for each in await released_over(pacer, DAY, timedelta(minutes=20)):
         at = datetime(2026, 1, 20, 15, 30, tzinfo=UTC)  # 17:30 in Cairo
         read = DeliveryOutcome(
-            package_id="one", message_id=each.message_id, delivery_id=each.delivery_id, recipient=reader, lane="open",
-            status="read", at=at, profile_id="p0",
-        )  # fmt: skip
+            package_id="one",
+            message_id=each.message_id,
+            delivery_id=each.delivery_id,
+            recipient=reader,
+            lane="open",
+            status="read",
+            at=at,
+            profile_id="p0",
+        )
         await pacer.settle(read)
     pacer.now = START + 40 * DAY
     await pacer.hold(assigned(1, message_id="msg_smart", options=OpenOptions(waiting_strategy="smart")))

@@ -41,9 +41,12 @@ WHERE (profile_id, number) IN (SELECT profile_id, max(number) FROM pacer.release
 def drawn_limits(chance: Random) -> ProfileLimits:
     """Small ones: windows are full, each of them on some profiles and not on others."""
     return ProfileLimits(
-        per_hour=chance.randint(1, 3), per_3_hours=chance.randint(1, 5), per_day=chance.randint(1, 12),
-        new_contacts_per_day=chance.randint(1, 3), unanswered_per_30_days=chance.randint(1, 6),
-    )  # fmt: skip
+        per_hour=chance.randint(1, 3),
+        per_3_hours=chance.randint(1, 5),
+        per_day=chance.randint(1, 12),
+        new_contacts_per_day=chance.randint(1, 3),
+        unanswered_per_30_days=chance.randint(1, 6),
+    )
 
 
 def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from simulate.crew import package
-from simulate.findings import Finding, findings
+from simulate.findings import Finding, judge
 from simulate.fleet import Fleet
+from simulate.workers import study_package
 from simulate.year import year
 
 from pacer.core.limits import DAY
@@ -19,9 +19,9 @@ from spreader.contract.configuration import ProfileLimits
 def found() -> dict[str, Finding]:
     """Eight profiles of two packages whose queues are never under eleven, for a fortnight."""
     fleet = Fleet(profiles=12, days=14, pattern="rush", seed=1)
-    studies = [study for number in (0, 2) for study in package(fleet, number)]
+    studies = [study for number in (0, 2) for study in study_package(fleet, number)]
     assert len(studies) == 8
-    return {each.promise: each for each in findings(studies)}
+    return {each.promise: each for each in judge(studies)}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_gaps_hardly_follow_from_the_last_one(found: dict[str, Finding]) -> None
 @pytest.fixture(scope="module")
 def calm() -> dict[str, Finding]:
     """Four profiles to which deliveries come one by one, for eight months: mostly fewer than ten wait."""
-    return {each.promise: each for each in findings(package(Fleet(4, 240, "steady", seed=1), 0))}
+    return {each.promise: each for each in judge(study_package(Fleet(4, 240, "steady", seed=1), 0))}
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def _any_within_a_second(moments: Sequence[datetime], moment: datetime) -> bool:
 def test_after_an_idle_night_a_quarter_of_the_day_goes_in_an_hour_and_no_more() -> None:
     """By settings that would let all of the day's 120 go in the first hour and a half."""
     hasty = ProfileLimits(per_hour=100, per_3_hours=120, per_day=120)
-    studies = package(Fleet(4, 10, "bursts", seed=1, limits=hasty, gap_max_seconds=20), 0)
+    studies = study_package(Fleet(4, 10, "bursts", seed=1, limits=hasty, gap_max_seconds=20), 0)
     assert [study.breaches[Bound.QUARTER_OF_DAY] for study in studies] == [0] * 4
     assert [study.fullest_hour for study in studies] == [0.25] * 4
 
 
 def test_a_simulation_comes_out_the_same_again() -> None:
     fleet = Fleet(profiles=4, days=3, pattern="bursts", seed=7)
-    assert package(fleet, 0) == package(fleet, 0)
+    assert study_package(fleet, 0) == study_package(fleet, 0)

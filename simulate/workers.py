@@ -1,4 +1,4 @@
-"""Crew: the processes that run packages, each by itself, so that the result is the same for any number of them."""
+"""Workers: the processes that simulate packages. Their number does not change the result."""
 
 import gc
 import multiprocessing
@@ -11,17 +11,17 @@ from simulate.study import Study, study
 from simulate.year import year
 
 
-def package(fleet: Fleet, number: int) -> list[Study]:
-    gc.disable()  # what a package makes has no cycles; what goes with a package goes at once
+def study_package(fleet: Fleet, number: int) -> list[Study]:
+    gc.disable()  # a package makes no reference cycles: there is nothing to collect
     try:
         return [study(ledger) for ledger in year(fleet, number)]
     finally:
         gc.enable()
 
 
-def studies(fleet: Fleet, workers: int) -> Iterator[list[Study]]:
-    """Package by package, in order, however many work at it."""
-    work = partial(package, fleet)
+def study_packages(fleet: Fleet, workers: int) -> Iterator[list[Study]]:
+    """The studies of each package, in order of the packages."""
+    work = partial(study_package, fleet)
     if workers == 1:
         yield from map(work, range(fleet.packages))
         return
