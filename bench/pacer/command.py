@@ -1,4 +1,4 @@
-"""Command of the pacer's bench: `python -m bench pacer` measures, tells what it met, and keeps the run."""
+"""Command of the pacer's bench: `python -m bench pacer` measures, prints the result against the aims, and stores it."""
 
 import argparse
 import asyncio
@@ -14,14 +14,14 @@ from bench.child import Failed
 from bench.figures import Pair
 from bench.pacer import report
 from bench.pacer.database import Databases, databases
-from bench.pacer.held import CROWD
 from bench.pacer.intake import Intake
 from bench.pacer.lateness import Lateness
-from bench.pacer.measured import Measured, Size
-from bench.pacer.peers.peer import Peer, celery, measure, procrastinated
+from bench.pacer.measurements import Measurements, SizeResult
+from bench.pacer.peers.peer import Peer, celery_peer, measure, procrastinate_peer
+from bench.pacer.process import engine_of
 from bench.pacer.restart import restarts
-from bench.pacer.running import engine_of
 from bench.pacer.throughput import Throughput
+from bench.pacer.workload import WORKLOAD
 from bench.progress import Progress
 from bench.report import Machine
 
@@ -33,18 +33,18 @@ WARM, MEASURED_SHARE = 0.1, 0.8  # of a round's releases: a cold start, and what
 RESTARTS = 3
 LATENESS_SECONDS = 30.0
 PEER_SECONDS = 10.0
-PEER_POLLS_SECONDS = (5.0, 0.1)  # procrastinate's own default, and as often as ours would have to be asked
+PEER_POLLS_SECONDS = (5.0, 0.1)  # procrastinate's default, and a rate comparable to the pacer's
 PEER_SIZES = (10_000, 100_000)
 HELD = text("SELECT count(*) FROM pacer.delivery WHERE state = 'held'")
 
 
 @dataclass(slots=True)
 class Run:
-    """One database holds few deliveries, one many; the measurements go back and forth between them."""
+    """Alternates between a database with few held deliveries and one with many."""
 
     servers: Databases
     progress: Progress
-    found: Measured
+    found: Measurements
     _next: int = field(default=0, init=False)
 
     async def fill(self) -> tuple[str, str]:
@@ -63,9 +63,9 @@ class Run:
         return small, large
 
     async def releases(self, small: str, large: str) -> None:
-        """Each round releases as many as there are profiles, and takes as many anew: all hold as much as before."""
+        """Each round releases one delivery per profile and holds as many new ones, so the queues stay as long."""
         self._begin("releases")
-        profiles = CROWD.profiles
+        profiles = WORKLOAD.profiles
         for number in range(ROUNDS):
             speeds, cpu = dict[str, float](), dict[str, float]()
             for name, url in (("small", small), ("large", large)):
@@ -85,11 +85,18 @@ class Run:
         self._begin(f"lateness {held}")
         seen = await Lateness(url, LATENESS_SECONDS).run()
         self.found.sizes.append(
-            Size(
-                held, seen["told"], seen["committed"], seen["per_second"], seen["overdue"], seen["own_cpu_share"],
-                seen["memory"], seen["memory_peak"], self.servers.mebibytes(),
+            SizeResult(
+                held,
+                seen["told"],
+                seen["committed"],
+                seen["per_second"],
+                seen["overdue"],
+                seen["own_cpu_share"],
+                seen["memory"],
+                seen["memory_peak"],
+                self.servers.mebibytes(),
             )
-        )  # fmt: skip
+        )
         late = seen["told"]
         self.progress.say(
             f"lateness, {held:,} held: median {late['median']:.0f} ms, p99 {late['p99']:.0f} ms at "
@@ -111,13 +118,13 @@ class Run:
             await self._take(url, held - already)
 
     async def peers(self, sizes: Sequence[int]) -> None:
-        peers: list[Peer] = [celery(), *(procrastinated(self.servers, each) for each in PEER_POLLS_SECONDS)]
+        peers: list[Peer] = [celery_peer(), *(procrastinate_peer(self.servers, each) for each in PEER_POLLS_SECONDS)]
         for held in sizes:
             for peer in peers:
                 self._begin(f"{peer.name} {held}")
                 try:
                     seen = await measure(peer, held, PEER_SECONDS)
-                except Failed as reason:  # a peer that cannot be measured takes nothing from the rest of the run
+                except Failed as reason:  # the rest of the run goes on
                     self.found.missing.append(f"{peer.name}, {held:,} held: {reason}")
                     self.progress.say(self.found.missing[-1])
                 else:
@@ -132,11 +139,11 @@ class Run:
         self.found.load[part] = round(os.getloadavg()[0], 2)
 
 
-async def _measure(asked: argparse.Namespace, progress: Progress) -> Measured:
+async def _measure(asked: argparse.Namespace, progress: Progress) -> Measurements:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    found = Measured(CROWD.profiles, SMALL, asked.held)
+    found = Measurements(WORKLOAD.profiles, SMALL, asked.held)
     async with databases() as servers:
         run = Run(servers, progress, found)
         small, large = await run.fill()
@@ -159,9 +166,9 @@ async def _measure(asked: argparse.Namespace, progress: Progress) -> Measured:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench pacer")
-    parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
-    parser.add_argument("--held", type=int, default=LARGE, help="how many deliveries are many (else: a million)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="after the intake, these alone")
+    parser.add_argument("--name", help="name of the run in bench/results (default: pacer and the machine's name)")
+    parser.add_argument("--held", type=int, default=LARGE, help="the large number held (default: a million)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="only these after the intake")
     asked = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:
@@ -172,9 +179,9 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         progress.say("stopped")
         return 130
-    kept = report.keep(asked.name or f"pacer-{machine.name}", machine, time.monotonic() - progress.began, found)
+    kept = report.write(asked.name or f"pacer-{machine.name}", machine, time.monotonic() - progress.began, found)
     print("\n".join(report.against_the_aims(found)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
+    progress.say(f"stored in {' and '.join(str(file) for file in kept)}")
     return 0
 
 

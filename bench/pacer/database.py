@@ -1,4 +1,4 @@
-"""Database: a durable Postgres of the bench's own: a temporary folder, a free port, and nothing left of it."""
+"""Database: a durable Postgres of the bench, in a temporary folder on a free port; removed at the end."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """One server, and a database for each thing that is measured."""
+    """One server, and a database for each measurement."""
 
     server: Server
     postgres: LocalPostgres
@@ -47,7 +47,7 @@ class Databases:
         await drop_database(self.url("postgres"), name)
 
     async def vacuum(self, url: str) -> None:
-        """What Postgres does by itself, over minutes, after so much was put in: else beside the first rounds."""
+        """As autovacuum would after such an intake, but now and not during the first rounds."""
         engine = create_engine(Settings(database_url=url), "pacer")
         try:
             async with engine.connect() as connection:
@@ -58,18 +58,18 @@ class Databases:
             await engine.dispose()
 
     def restart(self) -> None:
-        """So that nothing is left in its own buffers."""
+        """Empty Postgres' own buffers."""
         self.server.stop()
         self.server.start()
 
     def mebibytes(self) -> float:
-        """Private memory of all its processes: what they share is a setting, not a measurement."""
+        """Private memory of all its processes; shared memory is a setting and not counted."""
         assert self.server.pid is not None
         return tree_mebibytes(self.server.pid)
 
 
 def tree_mebibytes(pid: int) -> float:
-    """Private memory (unique set size) of a process and all that it started."""
+    """Private memory (unique set size) of a process and its descendants."""
     root, total = psutil.Process(pid), 0
     for each in (root, *root.children(recursive=True)):
         try:
@@ -81,7 +81,7 @@ def tree_mebibytes(pid: int) -> float:
 
 @asynccontextmanager
 async def databases() -> AsyncGenerator[Databases]:
-    """Started in the caller's thread: the kernel ends it when that thread does."""
+    """Postgres is started in the caller's thread: the kernel stops it when that thread ends."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-pacer-"))
     postgres = LocalPostgres(folder / "postgres", free_port(), durable=True)
     server = Server(postgres, folder / "postgres.log")

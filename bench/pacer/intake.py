@@ -1,4 +1,4 @@
-"""Intake: rows a second through the pacer's own queue, beside COPY of the same rows into the same table."""
+"""Intake: rows a second through the pacer's queue, compared with COPY of the same rows into the same table."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ import asyncpg
 import uvloop
 
 from bench import child
-from bench.pacer.held import ALWAYS_DUE, CROWD, batches
-from bench.pacer.running import POSITIONS, engine_of
+from bench.pacer.process import OFFSETS, engine_of
+from bench.pacer.workload import ALWAYS_DUE, WORKLOAD, batches
 from pacer.core.schedule import ORDINARY
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
@@ -23,16 +23,30 @@ from spreader.kafka.guarded_consumer import Received
 GRACE_SECONDS = 60.0
 ROWS_A_SECOND_MIN = 1_000
 COLUMNS = (
-    "delivery_id", "message_id", "package_id", "profile_id", "recipient", "index", "attempt", "tried", "rank", "cold",
-    "asked_at", "not_before", "timing", "expires_at", "state", "announced",
-)  # fmt: skip
+    "delivery_id",
+    "message_id",
+    "package_id",
+    "profile_id",
+    "recipient",
+    "index",
+    "attempt",
+    "tried",
+    "rank",
+    "cold",
+    "asked_at",
+    "not_before",
+    "timing",
+    "expires_at",
+    "state",
+    "announced",
+)
 
 Batch = Sequence[Received[OpenDeliveriesAssigned]]
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """`count` deliveries from number `first` on go into `url`; and by COPY into `copy_url`, where there is one."""
+    """`count` deliveries from number `first` into `url`, and by COPY into `copy_url` if it is given."""
 
     url: str
     first: int
@@ -40,7 +54,7 @@ class Intake:
     copy_url: str | None = None
 
     async def run(self) -> dict[str, float]:
-        """In a process of its own: seconds of each way."""
+        """In a process of its own; returns the seconds of both ways."""
         return await child.ask("bench.pacer.intake", asdict(self), GRACE_SECONDS + 2 * self.count / ROWS_A_SECOND_MIN)
 
 
@@ -49,10 +63,10 @@ async def _run(asked: Intake) -> dict[str, float]:
     copier = await asyncpg.connect(asked.copy_url) if asked.copy_url else None
     try:
         async with engine_of(asked.url) as engine:
-            queue = HeldQueue(engine, Clock(), ReadTimes(CROWD.config(ALWAYS_DUE)))
-            for batch in batches(CROWD.records(asked.first, asked.count), offset=asked.first):
+            queue = HeldQueue(engine, Clock(), ReadTimes(WORKLOAD.config(ALWAYS_DUE)))
+            for batch in batches(WORKLOAD.records(asked.first, asked.count), offset=asked.first):
                 began = time.perf_counter()
-                await queue.hold(POSITIONS, batch)
+                await queue.hold(OFFSETS, batch)
                 taken += time.perf_counter() - began
                 if copier is not None:
                     copied += await _copy(copier, batch)
@@ -72,9 +86,23 @@ async def _copy(connection: asyncpg.Connection, batch: Batch) -> float:
 def _row(event: OpenDeliveriesAssigned, place: int) -> tuple[object, ...]:
     each, forever = event.deliveries[place], wall_now().replace(year=9999)
     return (
-        each.delivery_id, event.message_id, event.package_id, each.profile_id, each.recipient, each.index, each.attempt,
-        list(each.tried), ORDINARY, True, event.requested_at, event.requested_at, None, forever, "held", True,
-    )  # fmt: skip
+        each.delivery_id,
+        event.message_id,
+        event.package_id,
+        each.profile_id,
+        each.recipient,
+        each.index,
+        each.attempt,
+        list(each.tried),
+        ORDINARY,
+        True,
+        event.requested_at,
+        event.requested_at,
+        None,
+        forever,
+        "held",
+        True,
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Lateness: how long after the moment at which it was due a release is made, and told to the sender, at wall speed."""
+"""Lateness: how long after it was due a release is made, and published, at wall speed."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ from sqlalchemy import text
 from bench import child
 from bench.figures import p99
 from bench.pacer.database import tree_mebibytes
-from bench.pacer.held import AT_WALL_SPEED
-from bench.pacer.running import engine_of, running
+from bench.pacer.process import engine_of, running
+from bench.pacer.workload import AT_WALL_SPEED
 from pacer.core.policy import Release, Wait
 from pacer.core.release_pass import Due, PassResult
 from spreader.clock import wall_now
@@ -27,9 +27,9 @@ from spreader.contract.events import DeliveryReleased
 
 WARM_SECONDS_MAX = 60.0
 GRACE_SECONDS = 60.0
-QUIET_DUE_MAX = 20  # profiles in one look: no more than fall due while a turn works
+QUIET_DUE_MAX = 20  # in one pass: about as many as become due while a pass runs
 
-# As if every profile had been at work before: their next moments lie at random over the time of a gap.
+# As if every profile had been working before: their next releases are spread at random over a gap.
 AT_WORK = text("""
 UPDATE pacer.profile SET last_release = clock_timestamp() - random() * interval '120 seconds', look_at = '-infinity'""")
 
@@ -40,14 +40,14 @@ class Lateness:
     seconds: float
 
     async def run(self) -> dict[str, Any]:
-        """In a process of its own: milliseconds of lateness, releases a second, and the memory of the process."""
+        """In a process of its own; returns milliseconds of lateness, releases a second, and memory."""
         seconds = self.seconds + WARM_SECONDS_MAX + GRACE_SECONDS
         return await child.ask("bench.pacer.lateness", asdict(self), seconds)
 
 
 @dataclass
 class Watch:
-    """Due: the moment that the last look gave for the next one. A profile's first look in this run has none."""
+    """Records lateness against the time that the last pass set for the next look; a profile's first look has none."""
 
     _due_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _moments: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
@@ -55,7 +55,7 @@ class Watch:
     told: list[float] = field(default_factory=list[float], init=False)
     profiles: int = field(default=0, init=False)
 
-    def on_looked(self, looks: Sequence[tuple[Due, PassResult]], _now: datetime) -> None:
+    def on_pass(self, looks: Sequence[tuple[Due, PassResult]], _now: datetime) -> None:
         self.profiles, now = len(looks), wall_now()
         for _, each in looks:
             due_at = self._due_at.pop(each.profile_id, None)
@@ -65,8 +65,8 @@ class Watch:
                 self.committed.append(_milliseconds(now - due_at))
                 self._note(each.delivery.delivery_id, due_at)
 
-    def on_told(self, event: DeliveryReleased) -> None:
-        """Sometimes before the loop has said that it released it."""
+    def on_published(self, event: DeliveryReleased) -> None:
+        """May be called before `on_pass` for the same release."""
         self._note(event.delivery_id, wall_now())
 
     def _note(self, delivery_id: str, moment: datetime) -> None:
@@ -77,7 +77,7 @@ class Watch:
             self.told.append(_milliseconds(abs(moment - other)))
 
     def overdue(self) -> int:
-        """How many were due before now and have not been looked at yet."""
+        """The profiles that are due now and still wait for a pass."""
         now = wall_now()
         return sum(due_at < now for due_at in self._due_at.values())
 
@@ -92,7 +92,7 @@ async def _run(asked: Lateness) -> dict[str, Any]:
     async with engine_of(asked.url) as engine:
         async with engine.begin() as connection:
             await connection.execute(AT_WORK)
-        async with running(engine, AT_WALL_SPEED, watch.on_looked, watch.on_told):
+        async with running(engine, AT_WALL_SPEED, watch.on_pass, watch.on_published):
             await _settle(watch)
             watch.clear()
             began, cpu = time.perf_counter(), time.process_time()
@@ -100,14 +100,18 @@ async def _run(asked: Lateness) -> dict[str, Any]:
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
             memory, overdue = tree_mebibytes(os.getpid()), watch.overdue()
     return {
-        "committed": _summary(watch.committed), "told": _summary(watch.told),
-        "per_second": len(watch.told) / seconds, "own_cpu_share": cpu / seconds, "memory": memory, "overdue": overdue,
+        "committed": _summary(watch.committed),
+        "told": _summary(watch.told),
+        "per_second": len(watch.told) / seconds,
+        "own_cpu_share": cpu / seconds,
+        "memory": memory,
+        "overdue": overdue,
         "memory_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }  # fmt: skip
+    }
 
 
 async def _settle(watch: Watch) -> None:
-    """Until what was due at the start has gone."""
+    """Wait until the backlog of the start is released."""
     until = time.monotonic() + WARM_SECONDS_MAX
     await asyncio.sleep(5)
     while watch.profiles > QUIET_DUE_MAX:

@@ -1,4 +1,4 @@
-"""Running: the parts of a pacer that release, in a process without Kafka; every release is answered at once."""
+"""Process: the release loop and outbox relay in a process without Kafka; every release is settled at once."""
 
 import os
 from collections import deque
@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.pacer.held import CROWD
-from pacer.app import GROUP  # with it comes all that the real process loads: time and memory are its own
+from bench.pacer.workload import WORKLOAD
+from pacer.app import GROUP  # imports everything that the real process loads, so that memory is comparable
 from pacer.core.release_pass import Due, PassResult
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
@@ -29,32 +29,32 @@ from spreader.runtime.postgres import create_engine
 
 ANSWERS_A_BATCH = 500
 IDLE_SECONDS = 1.0
-POSITIONS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process reads a log of its own
+OFFSETS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process has a log of its own
 
-OnLooked = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
+OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
 
 @dataclass
 class Gateway:
-    """A bus whose releases a sender answers: `sent`, at once; it keeps nothing that it has answered."""
+    """A bus that settles every release as `sent` at once."""
 
     queue: HeldQueue
-    on_told: Callable[[DeliveryReleased], None]
-    look: Callable[[], None] = field(default=lambda: None, init=False)
-    wake: Callable[[], None] = field(default=lambda: None, init=False)
+    on_published: Callable[[DeliveryReleased], None]
+    wake_release: Callable[[], None] = field(default=lambda: None, init=False)
+    wake_settle: Callable[[], None] = field(default=lambda: None, init=False)
     answered: int = field(default=0, init=False)
     _waiting: deque[DeliveryReleased] = field(default_factory=deque[DeliveryReleased], init=False)
     _offset: int = field(default=0, init=False)
 
     async def publish(self, *events: Event) -> None:
         for event in events:
-            encode(event, GROUP, wall_now())  # the work that the real bus has with it
+            encode(event, GROUP, wall_now())  # the real bus does this work, too
             if isinstance(event, DeliveryReleased):
-                self.on_told(event)
+                self.on_published(event)
                 self._waiting.append(event)
-        self.wake()
+        self.wake_settle()
 
-    async def turn(self) -> float:
+    async def settle(self) -> float:
         released = [self._waiting.popleft() for _ in range(min(ANSWERS_A_BATCH, len(self._waiting)))]
         if not released:
             return IDLE_SECONDS
@@ -63,8 +63,8 @@ class Gateway:
             for place, event in enumerate(released)
         ]
         self._offset += len(answers)
-        self.answered += await self.queue.settle(POSITIONS, answers)
-        self.look()
+        self.answered += await self.queue.settle(OFFSETS, answers)
+        self.wake_release()
         return 0
 
 
@@ -79,19 +79,23 @@ async def engine_of(url: str) -> AsyncGenerator[AsyncEngine]:
 
 @asynccontextmanager
 async def running(
-    engine: AsyncEngine, limits: ProfileLimits, on_looked: OnLooked,
-    on_told: Callable[[DeliveryReleased], None],
-) -> AsyncGenerator[Gateway]:  # fmt: skip
-    """The release loop, the announcer and the answers, each in a loop of its own, as long as the block runs."""
-    clock, config = Clock(), CROWD.config(limits)
-    gateway = Gateway(HeldQueue(engine, clock, ReadTimes(config)), on_told)
-    announcing = Loop("announce", OutboxRelay(engine, gateway, clock).relay)
-    a_turn = PacerSettings().pacer_profiles_a_turn
-    waking = Rescheduler(engine)
-    releasing = Loop("release", ReleaseLoop(engine, config, clock, a_turn, on_looked, announcing.wake, waking).run_pass)
-    answering = Loop("answer", gateway.turn)
-    gateway.look, gateway.wake = releasing.wake, answering.wake
-    loops = (answering, announcing, releasing)
+    engine: AsyncEngine,
+    limits: ProfileLimits,
+    on_pass: OnPass,
+    on_published: Callable[[DeliveryReleased], None],
+) -> AsyncGenerator[Gateway]:
+    """Runs the release loop, the outbox relay and the settlements, each in a loop of its own, during the block."""
+    clock, config = Clock(), WORKLOAD.config(limits)
+    gateway = Gateway(HeldQueue(engine, clock, ReadTimes(config)), on_published)
+    relay_loop = Loop("announce", OutboxRelay(engine, gateway, clock).relay)
+    profiles_a_pass = PacerSettings().pacer_profiles_a_turn
+    rescheduler = Rescheduler(engine)
+    release_loop = Loop(
+        "release", ReleaseLoop(engine, config, clock, profiles_a_pass, on_pass, relay_loop.wake, rescheduler).run_pass
+    )
+    settle_loop = Loop("answer", gateway.settle)
+    gateway.wake_release, gateway.wake_settle = release_loop.wake, settle_loop.wake
+    loops = (settle_loop, relay_loop, release_loop)
     for loop in loops:
         await loop.start()
     try:
@@ -103,7 +107,14 @@ async def running(
 
 def _sent(event: DeliveryReleased) -> DeliveryOutcome:
     return DeliveryOutcome(
-        package_id=event.package_id, message_id=event.message_id, delivery_id=event.delivery_id,
-        recipient=event.recipient, lane="open", status="sent", at=wall_now(), profile_id=event.profile_id,
-        attempt=event.attempt, release=event.release,
-    )  # fmt: skip
+        package_id=event.package_id,
+        message_id=event.message_id,
+        delivery_id=event.delivery_id,
+        recipient=event.recipient,
+        lane="open",
+        status="sent",
+        at=wall_now(),
+        profile_id=event.profile_id,
+        attempt=event.attempt,
+        release=event.release,
+    )

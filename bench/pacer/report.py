@@ -1,4 +1,4 @@
-"""Report: a run of the pacer's bench against its aims and beside its peers, as text and as JSON."""
+"""Report: a run of the pacer's bench, compared with its aims and its peers, as text and as JSON."""
 
 import json
 import statistics
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Pair, p99
-from bench.pacer.measured import Measured, Size
-from bench.pacer.peers.peer import Seen
+from bench.pacer.measurements import Measurements, SizeResult
+from bench.pacer.peers.peer import PeerResult
 from bench.report import RESULTS, Machine, rows_of_text
 
 RELEASES_RATIO_MIN = 0.9
@@ -21,7 +21,7 @@ STATEMENTS_SHOWN = 12
 Row = tuple[str, str, str, str]
 
 
-def against_the_aims(found: Measured) -> list[str]:
+def against_the_aims(found: Measurements) -> list[str]:
     rows: list[Row] = [("what", "measured", "aim", "met"), _intake(found)]
     if found.releases:
         rows += _releases(found)
@@ -36,7 +36,7 @@ def against_the_aims(found: Measured) -> list[str]:
     return rows_of_text(rows)
 
 
-def _intake(found: Measured) -> Row:
+def _intake(found: Measurements) -> Row:
     ratios = [pair.ratio for pair in found.intake]
     ours, bare = (_median(pair[half] for pair in found.intake) for half in (0, 1))
     measured = (
@@ -45,16 +45,18 @@ def _intake(found: Measured) -> Row:
     return "intake, of bare COPY into the same table", measured, "measured", "-"
 
 
-def _releases(found: Measured) -> list[Row]:
+def _releases(found: Measurements) -> list[Row]:
     sizes = f"at {found.large:,} held, of those at {found.small:,}"
     ratio = statistics.median(pair.ratio for pair in found.releases)
     ours, bare = (_median(pair[half] for pair in found.releases) for half in (0, 1))
     rows = [
         (
-            f"releases a second {sizes}", f"{ratio:.2f} ({ours} of {bare}; rounds {_ratios(found.releases)})",
-            f"{RELEASES_RATIO_MIN:g} or more", _met(ratio >= RELEASES_RATIO_MIN),
+            f"releases a second {sizes}",
+            f"{ratio:.2f} ({ours} of {bare}; rounds {_ratios(found.releases)})",
+            f"{RELEASES_RATIO_MIN:g} or more",
+            _met(ratio >= RELEASES_RATIO_MIN),
         )
-    ]  # fmt: skip
+    ]
     if found.release_cpu_ms:
         ratio = statistics.median(pair.ratio for pair in found.release_cpu_ms)
         ours, bare = (statistics.median(pair[half] for pair in found.release_cpu_ms) for half in (0, 1))
@@ -63,49 +65,65 @@ def _releases(found: Measured) -> list[Row]:
     return rows
 
 
-def _lateness(found: Measured) -> list[Row]:
+def _lateness(found: Measurements) -> list[Row]:
     few, many = min(found.sizes, key=_held), max(found.sizes, key=_held)
     late, memory = many.late_ms, many.own_mebibytes / few.own_mebibytes
     return [
         (
             f"lateness at {many.held:,} held, due until told",
             f"median {late['median']:.0f} ms, p99 {late['p99']:.0f} ms, {many.per_second:.0f} due a second",
-            f"p99 under {LATE_P99_MS_MAX:,.0f} ms", _met(late["p99"] < LATE_P99_MS_MAX),
+            f"p99 under {LATE_P99_MS_MAX:,.0f} ms",
+            _met(late["p99"] < LATE_P99_MS_MAX),
         ),
         (
             f"memory at {many.held:,} held, of that at {few.held:,}",
             f"{memory:.2f} ({many.own_mebibytes:.0f} of {few.own_mebibytes:.0f} MiB, {found.profiles:,} profiles)",
-            f"{MEMORY_RATIO_MAX:g} or less", _met(memory <= MEMORY_RATIO_MAX),
+            f"{MEMORY_RATIO_MAX:g} or less",
+            _met(memory <= MEMORY_RATIO_MAX),
         ),
-    ]  # fmt: skip
+    ]
 
 
-def beside_the_peers(found: Measured) -> list[str]:
-    """The pacer's rate of scheduling at 10,000 and at 100,000 is that of its first tenth of the large number."""
+def beside_the_peers(found: Measurements) -> list[str]:
+    """The pacer's scheduling rate at 10,000 and 100,000 is the intake rate of the first tenth of the large number."""
     rows = [("queue", "held", "scheduled/s", "late: median", "p99", "ran in time", "its process", "the server")]
     rows += [_ours(size, found) for size in sorted(found.sizes, key=_held)]
     rows += [_theirs(seen) for seen in found.peers]
     return rows_of_text(rows)
 
 
-def keep(name: str, machine: Machine, seconds: float, found: Measured) -> tuple[Path, Path]:
+def write(name: str, machine: Machine, seconds: float, found: Measurements) -> tuple[Path, Path]:
     """Write `<name>.json` and `<name>.md`."""
     RESULTS.mkdir(exist_ok=True)
     as_json, as_text = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
     content = {"machine": asdict(machine), "seconds": round(seconds, 1), "found": _plain(found)}
     as_json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     lines = [
-        f"# Bench {name}", "", f"{machine.line}, {seconds:.0f} s", "",
-        *against_the_aims(found), "",
+        f"# Bench {name}",
+        "",
+        f"{machine.line}, {seconds:.0f} s",
+        "",
+        *against_the_aims(found),
+        "",
         f"Load averages when the parts began: {', '.join(f'{part} {load:g}' for part, load in found.load.items())}.",
-        "", "## Beside peers", "", *beside_the_peers(found), "", *(f"- {each}" for each in found.missing), "",
-        "## Statements", "", *_statements(found), "", "How to read it: README.md.",
-    ]  # fmt: skip
+        "",
+        "## Beside peers",
+        "",
+        *beside_the_peers(found),
+        "",
+        *(f"- {each}" for each in found.missing),
+        "",
+        "## Statements",
+        "",
+        *_statements(found),
+        "",
+        "How to read it: README.md.",
+    ]
     as_text.write_text("\n".join(lines) + "\n")
     return as_json, as_text
 
 
-def summary(seen: Seen) -> str:
+def summary(seen: PeerResult) -> str:
     late = f"late by {statistics.median(seen.late):.0f} ms, p99 {p99(seen.late):.0f} ms" if seen.late else "none ran"
     return (
         f"{seen.scheduled_per_second:,.0f} scheduled a second, {late}, {len(seen.late)} of {seen.expected}, "
@@ -113,27 +131,35 @@ def summary(seen: Seen) -> str:
     )
 
 
-def _ours(size: Size, found: Measured) -> tuple[str, ...]:
+def _ours(size: SizeResult, found: Measurements) -> tuple[str, ...]:
     rate = found.intake[0].ours if size.held <= found.large // 10 else statistics.median(p.ours for p in found.intake)
     return (
-        "pacer", f"{size.held:,}", f"{rate:,.0f}",
-        f"{size.late_ms['median']:,.0f} ms", f"{size.late_ms['p99']:,.0f} ms",
+        "pacer",
+        f"{size.held:,}",
+        f"{rate:,.0f}",
+        f"{size.late_ms['median']:,.0f} ms",
+        f"{size.late_ms['p99']:,.0f} ms",
         f"{size.late_ms['count']:,.0f} of {size.late_ms['count'] + size.overdue:,.0f}",
-        f"{size.own_mebibytes:,.0f} MiB", f"{size.postgres_mebibytes:,.0f} MiB",
-    )  # fmt: skip
+        f"{size.own_mebibytes:,.0f} MiB",
+        f"{size.postgres_mebibytes:,.0f} MiB",
+    )
 
 
-def _theirs(seen: Seen) -> tuple[str, ...]:
+def _theirs(seen: PeerResult) -> tuple[str, ...]:
     median, late = (f"{statistics.median(seen.late):,.0f} ms", f"{p99(seen.late):,.0f} ms") if seen.late else ("-", "-")
     return (
-        seen.name, f"{seen.held:,}", f"{seen.scheduled_per_second:,.0f}", median, late,
+        seen.name,
+        f"{seen.held:,}",
+        f"{seen.scheduled_per_second:,.0f}",
+        median,
+        late,
         f"{len(seen.late):,} of {seen.expected:,}",
         f"{seen.worker_mebibytes:,.0f} MiB (empty {seen.worker_mebibytes_empty:,.0f})",
         f"{seen.server_mebibytes:,.0f} MiB (empty {seen.server_mebibytes_empty:,.0f})",
-    )  # fmt: skip
+    )
 
 
-def _statements(found: Measured) -> list[str]:
+def _statements(found: Measurements) -> list[str]:
     """Those that took most at the large number, and the same ones at the small one."""
     small, large = found.statements.get("small", {}), found.statements.get("large", {})
     rows = [("statement", f"mean ms, {found.small:,} held", f"mean ms, {found.large:,} held")]
@@ -142,16 +168,19 @@ def _statements(found: Measured) -> list[str]:
     return rows_of_text(rows)
 
 
-def _plain(found: Measured) -> dict[str, Any]:
+def _plain(found: Measurements) -> dict[str, Any]:
     plain = asdict(found)
     pairs = {
         name: [pair._asdict() for pair in getattr(found, name)] for name in ("intake", "releases", "release_cpu_ms")
     }
     peers = [
-        {**{name: value for name, value in peer.items() if name != "late"}, "ran": len(seen.late),
-         "late_ms": {"median": statistics.median(seen.late), "p99": p99(seen.late)} if seen.late else None}
+        {
+            **{name: value for name, value in peer.items() if name != "late"},
+            "ran": len(seen.late),
+            "late_ms": {"median": statistics.median(seen.late), "p99": p99(seen.late)} if seen.late else None,
+        }
         for peer, seen in zip(plain["peers"], found.peers, strict=True)
-    ]  # fmt: skip
+    ]
     return {**plain, **pairs, "peers": peers}
 
 
@@ -159,7 +188,7 @@ def _ratios(pairs: Iterable[Pair]) -> str:
     return " ".join(f"{pair.ratio:.2f}" for pair in pairs)
 
 
-def _held(size: Size) -> int:
+def _held(size: SizeResult) -> int:
     return size.held
 
 

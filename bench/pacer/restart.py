@@ -1,4 +1,4 @@
-"""Restart: how long a new pacer takes until its first release is in Kafka, with everything in a cold Postgres."""
+"""Restart: the time from the start of a pacer to its first release in Kafka, with a cold Postgres."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.alone import Servers, servers
-from bench.pacer.held import AT_WALL_SPEED, CROWD
+from bench.pacer.workload import AT_WALL_SPEED, WORKLOAD
 from spreader.clock import wall_now
 from spreader.contract.events import PARTITIONS, DeliveryReleased
 from spreader.kafka.envelope import encode
@@ -15,22 +15,22 @@ from spreader.kafka.envelope import encode
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """A Kafka that knows the packages, and the process `python -m pacer` as it is run."""
+    """A Kafka with the configured packages, and the real process `python -m pacer`."""
 
-    beside: Servers
+    servers: Servers
 
     async def run(self, url: str) -> float:
-        """Seconds from before the process was there until its first release was published."""
+        """Seconds from before the process is started until its first release is published."""
         partitions = [
             TopicPartition(DeliveryReleased.topic, each) for each in range(PARTITIONS[DeliveryReleased.topic])
         ]
-        released = AIOKafkaConsumer(bootstrap_servers=self.beside.environment["SPREADER_KAFKA_BOOTSTRAP_SERVERS"])
+        released = AIOKafkaConsumer(bootstrap_servers=self.servers.environment["SPREADER_KAFKA_BOOTSTRAP_SERVERS"])
         await released.start()
         try:
             released.assign(partitions)
             await released.seek_to_end()
             began = wall_now()
-            async with self.beside.running("pacer", SPREADER_DATABASE_URL=url):
+            async with self.servers.running("pacer", SPREADER_DATABASE_URL=url):
                 record = await released.getone()
             return record.timestamp / 1000 - began.timestamp()
         finally:
@@ -40,6 +40,6 @@ class Restart:
 @asynccontextmanager
 async def restarts() -> AsyncGenerator[Restart]:
     async with servers() as beside:
-        events = CROWD.configured(AT_WALL_SPEED)
+        events = WORKLOAD.configured(AT_WALL_SPEED)
         await beside.publish([encode(event, "bench", wall_now()) for event in events])
         yield Restart(beside)

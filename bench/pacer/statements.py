@@ -15,7 +15,7 @@ NAME_WORDS = 4
 
 @dataclass
 class Statements:
-    """Until the answer is here: waiting for a core that another loop of the process uses is part of it."""
+    """Times include waiting for a core that another loop of the process uses."""
 
     engine: AsyncEngine
     _seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list), init=False)
@@ -33,11 +33,9 @@ class Statements:
         self._seconds.clear()
 
     def milliseconds(self) -> dict[str, dict[str, float]]:
-        """Of each statement: how often it ran, and its mean time; the one that took most in all comes first."""
+        """How often each statement ran, and its mean time; the statement with the longest total comes first."""
         taken = sorted(self._seconds.items(), key=lambda each: -sum(each[1]))
-        return {
-            name: {"times": len(each), "mean": round(sum(each) / len(each) * 1e3, 3)} for name, each in taken
-        }  # fmt: skip
+        return {name: {"times": len(each), "mean": round(sum(each) / len(each) * 1e3, 3)} for name, each in taken}
 
     def _before(self, _: Any, __: Any, ___: str, ____: Any, context: Any, *_____: Any) -> None:
         context.began = time.perf_counter()

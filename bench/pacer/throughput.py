@@ -1,4 +1,4 @@
-"""Throughput: releases a second while every profile is due: the release loop, the announcer, and all answers."""
+"""Throughput: releases a second while every profile is due, with publishing and settlement."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench import child
-from bench.pacer.held import ALWAYS_DUE
-from bench.pacer.running import Gateway, engine_of, running
+from bench.pacer.process import Gateway, engine_of, running
 from bench.pacer.statements import Statements
+from bench.pacer.workload import ALWAYS_DUE
 
 POLL_SECONDS = 0.005
 SECONDS_MAX = 300.0
@@ -26,9 +26,9 @@ SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Of `releases`, the first are left out (a cold process) and the last (few profiles are due): `measured` count.
+    """Of `releases`, `measured` count: not the first `warm` ones (a cold process), nor the last (few profiles are due).
 
-    With as many releases as profiles, each measured one is the first of its profile in this run, however many it holds.
+    With as many releases as profiles, each measured release is the first of its profile in this run.
     """
 
     url: str
@@ -37,7 +37,7 @@ class Throughput:
     releases: int
 
     async def run(self) -> dict[str, Any]:
-        """In a process of its own: releases a second until answered, CPU milliseconds of one, times of statements."""
+        """In a process of its own; returns releases a second, CPU milliseconds of one, and times of statements."""
         return await child.ask("bench.pacer.throughput", asdict(self), SECONDS_MAX)
 
 
@@ -57,13 +57,13 @@ async def _run(asked: Throughput) -> dict[str, Any]:
 
 
 async def _backends(engine: AsyncEngine) -> list[psutil.Process]:
-    """Postgres' processes that work for this one; the pool has its connections by now, and keeps them."""
+    """The Postgres processes of this process' connections; the pool has opened them by now and keeps them."""
     async with engine.connect() as connection:
         return [psutil.Process(row.pid) for row in await connection.execute(BACKENDS)]
 
 
 def _cpu_seconds(servers: Sequence[psutil.Process]) -> float:
-    """Of this process and of Postgres for it: others on the machine change little in it."""
+    """Of this process and its Postgres processes; other load on the machine hardly changes it."""
     times = [each.cpu_times() for each in (psutil.Process(), *servers)]
     return sum(each.user + each.system for each in times)
 

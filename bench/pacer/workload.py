@@ -1,4 +1,4 @@
-"""Held: the packages, profiles and deliveries that the pacer is measured with, the same ones in every process."""
+"""Workload: the packages, profiles and deliveries of the pacer's bench, the same in every process."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ CONCURRENT_MAX = 1_000_000
 PLENTY = 10_000_000
 CONTENT = TextContent(type="text", text="Hello, your order is on its way. Answer STOP if you want no more of this.")
 
-# Every profile is due again as soon as it was looked at: what is measured is the pacer, not its patience.
+# No limit waits: every profile is due again at once.
 ALWAYS_DUE = ProfileLimits(per_hour=PLENTY, per_3_hours=PLENTY, per_day=PLENTY, unanswered_per_30_days=PLENTY)
-# A release in 90 s (a short queue) to 120 s (a long one): 10,000 profiles make 60 to 80 a second.
+# A gap of 90 s (short queue) to 120 s (long queue): 10,000 profiles make 60 to 80 releases a second.
 AT_WALL_SPEED = ProfileLimits(per_hour=30, per_3_hours=90, per_day=720)
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Workload:
     """Packages with the same number of profiles each."""
 
     packages: int = 100
@@ -54,7 +54,7 @@ class Crowd:
         return cache
 
     def records(self, first: int, count: int) -> Iterator[OpenDeliveriesAssigned]:
-        """`count` deliveries from number `first` on, spread evenly over all profiles, as the router would send them."""
+        """`count` deliveries from number `first`, spread evenly over all profiles, as the router publishes them."""
         each = min(RECIPIENTS_PER_RECORD_MAX, max(1, count // self.packages))
         for place, begin in enumerate(range(first, first + count, each)):
             yield self._record(place % self.packages, begin, min(each, first + count - begin))
@@ -62,26 +62,34 @@ class Crowd:
     def _record(self, package: int, first: int, count: int) -> OpenDeliveriesAssigned:
         message_id = f"msg_bench_{first}"
         recipients = [f"201{number:09}" for number in range(first, first + count)]
-        return OpenDeliveriesAssigned.model_construct(  # unchecked: what is built here is not what is measured
-            package_id=f"package-{package}", message_id=message_id, content=CONTENT, options=OpenOptions(),
-            requested_at=REQUESTED_AT, total=count, strategy="round_robin",
+        return OpenDeliveriesAssigned.model_construct(  # without validation: building the records is not measured
+            package_id=f"package-{package}",
+            message_id=message_id,
+            content=CONTENT,
+            options=OpenOptions(),
+            requested_at=REQUESTED_AT,
+            total=count,
+            strategy="round_robin",
             deliveries=tuple(
                 AssignedDelivery.model_construct(
-                    delivery_id=delivery_id(message_id, recipient), recipient=recipient, index=index, attempt=1,
+                    delivery_id=delivery_id(message_id, recipient),
+                    recipient=recipient,
+                    index=index,
+                    attempt=1,
                     profile_id=f"profile-{package}-{(first + index) % self.profiles_each}",
                 )
                 for index, recipient in enumerate(recipients)
             ),
-        )  # fmt: skip
+        )
 
 
-CROWD = Crowd()
+WORKLOAD = Workload()
 
 
 def batches(
     records: Iterator[OpenDeliveriesAssigned], offset: int = 0
 ) -> Iterator[Sequence[Received[OpenDeliveriesAssigned]]]:
-    """As the pacer's intake gets them, of one partition."""
+    """Batches of one partition, as the pacer's intake receives them."""
     batch: list[Received[OpenDeliveriesAssigned]] = []
     for place, event in enumerate(records, offset):
         batch.append(Received(event, event.topic, 0, place))
@@ -94,15 +102,21 @@ def batches(
 
 def _configured(number: int, profiles: int, limits: ProfileLimits) -> PackageConfigured:
     package = Package(
-        package_id=f"package-{number}", version=1, name=f"Package {number}", rest_window=None, gap=Gap(),
+        package_id=f"package-{number}",
+        version=1,
+        name=f"Package {number}",
+        rest_window=None,
+        gap=Gap(),
         limits=PackageLimits(concurrent_sends=CONCURRENT_MAX),
         profiles=tuple(
             Profile(
-                profile_id=f"profile-{number}-{place}", name="Profile", phone=f"2010{number:04}{place:04}",
+                profile_id=f"profile-{number}-{place}",
+                name="Profile",
+                phone=f"2010{number:04}{place:04}",
                 limits=limits,
                 gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"{number}-{place}"),
             )
             for place in range(profiles)
         ),
-    )  # fmt: skip
+    )
     return PackageConfigured(package=package, at=REQUESTED_AT)

@@ -1,1 +1,1 @@
-"""Peers: job queues that hold work until a moment, as others build what the pacer does."""
+"""Peers: other job queues that hold work until a given time."""

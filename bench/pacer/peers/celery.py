@@ -1,4 +1,4 @@
-"""Celery: tasks with an ETA on Redis. `worker` runs them; without, it schedules what it is asked on its input."""
+"""Celery: tasks with an ETA on Redis. `worker` runs them; without it, a task batch from stdin is scheduled."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from bench.child import say_ready
-from bench.pacer.peers.asked import Asked
-from bench.pacer.peers.noted import note
+from bench.pacer.peers.task_batch import TaskBatch
+from bench.pacer.peers.task_log import log_delay
 
 PROCESSES = 2
 
@@ -18,7 +18,7 @@ def build(url: str) -> Any:
     """Imported by name: the package is installed for the bench alone."""
     app: Any = import_module("celery").Celery("bench", broker=url)
     app.conf.update(task_ignore_result=True, worker_send_task_events=False, worker_redirect_stdouts=False)
-    app.task(name="note")(note)
+    app.task(name="note")(log_delay)
     return app
 
 
@@ -33,7 +33,7 @@ def work(url: str) -> None:
     app.Worker(pool="prefork", concurrency=PROCESSES, loglevel="ERROR", quiet=True).start()
 
 
-def schedule(asked: Asked) -> float:
+def schedule(asked: TaskBatch) -> float:
     app = build(asked.url)
     task = app.tasks["note"]
     moments = [*([asked.far] * asked.held), *asked.due_ats]
@@ -50,7 +50,7 @@ def main() -> None:
     if sys.argv[1:2] == ["worker"]:
         work(sys.argv[2])
     else:
-        print(json.dumps(schedule(Asked(**json.load(sys.stdin)))))
+        print(json.dumps(schedule(TaskBatch(**json.load(sys.stdin)))))
 
 
 if __name__ == "__main__":

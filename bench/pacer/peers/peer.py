@@ -1,4 +1,4 @@
-"""Peer: another queue in the pacer's place: what it schedules in a second, its memory, and how late its tasks begin."""
+"""Peer: another queue in the pacer's place: its scheduling rate, its memory, and how late its tasks begin."""
 
 import asyncio
 import random
@@ -13,13 +13,13 @@ from pathlib import Path
 from bench import child
 from bench.pacer.database import Databases, tree_mebibytes
 from bench.pacer.peers import procrastinate
-from bench.pacer.peers.asked import Asked
-from bench.pacer.peers.noted import noted
 from bench.pacer.peers.redis import question, redis
+from bench.pacer.peers.task_batch import TaskBatch
+from bench.pacer.peers.task_log import read_delays
 from spreader.clock import wall_now
 
 PER_SECOND = 60
-AHEAD_SECONDS = 15.0  # from before the scheduling of those that are due soon to the first of them
+AHEAD_SECONDS = 15.0  # from before scheduling the tasks that are due soon to the first of them
 SETTLE_SECONDS_MAX = 60.0
 GRACE_SECONDS_MAX = 60.0
 STILL_SECONDS = 5.0
@@ -27,7 +27,7 @@ STILL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How a peer is started; how its tasks are scheduled is said by its module."""
+    """How a peer is started. Its module schedules the tasks."""
 
     name: str
     module: str
@@ -40,11 +40,11 @@ class Started:
     worker_arguments: Sequence[str]
     server_mebibytes: Callable[[], float]
     settled: Callable[[], Awaitable[bool]]
-    """Whether the worker has taken over what it wants to hold itself."""
+    """Whether the worker has fetched the tasks that it holds itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PeerResult:
     name: str
     held: int
     scheduled_per_second: float
@@ -57,8 +57,8 @@ class Seen:
     """Milliseconds of each task that ran within the time."""
 
 
-async def measure(peer: Peer, held: int, seconds: float) -> Seen:
-    """Hold `held` tasks far ahead, then let others fall due at random moments for `seconds`."""
+async def measure(peer: Peer, held: int, seconds: float) -> PeerResult:
+    """Schedule `held` tasks far ahead, then others that become due at random times within `seconds`."""
     with tempfile.TemporaryDirectory(prefix="spreader-bench-peer-") as folder:
         file = Path(folder) / "late"
         async with (
@@ -66,28 +66,36 @@ async def measure(peer: Peer, held: int, seconds: float) -> Seen:
             child.serving(peer.module, "worker", started.url, *started.worker_arguments) as pid,
         ):
             empty = tree_mebibytes(pid), started.server_mebibytes()
-            scheduling = await Asked(started.url, str(file), held=held).of(peer.module)
+            scheduling = await TaskBatch(started.url, str(file), held=held).of(peer.module)
             await _settle(started)
             full = tree_mebibytes(pid), started.server_mebibytes()
             expected = await _fall_due(peer, started, file, seconds)
-            late = await asyncio.to_thread(noted, file)
-    return Seen(
-        peer.name, held, held / scheduling, full[0], empty[0], full[1], empty[1], expected=expected, late=late,
-    )  # fmt: skip
+            late = await asyncio.to_thread(read_delays, file)
+    return PeerResult(
+        peer.name,
+        held,
+        held / scheduling,
+        full[0],
+        empty[0],
+        full[1],
+        empty[1],
+        expected=expected,
+        late=late,
+    )
 
 
 async def _fall_due(peer: Peer, started: Started, file: Path, seconds: float) -> int:
-    """Scheduled before the first is due; waits until all ran, or none more does. Answers how many there were."""
+    """Schedule tasks before the first is due and wait until all ran or time is up; returns their number."""
     count = int(PER_SECOND * seconds)
     first = wall_now() + timedelta(seconds=AHEAD_SECONDS)
     due_ats = sorted(first + timedelta(seconds=random.uniform(0, seconds)) for _ in range(count))
     moments = [each.isoformat() for each in due_ats]
-    await Asked(started.url, str(file), due_ats=moments).of(peer.module)
+    await TaskBatch(started.url, str(file), due_ats=moments).of(peer.module)
     if wall_now() > first:
         raise child.Failed(f"{count} tasks were not scheduled within {AHEAD_SECONDS:g} s: some were due before")
     await asyncio.sleep(max((due_ats[-1] - wall_now()).total_seconds(), 0))
     until = time.monotonic() + GRACE_SECONDS_MAX
-    while len(await asyncio.to_thread(noted, file)) < count and time.monotonic() < until:  # noqa: ASYNC110 - others write
+    while len(await asyncio.to_thread(read_delays, file)) < count and time.monotonic() < until:  # noqa: ASYNC110 - others write
         await asyncio.sleep(0.5)
     return count
 
@@ -99,7 +107,7 @@ async def _settle(started: Started) -> None:
     await asyncio.sleep(STILL_SECONDS)
 
 
-def celery() -> Peer:
+def celery_peer() -> Peer:
     @asynccontextmanager
     async def start(folder: Path) -> AsyncGenerator[Started]:
         with redis(folder) as (program, server):
@@ -114,7 +122,7 @@ def celery() -> Peer:
     return Peer("Celery, ETA on Redis", "bench.pacer.peers.celery", start)
 
 
-def procrastinated(servers: Databases, poll_seconds: float) -> Peer:
+def procrastinate_peer(servers: Databases, poll_seconds: float) -> Peer:
     @asynccontextmanager
     async def start(_: Path) -> AsyncGenerator[Started]:
         url = await servers.create("procrastinate")

