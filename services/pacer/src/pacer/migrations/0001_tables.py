@@ -1,4 +1,4 @@
-"""The first tables: messages, the queue, profiles, and the ledger of releases."""
+"""Tables: messages, held deliveries, profiles, and the ledger of releases."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Contacts, habits, and a queue in parts: whom a profile has spoken to, and who reads when."""
+"""Contacts: the contacts of each profile, the read times of recipients, and a queue in parts by contact class."""
 
 from alembic import op
 

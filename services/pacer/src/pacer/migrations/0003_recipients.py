@@ -1,4 +1,4 @@
-"""Recipients first in their index, so that it is no second way to a profile's queue: that one is read in order."""
+"""Recipients: their index begins with the recipient, so that the planner does not use it to read a profile's queue."""
 
 from alembic import op
 

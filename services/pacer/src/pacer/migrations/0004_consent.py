@@ -1,4 +1,4 @@
-"""Consent: who must not be written to, and who asked to be."""
+"""Consent: the suppressed recipients and the opt-ins."""
 
 from alembic import op
 

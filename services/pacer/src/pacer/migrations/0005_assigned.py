@@ -1,4 +1,4 @@
-"""Assigned: up to when what the router assigned to a profile is counted among what it holds."""
+"""Assigned: the newest assignment that is included in the length of a profile's queue."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Vacuum: with a million held, one in a hundred is a vacuum of six large indexes for every ten thousand releases."""
+"""Vacuum: with a million held deliveries, 1 % would vacuum six large indexes every 10,000 releases."""
 
 from alembic import op
 

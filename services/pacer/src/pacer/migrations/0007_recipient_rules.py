@@ -1,4 +1,4 @@
-"""Recipient rules: what a package's settings said of its recipients when deliveries were put off for their sake."""
+"""Recipient rules: the rules of a package under which its deliveries were parked."""
 
 from alembic import op
 

@@ -1,1 +1,1 @@
-"""The history of the schema `pacer`."""
+"""Migrations of the schema `pacer`."""
