@@ -1,4 +1,4 @@
-"""Drivers meet the simulator: every kind of content and every failure that it knows, over its strict wires."""
+"""Drivers and simulator: every kind of content and every failure of the simulator, over its strict gateway APIs."""
 
 from collections.abc import AsyncGenerator
 
@@ -69,8 +69,8 @@ EXPECTED: dict[Name, dict[str, str]] = {
         "504": "ambiguous",
     },
 }
-"""What our table calls a failure of the simulator that is told in an answer; of Meta's other codes see the sender's
-tests."""
+"""The failure class of each simulator failure that is sent as an answer. The sender's own tests cover Meta's other
+codes."""
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def at(simulator: Caller, driver: Name) -> Profile:
 async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
     simulator: Caller, drivers: dict[str, Driver], driver: Name, kind: str
 ) -> None:
-    asked = reply_with(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
-    answer = await send_once(drivers[driver], asked, at(simulator, driver))
+    delivery = reply_with(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
+    answer = await send_once(drivers[driver], delivery, at(simulator, driver))
     if kind == "template" and driver != "cloud_api":
         assert isinstance(answer, SendRefused)
         return
@@ -121,28 +121,26 @@ async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
     ("driver", "code", "expected"),
     [(driver, code, expected) for driver, codes in EXPECTED.items() for code, expected in codes.items()],
 )
-async def test_each_failure_in_an_answer_is_understood(
+async def test_each_failure_in_an_answer_has_its_class(
     simulator: Caller, drivers: dict[str, Driver], driver: Name, code: str, expected: str
 ) -> None:
     fault = {"kind": "fail", "code": code, "driver": driver, "as": "answer", "count": 1}
-    told = await simulator.ask("POST", "/faults", fault)
-    assert told.status == 201, told
+    response = await simulator.ask("POST", "/faults", fault)
+    assert response.status == 201, response
     answer = await send_once(drivers[driver], reply_with(CONTENTS["text"]), at(simulator, driver))
     assert not isinstance(answer, SendAccepted)
     assert ("ambiguous" if isinstance(answer, SendInDoubt) else answer.failure) == expected
 
 
-async def test_every_failure_of_the_simulator_stands_in_a_table() -> None:
-    """Those that only a receipt tells are for ingress to read."""
+async def test_the_table_above_has_every_failure_of_the_simulator() -> None:
+    """Except those that only a receipt reports: ingress reads them."""
     receipts = {"error", "stuck"}
     for driver in ("waha", "evolution"):
         assert set(FAILURES[driver]) - receipts == set(EXPECTED[driver])
 
 
 @pytest.mark.parametrize("code", [code for code in FAILURES["cloud_api"] if code not in EXPECTED["cloud_api"]])
-async def test_each_code_of_meta_arrives_as_it_was_sent(
-    simulator: Caller, drivers: dict[str, Driver], code: str
-) -> None:
+async def test_each_code_of_meta_arrives_unchanged(simulator: Caller, drivers: dict[str, Driver], code: str) -> None:
     fault = {"kind": "fail", "code": code, "driver": "cloud_api", "as": "answer", "count": 1}
     await simulator.ask("POST", "/faults", fault)
     answer = await send_once(drivers["cloud_api"], reply_with(CONTENTS["text"]), at(simulator, "cloud_api"))
@@ -151,7 +149,7 @@ async def test_each_code_of_meta_arrives_as_it_was_sent(
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_a_profile_is_checked_and_a_wrong_key_is_noticed(
+async def test_a_profile_is_checked_and_a_wrong_key_is_detected(
     simulator: Caller, drivers: dict[str, Driver], driver: Name
 ) -> None:
     profile = at(simulator, driver)
@@ -170,7 +168,7 @@ async def test_a_profile_is_checked_and_a_wrong_key_is_noticed(
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
 @pytest.mark.parametrize("number", ["5531987654321", "553187654321"])
-async def test_a_brazilian_number_is_reached_as_whatsapp_knows_it(
+async def test_a_brazilian_number_is_sent_to_in_the_form_that_whatsapp_knows(
     simulator: Caller, drivers: dict[str, Driver], driver: Name, number: str
 ) -> None:
     await simulator.set_up(driver, behaviour={"without_nine": ["553187654321"]})

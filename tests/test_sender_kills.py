@@ -1,8 +1,8 @@
-"""Kills: a sender killed with -9 between the request and its answer, on each real wire, and who got what how often.
+"""Kills: a sender is killed with SIGKILL between requests and their answers, and the arrived messages are counted.
 
-Real processes on a real Kafka and Postgres. The simulated gateways write each send into their ledger and then hold the
-answer back, so whatever stands in it when the sender dies was asked for and not answered. None of these gateways can be
-asked about a delivery (docs/delivery.md), and no receipt comes: nobody can know more than what is shown here.
+Real processes run on a real Kafka and Postgres. The simulated gateways write each send into their send ledger and then
+hold the answer back, so a send in that ledger was requested and not answered when the sender dies. None of these
+gateways has a lookup for deliveries (docs/delivery.md), and they send no receipts: the senders have no other evidence.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ RECORDED = 200
 LIFE_SECONDS_MAX = 60.0
 SETTLE_SECONDS_MAX = 90.0
 CALL_SECONDS, LEASE_SECONDS = 20.0, 22.0
-"""Longer than a life: calls that end unanswered open the breaker, and replies that are taken over fill the slots; then
-the sender rightly leaves the gateway alone, and a life may not get as far as its kill."""
+"""Longer than a sender lives here. Otherwise unanswered calls would open the circuit breaker, replies of dead senders
+would fill the slots, and a sender might make no call before its kill."""
 AT_ONCE = 10
 POLL_SECONDS = 0.02
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
@@ -55,32 +55,32 @@ Way = tuple[Driver, Lane]
 
 
 @dataclass
-class Town:
-    """The gateways, and the deliveries that were asked for, each to a recipient of its own."""
+class KillTrial:
+    """The gateways and the trial, each to its own recipient."""
 
     gateways: Caller
     package_id: str
-    asked: dict[str, tuple[Way, Delivery]] = field(default_factory=dict[str, tuple[Way, Delivery]])
+    by_recipient: dict[str, tuple[Way, Delivery]] = field(default_factory=dict[str, tuple[Way, Delivery]])
 
     def package(self) -> PackageConfigured:
         profiles = tuple(self._profile(driver) for driver in DRIVERS)
         package = Package(package_id=self.package_id, version=1, name=self.package_id, profiles=profiles)
         return PackageConfigured(package=package, at=wall_now())
 
-    def ask(self, each: int) -> list[Delivery]:
-        """So many fresh deliveries of each lane on each wire."""
-        return [self._ask(driver, lane) for _ in range(each) for driver in DRIVERS for lane in LANES]
+    def add(self, count: int) -> list[Delivery]:
+        """New trial: `count` for each lane of each driver."""
+        return [self._add(driver, lane) for _ in range(count) for driver in DRIVERS for lane in LANES]
 
-    def _ask(self, driver: Driver, lane: Lane) -> Delivery:
-        now, person = wall_now(), f"2010{len(self.asked):08}"
-        said: dict[str, Any] = {"package_id": self.package_id, "profile_id": f"prf_{driver}", "requested_at": now}
+    def _add(self, driver: Driver, lane: Lane) -> Delivery:
+        now, person = wall_now(), f"2010{len(self.by_recipient):08}"
+        fields: dict[str, Any] = {"package_id": self.package_id, "profile_id": f"prf_{driver}", "requested_at": now}
         name = f"{self.package_id}-{person}"
         if lane == "reply":
-            asked = reply(name, person).model_copy(update={**said, "expires_at": now + timedelta(hours=2)})
+            delivery = reply(name, person).model_copy(update={**fields, "expires_at": now + timedelta(hours=2)})
         else:
-            asked = released(name, person).model_copy(update={**said, "send_by": now + timedelta(hours=2)})
-        self.asked[person] = ((driver, lane), asked)
-        return asked
+            delivery = released(name, person).model_copy(update={**fields, "send_by": now + timedelta(hours=2)})
+        self.by_recipient[person] = ((driver, lane), delivery)
+        return delivery
 
     def _profile(self, driver: Driver) -> Profile:
         name, base_url = f"prf_{driver}", f"{self.gateways.address.geturl()}{BASES[driver]}"
@@ -91,14 +91,14 @@ class Town:
 
 @dataclass
 class Senders:
-    """One process of the sender after the other, each under the same name: it has its partitions back at once."""
+    """Runs one sender process after another under the same instance name, so that each gets its partitions at once."""
 
     environment: Mapping[str, str]
     log: Path
 
     @asynccontextmanager
     async def life(self) -> AsyncGenerator[Callable[[], datetime]]:
-        """A sender that starts; what is yielded kills it and answers when."""
+        """Starts a sender; yields a function that kills it and returns the time of the kill."""
         with self.log.open("ab") as output:
             process = spawn(Command([sys.executable, "-m", "sender"], self.environment), output)
 
@@ -111,15 +111,15 @@ class Senders:
         finally:
             process.kill()
             ended = process.wait()
-            assert ended == -signal.SIGKILL, f"the sender ended by itself:\n{self.log.read_text()[-3000:]}"
+            assert ended == -signal.SIGKILL, f"the sender ended before it was killed:\n{self.log.read_text()[-3000:]}"
 
 
 @pytest.fixture
-async def town(tmp_path: Path, settings: Settings) -> AsyncGenerator[Town]:
+async def trial(tmp_path: Path, settings: Settings) -> AsyncGenerator[KillTrial]:
     async with serving(tmp_path / "gateways", delivered_share=0) as gateways, webhook() as hook:
         for driver in DRIVERS:
             await gateways.set_up(driver, hook.url)
-        yield Town(gateways, settings.database_url.rpartition("/")[2])
+        yield KillTrial(gateways, settings.database_url.rpartition("/")[2])
 
 
 @pytest.fixture
@@ -149,29 +149,31 @@ async def write(servers: str, events: Sequence[Event]) -> None:
             await asyncio.gather(*sent)
 
 
-async def outcomes(servers: str, asked: frozenset[str]) -> dict[str, str]:
-    """How each delivery ended, by its id, when all have."""
+async def outcomes(servers: str, delivery_ids: frozenset[str]) -> dict[str, str]:
+    """The final status of each delivery, by its id; waits until all have one."""
     ended = dict[str, str]()
     consumer = AIOKafkaConsumer(DeliveryOutcome.topic, bootstrap_servers=servers, auto_offset_reset="earliest")
     await consumer.start()
     try:
         async with asyncio.timeout(SETTLE_SECONDS_MAX):
-            while ended.keys() != asked:
+            while ended.keys() != delivery_ids:
                 record = await consumer.getone()
                 event = decode(record.topic, read_headers(record.headers), record.value)
-                if isinstance(event, DeliveryOutcome) and event.delivery_id in asked:
+                if isinstance(event, DeliveryOutcome) and event.delivery_id in delivery_ids:
                     assert event.status in ENDED, f"{event.delivery_id} was {event.status}: {event.reason}"
                     assert ended.setdefault(event.delivery_id, event.status) == event.status, "it ended twice"
     except TimeoutError:
-        missing = sorted(asked - ended.keys())
-        raise AssertionError(f"{len(missing)} had no end after {SETTLE_SECONDS_MAX:g} s: {missing[:3]}") from None
+        missing = sorted(delivery_ids - ended.keys())
+        raise AssertionError(
+            f"{len(missing)} had no final status after {SETTLE_SECONDS_MAX:g} s: {missing[:3]}"
+        ) from None
     finally:
         await consumer.stop()
     return ended
 
 
-async def asked_for(gateways: Caller, after: int, people: frozenset[str], count: int) -> None:
-    """Until so many of these people stand in the ledger beyond its first `after` lines."""
+async def wait_for_sends(gateways: Caller, after: int, people: frozenset[str], count: int) -> None:
+    """Waits until `count` of these recipients are in the send ledger after its first `after` lines."""
     until = time.monotonic() + LIFE_SECONDS_MAX
     while len(people & {line["recipient"] for line in await gateways.ledger(after)}) < count:
         assert time.monotonic() < until, f"not {count} of {len(people)} requests after {LIFE_SECONDS_MAX:g} s"
@@ -179,77 +181,79 @@ async def asked_for(gateways: Caller, after: int, people: frozenset[str], count:
 
 
 @pytest.mark.parametrize(
-    ("kills", "each"),
+    ("kills", "count"),
     [(4, 20), pytest.param(RECORDED, 6, marks=[pytest.mark.recorded, pytest.mark.timeout(3_600)])],
 )
 async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_often_the_sender_is_killed(
-    town: Town,
+    trial: KillTrial,
     senders: Senders,
     settings: Settings,
     keep: Callable[[str, Mapping[str, Any]], None],
     kills: int,
-    each: int,
+    count: int,
 ) -> None:
     servers, chance, began = settings.kafka_bootstrap_servers, Random(11), time.monotonic()
-    await write(servers, [town.package()])
-    held = await town.gateways.fault(kind="hang", at="after")
+    await write(servers, [trial.package()])
+    fault_id = await trial.gateways.fault(kind="hang", at="after")
     interrupted, unanswered, before = Counter[Way](), Counter[str](), 0
     for _ in range(kills):
-        asked = town.ask(each)
-        first, rest = frozenset([asked[0].recipient]), frozenset(delivery.recipient for delivery in asked[1:])
-        await write(servers, asked[:1])
+        added = trial.add(count)
+        first, rest = frozenset([added[0].recipient]), frozenset(delivery.recipient for delivery in added[1:])
+        await write(servers, added[:1])
         async with senders.life() as kill:
-            await asked_for(town.gateways, before, first, 1)
-            # The others come by and by while it works: it dies with some at the gateway, some on their way there.
-            writing = asyncio.create_task(write(servers, asked[1:]))
-            await asked_for(town.gateways, before, rest, chance.randint(1, len(rest)))
+            await wait_for_sends(trial.gateways, before, first, 1)
+            # The others arrive while it works: it dies with some sends at the gateway and some still on their way.
+            writing = asyncio.create_task(write(servers, added[1:]))
+            await wait_for_sends(trial.gateways, before, rest, chance.randint(1, len(rest)))
             died_at = kill()
             await writing
-        await town.gateways.until("/concurrency", lambda found: found["now"] == 0)
-        for line in (lines := await town.gateways.ledger(before)):
+        await trial.gateways.until("/concurrency", lambda body: body["now"] == 0)
+        for line in (lines := await trial.gateways.ledger(before)):
             unanswered[line["recipient"]] += 1
-            # A sender that lived longer than a call may take has given the call up by itself: that is no interruption.
+            # If the sender lived longer than the call time-out, it gave the call up itself: not an interruption.
             if died_at - datetime.fromisoformat(line["wall"]) < timedelta(seconds=CALL_SECONDS - 1):
-                interrupted[town.asked[line["recipient"]][0]] += 1
+                interrupted[trial.by_recipient[line["recipient"]][0]] += 1
         before += len(lines)
-    await town.gateways.ask("DELETE", f"/faults/{held}")
+    await trial.gateways.ask("DELETE", f"/faults/{fault_id}")
     async with senders.life():
-        ended = await outcomes(servers, frozenset(delivery.delivery_id for _, delivery in town.asked.values()))
-    await town.gateways.until("/concurrency", lambda found: found["now"] == 0)
-    lines = await town.gateways.ledger()
-    judge(town, lines, ended, unanswered)
-    figures = {"kills": kills, "seconds": round(time.monotonic() - began), **told(town, lines, ended, interrupted)}
+        ended = await outcomes(servers, frozenset(delivery.delivery_id for _, delivery in trial.by_recipient.values()))
+    await trial.gateways.until("/concurrency", lambda body: body["now"] == 0)
+    lines = await trial.gateways.ledger()
+    check(trial, lines, ended, unanswered)
+    figures = {"kills": kills, "seconds": round(time.monotonic() - began), **summary(trial, lines, ended, interrupted)}
     for driver in DRIVERS:
-        assert sum(interrupted[driver, lane] for lane in LANES) >= 1.5 * each * kills, interrupted
+        assert sum(interrupted[driver, lane] for lane in LANES) >= 1.5 * count * kills, interrupted
     if kills == RECORDED:
         keep("kills", figures)
 
 
-def judge(town: Town, lines: Sequence[Line], ended: Mapping[str, str], unanswered: Mapping[str, int]) -> None:
+def check(trial: KillTrial, lines: Sequence[Line], ended: Mapping[str, str], unanswered: Mapping[str, int]) -> None:
     arrived = Counter(line["recipient"] for line in lines if line["ok"])
-    for person, ((driver, lane), asked) in town.asked.items():
-        status, times = ended[asked.delivery_id], arrived[person]
-        who = f"{driver}, {lane}: {person} is {status}, arrived {times} times, unanswered {unanswered[person]} times"
-        assert status in ("sent", "unknown"), who
-        assert times <= (1 if lane == "open" else 2), who
-        assert times < 2 or unanswered[person], f"twice, and not for a kill: {who}"
-        assert times or status == "unknown", f"said to be sent, and nobody got it: {who}"
+    for person, ((driver, lane), delivery) in trial.by_recipient.items():
+        status, times = ended[delivery.delivery_id], arrived[person]
+        report = f"{driver}, {lane}: {person} is {status}, arrived {times} times, unanswered {unanswered[person]} times"
+        assert status in ("sent", "unknown"), report
+        assert times <= (1 if lane == "open" else 2), report
+        assert times < 2 or unanswered[person], f"arrived twice without a kill: {report}"
+        assert times or status == "unknown", f"counted as sent but never arrived: {report}"
 
 
-def told(town: Town, lines: Sequence[Line], ended: Mapping[str, str], interrupted: Mapping[Way, int]) -> dict[str, Any]:
+def summary(
+    trial: KillTrial, lines: Sequence[Line], ended: Mapping[str, str], interrupted: Mapping[Way, int]
+) -> dict[str, Any]:
     arrived = Counter(line["recipient"] for line in lines if line["ok"])
-    found = dict[str, Any]()
+    counts = dict[str, Any]()
     for driver in DRIVERS:
         for lane in LANES:
-            mine = {person: asked for person, (way, asked) in town.asked.items() if way == (driver, lane)}
+            mine = {person: delivery for person, (way, delivery) in trial.by_recipient.items() if way == (driver, lane)}
             times = Counter(arrived[person] for person in mine)
-            found[f"{driver}, {lane}"] = {
+            counts[f"{driver}, {lane}"] = {
                 "deliveries": len(mine),
                 "requests_interrupted": interrupted[driver, lane],
                 "arrived_once": times[1],
                 "arrived_twice": times[2],
                 "arrived_more_often": sum(count for often, count in times.items() if often > 2),
                 "never_arrived": times[0],
-                "ended": dict(Counter(ended[asked.delivery_id] for asked in mine.values())),
+                "ended": dict(Counter(ended[delivery.delivery_id] for delivery in mine.values())),
             }
-    return found
+    return counts

@@ -1,1 +1,1 @@
-"""Sender: what one process hands to a gateway and what the ingress takes from one, beside the bare calls."""
+"""Sender bench: sends and webhooks a second of one process, compared with bare HTTP calls."""

@@ -1,4 +1,4 @@
-"""Bare calls: the very requests of the Cloud API driver, by aiohttp alone."""
+"""Bare calls: the requests of the Cloud API driver, sent by aiohttp alone."""
 
 import asyncio
 import json
@@ -23,31 +23,34 @@ class BareCalls:
     seconds_max: float
 
     async def run(self) -> float:
-        """In a process of its own: answers a second."""
+        """Runs in a process of its own; returns the answers per second."""
         return await child.ask("bench.sender.bare_calls", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 
-async def _run(asked: BareCalls) -> float:
-    numbers = iter(range(asked.count))
-    connector = aiohttp.TCPConnector(limit=asked.at_once)
-    headers = {"Authorization": f"Bearer {asked.token}"}
+async def _run(plan: BareCalls) -> float:
+    numbers = iter(range(plan.count))
+    connector = aiohttp.TCPConnector(limit=plan.at_once)
+    headers = {"Authorization": f"Bearer {plan.token}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
         async def worker() -> None:
             for number in numbers:
                 body = {
-                    "messaging_product": "whatsapp", "recipient_type": "individual", "to": f"2015{number:08}",
-                    "type": "text", "text": {"body": "Hello! Check out our new offers...", "preview_url": False},
+                    "messaging_product": "whatsapp",
+                    "recipient_type": "individual",
+                    "to": f"2015{number:08}",
+                    "type": "text",
+                    "text": {"body": "Hello! Check out our new offers...", "preview_url": False},
                     "biz_opaque_callback_data": f"dlv_{number}",
-                }  # fmt: skip
-                async with session.post(asked.url, json=body) as answer:
-                    await answer.read()
-                    answer.raise_for_status()
+                }
+                async with session.post(plan.url, json=body) as response:
+                    await response.read()
+                    response.raise_for_status()
 
         began = time.monotonic()
-        async with asyncio.timeout(asked.seconds_max):
-            await asyncio.gather(*(worker() for _ in range(asked.at_once)))
-        return asked.count / (time.monotonic() - began)
+        async with asyncio.timeout(plan.seconds_max):
+            await asyncio.gather(*(worker() for _ in range(plan.at_once)))
+        return plan.count / (time.monotonic() - began)
 
 
 def main() -> None:

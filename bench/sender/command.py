@@ -1,4 +1,4 @@
-"""Command of the sender's bench: `python -m bench sender` measures one process at a simulated Cloud API."""
+"""Sender bench command: `python -m bench sender` measures one sender process at a simulated Cloud API."""
 
 import asyncio
 import time
@@ -27,13 +27,13 @@ KEY = "bench-key"
 PACKAGE = "bench"
 PROFILES = 20
 ROUNDS = 3
-USUAL_CONCURRENCY = 256
+DEFAULT_CONCURRENCY = 256
 AT_ZERO = 3_000
 LATENCY_SECONDS = 0.2
 IN_FLIGHT = 2_000
 AT_LATENCY = 8_000
-HELD_UP = 10_000
-HELD_UP_SECONDS = 25.0
+DELAYED = 10_000
+DELAYED_SECONDS = 25.0
 WEBHOOKS = 3_000
 CONNECTIONS = 16
 SECONDS_MAX = 120.0
@@ -48,22 +48,27 @@ class Run:
     ingress: Process
     progress: Progress
     http: aiohttp.ClientSession
-    _next: int = field(default=0, init=False)
+    _next_number: int = field(default=0, init=False)
 
-    async def furnish(self) -> None:
+    async def set_up(self) -> None:
         await self._ask("POST", f"{self.ingress.address}/api/v1/packages", {"package_id": PACKAGE, "name": "Bench"})
         for number in range(PROFILES):
             account, webhook = self.account(number), self.webhook(number)
             registration = {
-                "profile_id": f"p{number}", "package_id": PACKAGE, "phone": f"1555{number:07}",
-                "credentials": CREDENTIALS, "webhook_url": f"{self.ingress.address}{webhook}",
-            }  # fmt: skip
+                "profile_id": f"p{number}",
+                "package_id": PACKAGE,
+                "phone": f"1555{number:07}",
+                "credentials": CREDENTIALS,
+                "webhook_url": f"{self.ingress.address}{webhook}",
+            }
             await self._ask("PUT", f"{self.simulator.address}/accounts/cloud_api/{account}", registration)
-            place = {"driver": "cloud_api", "base_url": f"{self.simulator.address}/cloud/v23.0", "account": account}
+            gateway = {"driver": "cloud_api", "base_url": f"{self.simulator.address}/cloud/v23.0", "account": account}
             profile = {
-                "profile_id": f"p{number}", "name": "Bench", "phone": f"1555{number:07}",
-                "gateway": {**place, "credentials": CREDENTIALS},
-            }  # fmt: skip
+                "profile_id": f"p{number}",
+                "name": "Bench",
+                "phone": f"1555{number:07}",
+                "gateway": {**gateway, "credentials": CREDENTIALS},
+            }
             await self._ask("POST", f"{self.ingress.address}/api/v1/packages/{PACKAGE}/profiles", profile)
         await self.fault(kind="no_receipts")
 
@@ -87,12 +92,12 @@ class Run:
         return Figure(what, "aiohttp alone, the same requests", "deliveries/s", "more", tuple(rounds))
 
     async def memory(self) -> Figure:
-        """The most that the process holds while all are at the gateway, beside what it holds without any."""
-        async with self._sender(HELD_UP) as sender:
+        """The peak memory of the process while all deliveries are at the gateway, compared with its idle memory."""
+        async with self._sender(DELAYED) as sender:
             await self._send(500)
             before = most = sender.mebibytes()
-            await self.fault(kind="delay", seconds=HELD_UP_SECONDS)
-            sending = asyncio.create_task(self._send(HELD_UP))
+            await self.fault(kind="delay", seconds=DELAYED_SECONDS)
+            sending = asyncio.create_task(self._send(DELAYED))
             under_way = 0
             while not sending.done():
                 most = max(most, sender.mebibytes())
@@ -107,14 +112,14 @@ class Run:
 
     async def webhooks(self) -> Figure:
         rounds = list[Pair]()
-        async with self._sender(USUAL_CONCURRENCY):
+        async with self._sender(DEFAULT_CONCURRENCY):
             for number in range(ROUNDS):
-                told, took = await self._send(WEBHOOKS)
+                delivery_ids, seconds = await self._send(WEBHOOKS)
                 secret, account = CREDENTIALS["app_secret"], self.account(0)
-                asked = Webhooks(
-                    self.ingress.port, self.webhook(0), secret, account, tuple(told), CONNECTIONS, SECONDS_MAX
+                webhooks = Webhooks(
+                    self.ingress.port, self.webhook(0), secret, account, tuple(delivery_ids), CONNECTIONS, SECONDS_MAX
                 )
-                rounds.append(Pair(await asked.run(), WEBHOOKS / took))
+                rounds.append(Pair(await webhooks.run(), WEBHOOKS / seconds))
                 self.progress.say(f"webhooks, round {number + 1} of {ROUNDS}: {rounds[-1].ours:,.0f} a second")
         beside = "deliveries a second through the sender"
         return Figure("webhooks taken, one process", beside, "webhooks/s", "more", tuple(rounds))
@@ -129,54 +134,65 @@ class Run:
     async def _sender(self, at_once: int) -> AsyncGenerator[Process]:
         slots = str(int(at_once * SHARE) + 1)
         async with self.servers.running(
-            "sender", SPREADER_SENDER_OPEN_CONCURRENCY=slots, SPREADER_SENDER_CALL_SECONDS="40",
-            SPREADER_SENDER_LEASE_SECONDS="60", SPREADER_INGRESS_URL=self.ingress.address,
-        ) as sender:  # fmt: skip
+            "sender",
+            SPREADER_SENDER_OPEN_CONCURRENCY=slots,
+            SPREADER_SENDER_CALL_SECONDS="40",
+            SPREADER_SENDER_LEASE_SECONDS="60",
+            SPREADER_INGRESS_URL=self.ingress.address,
+        ) as sender:
             yield sender
 
     async def _send(self, count: int) -> tuple[list[str], float]:
-        """The ids of fresh deliveries, and the seconds from Kafka until the outcomes of all are in it again."""
+        """The ids of new deliveries, and the seconds from their publication until all their outcomes are in Kafka."""
         released = self._released(count)
         before = await self.servers.log.records(DeliveryOutcome.topic)
         began = time.monotonic()
         await self.servers.publish([envelope for _, envelope in released])
         ended = await self.servers.log.wait_for(DeliveryOutcome.topic, before + count, SECONDS_MAX)
         if ended is None:
-            raise Failed(f"of {count} deliveries some had no outcome within {SECONDS_MAX:g} s")
+            raise Failed(f"some of {count} deliveries had no outcome after {SECONDS_MAX:g} s")
         return [delivery_id for delivery_id, _ in released], ended - began
 
     def _released(self, count: int) -> list[tuple[str, Envelope]]:
         now = wall_now()
-        first, self._next = self._next, self._next + count
+        first, self._next_number = self._next_number, self._next_number + count
         events = [
             DeliveryReleased(
-                package_id=PACKAGE, message_id="msg_bench", delivery_id=new_id("dlv", now),
-                recipient=f"2015{number:08}", profile_id=f"p{number % PROFILES}", content=CONTENT, requested_at=now,
-                attempt=1, release=number + 1, released_at=now, send_by=now + timedelta(hours=1),
+                package_id=PACKAGE,
+                message_id="msg_bench",
+                delivery_id=new_id("dlv", now),
+                recipient=f"2015{number:08}",
+                profile_id=f"p{number % PROFILES}",
+                content=CONTENT,
+                requested_at=now,
+                attempt=1,
+                release=number + 1,
+                released_at=now,
+                send_by=now + timedelta(hours=1),
             )
             for number in range(first, first + count)
-        ]  # fmt: skip
+        ]
         return [(event.delivery_id, encode(event, "pacer", now)) for event in events]
 
     async def _ask(self, method: str, url: str, body: Any = None) -> Any:
-        async with self.http.request(method, url, json=body) as answer:
-            if answer.status >= 300:
-                raise Failed(f"{method} {url} was answered {answer.status}: {(await answer.text())[:500]}")
-            return await answer.json(content_type=None)
+        async with self.http.request(method, url, json=body) as response:
+            if response.status >= 300:
+                raise Failed(f"{method} {url} returned {response.status}: {(await response.text())[:500]}")
+            return await response.json(content_type=None)
 
 
 async def _measure(progress: Progress) -> list[Figure]:
     progress.say("starting a Kafka, a Postgres, a simulator and an ingress ...")
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
-        servers() as all_of_it,
-        all_of_it.running("simulator") as simulator,
-        all_of_it.running("ingress", SPREADER_API_KEY=KEY) as ingress,
+        servers() as running,
+        running.running("simulator") as simulator,
+        running.running("ingress", SPREADER_API_KEY=KEY) as ingress,
         aiohttp.ClientSession(headers=headers) as http,
     ):
-        run = Run(all_of_it, simulator, ingress, progress, http)
-        await run.furnish()
-        figures = [await run.speed("deliveries, gateway at zero latency", AT_ZERO, USUAL_CONCURRENCY)]
+        run = Run(running, simulator, ingress, progress, http)
+        await run.set_up()
+        figures = [await run.speed("deliveries, gateway at zero latency", AT_ZERO, DEFAULT_CONCURRENCY)]
         await run.fault(kind="delay", seconds=LATENCY_SECONDS)
         figures.append(await run.speed("deliveries, 200 ms latency, 2,000 in flight", AT_LATENCY, IN_FLIGHT))
         await run.clear()

@@ -1,4 +1,4 @@
-"""Webhooks: signed receipts of the Cloud API, posted over some connections as fast as they are answered."""
+"""Webhooks: signed receipts of the Cloud API, posted over several connections as fast as they are answered."""
 
 import asyncio
 import hashlib
@@ -29,39 +29,42 @@ class Webhooks:
     seconds_max: float
 
     async def run(self) -> float:
-        """In a process of its own: webhooks a second; each tells that one delivery has arrived."""
+        """Runs in a process of its own; returns webhooks per second. Each one reports one delivery as delivered."""
         answer = await child.ask("bench.sender.webhooks", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
             raise child.Failed(f"some webhooks were refused: {answer['refused']}")
         return len(self.deliveries) / answer["seconds"]
 
 
-def _request(asked: Webhooks, delivery_id: str) -> bytes:
+def _request(plan: Webhooks, delivery_id: str) -> bytes:
     status = {
-        "id": f"wamid.{delivery_id}", "status": "delivered", "timestamp": str(int(wall_now().timestamp())),
-        "recipient_id": "201500000000", "biz_opaque_callback_data": delivery_id,
-    }  # fmt: skip
-    metadata = {"display_phone_number": "15550783881", "phone_number_id": asked.account}
+        "id": f"wamid.{delivery_id}",
+        "status": "delivered",
+        "timestamp": str(int(wall_now().timestamp())),
+        "recipient_id": "201500000000",
+        "biz_opaque_callback_data": delivery_id,
+    }
+    metadata = {"display_phone_number": "15550783881", "phone_number_id": plan.account}
     value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": [status]}
     change = {"field": "messages", "value": value}
     body = json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}).encode()
-    signature = hmac.new(asked.app_secret.encode(), body, hashlib.sha256).hexdigest()
+    signature = hmac.new(plan.app_secret.encode(), body, hashlib.sha256).hexdigest()
     head = (
-        f"POST {asked.path} HTTP/1.1\r\nHost: {HOST}:{asked.port}\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+        f"POST {plan.path} HTTP/1.1\r\nHost: {HOST}:{plan.port}\r\nX-Hub-Signature-256: sha256={signature}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-async def _run(asked: Webhooks) -> dict[str, object]:
-    requests = iter([_request(asked, each) for each in asked.deliveries])
+async def _run(plan: Webhooks) -> dict[str, object]:
+    requests = iter([_request(plan, delivery_id) for delivery_id in plan.deliveries])
     answers = Counter[str]()
     began = time.monotonic()
-    until = began + asked.seconds_max
-    await asyncio.gather(*(send_all(asked.port, requests, until, answers, taken=200) for _ in range(asked.connections)))
+    until = began + plan.seconds_max
+    await asyncio.gather(*(send_all(plan.port, requests, until, answers, taken=200) for _ in range(plan.connections)))
     seconds = time.monotonic() - began
     taken = answers.pop("", 0)
-    refused = dict(answers.most_common(3)) or ({} if taken == len(asked.deliveries) else {"late": 1})
+    refused = dict(answers.most_common(3)) or ({} if taken == len(plan.deliveries) else {"late": 1})
     return {"seconds": seconds, "refused": refused}
 
 
