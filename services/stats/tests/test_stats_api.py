@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Clock
 from spreader.http.cursors import encode_cursor
 from stats.api.event_stream import EventStream
-from stats.testing import StatsHarness, outcome, package, profile, reported, written
+from stats.testing import StatsHarness, customer_message, outcome, package, profile, report
 
 pytestmark = pytest.mark.postgres
 
@@ -28,25 +28,25 @@ KEY = {"Authorization": "Bearer secret"}
 
 
 @pytest.fixture
-async def town(engine: AsyncEngine) -> StatsHarness:
-    town = StatsHarness(
+async def harness(engine: AsyncEngine) -> StatsHarness:
+    harness = StatsHarness(
         engine, NOON, package("shop", profile("sales"), profile("idle")), package("bank", profile("cards"))
     )
-    await town.hears(
+    await harness.receive(
         outcome(1, "sent", NOON - 26 * HOUR), outcome(1, "read", NOON - 25 * HOUR),
         outcome(2, "sent", NOON - 2 * MINUTE), outcome(2, "delivered", NOON - MINUTE), outcome(3, "sent", NOON),
         outcome(4, "failed", NOON, failure="recipient", reason="=nobody"),
         outcome(5, "deferred", NOON, failure="throttled"),
         outcome(6, "sent", NOON, message_id="msg_2", lane="reply"),
         outcome(7, "sent", NOON, "cards", package_id="bank", message_id="msg_3"),
-        written(2, NOON),
+        customer_message(2, NOON),
     )  # fmt: skip
-    return town
+    return harness
 
 
 @pytest.fixture
-async def http(town: StatsHarness) -> AsyncGenerator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(town.app("secret"))
+async def http(harness: StatsHarness) -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(harness.app("secret"))
     async with httpx.AsyncClient(transport=transport, base_url="http://stats/api/v1", headers=KEY) as client:
         yield client
 
@@ -132,9 +132,9 @@ async def test_messages_are_reported_the_newest_first_page_by_page(http: httpx.A
     assert (await http.get("/reports/messages/msg_9")).status_code == 404
 
 
-async def test_an_alert_is_listed_acknowledged_and_cleared(town: StatsHarness, http: httpx.AsyncClient) -> None:
-    await town.hears(outcome(8, "deferred", NOON, failure="restricted", code="131048", reason="too many blocked"))
-    await town.judge()
+async def test_an_alert_is_listed_acknowledged_and_cleared(harness: StatsHarness, http: httpx.AsyncClient) -> None:
+    await harness.receive(outcome(8, "deferred", NOON, failure="restricted", code="131048", reason="too many blocked"))
+    await harness.evaluate()
     (alert,) = (await got(http, "/alerts", package_id="shop"))["data"]
     assert thin(alert, "profile_id", "kind", "severity", "state", "evidence") == (
         "sales", "restricted", "critical", "raised", "131048: too many blocked",
@@ -144,19 +144,19 @@ async def test_an_alert_is_listed_acknowledged_and_cleared(town: StatsHarness, h
     assert first.json() == again.json()
     assert thin(again.json(), "state", "acknowledged_by") == ("acknowledged", "Mona")
     assert (await http.post("/alerts/alr_none/acknowledge", json={"by": "Mona"})).status_code == 404
-    town.clock.forward(25 * HOUR)
-    await town.judge()
+    harness.clock.forward(25 * HOUR)
+    await harness.evaluate()
     listed = {state: len((await got(http, "/alerts", state=state))["data"]) for state in ("open", "cleared", "all")}
     assert listed == {"open": 0, "cleared": 1, "all": 1}
-    assert town.alerts == [("restricted", "raised"), ("restricted", "cleared")]
+    assert harness.alerts == [("restricted", "raised"), ("restricted", "cleared")]
 
 
 async def test_an_operator_opens_what_signs_have_closed_and_the_changes_tell_it(
-    town: StatsHarness, http: httpx.AsyncClient
+    harness: StatsHarness, http: httpx.AsyncClient
 ) -> None:
-    await town.hears(reported(NOON, session="unlinked"))
+    await harness.receive(report(NOON, session="unlinked"))
     assert (await got(http, "/profiles/sales"))["reply"]["state"] == "blocked"
-    town.clock.forward(MINUTE)
+    harness.clock.forward(MINUTE)
     half = (await http.post("/profiles/sales/resume", json={"by": "Mona", "lane": "reply"})).json()
     whole = (await http.post("/profiles/sales/resume", json={"by": "Mona"})).json()
     assert (half["open"]["state"], half["reply"]["state"], whole["open"]["state"]) == ("blocked", "ok", "ok")
@@ -214,30 +214,30 @@ def events(body: str) -> list[tuple[str, str]]:
 
 
 async def test_a_listener_gets_everything_and_after_a_break_what_changed_since(
-    town: StatsHarness, http: httpx.AsyncClient
+    harness: StatsHarness, http: httpx.AsyncClient
 ) -> None:
-    await town.hears(outcome(8, "deferred", NOON, failure="restricted", reason="no"))
-    await town.judge()
-    await town.publish()
+    await harness.receive(outcome(8, "deferred", NOON, failure="restricted", reason="no"))
+    await harness.evaluate()
+    await harness.publish()
     whole = events((await http.get("/events", params={"package_id": "shop"})).text)
     assert whole == [("profile", "sales"), ("profile", "idle"), ("alert", "sales"), ("ready", "")]
     since = (NOON + MINUTE).isoformat()
-    town.clock.forward(2 * MINUTE)
-    await town.hears(outcome(9, "sent", NOON + 2 * MINUTE, "cards", package_id="bank"))
-    await town.publish()
+    harness.clock.forward(2 * MINUTE)
+    await harness.receive(outcome(9, "sent", NOON + 2 * MINUTE, "cards", package_id="bank"))
+    await harness.publish()
     later = events((await http.get("/events", headers={"Last-Event-ID": since})).text)
     assert later == [("profile", "cards"), ("ready", "")]
 
 
-async def test_a_listener_hears_of_a_change_while_it_listens_and_skips_none_but_the_old(town: StatsHarness) -> None:
-    town.feed = EventStream(town.engine, Clock())
-    await town.publish()
-    stream = town.feed.stream(town.published, "shop", None)
+async def test_a_listener_hears_of_a_change_while_it_listens_and_skips_none_but_the_old(harness: StatsHarness) -> None:
+    harness.stream = EventStream(harness.engine, Clock())
+    await harness.publish()
+    stream = harness.stream.stream(harness.published, "shop", None)
     heard = [await anext(stream) for _ in range(3)]
     assert [name for piece in heard for name, _ in events(piece.decode())] == ["profile", "profile", "ready"]
     for number in range(20, 23):
-        await town.hears(outcome(number, "sent", NOON))
-        await town.publish()
+        await harness.receive(outcome(number, "sent", NOON))
+        await harness.publish()
     (state,) = [json.loads(line[6:]) for line in (await anext(stream)).decode().splitlines() if line[:6] == "data: "]
     assert (state["profile_id"], state["windows"]["hour"]["sent"]) == ("sales", 6)
     await stream.aclose()

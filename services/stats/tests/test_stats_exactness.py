@@ -15,14 +15,14 @@ from spreader.contract.events import CustomerMessage, DeliveryOutcome
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock
-from stats.api.sql_history import COUNTED, history, rows
+from stats.api.sql_history import COUNTED, history, stream_rows
 from stats.core.report_range import ReportRange
 from stats.core.sums import hour_of, minute_of
 from stats.core.windows import WindowStarts
 from stats.counting.handlers import CountingHandlers
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.store import CountStore
-from stats.testing import outcome, written
+from stats.testing import customer_message, outcome
 
 pytestmark = pytest.mark.postgres
 
@@ -51,7 +51,7 @@ def a_story(chance: random.Random, number: int) -> list[Fact]:
         told.append(outcome(number, status, at, **place))
         at += timedelta(minutes=chance.randrange(30))
     if chance.random() < 0.3:
-        told.append(written(number, at + timedelta(seconds=1), place["profile_id"]))
+        told.append(customer_message(number, at + timedelta(seconds=1), place["profile_id"]))
     return told
 
 
@@ -175,7 +175,7 @@ async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_come
                 assert getattr(windows[profile], span).model_dump() == expected, (profile, span)
     whole = ReportRange(NOON - timedelta(days=8), NOON + timedelta(days=1), "hour", "UTC")
     statement, asked = history(whole, "shop", None, None, each_profile=False, limit=None)
-    hours = {row["at"]: row async for row in rows(engine, statement, asked)}
+    hours = {row["at"]: row async for row in stream_rows(engine, statement, asked)}
     for hour in {hour_of(minute) for _, minute, _ in counted}:
         before = hour - timedelta(minutes=1)
         expected = summed(counted, None, before, hour + timedelta(minutes=59))

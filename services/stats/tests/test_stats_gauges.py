@@ -43,22 +43,22 @@ def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
 
 @pytest.mark.postgres
 async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_not(engine: AsyncEngine) -> None:
-    town = StatsHarness(engine, NOON, TINY, SMALL)
-    town.clock.forward(timedelta(minutes=1))
-    await town.hears(
+    harness = StatsHarness(engine, NOON, TINY, SMALL)
+    harness.clock.forward(timedelta(minutes=1))
+    await harness.receive(
         outcome(1, "sent", NOON, "tiny_1", package_id="tiny"),
         outcome(2, "failed", NOON, "small_1", package_id="small", failure="credentials", reason="wrong key"),
     )
-    await town.judge()
-    await town.publish()
-    gauges = PackageGauges(engine, town.directory, town.published)
+    await harness.evaluate()
+    await harness.publish()
+    gauges = PackageGauges(engine, harness.config, harness.published)
     await gauges.turn()
     assert value("day_deliveries", package="tiny", kind="sent_open") == 1
     assert value("profiles", package="small", state="blocked") == 1
     assert (value("health_points", package="tiny", of="lowest") or 0) > 50
     credentials = {"kind": "credentials", "severity": "critical"}
     assert REGISTRY.get_sample_value("spreader_open_alerts", credentials) == 1
-    town.configured.set("tiny", None)
+    harness.packages.set("tiny", None)
     await gauges.turn()
     assert value("day_deliveries", package="tiny", kind="sent_open") is None
     assert value("profiles", package="small", state="blocked") == 1

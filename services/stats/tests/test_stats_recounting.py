@@ -17,7 +17,7 @@ from stats.testing import StatsHarness, outcome, package, profile
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SMALL = ProfileLimits(per_hour=2, per_3_hours=3, per_day=4)
-PATIENCE = AuditDelays(grace=5 * MINUTE, settling=10 * SECOND, tolerance=30 * SECOND)
+DELAYS = AuditDelays(grace=5 * MINUTE, settling=10 * SECOND, tolerance=30 * SECOND)
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -75,45 +75,45 @@ def counted(name: str = "spreader_limit_breaches_total") -> list[float]:
 async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_held_for_a_while(
     engine: AsyncEngine,
 ) -> None:
-    town = StatsHarness(engine, NOON, package("shop", profile("sales", limits=SMALL)))
-    recounting = LimitAudit(engine, town.directory.profiles, town.clock, PATIENCE)
+    harness = StatsHarness(engine, NOON, package("shop", profile("sales", limits=SMALL)))
+    audit = LimitAudit(harness.store, harness.config.profiles, harness.clock, DELAYS)
     before = counted()
-    await recounting.turn()
-    await _sends(town, recounting, 1, 2, 3)  # these may have gone out under other limits
-    town.clock.forward(10 * MINUTE)
-    await recounting.turn()
+    await audit.turn()
+    await _send(harness, audit, 1, 2, 3)  # these may have gone out under other limits
+    harness.clock.forward(10 * MINUTE)
+    await audit.turn()
     assert counted() == before
-    await _sends(town, recounting, 4, 5)
-    town.clock.forward(MINUTE)
-    await recounting.turn()
+    await _send(harness, audit, 4, 5)
+    harness.clock.forward(MINUTE)
+    await audit.turn()
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
-    recounting.look_at(["sales"])
-    await recounting.turn()
+    audit.schedule(["sales"])
+    await audit.turn()
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
 
 
 @pytest.mark.postgres
 async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(engine: AsyncEngine) -> None:
-    town = StatsHarness(engine, NOON, package("shop", profile("sales")))
-    recounting = LimitAudit(engine, town.directory.profiles, town.clock, PATIENCE)
-    await recounting.turn()
-    town.clock.forward(10 * MINUTE)
-    await _sends(town, recounting, 1, 2, 3)
-    tighter = PackageConfigured(package=package("shop", profile("sales", limits=SMALL)), at=town.clock())
-    town.configured.set("shop", tighter)
+    harness = StatsHarness(engine, NOON, package("shop", profile("sales")))
+    audit = LimitAudit(harness.store, harness.config.profiles, harness.clock, DELAYS)
+    await audit.turn()
+    harness.clock.forward(10 * MINUTE)
+    await _send(harness, audit, 1, 2, 3)
+    tighter = PackageConfigured(package=package("shop", profile("sales", limits=SMALL)), at=harness.clock())
+    harness.packages.set("shop", tighter)
     before = counted()
-    await _sends(town, recounting, 4)
-    town.clock.forward(MINUTE)
-    await recounting.turn()
-    town.clock.forward(10 * MINUTE)
-    await recounting.turn()
+    await _send(harness, audit, 4)
+    harness.clock.forward(MINUTE)
+    await audit.turn()
+    harness.clock.forward(10 * MINUTE)
+    await audit.turn()
     assert counted() == before
-    await _sends(town, recounting, 5)
-    town.clock.forward(MINUTE)
-    await recounting.turn()
+    await _send(harness, audit, 5)
+    harness.clock.forward(MINUTE)
+    await audit.turn()
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
 
 
-async def _sends(town: StatsHarness, recounting: LimitAudit, *numbers: int) -> None:
-    await town.hears(*(outcome(number, "sent", town.clock()) for number in numbers))
-    recounting.look_at(["sales"])
+async def _send(harness: StatsHarness, audit: LimitAudit, *numbers: int) -> None:
+    await harness.receive(*(outcome(number, "sent", harness.clock()) for number in numbers))
+    audit.schedule(["sales"])

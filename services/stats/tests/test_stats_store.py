@@ -115,8 +115,9 @@ async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, sto
 
 async def test_a_transaction_that_fails_leaves_no_trace(counting: CountingHandlers, store: CountStore) -> None:
     async def broken() -> None:
-        async with store.begin() as unit:
-            await unit.save(count_contacts(count_outcomes(await unit.fresh([sent(1)]), {}), {}))
+        async with store.begin() as transaction:
+            new = await transaction.new_events([sent(1)])
+            await transaction.save(count_contacts(count_outcomes(new, {}), {}))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -146,46 +147,46 @@ async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(
 
 
 @pytest.fixture
-def town(engine: AsyncEngine) -> StatsHarness:
+def harness(engine: AsyncEngine) -> StatsHarness:
     return StatsHarness(engine, NOON, SHOP)
 
 
 SHOP = package("shop", profile("sales"), profile("idle"))
 
 
-async def sent_of_news(town: StatsHarness) -> dict[str, int]:
+async def published_counts(harness: StatsHarness) -> dict[str, int]:
     """Each profile that was published in this turn, with what it had sent within the hour."""
-    return {state.profile_id: state.windows.hour.sent for state in await town.publish()}
+    return {state.profile_id: state.windows.hour.sent for state in await harness.publish()}
 
 
-async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(town: StatsHarness) -> None:
-    story = [await sent_of_news(town), await sent_of_news(town)]
-    await town.counting.on_outcomes([sent(1), sent(2)])
-    story += [await sent_of_news(town), await sent_of_news(town)]
-    town.clock.forward(59 * MINUTE)
-    story.append(await sent_of_news(town))
-    town.clock.forward(MINUTE)
-    story += [await sent_of_news(town), await sent_of_news(town)]
+async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(harness: StatsHarness) -> None:
+    story = [await published_counts(harness), await published_counts(harness)]
+    await harness.handlers.on_outcomes([sent(1), sent(2)])
+    story += [await published_counts(harness), await published_counts(harness)]
+    harness.clock.forward(59 * MINUTE)
+    story.append(await published_counts(harness))
+    harness.clock.forward(MINUTE)
+    story += [await published_counts(harness), await published_counts(harness)]
     assert story == [{"sales": 0, "idle": 0}, {}, {"sales": 2}, {}, {}, {"sales": 0}, {}]
 
 
-async def test_what_could_not_be_published_is_published_in_a_later_turn(town: StatsHarness) -> None:
-    await sent_of_news(town)
-    await town.counting.on_outcomes([sent(1)])
-    town.bus.away = True
+async def test_what_could_not_be_published_is_published_in_a_later_turn(harness: StatsHarness) -> None:
+    await published_counts(harness)
+    await harness.handlers.on_outcomes([sent(1)])
+    harness.bus.away = True
     with pytest.raises(PublishFailed):
-        await town.publication.turn()
-    town.bus.away = False
-    assert [await sent_of_news(town), await sent_of_news(town)] == [{"sales": 1}, {}]
+        await harness.publisher.turn()
+    harness.bus.away = False
+    assert [await published_counts(harness), await published_counts(harness)] == [{"sales": 1}, {}]
 
 
 async def test_a_new_process_finds_what_another_counted_and_did_not_publish(engine: AsyncEngine) -> None:
-    await StatsHarness(engine, NOON, SHOP).counting.on_outcomes([sent(1)])
-    assert await sent_of_news(StatsHarness(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
+    await StatsHarness(engine, NOON, SHOP).handlers.on_outcomes([sent(1)])
+    assert await published_counts(StatsHarness(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
 
 
-async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(town: StatsHarness) -> None:
-    town.configured.set("shop", None)
-    first = await sent_of_news(town)
-    town.configured.set("shop", PackageConfigured(package=SHOP, at=NOON))
-    assert [first, await sent_of_news(town)] == [{}, {"sales": 0, "idle": 0}]
+async def test_a_profile_that_is_configured_later_is_published_within_the_same_minute(harness: StatsHarness) -> None:
+    harness.packages.set("shop", None)
+    first = await published_counts(harness)
+    harness.packages.set("shop", PackageConfigured(package=SHOP, at=NOON))
+    assert [first, await published_counts(harness)] == [{}, {"sales": 0, "idle": 0}]

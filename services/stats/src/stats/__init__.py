@@ -1,1 +1,1 @@
-"""The stats: how does each profile fare? Folds outcomes and customers' messages into rolling windows."""
+"""Stats: counts what each profile sends and receives, and evaluates its health."""

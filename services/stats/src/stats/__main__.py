@@ -1,4 +1,4 @@
-"""python -m stats: run the stats until they are told to stop."""
+"""python -m stats: run stats until it is stopped."""
 
 from spreader.runtime.service import run
 from stats.app import build

@@ -1,9 +1,8 @@
-"""Assembly of the stats: the one place that knows which parts are real."""
+"""Assembly: builds stats from its components."""
 
-from fastapi import APIRouter, FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
+from fastapi import FastAPI
 
-from spreader.clock import Clock, clock_from_environment, wall_now
+from spreader.clock import clock_from_environment, wall_now
 from spreader.contract.events import (
     Alert,
     CustomerMessage,
@@ -29,7 +28,7 @@ from stats.api.exports import ExportEndpoints
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
 from stats.config_cache import StatsConfigCache
-from stats.counting.handlers import CountingHandlers
+from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
 from stats.counting.retention import Retention
@@ -40,14 +39,13 @@ from stats.health.package_gauges import PackageGauges
 from stats.health.publisher import AlertPublisher, StatePublisher
 from stats.health.resume import Resumption
 from stats.health.sql_evidence import STUCK_AFTER
-from stats.health.triggers import Attention
 from stats.settings import StatsSettings
 
 GROUP = "stats"
 DELETE_ROWS_MAX = 10_000
 DELETE_EVERY_SECONDS = 600.0
 BEHIND_SECONDS_MAX = 30.0
-"""Records that wait longer than that may be the receipts of what was counted as sent: nobody is judged then."""
+"""When unread records are older than this, they may contain receipts, so no profile is evaluated."""
 READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 
@@ -57,62 +55,60 @@ def build(settings: StatsSettings) -> FastAPI:
     engine = create_engine(settings, "stats")
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
-    feed = EventStream(engine, clock)
-    configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState, feed.on_state)
-    alerts = Table(settings, Alert, feed.on_alert)
-    positions = OffsetStoreComponent(settings, engine, "stats", READ)
+    stream = EventStream(engine, clock)
+    packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState, stream.on_state)
+    alerts = Table(settings, Alert, stream.on_alert)
+    deduplicator = OffsetStoreComponent(settings, engine, "stats", READ)
 
-    store, directory = CountStore(engine, positions), StatsConfigCache(configuration)
-    present, lanes = CurrentState(store), LaneClosures(directory.restricted_together)
-    publication = StatePublisher(present, directory, bus, clock, states.rows)
-    begun = wall_now()
+    store, config = CountStore(engine, deduplicator), StatsConfigCache(packages)
+    current_state, closures = CurrentState(store), LaneClosures(config.same_holder_as)
+    publisher = StatePublisher(current_state, config, bus, clock, states.rows)
+    started_at = wall_now()
 
     def is_behind() -> bool:
         return kafka.behind_seconds > BEHIND_SECONDS_MAX
 
-    def silence_tells() -> bool:
-        return wall_now() - begun > STUCK_AFTER
+    def can_detect_stuck() -> bool:
+        return wall_now() - started_at > STUCK_AFTER
 
-    judging = Evaluator(engine, directory, lanes, clock, publication.touch, is_behind, silence_tells)
+    evaluator = Evaluator(engine, config, closures, clock, publisher.touch, is_behind, can_detect_stuck)
+    audit = LimitAudit(store, config.profiles, clock, AuditDelays.of(clock))
+    on_counts = notify_all(publisher.touch, evaluator.schedule, audit.schedule)
+    on_lanes = notify_all(publisher.touch, evaluator.schedule_now)
 
-    recounting = LimitAudit(engine, directory.profiles, clock, AuditDelays.of(clock))
-    attention = Attention(publication, judging, recounting.look_at)
-    counting = CountingHandlers(store, lanes, clock, attention.on_counts, attention.on_lanes)
-    boundaries = (
-        GuardedConsumer(GROUP, counting.on_outcomes, (DeliveryOutcome,), bus),
-        GuardedConsumer(GROUP, counting.on_customer_messages, (CustomerMessage,), bus),
-        GuardedConsumer(GROUP, counting.on_reports, (ProfileReported,), bus),
+    handlers = CountingHandlers(store, closures, clock, on_counts, on_lanes)
+    consumers = (
+        GuardedConsumer(GROUP, handlers.on_outcomes, (DeliveryOutcome,), bus),
+        GuardedConsumer(GROUP, handlers.on_customer_messages, (CustomerMessage,), bus),
+        GuardedConsumer(GROUP, handlers.on_reports, (ProfileReported,), bus),
     )
-    for boundary in boundaries:
-        boundary.subscribe(broker, settings, gather_ms=GATHER_MS)
-    kafka = KafkaComponent(broker, settings, boundaries)
+    for consumer in consumers:
+        consumer.subscribe(broker, settings, gather_ms=GATHER_MS)
+    kafka = KafkaComponent(broker, settings, consumers)
 
-    parts = [
+    components = [
         PostgresComponent(engine, "stats"),
-        configuration,
+        packages,
         states,
         alerts,
-        positions,
+        deduplicator,
         kafka,
-        Loop("publish profile states", publication.turn),
+        Loop("publish profile states", publisher.turn),
         Loop("tell of alerts", AlertPublisher(engine, bus).turn),
-        Loop("judge profiles", judging.turn),
-        Loop("recount the limits", recounting.turn),
-        Loop("show packages and alerts", PackageGauges(engine, directory, states.rows).turn),
+        Loop("judge profiles", evaluator.turn),
+        Loop("recount the limits", audit.turn),
+        Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),
         retention_loop("forget old counts", Retention(engine, clock).delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
     ]
-    app = Service("stats", parts).app(title="Spreader stats")
+    app = Service("stats", components).app(title="Spreader stats")
     problems.install(app)
-    resuming = Resumption(engine, lanes, clock, attention.on_lanes)
-    endpoints = ProfileEndpoints(present, directory, resuming, clock, configuration.not_ready_reason)
-    app.include_router(endpoints.router(key, [*_views(engine, clock), feed.router(states.rows)]))
-    return app
-
-
-def _views(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
-    """What only reads, and reads Postgres alone; but for the alerts, which may be acknowledged."""
-    return [
+    resumption = Resumption(engine, closures, clock, on_lanes)
+    endpoints = ProfileEndpoints(current_state, config, resumption, clock, packages.not_ready_reason)
+    routers = [
         ReportEndpoints(engine, clock).router(),
         AlertEndpoints(engine, clock).router(),
         ExportEndpoints(engine, clock).router(),
+        stream.router(states.rows),
     ]
+    app.include_router(endpoints.router(key, routers))
+    return app

@@ -1,4 +1,4 @@
-"""Config cache: the stats' view of packages, their profiles, and which profiles are restricted together."""
+"""Config cache: the view that stats has of packages, their profiles and their holders."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from stats.core.profile_summary import PackageOfProfile, package_of_profile
 
 @dataclass(frozen=True)
 class StatsConfigCache(ConfigCache):
-    def roster(self, package_id: str | None = None) -> PackageOfProfile:
-        """The profiles of one package, or of all."""
+    def package_of_profile(self, package_id: str | None = None) -> PackageOfProfile:
+        """The package of each profile of one package, or of all."""
         return package_of_profile(package for package in self.packages() if package_id in (None, package.package_id))
 
     def profiles(self) -> dict[str, Profile]:
         return {profile.profile_id: profile for package in self.packages() for profile in package.profiles}
 
-    def restricted_together(self, profile_id: str) -> frozenset[str]:
-        """The profiles with the same holder as this one, itself included."""
+    def same_holder_as(self, profile_id: str) -> frozenset[str]:
+        """The profiles with the same holder as this one, including itself."""
         profiles = [profile for package in self.packages() for profile in package.profiles]
         holder = next((profile.gateway.holder for profile in profiles if profile.profile_id == profile_id), None)
         if holder is None:

@@ -1,4 +1,4 @@
-"""Metrics: every number that the stats show about themselves."""
+"""Metrics: all metrics that stats exports."""
 
 from typing import get_args
 
@@ -12,27 +12,27 @@ from stats.core.condition import Severity
 from stats.core.risks import CHECKS
 from stats.core.sums import KINDS
 
-# No label names a profile: profiles come and go, and each label value lives for ever. The HTTP API has their figures.
-# Packages have one as far as `stats.health.package_gauges` lets them: the largest.
-COUNTED = Counter("spreader_counted_facts", "Facts that were counted, each once.", ["kind"])
-REPORTS = Counter("spreader_profile_reports", "Reports of gateways about profiles that were taken in.")
-STATES = Counter("spreader_published_states", "Profile states published because something in them changed.")
-JUDGED = Counter("spreader_judged_profiles", "Judgements of a profile's health.")
-ALERTS = Counter(
-    "spreader_alerts_changed", "Alerts that were raised, acknowledged or cleared, as published.", ["state"]
-)
-LISTENERS = Gauge("spreader_event_listeners", "Streams of server-sent events that are open.")
-OPEN_ALERTS = Gauge("spreader_open_alerts", "Alerts about profiles that are not cleared.", ["kind", "severity"])
+# No metric has a label for profiles, because their number is not bounded. The HTTP API has their figures. The number of
+# packages with a label value is bounded by `stats.health.package_gauges`.
+COUNTED = Counter("spreader_counted_facts", "Facts counted, each once.", ["kind"])
+REPORTS = Counter("spreader_profile_reports", "Gateways' reports on profiles that were processed.")
+STATES = Counter("spreader_published_states", "Changed profile states published.")
+JUDGED = Counter("spreader_judged_profiles", "Evaluations of a profile's health.")
+ALERTS = Counter("spreader_alerts_changed", "Alerts published as raised, acknowledged or cleared.", ["state"])
+LISTENERS = Gauge("spreader_event_listeners", "Open event streams.")
+OPEN_ALERTS = Gauge("spreader_open_alerts", "Alerts that are not cleared.", ["kind", "severity"])
 BREACHES = Counter(
-    "spreader_limit_breaches", "Open messages that were one too many in a rolling window, counted anew.", ["window"]
+    "spreader_limit_breaches",
+    "Open messages beyond the limit of a rolling window.",
+    ["window"],
 )
-RECOUNTED = Counter("spreader_recounted_deliveries", "Open messages that were held against the limits again.")
-PACKAGE_PROFILES = Gauge("spreader_package_profiles", "Profiles, by how their open lane stands.", ["package", "state"])
-PACKAGE_COUNTS = Gauge("spreader_package_day_deliveries", "What happened in the last 24 hours.", ["package", "kind"])
+RECOUNTED = Counter("spreader_recounted_deliveries", "Open messages checked by the limit audit.")
+PACKAGE_PROFILES = Gauge("spreader_package_profiles", "Profiles by the state of their open lane.", ["package", "state"])
+PACKAGE_COUNTS = Gauge("spreader_package_day_deliveries", "Counts of the last 24 hours.", ["package", "kind"])
 PACKAGE_ALLOWED = Gauge(
-    "spreader_package_allowed_deliveries", "Open messages in 24 hours that limits and factors allow.", ["package"]
+    "spreader_package_allowed_deliveries", "Open messages in 24 hours that the effective limits allow.", ["package"]
 )
-PACKAGE_HEALTH = Gauge("spreader_package_health_points", "Health of its profiles, 0 to 100.", ["package", "of"])
+PACKAGE_HEALTH = Gauge("spreader_package_health_points", "Health of a package's profiles, 0 to 100.", ["package", "of"])
 
 ALERT_KINDS = (*CLOSURE_RULES, *CHECKS, "quality", "quota_warning", "health", "health_paused")
 

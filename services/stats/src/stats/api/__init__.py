@@ -1,1 +1,1 @@
-"""API: the HTTP endpoints of stats."""
+"""HTTP API of stats: states, history, reports, alerts, exports and the event stream."""

@@ -1,8 +1,6 @@
-"""Alerting: what needs a person, over HTTP: the list of alerts, and that somebody looks after one."""
+"""Alert endpoints: list alerts, and acknowledge one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
@@ -12,15 +10,9 @@ from spreader.clock import Now
 from spreader.contract.ids import Id
 from spreader.http.problems import not_found
 from stats.api.pagination import Page, page_body
-from stats.api.reports import OfPackage, OfProfile
-from stats.core.alerts import StoredAlert
-from stats.health.sql_alerts import STATES, acknowledge, list_alerts
-
-Wanted = Literal["open", "raised", "acknowledged", "cleared", "all"]
-WANTED: Mapping[Wanted, Sequence[str]] = {
-    "open": ("raised", "acknowledged"), "raised": ("raised",), "acknowledged": ("acknowledged",),
-    "cleared": ("cleared",), "all": STATES,
-}  # fmt: skip
+from stats.api.parameters import ALERT_STATES, AlertFilter, OfPackage, OfProfile
+from stats.api.representations import alert_json
+from stats.health.sql_alerts import acknowledge, list_alerts
 
 
 class Acknowledgement(BaseModel):
@@ -34,29 +26,25 @@ class AlertEndpoints:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["alerts"])
-        router.add_api_route("/alerts", self.list_alerts, summary="What needs a person")
+        router.add_api_route("/alerts", self.list_alerts, summary="List alerts")
         router.add_api_route(
-            "/alerts/{alert_id}/acknowledge", self.acknowledge, methods=["POST"], summary="Somebody looks after it"
+            "/alerts/{alert_id}/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert"
         )
         return router
 
     async def list_alerts(
-        self, page: Page, package_id: OfPackage = None, profile_id: OfProfile = None, state: Wanted = "open"
+        self, page: Page, package_id: OfPackage = None, profile_id: OfProfile = None, state: AlertFilter = "open"
     ) -> dict[str, Any]:
-        """The newest first."""
+        """The alerts in this state, the newest first."""
         async with self._engine.connect() as connection:
-            found = await list_alerts(
-                connection, page.read_limit, package_id, profile_id, WANTED[state], before=page.after
+            alerts = await list_alerts(
+                connection, page.read_limit, package_id, profile_id, ALERT_STATES[state], before=page.after
             )
-        return page_body(page, [each.alert_id for each in found], [shown(each) for each in found])
+        return page_body(page, [alert.alert_id for alert in alerts], [alert_json(alert) for alert in alerts])
 
-    async def acknowledge(self, alert_id: Annotated[Id, Path()], said: Acknowledgement) -> dict[str, Any]:
-        """The alert; who was first stays named. One that is cleared stays as it is."""
-        kept = await acknowledge(self._engine, alert_id, said.by, self._clock())
-        if kept is None:
+    async def acknowledge(self, alert_id: Annotated[Id, Path()], body: Acknowledgement) -> dict[str, Any]:
+        """Record who looks after an alert. The first name stays; a cleared alert does not change."""
+        alert = await acknowledge(self._engine, alert_id, body.by, self._clock())
+        if alert is None:
             raise not_found("alert", alert_id)
-        return shown(kept)
-
-
-def shown(alert: StoredAlert) -> dict[str, Any]:
-    return {**asdict(alert), "state": alert.state}
+        return alert_json(alert)

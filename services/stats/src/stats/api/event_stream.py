@@ -1,14 +1,14 @@
-"""Feed: what changes, told to whoever listens: server-sent events.
+"""Event stream: profile states and alerts as server-sent events, as they change.
 
-It tells states, not their history: a listener who is slow or was away gets the newest of each profile. So nothing has
-to be kept for them, any instance can go on where another ended, and an id is no more than a moment.
+The stream contains states, not their history: a slow or returning listener gets the newest state of each profile. So
+nothing is stored for a listener, any instance can continue where another one ended, and an event's id is only a time.
 """
 
 import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Clock
 from spreader.contract.events import Alert, ProfileState
 from spreader.http.problems import unavailable
-from stats.api.alerts import WANTED, shown
-from stats.api.reports import OfPackage
+from stats.api.parameters import ALERT_STATES, OfPackage
+from stats.api.representations import alert_json
 from stats.health.sql_alerts import STATES, list_alerts
 from stats.metrics import LISTENERS
 
@@ -34,7 +34,7 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""Of real time. Told again after a reconnection: what was published then may not have come to everybody yet."""
+"""In real time: how much a reconnected listener gets again. Instances read the topics at different times."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -42,16 +42,16 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class _Listener:
     package_id: str | None
     states: dict[str, ProfileState] = field(default_factory=dict[str, ProfileState])
-    alerts: set[str] = field(default_factory=set[str])
+    profiles_with_alerts: set[str] = field(default_factory=set[str])
     """The profiles whose alerts have changed."""
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def cares(self, package_id: str) -> bool:
+    def wants(self, package_id: str) -> bool:
         return self.package_id in (None, package_id)
 
 
 class EventStream:
-    """`states` is live: the newest state of each profile. Give `on_state` and `on_alert` to the tables."""
+    """`on_state` and `on_alert` are the callbacks of the compacted tables."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock, lifetime_seconds: float = LIFETIME_SECONDS) -> None:
         self._engine = engine
@@ -60,62 +60,71 @@ class EventStream:
         self._listeners: set[_Listener] = set()
 
     def router(self, states: Mapping[str, ProfileState]) -> APIRouter:
+        """`states`: the live rows of the newest state of each profile."""
+
         async def events(
             package_id: OfPackage = None,
-            last_event_id: Annotated[str | None, Header(description="Where another stream ended.")] = None,
+            last_event_id: Annotated[
+                str | None, Header(description="The id of the last event of an earlier stream, to continue from.")
+            ] = None,
         ) -> StreamingResponse:
-            """Server-sent events: `profile` and `alert` as in the lists, and `ready` after the beginning."""
+            """Server-sent events: `profile` and `alert` as in their lists, and `ready` after the initial ones."""
             if len(self._listeners) >= LISTENERS_MAX:
                 raise unavailable(f"There are {LISTENERS_MAX} listeners already.")
-            stream = self.stream(states, package_id, _moment(last_event_id))
+            stream = self.stream(states, package_id, _parse_time(last_event_id))
             return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
         router = APIRouter(tags=["events"])
-        router.add_api_route("/events", events, summary="Changes as they happen", response_class=StreamingResponse)
+        router.add_api_route("/events", events, summary="Stream changes", response_class=StreamingResponse)
         return router
 
     def on_state(self, _: str, state: ProfileState | None) -> None:
-        for listener in self._listeners if state is not None else ():
-            if state is not None and listener.cares(state.package_id):
+        if state is None:
+            return
+        for listener in self._listeners:
+            if listener.wants(state.package_id):
                 listener.states[state.profile_id] = state
                 listener.awake.set()
 
     def on_alert(self, _: str, alert: Alert | None) -> None:
-        for listener in self._listeners if alert is not None else ():
-            if alert is not None and listener.cares(alert.package_id):
-                listener.alerts.add(alert.profile_id)
+        if alert is None:
+            return
+        for listener in self._listeners:
+            if listener.wants(alert.package_id):
+                listener.profiles_with_alerts.add(alert.profile_id)
                 listener.awake.set()
 
     async def stream(
         self, states: Mapping[str, ProfileState], package_id: str | None, since: datetime | None
     ) -> AsyncGenerator[bytes]:
-        """`since`: the moment up to which the listener knows everything; None: it knows nothing."""
+        """The events of one listener. `since`: the time up to which it has everything; None: it has nothing."""
         listener = _Listener(package_id)
-        self._listeners.add(listener)  # first: what changes from now on is not missed
+        self._listeners.add(listener)  # before the initial events, so that no change in between is missed
         LISTENERS.set(len(self._listeners))
         ends = time.monotonic() + self._lifetime_seconds
         try:
-            async for event in self._beginning(listener, states, since):
+            async for event in self._initial_events(listener, states, since):
                 yield event
             while (left := ends - time.monotonic()) > 0:
-                yield await self._next(listener, min(left, KEEP_ALIVE_SECONDS))
+                yield await self._next_events(listener, min(left, KEEP_ALIVE_SECONDS))
         finally:
             self._listeners.discard(listener)
             LISTENERS.set(len(self._listeners))
 
-    async def _beginning(
+    async def _initial_events(
         self, listener: _Listener, states: Mapping[str, ProfileState], since: datetime | None
     ) -> AsyncGenerator[bytes]:
         now = self._clock()
         after = None if since is None else since - self._clock.system(OVERLAP)
         for state in list(states.values()):
-            if listener.cares(state.package_id) and (after is None or state.at > after):
+            if listener.wants(state.package_id) and (after is None or state.at > after):
                 yield _event("profile", state.model_dump(mode="json"), now)
-        for alert in await self._alerts(listener.package_id, after, WANTED["open"] if after is None else STATES):
+        alert_states = ALERT_STATES["open"] if after is None else STATES
+        for alert in await self._alerts(listener.package_id, after, alert_states):
             yield _event("alert", alert, now)
         yield format_sse_event(data_str="{}", event="ready", id=now.isoformat(), retry=RETRY_MS)
 
-    async def _next(self, listener: _Listener, seconds: float) -> bytes:
+    async def _next_events(self, listener: _Listener, seconds: float) -> bytes:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await listener.awake.wait()
@@ -125,28 +134,30 @@ class EventStream:
         listener.awake.clear()
         now = self._clock()
         states, listener.states = listener.states, {}
-        profiles, listener.alerts = listener.alerts, set()
-        told = [_event("profile", state.model_dump(mode="json"), now) for state in states.values()]
+        profiles, listener.profiles_with_alerts = listener.profiles_with_alerts, set()
+        events = [_event("profile", state.model_dump(mode="json"), now) for state in states.values()]
         if profiles:
             recent = await self._alerts(listener.package_id, now - self._clock.system(2 * OVERLAP), STATES)
-            told += [_event("alert", alert, now) for alert in recent if alert["profile_id"] in profiles]
-        return b"".join(told)
+            events += [_event("alert", alert, now) for alert in recent if alert["profile_id"] in profiles]
+        return b"".join(events)
 
-    async def _alerts(self, package_id: str | None, after: datetime | None, states: Any) -> list[dict[str, Any]]:
-        """As they are listed, the oldest first: the newest word about each comes last."""
+    async def _alerts(
+        self, package_id: str | None, after: datetime | None, states: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """The alerts changed after `after`, the oldest first, so that the newest state of each comes last."""
         async with self._engine.connect() as connection:
-            found = await list_alerts(connection, ALERTS_MAX, package_id, states=states, changed_after=after)
-        return [jsonable_encoder(shown(each)) for each in reversed(found)]
+            alerts = await list_alerts(connection, ALERTS_MAX, package_id, states=states, changed_after=after)
+        return [jsonable_encoder(alert_json(alert)) for alert in reversed(alerts)]
 
 
 def _event(kind: str, data: Any, now: datetime) -> bytes:
     return format_sse_event(data_str=json.dumps(data, separators=(",", ":")), event=kind, id=now.isoformat())
 
 
-def _moment(event_id: str | None) -> datetime | None:
-    """None also for what is no id of ours: then the listener is told everything."""
+def _parse_time(event_id: str | None) -> datetime | None:
+    """The time in an event id. None for an unknown id: the listener then gets everything."""
     try:
-        moment = datetime.fromisoformat(event_id or "")
+        at = datetime.fromisoformat(event_id or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Sheet: rows as a file of some format, made a piece at a time: a year of rows needs no more memory than a page."""
+"""File formats: write rows as CSV, XLSX or Parquet in pieces, so that a year of rows needs little memory."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-Kind = Literal["text", "moment", "count", "share"]
-Columns = Mapping[str, Kind]
+ColumnType = Literal["text", "time", "count", "share"]
+Columns = Mapping[str, ColumnType]
 Rows = Sequence[Mapping[str, Any]]
 Format = Literal["csv", "xlsx", "parquet"]
 
@@ -18,18 +18,21 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""The characters that begin a formula in a spreadsheet."""
 SHEET_ROWS_MAX = 1_048_575
-"""Of one XLSX sheet, beside its headings; then another sheet begins."""
+"""The most rows of one XLSX sheet, without its header. Further rows go to another sheet."""
 PIECE_BYTES = 256 * 1024
 SPOOLED_BYTES = 4 * 1024 * 1024
 
 
 class FileWriter(Protocol):
-    """Give it rows; what comes back are the bytes that are ready. `end` once, after the last."""
+    def add(self, rows: Rows) -> bytes:
+        """Add rows; returns the bytes that are ready."""
+        ...
 
-    def add(self, rows: Rows) -> bytes: ...
-    def end(self) -> Iterator[bytes]: ...
+    def end(self) -> Iterator[bytes]:
+        """The rest of the file. Call it once, after the last rows."""
+        ...
 
 
 def file_writer(form: Format, columns: Columns) -> FileWriter:
@@ -43,7 +46,7 @@ def file_writer(form: Format, columns: Columns) -> FileWriter:
 
 
 def escape_formula(text: str) -> str:
-    """Text that no spreadsheet runs."""
+    """A text that a spreadsheet does not run as a formula: with a leading apostrophe if needed."""
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
@@ -67,23 +70,23 @@ class _Csv:
 
 
 class _Xlsx:
-    """The file is a zip, whose directory comes last: it grows on disk, and is sent when it is whole."""
+    """An XLSX file is a zip archive with its directory at the end, so it is written to disk and sent when complete."""
 
     def __init__(self, columns: Columns) -> None:
-        import xlsxwriter  # here: few processes ever write one
+        import xlsxwriter  # imported here, because few processes ever write one
 
         self._columns = columns
         self._file = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES)  # noqa: SIM115 - `end` closes it
         self._book = xlsxwriter.Workbook(self._file, {"constant_memory": True, "remove_timezone": True})
-        self._moment = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        self._begin()
+        self._time_format = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        self._begin_sheet()
 
     def add(self, rows: Rows) -> bytes:
         for row in rows:
             if self._row > SHEET_ROWS_MAX:
-                self._begin()
-            for place, name in enumerate(self._columns):
-                self._write(place, row.get(name))
+                self._begin_sheet()
+            for index, name in enumerate(self._columns):
+                self._write(index, row.get(name))
             self._row += 1
         return b""
 
@@ -94,33 +97,35 @@ class _Xlsx:
             yield piece
         self._file.close()
 
-    def _begin(self) -> None:
+    def _begin_sheet(self) -> None:
         self._sheet = self._book.add_worksheet()
-        for place, name in enumerate(self._columns):
-            self._sheet.write_string(0, place, name)
+        for index, name in enumerate(self._columns):
+            self._sheet.write_string(0, index, name)
         self._row = 1
 
-    def _write(self, place: int, value: Any) -> None:
+    def _write(self, index: int, value: Any) -> None:
         if isinstance(value, datetime):
-            self._sheet.write_datetime(self._row, place, value.astimezone(UTC), self._moment)
+            self._sheet.write_datetime(self._row, index, value.astimezone(UTC), self._time_format)
         elif isinstance(value, int | float):
-            self._sheet.write_number(self._row, place, value)
+            self._sheet.write_number(self._row, index, value)
         elif value is not None:
-            self._sheet.write_string(self._row, place, escape_formula(str(value)))
+            self._sheet.write_string(self._row, index, escape_formula(str(value)))
 
 
 class _Parquet:
-    """Each batch of rows is a group of its own, ready as soon as it is written."""
+    """Each batch of rows is a row group, which is ready as soon as it is written."""
 
     def __init__(self, columns: Columns) -> None:
         import pyarrow as arrow
         from pyarrow import parquet
 
         types = {
-            "text": arrow.string(), "moment": arrow.timestamp("us", tz="UTC"), "count": arrow.int64(),
+            "text": arrow.string(),
+            "time": arrow.timestamp("us", tz="UTC"),
+            "count": arrow.int64(),
             "share": arrow.float64(),
-        }  # fmt: skip
-        self._schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
+        }
+        self._schema = arrow.schema([(name, types[column_type]) for name, column_type in columns.items()])
         self._sink = _Sink()
         self._table = arrow.Table.from_pylist
         self._writer = parquet.ParquetWriter(arrow.PythonFile(self._sink, "w"), self._schema)
@@ -128,15 +133,15 @@ class _Parquet:
     def add(self, rows: Rows) -> bytes:
         if rows:
             self._writer.write_table(self._table([dict(row) for row in rows], schema=self._schema))
-        return self._sink.taken()
+        return self._sink.take()
 
     def end(self) -> Iterator[bytes]:
         self._writer.close()
-        yield self._sink.taken()
+        yield self._sink.take()
 
 
 class _Sink(io.RawIOBase):
-    """A file that only grows, whose beginning is taken away."""
+    """A write-only file whose written bytes are taken away as they are sent."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -154,7 +159,7 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._length
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         ready, self._pieces = b"".join(self._pieces), []
         return ready
 

@@ -15,8 +15,8 @@ NUMBER_MAX = 2**62
 
 def _page_request(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200, description="Rows on a page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="The most rows of the page.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the previous page.")] = None,
 ) -> PageRequest:
     path = request.url.path
     return PageRequest(path, limit, None if cursor is None else _decoded(path, cursor))
@@ -31,7 +31,7 @@ def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, An
 
 
 def number_below(page: PageRequest) -> int:
-    """The page's rows have ids below this number; for a list in descending order of numeric ids."""
+    """The number that the ids on the page are below, in a list in descending order of numeric ids."""
     if page.after is None:
         return NUMBER_MAX
     if not page.after.isascii() or not page.after.isdigit():
@@ -40,7 +40,7 @@ def number_below(page: PageRequest) -> int:
 
 
 def _decoded(path: str, cursor: str) -> str:
-    """Also reads the cursors of the first version, which are nothing but the last id in Base64."""
+    """Also accepts the cursors of the first version, which are the last id in Base64."""
     try:
         return decode_cursor(path, cursor)
     except CursorOfAnotherList as error:

@@ -1,10 +1,10 @@
-"""Endpoints: how profiles fare now, what changed by itself, and that something works again, over HTTP."""
+"""Profile endpoints: read current states and automatic changes, and resume a profile."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -14,26 +14,25 @@ from spreader.contract.ids import Id
 from spreader.http.auth import is_authorized, unauthorized
 from spreader.http.problems import not_found, unavailable
 from stats.api.pagination import Page, number_below, page_body
+from stats.api.parameters import OfPackage
 from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, profile_states
 from stats.counting.sql_changes import list_changes
 from stats.health.current_state import CurrentState
 from stats.health.resume import Resumption
 
-PackageId = Annotated[Id | None, Query(description="Only the profiles of this package.")]
-
 
 class ProfileStates(BaseModel):
     data: list[ProfileState]
 
 
-class Live(BaseModel):
+class LiveStates(BaseModel):
     at: AwareDatetime
     data: list[ProfileState]
 
 
-class Resume(BaseModel):
-    """Who says that it works again; `lane` null: both lanes."""
+class ResumeRequest(BaseModel):
+    """Who resumes the profile, and which lane; null: both lanes."""
 
     by: str = Field(min_length=1, max_length=200, examples=["Mona"])
     lane: Lane | None = None
@@ -41,82 +40,90 @@ class Resume(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ProfileEndpoints:
-    """`packages_not_ready` says why the packages are not known yet."""
-
-    present: CurrentState
-    directory: StatsConfigCache
-    resuming: Resumption
+    current_state: CurrentState
+    config: StatsConfigCache
+    resumption: Resumption
     clock: Now
     packages_not_ready: Callable[[], str | None]
+    """Returns why the packages are not loaded yet; None: they are."""
 
     def router(self, key: str, more: Iterable[APIRouter] = ()) -> APIRouter:
-        """With `more` behind the same guards."""
-        guards = [Depends(guard(key)), Depends(self.know_the_packages)]
+        """The router of the whole API: these endpoints and those of `more`, all with the same guards."""
+        guards = [Depends(require_key(key)), Depends(self.require_packages)]
         router = APIRouter(prefix="/api/v1", dependencies=guards)
         one = "/profiles/{profile_id}"
         tags: list[Any] = ["profiles"]
-        router.add_api_route("/live", self.live, tags=tags, summary="How every profile fares now, with the moment")
-        router.add_api_route("/profiles", self.list_profiles, tags=tags, summary="How every profile fares now")
-        router.add_api_route(one, self.get_profile, tags=tags, summary="How one profile fares now")
-        router.add_api_route(f"{one}/changes", self.list_changes, tags=tags, summary="What was changed by itself")
+        router.add_api_route("/live", self.live, tags=tags, summary="Current state of each profile, with the time")
+        router.add_api_route("/profiles", self.list_profiles, tags=tags, summary="Current state of each profile")
+        router.add_api_route(one, self.get_profile, tags=tags, summary="Current state of one profile")
+        router.add_api_route(f"{one}/changes", self.list_changes, tags=tags, summary="Automatic changes of a profile")
         router.add_api_route(
-            f"{one}/resume", self.resume, methods=["POST"], tags=tags, summary="Say that a closed lane works again"
+            f"{one}/resume", self.resume, methods=["POST"], tags=tags, summary="Open a profile's closed lanes"
         )
-        for each in more:
-            router.include_router(each)
+        for other in more:
+            router.include_router(other)
         return router
 
-    async def know_the_packages(self) -> None:
-        trouble = self.packages_not_ready()
-        if trouble is not None:
-            raise unavailable(f"Which profiles there are is not known now (the table of packages: {trouble}).")
+    async def require_packages(self) -> None:
+        reason = self.packages_not_ready()
+        if reason is not None:
+            raise unavailable(f"The profiles are not loaded yet (table of packages: {reason}).")
 
-    async def live(self, package_id: PackageId = None) -> Live:
-        """The state of each profile at this moment."""
-        return Live(at=self.clock(), data=await self._states(self.directory.roster(package_id)))
+    async def live(self, package_id: OfPackage = None) -> LiveStates:
+        """The current state of each profile."""
+        return LiveStates(at=self.clock(), data=await self._states(self.config.package_of_profile(package_id)))
 
-    async def list_profiles(self, package_id: PackageId = None) -> ProfileStates:
-        """The state of each profile at this moment."""
-        return ProfileStates(data=await self._states(self.directory.roster(package_id)))
+    async def list_profiles(self, package_id: OfPackage = None) -> ProfileStates:
+        """The current state of each profile."""
+        return ProfileStates(data=await self._states(self.config.package_of_profile(package_id)))
 
     async def get_profile(self, profile_id: Annotated[Id, Path()]) -> ProfileState:
-        """The state of one profile at this moment."""
+        """The current state of one profile."""
         return (await self._states({profile_id: self._package_of(profile_id)}))[0]
 
     async def list_changes(self, profile_id: Annotated[Id, Path()], page: Page) -> dict[str, Any]:
-        """Lanes, factor and health: what changed without a person, the newest first."""
+        """The changes of lanes, limit factor and health that the system made by itself, the newest first."""
         self._package_of(profile_id)
-        async with self.present.store.engine.connect() as connection:
-            rows = await list_changes(connection, profile_id, number_below(page), page.read_limit)
+        async with self.current_state.store.engine.connect() as connection:
+            changes = await list_changes(connection, profile_id, number_below(page), page.read_limit)
         data = [
-            {"at": row.at, "what": row.what, "from": row.before, "to": row.after, "cause": row.cause} for row in rows
+            {
+                "at": change.at,
+                "what": change.what,
+                "from": change.before,
+                "to": change.after,
+                "cause": change.cause,
+            }
+            for change in changes
         ]
-        return page_body(page, [str(row.change_id) for row in rows], data)
+        return page_body(page, [str(change.change_id) for change in changes], data)
 
-    async def resume(self, profile_id: Annotated[Id, Path()], said: Resume) -> ProfileState:
-        """Open what was closed by gateways' words or by signs of our own, and lift a pause by health."""
+    async def resume(self, profile_id: Annotated[Id, Path()], body: ResumeRequest) -> ProfileState:
+        """Open the lanes that reports or soft signs closed, and end a pause by health; returns the new state."""
         package = self._package_of(profile_id)
-        await self.resuming.resume(profile_id, said.lane, said.by)
+        await self.resumption.resume(profile_id, body.lane, body.by)
         return (await self._states({profile_id: package}))[0]
 
     def _package_of(self, profile_id: str) -> str:
-        package = self.directory.roster().get(profile_id)
+        package = self.config.package_of_profile().get(profile_id)
         if package is None:
             raise not_found("profile", profile_id)
         return package
 
-    async def _states(self, members: PackageOfProfile) -> list[ProfileState]:
+    async def _states(self, packages: PackageOfProfile) -> list[ProfileState]:
         now = self.clock()
-        return profile_states(members, await self.present.known(members.keys(), now), now)
+        return profile_states(packages, await self.current_state.records(packages.keys(), now), now)
 
 
-_bearer = HTTPBearer(auto_error=False, description="The key that SPREADER_API_KEY holds.")
-Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+_bearer = HTTPBearer(auto_error=False, description="The value of SPREADER_API_KEY.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def guard(key: str) -> Callable[[Shown], Awaitable[None]]:
-    async def checked(shown: Shown) -> None:
-        if shown is None or not is_authorized(f"Bearer {shown.credentials}".encode(), key):
+def require_key(key: str) -> Callable[[Credentials], Awaitable[None]]:
+    """The dependency that raises `unauthorized` for a request without the key."""
+
+    async def check(credentials: Credentials) -> None:
+        if credentials is None or not is_authorized(f"Bearer {credentials.credentials}".encode(), key):
             raise unauthorized()
 
-    return checked
+    return check

@@ -1,4 +1,4 @@
-"""Statements about the past: counts by minute, hour and day, and the sums of a span."""
+"""Statements about the history and the reports: counts by minute, hour and day, and the sums of a span."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from stats.core.report_range import ReportRange
 from stats.counting.sql import SENT_OPEN, SUMS
 
-Report = Literal["profiles", "packages", "messages"]
+ReportKind = Literal["profiles", "packages", "messages"]
 ROWS_AT_ONCE = 1_000
 
 COUNTED = (
@@ -17,7 +17,7 @@ COUNTED = (
     "unanswered",
 )  # fmt: skip
 
-# A moment with refusals only has no counts of its own.
+# A step that has only refusals has no row of counts.
 _COUNTED = ", ".join(f"coalesce({name}, 0) AS {name}" for name in COUNTED)
 _OF_OPEN = "coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open"
 _PACKAGE = "(CAST(:package AS text) IS NULL OR package_id = :package)"
@@ -26,11 +26,13 @@ _LANE = "(CAST(:lane AS text) IS NULL OR lane = :lane)"
 _SPAN = "at >= CAST(:start AS timestamptz) AND at < CAST(:end AS timestamptz)"
 
 
-async def rows(engine: AsyncEngine, statement: TextClause, asked: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-    """One after the other, read from the database a piece at a time."""
+async def stream_rows(
+    engine: AsyncEngine, statement: TextClause, parameters: Mapping[str, Any]
+) -> AsyncGenerator[dict[str, Any]]:
+    """The rows of a statement, read from the database in pieces of `ROWS_AT_ONCE`."""
     async with engine.connect() as connection:
-        found = await connection.stream(statement, asked, execution_options={"yield_per": ROWS_AT_ONCE})
-        async for row in found.mappings():
+        result = await connection.stream(statement, parameters, execution_options={"yield_per": ROWS_AT_ONCE})
+        async for row in result.mappings():
             yield dict(row)
 
 
@@ -43,19 +45,22 @@ def history(
     each_profile: bool,
     limit: int | None,
 ) -> tuple[TextClause, dict[str, Any]]:
-    """Of profiles where one is asked for or each of them, else of packages, which are summed up already."""
+    """The statement of the history, with its parameters.
+
+    It reads the tables of profiles when one profile or a row for each is requested, else the smaller ones of packages.
+    """
     of_profiles = each_profile or profile is not None
     table = f"{'' if of_profiles else 'package_'}{'minute' if span.step == 'minute' else 'hour'}"
     at = "date_trunc('day', at, CAST(:zone AS text))" if span.step == "day" else "at"
-    asked: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "lane": lane}
+    parameters: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "lane": lane}
     conditions = [_SPAN, _PACKAGE, _LANE]
     if of_profiles:
         conditions.append(_PROFILE)
-        asked["profile"] = profile
+        parameters["profile"] = profile
     if span.step == "day":
-        asked["zone"] = span.zone
+        parameters["zone"] = span.zone
     if limit is not None:
-        asked["limit"] = limit
+        parameters["limit"] = limit
     who = ", profile_id" if each_profile else ""
     where = " AND ".join(conditions)
     statement = f"""
@@ -67,26 +72,29 @@ by_class AS (
 failed AS (SELECT moment{who}, jsonb_object_agg(failure, number) AS failures FROM by_class GROUP BY moment{who})
 SELECT moment AS at{who}, {_COUNTED}, coalesce(failures, '{{}}') AS failures
 FROM counted FULL JOIN failed USING (moment{who}) ORDER BY moment{who}{" LIMIT :limit" if limit is not None else ""}"""
-    return text(statement), asked
+    return text(statement), parameters
 
 
 def report(
-    of: Report, span: ReportRange, package: str | None, after: str | None, limit: int | None
+    of: ReportKind, span: ReportRange, package: str | None, after: str | None, limit: int | None
 ) -> tuple[TextClause, dict[str, Any]]:
-    """The sums of each profile, package or message; `after`: the last one of the page before."""
-    asked: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}
+    """The statement that sums up each profile, package or message, with its parameters.
+
+    `after`: the last id of the previous page; of messages: the `place` of its last row.
+    """
+    parameters: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}
     if limit is not None:
-        asked["limit"] = limit
+        parameters["limit"] = limit
     page = " LIMIT CAST(:limit AS int)" if limit is not None else ""
-    return text(_REPORTS[of] + page), asked
+    return text(_REPORTS[of] + page), parameters
 
 
 def message(message_id: str) -> tuple[TextClause, dict[str, Any]]:
-    """The sums of one message, by profile."""
-    return text(_MESSAGE), {"message": message_id}
+    """The statement that sums up one message by profile, with its parameters."""
+    return _MESSAGE, {"message": message_id}
 
 
-_REPORTS: Mapping[Report, str] = {
+_REPORTS: Mapping[ReportKind, str] = {
     "profiles": f"""
 SELECT profile_id, max(package_id) AS package_id, {SUMS}, {SENT_OPEN}, {_OF_OPEN} FROM stats.hour
 WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR profile_id > :after)
@@ -105,7 +113,7 @@ WHERE CAST(:after AS text) IS NULL
    OR to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id < :after
 ORDER BY first_at DESC, message_id DESC""",
 }
-_MESSAGE = f"""
+_MESSAGE = text(f"""
 SELECT profile_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
        {SUMS}, {SENT_OPEN}, {_OF_OPEN}
-FROM stats.message WHERE message_id = :message GROUP BY profile_id ORDER BY profile_id"""
+FROM stats.message WHERE message_id = :message GROUP BY profile_id ORDER BY profile_id""")

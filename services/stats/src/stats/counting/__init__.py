@@ -1,1 +1,1 @@
-"""Counting: outcomes and messages folded into counts."""
+"""Counting: events folded into counts and closures, and what is derived from the counts alone."""

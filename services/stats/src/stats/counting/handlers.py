@@ -1,8 +1,8 @@
-"""Counting: the handlers that fold what happened into the counts, and into what closes and opens lanes.
+"""Counting handlers: count the events of a batch, and close or open lanes by them.
 
-Each record has its effect once: the batch's positions, the marks that make a repeated fact harmless, the counts and the
-lanes are one transaction. The states that follow are published by `stats.health.publisher`, which finds them again
-after a crash.
+Each record takes effect once: the offsets of the batch, the marks of its deliveries, the counts and the closures are
+saved in one transaction. The profile states that follow from them are published by `stats.health.publisher`, which
+finds unpublished changes again after a crash.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,51 +19,65 @@ from stats.counting.sql_closures import save_reports
 from stats.counting.store import CountStore
 from stats.metrics import COUNTED, REPORTS
 
+OnProfiles = Callable[[Iterable[str]], None]
+
+
+def notify_all(*callbacks: OnProfiles) -> OnProfiles:
+    """One callback that calls each of `callbacks` with the same profiles."""
+
+    def notify(profiles: Iterable[str]) -> None:
+        changed = set(profiles)
+        for callback in callbacks:
+            callback(changed)
+
+    return notify
+
 
 @dataclass(frozen=True)
 class CountingHandlers:
     store: CountStore
-    lanes: LaneClosures
+    closures: LaneClosures
     clock: Now
-    touch: Callable[[Iterable[str]], None]
-    """Told which profiles have new counts, once they are kept."""
-    shut: Callable[[Iterable[str]], None]
-    """Told whose lanes have changed, or of whom a gateway has spoken."""
+    on_counts: OnProfiles
+    """Called with the profiles that have new counts, after the commit."""
+    on_lanes: OnProfiles
+    """Called with the profiles whose lanes changed or that a gateway reported on, after the commit."""
 
     async def on_outcomes(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
-        async with self.store.begin() as unit:
-            fresh = await unit.fresh(batch)
-            outcomes = countable(fresh)
-            tally = count_outcomes(outcomes, await unit.known(outcomes), await unit.unrefused(refusals(fresh)))
-            tally = count_contacts(tally, await unit.contacts(tally.contact_keys))
-            await unit.save(tally)
-            changed = await self.lanes.take(unit.connection, signs_from_outcomes(fresh), (), self.clock())
-        self._kept(tally)
-        self.shut(changed)
+        async with self.store.begin() as transaction:
+            new = await transaction.new_events(batch)
+            outcomes = countable(new)
+            counted = await transaction.lock_deliveries(outcomes)
+            tally = count_outcomes(outcomes, counted, await transaction.new_refusals(refusals(new)))
+            tally = count_contacts(tally, await transaction.lock_contacts(tally.contact_keys))
+            await transaction.save(tally)
+            changed = await self.closures.apply(transaction.connection, signs_from_outcomes(new), (), self.clock())
+        self._after_commit(tally)
+        self.on_lanes(changed)
 
     async def on_customer_messages(self, batch: Sequence[Received[CustomerMessage]]) -> None:
-        async with self.store.begin() as unit:
-            unseen = await unit.unseen(await unit.fresh(batch))
-            places = {(message.profile_id, message.recipient) for message in unseen}
-            tally = count_customer_messages(unseen, await unit.contacts(places))
-            await unit.save(tally)
-        self._kept(tally)
+        async with self.store.begin() as transaction:
+            messages = await transaction.new_customer_messages(await transaction.new_events(batch))
+            keys = {(message.profile_id, message.recipient) for message in messages}
+            tally = count_customer_messages(messages, await transaction.lock_contacts(keys))
+            await transaction.save(tally)
+        self._after_commit(tally)
 
     async def on_reports(self, batch: Sequence[Received[ProfileReported]]) -> None:
-        async with self.store.begin() as unit:
-            fresh = await unit.fresh(batch)
-            await save_reports(unit.connection, fresh)
-            told = [signs_and_lifts(report) for report in fresh]
-            closing = [sign for found, _ in told for sign in found]
-            opening = [each for _, lifts in told for each in lifts]
-            changed = await self.lanes.take(unit.connection, closing, opening, self.clock())
-        REPORTS.inc(len(fresh))
-        self.shut({report.profile_id for report in fresh} | changed)
+        async with self.store.begin() as transaction:
+            reports = await transaction.new_events(batch)
+            await save_reports(transaction.connection, reports)
+            evidence = [signs_and_lifts(report) for report in reports]
+            signs = [sign for report_signs, _ in evidence for sign in report_signs]
+            lifts = [lift for _, report_lifts in evidence for lift in report_lifts]
+            changed = await self.closures.apply(transaction.connection, signs, lifts, self.clock())
+        REPORTS.inc(len(reports))
+        self.on_lanes({report.profile_id for report in reports} | changed)
 
-    def _kept(self, tally: Tally) -> None:
-        self.touch(tally.profiles)
+    def _after_commit(self, tally: Tally) -> None:
+        self.on_counts(tally.profiles)
         for sums in tally.added.values():
             for kind in KINDS:
                 count = getattr(sums, kind)
-                if count > 0:  # a contact that answers is taken off the unanswered
+                if count > 0:  # an answer adds -1 to `unanswered`
                     COUNTED.labels(kind).inc(count)

@@ -1,7 +1,7 @@
-"""Lanes: closes and opens the lanes of profiles in one transaction, with what tells of it."""
+"""Lane closures: closes and opens lanes of profiles within a transaction, and notes the changes."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,57 +9,57 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stats.core.closures import CLOSURE_RULES, Closure, Closures, Lift, Sign, close_lanes, lift_closures
 from stats.core.condition import ProfileChange
 from stats.counting.sql_changes import note_changes
-from stats.counting.sql_closures import closures, save_closures
-
-Fellows = Callable[[str], Collection[str]]
-"""The profiles that stand or fall together with one, itself among them."""
+from stats.counting.sql_closures import lock_closures, save_closures
 
 
 @dataclass(frozen=True, slots=True)
 class LaneClosures:
-    fellows: Fellows
+    same_holder: Callable[[str], Collection[str]]
+    """Returns the profiles with the same holder as a profile, including itself."""
 
-    async def take(
+    async def apply(
         self, connection: AsyncConnection, signs: Iterable[Sign], lifts: Iterable[Lift], now: datetime
     ) -> frozenset[str]:
-        """Close and open, in the order in which it happened; answers whose lanes changed."""
-        spread = [*self._closing(signs), *self._opening(lifts)]
-        if not spread:
+        """Apply signs and lifts in the order of their times; returns the profiles whose lanes changed."""
+        evidence = [*self._signs_of_holders(signs), *self._lifts_of_holders(lifts)]
+        if not evidence:
             return frozenset()
-        known = dict(await closures(connection, {each.profile_id for each in spread}))
+        known = dict(await lock_closures(connection, {item.profile_id for item in evidence}))
         changed: dict[tuple[str, str, str], Closure] = {}
         changes: list[tuple[str, ProfileChange]] = []
-        for each in sorted(spread, key=lambda each: (each.at, each.profile_id)):
-            for closure in _step(each, known):
-                changes.append((closure.profile_id, _change(closure, is_opened=isinstance(each, Lift))))
+        for item in sorted(evidence, key=lambda item: (item.at, item.profile_id)):
+            for closure in _closures_after(item, known):
+                changes.append((closure.profile_id, _change(closure, is_opened=isinstance(item, Lift))))
                 known[closure.key] = changed[closure.key] = closure
         await save_closures(connection, list(changed.values()))
         await note_changes(connection, changes, now)
         return frozenset(closure.profile_id for closure in changed.values())
 
-    def _closing(self, signs: Iterable[Sign]) -> list[Sign]:
+    def _signs_of_holders(self, signs: Iterable[Sign]) -> list[Sign]:
         return [
-            Sign(profile, sign.kind, sign.lanes, sign.at, _of(sign, profile), sign.until, sign.code)
+            replace(sign, profile_id=profile, evidence=_evidence(sign, profile))
             for sign in signs
-            for profile in (self.fellows(sign.profile_id) if CLOSURE_RULES[sign.kind].of_holder else (sign.profile_id,))
+            for profile in (
+                self.same_holder(sign.profile_id) if CLOSURE_RULES[sign.kind].of_holder else (sign.profile_id,)
+            )
         ]
 
-    def _opening(self, lifts: Iterable[Lift]) -> list[Lift]:
-        """What one profile's gateway says of the holder is true for all; of the profile itself, for it alone."""
-        found: list[Lift] = []
-        for each in lifts:
-            found.append(each)
-            shared = frozenset(kind for kind in each.kinds if CLOSURE_RULES[kind].of_holder)
-            others = (profile for profile in self.fellows(each.profile_id) if profile != each.profile_id)
-            found += [Lift(profile, each.at, shared, each.endless_only, each.lanes) for profile in others if shared]
-        return found
+    def _lifts_of_holders(self, lifts: Iterable[Lift]) -> list[Lift]:
+        """Each lift, and for the other profiles of the holder a lift of the kinds that concern the holder."""
+        spread: list[Lift] = []
+        for lift in lifts:
+            spread.append(lift)
+            shared = frozenset(kind for kind in lift.kinds if CLOSURE_RULES[kind].of_holder)
+            others = (profile for profile in self.same_holder(lift.profile_id) if profile != lift.profile_id)
+            spread += [replace(lift, profile_id=profile, kinds=shared) for profile in others if shared]
+        return spread
 
 
-def _step(each: Sign | Lift, known: Closures) -> Sequence[Closure]:
-    return close_lanes(each, known) if isinstance(each, Sign) else lift_closures(each, known)
+def _closures_after(item: Sign | Lift, known: Closures) -> Sequence[Closure]:
+    return close_lanes(item, known) if isinstance(item, Sign) else lift_closures(item, known)
 
 
-def _of(sign: Sign, profile: str) -> str:
+def _evidence(sign: Sign, profile: str) -> str:
     if profile == sign.profile_id:
         return sign.evidence
     return f"{sign.evidence} (said of {sign.profile_id}, which has the same holder)"

@@ -1,7 +1,7 @@
-"""Recounting: the loop that holds what was sent against the limits, apart from whoever keeps them. It finds nothing.
+"""Limit audit: independently recounts sent messages against the limits. It should never find a breach.
 
-A limit that was changed is held against what is sent a while later: what was on its way then went out by the old one.
-So nothing is judged in the first minutes of a process, either.
+After a change of limits, messages that the pacer released under the old limits are still on their way. So a profile is
+audited only from a grace period after each change on, and for the same reason after a start of the process.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
 from spreader.contract.configuration import Profile, ProfileLimits
 from stats.core.breaches import breaches
-from stats.counting.sql_gauges import sent_since
+from stats.counting.store import CountStore
 from stats.metrics import BREACHES, RECOUNTED
 
 log = structlog.get_logger()
@@ -25,68 +24,80 @@ AT_ONCE_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class AuditDelays:
-    """In the system's time. `grace`: after a change of limits; `settling`: until what was sent is surely counted."""
+    """Durations in system time."""
 
     grace: timedelta
+    """From a change of limits until messages are audited against them."""
     settling: timedelta
+    """After which the messages sent at a time are surely counted."""
     tolerance: timedelta
+    """See `stats.core.breaches.breaches`."""
 
     @classmethod
     def of(cls, clock: Clock) -> "AuditDelays":
-        minutes = (timedelta(minutes=5), timedelta(seconds=10), timedelta(seconds=30))
-        return cls(*map(clock.system, minutes))
+        real = (timedelta(minutes=5), timedelta(seconds=10), timedelta(seconds=30))
+        return cls(*map(clock.system, real))
+
+
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    limits: ProfileLimits
+    until: datetime
+    """Messages sent up to this time are audited, or belong to the grace period."""
 
 
 @dataclass
 class LimitAudit:
-    engine: AsyncEngine
+    store: CountStore
     profiles: Callable[[], Mapping[str, Profile]]
     clock: Callable[[], datetime]
-    patience: AuditDelays
-    _limits: dict[str, tuple[ProfileLimits, datetime]] = field(
-        default_factory=dict[str, tuple[ProfileLimits, datetime]], init=False
-    )
-    """Those in force, and until when what was sent is not judged, or has been."""
+    delays: AuditDelays
+    _audits: dict[str, _Audit] = field(default_factory=dict[str, _Audit], init=False)
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
 
-    def look_at(self, profiles: Iterable[str]) -> None:
-        """Something was sent."""
+    def schedule(self, profiles: Iterable[str]) -> None:
+        """Audit these profiles soon, because they may have sent messages."""
         self._waiting.update(dict.fromkeys(profiles))
 
     async def turn(self) -> float:
         now = self.clock()
-        self._learn(now)
-        waiting = [name for name in self._waiting if name in self._limits]
+        self._update_limits(now)
+        waiting = [profile for profile in self._waiting if profile in self._audits]
         due, self._waiting = waiting[:AT_ONCE_MAX], dict.fromkeys(waiting[AT_ONCE_MAX:])
         try:
-            await self._recount(due, now - self.patience.settling)
+            await self._audit(due, now - self.delays.settling)
         except BaseException:
-            self.look_at(due)
+            self.schedule(due)
             raise
         return TURN_SECONDS
 
-    def _learn(self, now: datetime) -> None:
+    def _update_limits(self, now: datetime) -> None:
         configured = self.profiles()
         for name, profile in configured.items():
-            known = self._limits.get(name)
-            if known is None or known[0] != profile.limits:
-                self._limits[name] = (profile.limits, now + self.patience.grace)
-        for name in self._limits.keys() - configured.keys():
-            del self._limits[name]
+            audit = self._audits.get(name)
+            if audit is None or audit.limits != profile.limits:
+                self._audits[name] = _Audit(profile.limits, now + self.delays.grace)
+        for name in self._audits.keys() - configured.keys():
+            del self._audits[name]
 
-    async def _recount(self, names: Iterable[str], until: datetime) -> None:
-        judged = {name: self._limits[name][1] for name in names}
-        ready = {name: after - timedelta(days=1) for name, after in judged.items() if after < until}
-        self.look_at(name for name in judged if name not in ready)
-        found = await sent_since(self.engine, ready)
-        for name in ready:
-            limits, after = self._limits[name]
-            sent = [at for at in found.get(name, ()) if at <= until]
-            for window, count in breaches(sent, limits, after, self.patience.tolerance).items():
-                if count:
-                    BREACHES.labels(window).inc(count)
-                    log.error("more was sent than a limit allows", profile_id=name, window=window, sent_too_many=count)
-            RECOUNTED.inc(sum(at > after for at in sent))
-            self._limits[name] = (limits, until)
-            if any(at > until for at in found.get(name, ())):
-                self.look_at([name])
+    async def _audit(self, profiles: Iterable[str], until: datetime) -> None:
+        audits = {profile: self._audits[profile] for profile in profiles}
+        ready = {profile: audit for profile, audit in audits.items() if audit.until < until}
+        self.schedule(profile for profile in audits if profile not in ready)
+        since = {profile: audit.until - timedelta(days=1) for profile, audit in ready.items()}
+        sent_by_profile = await self.store.sent_since(since)
+        for profile in ready:
+            audit, sent = self._audits[profile], sent_by_profile.get(profile, [])
+            self._audit_profile(profile, audit, [at for at in sent if at <= until])
+            self._audits[profile] = _Audit(audit.limits, until)
+            if any(at > until for at in sent):
+                self.schedule([profile])
+
+    def _audit_profile(self, profile: str, audit: _Audit, sent: list[datetime]) -> None:
+        for window, count in breaches(sent, audit.limits, audit.until, self.delays.tolerance).items():
+            if count:
+                BREACHES.labels(window).inc(count)
+                log.error(
+                    "more messages were sent than a limit allows", profile_id=profile, window=window, excess=count
+                )
+        RECOUNTED.inc(sum(at > audit.until for at in sent))

@@ -1,80 +1,257 @@
-"""Columns: values on their way into a statement, one list for each column, in one fixed order of rows.
+"""Rows: the rows that a tally adds to the tables, one for each key and sorted by it.
 
-Sorted: transactions that meet in some rows take them in the same order, so none waits in a circle.
+Transactions that update the same rows therefore lock them in the same order and cannot deadlock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
-from stats.core.sums import KINDS, Failures, MinuteBucket, Sums, hour_of, values
-from stats.core.tally import Tally
+from spreader.contract.events import Lane
+from spreader.runtime.rows import column
+from stats.core.contacts import ContactHistory
+from stats.core.sums import Failures, MinuteBucket, Sums, values
+from stats.core.tally import Marks, SentDelivery, Tally
 
-Columns = dict[str, list[Any]]
-Key = tuple[str, datetime, str]
-"""Whose, when, lane."""
+
+@dataclass(frozen=True)
+class ProfileTimeRow:
+    profile_id: str
+    at: datetime
+    lane: Lane
+    package_id: str
 
 
-def counts(table: str, tally: Tally) -> Columns:
-    """What `tally` adds to one of the tables of counts."""
-    merged: dict[Key, Sums] = {}
-    packages: dict[Key, str] = {}
-    for bucket, sums in tally.added.items():
-        key = _key(table, bucket)
-        merged[key] = merged[key] + sums if key in merged else sums
+@dataclass(frozen=True)
+class PackageTimeRow:
+    package_id: str
+    at: datetime
+    lane: Lane
+
+
+@dataclass(frozen=True)
+class ProfileCountRow(Sums, ProfileTimeRow):
+    """Of `stats.minute` and `stats.hour`."""
+
+
+@dataclass(frozen=True)
+class PackageCountRow(Sums, PackageTimeRow):
+    """Of `stats.package_minute` and `stats.package_hour`."""
+
+
+@dataclass(frozen=True)
+class ProfileFailureRow(ProfileTimeRow):
+    """Of `stats.minute_failure` and `stats.hour_failure`."""
+
+    failure: str
+    count: int = column("int")
+
+
+@dataclass(frozen=True)
+class PackageFailureRow(PackageTimeRow):
+    """Of `stats.package_minute_failure` and `stats.package_hour_failure`."""
+
+    failure: str
+    count: int = column("int")
+
+
+@dataclass(frozen=True)
+class MessageKeyRow:
+    message_id: str
+    profile_id: str
+    lane: Lane
+    package_id: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class MessageCountRow(Sums, MessageKeyRow):
+    """Of `stats.message`."""
+
+
+@dataclass(frozen=True)
+class WindowKeyRow:
+    profile_id: str
+    span: str
+    sent_open: int
+
+
+@dataclass(frozen=True)
+class WindowRow(Sums, WindowKeyRow):
+    """The sums of one window of a profile. The week comes in three parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFailureRow:
+    profile_id: str
+    span: str
+    failure: str
+    number: int
+
+
+@dataclass(frozen=True)
+class ContactKeyRow:
+    profile_id: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class ContactRow(ContactHistory, ContactKeyRow):
+    """Of `stats.contact`."""
+
+    @property
+    def history(self) -> ContactHistory:
+        return ContactHistory(*_history(self))
+
+
+_history = attrgetter(*(name.name for name in fields(ContactHistory)))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryMarksRow:
+    delivery_id: str
+    marks: int = column("smallint")
+
+
+@dataclass(frozen=True, slots=True)
+class SentDeliveryRow:
+    """The columns of `stats.delivery` that are set when the delivery is first counted as sent."""
+
+    delivery_id: str
+    profile_id: str | None
+    package_id: str
+    message_id: str
+    lane: Lane
+    sent_at: datetime
+    waits: bool
+    """Whether neither an acknowledgement nor a failure is counted yet."""
+    fingerprint: str | None
+    is_new: bool
+    receives: bool
+    marks: int = column("smallint")
+
+    @classmethod
+    def of(cls, sent: SentDelivery, marks: Marks) -> "SentDeliveryRow":
+        outcome = sent.outcome
+        return cls(
+            outcome.delivery_id,
+            outcome.profile_id,
+            outcome.package_id,
+            outcome.message_id,
+            outcome.lane,
+            outcome.at,
+            waits=not marks & (Marks.ACKNOWLEDGED | Marks.FAILED),
+            fingerprint=outcome.fingerprint,
+            is_new=sent.is_new,
+            receives=sent.receives,
+            marks=int(marks),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDeliveryRow:
+    """What `stats.delivery` has of a delivery that an outcome is about."""
+
+    delivery_id: str
+    marks: int
+    profile_id: str | None
+    package_id: str | None
+    lane: Lane | None
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SinceRow:
+    profile_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentRow:
+    profile_id: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMessageRow:
+    profile_id: str
+    gateway_message_id: str
+
+
+StartOf = Callable[[datetime], datetime]
+"""`minute_of` for the tables of minutes, `hour_of` for the tables of hours."""
+
+
+def profile_counts(added: Mapping[MinuteBucket, Sums], start_of: StartOf) -> list[ProfileCountRow]:
+    sums: dict[tuple[str, datetime, Lane], Sums] = {}
+    packages: dict[tuple[str, datetime, Lane], str] = {}
+    for bucket, bucket_sums in added.items():
+        key = (bucket.profile_id, start_of(bucket.minute), bucket.lane)
+        sums[key] = sums.get(key, NOTHING) + bucket_sums
         packages.setdefault(key, bucket.package_id)
-    keys = sorted(merged)
-    return {**_keys(keys, packages), **_sums(merged[key] for key in keys)}
+    return [ProfileCountRow(*key, packages[key], *values(sums[key])) for key in sorted(sums)]
 
 
-def failures(table: str, added: Failures) -> Columns:
-    merged: dict[tuple[str, datetime, str, str], int] = {}
-    packages: dict[Key, str] = {}
-    for (bucket, failure), count in added.items():
-        key = _key(table, bucket)
-        merged[*key, failure] = merged.get((*key, failure), 0) + count
+def package_counts(added: Mapping[MinuteBucket, Sums], start_of: StartOf) -> list[PackageCountRow]:
+    sums: dict[tuple[str, datetime, Lane], Sums] = {}
+    for bucket, bucket_sums in added.items():
+        key = (bucket.package_id, start_of(bucket.minute), bucket.lane)
+        sums[key] = sums.get(key, NOTHING) + bucket_sums
+    return [PackageCountRow(*key, *values(sums[key])) for key in sorted(sums)]
+
+
+def profile_failures(failures: Failures, start_of: StartOf) -> list[ProfileFailureRow]:
+    counts: Counter[tuple[str, datetime, Lane, str]] = Counter()
+    packages: dict[tuple[str, datetime, Lane], str] = {}
+    for (bucket, failure), count in failures.items():
+        key = (bucket.profile_id, start_of(bucket.minute), bucket.lane)
+        counts[*key, failure] += count
         packages.setdefault(key, bucket.package_id)
-    rows = sorted(merged)
-    return {
-        **_keys([(whose, at, lane) for whose, at, lane, _ in rows], packages),
-        "failures": [failure for *_, failure in rows],
-        "counts": [merged[row] for row in rows],
-    }
+    return [
+        ProfileFailureRow(profile, at, lane, packages[profile, at, lane], failure, counts[profile, at, lane, failure])
+        for profile, at, lane, failure in sorted(counts)
+    ]
 
 
-def messages(tally: Tally) -> Columns:
-    merged: dict[tuple[str, str, str], tuple[Sums, str, datetime, datetime]] = {}
-    for (message, bucket), sums in tally.messages.items():
-        key, at = (message, bucket.profile_id, bucket.lane), bucket.minute
-        total, package, first, last = merged.get(key, (Sums(), bucket.package_id, at, at))
-        merged[key] = (total + sums, package, min(first, at), max(last, at))
-    keys = sorted(merged)
-    rows = [merged[key] for key in keys]
-    return {
-        "messages": [message for message, _, _ in keys],
-        "profiles": [profile for _, profile, _ in keys],
-        "lanes": [lane for _, _, lane in keys],
-        "packages": [package for _, package, _, _ in rows],
-        "firsts": [first for _, _, first, _ in rows],
-        "lasts": [last for _, _, _, last in rows],
-        **_sums(sums for sums, *_ in rows),
-    }
+def package_failures(failures: Failures, start_of: StartOf) -> list[PackageFailureRow]:
+    counts: Counter[tuple[str, datetime, Lane, str]] = Counter()
+    for (bucket, failure), count in failures.items():
+        counts[bucket.package_id, start_of(bucket.minute), bucket.lane, failure] += count
+    return [PackageFailureRow(*key, counts[key]) for key in sorted(counts)]
 
 
-def _key(table: str, bucket: MinuteBucket) -> Key:
-    whose = bucket.package_id if table.startswith("package") else bucket.profile_id
-    return whose, hour_of(bucket.minute) if table.endswith("hour") else bucket.minute, bucket.lane
+def message_counts(messages: Mapping[tuple[str, MinuteBucket], Sums]) -> list[MessageCountRow]:
+    sums: dict[tuple[str, str, Lane], Sums] = {}
+    packages: dict[tuple[str, str, Lane], str] = {}
+    minutes: defaultdict[tuple[str, str, Lane], list[datetime]] = defaultdict(list)
+    for (message, bucket), bucket_sums in messages.items():
+        key = (message, bucket.profile_id, bucket.lane)
+        sums[key] = sums.get(key, NOTHING) + bucket_sums
+        packages.setdefault(key, bucket.package_id)
+        minutes[key].append(bucket.minute)
+    return [
+        MessageCountRow(*key, packages[key], min(minutes[key]), max(minutes[key]), *values(sums[key]))
+        for key in sorted(sums)
+    ]
 
 
-def _keys(keys: list[Key], packages: Mapping[Key, str]) -> Columns:
-    return {
-        "whose": [whose for whose, _, _ in keys],
-        "ats": [at for _, at, _ in keys],
-        "lanes": [lane for _, _, lane in keys],
-        "packages": [packages[key] for key in keys],
-    }
+def sent_deliveries(tally: Tally) -> list[SentDeliveryRow]:
+    return [SentDeliveryRow.of(sent, tally.marks[sent.outcome.delivery_id]) for sent in tally.sent_deliveries]
 
 
-def _sums(rows: Iterable[Sums]) -> Columns:
-    by_kind = list(zip(*map(values, rows), strict=True))
-    return {kind: list(column) for kind, column in zip(KINDS, by_kind, strict=True)} if by_kind else {}
+def delivery_marks(tally: Tally) -> list[DeliveryMarksRow]:
+    """The new marks of deliveries that were counted as sent before."""
+    new = {sent.outcome.delivery_id for sent in tally.sent_deliveries}
+    return [
+        DeliveryMarksRow(delivery, int(marks)) for delivery, marks in sorted(tally.marks.items()) if delivery not in new
+    ]
+
+
+def contacts(tally: Tally) -> list[ContactRow]:
+    return [ContactRow(*key, *_history(tally.contacts[key])) for key in sorted(tally.contacts)]
+
+
+NOTHING = Sums()

@@ -1,48 +1,70 @@
-"""Statements about counts: by the minute and the hour, of profiles and packages, and the windows over them."""
+"""Statements about counts: sums by minute and hour, deliveries, contacts, and the windows over them."""
+
+from collections.abc import Mapping
 
 from sqlalchemy import TextClause, text
 
-from stats.core.sums import KINDS
+from spreader.runtime.rows import columns, unnest
+from stats.core.contacts import ContactHistory
+from stats.core.sums import KINDS, hour_of, minute_of
+from stats.core.tally import Marks
+from stats.counting.rows import (
+    ContactKeyRow,
+    ContactRow,
+    CustomerMessageRow,
+    DeliveryMarksRow,
+    MessageCountRow,
+    PackageCountRow,
+    PackageFailureRow,
+    ProfileCountRow,
+    ProfileFailureRow,
+    SentDeliveryRow,
+    SinceRow,
+    StartOf,
+)
 
-ROLLUPS = {"minute": "profile_id", "hour": "profile_id", "package_minute": "package_id", "package_hour": "package_id"}
-"""Every table of counts, and whose they are. Their column `at` is where the minute or the hour begins."""
+PROFILE_TABLES: Mapping[str, StartOf] = {"minute": minute_of, "hour": hour_of}
+PACKAGE_TABLES: Mapping[str, StartOf] = {"package_minute": minute_of, "package_hour": hour_of}
+"""The tables of counts. Their column `at` is the start of the minute or of the hour."""
 
 SUMS = ", ".join(f"coalesce(sum({kind}), 0) AS {kind}" for kind in KINDS)
 SENT_OPEN = "coalesce(sum(sent) FILTER (WHERE lane = 'open'), 0) AS sent_open"
 
-_NAMES = ", ".join(KINDS)
-_GIVEN = ", ".join(f"CAST(:{kind} AS int[])" for kind in KINDS)
 _ADDED = ", ".join(f"{kind} = known.{kind} + excluded.{kind}" for kind in KINDS)
 
 
-def _add(table: str, who: str) -> TextClause:
-    package, packages = (", package_id", ", CAST(:packages AS text[])") if who == "profile_id" else ("", "")
+def _add(table: str, row: type, key: str, update: str) -> TextClause:
     return text(f"""
-INSERT INTO stats.{table} AS known ({who}, at, lane{package}, {_NAMES})
-SELECT * FROM unnest(CAST(:whose AS text[]), CAST(:ats AS timestamptz[]), CAST(:lanes AS text[]){packages}, {_GIVEN})
-ON CONFLICT ({who}, at, lane) DO UPDATE SET {_ADDED}""")
+INSERT INTO stats.{table} AS known ({columns(row)})
+SELECT {columns(row)} FROM {unnest(row, "new")}
+ON CONFLICT ({key}) DO UPDATE SET {update}""")
 
 
-def _add_failures(table: str, who: str) -> TextClause:
-    package, packages = (", package_id", ", CAST(:packages AS text[])") if who == "profile_id" else ("", "")
-    return text(f"""
-INSERT INTO stats.{table}_failure AS known ({who}, at, lane{package}, failure, count)
-SELECT * FROM unnest(CAST(:whose AS text[]), CAST(:ats AS timestamptz[]), CAST(:lanes AS text[]){packages},
-                     CAST(:failures AS text[]), CAST(:counts AS int[]))
-ON CONFLICT ({who}, at, lane, failure) DO UPDATE SET count = known.count + excluded.count""")
+_COUNT = "count = known.count + excluded.count"
 
+ADD_COUNTS = {
+    **{table: _add(table, ProfileCountRow, "profile_id, at, lane", _ADDED) for table in PROFILE_TABLES},
+    **{table: _add(table, PackageCountRow, "package_id, at, lane", _ADDED) for table in PACKAGE_TABLES},
+}
+ADD_FAILURES = {
+    **{
+        table: _add(f"{table}_failure", ProfileFailureRow, "profile_id, at, lane, failure", _COUNT)
+        for table in PROFILE_TABLES
+    },
+    **{
+        table: _add(f"{table}_failure", PackageFailureRow, "package_id, at, lane, failure", _COUNT)
+        for table in PACKAGE_TABLES
+    },
+}
+ADD_MESSAGES = _add(
+    "message",
+    MessageCountRow,
+    "message_id, profile_id, lane",
+    f"""{_ADDED},
+    first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)""",
+)
 
-ADD = {table: _add(table, who) for table, who in ROLLUPS.items()}
-ADD_FAILURES = {table: _add_failures(table, who) for table, who in ROLLUPS.items()}
-
-ADD_MESSAGES = text(f"""
-INSERT INTO stats.message AS known (message_id, profile_id, lane, package_id, first_at, last_at, {_NAMES})
-SELECT * FROM unnest(CAST(:messages AS text[]), CAST(:profiles AS text[]), CAST(:lanes AS text[]),
-                     CAST(:packages AS text[]), CAST(:firsts AS timestamptz[]), CAST(:lasts AS timestamptz[]), {_GIVEN})
-ON CONFLICT (message_id, profile_id, lane) DO UPDATE SET {_ADDED},
-    first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)""")
-
-# The day and what is shorter by the minute; the rest of the week by the hour, and by the minute at its far end.
+# The day and shorter windows are summed from minutes; the rest of the week from hours, and from minutes at its far end.
 _SPANS = """(VALUES ('hour', CAST(:hour AS timestamptz)), ('two_hours', CAST(:two_hours AS timestamptz)),
       ('three_hours', CAST(:three_hours AS timestamptz)), ('day', CAST(:day AS timestamptz)),
       ('week', CAST(:last AS timestamptz) - interval '1 minute')) AS span (name, after) ON at > span.after"""
@@ -66,3 +88,59 @@ UNION ALL SELECT profile_id, 'week', failure, sum(count) FROM stats.minute_failu
 GROUP BY profile_id, failure
 UNION ALL SELECT profile_id, 'week', failure, sum(count) FROM stats.hour_failure WHERE {_MINE} AND {_BETWEEN}
 GROUP BY profile_id, failure""")
+
+
+ENSURE_DELIVERIES = text("""
+INSERT INTO stats.delivery (delivery_id, marks)
+SELECT delivery_id, 0 FROM unnest(CAST(:deliveries AS text[])) AS delivery_id
+ON CONFLICT DO NOTHING""")
+
+LOCK_DELIVERIES = text("""
+SELECT delivery_id, marks, profile_id, package_id, lane, sent_at FROM stats.delivery
+WHERE delivery_id = ANY(CAST(:deliveries AS text[])) ORDER BY delivery_id FOR UPDATE""")
+
+MARK_DELIVERIES = text(f"""
+UPDATE stats.delivery SET marks = new.marks,
+    waits = waits AND new.marks & {int(Marks.ACKNOWLEDGED | Marks.FAILED)} = 0
+FROM {unnest(DeliveryMarksRow, "new")}
+WHERE delivery.delivery_id = new.delivery_id""")
+
+SAVE_SENT_DELIVERIES = text(f"""
+UPDATE stats.delivery SET marks = new.marks,
+    profile_id = new.profile_id, package_id = new.package_id, message_id = new.message_id,
+    lane = new.lane, sent_at = new.sent_at, heard_at = now(), waits = new.waits, fingerprint = new.fingerprint,
+    is_new = new.is_new, receives = new.receives
+FROM {unnest(SentDeliveryRow, "new")}
+WHERE delivery.delivery_id = new.delivery_id""")
+
+NOTE_REFUSALS = text("""
+INSERT INTO stats.refusal (event_id) SELECT event_id FROM unnest(CAST(:events AS text[])) AS event_id
+ON CONFLICT DO NOTHING RETURNING event_id""")
+
+NOTE_CUSTOMER_MESSAGES = text(f"""
+INSERT INTO stats.customer_message ({columns(CustomerMessageRow)})
+SELECT {columns(CustomerMessageRow)} FROM {unnest(CustomerMessageRow, "new")}
+ON CONFLICT DO NOTHING RETURNING {columns(CustomerMessageRow)}""")
+
+_CONTACT_KEYS = unnest(ContactKeyRow, "key")
+
+ENSURE_CONTACTS = text(f"""
+INSERT INTO stats.contact (profile_id, recipient) SELECT profile_id, recipient FROM {_CONTACT_KEYS}
+ON CONFLICT DO NOTHING""")
+
+LOCK_CONTACTS = text(f"""
+SELECT {columns(ContactRow)}
+FROM stats.contact JOIN {_CONTACT_KEYS} USING (profile_id, recipient)
+ORDER BY profile_id, recipient FOR UPDATE OF contact""")
+
+SAVE_CONTACTS = text(f"""
+UPDATE stats.contact SET {", ".join(f"{name} = new.{name}" for name in columns(ContactHistory).split(", "))},
+    touched_at = now()
+FROM {unnest(ContactRow, "new")}
+WHERE contact.profile_id = new.profile_id AND contact.recipient = new.recipient""")
+
+SENT_SINCE = text(f"""
+SELECT wanted.profile_id, delivery.sent_at
+FROM {unnest(SinceRow, "wanted")}
+JOIN stats.delivery ON delivery.profile_id = wanted.profile_id AND lane = 'open' AND sent_at > wanted.since
+ORDER BY 1, 2""")

@@ -1,81 +1,87 @@
-"""Statements about lanes: what closes them, and what gateways say of profiles."""
+"""Statements about closures, and about the status of accounts that gateways report."""
 
-import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from spreader.contract.events import ProfileReported, Quota
+from spreader.contract.events import ProfileReported, Quality, Quota, SessionState
+from spreader.runtime.rows import arrays, columns, fetched, unnest
 from stats.core.closures import Closure, Closures
 from stats.core.evidence import AccountStatus
 
-TOLD_FOR = timedelta(days=7)
-"""A closure that ended so long ago says nothing of a profile any more."""
-
-_COLUMNS = ("profile_id", "lane", "kind", "since", "until", "strikes", "evidence")
+SHOWN_FOR = timedelta(days=7)
+"""A closure that ended longer ago than this is no longer read."""
 
 
-async def closures(connection: AsyncConnection, profiles: Collection[str]) -> Closures:
-    """All that are kept of these profiles, locked."""
-    rows = await connection.execute(_LOCKED, {"profiles": sorted(set(profiles))})
-    return _by_key(rows)
+@dataclass(frozen=True, slots=True)
+class AccountStatusRow:
+    profile_id: str
+    session: SessionState | None
+    quality: Quality | None
+    quota: Any
+    """The decoded JSON of a `Quota`, or None."""
+
+    @property
+    def status(self) -> AccountStatus:
+        quota = None if self.quota is None else Quota.model_validate(self.quota)
+        return AccountStatus(self.session, self.quality, quota)
 
 
-async def closures_seen(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> Closures:
-    """Those in force, and those that ended within the last 7 days."""
-    rows = await connection.execute(_SEEN, {"profiles": list(profiles), "after": now - TOLD_FOR})
-    return _by_key(rows)
+async def lock_closures(connection: AsyncConnection, profiles: Collection[str]) -> Closures:
+    """All closures of these profiles, with their rows locked."""
+    result = await connection.execute(_LOCKED, {"profiles": sorted(set(profiles))})
+    return _by_key(fetched(Closure, result))
+
+
+async def recent_closures(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> Closures:
+    """The closures in force, and those that ended within the last 7 days."""
+    result = await connection.execute(_RECENT, {"profiles": list(profiles), "after": now - SHOWN_FOR})
+    return _by_key(fetched(Closure, result))
 
 
 async def save_closures(connection: AsyncConnection, changed: Sequence[Closure]) -> None:
     if changed:
-        ordered = sorted(changed, key=lambda each: each.key)
-        await connection.execute(_SAVE, {f"{name}s": [getattr(each, name) for each in ordered] for name in _COLUMNS})
+        rows = sorted(changed, key=lambda closure: closure.key)
+        await connection.execute(_SAVE, arrays(Closure, rows))
 
 
 async def save_reports(connection: AsyncConnection, reports: Sequence[ProfileReported]) -> None:
-    """What each report says stands until a newer one says otherwise; of several, one after the other."""
-    for report in sorted(reports, key=lambda each: (each.profile_id, each.at)):
-        quota = None if report.quota is None else report.quota.model_dump_json()
-        told = {
-            "profile": report.profile_id, "at": report.at, "session": report.session, "quality": report.quality,
-            "quota": quota,
-        }  # fmt: skip
-        await connection.execute(_REPORT, told)
+    """Save each field that a report contains, unless a newer report has set it. One statement for each report."""
+    for report in sorted(reports, key=lambda report: (report.profile_id, report.at)):
+        parameters = {
+            "profile": report.profile_id,
+            "at": report.at,
+            "session": report.session,
+            "quality": report.quality,
+            "quota": None if report.quota is None else report.quota.model_dump_json(),
+        }
+        await connection.execute(_REPORT, parameters)
 
 
-async def reported(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, AccountStatus]:
-    rows = await connection.execute(_REPORTED, {"profiles": list(profiles)})
-    return {row.profile_id: AccountStatus(row.session, row.quality, _quota(row.quota)) for row in rows}
+async def account_statuses(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, AccountStatus]:
+    result = await connection.execute(_STATUSES, {"profiles": list(profiles)})
+    return {row.profile_id: row.status for row in fetched(AccountStatusRow, result)}
 
 
-def _by_key(rows: Any) -> dict[Any, Closure]:
-    found = (Closure(*(getattr(row, name) for name in _COLUMNS)) for row in rows)
-    return {closure.key: closure for closure in found}
-
-
-def _quota(kept: Any) -> Quota | None:
-    if kept is None:
-        return None
-    return Quota.model_validate(json.loads(kept) if isinstance(kept, str) else kept)
+def _by_key(closures: Sequence[Closure]) -> Closures:
+    return {closure.key: closure for closure in closures}
 
 
 _LOCKED = text(f"""
-SELECT {", ".join(_COLUMNS)} FROM stats.closure WHERE profile_id = ANY(CAST(:profiles AS text[]))
+SELECT {columns(Closure)} FROM stats.closure WHERE profile_id = ANY(CAST(:profiles AS text[]))
 ORDER BY profile_id, lane, kind FOR UPDATE""")
 
-_SEEN = text(f"""
-SELECT {", ".join(_COLUMNS)} FROM stats.closure
+_RECENT = text(f"""
+SELECT {columns(Closure)} FROM stats.closure
 WHERE profile_id = ANY(CAST(:profiles AS text[])) AND (until IS NULL OR until > CAST(:after AS timestamptz))""")
 
-_SAVE = text("""
-INSERT INTO stats.closure AS known (profile_id, lane, kind, since, until, strikes, evidence)
-SELECT * FROM unnest(CAST(:profile_ids AS text[]), CAST(:lanes AS text[]), CAST(:kinds AS text[]),
-                     CAST(:sinces AS timestamptz[]), CAST(:untils AS timestamptz[]), CAST(:strikess AS int[]),
-                     CAST(:evidences AS text[]))
+_SAVE = text(f"""
+INSERT INTO stats.closure AS known ({columns(Closure)})
+SELECT {columns(Closure)} FROM {unnest(Closure, "new")}
 ON CONFLICT (profile_id, lane, kind) DO UPDATE SET since = excluded.since, until = excluded.until,
     strikes = excluded.strikes, evidence = excluded.evidence""")
 
@@ -95,5 +101,5 @@ ON CONFLICT (profile_id) DO UPDATE SET
                  THEN excluded.quota ELSE known.quota END,
     quota_at = greatest(known.quota_at, excluded.quota_at)""")
 
-_REPORTED = text("""
-SELECT profile_id, session, quality, quota FROM stats.report WHERE profile_id = ANY(CAST(:profiles AS text[]))""")
+_STATUSES = text(f"""
+SELECT {columns(AccountStatusRow)} FROM stats.report WHERE profile_id = ANY(CAST(:profiles AS text[]))""")

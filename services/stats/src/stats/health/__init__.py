@@ -1,1 +1,1 @@
-"""Health: the evaluation of profiles, their closures and their alerts."""
+"""Health: the evaluation of profiles, and the publication of their states and alerts."""

@@ -1,5 +1,6 @@
-"""Present: what is known of profiles at this moment, from all tables."""
+"""Current state: the records of profiles from all tables, as `profile_states` needs them."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from datetime import datetime
 from stats.core.closures import Closure
 from stats.core.profile_summary import ProfileRecords
 from stats.core.windows import WindowStarts
-from stats.counting.sql_closures import closures_seen, reported
+from stats.counting.sql_closures import account_statuses, recent_closures
 from stats.counting.store import CountStore
 from stats.health.sql_conditions import conditions
 
@@ -16,15 +17,15 @@ from stats.health.sql_conditions import conditions
 class CurrentState:
     store: CountStore
 
-    async def known(self, profiles: Collection[str], now: datetime) -> ProfileRecords:
+    async def records(self, profiles: Collection[str], now: datetime) -> ProfileRecords:
         windows = await self.store.windows(profiles, WindowStarts.at(now))
         async with self.store.engine.connect() as connection:
-            closures: dict[str, list[Closure]] = {}
-            for closure in (await closures_seen(connection, profiles, now)).values():
-                closures.setdefault(closure.profile_id, []).append(closure)
+            closures: defaultdict[str, list[Closure]] = defaultdict(list)
+            for closure in (await recent_closures(connection, profiles, now)).values():
+                closures[closure.profile_id].append(closure)
             return ProfileRecords(
                 windows,
                 closures,
                 await conditions(connection, profiles),
-                await reported(connection, profiles),
+                await account_statuses(connection, profiles),
             )

@@ -1,10 +1,11 @@
-"""Judging: the loop that looks at what is known of profiles, and settles their health, factor and alerts.
+"""Evaluator: the loop that computes the health, limit factor, closures and alerts of profiles from their evidence.
 
-Everything that a judgement changes is one transaction, with the profiles locked: two instances that judge the same one
-come to the same end. What a crash kept from being judged is found by the next look at everyone.
+An evaluation is one transaction with its profiles locked, so two instances that evaluate the same profile come to the
+same result. A profile whose evaluation is lost in a crash is found when all profiles are evaluated, every 5 minutes.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,68 +23,68 @@ from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
 from stats.core.evidence_assembly import assemble_evidence
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.sql_changes import note_changes
-from stats.counting.sql_closures import closures_seen, reported
+from stats.counting.sql_closures import account_statuses, recent_closures
 from stats.health.sql_alerts import open_alerts, save_alerts
 from stats.health.sql_conditions import lock_conditions, save_conditions
-from stats.health.sql_evidence import STUCK_AFTER, gather, usual
+from stats.health.sql_evidence import STUCK_AFTER, package_baselines, raw_evidence
 from stats.metrics import JUDGED
 
 TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
 AGAIN_SECONDS = 10.0
-"""Of real time: so long a profile whose counts change all the time is let alone after it was judged."""
-EVERYONE_EVERY = timedelta(minutes=5)
+"""In real time: the least time between two evaluations of a profile whose counts keep changing."""
+ALL_EVERY = timedelta(minutes=5)
 
 
 @dataclass
 class Evaluator:
     engine: AsyncEngine
-    directory: StatsConfigCache
-    lanes: LaneClosures
+    config: StatsConfigCache
+    closures: LaneClosures
     clock: Now
-    touch: Callable[[Iterable[str]], None]
-    """Told which profiles were judged anew."""
+    on_evaluated: Callable[[Iterable[str]], None]
+    """Called with the evaluated profiles, after the commit."""
     is_behind: Callable[[], bool] = lambda: False
-    """Whether what would be judged by is not read yet: then nobody is."""
-    silence_tells: Callable[[], bool] = lambda: True
-    """Whether we have listened for so long that what was not heard is a sign."""
+    """Whether counted messages may have unread receipts. No profile is evaluated then."""
+    can_detect_stuck: Callable[[], bool] = lambda: True
+    """Whether stats has been reading for long enough that a missing acknowledgement is evidence."""
     again_seconds: float = AGAIN_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
-    _judged_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
-    _everyone_at: datetime | None = field(default=None, init=False)
+    _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _all_at: datetime | None = field(default=None, init=False)
 
-    def look_at(self, profiles: Iterable[str]) -> None:
-        """Something about these has changed: soon."""
+    def schedule(self, profiles: Iterable[str]) -> None:
+        """Evaluate these profiles soon: their counts have changed."""
         self._waiting.update(dict.fromkeys(profiles))
 
-    def look_now(self, profiles: Iterable[str]) -> None:
-        """Their lanes have changed: in the next turn."""
+    def schedule_now(self, profiles: Iterable[str]) -> None:
+        """Evaluate these profiles in the next turn: their lanes have changed."""
         for profile in profiles:
-            self._judged_at.pop(profile, None)
+            self._evaluated_at.pop(profile, None)
             self._waiting[profile] = None
 
     async def turn(self) -> float:
         if self.is_behind():
             return TURN_SECONDS
         now = self.clock()
-        if self._everyone_at is None or now - self._everyone_at >= EVERYONE_EVERY:
-            self._everyone_at = now
-            self.look_at(self.directory.roster())
-        rested = time.monotonic() - self.again_seconds
-        due = [each for each in self._waiting if self._judged_at.get(each, rested) <= rested]
-        now_due = due[:AT_ONCE_MAX]
-        for profile in now_due:  # before: whoever changes while it is judged waits again
+        if self._all_at is None or now - self._all_at >= ALL_EVERY:
+            self._all_at = now
+            self.schedule(self.config.package_of_profile())
+        before = time.monotonic() - self.again_seconds
+        due = [profile for profile in self._waiting if self._evaluated_at.get(profile, before) <= before]
+        batch = due[:AT_ONCE_MAX]
+        for profile in batch:  # before the evaluation: a profile that changes meanwhile is scheduled again
             self._waiting.pop(profile, None)
         try:
-            await self.evaluate(now_due, now)
+            await self.evaluate(batch, now)
         except BaseException:
-            self.look_now(now_due)
+            self.schedule_now(batch)
             raise
-        self._judged_at.update(dict.fromkeys(now_due, time.monotonic()))
+        self._evaluated_at.update(dict.fromkeys(batch, time.monotonic()))
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
     async def evaluate(self, names: Sequence[str], now: datetime) -> None:
-        packages, configured = self.directory.roster(), self.directory.profiles()
+        packages, configured = self.config.package_of_profile(), self.config.profiles()
         profiles = {name: configured[name] for name in names if name in configured}
         if not profiles:
             return
@@ -91,49 +92,56 @@ class Evaluator:
             known = await lock_conditions(connection, profiles)
             alerts = await open_alerts(connection, profiles)
             evidence = await self._evidence(connection, profiles, now)
-            judged = {
+            evaluations = {
                 name: evaluate(name, evidence[name], known.get(name), alerts.get(name, {}), now)
                 for name in sorted(profiles)
             }
-            await save_conditions(connection, {name: each.condition for name, each in judged.items()})
-            await note_changes(connection, [(name, each) for name in judged for each in judged[name].changes], now)
-            signs = [sign for each in judged.values() for sign in each.signs]
-            await self.lanes.take(connection, signs, (), now)
-            changed = [
+            await save_conditions(connection, {name: result.condition for name, result in evaluations.items()})
+            changes = [(name, change) for name, result in evaluations.items() for change in result.changes]
+            await note_changes(connection, changes, now)
+            signs = [sign for result in evaluations.values() for sign in result.signs]
+            await self.closures.apply(connection, signs, (), now)
+            changed_alerts = [
                 alert
-                for name, judgement in judged.items()
-                for alert in _alerts(name, packages[name], alerts.get(name, {}), judgement, now)
+                for name, result in evaluations.items()
+                for alert in _alerts(name, packages[name], alerts.get(name, {}), result, now)
             ]
-            await save_alerts(connection, changed, now)
-        JUDGED.inc(len(judged))
-        self.touch(judged)
+            await save_alerts(connection, changed_alerts, now)
+        JUDGED.inc(len(evaluations))
+        self.on_evaluated(evaluations)
 
     async def _evidence(
         self, connection: AsyncConnection, profiles: Mapping[str, Profile], now: datetime
     ) -> dict[str, Evidence]:
-        packages = self.directory.roster()
-        gathered = await gather(connection, profiles, now)
-        usuals = await usual(connection, {packages[name] for name in profiles}, now)
-        told = await reported(connection, profiles)
-        shut: dict[str, list[Closure]] = {}
-        for closure in (await closures_seen(connection, profiles, now)).values():
-            shut.setdefault(closure.profile_id, []).append(closure)
-        hears = self.silence_tells()
+        packages = self.config.package_of_profile()
+        raw = await raw_evidence(connection, profiles, now)
+        baselines = await package_baselines(connection, {packages[name] for name in profiles}, now)
+        accounts = await account_statuses(connection, profiles)
+        closures: defaultdict[str, list[Closure]] = defaultdict(list)
+        for closure in (await recent_closures(connection, profiles, now)).values():
+            closures[closure.profile_id].append(closure)
+        can_detect_stuck = self.can_detect_stuck()
         return {
             name: assemble_evidence(
-                gathered[name], profile, usuals.get(packages[name], PackageBaseline()), told.get(name, AccountStatus()),
-                shut.get(name, ()), STUCK_AFTER if hears and profile.gateway.driver != "simulator" else None, now,
+                raw[name],
+                profile,
+                baselines.get(packages[name], PackageBaseline()),
+                accounts.get(name, AccountStatus()),
+                closures.get(name, ()),
+                STUCK_AFTER if can_detect_stuck and profile.gateway.driver != "simulator" else None,
+                now,
             )
             for name, profile in profiles.items()
-        }  # fmt: skip
+        }
 
 
 def _alerts(
-    profile_id: str, package_id: str, known: Mapping[str, StoredAlert], judged: Evaluation, now: datetime
+    profile_id: str, package_id: str, known: Mapping[str, StoredAlert], evaluation: Evaluation, now: datetime
 ) -> list[StoredAlert]:
-    new, changed = differences(known, judged.alert_reasons, now)
+    """The raised and the changed alerts of a profile."""
+    new, changed = differences(known, evaluation.alert_reasons, now)
     raised = [
-        StoredAlert(new_id("alr", now), profile_id, package_id, each.kind, each.severity, each.evidence, now)
-        for each in new
+        StoredAlert(new_id("alr", now), profile_id, package_id, alert.kind, alert.severity, alert.evidence, now)
+        for alert in new
     ]
     return [*raised, *changed]

@@ -1,9 +1,9 @@
-"""Publication: the loop that tells everybody when a profile's state or an alert has changed.
+"""State publisher: the loops that publish changed profile states and alerts.
 
-What was published of states is read back from the compacted topic, by every instance. So nothing about it is stored, a
-state that a crash kept from being published is found by the next look at everyone (once in a minute, and after a
-start), and two instances that find the same change publish it twice, which harms nobody. Alerts are kept with the state
-in which they were told last: what differs is told again.
+Each instance reads the published states back from their compacted topic, so they are not stored. A change that a crash
+kept from being published is found when all profiles are compared, once a minute and after a start. Two instances may
+publish the same state twice, which is harmless. The database has the state in which each alert was last published; a
+different state is published again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,46 +19,47 @@ from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, is_changed, profile_states
 from stats.core.sums import minute_of
 from stats.health.current_state import CurrentState
-from stats.health.sql_alerts import mark_told, untold
+from stats.health.sql_alerts import mark_published, unpublished_alerts
 from stats.metrics import ALERTS, STATES
 
-TURN_SECONDS = 1.0  # of real time: the state of a profile is published at most once in it
+TURN_SECONDS = 1.0
+"""In real time: the least time between two published states of a profile."""
 ALERTS_AT_ONCE_MAX = 1_000
 
 
 @dataclass
 class StatePublisher:
-    """`published` is live: the rows of the table over the compacted topic."""
+    """`published`: the live rows of the table over the compacted topic."""
 
-    present: CurrentState
-    directory: StatsConfigCache
+    current_state: CurrentState
+    config: StatsConfigCache
     bus: Bus
     clock: Now
     published: Mapping[str, ProfileState]
     _touched: set[str] = field(default_factory=set[str], init=False)
-    _all_seen_in: datetime | None = field(default=None, init=False)
+    _all_compared_in: datetime | None = field(default=None, init=False)
 
     def touch(self, profiles: Iterable[str]) -> None:
-        """Something about these has changed: look at them in the next turn."""
+        """Compare these profiles in the next turn, because something about them has changed."""
         self._touched.update(profiles)
 
     async def turn(self) -> float:
         now = self.clock()
         due = self._due(now)
         self._touched.clear()
-        self._all_seen_in = None  # if this turn fails, the next looks at everyone
-        news = await self._news(due, now) if due else []
-        await self.bus.publish(*news)
-        STATES.inc(len(news))
-        self._all_seen_in = minute_of(now)
+        self._all_compared_in = None  # after a failure, the next turn compares all profiles
+        changed = await self._changed_states(due, now) if due else []
+        await self.bus.publish(*changed)
+        STATES.inc(len(changed))
+        self._all_compared_in = minute_of(now)
         return TURN_SECONDS
 
     def _due(self, now: datetime) -> PackageOfProfile:
-        """Who to look at: everyone in a new minute (counts leave their windows by the minute), else who was touched."""
-        members = self.directory.roster()
-        if minute_of(now) != self._all_seen_in:
-            return members
-        return {profile: package for profile, package in members.items() if self._is_due(profile, package, now)}
+        """All profiles in a new minute, because counts leave their windows by the minute; else the touched ones."""
+        packages = self.config.package_of_profile()
+        if minute_of(now) != self._all_compared_in:
+            return packages
+        return {profile: package for profile, package in packages.items() if self._is_due(profile, package, now)}
 
     def _is_due(self, profile: str, package: str, now: datetime) -> bool:
         published = self.published.get(profile)
@@ -67,23 +68,23 @@ class StatePublisher:
         ends = (published.open.until, published.reply.until)
         return any(end is not None and end <= now for end in ends)
 
-    async def _news(self, due: PackageOfProfile, now: datetime) -> list[ProfileState]:
-        states = profile_states(due, await self.present.known(due.keys(), now), now)
+    async def _changed_states(self, due: PackageOfProfile, now: datetime) -> list[ProfileState]:
+        states = profile_states(due, await self.current_state.records(due.keys(), now), now)
         return [state for state in states if is_changed(state, self.published.get(state.profile_id))]
 
 
 @dataclass(frozen=True, slots=True)
 class AlertPublisher:
-    """Tells of alerts. At least once: a crash between telling and noting it tells the same again."""
+    """Publishes each state of an alert at least once: a crash after the publication repeats it."""
 
     engine: AsyncEngine
     bus: Bus
 
     async def turn(self) -> float:
-        alerts = await untold(self.engine, ALERTS_AT_ONCE_MAX)
+        alerts = await unpublished_alerts(self.engine, ALERTS_AT_ONCE_MAX)
         if alerts:
-            await self.bus.publish(*(each.event for each in alerts))
-            await mark_told(self.engine, alerts)
-        for each in alerts:
-            ALERTS.labels(each.state).inc()
+            await self.bus.publish(*(alert.event for alert in alerts))
+            await mark_published(self.engine, alerts)
+        for alert in alerts:
+            ALERTS.labels(alert.state).inc()
         return 0 if len(alerts) == ALERTS_AT_ONCE_MAX else TURN_SECONDS

@@ -1,4 +1,4 @@
-"""Resuming: an operator says that lanes of a profile work again, and is believed."""
+"""Resumption: an operator's request that opens the closed lanes of a profile and ends its pause."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -18,24 +18,25 @@ from stats.health.sql_conditions import lock_conditions, save_conditions
 @dataclass(frozen=True, slots=True)
 class Resumption:
     engine: AsyncEngine
-    lanes: LaneClosures
+    closures: LaneClosures
     clock: Now
-    touch: Callable[[Iterable[str]], None]
+    on_lanes: Callable[[Iterable[str]], None]
+    """Called with the resumed profiles, after the commit."""
 
     async def resume(self, profile_id: str, lane: Lane | None, by: str) -> None:
-        """Both lanes without `lane`. Idempotent; what is still wrong closes it again."""
+        """Resume one lane, or both without `lane`. Idempotent. New evidence closes a lane again."""
         now = self.clock()
-        lifted = Lift(profile_id, now, frozenset(CLOSURE_RULES), lanes=LANES if lane is None else (lane,))
+        lift = Lift(profile_id, now, frozenset(CLOSURE_RULES), lanes=LANES if lane is None else (lane,))
         async with self.engine.begin() as connection:
-            known = (await lock_conditions(connection, [profile_id])).get(profile_id)
-            opened = await self.lanes.take(connection, (), [lifted], now)
-            if known is not None and known.pause.since is not None and lane != "reply":
-                health = known.health.model_copy(update={"band": band(known.health.score, Pause())})
-                back = replace(known, health=health, pause=Pause(), factor=known.factor.eased(now))
-                await save_conditions(connection, {profile_id: back})
+            condition = (await lock_conditions(connection, [profile_id])).get(profile_id)
+            opened = await self.closures.apply(connection, (), [lift], now)
+            if condition is not None and condition.pause.since is not None and lane != "reply":
+                health = condition.health.model_copy(update={"band": band(condition.health.score, Pause())})
+                resumed = replace(condition, health=health, pause=Pause(), factor=condition.factor.eased(now))
+                await save_conditions(connection, {profile_id: resumed})
                 change = ProfileChange("health", "paused", health.band, f"resumed by {by}")
                 await note_changes(connection, [(profile_id, change)], now)
             if opened:
-                said = ProfileChange("lanes", "blocked", "ok", f"resumed by {by}")
-                await note_changes(connection, [(each, said) for each in sorted(opened)], now)
-        self.touch({profile_id} | opened)
+                change = ProfileChange("lanes", "blocked", "ok", f"resumed by {by}")
+                await note_changes(connection, [(profile, change) for profile in sorted(opened)], now)
+        self.on_lanes({profile_id} | opened)

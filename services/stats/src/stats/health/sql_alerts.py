@@ -1,53 +1,72 @@
-"""Statements about alerts: raised, changed, told, listed."""
+"""Statements about alerts."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from spreader.runtime.rows import arrays, columns, fetched, unnest
 from stats.core.alerts import StoredAlert
 
-COLUMNS = tuple(each.name for each in fields(StoredAlert))
 STATES = ("raised", "acknowledged", "cleared")
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedAlertRow:
+    alert_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlertsRow:
+    kind: str
+    severity: str
+    alerts: int
+
+
 async def open_alerts(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, dict[str, StoredAlert]]:
-    """Those that are not cleared, by profile and kind."""
-    found: dict[str, dict[str, StoredAlert]] = {}
-    for row in await connection.execute(_OPEN, {"profiles": list(profiles)}):
-        found.setdefault(row.profile_id, {})[row.kind] = _kept(row)
-    return found
+    """The alerts that are not cleared, by profile and kind."""
+    alerts: dict[str, dict[str, StoredAlert]] = {}
+    for alert in fetched(StoredAlert, await connection.execute(_OPEN, {"profiles": list(profiles)})):
+        alerts.setdefault(alert.profile_id, {})[alert.kind] = alert
+    return alerts
+
+
+async def count_open_alerts(engine: AsyncEngine) -> dict[tuple[str, str], int]:
+    """The number of alerts that are not cleared, by kind and severity."""
+    async with engine.connect() as connection:
+        rows = fetched(OpenAlertsRow, await connection.execute(_COUNT_OPEN))
+    return {(row.kind, row.severity): row.alerts for row in rows}
 
 
 async def save_alerts(connection: AsyncConnection, alerts: Sequence[StoredAlert], now: datetime) -> None:
     if alerts:
-        ordered = sorted(alerts, key=lambda each: each.alert_id)
-        columns: dict[str, Any] = {name: [getattr(each, name) for each in ordered] for name in COLUMNS}
-        await connection.execute(_SAVE, {**columns, "now": now})
+        ordered = sorted(alerts, key=lambda alert: alert.alert_id)
+        await connection.execute(_SAVE, {**arrays(StoredAlert, ordered), "now": now})
 
 
 async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime) -> StoredAlert | None:
-    """The alert, acknowledged now or before; None: there is no such alert."""
+    """The alert, acknowledged now or before; None when there is no such alert."""
     async with engine.begin() as connection:
         await connection.execute(_ACKNOWLEDGE, {"alert": alert_id, "by": by, "now": now})
-        row = (await connection.execute(_ONE, {"alert": alert_id})).one_or_none()
-    return None if row is None else _kept(row)
+        rows = fetched(StoredAlert, await connection.execute(_ONE, {"alert": alert_id}))
+    return rows[0] if rows else None
 
 
-async def untold(engine: AsyncEngine, limit: int) -> list[StoredAlert]:
-    """Those whose state was not published yet, the oldest first."""
+async def unpublished_alerts(engine: AsyncEngine, limit: int) -> Sequence[StoredAlert]:
+    """The alerts whose current state is not published yet, the oldest first."""
     async with engine.connect() as connection:
-        return [_kept(row) for row in await connection.execute(_UNTOLD, {"limit": limit})]
+        return fetched(StoredAlert, await connection.execute(_UNPUBLISHED, {"limit": limit}))
 
 
-async def mark_told(engine: AsyncEngine, alerts: Sequence[StoredAlert]) -> None:
-    ordered = sorted(alerts, key=lambda each: each.alert_id)
+async def mark_published(engine: AsyncEngine, alerts: Sequence[StoredAlert]) -> None:
+    ordered = sorted(alerts, key=lambda alert: alert.alert_id)
+    rows = [PublishedAlertRow(alert.alert_id, alert.state) for alert in ordered]
     async with engine.begin() as connection:
-        given = {"alerts": [each.alert_id for each in ordered], "states": [each.state for each in ordered]}
-        await connection.execute(_TOLD, given)
+        await connection.execute(_MARK_PUBLISHED, arrays(PublishedAlertRow, rows))
 
 
 async def list_alerts(
@@ -58,42 +77,41 @@ async def list_alerts(
     states: Sequence[str] = STATES,
     before: str | None = None,
     changed_after: datetime | None = None,
-) -> list[StoredAlert]:
-    """The newest first (an id begins with its moment), below the id `before`."""
-    asked = {
-        "package": package_id, "profile": profile_id, "states": list(states), "before": before,
-        "changed_after": changed_after, "limit": limit,
-    }  # fmt: skip
-    return [_kept(row) for row in await connection.execute(_LIST, asked)]
+) -> Sequence[StoredAlert]:
+    """The newest first, with an id below `before`. Ids begin with their time, so they sort by it."""
+    parameters = {
+        "package": package_id,
+        "profile": profile_id,
+        "states": list(states),
+        "before": before,
+        "changed_after": changed_after,
+        "limit": limit,
+    }
+    return fetched(StoredAlert, await connection.execute(_LIST, parameters))
 
 
-def alerts_of(
+def alerts_raised(
     package_id: str | None, profile_id: str | None, start: datetime, end: datetime
 ) -> tuple[TextClause, dict[str, Any]]:
-    """The statement that lists all that were raised in a span, the oldest first."""
-    return text(_RAISED), {"package": package_id, "profile": profile_id, "start": start, "end": end}
+    """The statement, with its parameters, that lists the alerts raised in a span, the oldest first."""
+    return _RAISED, {"package": package_id, "profile": profile_id, "start": start, "end": end}
 
 
-def _kept(row: Any) -> StoredAlert:
-    return StoredAlert(*(getattr(row, name) for name in COLUMNS))
-
-
-_NAMES = ", ".join(COLUMNS)
 _STATE = """CASE WHEN cleared_at IS NOT NULL THEN 'cleared'
      WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'raised' END"""
 
 _OPEN = text(f"""
-SELECT {_NAMES} FROM stats.alert WHERE profile_id = ANY(CAST(:profiles AS text[])) AND cleared_at IS NULL""")
+SELECT {columns(StoredAlert)} FROM stats.alert
+WHERE profile_id = ANY(CAST(:profiles AS text[])) AND cleared_at IS NULL""")
 
-_ONE = text(f"SELECT {_NAMES} FROM stats.alert WHERE alert_id = :alert")
+_COUNT_OPEN = text("""
+SELECT kind, severity, count(*) AS alerts FROM stats.alert WHERE cleared_at IS NULL GROUP BY kind, severity""")
+
+_ONE = text(f"SELECT {columns(StoredAlert)} FROM stats.alert WHERE alert_id = :alert")
 
 _SAVE = text(f"""
-INSERT INTO stats.alert AS known ({_NAMES}, changed_at)
-SELECT given.*, CAST(:now AS timestamptz)
-FROM unnest(CAST(:alert_id AS text[]), CAST(:profile_id AS text[]), CAST(:package_id AS text[]),
-            CAST(:kind AS text[]), CAST(:severity AS text[]), CAST(:evidence AS text[]),
-            CAST(:raised_at AS timestamptz[]), CAST(:acknowledged_at AS timestamptz[]),
-            CAST(:acknowledged_by AS text[]), CAST(:cleared_at AS timestamptz[])) AS given
+INSERT INTO stats.alert AS known ({columns(StoredAlert)}, changed_at)
+SELECT {columns(StoredAlert)}, CAST(:now AS timestamptz) FROM {unnest(StoredAlert, "new")}
 ON CONFLICT (alert_id) DO UPDATE SET severity = excluded.severity, evidence = excluded.evidence,
     cleared_at = excluded.cleared_at, changed_at = excluded.changed_at""")
 
@@ -102,23 +120,22 @@ UPDATE stats.alert SET acknowledged_at = CAST(:now AS timestamptz), acknowledged
     changed_at = CAST(:now AS timestamptz)
 WHERE alert_id = :alert AND acknowledged_at IS NULL AND cleared_at IS NULL""")
 
-_UNTOLD = text(f"""
-SELECT {_NAMES} FROM stats.alert WHERE told <> {_STATE} ORDER BY alert_id LIMIT CAST(:limit AS int)""")
+_UNPUBLISHED = text(f"""
+SELECT {columns(StoredAlert)} FROM stats.alert WHERE told <> {_STATE} ORDER BY alert_id LIMIT CAST(:limit AS int)""")
 
-_TOLD = text("""
-UPDATE stats.alert SET told = given.state
-FROM unnest(CAST(:alerts AS text[]), CAST(:states AS text[])) AS given (alert_id, state)
-WHERE alert.alert_id = given.alert_id""")
+_MARK_PUBLISHED = text(f"""
+UPDATE stats.alert SET told = published.state FROM {unnest(PublishedAlertRow, "published")}
+WHERE alert.alert_id = published.alert_id""")
 
 _OF = """(CAST(:package AS text) IS NULL OR package_id = :package)
   AND (CAST(:profile AS text) IS NULL OR profile_id = :profile)"""
 
-_RAISED = f"""
-SELECT {_NAMES} FROM stats.alert
-WHERE {_OF} AND raised_at >= CAST(:start AS timestamptz) AND raised_at < CAST(:end AS timestamptz) ORDER BY alert_id"""
+_RAISED = text(f"""
+SELECT {columns(StoredAlert)} FROM stats.alert
+WHERE {_OF} AND raised_at >= CAST(:start AS timestamptz) AND raised_at < CAST(:end AS timestamptz) ORDER BY alert_id""")
 
 _LIST = text(f"""
-SELECT {_NAMES} FROM stats.alert
+SELECT {columns(StoredAlert)} FROM stats.alert
 WHERE {_OF}
   AND {_STATE} = ANY(CAST(:states AS text[]))
   AND (CAST(:before AS text) IS NULL OR alert_id < :before)

@@ -1,71 +1,89 @@
-"""Statements about conditions: how profiles stood when they were judged last."""
+"""Statements about conditions: the results of the last evaluations."""
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.contract.events import Health, RiskyPattern
+from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 from stats.core.condition import Condition
 from stats.core.health import Pause
 from stats.core.limit_factor import LimitFactor
 
 
+@dataclass(frozen=True, slots=True)
+class ConditionRow:
+    profile_id: str
+    paused_at: datetime | None
+    factor: float
+    factor_cause: str | None
+    halved_at: datetime | None
+    stepped_at: datetime | None
+    signalled_at: datetime
+    at: datetime
+    health: Any = column("jsonb")  # noqa: RUF009 - a field, as with dataclasses.field
+    risks: Any = column("jsonb")  # noqa: RUF009
+    """JSON: written as a text, read as a decoded value."""
+
+    @classmethod
+    def of(cls, profile_id: str, condition: Condition) -> "ConditionRow":
+        return cls(
+            profile_id=profile_id,
+            paused_at=condition.pause.since,
+            factor=condition.factor.value,
+            factor_cause=condition.factor.cause,
+            halved_at=condition.factor.halved_at,
+            stepped_at=condition.factor.stepped_at,
+            signalled_at=condition.signalled_at,
+            at=condition.at,
+            health=condition.health.model_dump_json(),
+            risks=json.dumps([risk.model_dump() for risk in condition.risks]),
+        )
+
+    @property
+    def condition(self) -> Condition:
+        return Condition(
+            Health.model_validate(self.health),
+            tuple(RiskyPattern.model_validate(risk) for risk in self.risks),
+            Pause(self.paused_at),
+            LimitFactor(self.factor, self.factor_cause, self.halved_at, self.stepped_at),
+            self.at,
+            self.signalled_at,
+        )
+
+
 async def conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
-    rows = await connection.execute(_READ, {"profiles": list(profiles)})
-    return {row.profile_id: _condition(row) for row in rows}
+    rows = fetched(ConditionRow, await connection.execute(_READ, {"profiles": list(profiles)}))
+    return {row.profile_id: row.condition for row in rows}
 
 
 async def lock_conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
-    """Whoever judges the same profiles waits until this transaction ends; new ones are locked by their names."""
+    """The conditions of these profiles, locked until the commit; a profile without a condition is locked too."""
     ordered = sorted(profiles)
     await connection.execute(_LOCK, {"profiles": ordered})
     return await conditions(connection, ordered)
 
 
-async def save_conditions(connection: AsyncConnection, judged: Mapping[str, Condition]) -> None:
-    rows = sorted(judged.items())
-    columns: dict[str, list[Any]] = {
-        "profiles": [profile for profile, _ in rows],
-        "healths": [each.health.model_dump_json() for _, each in rows],
-        "risks": [json.dumps([risk.model_dump() for risk in each.risks]) for _, each in rows],
-        "pauses": [each.pause.since for _, each in rows],
-        "factors": [each.factor.value for _, each in rows],
-        "causes": [each.factor.cause for _, each in rows],
-        "halveds": [each.factor.halved_at for _, each in rows],
-        "steppeds": [each.factor.stepped_at for _, each in rows],
-        "signals": [each.signalled_at for _, each in rows],
-        "ats": [each.at for _, each in rows],
-    }
-    await connection.execute(_SAVE, columns)
+async def save_conditions(connection: AsyncConnection, by_profile: Mapping[str, Condition]) -> None:
+    rows = [ConditionRow.of(profile, condition) for profile, condition in sorted(by_profile.items())]
+    await connection.execute(_SAVE, arrays(ConditionRow, rows))
 
 
-def _condition(row: Any) -> Condition:
-    health = Health.model_validate(_plain(row.health))
-    risks = tuple(RiskyPattern.model_validate(each) for each in _plain(row.risks))
-    factor = LimitFactor(row.factor, row.factor_cause, row.halved_at, row.stepped_at)
-    return Condition(health, risks, Pause(row.paused_at), factor, row.at, row.signalled_at)
-
-
-def _plain(kept: Any) -> Any:
-    return json.loads(kept) if isinstance(kept, str) else kept
-
-
-_READ = text("SELECT * FROM stats.condition WHERE profile_id = ANY(CAST(:profiles AS text[]))")
+_READ = text(f"""
+SELECT {columns(ConditionRow)} FROM stats.condition WHERE profile_id = ANY(CAST(:profiles AS text[]))""")
 
 _LOCK = text("""
 SELECT pg_advisory_xact_lock(hashtextextended(profile_id, 7201))
-FROM unnest(CAST(:profiles AS text[])) AS asked (profile_id)""")
+FROM unnest(CAST(:profiles AS text[])) AS wanted (profile_id)""")
 
-_SAVE = text("""
-INSERT INTO stats.condition (profile_id, health, risks, paused_at, factor, factor_cause, halved_at, stepped_at,
-                             signalled_at, at)
-SELECT * FROM unnest(CAST(:profiles AS text[]), CAST(:healths AS jsonb[]), CAST(:risks AS jsonb[]),
-                     CAST(:pauses AS timestamptz[]), CAST(:factors AS double precision[]), CAST(:causes AS text[]),
-                     CAST(:halveds AS timestamptz[]), CAST(:steppeds AS timestamptz[]),
-                     CAST(:signals AS timestamptz[]), CAST(:ats AS timestamptz[]))
+_SAVE = text(f"""
+INSERT INTO stats.condition ({columns(ConditionRow)})
+SELECT {columns(ConditionRow)} FROM {unnest(ConditionRow, "new")}
 ON CONFLICT (profile_id) DO UPDATE SET health = excluded.health, risks = excluded.risks,
     paused_at = excluded.paused_at, factor = excluded.factor, factor_cause = excluded.factor_cause,
     halved_at = excluded.halved_at, stepped_at = excluded.stepped_at, signalled_at = excluded.signalled_at,

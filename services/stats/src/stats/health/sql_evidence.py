@@ -1,12 +1,15 @@
-"""Statements about evidence: what is known of profiles when their health is judged."""
+"""Statements about evidence: the sums and recent sends that an evaluation uses."""
 
+from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from spreader.contract.events import Lane
+from spreader.runtime.rows import fetched
 from stats.core.evidence import PackageBaseline
 from stats.core.evidence_assembly import RawEvidence
 from stats.core.recent_sends import RecentSend, RecentSends
@@ -16,43 +19,129 @@ from stats.core.tally import Marks
 from stats.core.windows import DAY, HOUR, WEEK
 
 STUCK_AFTER = timedelta(minutes=2)
-"""Of the machine's time: WhatsApp's server has a message within seconds, or something is wrong."""
-LAST_SENDINGS = 60
-"""Of each lane."""
+"""In wall time: WhatsApp acknowledges a message within seconds unless something is wrong."""
+LAST_SENDS = 60
+"""The number of recent sends that are read of each lane."""
 
 
-async def gather(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
-    """`now` is the system's; how long ago we heard of a sending is by the database's own clock."""
-    present = minute_of(now)
-    asked = {
-        "profiles": list(profiles), "now": present, "hour": present - HOUR, "four_hours": present - 4 * HOUR,
-        "day": present - DAY, "day_before": present - DAY - HOUR, "week": hour_of(present - WEEK),
-        "last_hour": hour_of(present - DAY - HOUR), "sendings": LAST_SENDINGS,
-    }  # fmt: skip
-    lately = {row.profile_id: _sums(row) for row in await connection.execute(_LATELY, asked)}
-    before = {row.profile_id: _sums(row) for row in await connection.execute(_BEFORE, asked)}
-    failures: dict[str, dict[str, int]] = {}
-    for row in await connection.execute(_FAILURES, asked):
-        failures.setdefault(row.profile_id, {})[row.failure] = row.number
-    sent: dict[str, list[RecentSend]] = {}
-    for row in await connection.execute(_SENDINGS, asked):
-        sent.setdefault(row.profile_id, []).append(_sent(row))
-    stuck = {row.profile_id: row.number for row in await connection.execute(_STUCK, asked | {"after": STUCK_AFTER})}
+@dataclass(frozen=True, slots=True)
+class LatelyRow:
+    profile_id: str
+    sent_lately: int | None
+    arrived_lately: int | None
+    sent_aged: int | None
+    arrived_aged: int | None
+    sent: int | None
+    sent_open: int | None
+    hour_open: int | None
+    delivered_open: int | None
+    answered: int | None
+    new_contacts: int | None
+    night: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeRow:
+    profile_id: str
+    sent: int | None
+    arrived: int | None
+    answered: int | None
+    sent_open: int | None
+    new_contacts: int | None
+    delivered_open: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecentSendRow:
+    profile_id: str
+    lane: Lane
+    sent_at: datetime
+    age: timedelta
+    waits: bool
+    marks: int
+    is_new: bool | None
+    receives: bool | None
+    fingerprint: str | None
+
+    @property
+    def send(self) -> RecentSend:
+        marks = Marks(self.marks)
+        return RecentSend(
+            self.lane,
+            self.sent_at,
+            self.age,
+            self.waits,
+            delivered=Marks.DELIVERED in marks,
+            failed=Marks.FAILED in marks,
+            is_new=bool(self.is_new),
+            receives=bool(self.receives),
+            fingerprint=self.fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    profile_id: str
+    failure: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRow:
+    profile_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    package_id: str
+    sent: int
+    arrived: int
+    answered: int
+    delivered: int
+
+
+async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
+    """The raw evidence of each profile. `now` is system time; the age of a send is measured by the database's clock."""
+    minute = minute_of(now)
+    parameters = {
+        "profiles": list(profiles),
+        "now": minute,
+        "hour": minute - HOUR,
+        "four_hours": minute - 4 * HOUR,
+        "day": minute - DAY,
+        "day_before": minute - DAY - HOUR,
+        "week": hour_of(minute - WEEK),
+        "last_hour": hour_of(minute - DAY - HOUR),
+        "sends": LAST_SENDS,
+        "stuck_after": STUCK_AFTER,
+    }
+    lately = {row.profile_id: _sums(row) for row in fetched(LatelyRow, await connection.execute(_LATELY, parameters))}
+    before = {row.profile_id: _sums(row) for row in fetched(BeforeRow, await connection.execute(_BEFORE, parameters))}
+    failures: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in fetched(FailureRow, await connection.execute(_FAILURES, parameters)):
+        failures[row.profile_id][row.failure] = row.number
+    sends: defaultdict[str, list[RecentSend]] = defaultdict(list)
+    for row in fetched(RecentSendRow, await connection.execute(_SENDS, parameters)):
+        sends[row.profile_id].append(row.send)
+    stuck = {row.profile_id: row.number for row in fetched(StuckRow, await connection.execute(_STUCK, parameters))}
     return {
         profile: RawEvidence(
             lately.get(profile, {}),
             before.get(profile, {}),
             failures.get(profile, {}),
-            RecentSends(tuple(sorted(sent.get(profile, ()), key=lambda each: each.at, reverse=True))),
+            RecentSends(tuple(sorted(sends.get(profile, ()), key=lambda send: send.at, reverse=True))),
             stuck.get(profile, 0),
         )
         for profile in profiles
     }
 
 
-async def usual(connection: AsyncConnection, packages: Collection[str], now: datetime) -> dict[str, PackageBaseline]:
-    asked = {"packages": list(packages), "week": hour_of(now - WEEK), "hour": hour_of(now - HOUR)}
-    rows = await connection.execute(_USUAL, asked)
+async def package_baselines(
+    connection: AsyncConnection, packages: Collection[str], now: datetime
+) -> dict[str, PackageBaseline]:
+    parameters = {"packages": list(packages), "week": hour_of(now - WEEK), "hour": hour_of(now - HOUR)}
+    rows = fetched(BaselineRow, await connection.execute(_BASELINES, parameters))
     return {
         row.package_id: PackageBaseline(
             Share(row.arrived, row.sent), Share(min(row.answered, row.delivered), row.delivered)
@@ -61,16 +150,8 @@ async def usual(connection: AsyncConnection, packages: Collection[str], now: dat
     }
 
 
-def _sums(row: Any) -> dict[str, int]:
-    return {name: value or 0 for name, value in row._mapping.items() if name != "profile_id"}
-
-
-def _sent(row: Any) -> RecentSend:
-    marks = Marks(row.marks)
-    return RecentSend(
-        row.lane, row.sent_at, row.age, row.waits, Marks.DELIVERED in marks, Marks.FAILED in marks,
-        bool(row.is_new), bool(row.receives), row.fingerprint,
-    )  # fmt: skip
+def _sums(row: LatelyRow | BeforeRow) -> dict[str, int]:
+    return {name: value or 0 for name, value in asdict(row).items() if name != "profile_id"}
 
 
 _MINE = "profile_id = ANY(CAST(:profiles AS text[]))"
@@ -102,22 +183,22 @@ _FAILURES = text(f"""
 SELECT profile_id, failure, sum(count) AS number FROM stats.minute_failure
 WHERE {_MINE} AND at > CAST(:day AS timestamptz) AND at <= CAST(:now AS timestamptz) GROUP BY profile_id, failure""")
 
-_SENDINGS = text("""
-SELECT asked.profile_id, sent.* FROM unnest(CAST(:profiles AS text[])) AS asked (profile_id)
+_SENDS = text("""
+SELECT wanted.profile_id, sent.* FROM unnest(CAST(:profiles AS text[])) AS wanted (profile_id)
 CROSS JOIN (VALUES ('open'), ('reply')) AS of (lane)
 CROSS JOIN LATERAL (
     SELECT delivery.lane, sent_at, now() - heard_at AS age, waits, marks, is_new, receives, fingerprint
     FROM stats.delivery
-    WHERE delivery.profile_id = asked.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
+    WHERE delivery.profile_id = wanted.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
       AND sent_at <= CAST(:now AS timestamptz) + interval '1 minute'
-    ORDER BY sent_at DESC LIMIT CAST(:sendings AS int)) AS sent""")
+    ORDER BY sent_at DESC LIMIT CAST(:sends AS int)) AS sent""")
 
 _STUCK = text(f"""
 SELECT profile_id, count(*) AS number FROM stats.delivery
-WHERE {_MINE} AND waits AND heard_at <= now() - CAST(:after AS interval) AND heard_at > now() - interval '1 hour'
+WHERE {_MINE} AND waits AND heard_at <= now() - CAST(:stuck_after AS interval) AND heard_at > now() - interval '1 hour'
 GROUP BY profile_id""")
 
-_USUAL = text("""
+_BASELINES = text("""
 SELECT package_id, sum(sent) AS sent, sum(arrived) AS arrived, sum(answered) AS answered,
        coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered
 FROM stats.package_hour
