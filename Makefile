@@ -1,32 +1,32 @@
-# `make` alone prints the words. Each is one command that also works by itself; docs/ has the rest.
+# `make` alone prints the targets. CONTRIBUTING.md explains them.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-# Kept byte code lets every process of a test start in half the time; some environments forbid it.
+# Compiled byte code halves the start of every process in a test; some environments forbid it by default.
 export PYTHONDONTWRITEBYTECODE :=
-# Tests wait more than they work: two processes keep two cores busy (what may run beside what: conftest.py).
+# Tests mostly wait, so two processes keep two cores busy. conftest.py groups tests that must not run at the same time.
 TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test suite check lint types bench record simulate docs compose-up
 
-help: ## Print these words
+help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-setup: ## Install what the system needs: uv, the Python packages, Kafka (seconds when it is all there)
+setup: ## Install uv, the Python packages and Kafka (seconds when they are there)
 	@sh deploy/local/setup.sh
 
-up: ## Start the whole system on this machine and keep it running; Ctrl-C stops it, the data stay
+up: ## Start the whole system on this machine; Ctrl-C stops it and keeps the data
 	@exec sh deploy/local/setup.sh up
 
 demo: ## Send a campaign and some replies through the running system, and watch them arrive
 	@exec sh deploy/local/setup.sh demo
 
-test: setup lint ## Check the code, and run every test on a real Kafka and a real Postgres
+test: setup lint ## Check the code and run every test on a real Kafka and a real Postgres
 	@exec $(MAKE) --no-print-directory --jobs=2 types suite
 
-suite: # the tests alone; beside them the types are checked, which takes a minute
+suite: # only the tests; `make test` checks the types at the same time, which takes a minute
 	@exec $(PYTHON) -m pytest $(TOGETHER)
 
-check: setup lint types ## Lint, format, types and the contracts between packages
+check: setup lint types ## Check lint, format, types and the contracts between packages
 
 lint:
 	@$(PYTHON) -m ruff check .
@@ -36,7 +36,7 @@ lint:
 types:
 	@.venv/bin/basedpyright
 
-bench: setup ## Measure against the bare limits of this machine and beside peers (half an hour) into bench/results
+bench: setup ## Measure against the bare limits of this machine and against peers (half an hour) into bench/results
 	@.venv/bin/uv sync --all-packages --locked --quiet --group bench
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench router
@@ -44,14 +44,14 @@ bench: setup ## Measure against the bare limits of this machine and beside peers
 	@$(PYTHON) -m bench stats
 	@exec $(PYTHON) -m bench pacer
 
-record: setup ## Run the tests that measure, by themselves, and keep their figures in bench/results (an hour)
+record: setup ## Run only the tests that measure and keep their figures in bench/results (an hour)
 	@exec $(PYTHON) -m pytest --record
 
-simulate: setup ## Run years of the release policy on a virtual clock: a report, a picture (bench/results/years has a full run)
+simulate: setup ## Run years of the release policy on a virtual clock into a report (full run: bench/results/years)
 	@exec $(PYTHON) -m simulate
 
-docs: setup ## Write the generated pages again: OpenAPI, AsyncAPI, settings, dashboards
+docs: setup ## Write the generated pages: OpenAPI, AsyncAPI, settings, topics, dashboards
 	@exec $(PYTHON) -m docs
 
-compose-up: ## Start the same system in containers, with Prometheus and Grafana (needs Docker)
+compose-up: ## Start the system in containers, with Prometheus and Grafana (needs Docker)
 	@exec docker compose up --build

@@ -23,11 +23,11 @@ FLOWS: Mapping[type[Event], Flow] = {
     )
     for kind in EVENTS
 }
-WHOLE_API = "the public API, with the key of the operator who is signed in"
+WHOLE_API = "the public API, with the signed-in operator's key"
 
 
 class _Named(str):
-    """A value that stands for the field of its name: what is made of it shows which fields it is made of."""
+    """A value named after a field: a text made of such values shows the fields it is made of."""
 
     __slots__ = ()
 

@@ -126,7 +126,7 @@ class Sources:
         return found
 
     def _values(self, name: str, near: ast.AST) -> set[type[Event]]:
-        """The events that a name may stand for at a place of the code; none where it names something else."""
+        """The events that a name may stand for at a place of the code; none if it names something else."""
         scope = self._scope(near)
         if scope is not None and name in (names := [argument.arg for argument in scope.args.args]):
             position = names.index(name) - (1 if names[:1] in (["self"], ["cls"]) else 0)

@@ -1,4 +1,4 @@
-"""Fleet: all profiles and services on one page: does everything run, and how do the accounts fare?"""
+"""Fleet dashboard: whether everything runs, and the state of all accounts."""
 
 from deploy.grafana.panels import Board, Figure, Panel, Row
 
@@ -7,28 +7,28 @@ SERVICES = 'job=~"ingress|router|pacer|sender|stats|console"'
 BOARD = Board(
     uid="spreader-fleet",
     title="Spreader: fleet",
-    description="Does everything run, and how do the accounts fare? Start here.",
+    description="Whether everything runs, and the state of all accounts. Start here.",
     rows=(
         Row(
             "At a glance",
             (
                 Figure(
-                    "Services away",
+                    "Services down",
                     "none",
-                    "Above 0: start it; see ServiceAway in docs/operations.md.",
+                    "Above 0: start the service; see ServiceAway in docs/alerts.md.",
                     f"count(up{{{SERVICES}}} == 0) or vector(0)",
                     1,
                 ),
                 Figure(
                     "Profiles",
                     "none",
-                    "How many are configured; no more than you pay for.",
+                    "Configured profiles. Check that it is as many as you expect.",
                     "max(sum by (instance) (spreader_package_profiles))",
                 ),
                 Figure(
-                    "Blocked for open chat",
+                    "Blocked for open messages",
                     "percentunit",
-                    "Stop campaigns above a fifth: see FleetBlocked.",
+                    "Above a fifth stop campaigns: see FleetBlocked.",
                     'max(sum by (instance) (spreader_package_profiles{state="blocked"}))'
                     " / max(sum by (instance) (spreader_package_profiles))",
                     0.2,
@@ -36,13 +36,13 @@ BOARD = Board(
                 Figure(
                     "Lowest health",
                     "none",
-                    "Under 40 open chat of that profile is paused: see docs/health.md.",
+                    "Under 40 the profile's open messages are paused: see docs/health.md.",
                     'min(spreader_package_health_points{of="lowest"})',
                 ),
                 Figure(
-                    "Sent today, share of what is allowed",
+                    "Sent in 24 h, share of the limits",
                     "percentunit",
-                    "Near 1: more profiles, or a longer wait.",
+                    "Near 1: add profiles, or accept longer waits.",
                     'max(sum by (instance) (spreader_package_day_deliveries{kind="sent_open"}))'
                     " / max(sum by (instance) (spreader_package_allowed_deliveries))",
                 ),
@@ -59,23 +59,23 @@ BOARD = Board(
             "Accounts",
             (
                 Panel(
-                    "Profiles by their open lane",
+                    "Profiles by state of their open lane",
                     "short",
-                    "Blocked ones send no open chat; replies may go on.",
+                    "Blocked profiles send no open messages; replies may continue.",
                     (("max by (state) (sum by (instance, state) (spreader_package_profiles))", "{{state}}"),),
                     True,
                 ),
                 Panel(
                     "Open alerts",
                     "short",
-                    "The console names the profiles and the evidence. Critical needs a person.",
+                    "The console shows the profiles and the evidence. Critical ones need an operator.",
                     (("max by (kind) (sum by (instance, kind) (spreader_open_alerts)) > 0", "{{kind}}"),),
                     True,
                 ),
                 Panel(
-                    "Health by package, lowest",
+                    "Lowest health by package",
                     "short",
-                    "Find what the falling ones have in common: text, hours, age.",
+                    "If several fall, find what they have in common: text, hours, age.",
                     (('min by (package) (spreader_package_health_points{of="lowest"})', "{{package}}"),),
                 ),
             ),
@@ -86,7 +86,7 @@ BOARD = Board(
                 Panel(
                     "Accepted, released, sent",
                     "ops",
-                    "Released far under accepted is pacing: see what holds it.",
+                    "Released far under accepted is pacing: see What holds releases.",
                     (
                         ("sum(rate(spreader_accepted_deliveries_total[5m]))", "accepted"),
                         ("sum(rate(spreader_released_deliveries_total[5m]))", "released"),
@@ -96,20 +96,20 @@ BOARD = Board(
                 Panel(
                     "Answers of gateways",
                     "ops",
-                    "A class that grows is a row in docs/delivery.md: it says who can help.",
+                    "If a class grows, docs/failures.md explains it.",
                     (("sum by (result) (rate(spreader_sends_total[5m])) > 0", "{{result}}"),),
                     True,
                 ),
                 Panel(
-                    "Requests that were not served",
+                    "Problems returned",
                     "ops",
-                    "`unavailable` and `internal` are ours: see ApiFails. The others are the caller's.",
+                    "`unavailable` and `internal` are our faults: see ApiFails. The others are the caller's.",
                     (("sum by (kind) (rate(spreader_api_problems_total[5m])) > 0", "{{kind}}"),),
                 ),
                 Panel(
-                    "Webhooks taken, by gateway",
+                    "Webhook reports by gateway",
                     "ops",
-                    "Flat while we send: the gateway does not report. Check its set-up.",
+                    "None while we send: the gateway does not report. Check its webhook settings.",
                     (("sum by (driver, event) (rate(spreader_webhook_events_total[5m])) > 0", "{{driver}} {{event}}"),),
                 ),
             ),
@@ -118,33 +118,33 @@ BOARD = Board(
             "Processes",
             (
                 Panel(
-                    "Services that answer",
+                    "Instances that answer",
                     "short",
-                    "0: it does not run, or Prometheus cannot reach it.",
+                    "0: the service does not run, or Prometheus cannot reach it.",
                     ((f"sum by (job) (up{{{SERVICES}}})", "{{job}}"),),
                 ),
                 Panel(
-                    "Parts in trouble",
+                    "Components not ready",
                     "short",
-                    "GET /health/ready of that service says the reason in words.",
+                    "GET /health/ready of the service gives the reason.",
                     (("max by (job, part) (spreader_troubled_parts) > 0", "{{job}}: {{part}}"),),
                 ),
                 Panel(
                     "Memory",
                     "bytes",
-                    "Grows with profiles, not with held deliveries; a line that only rises is a leak.",
+                    "Grows with profiles, not with held deliveries. A line that only rises is a leak.",
                     ((f"process_resident_memory_bytes{{{SERVICES}}}", "{{job}} {{instance}}"),),
                 ),
                 Panel(
                     "Processor",
                     "percentunit",
-                    "1 is a whole core: a service at 1 needs another instance.",
+                    "1 is one core. A service at 1 needs another instance.",
                     ((f"rate(process_cpu_seconds_total{{{SERVICES}}}[5m])", "{{job}} {{instance}}"),),
                 ),
                 Panel(
-                    "Started",
+                    "Time since start",
                     "s",
-                    "How long ago each process started, and what it is. Drops are restarts.",
+                    "How long each process runs, and its version. Drops are restarts.",
                     (
                         (
                             "(time() - process_start_time_seconds) * on (job, instance) group_left (version)"

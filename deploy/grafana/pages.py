@@ -1,4 +1,4 @@
-"""Pages: the dashboards as the files that Grafana is given."""
+"""Pages: the dashboards as JSON files for Grafana."""
 
 import json
 from collections.abc import Mapping

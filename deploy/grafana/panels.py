@@ -1,4 +1,4 @@
-"""Panel: one question to Prometheus, what its answer means and what to do about it; rows of them make a dashboard."""
+"""Panel: one Prometheus query with what to do about its result. Rows of panels make a dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number; from `bad` on it is red."""
+    """A single number, red from `bad` on."""
 
     title: str
     unit: Unit
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`package`: it asks for a package, as `$package` in its queries."""
+    """A dashboard. `package`: the viewer chooses a package, `$package` in the queries."""
 
     uid: str
     title: str

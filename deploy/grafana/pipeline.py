@@ -1,4 +1,4 @@
-"""Pipeline: where records and deliveries wait on their way, from acceptance to the gateway and back."""
+"""Pipeline dashboard: where records and deliveries wait, from acceptance to the gateway and back."""
 
 from deploy.grafana.panels import Board, Panel, Row
 
@@ -11,32 +11,32 @@ BOARD = Board(
             "Kafka",
             (
                 Panel(
-                    "Records behind",
+                    "Unprocessed records",
                     "short",
-                    "Rising for minutes: its handler fails or has too much to do. More instances share it.",
+                    "Rising for minutes: the handler fails or is overloaded. Start another instance.",
                     (("spreader:consumer_lag_records:sum", "{{group}}: {{topic}}"),),
                 ),
                 Panel(
-                    "Age of the oldest unread record",
+                    "Age of the oldest unprocessed record",
                     "s",
-                    "Seconds on the way of replies are customers who wait: see ReplyLag.",
+                    "On reply topics every second is a customer who waits: see ReplyLag.",
                     (("spreader:consumer_oldest_seconds:max", "{{group}}: {{topic}}"),),
                 ),
                 Panel(
-                    "Read",
+                    "Records read",
                     "ops",
-                    "How much each group reads; 0 with records behind is a stuck consumer.",
+                    "0 with unprocessed records: the consumer is stuck. Read the service's log.",
                     (("sum by (group) (rate(spreader_consumed_records_total[5m]))", "{{group}}"),),
                 ),
             ),
         ),
         Row(
-            "Tried again, buried",
+            "Failures",
             (
                 Panel(
-                    "Batches and turns that failed",
+                    "Failed batches and loops",
                     "ops",
-                    "The log of that service has the cause.",
+                    "The service's log has the cause.",
                     (
                         ("sum by (group) (rate(spreader_handler_failures_total[5m])) > 0", "batches of {{group}}"),
                         ("sum by (job, loop) (rate(spreader_loop_failures_total[5m])) > 0", "{{job}}: {{loop}}"),
@@ -45,13 +45,13 @@ BOARD = Board(
                 Panel(
                     "Dead letters in 24 h",
                     "short",
-                    "`python -m spreader replay` shows them and sends them again.",
+                    "`python -m spreader replay` lists and replays them.",
                     (("sum by (group) (increase(spreader_dead_letters_records_total[24h]))", "{{group}}"),),
                 ),
                 Panel(
-                    "Results of an older claim",
+                    "Results of old claims",
                     "ops",
-                    "Another worker took over: leases ended. Look for a slow sender.",
+                    "Leases expired and another worker took over. Look for a slow sender.",
                     (("sum by (lane) (rate(spreader_sender_fenced_results_total[5m]))", "{{lane}}"),),
                 ),
             ),
@@ -62,17 +62,17 @@ BOARD = Board(
                 Panel(
                     "Outbox",
                     "short",
-                    "Empties at some 3,000 recipients a second. Flat above 0: see OutboxStuck.",
+                    "Empties at about 3,000 recipients a second. Flat above 0: see OutboxStuck.",
                     (("max(spreader_outbox_waiting_records)", "records"),),
                 ),
                 Panel(
-                    "First in the outbox",
+                    "Oldest record in the outbox",
                     "s",
-                    "Grows during a large import; alone and for minutes it is stuck.",
+                    "Grows during a large import. Otherwise, for minutes: see OutboxStuck.",
                     (("max(spreader_outbox_oldest_seconds)", "oldest"),),
                 ),
                 Panel(
-                    "Until a message is in Kafka, 99 %",
+                    "Time until a message is in Kafka, 99 %",
                     "s",
                     "Above 0.5: Kafka is slow to acknowledge.",
                     (
@@ -83,9 +83,9 @@ BOARD = Board(
                     ),
                 ),
                 Panel(
-                    "Answers without the word awaited",
+                    "Responses without the awaited answer",
                     "ops",
-                    "Router or sender did not answer in time; the message goes on.",
+                    "Router or sender did not answer in time; the message is still processed. Many: look at their lag.",
                     (("sum by (lane) (rate(spreader_unanswered_messages_total[5m]))", "{{lane}}"),),
                 ),
             ),
@@ -96,7 +96,7 @@ BOARD = Board(
                 Panel(
                     "Routed",
                     "ops",
-                    "Another profile: the first could not send it. Many: look at accounts.",
+                    "`another profile`: the first could not send it. Many: look at the accounts.",
                     (
                         (
                             "sum by (lane, strategy) (rate(spreader_routed_deliveries_total[5m])) > 0",
@@ -108,20 +108,20 @@ BOARD = Board(
                 Panel(
                     "Held",
                     "short",
-                    "Due: their own moment has come, a bound of their profile holds them. Both may be large.",
+                    "Due: their not-before has passed and a bound of their profile holds them. Both may be large.",
                     (("max(spreader_held_deliveries)", "held"), ("max(spreader_due_deliveries)", "due")),
                 ),
                 Panel(
                     "What holds releases",
                     "ops",
-                    "How often a profile was found waiting for each bound. The console explains one delivery.",
+                    "How often a profile waited for each bound. The console explains one delivery.",
                     (("sum by (bound) (rate(spreader_bound_waits_total[5m])) > 0", "{{bound}}"),),
                     True,
                 ),
                 Panel(
                     "Releases by what they waited for",
                     "ops",
-                    "Mostly `gap`: paced. Mostly a limit: more is asked than is allowed.",
+                    "Mostly `gap`: paced as intended. Mostly a limit: add profiles.",
                     (("sum by (bound) (rate(spreader_bound_releases_total[5m])) > 0", "{{bound}}"),),
                     True,
                 ),
@@ -133,7 +133,7 @@ BOARD = Board(
                 Panel(
                     "With the sender",
                     "short",
-                    "Open: at most what gateways take. Growing: they are slow or away.",
+                    "Growing: gateways are slow or do not answer.",
                     (
                         ("max by (lane) (spreader_sender_unsettled_deliveries)", "{{lane}}"),
                         ("sum by (lane) (spreader_sends_in_flight)", "{{lane}} in flight"),
@@ -142,19 +142,19 @@ BOARD = Board(
                 Panel(
                     "Due and not claimed",
                     "s",
-                    "All slots are taken, or the pump fails: see RepliesUnclaimed.",
+                    "All slots are in use, or the dispatcher fails: see RepliesUnclaimed.",
                     (("max by (lane) (spreader_sender_overdue_seconds)", "{{lane}}"),),
                 ),
                 Panel(
-                    "Outcomes not in Kafka",
+                    "Unpublished outcomes",
                     "short",
-                    "A few at any moment. Growing: Kafka does not take them.",
+                    "A few are normal. Growing: Kafka does not accept them.",
                     (("max by (lane) (spreader_sender_unpublished_events)", "{{lane}}"),),
                 ),
                 Panel(
-                    "Hosts let alone",
+                    "Open circuit breakers",
                     "short",
-                    "Gateways that do not answer; tried again by themselves.",
+                    "Gateway hosts that do not answer; they are tried again by themselves.",
                     (("max by (client) (spreader_gateway_breakers_open)", "{{client}}"),),
                 ),
             ),
@@ -165,7 +165,7 @@ BOARD = Board(
                 Panel(
                     "Calls, 99 %",
                     "s",
-                    "Above 5: the gateway is slow. Its own metrics, then its machine.",
+                    "Above 5: the gateway is slow. Look at its own metrics, then its machine.",
                     (
                         (
                             "histogram_quantile(0.99, sum by (le, driver, lane)"
@@ -177,16 +177,16 @@ BOARD = Board(
                 Panel(
                     "In doubt",
                     "ops",
-                    "The gateway took a request and did not answer; asked again or told by its report.",
+                    "The gateway accepted a request and did not answer. Check the gateway and proxies.",
                     (
                         ("sum by (lane) (rate(spreader_sends_in_doubt_total[5m]))", "{{lane}}"),
                         ("rate(spreader_sender_heard_receipts_total[5m])", "settled by a report"),
                     ),
                 ),
                 Panel(
-                    "Webhooks not believed",
+                    "Webhook calls that failed verification",
                     "ops",
-                    "Set the same secret on both sides, compare clocks; else somebody forges them.",
+                    "Set the same secret on both sides and compare clocks; otherwise somebody forges calls.",
                     (
                         (
                             "sum by (driver, reason) (rate(spreader_webhook_refusals_total[5m])) > 0",
@@ -195,9 +195,9 @@ BOARD = Board(
                     ),
                 ),
                 Panel(
-                    "Profiles asked about",
+                    "Checks of profiles",
                     "ops",
-                    "not_ok is for a person; away for whoever runs the gateway.",
+                    "`not_ok` needs an operator, `away` the gateway's administrator.",
                     (("sum by (result) (rate(spreader_profile_checks_total[15m])) > 0", "{{result}}"),),
                 ),
             ),

@@ -1,4 +1,4 @@
-"""Service levels: the promises as numbers: replies in time, releases in time, nothing lost, no limit breached."""
+"""Service level dashboard: replies in time, releases in time, nothing lost, no limit breached."""
 
 from deploy.grafana.panels import Board, Figure, Panel, Row
 
@@ -11,30 +11,30 @@ BOARD = Board(
             "Must be 0",
             (
                 Figure(
-                    "Deliveries with nobody",
+                    "Lost deliveries",
                     "none",
-                    "Accepted, without an end, held by none: see DeliveriesLost.",
+                    "Accepted, unfinished, and at no service: see DeliveriesLost.",
                     "spreader:lost_deliveries:sum",
                     1,
                 ),
                 Figure(
                     "Limit breaches in 7 days",
                     "none",
-                    "Counted anew by stats: see LimitBreached.",
+                    "Counted independently by stats: see LimitBreached.",
                     "sum(increase(spreader_limit_breaches_total[7d]))",
                     1,
                 ),
                 Figure(
                     "Dead letters in 7 days",
                     "none",
-                    "`python -m spreader replay` shows them: see DeadLetters.",
+                    "`python -m spreader replay` lists them: see DeadLetters.",
                     "sum(increase(spreader_dead_letters_records_total[7d]))",
                     1,
                 ),
                 Figure(
-                    "Alerts that page",
+                    "Firing alerts that page",
                     "none",
-                    "docs/operations.md has a chapter for each.",
+                    "docs/alerts.md has a chapter for each.",
                     'count(ALERTS{alertstate="firing", severity="page"}) or vector(0)',
                     1,
                 ),
@@ -44,9 +44,9 @@ BOARD = Board(
             "Replies: 99 % within 2 s",
             (
                 Panel(
-                    "From acceptance to the gateway's yes",
+                    "Reply latency: accepted to gateway acknowledgement",
                     "s",
-                    "The gateway's own time is part of it: compare with its calls.",
+                    "Includes the gateway's own time: compare with Calls, 99 %.",
                     (
                         ("spreader:reply_seconds:p99_5m", "99 %"),
                         ("histogram_quantile(0.5, sum by (le) (rate(spreader_reply_seconds_bucket[5m])))", "50 %"),
@@ -55,7 +55,7 @@ BOARD = Board(
                 Panel(
                     "Share over 2 s",
                     "percentunit",
-                    "0.01 is the promise; RepliesSlow begins at 0.144.",
+                    "0.01 is the service level; RepliesSlow fires at 0.144.",
                     (
                         ("spreader:reply_late:ratio_5m", "5 min"),
                         ("spreader:reply_late:ratio_1h", "1 h"),
@@ -63,9 +63,9 @@ BOARD = Board(
                     ),
                 ),
                 Figure(
-                    "Kept in 30 days",
+                    "Within the level, 30 days",
                     "percentunit",
-                    "Under 0.99 the promise is broken: slow down changes.",
+                    "Under 0.99 the service level is missed: make fewer changes.",
                     'sum(increase(spreader_reply_seconds_bucket{le="2.0"}[30d]))'
                     " / sum(increase(spreader_reply_seconds_count[30d]))",
                 ),
@@ -77,37 +77,37 @@ BOARD = Board(
                 Panel(
                     "Lateness of releases",
                     "s",
-                    "Limits hold all the same. More pacers share the profiles: see ReleasesLate.",
+                    "No limit is broken by it. Start another pacer: see ReleasesLate.",
                     (("spreader:release_lateness_seconds:p99_5m", "99 %"),),
                 ),
                 Panel(
                     "Share over 1 s",
                     "percentunit",
-                    "0.01 is the promise; ReleasesLate begins at 0.05.",
+                    "0.01 is the service level; ReleasesLate fires at 0.05.",
                     (("spreader:release_late:ratio_30m", "30 min"), ("spreader:release_late:ratio_6h", "6 h")),
                 ),
                 Figure(
-                    "Kept in 30 days",
+                    "Within the level, 30 days",
                     "percentunit",
-                    "Under 0.99 the promise is broken.",
+                    "Under 0.99 the service level is missed.",
                     'sum(increase(spreader_release_lateness_seconds_bucket{le="1.0"}[30d]))'
                     " / sum(increase(spreader_release_lateness_seconds_count[30d]))",
                 ),
             ),
         ),
         Row(
-            "The books",
+            "Reconciliation and audit",
             (
                 Panel(
-                    "Without an end for 15 minutes, by who has it",
+                    "Unfinished for 15 minutes, by service",
                     "short",
-                    "The pacer's may be many and old. The others should empty.",
+                    "The pacer may have many, and for long. The others should empty.",
                     (("max by (service) (spreader_unsettled_deliveries)", "{{service}}"),),
                 ),
                 Panel(
                     "Missed at",
                     "short",
-                    "Which service does not have what ingress has seen with it.",
+                    "Deliveries that ingress counts at a service and the service does not have: see DeliveriesLost.",
                     (
                         ("spreader:lost_deliveries:router", "router"),
                         ("spreader:lost_deliveries:pacer", "pacer"),
@@ -115,9 +115,9 @@ BOARD = Board(
                     ),
                 ),
                 Panel(
-                    "Held against the limits again",
+                    "Deliveries checked by the limit audit",
                     "ops",
-                    "0 while we send: nobody recounts. Look at the log of stats.",
+                    "0 while we send: the audit does not run. Read the log of stats.",
                     (("sum(rate(spreader_recounted_deliveries_total[5m]))", "recounted"),),
                 ),
                 Panel(
