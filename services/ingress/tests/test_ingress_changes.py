@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.configuration.change_history import document
+from ingress.configuration.change_history import package_document
 from ingress.core.differences import ABSENT, Difference, NotUndoable, differences, not_undoable_reason, revert
 from ingress.core.snapshot import StoredPackage, StoredProfile
 from ingress.testing import System
@@ -138,7 +138,7 @@ def test_credentials_are_kept_in_no_history() -> None:
     def sealed(secret: str) -> Any:
         gateway = {"driver": "waha", "base_url": "http://w", "account": "s", "sealed": secret, "holder": "h"}
         profile = StoredProfile("a", "pkg", {"name": "A", "gateway": gateway}, False)
-        return document(StoredPackage("pkg", 1, {"name": "P"}, False), [profile])
+        return package_document(StoredPackage("pkg", 1, {"name": "P"}, False), [profile])
 
     first, second = new_key(), new_key()
     (found,) = differences(sealed(first), sealed(second))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text as sql
 
-from ingress.consent.consent_lists import POLL_SECONDS, Consents
+from ingress.consent.consent_lists import POLL_SECONDS, ConsentLists
 from ingress.testing import System
 from spreader.contract.events import ConsentChanged, CustomerMessage
 
@@ -159,11 +159,11 @@ async def test_what_a_crash_kept_back_is_told_once_it_is_old(system: System) -> 
     system.bus.away = True
     await system.http.post(LIST, json={"recipients": [ONE, TWO]})
     system.bus.away = False
-    consents = Consents(system.engine, system.bus, system.clock)
-    assert (await consents.announce_left_over(), told(system)) == (POLL_SECONDS, [])
+    consents = ConsentLists(system.engine, system.bus, system.clock)
+    assert (await consents.publish_left_over(), told(system)) == (POLL_SECONDS, [])
     await _age(system)
-    assert (await consents.announce_left_over(), len(told(system))) == (0.0, 2)
-    assert await consents.announce_left_over() == POLL_SECONDS
+    assert (await consents.publish_left_over(), len(told(system))) == (0.0, 2)
+    assert await consents.publish_left_over() == POLL_SECONDS
 
 
 async def _age(system: System) -> None:

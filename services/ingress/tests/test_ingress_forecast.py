@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from ingress.infra.service_client import HttpServiceClient, ServiceUnavailable
-from ingress.messages.forecast import Forecast, forecast, question
+from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
 from spreader.contract.events import OpenOptions
 
 
@@ -38,9 +38,9 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Ht
 
 async def test_the_pacers_forecast_is_the_estimate() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
-    asks = question("pkg", {"a": 2, "b": 1}, options, ["201001234567"])
+    asks = forecast_query("pkg", {"a": 2, "b": 1}, options, ["201001234567"])
     async with pacer_that({"completion": "2024-02-10T10:15:00Z"}) as (pacer, asked):
-        assert await forecast(pacer, asks, 30) == Forecast("2024-02-10T10:15:00Z")
+        assert await forecast_completion(pacer, asks, 30) == CompletionForecast("2024-02-10T10:15:00Z")
     assert asked == [
         {
             "package_id": "pkg",
@@ -53,15 +53,15 @@ async def test_the_pacers_forecast_is_the_estimate() -> None:
 
 
 def test_the_pacer_gets_a_sample_from_all_over_the_recipients() -> None:
-    asked = question("pkg", {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)])
+    asked = forecast_query("pkg", {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)])
     assert (len(asked["recipients"]), asked["recipients"][:2], asked["recipients"][-1]) == (200, ["0", "5"], "995")
 
 
 async def test_without_a_forecast_there_is_a_reason() -> None:
-    asks = question("pkg", {"a": 1}, OpenOptions(), [])
+    asks = forecast_query("pkg", {"a": 1}, OpenOptions(), [])
     for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):
         async with pacer_that(answers, status) as (pacer, _):
-            foreseen = await forecast(pacer, asks, 30)
+            foreseen = await forecast_completion(pacer, asks, 30)
             assert (foreseen.completion, bool(foreseen.note)) == (None, True)
     nobody = HttpServiceClient("pacer", "http://127.0.0.1:9")
     assert await nobody.query("/forecast") == ServiceUnavailable(

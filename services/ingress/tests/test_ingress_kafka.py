@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from ingress.app import build
-from ingress.messages.callbacks import Callbacks
+from ingress.messages.callbacks import CallbackConsumer
 from ingress.settings import IngressSettings
 from local.workbench import Workbench
 from spreader.clock import Clock
@@ -72,15 +72,15 @@ def routed(message_id: str, partition: int, first_index: int = 0) -> MessageRout
 
 
 async def test_a_callback_reaches_the_request_that_waits_on_this_instance(settings: Settings, bus: KafkaBus) -> None:
-    callbacks = Callbacks(settings)
+    callbacks = CallbackConsumer(settings)
     await bus.publish(*(routed("msg_early", partition) for partition in range(16)))
     await callbacks.start()
     place = callbacks.partition
     with callbacks.waiters.expect("msg_1", 2) as waiter, callbacks.waiters.expect("msg_early", 1) as early:
         repeats = [routed("msg_1", place), routed("msg_1", place), routed("msg_other", place)]
         await bus.publish(*repeats, routed("msg_1", place, first_index=500))
-        answers = await waiter.answers(30)
-        assert await early.answers(0) is None
+        answers = await waiter.wait(30)
+        assert await early.wait(0) is None
     assert answers is not None
     assert [each.event_id for each in answers] == ["msg_1/0/routed", "msg_1/500/routed"]
     await callbacks.stop()

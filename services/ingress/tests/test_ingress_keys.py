@@ -8,8 +8,8 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.http.responses import Answer
-from ingress.messages.idempotency import Answers
+from ingress.http.responses import ApiResponse
+from ingress.messages.idempotency import IdempotentResponses
 from ingress.messages.schemas import OpenText, Options
 from ingress.testing import System
 from spreader.contract.content import TextContent
@@ -48,7 +48,7 @@ async def later(engine: AsyncEngine, seconds: int) -> None:
     async with engine.begin() as connection:
         moved = text("UPDATE ingress.answer SET taken_at = taken_at - :seconds * interval '1 second'")
         await connection.execute(moved, {"seconds": seconds})
-    while await Answers(engine).delete_old(1_000):
+    while await IdempotentResponses(engine).delete_old(1_000):
         pass
 
 
@@ -121,17 +121,17 @@ async def test_what_is_refused_may_be_corrected_under_its_key(system: System) ->
 
 async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engine: AsyncEngine) -> None:
     """Dies when every refusal drops the row: the third try is then a second message."""
-    answers, form = Answers(engine), TextContent(type="text", text="Hello")
+    answers, form = IdempotentResponses(engine), TextContent(type="text", text="Hello")
     tried = list[str]()
 
-    async def tell(number: int, failure: Exception | None) -> Answer:
-        async def work(message_id: str) -> Answer:
+    async def tell(number: int, failure: Exception | None) -> ApiResponse:
+        async def work(message_id: str) -> ApiResponse:
             tried.append(message_id)
             if failure is not None:
                 raise failure
-            return Answer(202, {})
+            return ApiResponse(202, {})
 
-        return await answers.once("r", "k", form, f"msg_{number}", work)
+        return await answers.respond_once("r", "k", form, f"msg_{number}", work)
 
     for number, failure in enumerate([PublishFailed("no acknowledgement"), Problem(INVALID, "the file is gone")]):
         with pytest.raises(type(failure)):
@@ -161,7 +161,7 @@ async def test_what_is_taken_over_is_not_forgotten_meanwhile(system: System) -> 
         await connection.execute(text("UPDATE ingress.answer SET taken_at = taken_at - interval '73 hours'"))
     async with system.engine.begin() as connection:
         await connection.execute(take_over)
-        forgetting = asyncio.create_task(Answers(system.engine).delete_old(1_000))
+        forgetting = asyncio.create_task(IdempotentResponses(system.engine).delete_old(1_000))
         await asyncio.wait([forgetting], timeout=0.3)
     assert await forgetting == 0
     async with system.engine.connect() as connection:
@@ -181,11 +181,13 @@ class NextOpenText(OpenText):
 
 async def test_a_retry_after_an_upgrade_is_the_same_body_though_the_form_has_a_new_field(system: System) -> None:
     """Dies where the hash is of the form with its defaults: the retry would be refused as another body."""
-    kept = Answer(202, {"message_id": "msg_1"})
+    kept = ApiResponse(202, {"message_id": "msg_1"})
 
-    async def answer(message_id: str) -> Answer:
+    async def answer(message_id: str) -> ApiResponse:
         return kept
 
     for form in (OpenText, NextOpenText):
         given = form.model_validate_json(to_json(SMALL))
-        assert (await Answers(system.engine).once("POST /", "k", given, "msg_1", answer)).body == kept.body
+        assert (
+            await IdempotentResponses(system.engine).respond_once("POST /", "k", given, "msg_1", answer)
+        ).body == kept.body

@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.configuration.change_history import History
-from ingress.configuration.changes_endpoint import Changes
+from ingress.configuration.change_history import ChangeHistory
+from ingress.configuration.changes_endpoint import ChangesEndpoint
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.credentials import Sealing
-from ingress.configuration.gateway_checks_endpoint import Checks
-from ingress.configuration.packages_endpoint import Packages
-from ingress.configuration.profiles_endpoint import Profiles
-from ingress.configuration.queue_endpoint import Queues
+from ingress.configuration.credentials import CredentialSealer
+from ingress.configuration.gateway_checks_endpoint import GatewayChecksEndpoint
+from ingress.configuration.packages_endpoint import PackagesEndpoint
+from ingress.configuration.profiles_endpoint import ProfilesEndpoint
+from ingress.configuration.queue_endpoint import QueueEndpoint
 from ingress.configuration.registry import Registry
-from ingress.consent.consent_lists import Consents
-from ingress.consent.endpoint import ConsentLists
+from ingress.consent.consent_lists import ConsentLists
+from ingress.consent.endpoint import ConsentEndpoint
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
 from ingress.infra.outbox import OutboxRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
 from ingress.infra.service_client import HttpServiceClient, ServiceClient
-from ingress.messages.callbacks import Asking, Callbacks
-from ingress.messages.idempotency import Answers
-from ingress.messages.intake import Accepting
-from ingress.messages.media_check import Attaching
-from ingress.messages.media_endpoint import Files, OldFiles
-from ingress.messages.open_endpoint import OpenMessages
-from ingress.messages.preview_endpoint import Previews
-from ingress.messages.reply_endpoint import Replies
+from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
+from ingress.messages.idempotency import IdempotentResponses
+from ingress.messages.intake import MessageIntake
+from ingress.messages.media_check import MediaCheck
+from ingress.messages.media_endpoint import MediaEndpoint, MediaRetention
+from ingress.messages.open_endpoint import OpenMessageEndpoint
+from ingress.messages.preview_endpoint import PreviewEndpoint
+from ingress.messages.reply_endpoint import ReplyEndpoint
 from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
 from ingress.status.conversations_endpoint import ConversationsEndpoint
@@ -71,8 +71,8 @@ class Dependencies:
     settings: IngressSettings
     engine: AsyncEngine
     bus: Bus
-    configured: IngressConfigCache
-    asking: Asking
+    config_cache: IngressConfigCache
+    callbacks: CallbackChannel
     router: ServiceClient
     pacer: ServiceClient
     sender: ServiceClient
@@ -96,7 +96,7 @@ def build(settings: IngressSettings) -> FastAPI:
         consumer.subscribe(consumer_broker, settings, records_max, GATHER_MS)
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    callbacks = Callbacks(settings)
+    callbacks = CallbackConsumer(settings)
     router = HttpServiceClient("router", settings.router_url)
     pacer = HttpServiceClient("pacer", settings.pacer_url)
     sender = HttpServiceClient("sender", settings.sender_url)
@@ -105,9 +105,9 @@ def build(settings: IngressSettings) -> FastAPI:
     relay = Loop("outbox relay", OutboxRelay(engine, bus).run_once)
     loops = (
         relay,
-        Loop("news of consent", Consents(engine, bus, now).announce_left_over),
-        retention_loop("old answers", Answers(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS),
-        Loop("old files", OldFiles(media, settings.media_keep_days).turn),
+        Loop("news of consent", ConsentLists(engine, bus, now).publish_left_over),
+        retention_loop("old answers", IdempotentResponses(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS),
+        Loop("old files", MediaRetention(media, settings.media_keep_days).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
         Loop("look at the outbox", reconciliation.measure_outbox),
@@ -130,11 +130,11 @@ def build(settings: IngressSettings) -> FastAPI:
             *loops,
         ],
     )
-    configured = IngressConfigCache(packages, states, settings.configured_wait_seconds)
+    config_cache = IngressConfigCache(packages, states, settings.configured_wait_seconds)
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
         Dependencies(
-            settings, engine, bus, configured, callbacks, router, pacer, sender, media, now, relay.wake, tracing
+            settings, engine, bus, config_cache, callbacks, router, pacer, sender, media, now, relay.wake, tracing
         ),
     )
 
@@ -145,39 +145,53 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     if not settings.api_key:
         raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your own.")
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
-    projection, answers = StatusProjection(deps.engine), Answers(deps.engine)
-    consents = Consents(deps.engine, deps.bus, deps.now)
-    sealing = Sealing(settings.secret_keys)
-    attaching = Attaching(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
-    common = (deps.configured, answers, attaching, deps.now, settings.body_bytes_max)
+    projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
+    consents = ConsentLists(deps.engine, deps.bus, deps.now)
+    sealer = CredentialSealer(settings.secret_keys)
+    media_check = MediaCheck(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
+    common = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
         deps.bus,
-        AccountIndex(deps.configured.table),
+        AccountIndex(deps.config_cache.table),
         ReceiptMatcher(deps.engine, deps.bus),
-        InboundMessages(deps.bus, deps.configured, consents),
+        InboundMessages(deps.bus, deps.config_cache, consents),
         consents,
-        sealing,
+        sealer,
     )
     endpoints = (  # routes are tried in this order: those that accept messages come first
-        OpenMessages(
-            Accepting("open", OPEN, *common), deps.bus, deps.configured, deps.asking, projection, deps.pacer, deps.now,
-            deps.wake_relay, settings.routed_wait_seconds, settings.forecast_wait_seconds,
+        OpenMessageEndpoint(
+            MessageIntake("open", OPEN, *common),
+            deps.bus,
+            deps.config_cache,
+            deps.callbacks,
+            projection,
+            deps.pacer,
+            deps.now,
+            deps.wake_relay,
+            settings.routed_wait_seconds,
+            settings.forecast_wait_seconds,
         ),
-        Replies(Accepting("reply", REPLY, *common), deps.bus, deps.asking, deps.now, settings.settled_wait_seconds),
-        Files(deps.media),
-        Previews(deps.configured, consents, deps.router, deps.pacer, settings.body_bytes_max),
-        Queues(registry, deps.configured, deps.pacer),
-        Packages(registry, deps.configured, deps.now),
-        Changes(registry, History(deps.engine), deps.configured),
-        Profiles(registry, deps.configured, sealing, deps.sender, deps.now, settings.simulator_url),
-        Checks(registry, deps.configured, deps.sender),
-        MessageListEndpoint(projection, deps.configured),
+        ReplyEndpoint(
+            MessageIntake("reply", REPLY, *common),
+            deps.bus,
+            deps.callbacks,
+            deps.now,
+            settings.settled_wait_seconds,
+        ),
+        MediaEndpoint(deps.media),
+        PreviewEndpoint(deps.config_cache, consents, deps.router, deps.pacer, settings.body_bytes_max),
+        QueueEndpoint(registry, deps.config_cache, deps.pacer),
+        PackagesEndpoint(registry, deps.config_cache, deps.now),
+        ChangesEndpoint(registry, ChangeHistory(deps.engine), deps.config_cache),
+        ProfilesEndpoint(registry, deps.config_cache, sealer, deps.sender, deps.now, settings.simulator_url),
+        GatewayChecksEndpoint(registry, deps.config_cache, deps.sender),
+        MessageListEndpoint(projection, deps.config_cache),
         MessagesEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
-        ConversationsEndpoint(deps.configured, deps.router),
+        ConversationsEndpoint(deps.config_cache, deps.router),
         DeliveriesEndpoint(projection, deps.router, deps.pacer),
-        ConsentLists(consents, deps.configured),
-        WebhooksEndpoint(deps.configured, registry, sealing, dispatcher, deps.now, wall_now),
-    )  # fmt: skip
+        ConsentEndpoint(consents, deps.config_cache),
+        WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.now, wall_now),
+    )
     for endpoint in endpoints:
         # Added flat: nested routers cost time on each request and hide which methods an address has.
         app.router.routes.extend(endpoint.routes().routes)

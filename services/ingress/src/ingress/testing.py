@@ -18,7 +18,7 @@ from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
 from ingress.infra.outbox import POLL_SECONDS, OutboxRelay
 from ingress.infra.service_client import QUERY_SECONDS, ServiceResponse, ServiceUnavailable
-from ingress.messages.callbacks import Waiters
+from ingress.messages.callbacks import CallbackWaiters
 from ingress.settings import IngressSettings
 from ingress.status.projection import StatusProjection
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
@@ -95,7 +95,7 @@ class MemoryCallbacks:
     """Callbacks without Kafka."""
 
     partition: int = 7
-    waiters: Waiters = field(default_factory=Waiters)
+    waiters: CallbackWaiters = field(default_factory=CallbackWaiters)
 
 
 @dataclass
@@ -130,9 +130,9 @@ class RespondingBus(MemoryBus):
         await super().publish(*events)
         for event in events:
             if isinstance(event, OpenMessageRequested) and self.profiles:
-                self.callbacks.waiters.take(self._routed(event))
+                self.callbacks.waiters.deliver(self._routed(event))
             if isinstance(event, ReplyMessageRequested) and self.settles is not None:
-                self.callbacks.waiters.take(self._settled(event, self.settles))
+                self.callbacks.waiters.deliver(self._settled(event, self.settles))
         if self.loses_acknowledgements:
             raise PublishFailed("no acknowledgement came")
 
@@ -247,12 +247,12 @@ async def running(
         body_bytes_max=2_000_000,
         media_hosts_allowed=media_hosts_allowed,
     )
-    configured = IngressConfigCache(packages, states, wait_seconds=5)
+    config_cache = IngressConfigCache(packages, states, wait_seconds=5)
     router, pacer, sender = FakeServiceClient(), FakeServiceClient(), FakeServiceClient()
     media = MediaStore("memory://", clock)
     await media.start()
     deps = Dependencies(
-        settings, engine, bus, configured, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
+        settings, engine, bus, config_cache, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
     )
     app = assemble(FastAPI(), deps)
     if relaying:

@@ -1,4 +1,4 @@
-"""Changes: the HTTP endpoints of a package's history: who set what, when, from what to what, and taking it back."""
+"""Changes endpoint: the history of a package's configuration, and undoing a change."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -6,15 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic_core import to_json
 
-from ingress.configuration.change_history import Change, History
+from ingress.configuration.change_history import Change, ChangeHistory
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import CHANGED, shown, warnings
-from ingress.configuration.registry import Registry, Settings
+from ingress.configuration.packages_endpoint import PACKAGE, package_body, package_warnings
+from ingress.configuration.registry import Registry
+from ingress.core.snapshot import Settings
 from ingress.http import request_body
-from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.openapi import add_route
+from ingress.http.pagination import Page, PathId, page_response
 from ingress.http.problems import CURSOR
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.http.problems import Problem
 
@@ -22,41 +23,50 @@ Number = Annotated[int, Path(ge=1, le=2**53, description="The package's version 
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangesEndpoint:
     registry: Registry
-    history: History
-    configured: IngressConfigCache
+    history: ChangeHistory
+    config_cache: IngressConfigCache
 
     async def list(self, package_id: PathId, page: Page) -> Response:
         await self.registry.package(package_id)
-        rows = await self.history.page(package_id, _before(page.after), page.read_limit)
-        return page_answer(page, [str(row.number) for row in rows], [_shown(row) for row in rows]).response()
+        changes = await self.history.page(package_id, _before(page.after), page.read_limit)
+        numbers = [str(change.number) for change in changes]
+        return page_response(page, numbers, [_body(change) for change in changes]).render()
 
     async def undo(self, package_id: PathId, number: Number) -> Response:
-        row = await self.registry.undo(package_id, number, _checked)
-        await self.configured.wait_until_applied(row.package_id, row.version)
-        return Answer(200, {**shown(row), "warnings": warnings(row)}).response()
+        row = await self.registry.undo(package_id, number, _check)
+        await self.config_cache.wait_until_applied(row.package_id, row.version)
+        return ApiResponse(200, {**package_body(row), "warnings": package_warnings(row)}).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/changes", tags=["packages"])
-        describe(router, "GET", "", self.list, "listChanges", "Who changed what, newest first", answer=PAGE,
-                 problems=(400, 404, 422))  # fmt: skip
-        describe(router, "POST", "/{number}/undo", self.undo, "undoChange", "Take a change back",
-                 problems=(404, 409, 422))  # fmt: skip
+        add_route(
+            router,
+            "GET",
+            "",
+            self.list,
+            "listChanges",
+            "A package's changes, newest first",
+            response=PAGE,
+            problems=(400, 404, 422),
+        )
+        add_route(router, "POST", "/{number}/undo", self.undo, "undoChange", "Undo a change", problems=(404, 409, 422))
         return router
 
 
-def _checked(settings: Settings) -> Settings:
-    return request_body.parsed(CHANGED, to_json(settings)).settings()
+def _check(settings: Settings) -> Settings:
+    """The settings as a form that is sent would have them; raises the problem."""
+    return request_body.parse(PACKAGE, to_json(settings)).settings()
 
 
 def _before(after: str | None) -> int | None:
     if after and not after.isdecimal():
-        raise Problem(CURSOR, "`cursor`: it is not one that this list gave.")
+        raise Problem(CURSOR, "`cursor`: it is not a cursor of this list.")
     return int(after) if after else None
 
 
-def _shown(change: Change) -> dict[str, Any]:
+def _body(change: Change) -> dict[str, Any]:
     return {
         "number": change.number,
         "at": change.at,
@@ -65,7 +75,7 @@ def _shown(change: Change) -> dict[str, Any]:
         "undone_by": change.undone_by,
         "undoable": change.not_undoable_reason is None,
         "why_not_undoable": change.not_undoable_reason,
-        "differences": [each.to_json() for each in change.differences],
+        "differences": [difference.to_json() for difference in change.differences],
     }
 
 

@@ -1,4 +1,4 @@
-"""Credentials: the secrets of a profile at its gateway: checked by field, sealed, opened where needed, never shown."""
+"""Credentials: the secrets of a profile at its gateway. Validated by field, stored encrypted, never shown."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,30 +16,33 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
     "waha": ("api_key", "hmac_key"),
     "evolution": ("api_key", "webhook_token"),
 }
-"""What each driver needs; all of it."""
+"""The credentials of each driver; all of them are required."""
 
-OPENED_MAX = 10_000
-_PLACE = "/gateway/credentials"
+CACHED_MAX = 10_000
+_POINTER = "/gateway/credentials"
 _SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""What can stand in a header. A line break at the end is what a copy from a terminal brings along."""
+"""Valid as an HTTP header value. A copy from a terminal often has a line break at its end, which is not."""
 
 
-def wrong_fields(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
-    """What is wrong with the credentials of a profile, by field; the values are in no text of it."""
+def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
+    """What is wrong with the credentials of a profile, by field. No error text contains a value."""
     names = NAMES[driver]
     needed = f"{driver} needs {', '.join(names)}"
-    missing = [FieldError(f"{_PLACE}/{name}", "missing", f"{needed}: this one is missing") for name in names
-               if name not in given]  # fmt: skip
+    missing = [
+        FieldError(f"{_POINTER}/{name}", "missing", f"{needed}: this one is missing")
+        for name in names
+        if name not in given
+    ]
     unknown = [
-        FieldError(f"{_PLACE}/{name[:64]}", "extra_forbidden", f"{needed}, and nothing else")
+        FieldError(f"{_POINTER}/{name[:64]}", "extra_forbidden", f"{needed}, and nothing else")
         for name in given
         if name not in names
     ]
-    return missing + unknown + [error for name in names if name in given and (error := _wrong(name, given[name]))]
+    return missing + unknown + [error for name in names if name in given and (error := _error(name, given[name]))]
 
 
-def _wrong(name: str, value: Any) -> FieldError | None:
-    pointer = f"{_PLACE}/{name}"
+def _error(name: str, value: Any) -> FieldError | None:
+    pointer = f"{_POINTER}/{name}"
     if not isinstance(value, str):
         return FieldError(pointer, "string_type", "it must be a text")
     if not value.strip():
@@ -49,51 +52,50 @@ def _wrong(name: str, value: Any) -> FieldError | None:
     return None
 
 
-class Sealing:
-    """`keys`: the setting `secret_keys`; without it nothing can be sealed, and what is sealed cannot be read."""
+class CredentialSealer:
+    """`keys`: the setting `secret_keys`. Without keys every method raises the problem `secret-keys`."""
 
     def __init__(self, keys: str | None) -> None:
         self._vault = Vault(keys) if keys else None
-        self._opened = lru_cache(OPENED_MAX)(self._open)
+        self._open_cached = lru_cache(CACHED_MAX)(self._open)
 
-    def sealed(self, profile_id: str, driver: Driver, credentials: Credentials) -> dict[str, str]:
-        """What is kept of them in the gateway's settings."""
+    def seal(self, profile_id: str, driver: Driver, credentials: Credentials) -> dict[str, str]:
+        """The members of the stored gateway settings that keep the credentials."""
         if not NAMES[driver]:
             return {}
-        vault = self._keys()
+        vault = self._require_vault()
         holder = {"holder": vault.name(credentials["access_token"])} if driver == "cloud_api" else {}
         return {"sealed": vault.seal(profile_id, {name: credentials[name] for name in NAMES[driver]}), **holder}
 
-    def opened(self, profile_id: str, sealed: str) -> Credentials:
-        """Raises `Undecryptable`, or the problem that there are no keys."""
-        self._keys()
-        return self._opened(profile_id, sealed)
+    def open(self, profile_id: str, sealed: str) -> Credentials:
+        """Raises `Undecryptable`."""
+        self._require_vault()
+        return self._open_cached(profile_id, sealed)
 
-    def read(self, profile_id: str, sealed: str | None) -> Credentials:
-        """Likewise, and what cannot be read is a trouble of ours, which an operator ends."""
+    def require(self, profile_id: str, sealed: str | None) -> Credentials:
+        """Like `open`, but raises the problem `unavailable`: an operator must repair the keys or the credentials."""
         try:
-            return self.opened(profile_id, sealed or "")
+            return self.open(profile_id, sealed or "")
         except Undecryptable as error:
             raise unavailable(
-                f"The credentials of the profile {profile_id} cannot be opened: {error}. Give SPREADER_SECRET_KEYS the "
-                "key that they were sealed with, or set them again."
+                f"The credentials of the profile {profile_id} cannot be decrypted: {error}. Add the key that encrypted "
+                "them to SPREADER_SECRET_KEYS, or set the credentials again."
             ) from None
 
     def _open(self, profile_id: str, sealed: str) -> Credentials:
-        assert self._vault is not None
-        return self._vault.open(profile_id, sealed)
+        return self._require_vault().open(profile_id, sealed)
 
-    def _keys(self) -> Vault:
+    def _require_vault(self) -> Vault:
         if self._vault is None:
             raise Problem(
                 SECRET_KEYS,
-                "SPREADER_SECRET_KEYS is not set, so credentials can be neither sealed nor opened. Make a key with "
-                "`python -m spreader key` and give it to every service.",
+                "SPREADER_SECRET_KEYS is not set, so credentials can be neither encrypted nor decrypted. Make a key "
+                "with `python -m spreader key` and give it to every service.",
             )
         return self._vault
 
 
-def shown(driver: Driver, sealed: str | None) -> dict[str, Any]:
-    """That they are set, and how they are called."""
+def credentials_summary(driver: Driver, sealed: str | None) -> dict[str, Any]:
+    """Whether credentials are set, and their names."""
     names: Sequence[str] = NAMES[driver] if sealed else ()
     return {"set": sealed is not None, "names": names}

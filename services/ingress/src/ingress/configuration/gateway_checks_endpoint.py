@@ -1,4 +1,4 @@
-"""Checks: whether a profile's gateway answers, and whether numbers are on WhatsApp; asked of the sender."""
+"""Gateway checks endpoint: checks a profile's connection and whether numbers are on WhatsApp, through the sender."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,23 @@ from pydantic import Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
-from ingress.configuration.registry import ProfileRow, Registry
+from ingress.configuration.registry import Registry
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
-from ingress.http.form import Form
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import Answer
+from ingress.http.request_body import Form
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require
+from ingress.sql.configuration import ProfileRow
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import PhoneNumber
 
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
 ADDED_CHECK_SECONDS = 5.0
-"""A profile that is added waits no longer for its test."""
+"""For the check of a profile that is just added or changed: the caller waits for it."""
 UNKNOWN = "The sender does not know the profile yet."
 
 
@@ -38,78 +39,112 @@ class NumbersForm(Form):
 _NUMBERS = TypeAdapter(NumbersForm)
 
 
-async def try_connection(sender: ServiceClient, row: ProfileRow, seconds: float) -> ServiceResponse:
-    """What the sender finds at the profile's gateway, with the settings of this very row."""
+async def check_connection(sender: ServiceClient, row: ProfileRow, seconds: float) -> ServiceResponse:
+    """The sender's check of the gateway with the settings of this row, which it may not have read from Kafka yet."""
     gateway = row.settings["gateway"]
-    asked = {name: gateway.get(name) for name in ("driver", "base_url", "account", "sealed")}
-    place = {"package_id": row.package_id, "profile_id": row.profile_id}
-    return await sender.query("/profiles/check", {**place, **asked}, seconds)
+    query = {
+        "package_id": row.package_id,
+        "profile_id": row.profile_id,
+        **{name: gateway.get(name) for name in ("driver", "base_url", "account", "sealed")},
+    }
+    return await sender.query("/profiles/check", query, seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
+class GatewayChecksEndpoint:
     registry: Registry
-    configured: IngressConfigCache
+    config_cache: IngressConfigCache
     sender: ServiceClient
 
-    async def profile(self, package_id: PathId, profile_id: PathId) -> Response:
+    async def check_profile(self, package_id: PathId, profile_id: PathId) -> Response:
         _, row = await self.registry.profile(package_id, profile_id)
         return await self._check(row)
 
-    async def any_profile(self, profile_id: PathId) -> Response:
+    async def check_profile_by_id(self, profile_id: PathId) -> Response:
         return await self._check(await self.registry.profile_anywhere(profile_id))
 
-    async def numbers(self, package_id: PathId, request: Request) -> Response:
-        form = request_body.parsed(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
+    async def check_numbers(self, package_id: PathId, request: Request) -> Response:
+        """Each profile checks its share; 503 only when no profile could check any number."""
+        form = request_body.parse(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
         numbers = without_repeats(form.numbers)
-        shares = _shared(numbers, _checkers(active_profiles(self.configured.require_package(package_id), "open")))
-        answers = await asyncio.gather(*(self._ask(package_id, each, share) for each, share in shares.items()))
-        if answers and all(isinstance(each, ServiceUnavailable) for each in answers):
-            require(answers[0], UNKNOWN)
-        found: dict[str, Mapping[str, Any]] = {}
-        for profile_id, share, answer in zip(shares, shares.values(), answers, strict=True):
-            found |= _found(profile_id, share, answer)
-        return Answer(200, {"numbers": [found[number] for number in numbers]}).response()
+        package = self.config_cache.require_package(package_id)
+        shares = _shares(numbers, _checkers(active_profiles(package, "open")))
+        responses = await asyncio.gather(
+            *(self._query_numbers(package_id, profile_id, share) for profile_id, share in shares.items())
+        )
+        if responses and all(isinstance(response, ServiceUnavailable) for response in responses):
+            require(responses[0], UNKNOWN)
+        results: dict[str, Mapping[str, Any]] = {}
+        for profile_id, share, response in zip(shares, shares.values(), responses, strict=True):
+            results |= _results(profile_id, share, response)
+        return ApiResponse(200, {"numbers": [results[number] for number in numbers]}).render()
 
     async def _check(self, row: ProfileRow) -> Response:
-        answer = require(await try_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
-        return Answer(200, {"profile_id": row.profile_id, **answer}).response()
+        result = require(await check_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
+        return ApiResponse(200, {"profile_id": row.profile_id, **result}).render()
 
-    async def _ask(self, package_id: str, profile_id: str, numbers: Sequence[str]) -> ServiceResponse:
-        asked = {"package_id": package_id, "profile_id": profile_id, "numbers": numbers}
-        return await self.sender.query("/numbers/check", asked, CHECK_SECONDS)
+    async def _query_numbers(self, package_id: str, profile_id: str, numbers: Sequence[str]) -> ServiceResponse:
+        query = {"package_id": package_id, "profile_id": profile_id, "numbers": numbers}
+        return await self.sender.query("/numbers/check", query, CHECK_SECONDS)
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=API, tags=["profiles"])
-        describe(router, "POST", "/packages/{package_id}/profiles/{profile_id}/check", self.profile, "checkProfile",
-                 "Test the connection to a profile's gateway", answer=CHECK, problems=(404, 503))  # fmt: skip
-        describe(router, "POST", "/profiles/{profile_id}/check", self.any_profile, "checkProfileById",
-                 "Test the connection to a profile's gateway, without its package", answer=CHECK,
-                 problems=(404, 503))  # fmt: skip
-        describe(router, "POST", "/packages/{package_id}/numbers/check", self.numbers, "checkNumbers",
-                 "Which numbers are on WhatsApp", body=NumbersForm, example={"numbers": ["201001234567"]},
-                 answer=NUMBERS, problems=(400, 404, 409, 413, 422, 503))  # fmt: skip
+        add_route(
+            router,
+            "POST",
+            "/packages/{package_id}/profiles/{profile_id}/check",
+            self.check_profile,
+            "checkProfile",
+            "Check the connection to a profile's gateway",
+            response=CHECK,
+            problems=(404, 503),
+        )
+        add_route(
+            router,
+            "POST",
+            "/profiles/{profile_id}/check",
+            self.check_profile_by_id,
+            "checkProfileById",
+            "Check the connection to a profile's gateway, without its package",
+            response=CHECK,
+            problems=(404, 503),
+        )
+        add_route(
+            router,
+            "POST",
+            "/packages/{package_id}/numbers/check",
+            self.check_numbers,
+            "checkNumbers",
+            "Check which numbers are on WhatsApp",
+            body=NumbersForm,
+            example={"numbers": ["201001234567"]},
+            response=NUMBERS,
+            problems=(400, 404, 409, 413, 422, 503),
+        )
         return router
 
 
 def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    """Who can ask: linked devices. Meta tells nobody; its profiles are asked only where there are no others."""
-    return [each for each in profiles if each.gateway.driver != "cloud_api"] or profiles
+    """The linked devices, because the Cloud API has no such check; its profiles only if there are no others."""
+    return [profile for profile in profiles if profile.gateway.driver != "cloud_api"] or profiles
 
 
-def _shared(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Sequence[str]]:
-    """In turn, so that no profile asks for more than its share: to ask is itself conspicuous."""
-    shares = {each.profile_id: numbers[place :: len(profiles)] for place, each in enumerate(profiles)}
+def _shares(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Sequence[str]]:
+    """The numbers of each profile, shared evenly: many checks by one account are conspicuous to WhatsApp."""
+    shares = {profile.profile_id: numbers[index :: len(profiles)] for index, profile in enumerate(profiles)}
     return {profile_id: share for profile_id, share in shares.items() if share}
 
 
-def _found(profile_id: str, numbers: Sequence[str], answer: ServiceResponse) -> dict[str, Mapping[str, Any]]:
-    told = answer.get("numbers", ()) if isinstance(answer, dict) else ()
-    why = answer.reason if isinstance(answer, ServiceUnavailable) else "the sender said nothing of it"
-    unknown = {"exists": None, "checked_at": None, "detail": why}
-    known = {each["number"]: each for each in told}
-    return {number: {"number": number, **unknown, **known.get(number, {}), "profile_id": profile_id}
-            for number in numbers}  # fmt: skip
+def _results(profile_id: str, numbers: Sequence[str], response: ServiceResponse) -> dict[str, Mapping[str, Any]]:
+    """By number; one without a result says why."""
+    checked = response.get("numbers", ()) if isinstance(response, dict) else ()
+    reason = response.reason if isinstance(response, ServiceUnavailable) else "the sender returned no result for it"
+    unknown = {"exists": None, "checked_at": None, "detail": reason}
+    by_number = {result["number"]: result for result in checked}
+    return {
+        number: {"number": number, **unknown, **by_number.get(number, {}), "profile_id": profile_id}
+        for number in numbers
+    }
 
 
 CHECK: dict[str, Any] = {

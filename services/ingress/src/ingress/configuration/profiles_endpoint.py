@@ -1,4 +1,4 @@
-"""Profiles: their HTTP endpoints."""
+"""Profiles endpoint: add, list, change, pause and delete the profiles of a package."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,136 +8,169 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from ingress.configuration import credentials, gateway_schemas
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.credentials import Sealing
-from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN, try_connection
-from ingress.configuration.gateway_schemas import editable
+from ingress.configuration.credentials import CredentialSealer, credentials_summary
+from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN, check_connection
+from ingress.configuration.gateway_schemas import editable_gateway, gateway_settings
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
-from ingress.configuration.registry import PackageRow, ProfileRow, Registry
+from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import NewProfile, ProfileForm
 from ingress.core.limits import LimitWarning, profile_limit_warnings, resolve_limits
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
-from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId, page_answer
-from ingress.http.responses import Answer
+from ingress.http.openapi import add_route
+from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API, webhook_path
 from ingress.infra.service_client import ServiceClient
+from ingress.sql.configuration import PackageRow, ProfileRow
 from spreader.clock import Now
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
 
-_NEW = TypeAdapter(NewProfile)
-_CHANGED = TypeAdapter(ProfileForm)
+_NEW_PROFILE = TypeAdapter(NewProfile)
+_PROFILE = TypeAdapter(ProfileForm)
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What a test of a profile's connection found; None: nobody could test it."""
+class ConnectionCheck:
+    """The result of a connection check; None when it could not be made, and then a warning says why."""
 
-    check: dict[str, Any] | None
-    odd: tuple[LimitWarning, ...] = ()
+    result: dict[str, Any] | None
+    warnings: tuple[LimitWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
+class ProfilesEndpoint:
     registry: Registry
-    configured: IngressConfigCache
-    sealing: Sealing
+    config_cache: IngressConfigCache
+    sealer: CredentialSealer
     sender: ServiceClient
     now: Now
     simulator_url: str
 
     async def create(self, package_id: PathId, request: Request) -> Response:
-        form = request_body.parsed(_NEW, await request_body.read(request, BODY_BYTES_MAX))
+        form = request_body.parse(_NEW_PROFILE, await request_body.read(request, BODY_BYTES_MAX))
         profile_id = form.profile_id or new_id("prf", self.now())
-        rows = await self.registry.add_profile(package_id, profile_id, self._kept(form, profile_id))
+        package, row = await self.registry.add_profile(package_id, profile_id, self._settings(form, profile_id))
         headers = {"Location": f"{request.url.path}/{profile_id}"}
-        return await self._answer(*rows, 201, headers, await self._tested(rows[1]))
+        return await self._response(package, row, 201, headers, await self._check(row))
 
     async def list(self, package_id: PathId, page: Page) -> Response:
         package, rows = await self.registry.profiles(package_id, page.after or "", page.read_limit)
-        return page_answer(page, [row.profile_id for row in rows], [shown(package, row) for row in rows]).response()
+        bodies = [profile_body(package, row) for row in rows]
+        return page_response(page, [row.profile_id for row in rows], bodies).render()
 
     async def get(self, package_id: PathId, profile_id: PathId) -> Response:
-        return Answer(200, shown(*await self.registry.profile(package_id, profile_id))).response()
+        return ApiResponse(200, profile_body(*await self.registry.profile(package_id, profile_id))).render()
 
     async def change(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
-        patch = request_body.json_object(await request_body.read(request, BODY_BYTES_MAX))
+        patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
 
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
-            known = settings["gateway"]
-            bare = {**settings, "gateway": editable(known, patch.get("gateway"))}
-            return self._kept(request_body.parsed(_CHANGED, to_json(merge_settings(bare, patch))), profile_id, known)
+            gateway = settings["gateway"]
+            editable = {**settings, "gateway": editable_gateway(gateway, patch.get("gateway"))}
+            form = request_body.parse(_PROFILE, to_json(merge_settings(editable, patch)))
+            return self._settings(form, profile_id, gateway)
 
         package, row = await self.registry.edit_profile(package_id, profile_id, edit)
-        return await self._answer(package, row, tested=await self._tested(row) if "gateway" in patch else None)
+        return await self._response(package, row, check=await self._check(row) if "gateway" in patch else None)
 
     async def delete(self, package_id: PathId, profile_id: PathId) -> Response:
-        package = await self.registry.drop_profile(package_id, profile_id)
-        await self.configured.wait_until_applied(package_id, package.version)
+        package = await self.registry.delete_profile(package_id, profile_id)
+        await self.config_cache.wait_until_applied(package_id, package.version)
         return Response(status_code=204)
 
     async def pause(self, package_id: PathId, profile_id: PathId) -> Response:
-        return await self._answer(*await self.registry.pause_profile(package_id, profile_id, True))
+        return await self._response(*await self.registry.pause_profile(package_id, profile_id, True))
 
     async def resume(self, package_id: PathId, profile_id: PathId) -> Response:
-        return await self._answer(*await self.registry.pause_profile(package_id, profile_id, False))
+        return await self._response(*await self.registry.pause_profile(package_id, profile_id, False))
 
-    def _kept(self, form: ProfileForm, profile_id: str, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        gateway = gateway_schemas.settings(form.gateway, profile_id, self.simulator_url, self.sealing, known)
+    def _settings(
+        self, form: ProfileForm, profile_id: str, stored_gateway: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        gateway = gateway_settings(form.gateway, profile_id, self.simulator_url, self.sealer, stored_gateway)
         return {**form.settings(), "gateway": gateway}
 
-    async def _tested(self, row: ProfileRow) -> Tested:
-        """What a test of its connection found; nothing of it stops a change. The simulator needs none."""
+    async def _check(self, row: ProfileRow) -> ConnectionCheck:
+        """Check the connection to the gateway; a failure never prevents the change. The simulator needs no check."""
         if row.settings["gateway"]["driver"] == "simulator":
-            return Tested(None)
-        answer = await try_connection(self.sender, row, ADDED_CHECK_SECONDS)
-        if isinstance(answer, dict):
-            return Tested(answer)
-        why = UNKNOWN if answer is None else answer.reason
-        return Tested(None, (LimitWarning("/gateway", f"the connection was not tested: {why}"),))
+            return ConnectionCheck(None)
+        response = await check_connection(self.sender, row, ADDED_CHECK_SECONDS)
+        if isinstance(response, dict):
+            return ConnectionCheck(response)
+        reason = UNKNOWN if response is None else response.reason
+        return ConnectionCheck(None, (LimitWarning("/gateway", f"the connection was not checked: {reason}"),))
 
-    async def _answer(
-        self, package: PackageRow, row: ProfileRow, status: int = 200, headers: Mapping[str, str] | None = None,
-        tested: Tested | None = None,
-    ) -> Response:  # fmt: skip
-        await self.configured.wait_until_applied(package.package_id, package.version)
-        odd = [*profile_limit_warnings(effective_limits(package, row), "/limits"), *(tested.odd if tested else ())]
-        check = {"check": tested.check} if tested else {}
-        body = {**shown(package, row), **check, "warnings": [asdict(each) for each in odd]}
-        return Answer(status, body, headers or {}).response()
+    async def _response(
+        self,
+        package: PackageRow,
+        row: ProfileRow,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        check: ConnectionCheck | None = None,
+    ) -> Response:
+        await self.config_cache.wait_until_applied(package.package_id, package.version)
+        warnings = [
+            *profile_limit_warnings(_effective_limits(package, row), "/limits"),
+            *(check.warnings if check else ()),
+        ]
+        body = {
+            **profile_body(package, row),
+            **({"check": check.result} if check else {}),
+            "warnings": [asdict(warning) for warning in warnings],
+        }
+        return ApiResponse(status, body, headers or {}).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/profiles", tags=["profiles"])
         one = "/{profile_id}"
-        describe(router, "POST", "", self.create, "createProfile", "Add a profile to a package", status=201,
-                 body=NewProfile, example=EXAMPLE, problems=(400, 404, 409, 413, 422))  # fmt: skip
-        describe(router, "GET", "", self.list, "listProfiles", "List a package's profiles", problems=(400, 404, 422))
-        describe(router, "GET", one, self.get, "getProfile", "One profile", problems=(404,))
-        describe(router, "PATCH", one, self.change, "changeProfile", "Change what is named",
-                 body=ProfileForm, example={"limits": {"per_hour": 10}}, problems=(400, 404, 413, 422))  # fmt: skip
-        describe(router, "DELETE", one, self.delete, "deleteProfile", "Remove a profile", status=204, problems=(404,))
-        describe(router, "POST", one + "/pause", self.pause, "pauseProfile", "Stop sending", problems=(404,))
-        describe(router, "POST", one + "/resume", self.resume, "resumeProfile", "Go on sending", problems=(404,))
+        add_route(
+            router,
+            "POST",
+            "",
+            self.create,
+            "createProfile",
+            "Add a profile to a package",
+            status=201,
+            body=NewProfile,
+            example=EXAMPLE,
+            problems=(400, 404, 409, 413, 422),
+        )
+        add_route(router, "GET", "", self.list, "listProfiles", "List a package's profiles", problems=(400, 404, 422))
+        add_route(router, "GET", one, self.get, "getProfile", "One profile", problems=(404,))
+        add_route(
+            router,
+            "PATCH",
+            one,
+            self.change,
+            "changeProfile",
+            "Change settings of a profile",
+            body=ProfileForm,
+            example={"limits": {"per_hour": 10}},
+            problems=(400, 404, 413, 422),
+        )
+        add_route(router, "DELETE", one, self.delete, "deleteProfile", "Delete a profile", status=204, problems=(404,))
+        add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", problems=(404,))
+        add_route(router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", problems=(404,))
         return router
 
 
-def effective_limits(package: PackageRow, row: ProfileRow) -> ProfileLimits:
+def _effective_limits(package: PackageRow, row: ProfileRow) -> ProfileLimits:
     return resolve_limits(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
 
 
-def shown(package: PackageRow, row: ProfileRow) -> dict[str, Any]:
+def profile_body(package: PackageRow, row: ProfileRow) -> dict[str, Any]:
     gateway = row.settings["gateway"]
-    place = {name: gateway[name] for name in ("driver", "base_url", "account")}
+    shown = {name: gateway[name] for name in ("driver", "base_url", "account")}
     return {
         "profile_id": row.profile_id,
         "package_id": row.package_id,
         **row.settings,
-        "gateway": {**place, "credentials": credentials.shown(gateway["driver"], gateway.get("sealed"))},
+        "gateway": {**shown, "credentials": credentials_summary(gateway["driver"], gateway.get("sealed"))},
         "webhook_url": webhook_path(gateway["driver"], row.package_id, row.profile_id),
-        "effective_limits": effective_limits(package, row),
+        "effective_limits": _effective_limits(package, row),
         "paused": row.paused,
         "created_at": row.created_at,
         "updated_at": row.updated_at,

@@ -1,55 +1,71 @@
-"""Queue: what waits in a package, why it has not gone yet, and what other settings would make of it."""
+"""Queue endpoint: the queue of a package, why it waits, and a forecast of it under other settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, CHANGED, warnings
-from ingress.configuration.registry import PackageRow, Registry
+from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE, package_warnings
+from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import PackageForm
 from ingress.core.snapshot import merge_settings, snapshot
 from ingress.http import request_body
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, require
 
 UNKNOWN = "The pacer does not know the package yet."
-FORESEE_SECONDS = 20.0
+FORECAST_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Queues:
+class QueueEndpoint:
     registry: Registry
-    configured: IngressConfigCache
+    config_cache: IngressConfigCache
     pacer: ServiceClient
 
-    async def queue(self, package_id: PathId) -> Response:
-        self.configured.require_package(package_id)
-        return Answer(200, require(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN)).response()
+    async def get(self, package_id: PathId) -> Response:
+        self.config_cache.require_package(package_id)
+        return ApiResponse(200, require(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN)).render()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
-        patch = request_body.json_object(await request_body.read(request, BODY_BYTES_MAX))
-        row, profiles = await self.registry.whole(package_id)
-        settings = request_body.parsed(CHANGED, to_json(merge_settings(row.settings, patch))).settings()
-        proposed = PackageRow(
-            row.package_id, row.version, settings, row.paused, row.created_at, row.updated_at, row.profile_ids
-        )
+        """Changes nothing: the pacer forecasts the present queue under the present and the proposed settings."""
+        patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
+        row, profiles = await self.registry.package_with_profiles(package_id)
+        settings = request_body.parse(PACKAGE, to_json(merge_settings(row.settings, patch))).settings()
+        proposed = replace(row, settings=settings)
         package = snapshot(proposed, profiles).model_dump(mode="json")
-        foreseen = require(await self.pacer.query("/what-if", {"package": package}, FORESEE_SECONDS), UNKNOWN)
-        return Answer(200, {**foreseen, "warnings": warnings(proposed)}).response()
+        forecast = require(await self.pacer.query("/what-if", {"package": package}, FORECAST_SECONDS), UNKNOWN)
+        return ApiResponse(200, {**forecast, "warnings": package_warnings(proposed)}).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}", tags=["packages"])
-        describe(router, "GET", "/queue", self.queue, "getQueue", "What waits, every factor, and what binds",
-                 answer=QUEUE, problems=(404, 503))  # fmt: skip
-        describe(router, "POST", "/what-if", self.what_if, "foreseeSettings", "The present queue under other settings",
-                 body=PackageForm, example={"profile_limits": {"per_hour": 15}}, answer=WHAT_IF,
-                 problems=(400, 404, 413, 422, 503))  # fmt: skip
+        add_route(
+            router,
+            "GET",
+            "/queue",
+            self.get,
+            "getQueue",
+            "A package's queue, and what each profile waits for",
+            response=QUEUE,
+            problems=(404, 503),
+        )
+        add_route(
+            router,
+            "POST",
+            "/what-if",
+            self.what_if,
+            "foreseeSettings",
+            "Forecast the present queue under other settings",
+            body=PackageForm,
+            example={"profile_limits": {"per_hour": 15}},
+            response=WHAT_IF,
+            problems=(400, 404, 413, 422, 503),
+        )
         return router
 
 

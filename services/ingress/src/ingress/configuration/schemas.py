@@ -1,4 +1,4 @@
-"""Package form: what an operator may set for a package and for a profile, checked field by field."""
+"""Configuration forms: the settings of a package and of a profile, validated field by field."""
 
 from collections.abc import Sequence
 from datetime import time
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, 
 
 from ingress.configuration.gateway_schemas import GatewayForm
 from ingress.core.opt_out import CHARACTERS_MAX, normalize
-from ingress.http.form import Form, Moment
+from ingress.http.request_body import Form, Timestamp
 from spreader.contract.configuration import Distribution, TimeZone
 from spreader.contract.ids import Id, PhoneNumber
 
@@ -22,7 +22,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"
 
 class PackageLimitsForm(Form):
     per_day: Limit | None = Field(default=None, description="Open messages in 24 hours over all profiles.")
-    concurrent_sends: Limit = Field(default=10, description="Deliveries that may be at the gateway at one moment.")
+    concurrent_sends: Limit = Field(default=10, description="Deliveries at the gateway at the same time.")
 
 
 class ProfileLimitsForm(Form):
@@ -35,7 +35,7 @@ class ProfileLimitsForm(Form):
 
 
 class OverridesForm(Form):
-    """A profile's own limits; what is not named is the package's."""
+    """A profile's own limits. One that is left out is the package's."""
 
     per_hour: Limit | None = None
     per_3_hours: Limit | None = None
@@ -45,53 +45,56 @@ class OverridesForm(Form):
     unanswered_per_30_days: Limit | None = None
 
 
-def _plain(moment: time) -> time:
-    if moment.tzinfo is not None or moment.microsecond:
-        raise ValueError("a time of the day looks like 01:00, without a zone")
-    return moment
+def _check_time_of_day(value: time) -> time:
+    if value.tzinfo is not None or value.microsecond:
+        raise ValueError("must be a time of day such as 01:00, without a time zone")
+    return value
 
 
-def _short(moment: time) -> str:
-    return moment.isoformat("minutes" if moment.second == 0 else "seconds")
+def _format_time_of_day(value: time) -> str:
+    return value.isoformat("minutes" if value.second == 0 else "seconds")
 
 
-TimeOfDay = Annotated[time, Field(strict=True), AfterValidator(_plain), PlainSerializer(_short)]
+TimeOfDay = Annotated[
+    time, Field(strict=True), AfterValidator(_check_time_of_day), PlainSerializer(_format_time_of_day)
+]
 Hours = Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)]
 
 
 class RestWindowForm(Form):
-    start: TimeOfDay = Field(default=time(1, 0), examples=["01:00"], description="By the package's own time zone.")
+    start: TimeOfDay = Field(default=time(1, 0), examples=["01:00"], description="In the package's time zone.")
     hours: Hours = 4
     stagger_minutes: Annotated[int, Field(ge=0, le=60, strict=True)] = Field(
-        default=0, description="Each profile rests up to so much earlier or later, by an amount of its own."
+        default=0,
+        description="Each profile rests up to this much earlier or later, by its own offset.",
     )
 
 
 class ActiveWindowForm(Form):
     start: TimeOfDay = Field(examples=["08:00"])
-    end: TimeOfDay = Field(examples=["22:00"], description="Up to `start`: on the next day.")
+    end: TimeOfDay = Field(examples=["22:00"], description="Not after `start`: on the next day.")
 
 
 class QuietHoursForm(Form):
-    start: TimeOfDay = Field(default=time(21, 0), description="By the time zone of the recipient's phone number.")
+    start: TimeOfDay = Field(default=time(21, 0), description="In the time zone of the recipient's phone number.")
     hours: Hours = 12
 
 
-def _says_something(word: str) -> str:
+def _check_opt_out_word(word: str) -> str:
     if not normalize(word):
-        raise ValueError("an opt-out word has letters or digits")
+        raise ValueError("an opt-out word needs letters or digits")
     return word
 
 
 OptOutWord = Annotated[
     str,
     StringConstraints(min_length=1, max_length=CHARACTERS_MAX, strip_whitespace=True),
-    AfterValidator(_says_something),
+    AfterValidator(_check_opt_out_word),
 ]
 
 
 class WarmUpForm(Form):
-    """How a new account's limits grow; it holds for profiles with `warm_up_from`."""
+    """How the limits of a new account grow. For profiles with `warm_up_from`."""
 
     days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
     from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
@@ -112,7 +115,7 @@ class GapForm(Form):
     pairs_under: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.8
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.min_seconds is not None and self.max_seconds is not None and self.min_seconds > self.max_seconds:
             raise ValueError(f"`min_seconds` ({self.min_seconds}) is over `max_seconds` ({self.max_seconds})")
         return self
@@ -126,18 +129,19 @@ class PackageForm(Form):
     profile_limits: ProfileLimitsForm = ProfileLimitsForm()
     rest_window: RestWindowForm | None = RestWindowForm()
     active_windows: Annotated[tuple[ActiveWindowForm, ...], Field(max_length=10)] = Field(
-        default=(), description="Hours in which profiles work, by the package's time zone; none: all but the rest."
+        default=(),
+        description="Hours in which profiles send, in the package's time zone. Empty: all but the rest window.",
     )
     recipient_quiet_hours: QuietHoursForm | None = Field(
-        default=None, description="Hours in which nothing is sent, by the recipient's own time zone."
+        default=None, description="Hours in which a recipient gets no open message, in the recipient's time zone."
     )
     gap: GapForm = GapForm()
     warm_up: WarmUpForm = WarmUpForm()
     opted_in_only: Annotated[bool, Field(strict=True)] = Field(
-        default=False, description="Open messages go only to who is on the package's list of opt-ins."
+        default=False, description="Open messages go only to recipients on the package's list of opt-ins."
     )
     opt_out_words: Annotated[tuple[OptOutWord, ...], Field(max_length=50)] = Field(
-        default=(), description="A customer who writes one of these, and nothing else, opts out.", examples=[["enough"]]
+        default=(), description="A customer who writes only such a word opts out.", examples=[["enough"]]
     )
     keep_profile_per_customer: bool = Field(
         default=False, strict=True, description="Open messages go through the profile that the recipient talks to."
@@ -145,28 +149,27 @@ class PackageForm(Form):
     reply_failover: bool = Field(
         default=True,
         strict=True,
-        description="A reply may go through another profile where the own one cannot send.",
+        description="A reply may go through another profile if its own profile cannot send.",
     )
     conversation_days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
-        default=180, description="After so long without a word a conversation binds no more."
+        default=180, description="A conversation ends after this many days without a message."
     )
 
     @model_validator(mode="after")
-    def _works_sometimes(self) -> Self:
+    def _check_active_hours(self) -> Self:
         rest = self.rest_window
-        if not _has_active_minute(
-            [(each.start, each.end) for each in self.active_windows], (rest.start, rest.hours) if rest else None
-        ):
+        windows = [(window.start, window.end) for window in self.active_windows]
+        if not _has_active_minute(windows, (rest.start, rest.hours) if rest else None):
             raise ValueError("`active_windows` and `rest_window` together leave no hour in which to send")
         return self
 
     def settings(self) -> dict[str, Any]:
-        """What is kept: everything, so that a later default does not change a package that is there."""
+        """The settings to store: all fields, so that a later default does not change existing packages."""
         return self.model_dump(mode="json", exclude={"package_id"})
 
 
 class NewPackage(PackageForm):
-    package_id: Id | None = Field(default=None, description="Made if left out.", examples=["pkg_orders"])
+    package_id: Id | None = Field(default=None, description="Generated if left out.", examples=["pkg_orders"])
 
 
 class ProfileForm(Form):
@@ -174,19 +177,19 @@ class ProfileForm(Form):
     phone: PhoneNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     limits: OverridesForm = OverridesForm()
-    warm_up_from: Moment | None = Field(
-        default=None, description="Since when the account is new at WhatsApp; null: it is established."
+    warm_up_from: Timestamp | None = Field(
+        default=None, description="When a new account began at WhatsApp; null for an established account."
     )
     gateway: GatewayForm
 
     def settings(self) -> dict[str, Any]:
-        """What is kept, but for the gateway. Of the limits only those of its own: the package's show through."""
-        kept = self.model_dump(mode="json", exclude={"profile_id", "gateway"})
-        return {**kept, "limits": self.limits.model_dump(mode="json", exclude_unset=True)}
+        """The settings to store, without the gateway. Only the profile's own limits: others follow the package."""
+        settings = self.model_dump(mode="json", exclude={"profile_id", "gateway"})
+        return {**settings, "limits": self.limits.model_dump(mode="json", exclude_unset=True)}
 
 
 class NewProfile(ProfileForm):
-    profile_id: Id | None = Field(default=None, description="Made if left out.", examples=["profile_1"])
+    profile_id: Id | None = Field(default=None, description="Generated if left out.", examples=["profile_1"])
 
 
 def _has_active_minute(windows: Sequence[tuple[time, time]], rest: tuple[time, float] | None) -> bool:

@@ -1,16 +1,17 @@
-"""Consents: who must not be written to, and who asked to be, as the ingress keeps it for all.
+"""Consent lists: suppressions and opt-ins; the ingress is their source for every service.
 
-Each change is a row that is not announced yet; it is announced before its caller hears of it. So what a caller asks
-for after the answer finds the change on Kafka. A crash in between leaves the row to `announce_left_over`.
+A change is first stored as unpublished, then published, and only then confirmed to the caller. So every request that
+the caller sends after the response finds the change in Kafka. `publish_left_over` publishes changes that a crash or an
+outage of Kafka left unpublished.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.sql import consent as sql
@@ -20,15 +21,16 @@ from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind
 from spreader.http.problems import unavailable
 from spreader.kafka.bus import Bus, PublishFailed
+from spreader.runtime.rows import arrays, fetched
 
 LEFT_OVER_MAX = 500
-ASKED_AT_ONCE = 5_000  # between the pieces others have their turn
+CHECKED_AT_ONCE = 5_000  # between two statements other requests have their turn
 POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """One list of one package, or of all (`EVERYWHERE`)."""
+class ConsentListKey:
+    """One list of one package, or of all packages (`EVERYWHERE`)."""
 
     package_id: str
     kind: ConsentKind
@@ -39,105 +41,98 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    recipient: str
-    since: datetime
-    source: str
-    evidence: str | None
-    """The customer's own message, where it was one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consents:
+class ConsentLists:
     engine: AsyncEngine
     bus: Bus
     now: Now
 
     async def add(
-        self, scope: Scope, recipients: Sequence[str], source: str, evidence: str | None = None,
+        self,
+        key: ConsentListKey,
+        recipients: Sequence[str],
+        source: str,
+        evidence: str | None = None,
         since: datetime | None = None,
-    ) -> int:  # fmt: skip
-        """Put these on the list; answers how many were not on it. The same evidence counts once, even when lifted."""
-        new = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
-        async with self.engine.begin() as connection:
-            added = (await connection.execute(sql.ADD, {**scope.columns, **new})).rowcount
-        await self._announce(scope, recipients)
-        return added
+    ) -> int:
+        """Put the recipients on the list; returns how many were not on it.
 
-    async def lift(self, scope: Scope, recipient: str) -> bool:
-        """Take one off the list; answers whether it was on it."""
-        gone = {"recipient": recipient, "now": self.now()}
-        async with self.engine.begin() as connection:
-            lifted = (await connection.execute(sql.LIFT, {**scope.columns, **gone})).rowcount
-        await self._announce(scope, [recipient])
-        return lifted > 0
+        The same evidence counts once, also after its entry was removed.
+        """
+        entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
+        return await self._change(sql.ADD, key, recipients, entry)
 
-    async def lift_of_gateway(self, scope: Scope, recipient: str, wished_at: datetime) -> bool:
-        """Take off the list who was put there by the gateway's word before `wished_at`; nobody else."""
-        gone = {"recipient": recipient, "now": self.now(), "wished_at": wished_at}
-        async with self.engine.begin() as connection:
-            lifted = (await connection.execute(sql.LIFT_OF_GATEWAY, {**scope.columns, **gone})).rowcount
-        await self._announce(scope, [recipient])
-        return lifted > 0
+    async def remove(self, key: ConsentListKey, recipient: str) -> bool:
+        """Take the recipient off the list; returns whether it was on it."""
+        return await self._change(sql.REMOVE, key, [recipient], {"recipient": recipient, "now": self.now()}) > 0
 
-    async def page(self, scope: Scope, after: str, limit: int, recipient: str | None) -> list[Listed]:
-        asked = {"after": after, "limit": limit, "recipient": recipient}
+    async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
+        """Take the recipient off the list only if a gateway put it there, not later than `requested_at`."""
+        entry = {"recipient": recipient, "now": self.now(), "requested_at": requested_at}
+        return await self._change(sql.REMOVE_GATEWAY_ENTRY, key, [recipient], entry) > 0
+
+    async def page(
+        self, key: ConsentListKey, after: str, limit: int, recipient: str | None
+    ) -> Sequence[sql.ConsentListEntry]:
+        params = {**key.columns, "after": after, "limit": limit, "recipient": recipient}
         async with self.engine.connect() as connection:
-            rows = await connection.execute(sql.PAGE, {**scope.columns, **asked})
-            return [Listed(row.recipient, row.since, row.source, row.evidence) for row in rows]
+            return fetched(sql.ConsentListEntry, await connection.execute(sql.PAGE, params))
 
     async def objections(self, package: Package, recipients: Sequence[str]) -> dict[str, str]:
-        """Whom of these the package must not write to, each with the reason; by the lists as they are now."""
+        """The recipients whom the package must not write to now, each with the reason."""
         kinds: list[ConsentKind] = ["suppression", "opt_in"] if package.opted_in_only else ["suppression"]
-        found: dict[str, str] = {}
-        for first in range(0, len(recipients), ASKED_AT_ONCE):
-            piece = list(recipients[first : first + ASKED_AT_ONCE])
+        objections: dict[str, str] = {}
+        for first in range(0, len(recipients), CHECKED_AT_ONCE):
+            checked = list(recipients[first : first + CHECKED_AT_ONCE])
             listed: dict[str, set[ConsentKind]] = defaultdict(set)
+            params = {"package_id": package.package_id, "recipients": checked, "kinds": kinds}
             async with self.engine.connect() as connection:
-                asked = {"package_id": package.package_id, "recipients": piece, "kinds": kinds}
-                for row in await connection.execute(sql.LISTINGS, asked):
-                    listed[row.recipient].add(row.kind)
-            reasons = ((each, objection(listed.get(each, ()), package.opted_in_only)) for each in piece)
-            found |= {each: why for each, why in reasons if why is not None}
-        return found
+                for listing in fetched(sql.ConsentListing, await connection.execute(sql.LISTINGS, params)):
+                    listed[listing.recipient].add(listing.kind)
+            for recipient in checked:
+                reason = objection(listed.get(recipient, ()), package.opted_in_only)
+                if reason is not None:
+                    objections[recipient] = reason
+        return objections
 
-    async def announce_left_over(self) -> float:
-        """Announce what a crash or a broker that was away has kept back."""
+    async def publish_left_over(self) -> float:
+        """Publish changes that are left unpublished; returns seconds until the next run."""
         async with self.engine.begin() as connection:
-            rows = (await connection.execute(sql.LEFT_OVER, {"limit": LEFT_OVER_MAX})).all()
-            await self._tell(connection, rows)
-        return 0.0 if rows else POLL_SECONDS
+            changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.LEFT_OVER, {"limit": LEFT_OVER_MAX}))
+            await self._publish(connection, changes)
+        return 0.0 if changes else POLL_SECONDS
 
-    async def _announce(self, scope: Scope, recipients: Sequence[str]) -> None:
-        """Wait for another process that is announcing the same rows; what it has announced is not found here."""
+    async def _change(
+        self, statement: TextClause, key: ConsentListKey, recipients: Sequence[str], entry: Mapping[str, Any]
+    ) -> int:
+        """Store a change, then publish it; returns how many entries changed."""
+        async with self.engine.begin() as connection:
+            changed = (await connection.execute(statement, {**key.columns, **entry})).rowcount
         try:
             async with self.engine.begin() as connection:
-                mine = {**scope.columns, "recipients": list(recipients)}
-                await self._tell(connection, (await connection.execute(sql.UNANNOUNCED, mine)).all())
+                # Waits for another process that is publishing the same rows, and then does not find them here.
+                params = {**key.columns, "recipients": list(recipients)}
+                changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.UNPUBLISHED, params))
+                await self._publish(connection, changes)
         except PublishFailed as error:
             raise unavailable(
-                "The list is changed, and Kafka has not taken the news: it is in force when Kafka is back. "
-                "To send this again does no harm."
+                "The list is changed, but Kafka did not accept the change: it takes effect when Kafka is back. "
+                "Sending the request again does no harm."
             ) from error
+        return changed
 
-    async def _tell(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
-        """The rows stay locked until they are marked: the changes of one recipient go out in their order."""
-        if rows:
-            await self.bus.publish(*map(_event, rows))
-            told = {
-                "package_ids": [row.package_id for row in rows],
-                "kinds": [row.kind for row in rows],
-                "recipients": [row.recipient for row in rows],
-            }
-            await connection.execute(sql.MARK_ANNOUNCED, told)
+    async def _publish(self, connection: AsyncConnection, changes: Sequence[sql.UnpublishedConsent]) -> None:
+        """The rows stay locked until they are marked, so the changes of a recipient are published in their order."""
+        if changes:
+            await self.bus.publish(*map(_event, changes))
+            await connection.execute(sql.MARK_PUBLISHED, arrays(sql.ConsentEntryKey, changes))
 
 
-def _event(row: Row[Any]) -> ConsentChanged:
+def _event(change: sql.UnpublishedConsent) -> ConsentChanged:
     return ConsentChanged(
-        package_id=row.package_id,
-        recipient=row.recipient,
-        kind=row.kind,
-        listed=row.listed,
-        source=row.source,
-        at=row.since,
+        package_id=change.package_id,
+        recipient=change.recipient,
+        kind=change.kind,
+        listed=change.listed,
+        source=change.source,
+        at=change.since,
     )

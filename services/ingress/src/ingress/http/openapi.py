@@ -1,4 +1,4 @@
-"""OpenAPI: how the API describes itself. Bodies are read by hand (`bodies`), so routes say here what they take."""
+"""OpenAPI: adds routes with their documentation. Endpoints read bodies themselves, so FastAPI cannot derive it."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from spreader.http.problems import MEDIA_TYPE
 
 TITLE = "Spreader"
 DESCRIPTION = (
-    "Sends WhatsApp messages over many accounts: open chat is paced and limited, replies go out at once.\n\n"
+    "Sends WhatsApp messages through many accounts: open messages are paced and limited, replies are sent at once.\n\n"
     "Every failure is an `application/problem+json` (RFC 9457) with a `code` and, for fields, JSON pointers."
 )
 TAGS = [
     {"name": "packages", "description": "Groups of profiles that share settings."},
     {"name": "profiles", "description": "WhatsApp accounts, each in one package."},
-    {"name": "messages", "description": "What is sent, and what became of it."},
+    {"name": "messages", "description": "Messages, their deliveries and conversations."},
     {"name": "media", "description": "Files that messages carry."},
-    {"name": "consent", "description": "Who must not be written to, and who asked to be."},
-    {"name": "webhooks", "description": "Where gateways report. Not behind the API key."},
+    {"name": "consent", "description": "Suppressions and opt-ins."},
+    {"name": "webhooks", "description": "Gateways report here. The calls need no API key; they are verified."},
 ]
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -40,19 +40,19 @@ _IDEMPOTENCY = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "Makes a repeat of this request the same message. Kept for 72 hours; after that it is a new key.",
+    "description": "A repeat with the same key is the same message. A key is kept for 72 hours; later it is a new one.",
 }
 _PREFER = {
     "name": "Prefer",
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "`respond-async`: answer as soon as the message is accepted.",
+    "description": "`respond-async`: respond as soon as the message is accepted.",
 }
 
 
-class Direct(APIRoute):
-    """A route on the accept path: what FastAPI would do before and after the endpoint, it does not need."""
+class DirectRoute(APIRoute):
+    """A route on the accept path: it skips the work of FastAPI around an endpoint that needs none of it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
@@ -61,7 +61,7 @@ class Direct(APIRoute):
         return handle
 
 
-def describe(
+def add_route(
     router: APIRouter,
     method: str,
     path: str,
@@ -75,13 +75,17 @@ def describe(
     file: bool = False,
     example: dict[str, Any] | None = None,
     examples: dict[str, dict[str, Any]] | None = None,
-    answer: dict[str, Any] | None = None,
+    response: dict[str, Any] | None = None,
     problems: Sequence[int] = (),
     idempotent: bool = False,
     secured: bool = True,
     direct: bool = False,
 ) -> None:
-    """Add a route with all that the document says about it; `name` is its operationId."""
+    """Add a route with its documentation.
+
+    `name` is the operationId. `body` is the form of the request body; `example` and `examples` are such bodies.
+    `response` is an example of the response body. `problems`: the statuses of problems, besides 401 and 500.
+    """
     extra: dict[str, Any] = {"security": [{"apiKey": []}] if secured else []}
     if body is not None:
         extra["requestBody"] = _request_body(body, examples or {"example": example or {}})
@@ -101,24 +105,28 @@ def describe(
         status_code=status,
         response_class=Response,
         response_model=None,
-        responses={status: _success(status, answer), **_problem_responses((401, *problems) if secured else problems)},
+        responses={status: _success(status, response), **_problem_responses((401, *problems) if secured else problems)},
         openapi_extra=extra,
-        route_class_override=Direct if direct else None,
+        route_class_override=DirectRoute if direct else None,
     )
 
 
 def install(app: FastAPI, servers: Sequence[dict[str, str]] = ()) -> None:
-    """Complete the generated document with what routes reference."""
+    """Complete the generated document with the schemas that routes refer to."""
     document: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
         if not document:
             document.update(
                 get_openapi(
-                    title=TITLE, version=app.version, description=DESCRIPTION, tags=TAGS, routes=app.routes,
+                    title=TITLE,
+                    version=app.version,
+                    description=DESCRIPTION,
+                    tags=TAGS,
+                    routes=app.routes,
                     servers=list(servers) or None,
                 )
-            )  # fmt: skip
+            )
             _complete(document)
         return document
 
@@ -131,12 +139,12 @@ def _request_body(body: Any, examples: dict[str, dict[str, Any]]) -> dict[str, A
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
 
 
-def _success(status: int, answer: dict[str, Any] | None) -> dict[str, Any]:
+def _success(status: int, example: dict[str, Any] | None) -> dict[str, Any]:
     if status == 204:
-        return {"description": "Done; there is nothing to say."}
+        return {"description": "Success, without a body."}
     schema: dict[str, Any] = {"type": "object"}
-    content = {"schema": schema} if answer is None else {"schema": schema, "example": answer}
-    return {"description": "As asked.", "content": {"application/json": content}}
+    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
+    return {"description": "Success.", "content": {"application/json": content}}
 
 
 def _problem_responses(statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
@@ -151,19 +159,21 @@ def _kinds_text(status: int) -> str:
 
 
 def _complete(document: dict[str, Any]) -> None:
+    """Move the forms' schemas to the components, and remove the 422 that FastAPI adds by itself."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for path in document["paths"].values():
         for operation in path.values():
             content = operation.get("requestBody", {}).get("content", {}).get("application/json")
             if content is not None:
                 schemas.update(content["schema"].pop("$defs", {}))
-            operation["responses"].pop("422", None) if not _is_ours(operation["responses"].get("422", {})) else None
+            if not _is_problem(operation["responses"].get("422", {})):
+                operation["responses"].pop("422", None)
     schemas["Problem"] = _PROBLEM_SCHEMA
     schemas["FieldError"] = _FIELD_ERROR_SCHEMA
     document["components"]["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
 
 
-def _is_ours(response: dict[str, Any]) -> bool:
+def _is_problem(response: dict[str, Any]) -> bool:
     return MEDIA_TYPE in response.get("content", {})
 
 

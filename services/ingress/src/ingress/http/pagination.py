@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 
 from ingress.http.problems import CURSOR
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from spreader.contract.ids import CHOSEN_ID_PATTERN
 from spreader.http.cursors import InvalidCursor, PageRequest, decode_cursor
 from spreader.http.problems import Problem
@@ -29,8 +29,8 @@ def _page_request(
 Page = Annotated[PageRequest, Depends(_page_request)]
 
 
-def page_answer(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> Answer:
+def page_response(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> ApiResponse:
     """The page of rows that were read with `page.read_limit`, with a `Link` to the next."""
     cursor = page.next_cursor(ids)
     link = {"Link": f'<{page.path}?limit={page.limit}&cursor={cursor}>; rel="next"'} if cursor else {}
-    return Answer(200, {"data": data[: page.limit], "next_cursor": cursor}, link)
+    return ApiResponse(200, {"data": data[: page.limit], "next_cursor": cursor}, link)

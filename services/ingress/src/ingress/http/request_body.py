@@ -1,137 +1,169 @@
-"""Body: what a caller sent, read with a bound and parsed once."""
+"""Request body: read up to a maximum size, parsed once, and checked field by field."""
 
 import codecs
 from collections.abc import AsyncGenerator
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import from_json
 
 from ingress.http.problems import MALFORMED, TOO_LARGE, fields_problem, is_malformed
-from spreader.http.problems import INVALID, FieldError, Problem
+from spreader.http.problems import INVALID, FieldError, Problem, invalid
 
 T = TypeVar("T")
 
 LINE_CHARACTERS_MAX = 10_000
-
+_YEARS = range(2000, 3000)
 _NUL = rb"\u0000"
 
 
+class Form(BaseModel):
+    """A JSON object from a caller. An unknown field is an error, because it would have no effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_format(value: Any) -> Any:
+    if not isinstance(value, str) or value[4:5] != "-":  # pydantic would also take a number of seconds
+        raise ValueError("must be a time such as 2024-02-10T10:00:00Z")
+    return value
+
+
+def _check_year(time: datetime) -> datetime:
+    if time.year not in _YEARS:
+        raise ValueError("the year must be from 2000 to 2999")
+    return time
+
+
+Timestamp = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_check_year), BeforeValidator(_check_format)]
+LocalTimestamp = Annotated[
+    NaiveDatetime, Field(strict=False), AfterValidator(_check_year), BeforeValidator(_check_format)
+]
+
+
 async def read(request: Request, bytes_max: int) -> bytes:
-    """The bytes of the body; a larger one is refused as soon as that is known."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > bytes_max:
+    """The whole body; raises the problem `too-large` as soon as more than `bytes_max` are announced or received."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > bytes_max:
         raise too_large(bytes_max)
-    pieces, size = list[bytes](), 0
-    async for piece in request.stream():
-        size += len(piece)
+    chunks, size = list[bytes](), 0
+    async for chunk in request.stream():
+        size += len(chunk)
         if size > bytes_max:
             raise too_large(bytes_max)
-        pieces.append(piece)
-    return b"".join(pieces)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-async def lines(request: Request, bytes_max: int, lines_at_once: int) -> AsyncGenerator[list[str]]:
-    """The lines of a text as they come, in pieces of some thousand: never all of it is in memory."""
+async def read_lines(request: Request, bytes_max: int, lines_max: int) -> AsyncGenerator[list[str]]:
+    """The lines of a text body while it arrives, at most `lines_max` at once: a large file is never in memory whole."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     size, rest, ready = 0, "", list[str]()
-    async for piece in request.stream():
-        size += len(piece)
+    async for chunk in request.stream():
+        size += len(chunk)
         if size > bytes_max:
             raise too_large(bytes_max)
-        *whole, rest = (rest + _decoded(decoder, piece)).replace("\r\n", "\n").split("\n")
+        *lines, rest = (rest + _decode(decoder, chunk)).replace("\r\n", "\n").split("\n")
         if len(rest) > LINE_CHARACTERS_MAX:
-            raise Problem(MALFORMED, f"A line is over {LINE_CHARACTERS_MAX} characters: one row stands on one line.")
-        ready += whole
-        while len(ready) >= lines_at_once:
-            yield ready[:lines_at_once]
-            ready = ready[lines_at_once:]
-    ready.append(rest + _decoded(decoder, b"", final=True))
+            raise Problem(MALFORMED, f"A line is longer than {LINE_CHARACTERS_MAX} characters. Put each row on a line.")
+        ready += lines
+        while len(ready) >= lines_max:
+            yield ready[:lines_max]
+            ready = ready[lines_max:]
+    ready.append(rest + _decode(decoder, b"", final=True))
     yield ready
 
 
-def _decoded(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> str:
+def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> str:
     try:
-        return decoder.decode(piece, final)
+        return decoder.decode(chunk, final)
     except UnicodeDecodeError:
-        raise Problem(MALFORMED, "The body cannot be read as UTF-8 text.") from None
+        raise Problem(MALFORMED, "The body is not UTF-8 text.") from None
 
 
-def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
-    """The form, or the problem with its fields (a value: a caller may have something to say first).
+def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
+    """The form, or the problem with its fields as a value: a caller may have a more important one to report first.
 
-    Raises for what is not JSON at all.
+    Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union.
     """
     try:
         parsed = form.validate_json(body)
     except ValidationError as error:
-        problem = refused(error, tagged)
+        problem = validation_problem(error, tagged)
         if problem.kind is MALFORMED:
             raise problem from None
         return problem
-    return _without_nul(body) or parsed
+    return _nul_problem(body) or parsed
 
 
-def refused(error: ValidationError, tagged: bool = False) -> Problem:
-    """What is wrong with a body: it is no JSON, or some of its fields cannot be."""
-    if is_malformed(error):
-        return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
-    return fields_problem(error, tagged)
-
-
-def parsed(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
+def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
     """The form; raises the problem."""
-    result = parse(form, body, tagged)
+    result = try_parse(form, body, tagged)
     if isinstance(result, Problem):
         raise result
     return result
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object of which the form is not known yet (a merge patch)."""
+def parse_object(body: bytes) -> dict[str, Any]:
+    """A JSON object without a form, such as a merge patch; raises the problem."""
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise malformed(str(error)) from None
     if not isinstance(value, dict):
-        raise Problem(
-            INVALID, "the body: it must be a JSON object", [FieldError("", "dict_type", "it must be a JSON object")]
-        )
-    problem = _without_nul(body)
+        detail = "it must be a JSON object"
+        raise Problem(INVALID, f"the body: {detail}", [FieldError("", "dict_type", detail)])
+    problem = _nul_problem(body)
     if problem is not None:
         raise problem
     return value
 
 
+def validation_problem(error: ValidationError, tagged: bool = False) -> Problem:
+    """`malformed` when the body is not JSON, else `invalid` with the fields."""
+    if is_malformed(error):
+        return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
+    return fields_problem(error, tagged)
+
+
 def malformed(detail: str) -> Problem:
-    return Problem(MALFORMED, f"The body cannot be read as JSON: {detail}.")
+    return Problem(MALFORMED, f"The body is not valid JSON: {detail}.")
 
 
 def too_large(bytes_max: int, what_to_do: str = "Send the recipients in several messages.") -> Problem:
-    return Problem(TOO_LARGE, f"The body is over {bytes_max} bytes. {what_to_do}")
+    return Problem(TOO_LARGE, f"The body is larger than {bytes_max} bytes. {what_to_do}")
 
 
-def _without_nul(body: bytes) -> Problem | None:
-    """Postgres cannot keep U+0000 in a text, and no message needs it."""
+def _nul_problem(body: bytes) -> Problem | None:
+    """U+0000 is an error everywhere: Postgres cannot store it in a text."""
     if _NUL not in body:
         return None
     pointer = _find_nul(from_json(body), "")
-    if pointer is None:
-        return None
-    detail = "the character U+0000 cannot be kept or sent"
-    return Problem(INVALID, f"{pointer}: {detail}", [FieldError(pointer, "nul", detail)])
+    return None if pointer is None else invalid(pointer, "nul", "the character U+0000 cannot be stored or sent")
 
 
 def _find_nul(value: Any, pointer: str) -> str | None:
+    """The JSON pointer of the first text or member name with U+0000."""
     if isinstance(value, str):
         return pointer if "\0" in value else None
     if isinstance(value, dict):
-        members = [(name, f"{pointer}/{name}") for name in value] + [
-            (each, f"{pointer}/{name}") for name, each in value.items()
-        ]
+        parts = [(name, f"{pointer}/{name}") for name in value]
+        parts += [(member, f"{pointer}/{name}") for name, member in value.items()]
     elif isinstance(value, list):
-        members = [(each, f"{pointer}/{place}") for place, each in enumerate(value)]
+        parts = [(item, f"{pointer}/{index}") for index, item in enumerate(value)]
     else:
         return None
-    return next((found for each, place in members if (found := _find_nul(each, place)) is not None), None)
+    found = (_find_nul(part, part_pointer) for part, part_pointer in parts)
+    return next((each for each in found if each is not None), None)

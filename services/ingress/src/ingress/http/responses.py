@@ -1,4 +1,4 @@
-"""Answer: what an endpoint says, before it is bytes on the wire."""
+"""Response: status, body and headers of an API response before it is bytes, so that it can be stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     status: int
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> Response:
+    @classmethod
+    def of_problem(cls, problem: Problem) -> "ApiResponse":
+        return cls(problem.kind.status, problem.body(), problem.headers)
+
+    def render(self) -> Response:
         media_type = JSON if self.status < 400 else MEDIA_TYPE
         return Response(to_json(self.body), self.status, dict(self.headers), media_type)
-
-
-def of_problem(problem: Problem) -> Answer:
-    return Answer(problem.kind.status, problem.body(), problem.headers)

@@ -1,4 +1,4 @@
-"""URL: where the API and the webhooks of profiles begin."""
+"""URLs: where the API begins, and the address of a profile's webhook."""
 
 from spreader.contract.configuration import Driver
 
@@ -6,5 +6,5 @@ API = "/api/v1"
 
 
 def webhook_path(driver: Driver, package_id: str, profile_id: str) -> str:
-    """The address, on this server, that a profile's gateway is to be told."""
+    """The path on this server that the profile's gateway must call."""
     return f"{API}/webhooks/{driver}/{package_id}/{profile_id}"

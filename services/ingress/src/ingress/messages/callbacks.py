@@ -1,4 +1,4 @@
-"""Callbacks: the answers of router and sender to this instance, each handed to the request that waits for it."""
+"""Callbacks: responses of router and sender to this instance, each delivered to the request that waits for it."""
 
 import asyncio
 import contextlib
@@ -24,69 +24,69 @@ BACK_OFF_SECONDS = 1.0
 
 
 @dataclass
-class Waiter:
-    """A request that waits for `expected` different answers about one message."""
+class CallbackWaiter:
+    """A request that waits for `expected` different callbacks about one message."""
 
     expected: int
-    _answers: dict[str, Callback] = field(default_factory=dict, init=False)
+    _callbacks: dict[str, Callback] = field(default_factory=dict, init=False)
     _complete: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
-    def take(self, answer: Callback) -> None:
-        self._answers[answer.event_id] = answer
-        if len(self._answers) >= self.expected:
+    def receive(self, callback: Callback) -> None:
+        self._callbacks[callback.event_id] = callback
+        if len(self._callbacks) >= self.expected:
             self._complete.set()
 
-    async def answers(self, seconds: float) -> Sequence[Callback] | None:
-        """All of them, or None when they have not all come in time."""
+    async def wait(self, seconds: float) -> Sequence[Callback] | None:
+        """All callbacks; None when some are still missing after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._complete.wait()
         except TimeoutError:
             return None
-        return list(self._answers.values())
+        return list(self._callbacks.values())
 
 
-class Waiters:
-    """Who waits for which message."""
+class CallbackWaiters:
+    """The waiting requests by message id."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[Waiter]] = {}
+        self._waiters: dict[str, list[CallbackWaiter]] = {}
 
     @contextlib.contextmanager
-    def expect(self, message_id: str, answers: int) -> Generator[Waiter]:
-        """Registered before the message is published: no answer can be too early."""
-        waiter = Waiter(answers)
-        self._waiting.setdefault(message_id, []).append(waiter)
+    def expect(self, message_id: str, callbacks: int) -> Generator[CallbackWaiter]:
+        """Enter it before the message is published, so that no callback comes too early."""
+        waiter = CallbackWaiter(callbacks)
+        self._waiters.setdefault(message_id, []).append(waiter)
         try:
             yield waiter
         finally:
-            self._waiting[message_id].remove(waiter)
-            if not self._waiting[message_id]:
-                del self._waiting[message_id]
+            self._waiters[message_id].remove(waiter)
+            if not self._waiters[message_id]:
+                del self._waiters[message_id]
 
-    def take(self, answer: Callback) -> None:
-        if isinstance(answer, MessageRouted | ReplySettled):
-            for waiter in self._waiting.get(answer.message_id, ()):
-                waiter.take(answer)
+    def deliver(self, callback: Callback) -> None:
+        if isinstance(callback, MessageRouted | ReplySettled):
+            for waiter in self._waiters.get(callback.message_id, ()):
+                waiter.receive(callback)
 
 
-class Asking(Protocol):
-    """What a request needs: where answers are to be sent, and who hands them over."""
+class CallbackChannel(Protocol):
+    """The partition to which services send this instance's callbacks, and the requests that wait for them."""
 
-    waiters: Waiters
+    waiters: CallbackWaiters
 
     @property
     def partition(self) -> int: ...
 
 
-class Callbacks(GrouplessConsumer):
-    """Reads one partition, chosen at start, from its end: earlier answers belong to requests that are gone."""
+class CallbackConsumer(GrouplessConsumer):
+    """Reads one partition, chosen at start, from its end: earlier callbacks belong to requests that are gone."""
 
     name = "callbacks"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, "latest")
-        self.waiters = Waiters()
+        self.waiters = CallbackWaiters()
         self._assigned = TopicPartition(Callback.topic, random.randrange(CALLBACK_PARTITIONS))
 
     @property
@@ -101,20 +101,20 @@ class Callbacks(GrouplessConsumer):
     async def poll(self, consumer: AIOKafkaConsumer) -> None:
         try:
             polled = await consumer.getmany(self._assigned, timeout_ms=POLL_MS)
-        except Exception as error:  # the waiting requests time out by themselves; the next ones may get their answer
+        except Exception as error:  # the waiting requests time out by themselves
             log.warning("cannot read callbacks; trying again", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(BACK_OFF_SECONDS)
             return
         for records in polled.values():
             for record in records:
-                self._take(record)
+                self._handle(record)
 
-    def _take(self, record: Record) -> None:
+    def _handle(self, record: Record) -> None:
         try:
             event = decode(record.topic, read_headers(record.headers), record.value)
         except (ValidationError, UndecodableRecord) as error:
-            # A callback is an answer to somebody who waits, not a fact that must be kept: the log is enough.
-            log.error("a callback cannot be read and is passed over", offset=record.offset, error=type(error).__name__)
+            # Not a dead letter: the waiting request has its time-out, and a replay would find it gone.
+            log.error("cannot decode a callback; skipped", offset=record.offset, error=type(error).__name__)
             return
         if isinstance(event, Callback):
-            self.waiters.take(event)
+            self.waiters.deliver(event)

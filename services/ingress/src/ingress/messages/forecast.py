@@ -1,4 +1,4 @@
-"""Forecast: when a message will be complete, as the pacer foresees it."""
+"""Completion forecast: the time at which a message will be complete, as the pacer forecasts it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,24 @@ SAMPLE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class CompletionForecast:
+    """`completion` is None without a forecast; `note` then says why."""
+
     completion: str | None
     note: str | None = None
-    """Why there is none."""
 
 
-def question(
-    package_id: str, deliveries: Mapping[str, int], options: OpenOptions, recipients: Sequence[str],
+def forecast_query(
+    package_id: str,
+    deliveries: Mapping[str, int],
+    options: OpenOptions,
+    recipients: Sequence[str],
     message_id: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """What the pacer is asked; a sample of the recipients tells it their time zones. `message_id`: once accepted."""
+) -> dict[str, Any]:
+    """The body of the pacer's forecast query. A sample of the recipients is enough for their time zones.
+
+    `deliveries`: how many each profile gets. `message_id`: of a message that is accepted already.
+    """
     return {
         "package_id": package_id,
         "deliveries": dict(deliveries),
@@ -31,11 +38,15 @@ def question(
     }
 
 
-async def forecast(pacer: ServiceClient, asked: Mapping[str, Any], wait_seconds: float) -> Forecast:
-    answer = await pacer.query("/forecast", asked, wait_seconds)
-    if answer is None:
-        return Forecast(None, "the pacer does not know the package yet")
-    if isinstance(answer, ServiceUnavailable):
-        return Forecast(None, answer.reason)
-    completion = answer.get("completion")
-    return Forecast(completion) if completion else Forecast(None, f"nothing goes for now: {answer.get('binds')}")
+async def forecast_completion(
+    pacer: ServiceClient, query: Mapping[str, Any], wait_seconds: float
+) -> CompletionForecast:
+    response = await pacer.query("/forecast", query, wait_seconds)
+    if response is None:
+        return CompletionForecast(None, "the pacer does not know the package yet")
+    if isinstance(response, ServiceUnavailable):
+        return CompletionForecast(None, response.reason)
+    completion = response.get("completion")
+    if not completion:
+        return CompletionForecast(None, f"nothing can be sent for now: {response.get('binds')}")
+    return CompletionForecast(completion)

@@ -1,9 +1,9 @@
-"""Idempotency: one answer for one Idempotency-Key, however often the request comes."""
+"""Idempotency: one response for each Idempotency-Key, however often the request is repeated."""
 
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -12,17 +12,18 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.http.problems import IDEMPOTENCY_KEY, IN_PROGRESS, KEY_REUSED
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.sql import idempotency as sql
 from spreader.clock import wall_now
 from spreader.contract.ids import new_id
 from spreader.http.problems import Problem
+from spreader.runtime.rows import fetched
 
 KEY_CHARACTERS_MAX = 255
 
 
 def key_of(request: Request) -> str | None:
-    """The header's key, bare or in the quotes of the draft standard."""
+    """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header); raises the problem."""
     value = request.headers.get("idempotency-key")
     if value is None:
         return None
@@ -33,59 +34,61 @@ def key_of(request: Request) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Kept for 72 hours after the last try: a key's body (hashed), its message, and the answer, if there is one.
+class IdempotentResponses:
+    """For each key the hash of its body, its message id and, once a try has finished, the response. Kept for 72 hours.
 
-    A try that fails leaves no answer, yet its message may be on its way: only the same body may try again, as the same
-    message. A first try that is refused sends nothing and is forgotten.
+    A failed try leaves no response, but its message may have been published: only the same body may try again, as the
+    same message. A first try that is refused publishes nothing, so its key is free again.
     """
 
     engine: AsyncEngine
 
-    async def once(
-        self, route: str, key: str, form: BaseModel, new_message_id: str, work: Callable[[str], Awaitable[Answer]]
-    ) -> Answer:
-        """The kept answer of this key, or the answer of `work`, now kept.
+    async def respond_once(
+        self, route: str, key: str, form: BaseModel, new_message_id: str, work: Callable[[str], Awaitable[ApiResponse]]
+    ) -> ApiResponse:
+        """The stored response of this key, or the response of `work`, which is then stored.
 
-        `work` gets the message's id: the new one, or that of earlier tries. It refuses (`Problem`) before it sends.
+        `work` gets the message id: the new one, or that of earlier tries. It raises `Problem` only before it publishes.
+        Raises the problem `key-reused` for another body, `in-progress` while another request works on the key.
         """
         given = form.model_dump_json(exclude_unset=True)  # a field that only a newer version knows changes nothing
         body_hash = hashlib.sha256(given.encode()).hexdigest()
         claim = new_id("clm", wall_now())
-        place = {"route": route, "key": key}
-        asked = {**place, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
+        row_key = {"route": route, "key": key}
+        params = {**row_key, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
         async with self.engine.begin() as connection:
-            message_id = (await connection.execute(sql.CLAIM, asked)).scalar_one_or_none()
+            message_id = (await connection.execute(sql.CLAIM, params)).scalar_one_or_none()
         if message_id is None:
-            return await self._kept(place, body_hash)
+            return await self._stored(row_key, body_hash)
         try:
-            answer = await work(message_id)
+            response = await work(message_id)
         except BaseException as error:
-            sent_nothing = isinstance(error, Problem) and message_id == new_message_id
-            await self._run(sql.DROP if sent_nothing else sql.RELEASE, **place, claim=claim)
+            published_nothing = isinstance(error, Problem) and message_id == new_message_id
+            await self._run(sql.DROP if published_nothing else sql.RELEASE, **row_key, claim=claim)
             raise
-        body = to_json(answer.body).decode()
-        await self._run(sql.SAVE, **place, claim=claim, status=answer.status, body=body)
-        return answer
+        body = to_json(response.body).decode()
+        await self._run(sql.SAVE, **row_key, claim=claim, status=response.status, body=body)
+        return response
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` responses that no repeat may ask for any more; returns how many."""
         return await self._run(sql.DELETE_OLD, limit=rows_max)
 
-    async def _kept(self, place: dict[str, str], body_hash: str) -> Answer:
+    async def _stored(self, row_key: dict[str, str], body_hash: str) -> ApiResponse:
         async with self.engine.connect() as connection:
-            row = (await connection.execute(sql.RESPONSE, place)).one_or_none()
-        if row is not None and row.body_hash != body_hash:
+            rows = fetched(sql.StoredResponse, await connection.execute(sql.RESPONSE, row_key))
+        stored = rows[0] if rows else None
+        if stored is not None and stored.body_hash != body_hash:
             raise Problem(
                 KEY_REUSED,
-                "This Idempotency-Key stands for another body, which may be on its way. "
+                "This Idempotency-Key was used with another body, whose message may have been sent. "
                 "Use a new key for a new message.",
             )
-        if row is None or row.status is None:
-            headers = {"Retry-After": "1"}
-            raise Problem(IN_PROGRESS, "A request with this key is being worked on. Ask again.", headers=headers)
-        return replace(Answer(row.status, json.loads(row.body)), headers={"Idempotency-Replayed": "true"})
+        if stored is None or stored.status is None:
+            detail = "A request with this Idempotency-Key is still in progress. Send it again shortly."
+            raise Problem(IN_PROGRESS, detail, headers={"Retry-After": "1"})
+        return ApiResponse(stored.status, json.loads(stored.body or ""), {"Idempotency-Replayed": "true"})
 
-    async def _run(self, statement: TextClause, **values: object) -> int:
+    async def _run(self, statement: TextClause, **params: object) -> int:
         async with self.engine.begin() as connection:
-            return (await connection.execute(statement, values)).rowcount
+            return (await connection.execute(statement, params)).rowcount

@@ -1,4 +1,4 @@
-"""Accepting: what every call that sends does first: it is read and checked, and a repeat gets the first answer."""
+"""Message intake: the steps that open messages and replies share, from reading the request to its single response."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.http import request_body
-from ingress.http.responses import Answer
-from ingress.messages.idempotency import Answers, key_of
-from ingress.messages.media_check import Attaching
+from ingress.http.responses import ApiResponse
+from ingress.messages.idempotency import IdempotentResponses, key_of
+from ingress.messages.media_check import MediaCheck
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import Lane
@@ -22,38 +22,42 @@ from spreader.telemetry.tracing import note
 
 F = TypeVar("F", bound=BaseModel)
 
-Send = Callable[[Package, F, str, bool], Awaitable[Answer]]
-"""Sends a form as the message of this id; the last argument: whether the caller waits for what becomes of it.
+Publish = Callable[[Package, F, str, bool], Awaitable[ApiResponse]]
+"""Publishes a form as the message with this id; the last argument: whether the response waits for the result.
 
-What it refuses (`Problem`) it refuses before anything is sent.
+It raises `Problem` only before it publishes anything.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Accepting(Generic[F]):
+class MessageIntake(Generic[F]):
     lane: Lane
     form: TypeAdapter[F]
-    configured: IngressConfigCache
-    answers: Answers
-    attaching: Attaching
+    config_cache: IngressConfigCache
+    responses: IdempotentResponses
+    media_check: MediaCheck
     now: Now
     body_bytes_max: int
 
-    async def accept(self, package_id: str, request: Request, send: Send[F]) -> Response:
-        form = request_body.parse(self.form, await request_body.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.require_package(package_id)
+    async def accept(self, package_id: str, request: Request, publish: Publish[F]) -> Response:
+        """Raises the first problem of: malformed body, unknown package, invalid fields, no active profile, key."""
+        form = request_body.try_parse(self.form, await request_body.read(request, self.body_bytes_max), tagged=True)
+        package = self.config_cache.require_package(package_id)
         if isinstance(form, Problem):
             raise form
         active_profiles(package, self.lane)
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
         new_message_id = new_id("msg", self.now())
-        work = partial(self._send, package, form, waits, send)
+        work = partial(self._publish, package, form, waits, publish)
         if key is None:
-            return (await work(new_message_id)).response()
+            return (await work(new_message_id)).render()
         route = f"POST /packages/{package_id}/messages/{self.lane}"
-        return (await self.answers.once(route, key, form, new_message_id, work)).response()
+        return (await self.responses.respond_once(route, key, form, new_message_id, work)).render()
 
-    async def _send(self, package: Package, form: F, waits: bool, send: Send[F], message_id: str) -> Answer:
+    async def _publish(
+        self, package: Package, form: F, waits: bool, publish: Publish[F], message_id: str
+    ) -> ApiResponse:
         note(message_id=message_id, package_id=package.package_id, lane=self.lane)
-        return await send(package, await self.attaching.attach(package, self.lane, form), message_id, waits)
+        form = await self.media_check.store_media(package, self.lane, form)
+        return await publish(package, form, message_id, waits)

@@ -1,4 +1,4 @@
-"""Attaching: the file that a message names is looked at before the message is accepted, and kept for the sender."""
+"""Media check: examines the file of a message before the message is accepted, and stores it for the sender."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import structlog
 from pydantic import BaseModel
 
 from spreader.contract.configuration import Package
-from spreader.contract.content import Media as Place
+from spreader.contract.content import Media
 from spreader.contract.events import Lane
 from spreader.http.problems import Problem, invalid
 from spreader.media.safe_fetch import MediaDownloader, MediaRefused, MediaUnavailable
@@ -20,58 +20,59 @@ log = structlog.get_logger()
 F = TypeVar("F", bound=BaseModel)
 
 SECONDS: Mapping[Lane, float] = {"open": 20.0, "reply": 5.0}
-"""How long a file at an address may take: for a reply a customer waits."""
+"""How long a download may take; a customer waits for a reply."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attaching:
+class MediaCheck:
     store: MediaStore
-    fetcher: MediaDownloader
+    downloader: MediaDownloader
 
-    async def attach(self, package: Package, lane: Lane, form: F) -> F:
-        """The form with the name of the kept file in place of its address; raises the problem.
+    async def store_media(self, package: Package, lane: Lane, form: F) -> F:
+        """The form with the id of the stored file in place of its URL; raises the problem when it cannot be sent.
 
-        An address that cannot be reached for now stays as it is: the sender tries again when it sends.
+        A URL that is unreachable now stays in the form: the sender downloads the file when it sends.
         """
-        place: Place | None = getattr(form, "media", None)
-        if place is None:
+        media: Media | None = getattr(form, "media", None)
+        if media is None:
             return form
         kind: str = getattr(form, "type", "")
-        if place.media_id is not None:
-            await self._named(place.media_id, kind)
+        if media.media_id is not None:
+            await self._check_stored(media.media_id, kind)
             return form
-        described = await self._fetched(package, lane, place.url or "", kind)
-        if described is None:
+        file = await self._download(package, lane, media.url or "", kind)
+        if file is None:
             return form
-        kept = Place(media_id=described.media_id, filename=place.filename)
-        return form.model_copy(update={"media": kept})
+        return form.model_copy(update={"media": Media(media_id=file.media_id, filename=media.filename)})
 
-    async def _named(self, media_id: str, kind: str) -> None:
-        described = await self.store.describe(media_id)
-        if described is None:
-            raise invalid("/media/media_id", "unknown", "there is no such file (any more): POST /api/v1/media first")
-        reason = objection(kind, described.type, described.size_bytes)
+    async def _check_stored(self, media_id: str, kind: str) -> None:
+        file = await self.store.describe(media_id)
+        if file is None:
+            detail = "no such file is stored; it may have been deleted. Upload it with POST /api/v1/media"
+            raise invalid("/media/media_id", "unknown", detail)
+        reason = objection(kind, file.type, file.size_bytes)
         if reason is not None:
             raise invalid("/media/media_id", "media", reason)
-        await self.store.use(described)
+        await self.store.use(file)
 
-    async def _fetched(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
+    async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
+        """None: the URL is unreachable now, or only simulators would get the file."""
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):
-                await self.fetcher.guard.addresses(url)  # nobody reads the file there
+                await self.downloader.guard.addresses(url)
                 return None
-            data = await self.fetcher.fetch(url, RULES[kind].bytes_max, SECONDS[lane])
-            described = await self.store.keep(data, None)
-        except MediaRefused as refused:
-            raise _refused(str(refused)) from None
-        except MediaUnavailable as away:
-            log.info("a file cannot be had for now; the sender will try again", reason=str(away))
+            data = await self.downloader.fetch(url, RULES[kind].bytes_max, SECONDS[lane])
+            file = await self.store.keep(data, None)
+        except MediaRefused as error:
+            raise _url_problem(str(error)) from None
+        except MediaUnavailable as error:
+            log.info("cannot download a media file now; the sender will try again", reason=str(error))
             return None
-        reason = objection(kind, described.type, described.size_bytes)
+        reason = objection(kind, file.type, file.size_bytes)
         if reason is not None:
-            raise _refused(reason)
-        return described
+            raise _url_problem(reason)
+        return file
 
 
-def _refused(reason: str) -> Problem:
+def _url_problem(reason: str) -> Problem:
     return invalid("/media/url", "media", reason)

@@ -1,4 +1,4 @@
-"""Media: the files that messages carry, given once and named from then on."""
+"""Media endpoint: uploads files that messages then name by id; and the retention of files that no message uses."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ingress.http import request_body
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.problems import MALFORMED
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.contract.content import FILENAME_CHARACTERS_MAX
 from spreader.http.problems import Problem, invalid, not_found
@@ -22,88 +22,110 @@ from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import BYTES_MAX
 
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
-FORGET_EVERY_SECONDS = 3600.0
+DELETE_EVERY_SECONDS = 3600.0
 
 Filename = Annotated[str | None, Query(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class MediaEndpoint:
     store: MediaStore
 
     async def upload(self, request: Request, filename: Filename = None) -> Response:
-        """A form with one `file`, or the file itself as the body."""
+        """The body is a form with one `file`, or the file itself."""
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            data, named = await _of_form(request)
+            data, form_filename = await _read_form(request)
         else:
-            data, named = await request_body.read(request, BYTES_MAX), None
+            data, form_filename = await request_body.read(request, BYTES_MAX), None
         try:
-            kept = await self.store.keep(data, filename or named)
-        except MediaRefused as refused:
-            raise invalid("/file", "media", str(refused)) from None
-        return Answer(201, shown(kept), {"Location": f"{API}/media/{kept.media_id}"}).response()
+            file = await self.store.keep(data, filename or form_filename)
+        except MediaRefused as error:
+            raise invalid("/file", "media", str(error)) from None
+        return ApiResponse(201, _body(file), {"Location": f"{API}/media/{file.media_id}"}).render()
 
     async def get(self, media_id: PathId) -> Response:
-        described = await self.store.describe(media_id)
-        if described is None:
+        file = await self.store.describe(media_id)
+        if file is None:
             raise not_found("file", media_id)
-        return Answer(200, shown(described)).response()
+        return ApiResponse(200, _body(file)).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/media", tags=["media"])
-        describe(router, "POST", "", self.upload, "uploadMedia", "Give a file that messages can carry", status=201,
-                 file=True, answer=EXAMPLE, problems=(400, 413, 422))  # fmt: skip
-        describe(router, "GET", "/{media_id}", self.get, "getMedia", "What is known of a file", answer=EXAMPLE,
-                 problems=(404,))  # fmt: skip
+        add_route(
+            router,
+            "POST",
+            "",
+            self.upload,
+            "uploadMedia",
+            "Upload a file for messages",
+            status=201,
+            file=True,
+            response=RESPONSE,
+            problems=(400, 413, 422),
+        )
+        add_route(
+            router,
+            "GET",
+            "/{media_id}",
+            self.get,
+            "getMedia",
+            "One file: type, size, and kinds of message",
+            response=RESPONSE,
+            problems=(404,),
+        )
         return router
 
 
 @dataclass(frozen=True, slots=True)
-class OldFiles:
+class MediaRetention:
+    """`keep_days`: how long a file is kept after a message last used it."""
+
     store: MediaStore
     keep_days: float
 
-    async def turn(self) -> float:
+    async def run_once(self) -> float:
+        """Delete unused files; returns seconds until the next run."""
         await self.store.forget(timedelta(days=self.keep_days))
-        return FORGET_EVERY_SECONDS
+        return DELETE_EVERY_SECONDS
 
 
-def shown(described: MediaInfo) -> dict[str, Any]:
+def _body(file: MediaInfo) -> dict[str, Any]:
     return {
-        "media_id": described.media_id,
-        "type": described.type,
-        "size_bytes": described.size_bytes,
-        "sha256": described.sha256,
-        "filename": described.filename,
-        "kinds": described.kinds,
+        "media_id": file.media_id,
+        "type": file.type,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "filename": file.filename,
+        "kinds": file.kinds,
     }
 
 
-async def _of_form(request: Request) -> tuple[bytes, str | None]:
+async def _read_form(request: Request) -> tuple[bytes, str | None]:
+    """The form's file and its name."""
     try:
-        form = await MultiPartParser(request.headers, _bounded(request), max_files=1, max_fields=8).parse()
+        form = await MultiPartParser(request.headers, _limited_stream(request), max_files=1, max_fields=8).parse()
     except MultiPartException as error:
         raise Problem(MALFORMED, f"The form cannot be read: {error.message}") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise invalid("/file", "missing", "the form has no file of the name `file`")
+            raise invalid("/file", "missing", "the form has no file named `file`")
         return await file.read(), (file.filename or "")[:FILENAME_CHARACTERS_MAX] or None
     finally:
         await form.close()
 
 
-async def _bounded(request: Request) -> AsyncGenerator[bytes]:
-    """What the form is read from: it ends with a problem where it grows over the largest file."""
+async def _limited_stream(request: Request) -> AsyncGenerator[bytes]:
+    """The body in chunks; raises the problem `too-large` when it grows beyond the largest allowed file."""
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
+    async for chunk in request.stream():
+        size += len(chunk)
         if size > FORM_BYTES_MAX:
-            raise request_body.too_large(BYTES_MAX, "A file may have so many at the most.")
-        yield piece
+            raise request_body.too_large(BYTES_MAX, "That is the largest allowed file.")
+        yield chunk
 
 
-EXAMPLE: dict[str, Any] = {
+RESPONSE: dict[str, Any] = {
     "media_id": "med_2f92c6cb7d479ea40b4d1f2f6a1f3c55",
     "type": "image/png",
     "size_bytes": 48213,

@@ -1,4 +1,4 @@
-"""Open messages: the call that opens conversations."""
+"""Open message endpoint: accepts messages that open conversations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request, Response
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.core.limits import limits_status
 from ingress.core.open_messages import RoutingSummary, split_recipients, sum_routing, without_repeats
-from ingress.http.openapi import describe
-from ingress.http.responses import Answer
+from ingress.http.openapi import add_route
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient
-from ingress.messages.callbacks import Asking
-from ingress.messages.forecast import Forecast, forecast, question
-from ingress.messages.intake import Accepting
+from ingress.messages.callbacks import CallbackChannel
+from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
+from ingress.messages.intake import MessageIntake
 from ingress.messages.schemas import OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from ingress.sql.status import AcceptedMessage
@@ -31,12 +31,12 @@ _ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.
 
 
 @dataclass(frozen=True, slots=True)
-class OpenMessages:
-    accepting: Accepting[OpenMessage]
+class OpenMessageEndpoint:
+    intake: MessageIntake[OpenMessage]
     bus: Bus
-    configured: IngressConfigCache
-    asking: Asking
-    view: StatusProjection
+    config_cache: IngressConfigCache
+    callbacks: CallbackChannel
+    projection: StatusProjection
     pacer: ServiceClient
     now: Now
     wake_relay: Callable[[], None]
@@ -44,29 +44,29 @@ class OpenMessages:
     forecast_wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
-        return await self.accepting.accept(package_id, request, self._send)
+        return await self.intake.accept(package_id, request, self._publish_and_wait)
 
-    async def _send(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> Answer:
+    async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
         recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
-        before = self.configured.states_of(package)  # while the answer is made some of it may be sent and counted
+        states = self.config_cache.states_of(package)  # read first: deliveries of this very message may count soon
         if waits:
-            with self.asking.waiters.expect(message_id, len(events)) as waiter:
+            with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)
-                routed = _routed(await waiter.answers(self.routed_wait_seconds))
+                routing = _routing(await waiter.wait(self.routed_wait_seconds))
         else:
             await self._publish(events)
-            routed = None
+            routing = None
+        profile_ids = routing.distribution if routing and routing.distribution else package.profile_ids
         body = {
             "message_id": message_id,
             "status": "queued",
             "recipients": len(recipients),
             "duplicates_removed": len(form.recipients) - len(recipients),
+            **await self._outlook(package, form, message_id, recipients, routing, waits),
+            "limits_status": limits_status(package, states, profile_ids),
         }
-        profile_ids = routed.distribution if routed and routed.distribution else package.profile_ids
-        status = {"limits_status": limits_status(package, before, profile_ids)}
-        outlook = await self._outlook(package, form, message_id, recipients, routed, waits)
-        return Answer(202, {**body, **outlook, **status})
+        return ApiResponse(202, body)
 
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
@@ -74,33 +74,33 @@ class OpenMessages:
         content, now, traceparent = content_of(form), self.now(), here()
         total = len(recipients) if len(recipients) > RECIPIENTS_PER_RECORD_MAX else None
         return [
-            OpenMessageRequested.model_construct(  # all of it was validated with the form
+            OpenMessageRequested.model_construct(  # without validation: the form is validated already
                 traceparent=traceparent,
                 package_id=package.package_id,
                 message_id=message_id,
                 content=content,
-                recipients=piece,
+                recipients=part,
                 first_index=first_index,
                 total=total,
                 distribution=form.distribution,
                 options=form.options,
                 requested_at=now,
                 package_version=package.version,
-                callback_partition=self.asking.partition if waits else None,
+                callback_partition=self.callbacks.partition if waits else None,
             )
-            for first_index, piece in split_recipients(recipients, RECIPIENTS_PER_RECORD_MAX)
+            for first_index, part in split_recipients(recipients, RECIPIENTS_PER_RECORD_MAX)
         ]
 
     async def _publish(self, events: list[OpenMessageRequested]) -> None:
-        """One record is atomic by itself; several go through the outbox, all or none."""
+        """One record is atomic by itself. Several go through the outbox, so that either all are published or none."""
         with _ACCEPT_SECONDS.time():
             if len(events) == 1:
                 await self.bus.publish(events[0])
             else:
-                await self._store(events)
+                await self._put_into_outbox(events)
         _ACCEPTED.inc(sum(len(event.recipients) for event in events))
 
-    async def _store(self, events: list[OpenMessageRequested]) -> None:
+    async def _put_into_outbox(self, events: list[OpenMessageRequested]) -> None:
         first = events[0]
         message = AcceptedMessage(
             message_id=first.message_id,
@@ -111,7 +111,7 @@ class OpenMessages:
             accepted_at=first.requested_at,
             traceparent=first.traceparent,
         )
-        await self.view.accept_large(message, [encode(event, "ingress", self.now()) for event in events])
+        await self.projection.accept_large(message, [encode(event, "ingress", self.now()) for event in events])
         self.wake_relay()
 
     async def _outlook(
@@ -120,41 +120,53 @@ class OpenMessages:
         form: OpenMessage,
         message_id: str,
         recipients: tuple[str, ...],
-        routed: RoutingSummary | None,
+        routing: RoutingSummary | None,
         waits: bool,
     ) -> dict[str, Any]:
-        """What the caller may expect: who sends how much, and until when."""
-        if routed is None:
-            why = "the router has not answered yet" if waits else "not waited for, as `Prefer: respond-async` asks"
-            foreseen, extra = Forecast(None, why), {"distribution_note": why}
+        """The part of the body that depends on router and pacer; a part that is not known has a note that says why."""
+        if routing is None:
+            reason = "the router has not responded yet" if waits else "not waited for, as `Prefer: respond-async` asks"
+            forecast, extra = CompletionForecast(None, reason), {"distribution_note": reason}
         else:
-            asked = question(package.package_id, routed.distribution, form.options, recipients, message_id)
-            foreseen = await forecast(self.pacer, asked, self.forecast_wait_seconds)
-            extra = {"rejected": routed.rejected, "rejected_reasons": routed.reasons} if routed.rejected else {}
-        note = {"estimated_completion_note": foreseen.note} if foreseen.note else {}
+            query = forecast_query(package.package_id, routing.distribution, form.options, recipients, message_id)
+            forecast = await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
+            rejections = {"rejected": routing.rejected, "rejected_reasons": routing.reasons}
+            extra = rejections if routing.rejected else {}
+        note = {"estimated_completion_note": forecast.note} if forecast.note else {}
         return {
-            "estimated_completion": foreseen.completion,
-            "distribution": None if routed is None else routed.distribution,
-            "suppressed": None if routed is None else routed.suppressed,
+            "estimated_completion": forecast.completion,
+            "distribution": None if routing is None else routing.distribution,
+            "suppressed": None if routing is None else routing.suppressed,
             **note,
             **extra,
         }
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
-        describe(
-            router, "POST", "/open", self.accept, "sendOpenMessage", "Open conversations: paced, limited, distributed",
-            status=202, body=OpenMessage, examples=EXAMPLES, answer=ANSWER, idempotent=True, direct=True,
+        add_route(
+            router,
+            "POST",
+            "/open",
+            self.accept,
+            "sendOpenMessage",
+            "Open conversations: paced, limited, distributed",
+            status=202,
+            body=OpenMessage,
+            examples=EXAMPLES,
+            response=RESPONSE,
+            idempotent=True,
+            direct=True,
             problems=(400, 404, 409, 413, 422, 503),
-        )  # fmt: skip
+        )
         return router
 
 
-def _routed(answers: Sequence[Callback] | None) -> RoutingSummary | None:
-    if answers is None:
+def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
+    """The sum over the records of a message; None when the router's callbacks did not all come in time."""
+    if callbacks is None:
         _UNROUTED.inc()
         return None
-    return sum_routing(each for each in answers if isinstance(each, MessageRouted))
+    return sum_routing(callback for callback in callbacks if isinstance(callback, MessageRouted))
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -181,7 +193,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "recipients": ["201001234567"],
     },
 }
-ANSWER: dict[str, Any] = {
+RESPONSE: dict[str, Any] = {
     "message_id": "msg_abc123",
     "status": "queued",
     "recipients": 3,

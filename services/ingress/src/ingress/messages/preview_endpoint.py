@@ -1,4 +1,4 @@
-"""Preview: what would become of a message before it is sent: who sends how much, by when, and what binds."""
+"""Preview endpoint: an open message's distribution, forecast and suppressions before it is sent."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,73 +7,79 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
-from ingress.consent.consent_lists import Consents
+from ingress.consent.consent_lists import ConsentLists
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.problems import NO_PROFILE
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, require
-from ingress.messages.forecast import question
+from ingress.messages.forecast import forecast_query
 from ingress.messages.open_endpoint import EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
 from spreader.http.problems import Problem
 
+UNKNOWN = "Not every service knows the package yet."
+
 
 @dataclass(frozen=True, slots=True)
-class Previews:
-    configured: IngressConfigCache
-    consents: Consents
+class PreviewEndpoint:
+    config_cache: IngressConfigCache
+    consents: ConsentLists
     router: ServiceClient
     pacer: ServiceClient
     body_bytes_max: int
 
     async def preview(self, package_id: str, request: Request) -> Response:
-        form = request_body.parsed(OPEN, await request_body.read(request, self.body_bytes_max), tagged=True)
-        package = self.configured.require_package(package_id)
+        """The router distributes the recipients that are not suppressed; the pacer forecasts that distribution."""
+        form = request_body.parse(OPEN, await request_body.read(request, self.body_bytes_max), tagged=True)
+        package = self.config_cache.require_package(package_id)
         active_profiles(package, "open")
-        everybody = without_repeats(form.recipients)
-        suppressed = await self.consents.objections(package, everybody)
-        recipients = tuple(each for each in everybody if each not in suppressed)
-        shared = require(await self.router.query("/preview", _shares(package_id, form, len(recipients))), UNKNOWN)
-        if shared["refused"] is not None:
-            raise Problem(NO_PROFILE, shared["refused"])
-        asked = question(package_id, shared["distribution"], form.options, recipients)
-        foreseen = require(await self.pacer.query("/forecast", asked), UNKNOWN)
+        all_recipients = without_repeats(form.recipients)
+        suppressed = await self.consents.objections(package, all_recipients)
+        recipients = tuple(recipient for recipient in all_recipients if recipient not in suppressed)
+        query = {"package_id": package_id, "recipients": len(recipients), "distribution": form.distribution}
+        routing = require(await self.router.query("/preview", query), UNKNOWN)
+        if routing["refused"] is not None:
+            raise Problem(NO_PROFILE, routing["refused"])
+        query = forecast_query(package_id, routing["distribution"], form.options, recipients)
+        forecast = require(await self.pacer.query("/forecast", query), UNKNOWN)
         body = {
-            "recipients": len(everybody),
-            "duplicates_removed": len(form.recipients) - len(everybody),
+            "recipients": len(all_recipients),
+            "duplicates_removed": len(form.recipients) - len(all_recipients),
             "suppressed": len(suppressed),
             "suppressed_for": dict(Counter(suppressed.values())),
-            "strategy": shared["strategy"],
-            "distribution": shared["distribution"],
-            "passed_over": shared["passed_over"],
-            "estimated_completion": foreseen["completion"],
-            "binds": foreseen["binds"],
-            "counted_until": foreseen["counted_until"],
-            "profiles": foreseen["profiles"],
-            "curve": foreseen["curve"],
+            "strategy": routing["strategy"],
+            "distribution": routing["distribution"],
+            "passed_over": routing["passed_over"],
+            "estimated_completion": forecast["completion"],
+            "binds": forecast["binds"],
+            "counted_until": forecast["counted_until"],
+            "profiles": forecast["profiles"],
+            "curve": forecast["curve"],
         }
-        return Answer(200, body).response()
+        return ApiResponse(200, body).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
-        describe(
-            router, "POST", "/preview", self.preview, "previewOpenMessage", "What would become of an open message",
-            body=OpenMessage, examples=EXAMPLES, answer=ANSWER, direct=True, problems=(400, 404, 409, 413, 422, 503),
-        )  # fmt: skip
+        add_route(
+            router,
+            "POST",
+            "/preview",
+            self.preview,
+            "previewOpenMessage",
+            "Preview an open message: distribution, forecast, suppressions",
+            body=OpenMessage,
+            examples=EXAMPLES,
+            response=RESPONSE,
+            direct=True,
+            problems=(400, 404, 409, 413, 422, 503),
+        )
         return router
 
 
-UNKNOWN = "The package is not known everywhere yet."
-
-
-def _shares(package_id: str, form: OpenMessage, recipients: int) -> dict[str, Any]:
-    return {"package_id": package_id, "recipients": recipients, "distribution": form.distribution}
-
-
-ANSWER: dict[str, Any] = {
+RESPONSE: dict[str, Any] = {
     "recipients": 3,
     "duplicates_removed": 0,
     "suppressed": 0,

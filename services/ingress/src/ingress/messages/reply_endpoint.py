@@ -1,4 +1,4 @@
-"""Replies: the call that answers a customer who waits."""
+"""Reply endpoint: accepts a reply to a customer who waits, and reports what became of it."""
 
 import time
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.problems import GATEWAY, REPLY_NOT_SENT
-from ingress.http.responses import Answer, of_problem
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.messages.callbacks import Asking
-from ingress.messages.intake import Accepting
+from ingress.messages.callbacks import CallbackChannel
+from ingress.messages.intake import MessageIntake
 from ingress.messages.schemas import ReplyMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
 from spreader.clock import Now
@@ -25,25 +25,27 @@ from spreader.telemetry.tracing import here
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
-"""Ends in which the gateway had its part; the others we decided ourselves."""
-OF_GATEWAY: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
-"""Failures on the far side of the gateway; the others are about the profile, the recipient or the content."""
+"""Statuses after a call of the gateway; the other final ones are decided without it."""
+GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
+"""Failures of the gateway or behind it; the others concern the profile, the recipient or the content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
-    accepting: Accepting[ReplyMessage]
+class ReplyEndpoint:
+    intake: MessageIntake[ReplyMessage]
     bus: Bus
-    asking: Asking
+    callbacks: CallbackChannel
     now: Now
     wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
-        return await self.accepting.accept(package_id, request, self._send)
+        return await self.intake.accept(package_id, request, self._publish_and_wait)
 
-    async def _send(self, package: Package, form: ReplyMessage, message_id: str, waits: bool) -> Answer:
+    async def _publish_and_wait(
+        self, package: Package, form: ReplyMessage, message_id: str, waits: bool
+    ) -> ApiResponse:
         began = time.monotonic()
-        event = ReplyMessageRequested.model_construct(  # all of it was validated with the form
+        event = ReplyMessageRequested.model_construct(  # without validation: the form is validated already
             traceparent=here(),
             package_id=package.package_id,
             message_id=message_id,
@@ -53,42 +55,52 @@ class Replies:
             quote=form.quote,
             requested_at=self.now(),
             package_version=package.version,
-            callback_partition=self.asking.partition if waits else None,
+            callback_partition=self.callbacks.partition if waits else None,
         )
         if event.contradiction is not None:
             raise invalid("/conversation_id", "other_conversation", event.contradiction)
-        with self.asking.waiters.expect(message_id, 1) as waiter:
+        with self.callbacks.waiters.expect(message_id, 1) as waiter:
             await self.bus.publish(event)
             ACCEPT_SECONDS.labels("reply").observe(time.monotonic() - began)
             ACCEPTED.labels("reply").inc()
-            answers = await waiter.answers(self.wait_seconds) if waits else None
-        settled = answers[0] if answers else None
+            callbacks = await waiter.wait(self.wait_seconds) if waits else None
+        settled = callbacks[0] if callbacks else None
         if isinstance(settled, ReplySettled):
-            return _settled(event, settled)
+            return _settled_response(event, settled)
         if waits:
             UNROUTED.labels("reply").inc()
-        return Answer(202, _body(event, status="queued", sent_at=None, profile_used=None))
+        return ApiResponse(202, _body(event, status="queued", sent_at=None, profile_used=None))
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
-        describe(
-            router, "POST", "/reply", self.accept, "sendReply", "Answer a customer at once",
-            body=ReplyMessage, examples=EXAMPLES, answer=ANSWER, idempotent=True, direct=True,
+        add_route(
+            router,
+            "POST",
+            "/reply",
+            self.accept,
+            "sendReply",
+            "Reply to a customer at once",
+            body=ReplyMessage,
+            examples=EXAMPLES,
+            response=RESPONSE,
+            idempotent=True,
+            direct=True,
             problems=(400, 404, 409, 413, 422, 502, 503),
-        )  # fmt: skip
+        )
         return router
 
 
-def _body(event: ReplyMessageRequested, **fate: Any) -> dict[str, Any]:
+def _body(event: ReplyMessageRequested, **result: Any) -> dict[str, Any]:
     conversation = conversation_id(event.package_id, event.recipient)
-    return {"message_id": event.message_id, **fate, "conversation_id": conversation, "note": NOTE}
+    return {"message_id": event.message_id, **result, "conversation_id": conversation, "note": NOTE}
 
 
-def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
+def _settled_response(event: ReplyMessageRequested, settled: ReplySettled) -> ApiResponse:
     if settled.status in SENT:
-        why = {"profile_reason": settled.reason} if settled.reason else {}
-        return Answer(200, _body(event, status="sent", sent_at=settled.at, profile_used=settled.profile_id, **why))
-    kind = GATEWAY if settled.status in TRIED and settled.failure in OF_GATEWAY else REPLY_NOT_SENT
+        reason = {"profile_reason": settled.reason} if settled.reason else {}
+        body = _body(event, status="sent", sent_at=settled.at, profile_used=settled.profile_id, **reason)
+        return ApiResponse(200, body)
+    kind = GATEWAY if settled.status in TRIED and settled.failure in GATEWAY_FAILURES else REPLY_NOT_SENT
     detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
     more = {
         "message_id": event.message_id,
@@ -96,7 +108,7 @@ def _settled(event: ReplyMessageRequested, settled: ReplySettled) -> Answer:
         "profile_used": settled.profile_id,
         "failure": settled.failure,
     }
-    return of_problem(Problem(kind, detail, more=more))
+    return ApiResponse.of_problem(Problem(kind, detail, more=more))
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -107,7 +119,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "conversation_id": "conv_xyz789",
     },
 }
-ANSWER: dict[str, Any] = {
+RESPONSE: dict[str, Any] = {
     "message_id": "msg_def456",
     "status": "sent",
     "sent_at": "2024-02-08T18:45:12Z",

@@ -1,17 +1,11 @@
-"""Message form: what a caller asks to be sent, flat as in the plan: a content, to whom, and how."""
+"""Message forms: a content, its recipients, and when to send it, as one flat JSON object."""
 
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import to_json
 
-from ingress.http.form import LocalMoment, Moment
+from ingress.http.request_body import LocalTimestamp, Timestamp
 from spreader.contract.configuration import Distribution
 from spreader.contract.content import (
     Content,
@@ -28,21 +22,21 @@ from spreader.contract.events import GatewayMessageId, OpenOptions
 from spreader.contract.ids import PhoneNumber
 
 RECIPIENTS_MAX = 100_000
-TEMPLATE_BYTES_MAX = 65_536  # with 500 recipients the record stays far below Kafka's bound of 1 MiB
+TEMPLATE_BYTES_MAX = 65_536  # with 500 recipients a record stays far below Kafka's limit of 1 MiB
 
 
 class Options(OpenOptions):
-    """When the deliveries may go. A `schedule_at` in the past means now."""
+    """When the deliveries may be sent. A `schedule_at` in the past means now."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    schedule_at: Moment | None = None
-    schedule_local: LocalMoment | None = None
-    drip_until: Moment | None = None
-    expires_at: Moment | None = None
+    schedule_at: Timestamp | None = None
+    schedule_local: LocalTimestamp | None = None
+    drip_until: Timestamp | None = None
+    expires_at: Timestamp | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.contradiction is not None:
             raise ValueError(self.contradiction)
         return self
@@ -55,30 +49,31 @@ class OpenFields(Part):
         description="Phone numbers in international form, digits only. Repeats are sent once.",
         examples=[["201001234567", "201001234568"]],
     )
-    distribution: Distribution | None = Field(default=None, description="The package's if left out.")
+    distribution: Distribution | None = Field(default=None, description="Default: the package's.")
     options: Options = Options()
 
 
 class ReplyFields(Part):
-    recipient: PhoneNumber = Field(description="The customer who waits.", examples=["201001234567"])
+    recipient: PhoneNumber = Field(description="The customer who waits for the reply.", examples=["201001234567"])
     conversation_id: str | None = Field(
         default=None,
         max_length=128,
-        description="Ours, to go on with a conversation: it must be the recipient's. Any other text is your own name.",
+        description="Our id (`conv_…`) continues that conversation, which must be the recipient's. "
+        "Any other text is a name of your own.",
         examples=["conv_xyz789"],
     )
     quote: GatewayMessageId | None = Field(
-        default=None, description="The gateway's id of the message that this answers: it is shown above the reply."
+        default=None, description="The gateway's id of the customer's message to quote: it is shown above the reply."
     )
 
 
-def _bounded(template: Template) -> Template:
+def _check_size(template: Template) -> Template:
     if len(to_json(template.components)) > TEMPLATE_BYTES_MAX:
-        raise ValueError(f"the components are over {TEMPLATE_BYTES_MAX} bytes")
+        raise ValueError(f"the components are larger than {TEMPLATE_BYTES_MAX} bytes")
     return template
 
 
-BoundedTemplate = Annotated[Template, AfterValidator(_bounded)]
+BoundedTemplate = Annotated[Template, AfterValidator(_check_size)]
 
 
 class OpenText(OpenFields, TextContent): ...
@@ -125,7 +120,6 @@ ReplyMessage = ReplyText | ReplyImage | ReplyVoice | ReplyDocument | ReplyVideo 
 OPEN: TypeAdapter[OpenMessage] = TypeAdapter(Annotated[OpenMessage, Field(discriminator="type")])
 REPLY: TypeAdapter[ReplyMessage] = TypeAdapter(Annotated[ReplyMessage, Field(discriminator="type")])
 
-C = TypeVar("C", bound=Part)
 _CONTENTS: dict[str, type[Content]] = {
     "text": TextContent,
     "image": ImageContent,
@@ -137,6 +131,6 @@ _CONTENTS: dict[str, type[Content]] = {
 
 
 def content_of(form: OpenMessage | ReplyMessage) -> Content:
-    """The content part of a form. It was validated with the form: a second time would only cost time."""
+    """The content of a form. Built without validation, because the form is validated already."""
     kind = _CONTENTS[form.type]
     return kind.model_construct(**{name: getattr(form, name) for name in kind.model_fields})

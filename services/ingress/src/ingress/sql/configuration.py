@@ -1,31 +1,59 @@
 """Statements: packages, profiles, and the history of their changes."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import text
 
-_PACKAGE_COLUMNS = """
-package_id, version, settings, paused, created_at, updated_at,
-ARRAY(SELECT profile_id FROM ingress.profile WHERE profile.package_id = package.package_id
-      ORDER BY profile_id) AS profile_ids"""
-_PROFILE_COLUMNS = "profile_id, package_id, settings, paused, created_at, updated_at"
+from ingress.core.snapshot import StoredPackage, StoredProfile
+from spreader.runtime.rows import columns
 
+
+@dataclass(frozen=True, slots=True)
+class PackageRow(StoredPackage):
+    created_at: datetime
+    updated_at: datetime
+    profile_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow(StoredProfile):
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A change in the history of a package. Its number is the package version that it made."""
+
+    number: int
+    at: datetime
+    who: str | None
+    undoes: int | None
+    undone_by: int | None
+    differences: Sequence[Mapping[str, Any]]
+
+
+_PACKAGE = f"""
+SELECT {columns(StoredPackage)}, created_at, updated_at,
+       ARRAY(SELECT profile_id FROM ingress.profile WHERE profile.package_id = package.package_id
+             ORDER BY profile_id) AS profile_ids
+FROM ingress.package"""
 PACKAGE_INSERT = text("""
 INSERT INTO ingress.package (package_id, version, settings, created_at, updated_at)
 SELECT :package_id, coalesce((SELECT version FROM ingress.package_gone WHERE package_id = :package_id), 0),
        CAST(:settings AS jsonb), :now, :now
 ON CONFLICT DO NOTHING""")
-"""A name that is used again goes on counting: a version never means two things."""
+"""A new package with the id of a deleted one continues its versions, so that a version is never used twice."""
 
-PACKAGE = text("SELECT " + _PACKAGE_COLUMNS + " FROM ingress.package WHERE package_id = :package_id")
-PACKAGES = text(
-    "SELECT "
-    + _PACKAGE_COLUMNS
-    + """
-FROM ingress.package WHERE package_id > :after ORDER BY package_id LIMIT :limit"""
-)
+PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
+PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
 
 PACKAGE_BUMP = text("""
 UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE package_id = :package_id""")
-"""The first statement of every change: it locks the row, so that the changes of a package follow each other."""
+"""The first statement of every change: it locks the row, so that changes of a package are made one after the other."""
 
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")
@@ -35,23 +63,14 @@ WITH gone AS (DELETE FROM ingress.package WHERE package_id = :package_id RETURNI
 INSERT INTO ingress.package_gone (package_id, version) SELECT package_id, version FROM gone
 ON CONFLICT (package_id) DO UPDATE SET version = excluded.version""")
 
+_PROFILE = f"SELECT {columns(ProfileRow)} FROM ingress.profile"
 PROFILE_INSERT = text("""
 INSERT INTO ingress.profile (profile_id, package_id, settings, created_at, updated_at)
 VALUES (:profile_id, :package_id, CAST(:settings AS jsonb), :now, :now)
 ON CONFLICT DO NOTHING""")
-PROFILE = text(
-    "SELECT "
-    + _PROFILE_COLUMNS
-    + """
-FROM ingress.profile WHERE package_id = :package_id AND profile_id = :profile_id"""
-)
-PROFILE_ANYWHERE = text("SELECT " + _PROFILE_COLUMNS + " FROM ingress.profile WHERE profile_id = :profile_id")
-PROFILES = text(
-    "SELECT "
-    + _PROFILE_COLUMNS
-    + """
-FROM ingress.profile WHERE package_id = :package_id AND profile_id > :after ORDER BY profile_id LIMIT :limit"""
-)
+PROFILE = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id = :profile_id")
+PROFILE_ANYWHERE = text(f"{_PROFILE} WHERE profile_id = :profile_id")
+PROFILES = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id > :after ORDER BY profile_id LIMIT :limit")
 PROFILE_SAVE = text("""
 UPDATE ingress.profile SET settings = CAST(:settings AS jsonb), updated_at = :now
 WHERE package_id = :package_id AND profile_id = :profile_id""")
@@ -61,20 +80,16 @@ WHERE package_id = :package_id AND profile_id = :profile_id""")
 PROFILE_DELETE = text("""
 DELETE FROM ingress.profile WHERE package_id = :package_id AND profile_id = :profile_id""")
 
+_CHANGE = """
+SELECT number, at, who, undoes,
+       (SELECT max(later.number) FROM ingress.change AS later
+        WHERE later.package_id = change.package_id AND later.undoes = change.number) AS undone_by,
+       differences
+FROM ingress.change"""
 CHANGE_INSERT = text("""
 INSERT INTO ingress.change (package_id, number, at, who, undoes, differences)
 VALUES (:package_id, :number, :at, :who, :undoes, CAST(:differences AS jsonb))""")
-
-_CHANGE_COLUMNS = """
-number, at, who, undoes, differences,
-(SELECT max(later.number) FROM ingress.change AS later
- WHERE later.package_id = change.package_id AND later.undoes = change.number) AS undone_by"""
-CHANGE = text("SELECT " + _CHANGE_COLUMNS + " FROM ingress.change WHERE package_id = :package_id AND number = :number")
-CHANGES = text(
-    "SELECT "
-    + _CHANGE_COLUMNS
-    + """
-FROM ingress.change
+CHANGE = text(f"{_CHANGE} WHERE package_id = :package_id AND number = :number")
+CHANGES = text(f"""{_CHANGE}
 WHERE package_id = :package_id AND (CAST(:before AS bigint) IS NULL OR number < :before)
-ORDER BY number DESC LIMIT :limit"""
-)
+ORDER BY number DESC LIMIT :limit""")

@@ -1,48 +1,84 @@
 """Statements: suppressions and opt-ins."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import text
 
+from spreader.contract.events import ConsentKind
+from spreader.runtime.rows import columns, unnest
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentListEntry:
+    """A recipient on a list. `evidence`: the customer's own message, if it was one."""
+
+    recipient: str
+    since: datetime
+    source: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentListing:
+    """A list that a recipient is on."""
+
+    recipient: str
+    kind: ConsentKind
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntryKey:
+    package_id: str
+    kind: ConsentKind
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishedConsent(ConsentEntryKey):
+    """A change of an entry that is not yet published."""
+
+    listed: bool
+    since: datetime
+    source: str
+
+
 ADD = text("""
-INSERT INTO ingress.consent AS known (package_id, kind, recipient, listed, since, source, evidence)
+INSERT INTO ingress.consent AS stored (package_id, kind, recipient, listed, since, source, evidence)
 SELECT :package_id, :kind, recipient, true, :now, :source, :evidence
-FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS asked ORDER BY recipient
+FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS given ORDER BY recipient
 ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
-    evidence = coalesce(excluded.evidence, known.evidence), announced = false, changed_at = clock_timestamp()
-WHERE NOT known.listed AND (excluded.evidence IS NULL OR known.evidence IS DISTINCT FROM excluded.evidence)""")
-LIFT = text("""
+    evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
+WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
+REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed""")
-LIFT_OF_GATEWAY = text("""
+REMOVE_GATEWAY_ENTRY = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed
-  AND source = 'gateway' AND since <= :wished_at""")
-PAGE = text("""
-SELECT recipient, since, source, evidence FROM ingress.consent
+  AND source = 'gateway' AND since <= :requested_at""")
+PAGE = text(f"""
+SELECT {columns(ConsentListEntry)} FROM ingress.consent
 WHERE package_id = :package_id AND kind = :kind AND listed AND recipient > :after
   AND (CAST(:recipient AS text) IS NULL OR recipient = :recipient)
 ORDER BY recipient LIMIT :limit""")
 LISTINGS = text("""
 SELECT consent.recipient, consent.kind
-FROM unnest(CAST(:recipients AS text[])) AS asked (recipient) JOIN ingress.consent USING (recipient)
+FROM unnest(CAST(:recipients AS text[])) AS given (recipient) JOIN ingress.consent USING (recipient)
 WHERE consent.package_id IN (:package_id, '*') AND consent.kind = ANY (CAST(:kinds AS text[])) AND consent.listed""")
 
-_UNANNOUNCED = "SELECT package_id, kind, recipient, listed, since, source FROM ingress.consent WHERE NOT announced "
-UNANNOUNCED = text(
-    _UNANNOUNCED
-    + """
-AND package_id = :package_id AND kind = :kind AND recipient = ANY (CAST(:recipients AS text[]))
-ORDER BY recipient FOR UPDATE"""
-)
-LEFT_OVER = text(
-    _UNANNOUNCED
-    + """
-AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED"""
-)
-MARK_ANNOUNCED = text("""
+_UNPUBLISHED = f"SELECT {columns(UnpublishedConsent)} FROM ingress.consent WHERE NOT announced"
+UNPUBLISHED = text(f"""
+{_UNPUBLISHED} AND package_id = :package_id AND kind = :kind AND recipient = ANY (CAST(:recipients AS text[]))
+ORDER BY recipient FOR UPDATE""")
+LEFT_OVER = text(f"""
+{_UNPUBLISHED}
+AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
-FROM unnest(CAST(:package_ids AS text[]), CAST(:kinds AS text[]), CAST(:recipients AS text[]))
-     AS told (package_id, kind, recipient)
-WHERE consent.package_id = told.package_id AND consent.kind = told.kind AND consent.recipient = told.recipient""")
+FROM {unnest(ConsentEntryKey, "published")}
+WHERE (consent.package_id, consent.kind, consent.recipient)
+    = (published.package_id, published.kind, published.recipient)""")

@@ -1,20 +1,34 @@
-"""Statements: the responses that are kept for an Idempotency-Key."""
+"""Statements: the responses stored for an Idempotency-Key."""
+
+from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from spreader.runtime.rows import columns
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """`status` and `body` are None while no try has finished."""
+
+    body_hash: str
+    status: int | None
+    body: str | None
+
+
 CLAIM = text("""
-INSERT INTO ingress.answer AS known (route, key, body_hash, claim, message_id)
+INSERT INTO ingress.answer AS stored (route, key, body_hash, claim, message_id)
 VALUES (:route, :key, :body_hash, :claim, :message_id)
 ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = excluded.taken_at
-WHERE known.status IS NULL AND known.body_hash = excluded.body_hash
-  AND (known.claim = '' OR known.taken_at < clock_timestamp() - interval '60 seconds')
+WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
+  AND (stored.claim = '' OR stored.taken_at < clock_timestamp() - interval '60 seconds')
 RETURNING message_id""")
-"""The message of the key: a later try goes on with that of the first.
+"""Returns the message id of the key: a later try continues the message of the first. No row: the claim failed.
 
-A claim without an answer after a minute is a process that died: the next request goes on in its place.
+A claim without a response after a minute belongs to a process that died; the next request takes it over.
 """
 
-RESPONSE = text("SELECT body_hash, status, body FROM ingress.answer WHERE route = :route AND key = :key")
+RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")
 SAVE = text("""
 UPDATE ingress.answer SET status = :status, body = :body WHERE route = :route AND key = :key AND claim = :claim""")
 RELEASE = text("""
@@ -24,4 +38,4 @@ DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")
-"""Locked: a row that a request takes over just now is young again."""
+"""Skips locked rows: a request is just taking them over, which makes them new again."""

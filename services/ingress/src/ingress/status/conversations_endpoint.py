@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, require
 from spreader.contract.ids import PhoneNumber
@@ -17,26 +17,26 @@ from spreader.http.problems import not_found
 
 @dataclass(frozen=True, slots=True)
 class ConversationsEndpoint:
-    configured: IngressConfigCache
+    config_cache: IngressConfigCache
     router: ServiceClient
 
     async def get(self, package_id: PathId, recipient: Annotated[PhoneNumber, Path()]) -> Response:
-        self.configured.require_package(package_id)
+        self.config_cache.require_package(package_id)
         response = await self.router.query(f"/packages/{package_id}/conversations/{recipient}")
         if response is None:
             raise not_found("conversation with", recipient)
-        return Answer(200, require(response, "")).response()
+        return ApiResponse(200, require(response, "")).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/conversations", tags=["messages"])
-        describe(
+        add_route(
             router,
             "GET",
             "/{recipient}",
             self.get,
             "getConversation",
             "Which profile a customer talks to",
-            answer=ANSWER,
+            response=ANSWER,
             problems=(404, 503),
         )
         return router

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
 from ingress.sql.status import ShownDelivery
@@ -23,7 +23,7 @@ class DeliveriesEndpoint:
     pacer: ServiceClient
 
     async def get(self, delivery_id: PathId) -> Response:
-        return Answer(200, asdict(await self._delivery(delivery_id))).response()
+        return ApiResponse(200, asdict(await self._delivery(delivery_id))).render()
 
     async def explain(self, delivery_id: PathId) -> Response:
         """Each part comes from the service that decided it. If one is unavailable, its part is a note that says so."""
@@ -35,7 +35,7 @@ class DeliveriesEndpoint:
                 self.router.query(f"/messages/{delivery.message_id}/routing?index={delivery.index or 0}"),
                 self.pacer.query(f"/deliveries/{delivery_id}/explain"),
             )
-        return Answer(200, {**asdict(delivery), "routing": _part(routing), "pacing": _part(pacing)}).response()
+        return ApiResponse(200, {**asdict(delivery), "routing": _part(routing), "pacing": _part(pacing)}).render()
 
     async def _delivery(self, delivery_id: str) -> ShownDelivery:
         delivery = await self.projection.delivery(delivery_id)
@@ -45,24 +45,24 @@ class DeliveriesEndpoint:
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/deliveries", tags=["messages"])
-        describe(
+        add_route(
             router,
             "GET",
             "/{delivery_id}",
             self.get,
             "getDelivery",
             "The status of one delivery",
-            answer=ANSWER,
+            response=ANSWER,
             problems=(404,),
         )
-        describe(
+        add_route(
             router,
             "GET",
             "/{delivery_id}/explain",
             self.explain,
             "explainDelivery",
             "Why a delivery has its profile, and what it waits for",
-            answer=EXPLAINED,
+            response=EXPLAINED,
             problems=(404,),
         )
         return router

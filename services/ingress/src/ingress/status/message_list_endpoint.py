@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.openapi import add_route
+from ingress.http.pagination import Page, PathId, page_response
 from ingress.http.problems import CURSOR
 from ingress.http.urls import API
 from ingress.status.messages_endpoint import ANSWER, message_body
@@ -22,24 +22,24 @@ LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lan
 @dataclass(frozen=True, slots=True)
 class MessageListEndpoint:
     projection: StatusProjection
-    configured: IngressConfigCache
+    config_cache: IngressConfigCache
 
     async def list(self, package_id: PathId, page: Page, lane: LaneFilter = None) -> Response:
-        self.configured.require_package(package_id)
+        self.config_cache.require_package(package_id)
         messages = await self.projection.messages(package_id, lane, _position(page.after), page.read_limit)
         positions = [f"{message.accepted_at.isoformat()} {message.message_id}" for message in messages]
-        return page_answer(page, positions, [message_body(message) for message in messages]).response()
+        return page_response(page, positions, [message_body(message) for message in messages]).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
-        describe(
+        add_route(
             router,
             "GET",
             "",
             self.list,
             "listMessages",
             "A package's messages, newest first",
-            answer=PAGE,
+            response=PAGE,
             problems=(400, 404, 422),
         )
         return router

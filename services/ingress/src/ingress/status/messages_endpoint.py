@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from ingress.core.status import STATUSES, message_status, status_counts
-from ingress.http.openapi import describe
-from ingress.http.pagination import Page, PathId, page_answer
+from ingress.http.openapi import add_route
+from ingress.http.pagination import Page, PathId, page_response
 from ingress.http.problems import NOT_CANCELLABLE
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.status import CountedMessage
 from ingress.status.projection import StatusProjection
@@ -31,12 +31,12 @@ class MessagesEndpoint:
     found_wait_seconds: float
 
     async def get(self, message_id: PathId) -> Response:
-        return Answer(200, message_body(await self._message(message_id))).response()
+        return ApiResponse(200, message_body(await self._message(message_id))).render()
 
     async def deliveries(self, message_id: PathId, page: Page) -> Response:
         await self._message(message_id)
         rows = await self.projection.deliveries(message_id, page.after or "", page.read_limit)
-        return page_answer(page, [row.delivery_id for row in rows], [asdict(row) for row in rows]).response()
+        return page_response(page, [row.delivery_id for row in rows], [asdict(row) for row in rows]).render()
 
     async def cancel(self, message_id: PathId) -> Response:
         message = await self._message(message_id)
@@ -45,7 +45,7 @@ class MessagesEndpoint:
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.projection.cancel(message_id, self.now())
         note = "Held deliveries are cancelled. Released deliveries are still sent."
-        return Answer(202, {"message_id": message_id, "status": "cancelling", "note": note}).response()
+        return ApiResponse(202, {"message_id": message_id, "status": "cancelling", "note": note}).render()
 
     async def _message(self, message_id: str) -> CountedMessage:
         """Waits a while for an unknown message: its row is written by a consumer, shortly after it was accepted."""
@@ -59,17 +59,17 @@ class MessagesEndpoint:
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/messages", tags=["messages"])
         path = "/{message_id}"
-        describe(
+        add_route(
             router,
             "GET",
             path,
             self.get,
             "getMessage",
             "The status of a message",
-            answer=ANSWER,
+            response=ANSWER,
             problems=(404,),
         )
-        describe(
+        add_route(
             router,
             "GET",
             path + "/deliveries",
@@ -78,7 +78,7 @@ class MessagesEndpoint:
             "A message's deliveries",
             problems=(400, 404, 422),
         )
-        describe(
+        add_route(
             router,
             "POST",
             path + "/cancel",

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from ingress.configuration.credentials import Sealing
-from ingress.consent.consent_lists import Consents, Scope
+from ingress.configuration.credentials import CredentialSealer
+from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import (
     AccountStatus,
@@ -54,8 +54,8 @@ class WebhookDispatcher:
     accounts: AccountIndex
     receipts: ReceiptMatcher
     messages: InboundMessages
-    consents: Consents
-    sealing: Sealing
+    consents: ConsentLists
+    sealer: CredentialSealer
 
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
@@ -106,7 +106,7 @@ class WebhookDispatcher:
             return []
         try:
             called_secrets, other_secrets = (
-                self.sealing.read(account.profile.profile_id, account.gateway.sealed) for account in (called, other)
+                self.sealer.require(account.profile.profile_id, account.gateway.sealed) for account in (called, other)
             )
         except Problem:
             return []
@@ -115,11 +115,11 @@ class WebhookDispatcher:
 
     async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
         """Resuming lifts only a suppression that came from WhatsApp, not one from the API or an opt-out word."""
-        scope = Scope(account.package.package_id, "suppression")
+        scope = ConsentListKey(account.package.package_id, "suppression")
         if preference.stop:
             await self.consents.add(scope, [preference.recipient], "gateway", preference.evidence, preference.at)
         else:
-            await self.consents.lift_of_gateway(scope, preference.recipient, preference.at)
+            await self.consents.remove_gateway_entry(scope, preference.recipient, preference.at)
 
 
 def _count(driver: Driver, report: Report) -> None:

@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.credentials import Sealing
+from ingress.configuration.credentials import CredentialSealer
 from ingress.configuration.registry import Registry
 from ingress.core.webhook_parsers import Refusal, WebhookCall, WebhookParser
 from ingress.core.webhook_parsers.cloud_api import CloudApiParser, is_verify_request
@@ -17,10 +17,10 @@ from ingress.core.webhook_parsers.evolution import EvolutionParser
 from ingress.core.webhook_parsers.simulator import SimulatorMessage, SimulatorParser, SimulatorReceipt
 from ingress.core.webhook_parsers.waha import WahaParser
 from ingress.http import request_body
-from ingress.http.openapi import describe
+from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.problems import SIGNATURE, VERIFY_TOKEN
-from ingress.http.responses import Answer
+from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.metrics import WEBHOOK_REFUSALS
 from ingress.webhooks import examples as webhook_examples
@@ -60,9 +60,9 @@ _OPERATION_IDS: Mapping[Driver, str] = {
 
 @dataclass(frozen=True, slots=True)
 class WebhooksEndpoint:
-    configured: IngressConfigCache
+    config_cache: IngressConfigCache
     registry: Registry
-    sealing: Sealing
+    sealer: CredentialSealer
     dispatcher: WebhookDispatcher
     now: Now
     wall_now: Now
@@ -72,7 +72,7 @@ class WebhooksEndpoint:
         """Meta calls this once, when the webhook address is entered in its dashboard."""
         account = await self._account("cloud_api", package_id, profile_id)
         query = request.query_params
-        if not is_verify_request(query, self.sealing.read(profile_id, account.gateway.sealed)):
+        if not is_verify_request(query, self.sealer.require(profile_id, account.gateway.sealed)):
             WEBHOOK_REFUSALS.labels("cloud_api", "verify_token").inc()
             raise Problem(VERIFY_TOKEN, "`hub.verify_token` is not the profile's `verify_token`.")
         return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
@@ -88,11 +88,11 @@ class WebhooksEndpoint:
             try:
                 reports = parser.parse(body, self.now())
             except ValidationError as error:
-                raise request_body.refused(error, tagged=True) from None
+                raise request_body.validation_problem(error, tagged=True) from None
             except ValueError as error:
                 raise request_body.malformed(str(error)) from None
             await self.dispatcher.dispatch(account, parser, reports)
-            return Answer(200, {"status": "taken"}).response()
+            return ApiResponse(200, {"status": "taken"}).render()
 
         return take
 
@@ -100,7 +100,7 @@ class WebhooksEndpoint:
         """Raises the problem `signature` if the call does not prove that it comes from the gateway."""
         if parser.secret_name is None:
             return
-        secrets = self.sealing.read(account.profile.profile_id, account.gateway.sealed)
+        secrets = self.sealer.require(account.profile.profile_id, account.gateway.sealed)
         refusal = parser.refusal(WebhookCall(request.headers, body, self.wall_now()), secrets)
         if refusal is not None:
             WEBHOOK_REFUSALS.labels(account.gateway.driver, refusal).inc()
@@ -112,7 +112,7 @@ class WebhooksEndpoint:
         A profile that exists but that this process has not read yet gets a 503: after a 404 the gateway would not
         call again, and its reports would be lost.
         """
-        package = self.configured.package(package_id)
+        package = self.config_cache.package(package_id)
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:
             await self.registry.profile(package_id, profile_id)  # raises not-found if the profile does not exist
@@ -127,7 +127,7 @@ class WebhooksEndpoint:
         for driver, parser in PARSERS.items():
             body: Any = SimulatorReceipt | SimulatorMessage if driver == "simulator" else dict[str, Any]
             signature_problems = () if parser.secret_name is None else (401,)
-            describe(
+            add_route(
                 router,
                 "POST",
                 f"/{driver}{path}",
@@ -139,7 +139,7 @@ class WebhooksEndpoint:
                 secured=False,
                 problems=(400, *signature_problems, 404, 413, 422, 503),
             )
-        describe(
+        add_route(
             router,
             "GET",
             f"/cloud_api{path}",

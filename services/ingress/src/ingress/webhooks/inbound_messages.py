@@ -7,7 +7,7 @@ in response to the message respects the suppression. If a step fails, the gatewa
 from dataclasses import dataclass
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.consent.consent_lists import Consents, Scope
+from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.opt_out import is_opt_out
 from ingress.metrics import OPT_OUTS
 from spreader.contract.events import CustomerMessage
@@ -17,13 +17,13 @@ from spreader.kafka.bus import Bus
 @dataclass(frozen=True, slots=True)
 class InboundMessages:
     bus: Bus
-    configured: IngressConfigCache
-    consents: Consents
+    config_cache: IngressConfigCache
+    consents: ConsentLists
 
     async def take(self, message: CustomerMessage) -> None:
-        package = self.configured.require_package(message.package_id)
+        package = self.config_cache.require_package(message.package_id)
         if is_opt_out(message.text, package.opt_out_words):
-            scope = Scope(message.package_id, "suppression")
+            scope = ConsentListKey(message.package_id, "suppression")
             added = await self.consents.add(scope, [message.recipient], "opt_out_word", message.event_id)
             OPT_OUTS.inc(added)
         await self.bus.publish(message)
