@@ -19,11 +19,10 @@ from sender.dispatch.tracing import TracedAttempts
 from sender.endpoints import CheckEndpoints, add_endpoints
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import Driver
+from sender.gateways.driver import Driver, MediaSource
 from sender.gateways.evolution import EvolutionDriver
 from sender.gateways.health_poller import HealthPoller, PollPeriod
 from sender.gateways.http_client import GatewayClient, Timeouts
-from sender.gateways.media import MediaSource
 from sender.gateways.number_check import NumberChecker
 from sender.gateways.number_resolver import NumberResolver
 from sender.gateways.postgres import PostgresNumbers, PostgresPollSchedule, PostgresUploads

@@ -10,7 +10,7 @@ from sender.gateways.driver import Driver
 from sender.gateways.waha import message_id
 from sender.testing import PHONE
 from sender.testing.contents import CONTENTS, TEMPLATE, send
-from sender.testing.files import TYPES, MemoryFile, MemoryMedia
+from sender.testing.files import TYPES, MemoryMedia, media_file
 from sender.testing.gateway_server import GatewayServer
 from spreader.contract import configuration
 
@@ -55,7 +55,7 @@ async def test_the_waha_request_of_each_kind(drivers: dict[str, Driver], server:
 async def test_a_voice_in_another_format_is_converted_by_waha(
     drivers: dict[str, Driver], server: GatewayServer, files: MemoryMedia
 ) -> None:
-    files.files["voice"] = MemoryFile("audio/mpeg", b"mp3")
+    files.files["voice"] = media_file("audio/mpeg", b"mp3")
     await send(drivers, server, "waha", CONTENTS["voice"])
     assert server.sends[0].body["file"]["mimetype"] == "audio/mpeg"
     assert server.sends[0].body["convert"] is True

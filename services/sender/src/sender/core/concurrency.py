@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 HOST_SHARE = 4
 """A host may use at most 4 slots for each slot that stays free. One slow host takes 4/5 of the pool, two take 4/9 each,
-so a host that answers always finds a slot."""
+so a responsive host always finds a slot."""
 
 
 @dataclass(frozen=True, slots=True)

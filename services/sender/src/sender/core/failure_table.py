@@ -129,7 +129,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(403, "", _KEY, "403"),
     _pattern(404, "", FailureRow("profile", "the gateway has no such instance"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
-    # All other errors have HTTP status 400: only the text tells them apart.
+    # All other errors have HTTP status 400: only the text distinguishes them.
     *_LINKED,
     _pattern(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
     _pattern(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),

@@ -21,13 +21,13 @@ from sender.core.gateway_answer import (
 )
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import NumberCheck, PreparedSend
+from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import GatewayCall, GatewayClient, HttpResponse, NoResponse, NotReached
-from sender.gateways.media import MediaFile, MediaSource
 from sender.gateways.uploads import UploadCache
 from spreader.contract.configuration import Profile
 from spreader.contract.content import Content, TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
+from spreader.media.store import MediaFile
 from spreader.vault import Undecryptable
 
 NUMBER_FIELDS = "id,display_phone_number,verified_name,quality_rating,name_status,code_verification_status,status"

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from sender.core.delivery import Delivery
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, SendRefused
 from sender.core.session_states import ProfileCheck
-from sender.gateways.media import MediaFile
 from spreader.contract.configuration import Profile
+from spreader.contract.content import Media
+from spreader.media.store import MediaFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ class NumberCheck:
     """The digits under which WhatsApp knows the number, if it exists and the gateway reports them."""
     refused: SendRefused | None = None
     """The gateway's error, if that is why it does not say."""
+
+
+class MediaSource(Protocol):
+    """Where drivers get the files of messages (`spreader.media.store.Media`)."""
+
+    async def file(self, media: Media, kind: str) -> MediaFile:
+        """Raises `MediaRefused` (the file can never be sent) or `MediaUnavailable` (try again later)."""
+        ...
 
 
 class Driver(Protocol):

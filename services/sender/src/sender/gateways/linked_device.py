@@ -17,12 +17,12 @@ from sender.core.failure_table import ErrorPattern
 from sender.core.gateway_answer import GatewayAnswer, SendInDoubt, SendRefused
 from sender.core.session_states import ProfileCheck
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import NumberCheck, PreparedSend
+from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import CallOutcome, GatewayCall, GatewayClient, HttpResponse, NoResponse, NotReached
-from sender.gateways.media import MediaFile, MediaSource
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
+from spreader.media.store import MediaFile
 from spreader.vault import Undecryptable
 
 FILES_AT_A_TIME = 8

@@ -64,7 +64,7 @@ class SimulatorDriver:
                         return SendInDoubt(detail)
                     case HttpResponse() as response:
                         answer = _answer(response)
-                # The simulator can be told to refuse and send all the same, so its own record must confirm a refusal.
+                # The simulator can be set to refuse a message and still send it: its own record must confirm a refusal.
                 return await self._confirm(answer, delivery, profile) if isinstance(answer, SendRefused) else answer
         except TimeoutError:
             return SendInDoubt("no answer after the request was written")

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
-from sender.gateways.media import MediaFile
 from sender.metrics import UPLOADS
+from spreader.media.store import MediaFile
 
 UPLOAD_VALID_FOR = timedelta(days=29)
 """Meta deletes an uploaded file after 30 days."""

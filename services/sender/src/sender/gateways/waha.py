@@ -8,13 +8,13 @@ from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
-from sender.gateways.driver import NumberCheck, PreparedSend
+from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import GatewayClient, HttpResponse
 from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session_name
-from sender.gateways.media import MediaFile, MediaSource
 from sender.gateways.number_resolver import NumberResolver
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
+from spreader.media.store import MediaFile
 from spreader.vault import Undecryptable
 
 PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api/sendFile", "video": "/api/sendVideo"}

@@ -14,10 +14,10 @@ from sender.core.delivery import Delivery, generation
 from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
 from sender.ledger.row_mapping import (
     ClaimRow,
-    DeliveryRow,
     EventRow,
     HostOf,
     HostSlotsRow,
+    NewDeliveryRow,
     ResultRow,
     claim_of,
     delivery_row,
@@ -134,7 +134,7 @@ class DeliveryLedger:
         if not newest:
             return set()
         rows = [delivery_row(delivery, self.host_of, position) for position, delivery in enumerate(newest.values())]
-        result = await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(DeliveryRow, rows)})
+        result = await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(NewDeliveryRow, rows)})
         return set(result.scalars())
 
     async def _claim(self, connection: AsyncConnection, free: FreeSlots) -> tuple[Claim, ...]:
@@ -156,7 +156,7 @@ INSERT INTO sender.delivery AS stored (
     delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
 SELECT incoming.delivery_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id, incoming.host,
        incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready', statement_timestamp()
-FROM {unnest(DeliveryRow, "incoming")}
+FROM {unnest(NewDeliveryRow, "incoming")}
 ORDER BY incoming.position
 ON CONFLICT (delivery_id) DO UPDATE SET
     lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,

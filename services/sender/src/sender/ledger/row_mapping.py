@@ -36,7 +36,7 @@ def no_host(package_id: str, profile_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class NewDeliveryRow:
     """A delivery to store."""
 
     delivery_id: str
@@ -104,9 +104,9 @@ class EventRow:
         return ClaimKey(self.delivery_id, self.claim)
 
 
-def delivery_row(delivery: Delivery, host_of: HostOf, position: int) -> DeliveryRow:
+def delivery_row(delivery: Delivery, host_of: HostOf, position: int) -> NewDeliveryRow:
     attempt, release = generation(delivery)
-    return DeliveryRow(
+    return NewDeliveryRow(
         delivery_id=delivery.delivery_id,
         package_id=delivery.package_id,
         recipient=delivery.recipient,

@@ -6,24 +6,19 @@ from datetime import timedelta
 
 from spreader.contract.content import Media
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
+from spreader.media.store import MediaFile
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryFile:
-    type: str
-    data: bytes
-    filename: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+def media_file(type_: str, data: bytes, filename: str | None = None) -> MediaFile:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return MediaFile(f"med_{sha256[:32]}", type_, filename, len(data), sha256, data)
 
 
 TYPES = {
-    "image": MemoryFile("image/png", b"a picture"),
-    "voice": MemoryFile("audio/ogg", b"a voice"),
-    "document": MemoryFile("application/pdf", b"a page", "offer.pdf"),
-    "video": MemoryFile("video/mp4", b"a film"),
+    "image": media_file("image/png", b"a picture"),
+    "voice": media_file("audio/ogg", b"a voice"),
+    "document": media_file("application/pdf", b"a page", "offer.pdf"),
+    "video": media_file("video/mp4", b"a film"),
 }
 
 
@@ -31,10 +26,10 @@ TYPES = {
 class MemoryMedia:
     """Returns one file for each kind of content; raises `error` instead if it is set."""
 
-    files: dict[str, MemoryFile] = field(default_factory=lambda: dict(TYPES))
+    files: dict[str, MediaFile] = field(default_factory=lambda: dict(TYPES))
     error: MediaUnavailable | MediaRefused | None = None
 
-    async def file(self, media: Media, kind: str) -> MemoryFile:
+    async def file(self, media: Media, kind: str) -> MediaFile:
         if self.error is not None:
             raise self.error
         return self.files[kind]

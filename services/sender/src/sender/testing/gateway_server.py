@@ -94,7 +94,7 @@ class GatewayServer:
         return [request for request in self.requests if request.method == "POST" and _reaches_a_customer(request.path)]
 
     def will(self, *answers: ScriptedAnswer) -> None:
-        """Sets the next answers."""
+        """Sets the next responses."""
         self.script = list(answers)
 
     async def until(self, satisfied: Callable[["GatewayServer"], bool]) -> None:
