@@ -75,7 +75,7 @@ class HttpServiceClient:
 def require(response: ServiceResponse, unknown: str) -> dict[str, Any]:
     """The response body. Raises the problem `unavailable` if there is none; `unknown` is its detail after a 404."""
     if response is None:
-        raise unavailable(f"{unknown} Try again in a moment.")
+        raise unavailable(f"{unknown} Try again shortly.")
     if isinstance(response, ServiceUnavailable):
         raise unavailable(f"{response.reason[:1].upper()}{response.reason[1:]}.")
     return response

@@ -1,4 +1,4 @@
-"""0001: packages and profiles, the outbox, the status view, the answers kept for an Idempotency-Key."""
+"""0001: packages and profiles, the outbox, the status projection, and stored responses for Idempotency-Keys."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0002: who must not be written to, and who asked to be."""
+"""0002: suppressions and opt-ins."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0005: the history of what operators change, and the list of a package's messages, newest first."""
+"""0005: the history of configuration changes, and an index for a package's messages, newest first."""
 
 from alembic import op
 

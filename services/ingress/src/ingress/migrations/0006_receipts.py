@@ -1,4 +1,4 @@
-"""0006: receipts that came before what they are about was known, and how deliveries are found by a gateway's id."""
+"""0006: receipts that arrive before their delivery is known, and indexes that find deliveries by gateway message id."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0007: how long a record waits in the outbox, and what has no end yet."""
+"""0007: the age of outbox records, and indexes for unfinished deliveries (reconciliation)."""
 
 from alembic import op
 

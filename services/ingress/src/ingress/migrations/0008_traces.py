@@ -1,4 +1,4 @@
-"""0008: the trace that a message began in, for what its gateway reports later."""
+"""0008: the trace of a message, for the receipts that arrive later."""
 
 from alembic import op
 

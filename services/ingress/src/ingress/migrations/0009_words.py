@@ -1,4 +1,4 @@
-"""Words: two reports of one failure, with a code and without, both wait: the one that says why must not be lost."""
+"""0009: two reports of one failure, without and with a code, are both kept: only one has the reason."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0010: the message that an Idempotency-Key stands for, for as long as the key is known."""
+"""0010: the message id of an Idempotency-Key, so that a retry goes on with the same message."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """The default is for rows that are there, and for those that an older ingress writes meanwhile."""
+    """The default fills existing rows, and rows that an older ingress inserts during an upgrade."""
     op.execute(
         "ALTER TABLE ingress.answer ADD COLUMN message_id text NOT NULL"
         " DEFAULT 'msg_' || replace(gen_random_uuid()::text, '-', '')"

@@ -1,1 +1,1 @@
-"""Migrations: the history of the ingress's tables."""
+"""Migrations: the schema history of the ingress's tables."""

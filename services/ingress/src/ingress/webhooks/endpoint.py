@@ -78,7 +78,7 @@ class WebhooksEndpoint:
         return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
 
     def report_handler(self, driver: Driver) -> Callable[..., Awaitable[Response]]:
-        """The function that answers the webhook calls of one driver's gateways."""
+        """The endpoint for the gateways of one driver."""
         parser = PARSERS[driver]
 
         async def take(package_id: PathId, profile_id: PathId, request: Request) -> Response:

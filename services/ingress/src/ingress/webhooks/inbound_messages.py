@@ -1,4 +1,4 @@
-"""Inbound messages: publishes what customers write, and suppresses customers who opt out.
+"""Inbound messages: publishes customers' messages and suppresses customers after an opt-out word.
 
 An opt-out word adds the customer to the package's suppressions before the message is published, so that anything sent
 in response to the message respects the suppression. If a step fails, the gateway gets an error and calls again.

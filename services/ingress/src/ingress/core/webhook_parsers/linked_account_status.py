@@ -1,4 +1,4 @@
-"""Linked account status: what WhatsApp tells a linked device about its account: lost connections, locks, its quota.
+"""Linked account status: what WhatsApp reports to a linked device: lost connections, bans, locks, its quota.
 
 The status codes of a closed connection and the ban codes are those of Baileys and whatsmeow.
 """
