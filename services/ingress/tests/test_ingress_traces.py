@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.core import delivery_updates
 from ingress.core.receipts import ProfileReceipt
-from ingress.core.reports import Echo, Receipt
+from ingress.core.reports import Echo, MessageReceipt
 from ingress.sql.status import AcceptedMessage
 from ingress.status.handlers import StatusHandlers
 from ingress.testing import System, running
@@ -103,7 +103,7 @@ async def test_a_later_receipt_belongs_to_the_messages_trace(system: System, ear
         status="sent", at=NOON, profile_id="a", gateway_message_id="3EB0",
     )  # fmt: skip
     handlers = StatusHandlers(system.projection, system.receipts)
-    read = ProfileReceipt("pkg", "a", Receipt("3EB0", "read", NOON))
+    read = ProfileReceipt("pkg", "a", MessageReceipt("3EB0", "read", NOON))
 
     async def know_the_delivery() -> None:
         await system.projection.fold_deliveries(delivery_updates.from_outcome(sent))

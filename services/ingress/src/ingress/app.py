@@ -19,7 +19,7 @@ from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
-from ingress.infra.outbox import OutboxRelay
+from ingress.infra.outbox import EnvelopeRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
 from ingress.infra.service_client import HttpServiceClient, ServiceClient
 from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
@@ -102,7 +102,7 @@ def build(settings: IngressSettings) -> FastAPI:
     sender = HttpServiceClient("sender", settings.sender_url)
     media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, bus), Reconciliation(engine, now)
-    relay = Loop("outbox relay", OutboxRelay(engine, bus).run_once)
+    relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, bus, now).publish_left_over),

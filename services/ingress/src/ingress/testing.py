@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.app import Dependencies, assemble
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
-from ingress.infra.outbox import POLL_SECONDS, OutboxRelay
+from ingress.infra.outbox import POLL_SECONDS, EnvelopeRelay
 from ingress.infra.service_client import QUERY_SECONDS, ServiceResponse, ServiceUnavailable
 from ingress.messages.callbacks import CallbackWaiters
 from ingress.settings import IngressSettings
@@ -213,7 +213,7 @@ class System:
 
     async def relay_outbox(self) -> None:
         """Publishes all records of the outbox."""
-        relay = OutboxRelay(self.engine, self.log)
+        relay = EnvelopeRelay(self.engine, self.log)
         while await relay.run_once() != POLL_SECONDS:
             pass
 
@@ -237,7 +237,7 @@ async def running(
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
     bus = RespondingBus(now, callbacks=callbacks)
     log = MemoryLog(PackageConfigured, packages)
-    relay = Loop("relay", OutboxRelay(engine, log).run_once)
+    relay = Loop("relay", EnvelopeRelay(engine, log).run_once)
     settings = IngressSettings(
         api_key=KEY,
         secret_keys=secret_keys,

@@ -14,17 +14,17 @@ from pydantic import BaseModel
 
 from ingress.core import failures
 from ingress.core.reports import (
-    AccountStatus,
+    AccountStatusReport,
     AddressedReport,
     CalledProfile,
     Echo,
     Ignored,
     InboundMessage,
     MarketingPreference,
+    MessageReceipt,
     ProfileByAccount,
     ProfileByPhone,
     ProfilesOfHolder,
-    Receipt,
     Report,
     Target,
 )
@@ -65,11 +65,11 @@ _TARGETS: dict[type[Target], str] = {
     ProfilesOfHolder: "Holder",
 }
 _REPORTS: dict[type[Report], str] = {
-    Receipt: "Receipt",
+    MessageReceipt: "Receipt",
     Echo: "Echo",
     InboundMessage: "Words",
     MarketingPreference: "Wish",
-    AccountStatus: "Standing",
+    AccountStatusReport: "Standing",
     Ignored: "Nothing",
 }
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.infra import outbox
-from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, OutboxRelay, without_superseded
+from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, EnvelopeRelay, without_superseded
 from ingress.testing import MemoryLog
 from spreader.contract.configuration import Package
 from spreader.contract.content import TextContent
@@ -32,7 +32,7 @@ def setting(version: int) -> Envelope:
 async def test_a_bulk_import_is_published_in_pieces_and_settings_overtake_it(engine: AsyncEngine) -> None:
     """Fails if one run takes all rows, if it does not pause, and if rows are published strictly in order."""
     log = MemoryLog(PackageConfigured, MemoryTable[PackageConfigured]())
-    relay = OutboxRelay(engine, log)
+    relay = EnvelopeRelay(engine, log)
     pieces = [piece(number) for number in range(2 * BULK_MAX + 1)]
     async with engine.begin() as connection:
         await outbox.put(connection, [*pieces, setting(2)])

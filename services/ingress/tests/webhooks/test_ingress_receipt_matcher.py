@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from ingress.core import delivery_updates
 from ingress.core.receipts import ProfileReceipt
-from ingress.core.reports import Echo, Receipt
+from ingress.core.reports import Echo, MessageReceipt
 from ingress.status.handlers import StatusHandlers
 from ingress.testing import System, signed
 from spreader.contract.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
@@ -56,7 +56,7 @@ async def age(system: System, seconds: float) -> None:
 
 
 def ack(status: Any, name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
-    return ProfileReceipt("pkg", "a", Receipt(name, status, at))
+    return ProfileReceipt("pkg", "a", MessageReceipt(name, status, at))
 
 
 def echo(name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
@@ -80,7 +80,7 @@ async def test_a_receipt_is_matched_by_the_gateways_message_id(system: System) -
 
 @pytest.mark.parametrize("by_delivery", [True, False])
 async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: System, by_delivery: bool) -> None:
-    early = ProfileReceipt("pkg", "a", Receipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))
+    early = ProfileReceipt("pkg", "a", MessageReceipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))
     await system.receipts.take([early])
     await system.receipts.take([early])
     assert (await waiting(system), shown(system)) == (1, [])
@@ -94,7 +94,7 @@ async def test_of_two_early_reports_of_a_failure_the_one_with_the_code_is_kept(
     system: System, plain_first: bool
 ) -> None:
     """WAHA reports a failure twice: without a code, and (by its engine) with one. Only the second closes a lane."""
-    plain = Receipt("3EB0", "failed", NOON, failure="transient", code="ERROR", reason="WhatsApp refused it")
+    plain = MessageReceipt("3EB0", "failed", NOON, failure="transient", code="ERROR", reason="WhatsApp refused it")
     why = replace(plain, failure="restricted", code="463", reason="no chats")
     for report in (plain, why) if plain_first else (why, plain):
         await system.receipts.take([ProfileReceipt("pkg", "a", report), ProfileReceipt("pkg", "a", report)])
@@ -106,7 +106,9 @@ async def test_of_two_early_reports_of_a_failure_the_one_with_the_code_is_kept(
 
 async def test_calls_with_the_same_receipts_in_another_order_do_not_deadlock(system: System) -> None:
     """Without a common order each call would wait for the rows of the other, and one of them would fail."""
-    many = [ProfileReceipt("pkg", "a", Receipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)]
+    many = [
+        ProfileReceipt("pkg", "a", MessageReceipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)
+    ]
     await asyncio.gather(system.receipts.take(many), system.receipts.take(many[::-1]))
     assert await waiting(system) == len(many)
 
@@ -153,18 +155,18 @@ async def test_another_profiles_receipt_does_not_change_a_delivery(system: Syste
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
     await system.receipts.take(
         [
-            ProfileReceipt("pkg", "b", Receipt("x", "delivered", NOON, "dlv_1")),
-            ProfileReceipt("other", "a", Receipt("x", "delivered", NOON, "dlv_1")),
+            ProfileReceipt("pkg", "b", MessageReceipt("x", "delivered", NOON, "dlv_1")),
+            ProfileReceipt("other", "a", MessageReceipt("x", "delivered", NOON, "dlv_1")),
         ]
     )
-    await system.receipts.take([ProfileReceipt("pkg", "b", Receipt("y", "delivered", NOON, "dlv_2"))])
+    await system.receipts.take([ProfileReceipt("pkg", "b", MessageReceipt("y", "delivered", NOON, "dlv_2"))])
     await fold(system, outcome("sent", "dlv_2", gateway_message_id="3EB1"))
     assert (shown(system), await waiting(system)) == ([], 0)
 
 
 async def test_a_late_failure_is_final_unless_the_message_is_delivered(system: System) -> None:
     await fold(system, outcome("sent", gateway_message_id="3EB0"))
-    failed = Receipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
+    failed = MessageReceipt("3EB0", "failed", NOON, failure="restricted", code="463", reason="no chats")
     await system.receipts.take([ProfileReceipt("pkg", "a", failed)])
     (published,) = system.bus.of(DeliveryOutcome)
     assert (published.status, published.failure, published.code, published.reason) == (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingress.core.reports import Echo, Receipt
+from ingress.core.reports import Echo, MessageReceipt
 from spreader.contract.events import DeliveryOutcome, Lane
 
 
@@ -12,15 +12,15 @@ class ProfileReceipt:
 
     package_id: str
     profile_id: str
-    report: Receipt | Echo
+    report: MessageReceipt | Echo
 
     @property
     def status(self) -> str:
-        return self.report.status if isinstance(self.report, Receipt) else "sent"
+        return self.report.status if isinstance(self.report, MessageReceipt) else "sent"
 
     @property
     def delivery_id(self) -> str | None:
-        return self.report.delivery_id if isinstance(self.report, Receipt) else None
+        return self.report.delivery_id if isinstance(self.report, MessageReceipt) else None
 
     @property
     def recipient(self) -> str | None:
@@ -50,7 +50,7 @@ def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
 def outcome_of(receipt: ProfileReceipt, delivery: MatchedDelivery) -> DeliveryOutcome:
     """The outcome to publish. An echo means sent, and adds the gateway's message id."""
     report = receipt.report
-    details = report if isinstance(report, Receipt) else None
+    details = report if isinstance(report, MessageReceipt) else None
     return DeliveryOutcome(
         traceparent=delivery.traceparent,
         package_id=delivery.package_id,

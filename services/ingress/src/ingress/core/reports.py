@@ -11,7 +11,7 @@ IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class MessageReceipt:
     """The new status of one of our messages.
 
     `delivery_id` identifies it if the gateway sends that back, otherwise `gateway_message_id` does.
@@ -58,7 +58,7 @@ class MarketingPreference:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStatus:
+class AccountStatusReport:
     """The state of the profile itself. A field that the report does not mention is None."""
 
     report_id: str
@@ -78,7 +78,7 @@ class Ignored:
     reason: IgnoredReason
 
 
-Report = Receipt | Echo | InboundMessage | MarketingPreference | AccountStatus | Ignored
+Report = MessageReceipt | Echo | InboundMessage | MarketingPreference | AccountStatusReport | Ignored
 
 
 @dataclass(frozen=True, slots=True)

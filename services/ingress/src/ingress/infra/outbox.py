@@ -37,7 +37,7 @@ async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> Non
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxRelay:
+class EnvelopeRelay:
     """Publishes the records in the order of their rows and deletes them once Kafka has acknowledged them.
 
     A lock lets one instance at a time do this. A crash between publishing and deleting publishes a batch twice, with

@@ -32,7 +32,7 @@ class CountedMessage(AcceptedMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class FoldedDelivery:
     """A delivery as events update it. Stage, attempt and turn are its `Progress`."""
 
     delivery_id: str
@@ -93,8 +93,8 @@ MESSAGE_CANCEL = text("""
 UPDATE ingress.message SET cancelled_at = coalesce(cancelled_at, :now) WHERE message_id = :message_id""")
 
 DELIVERIES_FOLD = text(f"""
-INSERT INTO ingress.delivery AS known ({columns(DeliveryRow)})
-SELECT {columns(DeliveryRow)} FROM {unnest(DeliveryRow, "folded")}
+INSERT INTO ingress.delivery AS known ({columns(FoldedDelivery)})
+SELECT {columns(FoldedDelivery)} FROM {unnest(FoldedDelivery, "folded")}
 ON CONFLICT (delivery_id) DO UPDATE SET
     (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id, sent_at) = (
         SELECT status, stage, attempt, turn, at, reason, failure,

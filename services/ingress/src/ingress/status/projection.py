@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.core.delivery_updates import DeliveryUpdate, fold
 from ingress.infra import outbox
 from ingress.sql import status as sql
-from ingress.sql.status import AcceptedMessage, CountedMessage, DeliveryRow, ShownDelivery
+from ingress.sql.status import AcceptedMessage, CountedMessage, FoldedDelivery, ShownDelivery
 from spreader.contract.events import Lane
 from spreader.kafka.envelope import Envelope
 from spreader.runtime.rows import arrays, fetched
@@ -50,7 +50,7 @@ class StatusProjection:
         rows = [_row(update) for update in fold(updates)]
         for start in range(0, len(rows), ROWS_MAX):
             async with self.engine.begin() as connection:
-                await connection.execute(sql.DELIVERIES_FOLD, arrays(DeliveryRow, rows[start : start + ROWS_MAX]))
+                await connection.execute(sql.DELIVERIES_FOLD, arrays(FoldedDelivery, rows[start : start + ROWS_MAX]))
 
     async def message(self, message_id: str) -> CountedMessage | None:
         async with self.engine.connect() as connection:
@@ -87,8 +87,8 @@ class StatusProjection:
             return fetched(ShownDelivery, await connection.execute(sql.DELIVERIES, params))
 
 
-def _row(update: DeliveryUpdate) -> DeliveryRow:
-    return DeliveryRow(
+def _row(update: DeliveryUpdate) -> FoldedDelivery:
+    return FoldedDelivery(
         delivery_id=update.delivery_id,
         message_id=update.message_id,
         package_id=update.package_id,

@@ -12,17 +12,17 @@ from ingress.configuration.credentials import CredentialSealer
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import (
-    AccountStatus,
+    AccountStatusReport,
     AddressedReport,
     CalledProfile,
     Echo,
     Ignored,
     InboundMessage,
     MarketingPreference,
+    MessageReceipt,
     ProfileByAccount,
     ProfileByPhone,
     ProfilesOfHolder,
-    Receipt,
     Report,
     Target,
 )
@@ -40,11 +40,11 @@ from spreader.kafka.bus import Bus
 EVIDENCE_CHARACTERS_MAX = 500
 REPORT_ID_CHARACTERS_MAX = 256
 _EVENT_LABELS: dict[type[Report], str] = {
-    Receipt: "receipt",
+    MessageReceipt: "receipt",
     Echo: "echo",
     InboundMessage: "message",
     MarketingPreference: "wish",
-    AccountStatus: "standing",
+    AccountStatusReport: "standing",
 }
 
 
@@ -67,13 +67,13 @@ class WebhookDispatcher:
             _count(called.gateway.driver, report if accounts else Ignored("not_for_us"))
             for account in accounts:
                 match report:
-                    case Receipt() | Echo():
+                    case MessageReceipt() | Echo():
                         receipts.append(ProfileReceipt(account.package.package_id, account.profile.profile_id, report))
                     case InboundMessage():
                         await self.messages.take(_customer_message(account, report))
                     case MarketingPreference():
                         await self._apply_preference(account, report)
-                    case AccountStatus():
+                    case AccountStatusReport():
                         statuses.append(_profile_reported(account, report))
                     case Ignored():
                         pass
@@ -141,7 +141,7 @@ def _customer_message(account: ProfileAccount, report: InboundMessage) -> Custom
     )
 
 
-def _profile_reported(account: ProfileAccount, report: AccountStatus) -> ProfileReported:
+def _profile_reported(account: ProfileAccount, report: AccountStatusReport) -> ProfileReported:
     return ProfileReported(
         profile_id=account.profile.profile_id,
         package_id=account.package.package_id,

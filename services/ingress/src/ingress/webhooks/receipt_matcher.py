@@ -17,7 +17,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.core.receipts import MatchedDelivery, ProfileReceipt, is_of_profile, outcome_of
-from ingress.core.reports import Echo, Receipt
+from ingress.core.reports import Echo, MessageReceipt
 from ingress.metrics import RECEIPTS, WAITING_RECEIPTS
 from ingress.sql import receipts as sql
 from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, WaitingReceipt, WaitingReceiptKey
@@ -51,7 +51,7 @@ class ReceiptMatcher:
                 kept = (await connection.execute(sql.KEEP, arrays(WaitingReceipt, waiting))).rowcount
                 WAITING_RECEIPTS.labels("kept").inc(kept)
         pairs = [(receipts[match.position], match) for match in matches]
-        await self.bus.publish(*_outcomes(pair for pair in pairs if isinstance(pair[0].report, Receipt)))
+        await self.bus.publish(*_outcomes(pair for pair in pairs if isinstance(pair[0].report, MessageReceipt)))
 
     async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
         """Matches the receipts that wait for these deliveries, which have just changed."""
@@ -87,7 +87,7 @@ class ReceiptMatcher:
             # A delivery that has its gateway message id was sent: its echo adds nothing.
             in_doubt = statement is sql.MATCH_ECHOES
             await self.bus.publish(
-                *_outcomes(pair for pair in pairs if in_doubt or isinstance(pair[0].report, Receipt))
+                *_outcomes(pair for pair in pairs if in_doubt or isinstance(pair[0].report, MessageReceipt))
             )
             await _drop(connection, [receipt for receipt, _ in pairs])
         return len(matches)
@@ -116,7 +116,7 @@ def _keys(position: int, receipt: ProfileReceipt) -> ReceiptKeys:
 
 def _waiting(receipt: ProfileReceipt) -> WaitingReceipt:
     report = receipt.report
-    details = report if isinstance(report, Receipt) else None
+    details = report if isinstance(report, MessageReceipt) else None
     return WaitingReceipt(
         profile_id=receipt.profile_id,
         gateway_message_id=report.gateway_message_id,
@@ -132,7 +132,7 @@ def _waiting(receipt: ProfileReceipt) -> WaitingReceipt:
 
 
 def _waiting_key(receipt: ProfileReceipt) -> WaitingReceiptKey:
-    code = receipt.report.code if isinstance(receipt.report, Receipt) else None
+    code = receipt.report.code if isinstance(receipt.report, MessageReceipt) else None
     return WaitingReceiptKey(receipt.profile_id, receipt.report.gateway_message_id, receipt.status, code)
 
 
@@ -140,7 +140,7 @@ def _receipt(match: WaitingMatch) -> ProfileReceipt:
     report = (
         Echo(match.gateway_message_id, match.recipient, match.at)
         if match.status == "sent"
-        else Receipt(
+        else MessageReceipt(
             match.gateway_message_id,
             match.status,
             match.at,

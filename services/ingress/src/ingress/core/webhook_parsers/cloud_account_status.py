@@ -9,7 +9,7 @@ from datetime import datetime
 from ingress.core.reports import (
     CALLED_PROFILE,
     PROFILES_OF_HOLDER,
-    AccountStatus,
+    AccountStatusReport,
     AddressedReport,
     Ignored,
     ProfileByAccount,
@@ -40,7 +40,7 @@ def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: dat
             return [_quality(value, digest, at)]
         case "business_capability_update":
             evidence = f"Meta: the business may open {_limit(value)} conversations a day"
-            return [AddressedReport(AccountStatus(f"{field}/{digest}", evidence, at), PROFILES_OF_HOLDER)]
+            return [AddressedReport(AccountStatusReport(f"{field}/{digest}", evidence, at), PROFILES_OF_HOLDER)]
         case "account_alerts":
             return [_alert(value, digest, at)]
         case "message_template_status_update" | "message_template_quality_update":
@@ -53,7 +53,9 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
     event = value["event"].text or "?"
 
     def report(evidence: str, restriction: Restriction | None) -> AddressedReport:
-        status = AccountStatus(f"account_update/{digest}", f"Meta: {evidence}", at, code=event, restriction=restriction)
+        status = AccountStatusReport(
+            f"account_update/{digest}", f"Meta: {evidence}", at, code=event, restriction=restriction
+        )
         return AddressedReport(status, PROFILES_OF_HOLDER)
 
     if event == "ACCOUNT_RESTRICTION":
@@ -87,7 +89,7 @@ def _restriction(value: UntrustedJson) -> Restriction | None:
 def _quality(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
     event, number = value["event"].text or "?", displayed_phone_number(value["display_phone_number"].text)
     limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMITS) else ""
-    status = AccountStatus(
+    status = AccountStatusReport(
         f"phone_number_quality_update/{digest}",
         f"Meta: {event} of the number{limit}",
         at,
@@ -104,7 +106,7 @@ def _alert(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
     evidence = f"Meta: alert {kind}, {severity.lower()}, {status.lower()}"
     is_of_number = value["entity_type"].text == "PHONE_NUMBER"
     target: Target = ProfileByAccount(entity_id) if is_of_number and entity_id is not None else PROFILES_OF_HOLDER
-    return AddressedReport(AccountStatus(f"account_alerts/{digest}", evidence, at, code=kind), target)
+    return AddressedReport(AccountStatusReport(f"account_alerts/{digest}", evidence, at, code=kind), target)
 
 
 def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> AddressedReport:
@@ -113,10 +115,10 @@ def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> Ad
     if field == "message_template_status_update":
         event, reason = value["event"].text or "?", value["reason"].text
         evidence = f"template {template} is {event.lower()}{f': {reason}' if reason and reason != 'NONE' else ''}"
-        return AddressedReport(AccountStatus(report_id, f"Meta: {evidence}", at, code=f"template {event}"))
+        return AddressedReport(AccountStatusReport(report_id, f"Meta: {evidence}", at, code=f"template {event}"))
     before, after = value["previous_quality_score"].text or "?", value["new_quality_score"].text or "?"
     evidence = f"the quality of template {template} went from {before} to {after}"
-    return AddressedReport(AccountStatus(report_id, f"Meta: {evidence}", at, code=f"template quality {after}"))
+    return AddressedReport(AccountStatusReport(report_id, f"Meta: {evidence}", at, code=f"template quality {after}"))
 
 
 def _limit(value: UntrustedJson) -> str:

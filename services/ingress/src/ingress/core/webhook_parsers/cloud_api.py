@@ -13,8 +13,8 @@ from ingress.core.reports import (
     Ignored,
     InboundMessage,
     MarketingPreference,
+    MessageReceipt,
     ProfileByAccount,
-    Receipt,
     ReceiptStatus,
     Report,
     Target,
@@ -121,7 +121,7 @@ def _statuses(value: UntrustedJson, now: datetime) -> Iterator[Report]:
             yield Ignored("no_news")
             continue
         failure = _failure(item) if status == "failed" else None
-        yield Receipt(
+        yield MessageReceipt(
             message_id[:256],
             status,
             not_after(now, item["timestamp"].timestamp),

@@ -14,8 +14,8 @@ from ingress.core.reports import (
     Echo,
     Ignored,
     InboundMessage,
+    MessageReceipt,
     ProfileByAccount,
-    Receipt,
     Report,
     Target,
 )
@@ -111,9 +111,9 @@ def _receipt(update: UntrustedJson, now: datetime) -> Report:
     if baileys.is_group(update) or baileys.is_group(update["key"]):
         return Ignored("group")
     if status != "failed":
-        return Receipt(message_id[:256], status, now)
+        return MessageReceipt(message_id[:256], status, now)
     failure = failures.linked_device_failure(None)
-    return Receipt(message_id[:256], status, now, failure=failure.kind, code=failure.code, reason=failure.reason)
+    return MessageReceipt(message_id[:256], status, now, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
 def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ingress.core.reports import AccountStatus
+from ingress.core.reports import AccountStatusReport
 from ingress.core.untrusted_json import UntrustedJson
 from spreader.contract.events import Quota, Restriction, SessionState
 
@@ -37,8 +37,8 @@ class LinkedStatus:
     restriction: Restriction | None = None
     quota: Quota | None = None
 
-    def reported_by(self, gateway: str, report_id: str, at: datetime) -> AccountStatus:
-        return AccountStatus(
+    def reported_by(self, gateway: str, report_id: str, at: datetime) -> AccountStatusReport:
+        return AccountStatusReport(
             report_id,
             f"{gateway}: {self.evidence}",
             at,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from ingress.core.reports import AddressedReport, InboundMessage, Receipt
+from ingress.core.reports import AddressedReport, InboundMessage, MessageReceipt
 from ingress.core.untrusted_json import not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
 from spreader.contract.events import GatewayMessageId
@@ -58,7 +58,7 @@ class SimulatorParser:
             message = InboundMessage(parsed.message_id, parsed.sender, parsed.type, parsed.text, at)
             return [AddressedReport(message)]
         has_failed = parsed.status == "failed"
-        receipt = Receipt(
+        receipt = MessageReceipt(
             parsed.message_id,
             parsed.status,
             at,

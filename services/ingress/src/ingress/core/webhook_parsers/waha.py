@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from ingress.core import failures
 from ingress.core.reports import (
     CALLED_PROFILE,
-    AccountStatus,
+    AccountStatusReport,
     AddressedReport,
     Echo,
     Ignored,
     InboundMessage,
+    MessageReceipt,
     ProfileByAccount,
-    Receipt,
     ReceiptStatus,
     Report,
     Target,
@@ -150,9 +150,9 @@ def _receipt(payload: UntrustedJson, at: datetime) -> Report:
     if is_group_chat(payload["from"].text) or is_group_chat(payload["to"].text):
         return Ignored("group")
     if status != "failed":
-        return Receipt(message_id, status, at)
+        return MessageReceipt(message_id, status, at)
     failure = failures.linked_device_failure(None)
-    return Receipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
+    return MessageReceipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
 def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Report:
@@ -160,4 +160,4 @@ def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Report:
     state = SESSIONS.get(status)
     if state is None:
         return Ignored("no_news")
-    return AccountStatus(event_id, f"WAHA: the session is {status}", at, session=state, code=status)
+    return AccountStatusReport(event_id, f"WAHA: the session is {status}", at, session=state, code=status)

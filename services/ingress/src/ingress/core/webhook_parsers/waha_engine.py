@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ingress.core import failures
-from ingress.core.reports import Ignored, Receipt, Report
+from ingress.core.reports import Ignored, MessageReceipt, Report
 from ingress.core.untrusted_json import UntrustedJson
 from ingress.core.webhook_parsers import baileys
 from ingress.core.webhook_parsers.linked_account_status import (
@@ -58,10 +58,12 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
         elif baileys.is_group(key):
             yield Ignored("group")
         elif status != "failed":
-            yield Receipt(message_id[:256], status, at)
+            yield MessageReceipt(message_id[:256], status, at)
         else:
             failure = failures.linked_device_failure(*_code_and_details(update["messageStubParameters"]))
-            yield Receipt(message_id[:256], status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
+            yield MessageReceipt(
+                message_id[:256], status, at, failure=failure.kind, code=failure.code, reason=failure.reason
+            )
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
