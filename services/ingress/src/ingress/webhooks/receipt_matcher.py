@@ -1,8 +1,8 @@
 """Receipt matcher: finds the deliveries that gateways' receipts concern, and publishes their outcomes.
 
-A receipt may arrive before its delivery, or the delivery's gateway message id, is known. It is then stored as waiting,
-and matched when the delivery is folded. It is published before it is deleted: a crash in between publishes it again
-under the same event id.
+A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. It is then stored
+as waiting and matched when the delivery is folded. Its outcome is published before it is deleted: a crash in between
+publishes the outcome again under the same event id.
 
 The receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits.
 If both happen at the same time, `match_recent` finds the pair a few seconds later.

@@ -32,9 +32,8 @@ def engine_event(payload: UntrustedJson, event_id: str, at: datetime) -> Iterabl
         case _:
             statuses = [_whatsmeow_status(event.rpartition(".")[2], data, at)]
     known = [status for status in statuses if status is not None]
-    return [status.reported_by("WAHA", f"{event_id}/{index}", at) for index, status in enumerate(known)] or [
-        Ignored("unknown_event")
-    ]
+    reports = [status.reported_by("WAHA", f"{event_id}/{index}", at) for index, status in enumerate(known)]
+    return reports or [Ignored("unknown_event")]
 
 
 def _connection(data: UntrustedJson, at: datetime) -> Iterator[LinkedStatus]:
