@@ -1,4 +1,4 @@
-"""Changes: who set what, when, from what to what; and what can be taken back."""
+"""Change history over HTTP: who set what, before and after, and which changes can be undone."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def said(change: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {each["pointer"]: (each.get("from", "-"), each.get("to", "-")) for each in change["differences"]}
 
 
-async def test_each_change_says_who_set_what_from_what_to_what(system: System) -> None:
+async def test_a_change_records_operator_setting_before_and_after(system: System) -> None:
     await system.package("a")
     mona = {"Spreader-Operator": "M%C3%B3na"}
     body = {"profile_limits": {"per_hour": 15}, "rest_window": None}
@@ -50,13 +50,13 @@ async def test_each_change_says_who_set_what_from_what_to_what(system: System) -
     assert versions == 5
 
 
-async def test_a_change_of_nothing_is_none(system: System) -> None:
+async def test_a_change_without_a_difference_is_not_recorded(system: System) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": 20}})
     assert [each["number"] for each in await listed(system)] == [2, 1]
 
 
-async def test_a_change_is_taken_back_and_so_is_the_taking_back(system: System) -> None:
+async def test_a_change_can_be_undone_and_so_can_the_undo(system: System) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": 15}, "rest_window": None})
     await system.http.patch("/packages/pkg/profiles/a", json={"limits": {"per_recipient_per_day": None}})
@@ -79,7 +79,7 @@ async def test_a_change_is_taken_back_and_so_is_the_taking_back(system: System) 
     assert (profile["limits"], profile["effective_limits"]["per_recipient_per_day"]) == ({}, 2)
 
 
-async def test_a_pause_is_taken_back(system: System) -> None:
+async def test_a_pause_can_be_undone(system: System) -> None:
     await system.package("a")
     await system.http.post("/packages/pkg/profiles/a/pause")
     await system.http.post("/packages/pkg/pause")
@@ -98,7 +98,7 @@ async def test_a_pause_is_taken_back(system: System) -> None:
         (99, 404, "no change"),
     ],
 )
-async def test_what_cannot_be_taken_back_says_why(system: System, number: int, status: int, detail: str) -> None:
+async def test_a_change_that_cannot_be_undone_says_why(system: System, number: int, status: int, detail: str) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": 15}})
     await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": 16}})
@@ -108,7 +108,7 @@ async def test_what_cannot_be_taken_back_says_why(system: System, number: int, s
     assert system.snapshot().package.profile_limits.per_hour == 16
 
 
-async def test_what_does_not_fit_together_any_more_is_not_taken_back(system: System) -> None:
+async def test_an_undo_that_makes_settings_invalid_is_refused(system: System) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg", json={"gap": {"min_seconds": 60}})
     await system.http.patch("/packages/pkg", json={"gap": {"min_seconds": 10}})
@@ -118,7 +118,7 @@ async def test_what_does_not_fit_together_any_more_is_not_taken_back(system: Sys
     assert len(await listed(system)) == 5  # a refused one leaves no trace
 
 
-async def test_the_history_comes_in_pages_and_no_cursor_of_another_list_is_taken(system: System) -> None:
+async def test_the_history_has_pages_and_refuses_a_cursor_of_another_list(system: System) -> None:
     await system.package("a", "b")
     for per_hour in range(10, 14):
         await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": per_hour}})
@@ -134,7 +134,7 @@ async def test_the_history_comes_in_pages_and_no_cursor_of_another_list_is_taken
     assert (await system.http.get("/packages/nobody/changes")).status_code == 404
 
 
-def test_credentials_are_kept_in_no_history() -> None:
+def test_the_history_contains_no_credentials() -> None:
     def sealed(secret: str) -> Any:
         gateway = {"driver": "waha", "base_url": "http://w", "account": "s", "sealed": secret, "holder": "h"}
         profile = StoredProfile("a", "pkg", {"name": "A", "gateway": gateway}, False)
@@ -148,12 +148,12 @@ def test_credentials_are_kept_in_no_history() -> None:
 
 
 @given(documents, documents)
-def test_what_is_put_back_is_as_it_was(before: Any, after: Any) -> None:
+def test_reverting_differences_restores_the_document(before: Any, after: Any) -> None:
     kept = json.loads(json.dumps([each.to_json() for each in differences(before, after)]))
     assert revert(after, map(Difference.from_json, kept)) == before
 
 
-def test_what_has_changed_since_is_not_put_back() -> None:
+def test_a_setting_that_changed_since_is_not_reverted() -> None:
     change = differences({"a": {"b": 1}}, {"a": {"b": 2}})
     assert revert({"a": {"b": 2}, "c": 5}, change) == {"a": {"b": 1}, "c": 5}
     for later in ({"a": {"b": 3}}, {"a": {}}, {"a": 7}, {}):

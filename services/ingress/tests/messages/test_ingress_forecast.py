@@ -1,4 +1,4 @@
-"""Peers and forecasts: what a deciding service says over a real socket, and what is said when it does not answer."""
+"""Completion forecast from a pacer behind a real socket, and the notes when there is none."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -36,7 +36,7 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Ht
         await runner.cleanup()
 
 
-async def test_the_pacers_forecast_is_the_estimate() -> None:
+async def test_the_pacers_forecast_is_the_estimated_completion() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
     asks = forecast_query("pkg", {"a": 2, "b": 1}, options, ["201001234567"])
     async with pacer_that({"completion": "2024-02-10T10:15:00Z"}) as (pacer, asked):
@@ -52,12 +52,12 @@ async def test_the_pacers_forecast_is_the_estimate() -> None:
     ]
 
 
-def test_the_pacer_gets_a_sample_from_all_over_the_recipients() -> None:
+def test_the_pacer_gets_an_evenly_spread_sample_of_recipients() -> None:
     asked = forecast_query("pkg", {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)])
     assert (len(asked["recipients"]), asked["recipients"][:2], asked["recipients"][-1]) == (200, ["0", "5"], "995")
 
 
-async def test_without_a_forecast_there_is_a_reason() -> None:
+async def test_without_a_forecast_a_note_says_why() -> None:
     asks = forecast_query("pkg", {"a": 1}, OpenOptions(), [])
     for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):
         async with pacer_that(answers, status) as (pacer, _):

@@ -1,4 +1,4 @@
-"""The API as a whole: who may call it, what every failure looks like, and how it describes itself."""
+"""The API as a whole: authentication, problems, and the OpenAPI document."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from spreader.settings import Settings
 PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
 
 
-async def test_only_who_shows_the_key_is_let_in(system: System) -> None:
+async def test_requests_need_the_api_key_except_webhooks(system: System) -> None:
     shown: dict[str, int] = {}
     for header in ("", "Bearer", "Bearer wrong", "bearer test-key", "Basic test-key", "Bearer test-key"):
         answer = await system.http.get("/packages", headers={"Authorization": header})
@@ -24,12 +24,12 @@ async def test_only_who_shows_the_key_is_let_in(system: System) -> None:
     assert (problem.status_code, problem.headers["www-authenticate"], set(problem.json())) == (401, "Bearer", PROBLEM)
 
 
-def test_without_a_key_nothing_starts() -> None:
+def test_the_ingress_does_not_start_without_an_api_key() -> None:
     with pytest.raises(ValueError, match="SPREADER_API_KEY is not set"):
         build(IngressSettings(api_key=None))
 
 
-async def test_every_failure_is_a_problem_whose_type_can_be_looked_up(system: System) -> None:
+async def test_every_failure_is_a_problem_whose_type_is_a_path_that_describes_it(system: System) -> None:
     answers = [
         (await system.http.get("/nowhere"), 404),
         (await system.http.put("/packages"), 405),
@@ -46,7 +46,7 @@ async def test_every_failure_is_a_problem_whose_type_can_be_looked_up(system: Sy
     assert answers[1][0].headers["allow"] == "GET, POST"
 
 
-async def test_a_bug_is_a_problem_without_its_trace(system: System) -> None:
+async def test_an_unexpected_error_is_a_problem_without_its_stack_trace(system: System) -> None:
     async def broken() -> None:
         raise RuntimeError("secret 201000000011")
 
@@ -56,7 +56,7 @@ async def test_a_bug_is_a_problem_without_its_trace(system: System) -> None:
     assert "201000000011" not in answer.text
 
 
-async def test_with_the_database_away_small_messages_still_go_and_the_rest_says_so(system: System) -> None:
+async def test_without_the_database_small_messages_are_accepted_and_the_rest_is_503(system: System) -> None:
     await system.package("a")
     away = create_engine(Settings(database_url="postgresql://postgres@127.0.0.1:9/none"), "ingress")
     async with running(away, system.clock(), relaying=False) as broken:
@@ -74,7 +74,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(path, operation) for path, methods in document["paths"].items() for operation in methods.values()]
 
 
-def test_the_api_describes_itself_completely() -> None:
+def test_the_openapi_document_is_complete() -> None:
     app: FastAPI = build(IngressSettings(api_key="k"))
     document = app.openapi()
     assert document["openapi"].startswith("3.1")

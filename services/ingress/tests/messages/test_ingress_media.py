@@ -1,4 +1,4 @@
-"""Media: files given, named and fetched; what cannot be sent is refused by its field, and nothing is sent."""
+"""Media over HTTP: files are uploaded or downloaded; one that cannot be sent is refused by field."""
 
 import io
 from collections.abc import AsyncGenerator
@@ -81,7 +81,7 @@ def field(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "body"])
-async def test_a_file_is_given_once_and_named_from_then_on(system: System, as_form: bool) -> None:
+async def test_an_uploaded_file_can_be_named_by_messages(system: System, as_form: bool) -> None:
     await system.package("a")
     if as_form:
         given = await system.http.post("/media", files={"file": ("offer.png", picture(), "application/lies")})
@@ -115,7 +115,7 @@ async def test_a_file_that_cannot_be_sent_is_refused(system: System, body: bytes
     assert why in detail
 
 
-async def test_a_form_without_a_file_and_one_over_the_bound_are_refused(system: System) -> None:
+async def test_a_form_without_a_file_and_a_too_large_form_are_refused(system: System) -> None:
     assert field(await system.http.post("/media", files={"other": b"x"}))[:2] == (422, "/file")
     declared = {"Content-Length": str(300 * 1024 * 1024), "Content-Type": "image/png"}
     assert (await system.http.post("/media", content=b"x", headers=declared)).status_code == 413
@@ -123,7 +123,7 @@ async def test_a_form_without_a_file_and_one_over_the_bound_are_refused(system: 
     assert (await system.http.post("/media", content=b"no form", headers=broken)).status_code in (400, 422)
 
 
-async def test_a_name_of_no_file_or_of_another_kind_is_refused_by_its_field(system: System) -> None:
+async def test_an_unknown_file_and_one_of_another_kind_are_refused_by_field(system: System) -> None:
     await system.package("a")
     assert field(await system.http.post(OPEN, json=message({"media_id": "med_none"})))[:2] == (422, "/media/media_id")
     given = (await system.http.post("/media", content=PDF)).json()
@@ -133,7 +133,7 @@ async def test_a_name_of_no_file_or_of_another_kind_is_refused_by_its_field(syst
     assert not system.bus.of(OpenMessageRequested)
 
 
-async def test_an_address_is_fetched_and_kept_before_the_message_is_accepted(shop: System, files: Files) -> None:
+async def test_a_url_is_downloaded_and_stored_before_the_message_is_accepted(shop: System, files: Files) -> None:
     url = f"http://{files.address}/good.png"
     sent = await shop.http.post(OPEN, json=message({"url": url, "filename": "mine.png"}))
     assert sent.status_code == 202, sent.text
@@ -153,7 +153,7 @@ async def test_an_address_is_fetched_and_kept_before_the_message_is_accepted(sho
         ("inward.png", "private"),
     ],
 )
-async def test_a_bad_file_at_an_address_is_refused_and_nothing_is_sent(
+async def test_an_invalid_file_at_a_url_is_refused_and_nothing_is_sent(
     shop: System, files: Files, name: str, why: str
 ) -> None:
     media = {"url": f"http://{files.address}/{name}"}
@@ -166,7 +166,7 @@ async def test_a_bad_file_at_an_address_is_refused_and_nothing_is_sent(
     assert not shop.bus.of(ReplyMessageRequested)
 
 
-async def test_an_address_that_is_away_for_now_is_left_to_the_sender(shop: System, files: Files) -> None:
+async def test_an_unreachable_url_is_left_to_the_sender(shop: System, files: Files) -> None:
     url = f"http://{files.address}/away.png"
     assert (await shop.http.post(OPEN, json=message({"url": url}))).status_code == 202
     (event,) = shop.bus.of(OpenMessageRequested)
@@ -175,14 +175,14 @@ async def test_an_address_that_is_away_for_now_is_left_to_the_sender(shop: Syste
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.png", "http://10.0.0.8/a.png", "http://[::1]/a.png"])
-async def test_a_private_address_is_refused_whatever_the_gateway(system: System, url: str) -> None:
+async def test_a_private_address_is_refused_for_every_gateway(system: System, url: str) -> None:
     await system.package("a")
     status, pointer, detail = field(await system.http.post(OPEN, json=message({"url": url})))
     assert (status, pointer) == (422, "/media/url")
     assert "private" in detail
 
 
-async def test_where_nobody_reads_the_file_it_is_not_fetched(engine: AsyncEngine, files: Files) -> None:
+async def test_a_file_for_simulators_only_is_not_downloaded(engine: AsyncEngine, files: Files) -> None:
     async with running(engine, datetime(2026, 6, 1, 12, tzinfo=UTC), media_hosts_allowed=files.address) as system:
         await system.package("a")
         sent = await system.http.post(OPEN, json=message({"url": f"http://{files.address}/good.png"}))
@@ -190,7 +190,7 @@ async def test_where_nobody_reads_the_file_it_is_not_fetched(engine: AsyncEngine
         assert files.fetched == []
 
 
-async def test_every_kind_of_content_is_taken(system: System) -> None:
+async def test_every_kind_of_content_is_accepted(system: System) -> None:
     await system.package("a")
     media, opus = {"url": "https://example.com/file"}, b"OggS" + b"\0" * 24 + b"OpusHead"
     voice = (await system.http.post("/media", content=opus)).json()["media_id"]

@@ -1,4 +1,4 @@
-"""Replies over HTTP: the plan's call, and an answer that says what became of it."""
+"""Replies over HTTP: the response reports the outcome."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ PLAN: dict[str, Any] = {
 }
 
 
-async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
+async def test_a_reply_gets_its_response(system: System) -> None:
     await system.package("profile_2")
     system.bus.settles = "sent"
     answer = await system.http.post(REPLY, json=PLAN)
@@ -34,7 +34,7 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
     assert (event.recipient, event.conversation_id, event.callback_partition) == ("201000000011", "conv_xyz789", 7)
 
 
-async def test_the_answers_conversation_id_is_that_of_the_next_reply(system: System) -> None:
+async def test_the_next_reply_accepts_the_returned_conversation_id(system: System) -> None:
     await system.package("a")
     system.bus.settles = "sent"
     first = (await system.http.post(REPLY, json=PLAN)).json()
@@ -43,14 +43,14 @@ async def test_the_answers_conversation_id_is_that_of_the_next_reply(system: Sys
     assert [each.goes_on for each in system.bus.of(ReplyMessageRequested)] == [False, True]
 
 
-async def test_what_is_not_settled_in_time_is_queued(system: System) -> None:
+async def test_a_reply_without_an_outcome_in_time_is_queued(system: System) -> None:
     await system.package("a")
     for headers in ({}, {"Prefer": "respond-async"}):
         answer = await system.http.post(REPLY, json=PLAN, headers=headers)
         assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
-async def test_a_reply_that_was_not_sent_is_a_problem_with_the_reason_and_so_is_its_repeat(system: System) -> None:
+async def test_an_unsent_reply_is_a_problem_with_the_reason_and_so_is_its_repeat(system: System) -> None:
     await system.package("a")
     system.bus.settles = "failed"
     key = {"Idempotency-Key": "k"}
@@ -66,7 +66,7 @@ async def test_a_reply_that_was_not_sent_is_a_problem_with_the_reason_and_so_is_
     assert [each.message_id for each in system.bus.of(ReplyMessageRequested)] == [problem["message_id"]]
 
 
-async def test_each_end_of_a_reply_has_its_status(system: System) -> None:
+async def test_each_outcome_of_a_reply_has_its_status_code(system: System) -> None:
     await system.package("a")
     seen = dict[Status, int]()
     ends: tuple[Status, ...] = ("sent", "delivered", "failed", "rejected", "expired", "unknown")
@@ -92,7 +92,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_bad_fields_are_refused_by_name_and_nothing_is_published(system: System) -> None:
+async def test_invalid_fields_are_refused_by_pointer_and_nothing_is_published(system: System) -> None:
     await system.package("a")
     for wrong, pointer in BAD:
         answer = await system.http.post(REPLY, json={**PLAN, **wrong})
@@ -102,7 +102,7 @@ async def test_bad_fields_are_refused_by_name_and_nothing_is_published(system: S
     assert system.bus.published == []
 
 
-async def test_with_kafka_away_the_caller_is_told_to_come_back(system: System) -> None:
+async def test_without_kafka_the_response_is_a_503_with_retry_after(system: System) -> None:
     await system.package("a")
     system.bus.away = True
     answer = await system.http.post(REPLY, json=PLAN)

@@ -1,4 +1,4 @@
-"""Packages and profiles over HTTP: what is answered, what every service reads, what is refused."""
+"""Packages and profiles over HTTP: responses, published snapshots, and refusals."""
 
 import asyncio
 from typing import Any
@@ -35,7 +35,7 @@ def within(shape: Any, answer: Any) -> Any:
     return {name: within(part, answer[name]) for name, part in shape.items()}
 
 
-async def test_a_package_comes_back_as_it_was_sent_and_every_service_reads_it(system: System) -> None:
+async def test_a_package_is_returned_as_sent_and_published(system: System) -> None:
     answer = await system.http.post("/packages", json=THE_SHAPE)
     assert answer.status_code == 201
     assert answer.headers["location"] == "/api/v1/packages/orders"
@@ -47,7 +47,7 @@ async def test_a_package_comes_back_as_it_was_sent_and_every_service_reads_it(sy
     assert {**read, "warnings": []} == package
 
 
-async def test_what_is_left_out_has_the_defaults_of_the_design(system: System) -> None:
+async def test_settings_that_are_left_out_have_their_defaults(system: System) -> None:
     package = (await system.http.post("/packages", json={"name": "Orders"})).json()
     assert package["package_id"].startswith("pkg_")
     same = {name: THE_SHAPE[name] for name in ("distribution", "limits", "profile_limits", "rest_window", "gap")}
@@ -57,7 +57,7 @@ async def test_what_is_left_out_has_the_defaults_of_the_design(system: System) -
     assert package["profile_limits"]["unanswered_per_30_days"] == 300
 
 
-async def test_a_profile_is_kept_without_its_credentials(system: System) -> None:
+async def test_a_profile_is_returned_without_its_credentials(system: System) -> None:
     await system.package()
     answer = await system.http.post("/packages/pkg/profiles", json=PROFILE)
     assert answer.status_code == 201
@@ -75,7 +75,7 @@ async def test_a_profile_is_kept_without_its_credentials(system: System) -> None
     assert (await system.http.get("/packages/pkg")).json()["profile_ids"] == ["profile_1"]
 
 
-async def test_a_later_change_of_the_packages_limits_shows_through_what_a_profile_does_not_set(system: System) -> None:
+async def test_a_profile_follows_the_package_limits_that_it_does_not_override(system: System) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg/profiles/a", json={"limits": {"per_hour": 7, "per_recipient_per_day": None}})
     await system.http.patch("/packages/pkg", json={"profile_limits": {"per_hour": 30, "per_day": 90}})
@@ -86,7 +86,7 @@ async def test_a_later_change_of_the_packages_limits_shows_through_what_a_profil
     assert answer["effective_limits"]["per_hour"] == 30
 
 
-async def test_a_patch_changes_what_it_names_and_nothing_else(system: System) -> None:
+async def test_a_patch_changes_only_what_it_names(system: System) -> None:
     await system.http.post("/packages", json=THE_SHAPE)
     changed = (await system.http.patch("/packages/orders", json={"gap": {"rush_over": 5}, "rest_window": None})).json()
     expected = {**THE_SHAPE, "gap": {**THE_SHAPE["gap"], "rush_over": 5}, "rest_window": None}
@@ -94,7 +94,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(system: System) ->
     assert changed["version"] == 2
 
 
-async def test_pausing_shows_everywhere_and_resuming_ends_it(system: System) -> None:
+async def test_a_pause_is_shown_and_published_until_it_is_resumed(system: System) -> None:
     await system.package("a", "b")
     assert (await system.http.post("/packages/pkg/profiles/a/pause")).json()["paused"] is True
     assert [each.paused for each in system.snapshot().package.profiles] == [True, False]
@@ -105,7 +105,7 @@ async def test_pausing_shows_everywhere_and_resuming_ends_it(system: System) -> 
     assert (await system.http.post("/packages/pkg/resume")).json()["paused"] is False
 
 
-async def test_a_deleted_package_leaves_a_tombstone_and_its_name_counts_on(system: System) -> None:
+async def test_a_deleted_package_leaves_a_tombstone_and_its_id_continues_the_versions(system: System) -> None:
     await system.package("a")
     assert (await system.http.delete("/packages/pkg")).status_code == 204
     assert system.packages.get("pkg") is None
@@ -116,14 +116,14 @@ async def test_a_deleted_package_leaves_a_tombstone_and_its_name_counts_on(syste
     assert system.snapshot().package.version == 4
 
 
-async def test_a_removed_profile_may_come_back_in_another_package(system: System) -> None:
+async def test_a_deleted_profile_may_be_added_to_another_package(system: System) -> None:
     await system.package("a")
     assert (await system.http.delete("/packages/pkg/profiles/a")).status_code == 204
     assert system.snapshot().package.profiles == ()
     await system.package("a", package_id="other")
 
 
-async def test_a_name_that_is_taken_is_a_conflict_that_names_the_field(system: System) -> None:
+async def test_an_id_in_use_is_a_409_that_names_the_field(system: System) -> None:
     await system.package("profile_1")
     again = await system.http.post("/packages", json={"package_id": "pkg", "name": "Twice"})
     assert (again.status_code, again.json()["errors"][0]["pointer"]) == (409, "/package_id")
@@ -133,7 +133,7 @@ async def test_a_name_that_is_taken_is_a_conflict_that_names_the_field(system: S
     assert system.snapshot("other").package.version == 1
 
 
-async def test_changes_at_the_same_time_all_take_part_in_the_last_snapshot(system: System) -> None:
+async def test_the_last_snapshot_contains_all_concurrent_changes(system: System) -> None:
     await system.package()
     bodies = [{**PROFILE, "profile_id": f"p{number}"} for number in range(8)]
     answers = await asyncio.gather(*(system.http.post("/packages/pkg/profiles", json=body) for body in bodies))
@@ -142,7 +142,7 @@ async def test_changes_at_the_same_time_all_take_part_in_the_last_snapshot(syste
     assert (package.version, len(package.profiles)) == (9, 8)
 
 
-async def test_a_list_is_read_page_by_page_with_a_cursor_that_fits_no_other_list(system: System) -> None:
+async def test_a_list_has_pages_whose_cursors_fit_no_other_list(system: System) -> None:
     await system.package("a", "b", "c", "d", "e")
     seen, path = list[str](), "/packages/pkg/profiles?limit=2"
     cursors = list[str]()
@@ -170,7 +170,7 @@ ODD_LIMITS: list[tuple[dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 
-async def test_odd_limits_are_accepted_with_a_warning(system: System) -> None:
+async def test_unlikely_limits_are_accepted_with_a_warning(system: System) -> None:
     await system.package()
     for patch, pointers in ODD_LIMITS:
         answer = await system.http.patch("/packages/pkg", json=patch)
@@ -205,7 +205,7 @@ BAD_PACKAGES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_a_setting_that_cannot_be_is_refused_and_changes_nothing(system: System) -> None:
+async def test_an_invalid_setting_is_refused_and_changes_nothing(system: System) -> None:
     await system.package()
     for patch, pointer in BAD_PACKAGES:
         answer = await system.http.patch("/packages/pkg", json=patch)
@@ -230,7 +230,7 @@ BAD_PROFILES: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-async def test_a_profile_that_cannot_be_is_refused(system: System) -> None:
+async def test_an_invalid_profile_is_refused(system: System) -> None:
     await system.package()
     for wrong, pointer, code in BAD_PROFILES:
         answer = await system.http.post("/packages/pkg/profiles", json={**PROFILE, **wrong})
@@ -238,7 +238,7 @@ async def test_a_profile_that_cannot_be_is_refused(system: System) -> None:
         assert (wrong, answer.status_code, found) == (wrong, 422, [(pointer, code)])
 
 
-async def test_a_change_of_nothing_that_exists_is_not_found(system: System) -> None:
+async def test_a_change_of_an_unknown_package_or_profile_is_a_404(system: System) -> None:
     await system.package("a")
     calls = [
         system.http.get("/packages/no"),

@@ -1,4 +1,4 @@
-"""Keys: whatever fails, an Idempotency-Key is one message, never taken for another body; a forgotten key is new."""
+"""Idempotency: whatever fails, a key is one message with one body, until it is deleted after 72 hours."""
 
 import asyncio
 from typing import Any
@@ -59,9 +59,7 @@ async def kill(engine: AsyncEngine) -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), CALLS, ids=NAMES)
-async def test_a_key_used_again_a_week_later_is_another_message_and_is_sent(
-    system: System, path: str, body: dict[str, Any]
-) -> None:
+async def test_a_key_used_a_week_later_is_a_new_message(system: System, path: str, body: dict[str, Any]) -> None:
     """Dies when the id follows from the key alone: then the large message finds the old row, and nothing goes out."""
     await system.package("a")
     answers = []
@@ -75,7 +73,7 @@ async def test_a_key_used_again_a_week_later_is_another_message_and_is_sent(
 
 
 @pytest.mark.parametrize(("path", "body"), [CALLS[0], CALLS[2]], ids=["small", "reply"])
-async def test_after_a_503_only_the_same_body_may_try_again_as_the_same_message(
+async def test_after_a_503_the_same_body_is_the_same_message_and_another_is_refused(
     system: System, path: str, body: dict[str, Any]
 ) -> None:
     await system.package("a")
@@ -91,7 +89,7 @@ async def test_after_a_503_only_the_same_body_may_try_again_as_the_same_message(
 
 
 @pytest.mark.parametrize(("path", "body"), CALLS, ids=NAMES)
-async def test_after_a_crash_too(system: System, path: str, body: dict[str, Any]) -> None:
+async def test_after_a_crash_only_the_same_body_may_try_again(system: System, path: str, body: dict[str, Any]) -> None:
     await system.package("a")
     first = (await system.http.post(path, json=body, headers=KEY)).json()
     await kill(system.engine)
@@ -103,7 +101,7 @@ async def test_after_a_crash_too(system: System, path: str, body: dict[str, Any]
     assert set(await sent(system)) == {(first["message_id"], body["text"])}
 
 
-async def test_a_large_message_that_is_accepted_goes_out_once_however_often_its_ingress_dies(system: System) -> None:
+async def test_a_large_message_is_published_once_however_often_the_ingress_crashes(system: System) -> None:
     await system.package("a")
     for _ in range(3):
         assert (await system.http.post(OPEN, json=LARGE, headers=KEY)).status_code == 202
@@ -112,14 +110,14 @@ async def test_a_large_message_that_is_accepted_goes_out_once_however_often_its_
     assert len(await sent(system)) == 2  # records, of 500 recipients each
 
 
-async def test_what_is_refused_may_be_corrected_under_its_key(system: System) -> None:
+async def test_a_refused_request_may_be_corrected_under_the_same_key(system: System) -> None:
     await system.package("a")
     wrong = {**ANSWER, "conversation_id": "conv_" + "0" * 26}
     assert (await system.http.post(REPLY, json=wrong, headers=KEY)).status_code == 422
     assert (await system.http.post(REPLY, json=ANSWER, headers=KEY)).status_code == 202
 
 
-async def test_a_refusal_after_a_503_does_not_forget_what_may_be_on_its_way(engine: AsyncEngine) -> None:
+async def test_a_refusal_after_a_503_keeps_the_key(engine: AsyncEngine) -> None:
     """Dies when every refusal drops the row: the third try is then a second message."""
     answers, form = IdempotentResponses(engine), TextContent(type="text", text="Hello")
     tried = list[str]()
@@ -152,7 +150,7 @@ async def test_a_key_is_known_for_72_hours_after_its_last_try(system: System) ->
     assert len(set(await sent(system))) == 2
 
 
-async def test_what_is_taken_over_is_not_forgotten_meanwhile(system: System) -> None:
+async def test_a_key_that_is_being_claimed_is_not_deleted(system: System) -> None:
     await system.package("a")
     system.bus.away = True
     await system.http.post(OPEN, json=SMALL, headers=KEY)
@@ -179,7 +177,7 @@ class NextOpenText(OpenText):
     new_field: str | None = None
 
 
-async def test_a_retry_after_an_upgrade_is_the_same_body_though_the_form_has_a_new_field(system: System) -> None:
+async def test_a_repeat_after_an_upgrade_is_the_same_body(system: System) -> None:
     """Dies where the hash is of the form with its defaults: the retry would be refused as another body."""
     kept = ApiResponse(202, {"message_id": "msg_1"})
 

@@ -1,4 +1,4 @@
-"""Open messages over HTTP: the plan's call, what Kafka gets, and every way in which it can be refused."""
+"""Open messages over HTTP: the response, the published records, and every refusal."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -32,7 +32,7 @@ async def rows_of(system: System, table: str) -> int:
         return (await connection.execute(text(f"SELECT count(*) FROM ingress.{table}"))).scalar_one()
 
 
-async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
+async def test_an_open_message_gets_its_response(system: System) -> None:
     await system.package("profile_1", "profile_2", "profile_3", profile_limits={"per_hour": 50, "per_day": 500})
     windows = Windows(hour=Counts(sent=60, sent_open=45), day=Counts(sent=400, sent_open=320))
     state = ProfileState(profile_id="profile_1", package_id="pkg", windows=windows, at=system.clock())
@@ -56,7 +56,7 @@ async def test_the_plans_call_gets_the_plans_answer(system: System) -> None:
     assert (path, asked["message_id"]) == ("/forecast", body["message_id"])
 
 
-async def test_kafka_gets_one_record_that_says_it_all_and_the_database_nothing(system: System) -> None:
+async def test_a_small_message_is_one_record_and_no_database_row(system: System) -> None:
     await system.package("a")
     async with asyncio.timeout(10):
         while await rows_of(system, "outbox"):  # the package's own: published, and about to be dropped
@@ -75,7 +75,9 @@ async def test_kafka_gets_one_record_that_says_it_all_and_the_database_nothing(s
     assert (tables, len(system.log.envelopes)) == ([0, 0, 0], outbox_before)
 
 
-async def test_limits_are_those_of_the_moment_of_the_request(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_limits_status_is_read_before_the_message_is_routed(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dies where the states are read when the router has answered: the first may be sent and counted by then."""
     await system.package("a")
     publish = system.bus.publish
@@ -90,7 +92,7 @@ async def test_limits_are_those_of_the_moment_of_the_request(system: System, mon
     assert body["limits_status"] == {"a": {"hourly": "0/20", "daily": "0/120"}}
 
 
-async def test_without_the_routers_answer_the_distribution_is_not_known_and_said_so(system: System) -> None:
+async def test_without_the_routers_callback_the_distribution_is_unknown(system: System) -> None:
     await system.package("a", "b")
     for headers in ({}, ASYNC):
         body = (await system.http.post(OPEN, json=PLAN, headers=headers)).json()
@@ -99,7 +101,7 @@ async def test_without_the_routers_answer_the_distribution_is_not_known_and_said
         assert list(body["limits_status"]) == ["a", "b"]
 
 
-async def test_a_recipient_who_is_named_twice_gets_it_once_and_the_answer_says_so(system: System) -> None:
+async def test_repeated_recipients_are_removed_and_counted(system: System) -> None:
     await system.package("a")
     body = {**PLAN, "recipients": ["201000000011", "201000000012", "201000000011", "201000000011"]}
     answer = (await system.http.post(OPEN, json=body, headers=ASYNC)).json()
@@ -107,7 +109,7 @@ async def test_a_recipient_who_is_named_twice_gets_it_once_and_the_answer_says_s
     assert system.bus.of(OpenMessageRequested)[0].recipients == ("201000000011", "201000000012")
 
 
-async def test_500_recipients_are_one_record_and_501_go_through_the_outbox_whole(system: System) -> None:
+async def test_500_recipients_are_one_record_and_501_go_through_the_outbox(system: System) -> None:
     await system.package("a")
     await system.http.post(OPEN, json={**PLAN, "recipients": people(500)}, headers=ASYNC)
     assert [len(event.recipients) for event in system.bus.of(OpenMessageRequested)] == [500]
@@ -171,7 +173,7 @@ BAD_MEDIA: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_bad_fields_are_refused_by_name_and_nothing_is_published(system: System) -> None:
+async def test_invalid_fields_are_refused_by_pointer_and_nothing_is_published(system: System) -> None:
     await system.package("a")
     for wrong, pointer, code in BAD_FIELDS:
         answer = await system.http.post(OPEN, json={**PLAN, **wrong})
@@ -199,7 +201,7 @@ BAD_BODIES: list[tuple[bytes, int, str]] = [
 ]
 
 
-async def test_bodies_that_are_no_request_are_refused(system: System) -> None:
+async def test_malformed_bodies_are_refused(system: System) -> None:
     await system.package("a")
     for body, status, code in BAD_BODIES:
         answer = await system.http.post(OPEN, content=body)
@@ -219,7 +221,7 @@ async def test_at_most_50_errors_are_listed_and_all_are_counted(system: System) 
     assert "more" in problem["detail"]
 
 
-async def test_broken_json_is_said_before_the_missing_package_and_that_before_fields(system: System) -> None:
+async def test_malformed_json_comes_before_an_unknown_package_and_that_before_fields(system: System) -> None:
     unknown = "/packages/nowhere/messages/open"
     answers = [
         await system.http.post(unknown, content=b"{", headers={"Authorization": "Bearer wrong"}),
@@ -230,7 +232,7 @@ async def test_broken_json_is_said_before_the_missing_package_and_that_before_fi
     assert [answer.status_code for answer in answers] == [401, 413, 400, 404]
 
 
-async def test_a_package_that_cannot_send_is_a_conflict_that_says_why(system: System) -> None:
+async def test_a_package_that_cannot_send_is_a_409_that_says_why(system: System) -> None:
     await system.package()
     said = [(await system.http.post(OPEN, json=PLAN))]
     await system.package("a", package_id="other")
@@ -246,7 +248,7 @@ async def test_a_package_that_cannot_send_is_a_conflict_that_says_why(system: Sy
     assert (await system.http.post(other, json=PLAN)).status_code == 202
 
 
-async def test_with_kafka_away_the_caller_is_told_to_come_back(system: System) -> None:
+async def test_without_kafka_the_response_is_a_503_with_retry_after(system: System) -> None:
     await system.package("a")
     system.bus.away = True
     answer = await system.http.post(OPEN, json=PLAN)
@@ -254,7 +256,7 @@ async def test_with_kafka_away_the_caller_is_told_to_come_back(system: System) -
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_a_repeat_with_its_key_is_the_same_message_and_the_same_answer(system: System) -> None:
+async def test_a_repeat_with_the_same_key_gets_the_same_response(system: System) -> None:
     await system.package("a")
     system.bus.profiles = ("a",)
     first = await system.http.post(OPEN, json=PLAN, headers={"Idempotency-Key": "order-1"})
@@ -264,7 +266,7 @@ async def test_a_repeat_with_its_key_is_the_same_message_and_the_same_answer(sys
     assert [each.message_id for each in system.bus.of(OpenMessageRequested)] == [first.json()["message_id"]]
 
 
-async def test_a_key_cannot_stand_for_two_requests(system: System) -> None:
+async def test_a_key_cannot_be_used_for_two_bodies(system: System) -> None:
     await system.package("a")
     key = {"Idempotency-Key": "k", **ASYNC}
     await system.http.post(OPEN, json=PLAN, headers=key)
@@ -275,7 +277,7 @@ async def test_a_key_cannot_stand_for_two_requests(system: System) -> None:
         assert (wrong, answer.status_code) == (wrong, 400)
 
 
-async def test_what_failed_is_not_kept_so_the_same_key_may_try_again(system: System) -> None:
+async def test_a_failure_is_not_stored_so_the_same_key_may_try_again(system: System) -> None:
     await system.package("a")
     key = {"Idempotency-Key": "k", **ASYNC}
     assert (await system.http.post(OPEN, json={**PLAN, "text": ""}, headers=key)).status_code == 422
@@ -286,7 +288,7 @@ async def test_what_failed_is_not_kept_so_the_same_key_may_try_again(system: Sys
     assert (answer.status_code, "idempotency-replayed" in answer.headers) == (202, False)
 
 
-async def test_while_the_first_is_being_worked_on_the_second_is_told_to_wait(system: System) -> None:
+async def test_while_the_first_request_is_in_progress_the_second_is_a_409(system: System) -> None:
     await system.package("a")
     await system.http.post(OPEN, json=PLAN, headers={"Idempotency-Key": "k", **ASYNC})
     unfinish = text("UPDATE ingress.answer SET status = NULL, body = NULL")
@@ -298,3 +300,22 @@ async def test_while_the_first_is_being_worked_on_the_second_is_told_to_wait(sys
         await connection.execute(text("UPDATE ingress.answer SET taken_at = taken_at - interval '61 seconds'"))
     taken_over = await system.http.post(OPEN, json=PLAN, headers={"Idempotency-Key": "k", **ASYNC})
     assert taken_over.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [
+        ({"schedule_at": "2026-02-10T10:00:00Z", "schedule_local": "2026-02-10T10:00:00"}, "/options"),
+        ({"drip_until": "2026-02-10T10:00:00Z"}, "/options"),
+        (
+            {"waiting_strategy": "drip", "drip_until": "2026-02-10T10:00:00Z", "drip_interval_minutes": 5},
+            "/options",
+        ),
+        ({"schedule_local": "2026-02-10T10:00:00Z"}, "/options/schedule_local"),
+    ],
+)
+async def test_contradicting_options_are_refused(system: System, options: dict[str, Any], pointer: str) -> None:
+    await system.package("a")
+    answer = await system.http.post(OPEN, json={**PLAN, "options": options})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer

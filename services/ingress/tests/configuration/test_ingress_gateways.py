@@ -1,4 +1,4 @@
-"""Gateways of profiles: credentials by field, sealed, never shown; whether a gateway answers; numbers on WhatsApp."""
+"""Gateways of profiles over HTTP: credentials are validated, sealed and never shown; checks of gateways and numbers."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def opened(system: System) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("gateway", [CLOUD, WAHA, EVOLUTION], ids=lambda each: each["driver"])
-async def test_credentials_are_sealed_for_the_profile_and_in_no_answer_event_or_table(
+async def test_credentials_are_sealed_and_in_no_response_event_or_table(
     system: System, gateway: dict[str, Any]
 ) -> None:
     await system.package()
@@ -71,13 +71,13 @@ async def test_profiles_with_the_same_access_token_have_the_same_holder(system: 
     assert (len(set(holders[:3])), holders[3]) == (2, None)
 
 
-async def test_meta_has_an_address_of_its_own(system: System) -> None:
+async def test_the_cloud_api_has_a_default_address(system: System) -> None:
     await system.package()
     assert (await add(system, CLOUD)).status_code == 201
     assert gateway_of(system).base_url == "https://graph.facebook.com/v23.0"
 
 
-async def test_a_change_keeps_the_credentials_that_it_does_not_name(system: System) -> None:
+async def test_a_change_keeps_credentials_that_it_leaves_out(system: System) -> None:
     await system.package()
     await add(system, CLOUD)
     before = opened(system)
@@ -92,7 +92,7 @@ async def test_a_change_keeps_the_credentials_that_it_does_not_name(system: Syst
     assert gateway_of(system).holder == Vault(SECRET_KEYS).name("a-newer-one")
 
 
-async def test_another_driver_begins_anew(system: System) -> None:
+async def test_another_driver_starts_without_credentials(system: System) -> None:
     await system.package()
     await add(system, WAHA)
     bare = await system.http.patch("/packages/pkg/profiles/a", json={"gateway": {"driver": "cloud_api"}})
@@ -125,7 +125,7 @@ WRONG: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
 ]
 
 
-async def test_credentials_that_cannot_be_are_refused_by_field_and_never_repeated(system: System) -> None:
+async def test_invalid_credentials_are_refused_by_field_and_never_shown(system: System) -> None:
     await system.package()
     for gateway, expected in WRONG:
         answer = await add(system, gateway)
@@ -136,7 +136,7 @@ async def test_credentials_that_cannot_be_are_refused_by_field_and_never_repeate
     assert (await system.http.get("/packages/pkg/profiles")).json()["data"] == []
 
 
-async def test_without_a_key_the_answer_names_the_setting(system: System) -> None:
+async def test_without_an_encryption_key_the_problem_names_the_setting(system: System) -> None:
     await system.package()
     async with running(system.engine, system.clock(), secret_keys=None) as keyless:
         answer = await add(keyless, CLOUD)
@@ -145,7 +145,7 @@ async def test_without_a_key_the_answer_names_the_setting(system: System) -> Non
         assert (await add(keyless, {"driver": "simulator"})).status_code == 201
 
 
-async def test_credentials_of_a_lost_key_are_a_trouble_of_ours_and_can_be_set_again(system: System) -> None:
+async def test_credentials_of_a_lost_key_are_a_503_and_can_be_set_again(system: System) -> None:
     await system.package()
     await add(system, WAHA)
     key = new_key()
@@ -162,7 +162,7 @@ async def test_credentials_of_a_lost_key_are_a_trouble_of_ours_and_can_be_set_ag
         assert dict(Vault(key).open("a", gateway_of(newest).sealed or "")) == WAHA["credentials"]
 
 
-async def test_a_profile_is_tested_when_it_is_added_and_nothing_waits_for_a_sender_that_is_away(system: System) -> None:
+async def test_a_new_profile_is_checked_and_added_also_without_the_sender(system: System) -> None:
     await system.package()
     away = (await add(system, WAHA)).json()
     assert (away["check"], away["warnings"][0]["pointer"]) == (None, "/gateway")
@@ -182,7 +182,7 @@ async def test_a_profile_is_tested_when_it_is_added_and_nothing_waits_for_a_send
     assert "check" not in named
 
 
-async def test_a_profile_can_be_tested_at_any_time_with_its_package_and_without(system: System) -> None:
+async def test_a_profile_can_be_checked_by_package_and_by_id(system: System) -> None:
     await system.package("s")
     for path in ("/packages/pkg/profiles/s/check", "/profiles/s/check"):
         assert (await system.http.post(path)).status_code == 503
@@ -193,7 +193,7 @@ async def test_a_profile_can_be_tested_at_any_time_with_its_package_and_without(
     assert (await system.http.post("/packages/pkg/profiles/none/check")).status_code == 404
 
 
-async def test_numbers_are_shared_out_over_the_profiles_that_can_ask(system: System) -> None:
+async def test_numbers_are_shared_among_the_profiles_that_can_check_them(system: System) -> None:
     await system.package()
     for driver, profile_id in (("waha", "a"), ("evolution", "b"), ("cloud_api", "c")):
         await system.gateway_profile(driver, profile_id)

@@ -1,4 +1,4 @@
-"""Consent through the API: lists that are announced before they are answered, and words that opt out."""
+"""Consent over HTTP: changes of lists are published before the response; opt-out words suppress."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ async def listed(system: System, path: str = LIST) -> list[str]:
     return [row["recipient"] for row in (await system.http.get(path)).json()["data"]]
 
 
-async def test_a_suppression_is_announced_before_it_is_answered(system: System) -> None:
+async def test_a_suppression_is_published_before_the_response(system: System) -> None:
     await system.package("a")
     first = await system.http.post(LIST, json={"recipients": [ONE, TWO, ONE]})
     assert (first.status_code, first.json()) == (200, {"package_id": "pkg", "added": 2, "already": 0})
@@ -43,7 +43,7 @@ async def test_a_suppression_is_announced_before_it_is_answered(system: System) 
     assert told(system)[2:] == [("pkg", THREE, "suppression", True, "api")]
 
 
-async def test_a_list_is_shown_in_pages_and_asked_for_one_number(system: System) -> None:
+async def test_a_list_has_pages_and_can_be_filtered_by_a_number(system: System) -> None:
     await system.package("a")
     await system.http.post(LIST, json={"recipients": [THREE, ONE, TWO]})
     page = (await system.http.get(LIST, params={"limit": 2})).json()
@@ -54,7 +54,7 @@ async def test_a_list_is_shown_in_pages_and_asked_for_one_number(system: System)
     assert await listed(system, f"{LIST}?recipient=201000000099") == []
 
 
-async def test_who_is_taken_off_a_list_is_announced_as_that(system: System) -> None:
+async def test_a_removal_is_published(system: System) -> None:
     await system.package("a")
     await system.http.post(LIST, json={"recipients": [ONE]})
     assert (await system.http.delete(f"{LIST}/{ONE}")).status_code == 204
@@ -63,7 +63,7 @@ async def test_who_is_taken_off_a_list_is_announced_as_that(system: System) -> N
     assert await listed(system) == []
 
 
-async def test_the_lists_are_apart(system: System) -> None:
+async def test_lists_are_independent(system: System) -> None:
     """A package's suppressions, those of all packages, and opt-ins: to opt in lifts no suppression."""
     await system.package("a")
     await system.http.post(LIST, json={"recipients": [ONE]})
@@ -74,7 +74,7 @@ async def test_the_lists_are_apart(system: System) -> None:
     assert told(system)[1:] == [("*", TWO, "suppression", True, "api"), ("pkg", ONE, "opt_in", True, "api")]
 
 
-async def test_a_file_of_numbers_is_imported_and_its_wrong_rows_are_named(system: System) -> None:
+async def test_a_csv_file_is_imported_and_its_invalid_rows_are_listed(system: System) -> None:
     await system.package("a")
     await system.http.post(LIST, json={"recipients": [ONE]})
     text = f"\ufeffname;phone\r\nMona;+{ONE}\r\n\r\nOmar;{TWO}\r\nNobody;\r\nTwice;{TWO}\r\nLast;{THREE}"
@@ -89,7 +89,7 @@ async def test_a_file_of_numbers_is_imported_and_its_wrong_rows_are_named(system
     assert [each[4] for each in told(system)] == ["api", "csv", "csv"]
 
 
-async def test_a_large_file_is_imported_piece_by_piece(system: System) -> None:
+async def test_a_large_file_is_imported_in_parts(system: System) -> None:
     rows = [f"2015{number:08}" for number in range(12_000)]
     answer = await system.http.post("/suppressions/import", content="\n".join(rows).encode())
     assert (answer.json()["rows"], answer.json()["added"]) == (12_000, 12_000)
@@ -109,7 +109,7 @@ async def test_a_large_file_is_imported_piece_by_piece(system: System) -> None:
         (f"{LIST}/import", b"1" * 20_000, 400),
     ],
 )
-async def test_what_cannot_be_is_refused(system: System, path: str, body: bytes, status: int) -> None:
+async def test_invalid_requests_are_refused(system: System, path: str, body: bytes, status: int) -> None:
     await system.package("a")
     answer = await system.http.post(path, content=body)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
@@ -118,7 +118,7 @@ async def test_what_cannot_be_is_refused(system: System, path: str, body: bytes,
     assert told(system) == []
 
 
-async def test_an_opt_out_word_is_in_force_before_the_message_is_told(system: System) -> None:
+async def test_an_opt_out_is_stored_before_the_message_is_published(system: System) -> None:
     await system.package("a", opt_out_words=["Enough"])
     for number, text in enumerate(("When?", "STOP!", "enough.")):
         answer = await system.http.post(HOOK, json=words(text, f"g{number}", f"20100000001{number}"))
@@ -130,7 +130,7 @@ async def test_an_opt_out_word_is_in_force_before_the_message_is_told(system: Sy
     assert shown == [(ONE, "opt_out_word", "a/g1"), (TWO, "opt_out_word", "a/g2")]
 
 
-async def test_a_report_that_comes_again_opts_nobody_out_who_was_let_back(system: System) -> None:
+async def test_a_repeated_report_does_not_suppress_a_recipient_again(system: System) -> None:
     await system.package("a")
     await system.http.post(HOOK, json=words("stop"))
     await system.http.delete(f"{LIST}/{ONE}")
@@ -140,7 +140,7 @@ async def test_a_report_that_comes_again_opts_nobody_out_who_was_let_back(system
     assert await listed(system) == [ONE]
 
 
-async def test_what_kafka_does_not_take_is_kept_and_told_later(system: System) -> None:
+async def test_a_change_that_kafka_refuses_is_stored_and_published_later(system: System) -> None:
     await system.package("a")
     system.bus.away = True
     answers = [
@@ -154,7 +154,7 @@ async def test_what_kafka_does_not_take_is_kept_and_told_later(system: System) -
     assert told(system) == [("pkg", ONE, "suppression", True, "opt_out_word")]
 
 
-async def test_what_a_crash_kept_back_is_told_once_it_is_old(system: System) -> None:
+async def test_a_change_left_unpublished_by_a_crash_is_published_after_5_s(system: System) -> None:
     await system.package("a")
     system.bus.away = True
     await system.http.post(LIST, json={"recipients": [ONE, TWO]})
