@@ -22,7 +22,7 @@ HOPELESS: list[tuple[str, bytes | None, Headers, str]] = [
     ("an event of another topic", b"{}", [("ce_id", b"1"), ("ce_type", MessageCancelled.type.encode())], "belongs to"),
     ("a wrong shape", b'{"alert_id": 7}', WHOLE, "profile_id: Field required"),
     ("headers that are no text", b"{}", [("ce_id", b"\xff"), ("ce_type", b"\xfe\xff")], "does not know"),
-    ("no body", None, WHOLE, "without a body"),
+    ("no body", None, WHOLE, "has no body"),
     ("nearly a megabyte", b"x" * 1_000_000, WHOLE, "body: Invalid JSON"),
 ]
 

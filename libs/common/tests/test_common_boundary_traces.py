@@ -14,8 +14,8 @@ from spreader.kafka.client import KafkaBus, Record, create_broker
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 from spreader.settings import Settings
-from spreader.telemetry.tracing import OFF, Tracing
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.telemetry.tracing import NO_TRACING, Tracing
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -62,8 +62,8 @@ async def test_each_record_is_a_span_below_its_event_and_its_event_goes_on_from_
     await boundary(clerk, memory.tracing).on_records([record(TRACED, 7), record(alert(2), 8)])
     first, second = memory.spans
     assert (first.name, first.kind) == (f"process {Alert.topic}", SpanKind.CONSUMER)
-    assert [above(first), above(second)] == [CALLER, None]
-    assert [event.traceparent for event in clerk.got] == [place(first), place(second)]
+    assert [parent_traceparent_of(first), parent_traceparent_of(second)] == [CALLER, None]
+    assert [event.traceparent for event in clerk.got] == [traceparent_of(first), traceparent_of(second)]
     assert dict(first.attributes or {}) == {
         "messaging.system": "kafka", "messaging.destination.name": Alert.topic,
         "messaging.operation.name": "process", "messaging.operation.type": "process",
@@ -88,5 +88,5 @@ async def test_a_batch_that_fails_shows_its_spans_as_failed_and_none_of_the_erro
 
 async def test_off_an_event_comes_as_it_was_written() -> None:
     clerk = Clerk()
-    await boundary(clerk, OFF).on_records([record(TRACED, 7), record(alert(2), 8)])
+    await boundary(clerk, NO_TRACING).on_records([record(TRACED, 7), record(alert(2), 8)])
     assert [event.traceparent for event in clerk.got] == [CALLER, None]

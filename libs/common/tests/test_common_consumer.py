@@ -10,7 +10,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from kafka_post import Post, alert
 
 from spreader.contract.events import Alert
-from spreader.kafka.batching import IDLE_MS, Found, LowLatencyConsumer, merge_records
+from spreader.kafka.batching import IDLE_MS, Batches, LowLatencyConsumer, merge_records
 from spreader.kafka.guarded_consumer import Received
 
 ONE, TWO = TopicPartition("topic", 0), TopicPartition("topic", 1)
@@ -32,10 +32,10 @@ def at(*offsets: int) -> list[Any]:
 class Script:
     """What aiokafka answers, in order; and what it was asked: how long to wait, and for how many."""
 
-    answers: list[Found | Exception]
+    answers: list[Batches | Exception]
     asked: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, int | None]])
 
-    async def __call__(self, *_: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Found:
+    async def __call__(self, *_: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Batches:
         self.asked.append((timeout_ms, max_records))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -50,7 +50,7 @@ async def consumer() -> AsyncGenerator[LowLatencyConsumer]:
     await consumer.stop()
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, *answers: Found | Exception) -> Script:
+def scripted(monkeypatch: pytest.MonkeyPatch, *answers: Batches | Exception) -> Script:
     script = Script(list(answers))
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", script)
     return script
@@ -94,7 +94,7 @@ async def test_where_nothing_comes_it_does_not_gather(
 
 def test_a_partition_that_was_away_meanwhile_begins_again() -> None:
     """It was given to another member and back, and goes on where the group had committed."""
-    found: Found = {ONE: at(5, 6), TWO: at(1)}
+    found: Batches = {ONE: at(5, 6), TWO: at(1)}
     merge_records(found, {ONE: at(4, 5, 6, 7)})
     assert found == {ONE: at(4, 5, 6, 7), TWO: at(1)}
 

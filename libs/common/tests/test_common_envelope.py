@@ -28,7 +28,7 @@ def test_a_record_that_is_whole_is_the_event_again() -> None:
         (TOPIC, {"ce_id": "msg_1"}, BODY, "`ce_type` is None"),
         (TOPIC, {**HEADERS, "ce_type": "spreader.message-cancelled.v9"}, BODY, "does not know"),
         (CustomerMessage.topic, HEADERS, BODY, f"belongs to {TOPIC}"),
-        (TOPIC, HEADERS, None, "without a body"),
+        (TOPIC, HEADERS, None, "has no body"),
     ],
 )
 def test_a_record_that_no_reader_knows_says_why(

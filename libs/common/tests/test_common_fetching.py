@@ -13,7 +13,7 @@ from spreader.media.safe_fetch import (
     MediaRefused,
     MediaUnavailable,
     is_public,
-    of_system,
+    system_resolver,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -155,4 +155,4 @@ async def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
 
 
 async def test_the_systems_names_are_looked_up() -> None:
-    assert set(await of_system("localhost", 80)) <= {"127.0.0.1", "::1"}
+    assert set(await system_resolver("localhost", 80)) <= {"127.0.0.1", "::1"}

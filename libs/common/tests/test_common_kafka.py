@@ -27,9 +27,9 @@ from spreader.kafka.client import (
     Subscription,
     check_subscribers_lose_nothing,
     client_arguments,
+    cluster_and_end_offsets,
     create_broker,
     create_topics,
-    log_ends,
     partitions_of,
     subscribe,
 )
@@ -94,7 +94,7 @@ async def test_a_subscriber_that_cannot_start_is_told_when_no_other_is_under_way
 def test_a_subscriber_with_another_acknowledgement_is_refused(policy: AckPolicy) -> None:
     broker = create_broker(NOWHERE, "test")
     broker.subscriber("topic", group_id="g", auto_offset_reset="earliest", ack_policy=policy)
-    with pytest.raises(AssertionError, match=r"declare it with spreader\.kafka\.subscribe"):
+    with pytest.raises(AssertionError, match=r"use spreader\.kafka\.client\.subscribe"):
         check_subscribers_lose_nothing(broker)
 
 
@@ -146,7 +146,7 @@ def test_a_deployment_creates_the_topics_with_one_command(kafka_servers: str) ->
     command = [sys.executable, "-m", "spreader", "topics"]
     environment = {**os.environ, "SPREADER_KAFKA_BOOTSTRAP_SERVERS": kafka_servers}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert "the topics are there" in done.stdout
+    assert "all topics exist" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["topics", "replay"])
@@ -155,16 +155,16 @@ def test_a_command_says_in_a_sentence_that_kafka_is_away(command: str) -> None:
     arguments = [sys.executable, "-m", "spreader", command]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert done.stderr.startswith("Kafka at 127.0.0.1:9 did not do it")
+    assert done.stderr.startswith("Kafka at 127.0.0.1:9 failed")
 
 
 @pytest.mark.kafka
 async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -> None:
-    cluster, ends = await log_ends(post.settings, [Alert.topic])
+    cluster, ends = await cluster_and_end_offsets(post.settings, [Alert.topic])
     assert cluster
     assert len(ends) == PARTITIONS[Alert.topic]
     await post.put(alert(1))
-    again, later = await log_ends(post.settings, [Alert.topic])
+    again, later = await cluster_and_end_offsets(post.settings, [Alert.topic])
     assert again == cluster
     assert later == {**ends, (Alert.topic, 0): ends[Alert.topic, 0] + 1}
 
@@ -173,7 +173,7 @@ async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -
 async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post) -> None:
     alone = post.settings.model_copy(update={"kafka_alone": True})
     part = KafkaComponent(create_broker(alone, "test"), alone)
-    with pytest.raises(ValueError, match="SPREADER_KAFKA_ALONE is for the in-memory broker"):
+    with pytest.raises(ValueError, match="this is not the in-memory broker of a trial"):
         await part.start()
     await part.stop()
 
@@ -218,9 +218,9 @@ async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is
     await part.start()
     bus = KafkaBus(broker, "test", Clock())
     callback = MessageRouted(callback_partition=11, message_id="msg_1", first_index=0, distribution={})
-    _, before = await log_ends(post.settings, [MessageRouted.topic, Alert.topic])
+    _, before = await cluster_and_end_offsets(post.settings, [MessageRouted.topic, Alert.topic])
     await bus.publish(callback, *(alert(number) for number in range(2_500)))
-    _, after = await log_ends(post.settings, [MessageRouted.topic, Alert.topic])
+    _, after = await cluster_and_end_offsets(post.settings, [MessageRouted.topic, Alert.topic])
     await part.stop()
     grown = {place: after[place] - before[place] for place in after if after[place] != before[place]}
     assert sorted(grown.values()) == [1, 2_500]  # equal keys, one partition

@@ -3,7 +3,7 @@
 import pytest
 
 from spreader.contract.content import CONTENT, Content
-from spreader.text.fingerprint import differing_bits, fingerprint, is_near
+from spreader.text.fingerprint import differing_bits, fingerprint, is_similar
 
 OFFER = "Hello {name}! Our winter sale has begun: {percent} % off all coats and boots until Friday. Keep one for you?"
 VISIT = "Good morning, your appointment with Dr Salem is tomorrow at ten. Please be on time."
@@ -36,7 +36,7 @@ def image(caption: str | None, url: str = "https://example.com/a.png") -> Conten
     ],
 )
 def test_what_says_nearly_the_same_is_near(one: Content, other: Content, near: bool) -> None:
-    assert is_near(fingerprint(one), fingerprint(other)) is near
+    assert is_similar(fingerprint(one), fingerprint(other)) is near
 
 
 def test_a_template_is_known_by_its_name() -> None:
@@ -47,7 +47,7 @@ def test_a_template_is_known_by_its_name() -> None:
 
     one, same, other = template("order_update", "Ann"), template("order_update", "Zoe"), template("winter_sale", "Bob")
     assert fingerprint(one) == fingerprint(same)
-    assert not is_near(fingerprint(one), fingerprint(other))
+    assert not is_similar(fingerprint(one), fingerprint(other))
 
 
 def test_a_fingerprint_is_the_same_in_every_process_and_tells_no_words() -> None:

@@ -140,7 +140,7 @@ async def test_a_turn_that_never_ends_makes_the_process_stuck_and_says_so(monkey
     assert (loop.is_live(), loop.not_ready_reason()) == (True, None)
     monkeypatch.setattr("spreader.runtime.loop.STUCK_SECONDS", 0.0)
     assert not loop.is_live()
-    assert "one turn has been running" in (loop.not_ready_reason() or "")
+    assert "one step has been running" in (loop.not_ready_reason() or "")
     may_end.set()
     await loop.stop()
     assert loop.is_live()

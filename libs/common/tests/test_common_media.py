@@ -10,8 +10,8 @@ from PIL import Image
 
 from spreader.contract.content import Media as Place
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
-from spreader.media.store import Media, MediaRefused, MediaStore, inspect_file
-from spreader.media.types import MEGABYTE, kinds_of, objection, type_of
+from spreader.media.store import MediaCache, MediaRefused, MediaStore, inspect_file
+from spreader.media.types import MEGABYTE, content_kinds, detect_type, objection
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -55,8 +55,8 @@ async def started(folder: Path, now: Days | None = None) -> MediaStore:
     ],
 )
 def test_a_file_is_what_its_bytes_say_and_fits_its_kind(data: bytes, kind: str, type_: str) -> None:
-    assert type_of(data[:4096], data) == type_
-    assert kinds_of(type_, len(data)) == (kind,)
+    assert detect_type(data[:4096], data) == type_
+    assert content_kinds(type_, len(data)) == (kind,)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_an_image_that_is_torn_or_explodes_is_refused() -> None:
 
 async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Path) -> None:
     store = await started(tmp_path)
-    one, again = await store.keep(PDF, "offer.pdf"), await store.keep(PDF, "offer.pdf")
+    one, again = await store.put(PDF, "offer.pdf"), await store.put(PDF, "offer.pdf")
     assert one == again
     assert one.kinds == ("document",)
     assert len(os.listdir(tmp_path)) == 3, "the file, its description, and the mark of readiness"
-    media = Media(store, MediaDownloader(AddressFilter()))
+    media = MediaCache(store, MediaDownloader(AddressFilter()))
     file = await media.file(Place(media_id=one.media_id), "document")
     assert (file.data, file.type, file.filename) == (PDF, "application/pdf", "offer.pdf")
     assert (await media.file(Place(media_id=one.media_id, filename="mine.pdf"), "document")).filename == "mine.pdf"
@@ -96,18 +96,18 @@ async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Pat
 
 async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Path) -> None:
     store = await started(tmp_path)
-    media = Media(store, MediaDownloader(AddressFilter()))
+    media = MediaCache(store, MediaDownloader(AddressFilter()))
     with pytest.raises(MediaRefused, match="no file med_none"):
         await media.file(Place(media_id="med_none"), "image")
-    kept = await store.keep(PDF, None)
+    kept = await store.put(PDF, None)
     with pytest.raises(MediaRefused, match="takes as image only"):
         await media.file(Place(media_id=kept.media_id), "image")
 
 
 async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) -> None:
     store = await started(tmp_path)
-    media = Media(store, MediaDownloader(AddressFilter()), cache_bytes_max=len(PDF) + 10)
-    first, second = await store.keep(PDF, None), await store.keep(PDF + b" ", None)
+    media = MediaCache(store, MediaDownloader(AddressFilter()), cache_bytes_max=len(PDF) + 10)
+    first, second = await store.put(PDF, None), await store.put(PDF + b" ", None)
     for kept in (first, second):
         await media.file(Place(media_id=kept.media_id), "document")
     (tmp_path / second.media_id).unlink()
@@ -120,12 +120,12 @@ async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) 
 async def test_what_no_message_has_named_for_long_is_forgotten(tmp_path: Path) -> None:
     now = Days()
     store = await started(tmp_path, now)
-    old, used = await store.keep(PDF, None), await store.keep(PDF + b" ", None)
+    old, used = await store.put(PDF, None), await store.put(PDF + b" ", None)
     now.now += timedelta(days=31)
-    await store.use(used)
-    assert await store.forget(timedelta(days=30)) == 1
-    assert await store.describe(old.media_id) is None
-    assert (await store.data(used.media_id)) == PDF + b" "
+    await store.mark_used(used)
+    assert await store.delete_unused(timedelta(days=30)) == 1
+    assert await store.info(old.media_id) is None
+    assert (await store.read(used.media_id)) == PDF + b" "
 
 
 async def test_a_place_that_cannot_be_written_is_trouble_at_start(tmp_path: Path) -> None:

@@ -83,11 +83,11 @@ async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on
     service = Service("test", [part])
     starting = asyncio.create_task(service.start())
     try:
-        await until(lambda: "cannot start" in service.not_ready_reason().get("kafka", ""))
+        await until(lambda: "cannot start" in service.not_ready_reasons().get("kafka", ""))
     finally:
         await asyncio.to_thread(servers.kafka.start)
     await starting
-    assert service.not_ready_reason() == {}
+    assert service.not_ready_reasons() == {}
     await until(lambda: tally.seen["alr_1"] == 1)
     await service.stop()
 
@@ -96,7 +96,7 @@ async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on
 async def test_a_database_killed_and_started_again_is_found_again(database_url: str, servers: Workbench) -> None:
     engine = create_engine(Settings(database_url=database_url), "spreader")
     part = PostgresComponent(engine, "spreader")
-    part.begin()
+    part.start_checks()
     await until(lambda: part.not_ready_reason() is None)
     await asyncio.to_thread(servers.postgres.kill)
     await until(lambda: part.not_ready_reason() is not None)

@@ -131,7 +131,7 @@ async def test_another_cluster_has_a_log_of_its_own_and_starts_anew(engine: Asyn
 async def test_a_position_beyond_the_end_of_a_log_that_began_anew_is_forgotten(engine: AsyncEngine) -> None:
     await read(engine, records(9) + records(4, partition=1))
     async with engine.begin() as connection:
-        assert await POSITIONS.forget_beyond(connection, {("requests", 0): 2, ("requests", 1): 5}) == 1
+        assert await POSITIONS.drop_beyond(connection, {("requests", 0): 2, ("requests", 1): 5}) == 1
     await read(engine, records(0) + records(4, partition=1))
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 9), ("requests", 1, 4)]
 

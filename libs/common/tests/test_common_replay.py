@@ -16,7 +16,7 @@ from kafka_post import PLACE, TOPIC, Headers, Post, alert
 from spreader.clock import wall_now
 from spreader.contract.events import Alert, MessageCancelled
 from spreader.kafka.client import client_arguments
-from spreader.kafka.dead_letter_replay import REPLAYED_FROM, ReplayFilter, Summary, replay
+from spreader.kafka.dead_letter_replay import REPLAYED_FROM, ReplayFilter, ReplaySummary, replay
 from spreader.kafka.guarded_consumer import Received
 
 pytestmark = pytest.mark.kafka
@@ -53,7 +53,7 @@ async def clerk(post: Post) -> Clerk:
     return clerk
 
 
-async def asked(post: Post, send: bool = False, **wanted: Any) -> tuple[Summary, list[str]]:
+async def asked(post: Post, send: bool = False, **wanted: Any) -> tuple[ReplaySummary, list[str]]:
     lines: list[str] = []
     summary = await replay(post.settings, replace(ReplayFilter(group=post.group), **wanted), lines.append, send)
     return summary, lines
@@ -63,12 +63,12 @@ async def test_what_was_buried_is_handled_once_when_the_handler_is_mended(post: 
     clerk.broken = False
     before = (await post.dead_letters(2))[0]
     summary, lines = await asked(post, send=True, reason="cannot be COUNTED")
-    assert (summary.wanted, summary.done_before) == (1, 0)
+    assert (summary.selected, summary.already_replayed) == (1, 0)
     assert len(lines) == 1
     await post.all_read()
     assert clerk.done == {"alr_1": 1, "alr_2": 1}
     again, lines = await asked(post, send=True, reason="cannot be counted")
-    assert (again.wanted, again.done_before, lines) == (0, 1, [])
+    assert (again.selected, again.already_replayed, lines) == (0, 1, [])
     await post.all_read()
     assert clerk.done == {"alr_1": 1, "alr_2": 1}
     record = await last(post)
@@ -83,8 +83,8 @@ async def test_what_fails_again_is_buried_again_and_may_be_sent_again(post: Post
     await post.all_read()
     clerk.broken = False
     summary, lines = await asked(post, send=True, reason="counted")
-    assert (summary.wanted, summary.done_before) == (1, 1)
-    assert "buried again after a replay" in lines[0]
+    assert (summary.selected, summary.already_replayed) == (1, 1)
+    assert "failed again after a replay" in lines[0]
     await post.all_read()
     assert clerk.done == {"alr_1": 1, "alr_2": 1}
 
@@ -93,7 +93,7 @@ async def test_looking_changes_nothing_and_shows_no_phone_number(post: Post, cle
     clerk.broken = False
     ends = await post.end()
     summary, lines = await asked(post)
-    assert summary.wanted == 2
+    assert summary.selected == 2
     assert await post.end() == ends
     assert any("it cannot be counted" in line and TOPIC in line for line in lines)
     assert any("pkg_1:…01" in line for line in lines)
@@ -106,18 +106,22 @@ async def test_filters_choose_and_the_rest_stays_for_another_run(post: Post, cle
     soon = wall_now() + timedelta(minutes=1)
     for nothing in ({"topic": MessageCancelled.topic}, {"group": "nobody"}, {"since": soon}, {"reason": "no such"},
                     {"until": soon - timedelta(hours=1)}):  # fmt: skip
-        assert (await asked(post, send=True, **nothing))[0].wanted == 0
-    assert (await asked(post, send=True, reason="Invalid JSON", topic=TOPIC, until=soon))[0].wanted == 1
+        assert (await asked(post, send=True, **nothing))[0].selected == 0
+    assert (await asked(post, send=True, reason="Invalid JSON", topic=TOPIC, until=soon))[0].selected == 1
     await post.dead_letters(3)  # it is no event this time, either
-    assert (await asked(post, since=soon - timedelta(hours=1), reason="counted"))[0].wanted == 1
+    assert (await asked(post, since=soon - timedelta(hours=1), reason="counted"))[0].selected == 1
 
 
 async def test_the_command_says_what_it_would_do_and_what_it_did(post: Post, clerk: Clerk) -> None:
     clerk.broken = False
     said = await command(post, "--group", post.group, "--reason", "counted")
-    assert "1 would be sent again (nothing was: add --send)" in said
-    assert "1 sent again, 0 were before" in await command(post, "--group", post.group, "--reason", "counted", "--send")
-    assert "0 sent again, 1 were before" in await command(post, "--group", post.group, "--reason", "counted", "--send")
+    assert "1 would be replayed (add --send to do it)" in said
+    assert "1 replayed, 0 were replayed before" in await command(
+        post, "--group", post.group, "--reason", "counted", "--send"
+    )
+    assert "0 replayed, 1 were replayed before" in await command(
+        post, "--group", post.group, "--reason", "counted", "--send"
+    )
     await post.all_read()
     assert clerk.done == {"alr_1": 1, "alr_2": 1}
 

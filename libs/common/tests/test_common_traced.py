@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spreader.telemetry.http_middleware import TraceMiddleware
-from spreader.telemetry.tracing import OFF, Tracing, here
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.telemetry.tracing import NO_TRACING, Tracing, current_traceparent
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 Headers = Sequence[tuple[bytes, bytes]]
@@ -33,7 +33,7 @@ class Server:
         self.app.add_middleware(TraceMiddleware, tracing=tracing)
 
     async def _answer(self) -> str:
-        self.places.append(here())
+        self.places.append(current_traceparent())
         return "here"
 
     async def _break(self) -> None:
@@ -62,8 +62,8 @@ async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: RecordedSp
     assert await server.ask("/people/201001234567", CALLER) == 200
     (span,) = memory.spans
     assert (span.name, span.kind) == ("GET /people/{number}", SpanKind.SERVER)
-    assert above(span) == CALLER
-    assert server.places == [place(span)]
+    assert parent_traceparent_of(span) == CALLER
+    assert server.places == [traceparent_of(span)]
     assert dict(span.attributes or {}) == {
         "http.request.method": "GET", "url.scheme": "http", "http.route": "/people/{number}",
         "http.response.status_code": 200,
@@ -95,7 +95,7 @@ async def test_machines_that_ask_all_the_time_leave_no_spans(memory: RecordedSpa
 
 
 async def test_off_the_callers_trace_still_goes_on() -> None:
-    server = Server(OFF)
+    server = Server(NO_TRACING)
     await server.ask("/people/1", CALLER)
     await server.ask("/people/1", "nonsense")
     await server.ask("/people/1")

@@ -15,8 +15,8 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
-from spreader.telemetry.tracing import Step, Tracing, closing, here, note, with_span
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.telemetry.tracing import SpanSpec, Tracing, annotate, closing, current_traceparent, with_span
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -30,44 +30,44 @@ async def memory() -> AsyncGenerator[RecordedSpans]:
         yield memory
 
 
-def step(parent: str | None = None, *, is_linked: bool = False) -> Step:
-    return Step("process spreader.test", SpanKind.CONSUMER, parent, {"spreader.message_id": "msg_1"}, is_linked)
+def step(parent: str | None = None, *, is_linked: bool = False) -> SpanSpec:
+    return SpanSpec("process spreader.test", SpanKind.CONSUMER, parent, {"spreader.message_id": "msg_1"}, is_linked)
 
 
 def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: RecordedSpans) -> None:
-    memory.tracing.begin(step(CALLER)).end()
+    memory.tracing.start_span(step(CALLER)).end()
     (span,) = memory.spans
-    assert (above(span), span.kind) == (CALLER, SpanKind.CONSUMER)
-    assert place(span).startswith(f"00-{TRACE}-")
+    assert (parent_traceparent_of(span), span.kind) == (CALLER, SpanKind.CONSUMER)
+    assert traceparent_of(span).startswith(f"00-{TRACE}-")
     assert dict(span.attributes or {}) == {"spreader.message_id": "msg_1"}
     assert not span.links
 
 
 @pytest.mark.parametrize("parent", [None, "", "nonsense", "00-a-b-01", f"00-{'0' * 32}-{'0' * 16}-01"])
 def test_without_one_a_trace_begins(memory: RecordedSpans, parent: str | None) -> None:
-    memory.tracing.begin(step(parent, is_linked=True)).end()
+    memory.tracing.start_span(step(parent, is_linked=True)).end()
     (span,) = memory.spans
     assert (span.parent, span.links) == (None, ())
 
 
 def test_what_comes_long_after_its_parent_is_linked_to_it_as_well(memory: RecordedSpans) -> None:
-    memory.tracing.begin(step(CALLER, is_linked=True)).end()
+    memory.tracing.start_span(step(CALLER, is_linked=True)).end()
     (span,) = memory.spans
     assert [link.context for link in span.links] == [span.parent]
 
 
 def test_a_span_is_the_place_of_what_happens_within_it(memory: RecordedSpans) -> None:
-    assert here() is None
-    with memory.tracing.within(step(CALLER)) as outer:
-        assert here() == f"00-{TRACE}-{outer.get_span_context().span_id:016x}-01"
-        note(delivery_id="dlv_1")
-    assert here() is None
+    assert current_traceparent() is None
+    with memory.tracing.span(step(CALLER)) as outer:
+        assert current_traceparent() == f"00-{TRACE}-{outer.get_span_context().span_id:016x}-01"
+        annotate(delivery_id="dlv_1")
+    assert current_traceparent() is None
     (span,) = memory.spans
     assert (span.attributes or {})["spreader.delivery_id"] == "dlv_1"
 
 
 def test_a_failure_shows_its_kind_and_none_of_its_words(memory: RecordedSpans) -> None:
-    with pytest.raises(ValueError, match="201001234567"), memory.tracing.within(step()):
+    with pytest.raises(ValueError, match="201001234567"), memory.tracing.span(step()):
         raise ValueError("201001234567 said: call me")
     (span,) = memory.spans
     assert (span.status.status_code, (span.attributes or {})["error.type"]) == (StatusCode.ERROR, "ValueError")
@@ -76,7 +76,7 @@ def test_a_failure_shows_its_kind_and_none_of_its_words(memory: RecordedSpans) -
 
 
 def test_the_spans_of_a_batch_fail_together(memory: RecordedSpans) -> None:
-    spans = [memory.tracing.begin(step(CALLER)), memory.tracing.begin(step())]
+    spans = [memory.tracing.start_span(step(CALLER)), memory.tracing.start_span(step())]
     with pytest.raises(OSError, match="away"), closing(spans):
         raise OSError("away")
     assert [each.status.status_code for each in memory.spans] == [StatusCode.ERROR] * 2
@@ -86,15 +86,15 @@ async def test_the_callers_word_on_sampling_holds_whatever_our_share_is() -> Non
     async with recording_spans(share=0) as none, recording_spans(share=1) as all_:
         for memory in (none, all_):
             for parent in (None, CALLER, UNSAMPLED):
-                memory.tracing.begin(step(parent)).end()
+                memory.tracing.start_span(step(parent)).end()
         assert [span.parent is not None for span in none.spans] == [True]
         assert [span.parent is not None for span in all_.spans] == [False, True]
 
 
 async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
     async with recording_spans(share=0) as memory:
-        with memory.tracing.within(step()):
-            flags = (here() or "").rpartition("-")[2]
+        with memory.tracing.span(step()):
+            flags = (current_traceparent() or "").rpartition("-")[2]
             assert int(flags, 16) & 1 == 0
 
 
@@ -105,9 +105,9 @@ async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None, mo
         monkeypatch.setenv("SPREADER_OTLP_ENDPOINT", endpoint)
     tracing, threads = Tracing.of("test", Settings()), threading.active_count()
     await tracing.start()
-    assert (tracing.on, tracing.begin(step(CALLER))) == (False, INVALID_SPAN)
-    with tracing.within(step(CALLER)):
-        assert here() is None
+    assert (tracing.on, tracing.start_span(step(CALLER))) == (False, INVALID_SPAN)
+    with tracing.span(step(CALLER)):
+        assert current_traceparent() is None
     await tracing.stop()
     assert threading.active_count() == threads
 
@@ -157,7 +157,7 @@ async def test_a_collector_that_takes_nothing_holds_nobody_up(
     await tracing.start()
     began = time.monotonic()
     for _ in range(5_000):  # more than the queue holds
-        tracing.begin(step(CALLER)).end()
+        tracing.start_span(step(CALLER)).end()
     made = time.monotonic()
     assert (tracing.not_ready_reason(), tracing.is_live()) == (None, True)
     await tracing.stop()
@@ -179,7 +179,7 @@ def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
     memory: RecordedSpans, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("INFO")
-    with memory.tracing.within(step(CALLER)):
+    with memory.tracing.span(step(CALLER)):
         structlog.get_logger().info("within")
     structlog.get_logger().info("outside")
     within, outside = map(json.loads, capsys.readouterr().out.splitlines())
@@ -187,6 +187,6 @@ def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
 
 
 def test_an_event_carries_what_was_done_to_it(memory: RecordedSpans) -> None:
-    with memory.tracing.within(step(CALLER)) as span:
-        assert with_span(alert(1), span).traceparent == here()
+    with memory.tracing.span(step(CALLER)) as span:
+        assert with_span(alert(1), span).traceparent == current_traceparent()
     assert with_span(alert(1).model_copy(update={"traceparent": CALLER}), INVALID_SPAN).traceparent is None

@@ -18,7 +18,7 @@ from ingress.testing import System, running
 from spreader.contract.content import TextContent
 from spreader.contract.events import DeliveryOutcome, OpenMessageRequested, ReplyMessageRequested
 from spreader.kafka.guarded_consumer import Received
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 pytestmark = pytest.mark.postgres
 
@@ -48,7 +48,7 @@ async def test_a_reply_is_a_span_in_its_callers_trace_and_its_event_continues_it
     body = {**TEXT, "recipient": "201000000011"}
     answer = await traced.http.post("/packages/pkg/messages/reply", json=body, headers={"traceparent": CALLER})
     (event,), (span,) = traced.bus.of(ReplyMessageRequested), memory.spans
-    assert (above(span), place(span)) == (CALLER, event.traceparent)
+    assert (parent_traceparent_of(span), traceparent_of(span)) == (CALLER, event.traceparent)
     assert (span.name, span.kind) == ("POST /api/v1/packages/{package_id}/messages/reply", SpanKind.SERVER)
     attributes = dict(span.attributes or {})
     assert attributes["spreader.message_id"] == answer.json()["message_id"]
@@ -66,7 +66,7 @@ async def test_a_request_without_a_valid_traceparent_starts_a_trace(
     headers = {} if traceparent is None else {"traceparent": traceparent}
     await traced.http.post("/packages/pkg/messages/open", json=body, headers=headers)
     (event,), (span,) = traced.bus.of(OpenMessageRequested), memory.spans
-    assert (above(span), place(span)) == (None, event.traceparent)
+    assert (parent_traceparent_of(span), traceparent_of(span)) == (None, event.traceparent)
 
 
 async def test_all_outbox_records_of_a_large_message_have_one_trace(traced: System, memory: RecordedSpans) -> None:
@@ -75,7 +75,7 @@ async def test_all_outbox_records_of_a_large_message_have_one_trace(traced: Syst
     await traced.relay_outbox()
     (span,) = memory.spans
     records = [each for each in traced.log.envelopes if each.topic == OpenMessageRequested.topic]
-    assert [each.headers["traceparent"] for each in records] == [place(span)] * 3
+    assert [each.headers["traceparent"] for each in records] == [traceparent_of(span)] * 3
 
 
 async def test_an_unauthorized_request_is_traced_too(traced: System, memory: RecordedSpans) -> None:

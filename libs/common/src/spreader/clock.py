@@ -1,4 +1,4 @@
-"""Clock: the one place that reads the time, and the speed at which the system's time runs."""
+"""Clock: the system's time, which may run faster than wall time in trials. No other module reads the time."""
 
 import os
 from collections.abc import Callable
@@ -11,15 +11,15 @@ Now = Callable[[], datetime]
 
 
 def wall_now() -> datetime:
-    """The machine's time: for leases, time-outs and back-offs, which wait for real machines at any speed."""
+    """The machine's time, for leases, time-outs and back-offs: they do not run faster in a trial."""
     return datetime.now(UTC)  # noqa: TID251 - the only caller
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The system's time: equal to the wall's, or running `speed` times as fast since the anchor.
+    """The system's time: wall time, or `speed` times as fast since the anchor.
 
-    All processes of a system get the same three values, so they agree to the accuracy of their wall clocks.
+    All processes of a system get the same three values, so their clocks differ no more than their wall clocks.
     """
 
     speed: float = 1.0
@@ -28,32 +28,34 @@ class Clock:
 
     def __post_init__(self) -> None:
         if not 0 < self.speed <= SPEED_MAX:
-            raise ValueError(f"SPREADER_CLOCK_SPEED is {self.speed:g}; it must be over 0 and at most {SPEED_MAX:g}")
+            raise ValueError(
+                f"SPREADER_CLOCK_SPEED is {self.speed:g}; it must be more than 0 and at most {SPEED_MAX:g}"
+            )
         if self.anchor_wall.tzinfo is None or self.anchor_system.tzinfo is None:
-            raise ValueError("a moment of SPREADER_CLOCK has no time zone; write 2026-01-01T00:00:00+00:00")
+            raise ValueError("a time in SPREADER_CLOCK has no time zone; write it like 2026-01-01T00:00:00+00:00")
 
     def __call__(self) -> datetime:
         return self.at(wall_now())
 
     def at(self, wall: datetime) -> datetime:
-        """The system's time when the wall shows `wall` (a moment that Postgres gave, say)."""
+        """The system's time at the wall time `wall` (such as a time read from Postgres)."""
         return self.anchor_system + (wall - self.anchor_wall) * self.speed
 
     def wall(self, duration: timedelta) -> timedelta:
-        """How long the machine must wait for `duration` of the system's time."""
+        """The wall time in which `duration` of the system's time passes."""
         return duration / self.speed
 
     def system(self, duration: timedelta) -> timedelta:
-        """How much of the system's time passes while the machine waits for `duration`."""
+        """The system's time that passes in `duration` of wall time."""
         return duration * self.speed
 
     def anchored(self, wall: datetime, speed: float) -> "Clock":
-        """The same time going on at another speed from `wall` on: it never runs backwards."""
+        """A clock that continues from this one's time at `wall`, with another speed: time never runs backwards."""
         return self if speed == self.speed else Clock(speed, wall, self.at(wall))
 
     @property
     def text(self) -> str:
-        """The form that `SPREADER_CLOCK` takes: `speed@wall=system`."""
+        """The value for `SPREADER_CLOCK`: `speed@wall=system`."""
         return f"{self.speed:g}@{self.anchor_wall.isoformat()}={self.anchor_system.isoformat()}"
 
     @classmethod
@@ -67,10 +69,10 @@ class Clock:
 
 
 def clock_from_environment() -> Clock:
-    """The clock that this process was given: `SPREADER_CLOCK` (all processes alike), else the wall's.
+    """The clock of `SPREADER_CLOCK`, else wall time.
 
-    `SPREADER_CLOCK_SPEED` alone cannot be obeyed by one process: the others would not know since when. `make up`
-    turns it into `SPREADER_CLOCK`, and so does a deployment that wants a fast clock.
+    Raises ValueError for `SPREADER_CLOCK_SPEED` alone: processes would not agree on when the fast clock began.
+    `make up` turns it into `SPREADER_CLOCK`; another deployment must do the same.
     """
     text = os.environ.get("SPREADER_CLOCK")
     if text:

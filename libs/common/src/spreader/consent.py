@@ -1,4 +1,4 @@
-"""Consents: the lists of who must not be written to, and of who asked to be, as a reader keeps them in its schema."""
+"""Consent: a service's copy of the suppression and opt-in lists, and the rules that follow from them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from spreader.contract.events import PARTITIONS, ConsentChanged, ConsentKind
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.runtime.rows import arrays, columns, fetched, unnest
 
 SUPPRESSED = "the recipient is suppressed"
 NOT_OPTED_IN = "the package writes only to who has opted in, and the recipient has not"
@@ -19,7 +20,7 @@ RecipientKey = tuple[str, str]
 
 
 def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | None:
-    """Why no conversation may be opened with a recipient who is on these lists; None when it may."""
+    """Why the package may not open a conversation with a recipient on these lists; None when it may."""
     if "suppression" in listed:
         return SUPPRESSED
     if opted_in_only and "opt_in" not in listed:
@@ -37,36 +38,48 @@ async def wait_until_consents_consumed(progress: ReadProgress, seconds: float) -
 
 
 @dataclass(frozen=True, slots=True)
+class _Listing:
+    package_id: str
+    recipient: str
+    kind: ConsentKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    package_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentTable:
     """The table `consent` of a schema: a row for each recipient on a list, folded from the events.
 
-    In Postgres and not in memory: the lists may hold millions, and a restart has them at once.
+    In Postgres rather than in memory: the lists may have millions of rows, and a restart must not read them again.
     """
 
     schema: str
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
-        """Take over what has changed; answers the newest change of each recipient's place on each list."""
+        """Apply the changes; returns the newest one of each package, recipient and list."""
         newest = {change.key: change for change in changes}
-        ordered = [newest[key] for key in sorted(newest)]  # in one order: writers then do not deadlock
-        listed = [change for change in ordered if change.listed]
-        lifted = [change for change in ordered if not change.listed]
+        ordered = [newest[key] for key in sorted(newest)]  # in one order, so that two writers do not deadlock
+        listed = [_listing(change) for change in ordered if change.listed]
+        removed = [_listing(change) for change in ordered if not change.listed]
         if listed:
-            await connection.execute(self._sql(_LIST), _columns(listed))
-        if lifted:
-            await connection.execute(self._sql(_LIFT), _columns(lifted))
+            await connection.execute(self._sql(_INSERT), arrays(_Listing, listed))
+        if removed:
+            await connection.execute(self._sql(_DELETE), arrays(_Listing, removed))
         return ordered
 
     async def of(
-        self, connection: AsyncConnection, places: Collection[RecipientKey]
+        self, connection: AsyncConnection, recipients: Collection[RecipientKey]
     ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """The lists that concern each of these; who is on none is left out."""
-        asked = sorted(places)
-        columns = {"packages": [package for package, _ in asked], "recipients": [recipient for _, recipient in asked]}
-        found: dict[RecipientKey, set[ConsentKind]] = {}
-        for row in await connection.execute(self._sql(_OF), columns):
-            found.setdefault((row.package_id, row.recipient), set()).add(row.kind)
-        return found
+        """The lists that each recipient is on, for the package or for all packages; without recipients on no list."""
+        keys = [_Recipient(*key) for key in sorted(recipients)]
+        lists: dict[RecipientKey, set[ConsentKind]] = {}
+        for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):
+            lists.setdefault((row.package_id, row.recipient), set()).add(row.kind)
+        return lists
 
     def _sql(self, statement: str) -> TextClause:
         return text(statement.format(schema=self.schema))
@@ -74,38 +87,31 @@ class ConsentTable:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFollower:
-    """The handler of a service that only keeps the lists."""
+    """The handler of a service that only keeps a copy of the lists."""
 
     engine: AsyncEngine
-    positions: Deduplicator
-    consents: ConsentTable
+    deduplicator: Deduplicator
+    table: ConsentTable
 
     async def on_changed(self, batch: Sequence[Received[ConsentChanged]]) -> None:
         async with self.engine.begin() as connection:
-            fresh = await self.positions.unseen(connection, batch)
-            await self.consents.fold(connection, [each.event for each in fresh])
+            unseen = await self.deduplicator.unseen(connection, batch)
+            await self.table.fold(connection, [received.event for received in unseen])
 
 
-def _columns(changes: Sequence[ConsentChanged]) -> dict[str, list[str]]:
-    return {
-        "packages": [change.package_id for change in changes],
-        "recipients": [change.recipient for change in changes],
-        "kinds": [change.kind for change in changes],
-    }
+def _listing(change: ConsentChanged) -> _Listing:
+    return _Listing(change.package_id, change.recipient, change.kind)
 
 
-_CHANGES = """unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:kinds AS text[]))
-     AS change (package_id, recipient, kind)"""
+_INSERT = f"""
+INSERT INTO "{{schema}}".consent ({columns(_Listing)})
+SELECT {columns(_Listing)} FROM {unnest(_Listing, "change")} ON CONFLICT DO NOTHING"""
 
-_LIST = f"""
-INSERT INTO "{{schema}}".consent (package_id, recipient, kind)
-SELECT package_id, recipient, kind FROM {_CHANGES} ON CONFLICT DO NOTHING"""
-
-_LIFT = f"""
-DELETE FROM "{{schema}}".consent USING {_CHANGES}
+_DELETE = f"""
+DELETE FROM "{{schema}}".consent USING {unnest(_Listing, "change")}
 WHERE consent.package_id = change.package_id AND consent.recipient = change.recipient AND consent.kind = change.kind"""
 
-_OF = """
-SELECT asked.package_id, asked.recipient, consent.kind
-FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[])) AS asked (package_id, recipient)
-JOIN "{schema}".consent ON consent.recipient = asked.recipient AND consent.package_id IN (asked.package_id, '*')"""
+_SELECT = f"""
+SELECT key.package_id, key.recipient, consent.kind
+FROM {unnest(_Recipient, "key")}
+JOIN "{{schema}}".consent ON consent.recipient = key.recipient AND consent.package_id IN (key.package_id, '*')"""

@@ -1,11 +1,11 @@
-"""Settings: what the environment may decide for every service; a service adds its own."""
+"""Settings: the environment variables of every service; each service adds its own."""
 
 from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from `SPREADER_…` (an empty one is as if it were not there); README and docs/settings.md list them."""
+    """Read from `SPREADER_…`; an empty variable counts as not set. docs/settings.md lists them all."""
 
     model_config = SettingsConfigDict(env_prefix="SPREADER_", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -15,21 +15,23 @@ class Settings(BaseSettings):
     kafka_password: str | None = None
     kafka_ca_file: str | None = None
     kafka_alone: bool = False
-    """For the in-memory broker of trials, whose groups take minutes to form: each service is one process, which takes
-    all partitions and joins no group. A service refuses to start with it on any other broker."""
+    """For the in-memory broker of trials, where joining a group takes minutes: each service is one process, which reads
+    all partitions without joining a group. With any other broker, a service refuses to start."""
     secret_keys: str | None = Field(default=None, repr=False)
-    """The keys that seal gateway credentials, newest first, with commas between; `python -m spreader key` makes one."""
+    """Keys that encrypt gateway credentials, newest first, separated by commas; `python -m spreader key` makes one."""
     media_store: str = "file:.spreader/media"
-    """Where media lie: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own variables)."""
+    """Where media files are stored: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own
+    variables)."""
     media_hosts_allowed: str = ""
-    """`host:port` of internal servers from which files are fetched although they are private; commas between them."""
+    """`host:port` of internal servers from which media may be downloaded, separated by commas. Other private addresses
+    are refused."""
     database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
     database_connections: PositiveInt = 8
     instance: str | None = None
-    """A name that this process keeps over restarts: it then takes its partitions back at once (static membership)."""
+    """A name that this process keeps over restarts: it then gets its partitions back at once (static membership)."""
     host: str = "127.0.0.1"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     otlp_endpoint: str | None = Field(default=None, pattern="^https?://.+$")
-    """Where traces go: the address of an OpenTelemetry collector (OTLP over HTTP); without it none are made."""
+    """The address of an OpenTelemetry collector (OTLP over HTTP). Not set: no traces."""
     trace_share: float = Field(default=1.0, ge=0, le=1)
-    """Of the traces that begin here, so many are recorded; of one that a caller began the caller has decided."""
+    """The fraction of new traces that is recorded; for a trace that a caller started, the caller's decision holds."""

@@ -1,4 +1,4 @@
-"""Testing: fakes of the common ports, for the tests of every service; no production module imports this one."""
+"""Testing: fakes of the common ports for all tests. Shipped modules must not import it."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import Received
-from spreader.telemetry.exporter import provider
+from spreader.telemetry.exporter import tracer_provider
 from spreader.telemetry.tracing import Tracing
 
 E = TypeVar("E", bound=Event)
@@ -25,7 +25,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass
 class MemoryBus:
-    """A bus that keeps what was published; `away` makes it refuse, as a broker that is down does."""
+    """A bus that keeps the published events; while `away` is set it fails, as with a broker that is down."""
 
     now: datetime
     published: list[Event] = field(default_factory=list)
@@ -77,7 +77,7 @@ class MemoryTable(Generic[E]):
 
 @dataclass
 class ManualClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that a test moves."""
 
     moment: datetime
 
@@ -89,7 +89,7 @@ class ManualClock:
 
 
 class NoDeduplication:
-    """Positions of a reader that has read nothing: whoever passes a batch twice gets it twice."""
+    """A deduplicator that drops nothing."""
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
         return list(batch)
@@ -97,7 +97,7 @@ class NoDeduplication:
 
 @dataclass
 class FakeProgress:
-    """Reads `behind` times that something is still unread, then that all is."""
+    """Reports `behind` times that records are unread, then that all are consumed."""
 
     behind: int = 0
     asked: int = 0
@@ -112,7 +112,7 @@ class FakeProgress:
 
 @dataclass(frozen=True)
 class RecordedSpans:
-    """Tracing that keeps its spans, in the order in which they end."""
+    """Tracing whose spans a test can read, in the order in which they ended."""
 
     tracing: Tracing
     exporter: InMemorySpanExporter
@@ -122,25 +122,25 @@ class RecordedSpans:
         return self.exporter.get_finished_spans()
 
 
-def place(span: ReadableSpan) -> str:
-    """The traceparent that an event of this span carries."""
-    return _written(span.context)
+def traceparent_of(span: ReadableSpan) -> str:
+    """The traceparent of an event that this span caused."""
+    return _traceparent(span.context)
 
 
-def above(span: ReadableSpan) -> str | None:
-    """The traceparent of its parent; None: it is the first of its trace."""
-    return None if span.parent is None else _written(span.parent)
+def parent_traceparent_of(span: ReadableSpan) -> str | None:
+    """None: the span is the first of its trace."""
+    return None if span.parent is None else _traceparent(span.parent)
 
 
-def _written(place: SpanContext | None) -> str:
-    assert place is not None
-    return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
+def _traceparent(span_context: SpanContext | None) -> str:
+    assert span_context is not None
+    return f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"
 
 
 @contextlib.asynccontextmanager
 async def recording_spans(service: str = "test", share: float = 1.0) -> AsyncGenerator[RecordedSpans]:
     exporter = InMemorySpanExporter()
-    tracing = Tracing(lambda: provider(service, None, share, SimpleSpanProcessor(exporter)))
+    tracing = Tracing(lambda: tracer_provider(service, None, share, SimpleSpanProcessor(exporter)))
     await tracing.start()
     try:
         yield RecordedSpans(tracing, exporter)

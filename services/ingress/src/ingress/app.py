@@ -58,7 +58,7 @@ from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.retention import retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
-from spreader.telemetry.tracing import OFF, Tracing
+from spreader.telemetry.tracing import NO_TRACING, Tracing
 
 RESPONSES_MAX, RESPONSES_EVERY_SECONDS = 1_000, 600.0  # deleted in one batch, and how often
 RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
@@ -79,7 +79,7 @@ class Dependencies:
     media: MediaStore
     now: Now
     wake_relay: Callable[[], None]
-    tracing: Tracing = OFF
+    tracing: Tracing = NO_TRACING
 
 
 def build(settings: IngressSettings) -> FastAPI:

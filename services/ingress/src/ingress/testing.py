@@ -37,7 +37,7 @@ from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, decode
 from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
-from spreader.telemetry.tracing import OFF, Tracing
+from spreader.telemetry.tracing import NO_TRACING, Tracing
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
 from spreader.vault import new_key
 
@@ -230,7 +230,7 @@ async def running(
     relaying: bool = True,
     media_hosts_allowed: str = "",
     secret_keys: str | None = SECRET_KEYS,
-    tracing: Tracing = OFF,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncGenerator[System]:
     """The ingress with a real Postgres and everything else in memory. Not `relaying`: the outbox keeps its records."""
     callbacks, clock = MemoryCallbacks(), ManualClock(now)

@@ -40,7 +40,7 @@ async def test_the_next_reply_accepts_the_returned_conversation_id(system: Syste
     first = (await system.http.post(REPLY, json=PLAN)).json()
     again = await system.http.post(REPLY, json={**PLAN, "conversation_id": first["conversation_id"]})
     assert (again.status_code, again.json()["conversation_id"]) == (200, first["conversation_id"])
-    assert [each.goes_on for each in system.bus.of(ReplyMessageRequested)] == [False, True]
+    assert [each.continues_conversation for each in system.bus.of(ReplyMessageRequested)] == [False, True]
 
 
 async def test_a_reply_without_an_outcome_in_time_is_queued(system: System) -> None:

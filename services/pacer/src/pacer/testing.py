@@ -35,7 +35,7 @@ from spreader.contract.events import (
 from spreader.contract.ids import delivery_id
 from spreader.kafka.guarded_consumer import Received
 from spreader.runtime.rows import fetched
-from spreader.telemetry.tracing import OFF, Tracing
+from spreader.telemetry.tracing import NO_TRACING, Tracing
 from spreader.testing import MemoryBus, MemoryTable, NoDeduplication
 
 START = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -77,7 +77,7 @@ class Pacer:
     config: MemoryConfigCache
     bus: MemoryBus
     now: datetime = START
-    tracing: Tracing = OFF
+    tracing: Tracing = NO_TRACING
     rescheduler: Rescheduler = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from pacer.testing import START, Pacer, assigned
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased
 from spreader.kafka.bus import PublishFailed
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 pytestmark = pytest.mark.postgres
 
@@ -29,7 +29,7 @@ async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked
     await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.now += timedelta(days=2)
     (event,), (span,) = await pacer.release(), memory.spans
-    assert (above(span), place(span)) == (HELD, event.traceparent)
+    assert (parent_traceparent_of(span), traceparent_of(span)) == (HELD, event.traceparent)
     assert [link.context for link in span.links] == [span.parent]
     assert (span.name, span.kind) == (f"send {DeliveryReleased.topic}", SpanKind.PRODUCER)
     attributes = dict(span.attributes or {})
@@ -61,8 +61,8 @@ async def test_a_release_that_kafka_does_not_take_is_told_again_by_a_span_of_its
     await pacer.relay()
     failed, told = memory.spans
     assert [each.status.status_code for each in (failed, told)] == [StatusCode.ERROR, StatusCode.UNSET]
-    assert [each.traceparent for each in pacer.bus.of(DeliveryReleased)] == [place(told)]
-    assert above(failed) == above(told) == HELD
+    assert [each.traceparent for each in pacer.bus.of(DeliveryReleased)] == [traceparent_of(told)]
+    assert parent_traceparent_of(failed) == parent_traceparent_of(told) == HELD
 
 
 async def test_off_a_release_carries_the_trace_as_it_came(pacer: Pacer) -> None:

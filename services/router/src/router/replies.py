@@ -73,7 +73,7 @@ class ReplyRouter:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:
             return NoRoute(request.contradiction)
-        return reply_route(package, self.directory.states, conversation, self.clock(), request.goes_on)
+        return reply_route(package, self.directory.states, conversation, self.clock(), request.continues_conversation)
 
     def _events(self, request: ReplyMessageRequested, route: RouteResult) -> list[Event]:
         match route:

@@ -49,7 +49,7 @@ from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.table import Table
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
-from spreader.media.store import Media, MediaStore
+from spreader.media.store import MediaCache, MediaStore
 from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
@@ -105,7 +105,7 @@ def build(settings: SenderSettings) -> FastAPI:
     registration = ProfileRegistration({"simulator": registrar})
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
     media_store = MediaStore(settings.media_store, clock)
-    media = Media(media_store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
+    media = MediaCache(media_store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
     number_store = PostgresNumbers(engine)
     resolver = NumberResolver(number_store, clock, settings.sender_number_checks_per_hour)
     uploads = UploadCache(PostgresUploads(engine))

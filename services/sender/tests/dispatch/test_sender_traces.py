@@ -15,7 +15,7 @@ from sender.testing.gateway_server import GatewayServer, profile_at
 from sender.testing.lane_runner import run_lane
 from spreader.contract import configuration
 from spreader.contract.events import DeliveryOutcome, ReplySettled
-from spreader.testing import RecordedSpans, above, place, recording_spans
+from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of
 
 pytestmark = pytest.mark.postgres
 
@@ -39,8 +39,8 @@ async def test_a_reply_is_one_span_that_its_gateway_and_its_outcome_continue(
         (outcome,) = await sender.outcomes(1)
         (settled,) = sender.bus.inner.of(ReplySettled)
     (span,) = memory.spans
-    assert (span.name, span.kind, above(span)) == ("send simulator", SpanKind.CLIENT, ASKED)
-    assert gateway.traceparents == [outcome.traceparent] == [settled.traceparent] == [place(span)]
+    assert (span.name, span.kind, parent_traceparent_of(span)) == ("send simulator", SpanKind.CLIENT, ASKED)
+    assert gateway.traceparents == [outcome.traceparent] == [settled.traceparent] == [traceparent_of(span)]
     attributes = dict(span.attributes or {})
     assert (attributes["spreader.delivery_id"], attributes["spreader.lane"]) == (asked.delivery_id, "reply")
     assert attributes["spreader.status"] == "sent"
@@ -59,11 +59,11 @@ async def test_each_try_is_a_span_and_the_last_one_of_an_unsent_delivery_has_fai
         await sender.receive(asked)
         (outcome,) = await sender.outcomes(1)
     first, last = memory.spans
-    assert [above(first), above(last)] == [ASKED, ASKED]
+    assert [parent_traceparent_of(first), parent_traceparent_of(last)] == [ASKED, ASKED]
     assert [(each.attributes or {})["spreader.tries"] for each in (first, last)] == [1, 2]
     assert [(each.attributes or {})["spreader.status"] for each in (first, last)] == ["tried again", "failed"]
     assert [each.status.status_code for each in (first, last)] == [StatusCode.UNSET, StatusCode.ERROR]
-    assert outcome.traceparent == place(last)
+    assert outcome.traceparent == traceparent_of(last)
 
 
 async def test_without_tracing_the_traceparent_is_passed_on_unchanged(

@@ -67,7 +67,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
 
 def _when_ready(service: Service) -> Callable[[], Awaitable[None]]:
     async def ready() -> None:
-        if trouble := service.not_ready_reason():
+        if trouble := service.not_ready_reasons():
             raise Problem(503, "not_ready", "The simulator is not ready.", reasons=trouble)
 
     return ready

@@ -15,13 +15,13 @@ Caption = Annotated[str, StringConstraints(max_length=CAPTION_CHARACTERS_MAX)]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$", max_length=URL_CHARACTERS_MAX)]
 
 
-class Part(BaseModel):
+class ContentModel(BaseModel):
     """A piece of what somebody asked for: immutable, and a field that we do not know is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Media(Part):
+class Media(ContentModel):
     """Where the file is: a public address, or the id that `POST /media` gave."""
 
     url: WebAddress | None = Field(default=None, examples=["https://example.com/offer.png"])
@@ -35,29 +35,29 @@ class Media(Part):
         return self
 
 
-class TextContent(Part):
+class TextContent(ContentModel):
     type: Literal["text"]
     text: Text = Field(description="The words, 1 to 4096 characters.", examples=["Hello! Check out our new offers..."])
 
 
-class ImageContent(Part):
+class ImageContent(ContentModel):
     type: Literal["image"]
     media: Media
     caption: Caption | None = None
 
 
-class VoiceContent(Part):
+class VoiceContent(ContentModel):
     type: Literal["voice"]
     media: Media
 
 
-class DocumentContent(Part):
+class DocumentContent(ContentModel):
     type: Literal["document"]
     media: Media
     caption: Caption | None = None
 
 
-class VideoContent(Part):
+class VideoContent(ContentModel):
     type: Literal["video"]
     media: Media
     caption: Caption | None = None
@@ -66,7 +66,7 @@ class VideoContent(Part):
 MediaContent = ImageContent | VoiceContent | DocumentContent | VideoContent
 
 
-class Template(Part):
+class Template(ContentModel):
     """A template that Meta has approved; `components` in Meta's own shape."""
 
     name: str = Field(min_length=1, max_length=512)
@@ -74,7 +74,7 @@ class Template(Part):
     components: tuple[dict[str, Any], ...] = Field(default=(), max_length=20)
 
 
-class TemplateContent(Part):
+class TemplateContent(ContentModel):
     type: Literal["template"]
     template: Template
 

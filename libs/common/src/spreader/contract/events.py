@@ -170,7 +170,7 @@ class ReplyMessageRequested(Event):
         return self.message_id
 
     @property
-    def goes_on(self) -> bool:
+    def continues_conversation(self) -> bool:
         """Whether it names the conversation that it goes on with, which binds then however old it is."""
         return self.conversation_id == conversation_id(self.package_id, self.recipient)
 
@@ -178,7 +178,7 @@ class ReplyMessageRequested(Event):
     def contradiction(self) -> str | None:
         """Why its fields cannot all hold; None: they can. Whoever takes a message in refuses it for this."""
         named = self.conversation_id
-        if named is None or self.goes_on or not is_conversation_id(named):
+        if named is None or self.continues_conversation or not is_conversation_id(named):
             return None
         return "`conversation_id` names the conversation of another recipient or of another package"
 

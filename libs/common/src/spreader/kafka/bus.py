@@ -1,4 +1,4 @@
-"""Bus: where a service puts its events; the port that handlers see."""
+"""Bus: the port through which a service publishes its events."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from spreader.contract.events import Event
 
 
 class PublishFailed(Exception):
-    """Kafka did not take an event in time: it may be tried again, readers drop repeats."""
+    """Kafka did not acknowledge an event in time. Publish it again: readers drop repeats."""
 
 
 class Bus(Protocol):
     async def publish(self, *events: Event) -> None:
-        """All events are on all replicas when this returns; raises Unpublished where that is not sure."""
+        """Returns when all events are on all replicas; raises PublishFailed when that is not certain."""
         ...

@@ -1,4 +1,4 @@
-"""Kafka: the one place that knows FastStream and aiokafka, and every setting that keeps them from losing records."""
+"""Kafka client: brokers, subscriptions and topics, with the settings that keep FastStream from losing records."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from aiokafka.protocol.api import Response
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka import TopicPartition as Place
+from faststream.kafka import TopicPartition as StreamPartition
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
@@ -28,21 +28,21 @@ from spreader.settings import Settings
 Record = ConsumerRecord[bytes | None, bytes | None]
 
 BATCH_RECORDS_MAX = 500
-GATHER_MS = 100  # gathered for views and counts, which nobody waits for
-SESSION_TIMEOUT_MS = 6_000  # a killed member's partitions are taken over after this: "resumes within 10 s"
+GATHER_MS = 100  # for views and counts: larger batches are worth a later result
+SESSION_TIMEOUT_MS = 6_000  # after this another member takes over a killed one's partitions (docs/delivery.md)
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 500  # the broker answers at the first byte; a shorter wait only costs processor time on an idle system
+FETCH_WAIT_MS = 500  # the broker responds at the first byte: a shorter wait only costs CPU on an idle system
 PRODUCE_BATCH_BYTES = 262_144
-RECORD_BYTES_MAX = 2 * 1024 * 1024  # the dead letter takes the largest record of another topic (1 MiB) and its headers
+RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
-"""What a client raises when the brokers are away, or refuse."""
+"""What a client raises when the brokers are unavailable, or refuse a request."""
 REQUEST_TIMEOUT_MS = 10_000
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
 TOPICS_SHOWN_SECONDS = 0.05
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
-TRIAL_CLUSTER = "trial-"  # how the name of an in-memory cluster begins: see Settings.kafka_alone
+TRIAL_CLUSTER = "trial-"  # prefix of the id of an in-memory cluster: see Settings.kafka_alone
 
 
 def _security(settings: Settings) -> BaseSecurity | None:
@@ -60,7 +60,7 @@ def _security(settings: Settings) -> BaseSecurity | None:
 
 
 def client_arguments(settings: Settings) -> dict[str, Any]:
-    """What a bare aiokafka client needs to reach the same brokers."""
+    """Connection arguments for an aiokafka client that is used without FastStream."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security,
@@ -76,14 +76,15 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
 
 
 class Broker(KafkaBroker):
-    """Its subscribers start at once: of those that join one after another, each waits a heartbeat for all before it."""
+    """Starts its subscribers concurrently: in sequence, each would wait for the group to rebalance once more."""
 
     async def start(self) -> None:
         await self.connect()
         config = self.config.broker_config
         config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
-        started = await asyncio.gather(*(each.start() for each in self.subscribers), return_exceptions=True)
-        for result in started:  # only now, when none is under way any more: whoever fails stops them all
+        starts = (subscriber.start() for subscriber in self.subscribers)
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        for result in started:  # only after all have ended: the caller stops them all on an error
             if isinstance(result, BaseException):
                 raise result
         for publisher in self.publishers:
@@ -92,7 +93,7 @@ class Broker(KafkaBroker):
 
 
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
-    """A broker that is not started. No idempotent producer: readers drop repeats, and aiokafka's can fail for ever."""
+    """A broker, not started. Its producer is not idempotent: readers drop repeats, and aiokafka's may fail for ever."""
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,
@@ -118,31 +119,32 @@ RecordsHandler = Callable[[Sequence[Record]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a service reads: topics, as which group, how many records at once."""
+    """What a service reads, and how."""
 
     group: str
     topics: tuple[str, ...]
     records_max: int = BATCH_RECORDS_MAX
     gather_ms: int = 0
-    """How long a batch waits for others after its first record."""
+    """How long a batch waits for more records after its first."""
 
 
 Reader = Callable[[], AIOKafkaConsumer | None]
-"""The consumer that reads for a handler; None while its broker is not started."""
+"""Returns the consumer that reads for a handler; None while the broker is not started."""
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
-    """Give `handle` batches of records; what it has returned from is committed, what it raises from comes again.
+    """Call `handle` with batches of records. A batch is committed when it returns, and read again when it raises.
 
-    The acknowledgement policy stands on every subscriber: one on the broker does not reach them all (FastStream 0.7).
+    Each subscriber sets the acknowledgement policy: FastStream 0.7 does not apply the broker's to all of them.
     """
-    topics, places = subscription.topics, ()
+    topics, partitions = subscription.topics, ()
     member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
-    if settings.kafka_alone:  # all that there is, without joining the group; offsets are committed in its name
-        topics, places, member = (), [Place(topic, n) for topic in topics for n in range(PARTITIONS[topic])], None
+    if settings.kafka_alone:  # all partitions, without joining the group; offsets are committed under its name
+        partitions = [StreamPartition(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
+        topics, member = (), None
 
     async def parse(records: tuple[Record, ...]) -> KafkaMessage:
-        # FastStream's own parser decodes headers and bodies, and where one is no text it skips the batch: records lost.
+        # FastStream's parser decodes headers and bodies as text, and skips (loses) a whole batch when one is not text.
         return KafkaAckableMessage(records, b"", consumer=subscriber.consumer)
 
     async def raw(message: KafkaMessage) -> Sequence[Record]:
@@ -153,12 +155,12 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
 
     subscriber = broker.subscriber(
         *topics,
-        partitions=places,
+        partitions=partitions,
         batch=True,
         group_id=subscription.group,
         group_instance_id=member,
         max_records=subscription.records_max,
-        batch_timeout_ms=subscription.gather_ms,  # as our Consumer takes it
+        batch_timeout_ms=subscription.gather_ms,  # see LowLatencyConsumer
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.NACK_ON_ERROR,
         session_timeout_ms=SESSION_TIMEOUT_MS,
@@ -174,7 +176,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
 
 
 def check_subscribers_lose_nothing(broker: KafkaBroker) -> None:
-    """Raise where a subscriber would acknowledge before its work is done, or skip what was there before it."""
+    """Raise AssertionError for a subscriber that would commit before its work is done, or skip older records."""
     for subscriber in broker.subscribers:
         arguments: dict[str, Any] = getattr(subscriber, "_connection_args")  # noqa: B009 - FastStream shows it nowhere else
         loses = {
@@ -184,12 +186,12 @@ def check_subscribers_lose_nothing(broker: KafkaBroker) -> None:
         }
         if any(loses.values()):
             wrong = ", ".join(text for text, is_so in loses.items() if is_so)
-            raise AssertionError(f"a subscriber would lose records: {wrong}; declare it with spreader.kafka.subscribe")
+            raise AssertionError(f"a subscriber would lose records: {wrong}; use spreader.kafka.client.subscribe")
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaBus:
-    """The bus over a started broker. Events of one call may be written in any order where their keys differ."""
+    """Publishes through a started broker. Events of one call with different keys may be written in any order."""
 
     broker: KafkaBroker
     source: str
@@ -201,16 +203,16 @@ class KafkaBus:
             await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        if len(envelopes) == 1:  # no task for a single one: this is the way of every small request
+        if len(envelopes) == 1:  # saves a task: most requests publish one event
             try:
                 await self._publish(envelopes[0])
             except Exception as error:
-                raise _unpublished(error) from error
+                raise _publish_failed(error) from error
             return
         results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
-                raise _unpublished(result) from result
+                raise _publish_failed(result) from result
 
     async def _publish(self, envelope: Envelope) -> None:
         await self.broker.publish(
@@ -222,32 +224,32 @@ class KafkaBus:
         )
 
 
-def _unpublished(error: BaseException) -> PublishFailed:
-    return PublishFailed(f"Kafka did not take an event: {type(error).__name__}: {error}")
+def _publish_failed(error: BaseException) -> PublishFailed:
+    return PublishFailed(f"Kafka did not acknowledge an event: {type(error).__name__}: {error}")
 
 
 async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
-    """Create the topics that are not there yet; answers their names."""
+    """Create the missing topics; returns their names."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
-        there = set(await admin.list_topics())
-        missing = [topic for topic in PARTITIONS if topic not in there]
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in PARTITIONS if topic not in existing]
         if missing:
             _raise_refusals(await admin.create_topics([_new_topic(topic, replication) for topic in missing]))
-        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - readers must find them
+        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - until readers can see them
             await asyncio.sleep(TOPICS_SHOWN_SECONDS)
         return missing
     finally:
         await admin.close()
 
 
-def _raise_refusals(answer: Response) -> None:
-    """aiokafka hands refusals over as numbers. Another process that was quicker is none: that is what we wanted."""
-    for topic in answer.to_object()["topic_errors"]:
-        refusal = for_code(topic["error_code"])
-        if refusal not in (NoError, TopicAlreadyExistsError):
-            raise refusal(f"Kafka will not create the topic {topic['topic']}: {topic.get('error_message') or ''}")
+def _raise_refusals(response: Response) -> None:
+    """aiokafka returns refusals as error codes. A topic that another process has just created is fine."""
+    for topic in response.to_object()["topic_errors"]:
+        error = for_code(topic["error_code"])
+        if error not in (NoError, TopicAlreadyExistsError):
+            raise error(f"Kafka refused to create the topic {topic['topic']}: {topic.get('error_message') or ''}")
 
 
 def _new_topic(topic: str, replication: int) -> NewTopic:
@@ -259,8 +261,8 @@ def _new_topic(topic: str, replication: int) -> NewTopic:
     return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=configs)
 
 
-async def log_ends(settings: Settings, topics: Sequence[str]) -> tuple[str, dict[tuple[str, int], int]]:
-    """The name of the cluster (positions kept elsewhere hold for it alone), and where the topics' partitions end."""
+async def cluster_and_end_offsets(settings: Settings, topics: Sequence[str]) -> tuple[str, dict[tuple[str, int], int]]:
+    """The cluster's id (stored offsets are valid for one cluster), and the end of each partition of the topics."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     consumer = AIOKafkaConsumer(**client_arguments(settings))
     try:
@@ -271,20 +273,27 @@ async def log_ends(settings: Settings, topics: Sequence[str]) -> tuple[str, dict
     finally:
         await consumer.stop()
         await admin.close()
-    return str(described["cluster_id"]), {(place.topic, place.partition): end for place, end in ends.items()}
+    return str(described["cluster_id"]), {
+        (partition.topic, partition.partition): end for partition, end in ends.items()
+    }
 
 
 async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:
-    """All partitions of the topics: a consumer without a group does not know them before it is told."""
+    """All partitions of the topics; raises KafkaError for a topic that does not exist."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
         described: list[dict[str, Any]] = await admin.describe_topics(list(topics))
     finally:
         await admin.close()
-    for each in described:
-        if each["error_code"]:
+    for topic in described:
+        if topic["error_code"]:
             raise KafkaError(
-                f"the topic {each['topic']} is not there: run `make up`, or `python -m spreader topics` once"
+                f"the topic {topic['topic']} does not exist: start the system with `make up`, "
+                "or create the topics with `python -m spreader topics`"
             )
-    return sorted(TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"])
+    return sorted(
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in described
+        for partition in topic["partitions"]
+    )

@@ -1,4 +1,4 @@
-"""Parts: the servers that a service leans on, Postgres and Kafka, as things that start, stop and say their trouble."""
+"""Kafka component: starts and stops a broker with its subscribers, and watches their lag."""
 
 import contextlib
 import time
@@ -22,31 +22,29 @@ STUCK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PartitionBacklog:
-    """Records of a partition that are not handled, and those of them that were not even fetched."""
+    """The number of records of a partition that are not handled, and of those not even fetched."""
 
     unhandled: int
     unfetched: int
 
 
 class KafkaComponent(Probe):
-    """The broker with its subscribers, and a watch over their progress."""
-
     def __init__(
         self,
         broker: KafkaBroker,
         settings: Settings,
-        boundaries: Sequence[GuardedConsumer[Any]] = (),
+        consumers: Sequence[GuardedConsumer[Any]] = (),
         name: str = "kafka",
     ) -> None:
         super().__init__()
         self.name = name
         self._broker = broker
         self._settings = settings
-        self._boundaries = boundaries
+        self._consumers = consumers
         self._admin: AIOKafkaAdminClient | None = None
         self._behind_since: dict[int, float] = {}
 
-    async def ask(self) -> None:
+    async def check(self) -> None:
         if self._admin is None:
             admin = AIOKafkaAdminClient(**client_arguments(self._settings))
             try:
@@ -57,74 +55,76 @@ class KafkaComponent(Probe):
             self._admin = admin
         described: dict[str, Any] = await self._admin.describe_cluster()
         if self._settings.kafka_alone and not str(described["cluster_id"]).startswith(TRIAL_CLUSTER):
-            raise ValueError("SPREADER_KAFKA_ALONE is for the in-memory broker of trials, and this is another one")
-        await self._look_behind()
+            raise ValueError(
+                "SPREADER_KAFKA_ALONE is set, but this is not the in-memory broker of a trial. Unset it: with a real "
+                "Kafka, several processes would read the same partitions."
+            )
+        await self._measure_lag()
 
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
-        await self.ask()  # where no broker answers, this fails with nothing half started
+        await self.check()  # without a broker this fails before anything is half started
         try:
             await self._broker.start()
         except BaseException:
             with contextlib.suppress(Exception):
-                await self._broker.stop()  # it would start the subscribers that run already a second time
+                await self._broker.stop()  # else the next try would start subscribers that already run
             raise
-        self.begin()
+        self.start_checks()
 
     async def stop(self) -> None:
-        await self.end()
+        await self.stop_checks()
         await self._broker.stop()
         if self._admin is not None:
             await self._admin.close()
             self._admin = None
 
     def is_live(self) -> bool:
-        """False when records wait and their handler has not been called for a minute: its consumer lost its group."""
+        """False when records wait and their handler was not called for a minute: the consumer has lost its group."""
         now = time.monotonic()
         return all(
-            now - max(since, self._boundaries[number].last_call) < STUCK_SECONDS
+            now - max(since, self._consumers[number].last_call) < STUCK_SECONDS
             for number, since in self._behind_since.items()
         )
 
     @property
     def behind_seconds(self) -> float:
-        """For how long records have been waiting whenever it was looked; 0: there were none the last time."""
+        """For how long every check has found unfetched records; 0 when the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
-    async def _look_behind(self) -> None:
-        for number, boundary in enumerate(self._boundaries):
-            consumer = boundary.reader()
-            unread = {} if consumer is None else await _unread(consumer, boundary)
-            if any(each.unfetched for each in unread.values()):
+    async def _measure_lag(self) -> None:
+        for number, consumer in enumerate(self._consumers):
+            reader = consumer.reader()
+            backlogs = {} if reader is None else await _backlogs(reader, consumer)
+            if any(backlog.unfetched for backlog in backlogs.values()):
                 self._behind_since.setdefault(number, time.monotonic())
             else:
                 self._behind_since.pop(number, None)
-            self._show(number, boundary, unread)
+            self._publish_metrics(number, consumer, backlogs)
 
-    def _show(
-        self, number: int, boundary: GuardedConsumer[Any], unread: Mapping[TopicPartition, PartitionBacklog]
+    def _publish_metrics(
+        self, number: int, consumer: GuardedConsumer[Any], backlogs: Mapping[TopicPartition, PartitionBacklog]
     ) -> None:
-        for topic in boundary.topics:
-            mine = [each for partition, each in unread.items() if partition.topic == topic]
-            waiting = sum(each.unhandled for each in mine)
-            CONSUMER_LAG.labels(boundary.group, topic).set(waiting)
-            written = [record.timestamp for place, record in boundary.under_way.items() if place[0] == topic]
+        for topic in consumer.topics:
+            of_topic = [backlog for partition, backlog in backlogs.items() if partition.topic == topic]
+            CONSUMER_LAG.labels(consumer.group, topic).set(sum(backlog.unhandled for backlog in of_topic))
+            written = [record.timestamp for partition, record in consumer.in_progress.items() if partition[0] == topic]
             since = self._behind_since.get(number)
-            ages = [wall_now().timestamp() - at / 1000 for at in written]
-            if since is not None and any(each.unfetched for each in mine):
+            ages = [wall_now().timestamp() - at_ms / 1000 for at_ms in written]
+            if since is not None and any(backlog.unfetched for backlog in of_topic):
                 ages.append(time.monotonic() - since)
-            CONSUMER_OLDEST.labels(boundary.group, topic).set(max(ages, default=0.0))
+            CONSUMER_OLDEST.labels(consumer.group, topic).set(max(ages, default=0.0))
 
 
-async def _unread(consumer: AIOKafkaConsumer, boundary: GuardedConsumer[Any]) -> dict[TopicPartition, PartitionBacklog]:
-    partitions = consumer.assignment()
+async def _backlogs(reader: AIOKafkaConsumer, consumer: GuardedConsumer[Any]) -> dict[TopicPartition, PartitionBacklog]:
+    partitions = reader.assignment()
     if not partitions:
         return {}
-    ends = await consumer.end_offsets(list(partitions))
-    unread: dict[TopicPartition, PartitionBacklog] = {}
+    ends = await reader.end_offsets(list(partitions))
+    backlogs: dict[TopicPartition, PartitionBacklog] = {}
     for partition in partitions:
-        position = await consumer.position(partition)
-        first = boundary.under_way.get((partition.topic, partition.partition))
+        position = await reader.position(partition)
+        first = consumer.in_progress.get((partition.topic, partition.partition))
         handled = position if first is None else min(position, first.offset)
-        unread[partition] = PartitionBacklog(max(ends[partition] - handled, 0), max(ends[partition] - position, 0))
-    return unread
+        backlogs[partition] = PartitionBacklog(max(ends[partition] - handled, 0), max(ends[partition] - position, 0))
+    return backlogs

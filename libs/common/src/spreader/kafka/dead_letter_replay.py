@@ -1,8 +1,8 @@
-"""Replay: what lies in the dead letter goes to its topic once more, as it was, when the cause is mended.
+"""Dead letter replay: publishes dead letters to their topics again, as they were, once the cause is fixed.
 
-Progress lies in the dead letter itself: after each batch a *mark* names the records that were sent again, so no later
-run sends them, whatever it filters by. A crash between a batch and its mark sends that batch twice: readers drop
-repeats (decision 0002).
+Progress is stored in the dead letter topic itself: after each batch, a *mark* names the records that were published
+again, so that no later run repeats them, whatever its filter. After a crash between a batch and its mark, the batch is
+published twice: readers drop repeats (decision 0002).
 """
 
 import asyncio
@@ -22,18 +22,20 @@ from spreader.text.redaction import redact
 
 BATCH_MAX = 500
 POLL_MS = 1_000
-OURS = "dead_letter_"
+HEADER_PREFIX = "dead_letter_"
 MARK = "dead_letter_replayed"
 REPLAYED_FROM = "replayed_from"
 
-Place = tuple[int, int]
-"""A record of the dead letter: its partition and its offset."""
-Say = Callable[[str], None]
+Position = tuple[int, int]
+"""Partition and offset of a record in the dead letter topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayFilter:
-    """None: whatever it is. `reason`: a part of it, in any case; `since`, `until`: when it was buried."""
+    """Which dead letters to take; None takes all.
+
+    `reason` is a substring, in any case; `since` (included) and `until` (excluded) bound when it became a dead letter.
+    """
 
     topic: str | None = None
     group: str | None = None
@@ -41,7 +43,7 @@ class ReplayFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def takes(self, letter: "DeadLetter") -> bool:
+    def matches(self, letter: "DeadLetter") -> bool:
         return (
             self.topic in (None, letter.topic)
             and self.group in (None, letter.group)
@@ -53,7 +55,7 @@ class ReplayFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A buried record, and where it comes from."""
+    """A record of the dead letter topic, and the topic, group and partition that it came from."""
 
     record: Record
     at: datetime
@@ -61,97 +63,99 @@ class DeadLetter:
     group: str
     reason: str
     partition: int
-    again: bool
-    """It was sent again once before, and buried again."""
+    failed_again: bool
+    """It was replayed before and failed again."""
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Position:
         return self.record.partition, self.record.offset
 
     @property
     def line(self) -> str:
-        """For people: no full phone number, none of the record's own words."""
+        """One line for an operator, without full phone numbers and without the record's content."""
         key = "no key" if self.record.key is None else f"key {redact(self.record.key.decode(errors='replace'))}"
         topic = self.topic if self.topic in PARTITIONS else redact(self.topic)
-        again = ", buried again after a replay" if self.again else ""
-        partition, offset = self.place
-        moment = self.at.isoformat(timespec="seconds")
-        return f"{partition}/{offset} {moment} {topic} ({key}) by {self.group}: {redact(self.reason)}{again}"
+        suffix = ", failed again after a replay" if self.failed_again else ""
+        partition, offset = self.position
+        at = self.at.isoformat(timespec="seconds")
+        return f"{partition}/{offset} {at} {topic} ({key}) by {self.group}: {redact(self.reason)}{suffix}"
 
 
 @dataclass
-class Summary:
-    wanted: int = 0
-    passed_over: int = 0
-    """What the filters leave out."""
-    done_before: int = 0
-    without_a_topic: int = 0
-    """Nobody knows where they belong."""
+class ReplaySummary:
+    selected: int = 0
+    filtered_out: int = 0
+    already_replayed: int = 0
+    unknown_topic: int = 0
+    """They name no topic of ours, so they cannot be replayed."""
 
 
-def letter_of(record: Record) -> DeadLetter:
+def read_letter(record: Record) -> DeadLetter:
     headers = read_headers(record.headers)
-    partition = headers.get(f"{OURS}partition", "")
+    partition = headers.get(f"{HEADER_PREFIX}partition", "")
     return DeadLetter(
         record,
         datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        headers.get(f"{OURS}topic", ""),
-        headers.get(f"{OURS}group", ""),
-        headers.get(f"{OURS}reason", ""),
+        headers.get(f"{HEADER_PREFIX}topic", ""),
+        headers.get(f"{HEADER_PREFIX}group", ""),
+        headers.get(f"{HEADER_PREFIX}reason", ""),
         int(partition) if partition.isdecimal() else 0,
         REPLAYED_FROM in headers,
     )
 
 
-def marked(record: Record) -> frozenset[Place] | None:
-    """The places that a mark names; None: the record is no mark."""
+def marked_positions(record: Record) -> frozenset[Position] | None:
+    """The positions that a mark names; None when the record is not a mark."""
     if all(name != MARK for name, _ in record.headers):
         return None
     return frozenset((partition, offset) for partition, offset in json.loads(record.value or b"[]"))
 
 
-async def replay(settings: Settings, wanted: ReplayFilter, say: Say, send: bool = False) -> Summary:
-    """Show what is wanted; with `send`, send it again and mark it. Reads as far as the log reaches at the start."""
-    summary = Summary()
-    done: set[Place] = set()
+async def replay(
+    settings: Settings, wanted: ReplayFilter, show: Callable[[str], None], send: bool = False
+) -> ReplaySummary:
+    """Show the wanted dead letters; with `send`, also publish and mark them. Stops at the topic's current end."""
+    summary = ReplaySummary()
+    replayed: set[Position] = set()
     async with _clients(settings) as (consumer, producer):
-        places = await partitions_of(settings, DEAD_LETTER_TOPIC)
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        async for batch in _log(consumer, ends):
+        partitions = await partitions_of(settings, DEAD_LETTER_TOPIC)
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        async for batch in _read_topic(consumer, ends):
             for record in batch:
-                done |= marked(record) or frozenset()
-        async for batch in _log(consumer, ends):
-            letters = _chosen([letter_of(each) for each in batch if marked(each) is None], wanted, done, summary)
-            for letter in letters:
-                say(letter.line)
-            if send and letters:
-                await asyncio.gather(*(_send(producer, letter) for letter in letters))
-                await _mark(producer, letters)
+                replayed |= marked_positions(record) or frozenset()
+        async for batch in _read_topic(consumer, ends):
+            letters = [read_letter(record) for record in batch if marked_positions(record) is None]
+            selected = _select(letters, wanted, replayed, summary)
+            for letter in selected:
+                show(letter.line)
+            if send and selected:
+                await asyncio.gather(*(_send(producer, letter) for letter in selected))
+                await _mark(producer, selected)
     return summary
 
 
-def _chosen(
-    letters: Sequence[DeadLetter], wanted: ReplayFilter, done: set[Place], summary: Summary
+def _select(
+    letters: Sequence[DeadLetter], wanted: ReplayFilter, replayed: set[Position], summary: ReplaySummary
 ) -> list[DeadLetter]:
-    chosen: list[DeadLetter] = []
+    selected: list[DeadLetter] = []
     for letter in letters:
-        if not wanted.takes(letter):
-            summary.passed_over += 1
-        elif letter.place in done:
-            summary.done_before += 1
+        if not wanted.matches(letter):
+            summary.filtered_out += 1
+        elif letter.position in replayed:
+            summary.already_replayed += 1
         elif letter.topic not in PARTITIONS:
-            summary.without_a_topic += 1
+            summary.unknown_topic += 1
         else:
-            chosen.append(letter)
-    summary.wanted += len(chosen)
-    return chosen
+            selected.append(letter)
+    summary.selected += len(selected)
+    return selected
 
 
 @asynccontextmanager
 async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
     arguments = client_arguments(settings)
-    # earliest: with the default, a reset to the end that is under way may come after the seek to the beginning
+    # earliest: with the default, a pending reset to the end may come after the seek to the beginning
     consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(**arguments, acks="all", enable_idempotence=False, max_request_size=RECORD_BYTES_MAX)
     try:
@@ -163,24 +167,26 @@ async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer,
         await producer.stop()
 
 
-async def _log(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> AsyncGenerator[Sequence[Record]]:
-    """The whole topic, in batches."""
+async def _read_topic(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> AsyncGenerator[Sequence[Record]]:
+    """All records before `ends`, in batches."""
     await consumer.seek_to_beginning(*ends)
-    while any([await consumer.position(place) < end for place, end in ends.items()]):
+    while any([await consumer.position(partition) < end for partition, end in ends.items()]):
         polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_MAX)
-        for place, records in polled.items():
-            yield [record for record in records if record.offset < ends[place]]
+        for partition, records in polled.items():
+            yield [record for record in records if record.offset < ends[partition]]
 
 
 async def _send(producer: AIOKafkaProducer, letter: DeadLetter) -> None:
-    """Key, value and headers as they were; a record without a key goes to the partition that it came from."""
-    record, (partition, offset) = letter.record, letter.place
-    headers = [(name, value) for name, value in record.headers if not name.startswith(OURS) and name != REPLAYED_FROM]
+    """Key, value and headers as they were. A record without a key goes to the partition that it came from."""
+    record, (partition, offset) = letter.record, letter.position
+    headers = [
+        (name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX) and name != REPLAYED_FROM
+    ]
     headers.append((REPLAYED_FROM, f"{partition}/{offset}".encode()))
-    to = letter.partition if record.key is None else None
-    await producer.send_and_wait(letter.topic, record.value, key=record.key, partition=to, headers=headers)
+    target = letter.partition if record.key is None else None
+    await producer.send_and_wait(letter.topic, record.value, key=record.key, partition=target, headers=headers)
 
 
 async def _mark(producer: AIOKafkaProducer, letters: Sequence[DeadLetter]) -> None:
-    places = json.dumps([letter.place for letter in letters]).encode()
-    await producer.send_and_wait(DEAD_LETTER_TOPIC, places, headers=[(MARK, str(len(letters)).encode())])
+    positions = json.dumps([letter.position for letter in letters]).encode()
+    await producer.send_and_wait(DEAD_LETTER_TOPIC, positions, headers=[(MARK, str(len(letters)).encode())])

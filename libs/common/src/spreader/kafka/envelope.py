@@ -12,12 +12,12 @@ _BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
 
 
 class UndecodableRecord(Exception):
-    """A record that no reader of this version can understand; the text says what is wrong with it."""
+    """A record that this version cannot decode; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a broker is given: where to, under which key, which bytes (None: a tombstone), which headers."""
+    """A Kafka record before it is published. `body` is None for a tombstone."""
 
     topic: str
     key: bytes | None
@@ -27,7 +27,7 @@ class Envelope:
 
 
 def encode(event: Event, source: str, now: datetime) -> Envelope:
-    """The record of an event that `source` (a service's name) publishes."""
+    """The record of an event; `source` is the name of the service that publishes it."""
     headers = {
         "ce_specversion": "1.0",
         "ce_id": event.event_id,
@@ -48,17 +48,17 @@ def encode(event: Event, source: str, now: datetime) -> Envelope:
 
 
 def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """Kafka's header pairs as text; bytes that are not UTF-8 are shown, not refused."""
+    """Kafka's headers as text; bytes that are not UTF-8 are escaped."""
     return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
 
 
 def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
-    """The event in a record; raises Unreadable, or pydantic's ValidationError which names the field.
+    """The event in a record; raises UndecodableRecord, or pydantic's ValidationError, which names the field.
 
-    `ce_type` and `ce_id` are required. Which fields the body needs, the event's class says.
+    The headers `ce_type` and `ce_id` are required.
     """
     if not headers.get("ce_id"):
-        raise UndecodableRecord("the header `ce_id` is missing: without it repeats cannot be recognised")
+        raise UndecodableRecord("the header `ce_id` is missing; readers need it to drop repeats")
     name = headers.get("ce_type")
     kind = _BY_TYPE.get(name or "")
     if kind is None:
@@ -66,8 +66,8 @@ def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
     if kind.topic != topic:
         raise UndecodableRecord(f"an event of type {name} belongs to {kind.topic}, not to {topic}")
     if body is None:
-        raise UndecodableRecord(f"an event of type {name} without a body")
+        raise UndecodableRecord(f"the event of type {name} has no body")
     event = kind.model_validate_json(body)
-    said = headers.get("traceparent")
-    trace = None if said is None else valid_traceparent(said)
-    return event if trace is None else event.model_copy(update={"traceparent": trace})
+    header = headers.get("traceparent")
+    traceparent = None if header is None else valid_traceparent(header)
+    return event if traceparent is None else event.model_copy(update={"traceparent": traceparent})

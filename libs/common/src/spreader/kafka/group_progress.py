@@ -1,4 +1,4 @@
-"""Progress: how far a consumer group has read."""
+"""Group progress: how far a consumer group has read, by its committed offsets."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from spreader.settings import Settings
 
 
 class GroupProgress:
-    """A part that asks Kafka, and joins nothing."""
+    """A component that only reads offsets; it does not join the group."""
 
     def __init__(self, settings: Settings, group: str) -> None:
         self.name = f"progress of {group}"
@@ -39,25 +39,27 @@ class GroupProgress:
         return True
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Where the partitions end now: the offset of the next record."""
-        assert self._consumer is not None, "a part that is not started was asked"
+        """The end of each partition now: the offset of its next record. Raises ConnectionError without Kafka."""
+        assert self._consumer is not None, "the component is not started"
         try:
             ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
         except KafkaError as error:
-            raise _away(error) from error
-        return {place.partition: end for place, end in ends.items()}
+            raise _unavailable(error) from error
+        return {partition.partition: end for partition, end in ends.items()}
 
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
-        """Whether the group has finished with everything before `ends`."""
-        assert self._consumer is not None, "a part that is not started was asked"
+        """Whether the group has committed everything before `ends`. Raises ConnectionError without Kafka."""
+        assert self._consumer is not None, "the component is not started"
         written = [TopicPartition(topic, partition) for partition, end in ends.items() if end > 0]
         try:
             committed = await asyncio.gather(*map(self._consumer.committed, written))
         except KafkaError as error:
-            raise _away(error) from error
-        return all((offset or 0) >= ends[place.partition] for place, offset in zip(written, committed, strict=True))
+            raise _unavailable(error) from error
+        return all(
+            (offset or 0) >= ends[partition.partition] for partition, offset in zip(written, committed, strict=True)
+        )
 
 
-def _away(error: KafkaError) -> ConnectionError:
-    """As an error that passes: a record is not to be buried because Kafka did not say how far its readers are."""
-    return ConnectionError(f"Kafka did not say how far it was read: {type(error).__name__}: {error}")
+def _unavailable(error: KafkaError) -> ConnectionError:
+    """A transient error: a record must not go to the dead letter topic because Kafka did not return offsets."""
+    return ConnectionError(f"cannot read the group's offsets from Kafka: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Boundary: the guard of a handler: it decodes, buries what is hopeless, and waits when it may get better."""
+"""Guarded consumer: decodes records, retries what may pass, and sends the rest to the dead letter topic."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from spreader.kafka.envelope import Envelope, UndecodableRecord, decode, read_he
 from spreader.runtime.postgres import is_transient
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMED, CONSUMER_LAG, CONSUMER_OLDEST, DEAD_LETTERS, HANDLER_FAILURES
-from spreader.telemetry.tracing import OFF, Tracing, closing, processing, with_span
+from spreader.telemetry.tracing import NO_TRACING, Tracing, closing, consumer_span, with_span
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ REASON_CHARACTERS_MAX = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[E]):
-    """An event with its place in the log."""
+    """An event and where its record was in Kafka."""
 
     event: E
     topic: str
@@ -43,28 +43,28 @@ class Received(Generic[E]):
 
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 Partition = tuple[str, int]
-"""A partition: its topic and its number."""
+"""A topic and the number of one of its partitions."""
 
 
 @dataclass
 class GuardedConsumer(Generic[E]):
-    """One handler's guard; call `listen` before the broker starts.
+    """Guards one handler; call `subscribe` before the broker starts.
 
-    - A record that cannot be read goes to the dead letter, and the next one is handled.
-    - A failure that may pass (a server is away) waits with back-off and raises: the offset stays.
-    - Any other failure is tried again a few times; then the batch is handled record by record, and the one that still
-      fails goes to the dead letter with its traceback. So one poisonous record cannot stop a partition.
+    - A record that cannot be decoded goes to the dead letter topic, and the next one is handled.
+    - After a transient failure (a server is down) it backs off and raises: the offset is not committed.
+    - After any other failure it tries the batch again a few times, then handles it record by record. A record that
+      still fails goes to the dead letter topic with its traceback, so it cannot block its partition.
     """
 
     group: str
     handle: Handler[E]
     accepts: tuple[type[E], ...]
     bus: KafkaBus
-    tracing: Tracing = OFF
-    """Each record gets a span, and its event goes on from there; without it the event stays as it came."""
+    tracing: Tracing = NO_TRACING
+    """With tracing, each record gets a span, and its event carries that span to the handler."""
     last_call: float = field(default_factory=time.monotonic, init=False)
     reader: Reader = field(default=lambda: None, init=False)
-    under_way: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
+    in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
     """The first record of each partition in the batch that is being handled."""
     _failures: int = field(default=0, init=False)
 
@@ -90,31 +90,31 @@ class GuardedConsumer(Generic[E]):
 
     async def on_records(self, records: Sequence[Record]) -> None:
         self.last_call = time.monotonic()
-        self.under_way = {(each.topic, each.partition): each for each in reversed(records)}
+        self.in_progress = {(record.topic, record.partition): record for record in reversed(records)}
         try:
             await self._on_records(records)
         finally:
-            self.under_way = {}
+            self.in_progress = {}
 
     async def _on_records(self, records: Sequence[Record]) -> None:
         readable: list[tuple[Record, Received[E]]] = []
-        hopeless: list[tuple[Record, Exception]] = []
+        undecodable: list[tuple[Record, Exception]] = []
         for record in records:
             try:
-                readable.append((record, self._read(record)))
+                readable.append((record, self._decode(record)))
             except (ValidationError, UndecodableRecord) as error:
-                hopeless.append((record, error))
+                undecodable.append((record, error))
         try:
             await self._handle(readable)
-            for record, error in hopeless:  # after the rest: a batch that comes again buries nothing twice
-                await self._bury(record, error)
+            for record, error in undecodable:  # last: a batch that is read again must not send them twice
+                await self._send_to_dead_letter(record, error)
         except Exception as error:
-            await self._wait(error)
+            await self._back_off(error)
             raise
         self._failures = 0
         CONSUMED.labels(self.group).inc(len(records))
 
-    def _read(self, record: Record) -> Received[E]:
+    def _decode(self, record: Record) -> Received[E]:
         event = decode(record.topic, read_headers(record.headers), record.value)
         if not isinstance(event, self.accepts):
             raise UndecodableRecord(f"{self.group} does not read events of type {event.type}")
@@ -126,7 +126,7 @@ class GuardedConsumer(Generic[E]):
         try:
             await self._call([received for _, received in batch])
         except Exception as error:
-            if _may_pass(error) or self._failures < TRIES_BEFORE_ISOLATION:
+            if _is_transient(error) or self._failures < TRIES_BEFORE_ISOLATION:
                 raise
             await self._isolate(batch)
 
@@ -134,32 +134,38 @@ class GuardedConsumer(Generic[E]):
         if not self.tracing.on:
             await self.handle(batch)
             return
-        spans = [self.tracing.begin(processing(self.group, each.event, each.partition, each.offset)) for each in batch]
+        spans = [
+            self.tracing.start_span(consumer_span(self.group, received.event, received.partition, received.offset))
+            for received in batch
+        ]
         with closing(spans):
             traced = zip(batch, spans, strict=True)
-            await self.handle([replace(each, event=with_span(each.event, span)) for each, span in traced])
+            await self.handle([replace(received, event=with_span(received.event, span)) for received, span in traced])
 
     async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
-        """Find the record that fails by handling each by itself; bury it."""
+        """Handle each record by itself; one that fails goes to the dead letter topic."""
         for record, received in batch:
             try:
                 await self._call([received])
             except Exception as error:
-                if _may_pass(error):
+                if _is_transient(error):
                     raise
-                await self._bury(record, error)
+                await self._send_to_dead_letter(record, error)
 
-    async def _wait(self, error: BaseException) -> None:
+    async def _back_off(self, error: BaseException) -> None:
         self._failures += 1
         HANDLER_FAILURES.labels(self.group).inc()
         seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), BACK_OFF_MAX_SECONDS)
         log.warning(
-            "a batch failed and will be tried again",
-            group=self.group, failures=self._failures, seconds=seconds, error=f"{type(error).__name__}: {error}",
-        )  # fmt: skip
+            "handling a batch failed; trying again",
+            group=self.group,
+            failures=self._failures,
+            seconds=seconds,
+            error=f"{type(error).__name__}: {error}",
+        )
         await asyncio.sleep(seconds * random.uniform(0.5, 1))
 
-    async def _bury(self, record: Record, error: Exception) -> None:
+    async def _send_to_dead_letter(self, record: Record, error: Exception) -> None:
         reason = _reason(error)
         headers = {
             **read_headers(record.headers),
@@ -172,19 +178,23 @@ class GuardedConsumer(Generic[E]):
         await self.bus.publish_envelopes(Envelope(DEAD_LETTER_TOPIC, record.key, record.value or b"", headers))
         DEAD_LETTERS.labels(self.group).inc()
         log.error(
-            "a record was buried in the dead letter",
-            group=self.group, topic=record.topic, partition=record.partition, offset=record.offset, reason=reason,
+            "a record cannot be processed; sent it to the dead letter topic (see `python -m spreader replay`)",
+            group=self.group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
             exc_info=None if isinstance(error, ValidationError | UndecodableRecord) else error,
-        )  # fmt: skip
+        )
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     return isinstance(error, PublishFailed) or is_transient(error)
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without the record's own values: they may be a customer's words or number."""
+    """What is wrong, without the record's own values: they may be a customer's text or phone number."""
     if isinstance(error, ValidationError):
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)
-        return "; ".join(f"{'/'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in wrong)
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'/'.join(map(str, detail['loc'])) or 'body'}: {detail['msg']}" for detail in errors)
     return "".join(traceback.format_exception_only(error)).strip()

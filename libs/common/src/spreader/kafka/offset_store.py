@@ -1,4 +1,4 @@
-"""Positions: how far a service has read, kept in the same transaction as what it did with it."""
+"""Offset store: the offsets that a service has processed, saved in the transaction of their effects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.contract.events import Event
-from spreader.kafka.client import log_ends
+from spreader.kafka.client import cluster_and_end_offsets
 from spreader.kafka.guarded_consumer import Received
+from spreader.runtime.rows import arrays, column, fetched, unnest
 from spreader.settings import Settings
 
 log = structlog.get_logger()
@@ -19,63 +20,64 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
-class OffsetStore:
-    """The offset in the same transaction: a record below the stored offset has had its effect and is skipped.
+class _Position:
+    topic: str
+    next_offset: int
+    partition: int = column("int")
 
-    Kafka's own committed offset may lag behind (a crash between the two commits); this one decides. It holds for one
-    cluster: another cluster's log starts anew.
+
+@dataclass(frozen=True, slots=True)
+class OffsetStore:
+    """A record below the stored offset has had its effect and is skipped.
+
+    The offset that Kafka has committed may be older (after a crash between the two commits); the stored one decides.
+    It is valid for one cluster: the topics of another cluster begin at 0.
     """
 
     schema: str
     cluster_id: str
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
-        """The records of `batch` that have had no effect yet, now marked as read; commit it with their effects.
+        """The records of `batch` that have had no effect yet, now marked as read. Commit this with their effects.
 
         A second reader of the same partition (after a rebalance) waits here until the first has committed.
         """
         ends = _ends(batch)
-        topics, partitions = [topic for topic, _ in ends], [partition for _, partition in ends]
-        places = {"cluster_id": self.cluster_id, "topics": topics, "partitions": partitions}
-        stored = await self._locked(connection, places)
+        stored = await self._locked(connection, ends)
         if len(stored) < len(ends):  # a partition that is read for the first time
-            await connection.execute(self._sql(_ENSURE), places)
-            stored = await self._locked(connection, places)
-        await connection.execute(self._sql(_ADVANCE), {**places, "next_offsets": list(ends.values())})
-        return [each for each in batch if each.offset >= stored[each.topic, each.partition]]
+            await self._execute(connection, _ENSURE, ends)
+            stored = await self._locked(connection, ends)
+        await self._execute(connection, _ADVANCE, ends)
+        return [record for record in batch if record.offset >= stored[record.topic, record.partition]]
 
-    async def _locked(self, connection: AsyncConnection, places: dict[str, Any]) -> dict[tuple[str, int], int]:
-        rows = await connection.execute(self._sql(_LOCK), places)
-        return {(row.topic, row.partition): row.next_offset for row in rows}
+    async def drop_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
+        """Delete offsets past the end of a topic (it was deleted and created again); returns how many.
 
-    async def forget_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
-        """Drop positions past the end of the log (it was lost and begun anew); answers how many were dropped.
-
-        Without this, everything written to the new log would be taken for read, and lost.
+        Otherwise all records of the new topic up to the old offset would be skipped as processed.
         """
-        result = await connection.execute(
-            self._sql(_FORGET),
-            {
-                "cluster_id": self.cluster_id,
-                "topics": [topic for topic, _ in ends],
-                "partitions": [partition for _, partition in ends],
-                "next_offsets": list(ends.values()),
-            },
-        )
-        return result.rowcount
+        positions = [_Position(topic, end, partition) for (topic, partition), end in ends.items()]
+        return (await self._execute(connection, _DROP, positions)).rowcount
+
+    async def _locked(self, connection: AsyncConnection, ends: Sequence[_Position]) -> dict[tuple[str, int], int]:
+        positions = fetched(_Position, await self._execute(connection, _LOCK, ends))
+        return {(position.topic, position.partition): position.next_offset for position in positions}
+
+    async def _execute(self, connection: AsyncConnection, statement: str, positions: Sequence[_Position]) -> Any:
+        parameters = {"cluster_id": self.cluster_id, **arrays(_Position, positions)}
+        return await connection.execute(self._sql(statement), parameters)
 
     def _sql(self, statement: str) -> TextClause:
         return text(statement.format(schema=self.schema))
 
 
 class Deduplicator(Protocol):
-    """What a handler asks: which records are new?"""
+    """The port of a handler that must process each record once."""
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]: ...
 
 
 class OffsetStoreComponent:
-    """The positions of a running service: a part that learns the cluster's name before anything is read."""
+    """The offset store of a running service: asks Kafka for the cluster's id before anything is read."""
 
     name = "positions"
 
@@ -84,19 +86,22 @@ class OffsetStoreComponent:
         self._engine = engine
         self._schema = schema
         self._topics = topics
-        self._positions: OffsetStore | None = None
+        self._store: OffsetStore | None = None
 
     async def start(self) -> None:
-        cluster, ends = await log_ends(self._settings, self._topics)
-        positions = OffsetStore(self._schema, cluster)
+        cluster_id, ends = await cluster_and_end_offsets(self._settings, self._topics)
+        store = OffsetStore(self._schema, cluster_id)
         async with self._engine.begin() as connection:
-            dropped = await positions.forget_beyond(connection, ends)
+            dropped = await store.drop_beyond(connection, ends)
         if dropped:
-            log.warning("a log is younger than what was read of it: it is read from its beginning", partitions=dropped)
-        self._positions = positions
+            log.warning(
+                "stored offset is past the end of the topic (recreated?); restarting from the beginning",
+                partitions=dropped,
+            )
+        self._store = store
 
     async def stop(self) -> None:
-        self._positions = None
+        self._store = None
 
     def not_ready_reason(self) -> str | None:
         return None
@@ -105,37 +110,35 @@ class OffsetStoreComponent:
         return True
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
-        assert self._positions is not None, "a part that is not started was asked"
-        return await self._positions.unseen(connection, batch)
+        assert self._store is not None, "the component is not started"
+        return await self._store.unseen(connection, batch)
 
 
-def _ends(batch: Sequence[Received[E]]) -> dict[tuple[str, int], int]:
+def _ends(batch: Sequence[Received[E]]) -> list[_Position]:
+    """The offset after the last record of each partition, in one order: so that two readers do not deadlock."""
     ends: dict[tuple[str, int], int] = {}
-    for each in sorted(batch, key=lambda each: (each.topic, each.partition)):
-        place = (each.topic, each.partition)
-        ends[place] = max(ends.get(place, 0), each.offset + 1)
-    return ends
+    for record in batch:
+        key = (record.topic, record.partition)
+        ends[key] = max(ends.get(key, 0), record.offset + 1)
+    return [_Position(topic, end, partition) for (topic, partition), end in sorted(ends.items())]
 
-
-_PLACES = "unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]))"
-_ENDS = "unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:next_offsets AS bigint[]))"
 
 _ENSURE = f"""
 INSERT INTO "{{schema}}".position (cluster_id, topic, partition, next_offset)
-SELECT :cluster_id, place.topic, place.partition, 0 FROM {_PLACES} AS place (topic, partition)
+SELECT :cluster_id, place.topic, place.partition, 0 FROM {unnest(_Position, "place")}
 ON CONFLICT DO NOTHING"""
 
 _LOCK = f"""
 SELECT position.topic, position.partition, position.next_offset
-FROM "{{schema}}".position JOIN {_PLACES} AS place (topic, partition) USING (topic, partition)
+FROM "{{schema}}".position JOIN {unnest(_Position, "place")} USING (topic, partition)
 WHERE position.cluster_id = :cluster_id ORDER BY position.topic, position.partition FOR UPDATE OF position"""
 
 _ADVANCE = f"""
 UPDATE "{{schema}}".position SET next_offset = greatest(position.next_offset, place.next_offset)
-FROM {_ENDS} AS place (topic, partition, next_offset)
+FROM {unnest(_Position, "place")}
 WHERE position.cluster_id = :cluster_id AND position.topic = place.topic AND position.partition = place.partition"""
 
-_FORGET = f"""
-DELETE FROM "{{schema}}".position USING {_ENDS} AS place (topic, partition, next_offset)
+_DROP = f"""
+DELETE FROM "{{schema}}".position USING {unnest(_Position, "place")}
 WHERE position.cluster_id = :cluster_id AND position.topic = place.topic
   AND position.partition = place.partition AND position.next_offset > place.next_offset"""

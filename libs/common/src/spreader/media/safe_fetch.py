@@ -1,4 +1,4 @@
-"""Fetching: a file from an address that somebody gave us, without being led to where only we can go (SSRF)."""
+"""Safe fetch: downloads a file from a caller's URL, and refuses private addresses (server-side request forgery)."""
 
 import asyncio
 import ipaddress
@@ -14,33 +14,33 @@ REDIRECTS_MAX = 3
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 5.0
 RESOLVE_SECONDS = 3.0
-PIECE_BYTES = 64 * 1024
-PASSING = frozenset({408, 425, 429})
-"""Answers of the 400s that a later try may not get."""
+CHUNK_BYTES = 64 * 1024
+RETRYABLE = frozenset({408, 425, 429})
+"""Client error statuses that may be gone at a later try."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host; raises OSError where it has none."""
+"""Returns the IP addresses of a host; raises OSError when it has none."""
 
 
 class MediaRefused(Exception):
-    """The file can never be sent: the words say why."""
+    """The file can never be sent; the text says why."""
 
 
 class MediaUnavailable(Exception):
-    """The file cannot be had now."""
+    """The file cannot be read now; a later try may succeed."""
 
 
-async def of_system(host: str, port: int) -> Sequence[str]:
+async def system_resolver(host: str, port: int) -> Sequence[str]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(info[4][0]) for info in infos]
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is on the internet for everybody; those that carry another inside are judged by it too."""
+    """Whether an address is on the public internet. For IPv6 forms that embed an IPv4 address, that one decides."""
     ip: Address = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -53,40 +53,40 @@ def is_public(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AddressFilter:
-    """`allowed`: `host:port` of internal servers that are fetched from all the same."""
+    """Lets only public addresses pass. `allowed`: `host:port` of internal servers that may be used too."""
 
     allowed: frozenset[str] = frozenset()
-    resolve: Resolve = field(default=of_system, repr=False)
+    resolve: Resolve = field(default=system_resolver, repr=False)
 
     @classmethod
     def of(cls, hosts: str) -> "AddressFilter":
-        return cls(frozenset(each.strip().lower() for each in hosts.split(",") if each.strip()))
+        return cls(frozenset(host.strip().lower() for host in hosts.split(",") if host.strip()))
 
     async def addresses(self, url: str) -> tuple[str, int, Sequence[str]]:
-        """Host, port, and the addresses that may be connected to; raises `MediaRefused` or `MediaUnavailable`."""
-        host, port = _place(url)
+        """Host, port and IP addresses of a URL; raises `MediaRefused` or `MediaUnavailable`."""
+        host, port = _host_and_port(url)
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):
-                found = [host] if _is_literal(host) else await self.resolve(host, port)
+                addresses = [host] if _is_ip_address(host) else await self.resolve(host, port)
         except (OSError, TimeoutError, UnicodeError):
             raise MediaUnavailable(f"the name {host[:100]} is not known") from None
-        if f"{host}:{port}" not in self.allowed and not all(is_public(each) for each in found):
+        if f"{host}:{port}" not in self.allowed and not all(is_public(address) for address in addresses):
             raise MediaRefused("it leads to a private address: only files on the public internet are fetched")
-        return host, port, found
+        return host, port, addresses
 
 
 @dataclass(frozen=True, slots=True)
 class MediaDownloader:
-    guard: AddressFilter
+    address_filter: AddressFilter
 
     async def fetch(self, url: str, bytes_max: int, seconds: float) -> bytes:
-        """The file. Raises `MediaRefused` (never) or `MediaUnavailable` (perhaps later)."""
-        began: list[bool] = []
+        """The file's bytes. Raises `MediaRefused` (do not try again) or `MediaUnavailable` (try again later)."""
+        started: list[bool] = []
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(url, bytes_max, began)
+                return await self._follow(url, bytes_max, started)
         except TimeoutError:
-            if began:
+            if started:
                 raise MediaRefused(f"it did not end within {seconds:g} s") from None
             raise MediaUnavailable(f"nothing came within {seconds:g} s") from None
         except aiohttp.InvalidURL:
@@ -94,41 +94,43 @@ class MediaDownloader:
         except (aiohttp.ClientError, OSError) as error:
             raise MediaUnavailable(f"it cannot be reached: {type(error).__name__}") from None
 
-    async def _follow(self, url: str, bytes_max: int, began: list[bool]) -> bytes:
+    async def _follow(self, url: str, bytes_max: int, started: list[bool]) -> bytes:
         for _ in range(REDIRECTS_MAX + 1):
-            host, _, addresses = await self.guard.addresses(url)
-            connector = aiohttp.TCPConnector(resolver=_Checked(host, addresses), use_dns_cache=False, force_close=True)
+            host, _, addresses = await self.address_filter.addresses(url)
+            connector = aiohttp.TCPConnector(
+                resolver=_PinnedResolver(host, addresses), use_dns_cache=False, force_close=True
+            )
             timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
-                session.get(url, allow_redirects=False, headers={"Accept": "*/*"}) as answer,
+                session.get(url, allow_redirects=False, headers={"Accept": "*/*"}) as response,
             ):
-                if answer.status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
-                    url = urljoin(url, answer.headers["Location"])
+                if response.status in (301, 302, 303, 307, 308) and "Location" in response.headers:
+                    url = urljoin(url, response.headers["Location"])
                     continue
-                return await _body(answer, bytes_max, began)
+                return await _body(response, bytes_max, started)
         raise MediaRefused(f"it leads on more than {REDIRECTS_MAX} times")
 
 
-async def _body(answer: aiohttp.ClientResponse, bytes_max: int, began: list[bool]) -> bytes:
-    if answer.status >= 500 or answer.status in PASSING:
-        raise MediaUnavailable(f"its server answered {answer.status}")
-    if answer.status != 200:
-        raise MediaRefused(f"its server answered {answer.status}")
-    if (answer.content_length or 0) > bytes_max:
+async def _body(response: aiohttp.ClientResponse, bytes_max: int, started: list[bool]) -> bytes:
+    if response.status >= 500 or response.status in RETRYABLE:
+        raise MediaUnavailable(f"its server answered {response.status}")
+    if response.status != 200:
+        raise MediaRefused(f"its server answered {response.status}")
+    if (response.content_length or 0) > bytes_max:
         raise _too_large(bytes_max)
-    pieces, size = list[bytes](), 0
-    async for piece in answer.content.iter_chunked(PIECE_BYTES):
-        began.append(True)
-        size += len(piece)
+    chunks, size = list[bytes](), 0
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        started.append(True)
+        size += len(chunk)
         if size > bytes_max:
             raise _too_large(bytes_max)
-        pieces.append(piece)
-    return b"".join(pieces)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-class _Checked(AbstractResolver):
-    """Answers the addresses that were checked: a second look might find others (DNS rebinding)."""
+class _PinnedResolver(AbstractResolver):
+    """Returns the addresses that were checked: a second lookup may return others (DNS rebinding)."""
 
     def __init__(self, host: str, addresses: Sequence[str]) -> None:
         self._host = host
@@ -139,7 +141,7 @@ class _Checked(AbstractResolver):
     ) -> list[ResolveResult]:
         if host != self._host:
             raise OSError(f"{host} was not checked")
-        return [_result(host, port, each) for each in self._addresses]
+        return [_result(host, port, address) for address in self._addresses]
 
     async def close(self) -> None:
         return None
@@ -151,7 +153,7 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
     return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)
 
 
-def _place(url: str) -> tuple[str, int]:
+def _host_and_port(url: str) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -164,7 +166,7 @@ def _place(url: str) -> tuple[str, int]:
     return host, port or (443 if parts.scheme == "https" else 80)
 
 
-def _is_literal(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

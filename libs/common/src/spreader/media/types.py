@@ -1,6 +1,6 @@
-"""Media types: which files WhatsApp carries, decided from their bytes, never from their name or from what is claimed.
+"""Media types: which files WhatsApp accepts. The type is detected from the bytes; names and headers do not count.
 
-Types and sizes are Meta's ("Supported media types" of the Cloud API); other gateways carry at least these.
+Types and sizes: "Supported media types" of Meta's Cloud API documentation. Other gateways accept at least these.
 """
 
 import io
@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 MEGABYTE = 1024 * 1024
 HEAD_BYTES = 4096
-"""So much of a file's beginning tells what it is."""
+"""How much of a file is needed to detect its type."""
 PIXELS_MAX = 50_000_000
 UNKNOWN = "application/octet-stream"
 
@@ -46,31 +46,31 @@ RULES: Mapping[str, FileRule] = {
         ),
     ),
 }
-"""By the kind of content that carries a file."""
+"""By kind of content."""
 BYTES_MAX = max(rule.bytes_max for rule in RULES.values())
 
 
-def type_of(head: bytes, whole: bytes) -> str:
-    """The MIME type of a file; `UNKNOWN` where its bytes fit nothing that we send."""
+def detect_type(head: bytes, whole: bytes) -> str:
+    """The MIME type of a file; `UNKNOWN` when it is none that can be sent."""
     if head[:3] == b"\xff\xd8\xff":
         return "image/jpeg"
-    if head[4:8] == b"ftyp":  # puremagic knows too few of the brands
+    if head[4:8] == b"ftyp":  # puremagic knows only a few brands
         return _of_brand(head[8:12])
     if head[:4] == b"OggS":
         return "audio/ogg" if b"OpusHead" in head[:128] else "audio/x-vorbis"
     if head[:6] == b"#!AMR\n":
         return "audio/amr"
-    found = _of_magic(head, whole)
-    return found if found is not None else "text/plain" if _is_text(whole) else UNKNOWN
+    magic = _of_magic(head, whole)
+    return magic if magic is not None else "text/plain" if _is_text(whole) else UNKNOWN
 
 
-def kinds_of(type_: str, size_bytes: int) -> tuple[str, ...]:
-    """What a file can be sent as."""
+def content_kinds(type_: str, size_bytes: int) -> tuple[str, ...]:
+    """The kinds of content that can carry such a file."""
     return tuple(kind for kind in RULES if not objection(kind, type_, size_bytes))
 
 
 def objection(kind: str, type_: str, size_bytes: int) -> str | None:
-    """Why a file cannot be sent as this kind; None: it can."""
+    """Why a file cannot be sent as this kind; None when it can."""
     rule = RULES[kind]
     if type_ not in rule.types:
         allowed = ", ".join(sorted(rule.types))
@@ -80,8 +80,8 @@ def objection(kind: str, type_: str, size_bytes: int) -> str | None:
     return None
 
 
-def unreadable(type_: str, data: bytes) -> str | None:
-    """Why an image cannot be shown; None: it can, or it is none."""
+def image_problem(type_: str, data: bytes) -> str | None:
+    """Why an image cannot be displayed; None when it can, or when the file is not an image."""
     if not type_.startswith("image/"):
         return None
     try:
@@ -109,13 +109,13 @@ _SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "a
 
 
 def _of_magic(head: bytes, whole: bytes) -> str | None:
-    """The likeliest of what puremagic finds that we know; containers (Office) need the end of the file too."""
+    """The likeliest type, one that can be sent if possible. Containers (Office) need the whole file."""
     try:
-        found = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
+        matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
     except (puremagic.PureError, ValueError):
         return None
     known = {type_ for rule in RULES.values() for type_ in rule.types}
-    names = [_SAME.get(each.mime_type, each.mime_type) for each in found if each.mime_type]
+    names = [_SAME.get(match.mime_type, match.mime_type) for match in matches if match.mime_type]
     return next((name for name in names if name in known), names[0] if names else None)
 
 

@@ -1,4 +1,4 @@
-"""Loop: work that a service does again and again, awake when there is something to do and patient when it fails."""
+"""Loop: a component that runs a step again and again, is woken by events, and backs off after errors."""
 
 import asyncio
 import contextlib
@@ -16,24 +16,24 @@ BACK_OFF_FIRST_SECONDS = 0.1
 BACK_OFF_MAX_SECONDS = 5.0
 STUCK_SECONDS = 60.0
 
-Turn = Callable[[], Awaitable[float]]
-"""One turn of the work; answers after how many seconds the next is due at the latest (0: at once)."""
+Step = Callable[[], Awaitable[float]]
+"""Does a bounded piece of work; returns the seconds to sleep before the next step (0: none)."""
 
 
 class Loop:
-    """Calls `turn` until stopped. A failing turn is logged, counted and tried again with back-off."""
+    """Runs `step` until stopped. A step that fails is logged, counted and tried again with back-off."""
 
-    def __init__(self, name: str, turn: Turn) -> None:
+    def __init__(self, name: str, step: Step) -> None:
         self.name = name
-        self._turn = turn
+        self._step = step
         LOOP_FAILURES.labels(name)
         self._awake = asyncio.Event()
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._began: float | None = None
+        self._step_began: float | None = None
 
     def wake(self) -> None:
-        """There is something to do: do not wait for the moment that the last turn answered."""
+        """End the sleep: there is work. A step that is running is followed by another at once."""
         self._awake.set()
 
     async def start(self) -> None:
@@ -41,36 +41,36 @@ class Loop:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        """Let the present turn end, then stop."""
+        """Waits for the running step to end."""
         self._stop.set()
         self._awake.set()
         if self._task is not None:
             await self._task
 
     def not_ready_reason(self) -> str | None:
-        return None if self.is_live() else f"one turn has been running for more than {STUCK_SECONDS:.0f} s"
+        return None if self.is_live() else f"one step has been running for more than {STUCK_SECONDS:.0f} s"
 
     def is_live(self) -> bool:
-        return self._began is None or time.monotonic() - self._began < STUCK_SECONDS
+        return self._step_began is None or time.monotonic() - self._step_began < STUCK_SECONDS
 
     async def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
             self._awake.clear()
-            self._began = time.monotonic()
+            self._step_began = time.monotonic()
             try:
-                seconds = await self._turn()
+                seconds = await self._step()
                 failures = 0
-            except Exception as error:  # a loop outlives whatever its turn meets; readiness tells of the cause
+            except Exception as error:  # no error ends a loop; the component of the cause reports not ready
                 failures += 1
                 LOOP_FAILURES.labels(self.name).inc()
                 seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(failures, 10), BACK_OFF_MAX_SECONDS)
                 seconds *= random.uniform(0.5, 1)
-                log.warning("a turn failed and will be tried again", loop=self.name, seconds=seconds, exc_info=error)
+                log.warning("a loop failed; trying again", loop=self.name, seconds=seconds, exc_info=error)
                 await self._wait(self._stop, seconds)
                 continue
             finally:
-                self._began = None
+                self._step_began = None
             if seconds > 0:
                 await self._wait(self._awake, seconds)
 

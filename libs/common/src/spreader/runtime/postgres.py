@@ -1,4 +1,4 @@
-"""Postgres: the engine, its time-outs, the migrations of a service's schema, and which errors pass by themselves."""
+"""Postgres: engines with time-outs, migrations of a service's schema, and which errors are transient."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -18,20 +18,20 @@ CONNECT_SECONDS = 5.0
 STATEMENT_MS = 30_000
 LOCK_MS = 10_000
 POOL_WAIT_SECONDS = 10.0
-PASSING_CLASSES = ("08", "40", "53", "57", "58")  # connection, rollback, resources, operator, system
-PASSING_STATES = ("55P03", "55006", "25006", "25P03")  # locked, in use, read-only (a failover), idle too long
-MIGRATION_LOCK = 7_201_944  # one number for all services: they migrate one after the other
+TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")  # connection, rollback, resources, operator, system
+TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")  # locked, in use, read-only (a failover), idle too long
+MIGRATION_LOCK = 7_201_944  # advisory lock of all services: they migrate one after the other
 
 
 def create_engine(settings: Settings, service: str) -> AsyncEngine:
-    """A pool for one service; nothing connects before it is used."""
+    """A connection pool for one service. It connects on first use."""
     return create_async_engine(
         make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
         pool_size=settings.database_connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=False,
-        hide_parameters=True,  # an error's text goes to the log: no phone number or customer's words in it
+        hide_parameters=True,  # errors are logged: they must not contain phone numbers or messages
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_MS / 1000 + 5,
@@ -41,35 +41,38 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
                 "lock_timeout": str(LOCK_MS),
                 "idle_in_transaction_session_timeout": str(2 * STATEMENT_MS),
                 "timezone": "UTC",
-                "jit": "off",  # our statements are short: compiling them costs more than it saves
+                "jit": "off",  # the statements are short: compiling them costs more than it saves
             },
         },
     )
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same statement may succeed later: the server is away, a lock was lost, the pool is exhausted.
+    """Whether the same statement may succeed later: the server is down, a lock timed out, the pool is exhausted.
 
-    What the data or the statement is to blame for does not pass. Postgres' own code decides: SQLAlchemy has no class
-    of its own for a value that asyncpg or the server refuses (a NUL in a text, a number out of range).
+    False for errors of the data or of the statement. SQLSTATE decides (classes: PostgreSQL documentation, appendix A):
+    SQLAlchemy has no exception class for a value that asyncpg or the server refuses (a NUL in a text, a number out of
+    range).
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)
     state = getattr(error.orig, "sqlstate", None)
-    if state is None:  # the driver's word: the connection is gone, unless it could not encode a value
+    if state is None:  # an error of the driver: connection lost, unless it could not encode a value
         return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
-    return state[:2] in PASSING_CLASSES or state in PASSING_STATES
+    return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
 
 
 def statements(script: str) -> Sequence[str]:
-    """The statements of a script: each ends with a semicolon at the end of a line (asyncpg takes one at a time)."""
+    """Split a script at semicolons that end a line: asyncpg executes one statement at a time."""
     return [piece.strip() for piece in script.split(";\n") if piece.strip()]
 
 
 async def migrate(engine: AsyncEngine, service: str) -> None:
-    """Bring the schema of `service` to its newest version; safe to call from many processes at once."""
+    """Migrate the schema of `service` to its newest version. Several processes may call this at once."""
     async with engine.begin() as connection:
-        await connection.execute(text("SET LOCAL lock_timeout = 0"))  # first: another's migration may take longer
+        await connection.execute(
+            text("SET LOCAL lock_timeout = 0")
+        )  # another service's migration may take longer than the default
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
         await connection.execute(text(_POSITION_TABLE.format(schema=service)))

@@ -8,7 +8,7 @@ from spreader.runtime.probe import Probe
 
 
 class PostgresComponent(Probe):
-    """The engine, migrated before anything else starts."""
+    """Put it first among a service's components: the others need the migrated schema."""
 
     def __init__(self, engine: AsyncEngine, service: str, name: str = "postgres") -> None:
         super().__init__()
@@ -16,16 +16,16 @@ class PostgresComponent(Probe):
         self._engine = engine
         self._service = service
 
-    async def ask(self) -> None:
+    async def check(self) -> None:
         async with self._engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def start(self) -> None:
         await migrate(self._engine, self._service)
-        self.begin()
+        self.start_checks()
 
     async def stop(self) -> None:
-        await self.end()
+        await self.stop_checks()
         await self._engine.dispose()
 
     def is_live(self) -> bool:

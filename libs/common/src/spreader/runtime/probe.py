@@ -1,4 +1,4 @@
-"""Probe: checks again and again whether a server answers."""
+"""Probe: a repeated check that a server answers."""
 
 import asyncio
 import contextlib
@@ -8,38 +8,38 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 
 class Probe:
-    """Asks a server again and again whether it answers."""
+    """A subclass implements `check`, which raises when the server does not answer; the result decides readiness."""
 
     def __init__(self) -> None:
-        self._trouble: str | None = "not asked yet"
+        self._reason: str | None = "not checked yet"
         self._task: asyncio.Task[None] | None = None
-        self._ending = asyncio.Event()
+        self._stop = asyncio.Event()
 
-    async def ask(self) -> None:
+    async def check(self) -> None:
         raise NotImplementedError
 
-    async def _watch(self) -> None:
-        while not self._ending.is_set():
-            try:
-                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                    await self.ask()
-                self._trouble = None
-            except Exception as error:
-                self._trouble = f"no answer: {type(error).__name__}: {error}".strip(": ")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await self._ending.wait()
+    def start_checks(self) -> None:
+        self._reason = None
+        self._stop.clear()
+        self._task = asyncio.create_task(self._run())
 
-    def begin(self) -> None:
-        self._trouble = None
-        self._ending.clear()
-        self._task = asyncio.create_task(self._watch())
-
-    async def end(self) -> None:
-        """Let a question that is under way be answered: aiokafka leaks a connection that is cancelled."""
-        self._ending.set()
+    async def stop_checks(self) -> None:
+        """Waits for a check that is running: aiokafka leaks the connection of a cancelled one."""
+        self._stop.set()
         if self._task is not None:
             await self._task
 
     def not_ready_reason(self) -> str | None:
-        return self._trouble
+        return self._reason
+
+    async def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                    await self.check()
+                self._reason = None
+            except Exception as error:
+                self._reason = f"no answer: {type(error).__name__}: {error}".strip(": ")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await self._stop.wait()

@@ -1,4 +1,4 @@
-"""Row: a typed row on its way into a statement (as arrays for `unnest`) and out of a result.
+"""Rows: typed rows as parameters of a statement (arrays for `unnest`) and as its result.
 
 A statement that writes many rows takes one array for each column. The row's dataclass is the only place that spells the
 columns: `arrays` makes the parameters from it, and `unnest` the FROM item that reads them.

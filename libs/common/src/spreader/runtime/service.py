@@ -1,4 +1,4 @@
-"""Service: a process made of parts, with its HTTP side: health, metrics, and whatever routes it adds."""
+"""Service: a process made of components, with an HTTP server for health, metrics and its own routes."""
 
 import asyncio
 import contextlib
@@ -20,56 +20,57 @@ from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY
 log = structlog.get_logger()
 
 START_BACK_OFF_SECONDS = 1.0
-STOP_PART_SECONDS = 25.0
+STOP_COMPONENT_SECONDS = 25.0
 HTTP_DRAIN_SECONDS = 5
 
 
 class Service:
-    """Starts the parts in order, behind an HTTP server that answers from the first moment; stops them in reverse."""
+    """Starts its components in order while the HTTP server already responds, and stops them in reverse order."""
 
-    def __init__(self, name: str, parts: Sequence[Component]) -> None:
+    def __init__(self, name: str, components: Sequence[Component]) -> None:
         self.name = name
-        self._parts = parts
+        self._components = components
         self._started: list[Component] = []
         self._starting: dict[str, str] = {}
         BUILD.labels(name, version("spreader")).set(1)
 
-    def not_ready_reason(self) -> dict[str, str]:
-        """What keeps the service from its work, by part; empty when it is ready."""
-        waiting = {part.name: "not started yet" for part in self._parts if part not in self._started}
-        running = {part.name: trouble for part in self._started if (trouble := part.not_ready_reason()) is not None}
+    def not_ready_reasons(self) -> dict[str, str]:
+        """Why the service is not ready, by component; empty when it is."""
+        waiting = {each.name: "not started yet" for each in self._components if each not in self._started}
+        running = {each.name: reason for each in self._started if (reason := each.not_ready_reason()) is not None}
         return {**waiting, **self._starting, **running}
 
     def is_live(self) -> bool:
-        return all(part.is_live() for part in self._started)
+        return all(component.is_live() for component in self._started)
 
     async def start(self) -> None:
-        for part in self._parts:
-            await self._start(part)
+        for component in self._components:
+            await self._start(component)
         log.info("ready", service=self.name)
 
     async def stop(self) -> None:
-        for part in reversed(self._started):
+        for component in reversed(self._started):
             try:
-                async with asyncio.timeout(STOP_PART_SECONDS):
-                    await part.stop()
+                async with asyncio.timeout(STOP_COMPONENT_SECONDS):
+                    await component.stop()
             except Exception as error:
-                log.warning("a part did not stop cleanly", part=part.name, exc_info=error)
+                log.warning("a component failed to stop; stopping the others", part=component.name, exc_info=error)
         self._started.clear()
 
-    async def _start(self, part: Component) -> None:
+    async def _start(self, component: Component) -> None:
         while True:
             try:
-                await part.start()
+                await component.start()
             except (Exception, asyncio.CancelledError) as error:
-                if _we_are_cancelled():  # else a library cancelled a task of its own, and it reached us
+                if _is_cancelled():  # else a library has cancelled a task of its own, and the error came through
                     raise
-                self._starting[part.name] = f"cannot start: {type(error).__name__}: {error}"
-                log.warning("a part cannot start yet", part=part.name, error=f"{type(error).__name__}: {error}")
+                description = f"{type(error).__name__}: {error}"
+                self._starting[component.name] = f"cannot start: {description}"
+                log.warning("a component cannot start; trying again", part=component.name, error=description)
                 await asyncio.sleep(START_BACK_OFF_SECONDS)
             else:
-                self._starting.pop(part.name, None)
-                self._started.append(part)
+                self._starting.pop(component.name, None)
+                self._started.append(component)
                 return
 
     def app(self, **arguments: Any) -> FastAPI:
@@ -93,28 +94,28 @@ class Service:
         return app
 
     async def _live(self) -> JSONResponse:
-        alive = self.is_live()
-        return JSONResponse({"status": "alive" if alive else "stuck"}, status_code=200 if alive else 503)
+        is_live = self.is_live()
+        return JSONResponse({"status": "alive" if is_live else "stuck"}, status_code=200 if is_live else 503)
 
     async def _ready(self) -> JSONResponse:
-        trouble = self.not_ready_reason()
-        body = {"service": self.name, "status": "not ready" if trouble else "ready", "reasons": trouble}
-        return JSONResponse(body, status_code=503 if trouble else 200)
+        reasons = self.not_ready_reasons()
+        body = {"service": self.name, "status": "not ready" if reasons else "ready", "reasons": reasons}
+        return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def _metrics(self) -> Response:
-        trouble = self.not_ready_reason()
-        for part in self._parts:
-            COMPONENT_NOT_READY.labels(part.name).set(part.name in trouble)
+        reasons = self.not_ready_reasons()
+        for component in self._components:
+            COMPONENT_NOT_READY.labels(component.name).set(component.name in reasons)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _we_are_cancelled() -> bool:
+def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def run(app: FastAPI, settings: Settings, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; then drain."""
+    """Serve until SIGTERM or SIGINT; then finish open requests and stop the components."""
     configure_logs(settings.log_level)
     config = uvicorn.Config(
         app,

@@ -1,6 +1,6 @@
-"""Otlp: where spans go: in batches, from a thread of their own, to a collector that stands in nobody's way.
+"""Exporter: sends spans to an OpenTelemetry collector in batches, from a thread of its own.
 
-What a collector does not take is dropped: first it waits in a queue with an end, so memory stays bounded.
+Spans wait in a bounded queue. When it is full, spans are dropped; no request or handler waits for the collector.
 """
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 QUEUE_SPANS_MAX = 4_096
 BATCH_SPANS_MAX = 512
 BATCH_WAIT_MS = 1_000
-EXPORT_SECONDS = 5.0  # all tries of a batch together
+EXPORT_SECONDS = 5.0  # for all tries of one batch together
 
 
-def batches(endpoint: str) -> SpanProcessor:
-    """`endpoint`: the collector's address, without a path for a kind of signal."""
+def batch_processor(endpoint: str) -> SpanProcessor:
+    """`endpoint`: the collector's address, without `/v1/traces`."""
     return BatchSpanProcessor(
         OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS),
         max_queue_size=QUEUE_SPANS_MAX,
@@ -25,11 +25,13 @@ def batches(endpoint: str) -> SpanProcessor:
     )
 
 
-def provider(service: str, instance: str | None, share: float, processor: SpanProcessor) -> TracerProvider:
-    """`share`: of the traces that begin here; of one that began elsewhere it was decided there."""
-    named = {"service.namespace": "spreader", "service.name": service}
+def tracer_provider(service: str, instance: str | None, share: float, processor: SpanProcessor) -> TracerProvider:
+    """`share`: the fraction (0 to 1) of new traces to sample; for a caller's trace, the caller's decision holds."""
+    attributes = {"service.namespace": "spreader", "service.name": service}
     if instance is not None:
-        named["service.instance.id"] = instance
-    made = TracerProvider(ParentBased(TraceIdRatioBased(share)), Resource.create(named), shutdown_on_exit=False)
-    made.add_span_processor(processor)
-    return made
+        attributes["service.instance.id"] = instance
+    provider = TracerProvider(
+        ParentBased(TraceIdRatioBased(share)), Resource.create(attributes), shutdown_on_exit=False
+    )
+    provider.add_span_processor(processor)
+    return provider

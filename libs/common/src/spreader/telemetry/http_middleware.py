@@ -1,4 +1,4 @@
-"""Traced: the layer of an HTTP server that gives each request a span, in the trace of whoever calls."""
+"""HTTP middleware: gives each request a span, in the caller's trace if there is one."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,63 +7,63 @@ from opentelemetry.trace import Span, SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spreader.telemetry.traceparent import valid_traceparent
-from spreader.telemetry.tracing import Step, Tracing, at, fail, unrecorded
+from spreader.telemetry.tracing import SpanSpec, Tracing, active, mark_failed, remote_span
 
-QUIET = ("/health/", "/metrics")
-"""Machines ask these all the time."""
+UNTRACED = ("/health/", "/metrics")
+"""Called by machines every few seconds."""
 
 
 class TraceMiddleware:
-    """An ASGI layer. With tracing off it only hears a caller's `traceparent`, for the events to carry on."""
+    """ASGI middleware. With tracing off it still passes a caller's `traceparent` on to events."""
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self._app = app
         self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(QUIET):
+        if scope["type"] != "http" or scope["path"].startswith(UNTRACED):
             await self._app(scope, receive, send)
             return
-        parent = _said(scope["headers"])
+        parent = _traceparent_of(scope["headers"])
         if self._tracing.on:
             await self._traced(scope, receive, send, parent)
         elif parent is not None:
-            with at(unrecorded(parent)):
+            with active(remote_span(parent)):
                 await self._app(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send, parent: str | None) -> None:
         method: str = scope["method"]
-        asked = Step(method, SpanKind.SERVER, parent, {"http.request.method": method, "url.scheme": scope["scheme"]})
-        with self._tracing.within(asked) as span:
+        attributes = {"http.request.method": method, "url.scheme": scope["scheme"]}
+        with self._tracing.span(SpanSpec(method, SpanKind.SERVER, parent, attributes)) as span:
 
-            async def answer(message: Message) -> None:
+            async def send_noting_status(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    _note(span, message["status"])
+                    _set_status(span, message["status"])
                 await send(message)
 
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, send_noting_status)
             finally:
-                _name(span, method, scope.get("route"))
+                _set_route(span, method, scope.get("route"))
 
 
-def _said(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Two of them are none, as W3C says."""
-    said = [value for name, value in headers if name == b"traceparent"]
-    return valid_traceparent(said[0].decode("latin-1")) if len(said) == 1 else None
+def _traceparent_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """None also when the header occurs twice (W3C Trace Context)."""
+    values = [value for name, value in headers if name == b"traceparent"]
+    return valid_traceparent(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
-def _name(span: Span, method: str, route: Any) -> None:
-    """After the address as it is declared: the one that was asked for may hold a phone number."""
+def _set_route(span: Span, method: str, route: Any) -> None:
+    """The route as declared, not the path of the request: that may contain a phone number."""
     path = getattr(route, "path", None)
     if path is not None:
         span.update_name(f"{method} {path}")
         span.set_attribute("http.route", path)
 
 
-def _note(span: Span, status: int) -> None:
+def _set_status(span: Span, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
     if status >= 500:
-        fail(span, str(status))
+        mark_failed(span, str(status))

@@ -1,4 +1,4 @@
-"""Logs: JSON lines on standard output, for our own words and for the libraries' alike."""
+"""Logging: JSON lines on standard output, from Spreader and from its libraries."""
 
 import logging
 import sys
@@ -8,27 +8,36 @@ import structlog
 from opentelemetry import trace
 
 REPEAT_SECONDS = 5.0
+_REPEATING = (
+    "aiokafka",
+    "aiokafka.conn",
+    "aiokafka.client",
+    "aiokafka.producer.sender",
+    "aiokafka.consumer.group_coordinator",
+    "aiokafka.consumer.fetcher",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+)
 
 
-class _Sparing(logging.Filter):
-    """Lets a library say a thing once in five seconds: aiokafka says it 100 times a second while a broker is away."""
+class _RepeatFilter(logging.Filter):
+    """Passes a message once in five seconds: aiokafka logs the same one 100 times a second while a broker is down."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        said, now = (record.name, str(record.msg)), time.monotonic()
-        if now - self._last.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        key, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._last.get(key, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
-        self._last[said] = now
+        self._last[key] = now
         return True
 
 
 def _with_trace(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    place = trace.get_current_span().get_span_context()
-    if place.is_valid:
-        line["trace_id"] = f"{place.trace_id:032x}"
+    span_context = trace.get_current_span().get_span_context()
+    if span_context.is_valid:
+        line["trace_id"] = f"{span_context.trace_id:032x}"
     return line
 
 
@@ -59,14 +68,12 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    sparing = _Sparing()
-    for noisy in ("aiokafka", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    faststream = logging.getLogger("faststream")  # it has coloured text of its own, and warns of what we chose
+    repeat_filter = _RepeatFilter()
+    for quiet in ("aiokafka", "asyncio"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    faststream = logging.getLogger("faststream")  # it writes coloured text, and warns about settings that we chose
     faststream.handlers, faststream.propagate = [], True
     faststream.setLevel(logging.ERROR)
-    for noisy in ("aiokafka", "aiokafka.conn", "aiokafka.client", "aiokafka.producer.sender",
-                  "aiokafka.consumer.group_coordinator", "aiokafka.consumer.fetcher",
-                  "opentelemetry.exporter.otlp.proto.http.trace_exporter"):  # fmt: skip
-        logging.getLogger(noisy).addFilter(sparing)
+    for repeating in _REPEATING:
+        logging.getLogger(repeating).addFilter(repeat_filter)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
-"""Metrics: every number that the common plumbing shows, for all services alike.
+"""Metrics: those of the common library, the same in all services.
 
-No label grows with customers. Whatever a dashboard or a rule names is there from the start, at 0.
+No label grows with customers. Every series that a dashboard or an alert rule names exists from the start, at 0.
 """
 
 from collections.abc import Iterable
@@ -9,21 +9,23 @@ from itertools import product
 from prometheus_client import Counter, Gauge, Histogram
 
 CONSUMED = Counter("spreader_consumed_records", "Records read from Kafka.", ["group"])
-CONSUMER_LAG = Gauge("spreader_consumer_lag_records", "Records that this process has to handle.", ["group", "topic"])
+CONSUMER_LAG = Gauge(
+    "spreader_consumer_lag_records", "Records that this process has not handled yet.", ["group", "topic"]
+)
 CONSUMER_OLDEST = Gauge(
     "spreader_consumer_oldest_seconds",
-    "How long the oldest of them waits: since it was written where it is in work, else since it was first seen.",
+    "Age of the oldest unhandled record: since it was written if it is being handled, else since it was first seen.",
     ["group", "topic"],
 )
-DEAD_LETTERS = Counter("spreader_dead_letters_records", "Records buried in the dead letter.", ["group"])
+DEAD_LETTERS = Counter("spreader_dead_letters_records", "Records sent to the dead letter topic.", ["group"])
 HANDLER_FAILURES = Counter("spreader_handler_failures", "Batches that failed and were tried again.", ["group"])
-LOOP_FAILURES = Counter("spreader_loop_failures", "Turns of a background loop that failed.", ["loop"])
+LOOP_FAILURES = Counter("spreader_loop_failures", "Failed steps of a background loop.", ["loop"])
 TABLE_ROWS = Gauge("spreader_table_rows", "Rows of an in-memory table over a compacted topic.", ["topic"])
-COMPONENT_NOT_READY = Gauge("spreader_troubled_parts", "1 for a part that keeps the service from its work.", ["part"])
-BUILD = Gauge("spreader_build_info", "1; the labels say what runs.", ["service", "version"])
+COMPONENT_NOT_READY = Gauge("spreader_troubled_parts", "1 for a component that is not ready.", ["part"])
+BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 
 def from_zero(metric: Counter | Gauge | Histogram, *labels: Iterable[str]) -> None:
-    """Show a metric at 0 for every combination of its labels' values: what never happened is a 0, not a gap."""
+    """Create the series of every combination of label values at 0: an event that never happened is 0, not a gap."""
     for values in product(*labels):
         metric.labels(*values)

@@ -1,4 +1,4 @@
-"""Traceparent: a place in a trace, as W3C writes it down in one line."""
+"""Traceparent: the W3C Trace Context header that names a span (https://www.w3.org/TR/trace-context/)."""
 
 import re
 
@@ -7,9 +7,9 @@ _KNOWN_FLAGS = 0b11  # sampled, and random
 
 
 def valid_traceparent(text: str) -> str | None:
-    """The line in the form of version 00, which later versions begin with; None where it is none.
+    """The header in the form of version 00, with which later versions begin; None when it is not valid.
 
-    W3C has a bad one ignored: what it came with is then the first of its trace.
+    W3C says to ignore an invalid one: its receiver starts a new trace.
     """
     match = _FORM.fullmatch(text)
     if match is None:

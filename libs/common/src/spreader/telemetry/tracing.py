@@ -1,6 +1,6 @@
-"""Tracing: the spans of a message on its way from HTTP to the gateway. Off, unless a collector is named.
+"""Tracing: the spans of a message on its way from HTTP to the gateway. Off unless a collector is configured.
 
-A span never holds a recipient or a word of a message, and of an error its type alone: its text may hold either.
+A span never contains a recipient or the text of a message, and of an error only its type: its text may contain either.
 """
 
 import asyncio
@@ -23,61 +23,61 @@ log = structlog.get_logger()
 E = TypeVar("E", bound=Event)
 
 FLUSH_SECONDS = 3.0
-"""How long a service that stops waits for the collector to take the last spans."""
+"""How long a service that stops waits for the collector to accept the last spans."""
 IDS = ("message_id", "delivery_id", "package_id", "profile_id", "lane", "attempt", "release")
-"""The fields of an event that a span may show: those that name no person."""
+"""The fields of an event that a span may contain: they identify no person."""
 
 
-class Provider(Protocol):
-    """What makes spans and hands them on: the SDK's TracerProvider."""
+class SpanProvider(Protocol):
+    """The part of the SDK's TracerProvider that is used here."""
 
     def get_tracer(self, instrumenting_module_name: str, /) -> trace.Tracer: ...
     def shutdown(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What a span will be. `parent`: the traceparent of what led to it; None begins a trace."""
+class SpanSpec:
+    """A span before it starts. `parent` is the traceparent of its cause; None starts a trace."""
 
     name: str
     kind: SpanKind
     parent: str | None
     attributes: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
     is_linked: bool = False
-    """Linked to its parent as well: it may come long after it."""
+    """Also add a link to the parent: for a span that may start long after it."""
 
 
 class Tracing:
-    """A part; first of all to start and last to stop. Off, it costs its callers a look at `on`."""
+    """A component: the first to start and the last to stop. Without `make`, tracing is off and costs nothing."""
 
-    def __init__(self, make: Callable[[], Provider] | None = None) -> None:
+    def __init__(self, make: Callable[[], SpanProvider] | None = None) -> None:
         self.name = "tracing"
         self._make = make
-        self._provider: Provider | None = None
+        self._provider: SpanProvider | None = None
         self._tracer: trace.Tracer | None = None
 
     @classmethod
     def of(cls, service: str, settings: Settings) -> "Tracing":
         endpoint = settings.otlp_endpoint
-        return cls() if endpoint is None else cls(lambda: _to_collector(service, settings, endpoint))
+        return cls() if endpoint is None else cls(lambda: _exporting_provider(service, settings, endpoint))
 
     @property
     def on(self) -> bool:
         return self._tracer is not None
 
-    def begin(self, step: Step) -> Span:
-        """A span, for the caller to end; one that records nothing where tracing is off, or the trace is not sampled."""
+    def start_span(self, spec: SpanSpec) -> Span:
+        """A started span, which the caller ends. It records nothing when tracing is off or the trace is not sampled."""
         if self._tracer is None:
             return trace.INVALID_SPAN
-        above = None if step.parent is None else _place(step.parent)
-        links = [Link(above)] if step.is_linked and above is not None else None
-        return self._tracer.start_span(step.name, _below(above), step.kind, step.attributes, links)
+        parent = None if spec.parent is None else _span_context(spec.parent)
+        links = [Link(parent)] if spec.is_linked and parent is not None else None
+        return self._tracer.start_span(spec.name, _context_below(parent), spec.kind, spec.attributes, links)
 
     @contextlib.contextmanager
-    def within(self, step: Step) -> Generator[Span]:
-        """The span of all that the block does; log lines written there carry its trace."""
-        span = self.begin(step)
-        with closing([span]), at(span):
+    def span(self, spec: SpanSpec) -> Generator[Span]:
+        """The block runs in this span; its log lines carry the trace id."""
+        span = self.start_span(spec)
+        with closing([span]), active(span):
             yield span
 
     async def start(self) -> None:
@@ -86,7 +86,7 @@ class Tracing:
             self._tracer = self._provider.get_tracer("spreader")
 
     async def stop(self) -> None:
-        """Wait a little for the last spans to go out, in a thread that may be left behind."""
+        """Flush the last spans for at most FLUSH_SECONDS, in a thread that may be left behind."""
         provider, self._provider, self._tracer = self._provider, None, None
         if provider is None:
             return
@@ -102,39 +102,38 @@ class Tracing:
             async with asyncio.timeout(FLUSH_SECONDS):
                 await flushed.wait()
         except TimeoutError:
-            log.warning("the collector did not take the last spans in time; they are lost", seconds=FLUSH_SECONDS)
+            log.warning("the collector did not accept the last spans in time; dropping them", seconds=FLUSH_SECONDS)
 
     def not_ready_reason(self) -> str | None:
-        return None  # a collector that is away is no reason not to send
+        return None  # messages are sent without a collector too
 
     def is_live(self) -> bool:
         return True
 
 
-OFF = Tracing()
-"""For whoever is given no other."""
+NO_TRACING = Tracing()
 
 
 def with_span(event: E, span: Span) -> E:
-    """The event as what the span did: whoever reads it goes on from there."""
-    return event.model_copy(update={"traceparent": _written(span.get_span_context())})
+    """The event as caused by this span: its readers continue the trace from there."""
+    return event.model_copy(update={"traceparent": _traceparent(span.get_span_context())})
 
 
-def here() -> str | None:
-    """The traceparent of what this task is doing; None outside of any trace."""
-    return _written(trace.get_current_span().get_span_context())
+def current_traceparent() -> str | None:
+    """The traceparent of the current task's span; None outside of any trace."""
+    return _traceparent(trace.get_current_span().get_span_context())
 
 
-def note(**ids: str) -> None:
-    """Put names that only turned up now on the span of this task."""
+def annotate(**ids: str) -> None:
+    """Add ids that were not known at its start to the current task's span."""
     span = trace.get_current_span()
     if span.is_recording():
         span.set_attributes({f"spreader.{name}": value for name, value in ids.items()})
 
 
 @contextlib.contextmanager
-def at(span: Span) -> Generator[None]:
-    """The block happens in this span."""
+def active(span: Span) -> Generator[None]:
+    """The span is the current one inside the block."""
     token = context.attach(trace.set_span_in_context(span))
     try:
         yield
@@ -144,36 +143,36 @@ def at(span: Span) -> Generator[None]:
 
 @contextlib.contextmanager
 def closing(spans: Sequence[Span]) -> Generator[None]:
-    """The spans end with the block, as failed where it raises."""
+    """The spans end with the block; when it raises, they are marked as failed."""
     try:
         yield
     except BaseException as error:
         for span in spans:
-            fail(span, type(error).__name__)
+            mark_failed(span, type(error).__name__)
         raise
     finally:
         for span in spans:
             span.end()
 
 
-def fail(span: Span, why: str) -> None:
-    span.set_attribute("error.type", why)
+def mark_failed(span: Span, error_type: str) -> None:
+    span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
 
 
-def unrecorded(traceparent: str) -> Span:
+def remote_span(traceparent: str) -> Span:
     """A span that another process records."""
-    return NonRecordingSpan(_place(traceparent) or trace.INVALID_SPAN_CONTEXT)
+    return NonRecordingSpan(_span_context(traceparent) or trace.INVALID_SPAN_CONTEXT)
 
 
-def processing(group: str, event: Event, partition: int, offset: int) -> Step:
-    """A record of Kafka that a service works on, by the words that OpenTelemetry has for it."""
-    return Step(
+def consumer_span(group: str, event: Event, partition: int, offset: int) -> SpanSpec:
+    """The span of processing a record, by OpenTelemetry's semantic conventions for messaging."""
+    return SpanSpec(
         f"process {event.topic}",
         SpanKind.CONSUMER,
         event.traceparent,
         {
-            **messaging("process", event),
+            **messaging_attributes("process", event),
             "messaging.consumer.group.name": group,
             "messaging.destination.partition.id": str(partition),
             "messaging.kafka.offset": offset,
@@ -181,39 +180,40 @@ def processing(group: str, event: Event, partition: int, offset: int) -> Step:
     )
 
 
-def messaging(operation: str, event: Event) -> dict[str, str | int]:
-    found = {f"spreader.{name}": value for name in IDS if (value := getattr(event, name, None)) is not None}
+def messaging_attributes(operation: str, event: Event) -> dict[str, str | int]:
+    ids = {f"spreader.{name}": value for name in IDS if (value := getattr(event, name, None)) is not None}
     return {
         "messaging.system": "kafka",
         "messaging.destination.name": event.topic,
         "messaging.operation.name": operation,
         "messaging.operation.type": operation,
-        **found,
+        **ids,
     }
 
 
-def _to_collector(service: str, settings: Settings, endpoint: str) -> Provider:
-    from spreader.telemetry.exporter import batches, provider  # it takes half a second to load: only where it is used
+def _exporting_provider(service: str, settings: Settings, endpoint: str) -> SpanProvider:
+    # Imported here: it takes half a second to load, and most processes do not need it.
+    from spreader.telemetry.exporter import batch_processor, tracer_provider
 
-    return provider(service, settings.instance, settings.trace_share, batches(endpoint))
-
-
-def _below(above: SpanContext | None) -> context.Context:
-    """A fresh context: a span's parent is what its event says, whatever this task is doing."""
-    fresh = context.Context()
-    return fresh if above is None else trace.set_span_in_context(NonRecordingSpan(above), fresh)
+    return tracer_provider(service, settings.instance, settings.trace_share, batch_processor(endpoint))
 
 
-def _place(traceparent: str) -> SpanContext | None:
-    """None for a text that is no traceparent."""
-    said = valid_traceparent(traceparent)
-    if said is None:
+def _context_below(parent: SpanContext | None) -> context.Context:
+    """A context with only the parent: the span of the current task does not count."""
+    empty = context.Context()
+    return empty if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), empty)
+
+
+def _span_context(text: str) -> SpanContext | None:
+    """None when the text is not a valid traceparent."""
+    traceparent = valid_traceparent(text)
+    if traceparent is None:
         return None
-    _, trace_id, span_id, flags = said.split("-")
+    _, trace_id, span_id, flags = traceparent.split("-")
     return SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
 
 
-def _written(place: SpanContext) -> str | None:
-    if not place.is_valid:
+def _traceparent(span_context: SpanContext) -> str | None:
+    if not span_context.is_valid:
         return None
-    return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
+    return f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"

@@ -1,7 +1,7 @@
-"""Likeness: how near two contents are to each other, by a fingerprint that does not tell what they say.
+"""Fingerprint: a hash of a content that shows how similar two contents are, but not what they say.
 
-The fingerprint is a SimHash of 64 bits over words and pairs of words: texts that differ in a name or a number differ in
-a few bits, other texts in about half of them.
+It is a SimHash (Charikar 2002) of 64 bits over words and pairs of words: texts that differ in a name or a number differ
+in a few bits, unrelated texts in about half of them.
 """
 
 import hashlib
@@ -13,31 +13,31 @@ from itertools import pairwise
 from spreader.contract.content import Content, MediaContent, TemplateContent, TextContent
 
 BITS = 64
-NEAR_BITS_MAX = 12
-"""Up to so many differing bits, two contents say nearly the same."""
-WORDS_MAX = 2_000  # of one content: each of the counters below has 16 bits
-CONTENTS_REMEMBERED_MAX = 4_096
+SIMILAR_BITS_MAX = 12
+"""Contents whose fingerprints differ in at most this many bits count as similar."""
+WORDS_MAX = 2_000  # of one content: each counter below has 16 bits
+CACHED_MAX = 4_096
 
-_LANE_BITS = 16
-_LANE_MASK = (1 << _LANE_BITS) - 1
+_COUNTER_BITS = 16
+_COUNTER_MASK = (1 << _COUNTER_BITS) - 1
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
 
 
 def fingerprint(content: Content) -> str:
-    """16 hex digits. What has no words (a picture without a caption) is known by its file, a template by its name."""
-    return _fingerprint(_said(content))
+    """16 hex digits. For a file without a caption, its address or media id is hashed; for a template, its name."""
+    return _fingerprint(_text_of(content))
 
 
 def differing_bits(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
-def is_near(one: str, other: str) -> bool:
-    return differing_bits(one, other) <= NEAR_BITS_MAX
+def is_similar(one: str, other: str) -> bool:
+    return differing_bits(one, other) <= SIMILAR_BITS_MAX
 
 
-def _said(content: Content) -> str:
+def _text_of(content: Content) -> str:
     match content:
         case TextContent():
             return content.text
@@ -51,24 +51,24 @@ def _caption(content: MediaContent) -> str | None:
     return getattr(content, "caption", None)
 
 
-@lru_cache(maxsize=CONTENTS_REMEMBERED_MAX)
-def _fingerprint(said: str) -> str:
-    plain = _NUMBER.sub("0", unicodedata.normalize("NFKC", said).casefold())
+@lru_cache(maxsize=CACHED_MAX)
+def _fingerprint(text: str) -> str:
+    plain = _NUMBER.sub("0", unicodedata.normalize("NFKC", text).casefold())
     words = _WORD.findall(plain)[:WORDS_MAX] or [plain]
     features = [*words, *map(" ".join, pairwise(words))]
-    total = sum(_spread(feature) for feature in features)
+    total = sum(_counters(feature) for feature in features)
     half = len(features) / 2
-    bits = (total >> (_LANE_BITS * place) & _LANE_MASK > half for place in range(BITS))
-    return f"{sum(1 << place for place, is_set in enumerate(bits) if is_set):016x}"
+    bits = (total >> (_COUNTER_BITS * index) & _COUNTER_MASK > half for index in range(BITS))
+    return f"{sum(1 << index for index, is_set in enumerate(bits) if is_set):016x}"
 
 
-def _spread(feature: str) -> int:
-    """The hash of a feature, each of its bits in a counter of its own: all 64 are added up in one addition."""
+def _counters(feature: str) -> int:
+    """The hash of a feature as 64 counters of 16 bits in one number: one addition adds all of them."""
     digest = hashlib.blake2b(feature.encode(), digest_size=BITS // 8).digest()
-    spread = _spread_bytes()
-    return sum(spread[byte] << (8 * _LANE_BITS * place) for place, byte in enumerate(digest))
+    table = _byte_counters()
+    return sum(table[byte] << (8 * _COUNTER_BITS * index) for index, byte in enumerate(digest))
 
 
 @lru_cache(maxsize=1)
-def _spread_bytes() -> tuple[int, ...]:
-    return tuple(sum((byte >> bit & 1) << (_LANE_BITS * bit) for bit in range(8)) for byte in range(256))
+def _byte_counters() -> tuple[int, ...]:
+    return tuple(sum((byte >> bit & 1) << (_COUNTER_BITS * bit) for bit in range(8)) for byte in range(256))

@@ -1,13 +1,13 @@
-"""Words: what a gateway said, fit to be kept: short, and without phone numbers or anything that may be a key."""
+"""Redaction: removes phone numbers and secrets from a text before it is stored or logged."""
 
 import re
 
 CHARACTERS_MAX = 300
 _DIGITS = re.compile(r"\+?\d{7,}")
-_PERHAPS_A_KEY = re.compile(r"[A-Za-z0-9_\-+/=.]{24,}")
+_POSSIBLE_SECRET = re.compile(r"[A-Za-z0-9_\-+/=.]{24,}")
 
 
-def redact(said: object) -> str:
-    """Phone numbers keep their last two digits; what is long and without a space is left out."""
-    text = _PERHAPS_A_KEY.sub("…", " ".join(str(said).split()))
-    return _DIGITS.sub(lambda found: f"…{found[0][-2:]}", text)[:CHARACTERS_MAX]
+def redact(value: object) -> str:
+    """The value as one line of at most 300 characters; keeps the last two digits of a phone number, no long token."""
+    text = _POSSIBLE_SECRET.sub("…", " ".join(str(value).split()))
+    return _DIGITS.sub(lambda match: f"…{match[0][-2:]}", text)[:CHARACTERS_MAX]

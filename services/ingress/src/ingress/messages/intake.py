@@ -18,7 +18,7 @@ from spreader.contract.configuration import Package
 from spreader.contract.events import Lane
 from spreader.contract.ids import new_id
 from spreader.http.problems import Problem
-from spreader.telemetry.tracing import note
+from spreader.telemetry.tracing import annotate
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -58,6 +58,6 @@ class MessageIntake(Generic[F]):
     async def _publish(
         self, package: Package, form: F, waits: bool, publish: Publish[F], message_id: str
     ) -> ApiResponse:
-        note(message_id=message_id, package_id=package.package_id, lane=self.lane)
+        annotate(message_id=message_id, package_id=package.package_id, lane=self.lane)
         form = await self.media_check.store_media(package, self.lane, form)
         return await publish(package, form, message_id, waits)

@@ -46,23 +46,23 @@ class MediaCheck:
         return form.model_copy(update={"media": Media(media_id=file.media_id, filename=media.filename)})
 
     async def _check_stored(self, media_id: str, kind: str) -> None:
-        file = await self.store.describe(media_id)
+        file = await self.store.info(media_id)
         if file is None:
             detail = "no such file is stored; it may have been deleted. Upload it with POST /api/v1/media"
             raise invalid("/media/media_id", "unknown", detail)
         reason = objection(kind, file.type, file.size_bytes)
         if reason is not None:
             raise invalid("/media/media_id", "media", reason)
-        await self.store.use(file)
+        await self.store.mark_used(file)
 
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
         """None: the URL is unreachable now, or only simulators would get the file."""
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):
-                await self.downloader.guard.addresses(url)
+                await self.downloader.address_filter.addresses(url)
                 return None
             data = await self.downloader.fetch(url, RULES[kind].bytes_max, SECONDS[lane])
-            file = await self.store.keep(data, None)
+            file = await self.store.put(data, None)
         except MediaRefused as error:
             raise _url_problem(str(error)) from None
         except MediaUnavailable as error:

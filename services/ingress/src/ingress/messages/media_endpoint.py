@@ -38,13 +38,13 @@ class MediaEndpoint:
         else:
             data, form_filename = await request_body.read(request, BYTES_MAX), None
         try:
-            file = await self.store.keep(data, filename or form_filename)
+            file = await self.store.put(data, filename or form_filename)
         except MediaRefused as error:
             raise invalid("/file", "media", str(error)) from None
         return ApiResponse(201, _body(file), {"Location": f"{API}/media/{file.media_id}"}).render()
 
     async def get(self, media_id: PathId) -> Response:
-        file = await self.store.describe(media_id)
+        file = await self.store.info(media_id)
         if file is None:
             raise not_found("file", media_id)
         return ApiResponse(200, _body(file)).render()
@@ -85,7 +85,7 @@ class MediaRetention:
 
     async def run_once(self) -> float:
         """Delete unused files; returns seconds until the next run."""
-        await self.store.forget(timedelta(days=self.keep_days))
+        await self.store.delete_unused(timedelta(days=self.keep_days))
         return DELETE_EVERY_SECONDS
 
 

@@ -25,7 +25,7 @@ from spreader.contract.configuration import Package
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
 from spreader.kafka.bus import Bus
 from spreader.kafka.envelope import encode
-from spreader.telemetry.tracing import here
+from spreader.telemetry.tracing import current_traceparent
 
 _ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.labels("open"), UNROUTED.labels("open")
 
@@ -71,7 +71,7 @@ class OpenMessageEndpoint:
     def _events(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
     ) -> list[OpenMessageRequested]:
-        content, now, traceparent = content_of(form), self.now(), here()
+        content, now, traceparent = content_of(form), self.now(), current_traceparent()
         total = len(recipients) if len(recipients) > RECIPIENTS_PER_RECORD_MAX else None
         return [
             OpenMessageRequested.model_construct(  # without validation: the form is validated already

@@ -20,7 +20,7 @@ from spreader.contract.events import FailureClass, ReplyMessageRequested, ReplyS
 from spreader.contract.ids import conversation_id
 from spreader.http.problems import Problem, invalid
 from spreader.kafka.bus import Bus
-from spreader.telemetry.tracing import here
+from spreader.telemetry.tracing import current_traceparent
 
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
@@ -46,7 +46,7 @@ class ReplyEndpoint:
     ) -> ApiResponse:
         began = time.monotonic()
         event = ReplyMessageRequested.model_construct(  # without validation: the form is validated already
-            traceparent=here(),
+            traceparent=current_traceparent(),
             package_id=package.package_id,
             message_id=message_id,
             content=content_of(form),

@@ -9,9 +9,9 @@ from ingress.http.request_body import LocalTimestamp, Timestamp
 from spreader.contract.configuration import Distribution
 from spreader.contract.content import (
     Content,
+    ContentModel,
     DocumentContent,
     ImageContent,
-    Part,
     Template,
     TemplateContent,
     TextContent,
@@ -42,7 +42,7 @@ class Options(OpenOptions):
         return self
 
 
-class OpenFields(Part):
+class OpenFields(ContentModel):
     recipients: tuple[PhoneNumber, ...] = Field(
         min_length=1,
         max_length=RECIPIENTS_MAX,
@@ -53,7 +53,7 @@ class OpenFields(Part):
     options: Options = Options()
 
 
-class ReplyFields(Part):
+class ReplyFields(ContentModel):
     recipient: PhoneNumber = Field(description="The customer who waits for the reply.", examples=["201001234567"])
     conversation_id: str | None = Field(
         default=None,

@@ -18,7 +18,7 @@ from spreader.clock import Clock
 from spreader.contract.events import DeliveryReleased, Event
 from spreader.kafka.bus import Bus
 from spreader.runtime.rows import fetched
-from spreader.telemetry.tracing import OFF, Step, Tracing, closing, messaging, with_span
+from spreader.telemetry.tracing import NO_TRACING, SpanSpec, Tracing, closing, messaging_attributes, with_span
 
 ROWS_MAX = 500
 IDLE_SECONDS = 1.0
@@ -29,7 +29,7 @@ class OutboxRelay:
     engine: AsyncEngine
     bus: Bus
     clock: Clock
-    tracing: Tracing = OFF
+    tracing: Tracing = NO_TRACING
 
     async def relay(self) -> float:
         """Publish one batch; returns the wall seconds until the next look."""
@@ -52,13 +52,13 @@ class OutboxRelay:
         if self.tracing.on:
             for index, event in enumerate(events):
                 if isinstance(event, DeliveryReleased):
-                    spans.append(self.tracing.begin(_release_step(event)))
+                    spans.append(self.tracing.start_span(_release_span(event)))
                     events[index] = with_span(event, spans[-1])
         return events, spans
 
 
-def _release_step(event: DeliveryReleased) -> Step:
+def _release_span(event: DeliveryReleased) -> SpanSpec:
     """In the trace of the span that took the delivery in, maybe days ago, and linked to it."""
     held = {"spreader.held_seconds": round((event.released_at - event.requested_at).total_seconds())}
-    name, attributes = f"send {event.topic}", {**messaging("send", event), **held}
-    return Step(name, SpanKind.PRODUCER, event.traceparent, attributes, is_linked=True)
+    name, attributes = f"send {event.topic}", {**messaging_attributes("send", event), **held}
+    return SpanSpec(name, SpanKind.PRODUCER, event.traceparent, attributes, is_linked=True)

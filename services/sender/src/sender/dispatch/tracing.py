@@ -9,7 +9,7 @@ from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import ClaimResult, RetryLater, SettledClaim
 from sender.core.delivery import Delivery, lane_of
 from sender.ledger.claim import Claim
-from spreader.telemetry.tracing import Step, Tracing, fail, with_span
+from spreader.telemetry.tracing import SpanSpec, Tracing, mark_failed, with_span
 
 NOT_SENT = frozenset({"failed", "unknown", "expired"})
 
@@ -23,12 +23,12 @@ class TracedAttempts:
     async def run(self, claim: Claim) -> ClaimResult:
         if not self.tracing.on:
             return await self.run_untraced(claim)
-        with self.tracing.within(self._step(claim)) as span:
+        with self.tracing.span(self._span_spec(claim)) as span:
             result = await self.run_untraced(replace(claim, delivery=with_span(claim.delivery, span)))
             _record_result(span, result)
             return result
 
-    def _step(self, claim: Claim) -> Step:
+    def _span_spec(self, claim: Claim) -> SpanSpec:
         delivery = claim.delivery
         driver = self._driver_name(delivery)
         attributes: dict[str, str | int] = {
@@ -41,7 +41,7 @@ class TracedAttempts:
             "spreader.tries": claim.tries,
             "spreader.driver": driver,
         }
-        return Step(f"send {driver}", SpanKind.CLIENT, delivery.traceparent, attributes)
+        return SpanSpec(f"send {driver}", SpanKind.CLIENT, delivery.traceparent, attributes)
 
     def _driver_name(self, delivery: Delivery) -> str:
         profile = self.config.profile(delivery.package_id, delivery.profile_id)
@@ -54,7 +54,7 @@ def _record_result(span: Span, result: ClaimResult) -> None:
         case SettledClaim(status):
             span.set_attribute("spreader.status", status)
             if status in NOT_SENT:
-                fail(span, status)
+                mark_failed(span, status)
         case RetryLater():
             span.set_attribute("spreader.status", "tried again")
         case _:

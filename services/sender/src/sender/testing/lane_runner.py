@@ -19,7 +19,7 @@ from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
 from sender.testing import NOON, FakeGateway, FixedPackages, ObservedBus, batch_of, profile
 from spreader.contract.events import DeliveryOutcome, Event
-from spreader.telemetry.tracing import OFF, Tracing
+from spreader.telemetry.tracing import NO_TRACING, Tracing
 from spreader.testing import FakeProgress, ManualClock
 
 DRIVERS = ("simulator", "cloud_api", "waha", "evolution")
@@ -53,7 +53,7 @@ async def run_lane(
     bus: ObservedBus | None = None,
     drain_seconds: float = 30,
     packages: FixedPackages | None = None,
-    tracing: Tracing = OFF,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncGenerator[LaneRunner]:
     bus, clock = bus or ObservedBus(), ManualClock(NOON)
     outbox = OutcomeOutbox(ledger, bus, overdue=timedelta(0))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from spreader.contract.events import RiskyPattern
-from spreader.text.fingerprint import is_near
+from spreader.text.fingerprint import is_similar
 from stats.core.evidence import Evidence
 
 LAST = 50
@@ -37,7 +37,7 @@ def _same_text(evidence: Evidence) -> str | None:
     fingerprints = evidence.fingerprints[:LAST]
     if len(fingerprints) < LAST:
         return None
-    alike = max(sum(is_near(one, other) for other in fingerprints) for one in set(fingerprints))
+    alike = max(sum(is_similar(one, other) for other in fingerprints) for one in set(fingerprints))
     if alike <= SAME_SHARE_MAX * LAST:
         return None
     return f"{alike} of the last {LAST} open messages say nearly the same"
