@@ -37,14 +37,14 @@ def document() -> dict[str, Any]:
         "channels": {_name(topic): _channel(topic) for topic in PARTITIONS},
         "operations": _operations(),
         "components": {
-            "messages": {**{kind.__name__: _message(kind) for kind in EVENTS}, "Buried": _BURIED},
+            "messages": {**{kind.__name__: _message(kind) for kind in EVENTS}, "DeadLetter": _DEAD_LETTER},
             "schemas": _plain(schemas["$defs"]),
         },
     }
 
 
 def _channel(topic: str) -> dict[str, Any]:
-    kinds = [kind.__name__ for kind in EVENTS if kind.topic == topic] or ["Buried"]
+    kinds = [kind.__name__ for kind in EVENTS if kind.topic == topic] or ["DeadLetter"]
     policy = "compact" if topic in COMPACTED else "delete"
     kafka = {"topic": topic, "partitions": PARTITIONS[topic], "topicConfiguration": {"cleanup.policy": [policy]}}
     return {
@@ -98,9 +98,9 @@ def _plain(schema: Any) -> Any:
     return [_plain(part) for part in schema] if isinstance(schema, list) else schema
 
 
-_BURIED: Mapping[str, Any] = {
+_DEAD_LETTER: Mapping[str, Any] = {
     "name": DEAD_LETTER_TOPIC,
-    "title": "Buried",
+    "title": "DeadLetter",
     "summary": "A record that no handler could process: bytes, key and headers as received, and the reason. "
     "A record with the header `dead_letter_replayed` is a mark: it names the places of replayed records.",
     "headers": {
