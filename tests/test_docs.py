@@ -46,6 +46,12 @@ SOURCES = sorted(
 WORDS_MAX = 1_100
 LOOKED_UP = {"settings.md", "glossary.md", "alerts.md"}
 MODULE = re.compile(r"`((?:services|libs)/[\w/.-]+\.py)`")
+CITED = re.compile(
+    r"(?<![\w/.-])(docs(?:/[\w.-]+)+|[A-Z][A-Z-]+\.md)(?![\w/])"
+    r"|\b([A-Z]{4,}(?:-[A-Z]+)? section \d+)|\bdecisions? (\d{4})\b"
+)
+UNCHECKED = {"tests/test_tidy.py", "uv.lock"}
+"""Files whose samples name pages that do not exist."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"\bSPREADER_[A-Z0-9_]*[A-Z0-9]\b(?!\{|_)")
@@ -191,6 +197,49 @@ def test_a_called_service_is_one_with_an_address_and_a_client() -> None:
     assert [str(route) for route in routes_called(asking, sources("pacer"))] == [
         "GET /deliveries/{delivery_id}/explain"
     ]
+
+
+def test_nothing_cites_a_page_that_is_not_here() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [ROOT / path for path in listed.splitlines() if path not in UNCHECKED and (ROOT / path).is_file()]
+    cited = {str(file.relative_to(ROOT)): missing for file in files if (missing := missing_pages(read_or_empty(file)))}
+    assert cited == {}, f"cite pages of this repository: {cited}"
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("see docs/pacing.md and docs/decisions/0019, or decision 0005 (README.md).", []),
+        ("docs/openapi.json, docs.pages and https://docs.example.com/docs/guide", []),
+        ("as docs/" + "style says", ["docs/" + "style"]),
+        ("DESIGN" + " section 5", ["DESIGN" + " section 5"]),
+        ("see DESIGN" + ".md, and decision" + " 9999", ["DESIGN" + ".md", "decision" + " 9999"]),
+    ],
+)
+def test_a_citation_is_a_page_or_a_decision(text: str, missing: list[str]) -> None:
+    assert missing_pages(text) == missing
+
+
+def missing_pages(text: str) -> list[str]:
+    """What a text cites as a page, a chapter or a decision and this repository does not have."""
+    return [cited[0] for cited in CITED.finditer(text) if not is_here(*cited.groups())]
+
+
+def is_here(page: str | None, _chapter: str | None, decision: str | None) -> bool:
+    if decision is not None:
+        return any((DOCS / "decisions").glob(f"{decision}-*"))
+    if page is None:
+        return False
+    name = page.rstrip(".")
+    return any((ROOT / f"{name}{suffix}").exists() for suffix in ("", ".md")) or any(ROOT.glob(f"{name}-*"))
+
+
+def read_or_empty(file: Path) -> str:
+    """Empty for a picture."""
+    try:
+        return file.read_text()
+    except UnicodeDecodeError:
+        return ""
 
 
 def recorded(initialise: Callable[..., None], parameter: str, given: list[type[Event]]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Gap: the formula of DESIGN section 5, in tables and laws."""
+"""Gap: the formula of docs/pacing.md, in tables and laws."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def test_the_mean_follows_the_queue_and_the_last_two_hours(waiting: int, sent: i
         (Gap(calm_factor=0.8), 9, ON_PACE, 480),
         (Gap(tempo_min=0.8), 10, 0, 480),
         (Gap(tempo_max=1.5), 10, 24, 900),
-        (Gap(calm_tempo=10), 9, 24, 600),  # as DESIGN has it: calm halves it, two fast hours double it
+        (Gap(calm_tempo=10), 9, 24, 600),  # without the narrow tempo: calm halves it, two fast hours double it
         (Gap(calm_tempo=0), 9, 24, 300),
         (Gap(calm_factor=0.1, fastest=0.5), 9, ON_PACE, 90),
     ],

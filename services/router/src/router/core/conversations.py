@@ -112,5 +112,5 @@ def is_over(conversation: Conversation, days: int, now: datetime) -> bool:
 
 
 def is_warm(conversation: Conversation, now: datetime) -> bool:
-    """Whether the customer wrote to the profile lately (DESIGN section 5, Trust)."""
+    """Whether the customer wrote to the profile lately (see docs/glossary.md, cold contact)."""
     return conversation.customer_at is not None and now - conversation.customer_at <= WARM
