@@ -46,6 +46,7 @@ SOURCES = sorted(
 WORDS_MAX = 1_100
 LOOKED_UP = {"settings.md", "glossary.md", "alerts.md"}
 MODULE = re.compile(r"`((?:services|libs)/[\w/.-]+\.py)`")
+FILE = re.compile(r"`([\w/.-]+\.py)`")
 CITED = re.compile(
     r"(?<![\w/.-])(docs(?:/[\w.-]+)+|[A-Z][A-Z-]+\.md)(?![\w/])"
     r"|\b([A-Z]{4,}(?:-[A-Z]+)? section \d+)|\bdecisions? (\d{4})\b"
@@ -126,6 +127,14 @@ def test_every_module_that_the_walks_name_exists() -> None:
     named = MODULE.findall(text)
     assert {"ingress", "router", "pacer", "sender", "stats"} <= {path.split("/")[1] for path in named}
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_every_python_file_that_a_page_names_exists() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = ["/" + path for path in listed.splitlines()]
+    named = {(page.name, name) for page in DOCS.rglob("*.md") for name in FILE.findall(page.read_text())}
+    assert named
+    assert [each for each in named if not any(path.endswith("/" + each[1]) for path in paths)] == []
 
 
 def test_a_page_is_read_in_five_minutes() -> None:
