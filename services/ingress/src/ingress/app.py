@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.configuration.change_history import ChangeHistory
@@ -141,9 +142,25 @@ def build(settings: IngressSettings) -> FastAPI:
 
 def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     """Adds the endpoints of the API to `app`. Raises ValueError if there is no API key."""
-    settings = deps.settings
-    if not settings.api_key:
+    if not deps.settings.api_key:
         raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your own.")
+    for endpoint in _endpoints(deps):
+        # Added flat: nested routers cost time on each request and hide which methods an address has.
+        app.router.routes.extend(endpoint.routes().routes)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(ApiKeyMiddleware, key=deps.settings.api_key)
+    app.add_middleware(TraceMiddleware, tracing=deps.tracing)
+    return app
+
+
+class Endpoint(Protocol):
+    def routes(self) -> APIRouter: ...
+
+
+def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
+    """In the order in which their routes are tried: those that accept messages come first."""
+    settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
     consents = ConsentLists(deps.engine, deps.bus, deps.now)
@@ -158,7 +175,7 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
         consents,
         sealer,
     )
-    endpoints = (  # routes are tried in this order: those that accept messages come first
+    return (
         OpenMessageEndpoint(
             MessageIntake("open", OPEN, *common),
             deps.bus,
@@ -192,11 +209,3 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
         ConsentEndpoint(consents, deps.config_cache),
         WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.now, wall_now),
     )
-    for endpoint in endpoints:
-        # Added flat: nested routers cost time on each request and hide which methods an address has.
-        app.router.routes.extend(endpoint.routes().routes)
-    problems.install(app)
-    openapi.install(app)
-    app.add_middleware(ApiKeyMiddleware, key=settings.api_key)
-    app.add_middleware(TraceMiddleware, tracing=deps.tracing)
-    return app

@@ -1,7 +1,7 @@
 """Reconciliation: accepted deliveries that are unfinished for too long, counted by the service that should have them.
 
-The alert compares these counts with what each service reports (decision 0027). Every instance counts all deliveries, so
-readers of the metric take the maximum over instances, not the sum.
+The alert compares these counts with what each service reports (docs/decisions/0039). Every instance counts all
+deliveries, so readers of the metric take the maximum over instances, not the sum.
 """
 
 import time
