@@ -19,7 +19,7 @@ from sender.testing.files import MemoryMedia, MemoryUploads
 from sender.testing.gateway_server import KEYS
 from sender.testing.numbers import MemoryNumbers
 from simulator.core.failures import FAILURES
-from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving
+from simulator.testing import ACCOUNTS, CREDENTIALS, SimulatorClient, running_simulator
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Driver as Name
 from spreader.contract.configuration import Gateway, Profile
@@ -74,10 +74,10 @@ codes."""
 
 
 @pytest.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Caller]:
-    async with serving(tmp_path_factory.mktemp("simulator"), Clock(), delivered_share=0) as caller:
+async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SimulatorClient]:
+    async with running_simulator(tmp_path_factory.mktemp("simulator"), Clock(), delivered_share=0) as caller:
         for driver in DRIVERS:
-            await caller.set_up(driver)
+            await caller.register_account(driver)
         yield caller
 
 
@@ -93,7 +93,7 @@ async def drivers() -> AsyncGenerator[dict[str, Driver]]:
     await client.stop()
 
 
-def at(simulator: Caller, driver: Name) -> Profile:
+def at(simulator: SimulatorClient, driver: Name) -> Profile:
     sealed = Vault(KEYS).seal("p1", CREDENTIALS[driver])
     base_url = f"{simulator.address.geturl()}{BASES[driver]}"
     gateway = Gateway(driver=driver, base_url=base_url, account=ACCOUNTS[driver], sealed=sealed)
@@ -103,7 +103,7 @@ def at(simulator: Caller, driver: Name) -> Profile:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("kind", [*CONTENTS, "template"])
 async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
-    simulator: Caller, drivers: dict[str, Driver], driver: Name, kind: str
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, kind: str
 ) -> None:
     delivery = reply_with(TEMPLATE if kind == "template" else CONTENTS[kind], quote="3EB0C0FFEE")
     answer = await send_once(drivers[driver], delivery, at(simulator, driver))
@@ -122,10 +122,10 @@ async def test_each_kind_of_content_passes_the_strict_checks_of_each_gateway(
     [(driver, code, expected) for driver, codes in EXPECTED.items() for code, expected in codes.items()],
 )
 async def test_each_failure_in_an_answer_has_its_class(
-    simulator: Caller, drivers: dict[str, Driver], driver: Name, code: str, expected: str
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, code: str, expected: str
 ) -> None:
     fault = {"kind": "fail", "code": code, "driver": driver, "as": "answer", "count": 1}
-    response = await simulator.ask("POST", "/faults", fault)
+    response = await simulator.request("POST", "/faults", fault)
     assert response.status == 201, response
     answer = await send_once(drivers[driver], reply_with(CONTENTS["text"]), at(simulator, driver))
     assert not isinstance(answer, SendAccepted)
@@ -140,9 +140,11 @@ async def test_the_table_above_has_every_failure_of_the_simulator() -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in FAILURES["cloud_api"] if code not in EXPECTED["cloud_api"]])
-async def test_each_code_of_meta_arrives_unchanged(simulator: Caller, drivers: dict[str, Driver], code: str) -> None:
+async def test_each_code_of_meta_arrives_unchanged(
+    simulator: SimulatorClient, drivers: dict[str, Driver], code: str
+) -> None:
     fault = {"kind": "fail", "code": code, "driver": "cloud_api", "as": "answer", "count": 1}
-    await simulator.ask("POST", "/faults", fault)
+    await simulator.request("POST", "/faults", fault)
     answer = await send_once(drivers["cloud_api"], reply_with(CONTENTS["text"]), at(simulator, "cloud_api"))
     assert isinstance(answer, SendRefused)
     assert answer.code == code
@@ -150,7 +152,7 @@ async def test_each_code_of_meta_arrives_unchanged(simulator: Caller, drivers: d
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_profile_is_checked_and_a_wrong_key_is_detected(
-    simulator: Caller, drivers: dict[str, Driver], driver: Name
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name
 ) -> None:
     profile = at(simulator, driver)
     checked = await drivers[driver].check(profile)
@@ -169,16 +171,16 @@ async def test_a_profile_is_checked_and_a_wrong_key_is_detected(
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
 @pytest.mark.parametrize("number", ["5531987654321", "553187654321"])
 async def test_a_brazilian_number_is_sent_to_in_the_form_that_whatsapp_knows(
-    simulator: Caller, drivers: dict[str, Driver], driver: Name, number: str
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, number: str
 ) -> None:
-    await simulator.set_up(driver, behaviour={"without_nine": ["553187654321"]})
+    await simulator.register_account(driver, behaviour={"without_nine": ["553187654321"]})
     answer = await send_once(drivers[driver], released(recipient=number), at(simulator, driver))
-    await simulator.set_up(driver)
+    await simulator.register_account(driver)
     assert isinstance(answer, SendAccepted)
     line = (await simulator.ledger())[-1]
     assert (line["recipient"], line["code"]) == ("553187654321", None)
 
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
-async def test_a_number_is_checked(simulator: Caller, drivers: dict[str, Driver], driver: Name) -> None:
+async def test_a_number_is_checked(simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name) -> None:
     assert (await drivers[driver].check_number(at(simulator, driver), PHONE)).exists is True

@@ -28,7 +28,7 @@ from sender.core.delivery import Delivery
 from sender.testing import released, reply
 from sender.testing.contents import DRIVERS
 from sender.testing.gateway_server import KEYS
-from simulator.testing import ACCOUNTS, CREDENTIALS, Caller, serving, webhook
+from simulator.testing import ACCOUNTS, CREDENTIALS, SimulatorClient, fake_webhook, running_simulator
 from spreader.clock import wall_now
 from spreader.contract.configuration import Driver, Gateway, Package, Profile
 from spreader.contract.events import DeliveryOutcome, Event, Lane, PackageConfigured
@@ -58,7 +58,7 @@ Way = tuple[Driver, Lane]
 class KillTrial:
     """The gateways and the trial, each to its own recipient."""
 
-    gateways: Caller
+    gateways: SimulatorClient
     package_id: str
     by_recipient: dict[str, tuple[Way, Delivery]] = field(default_factory=dict[str, tuple[Way, Delivery]])
 
@@ -116,9 +116,9 @@ class Senders:
 
 @pytest.fixture
 async def trial(tmp_path: Path, settings: Settings) -> AsyncGenerator[KillTrial]:
-    async with serving(tmp_path / "gateways", delivered_share=0) as gateways, webhook() as hook:
+    async with running_simulator(tmp_path / "gateways", delivered_share=0) as gateways, fake_webhook() as hook:
         for driver in DRIVERS:
-            await gateways.set_up(driver, hook.url)
+            await gateways.register_account(driver, hook.url)
         yield KillTrial(gateways, settings.database_url.rpartition("/")[2])
 
 
@@ -172,7 +172,7 @@ async def outcomes(servers: str, delivery_ids: frozenset[str]) -> dict[str, str]
     return ended
 
 
-async def wait_for_sends(gateways: Caller, after: int, people: frozenset[str], count: int) -> None:
+async def wait_for_sends(gateways: SimulatorClient, after: int, people: frozenset[str], count: int) -> None:
     """Waits until `count` of these recipients are in the send ledger after its first `after` lines."""
     until = time.monotonic() + LIFE_SECONDS_MAX
     while len(people & {line["recipient"] for line in await gateways.ledger(after)}) < count:
@@ -207,17 +207,17 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
             await wait_for_sends(trial.gateways, before, rest, chance.randint(1, len(rest)))
             died_at = kill()
             await writing
-        await trial.gateways.until("/concurrency", lambda body: body["now"] == 0)
+        await trial.gateways.wait_until("/concurrency", lambda body: body["now"] == 0)
         for line in (lines := await trial.gateways.ledger(before)):
             unanswered[line["recipient"]] += 1
             # If the sender lived longer than the call time-out, it gave the call up itself: not an interruption.
             if died_at - datetime.fromisoformat(line["wall"]) < timedelta(seconds=CALL_SECONDS - 1):
                 interrupted[trial.by_recipient[line["recipient"]][0]] += 1
         before += len(lines)
-    await trial.gateways.ask("DELETE", f"/faults/{fault_id}")
+    await trial.gateways.request("DELETE", f"/faults/{fault_id}")
     async with senders.life():
         ended = await outcomes(servers, frozenset(delivery.delivery_id for _, delivery in trial.by_recipient.values()))
-    await trial.gateways.until("/concurrency", lambda body: body["now"] == 0)
+    await trial.gateways.wait_until("/concurrency", lambda body: body["now"] == 0)
     lines = await trial.gateways.ledger()
     check(trial, lines, ended, unanswered)
     figures = {"kills": kills, "seconds": round(time.monotonic() - began), **summary(trial, lines, ended, interrupted)}

@@ -1,4 +1,4 @@
-"""The file under the ledger, the sessions and the mailbox."""
+"""The journal under the ledger, the accounts and the customer messages."""
 
 import resource
 import tempfile
@@ -53,7 +53,7 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines(count: int, cut: int) -> None
         assert path.read_bytes() == b"".join(lines) + b"next\n"
 
 
-def test_a_line_is_found_again_by_its_place(tmp_path: Path) -> None:
+def test_a_line_is_read_by_its_offset(tmp_path: Path) -> None:
     journal, _ = opened(tmp_path / "journal")
     places = [journal.append(line) for line in numbered(20)]
     assert [journal.read(place) for place in places] == numbered(20)
@@ -69,7 +69,7 @@ def test_a_line_is_on_disk_when_append_returns(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_write_one_file(tmp_path: Path) -> None:
     journal, _ = opened(tmp_path / "journal")
-    with pytest.raises(OSError, match="belongs to another simulator"):
+    with pytest.raises(OSError, match="another simulator is using it"):
         opened(tmp_path / "journal")
     journal.close()
     opened(tmp_path / "journal")[0].close()
@@ -81,7 +81,7 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_line(tmp_path: Path) -> None
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
-        with pytest.raises(OSError, match="is the disk full"):
+        with pytest.raises(OSError, match="the disk may be full"):
             journal.append(b"a line that does not fit")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -91,7 +91,7 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_line(tmp_path: Path) -> None
     journal.close()
 
 
-def test_rewriting_replaces_all_and_goes_on(tmp_path: Path) -> None:
+def test_rewrite_replaces_all_lines(tmp_path: Path) -> None:
     journal, _ = opened(tmp_path / "journal")
     for line in numbered(5):
         journal.append(line)

@@ -1,1 +1,3 @@
-"""Simulator: a stand-in for WhatsApp gateways that keeps its own account of what it was asked to send."""
+"""Simulator: a stand-in for WhatsApp gateways, with an independent ledger of every send that reached it."""
+
+"""Simulator: a stand-in for WhatsApp gateways, with an independent ledger of every send that reached it."""

@@ -1,4 +1,4 @@
-"""The simulator's process: `python -m simulator`."""
+"""Entry point of the simulator: `python -m simulator`."""
 
 from simulator.app import build
 from simulator.settings import SimulatorSettings

@@ -1,4 +1,4 @@
-"""Account: a profile that is registered with the gateway: its name there, its package, its keys, its webhook."""
+"""Accounts: the profiles registered at the gateways, with their credentials and webhooks, stored on disk."""
 
 import asyncio
 import json
@@ -16,15 +16,15 @@ from simulator.journal import Journal
 Engine = Literal["NOWEB", "WEBJS", "GOWS"]
 
 
-class Key(NamedTuple):
-    """What names an account: two gateways may each have one called `default`."""
+class AccountKey(NamedTuple):
+    """Identifies an account: two gateways may each have one named `default`."""
 
     driver: Driver
     account: str
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class GatewayAccount:
     account: str
     profile_id: str
     package_id: str
@@ -33,75 +33,75 @@ class Account:
     phone: str = ""
     credentials: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     waba_id: str = ""
-    """Cloud API: the business account, which is also the portfolio that its limits hold for."""
+    """Cloud API: the business account, whose numbers share the limit of the portfolio."""
     engine: Engine = "NOWEB"
-    """WAHA: whose shapes it answers in."""
+    """WAHA: the engine whose formats it uses."""
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @property
-    def key(self) -> Key:
-        return Key(self.driver, self.account)
+    def key(self) -> AccountKey:
+        return AccountKey(self.driver, self.account)
 
 
-ACCOUNT = TypeAdapter(Account)
+ADAPTER = TypeAdapter(GatewayAccount)
 
 
-class Accounts:
-    """All accounts, on disk: the last registration of a key holds."""
+class AccountRegistry:
+    """All accounts. A new registration replaces an older one with the same key."""
 
     def __init__(self, home: Path, wait_seconds: float) -> None:
         self._journal = Journal(home / "accounts.jsonl")
         self._wait_seconds = wait_seconds
-        self._by_key: dict[Key, Account] = {}
-        self._by_profile: dict[str, Key] = {}
-        self._by_name: dict[str, Key] = {}
+        self._by_key: dict[AccountKey, GatewayAccount] = {}
+        self._by_profile: dict[str, AccountKey] = {}
+        self._by_name: dict[str, AccountKey] = {}
         self._registered = asyncio.Event()
 
     def open(self) -> None:
-        self._journal.open(lambda _place, line: self._replay(json.loads(line)))
+        self._journal.open(lambda _offset, line: self._replay(json.loads(line)))
         if self._journal.lines > len(self._by_key):
             self._journal.rewrite(map(_line, self._by_key.values()))
 
     def close(self) -> None:
         self._journal.close()
 
-    def register(self, account: Account) -> None:
+    def register(self, account: GatewayAccount) -> None:
         if self._by_key.get(account.key) == account:
             return
         self._journal.append(_line(account))
-        self._take(account)
+        self._add(account)
         self._registered.set()
         self._registered = asyncio.Event()
 
-    def remove(self, key: Key) -> bool:
-        """Whether there was one."""
+    def remove(self, key: AccountKey) -> bool:
+        """Returns whether the account existed."""
         if key not in self._by_key:
             return False
         self._journal.append(json.dumps({"removed": key}).encode())
         del self._by_key[key]
         return True
 
-    def all(self) -> list[Account]:
+    def all(self) -> list[GatewayAccount]:
         return list(self._by_key.values())
 
-    def of(self, key: Key) -> Account | None:
+    def get(self, key: AccountKey) -> GatewayAccount | None:
         return self._by_key.get(key)
 
-    def named(self, profile_or_account: str) -> Account | None:
-        """The one with this profile's id, else one that is called so at its gateway; of several, the latest."""
-        by_profile = self._of(self._by_profile.get(profile_or_account))
+    def find(self, profile_or_account: str) -> GatewayAccount | None:
+        """The account with this profile id, else the last registered one with this name."""
+        by_profile = self._get(self._by_profile.get(profile_or_account))
         if by_profile is not None and by_profile.profile_id == profile_or_account:
             return by_profile
-        return self._of(self._by_name.get(profile_or_account))
+        return self._get(self._by_name.get(profile_or_account))
 
-    async def wait_for(self, profile_or_account: str) -> Account | None:
-        """The account, or None when it has not been registered within the setting's seconds."""
-        account = self.named(profile_or_account)
+    async def wait_for(self, profile_or_account: str) -> GatewayAccount | None:
+        """The account; None if it is not registered within the configured time."""
+        account = self.find(profile_or_account)
         if account is not None:
             return account
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while (account := self.named(profile_or_account)) is None:
+                while (account := self.find(profile_or_account)) is None:
                     await self._registered.wait()
         except TimeoutError:
             return None
@@ -109,18 +109,18 @@ class Accounts:
 
     def _replay(self, line: dict[str, Any]) -> None:
         if "removed" in line:
-            self._by_key.pop(Key(*line["removed"]), None)
+            self._by_key.pop(AccountKey(*line["removed"]), None)
         else:
-            self._take(ACCOUNT.validate_python(line))
+            self._add(ADAPTER.validate_python(line))
 
-    def _take(self, account: Account) -> None:
+    def _add(self, account: GatewayAccount) -> None:
         self._by_key[account.key] = account
         self._by_profile[account.profile_id] = account.key
         self._by_name[account.account] = account.key
 
-    def _of(self, key: Key | None) -> Account | None:
+    def _get(self, key: AccountKey | None) -> GatewayAccount | None:
         return None if key is None else self._by_key.get(key)
 
 
-def _line(account: Account) -> bytes:
-    return ACCOUNT.dump_json(account)
+def _line(account: GatewayAccount) -> bytes:
+    return ADAPTER.dump_json(account)

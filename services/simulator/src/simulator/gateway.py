@@ -1,4 +1,4 @@
-"""Gateway: takes sends as WhatsApp's would, keeps the ledger of them, and lets the customers react."""
+"""Gateway: accepts sends as the real gateways do, writes the send ledger, and schedules receipts and replies."""
 
 import asyncio
 import os
@@ -7,179 +7,194 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Never, assert_never
 
-from simulator.accounts import Account
-from simulator.callbacks import Callback, Callbacks
-from simulator.core.customers import Answer, Habits, Reaction, Receipt, reactions, tick
-from simulator.core.faults import Delay, Die, Hang, Plan, Refusal, Stop, Target
-from simulator.core.judgement import Message
+from simulator.accounts import GatewayAccount
+from simulator.core.customers import (
+    CustomerHabits,
+    Reaction,
+    SimulatedAnswer,
+    SimulatedReceipt,
+    reactions,
+    server_receipt,
+)
+from simulator.core.faults import Delay, Die, FaultTarget, Hang, Interruption, Refusal, SendPlan
 from simulator.core.reports import Report, SessionChanged, TemporarilyBanned
+from simulator.core.verdict import MessageFacts
+from simulator.customer_messages import CustomerMessage
 from simulator.dialects import DIALECTS
-from simulator.dialects.dialect import Sent
-from simulator.flights import Flights
-from simulator.ledger import Entry, Ledger
-from simulator.mailbox import Letter
-from simulator.switchboard import Switchboard
-from simulator.whatsapp import WhatsApp
+from simulator.dialects.dialect import SentMessage
+from simulator.fault_registry import FaultRegistry
+from simulator.send_ledger import LedgerEntry, SendLedger
+from simulator.sends_in_flight import SendsInFlight
+from simulator.webhook_caller import WebhookCall, WebhookCaller
+from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
 from spreader.contract.content import Content, content_hash
 
 STUCK = "stuck"
 REPEAT_AFTER = timedelta(seconds=1)
-"""A customer's message that is told twice comes again after so much of the system's time."""
+"""The delay, in system time, after which a doubled message of a customer comes again."""
 EXIT_CODE_OF_DIE = 137  # what a shell reports after kill -9
 
-Leaving = Callable[[], Coroutine[None, None, None]]
-"""Ends when the caller has left."""
+Disconnection = Callable[[], Coroutine[None, None, None]]
+"""Waits until the caller disconnects."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    sent: Sent
+class SendAccepted:
+    sent: SentMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What is to be sent, and to whom."""
+class IncomingSend:
+    """A valid send request, in the same form for all gateways."""
 
     delivery_id: str | None
     recipient: str
     content: Content
     quote: str | None = None
-    """The message that it answers."""
+    """The id of the message that it quotes."""
 
     @property
-    def name(self) -> str:
-        """What it is called where chance is drawn for it: equal sends without an id fare alike."""
+    def random_key(self) -> str:
+        """Seeds the random reactions: equal sends without an id get equal reactions."""
         return self.delivery_id or content_hash(self.content)
 
     @property
-    def message(self) -> Message:
-        return Message(self.recipient, content_hash(self.content), self.content.type == "template")
+    def facts(self) -> MessageFacts:
+        return MessageFacts(self.recipient, content_hash(self.content), self.content.type == "template")
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """The send was held until the caller left or the fault ended: there is no answer worth reading."""
+class NoResponse:
+    """The send hung until the caller disconnected or the fault ended."""
 
 
-SendAnswer = Accepted | Refusal | Silence
+SendAnswer = SendAccepted | Refusal | NoResponse
 
 
-class Gateway:
+class SimulatedGateway:
     def __init__(
         self,
-        ledger: Ledger,
-        switchboard: Switchboard,
-        flights: Flights,
-        callbacks: Callbacks,
-        whatsapp: WhatsApp,
-        habits: Habits,
+        ledger: SendLedger,
+        fault_registry: FaultRegistry,
+        sends_in_flight: SendsInFlight,
+        webhook_caller: WebhookCaller,
+        whatsapp: WhatsAppNetwork,
+        habits: CustomerHabits,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
-        self._switchboard = switchboard
-        self._flights = flights
-        self._callbacks = callbacks
+        self._fault_registry = fault_registry
+        self._sends_in_flight = sends_in_flight
+        self._webhook_caller = webhook_caller
         self._whatsapp = whatsapp
         self._habits = habits
         self._clock = clock
 
-    async def send(self, account: Account, delivery: Delivery, leaving: Leaving) -> SendAnswer:
-        """One send, as the faults in force let it go."""
-        target = Target(account.profile_id, account.account, delivery.recipient, account.driver)
-        with self._flights.one(account.package_id):
-            plan = self._switchboard.plan(target)
-            if await self._hangs(plan.before, leaving):
-                return Silence()
-            plan, answer = self._record(account, delivery, plan)
-            if await self._hangs(plan.after, leaving):
-                return Silence()
+    async def send(
+        self, account: GatewayAccount, incoming: IncomingSend, until_disconnected: Disconnection
+    ) -> SendAnswer:
+        """Run one send with the faults that are in force."""
+        target = FaultTarget(account.profile_id, account.account, incoming.recipient, account.driver)
+        with self._sends_in_flight.track(account.package_id):
+            plan = self._fault_registry.plan(target)
+            if await self._interrupted(plan.before, until_disconnected):
+                return NoResponse()
+            plan, answer = self._record(account, incoming, plan)
+            if await self._interrupted(plan.after, until_disconnected):
+                return NoResponse()
             return answer if plan.refusal else plan.answer or answer
 
-    def take_from_customer(self, account: Account, phone: str, text: str) -> str:
-        """A customer writes by itself; answers the message's id when it is kept."""
+    def accept_customer_message(self, account: GatewayAccount, phone: str, text: str) -> str:
+        """Store a message that a customer writes unprompted. Returns its id."""
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
-        self._whatsapp.hear(account, phone, now)
-        letter = Letter.written(message_id, account, phone, text, now)
-        self._callbacks.post(letter)
-        if self._whatsapp.repeats(account, message_id):
-            self._callbacks.schedule(Callback.of(letter), REPEAT_AFTER)
+        self._whatsapp.customer_writes(account, phone, now)
+        customer_message = CustomerMessage.create(message_id, account, phone, text, now)
+        self._webhook_caller.post(customer_message)
+        if self._whatsapp.is_doubled(account, message_id):
+            self._webhook_caller.schedule(WebhookCall.for_message(customer_message), REPEAT_AFTER)
         return message_id
 
-    def report(self, account: Account, report: Report) -> None:
-        """Something happens to the account by itself, and its gateway tells the webhook."""
-        self._whatsapp.tell(account, report)
-        self._tell(account, report, self._clock())
+    def report(self, account: GatewayAccount, report: Report) -> None:
+        """Apply an event that a tester caused, and report it to the webhook if the gateway does."""
+        self._whatsapp.apply_report(account, report)
+        self._send_report(account, report, self._clock())
 
-    def _record(self, account: Account, delivery: Delivery, plan: Plan) -> tuple[Plan, Accepted | Refusal]:
-        """The ledger's line, and all that follows from the send; answers how it went after all."""
+    def _record(
+        self, account: GatewayAccount, incoming: IncomingSend, plan: SendPlan
+    ) -> tuple[SendPlan, SendAccepted | Refusal]:
+        """Write the ledger line and schedule what follows. Returns the final plan and the answer."""
         now = self._clock()
-        judged = self._whatsapp.judge(account, delivery.message, plan, now)
+        judged = self._whatsapp.judge(account, incoming.facts, plan, now)
         plan = judged.plan
         message_id = DIALECTS[account.driver].message_id(now)
-        self._ledger.write(_entry(now, account, delivery, message_id, plan))
+        self._ledger.write(_entry(now, account, incoming, message_id, plan))
         for report in judged.reports:
-            self._tell(account, report, now)
+            self._send_report(account, report, now)
         if plan.refusal is not None:
             return plan, plan.refusal
-        sent = Sent(message_id, delivery.delivery_id, delivery.recipient, delivery.content, now)
-        for said in DIALECTS[account.driver].echo(account, sent):
-            self._callbacks.schedule(Callback.told("receipt", account.key, said), timedelta())
-        for reaction, wait in _timed(self._reactions(delivery, plan, now), now, plan):
+        sent = SentMessage(message_id, incoming.delivery_id, incoming.recipient, incoming.content, now)
+        for body in DIALECTS[account.driver].echo(account, sent):
+            self._webhook_caller.schedule(WebhookCall.create("receipt", account.key, body), timedelta())
+        for reaction, wait in _timed(self._reactions(incoming, plan, now), now, plan):
             self._schedule(reaction, wait, account, sent, plan.receipts)
-        return plan, Accepted(sent)
+        return plan, SendAccepted(sent)
 
-    def _tell(self, account: Account, report: Report, now: datetime) -> None:
-        """Tell the webhook; after a ban also that the session works again, when it does."""
+    def _send_report(self, account: GatewayAccount, report: Report, now: datetime) -> None:
+        """Report to the webhook; after a ban also that the session works again, when the ban ends."""
         dialect = DIALECTS[account.driver]
-        for said in dialect.report(account, report, now):
-            self._callbacks.schedule(Callback.told("report", account.key, said), timedelta())
+        for body in dialect.report(account, report, now):
+            self._webhook_caller.schedule(WebhookCall.create("report", account.key, body), timedelta())
         if isinstance(report, TemporarilyBanned):
-            for said in dialect.report(account, SessionChanged("working"), report.until):
-                self._callbacks.schedule(Callback.told("report", account.key, said), report.until - now)
+            for body in dialect.report(account, SessionChanged("working"), report.until):
+                self._webhook_caller.schedule(WebhookCall.create("report", account.key, body), report.until - now)
 
-    def _reactions(self, delivery: Delivery, plan: Plan, now: datetime) -> tuple[Reaction, ...]:
-        seen = tick(self._habits.seed, delivery.name, delivery.recipient, now)
+    def _reactions(self, incoming: IncomingSend, plan: SendPlan, now: datetime) -> tuple[Reaction, ...]:
+        server = server_receipt(self._habits.seed, incoming.random_key, incoming.recipient, now)
         if plan.failure == STUCK:
             return ()
         if plan.failure is not None:
-            return (Receipt("failed", seen.at, plan.failure),)
+            return (SimulatedReceipt("failed", server.at, plan.failure),)
         if not plan.reached:
-            return (seen,)
-        return seen, *reactions(self._habits, delivery.name, delivery.recipient, now)
+            return (server,)
+        return server, *reactions(self._habits, incoming.random_key, incoming.recipient, now)
 
-    def _schedule(self, reaction: Reaction, wait: timedelta, account: Account, sent: Sent, times: int) -> None:
+    def _schedule(
+        self, reaction: Reaction, wait: timedelta, account: GatewayAccount, sent: SentMessage, times: int
+    ) -> None:
         match reaction:
-            case Receipt():
-                for said in DIALECTS[account.driver].receipt(account, sent, reaction) * times:
-                    self._callbacks.schedule(Callback.told("receipt", account.key, said), wait)
-            case Answer():
+            case SimulatedReceipt():
+                for body in DIALECTS[account.driver].receipt(account, sent, reaction) * times:
+                    self._webhook_caller.schedule(WebhookCall.create("receipt", account.key, body), wait)
+            case SimulatedAnswer():
                 message_id = DIALECTS[account.driver].message_id(reaction.at)
-                letter = Letter.written(message_id, account, sent.recipient, reaction.text, reaction.at)
-                self._whatsapp.hear(account, sent.recipient, reaction.at)
-                self._callbacks.schedule(Callback.of(letter), wait)
+                customer_message = CustomerMessage.create(
+                    message_id, account, sent.recipient, reaction.text, reaction.at
+                )
+                self._whatsapp.customer_writes(account, sent.recipient, reaction.at)
+                self._webhook_caller.schedule(WebhookCall.for_message(customer_message), wait)
             case _:
                 assert_never(reaction)
 
-    async def _hangs(self, stops: tuple[Stop, ...], leaving: Leaving) -> bool:
-        """Make the stops; answers whether one of them is the send's end."""
-        for stop in stops:
-            match stop:
+    async def _interrupted(self, interruptions: tuple[Interruption, ...], until_disconnected: Disconnection) -> bool:
+        """Run the interruptions. Returns whether one of them ends the send."""
+        for interruption in interruptions:
+            match interruption:
                 case Delay(fault_id, seconds):
-                    await (asyncio.sleep(seconds) if fault_id is None else self._switchboard.hold(fault_id, seconds))
+                    await (asyncio.sleep(seconds) if fault_id is None else self._fault_registry.wait(fault_id, seconds))
                 case Hang(fault_id, seconds):
-                    await first_of(self._switchboard.hold(fault_id, seconds), leaving())
+                    await first_of(self._fault_registry.wait(fault_id, seconds), until_disconnected())
                     return True
                 case Die():
                     die()
                 case _:
-                    assert_never(stop)
+                    assert_never(interruption)
         return False
 
 
 async def first_of(*waits: Coroutine[None, None, None]) -> None:
-    """Until one of them has ended; the others are cancelled."""
+    """Wait until one of them ends, and cancel the others."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -193,29 +208,31 @@ def die() -> Never:
     os._exit(EXIT_CODE_OF_DIE)
 
 
-def _timed(found: tuple[Reaction, ...], now: datetime, plan: Plan) -> list[tuple[Reaction, timedelta]]:
-    """Each with the time until it is told. Disordered: the last receipt is told at the moment of the first."""
-    receipts = [each for each in found if isinstance(each, Receipt)]
-    moments = [each.at for each in (reversed(receipts) if plan.disordered else receipts)]
+def _timed(reactions: tuple[Reaction, ...], now: datetime, plan: SendPlan) -> list[tuple[Reaction, timedelta]]:
+    """Each reaction with its delay. `plan.disordered` gives the receipts their times in reverse order."""
+    receipts = [reaction for reaction in reactions if isinstance(reaction, SimulatedReceipt)]
+    times = [receipt.at for receipt in (reversed(receipts) if plan.disordered else receipts)]
     late = timedelta(seconds=plan.late_seconds)
-    told: list[tuple[Reaction, timedelta]] = [
-        (receipt, moment - now + late) for receipt, moment in zip(receipts, moments, strict=True)
+    delayed: list[tuple[Reaction, timedelta]] = [
+        (receipt, at - now + late) for receipt, at in zip(receipts, times, strict=True)
     ]
-    return told + [(each, each.at - now) for each in found if isinstance(each, Answer)]
+    return delayed + [(answer, answer.at - now) for answer in reactions if isinstance(answer, SimulatedAnswer)]
 
 
-def _entry(now: datetime, account: Account, delivery: Delivery, message_id: str, plan: Plan) -> Entry:
-    return Entry(
+def _entry(
+    now: datetime, account: GatewayAccount, incoming: IncomingSend, message_id: str, plan: SendPlan
+) -> LedgerEntry:
+    return LedgerEntry(
         at=now,
         profile=account.profile_id,
         package=account.package_id,
         account=account.account,
-        recipient=delivery.recipient,
-        kind=delivery.content.type,
-        content_hash=content_hash(delivery.content),
-        delivery_id=delivery.delivery_id,
+        recipient=incoming.recipient,
+        kind=incoming.content.type,
+        content_hash=content_hash(incoming.content),
+        delivery_id=incoming.delivery_id,
         message_id=None if plan.refusal else message_id,
         code=plan.refusal.code if plan.refusal else plan.failure,
         driver=account.driver,
-        quote=delivery.quote,
+        quote=incoming.quote,
     )

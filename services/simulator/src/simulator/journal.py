@@ -1,7 +1,7 @@
 """Journal: an append-only file of JSON lines that survives kill -9.
 
-A line is handed to the operating system in one write before `append` returns: the end of the process cannot lose it
-(a power cut can: there is no fsync). A line torn by the end of the process was never answered for; opening drops it.
+`append` writes a line in one system call before it returns, so the end of the process cannot lose it; a power cut can,
+because there is no fsync. An incomplete last line was never acknowledged: `open` drops it.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ LINE_BYTES_MAX = 64 * 1024
 
 
 class Journal:
-    """Open it before use. One process at a time: the file is locked."""
+    """Open it before use. A lock on the file excludes other processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,15 +36,15 @@ class Journal:
     def lines(self) -> int:
         return self._lines
 
-    def open(self, each: Callable[[int, bytes], None]) -> None:
-        """Repair the file and show `each` line with its place."""
+    def open(self, replay: Callable[[int, bytes], None]) -> None:
+        """Repair the file and pass every line with its offset to `replay`."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._locked(self._path)
         self._size, self._lines, self._marks = 0, 0, []
         try:
             for line in self._whole_lines():
-                place = self._count(len(line))
-                each(place, line)
+                offset = self._count(len(line))
+                replay(offset, line)
         except BaseException:
             self.close()
             raise
@@ -55,28 +55,28 @@ class Journal:
             self._file = -1
 
     def append(self, line: bytes) -> int:
-        """Write a line (without its line feed); answers its place."""
+        """Write a line (without line feed). Returns its offset. Raises `OSError` if the disk is full."""
         data = line + b"\n"
         written = os.write(self._file, data)
         if written != len(data):
             os.ftruncate(self._file, self._size)
-            raise OSError(f"{self._path} takes no more: is the disk full? Nothing was written.")
+            raise OSError(f"Cannot write to {self._path}: the disk may be full. Nothing was written.")
         return self._count(len(data))
 
-    def read(self, place: int) -> bytes:
-        """The line at a place that `open` or `append` gave."""
-        return os.pread(self._file, LINE_BYTES_MAX, place).split(b"\n", 1)[0]
+    def read(self, offset: int) -> bytes:
+        """The line at an offset from `open` or `append`."""
+        return os.pread(self._file, LINE_BYTES_MAX, offset).split(b"\n", 1)[0]
 
     def chunks(self, skip_lines: int) -> Iterator[bytes]:
-        """What the journal holds now, from the line after `skip_lines`, in pieces of any length."""
-        place, end = self._place_of(skip_lines), self._size
-        while place < end:
-            chunk = os.pread(self._file, min(CHUNK_BYTES, end - place), place)
-            place += len(chunk)
+        """The current content without the first `skip_lines` lines, in chunks that may end within a line."""
+        offset, end = self._offset_of(skip_lines), self._size
+        while offset < end:
+            chunk = os.pread(self._file, min(CHUNK_BYTES, end - offset), offset)
+            offset += len(chunk)
             yield chunk
 
     def rewrite(self, lines: Iterable[bytes]) -> None:
-        """Replace all by these lines, all or nothing."""
+        """Replace the content by these lines, atomically."""
         fresh = self._path.with_suffix(".fresh")
         with fresh.open("wb") as file:
             file.writelines(line + b"\n" for line in lines)
@@ -84,24 +84,24 @@ class Journal:
             os.fsync(file.fileno())
         fresh.replace(self._path)
         self.close()
-        self.open(lambda _place, _line: None)
+        self.open(lambda _offset, _line: None)
 
     def _count(self, length: int) -> int:
-        place = self._size
+        offset = self._size
         if self._lines % MARK_LINES == 0:
-            self._marks.append(place)
+            self._marks.append(offset)
         self._size += length
         self._lines += 1
-        return place
+        return offset
 
-    def _place_of(self, line: int) -> int:
+    def _offset_of(self, line: int) -> int:
         if line >= self._lines:
             return self._size
         mark, rest = divmod(line, MARK_LINES)
-        place = self._marks[mark]
+        offset = self._marks[mark]
         with self._path.open("rb") as file:
-            file.seek(place)
-            return place + sum(len(file.readline()) for _ in range(rest))
+            file.seek(offset)
+            return offset + sum(len(file.readline()) for _ in range(rest))
 
     def _whole_lines(self) -> Iterator[bytes]:
         with self._path.open("rb") as file:
@@ -109,7 +109,11 @@ class Journal:
                 if line.endswith(b"\n"):
                     yield line
                 else:
-                    log.warning("a torn last line was dropped", file=str(self._path), bytes=len(line))
+                    log.warning(
+                        "the last line of the file is incomplete (the process was killed); dropping it",
+                        file=str(self._path),
+                        bytes=len(line),
+                    )
                     os.ftruncate(self._file, self._size)
 
     @staticmethod
@@ -120,7 +124,7 @@ class Journal:
         except OSError as error:
             os.close(file)
             raise OSError(
-                f"{path} belongs to another simulator that runs now. "
-                "Stop that one, or give this one its own SPREADER_SIMULATOR_HOME."
+                f"Cannot lock {path}: another simulator is using it. "
+                "Stop that one, or set SPREADER_SIMULATOR_HOME to another folder."
             ) from error
         return file

@@ -1,18 +1,18 @@
-"""Settings: what the environment may decide for the simulator."""
+"""Settings: the simulator's environment variables."""
 
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from simulator.core.customers import Habits
+from simulator.core.customers import CustomerHabits
 from spreader.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SimulatorSettings(Settings):
-    """Each is read from `SPREADER_SIMULATOR_…`; README.md says what it changes."""
+    """Each is read from `SPREADER_SIMULATOR_…`; README.md describes them."""
 
     simulator_port: int = 8090
     simulator_home: Path = Path(".spreader/simulator")
@@ -28,8 +28,8 @@ class SimulatorSettings(Settings):
     simulator_callback_back_off_factor: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
-    def habits(self) -> Habits:
-        return Habits(
+    def habits(self) -> CustomerHabits:
+        return CustomerHabits(
             seed=self.simulator_seed,
             delivered_share=self.simulator_delivered_share,
             failed_share=self.simulator_failed_share,

@@ -1,4 +1,4 @@
-"""Testing: a simulator inside a test, a caller of it, and a webhook; no production module imports this one."""
+"""Testing: a simulator in a test, a client for it, and a webhook. Production modules must not import this one."""
 
 import asyncio
 import contextlib
@@ -36,21 +36,21 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the simulator answered."""
+    """A response of the simulator."""
 
     status: int
     body: Any
     headers: dict[str, str]
 
 
-class Caller:
-    """Talks to a simulator as a driver and a tester do."""
+class SimulatorClient:
+    """Calls a simulator as drivers and testers do."""
 
     def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
         self.address = urlsplit(address)
         self._http = http
 
-    async def ask(self, method: str, path: str, body: Any = None, keys: Mapping[str, str] | None = None) -> Reply:
+    async def request(self, method: str, path: str, body: Any = None, keys: Mapping[str, str] | None = None) -> Reply:
         data = body if isinstance(body, bytes | aiohttp.FormData) else json.dumps(body).encode()
         headers = {} if isinstance(body, aiohttp.FormData) else {"Content-Type": "application/json"}
         async with self._http.request(method, path, data=data, headers={**headers, **(keys or {})}) as answer:
@@ -58,15 +58,15 @@ class Caller:
 
     async def register(self, webhook_url: str = "http://127.0.0.1:1/away", account: str = "acc_1") -> None:
         body = {"profile_id": "prf_1", "package_id": "pkg_1", "webhook_url": webhook_url}
-        reply = await self.ask("PUT", f"/profiles/{account}", body)
+        reply = await self.request("PUT", f"/profiles/{account}", body)
         assert reply.status == 200, reply
 
     async def send(self, delivery_id: str = "dlv_1", to: str = "201001234567", **content: Any) -> Reply:
         content = content or {"type": "text", "text": "Hello!"}
-        return await self.ask("POST", "/profiles/acc_1/messages", {"delivery_id": delivery_id, "to": to, **content})
+        return await self.request("POST", "/profiles/acc_1/messages", {"delivery_id": delivery_id, "to": to, **content})
 
-    async def set_up(self, driver: str, webhook_url: str = "http://127.0.0.1:1/away", **more: Any) -> None:
-        """Register an account of the gateway, as its operator would."""
+    async def register_account(self, driver: str, webhook_url: str = "http://127.0.0.1:1/away", **more: Any) -> None:
+        """Register an account of a simulated gateway, as its operator would."""
         body = {
             "profile_id": f"prf_{driver}",
             "package_id": "pkg_1",
@@ -75,35 +75,37 @@ class Caller:
             "webhook_url": webhook_url,
             **more,
         }
-        reply = await self.ask("PUT", f"/accounts/{driver}/{ACCOUNTS[driver]}", body)
+        reply = await self.request("PUT", f"/accounts/{driver}/{ACCOUNTS[driver]}", body)
         assert reply.status == 200, reply
 
-    async def call(self, driver: str, method: str, path: str, body: Any = None) -> Reply:
-        """Ask with the keys of the account."""
-        return await self.ask(method, path, body, KEYS[driver])
+    async def call_with_key(self, driver: str, method: str, path: str, body: Any = None) -> Reply:
+        """Send a request with the account's credentials."""
+        return await self.request(method, path, body, KEYS[driver])
 
     async def send_over(self, driver: str, to: str, method: str = "", **fields: Any) -> Reply:
-        """A send over a gateway's own wire, with the fields that every send has there."""
+        """Send over a gateway's own API, with the fields that every send needs there."""
         account = ACCOUNTS[driver]
         match driver:
             case "cloud_api":
                 common = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": to}
-                return await self.call(driver, "POST", f"/cloud/v23.0/{account}/messages", {**common, **fields})
+                return await self.call_with_key(
+                    driver, "POST", f"/cloud/v23.0/{account}/messages", {**common, **fields}
+                )
             case "waha":
                 common = {"session": account, "chatId": f"{to}@c.us"}
-                return await self.call(driver, "POST", f"/waha/api/{method}", {**common, **fields})
+                return await self.call_with_key(driver, "POST", f"/waha/api/{method}", {**common, **fields})
             case _:
                 path = f"/evolution/message/{method}/{account}"
-                return await self.call(driver, "POST", path, {"number": to, **fields})
+                return await self.call_with_key(driver, "POST", path, {"number": to, **fields})
 
-    async def say(self, driver: str, to: str = "201001234567", text: str = "Hi", **more: Any) -> Reply:
-        """A text over any wire."""
+    async def send_text(self, driver: str, to: str = "201001234567", text: str = "Hi", **more: Any) -> Reply:
+        """Send a text over any gateway."""
         if driver == "cloud_api":
             return await self.send_over(driver, to, type="text", text={"body": text}, **more)
         return await self.send_over(driver, to, "sendText", text=text, **more)
 
     async def fault(self, **fault: Any) -> str:
-        reply = await self.ask("POST", "/faults", fault)
+        reply = await self.request("POST", "/faults", fault)
         assert reply.status == 201, reply
         return str(reply.body["id"])
 
@@ -115,38 +117,38 @@ class Caller:
         async with self._http.get(path) as answer:
             return await answer.text()
 
-    async def until(self, path: str, holds: Callable[[Any], bool]) -> None:
-        """Ask until what is answered holds; a process that does not listen yet is asked again."""
+    async def wait_until(self, path: str, holds: Callable[[Any], bool]) -> None:
+        """Repeat the request until `holds` accepts its body. A refused connection is retried."""
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not await self._finds(path, holds):
+            while not await self._holds(path, holds):
                 pass
 
-    async def _finds(self, path: str, holds: Callable[[Any], bool]) -> bool:
+    async def _holds(self, path: str, holds: Callable[[Any], bool]) -> bool:
         try:
-            return holds((await self.ask("GET", path)).body)
+            return holds((await self.request("GET", path)).body)
         except aiohttp.ClientConnectionError:
             await asyncio.sleep(POLL_SECONDS)
             return False
 
 
 @contextlib.asynccontextmanager
-async def calling(address: str) -> AsyncGenerator[Caller]:
+async def simulator_client(address: str) -> AsyncGenerator[SimulatorClient]:
     async with aiohttp.ClientSession(address) as http:
-        yield Caller(address, http)
+        yield SimulatorClient(address, http)
 
 
 @contextlib.asynccontextmanager
-async def listening(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[Caller]:
-    """A simulator on a socket of its own, ready or not; `settings` without their `simulator_`."""
+async def started_simulator(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[SimulatorClient]:
+    """A simulator on its own port, ready or not. `settings` are named without the prefix `simulator_`."""
     chosen = {f"simulator_{name}": value for name, value in settings.items()}
     app = build(SimulatorSettings(simulator_home=home, **chosen), clock or Clock())
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
-    # The protocol is named because asyncio turns Nagle's delay off only where it is: 40 ms an answer otherwise.
+    # Name the protocol: otherwise asyncio does not set TCP_NODELAY, which costs 40 ms per response.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         serve = asyncio.create_task(server.serve([bound]))
         try:
-            async with calling(f"http://127.0.0.1:{bound.getsockname()[1]}") as caller:
+            async with simulator_client(f"http://127.0.0.1:{bound.getsockname()[1]}") as caller:
                 yield caller
         finally:
             server.should_exit = True
@@ -154,16 +156,16 @@ async def listening(home: Path, clock: Clock | None = None, **settings: Any) -> 
 
 
 @contextlib.asynccontextmanager
-async def serving(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[Caller]:
+async def running_simulator(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[SimulatorClient]:
     """A simulator that is ready."""
-    async with listening(home, clock, **settings) as caller:
-        await caller.until("/health/ready", lambda found: found["status"] == "ready")
+    async with started_simulator(home, clock, **settings) as caller:
+        await caller.wait_until("/health/ready", lambda health: health["status"] == "ready")
         yield caller
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a webhook as it came in."""
+class ReceivedCall:
+    """A webhook call as it arrived."""
 
     headers: Mapping[str, str]
     raw: bytes
@@ -174,18 +176,18 @@ class Call:
 
 
 @dataclass
-class Webhook:
-    """A webhook that refuses as often as it is told, then takes all; it keeps both."""
+class FakeWebhook:
+    """A webhook that refuses the first `refusals` calls and accepts all others. It records both."""
 
     refusals: int = 0
     status: int = 503
-    calls: list[Call] = field(default_factory=list)
-    taken: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[ReceivedCall] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def until(self, holds: Callable[["Webhook"], bool]) -> None:
+    async def wait_until(self, holds: Callable[["FakeWebhook"], bool]) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not holds(self):
                 self._changed.clear()
@@ -193,25 +195,25 @@ class Webhook:
 
     async def on_call(self, request: web.Request) -> web.Response:
         refuses = len(self.refused) < self.refusals
-        call = Call(dict(request.headers), await request.read())
+        call = ReceivedCall(dict(request.headers), await request.read())
         self.calls.append(call)
-        (self.refused if refuses else self.taken).append(call.body)
+        (self.refused if refuses else self.accepted).append(call.body)
         self._changed.set()
         return web.Response(status=self.status if refuses else 204)
 
-    async def on_question(self, request: web.Request) -> web.Response:
-        """Meta asks: whoever knows the word repeats the number."""
+    async def on_verification(self, request: web.Request) -> web.Response:
+        """Meta's verification: return the challenge if the token is right."""
         if request.query.get("hub.verify_token") != CREDENTIALS["cloud_api"]["verify_token"]:
             return web.Response(status=403)
         return web.Response(text=request.query["hub.challenge"])
 
 
 @contextlib.asynccontextmanager
-async def webhook(refusals: int = 0, status: int = 503) -> AsyncGenerator[Webhook]:
-    hook = Webhook(refusals, status)
+async def fake_webhook(refusals: int = 0, status: int = 503) -> AsyncGenerator[FakeWebhook]:
+    hook = FakeWebhook(refusals, status)
     app = web.Application()
     app.router.add_post("/hook", hook.on_call)
-    app.router.add_get("/hook", hook.on_question)
+    app.router.add_get("/hook", hook.on_verification)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

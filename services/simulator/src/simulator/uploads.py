@@ -1,4 +1,4 @@
-"""Upload: a file that a number was given before it is sent, known for 30 days as at Meta; its bytes are not kept."""
+"""Uploads: media files uploaded to a number before a send, valid for 30 days as at Meta. Their bytes are not stored."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -25,8 +25,8 @@ class Upload:
         return datetime.fromisoformat(self.at) + LIFETIME
 
 
-class Uploads:
-    """All uploads, on disk, each under a number of its own."""
+class UploadStore:
+    """All uploads, stored on disk, by media id."""
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "uploads.jsonl")
@@ -34,22 +34,22 @@ class Uploads:
 
     def open(self) -> None:
         self._uploads.clear()
-        self._journal.open(lambda _place, line: self._take(Upload(**json.loads(line))))
+        self._journal.open(lambda _offset, line: self._add(Upload(**json.loads(line))))
 
     def close(self) -> None:
         self._journal.close()
 
-    def keep(self, account: str, media_type: str, sha256: str, size_bytes: int, now: datetime) -> Upload:
+    def add(self, account: str, media_type: str, sha256: str, size_bytes: int, now: datetime) -> Upload:
         media_id = str(ID_FIRST + len(self._uploads) + 1)
         upload = Upload(media_id, account, media_type, sha256, size_bytes, now.isoformat())
         self._journal.append(json.dumps(asdict(upload), separators=(",", ":")).encode())
-        self._take(upload)
+        self._add(upload)
         return upload
 
-    def of(self, account: str, media_id: str, now: datetime) -> Upload | None:
-        """The account's own, if it has not expired."""
+    def find(self, account: str, media_id: str, now: datetime) -> Upload | None:
+        """The upload, if it belongs to the account and has not expired."""
         upload = self._uploads.get(media_id)
         return upload if upload and upload.account == account and now < upload.expires_at else None
 
-    def _take(self, upload: Upload) -> None:
+    def _add(self, upload: Upload) -> None:
         self._uploads[upload.media_id] = upload

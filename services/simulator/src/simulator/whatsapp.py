@@ -1,84 +1,82 @@
-"""WhatsApp: the network behind the gateways: how every account stands with it, and what it makes of their sends.
+"""WhatsApp network: the state of every account at WhatsApp, and the verdict on each send.
 
-It lives in memory: a restart forgets whom an account wrote to, its locks and its bans.
+It is kept in memory: a restart forgets contacts, locks and bans.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from simulator.accounts import Account, Key
-from simulator.core.brazil import known_number
-from simulator.core.faults import Plan
-from simulator.core.judgement import Case, Message, exists, judge, quality
-from simulator.core.mishaps import afflicted, ruled
+from simulator.accounts import AccountKey, GatewayAccount
+from simulator.core.account_state import AccountState
+from simulator.core.faults import SendPlan
+from simulator.core.phone_numbers import known_number
 from simulator.core.portfolio import Portfolio
-from simulator.core.reports import Rating, Report, SessionStatus
-from simulator.core.standing import Standing
+from simulator.core.random_faults import add_random_faults, apply_verdict
+from simulator.core.reports import QualityRating, Report, SessionStatus
+from simulator.core.verdict import MessageFacts, SendCase, exists, judge, quality
 from spreader.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    plan: Plan
+class JudgedSend:
+    plan: SendPlan
     reports: tuple[Report, ...]
-    """What happened to the account by it."""
+    """Events of the account that the send caused."""
 
 
-class WhatsApp:
+class WhatsAppNetwork:
     def __init__(self, seed: int, clock: Clock) -> None:
         self._seed = seed
         self._clock = clock
-        self._standings: dict[Key, Standing] = {}
+        self._states: dict[AccountKey, AccountState] = {}
         self._portfolios: dict[str, Portfolio] = {}
         self._sends = 0
 
-    def judge(self, account: Account, message: Message, plan: Plan, now: datetime) -> Judged:
-        """How a send goes that came through to WhatsApp. Our own wire has no behaviour."""
+    def judge(self, account: GatewayAccount, message: MessageFacts, plan: SendPlan, now: datetime) -> JudgedSend:
+        """WhatsApp's part of a send's plan. The simulator's own protocol has no behaviour."""
         if account.driver == "simulator" or plan.refusal is not None:
-            return Judged(plan, ())
+            return JudgedSend(plan, ())
         self._sends += 1
         draw = Random(f"{self._seed}:{account.account}:{message.phone}:{self._sends}")
         portfolio = self._portfolios.get(account.waba_id, Portfolio())
-        standing, behaviour = self.standing(account), account.behaviour
-        case = Case(account.driver, behaviour, standing, message, now, draw, self._seed, portfolio)
+        state, behaviour = self.state(account), account.behaviour
+        case = SendCase(account.driver, behaviour, state, message, now, draw, self._seed, portfolio)
         case, verdict = judge(case)
-        self._standings[account.key] = case.standing
+        self._states[account.key] = case.state
         if account.waba_id:
             self._portfolios[account.waba_id] = case.portfolio
-        return Judged(afflicted(ruled(plan, verdict), behaviour, draw), verdict.reports)
+        return JudgedSend(add_random_faults(apply_verdict(plan, verdict), behaviour, draw), verdict.reports)
 
-    def hear(self, account: Account, phone: str, at: datetime) -> None:
-        """A customer writes (or will): from then on the chat is open, and what was sent is answered."""
+    def customer_writes(self, account: GatewayAccount, phone: str, at: datetime) -> None:
+        """Record that a customer writes at `at`, which opens the chat and counts as a reply."""
         if account.driver != "simulator":
-            self._standings[account.key] = self.standing(account).heard(phone, at)
+            self._states[account.key] = self.state(account).customer_wrote(phone, at)
 
-    def repeats(self, account: Account, message_id: str) -> bool:
-        """Whether a customer's message is told twice."""
+    def is_doubled(self, account: GatewayAccount, message_id: str) -> bool:
+        """Whether a customer's message is delivered twice."""
         return Random(f"{self._seed}:{message_id}").random() < account.behaviour.doubled_share
 
-    def tell(self, account: Account, report: Report) -> None:
-        """Something happened to the account, by a tester's will."""
-        self._standings[account.key] = self.standing(account).after(report)
+    def apply_report(self, account: GatewayAccount, report: Report) -> None:
+        """Apply an event that a tester caused."""
+        self._states[account.key] = self.state(account).after(report)
 
-    def forget(self, account: Account) -> None:
-        self._standings.pop(account.key, None)
+    def forget(self, account: GatewayAccount) -> None:
+        self._states.pop(account.key, None)
 
-    def standing(self, account: Account) -> Standing:
-        if account.key not in self._standings:
-            self._standings[account.key] = Standing(self._clock())
-        return self._standings[account.key]
+    def state(self, account: GatewayAccount) -> AccountState:
+        if account.key not in self._states:
+            self._states[account.key] = AccountState(self._clock())
+        return self._states[account.key]
 
-    def session(self, account: Account) -> SessionStatus:
-        return self.standing(account).session(self._clock())
+    def session(self, account: GatewayAccount) -> SessionStatus:
+        return self.state(account).session(self._clock())
 
-    def quality(self, account: Account) -> Rating:
-        return quality(account.behaviour, self.standing(account), self._clock())
+    def quality(self, account: GatewayAccount) -> QualityRating:
+        return quality(account.behaviour, self.state(account), self._clock())
 
-    def has(self, account: Account, phone: str) -> bool:
-        """Whether the number is on WhatsApp."""
+    def is_on_whatsapp(self, account: GatewayAccount, phone: str) -> bool:
         return exists(account.behaviour, phone, self._seed)
 
-    def known_number(self, account: Account, phone: str) -> str:
-        """The number under which WhatsApp knows the customer."""
+    def known_number(self, account: GatewayAccount, phone: str) -> str:
         return known_number(account.behaviour, phone)

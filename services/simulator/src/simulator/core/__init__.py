@@ -1,1 +1,3 @@
-"""Core: what the simulator decides, as pure functions: which fault meets a send, and what a customer does."""
+"""Simulator core: pure rules for what a gateway, WhatsApp and customers do with a send."""
+
+"""Simulator core: pure rules for what a gateway, WhatsApp and customers do with a send."""

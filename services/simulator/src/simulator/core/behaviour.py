@@ -1,101 +1,101 @@
-"""Behaviour: in what an account is more like WhatsApp than one that takes everything; nothing unless asked for."""
+"""Behaviour: how an account imitates WhatsApp's limits, blocks and faults. By default it accepts everything."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from simulator.core.failures import Told
+from simulator.core.failures import FailureChannel
 from spreader.contract.ids import PhoneNumber
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Choice(BaseModel):
+class BehaviourModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class QuotaRule(Choice):
-    """How many contacts that do not answer an account may have opened in a cycle; the account is not told."""
+class QuotaRule(BehaviourModel):
+    """How many contacts without a reply an account may open in a cycle."""
 
     total: PositiveInt = 300
     days: PositiveInt = 30
     grown_days: PositiveInt = 30
-    """An account that is younger has a part of it only, by its age."""
+    """A younger account has a share of the total, in proportion to its age."""
 
 
-class BanRule(Choice):
-    """What in 24 hours makes WhatsApp refuse the connection for some hours; None: never."""
+class BanRule(BehaviourModel):
+    """What makes WhatsApp ban the account for `hours`; None: that reason is off."""
 
     cold: PositiveInt | None = None
-    """101: so many cold contacts."""
+    """Ban 101: this many sends to cold contacts in 24 hours."""
     blocks: PositiveInt | None = None
-    """102: so many blocks, in 7 days."""
+    """Ban 102: this many blocks in 7 days."""
     same_text: PositiveInt | None = None
-    """104: so many cold contacts with the same content."""
+    """Ban 104: this many sends of one content to cold contacts in 24 hours."""
     hours: PositiveFloat = 24.0
 
 
-class QualityRule(Choice):
-    """Cloud API: how many blocks in 7 days make a number yellow or red, and for how long red closes new chats."""
+class QualityRule(BehaviourModel):
+    """Cloud API: how many blocks in 7 days make a number yellow or red, and how long red forbids new chats."""
 
     yellow: PositiveInt = 2
     red: PositiveInt = 4
     restricted_hours: PositiveFloat = 24.0
 
 
-class Behaviour(Choice):
+class Behaviour(BehaviourModel):
     lid: bool = False
-    """Linked devices: customers are named by their hidden id in what comes back."""
+    """Linked devices: answers and webhooks name customers by their hidden id."""
     age_days: NonNegativeFloat = 365.0
-    """Of the account when the simulator first heard of it."""
+    """The age of the account when the simulator first sees it."""
     known: tuple[PhoneNumber, ...] = ()
-    """Customers who have the account in their address book: trusted for ever."""
+    """Customers who have the account in their address book: never cold."""
     unknown_share: Share = 0.0
-    """Of all numbers: not on WhatsApp."""
+    """The share of numbers that are not on WhatsApp."""
     without_nine: tuple[PhoneNumber, ...] = ()
-    """Brazilian customers whom WhatsApp knows without the 9 before their eight digits; WAHA reaches them so only."""
+    """Brazilian customers whom WhatsApp knows without the 9 before their eight digits, written in that form."""
 
     opens_chats: bool = True
-    """Linked devices. Not: whoever is cold is refused with 463, whoever is not goes through."""
+    """Linked devices. If false, sends to cold contacts fail with 463."""
     quota: QuotaRule | None = None
     """Linked devices."""
     bans: BanRule | None = None
     """Linked devices."""
     block_chance: Share = 0.0
-    """That a customer who gets a message blocks the account: more or less likely by what `core/blocking.py` says."""
+    """The base probability that a message makes its customer block the account; see `customer_blocks`."""
 
     window: bool = False
-    """Cloud API: 131047 for free text later than 24 hours after the customer wrote."""
+    """Cloud API: 131047 for free text more than 24 hours after the customer wrote."""
     pair_limit: bool = False
     """Cloud API: 131056 for more than one message in 6 seconds to one customer, or 45 at once."""
     throughput_per_second: PositiveInt | None = None
     """Cloud API: 130429 above it."""
     daily_users: PositiveInt | None = None
-    """Cloud API: 131048 for more customers in 24 hours outside their windows, over all accounts of a `waba_id`."""
+    """Cloud API: 131048 above this many customers a day outside their windows, over all accounts of a `waba_id`."""
     marketing_cap_share: Share = 0.0
-    """Cloud API: of templates outside the customer's window, 131049."""
+    """Cloud API: the share of templates outside a window that fail with 131049."""
     quality: QualityRule | None = None
     """Cloud API."""
-    limits_told: Told = "answer"
-    """Cloud API: how 131047, 131048 and 131056 are told; Meta does both."""
+    limits_told: FailureChannel = "answer"
+    """Cloud API: whether 131047, 131048 and 131056 come in the answer or in a receipt; Meta does both."""
 
     stuck_share: Share = 0.0
-    """Of sends: taken, and never heard of again; the session works on."""
+    """The share of sends that are accepted and never get a receipt."""
     missing_share: Share = 0.0
-    """Of sends: all their receipts are lost."""
+    """The share of sends whose receipts are lost."""
     doubled_share: Share = 0.0
-    """Of sends: each receipt comes twice; and of customers' messages."""
+    """The share of sends whose receipts come twice, and of customers' messages that come twice."""
     late_share: Share = 0.0
     late_seconds: NonNegativeFloat = 3_600.0
-    """Of the system's time."""
+    """In system time."""
     disordered_share: Share = 0.0
     lost_answer_share: Share = 0.0
-    """Of sends: they go out, and the answer is a 500."""
+    """The share of sends that go out but are answered with a 500."""
     slow_share: Share = 0.0
     slow_seconds: Annotated[float, Field(ge=0, le=600)] = 30.0
-    """Real seconds."""
+    """In wall time."""
 
     @property
     def remembers(self) -> bool:
-        """Whether anything hangs on whom the account wrote to; else there is no need to keep it."""
+        """Whether the rules need the history of contacts; if not, it is not recorded."""
         return bool(self.quota or self.bans or self.quality or self.block_chance)

@@ -1,42 +1,42 @@
-"""Contact: what WhatsApp remembers of an account and one customer."""
+"""Contact: what WhatsApp remembers about an account and one customer."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from simulator.core.bucket import Bucket
+from simulator.core.rate_bucket import RateBucket
 
 TRUST = timedelta(days=28)
-"""How long the token that a customer's message leaves behind opens the chat."""
+"""How long after a customer's message the account may write without being cold."""
 WINDOW = timedelta(hours=24)
-"""How long after it free text is allowed."""
+"""How long after a customer's message the Cloud API allows free text."""
 WROTE_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class CustomerContact:
     wrote: tuple[datetime, ...] = ()
-    """When the customer wrote, the last few times; one may lie ahead: an answer that is drawn already."""
+    """The last times at which the customer wrote. One may be in the future: a reply that is already drawn."""
     opened_at: datetime | None = None
-    """The first message to the customer since it last wrote."""
+    """The time of the first message to the customer since it last wrote."""
     sends: int = 0
     blocked_at: datetime | None = None
-    pair: Bucket = field(default_factory=Bucket)
+    pair: RateBucket = field(default_factory=RateBucket)
 
-    def trusted(self, now: datetime) -> bool:
+    def is_trusted(self, now: datetime) -> bool:
         return self._wrote_within(TRUST, now)
 
-    def window_open(self, now: datetime) -> bool:
+    def is_window_open(self, now: datetime) -> bool:
         return self._wrote_within(WINDOW, now)
 
-    def unanswered(self, since: datetime, now: datetime) -> bool:
-        """Whether it was opened since then and has not answered."""
+    def is_unanswered(self, since: datetime, now: datetime) -> bool:
+        """Whether the account wrote first, at or after `since`, and the customer has not replied."""
         opened_at = self.opened_at
         return opened_at is not None and opened_at >= since and not any(opened_at <= at <= now for at in self.wrote)
 
-    def heard(self, at: datetime) -> "Contact":
+    def customer_wrote(self, at: datetime) -> "CustomerContact":
         return replace(self, wrote=(*self.wrote, at)[-WROTE_MAX:])
 
-    def sent(self, now: datetime) -> "Contact":
+    def message_sent(self, now: datetime) -> "CustomerContact":
         waiting = self.opened_at is not None and not any(self.opened_at <= at <= now for at in self.wrote)
         return replace(self, opened_at=self.opened_at if waiting else now, sends=self.sends + 1)
 

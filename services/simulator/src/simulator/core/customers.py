@@ -1,4 +1,4 @@
-"""Customer: somebody who gets a message, perhaps reads it, perhaps answers, as a seed decides."""
+"""Customers: their reactions to messages, drawn from a seed: delivery, reading and replies."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from random import Random
 from typing import Literal
 
 ReceiptStatus = Literal["sent", "delivered", "read", "failed"]
-"""`sent`: WhatsApp's server has it (one tick)."""
+"""`sent`: WhatsApp's server has accepted the message (one tick)."""
 
 SENT_SECONDS = (0.1, 0.5)
 DELIVERED_SECONDS = (1.0, 3.0)
@@ -23,10 +23,10 @@ ANSWERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """How customers are: shares of all messages (delivered, failed) and of the delivered ones (read, reply).
+class CustomerHabits:
+    """Shares of all messages (delivered, failed) and of delivered ones (read, reply).
 
-    Whoever answers has read; so the share of readers is at least the share of those who answer.
+    A reply implies a read receipt, so at least `reply_share` of the delivered messages are read.
     """
 
     seed: int = 1
@@ -37,33 +37,33 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What WhatsApp tells about our message."""
+class SimulatedReceipt:
+    """A receipt for a message of ours."""
 
     status: ReceiptStatus
     at: datetime
     code: str | None = None
-    """Of a failure: the gateway's own code."""
+    """The gateway's own code of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the customer writes back."""
+class SimulatedAnswer:
+    """A customer's reply."""
 
     text: str
     at: datetime
 
 
-Reaction = Receipt | Answer
+Reaction = SimulatedReceipt | SimulatedAnswer
 
 
-def tick(seed: int, name: str, recipient: str, sent_at: datetime) -> Receipt:
-    """WhatsApp's server has taken the message."""
-    return Receipt("sent", _later(Random(f"{seed}:{name}:{recipient}:tick"), sent_at, SENT_SECONDS))
+def server_receipt(seed: int, name: str, recipient: str, sent_at: datetime) -> SimulatedReceipt:
+    """The receipt for the message's arrival at WhatsApp's server."""
+    return SimulatedReceipt("sent", _later(Random(f"{seed}:{name}:{recipient}:tick"), sent_at, SENT_SECONDS))
 
 
-def reactions(habits: Habits, name: str, recipient: str, sent_at: datetime) -> tuple[Reaction, ...]:
-    """What follows the send of that name, in the order of time. Equal arguments give equal reactions."""
+def reactions(habits: CustomerHabits, name: str, recipient: str, sent_at: datetime) -> tuple[Reaction, ...]:
+    """What follows a send, in time order. Equal arguments give equal reactions; `name` identifies the send."""
     draw = Random(f"{habits.seed}:{name}:{recipient}")
     arrival, attention = draw.random(), draw.random()
     delivered_at = _later(draw, sent_at, DELIVERED_SECONDS)
@@ -71,14 +71,14 @@ def reactions(habits: Habits, name: str, recipient: str, sent_at: datetime) -> t
     answer_at = _later(draw, read_at, ANSWER_SECONDS)
     if arrival >= habits.delivered_share:
         fails = arrival < habits.delivered_share + habits.failed_share
-        return (Receipt("failed", delivered_at),) if fails else ()
-    delivered, read = Receipt("delivered", delivered_at), Receipt("read", read_at)
+        return (SimulatedReceipt("failed", delivered_at),) if fails else ()
+    delivered, read = SimulatedReceipt("delivered", delivered_at), SimulatedReceipt("read", read_at)
     if attention < habits.reply_share:
-        return delivered, read, Answer(draw.choice(ANSWERS), answer_at)
+        return delivered, read, SimulatedAnswer(draw.choice(ANSWERS), answer_at)
     if attention < habits.read_share:
         return delivered, read
     return (delivered,)
 
 
-def _later(draw: Random, moment: datetime, seconds: tuple[float, float]) -> datetime:
-    return moment + timedelta(seconds=draw.uniform(*seconds))
+def _later(draw: Random, at: datetime, seconds: tuple[float, float]) -> datetime:
+    return at + timedelta(seconds=draw.uniform(*seconds))

@@ -1,52 +1,52 @@
-"""Fault: a wrong that the gateway was told to do, and the rule that says which sends it meets."""
+"""Faults: failures, delays and lost receipts that a tester injects, and the rules that select the sends they hit."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from simulator.core.failures import FAILURES, Driver, Told, in_words_of
+from simulator.core.failures import FAILURES, Driver, FailureChannel, code_for
 
-Kind = Literal[
+FaultKind = Literal[
     "fail", "delay", "hang", "die", "fail_after_sending", "no_receipts", "double_receipts", "late_receipts",
     "disordered_receipts",
 ]  # fmt: skip
-Moment = Literal["before", "after"]
+FaultPoint = Literal["before", "after"]
 
 THROTTLED = ("throttled", "429", "4", "80007", "130429")
-"""Codes whose answer says when to come again, where the fault does."""
+"""Codes whose answer carries `Retry-After` if the fault has `seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What was asked for. `profile` is a profile's id or its account; what is None matches every send."""
+    """A requested fault. `profile` is a profile's id or its account; a filter that is None matches every send."""
 
     fault_id: str
-    kind: Kind
+    kind: FaultKind
     profile: str | None = None
     recipient: str | None = None
     driver: Driver | None = None
     count: int | None = None
-    """Ends after so many hits."""
+    """The fault ends after this many hits; None: never."""
     every: int = 1
-    """Hits every so many-th of the sends that match."""
+    """Hits every n-th matching send."""
     code: str = "transient"
-    """Of any gateway: it meets the sends of those that have words for it."""
-    told: Told | None = None
-    """None: as the gateway usually tells it."""
+    """A code of any gateway: the fault matches only sends over gateways that have it."""
+    channel: FailureChannel | None = None
+    """None: the channel that the gateway usually uses."""
     seconds: float = 1.0
-    """Real seconds of a delay or a hang, and what `Retry-After` says when throttled; of late receipts the system's."""
-    at: Moment = "before"
+    """Wall time of a delay, a hang or `Retry-After`; system time of late receipts."""
+    at: FaultPoint = "before"
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
-    """A fault in force, with what it has met so far."""
+class ActiveFault:
+    """A fault in force, with the number of sends that it has matched (`seen`) and hit."""
 
     fault: Fault
     seen: int = 0
     hits: int = 0
 
-    def meet(self, target: "Target") -> "Armed":
-        """The fault after this send: one more hit, if it hits."""
+    def after(self, target: "FaultTarget") -> "ActiveFault":
+        """The fault after this send, with one more hit if the fault applies to it."""
         fault = self.fault
         spent = fault.count is not None and self.hits >= fault.count
         if spent or not _matches(fault, target):
@@ -56,8 +56,8 @@ class Armed:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A send, as far as faults look at it."""
+class FaultTarget:
+    """The attributes of a send that faults select by."""
 
     profile: str
     account: str
@@ -67,16 +67,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait, then go on as if nothing had happened (the caller may have given up: it is sent all the same)."""
+    """Wait, then go on, even if the caller has disconnected."""
 
     fault_id: str | None
-    """None: no fault makes it, and none can be removed to end it."""
+    """None: the account's behaviour causes the delay, so that removing a fault does not end it."""
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Never answer: go no further, hold the connection until the caller leaves."""
+    """Send no answer: hold the connection until the caller disconnects or the time is over."""
 
     fault_id: str
     seconds: float
@@ -84,74 +84,74 @@ class Hang:
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """End the process at once, like kill -9."""
+    """End the process immediately, like kill -9."""
 
 
-Stop = Delay | Hang | Die
+Interruption = Delay | Hang | Die
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error that the gateway answers, under its own code."""
+    """An error answer, by the gateway's own code."""
 
     code: str
     retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How one send goes: stops before its ledger line, the line, stops after it, the answer, the receipts."""
+class SendPlan:
+    """How one send runs: interruptions before and after its ledger line, its answer, and its receipts."""
 
-    before: tuple[Stop, ...] = ()
+    before: tuple[Interruption, ...] = ()
     refusal: Refusal | None = None
-    """Not sent: the ledger says so, and so does the answer."""
-    after: tuple[Stop, ...] = ()
+    """Not sent: both the ledger line and the answer have this error."""
+    after: tuple[Interruption, ...] = ()
     answer: Refusal | None = None
-    """Sent, and yet the answer is an error."""
+    """Sent, but answered with this error."""
     failure: str | None = None
-    """Taken, and a receipt tells of this failure."""
+    """Accepted; a receipt reports this failure later."""
     receipts: int = 1
-    """How often each receipt is called back."""
+    """How often each receipt is posted."""
     late_seconds: float = 0
-    """By how much later than usual (of the system's time)."""
+    """The delay of all receipts, in system time."""
     disordered: bool = False
-    """The last receipt comes first."""
+    """The receipts come in reverse order."""
     reached: bool = True
-    """Not: it is taken, and never delivered."""
-    hits: tuple[Kind, ...] = ()
+    """If false, the message is accepted but never delivered."""
+    hits: tuple[FaultKind, ...] = ()
 
 
-def strike(faults: tuple[Armed, ...], target: Target) -> tuple[tuple[Armed, ...], Plan]:
-    """The faults after this send, and how the send goes. Faults add up, in the order in which they were made.
+def apply_faults(faults: tuple[ActiveFault, ...], target: FaultTarget) -> tuple[tuple[ActiveFault, ...], SendPlan]:
+    """The faults after this send, and the plan of the send. Faults combine in the order of their creation.
 
-    Of several that refuse, the first one's code is answered.
+    If several refuse the send, the first one's code is the answer.
     """
-    met = tuple(armed.meet(target) for armed in faults)
-    plan = Plan()
-    for before, after in zip(faults, met, strict=True):
+    updated = tuple(active.after(target) for active in faults)
+    plan = SendPlan()
+    for before, after in zip(faults, updated, strict=True):
         if after.hits > before.hits:
             plan = _with(plan, after.fault, target.driver)
-    return met, plan
+    return updated, plan
 
 
-def _matches(fault: Fault, target: Target) -> bool:
+def _matches(fault: Fault, target: FaultTarget) -> bool:
     profile_matches = fault.profile is None or fault.profile in (target.profile, target.account)
-    speaks = fault.driver in (None, target.driver) and in_words_of(target.driver, fault.code) is not None
-    return profile_matches and speaks and fault.recipient in (None, target.recipient)
+    has_code = fault.driver in (None, target.driver) and code_for(target.driver, fault.code) is not None
+    return profile_matches and has_code and fault.recipient in (None, target.recipient)
 
 
-def _with(plan: Plan, fault: Fault, driver: Driver) -> Plan:
+def _with(plan: SendPlan, fault: Fault, driver: Driver) -> SendPlan:
     plan = replace(plan, hits=(*plan.hits, fault.kind))
     match fault.kind:
         case "delay":
-            return _stopping(plan, fault, Delay(fault.fault_id, fault.seconds))
+            return _with_interruption(plan, fault, Delay(fault.fault_id, fault.seconds))
         case "hang":
-            return _stopping(plan, fault, Hang(fault.fault_id, fault.seconds))
+            return _with_interruption(plan, fault, Hang(fault.fault_id, fault.seconds))
         case "die":
-            return _stopping(plan, fault, Die())
+            return _with_interruption(plan, fault, Die())
         case "fail" if fault.at == "before":
-            refusal, told = _refusal(fault, driver)
-            if told == "receipt":
+            refusal, channel = _refusal(fault, driver)
+            if channel == "receipt":
                 return replace(plan, failure=plan.failure or refusal.code)
             return replace(plan, refusal=plan.refusal or refusal)
         case "fail" | "fail_after_sending":
@@ -166,14 +166,14 @@ def _with(plan: Plan, fault: Fault, driver: Driver) -> Plan:
             return replace(plan, disordered=True)
 
 
-def _stopping(plan: Plan, fault: Fault, stop: Stop) -> Plan:
+def _with_interruption(plan: SendPlan, fault: Fault, interruption: Interruption) -> SendPlan:
     if fault.at == "before":
-        return replace(plan, before=(*plan.before, stop))
-    return replace(plan, after=(*plan.after, stop))
+        return replace(plan, before=(*plan.before, interruption))
+    return replace(plan, after=(*plan.after, interruption))
 
 
-def _refusal(fault: Fault, driver: Driver) -> tuple[Refusal, Told]:
-    code = in_words_of(driver, fault.code)
-    assert code is not None, "a fault met a gateway that has no words for it"
+def _refusal(fault: Fault, driver: Driver) -> tuple[Refusal, FailureChannel]:
+    code = code_for(driver, fault.code)
+    assert code is not None, "the fault matched a gateway that does not have its code"
     seconds = fault.seconds if fault.code in THROTTLED else None
-    return Refusal(code, seconds), fault.told or FAILURES[driver][code].told
+    return Refusal(code, seconds), fault.channel or FAILURES[driver][code].channel

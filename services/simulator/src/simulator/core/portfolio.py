@@ -1,4 +1,4 @@
-"""Portfolio: the customers whom all numbers of one business wrote to in 24 hours outside their windows."""
+"""Portfolio: the customers whom all numbers of one business wrote to outside their windows in the last 24 hours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ SPAN = timedelta(hours=24)
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     users: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """When each was first written to, within the span."""
+    """The time of the first such message to each customer."""
 
     def take(self, phone: str, users_max: int, now: datetime) -> "Portfolio | None":
-        """With this customer; None: there are as many others as there may be."""
-        users = {each: at for each, at in self.users.items() if at > now - SPAN}
+        """The portfolio with this customer; None if it has `users_max` others already."""
+        users = {user: at for user, at in self.users.items() if at > now - SPAN}
         if phone not in users and len(users) >= users_max:
             return None
         return Portfolio({phone: now, **users})

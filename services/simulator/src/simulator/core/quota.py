@@ -1,30 +1,32 @@
-"""Quota: the contacts that an account may open without an answer, which WhatsApp counts in cycles and does not tell."""
+"""Quota: how many contacts without a reply an account may open per cycle, counted by WhatsApp."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from simulator.core.behaviour import QuotaRule
-from simulator.core.contact import Contact
-from simulator.core.reports import Counted, Warning_
+from simulator.core.contact import CustomerContact
+from simulator.core.reports import QuotaCounted, QuotaWarning
 
 FIRST_SHARE, SECOND_SHARE = 0.7, 0.9
 
 
-def counted(rule: QuotaRule, contacts: Iterable[Contact], since: datetime, age_days: float, now: datetime) -> Counted:
-    """WhatsApp's counter now. Cycles follow each other from `since`; `age_days` is the account's age now."""
+def quota_usage(
+    rule: QuotaRule, contacts: Iterable[CustomerContact], since: datetime, age_days: float, now: datetime
+) -> QuotaCounted:
+    """WhatsApp's counter. Cycles follow each other from `since`; `age_days` is the account's current age."""
     length = timedelta(days=rule.days)
     start = since + length * ((now - since) // length)
     total = allowed(rule, age_days)
-    used = sum(contact.unanswered(start, now) for contact in contacts)
-    return Counted(total, used, start + length, warning(total, used))
+    used = sum(contact.is_unanswered(start, now) for contact in contacts)
+    return QuotaCounted(total, used, start + length, warning_level(total, used))
 
 
 def allowed(rule: QuotaRule, age_days: float) -> int:
-    """What an account of this age has of the total: at least one."""
+    """The quota of an account of this age: at least 1."""
     return max(1, round(rule.total * min(1.0, (age_days + 1) / rule.grown_days)))
 
 
-def warning(total: int, used: int) -> Warning_:
+def warning_level(total: int, used: int) -> QuotaWarning:
     if used >= total:
         return "CAPPED"
     if used >= total * SECOND_SHARE:

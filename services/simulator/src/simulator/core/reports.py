@@ -1,14 +1,14 @@
-"""Report: something that happened to an account itself, apart from any send, which its gateway may tell."""
+"""Reports: events of an account that its gateway may report to the webhook, independent of any send."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 SessionStatus = Literal["working", "starting", "stopped", "unlinked", "failed"]
-"""`unlinked`: a person must scan a code again."""
-Warning_ = Literal["NONE", "FIRST_WARNING", "SECOND_WARNING", "CAPPED"]
-"""How WhatsApp itself says how much of the quota is used."""
-Rating = Literal["GREEN", "YELLOW", "RED", "UNKNOWN"]
+"""`unlinked`: an operator must scan a QR code again."""
+QuotaWarning = Literal["NONE", "FIRST_WARNING", "SECOND_WARNING", "CAPPED"]
+"""WhatsApp's own levels of quota use."""
+QualityRating = Literal["GREEN", "YELLOW", "RED", "UNKNOWN"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class TimeLocked:
-    """No new chats until a moment; None: the lock is over. Chats with who knows the account go on."""
+    """No new chats before `until`; None: the lock is over. Existing chats are not affected."""
 
     until: datetime | None
     enforcement: str = "DEFAULT"
@@ -29,49 +29,58 @@ class TimeLocked:
 
 @dataclass(frozen=True, slots=True)
 class Silenced:
-    """The business account may not even answer until a moment."""
+    """The business account may not send at all before `until`, not even replies."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class QuotaCounted:
     """WhatsApp's own counter of new chats."""
 
     total: int
     used: int
     resets_at: datetime
-    warning: Warning_
+    warning: QuotaWarning
 
 
 @dataclass(frozen=True, slots=True)
 class TemporarilyBanned:
-    """The connection is refused with 402 until a moment. `code`: 101 to 106, why."""
+    """WhatsApp refuses the connection with 402 before `until`. `code` (101 to 106) is the reason."""
 
     code: int
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
-    """The quality of the number. Cloud API: found by asking, never told."""
+class QualityRated:
+    """The quality of the number. The Cloud API does not report it: it must be queried."""
 
-    rating: Rating
+    rating: QualityRating
 
 
 @dataclass(frozen=True, slots=True)
 class OptedOut:
-    """A customer told WhatsApp to stop (or resume) marketing."""
+    """A customer stopped or resumed marketing messages in WhatsApp."""
 
     phone: str
     resumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Disabled:
+class AccountDisabled:
     """Meta disabled the business account, or reinstated it."""
 
     reinstated: bool = False
 
 
-Report = SessionChanged | TimeLocked | Silenced | Counted | TemporarilyBanned | Rated | OptedOut | Disabled
+Report = (
+    SessionChanged
+    | TimeLocked
+    | Silenced
+    | QuotaCounted
+    | TemporarilyBanned
+    | QualityRated
+    | OptedOut
+    | AccountDisabled
+)

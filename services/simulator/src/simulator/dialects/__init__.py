@@ -1,17 +1,17 @@
-"""Dialects: how each kind of gateway speaks, to its callers and to its webhooks."""
+"""Dialects: the webhook formats and retry schedules of each kind of gateway."""
 
 from collections.abc import Mapping
 
 from simulator.core.failures import Driver
-from simulator.dialects.cloud_api import CloudApi
+from simulator.dialects.cloud_api import CloudApiDialect
 from simulator.dialects.dialect import Dialect
-from simulator.dialects.evolution import Evolution
-from simulator.dialects.own import Own
-from simulator.dialects.waha import Waha
+from simulator.dialects.evolution import EvolutionDialect
+from simulator.dialects.own import OwnDialect
+from simulator.dialects.waha import WahaDialect
 
 DIALECTS: Mapping[Driver, Dialect] = {
-    "simulator": Own(),
-    "cloud_api": CloudApi(),
-    "waha": Waha(),
-    "evolution": Evolution(),
+    "simulator": OwnDialect(),
+    "cloud_api": CloudApiDialect(),
+    "waha": WahaDialect(),
+    "evolution": EvolutionDialect(),
 }

@@ -1,6 +1,6 @@
-"""Dialect: how one kind of gateway speaks to its webhook, and how often it tries.
+"""Dialect: the webhook calls of one kind of gateway, and how it retries them.
 
-A body is made once and is the same at every attempt; so are the headers, as with the real gateways.
+The body and the headers of a call are made once: retries repeat them unchanged, as the real gateways do.
 """
 
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ from datetime import datetime
 from random import Random
 from typing import Any, Literal, Protocol
 
-from simulator.accounts import Account
-from simulator.core.customers import Receipt
+from simulator.accounts import GatewayAccount
+from simulator.core.customers import SimulatedReceipt
 from simulator.core.reports import Report
-from simulator.mailbox import Letter
+from simulator.customer_messages import CustomerMessage
 from spreader.contract.content import Content
 
 Json = dict[str, Any]
-Event = Literal["receipt", "message", "report"]
-"""What a call of a webhook is about; `message`: a customer's, which is kept on disk until it is taken."""
+CallKind = Literal["receipt", "message", "report"]
+"""The content of a webhook call. A `message` is a customer's, and stored until the webhook accepts it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A message that the gateway took."""
+class SentMessage:
+    """A message that the gateway accepted."""
 
     message_id: str
     delivery_id: str | None
-    """None where the wire carries none."""
+    """None if the gateway's API has no field for it."""
     recipient: str
     content: Content
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
-    """How a gateway calls again: real seconds, each delay `factor` times the last; None attempts: for ever."""
+class RetrySchedule:
+    """Delays between attempts in wall time, each `factor` times the last. `attempts_max` None: retry for ever."""
 
     first_seconds: float
     factor: float
@@ -41,39 +41,39 @@ class Retries:
     jitter: float
     attempts_max: int | None
     final: frozenset[int] = frozenset()
-    """HTTP statuses after which it does not."""
+    """HTTP statuses after which the gateway does not retry."""
 
     def seconds(self, attempt: int, draw: Random) -> float:
-        """The wait after so many attempts."""
+        """The delay after attempt number `attempt`."""
         plain = min(self.first_seconds * self.factor ** min(attempt - 1, 20), self.seconds_max)
         return plain * (1 + draw.uniform(-self.jitter, self.jitter))
 
     def ends_with(self, attempt: int, status: int | None) -> bool:
-        """Whether the gateway gives up after this attempt; `status` None: there was no answer."""
+        """Whether the gateway gives up after this attempt. `status` is None if there was no response."""
         return status in self.final or (self.attempts_max is not None and attempt >= self.attempts_max)
 
 
 class Dialect(Protocol):
     def message_id(self, now: datetime) -> str:
-        """A fresh name for a message, as the gateway makes them."""
+        """A new message id in the gateway's format."""
         ...
 
-    def receipt(self, account: Account, sent: Sent, receipt: Receipt) -> tuple[Json, ...]:
-        """The calls that tell of it; none where the gateway does not."""
+    def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
+        """The calls that report the receipt; empty if the gateway does not."""
         ...
 
-    def echo(self, account: Account, sent: Sent) -> tuple[Json, ...]:
-        """The calls that tell the webhook of our own send."""
+    def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
+        """The calls that report the send itself."""
         ...
 
-    def message(self, account: Account, letter: Letter) -> Json:
-        """The call that brings what a customer wrote."""
+    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+        """The call with a customer's message."""
         ...
 
-    def report(self, account: Account, report: Report, now: datetime) -> tuple[Json, ...]:
-        """The calls that tell how the account stands; none where the gateway keeps silent."""
+    def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
+        """The calls that report the account's event; empty if the gateway does not."""
         ...
 
-    def headers(self, account: Account, body: bytes, wall: datetime) -> dict[str, str]: ...
+    def headers(self, account: GatewayAccount, body: bytes, wall: datetime) -> dict[str, str]: ...
 
-    def retries(self, event: Event) -> Retries: ...
+    def retries(self, event: CallKind) -> RetrySchedule: ...

@@ -1,18 +1,18 @@
-"""Evolution API: events without a signature or an id, under one static header, tried 10 times."""
+"""Evolution dialect: events without a signature or an id, with one static header, tried 10 times."""
 
 import json
 import uuid
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from simulator.accounts import Account
-from simulator.core.customers import Receipt
-from simulator.core.hidden import chat
+from simulator.accounts import GatewayAccount
+from simulator.core.customers import SimulatedReceipt
+from simulator.core.phone_numbers import chat_id
 from simulator.core.reports import (
-    Counted,
-    Disabled,
+    AccountDisabled,
     OptedOut,
-    Rated,
+    QualityRated,
+    QuotaCounted,
     Report,
     SessionChanged,
     SessionStatus,
@@ -20,13 +20,13 @@ from simulator.core.reports import (
     TemporarilyBanned,
     TimeLocked,
 )
-from simulator.dialects.dialect import Event, Json, Retries, Sent
-from simulator.dialects.waha import BANNED, TEMPORARY_BAN, bare_id, closed
-from simulator.mailbox import Letter
-from simulator.wire import rfc3339
+from simulator.customer_messages import CustomerMessage
+from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
+from simulator.dialects.waha import BANNED, TEMPORARY_BAN, bare_id, connection_closed
+from simulator.schemas import rfc3339
 from spreader.contract.content import TextContent
 
-TEN_TIMES = Retries(5, 2, 300, jitter=0.2, attempts_max=10, final=frozenset({400, 401, 403, 404, 422}))
+TEN_TIMES = RetrySchedule(5, 2, 300, jitter=0.2, attempts_max=10, final=frozenset({400, 401, 403, 404, 422}))
 STATUSES = {"failed": "ERROR", "sent": "SERVER_ACK", "delivered": "DELIVERY_ACK", "read": "READ"}
 STATES: dict[SessionStatus, tuple[str, int]] = {
     "working": ("open", 200),
@@ -36,9 +36,9 @@ STATES: dict[SessionStatus, tuple[str, int]] = {
     "failed": ("close", 500),
 }
 FINAL_REASONS = frozenset({401, 402, 403, 406})
-"""Evolution does not connect again after these, and says so in `status.instance`."""
+"""Evolution does not reconnect after these reasons, and sends `status.instance`."""
 FALSE_ZONE = timedelta(hours=3)
-"""`date_time` is the server's local time with a `Z` that is not true."""
+"""Evolution's `date_time` is the server's local time with a wrong `Z`."""
 MESSAGE_TYPES = {
     "text": "conversation",
     "image": "imageMessage",
@@ -49,12 +49,12 @@ MESSAGE_TYPES = {
 }
 
 
-class Evolution:
+class EvolutionDialect:
     def message_id(self, now: datetime) -> str:
         return bare_id()
 
-    def receipt(self, account: Account, sent: Sent, receipt: Receipt) -> tuple[Json, ...]:
-        """The number of an error is dropped, as by the real one."""
+    def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
+        """Like the real Evolution, without the error code."""
         data = {
             "keyId": sent.message_id,
             "remoteJid": _jid(account, sent.recipient),
@@ -65,52 +65,56 @@ class Evolution:
         }
         return (_event(account, "messages.update", data, receipt.at),)
 
-    def echo(self, account: Account, sent: Sent) -> tuple[Json, ...]:
+    def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         return (_event(account, "send.message", sent_message(account, sent), sent.at),)
 
-    def message(self, account: Account, letter: Letter) -> Json:
-        key: Json = {"remoteJid": _jid(account, letter.phone), "fromMe": False, "id": letter.message_id}
+    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+        key: Json = {
+            "remoteJid": _jid(account, customer_message.phone),
+            "fromMe": False,
+            "id": customer_message.message_id,
+        }
         if account.behaviour.lid:
-            key["remoteJidAlt"] = f"{letter.phone}@s.whatsapp.net"
+            key["remoteJidAlt"] = f"{customer_message.phone}@s.whatsapp.net"
         data = {
             "key": key,
-            "pushName": f"Customer {letter.phone[-4:]}",
+            "pushName": f"Customer {customer_message.phone[-4:]}",
             "status": "DELIVERY_ACK",
-            "message": {"conversation": letter.text},
+            "message": {"conversation": customer_message.text},
             "messageType": "conversation",
-            "messageTimestamp": int(letter.moment.timestamp()),
+            "messageTimestamp": int(customer_message.sent_at.timestamp()),
             "instanceId": instance_id(account),
             "source": "android",
         }
-        return _event(account, "messages.upsert", data, letter.moment)
+        return _event(account, "messages.upsert", data, customer_message.sent_at)
 
-    def report(self, account: Account, report: Report, now: datetime) -> tuple[Json, ...]:
+    def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
         match report:
             case SessionChanged(status, reason):
                 state, usual = STATES[status]
-                return _connection(account, state, reason or usual, closed(reason or usual, now), now)
+                return _connection(account, state, reason or usual, connection_closed(reason or usual, now), now)
             case TemporarilyBanned(code, until):
                 seconds = str(max(0, int((until - now).total_seconds())))
-                why = closed(TEMPORARY_BAN, now, {"code": str(code), "expire": seconds})
-                return _connection(account, "close", TEMPORARY_BAN, why, now)
-            case Disabled(reinstated):
+                error = connection_closed(TEMPORARY_BAN, now, {"code": str(code), "expire": seconds})
+                return _connection(account, "close", TEMPORARY_BAN, error, now)
+            case AccountDisabled(reinstated):
                 if reinstated:
                     return _connection(account, "open", 200, {}, now)
-                return _connection(account, "close", BANNED, closed(BANNED, now), now)
-            case TimeLocked() | Counted() | Silenced() | Rated() | OptedOut():
+                return _connection(account, "close", BANNED, connection_closed(BANNED, now), now)
+            case TimeLocked() | QuotaCounted() | Silenced() | QualityRated() | OptedOut():
                 return ()
             case _:
                 assert_never(report)
 
-    def headers(self, account: Account, body: bytes, wall: datetime) -> dict[str, str]:
+    def headers(self, account: GatewayAccount, body: bytes, wall: datetime) -> dict[str, str]:
         return {"Authorization": f"Bearer {account.credentials['webhook_token']}"}
 
-    def retries(self, event: Event) -> Retries:
+    def retries(self, event: CallKind) -> RetrySchedule:
         return TEN_TIMES
 
 
-def sent_message(account: Account, sent: Sent) -> Json:
-    """The message as the answer to a send and the event of it hold it."""
+def sent_message(account: GatewayAccount, sent: SentMessage) -> Json:
+    """The message as both the answer to a send and its event contain it."""
     content = sent.content
     name = MESSAGE_TYPES[content.type]
     body: Any = content.text if isinstance(content, TextContent) else {"caption": getattr(content, "caption", None)}
@@ -127,11 +131,11 @@ def sent_message(account: Account, sent: Sent) -> Json:
     }
 
 
-def instance_id(account: Account) -> str:
+def instance_id(account: GatewayAccount) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, account.account))
 
 
-def _connection(account: Account, state: str, reason: int, why: Json, now: datetime) -> tuple[Json, ...]:
+def _connection(account: GatewayAccount, state: str, reason: int, error: Json, now: datetime) -> tuple[Json, ...]:
     data = {"instance": account.account, "wuid": f"{account.phone}@s.whatsapp.net", "profileName": account.account}
     update = _event(account, "connection.update", {**data, "state": state, "statusReason": reason}, now)
     if reason not in FINAL_REASONS:
@@ -141,12 +145,12 @@ def _connection(account: Account, state: str, reason: int, why: Json, now: datet
         "status": "closed",
         "disconnectionAt": rfc3339(now),
         "disconnectionReasonCode": reason,
-        "disconnectionObject": json.dumps(why["lastDisconnect"]),
+        "disconnectionObject": json.dumps(error["lastDisconnect"]),
     }
     return update, _event(account, "status.instance", ended, now)
 
 
-def _event(account: Account, event: str, data: Json, at: datetime) -> Json:
+def _event(account: GatewayAccount, event: str, data: Json, at: datetime) -> Json:
     return {
         "event": event,
         "instance": account.account,
@@ -159,5 +163,5 @@ def _event(account: Account, event: str, data: Json, at: datetime) -> Json:
     }
 
 
-def _jid(account: Account, phone: str) -> str:
-    return chat(phone, "s.whatsapp.net", account.behaviour.lid)
+def _jid(account: GatewayAccount, phone: str) -> str:
+    return chat_id(phone, "s.whatsapp.net", account.behaviour.lid)

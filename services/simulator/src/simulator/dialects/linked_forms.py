@@ -1,4 +1,4 @@
-"""Linked-device form: a send as WAHA and Evolution take it; a field that they do not know is refused."""
+"""Linked-device forms: the send bodies of WAHA and Evolution. Unknown fields are refused."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from simulator.core.hidden import revealed
+from simulator.core.phone_numbers import reveal_number
 from spreader.contract.content import CONTENT, Content
 
 ChatId = Annotated[str, StringConstraints(pattern=r"^([0-9]{7,15}@c\.us|[0-9]+@lid)$")]
@@ -16,25 +16,25 @@ Number = Annotated[str, StringConstraints(pattern=r"^([0-9]{7,15}(@s\.whatsapp\.
 Milliseconds = Annotated[int, Field(ge=0, le=300_000)]
 
 
-class Form(BaseModel):
+class LinkedForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @property
     def recipient(self) -> str | None:
-        """The number that is written to; None for a hidden id that nobody has."""
+        """The recipient's number; None for an unknown hidden id."""
         raise NotImplementedError
 
     @property
     def quote(self) -> str | None:
-        """The bare id of the message that it answers."""
+        """The id of the message that it quotes."""
         raise NotImplementedError
 
     def content(self) -> Content:
-        """What is said, as our own language has it."""
+        """The content in Spreader's own form."""
         raise NotImplementedError
 
 
-class WahaSend(Form):
+class WahaSend(LinkedForm):
     session: str
     chat_id: ChatId = Field(alias="chatId")
     reply_to: str | None = None
@@ -75,8 +75,8 @@ class WahaFile(BaseModel):
         return self
 
     def media(self, kind: str) -> dict[str, Any]:
-        source = {"url": self.url} if self.data is None else {"media_id": digest(self.data)}
-        return {**source, "filename": self.filename} if kind == "document" else source
+        media_source = {"url": self.url} if self.data is None else {"media_id": digest(self.data)}
+        return {**media_source, "filename": self.filename} if kind == "document" else media_source
 
 
 class WahaMedia(WahaSend):
@@ -126,7 +126,7 @@ class Quoted(BaseModel):
     message: dict[str, Any] = {}
 
 
-class EvolutionSend(Form):
+class EvolutionSend(LinkedForm):
     model_config = ConfigDict(alias_generator=to_camel)
 
     number: Number
@@ -167,7 +167,7 @@ class EvolutionMedia(EvolutionSend):
 
     def content(self) -> Content:
         name = {"filename": self.file_name} if self.mediatype == "document" else {}
-        media = {**source(self.media), **name}
+        media = {**media_source(self.media), **name}
         return CONTENT.validate_python({"type": self.mediatype, "media": media, "caption": self.caption})
 
 
@@ -176,25 +176,25 @@ class EvolutionAudio(EvolutionSend):
     encoding: bool | None = None
 
     def content(self) -> Content:
-        return CONTENT.validate_python({"type": "voice", "media": source(self.audio)})
+        return CONTENT.validate_python({"type": "voice", "media": media_source(self.audio)})
 
 
-class Unowned(ValueError):
-    """A medium is neither an address nor base64."""
+class InvalidMedia(ValueError):
+    """The media field is neither an address nor base64."""
 
 
-def source(media: str) -> dict[str, str]:
-    """Where the file is; raises `Unowned`."""
+def media_source(media: str) -> dict[str, str]:
+    """The address or the digest of a file. Raises `InvalidMedia`."""
     if _is_url(media):
         return {"url": media}
-    found = digest(media)
-    if found is None:
-        raise Unowned
-    return {"media_id": found}
+    media_id = digest(media)
+    if media_id is None:
+        raise InvalidMedia
+    return {"media_id": media_id}
 
 
 def digest(data: str) -> str | None:
-    """`sha256:` and the digest of what base64 holds: the same file has the same name on every wire."""
+    """`sha256:` and the digest of the decoded file: its id over every gateway. None if it is not base64."""
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -202,14 +202,14 @@ def digest(data: str) -> str | None:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}" if raw else None
 
 
-def complaints(error: ValidationError) -> list[str]:
-    """Each thing that is wrong, as these gateways word it."""
-    found: list[str] = []
-    for each in error.errors(include_url=False):
-        place = ".".join(str(name) for name in each["loc"])
-        unknown = each["type"] == "extra_forbidden"
-        found.append(f"property {place} should not exist" if unknown else f"{place}: {each['msg']}")
-    return found
+def error_texts(error: ValidationError) -> list[str]:
+    """The errors in these gateways' words."""
+    texts: list[str] = []
+    for item in error.errors(include_url=False):
+        field = ".".join(str(name) for name in item["loc"])
+        is_unknown = item["type"] == "extra_forbidden"
+        texts.append(f"property {field} should not exist" if is_unknown else f"{field}: {item['msg']}")
+    return texts
 
 
 def _is_url(media: str) -> bool:
@@ -218,4 +218,4 @@ def _is_url(media: str) -> bool:
 
 def _number(name: str) -> str | None:
     digits, _, domain = name.partition("@")
-    return revealed(digits) if domain == "lid" else digits
+    return reveal_number(digits) if domain == "lid" else digits

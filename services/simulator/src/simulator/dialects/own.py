@@ -1,25 +1,25 @@
-"""Own: the simulator's own wire, unsigned, and patient: nothing that a customer wrote is given up."""
+"""Own dialect: unsigned webhook calls of the simulator's own protocol. Messages are retried for ever."""
 
 from datetime import datetime
 
-from simulator.accounts import Account
-from simulator.core.customers import Receipt
+from simulator.accounts import GatewayAccount
+from simulator.core.customers import SimulatedReceipt
 from simulator.core.reports import Report
-from simulator.dialects.dialect import Event, Json, Retries, Sent
-from simulator.mailbox import Letter
-from simulator.wire import rfc3339
+from simulator.customer_messages import CustomerMessage
+from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
+from simulator.schemas import rfc3339
 from spreader.contract.ids import new_id
 
-# Long waits at the end: ten thousands of receipts may wait for an ingress that is down. About a quarter of an hour.
-RECEIPTS = Retries(0.075, 2, 22.5, jitter=1 / 3, attempts_max=40)
-LETTERS = Retries(0.075, 2, 3.75, jitter=1 / 3, attempts_max=None)
+# About a quarter of an hour. The last delays are long, because tens of thousands of receipts may wait for an ingress.
+RECEIPT_RETRIES = RetrySchedule(0.075, 2, 22.5, jitter=1 / 3, attempts_max=40)
+MESSAGE_RETRIES = RetrySchedule(0.075, 2, 3.75, jitter=1 / 3, attempts_max=None)
 
 
-class Own:
+class OwnDialect:
     def message_id(self, now: datetime) -> str:
         return new_id("wamid", now)
 
-    def receipt(self, account: Account, sent: Sent, receipt: Receipt) -> tuple[Json, ...]:
+    def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
         if receipt.status == "sent":
             return ()
         body = {
@@ -32,24 +32,24 @@ class Own:
         }
         return (body if receipt.code is None else {**body, "reason": receipt.code},)
 
-    def echo(self, account: Account, sent: Sent) -> tuple[Json, ...]:
+    def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         return ()
 
-    def message(self, account: Account, letter: Letter) -> Json:
+    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
         return {
             "event": "message",
-            "message_id": letter.message_id,
-            "from": letter.phone,
+            "message_id": customer_message.message_id,
+            "from": customer_message.phone,
             "type": "text",
-            "text": letter.text,
-            "at": letter.at,
+            "text": customer_message.text,
+            "at": customer_message.at,
         }
 
-    def report(self, account: Account, report: Report, now: datetime) -> tuple[Json, ...]:
+    def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
         return ()
 
-    def headers(self, account: Account, body: bytes, wall: datetime) -> dict[str, str]:
+    def headers(self, account: GatewayAccount, body: bytes, wall: datetime) -> dict[str, str]:
         return {}
 
-    def retries(self, event: Event) -> Retries:
-        return LETTERS if event == "message" else RECEIPTS
+    def retries(self, event: CallKind) -> RetrySchedule:
+        return MESSAGE_RETRIES if event == "message" else RECEIPT_RETRIES

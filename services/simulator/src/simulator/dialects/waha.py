@@ -1,7 +1,7 @@
-"""WAHA: events in one envelope, signed with HMAC-SHA512, tried 15 times with 2 s between.
+"""WAHA dialect: events in one envelope, signed with HMAC-SHA512, tried 15 times with 2 s between.
 
-The time stamp of a call is the wall's, because it guards against old copies of it; what an event tells is in the
-system's time. A call that is tried again has the same request id and the same time stamp.
+`X-Webhook-Timestamp` is wall time, because it guards against replays; timestamps in events are system time. A retry has
+the request id and the timestamp of the first attempt.
 """
 
 import hashlib
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
-from simulator.accounts import Account
-from simulator.core.customers import Receipt
-from simulator.core.failures import WAHA
-from simulator.core.hidden import chat, hidden
+from simulator.accounts import GatewayAccount
+from simulator.core.customers import SimulatedReceipt
+from simulator.core.failures import WAHA_FAILURES
+from simulator.core.phone_numbers import chat_id, hide_number
 from simulator.core.reports import (
-    Counted,
-    Disabled,
+    AccountDisabled,
     OptedOut,
-    Rated,
+    QualityRated,
+    QuotaCounted,
     Report,
     SessionChanged,
     SessionStatus,
@@ -27,12 +27,12 @@ from simulator.core.reports import (
     TemporarilyBanned,
     TimeLocked,
 )
-from simulator.dialects.dialect import Event, Json, Retries, Sent
-from simulator.mailbox import Letter
-from simulator.wire import rfc3339
+from simulator.customer_messages import CustomerMessage
+from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
+from simulator.schemas import rfc3339
 from spreader.contract.ids import new_id
 
-FIFTEEN_TIMES = Retries(2, 1, 2, jitter=0, attempts_max=15)
+FIFTEEN_TIMES = RetrySchedule(2, 1, 2, jitter=0, attempts_max=15)
 VERSION = "2026.7.1"
 ACKS = {"failed": (-1, "ERROR"), "sent": (1, "SERVER"), "delivered": (2, "DEVICE"), "read": (3, "READ")}
 STATUS: dict[SessionStatus, str] = {
@@ -45,22 +45,22 @@ STATUS: dict[SessionStatus, str] = {
 TEMPORARY_BAN, BANNED = 402, 406
 
 
-class Waha:
+class WahaDialect:
     def message_id(self, now: datetime) -> str:
         return bare_id()
 
-    def receipt(self, account: Account, sent: Sent, receipt: Receipt) -> tuple[Json, ...]:
+    def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
         ack, name = ACKS[receipt.status]
         key = _full_id(account, sent, from_me=True)
         payload = {"id": key, "from": _chat(account, sent.recipient), "participant": None, "fromMe": True}
-        told = _event(account, "message.ack", {**payload, "ack": ack, "ackName": name}, receipt.at)
+        ack_event = _event(account, "message.ack", {**payload, "ack": ack, "ackName": name}, receipt.at)
         if receipt.code is None or not receipt.code.isdecimal() or account.engine != "NOWEB":
-            return (told,)
-        update = {"status": 0, "messageStubParameters": [receipt.code, WAHA[receipt.code].title]}
+            return (ack_event,)
+        update = {"status": 0, "messageStubParameters": [receipt.code, WAHA_FAILURES[receipt.code].title]}
         raw = [{"key": baileys_key(account, sent), "update": update}]
-        return told, _engine(account, "messages.update", raw, receipt.at)
+        return ack_event, _engine(account, "messages.update", raw, receipt.at)
 
-    def echo(self, account: Account, sent: Sent) -> tuple[Json, ...]:
+    def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         text = getattr(sent.content, "text", None) or getattr(sent.content, "caption", None) or ""
         payload = {
             "id": _full_id(account, sent, from_me=True),
@@ -79,47 +79,55 @@ class Waha:
         }
         return (_event(account, "message.any", payload, sent.at),)
 
-    def message(self, account: Account, letter: Letter) -> Json:
-        sender = _chat(account, letter.phone)
+    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+        sender = _chat(account, customer_message.phone)
         payload = {
-            "id": f"false_{sender}_{letter.message_id}",
-            "timestamp": int(letter.moment.timestamp()),
+            "id": f"false_{sender}_{customer_message.message_id}",
+            "timestamp": int(customer_message.sent_at.timestamp()),
             "from": sender,
             "fromMe": False,
             "source": "app",
             "to": f"{account.phone}@c.us",
-            "body": letter.text,
+            "body": customer_message.text,
             "hasMedia": False,
             "media": None,
             "ack": 1,
             "ackName": "SERVER",
             "vCards": [],
-            "_data": {"key": {"remoteJid": sender, "remoteJidAlt": f"{letter.phone}@s.whatsapp.net"}},
+            "_data": {"key": {"remoteJid": sender, "remoteJidAlt": f"{customer_message.phone}@s.whatsapp.net"}},
         }
-        return _event(account, "message", payload, letter.moment)
+        return _event(account, "message", payload, customer_message.sent_at)
 
-    def report(self, account: Account, report: Report, now: datetime) -> tuple[Json, ...]:
+    def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
         match report:
             case SessionChanged(status, reason):
-                lost = () if reason is None else (_engine(account, "connection.update", closed(reason, now), now),)
-                # A session that is unlinked fails first, and then asks for a scan.
+                closed_events = (
+                    ()
+                    if reason is None
+                    else (_engine(account, "connection.update", connection_closed(reason, now), now),)
+                )
+                # An unlinked session first fails, then shows a QR code.
                 steps: tuple[SessionStatus, ...] = ("failed", "unlinked") if status == "unlinked" else (status,)
-                return *lost, *(_status(account, step, now) for step in steps)
+                return *closed_events, *(_status(account, step, now) for step in steps)
             case TimeLocked():
                 return (_time_lock(account, report, now),)
-            case Counted():
+            case QuotaCounted():
                 return (_engine(account, "message-capping.update", _capping(report, now), now),)
             case TemporarilyBanned():
                 return _ban(account, report, now), _status(account, "failed", now)
-            case Disabled(reinstated):
-                lost = _engine(account, "connection.update", closed(BANNED, now), now)
-                return (_status(account, "working", now),) if reinstated else (lost, _status(account, "failed", now))
-            case Silenced() | Rated() | OptedOut():
+            case AccountDisabled(reinstated):
+                closed_event = _engine(account, "connection.update", connection_closed(BANNED, now), now)
+                return (
+                    (_status(account, "working", now),)
+                    if reinstated
+                    else (closed_event, _status(account, "failed", now))
+                )
+            case Silenced() | QualityRated() | OptedOut():
                 return ()
             case _:
                 assert_never(report)
 
-    def headers(self, account: Account, body: bytes, wall: datetime) -> dict[str, str]:
+    def headers(self, account: GatewayAccount, body: bytes, wall: datetime) -> dict[str, str]:
         return {
             "X-Webhook-Request-Id": new_id("req", wall).removeprefix("req_"),
             "X-Webhook-Timestamp": str(int(wall.timestamp() * 1000)),
@@ -127,57 +135,57 @@ class Waha:
             "X-Webhook-Hmac-Algorithm": "sha512",
         }
 
-    def retries(self, event: Event) -> Retries:
+    def retries(self, event: CallKind) -> RetrySchedule:
         return FIFTEEN_TIMES
 
 
 def bare_id() -> str:
-    """What WhatsApp's own clients call a message."""
+    """A message id as WhatsApp's own clients make them."""
     return "3EB0" + os.urandom(9).hex().upper()
 
 
-def baileys_key(account: Account, sent: Sent) -> Json:
-    jid = chat(sent.recipient, "s.whatsapp.net", account.behaviour.lid)
+def baileys_key(account: GatewayAccount, sent: SentMessage) -> Json:
+    jid = chat_id(sent.recipient, "s.whatsapp.net", account.behaviour.lid)
     return {"remoteJid": jid, "fromMe": True, "id": sent.message_id}
 
 
-def closed(reason: int, now: datetime, data: Mapping[str, str] | None = None) -> Json:
-    """Baileys' connection update for a connection that was lost for the reason of that code."""
-    output = {"statusCode": reason, "payload": {"statusCode": reason, "message": "Connection Failure"}}
+def connection_closed(reason: int, now: datetime, data: Mapping[str, str] | None = None) -> Json:
+    """Baileys' `connection.update` for a connection that closed with this reason code."""
+    output = {"statusCode": reason, "payload": {"statusCode": reason, "message": "Connection GatewayFailure"}}
     error = {"data": {"reason": str(reason), **(data or {})}, "isBoom": True, "output": output}
     return {"connection": "close", "lastDisconnect": {"error": error, "date": rfc3339(now)}}
 
 
-def me(account: Account) -> Json:
+def own_contact(account: GatewayAccount) -> Json:
     name = {"id": f"{account.phone}@c.us", "pushName": "~"}
-    return {**name, "lid": f"{hidden(account.phone)}@lid"} if account.behaviour.lid else name
+    return {**name, "lid": f"{hide_number(account.phone)}@lid"} if account.behaviour.lid else name
 
 
-def _event(account: Account, event: str, payload: Any, at: datetime) -> Json:
+def _event(account: GatewayAccount, event: str, payload: Any, at: datetime) -> Json:
     return {
         "id": new_id("evt", at),
         "timestamp": int(at.timestamp() * 1000),
         "event": event,
         "session": account.account,
         "metadata": {"profile.id": account.profile_id},
-        "me": me(account),
+        "me": own_contact(account),
         "payload": payload,
         "environment": {"version": VERSION, "engine": account.engine, "tier": "CORE"},
         "engine": account.engine,
     }
 
 
-def _engine(account: Account, event: str, data: Any, at: datetime) -> Json:
+def _engine(account: GatewayAccount, event: str, data: Any, at: datetime) -> Json:
     return _event(account, "engine.event", {"event": event, "data": data}, at)
 
 
-def _status(account: Account, status: SessionStatus, at: datetime) -> Json:
-    said = STATUS[status]
-    statuses = [{"status": said, "timestamp": int(at.timestamp() * 1000)}]
-    return _event(account, "session.status", {"status": said, "statuses": statuses, "data": None}, at)
+def _status(account: GatewayAccount, status: SessionStatus, at: datetime) -> Json:
+    name = STATUS[status]
+    statuses = [{"status": name, "timestamp": int(at.timestamp() * 1000)}]
+    return _event(account, "session.status", {"status": name, "statuses": statuses, "data": None}, at)
 
 
-def _time_lock(account: Account, lock: TimeLocked, now: datetime) -> Json:
+def _time_lock(account: GatewayAccount, lock: TimeLocked, now: datetime) -> Json:
     active = lock.until is not None
     if account.engine == "GOWS":
         ends = None if lock.until is None else str(int(lock.until.timestamp()))
@@ -188,30 +196,30 @@ def _time_lock(account: Account, lock: TimeLocked, now: datetime) -> Json:
     return _engine(account, "connection.update", {"reachoutTimeLock": state}, now)
 
 
-def _ban(account: Account, ban: TemporarilyBanned, now: datetime) -> Json:
+def _ban(account: GatewayAccount, ban: TemporarilyBanned, now: datetime) -> Json:
     seconds = max(0, int((ban.until - now).total_seconds()))
     if account.engine == "GOWS":
         return _engine(account, "TemporaryBan", {"Code": ban.code, "Expire": seconds * 1_000_000_000}, now)
-    data = closed(TEMPORARY_BAN, now, {"code": str(ban.code), "expire": str(seconds)})
+    data = connection_closed(TEMPORARY_BAN, now, {"code": str(ban.code), "expire": str(seconds)})
     return _engine(account, "connection.update", data, now)
 
 
-def _capping(counted: Counted, now: datetime) -> Json:
+def _capping(quota_usage: QuotaCounted, now: datetime) -> Json:
     return {
-        "total_quota": counted.total,
-        "used_quota": counted.used,
+        "total_quota": quota_usage.total,
+        "used_quota": quota_usage.used,
         "cycle_start_timestamp": int(now.timestamp()),
-        "cycle_end_timestamp": int(counted.resets_at.timestamp()),
+        "cycle_end_timestamp": int(quota_usage.resets_at.timestamp()),
         "server_sent_timestamp": int(now.timestamp()),
-        "capping_status": counted.warning,
+        "capping_status": quota_usage.warning,
         "ote_status": "NOT_ELIGIBLE",
         "mv_status": "NOT_ELIGIBLE",
     }
 
 
-def _full_id(account: Account, sent: Sent, from_me: bool) -> str:
+def _full_id(account: GatewayAccount, sent: SentMessage, from_me: bool) -> str:
     return f"{str(from_me).lower()}_{_chat(account, sent.recipient)}_{sent.message_id}"
 
 
-def _chat(account: Account, phone: str) -> str:
-    return chat(phone, "c.us", account.behaviour.lid)
+def _chat(account: GatewayAccount, phone: str) -> str:
+    return chat_id(phone, "c.us", account.behaviour.lid)

@@ -1,1 +1,3 @@
-"""Endpoints: the simulator's HTTP side: what a driver calls, and what a tester reads and switches."""
+"""Endpoints: the HTTP APIs of the simulated gateways, and the simulator's own API for drivers and testers."""
+
+"""Endpoints: the HTTP APIs of the simulated gateways, and the simulator's own API for drivers and testers."""

@@ -1,17 +1,17 @@
-"""Account endpoints: the set-up of the gateways that we stand in for, which their operators or Meta's dashboard do."""
+"""Account endpoints: set up accounts of the simulated gateways, and make something happen to them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path
 
-from simulator.accounts import Account, Accounts, Key
-from simulator.callbacks import Callbacks
-from simulator.endpoints.problems import Problem
-from simulator.gateway import Gateway
-from simulator.report_forms import ReportRequest
-from simulator.whatsapp import WhatsApp
-from simulator.wire import ACCOUNT_CHARACTERS_MAX, AccountRegistration
+from simulator.accounts import AccountKey, AccountRegistry, GatewayAccount
+from simulator.endpoints.problems import RequestProblem
+from simulator.gateway import SimulatedGateway
+from simulator.report_schemas import ReportRequest
+from simulator.schemas import ACCOUNT_CHARACTERS_MAX, AccountRegistration
+from simulator.webhook_caller import WebhookCaller
+from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
 
 Driver = Literal["cloud_api", "waha", "evolution"]
@@ -25,7 +25,11 @@ CREDENTIALS: dict[Driver, set[str]] = {
 
 
 def account_routes(
-    accounts: Accounts, gateway: Gateway, whatsapp: WhatsApp, callbacks: Callbacks, clock: Clock
+    accounts: AccountRegistry,
+    gateway: SimulatedGateway,
+    whatsapp: WhatsAppNetwork,
+    webhook_caller: WebhookCaller,
+    clock: Clock,
 ) -> APIRouter:
     routes = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -34,12 +38,14 @@ def account_routes(
         _check(driver, account, registration)
         waba_id = (registration.waba_id or f"1{account}") if driver == "cloud_api" else ""
         fields: dict[str, Any] = {**dict(registration), "waba_id": waba_id}
-        accounts.register(Account(account, driver=driver, **fields))
+        accounts.register(GatewayAccount(account, driver=driver, **fields))
         return _shown(_found(accounts, driver, account), whatsapp, clock())
 
     @routes.get("")
     async def list_all() -> dict[str, Any]:
-        return {"data": [_shown(each, whatsapp, clock()) for each in accounts.all() if each.driver != "simulator"]}
+        return {
+            "data": [_shown(account, whatsapp, clock()) for account in accounts.all() if account.driver != "simulator"]
+        }
 
     @routes.get("/{driver}/{account}")
     async def show(driver: Driver, account: AccountPath) -> dict[str, Any]:
@@ -47,46 +53,55 @@ def account_routes(
 
     @routes.delete("/{driver}/{account}")
     async def remove(driver: Driver, account: AccountPath) -> dict[str, int]:
-        found = _found(accounts, driver, account)
-        accounts.remove(found.key)
-        whatsapp.forget(found)
+        registered = _found(accounts, driver, account)
+        accounts.remove(registered.key)
+        whatsapp.forget(registered)
         return {"removed": 1}
 
     @routes.post("/cloud_api/{account}/verification")
     async def verify(account: AccountPath) -> dict[str, bool]:
-        return {"verified": await callbacks.verify(_found(accounts, "cloud_api", account))}
+        return {"verified": await webhook_caller.verify(_found(accounts, "cloud_api", account))}
 
     @routes.post("/{driver}/{account}/reports", status_code=202)
-    async def report(driver: Driver, account: AccountPath, said: Annotated[ReportRequest, Body()]) -> dict[str, Any]:
-        found = _found(accounts, driver, account)
-        gateway.report(found, said.report(clock()))
-        return _shown(found, whatsapp, clock())
+    async def report(driver: Driver, account: AccountPath, request: Annotated[ReportRequest, Body()]) -> dict[str, Any]:
+        registered = _found(accounts, driver, account)
+        gateway.report(registered, request.report(clock()))
+        return _shown(registered, whatsapp, clock())
 
     return routes
 
 
-def _found(accounts: Accounts, driver: Driver, account: str) -> Account:
-    found = accounts.of(Key(driver, account))
-    if found is None:
-        raise Problem(404, "not_found", f"No account {account} is registered at {driver}.")
-    return found
+def _found(accounts: AccountRegistry, driver: Driver, account: str) -> GatewayAccount:
+    registered = accounts.get(AccountKey(driver, account))
+    if registered is None:
+        raise RequestProblem(
+            404, "not_found", f"No account {account} is registered at {driver}: PUT /accounts/{driver}/{account} first."
+        )
+    return registered
 
 
 def _check(driver: Driver, account: str, registration: AccountRegistration) -> None:
     errors: list[dict[str, str]] = []
-    wanted, given = CREDENTIALS[driver], registration.credentials
-    if set(given) != wanted or not all(given.values()):
-        names = ", ".join(sorted(wanted))
-        errors.append({"pointer": "/credentials", "detail": f"{driver} has exactly these, none of them empty: {names}"})
+    required, given = CREDENTIALS[driver], registration.credentials
+    if set(given) != required or not all(given.values()):
+        names = ", ".join(sorted(required))
+        errors.append(
+            {"pointer": "/credentials", "detail": f"{driver} needs exactly these, none of them empty: {names}"}
+        )
     if driver == "cloud_api" and not account.isdecimal():
-        errors.append({"pointer": "/account", "detail": "an account of the Cloud API is a phone number id: digits"})
+        errors.append(
+            {
+                "pointer": "/account",
+                "detail": "an account of the Cloud API is a phone number id, which consists of digits",
+            }
+        )
     if errors:
-        raise Problem(422, "invalid", "The request is not valid.", errors=errors)
+        raise RequestProblem(422, "invalid", "The request is not valid.", errors=errors)
 
 
-def _shown(account: Account, whatsapp: WhatsApp, now: datetime) -> dict[str, Any]:
-    """All but the credentials, with how it stands with WhatsApp."""
-    standing = whatsapp.standing(account)
+def _shown(account: GatewayAccount, whatsapp: WhatsAppNetwork, now: datetime) -> dict[str, Any]:
+    """The account with its state at WhatsApp, without its credentials."""
+    state = whatsapp.state(account)
     return {
         "driver": account.driver,
         "account": account.account,
@@ -98,12 +113,12 @@ def _shown(account: Account, whatsapp: WhatsApp, now: datetime) -> dict[str, Any
         "engine": account.engine if account.driver == "waha" else None,
         "behaviour": account.behaviour.model_dump(mode="json"),
         "standing": {
-            "session": standing.session(now),
-            "banned_until": standing.banned_until,
-            "locked_until": standing.lock.until,
-            "locks": standing.lock.locks,
+            "session": state.session(now),
+            "banned_until": state.banned_until,
+            "locked_until": state.lock.until,
+            "locks": state.lock.locks,
             "quality": whatsapp.quality(account),
-            "warning": standing.warning,
-            "contacts": len(standing.contacts),
+            "warning": state.warning,
+            "contacts": len(state.contacts),
         },
     }

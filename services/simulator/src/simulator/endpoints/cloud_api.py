@@ -1,4 +1,4 @@
-"""Cloud API endpoints: the part of Meta's Graph API that a sender calls, with Meta's answers."""
+"""Cloud API endpoints: the part of Meta's Graph API that a sender uses."""
 
 import hashlib
 import math
@@ -10,25 +10,25 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from simulator.accounts import Account, Accounts, Key
-from simulator.core.failures import CLOUD_API
+from simulator.accounts import AccountKey, AccountRegistry, GatewayAccount
+from simulator.core.failures import CLOUD_API_FAILURES
 from simulator.core.faults import Refusal
-from simulator.dialects.cloud_forms import MESSAGE, MarkRead, Message, wrong
-from simulator.endpoints.problems import Refused
-from simulator.endpoints.profiles import leaving
-from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
+from simulator.dialects.cloud_forms import MESSAGE, CloudMessage, MarkRead, first_error
+from simulator.endpoints.disconnect import until_disconnected
+from simulator.endpoints.problems import GatewayErrorResponse
+from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
-from simulator.uploads import Uploads
-from simulator.whatsapp import WhatsApp
+from simulator.uploads import UploadStore
+from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
 
 MB = 1024 * 1024
-TYPES: dict[str, int] = {
+SIZE_LIMITS: dict[str, int] = {
     **dict.fromkeys(("image/jpeg", "image/png"), 5 * MB),
     **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/opus"), 16 * MB),
     **dict.fromkeys(("video/mp4", "video/3gpp"), 16 * MB),
 }
-"""What Meta takes as an image, a sound or a video, and how much of it; all else is a document."""
+"""The media types that Meta accepts as image, audio or video, with their size limits; others are documents."""
 DOCUMENT_BYTES_MAX = 100 * MB
 CHUNK_BYTES = 256 * 1024
 FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
@@ -39,7 +39,7 @@ Version = Annotated[str, Path(pattern=r"^v[0-9]{1,3}\.[0-9]$")]
 
 
 def cloud_api_routes(
-    gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp, uploads: Uploads, clock: Clock
+    gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork, uploads: UploadStore, clock: Clock
 ) -> APIRouter:
     routes = APIRouter(prefix="/cloud/{version}", include_in_schema=False)
 
@@ -50,13 +50,13 @@ def cloud_api_routes(
         if b'"status"' in raw and (read := _mark_read(raw)):
             return JSONResponse({"success": read.status == "read"})
         message = _message(raw)
-        delivery = Delivery(
+        incoming = IncomingSend(
             message.biz_opaque_callback_data,
             message.recipient,
             message.content(_files(uploads, account, message, clock)),
             message.context and message.context.message_id,
         )
-        return _answer(await gateway.send(account, delivery, lambda: leaving(request)), message)
+        return _answer(await gateway.send(account, incoming, lambda: until_disconnected(request)), message)
 
     @routes.post("/{number}/media")
     async def upload(version: Version, number: str, request: Request) -> JSONResponse:
@@ -68,31 +68,31 @@ def cloud_api_routes(
             if form.get("messaging_product") != "whatsapp":
                 raise _refused("100", "(#100) The parameter messaging_product is required.")
             media_type = str(form.get("type") or file.content_type or "")
-            sha256, size_bytes = await _measured(file)
-        if "/" not in media_type or not 0 < size_bytes <= TYPES.get(media_type, DOCUMENT_BYTES_MAX):
+            sha256, size_bytes = await _digest_and_size(file)
+        if "/" not in media_type or not 0 < size_bytes <= SIZE_LIMITS.get(media_type, DOCUMENT_BYTES_MAX):
             raise _refused("131053", f"A file of the type {media_type!r} and {size_bytes} bytes cannot be uploaded.")
-        kept = uploads.keep(account.account, media_type, sha256, size_bytes, clock())
-        return JSONResponse({"id": kept.media_id})
+        upload = uploads.add(account.account, media_type, sha256, size_bytes, clock())
+        return JSONResponse({"id": upload.media_id})
 
     @routes.get("/{number}")
     async def number_info(
         version: Version, number: str, request: Request, fields: Annotated[str | None, Query()] = None
     ) -> JSONResponse:
         account = _account(accounts, number, request)
-        asked = tuple(fields.split(",")) if fields else FIELDS
-        if unknown := [name for name in asked if name not in MORE_FIELDS]:
+        names = tuple(fields.split(",")) if fields else FIELDS
+        if unknown := [name for name in names if name not in MORE_FIELDS]:
             raise _refused("100", f"(#100) Tried accessing nonexisting field ({unknown[0]})")
-        known = _info(account, whatsapp)
-        return JSONResponse({name: known[name] for name in dict.fromkeys(("id", *asked))})
+        info = _info(account, whatsapp)
+        return JSONResponse({name: info[name] for name in dict.fromkeys(("id", *names))})
 
     return routes
 
 
 def failed(code: str, details: str | None = None, retry_after_seconds: float | None = None) -> JSONResponse:
-    """An error in Meta's shape; one of the transport has no code of Meta's."""
-    failure = CLOUD_API[code]
+    """An error in Meta's form. Errors of the transport have no code."""
+    failure = CLOUD_API_FAILURES[code]
     headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
-    if failure.only_answered:
+    if failure.transport_only:
         return JSONResponse(
             {"error": {"message": failure.title, "type": "GraphMethodException"}}, failure.status, headers
         )
@@ -106,24 +106,24 @@ def failed(code: str, details: str | None = None, retry_after_seconds: float | N
     return JSONResponse({"error": error}, failure.status, headers)
 
 
-def _refused(code: str, details: str) -> Refused:
-    return Refused(failed(code, details))
+def _refused(code: str, details: str) -> GatewayErrorResponse:
+    return GatewayErrorResponse(failed(code, details))
 
 
-def _account(accounts: Accounts, number: str, request: Request) -> Account:
-    """The one that the token opens. As at Meta, a token is looked at before anything else."""
+def _account(accounts: AccountRegistry, number: str, request: Request) -> GatewayAccount:
+    """The account, if the token is valid for it. Like Meta, checks the token before anything else."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    account = accounts.of(Key("cloud_api", number))
-    if account is not None and scheme == "Bearer" and _opens(token, account):
+    account = accounts.get(AccountKey("cloud_api", number))
+    if account is not None and scheme == "Bearer" and _is_token_of(token, account):
         return account
-    holders = (each for each in accounts.all() if each.driver == "cloud_api")
-    if scheme != "Bearer" or not any(_opens(token, each) for each in holders):
+    others = (other for other in accounts.all() if other.driver == "cloud_api")
+    if scheme != "Bearer" or not any(_is_token_of(token, other) for other in others):
         raise _refused("190", "Invalid OAuth access token - Cannot parse access token")
     details = f"Object with ID '{number}' does not exist, cannot be loaded due to missing permissions"
     raise _refused("100", f"Unsupported request. {details}")
 
 
-def _opens(token: str, account: Account) -> bool:
+def _is_token_of(token: str, account: GatewayAccount) -> bool:
     return secrets.compare_digest(token.encode(), account.credentials["access_token"].encode())
 
 
@@ -134,29 +134,28 @@ def _mark_read(raw: bytes) -> MarkRead | None:
         return None
 
 
-def _message(raw: bytes) -> Message:
+def _message(raw: bytes) -> CloudMessage:
     try:
         return MESSAGE.validate_json(raw)
     except ValidationError as error:
-        raise _refused(*wrong(error)) from None
+        raise _refused(*first_error(error)) from None
 
 
-def _files(uploads: Uploads, account: Account, message: Message, clock: Clock) -> dict[str, str]:
-    """What stands behind the upload that the message names."""
+def _files(uploads: UploadStore, account: GatewayAccount, message: CloudMessage, clock: Clock) -> dict[str, str]:
+    """The digest of the uploaded file that the message refers to."""
     if message.file is None or message.file.id is None:
         return {}
-    upload = uploads.of(account.account, message.file.id, clock())
+    upload = uploads.find(account.account, message.file.id, clock())
     if upload is None:
         raise _refused("131053", f"The media id {message.file.id} is not one of this number's, or has expired.")
     kind = getattr(message, "type", "")
-    fits = upload.type not in TYPES if kind == "document" else upload.type.startswith(f"{kind}/")
+    fits = upload.type not in SIZE_LIMITS if kind == "document" else upload.type.startswith(f"{kind}/")
     if not fits and not (kind == "document" and upload.type.startswith("image/")):
         raise _refused("131053", f"Unsupported {kind} mime type {upload.type}.")
     return {upload.media_id: f"sha256:{upload.sha256}"}
 
 
-async def _measured(file: UploadFile) -> tuple[str, int]:
-    """The file's digest and length."""
+async def _digest_and_size(file: UploadFile) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
     while chunk := await file.read(CHUNK_BYTES):
         digest.update(chunk)
@@ -164,7 +163,7 @@ async def _measured(file: UploadFile) -> tuple[str, int]:
     return digest.hexdigest(), size_bytes
 
 
-def _info(account: Account, whatsapp: WhatsApp) -> dict[str, Any]:
+def _info(account: GatewayAccount, whatsapp: WhatsAppNetwork) -> dict[str, Any]:
     return {
         "id": account.account,
         "display_phone_number": f"+{account.phone}",
@@ -172,16 +171,16 @@ def _info(account: Account, whatsapp: WhatsApp) -> dict[str, Any]:
         "quality_rating": whatsapp.quality(account),
         "code_verification_status": "VERIFIED",
         "name_status": "APPROVED",
-        "status": "BANNED" if whatsapp.standing(account).disabled else "CONNECTED",
-        "platform_type": "CLOUD_API",
+        "status": "BANNED" if whatsapp.state(account).disabled else "CONNECTED",
+        "platform_type": "CLOUD_API_FAILURES",
         "throughput": {"level": "STANDARD"},
         "whatsapp_business_manager_messaging_limit": "TIER_2K",
     }
 
 
-def _answer(answer: SendAnswer, message: Message) -> JSONResponse:
+def _answer(answer: SendAnswer, message: CloudMessage) -> JSONResponse:
     match answer:
-        case Accepted(sent):
+        case SendAccepted(sent):
             SENDS.labels("accepted").inc()
             item: dict[str, str] = {"id": sent.message_id}
             if sent.content.type == "template":
@@ -191,7 +190,7 @@ def _answer(answer: SendAnswer, message: Message) -> JSONResponse:
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, retry_after_seconds=retry_after_seconds)
-        case Silence():
+        case NoResponse():
             SENDS.labels("none").inc()
             return failed("504")
         case _:

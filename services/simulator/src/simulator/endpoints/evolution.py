@@ -1,4 +1,4 @@
-"""Evolution endpoints: sends, the state of a connection and number checks, with Evolution's answers."""
+"""Evolution endpoints: sends, connection states and number checks in Evolution's format."""
 
 import math
 import secrets
@@ -8,25 +8,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.accounts import Account, Accounts, Key
-from simulator.core.failures import EVOLUTION
+from simulator.accounts import AccountKey, AccountRegistry, GatewayAccount
+from simulator.core.failures import EVOLUTION_FAILURES
 from simulator.core.faults import Refusal
-from simulator.core.hidden import hidden
+from simulator.core.phone_numbers import hide_number
 from simulator.dialects.evolution import STATES, sent_message
 from simulator.dialects.linked_forms import (
     EvolutionAudio,
     EvolutionMedia,
     EvolutionSend,
     EvolutionText,
+    InvalidMedia,
     Number,
-    Unowned,
-    complaints,
+    error_texts,
 )
-from simulator.endpoints.problems import Refused
-from simulator.endpoints.profiles import leaving
-from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
+from simulator.endpoints.disconnect import until_disconnected
+from simulator.endpoints.problems import GatewayErrorResponse
+from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
-from simulator.whatsapp import WhatsApp
+from simulator.whatsapp import WhatsAppNetwork
 
 FORMS: dict[str, type[EvolutionSend]] = {
     "sendText": EvolutionText,
@@ -37,13 +37,13 @@ NUMBERS_MAX = 1000
 REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
-class Numbers(BaseModel):
+class NumberCheckRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     numbers: tuple[Number, ...] = Field(min_length=1, max_length=NUMBERS_MAX)
 
 
-def evolution_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> APIRouter:
+def evolution_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork) -> APIRouter:
     routes = APIRouter(prefix="/evolution", include_in_schema=False)
 
     for name, form in FORMS.items():
@@ -57,90 +57,97 @@ def evolution_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -
         return JSONResponse({"instance": {"instanceName": account.account, "state": state}})
 
     @routes.post("/chat/whatsappNumbers/{instance}")
-    async def numbers(instance: str, request: Request) -> JSONResponse:
+    async def check_numbers(instance: str, request: Request) -> JSONResponse:
         account = _account(accounts, instance, request)
         try:
-            asked = Numbers.model_validate_json(await request.body()).numbers
+            numbers = NumberCheckRequest.model_validate_json(await request.body()).numbers
         except ValidationError as error:
-            raise Refused(_error(400, complaints(error))) from None
-        plain = [number.split("@")[0] for number in asked]
+            raise GatewayErrorResponse(_error(400, error_texts(error))) from None
+        plain = [number.split("@")[0] for number in numbers]
         known = {number: whatsapp.known_number(account, number) for number in plain}
         return JSONResponse(
-            [_existence(account, number, whatsapp.has(account, known[number]), known[number]) for number in plain]
+            [
+                _existence(account, number, whatsapp.is_on_whatsapp(account, known[number]), known[number])
+                for number in plain
+            ]
         )
 
     return routes
 
 
-def _sender(form: type[EvolutionSend], gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> Any:
+def _sender(
+    form: type[EvolutionSend], gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork
+) -> Any:
     async def send(instance: str, request: Request) -> JSONResponse:
         account = _account(accounts, instance, request)
         try:
             sent = form.model_validate_json(await request.body())
             content = sent.content()
-        except Unowned:
+        except InvalidMedia:
             return failed("media", account, "")
         except ValidationError as error:
-            return _error(400, complaints(error))
+            return _error(400, error_texts(error))
         recipient = sent.recipient
         if recipient is None:
             return failed("no_whatsapp", account, sent.number)
-        recipient = whatsapp.known_number(account, recipient)  # Evolution asks WhatsApp by itself
-        delivery = Delivery(None, recipient, content, sent.quote)
-        answer = await gateway.send(account, delivery, lambda: leaving(request))
+        recipient = whatsapp.known_number(account, recipient)  # Evolution looks the number up at WhatsApp
+        incoming = IncomingSend(None, recipient, content, sent.quote)
+        answer = await gateway.send(account, incoming, lambda: until_disconnected(request))
         return _answer(answer, account, recipient)
 
     return send
 
 
-def failed(code: str, account: Account, recipient: str, retry_after_seconds: float | None = None) -> JSONResponse:
-    """Whatever goes wrong in the engine is a 400; only the words tell what it was."""
-    failure = EVOLUTION[code]
+def failed(
+    code: str, account: GatewayAccount, recipient: str, retry_after_seconds: float | None = None
+) -> JSONResponse:
+    """Every failure of the engine is a 400; only the message distinguishes them."""
+    failure = EVOLUTION_FAILURES[code]
     match code:
         case "no_whatsapp":
-            said: Any = [_existence(account, recipient, False, recipient)]
+            message: Any = [_existence(account, recipient, False, recipient)]
         case "404":
-            said = [f'The "{account.account}" instance does not exist']
+            message = [f'The "{account.account}" instance does not exist']
         case "401" | "403" | "429" | "500" | "502" | "503" | "504":
-            said = failure.title
+            message = failure.title
         case _:
-            title = failure.title if failure.only_answered else f"Error: {failure.title}"
-            said = [f"{title} ({code})" if code.isdecimal() else title]
-    return _error(failure.status, said, retry_after_seconds)
+            title = failure.title if failure.transport_only else f"Error: {failure.title}"
+            message = [f"{title} ({code})" if code.isdecimal() else title]
+    return _error(failure.status, message, retry_after_seconds)
 
 
-def _error(status: int, said: Any, retry_after_seconds: float | None = None) -> JSONResponse:
+def _error(status: int, message: Any, retry_after_seconds: float | None = None) -> JSONResponse:
     headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
-    body = {"status": status, "error": REASONS.get(status, "Internal Server Error"), "response": {"message": said}}
+    body = {"status": status, "error": REASONS.get(status, "Internal Server Error"), "response": {"message": message}}
     return JSONResponse(body, status, headers)
 
 
-def _account(accounts: Accounts, instance: str, request: Request) -> Account:
-    """The one whose key it is. As at Evolution, an unknown instance is told before a wrong key."""
-    account = accounts.of(Key("evolution", instance))
+def _account(accounts: AccountRegistry, instance: str, request: Request) -> GatewayAccount:
+    """The account, if the key is valid for it. Like Evolution, checks the instance before the key."""
+    account = accounts.get(AccountKey("evolution", instance))
     key = request.headers.get("apikey", "")
     if account is None:
-        raise Refused(_error(404, [f'The "{instance}" instance does not exist']))
+        raise GatewayErrorResponse(_error(404, [f'The "{instance}" instance does not exist']))
     if not secrets.compare_digest(key.encode(), account.credentials["api_key"].encode()):
-        raise Refused(_error(401, "Unauthorized"))
+        raise GatewayErrorResponse(_error(401, "Unauthorized"))
     return account
 
 
-def _existence(account: Account, number: str, exists: bool, known: str) -> dict[str, Any]:
-    """`known`: the number under which WhatsApp knows it."""
-    found: dict[str, Any] = {"jid": f"{known}@s.whatsapp.net", "exists": exists, "number": number}
-    return {**found, "lid": f"{hidden(known)}@lid"} if exists and account.behaviour.lid else found
+def _existence(account: GatewayAccount, number: str, exists: bool, known: str) -> dict[str, Any]:
+    """The result of a number check; `known` is the number under which WhatsApp knows the customer."""
+    result: dict[str, Any] = {"jid": f"{known}@s.whatsapp.net", "exists": exists, "number": number}
+    return {**result, "lid": f"{hide_number(known)}@lid"} if exists and account.behaviour.lid else result
 
 
-def _answer(answer: SendAnswer, account: Account, recipient: str) -> JSONResponse:
+def _answer(answer: SendAnswer, account: GatewayAccount, recipient: str) -> JSONResponse:
     match answer:
-        case Accepted(sent):
+        case SendAccepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse(sent_message(account, sent), 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, account, recipient, retry_after_seconds)
-        case Silence():
+        case NoResponse():
             SENDS.labels("none").inc()
             return failed("504", account, recipient)
         case _:

@@ -1,46 +1,46 @@
-"""Fault endpoints: the switches that make the gateway misbehave."""
+"""Fault endpoints: inject, list and remove faults."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from simulator.core.faults import Armed
-from simulator.endpoints.problems import Problem
-from simulator.switchboard import Full, Switchboard
-from simulator.wire import FaultRequest
+from simulator.core.faults import ActiveFault
+from simulator.endpoints.problems import RequestProblem
+from simulator.fault_registry import FaultRegistry, TooManyFaults
+from simulator.schemas import FaultRequest
 from spreader.clock import Clock
 from spreader.contract.ids import Id, new_id
 
 
-def fault_routes(switchboard: Switchboard, clock: Clock) -> APIRouter:
+def fault_routes(fault_registry: FaultRegistry, clock: Clock) -> APIRouter:
     routes = APIRouter(prefix="/faults", tags=["faults"])
 
     @routes.post("", status_code=201)
     async def add(request: Annotated[FaultRequest, Body()]) -> dict[str, Any]:
         try:
-            return _shown(switchboard.add(request.fault(new_id("flt", clock()))))
-        except Full as full:
-            raise Problem(409, "too_many_faults", str(full)) from None
+            return _shown(fault_registry.add(request.fault(new_id("flt", clock()))))
+        except TooManyFaults as error:
+            raise RequestProblem(409, "too_many_faults", str(error)) from None
 
     @routes.get("")
     async def list_all() -> dict[str, Any]:
-        return {"data": [_shown(armed) for armed in switchboard.all()]}
+        return {"data": [_shown(active) for active in fault_registry.all()]}
 
     @routes.delete("")
     async def clear() -> dict[str, int]:
-        return {"removed": switchboard.remove(*(armed.fault.fault_id for armed in switchboard.all()))}
+        return {"removed": fault_registry.remove(*(active.fault.fault_id for active in fault_registry.all()))}
 
     @routes.delete("/{fault_id}")
     async def remove(fault_id: Id) -> dict[str, int]:
-        removed = switchboard.remove(fault_id)
+        removed = fault_registry.remove(fault_id)
         if not removed:
-            raise Problem(404, "not_found", f"There is no fault {fault_id}.")
+            raise RequestProblem(404, "not_found", f"There is no fault {fault_id}.")
         return {"removed": removed}
 
     return routes
 
 
-def _shown(armed: Armed) -> dict[str, Any]:
-    fault = asdict(armed.fault)
-    return {"id": fault.pop("fault_id"), "as": fault.pop("told"), **fault, "seen": armed.seen, "hits": armed.hits}
+def _shown(active: ActiveFault) -> dict[str, Any]:
+    fault = asdict(active.fault)
+    return {"id": fault.pop("fault_id"), "as": fault.pop("channel"), **fault, "seen": active.seen, "hits": active.hits}

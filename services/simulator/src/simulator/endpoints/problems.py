@@ -1,4 +1,4 @@
-"""Problem: a request that cannot be answered as asked, with the reason and the fields that are wrong."""
+"""Problems: error responses, of the simulator's own API and of the simulated gateways."""
 
 from typing import Any
 
@@ -6,44 +6,46 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from simulator.wire import field_errors, problem
+from simulator.schemas import error_body, field_errors
 
 
-class Problem(Exception):
+class RequestProblem(Exception):
+    """A refused request of the simulator's own API."""
+
     def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
         super().__init__(message)
         self.status = status
-        self.body = problem(code, message, **more)
+        self.body = error_body(code, message, **more)
 
 
-class Refused(Exception):
-    """A call that a gateway refuses, in its own words."""
+class GatewayErrorResponse(Exception):
+    """A refused request of a simulated gateway, with the response in its own format."""
 
     def __init__(self, response: JSONResponse) -> None:
         super().__init__(response.status_code)
         self.response = response
 
 
-def answer_problems(app: FastAPI) -> None:
-    """One shape for every error: `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`.
+def install_error_handlers(app: FastAPI) -> None:
+    """Errors of the own API are `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`.
 
-    The gateways that we stand in for have shapes of their own.
+    Those of the simulated gateways have the gateways' own formats.
     """
 
-    @app.exception_handler(Refused)
-    async def on_refused(_: Request, found: Refused) -> JSONResponse:
-        return found.response
+    @app.exception_handler(GatewayErrorResponse)
+    async def on_refused(_: Request, error: GatewayErrorResponse) -> JSONResponse:
+        return error.response
 
-    @app.exception_handler(Problem)
-    async def on_problem(_: Request, found: Problem) -> JSONResponse:
-        headers = {"Retry-After": "1"} if found.status == 503 else None
-        return JSONResponse(found.body, found.status, headers)
+    @app.exception_handler(RequestProblem)
+    async def on_problem(_: Request, problem: RequestProblem) -> JSONResponse:
+        headers = {"Retry-After": "1"} if problem.status == 503 else None
+        return JSONResponse(problem.body, problem.status, headers)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(_: Request, found: RequestValidationError) -> JSONResponse:
-        errors = field_errors(list(found.errors()), strip=1)
-        return JSONResponse(problem("invalid", "The request is not valid.", errors=errors), 422)
+    async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = field_errors(list(error.errors()), strip=1)
+        return JSONResponse(error_body("invalid", "The request is not valid.", errors=errors), 422)
 
     @app.exception_handler(OSError)
-    async def on_disk(_: Request, found: OSError) -> JSONResponse:
-        return JSONResponse(problem("not_kept", f"The simulator cannot write to its home: {found}"), 507)
+    async def on_disk(_: Request, error: OSError) -> JSONResponse:
+        return JSONResponse(error_body("not_kept", f"The simulator cannot write to its data folder: {error}"), 507)

@@ -1,4 +1,4 @@
-"""WAHA endpoints: sends, sessions and number checks, with WAHA's answers in the shapes of its engines."""
+"""WAHA endpoints: sends, sessions and number checks in WAHA's format, which depends on the engine."""
 
 import math
 import secrets
@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from simulator.accounts import Account, Accounts, Key
-from simulator.core.failures import WAHA
+from simulator.accounts import AccountKey, AccountRegistry, GatewayAccount
+from simulator.core.failures import WAHA_FAILURES
 from simulator.core.faults import Refusal
-from simulator.core.hidden import chat
-from simulator.dialects.dialect import Sent
+from simulator.core.phone_numbers import chat_id
+from simulator.dialects.dialect import SentMessage
 from simulator.dialects.linked_forms import (
     WahaDocument,
     WahaImage,
@@ -20,14 +20,14 @@ from simulator.dialects.linked_forms import (
     WahaText,
     WahaVideo,
     WahaVoice,
-    complaints,
+    error_texts,
 )
-from simulator.dialects.waha import STATUS, VERSION, baileys_key, me
-from simulator.endpoints.problems import Refused
-from simulator.endpoints.profiles import leaving
-from simulator.gateway import Accepted, Delivery, Gateway, SendAnswer, Silence
+from simulator.dialects.waha import STATUS, VERSION, baileys_key, own_contact
+from simulator.endpoints.disconnect import until_disconnected
+from simulator.endpoints.problems import GatewayErrorResponse
+from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
-from simulator.whatsapp import WhatsApp
+from simulator.whatsapp import WhatsAppNetwork
 from spreader.contract.content import TextContent
 
 FORMS: dict[str, type[WahaSend]] = {
@@ -40,7 +40,7 @@ FORMS: dict[str, type[WahaSend]] = {
 CODECS = {"sendImage": "image/", "sendVoice": "audio/ogg; codecs=opus", "sendVideo": "video/mp4"}
 
 
-def waha_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> APIRouter:
+def waha_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork) -> APIRouter:
     routes = APIRouter(prefix="/waha", include_in_schema=False)
 
     for name, form in FORMS.items():
@@ -61,33 +61,35 @@ def waha_routes(gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> API
     async def check_exists(phone: str, session: str, request: Request) -> JSONResponse:
         account = _account(accounts, session, request)
         if not (phone.isdecimal() and 7 <= len(phone) <= 15):
-            raise Refused(_bad_request(["phone must be digits"]))
-        if not whatsapp.has(account, phone):
+            raise GatewayErrorResponse(_bad_request(["phone must be digits"]))
+        if not whatsapp.is_on_whatsapp(account, phone):
             return JSONResponse({"numberExists": False})
         known = whatsapp.known_number(account, phone)
-        return JSONResponse({"numberExists": True, "chatId": chat(known, "c.us", account.behaviour.lid)})
+        return JSONResponse({"numberExists": True, "chatId": chat_id(known, "c.us", account.behaviour.lid)})
 
     return routes
 
 
-def _sender(name: str, form: type[WahaSend], gateway: Gateway, accounts: Accounts, whatsapp: WhatsApp) -> Any:
+def _sender(
+    name: str, form: type[WahaSend], gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork
+) -> Any:
     async def send(request: Request) -> JSONResponse:
         sent = _form(form, name, await request.body(), accounts, request)
         account = _account(accounts, sent.session, request)
         recipient = sent.recipient
         if recipient is None:
             return failed("no_whatsapp", account)
-        delivery = Delivery(None, recipient, sent.content(), sent.quote)
-        answer = await gateway.send(account, delivery, lambda: leaving(request))
+        incoming = IncomingSend(None, recipient, sent.content(), sent.quote)
+        answer = await gateway.send(account, incoming, lambda: until_disconnected(request))
         return _answer(answer, account, STATUS[whatsapp.session(account)])
 
     return send
 
 
 def failed(
-    code: str, account: Account, status: str = "FAILED", retry_after_seconds: float | None = None
+    code: str, account: GatewayAccount, status: str = "FAILED", retry_after_seconds: float | None = None
 ) -> JSONResponse:
-    failure = WAHA[code]
+    failure = WAHA_FAILURES[code]
     headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
     match code:
         case "422":
@@ -113,39 +115,39 @@ def failed(
     return JSONResponse(body, failure.status, headers)
 
 
-def _form(form: type[WahaSend], name: str, raw: bytes, accounts: Accounts, request: Request) -> WahaSend:
-    """What was posted. The key is looked at first, as WAHA does."""
+def _form(form: type[WahaSend], name: str, raw: bytes, accounts: AccountRegistry, request: Request) -> WahaSend:
+    """The posted form. Like WAHA, checks the key first."""
     _check_key(accounts, request)
     try:
         sent = form.model_validate_json(raw)
     except ValidationError as error:
-        raise Refused(_bad_request(complaints(error))) from None
+        raise GatewayErrorResponse(_bad_request(error_texts(error))) from None
     file = getattr(sent, "file", None)
     fits = file is None or file.mimetype.startswith(CODECS.get(name, ""))
     if not fits and not getattr(sent, "convert", False):
-        raise Refused(_bad_request([f"file.mimetype: {name} takes {CODECS[name]}"]))
+        raise GatewayErrorResponse(_bad_request([f"file.mimetype: {name} takes {CODECS[name]}"]))
     return sent
 
 
-def _check_key(accounts: Accounts, request: Request) -> str:
+def _check_key(accounts: AccountRegistry, request: Request) -> str:
     key = request.headers.get("X-Api-Key", "")
-    if not any(_opens(key, each) for each in accounts.all() if each.driver == "waha"):
-        raise Refused(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
+    if not any(_is_key_of(key, account) for account in accounts.all() if account.driver == "waha"):
+        raise GatewayErrorResponse(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
     return key
 
 
-def _account(accounts: Accounts, session: str, request: Request) -> Account:
+def _account(accounts: AccountRegistry, session: str, request: Request) -> GatewayAccount:
     key = _check_key(accounts, request)
-    account = accounts.of(Key("waha", session))
+    account = accounts.get(AccountKey("waha", session))
     if account is None:
         message = f'Session "{session}" does not exist'
-        raise Refused(JSONResponse({"message": message, "error": "Not Found", "statusCode": 404}, 404))
-    if not _opens(key, account):
-        raise Refused(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
+        raise GatewayErrorResponse(JSONResponse({"message": message, "error": "Not Found", "statusCode": 404}, 404))
+    if not _is_key_of(key, account):
+        raise GatewayErrorResponse(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
     return account
 
 
-def _opens(key: str, account: Account) -> bool:
+def _is_key_of(key: str, account: GatewayAccount) -> bool:
     return secrets.compare_digest(key.encode(), account.credentials["api_key"].encode())
 
 
@@ -153,31 +155,31 @@ def _bad_request(message: list[str]) -> JSONResponse:
     return JSONResponse({"message": message, "error": "Bad Request", "statusCode": 400}, 400)
 
 
-def _session(account: Account, status: str) -> dict[str, Any]:
+def _session(account: GatewayAccount, status: str) -> dict[str, Any]:
     config = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
     engine = {"engine": account.engine}
-    return {"name": account.account, "status": status, "config": config, "me": me(account), "engine": engine}
+    return {"name": account.account, "status": status, "config": config, "me": own_contact(account), "engine": engine}
 
 
-def _answer(answer: SendAnswer, account: Account, status: str) -> JSONResponse:
+def _answer(answer: SendAnswer, account: GatewayAccount, status: str) -> JSONResponse:
     match answer:
-        case Accepted(sent):
+        case SendAccepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse(_message(account, sent), 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, account, status, retry_after_seconds)
-        case Silence():
+        case NoResponse():
             SENDS.labels("none").inc()
             return failed("504", account)
         case _:
             assert_never(answer)
 
 
-def _message(account: Account, sent: Sent) -> dict[str, Any]:
-    """The message in the engine's own shape: there are three."""
+def _message(account: GatewayAccount, sent: SentMessage) -> dict[str, Any]:
+    """The message in the engine's own format."""
     seconds = int(sent.at.timestamp())
-    remote = chat(sent.recipient, "c.us", account.behaviour.lid)
+    remote = chat_id(sent.recipient, "c.us", account.behaviour.lid)
     full_id = f"true_{remote}_{sent.message_id}"
     if account.engine == "WEBJS":
         name = {"fromMe": True, "remote": remote, "id": sent.message_id, "_serialized": full_id}

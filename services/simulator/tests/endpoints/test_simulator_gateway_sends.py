@@ -1,4 +1,4 @@
-"""The three gateways that the simulator stands in for, over a real socket: sends, their answers and the ledger."""
+"""Sends over the three gateways: answers and ledger lines, over a real socket."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator.testing import CREDENTIALS, Caller, Reply, serving
+from simulator.testing import CREDENTIALS, Reply, SimulatorClient, running_simulator
 from spreader.contract.content import CONTENT, content_hash
 
 CUSTOMER = "201001234567"
@@ -18,10 +18,10 @@ LINK = "https://example.com/offer"
 
 
 @pytest.fixture
-async def gateways(tmp_path: Path) -> AsyncGenerator[Caller]:
-    async with serving(tmp_path, delivered_share=0) as caller:
+async def gateways(tmp_path: Path) -> AsyncGenerator[SimulatorClient]:
+    async with running_simulator(tmp_path, delivered_share=0) as caller:
         for driver in CREDENTIALS:
-            await caller.set_up(driver)
+            await caller.register_account(driver)
         yield caller
 
 
@@ -62,8 +62,8 @@ SENDS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("driver", "method", "fields", "content"), SENDS)
-async def test_every_kind_of_content_is_taken_and_stands_in_the_ledger(
-    gateways: Caller, driver: str, method: str, fields: dict[str, Any], content: dict[str, Any]
+async def test_every_kind_of_content_is_accepted_and_recorded(
+    gateways: SimulatorClient, driver: str, method: str, fields: dict[str, Any], content: dict[str, Any]
 ) -> None:
     reply = await gateways.send_over(driver, CUSTOMER, method, **fields)
     assert reply.status == (200 if driver == "cloud_api" else 201), reply
@@ -79,7 +79,7 @@ def message_id(driver: str, reply: Reply) -> str:
     return str(reply.body["messages"][0]["id"] if driver == "cloud_api" else reply.body["key"]["id"])
 
 
-async def test_the_cloud_answers_as_meta_describes_it(gateways: Caller) -> None:
+async def test_the_cloud_api_answers_in_the_documented_form(gateways: SimulatorClient) -> None:
     reply = await gateways.send_over("cloud_api", f"+{CUSTOMER}", text={"body": "Hi"}, type="text")
     item = {"id": message_id("cloud_api", reply)}
     contact = {"input": f"+{CUSTOMER}", "wa_id": CUSTOMER}
@@ -95,14 +95,14 @@ async def test_the_cloud_answers_as_meta_describes_it(gateways: Caller) -> None:
         ("GOWS", lambda body: body["id"].split("_")[2]),
     ],
 )
-async def test_waha_answers_in_the_shape_of_its_engine(gateways: Caller, engine: str, bare_id: Any) -> None:
-    await gateways.set_up("waha", engine=engine)
+async def test_waha_answers_in_the_shape_of_its_engine(gateways: SimulatorClient, engine: str, bare_id: Any) -> None:
+    await gateways.register_account("waha", engine=engine)
     reply = await gateways.send_over("waha", CUSTOMER, "sendText", text="Hi")
     (line,) = await gateways.ledger()
     assert (reply.status, bare_id(reply.body)) == (201, line["message_id"])
 
 
-async def test_evolution_answers_with_the_message(gateways: Caller) -> None:
+async def test_evolution_answers_with_the_message(gateways: SimulatorClient) -> None:
     reply = await gateways.send_over("evolution", CUSTOMER, "sendText", text="Hi")
     key = {"remoteJid": f"{CUSTOMER}@s.whatsapp.net", "fromMe": True, "id": message_id("evolution", reply)}
     assert (reply.body["key"], reply.body["status"]) == (key, "PENDING")
@@ -118,14 +118,14 @@ async def test_evolution_answers_with_the_message(gateways: Caller) -> None:
         ("evolution", "sendText", {"text": "Hi", "quoted": {"key": {"id": "ABC"}}}),
     ],
 )
-async def test_what_is_quoted_stands_in_the_ledger(
-    gateways: Caller, driver: str, method: str, fields: dict[str, Any]
+async def test_the_quoted_message_is_recorded(
+    gateways: SimulatorClient, driver: str, method: str, fields: dict[str, Any]
 ) -> None:
     await gateways.send_over(driver, CUSTOMER, method, **fields)
     assert [line["quote"] for line in await gateways.ledger()] == ["ABC"]
 
 
-async def test_the_cloud_carries_our_id(gateways: Caller) -> None:
+async def test_the_cloud_api_carries_the_delivery_id(gateways: SimulatorClient) -> None:
     await gateways.send_over("cloud_api", CUSTOMER, type="text", text={"body": "Hi"}, biz_opaque_callback_data="dlv_1")
     assert [line["delivery_id"] for line in await gateways.ledger()] == ["dlv_1"]
 
@@ -155,8 +155,8 @@ HI = {"body": "Hi"}
           "components": [{"type": "button", "parameters": []}]}}, 131009),
     ],
 )  # fmt: skip
-async def test_the_cloud_refuses_what_meta_does_not_describe(gateways: Caller, body: Any, code: int) -> None:
-    reply = await gateways.call("cloud_api", "POST", "/cloud/v23.0/100/messages", body)
+async def test_the_cloud_api_refuses_undocumented_bodies(gateways: SimulatorClient, body: Any, code: int) -> None:
+    reply = await gateways.call_with_key("cloud_api", "POST", "/cloud/v23.0/100/messages", body)
     assert (reply.status, reply.body["error"]["code"]) == (400, code)
     assert await gateways.ledger() == []
 
@@ -175,7 +175,7 @@ async def test_the_cloud_refuses_what_meta_does_not_describe(gateways: Caller, b
         ("sendVoice", {"file": data("audio/ogg; codecs=opus"), "caption": "no"}, "caption"),
     ],
 )
-async def test_waha_refuses_a_wrong_body(gateways: Caller, method: str, fields: Any, complaint: str) -> None:
+async def test_waha_refuses_a_wrong_body(gateways: SimulatorClient, method: str, fields: Any, complaint: str) -> None:
     reply = await gateways.send_over("waha", CUSTOMER, method, **fields)
     assert (reply.status, reply.body["statusCode"]) == (400, 400)
     assert any(complaint in each for each in reply.body["message"])
@@ -194,7 +194,7 @@ async def test_waha_refuses_a_wrong_body(gateways: Caller, method: str, fields: 
     ],
 )
 async def test_evolution_refuses_a_wrong_body_with_400(
-    gateways: Caller, method: str, fields: Any, complaint: str
+    gateways: SimulatorClient, method: str, fields: Any, complaint: str
 ) -> None:
     reply = await gateways.send_over("evolution", CUSTOMER, method, **fields)
     assert (reply.status, reply.body["status"], reply.body["error"]) == (400, 400, "Bad Request")

@@ -1,4 +1,4 @@
-"""Report form: what a tester lets happen to an account."""
+"""Report schemas: the requests by which a tester makes something happen to an account."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -6,30 +6,30 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from simulator.core.reports import (
-    Counted,
-    Disabled,
+    AccountDisabled,
     OptedOut,
-    Rated,
-    Rating,
+    QualityRated,
+    QualityRating,
+    QuotaCounted,
+    QuotaWarning,
     Report,
     SessionChanged,
     SessionStatus,
     Silenced,
     TemporarilyBanned,
     TimeLocked,
-    Warning_,
 )
-from simulator.wire import Body
+from simulator.schemas import RequestModel
 from spreader.contract.ids import PhoneNumber
 
-Seconds = Annotated[PositiveFloat, Field(le=31 * 86_400, description="Of the system's time, from now.")]
+Seconds = Annotated[PositiveFloat, Field(le=31 * 86_400, description="From now, in system time.")]
 
 
-def _from(now: datetime, seconds: float) -> datetime:
+def _after(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
-class SessionForm(Body):
+class SessionForm(RequestModel):
     kind: Literal["session"]
     status: SessionStatus
     reason: Annotated[int, Field(ge=200, le=599)] | None = None
@@ -38,52 +38,52 @@ class SessionForm(Body):
         return SessionChanged(self.status, self.reason)
 
 
-class TimeLockForm(Body):
+class TimeLockForm(RequestModel):
     kind: Literal["time_lock"]
     seconds: Seconds | None = Field(default=None, description="null: the lock is over.")
     enforcement: str = Field(default="DEFAULT", pattern="^[A-Z_]{1,64}$")
 
     def report(self, now: datetime) -> Report:
-        return TimeLocked(None if self.seconds is None else _from(now, self.seconds), self.enforcement)
+        return TimeLocked(None if self.seconds is None else _after(now, self.seconds), self.enforcement)
 
 
-class SilenceForm(Body):
+class SilenceForm(RequestModel):
     kind: Literal["silence"]
     seconds: Seconds
 
     def report(self, now: datetime) -> Report:
-        return Silenced(_from(now, self.seconds))
+        return Silenced(_after(now, self.seconds))
 
 
-class QuotaForm(Body):
+class QuotaForm(RequestModel):
     kind: Literal["quota"]
     total: PositiveInt
     used: NonNegativeInt
-    warning: Warning_
+    warning: QuotaWarning
     seconds: Seconds = 86_400.0
 
     def report(self, now: datetime) -> Report:
-        return Counted(self.total, self.used, _from(now, self.seconds), self.warning)
+        return QuotaCounted(self.total, self.used, _after(now, self.seconds), self.warning)
 
 
-class BanForm(Body):
+class BanForm(RequestModel):
     kind: Literal["temporary_ban"]
     code: Literal[101, 102, 103, 104, 106]
     seconds: Seconds
 
     def report(self, now: datetime) -> Report:
-        return TemporarilyBanned(self.code, _from(now, self.seconds))
+        return TemporarilyBanned(self.code, _after(now, self.seconds))
 
 
-class QualityForm(Body):
+class QualityForm(RequestModel):
     kind: Literal["quality"]
-    rating: Rating
+    rating: QualityRating
 
     def report(self, now: datetime) -> Report:
-        return Rated(self.rating)
+        return QualityRated(self.rating)
 
 
-class OptOutForm(Body):
+class OptOutForm(RequestModel):
     kind: Literal["opt_out"]
     phone: PhoneNumber
     resumes: bool = False
@@ -92,12 +92,12 @@ class OptOutForm(Body):
         return OptedOut(self.phone, self.resumes)
 
 
-class DisableForm(Body):
+class DisableForm(RequestModel):
     kind: Literal["disable"]
     reinstated: bool = False
 
     def report(self, now: datetime) -> Report:
-        return Disabled(self.reinstated)
+        return AccountDisabled(self.reinstated)
 
 
 ReportRequest = Annotated[

@@ -22,7 +22,7 @@ from console.core.recipient_list import RecipientScan, column_names, guess_colum
 from console.core.timeline import fill_gaps
 from spreader.contract.configuration import Package
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -50,11 +50,11 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         (formats.plural(0, "profile"), "0 profiles"),
     ],
 )
-def test_figures(shown: str, text: str) -> None:
+def test_formats(shown: str, text: str) -> None:
     assert shown == text
 
 
-def test_what_customers_write_never_becomes_markup() -> None:
+def test_texts_are_escaped() -> None:
     evil = '<img src=x onerror="alert(1)">'
     shown = tag("p", evil, Markup("<b>ours</b>"), title=evil)
     assert "<img" not in shown
@@ -62,7 +62,7 @@ def test_what_customers_write_never_becomes_markup() -> None:
 
 
 def leaves(schema: dict[str, Any], shared: dict[str, Any], pointer: str = "") -> set[str]:
-    """Core of the console: formats, forms and their request bodies, recipient lists, explanations."""
+    """The pointers of all settings of a form, with the members of groups."""
     found: set[str] = set()
     for name, field in schema.get("properties", {}).items():
         kinds = [field, *field.get("anyOf", ())]
@@ -121,12 +121,12 @@ def filled_in(**typed: Any) -> dict[str, Any]:
         ({"/opt_out_words": "enough, no more"}, {"opt_out_words": ["enough", "no more"]}),
     ],
 )  # fmt: skip
-def test_what_is_typed_is_what_the_api_is_asked_for(typed: dict[str, Any], asked: dict[str, Any]) -> None:
+def test_typed_values_become_the_patch_body(typed: dict[str, Any], asked: dict[str, Any]) -> None:
     assert filled_in(**typed) == asked
 
 
 @pytest.mark.parametrize(("pointer", "typed"), [("/gap/rush_over", "ten"), ("/active_windows", "morning")])
-def test_what_cannot_be_read_says_what_can(pointer: str, typed: str) -> None:
+def test_an_invalid_value_says_what_is_valid(pointer: str, typed: str) -> None:
     field = next(each for each in FIELDS if each.pointer == pointer)
     with pytest.raises(draft.InvalidValue, match=r"such as 20|look like"):
         draft.parse(field, typed)
@@ -146,11 +146,11 @@ def test_a_number_comes_back_from_its_field(value: int | None) -> None:
         ("01001234567", None), ("hello", None), ("123456", None), ("1234567890123456", None), ("20100 ext 5", None),
     ],
 )  # fmt: skip
-def test_a_number_in_whatever_dress(cell: str, digits: str | None) -> None:
+def test_phone_numbers_are_recognised_in_any_notation(cell: str, digits: str | None) -> None:
     assert phone_number(cell) == digits
 
 
-def test_the_column_with_the_phone_numbers_is_guessed() -> None:
+def test_the_column_with_phone_numbers_is_guessed() -> None:
     assert guess_column(["Name", "Mobile", "City"], ["Mona", "201001234567", "Cairo"]) == 1
     assert guess_column(["Mona", "201001234567"], ["Omar", "201001234568"]) == 1
     assert guess_column(["a", "b"], ["x", "201001234567"]) == 1
@@ -158,7 +158,7 @@ def test_the_column_with_the_phone_numbers_is_guessed() -> None:
     assert column_names(["201001234567"]) == ["Column 1 (201001234567)"]
 
 
-def test_rows_without_a_number_are_counted_and_named_by_their_line() -> None:
+def test_invalid_rows_are_counted_and_listed_with_their_line() -> None:
     scan = RecipientScan()
     found = [scan.add(line, cell) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
     assert found == ["201001234567", None, None, None]
@@ -168,7 +168,7 @@ def test_rows_without_a_number_are_counted_and_named_by_their_line() -> None:
     ]  # fmt: skip
 
 
-def test_a_message_is_made_of_what_was_typed() -> None:
+def test_typed_fields_become_the_message_body() -> None:
     typed = {"type": "text", "text": "Hi", "waiting_strategy": "drip", "drip_interval_minutes": "5",
              "schedule_at": "2026-03-01T10:00", "distribution": ""}  # fmt: skip
     assert open_body(typed, ["201"], "Africa/Cairo") == {
@@ -190,7 +190,7 @@ FACTORS = {"base_seconds": 144, "pressure": 2.0, "tempo": 0.5, "mean_seconds": 1
            "sent_last_2_hours": 3}  # fmt: skip
 
 
-def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
+def test_every_gap_factor_has_a_value_and_an_explanation() -> None:
     pace = ApiPace.model_validate({"profile_id": "p", "due": 11, "due_counted_to": 11, "factors": FACTORS})
     shown = {each.name: each.value for each in gap_factors(pace, 10)}
     assert shown == {
@@ -205,7 +205,7 @@ def test_every_factor_of_a_gap_is_shown_with_its_value_and_its_words() -> None:
     assert [each.name for each in gap_factors(idle, 10)] == ["Limit factor", "Warm-up"]
 
 
-def test_a_rush_and_the_present_effect_of_settings() -> None:
+def test_rush_and_current_effects_of_settings() -> None:
     limits = {"hour limit": {"used": 7, "limit": 10}}
     asked = {"package_id": "p", "at": NOON, "held": 30, "rush_over": 10, "profiles_in_rush": 1,
              "at_gateway": {"now": 2, "max": 10},
@@ -221,7 +221,7 @@ def test_a_rush_and_the_present_effect_of_settings() -> None:
     assert effects(None) == {}
 
 
-def test_a_history_has_a_place_for_every_moment() -> None:
+def test_a_history_has_a_point_for_every_interval() -> None:
     begin, end = NOON, NOON + timedelta(hours=4)
     told = {"by": "hour", "from": begin, "to": end, "data": [{"at": NOON + timedelta(hours=2), "sent": 7}]}
     assert [each.sent for each in fill_gaps(ApiHistory.model_validate(told), "UTC")] == [0, 0, 7, 0]
@@ -232,7 +232,7 @@ def test_a_history_has_a_place_for_every_moment() -> None:
     assert hours == [0, 1, 3, 4]
 
 
-def test_the_story_of_a_delivery_names_who_decided_and_why() -> None:
+def test_the_explanation_of_a_delivery() -> None:
     explained = {
         "status": "held", "profile_id": "p1", "attempt": 1,
         "routing": {"strategy": "smart", "reasons": {"p1": "most room"}, "passed_over": {"p2": "paused"}},

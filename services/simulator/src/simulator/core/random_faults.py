@@ -1,24 +1,24 @@
-"""Mishap: something that goes wrong with one send by chance, as an account's behaviour has it."""
+"""Random faults: faults of single sends, drawn with the probabilities of an account's behaviour."""
 
 from dataclasses import replace
 from random import Random
 
 from simulator.core.behaviour import Behaviour
-from simulator.core.faults import Delay, Plan, Refusal
-from simulator.core.judgement import Verdict
+from simulator.core.faults import Delay, Refusal, SendPlan
+from simulator.core.verdict import Verdict
 
 LOST_ANSWER = Refusal("500")
 
 
-def ruled(plan: Plan, verdict: Verdict) -> Plan:
-    """The plan of a send that no fault has stopped, after WhatsApp has judged it."""
+def apply_verdict(plan: SendPlan, verdict: Verdict) -> SendPlan:
+    """The plan of a send that no injected fault refuses, with WhatsApp's verdict."""
     if verdict.refusal is not None:
         return replace(plan, refusal=Refusal(verdict.refusal, verdict.retry_after_seconds))
     return replace(plan, failure=plan.failure or verdict.failure, reached=verdict.reached)
 
 
-def afflicted(plan: Plan, behaviour: Behaviour, draw: Random) -> Plan:
-    """The plan with what chance adds. Each kind is drawn for itself, in this order, whatever the others gave."""
+def add_random_faults(plan: SendPlan, behaviour: Behaviour, draw: Random) -> SendPlan:
+    """The plan with random faults. Each kind is drawn independently, always in this order."""
     stuck, missing, doubled, late, disordered, lost, slow = (draw.random() for _ in range(7))
     if stuck < behaviour.stuck_share and plan.failure is None:
         plan = replace(plan, failure="stuck")

@@ -28,7 +28,7 @@ print(json.dumps({"valid": scan.valid, "invalid": scan.invalid, "lines": [error.
 
 
 @pytest.mark.recorded
-def test_a_million_rows_are_read_and_the_wrong_ones_named(
+def test_a_million_rows_are_read_and_invalid_ones_listed(
     tmp_path: Path, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
     wrong = dict.fromkeys(range(ROWS // WRONG, ROWS + 1, ROWS // WRONG), "n/a")

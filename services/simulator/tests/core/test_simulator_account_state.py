@@ -1,4 +1,4 @@
-"""The laws of WhatsApp as the simulator has it: locks, quotas, buckets, portfolios, trust, blocks."""
+"""Rules of WhatsApp: locks, quotas, rate buckets, portfolios, trust, blocks."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.core.account_state import LOCK_STEPS, ChatLock
 from simulator.core.behaviour import QualityRule, QuotaRule
-from simulator.core.bucket import PAIR, Allowance, Bucket
-from simulator.core.contact import TRUST, WINDOW, Contact
-from simulator.core.customer_blocks import SPAN, blocks, chance, rating
-from simulator.core.hidden import hidden, revealed
-from simulator.core.lock import STEPS, Lock
+from simulator.core.contact import TRUST, WINDOW, CustomerContact
+from simulator.core.customer_blocks import RATING_SPAN, block_probability, rating_for, recent_blocks
+from simulator.core.phone_numbers import hide_number, reveal_number
 from simulator.core.portfolio import Portfolio
-from simulator.core.quota import allowed, counted, warning
+from simulator.core.quota import allowed, quota_usage, warning_level
+from simulator.core.rate_bucket import PAIR, Allowance, RateBucket
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,30 +26,30 @@ def seconds(amount: float) -> timedelta:
     return timedelta(seconds=amount)
 
 
-def test_each_lock_is_longer_than_the_last_and_trying_on_makes_it_begin_anew() -> None:
-    lock = Lock().struck(NOON)
+def test_each_lock_is_longer_and_an_attempt_restarts_it() -> None:
+    lock = ChatLock().after_attempt(NOON)
     assert (lock.until, lock.locks) == (NOON + seconds(60), 1)
-    lock = lock.struck(NOON + seconds(50))
+    lock = lock.after_attempt(NOON + seconds(50))
     assert (lock.until, lock.locks) == (NOON + seconds(110), 1)
-    lock = lock.struck(NOON + seconds(110))
+    lock = lock.after_attempt(NOON + seconds(110))
     assert (lock.until, lock.locks) == (NOON + seconds(110) + timedelta(hours=24), 2)
-    lock = lock.struck(NOON + timedelta(days=3))
+    lock = lock.after_attempt(NOON + timedelta(days=3))
     assert (lock.until, lock.locks) == (NOON + timedelta(days=10), 3)
-    assert lock.struck(NOON + timedelta(days=30)).until == NOON + timedelta(days=37)
+    assert lock.after_attempt(NOON + timedelta(days=30)).until == NOON + timedelta(days=37)
 
 
 @given(gaps)
 def test_a_lock_never_gets_shorter_and_its_step_grows_only_when_the_last_was_over(waits: list[int]) -> None:
-    lock, now = Lock(), NOON
+    lock, now = ChatLock(), NOON
     for wait in waits:
         now += seconds(wait)
-        held, before = lock.holds(now), lock
-        lock = lock.struck(now)
-        assert lock.holds(now)
+        held, before = lock.is_active(now), lock
+        lock = lock.after_attempt(now)
+        assert lock.is_active(now)
         assert lock.until is not None
         assert before.until is None or lock.until >= before.until
         assert lock.locks == (before.locks if held else before.locks + 1)
-        assert lock.until - now >= STEPS[min(lock.locks, 3) - 1]
+        assert lock.until - now >= LOCK_STEPS[min(lock.locks, 3) - 1]
 
 
 @given(
@@ -60,7 +60,7 @@ def test_a_lock_never_gets_shorter_and_its_step_grows_only_when_the_last_was_ove
 def test_a_bucket_gives_no_more_than_its_burst_and_one_each_interval(
     interval: int, burst: int, waits: list[int]
 ) -> None:
-    allowance, bucket, now = Allowance(seconds(interval), burst), Bucket(), NOON
+    allowance, bucket, now = Allowance(seconds(interval), burst), RateBucket(), NOON
     taken: list[datetime] = []
     for wait in waits:
         now += seconds(wait)
@@ -79,7 +79,7 @@ def test_a_bucket_gives_no_more_than_its_burst_and_one_each_interval(
 
 
 def test_a_pair_may_have_45_at_once_and_then_one_every_six_seconds() -> None:
-    bucket, now, taken = Bucket(), NOON, 0
+    bucket, now, taken = RateBucket(), NOON, 0
     while (after := bucket.take(PAIR, now)) is not None:
         bucket, taken = after, taken + 1
     assert taken == 45
@@ -91,25 +91,25 @@ def test_a_pair_may_have_45_at_once_and_then_one_every_six_seconds() -> None:
     total=st.integers(1, 12),
     events=st.lists(st.tuples(st.sampled_from(["open", "answer"]), st.integers(0, 5)), max_size=30),
 )
-def test_the_quota_counts_who_was_opened_and_has_not_answered(total: int, events: list[tuple[str, int]]) -> None:
-    contacts: dict[int, Contact] = {}
+def test_the_quota_counts_contacts_without_a_reply(total: int, events: list[tuple[str, int]]) -> None:
+    contacts: dict[int, CustomerContact] = {}
     waiting: set[int] = set()
     now = NOON
     for what, who in events:
         now += HOUR
-        contact = contacts.get(who, Contact())
-        contacts[who] = contact.sent(now) if what == "open" else contact.heard(now)
+        contact = contacts.get(who, CustomerContact())
+        contacts[who] = contact.message_sent(now) if what == "open" else contact.customer_wrote(now)
         waiting = waiting | {who} if what == "open" else waiting - {who}
-    found = counted(QuotaRule(total=total, days=30), contacts.values(), NOON, age_days=365, now=now)
+    found = quota_usage(QuotaRule(total=total, days=30), contacts.values(), NOON, age_days=365, now=now)
     assert (found.total, found.used) == (total, len(waiting))
     assert (found.warning == "CAPPED") == (len(waiting) >= total)
 
 
-def test_a_cycle_ends_and_the_next_one_begins_empty() -> None:
-    contact = Contact().sent(NOON + HOUR)
+def test_a_new_quota_cycle_begins_empty() -> None:
+    contact = CustomerContact().message_sent(NOON + HOUR)
     rule = QuotaRule(total=1, days=2)
-    first = counted(rule, [contact], NOON, 365, NOON + timedelta(days=1))
-    next_one = counted(rule, [contact], NOON, 365, NOON + timedelta(days=2))
+    first = quota_usage(rule, [contact], NOON, 365, NOON + timedelta(days=1))
+    next_one = quota_usage(rule, [contact], NOON, 365, NOON + timedelta(days=2))
     assert (first.warning, first.resets_at) == ("CAPPED", NOON + timedelta(days=2))
     assert (next_one.used, next_one.warning, next_one.resets_at) == (0, "NONE", NOON + timedelta(days=4))
 
@@ -119,31 +119,31 @@ def test_a_cycle_ends_and_the_next_one_begins_empty() -> None:
     [(0, "NONE"), (6, "NONE"), (7, "FIRST_WARNING"), (8, "FIRST_WARNING"), (9, "SECOND_WARNING"), (10, "CAPPED")],
 )
 def test_whatsapp_warns_at_seventy_and_ninety_percent(used: int, said: str) -> None:
-    assert warning(10, used) == said
+    assert warning_level(10, used) == said
 
 
 @pytest.mark.parametrize(("age_days", "total"), [(0, 10), (2, 30), (14, 150), (29, 300), (300, 300)])
-def test_a_young_account_has_a_part_of_the_quota(age_days: float, total: int) -> None:
+def test_a_young_account_has_a_share_of_the_quota(age_days: float, total: int) -> None:
     assert allowed(QuotaRule(total=300), age_days) == total
 
 
 def test_a_contact_is_trusted_for_28_days_and_its_window_is_open_for_one() -> None:
-    contact = Contact().heard(NOON)
-    assert not contact.trusted(NOON - seconds(1))
-    assert contact.trusted(NOON + TRUST - seconds(1))
-    assert not contact.trusted(NOON + TRUST)
-    assert contact.window_open(NOON + WINDOW - seconds(1))
-    assert not contact.window_open(NOON + WINDOW)
+    contact = CustomerContact().customer_wrote(NOON)
+    assert not contact.is_trusted(NOON - seconds(1))
+    assert contact.is_trusted(NOON + TRUST - seconds(1))
+    assert not contact.is_trusted(NOON + TRUST)
+    assert contact.is_window_open(NOON + WINDOW - seconds(1))
+    assert not contact.is_window_open(NOON + WINDOW)
 
 
-def test_an_answer_that_lies_ahead_takes_no_trust_away() -> None:
-    contact = Contact().heard(NOON).heard(NOON + timedelta(days=40))
-    assert contact.trusted(NOON + timedelta(days=1))
-    assert not contact.trusted(NOON + timedelta(days=35))
-    assert contact.trusted(NOON + timedelta(days=41))
-    asked = contact.sent(NOON + HOUR)
-    assert asked.unanswered(NOON, NOON + timedelta(days=39))
-    assert not asked.unanswered(NOON, NOON + timedelta(days=40))
+def test_a_future_reply_does_not_change_present_trust() -> None:
+    contact = CustomerContact().customer_wrote(NOON).customer_wrote(NOON + timedelta(days=40))
+    assert contact.is_trusted(NOON + timedelta(days=1))
+    assert not contact.is_trusted(NOON + timedelta(days=35))
+    assert contact.is_trusted(NOON + timedelta(days=41))
+    asked = contact.message_sent(NOON + HOUR)
+    assert asked.is_unanswered(NOON, NOON + timedelta(days=39))
+    assert not asked.is_unanswered(NOON, NOON + timedelta(days=40))
 
 
 def test_a_customer_counts_for_a_day_from_the_first_message_on() -> None:
@@ -173,35 +173,33 @@ def test_a_portfolio_never_has_more_users_than_it_may_in_any_day(sends: list[tup
 @given(
     base=st.floats(0, 1), known=st.booleans(), same=st.integers(0, 30), hour=st.integers(0, 23), sends=st.integers(0, 9)
 )
-def test_a_block_is_likelier_for_strangers_at_night_for_the_same_words_and_for_who_was_ignored(
-    base: float, known: bool, same: int, hour: int, sends: int
-) -> None:
-    found = chance(base, known, same, hour, sends)
+def test_what_raises_the_probability_of_a_block(base: float, known: bool, same: int, hour: int, sends: int) -> None:
+    found = block_probability(base, known, same, hour, sends)
     assert 0 <= found <= 1
-    assert chance(base, True, same, hour, sends) <= chance(base, False, same, hour, sends)
-    assert chance(base, known, same, 12, sends) <= chance(base, known, same, 23, sends)
-    assert chance(base, known, 0, hour, sends) <= chance(base, known, 30, hour, sends)
-    assert found <= chance(base, known, same, hour, sends + 1)
-    assert chance(0, known, same, hour, sends) == 0
+    assert block_probability(base, True, same, hour, sends) <= block_probability(base, False, same, hour, sends)
+    assert block_probability(base, known, same, 12, sends) <= block_probability(base, known, same, 23, sends)
+    assert block_probability(base, known, 0, hour, sends) <= block_probability(base, known, 30, hour, sends)
+    assert found <= block_probability(base, known, same, hour, sends + 1)
+    assert block_probability(0, known, same, hour, sends) == 0
 
 
-def test_a_block_is_as_likely_as_these_say() -> None:
-    found = [chance(0.1, known, same, hour, sends) for known, same, hour, sends in (
+def test_examples_of_block_probabilities() -> None:
+    found = [block_probability(0.1, known, same, hour, sends) for known, same, hour, sends in (
         (False, 0, 12, 0), (True, 0, 12, 0), (False, 10, 12, 0), (False, 0, 23, 0), (False, 0, 7, 0), (False, 0, 12, 2),
     )]  # fmt: skip
     assert found == pytest.approx([0.1, 0.01, 0.15, 0.15, 0.15, 0.225])
 
 
 def test_blocks_of_a_week_make_a_number_yellow_and_then_red() -> None:
-    now = NOON + SPAN
-    contacts = [replace(Contact(), blocked_at=NOON + HOUR * number) for number in range(5)]
-    assert [blocks(contacts, now + HOUR * number) for number in (-1, 0, 1, 3, 4)] == [5, 4, 3, 1, 0]
-    assert [rating(QualityRule(yellow=2, red=4), count) for count in range(5)] == [
+    now = NOON + RATING_SPAN
+    contacts = [replace(CustomerContact(), blocked_at=NOON + HOUR * number) for number in range(5)]
+    assert [recent_blocks(contacts, now + HOUR * number) for number in (-1, 0, 1, 3, 4)] == [5, 4, 3, 1, 0]
+    assert [rating_for(QualityRule(yellow=2, red=4), count) for count in range(5)] == [
         "GREEN", "GREEN", "YELLOW", "YELLOW", "RED",
     ]  # fmt: skip
 
 
 @given(st.from_regex("[0-9]{7,15}", fullmatch=True))
 def test_a_hidden_id_is_revealed_and_no_other_is(phone: str) -> None:
-    assert revealed(hidden(phone)) == phone
-    assert revealed(hidden(phone) + "1") is None
+    assert reveal_number(hide_number(phone)) == phone
+    assert reveal_number(hide_number(phone) + "1") is None

@@ -1,18 +1,26 @@
-"""Home: the folder with everything that the simulator keeps, opened before the first request is served."""
+"""Data folder: opens the simulator's files before the first request and closes them at the end."""
 
 import asyncio
 
-from simulator.accounts import Accounts
-from simulator.ledger import Ledger
-from simulator.mailbox import Mailbox
-from simulator.uploads import Uploads
+from simulator.accounts import AccountRegistry
+from simulator.customer_messages import CustomerMessageStore
+from simulator.send_ledger import SendLedger
+from simulator.uploads import UploadStore
 
 
-class Home:
+class DataFolder:
+    """Component for all files of the simulator."""
+
     name = "home"
 
-    def __init__(self, ledger: Ledger, accounts: Accounts, mailbox: Mailbox, uploads: Uploads) -> None:
-        self._files = (ledger, accounts, mailbox, uploads)
+    def __init__(
+        self,
+        ledger: SendLedger,
+        accounts: AccountRegistry,
+        customer_messages: CustomerMessageStore,
+        uploads: UploadStore,
+    ) -> None:
+        self._files = (ledger, accounts, customer_messages, uploads)
         self._open = False
 
     async def start(self) -> None:

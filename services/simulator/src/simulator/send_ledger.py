@@ -1,6 +1,6 @@
-"""Ledger: the outside witness: one line on disk for each send that reached the gateway, written before the answer.
+"""Send ledger: an independent record of every send that reached the gateway, written before the answer.
 
-A delivery that is sent twice has two lines: the gateway drops nothing, so that tests can see doubles.
+A delivery that is sent twice has two lines: the ledger removes no duplicates, so that tests can see them.
 """
 
 import json
@@ -12,15 +12,15 @@ from pathlib import Path
 from simulator.core.failures import Driver
 from simulator.journal import Journal
 from simulator.metrics import LEDGER_LINES
-from simulator.wire import rfc3339
+from simulator.schemas import rfc3339
 from spreader.clock import wall_now
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A send, as the ledger tells it. Refused: `code` says why and there is no `message_id`.
+class LedgerEntry:
+    """One line of the ledger.
 
-    With both, the gateway took it and told later that it failed.
+    A refused send has a `code` and no `message_id`. With both, the gateway accepted it and reported the failure later.
     """
 
     at: datetime
@@ -41,8 +41,8 @@ class Entry:
         return self.message_id is not None
 
 
-class Ledger:
-    """Lines in order, and an index of what our own wire sent, which alone is asked for it (about 200 bytes each)."""
+class SendLedger:
+    """The lines, and an index of the sends over the simulator's own protocol (about 200 bytes each)."""
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "ledger.jsonl")
@@ -56,39 +56,39 @@ class Ledger:
     def close(self) -> None:
         self._journal.close()
 
-    def write(self, entry: Entry) -> None:
-        place = self._journal.append(_line(entry))
+    def write(self, entry: LedgerEntry) -> None:
+        offset = self._journal.append(_line(entry))
         LEDGER_LINES.inc()
         if entry.ok and entry.driver == "simulator" and entry.delivery_id is not None:
-            self._sent.setdefault((entry.account, entry.delivery_id), place)
+            self._sent.setdefault((entry.account, entry.delivery_id), offset)
 
     def find(self, account: str, delivery_id: str) -> dict[str, str] | None:
-        """What the delivery's first send was answered, and when; None when it never went out."""
-        place = self._sent.get((account, delivery_id))
-        if place is None:
+        """The message id and time of the delivery's first send; None if it was not sent."""
+        offset = self._sent.get((account, delivery_id))
+        if offset is None:
             return None
-        line = json.loads(self._journal.read(place))
+        line = json.loads(self._journal.read(offset))
         return {"message_id": line["message_id"], "at": line["at"]}
 
     async def stream(self, skip_lines: int) -> AsyncIterator[bytes]:
         for chunk in self._journal.chunks(skip_lines):
             yield chunk
 
-    def _index(self, place: int, raw: bytes) -> None:
+    def _index(self, offset: int, raw: bytes) -> None:
         try:
             line = json.loads(raw)
             account, delivery_id, ok = line["account"], line["delivery_id"], line["ok"]
-            ours = line.get("driver", "simulator") == "simulator"
+            is_own = line.get("driver", "simulator") == "simulator"
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"the ledger is damaged at byte {place}: it holds something that the simulator did not write. "
-                "Move ledger.jsonl away, or mend that line."
+                f"ledger.jsonl is damaged at byte {offset}: the line there is not one that the simulator wrote. "
+                "Move the file away, or repair that line."
             ) from error
-        if ok and ours:
-            self._sent.setdefault((account, delivery_id), place)
+        if ok and is_own:
+            self._sent.setdefault((account, delivery_id), offset)
 
 
-def _line(entry: Entry) -> bytes:
+def _line(entry: LedgerEntry) -> bytes:
     return json.dumps(
         {
             "at": rfc3339(entry.at),

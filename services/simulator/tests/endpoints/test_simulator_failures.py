@@ -1,4 +1,4 @@
-"""Every failure of the table, told as an answer and in a receipt, in the words of each gateway."""
+"""Every failure as an answer and as a receipt, in the format of each gateway."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from simulator.core.failures import FAILURES, IN_OTHER_WORDS, Driver, Failure, in_words_of
-from simulator.testing import CREDENTIALS, Caller, Reply, Webhook, serving, webhook
+from simulator.core.failures import FAILURES, GENERIC_CODES, Driver, GatewayFailure, code_for
+from simulator.testing import CREDENTIALS, FakeWebhook, Reply, SimulatorClient, fake_webhook, running_simulator
 from spreader.clock import Clock, wall_now
 
 GATEWAYS: tuple[Driver, ...] = ("cloud_api", "waha", "evolution")
 
 
 @pytest.fixture
-async def hook() -> AsyncGenerator[Webhook]:
-    async with webhook() as hook:
+async def hook() -> AsyncGenerator[FakeWebhook]:
+    async with fake_webhook() as hook:
         yield hook
 
 
 @pytest.fixture
-async def gateways(tmp_path: Path, hook: Webhook) -> AsyncGenerator[Caller]:
+async def gateways(tmp_path: Path, hook: FakeWebhook) -> AsyncGenerator[SimulatorClient]:
     now = wall_now()
-    async with serving(tmp_path, Clock(6000, now, now)) as caller:
+    async with running_simulator(tmp_path, Clock(6000, now, now)) as caller:
         for driver in CREDENTIALS:
-            await caller.set_up(driver, hook.url)
+            await caller.register_account(driver, hook.url)
         yield caller
 
 
@@ -39,9 +39,9 @@ def said(driver: Driver, reply: Reply) -> Any:
             return reply.body["response"]["message"]
 
 
-def wanted(driver: Driver, code: str, failure: Failure) -> Any:
+def wanted(driver: Driver, code: str, failure: GatewayFailure) -> Any:
     if driver == "cloud_api":
-        return failure.title if failure.only_answered else int(code)
+        return failure.title if failure.transport_only else int(code)
     if driver == "waha":
         return f"{code}: {failure.title}" if code in ("463", "479") or code == "500" else failure.title
     match code:
@@ -61,12 +61,10 @@ def wanted(driver: Driver, code: str, failure: Failure) -> Any:
 
 
 @pytest.mark.parametrize("driver", GATEWAYS)
-async def test_each_failure_is_answered_in_the_gateways_words_and_nothing_goes_out(
-    gateways: Caller, hook: Webhook, driver: Driver
-) -> None:
+async def test_each_failure_as_an_answer(gateways: SimulatorClient, hook: FakeWebhook, driver: Driver) -> None:
     for code, failure in FAILURES[driver].items():
         await gateways.fault(kind="fail", driver=driver, code=code, count=1, **{"as": "answer"})
-        reply = await gateways.say(driver)
+        reply = await gateways.send_text(driver)
         assert (reply.status, said(driver, reply)) == (failure.status, wanted(driver, code, failure)), code
         line = (await gateways.ledger())[-1]
         assert (line["ok"], line["code"], line["message_id"]) == (False, code, None)
@@ -74,86 +72,84 @@ async def test_each_failure_is_answered_in_the_gateways_words_and_nothing_goes_o
 
 
 @pytest.mark.parametrize("driver", GATEWAYS)
-async def test_each_failure_is_told_in_a_receipt_of_a_message_that_was_taken(
-    gateways: Caller, hook: Webhook, driver: Driver
-) -> None:
-    codes = [code for code, failure in FAILURES[driver].items() if not failure.only_answered and code != "stuck"]
+async def test_each_failure_as_a_receipt(gateways: SimulatorClient, hook: FakeWebhook, driver: Driver) -> None:
+    codes = [code for code, failure in FAILURES[driver].items() if not failure.transport_only and code != "stuck"]
     for code in codes:
         await gateways.fault(kind="fail", driver=driver, code=code, count=1, **{"as": "receipt"})
-        reply = await gateways.say(driver)
+        reply = await gateways.send_text(driver)
         assert reply.status == (200 if driver == "cloud_api" else 201), code
-    await hook.until(lambda hook: len(failures(driver, hook)) == len(codes))
+    await hook.wait_until(lambda hook: len(failures(driver, hook)) == len(codes))
     assert sorted(failures(driver, hook)) == sorted(codes if driver == "cloud_api" else ["ERROR"] * len(codes))
     assert [(line["ok"], line["code"]) for line in await gateways.ledger()] == [(True, code) for code in codes]
 
 
-def failures(driver: Driver, hook: Webhook) -> list[str]:
+def failures(driver: Driver, hook: FakeWebhook) -> list[str]:
     if driver == "cloud_api":
-        found = [each["entry"][0]["changes"][0]["value"]["statuses"][0] for each in hook.taken]
+        found = [each["entry"][0]["changes"][0]["value"]["statuses"][0] for each in hook.accepted]
         return [str(error["code"]) for each in found for error in each["errors"]]
     if driver == "waha":
-        return [each["payload"]["ackName"] for each in hook.taken if each["event"] == "message.ack"]
-    return [each["data"]["status"] for each in hook.taken if each["event"] == "messages.update"]
+        return [each["payload"]["ackName"] for each in hook.accepted if each["event"] == "message.ack"]
+    return [each["data"]["status"] for each in hook.accepted if each["event"] == "messages.update"]
 
 
-async def test_the_engine_of_waha_passes_the_number_on_and_evolution_drops_it(gateways: Caller, hook: Webhook) -> None:
+async def test_waha_reports_the_error_code_and_evolution_does_not(gateways: SimulatorClient, hook: FakeWebhook) -> None:
     for driver in ("waha", "evolution"):
         await gateways.fault(kind="fail", driver=driver, code="463")
-        await gateways.say(driver)
-    await hook.until(lambda hook: len(hook.taken) == 5)
-    (engine,) = [each["payload"] for each in hook.taken if each["event"] == "engine.event"]
+        await gateways.send_text(driver)
+    await hook.wait_until(lambda hook: len(hook.accepted) == 5)
+    (engine,) = [each["payload"] for each in hook.accepted if each["event"] == "engine.event"]
     assert engine["event"] == "messages.update"
     assert engine["data"][0]["update"] == {
         "status": 0, "messageStubParameters": ["463", "Your account has been restricted"],
     }  # fmt: skip
-    assert "463" not in str([each["data"] for each in hook.taken if each["event"] == "messages.update"])
+    assert "463" not in str([each["data"] for each in hook.accepted if each["event"] == "messages.update"])
 
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
-async def test_a_stuck_message_hears_nothing_more(gateways: Caller, hook: Webhook, driver: str) -> None:
+async def test_a_stuck_message_gets_no_receipt(gateways: SimulatorClient, hook: FakeWebhook, driver: str) -> None:
     await gateways.fault(kind="fail", driver=driver, code="stuck", count=1)
-    assert [(await gateways.say(driver)).status for _ in range(2)] == [201, 201]
-    await hook.until(lambda hook: len(hook.taken) >= 4)
+    assert [(await gateways.send_text(driver)).status for _ in range(2)] == [201, 201]
+    await hook.wait_until(lambda hook: len(hook.accepted) >= 4)
     stuck, other = [line["message_id"] for line in await gateways.ledger()]
     assert [line["code"] for line in await gateways.ledger()] == ["stuck", None]
-    assert sum(stuck in str(each) for each in hook.taken) == 1
-    assert sum(other in str(each) for each in hook.taken) >= 3
+    assert sum(stuck in str(each) for each in hook.accepted) == 1
+    assert sum(other in str(each) for each in hook.accepted) >= 3
 
 
 @pytest.mark.parametrize(
     ("driver", "code", "status"), [("cloud_api", "130429", 400), ("cloud_api", "429", 429), ("waha", "429", 429),
                                    ("evolution", "429", 429)]
 )  # fmt: skip
-async def test_a_throttled_answer_says_when_to_come_again(
-    gateways: Caller, driver: str, code: str, status: int
+async def test_a_throttled_answer_has_retry_after(
+    gateways: SimulatorClient, driver: str, code: str, status: int
 ) -> None:
     await gateways.fault(kind="fail", driver=driver, code=code, seconds=7)
-    reply = await gateways.say(driver)
+    reply = await gateways.send_text(driver)
     headers = {name.title(): value for name, value in reply.headers.items()}
     assert (reply.status, headers["Retry-After"]) == (status, "7")
 
 
 @pytest.mark.parametrize("driver", GATEWAYS)
-async def test_our_own_five_codes_are_known_to_every_gateway(gateways: Caller, driver: Driver) -> None:
-    for ours, theirs in IN_OTHER_WORDS[driver].items():
+async def test_every_gateway_has_the_five_generic_codes(gateways: SimulatorClient, driver: Driver) -> None:
+    for ours, theirs in GENERIC_CODES[driver].items():
         fault = await gateways.fault(kind="fail", code=ours, **{"as": "answer"})
-        await gateways.say(driver)
-        await gateways.ask("DELETE", f"/faults/{fault}")
+        await gateways.send_text(driver)
+        await gateways.request("DELETE", f"/faults/{fault}")
         assert (await gateways.ledger())[-1]["code"] == theirs
 
 
-async def test_a_fault_of_one_gateway_leaves_the_others_alone(gateways: Caller) -> None:
+async def test_a_fault_of_one_gateway_leaves_the_others_alone(gateways: SimulatorClient) -> None:
     await gateways.fault(kind="fail", driver="waha", code="422")
-    assert [(await gateways.say(driver)).status for driver in GATEWAYS] == [200, 422, 201]
+    assert [(await gateways.send_text(driver)).status for driver in GATEWAYS] == [200, 422, 201]
 
 
-async def test_an_error_after_sending_is_the_trap_for_doubles(gateways: Caller, hook: Webhook) -> None:
+async def test_an_error_after_sending_tempts_to_send_twice(gateways: SimulatorClient, hook: FakeWebhook) -> None:
     await gateways.fault(kind="fail_after_sending", driver="waha", code="500")
-    reply = await gateways.say("waha")
+    reply = await gateways.send_text("waha")
     (line,) = await gateways.ledger()
     assert (reply.status, line["ok"], line["code"]) == (500, True, None)
-    await hook.until(lambda hook: any(each["event"] == "message.ack" for each in hook.taken))
-    assert all(line["message_id"] in str(each) for each in hook.taken)
+    await hook.wait_until(lambda hook: any(each["event"] == "message.ack" for each in hook.accepted))
+    assert all(line["message_id"] in str(each) for each in hook.accepted)
 
 
 @pytest.mark.parametrize(
@@ -167,12 +163,14 @@ async def test_an_error_after_sending_is_the_trap_for_doubles(gateways: Caller, 
         ({"kind": "fail", "driver": "waha", "code": "463", "as": "receipt", "at": "after"}, "/at"),
     ],
 )
-async def test_a_fault_that_cannot_be_is_refused(gateways: Caller, fault: dict[str, Any], pointer: str) -> None:
-    reply = await gateways.ask("POST", "/faults", fault)
+async def test_a_fault_that_cannot_be_is_refused(
+    gateways: SimulatorClient, fault: dict[str, Any], pointer: str
+) -> None:
+    reply = await gateways.request("POST", "/faults", fault)
     assert (reply.status, [each["pointer"] for each in reply.body["error"]["errors"]]) == (422, [pointer])
 
 
-def test_the_words_of_a_code_are_found_or_there_are_none() -> None:
-    assert in_words_of("waha", "throttled") == "429"
-    assert in_words_of("cloud_api", "131048") == "131048"
-    assert in_words_of("evolution", "131048") is None
+def test_a_code_is_translated_or_unknown() -> None:
+    assert code_for("waha", "throttled") == "429"
+    assert code_for("cloud_api", "131048") == "131048"
+    assert code_for("evolution", "131048") is None

@@ -1,4 +1,4 @@
-"""The simulator as its callers see it, over a real socket."""
+"""The simulator's own protocol and the ledger, over a real socket."""
 
 import asyncio
 import resource
@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from simulator.accounts import Account, Accounts
-from simulator.testing import Caller, listening, serving
+from simulator.accounts import AccountRegistry, GatewayAccount
+from simulator.testing import SimulatorClient, running_simulator, started_simulator
 from spreader.clock import wall_now
 from spreader.contract.content import TextContent, content_hash
 
 YEAR_2030 = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-async def test_a_send_is_accepted_and_stands_in_the_ledger(simulator: Caller) -> None:
+async def test_a_send_is_accepted_and_recorded(simulator: SimulatorClient) -> None:
     reply = await simulator.send("dlv_1", "201001234567", type="text", text="Hello!")
     (line,) = await simulator.ledger()
     assert (reply.status, reply.body) == (201, {"message_id": line["message_id"], "status": "accepted"})
@@ -50,7 +50,7 @@ async def test_a_send_is_accepted_and_stands_in_the_ledger(simulator: Caller) ->
         {"type": "template", "template": {"name": "offer", "language": "en_US", "components": [{"type": "body"}]}},
     ],
 )
-async def test_every_kind_of_content_is_taken(simulator: Caller, content: dict[str, Any]) -> None:
+async def test_every_kind_of_content_is_taken(simulator: SimulatorClient, content: dict[str, Any]) -> None:
     assert (await simulator.send(**content)).status == 201
     assert [line["kind"] for line in await simulator.ledger()] == [content["type"]]
 
@@ -69,36 +69,38 @@ async def test_every_kind_of_content_is_taken(simulator: Caller, content: dict[s
     ],
 )
 async def test_a_wrong_send_is_refused_by_field_and_leaves_no_line(
-    simulator: Caller, change: dict[str, Any], code: str, pointers: list[str]
+    simulator: SimulatorClient, change: dict[str, Any], code: str, pointers: list[str]
 ) -> None:
     body = {"delivery_id": "dlv_1", "to": "201001234567", "type": "text", "text": "Hello!"} | change
-    reply = await simulator.ask("POST", "/profiles/acc_1/messages", body)
+    reply = await simulator.request("POST", "/profiles/acc_1/messages", body)
     assert (reply.status, reply.body["error"]["code"]) == (400, code)
     assert [error["pointer"] for error in reply.body["error"]["errors"]] == pointers
     assert await simulator.ledger() == []
 
 
-async def test_broken_json_is_refused(simulator: Caller) -> None:
-    reply = await simulator.ask("POST", "/profiles/acc_1/messages", b'{"delivery_id":')
+async def test_broken_json_is_refused(simulator: SimulatorClient) -> None:
+    reply = await simulator.request("POST", "/profiles/acc_1/messages", b'{"delivery_id":')
     assert (reply.status, reply.body["error"]["code"]) == (400, "invalid")
 
 
-async def test_a_delivery_that_is_sent_twice_has_two_lines_and_is_found_as_the_first(simulator: Caller) -> None:
+async def test_a_delivery_that_is_sent_twice_has_two_lines_and_is_found_as_the_first(
+    simulator: SimulatorClient,
+) -> None:
     replies = [await simulator.send("dlv_1") for _ in range(2)]
     lines = await simulator.ledger()
     assert [line["message_id"] for line in lines] == [reply.body["message_id"] for reply in replies]
-    found = await simulator.ask("GET", "/profiles/acc_1/messages/dlv_1")
+    found = await simulator.request("GET", "/profiles/acc_1/messages/dlv_1")
     assert found.body == {"message_id": lines[0]["message_id"], "at": lines[0]["at"]}
 
 
-async def test_what_was_never_sent_is_not_found(simulator: Caller) -> None:
+async def test_what_was_never_sent_is_not_found(simulator: SimulatorClient) -> None:
     await simulator.fault(kind="fail")
     await simulator.send("dlv_1")
-    assert (await simulator.ask("GET", "/profiles/acc_1/messages/dlv_1")).status == 404
-    assert (await simulator.ask("GET", "/profiles/acc_2/messages/dlv_1")).status == 404
+    assert (await simulator.request("GET", "/profiles/acc_1/messages/dlv_1")).status == 404
+    assert (await simulator.request("GET", "/profiles/acc_2/messages/dlv_1")).status == 404
 
 
-async def test_the_ledger_is_read_on_from_where_one_stopped(simulator: Caller) -> None:
+async def test_the_ledger_can_be_read_from_a_line_on(simulator: SimulatorClient) -> None:
     for number in range(5):
         await simulator.send(f"dlv_{number}")
     whole = await simulator.ledger()
@@ -107,10 +109,10 @@ async def test_the_ledger_is_read_on_from_where_one_stopped(simulator: Caller) -
 
 
 @pytest.mark.parametrize("name", ["prf_1", "acc_1"])
-async def test_who_waits_for_a_profile_gets_it_when_it_is_registered(tmp_path: Path, name: str) -> None:
-    accounts = Accounts(tmp_path, wait_seconds=20)
+async def test_a_request_waits_for_the_registration_of_its_profile(tmp_path: Path, name: str) -> None:
+    accounts = AccountRegistry(tmp_path, wait_seconds=20)
     accounts.open()
-    account = Account("acc_1", "prf_1", "pkg_1", "http://127.0.0.1:1/away")
+    account = GatewayAccount("acc_1", "prf_1", "pkg_1", "http://127.0.0.1:1/away")
 
     async def register() -> None:
         accounts.register(account)
@@ -121,14 +123,14 @@ async def test_who_waits_for_a_profile_gets_it_when_it_is_registered(tmp_path: P
 
 
 async def test_an_unknown_account_is_waited_for(tmp_path: Path) -> None:
-    async with serving(tmp_path, delivered_share=0) as simulator:
+    async with running_simulator(tmp_path, delivered_share=0) as simulator:
         send = asyncio.create_task(simulator.send())
         await simulator.register()
         assert (await send).status == 201
 
 
-async def test_a_send_whose_caller_left_before_its_account_was_registered_does_not_go_out(tmp_path: Path) -> None:
-    async with serving(tmp_path, delivered_share=0) as simulator:
+async def test_a_waiting_send_whose_caller_left_does_not_go_out(tmp_path: Path) -> None:
+    async with running_simulator(tmp_path, delivered_share=0) as simulator:
         body = b'{"delivery_id":"dlv_1","to":"201001234567","type":"text","text":"Hello!"}'
         _, writer = await asyncio.open_connection(simulator.address.hostname, simulator.address.port)
         writer.write(
@@ -136,16 +138,16 @@ async def test_a_send_whose_caller_left_before_its_account_was_registered_does_n
         )
         writer.close()
         await writer.wait_closed()
-        await simulator.ask("GET", "/profiles")
+        await simulator.request("GET", "/profiles")
         await simulator.register()
         await simulator.send("dlv_2")
         assert [line["delivery_id"] for line in await simulator.ledger()] == ["dlv_2"]
 
 
 async def test_an_account_that_nobody_registers_is_refused(tmp_path: Path) -> None:
-    async with serving(tmp_path, registration_wait_seconds=0.01) as simulator:
+    async with running_simulator(tmp_path, registration_wait_seconds=0.01) as simulator:
         send = await simulator.send()
-        writes = await simulator.ask("POST", "/customers/201001234567/messages", {"profile": "prf_1", "text": "Hi"})
+        writes = await simulator.request("POST", "/customers/201001234567/messages", {"profile": "prf_1", "text": "Hi"})
         assert (send.status, send.body["error"]["code"]) == (503, "profile_unknown")
         assert (writes.status, writes.body["error"]["code"]) == (404, "profile_unknown")
         assert await simulator.ledger() == []
@@ -161,28 +163,30 @@ async def test_an_account_that_nobody_registers_is_refused(tmp_path: Path) -> No
     ],
 )
 async def test_other_wrong_requests_name_the_field(
-    simulator: Caller, method: str, path: str, body: Any, pointer: str
+    simulator: SimulatorClient, method: str, path: str, body: Any, pointer: str
 ) -> None:
-    reply = await simulator.ask(method, path, body)
+    reply = await simulator.request(method, path, body)
     assert reply.status == 422
     assert [error["pointer"] for error in reply.body["error"]["errors"]] == [pointer]
 
 
-async def test_many_callers_at_a_time_have_one_whole_line_each(simulator: Caller) -> None:
+async def test_concurrent_sends_have_one_line_each(simulator: SimulatorClient) -> None:
     replies = await asyncio.gather(*(simulator.send(f"dlv_{number}") for number in range(300)))
     assert {reply.status for reply in replies} == {201}
     assert {line["delivery_id"] for line in await simulator.ledger()} == {f"dlv_{number}" for number in range(300)}
 
 
-async def test_a_simulator_whose_home_is_in_use_serves_nothing_and_says_why(simulator: Caller, tmp_path: Path) -> None:
-    async with listening(tmp_path) as second:
-        await second.until("/health/ready", lambda found: "belongs to another simulator" in found["reasons"]["home"])
+async def test_a_simulator_whose_folder_is_in_use_is_not_ready(simulator: SimulatorClient, tmp_path: Path) -> None:
+    async with started_simulator(tmp_path) as second:
+        await second.wait_until(
+            "/health/ready", lambda found: "another simulator is using it" in found["reasons"]["home"]
+        )
         refused = await second.send()
     assert (refused.status, refused.body["error"]["code"]) == (503, "not_ready")
     assert await simulator.ledger() == []
 
 
-async def test_a_send_that_cannot_be_written_down_is_not_accepted(simulator: Caller, tmp_path: Path) -> None:
+async def test_a_send_that_cannot_be_recorded_is_not_accepted(simulator: SimulatorClient, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
     try:
@@ -194,8 +198,8 @@ async def test_a_send_that_cannot_be_written_down_is_not_accepted(simulator: Cal
     assert (await simulator.send("dlv_2")).status == 201
 
 
-async def test_the_api_describes_itself(simulator: Caller) -> None:
-    paths = (await simulator.ask("GET", "/openapi.json")).body["paths"]
+async def test_the_api_describes_itself(simulator: SimulatorClient) -> None:
+    paths = (await simulator.request("GET", "/openapi.json")).body["paths"]
     assert {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods} == {
         "PUT /profiles/{account}",
         "GET /profiles",
