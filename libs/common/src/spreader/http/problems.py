@@ -154,7 +154,7 @@ def _usual_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        errors = [FieldError(_pointer(each), each["type"], each["msg"]) for each in error.errors()]
+        errors = [FieldError(_pointer(detail), detail["type"], detail["msg"]) for detail in error.errors()]
         return Problem(INVALID, f"{errors[0].pointer or 'the body'}: {errors[0].detail}", errors)
     if is_transient(error):
         return database_unavailable(request, error)
@@ -168,11 +168,11 @@ def database_unavailable(request: Request, error: Exception) -> Problem:
     return unavailable("The database does not respond. Send the request again shortly.")
 
 
-def _pointer(error: Mapping[str, Any]) -> str:
-    where, *inside = error["loc"]
+def _pointer(detail: Mapping[str, Any]) -> str:
+    where, *inside = detail["loc"]
     if where != "body":
         return "/" + "/".join(map(str, (where, *inside)))
-    return "" if error["type"] == "json_invalid" else "".join(f"/{part}" for part in inside)
+    return "" if detail["type"] == "json_invalid" else "".join(f"/{part}" for part in inside)
 
 
 def _allowed_methods(request: Request) -> str:

@@ -45,13 +45,13 @@ class ChangeHistory:
         """Changes with a number below `before`, newest first."""
         params = {"package_id": package_id, "before": before, "limit": limit}
         async with self.engine.connect() as connection:
-            return [_change(row) for row in fetched(sql.ChangeRow, await connection.execute(sql.CHANGES, params))]
+            return [_change(row) for row in fetched(sql.ChangeEntry, await connection.execute(sql.CHANGES, params))]
 
 
 async def get_change(connection: AsyncConnection, package_id: str, number: int) -> Change:
     """Raises the problem `not-found`."""
     params = {"package_id": package_id, "number": number}
-    rows = fetched(sql.ChangeRow, await connection.execute(sql.CHANGE, params))
+    rows = fetched(sql.ChangeEntry, await connection.execute(sql.CHANGE, params))
     if not rows:
         raise not_found("change", str(number))
     return _change(rows[0])
@@ -67,15 +67,15 @@ async def record_change(
     undoes: int | None = None,
 ) -> None:
     """Record the differences between two documents of a package; nothing when they are equal."""
-    found = differences(before, after)
-    if found:
+    changed = differences(before, after)
+    if changed:
         row = {
             "package_id": package.package_id,
             "number": package.version,
             "at": at,
             "who": who,
             "undoes": undoes,
-            "differences": json.dumps([difference.to_json() for difference in found]),
+            "differences": json.dumps([difference.to_json() for difference in changed]),
         }
         await connection.execute(sql.CHANGE_INSERT, row)
 
@@ -97,6 +97,6 @@ def _without_secrets(settings: Any) -> dict[str, Any]:
     return {**settings, "gateway": shown}
 
 
-def _change(row: sql.ChangeRow) -> Change:
-    found = tuple(map(Difference.from_json, row.differences))
-    return Change(row.number, row.at, row.who, row.undoes, row.undone_by, found)
+def _change(row: sql.ChangeEntry) -> Change:
+    changed = tuple(map(Difference.from_json, row.differences))
+    return Change(row.number, row.at, row.who, row.undoes, row.undone_by, changed)

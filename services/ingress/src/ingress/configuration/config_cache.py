@@ -41,7 +41,7 @@ class IngressConfigCache(ConfigCache):
 
 
 def active_profiles(package: Package, lane: Lane) -> list[Profile]:
-    """The profiles that may send; raises the problem when none may. A paused package still answers its customers."""
+    """The profiles that may send; raises the problem `no-profile` if there are none. A paused package still replies."""
     stopped = package.paused and lane == "open"
     active = [profile for profile in package.profiles if not profile.paused and not stopped]
     if active:

@@ -15,11 +15,11 @@ from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.request_body import Form
+from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require
-from ingress.sql.configuration import ProfileRow
+from ingress.sql.configuration import ProfileEntry
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import PhoneNumber
 
@@ -30,7 +30,7 @@ ADDED_CHECK_SECONDS = 5.0
 UNKNOWN = "The sender does not know the profile yet."
 
 
-class NumbersForm(Form):
+class NumbersForm(RequestForm):
     numbers: Annotated[tuple[PhoneNumber, ...], Field(min_length=1, max_length=NUMBERS_MAX)] = Field(
         examples=[["201001234567"]]
     )
@@ -39,7 +39,7 @@ class NumbersForm(Form):
 _NUMBERS = TypeAdapter(NumbersForm)
 
 
-async def check_connection(sender: ServiceClient, row: ProfileRow, seconds: float) -> ServiceResponse:
+async def check_connection(sender: ServiceClient, row: ProfileEntry, seconds: float) -> ServiceResponse:
     """The sender's check of the gateway with the settings of this row, which it may not have read from Kafka yet."""
     gateway = row.settings["gateway"]
     query = {
@@ -79,7 +79,7 @@ class GatewayChecksEndpoint:
             results |= _results(profile_id, share, response)
         return ApiResponse(200, {"numbers": [results[number] for number in numbers]}).render()
 
-    async def _check(self, row: ProfileRow) -> Response:
+    async def _check(self, row: ProfileEntry) -> Response:
         result = require(await check_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
         return ApiResponse(200, {"profile_id": row.profile_id, **result}).render()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ingress.configuration.credentials import CredentialSealer, credential_errors
-from ingress.http.request_body import Form
+from ingress.http.request_body import RequestForm
 from spreader.contract.configuration import Driver
 from spreader.http.problems import INVALID, FieldError, Problem
 from spreader.vault import Undecryptable
@@ -29,7 +29,7 @@ BaseUrl = Annotated[
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,128}$")]
 
 
-class GatewayForm(Form):
+class GatewayForm(RequestForm):
     driver: Driver = Field(examples=["simulator"])
     base_url: BaseUrl | None = Field(
         default=None, description="Required for waha and evolution. Default: the simulator's address, or Meta's."

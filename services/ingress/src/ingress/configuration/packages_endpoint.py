@@ -18,7 +18,7 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import Page, PathId, page_response
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.sql.configuration import PackageRow
+from ingress.sql.configuration import PackageEntry
 from spreader.clock import Now
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.ids import new_id
@@ -65,7 +65,9 @@ class PackagesEndpoint:
     async def resume(self, package_id: PathId) -> Response:
         return await self._response(await self.registry.pause_package(package_id, False))
 
-    async def _response(self, row: PackageRow, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    async def _response(
+        self, row: PackageEntry, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
         await self.config_cache.wait_until_applied(row.package_id, row.version)
         return ApiResponse(status, {**package_body(row), "warnings": package_warnings(row)}, headers or {}).render()
 
@@ -112,7 +114,7 @@ class PackagesEndpoint:
         return router
 
 
-def package_body(row: PackageRow) -> dict[str, Any]:
+def package_body(row: PackageEntry) -> dict[str, Any]:
     return {
         "package_id": row.package_id,
         **row.settings,
@@ -124,7 +126,7 @@ def package_body(row: PackageRow) -> dict[str, Any]:
     }
 
 
-def package_warnings(row: PackageRow) -> list[dict[str, str]]:
+def package_warnings(row: PackageEntry) -> list[dict[str, str]]:
     limits = PackageLimits.model_validate(row.settings["limits"])
     profile_limits = ProfileLimits.model_validate(row.settings["profile_limits"])
     warnings = profile_limit_warnings(profile_limits, "/profile_limits")

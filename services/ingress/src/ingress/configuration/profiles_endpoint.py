@@ -23,7 +23,7 @@ from ingress.http.pagination import Page, PathId, page_response
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API, webhook_path
 from ingress.infra.service_client import ServiceClient
-from ingress.sql.configuration import PackageRow, ProfileRow
+from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
@@ -93,7 +93,7 @@ class ProfilesEndpoint:
         gateway = gateway_settings(form.gateway, profile_id, self.simulator_url, self.sealer, stored_gateway)
         return {**form.settings(), "gateway": gateway}
 
-    async def _check(self, row: ProfileRow) -> ConnectionCheck:
+    async def _check(self, row: ProfileEntry) -> ConnectionCheck:
         """Check the connection to the gateway; a failure never prevents the change. The simulator needs no check."""
         if row.settings["gateway"]["driver"] == "simulator":
             return ConnectionCheck(None)
@@ -105,8 +105,8 @@ class ProfilesEndpoint:
 
     async def _response(
         self,
-        package: PackageRow,
-        row: ProfileRow,
+        package: PackageEntry,
+        row: ProfileEntry,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         check: ConnectionCheck | None = None,
@@ -157,11 +157,11 @@ class ProfilesEndpoint:
         return router
 
 
-def _effective_limits(package: PackageRow, row: ProfileRow) -> ProfileLimits:
+def _effective_limits(package: PackageEntry, row: ProfileEntry) -> ProfileLimits:
     return resolve_limits(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
 
 
-def profile_body(package: PackageRow, row: ProfileRow) -> dict[str, Any]:
+def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
     gateway = row.settings["gateway"]
     shown = {name: gateway[name] for name in ("driver", "base_url", "account")}
     return {

@@ -89,18 +89,28 @@ QUEUE: dict[str, Any] = {
             "bounds": {"gap": "2024-02-10T10:09:00Z"},
             "why": "The gap after the profile's last release is not over.",
             "factors": {
-                "base_seconds": 600.0, "pressure": 2.0, "tempo": 0.8, "mean_seconds": 960.0, "spread": 0.4,
-                "gap_min_seconds": 576.0, "gap_max_seconds": 1344.0, "slack_seconds": 27.84, "position": 0.58,
-                "sent_last_2_hours": 10, "limit_factor": 1.0, "warm_up": 1.0,
+                "base_seconds": 600.0,
+                "pressure": 2.0,
+                "tempo": 0.8,
+                "mean_seconds": 960.0,
+                "spread": 0.4,
+                "gap_min_seconds": 576.0,
+                "gap_max_seconds": 1344.0,
+                "slack_seconds": 27.84,
+                "position": 0.58,
+                "sent_last_2_hours": 10,
+                "limit_factor": 1.0,
+                "warm_up": 1.0,
             },
             "held": 120,
             "limits": {
-                "hour limit": {"used": 6, "limit": 20}, "quarter-of-day limit": {"used": 6, "limit": 30},
+                "hour limit": {"used": 6, "limit": 20},
+                "quarter-of-day limit": {"used": 6, "limit": 30},
                 "day limit": {"used": 40, "limit": 120},
             },
         }
     ],
-}  # fmt: skip
+}
 _OUTLOOK: dict[str, Any] = {
     "completion": "2024-02-11T18:00:00Z",
     "binds": "gap",

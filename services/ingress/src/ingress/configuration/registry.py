@@ -16,7 +16,7 @@ from ingress.http.operator import current_operator
 from ingress.http.problems import NOT_UNDOABLE, TAKEN
 from ingress.infra import outbox
 from ingress.sql import configuration as sql
-from ingress.sql.configuration import PackageRow, ProfileRow
+from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
 from spreader.http.problems import FieldError, Problem, not_found
@@ -37,35 +37,35 @@ class Registry:
     now: Now
     wake_relay: Callable[[], None]
 
-    async def package(self, package_id: str) -> PackageRow:
+    async def package(self, package_id: str) -> PackageEntry:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id)
 
-    async def packages(self, after: str, limit: int) -> Sequence[PackageRow]:
+    async def packages(self, after: str, limit: int) -> Sequence[PackageEntry]:
         async with self.engine.connect() as connection:
             rows = await connection.execute(sql.PACKAGES, {"after": after, "limit": limit})
-            return fetched(PackageRow, rows)
+            return fetched(PackageEntry, rows)
 
-    async def profile(self, package_id: str, profile_id: str) -> tuple[PackageRow, ProfileRow]:
+    async def profile(self, package_id: str, profile_id: str) -> tuple[PackageEntry, ProfileEntry]:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
 
-    async def profile_anywhere(self, profile_id: str) -> ProfileRow:
+    async def profile_anywhere(self, profile_id: str) -> ProfileEntry:
         """The profile in whichever package it is; a profile id is unique over all packages."""
         async with self.engine.connect() as connection:
-            rows = fetched(ProfileRow, await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id}))
+            rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id}))
         if not rows:
             raise not_found("profile", profile_id)
         return rows[0]
 
-    async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageRow, Sequence[ProfileRow]]:
+    async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)
 
-    async def package_with_profiles(self, package_id: str) -> tuple[PackageRow, Sequence[ProfileRow]]:
+    async def package_with_profiles(self, package_id: str) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         return await self.profiles(package_id, "", PROFILES_MAX)
 
-    async def add_package(self, package_id: str, settings: Settings) -> PackageRow:
+    async def add_package(self, package_id: str, settings: Settings) -> PackageEntry:
         """Raises the problem `taken`."""
         row = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
         async with self.engine.begin() as connection:
@@ -77,13 +77,13 @@ class Registry:
         self.wake_relay()
         return package
 
-    async def edit_package(self, package_id: str, edit: Edit) -> PackageRow:
+    async def edit_package(self, package_id: str, edit: Edit) -> PackageEntry:
         async with self._change(package_id) as connection:
             settings = edit((await _package(connection, package_id)).settings)
             await connection.execute(sql.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)})
         return await self.package(package_id)
 
-    async def pause_package(self, package_id: str, paused: bool) -> PackageRow:
+    async def pause_package(self, package_id: str, paused: bool) -> PackageEntry:
         async with self._change(package_id) as connection:
             await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
@@ -95,7 +95,9 @@ class Registry:
             await outbox.put(connection, [_tombstone(package_id, self.now())])
         self.wake_relay()
 
-    async def add_profile(self, package_id: str, profile_id: str, settings: Settings) -> tuple[PackageRow, ProfileRow]:
+    async def add_profile(
+        self, package_id: str, profile_id: str, settings: Settings
+    ) -> tuple[PackageEntry, ProfileEntry]:
         """Raises the problem `taken`, also when the package is full."""
         row = {"package_id": package_id, "profile_id": profile_id, "settings": json.dumps(settings), "now": self.now()}
         async with self._change(package_id) as connection:
@@ -105,26 +107,26 @@ class Registry:
                 raise _taken("profile", profile_id)
         return await self.profile(package_id, profile_id)
 
-    async def edit_profile(self, package_id: str, profile_id: str, edit: Edit) -> tuple[PackageRow, ProfileRow]:
+    async def edit_profile(self, package_id: str, profile_id: str, edit: Edit) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
             settings = edit((await _profile(connection, package_id, profile_id)).settings)
             await self._save_profile(connection, package_id, profile_id, settings)
         return await self.profile(package_id, profile_id)
 
-    async def pause_profile(self, package_id: str, profile_id: str, paused: bool) -> tuple[PackageRow, ProfileRow]:
+    async def pause_profile(self, package_id: str, profile_id: str, paused: bool) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
             if not await self._pause_profile(connection, package_id, profile_id, paused):
                 raise not_found("profile", profile_id)
         return await self.profile(package_id, profile_id)
 
-    async def delete_profile(self, package_id: str, profile_id: str) -> PackageRow:
+    async def delete_profile(self, package_id: str, profile_id: str) -> PackageEntry:
         async with self._change(package_id) as connection:
             params = {"package_id": package_id, "profile_id": profile_id}
             if (await connection.execute(sql.PROFILE_DELETE, params)).rowcount == 0:
                 raise not_found("profile", profile_id)
         return await self.package(package_id)
 
-    async def undo(self, package_id: str, number: int, check: Edit) -> PackageRow:
+    async def undo(self, package_id: str, number: int, check: Edit) -> PackageEntry:
         """Undo a change; `check` validates the package settings that result. Raises the problem `not-undoable`."""
         async with self._change(package_id, undoes=number) as connection:
             change = await get_change(connection, package_id, number)
@@ -142,8 +144,8 @@ class Registry:
     async def _save_document(
         self,
         connection: AsyncConnection,
-        package: PackageRow,
-        profiles: Sequence[ProfileRow],
+        package: PackageEntry,
+        profiles: Sequence[ProfileEntry],
         document: Mapping[str, Any],
         check: Edit,
     ) -> None:
@@ -190,7 +192,7 @@ class Registry:
             await record_change(connection, package, before, after, current_operator(), self.now(), undoes)
         self.wake_relay()
 
-    async def _put_snapshot(self, connection: AsyncConnection, package_id: str) -> tuple[PackageRow, dict[str, Any]]:
+    async def _put_snapshot(self, connection: AsyncConnection, package_id: str) -> tuple[PackageEntry, dict[str, Any]]:
         """Put the snapshot into the outbox; returns the package as it is now, and its document."""
         package = await _package(connection, package_id)
         profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
@@ -199,24 +201,24 @@ class Registry:
         return package, package_document(package, profiles)
 
 
-async def _package(connection: AsyncConnection, package_id: str) -> PackageRow:
-    rows = fetched(PackageRow, await connection.execute(sql.PACKAGE, {"package_id": package_id}))
+async def _package(connection: AsyncConnection, package_id: str) -> PackageEntry:
+    rows = fetched(PackageEntry, await connection.execute(sql.PACKAGE, {"package_id": package_id}))
     if not rows:
         raise not_found("package", package_id)
     return rows[0]
 
 
-async def _profile(connection: AsyncConnection, package_id: str, profile_id: str) -> ProfileRow:
+async def _profile(connection: AsyncConnection, package_id: str, profile_id: str) -> ProfileEntry:
     params = {"package_id": package_id, "profile_id": profile_id}
-    rows = fetched(ProfileRow, await connection.execute(sql.PROFILE, params))
+    rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE, params))
     if not rows:
         raise not_found("profile", profile_id)
     return rows[0]
 
 
-async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> Sequence[ProfileRow]:
+async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> Sequence[ProfileEntry]:
     params = {"package_id": package_id, "after": after, "limit": limit}
-    return fetched(ProfileRow, await connection.execute(sql.PROFILES, params))
+    return fetched(ProfileEntry, await connection.execute(sql.PROFILES, params))
 
 
 def _taken(noun: str, name: str) -> Problem:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, 
 
 from ingress.configuration.gateway_schemas import GatewayForm
 from ingress.core.opt_out import CHARACTERS_MAX, normalize
-from ingress.http.request_body import Form, Timestamp
+from ingress.http.request_body import RequestForm, Timestamp
 from spreader.contract.configuration import Distribution, TimeZone
 from spreader.contract.ids import Id, PhoneNumber
 
@@ -20,12 +20,12 @@ Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 
 
-class PackageLimitsForm(Form):
+class PackageLimitsForm(RequestForm):
     per_day: Limit | None = Field(default=None, description="Open messages in 24 hours over all profiles.")
     concurrent_sends: Limit = Field(default=10, description="Deliveries at the gateway at the same time.")
 
 
-class ProfileLimitsForm(Form):
+class ProfileLimitsForm(RequestForm):
     per_hour: Limit = 20
     per_3_hours: Limit = 50
     per_day: Limit = 120
@@ -34,7 +34,7 @@ class ProfileLimitsForm(Form):
     unanswered_per_30_days: Limit | None = 300
 
 
-class OverridesForm(Form):
+class OverridesForm(RequestForm):
     """A profile's own limits. One that is left out is the package's."""
 
     per_hour: Limit | None = None
@@ -61,7 +61,7 @@ TimeOfDay = Annotated[
 Hours = Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)]
 
 
-class RestWindowForm(Form):
+class RestWindowForm(RequestForm):
     start: TimeOfDay = Field(default=time(1, 0), examples=["01:00"], description="In the package's time zone.")
     hours: Hours = 4
     stagger_minutes: Annotated[int, Field(ge=0, le=60, strict=True)] = Field(
@@ -70,12 +70,12 @@ class RestWindowForm(Form):
     )
 
 
-class ActiveWindowForm(Form):
+class ActiveWindowForm(RequestForm):
     start: TimeOfDay = Field(examples=["08:00"])
     end: TimeOfDay = Field(examples=["22:00"], description="Not after `start`: on the next day.")
 
 
-class QuietHoursForm(Form):
+class QuietHoursForm(RequestForm):
     start: TimeOfDay = Field(default=time(21, 0), description="In the time zone of the recipient's phone number.")
     hours: Hours = 12
 
@@ -93,14 +93,14 @@ OptOutWord = Annotated[
 ]
 
 
-class WarmUpForm(Form):
+class WarmUpForm(RequestForm):
     """How the limits of a new account grow. For profiles with `warm_up_from`."""
 
     days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
     from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
 
 
-class GapForm(Form):
+class GapForm(RequestForm):
     min_seconds: Seconds | None = None
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
@@ -121,7 +121,7 @@ class GapForm(Form):
         return self
 
 
-class PackageForm(Form):
+class PackageForm(RequestForm):
     name: Name = Field(examples=["E-Commerce Orders"])
     timezone: TimeZone = Field(default="UTC", examples=["Africa/Cairo"])
     distribution: Distribution = "round_robin"
@@ -172,7 +172,7 @@ class NewPackage(PackageForm):
     package_id: Id | None = Field(default=None, description="Generated if left out.", examples=["pkg_orders"])
 
 
-class ProfileForm(Form):
+class ProfileForm(RequestForm):
     name: Name = Field(examples=["Sales WhatsApp #1"])
     phone: PhoneNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None

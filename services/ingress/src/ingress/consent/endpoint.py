@@ -13,7 +13,7 @@ from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_ro
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import Page, PathId, page_response
-from ingress.http.request_body import Form
+from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.contract.events import EVERYWHERE, ConsentKind
@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 5_000
 ERRORS_SHOWN_MAX = 100
 
 
-class RecipientsForm(Form):
+class RecipientsForm(RequestForm):
     recipients: Annotated[tuple[PhoneNumber, ...], Field(min_length=1, max_length=RECIPIENTS_MAX)]
 
 

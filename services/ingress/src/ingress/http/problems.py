@@ -78,15 +78,16 @@ def is_malformed(error: ValidationError) -> bool:
     return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
 
 
-def fields_problem(error: ValidationError, tagged: bool) -> Problem:
+def fields_problem(refusal: ValidationError, tagged: bool) -> Problem:
     """The fields that pydantic refuses. `tagged`: the form is a union, so locations begin with the chosen member."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    errors = [_field_error(each, tagged) for each in found[: ERRORS_MAX + 1]]
-    parents = {each.pointer.rsplit("/", 1)[0] for each in errors}
-    kept = [each for each in errors if not (each.code == "too_short" and each.pointer in parents)][:ERRORS_MAX]
-    first = f"{kept[0].pointer or 'the body'}: {kept[0].detail}"
-    detail = first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"
-    return Problem(INVALID, detail, kept)
+    details = refusal.errors(include_url=False, include_input=False, include_context=False)
+    errors = [_field_error(detail, tagged) for detail in details[: ERRORS_MAX + 1]]
+    parents = {error.pointer.rsplit("/", 1)[0] for error in errors}
+    # A list whose items are invalid is also reported as too short: only the items are worth showing.
+    shown = [error for error in errors if not (error.code == "too_short" and error.pointer in parents)][:ERRORS_MAX]
+    first = f"{shown[0].pointer or 'the body'}: {shown[0].detail}"
+    more = "" if len(details) == 1 else f" (and {len(details) - 1} more)"
+    return Problem(INVALID, first + more, shown)
 
 
 def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
@@ -106,7 +107,7 @@ def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
 def _path_problem(request: Request, error: Exception) -> Problem | None:
     """A path with a malformed id names no resource."""
     assert isinstance(error, RequestValidationError)
-    if any(each["loc"][0] == "path" for each in error.errors()):
+    if any(detail["loc"][0] == "path" for detail in error.errors()):
         return Problem(NOT_FOUND, f"There is nothing at {request.url.path[:200]!r}.")
     return None
 

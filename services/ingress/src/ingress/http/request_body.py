@@ -29,7 +29,7 @@ _YEARS = range(2000, 3000)
 _NUL = rb"\u0000"
 
 
-class Form(BaseModel):
+class RequestForm(BaseModel):
     """A JSON object from a caller. An unknown field is an error, because it would have no effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -165,5 +165,5 @@ def _find_nul(value: Any, pointer: str) -> str | None:
         parts = [(item, f"{pointer}/{index}") for index, item in enumerate(value)]
     else:
         return None
-    found = (_find_nul(part, part_pointer) for part, part_pointer in parts)
-    return next((each for each in found if each is not None), None)
+    pointers = (_find_nul(part, part_pointer) for part, part_pointer in parts)
+    return next((pointer for pointer in pointers if pointer is not None), None)

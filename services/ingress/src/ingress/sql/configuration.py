@@ -12,20 +12,20 @@ from spreader.runtime.rows import columns
 
 
 @dataclass(frozen=True, slots=True)
-class PackageRow(StoredPackage):
+class PackageEntry(StoredPackage):
     created_at: datetime
     updated_at: datetime
     profile_ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class ProfileRow(StoredProfile):
+class ProfileEntry(StoredProfile):
     created_at: datetime
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeEntry:
     """A change in the history of a package. Its number is the package version that it made."""
 
     number: int
@@ -63,7 +63,7 @@ WITH gone AS (DELETE FROM ingress.package WHERE package_id = :package_id RETURNI
 INSERT INTO ingress.package_gone (package_id, version) SELECT package_id, version FROM gone
 ON CONFLICT (package_id) DO UPDATE SET version = excluded.version""")
 
-_PROFILE = f"SELECT {columns(ProfileRow)} FROM ingress.profile"
+_PROFILE = f"SELECT {columns(ProfileEntry)} FROM ingress.profile"
 PROFILE_INSERT = text("""
 INSERT INTO ingress.profile (profile_id, package_id, settings, created_at, updated_at)
 VALUES (:profile_id, :package_id, CAST(:settings AS jsonb), :now, :now)
