@@ -12,7 +12,7 @@ from pacer.core.policy import HeldDelivery, Margins
 from pacer.core.rules_in_force import rules_in_force
 from pacer.core.schedule import ORDINARY
 from pacer.core.simulation import SimulatedProfile, Simulation
-from router.core.candidates import candidates
+from router.core.candidates import find_candidates
 from router.core.routing import ProfileSnapshot
 from router.core.strategies import allocate
 from spreader.contract.configuration import Gap, Gateway, Package, Profile, ProfileLimits
@@ -76,8 +76,8 @@ def test_all_profiles_finish_within_a_tenth_of_the_same_time(
               for each in factors}  # fmt: skip
     waiting: dict[str, int] = dict(zip(one.profile_ids, held, strict=True))
     paces: dict[str, ProfilePace] = {name: pace(name, count) for name, count in waiting.items()}
-    crew = ProfileSnapshot(states, paces).pool(one, candidates(one, states, "open"))
-    shared = Counter[str](allocate("smart", DELIVERIES, crew, 0, chance).profiles)
+    pool = ProfileSnapshot(states, paces).pool(one, find_candidates(one, states, "open"))
+    shared = Counter[str](allocate("smart", DELIVERIES, pool, 0, chance).profiles)
     simulated = [
         SimulatedProfile(each.profile_id, rules_in_force(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
         for each in one.profiles

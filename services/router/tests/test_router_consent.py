@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.core.routing import ProfileSnapshot, assigned, preview, route
+from router.core.routing import ProfileSnapshot, assigned_event, preview, route_record
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
@@ -46,18 +46,18 @@ def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
 
 def test_the_others_keep_their_places_and_their_turns() -> None:
     left_out = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
-    routing, cursor = route(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=left_out)
+    routing, cursor = route_record(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=left_out)
     assert routing.profiles == ("", "b", "a", "", "b", "a")
     assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, 11)
     assert routing.suppressed == {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED}
-    places = [(each.recipient, each.index, each.profile_id) for each in assigned(request(), routing).deliveries]
+    places = [(each.recipient, each.index, each.profile_id) for each in assigned_event(request(), routing).deliveries]
     assert places == [(PEOPLE[1], 501, "b"), (PEOPLE[2], 502, "a"), (PEOPLE[4], 504, "b"), (PEOPLE[5], 505, "a")]
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> None:
     everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
-    routing, cursor = route(
+    routing, cursor = route_record(
         request(), package(distribution=strategy), ProfileSnapshot(), 7, Random(1), suppressed=everybody
     )
     assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, 7, 6)
@@ -68,12 +68,12 @@ def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> Non
 class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: MemoryConfigCache = field(default_factory=lambda: MemoryConfigCache(package()))
+    config: MemoryConfigCache = field(default_factory=lambda: MemoryConfigCache(package()))
     progress: FakeProgress = field(default_factory=FakeProgress)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
         handler = OpenMessageRouter(
-            RoutingStore(self.engine), self.bus, self.directory, ManualClock(NOON), PendingAssignments(), self.progress
+            RoutingStore(self.engine), self.bus, self.config, ManualClock(NOON), PendingAssignments(), self.progress
         )  # fmt: skip
         await handler.on_requested([Received(each, each.topic, 0, place) for place, each in enumerate(requests)])
 
@@ -123,7 +123,7 @@ async def test_a_message_to_suppressed_recipients_alone_assigns_nothing(router: 
 
 @pytest.mark.postgres
 async def test_an_opted_in_only_package_writes_to_who_is_on_its_list(router: Router) -> None:
-    router.directory.configure(package(opted_in_only=True))
+    router.config.configure(package(opted_in_only=True))
     for recipient in PEOPLE[:3]:
         await router.change(recipient, kind="opt_in")
     await router.change(PEOPLE[0])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.candidates import candidates
+from router.core.candidates import find_candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
 from router.core.loads import Load, balance
 from router.core.retries import next_routes
@@ -57,18 +57,18 @@ def state(
 def test_who_may_take_what_and_why_not() -> None:
     one = package(profile("a"), profile("b", paused=True), profile("c"), profile("d"))
     states = {"c": state("c", open_lane="blocked")}
-    assert candidates(one, states, "open", tried=("d",)).eligible == ("a",)
-    assert candidates(one, states, "open", tried=("d",)).passed_over == {
+    assert find_candidates(one, states, "open", tried=("d",)).eligible == ("a",)
+    assert find_candidates(one, states, "open", tried=("d",)).passed_over == {
         "b": "paused by an operator",
         "c": "blocked for the open lane: 463",
         "d": "already tried",
     }
-    assert candidates(one, states, "reply").eligible == ("a", "c", "d")
+    assert find_candidates(one, states, "reply").eligible == ("a", "c", "d")
 
 
 def test_a_paused_package_still_answers_its_customers() -> None:
-    assert candidates(package(paused=True), {}, "open").eligible == ()
-    assert candidates(package(paused=True), {}, "reply").eligible == ("a", "b", "c")
+    assert find_candidates(package(paused=True), {}, "open").eligible == ()
+    assert find_candidates(package(paused=True), {}, "reply").eligible == ("a", "b", "c")
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8), st.integers(1, 5))
@@ -284,7 +284,7 @@ def test_a_conversation_binds_for_half_a_year_and_is_warm_for_four_weeks() -> No
 
 def test_a_reply_that_names_its_conversation_goes_on_with_it_however_old_it_is() -> None:
     years_later = NOON + timedelta(days=800)
-    route = reply_route(package(), {}, conversation("b", wrote=0), years_later, goes_on=True)
+    route = reply_route(package(), {}, conversation("b", wrote=0), years_later, continues_conversation=True)
     assert route == Route(ProfileId("b"), "the customer wrote to this profile last")
-    nobody_yet = reply_route(package(), {}, None, years_later, goes_on=True)
+    nobody_yet = reply_route(package(), {}, None, years_later, continues_conversation=True)
     assert nobody_yet == Route(ProfileId("a"), "the customer is new to this package: its calmest profile")

@@ -46,7 +46,7 @@ E = TypeVar("E", bound=Event)
 class Router:
     engine: AsyncEngine
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: MemoryConfigCache = field(default_factory=MemoryConfigCache)
+    config: MemoryConfigCache = field(default_factory=MemoryConfigCache)
     progress: FakeProgress = field(default_factory=FakeProgress)
     wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
@@ -54,28 +54,28 @@ class Router:
 
     async def open(self, *requests: OpenMessageRequested) -> None:
         handler = OpenMessageRouter(
-            RoutingStore(self.engine), self.bus, self.directory, self.clock, self.assigned, self.progress
+            RoutingStore(self.engine), self.bus, self.config, self.clock, self.assigned, self.progress
         )
         await handler.on_requested(received(*requests))
 
     async def reply(self, *requests: ReplyMessageRequested) -> None:
         handler = ReplyRouter(
-            RoutingStore(self.engine), self.bus, self.directory, self.clock, self.progress, self.wait_seconds
+            RoutingStore(self.engine), self.bus, self.config, self.clock, self.progress, self.wait_seconds
         )
         await handler.on_requested(received(*requests))
 
     async def hear(self, *messages: CustomerMessage) -> None:
-        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.directory).on_customer_message(
+        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.config).on_customer_message(
             received(*messages)
         )
 
     async def note(self, *outcomes: DeliveryOutcome) -> None:
-        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.directory).on_outcome(
+        await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.config).on_outcome(
             received(*outcomes)
         )
 
     async def give_back(self, *returned: DeliveryReturned) -> None:
-        handler = Reassignment(self.bus, self.directory, self.clock, self.assigned)
+        handler = Reassignment(self.bus, self.config, self.clock, self.assigned)
         await handler.on_returned(received(*returned))
 
     def shared(self) -> Counter[str]:
@@ -86,7 +86,7 @@ class Router:
 @pytest.fixture
 def router(engine: AsyncEngine) -> Router:
     router = Router(engine)
-    router.directory.configure(package("a", "b", "c"))
+    router.config.configure(package("a", "b", "c"))
     return router
 
 
@@ -138,7 +138,7 @@ def sent(recipient: str, profile_id: str, minute: int = 0) -> DeliveryOutcome:
 
 async def test_the_round_goes_on_across_records_and_restarts(router: Router) -> None:
     await router.open(request("msg_1", 4), request("msg_2", 1))
-    restarted = Router(router.engine, router.bus, router.directory)
+    restarted = Router(router.engine, router.bus, router.config)
     await restarted.open(request("msg_3", 1))
     assert router.shared() == {"a": 2, "b": 2, "c": 2}
 
@@ -192,7 +192,7 @@ async def test_a_record_for_no_package_is_rejected_with_the_reason(router: Route
 async def test_a_customer_is_answered_from_where_they_wrote_last_also_after_a_restart(router: Router) -> None:
     await router.hear(wrote("201100000001", "a", 1), wrote("201100000001", "b", 2))
     await router.note(sent("201100000001", "c", 3))
-    restarted = Router(router.engine, router.bus, router.directory)
+    restarted = Router(router.engine, router.bus, router.config)
     await restarted.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["b"]
 
@@ -206,7 +206,7 @@ async def test_a_repeated_or_late_word_changes_nothing(router: Router) -> None:
 
 async def test_a_new_customer_stays_with_the_profile_of_the_first_reply(router: Router) -> None:
     await router.reply(reply("201100000001"))
-    router.directory.configure(package("c", "b", "a", "0"))
+    router.config.configure(package("c", "b", "a", "0"))
     await router.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a"]
 

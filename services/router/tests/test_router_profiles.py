@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.core.routing import ProfileSnapshot, route
+from router.core.routing import ProfileSnapshot, route_record
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
@@ -49,12 +49,12 @@ class Campaign:
     engine: AsyncEngine
     distribution: Distribution
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
-    directory: MemoryConfigCache = field(default_factory=MemoryConfigCache)
+    config: MemoryConfigCache = field(default_factory=MemoryConfigCache)
     assigned: PendingAssignments = field(default_factory=PendingAssignments)
     requests: int = 0
 
     async def goes_on(self, *profiles: str, paused: str = "") -> dict[str, int]:
-        self.directory.configure(package(*profiles, paused=paused))
+        self.config.configure(package(*profiles, paused=paused))
         self.requests += 1
         request = OpenMessageRequested(
             package_id="one", message_id=f"msg_{self.requests}", content=TextContent(type="text", text="Hello"),
@@ -62,7 +62,7 @@ class Campaign:
             distribution=self.distribution, requested_at=NOON,
         )  # fmt: skip
         clock, progress = ManualClock(NOON), FakeProgress()
-        handler = OpenMessageRouter(RoutingStore(self.engine), self.bus, self.directory, clock, self.assigned, progress)
+        handler = OpenMessageRouter(RoutingStore(self.engine), self.bus, self.config, clock, self.assigned, progress)
         await handler.on_requested([Received(request, request.topic, 0, self.requests)])
         return self.bus.of(MessageRouted)[-1].distribution
 
@@ -143,7 +143,7 @@ def test_nobody_gets_anything_who_is_blocked_or_paused(
         distribution=strategy, requested_at=NOON,
     )  # fmt: skip
     known = dict(zip(people, talks_to, strict=False))
-    routing, _ = route(
+    routing, _ = route_record(
         request, one.model_copy(update={"profiles": profiles}), ProfileSnapshot(states), 3, Random(1), known
     )
     may = {name for name, lane in lanes.items() if lane == "ok"}

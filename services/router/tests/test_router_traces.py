@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from router.core.routing import ProfileSnapshot, route, terminal_outcomes
+from router.core.routing import ProfileSnapshot, route_record, terminal_outcomes
 from router.core.terminal_outcome import TerminalOutcome
 from router.pending_assignments import PendingAssignments
 from router.reassignment import Reassignment
@@ -38,7 +38,7 @@ def test_what_ends_in_the_router_ends_in_its_trace(package: Package | None) -> N
         recipients=("201000000011", "201000000012", "201000000013"),
     )  # fmt: skip
     suppressed = {"201000000012": "it is on the list"}
-    routing, _ = route(request, package, ProfileSnapshot(), 0, random.Random(1), None, suppressed)
+    routing, _ = route_record(request, package, ProfileSnapshot(), 0, random.Random(1), None, suppressed)
     events = [event for ending in terminal_outcomes(request, routing) for event in ending.events(NOON)]
     assert len(events) == (1 if package else 3)
     assert places(events) == {HERE}

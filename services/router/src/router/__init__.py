@@ -1,1 +1,1 @@
-"""The router: who sends this? Sticky for replies, by strategy for open chat."""
+"""Router: assigns a profile to each delivery: by the conversation for replies, by a strategy for open messages."""

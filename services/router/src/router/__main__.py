@@ -1,4 +1,4 @@
-"""python -m router: run the router until it is told to stop."""
+"""python -m router: run the router until it is stopped."""
 
 from router.app import build
 from router.settings import RouterSettings

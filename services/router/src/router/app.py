@@ -1,4 +1,4 @@
-"""Assembly of the router: the one place that knows which parts are real."""
+"""Assembly: builds the router from its components."""
 
 from fastapi import FastAPI
 
@@ -39,50 +39,48 @@ from spreader.telemetry.tracing import Tracing
 GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
-OPEN_RECORDS_MAX = 4  # 2,000 recipients: the loop is back in milliseconds, and no reply waits behind a bulk import
+OPEN_RECORDS_MAX = 4
+"""2,000 recipients: a batch takes milliseconds, so no reply waits long behind a bulk import."""
 
 
 def build(settings: RouterSettings) -> FastAPI:
     clock, tracing = clock_from_environment(), Tracing.of("router", settings)
-    configuration, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
+    packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
-    directory, assigned = RouterConfigCache(configuration, states.rows, paces.rows), PendingAssignments()
+    config, pending = RouterConfigCache(packages, states.rows, paces.rows), PendingAssignments()
     progress = GroupProgress(settings, GROUP)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
     open_store, reply_store = RoutingStore(open_engine), RoutingStore(reply_engine)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
-    positions = OffsetStoreComponent(
+    deduplicator = OffsetStoreComponent(
         settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
     )
 
-    open_chat = OpenMessageRouter(open_store, open_bus, directory, clock, assigned, progress)
-    consenting = ConsentFollower(open_engine, positions, ConsentTable("router"))
-    returned = Reassignment(open_bus, directory, clock, assigned)
-    replies = ReplyRouter(reply_store, reply_bus, directory, clock, progress, settings.router_heard_wait_seconds)
-    hearing, noting = (
-        ConversationTracker(reply_store, positions, directory),
-        ConversationTracker(open_store, positions, directory),
-    )
+    open_messages = OpenMessageRouter(open_store, open_bus, config, clock, pending, progress)
+    reassignment = Reassignment(open_bus, config, clock, pending)
+    consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router"))
+    open_tracker = ConversationTracker(open_store, deduplicator, config)
+    replies = ReplyRouter(reply_store, reply_bus, config, clock, progress, settings.router_heard_wait_seconds)
+    reply_tracker = ConversationTracker(reply_store, deduplicator, config)
 
-    open_boundaries = (
-        GuardedConsumer(GROUP, open_chat.on_requested, (OpenMessageRequested,), open_bus, tracing),
-        GuardedConsumer(GROUP, returned.on_returned, (DeliveryReturned,), open_bus, tracing),
-        GuardedConsumer(GROUP, consenting.on_changed, (ConsentChanged,), open_bus),
-        GuardedConsumer(GROUP, noting.on_outcome, (DeliveryOutcome,), open_bus),
-    )
-    reply_boundaries = (
+    requests = GuardedConsumer(GROUP, open_messages.on_requested, (OpenMessageRequested,), open_bus, tracing)
+    returns = GuardedConsumer(GROUP, reassignment.on_returned, (DeliveryReturned,), open_bus, tracing)
+    consent_changes = GuardedConsumer(GROUP, consents.on_changed, (ConsentChanged,), open_bus)
+    outcomes = GuardedConsumer(GROUP, open_tracker.on_outcome, (DeliveryOutcome,), open_bus)
+    requests.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
+    returns.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
+    consent_changes.subscribe(open_broker, settings)
+    outcomes.subscribe(open_broker, settings, gather_ms=GATHER_MS)
+    open_consumers = (requests, returns, consent_changes, outcomes)
+
+    reply_consumers = (
         GuardedConsumer(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus, tracing),
-        GuardedConsumer(GROUP, hearing.on_customer_message, (CustomerMessage,), reply_bus),
+        GuardedConsumer(GROUP, reply_tracker.on_customer_message, (CustomerMessage,), reply_bus),
     )
-    *routing, hearing_consent, remembering = open_boundaries
-    for boundary in routing:
-        boundary.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
-    hearing_consent.subscribe(open_broker, settings)
-    remembering.subscribe(open_broker, settings, gather_ms=GATHER_MS)
-    for boundary in reply_boundaries:
-        boundary.subscribe(reply_broker, settings)
+    for consumer in reply_consumers:
+        consumer.subscribe(reply_broker, settings)
 
     service = Service(
         "router",
@@ -90,14 +88,14 @@ def build(settings: RouterSettings) -> FastAPI:
             tracing,
             PostgresComponent(open_engine, "router", "postgres of the open lane"),
             PostgresComponent(reply_engine, "router", "postgres of the reply lane"),
-            *(configuration, states, paces),
-            positions,
+            *(packages, states, paces),
+            deduplicator,
             progress,
             retention_loop("forget old routings", open_store.delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
-            KafkaComponent(reply_broker, settings, reply_boundaries, "kafka of the reply lane"),
-            KafkaComponent(open_broker, settings, open_boundaries, "kafka of the open lane"),
+            KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane"),
+            KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
         ],
     )
     app = service.app(title="Spreader router")
-    add_endpoints(app, open_store, directory, assigned, clock)
+    add_endpoints(app, open_store, config, pending, clock)
     return app

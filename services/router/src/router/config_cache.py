@@ -1,4 +1,4 @@
-"""Config cache: the router's view of packages, and of how their profiles fare."""
+"""Config cache: the router's view of packages, and of the states and paces of their profiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Endpoints: the router's own small HTTP API: how would it share a message, and how did it?"""
+"""Endpoints: the router's internal HTTP API: preview a distribution, and look up decisions and conversations."""
 
 import random
 from datetime import datetime
@@ -16,16 +16,16 @@ from spreader.contract.configuration import Distribution
 from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
 
-class Ask(BaseModel):
+class PreviewRequest(BaseModel):
     """A message that is not sent yet."""
 
     package_id: Id
     recipients: NonNegativeInt
-    """How many; none where all are suppressed."""
+    """Their number, without suppressed ones."""
     distribution: Distribution | None = None
 
 
-class Shares(BaseModel):
+class PreviewResponse(BaseModel):
     strategy: Distribution
     distribution: dict[str, int]
     passed_over: dict[str, str]
@@ -33,8 +33,8 @@ class Shares(BaseModel):
     refused: str | None
 
 
-class Choice(BaseModel):
-    """How the record was routed that a delivery came in."""
+class RoutingResponse(BaseModel):
+    """The decision on the record that contains a delivery."""
 
     strategy: Distribution
     profile_id: str | None
@@ -44,17 +44,15 @@ class Choice(BaseModel):
     refused: str | None
 
 
-class Binding(BaseModel):
-    """A profile that a customer talked to, since when and why."""
+class MoveResponse(BaseModel):
+    """The profile that a customer talked to from `at` on, and why."""
 
     profile_id: str
     at: datetime
     cause: str
 
 
-class Known(BaseModel):
-    """A conversation."""
-
+class ConversationResponse(BaseModel):
     conversation_id: str
     package_id: str
     recipient: str
@@ -62,26 +60,25 @@ class Known(BaseModel):
     customer_at: datetime | None
     sent_at: datetime | None
     warm: bool
-    """The customer wrote to the profile within 28 days."""
+    """Whether the customer wrote to the profile within 28 days."""
     over: bool
-    """Nobody said anything for so long that it does not bind any more."""
-    history: list[Binding]
+    """Whether the last message is so old that the conversation no longer binds."""
+    history: list[MoveResponse]
 
 
 def add_endpoints(
-    app: FastAPI, store: RoutingStore, directory: RouterConfigCache, assigned: PendingAssignments, clock: Now
+    app: FastAPI, store: RoutingStore, config: RouterConfigCache, pending: PendingAssignments, clock: Now
 ) -> None:
     @app.post("/preview")
-    async def shares(ask: Ask) -> Shares:
-        package = await directory.package_at(ask.package_id, None)
+    async def shares(body: PreviewRequest) -> PreviewResponse:
+        package = config.package(body.package_id)
         if package is None:
-            raise HTTPException(404, f"the router has no package {ask.package_id}")
+            raise HTTPException(404, f"the router has no package {body.package_id}")
         async with store.begin() as connection:
-            cursor = await store.cursor(connection, ask.package_id)
-        routing = preview(
-            package, assigned.snapshot(directory), ask.recipients, ask.distribution, cursor, random.Random()
-        )
-        return Shares(
+            cursor = await store.cursor(connection, body.package_id)
+        snapshot = pending.snapshot(config)
+        routing = preview(package, snapshot, body.recipients, body.distribution, cursor, random.Random())
+        return PreviewResponse(
             strategy=routing.strategy,
             distribution=routing.distribution,
             passed_over=dict(routing.passed_over),
@@ -90,31 +87,31 @@ def add_endpoints(
         )
 
     @app.get("/messages/{message_id}/routing")
-    async def routing(message_id: str, index: int) -> Choice:
+    async def routing(message_id: str, index: int) -> RoutingResponse:
         async with store.begin() as connection:
-            found = await store.routing_of(connection, message_id, index)
-        if found is None:
+            decision = await store.routing_of(connection, message_id, index)
+        if decision is None:
             raise HTTPException(404, f"the router has no decision on delivery {index} of {message_id}")
-        place = index - found.first_index
-        return Choice(
-            strategy=found.strategy,
-            profile_id=(found.profiles[place] or None) if place < len(found.profiles) else None,
-            shared_with=found.distribution,
-            passed_over=dict(found.passed_over),
-            reasons={**found.reasons},
-            refused=found.refused,
+        position = index - decision.first_index
+        return RoutingResponse(
+            strategy=decision.strategy,
+            profile_id=(decision.profiles[position] or None) if position < len(decision.profiles) else None,
+            shared_with=decision.distribution,
+            passed_over=dict(decision.passed_over),
+            reasons={**decision.reasons},
+            refused=decision.refused,
         )
 
     @app.get("/packages/{package_id}/conversations/{recipient}")
-    async def conversation(package_id: Id, recipient: PhoneNumber) -> Known:
-        place = (package_id, recipient)
+    async def conversation(package_id: Id, recipient: PhoneNumber) -> ConversationResponse:
+        key = (package_id, recipient)
         async with store.begin() as connection:
-            known = (await store.conversations(connection, [place])).get(place)
+            known = (await store.conversations(connection, [key])).get(key)
             history = await store.history(connection, package_id, recipient)
         if known is None:
-            raise HTTPException(404, f"package {package_id} does not talk to {recipient}")
-        package, now = await directory.package_at(package_id, None), clock()
-        return Known(
+            raise HTTPException(404, f"package {package_id} has no conversation with {recipient}")
+        package, now = config.package(package_id), clock()
+        return ConversationResponse(
             conversation_id=conversation_id(package_id, recipient),
             package_id=package_id,
             recipient=recipient,
@@ -123,5 +120,5 @@ def add_endpoints(
             sent_at=known.sent_at,
             warm=is_warm(known, now),
             over=package is not None and is_over(known, package.conversation_days, now),
-            history=[Binding(profile_id=each.profile_id, at=each.at, cause=each.cause) for each in history],
+            history=[MoveResponse(profile_id=move.profile_id, at=move.at, cause=move.cause) for move in history],
         )

@@ -1,4 +1,4 @@
-"""Metrics: every number that the router shows."""
+"""Metrics: all metrics that the router exports."""
 
 from typing import get_args
 
@@ -8,7 +8,7 @@ from spreader.contract.configuration import Distribution
 from spreader.contract.events import Lane
 from spreader.telemetry.metrics import from_zero
 
-ROUTED = Counter("spreader_routed_deliveries", "Deliveries given a profile.", ["lane", "strategy"])
+ROUTED = Counter("spreader_routed_deliveries", "Deliveries assigned to a profile.", ["lane", "strategy"])
 REFUSED = Counter("spreader_refused_deliveries", "Deliveries that no profile could take.", ["lane"])
 
 

@@ -1,33 +1,111 @@
-"""Store: what the router remembers, and every statement that it runs."""
+"""Routing store: the router's decisions, round cursors and conversations in Postgres, with all its statements."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from router.core.conversations import Conversation, merge
-from router.core.routing import Routing
+from router.core.conversations import Conversation, ConversationKey, merge
+from router.core.routing import RecordKey, Routing
+from spreader.contract.configuration import Distribution
 from spreader.contract.events import Event
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 
 E = TypeVar("E", bound=Event)
 
-KEPT = "8 days"  # longer than any record stays in its topic: a log read again from its beginning routes nothing anew
-
+KEPT = "8 days"
+"""Longer than a record stays in its topic, so that a topic that is read again from its start repeats no decision."""
 HISTORY_ROWS_MAX = 100
 
-Chunk = tuple[str, int]
+
+@dataclass(frozen=True, slots=True)
+class RecordKeyRow:
+    message_id: str
+    first_index: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRow:
+    message_id: str
+    first_index: int
+    strategy: Distribution
+    package_version: int
+    profiles: list[str]
+    passed_over: str
+    refused: str | None
+    reasons: str
+    suppressed: str
+    assigned_at: datetime | None
+
+    @classmethod
+    def of(cls, routing: Routing) -> "RoutingRow":
+        return cls(
+            routing.message_id,
+            routing.first_index,
+            routing.strategy,
+            routing.package_version,
+            list(routing.profiles),
+            json.dumps(dict(routing.passed_over)),
+            routing.refused,
+            json.dumps(dict(routing.reasons)),
+            json.dumps(dict(routing.suppressed)),
+            routing.assigned_at,
+        )
+
+    @property
+    def routing(self) -> Routing:
+        return Routing(
+            self.message_id,
+            self.first_index,
+            self.strategy,
+            self.package_version,
+            tuple(self.profiles),
+            json.loads(self.passed_over),
+            self.refused,
+            json.loads(self.reasons),
+            json.loads(self.suppressed),
+            self.assigned_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRow:
+    package_id: str
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKeyRow:
+    package_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewConversationRow:
+    package_id: str
+    recipient: str
+    profile_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMoveRow:
+    package_id: str
+    recipient: str
+    profile_id: str
+    at: datetime | None
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationMove:
-    """From `at` on a customer talked to this profile."""
+    """From `at` on the customer talked to this profile."""
 
     profile_id: str
     at: datetime
@@ -41,165 +119,127 @@ class RoutingStore:
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.begin()
 
-    async def routings(self, connection: AsyncConnection, chunks: Sequence[Chunk]) -> dict[Chunk, Routing]:
-        """The decisions that are kept for these records."""
-        places = {"messages": [message for message, _ in chunks], "indexes": [index for _, index in chunks]}
-        rows = await connection.execute(_ROUTINGS, places)
-        return {(row.message_id, row.first_index): _routing(row) for row in rows}
+    async def routings(self, connection: AsyncConnection, keys: Sequence[RecordKey]) -> dict[RecordKey, Routing]:
+        """The stored decisions on these records."""
+        parameters = arrays(RecordKeyRow, [RecordKeyRow(*key) for key in keys])
+        rows = fetched(RoutingRow, await connection.execute(_ROUTINGS, parameters))
+        return {(row.message_id, row.first_index): row.routing for row in rows}
 
     async def routing_of(self, connection: AsyncConnection, message_id: str, index: int) -> Routing | None:
-        """The decision on the record that delivery number `index` of a message came in."""
-        asked = {"message_id": message_id, "index": index}
-        row = (await connection.execute(_ROUTING_OF, asked)).one_or_none()
-        return None if row is None else _routing(row)
+        """The decision on the record that contains the delivery with this index in the message."""
+        parameters = {"message_id": message_id, "index": index}
+        rows = fetched(RoutingRow, await connection.execute(_ROUTING_OF, parameters))
+        return rows[0].routing if rows else None
 
     async def cursor(self, connection: AsyncConnection, package: str) -> int:
-        """Where a package's round would go on."""
+        """Where the package's next round begins."""
         return (await connection.execute(_CURSOR, {"package": package})).scalar_one_or_none() or 0
 
-    async def cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, int]:
-        """Where each package's round goes on; locked, so that concurrent requests share one round."""
+    async def lock_cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, int]:
+        """Where each package's next round begins; locked, so that concurrent requests share one round."""
         await connection.execute(_CURSOR_ENSURE, {"packages": sorted(set(packages))})
-        rows = await connection.execute(_CURSOR_LOCK, {"packages": sorted(set(packages))})
+        rows = fetched(CursorRow, await connection.execute(_CURSOR_LOCK, {"packages": sorted(set(packages))}))
         return {row.package_id: row.next for row in rows}
 
-    async def save(self, connection: AsyncConnection, routings: Sequence[Routing], cursors: dict[str, int]) -> None:
-        rows = [
-            {
-                "message_id": routing.message_id,
-                "first_index": routing.first_index,
-                "strategy": routing.strategy,
-                "package_version": routing.package_version,
-                "profiles": list(routing.profiles),
-                "passed_over": json.dumps(dict(routing.passed_over)),
-                "reasons": json.dumps(dict(routing.reasons)),
-                "suppressed": json.dumps(dict(routing.suppressed)),
-                "refused": routing.refused,
-                "assigned_at": routing.assigned_at,
-            }
-            for routing in routings
-        ]
-        if rows:
+    async def save(self, connection: AsyncConnection, routings: Sequence[Routing], cursors: Mapping[str, int]) -> None:
+        if routings:
+            rows = [asdict(RoutingRow.of(routing)) for routing in routings]
             await connection.execute(_ROUTING_INSERT, rows)
-        await connection.execute(_CURSOR_SAVE, {"packages": list(cursors), "nexts": list(cursors.values())})
+        cursor_rows = [CursorRow(package, cursor) for package, cursor in cursors.items()]
+        await connection.execute(_CURSOR_SAVE, arrays(CursorRow, cursor_rows))
 
     async def conversations(
-        self, connection: AsyncConnection, places: Sequence[tuple[str, str]]
-    ) -> dict[tuple[str, str], Conversation]:
-        rows = await connection.execute(_CONVERSATIONS, _places(places))
-        return {
-            (row.package_id, row.recipient): Conversation(
-                row.package_id, row.recipient, row.profile_id, row.customer_at, row.sent_at
-            )
-            for row in rows
-        }
+        self, connection: AsyncConnection, keys: Sequence[ConversationKey]
+    ) -> dict[ConversationKey, Conversation]:
+        rows = fetched(Conversation, await connection.execute(_CONVERSATIONS, _key_arrays(keys)))
+        return {conversation.key: conversation for conversation in rows}
 
-    async def bind(self, connection: AsyncConnection, conversations: Sequence[Conversation]) -> None:
-        """Begin conversations; one that has begun already stays as it is."""
-        await connection.execute(
-            _CONVERSATION_ENSURE,
-            {
-                **_places([each.place for each in conversations]),
-                "profiles": [each.profile_id for each in conversations],
-            },
-        )
+    async def begin_conversations(self, connection: AsyncConnection, conversations: Sequence[Conversation]) -> None:
+        """Store new conversations; one that exists already stays as it is."""
+        rows = [
+            NewConversationRow(conversation.package_id, conversation.recipient, conversation.profile_id)
+            for conversation in conversations
+        ]
+        await connection.execute(_CONVERSATION_ENSURE, arrays(NewConversationRow, rows))
 
-    async def learn(
+    async def track(
         self,
-        positions: Deduplicator,
+        deduplicator: Deduplicator,
         batch: Sequence[Received[E]],
-        facts: Callable[[Sequence[E]], Sequence[Conversation]],
-        binds: Mapping[str, timedelta],
+        conversations_of: Callable[[Sequence[E]], Sequence[Conversation]],
+        binds_for: Mapping[str, timedelta],
     ) -> None:
-        """Merge what a batch says into the conversations; a batch that comes again changes nothing.
+        """Merge the conversations of a batch into the stored ones; a repeated batch changes nothing.
 
-        `binds`: by package, after how long without a word a conversation is over.
+        `binds_for`: by package, how long a conversation binds after its last message.
         """
-        if not facts([each.event for each in batch]):
-            return  # most outcomes say nothing of a conversation: they cost no transaction
+        if not conversations_of([record.event for record in batch]):
+            return  # most outcomes concern no conversation, and cost no transaction
         async with self.begin() as connection:
-            fresh = await positions.unseen(connection, batch)
-            told = facts([each.event for each in fresh])
-            if not told:
+            new = await deduplicator.unseen(connection, batch)
+            conversations = conversations_of([record.event for record in new])
+            if not conversations:
                 return
-            await self.bind(connection, told)
-            places = [each.place for each in told]
-            await connection.execute(_CONVERSATIONS_LOCK, _places(places))
-            known = await self.conversations(connection, places)
-            merged = [merge(known[each.place], each, binds[each.package_id]) for each in told]
-            await self._note_moves(connection, [known[place] for place in places], merged)
-            await connection.execute(
-                _CONVERSATION_SAVE,
-                {
-                    **_places(places),
-                    "profiles": [each.profile_id for each in merged],
-                    "customer_ats": [each.customer_at for each in merged],
-                    "sent_ats": [each.sent_at for each in merged],
-                },
-            )
+            await self.begin_conversations(connection, conversations)
+            keys = [conversation.key for conversation in conversations]
+            await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys))
+            known = await self.conversations(connection, keys)
+            merged = [
+                merge(known[conversation.key], conversation, binds_for[conversation.package_id])
+                for conversation in conversations
+            ]
+            await self._save_moves(connection, [known[key] for key in keys], merged)
+            await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
 
-    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> list[ConversationMove]:
-        """Whom a recipient has talked to, the newest first."""
-        asked = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
-        return [ConversationMove(row.profile_id, row.at, row.cause) for row in await connection.execute(_MOVES, asked)]
+    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> Sequence[ConversationMove]:
+        """The profiles that a recipient has talked to, the newest first."""
+        parameters = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
+        return fetched(ConversationMove, await connection.execute(_MOVES, parameters))
 
-    async def _note_moves(
+    async def _save_moves(
         self, connection: AsyncConnection, before: Sequence[Conversation], after: Sequence[Conversation]
     ) -> None:
         pairs = zip(before, after, strict=True)
-        moved = [new for old, new in pairs if old.began is None or old.profile_id != new.profile_id]
+        moved = [new for old, new in pairs if old.last_at is None or old.profile_id != new.profile_id]
         if moved:
-            await connection.execute(
-                _MOVE_INSERT,
-                {
-                    **_places([each.place for each in moved]),
-                    "profiles": [each.profile_id for each in moved],
-                    "ats": [each.began for each in moved],
-                    "causes": ["the customer wrote" if each.customer_at else "we wrote" for each in moved],
-                },
-            )
+            rows = [
+                NewMoveRow(
+                    conversation.package_id,
+                    conversation.recipient,
+                    conversation.profile_id,
+                    conversation.last_at,
+                    "the customer wrote" if conversation.customer_at else "we wrote",
+                )
+                for conversation in moved
+            ]
+            await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, rows))
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete routings that no record can ask for any more; returns how many."""
+        """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
         async with self.begin() as connection:
-            return (await connection.execute(_ROUTING_DELETE_OLD, {"rows": rows_max})).rowcount
+            return (await connection.execute(_ROUTING_DELETE, {"rows": rows_max})).rowcount
 
 
-def _routing(row: Any) -> Routing:
-    return Routing(
-        message_id=row.message_id,
-        first_index=row.first_index,
-        strategy=row.strategy,
-        package_version=row.package_version,
-        profiles=tuple(row.profiles),
-        passed_over=json.loads(row.passed_over),
-        refused=row.refused,
-        reasons=json.loads(row.reasons),
-        suppressed=json.loads(row.suppressed),
-        assigned_at=row.assigned_at,
-    )
+def _key_arrays(keys: Sequence[ConversationKey]) -> dict[str, list[str]]:
+    return arrays(ConversationKeyRow, [ConversationKeyRow(*key) for key in keys])
 
 
-def _places(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    return {"packages": [package for package, _ in places], "recipients": [recipient for _, recipient in places]}
+_ROUTING_COLUMNS = ", ".join(f"routing.{name}" for name in columns(RoutingRow).split(", "))
+_CONVERSATION_COLUMNS = ", ".join(f"conversation.{name}" for name in columns(Conversation).split(", "))
 
+_ROUTINGS = text(f"""
+SELECT {_ROUTING_COLUMNS} FROM router.routing
+JOIN {unnest(RecordKeyRow, "wanted")} USING (message_id, first_index)""")
 
-_ROUTINGS = text("""
-SELECT routing.* FROM router.routing
-JOIN unnest(CAST(:messages AS text[]), CAST(:indexes AS int[])) AS asked (message_id, first_index)
-  USING (message_id, first_index)""")
-
-_ROUTING_OF = text("""
-SELECT * FROM router.routing WHERE message_id = :message_id AND first_index <= :index
+_ROUTING_OF = text(f"""
+SELECT {_ROUTING_COLUMNS} FROM router.routing WHERE message_id = :message_id AND first_index <= :index
 ORDER BY first_index DESC LIMIT 1""")
 
-_ROUTING_INSERT = text("""
-INSERT INTO router.routing (message_id, first_index, strategy, package_version, profiles, passed_over,
-                            reasons, suppressed, refused, assigned_at)
-VALUES (:message_id, :first_index, :strategy, :package_version, :profiles, :passed_over,
-        :reasons, :suppressed, :refused, :assigned_at)""")
+_ROUTING_INSERT = text(f"""
+INSERT INTO router.routing ({columns(RoutingRow)})
+VALUES ({", ".join(f":{name}" for name in columns(RoutingRow).split(", "))})""")
 
-_ROUTING_DELETE_OLD = text(f"""
+_ROUTING_DELETE = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (
     SELECT message_id, first_index FROM router.routing
     WHERE noted_at < clock_timestamp() - interval '{KEPT}' ORDER BY noted_at LIMIT :rows)""")
@@ -207,44 +247,41 @@ DELETE FROM router.routing WHERE (message_id, first_index) IN (
 _CURSOR_ENSURE = text("""
 INSERT INTO router.cursor (package_id, next) SELECT unnest(CAST(:packages AS text[])), 0 ON CONFLICT DO NOTHING""")
 
-_CURSOR_LOCK = text("""
-SELECT package_id, next FROM router.cursor WHERE package_id = ANY (CAST(:packages AS text[]))
+_CURSOR_LOCK = text(f"""
+SELECT {columns(CursorRow)} FROM router.cursor WHERE package_id = ANY (CAST(:packages AS text[]))
 ORDER BY package_id FOR UPDATE""")
 
 _CURSOR = text("SELECT next FROM router.cursor WHERE package_id = :package")
 
-_CURSOR_SAVE = text("""
-UPDATE router.cursor SET next = saved.next
-FROM unnest(CAST(:packages AS text[]), CAST(:nexts AS bigint[])) AS saved (package_id, next)
+_CURSOR_SAVE = text(f"""
+UPDATE router.cursor SET next = saved.next FROM {unnest(CursorRow, "saved")}
 WHERE cursor.package_id = saved.package_id""")
 
-_ASKED = "unnest(CAST(:packages AS text[]), CAST(:recipients AS text[])) AS asked (package_id, recipient)"
+_KEYS = unnest(ConversationKeyRow, "wanted")
 
 _CONVERSATIONS = text(f"""
-SELECT conversation.* FROM router.conversation JOIN {_ASKED} USING (package_id, recipient)""")
+SELECT {_CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)""")
 
 _CONVERSATIONS_LOCK = text(f"""
-SELECT 1 FROM router.conversation JOIN {_ASKED} USING (package_id, recipient)
+SELECT 1 FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
 ORDER BY conversation.package_id, conversation.recipient FOR UPDATE OF conversation""")
 
-_CONVERSATION_ENSURE = text("""
-INSERT INTO router.conversation (package_id, recipient, profile_id)
-SELECT * FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:profiles AS text[]))
+_CONVERSATION_ENSURE = text(f"""
+INSERT INTO router.conversation ({columns(NewConversationRow)})
+SELECT {columns(NewConversationRow)} FROM {unnest(NewConversationRow, "new")}
 ON CONFLICT DO NOTHING""")
 
-_MOVES = text("""
-SELECT profile_id, at, cause FROM router.conversation_move
-WHERE package_id = :package_id AND recipient = :recipient ORDER BY at DESC LIMIT :rows""")
-
-_MOVE_INSERT = text("""
-INSERT INTO router.conversation_move (package_id, recipient, profile_id, at, cause)
-SELECT * FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:profiles AS text[]),
-                     CAST(:ats AS timestamptz[]), CAST(:causes AS text[])) ON CONFLICT DO NOTHING""")
-
-_CONVERSATION_SAVE = text("""
+_CONVERSATION_SAVE = text(f"""
 UPDATE router.conversation
 SET profile_id = saved.profile_id, customer_at = saved.customer_at, sent_at = saved.sent_at
-FROM unnest(CAST(:packages AS text[]), CAST(:recipients AS text[]), CAST(:profiles AS text[]),
-            CAST(:customer_ats AS timestamptz[]), CAST(:sent_ats AS timestamptz[]))
-     AS saved (package_id, recipient, profile_id, customer_at, sent_at)
+FROM {unnest(Conversation, "saved")}
 WHERE conversation.package_id = saved.package_id AND conversation.recipient = saved.recipient""")
+
+_MOVES = text(f"""
+SELECT {columns(ConversationMove)} FROM router.conversation_move
+WHERE package_id = :package_id AND recipient = :recipient ORDER BY at DESC LIMIT :rows""")
+
+_MOVE_INSERT = text(f"""
+INSERT INTO router.conversation_move ({columns(NewMoveRow)})
+SELECT {columns(NewMoveRow)} FROM {unnest(NewMoveRow, "new")}
+ON CONFLICT DO NOTHING""")

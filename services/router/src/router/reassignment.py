@@ -1,4 +1,4 @@
-"""Returned delivery: the handler that finds another profile for what was surely not sent, or ends it."""
+"""Reassignment: the handler that finds another profile for deliveries that were certainly not sent, or ends them."""
 
 import random
 from collections import defaultdict
@@ -26,60 +26,60 @@ from spreader.kafka.guarded_consumer import Received
 
 @dataclass(frozen=True)
 class Reassignment:
-    """A repeated record may get another answer than before; readers keep the first of an attempt and drop the rest."""
+    """A repeated record may get another result. Its readers keep the first event of an attempt and drop later ones."""
 
     bus: Bus
-    directory: RouterConfigCache
+    config: RouterConfigCache
     clock: Clock
-    assigned: PendingAssignments
+    pending: PendingAssignments
     chance: random.Random = field(default_factory=random.Random)
 
     async def on_returned(self, batch: Sequence[Received[DeliveryReturned]]) -> None:
         by_package: dict[str, list[DeliveryReturned]] = defaultdict(list)
-        for each in batch:
-            by_package[each.event.package_id].append(each.event)
+        for record in batch:
+            by_package[record.event.package_id].append(record.event)
         events: list[Event] = []
         for package_id, returned in by_package.items():
-            package = await self.directory.package_at(package_id, None)
-            fleet = self.assigned.snapshot(self.directory)
-            ways = next_routes(returned, package, fleet, self.chance)
-            events += self._events(returned, ways, None if package is None else package.version)
+            package = self.config.package(package_id)
+            routes = next_routes(returned, package, self.pending.snapshot(self.config), self.chance)
+            events += self._events(returned, routes, None if package is None else package.version)
         await self.bus.publish(*events)
 
     def _events(
-        self, returned: Sequence[DeliveryReturned], ways: Sequence[RouteResult], version: int | None
+        self, returned: Sequence[DeliveryReturned], routes: Sequence[RouteResult], version: int | None
     ) -> list[Event]:
         events: list[Event] = []
-        again: list[tuple[DeliveryReturned, Route]] = []
-        for each, way in zip(returned, ways, strict=True):
-            match way:
-                case Route() if each.lane == "open":
-                    again.append((each, way))
+        open_routes: list[tuple[DeliveryReturned, Route]] = []
+        for delivery, result in zip(returned, routes, strict=True):
+            match result:
+                case Route() if delivery.lane == "open":
+                    open_routes.append((delivery, result))
                 case Route(profile_id, reason):
                     ROUTED.labels("reply", "another profile").inc()
-                    events.append(_reply_again(each, profile_id, reason))
+                    events.append(_reply_event(delivery, profile_id, reason))
                 case NoRoute(reason):
-                    REFUSED.labels(each.lane).inc()
-                    events += TerminalOutcome.of_returned(each, reason).events(self.clock())
-        ROUTED.labels("open", "another profile").inc(len(again))
-        at = self.assigned.note((way.profile_id for _, way in again), self.clock())
-        return [*events, *(each.model_copy(update={"assigned_at": at}) for each in _open_again(again, version))]
+                    REFUSED.labels(delivery.lane).inc()
+                    events += TerminalOutcome.of_returned(delivery, reason).events(self.clock())
+        ROUTED.labels("open", "another profile").inc(len(open_routes))
+        assigned_at = self.pending.add((route.profile_id for _, route in open_routes), self.clock())
+        assigned = _open_events(open_routes, version)
+        return [*events, *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned)]
 
 
-def _open_again(again: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> list[OpenDeliveriesAssigned]:
-    """One event for those of a message that come from the same profiles, as for those of a request record."""
+def _open_events(routes: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> list[OpenDeliveriesAssigned]:
+    """One event for the deliveries of a message with the same tried profiles, up to the size of a record."""
     alike: dict[tuple[str, tuple[str, ...]], list[tuple[DeliveryReturned, Route]]] = defaultdict(list)
-    for each, way in again:
-        alike[each.message_id, each.tried].append((each, way))
+    for delivery, route in routes:
+        alike[delivery.message_id, delivery.tried].append((delivery, route))
     return [
-        _assigned(some[start : start + RECIPIENTS_PER_RECORD_MAX], version)
-        for some in alike.values()
-        for start in range(0, len(some), RECIPIENTS_PER_RECORD_MAX)
+        _open_event(group[start : start + RECIPIENTS_PER_RECORD_MAX], version)
+        for group in alike.values()
+        for start in range(0, len(group), RECIPIENTS_PER_RECORD_MAX)
     ]
 
 
-def _assigned(again: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> OpenDeliveriesAssigned:
-    first, way = again[0]
+def _open_event(routes: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> OpenDeliveriesAssigned:
+    first, first_route = routes[0]
     return OpenDeliveriesAssigned(
         traceparent=first.traceparent,
         package_id=first.package_id,
@@ -89,22 +89,22 @@ def _assigned(again: Sequence[tuple[DeliveryReturned, Route]], version: int | No
         requested_at=first.requested_at,
         package_version=version,
         strategy="smart",
-        passed_over=dict.fromkeys(first.tried, way.reason),
+        passed_over=dict.fromkeys(first.tried, first_route.reason),
         deliveries=tuple(
             AssignedDelivery(
-                delivery_id=each.delivery_id,
-                recipient=each.recipient,
-                profile_id=way.profile_id,
-                index=each.index,
-                attempt=each.attempt + 1,
-                tried=each.tried,
+                delivery_id=delivery.delivery_id,
+                recipient=delivery.recipient,
+                profile_id=route.profile_id,
+                index=delivery.index,
+                attempt=delivery.attempt + 1,
+                tried=delivery.tried,
             )
-            for each, way in again
+            for delivery, route in routes
         ),
     )
 
 
-def _reply_again(returned: DeliveryReturned, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
+def _reply_event(returned: DeliveryReturned, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
     return ReplyDeliveryAssigned(
         traceparent=returned.traceparent,
         package_id=returned.package_id,

@@ -1,7 +1,7 @@
-"""Reply: the handler that finds the profile that a customer talks to, and hands the reply straight to the sender.
+"""Reply router: the handler that assigns each reply to the profile that the customer talks to.
 
-Delivery promise: the binding of a new customer is kept before the assignment goes out; the offset is committed after.
-A repeat finds the same binding, and the sender drops the repeated delivery.
+Delivery promise: a new conversation is stored before its assignment is published, and the offset is committed after
+that. A repeated record finds the same conversation, and the sender drops the repeated delivery.
 """
 
 from collections.abc import Sequence
@@ -26,57 +26,65 @@ from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 log = structlog.get_logger()
 
 EXPIRES_AFTER = timedelta(minutes=10)
+"""In wall time: a reply waits for machines only, and those do not run faster with the system's time."""
 
 
 @dataclass(frozen=True)
 class ReplyRouter:
     store: RoutingStore
     bus: Bus
-    directory: RouterConfigCache
+    config: RouterConfigCache
     clock: Clock
     progress: ReadProgress
-    heard_wait_seconds: float
+    read_wait_seconds: float
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
-        await self._hear_first({each.partition for each in batch})
-        requests = [each.event for each in batch]
-        routes = await self._routes(requests)
+        await self._wait_for_customer_messages({record.partition for record in batch})
+        requests = [record.event for record in batch]
+        results = await self._route_all(requests)
         await self.bus.publish(
-            *(event for request, route in zip(requests, routes, strict=True) for event in self._events(request, route))
+            *(
+                event
+                for request, result in zip(requests, results, strict=True)
+                for event in self._events(request, result)
+            )
         )
 
-    async def _hear_first(self, partitions: set[int]) -> None:
-        """Read what customers wrote before these replies were asked for: it decides which account they talk to.
+    async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
+        """Wait until the customers' messages before these replies are read: they decide the profile.
 
-        A customer's words and the replies to them have the same key, hence the same partition number of two topics.
-        The wait is bounded: a late word costs the right account at worst, a blocked reply costs the customer.
+        A customer's messages and the replies to them have the same key, so they have the same partition number in both
+        topics. The wait is bounded: a missing message may cost the right profile, a blocked reply costs the customer.
         """
-        if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.heard_wait_seconds):
-            log.warning("replies go out although customers' messages are still unread", partitions=sorted(partitions))
+        if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.read_wait_seconds):
+            log.warning("customers' messages are still unread; sending replies anyway", partitions=sorted(partitions))
 
-    async def _routes(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
-        places = sorted({(each.package_id, each.recipient) for each in requests})
+    async def _route_all(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
+        """The route of each reply. Conversations that begin with these replies are stored."""
+        keys = sorted({(request.package_id, request.recipient) for request in requests})
         async with self.store.begin() as connection:
-            known = await self.store.conversations(connection, places)
-            routes = [await self._route(each, known.get((each.package_id, each.recipient))) for each in requests]
+            known = await self.store.conversations(connection, keys)
+            results = [
+                await self._route(request, known.get((request.package_id, request.recipient))) for request in requests
+            ]
             new = {
-                (request.package_id, request.recipient): route.profile_id
-                for request, route in zip(requests, routes, strict=True)
-                if isinstance(route, Route) and (request.package_id, request.recipient) not in known
+                (request.package_id, request.recipient): result.profile_id
+                for request, result in zip(requests, results, strict=True)
+                if isinstance(result, Route) and (request.package_id, request.recipient) not in known
             }
-            await self.store.bind(connection, [Conversation(*place, new[place]) for place in sorted(new)])
-        return routes
+            await self.store.begin_conversations(connection, [Conversation(*key, new[key]) for key in sorted(new)])
+        return results
 
     async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> RouteResult:
-        package = await self.directory.package_at(request.package_id, request.package_version)
+        package = await self.config.package_at(request.package_id, request.package_version)
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:
             return NoRoute(request.contradiction)
-        return reply_route(package, self.directory.states, conversation, self.clock(), request.continues_conversation)
+        return reply_route(package, self.config.states, conversation, self.clock(), request.continues_conversation)
 
-    def _events(self, request: ReplyMessageRequested, route: RouteResult) -> list[Event]:
-        match route:
+    def _events(self, request: ReplyMessageRequested, result: RouteResult) -> list[Event]:
+        match result:
             case Route(profile_id, reason):
                 ROUTED.labels("reply", "sticky").inc()
                 return [self._assigned(request, profile_id, reason)]
@@ -95,7 +103,6 @@ class ReplyRouter:
             content=request.content,
             reason=reason,
             requested_at=request.requested_at,
-            # By the wall's clock: what a reply waits for is machines, and they do not run faster with the system's.
             expires_at=request.requested_at + self.clock.system(EXPIRES_AFTER),
             quote=request.quote,
             callback_partition=request.callback_partition,

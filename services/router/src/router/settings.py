@@ -1,4 +1,4 @@
-"""Settings: what the environment may decide for the router."""
+"""Settings: what the environment configures for the router."""
 
 from pydantic import PositiveFloat, PositiveInt
 
@@ -8,4 +8,4 @@ from spreader.settings import Settings
 class RouterSettings(Settings):
     router_port: PositiveInt = 8002
     router_heard_wait_seconds: PositiveFloat = 0.5
-    """How long a reply waits until what customers wrote before it is read: it decides which account they talk to."""
+    """How long a reply waits until earlier customers' messages are read, which decide the profile of the reply."""

@@ -1,1 +1,1 @@
-"""The router's decisions: pure functions over configuration, state and conversations."""
+"""Core: the decisions of the router, as pure functions over values."""

@@ -12,26 +12,26 @@ from spreader.contract.ids import ProfileId
 class Candidates:
     eligible: tuple[ProfileId, ...]
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Each profile that is not a candidate, with the reason."""
+    """The reason for each profile that is not eligible."""
 
     def calmest(self, states: Mapping[str, ProfileState]) -> ProfileId:
-        """The one with the fewest sent in the last hour; there must be one."""
-        return min(self.eligible, key=lambda profile_id: (_sent_lately(states.get(profile_id)), profile_id))
+        """The eligible profile that sent least in the last hour. There must be an eligible one."""
+        return min(self.eligible, key=lambda profile_id: (_sent_last_hour(states.get(profile_id)), profile_id))
 
     @property
     def reasons(self) -> str:
         return "; ".join(f"{profile}: {reason}" for profile, reason in self.passed_over.items()) or "it has none"
 
 
-def candidates(
+def find_candidates(
     package: Package,
     states: Mapping[str, ProfileState],
     lane: Lane,
     tried: Collection[str] = (),
 ) -> Candidates:
-    """The profiles that may take a delivery of this lane, in the package's own order.
+    """The candidates for a delivery of this lane, in the order of the package.
 
-    A profile that stats has not spoken of yet is taken for healthy: a new one must be able to begin.
+    A profile without a state is eligible: stats has not published one for a new profile yet.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)
@@ -59,5 +59,5 @@ def _objection(
     return None
 
 
-def _sent_lately(state: ProfileState | None) -> int:
+def _sent_last_hour(state: ProfileState | None) -> int:
     return 0 if state is None else state.windows.hour.sent

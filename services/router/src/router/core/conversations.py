@@ -1,10 +1,13 @@
-"""Conversation: which account a customer talks to: where the customer wrote last, else where we last sent."""
+"""Conversation: the profile that a customer talks to.
+
+It is the profile that the customer last wrote to, else the one that last sent to the customer.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from router.core.candidates import candidates
+from router.core.candidates import find_candidates
 from router.core.route import NoRoute, Route, RouteResult
 from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileState
@@ -12,6 +15,8 @@ from spreader.contract.ids import ProfileId
 
 WARM = timedelta(days=28)
 OLDEST = datetime.min.replace(tzinfo=UTC)
+ConversationKey = tuple[str, str]
+"""A package and a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +27,37 @@ class Conversation:
     customer_at: datetime | None = None
     """When the customer last wrote to `profile_id`."""
     sent_at: datetime | None = None
+    """When `profile_id` last sent to the customer."""
 
     @property
-    def place(self) -> tuple[str, str]:
+    def key(self) -> ConversationKey:
         return self.package_id, self.recipient
 
     @property
-    def began(self) -> datetime | None:
-        """The last word in it; None: it is bound, and nobody has said anything yet."""
+    def last_at(self) -> datetime | None:
+        """The last message of either side; None when the conversation is bound but has no message yet."""
         return _latest(self.customer_at, self.sent_at)
 
 
-def heard(event: CustomerMessage) -> Conversation:
+def from_customer_message(event: CustomerMessage) -> Conversation:
     return Conversation(event.package_id, event.recipient, event.profile_id, customer_at=event.at)
 
 
-def sent(event: DeliveryOutcome) -> Conversation | None:
-    """What a sent delivery says about its conversation; None where the outcome says nothing."""
+def from_outcome(event: DeliveryOutcome) -> Conversation | None:
+    """The conversation that a sent delivery shows; None for other outcomes."""
     if event.status != "sent" or event.profile_id is None:
         return None
     return Conversation(event.package_id, event.recipient, event.profile_id, sent_at=event.at)
 
 
-def merge(older: Conversation, newer: Conversation, binds: timedelta = timedelta.max) -> Conversation:
-    """Both facts together, in whichever order they arrive: a customer's word outweighs ours, a later one an earlier.
+def merge(older: Conversation, newer: Conversation, binds_for: timedelta = timedelta.max) -> Conversation:
+    """Both conversations as one, in either order: the customer's message takes precedence, then the later time.
 
-    `binds`: what lies so far back when the later of them is said was over by then, and outweighs nothing.
+    When one ended more than `binds_for` before the other, it was over by then, and the later one replaces it.
     """
-    if older.began is not None and newer.began is not None and abs(newer.began - older.began) > binds:
-        return max(older, newer, key=lambda each: each.began or OLDEST)
-    leading = max(older, newer, key=_strength)
+    if older.last_at is not None and newer.last_at is not None and abs(newer.last_at - older.last_at) > binds_for:
+        return max(older, newer, key=lambda conversation: conversation.last_at or OLDEST)
+    leading = max(older, newer, key=_precedence)
     return replace(
         leading,
         customer_at=_latest(older.customer_at, newer.customer_at),
@@ -59,22 +65,22 @@ def merge(older: Conversation, newer: Conversation, binds: timedelta = timedelta
     )
 
 
-def fold(facts: Iterable[Conversation]) -> list[Conversation]:
-    """One conversation for each place, sorted by it (writers that lock rows in one order do not deadlock)."""
-    folded: dict[tuple[str, str], Conversation] = {}
-    for fact in facts:
-        known = folded.get(fact.place)
-        folded[fact.place] = fact if known is None else merge(known, fact)
-    return [folded[place] for place in sorted(folded)]
+def fold(conversations: Iterable[Conversation]) -> list[Conversation]:
+    """One conversation for each key, sorted by it, so that writers lock rows in the same order."""
+    folded: dict[ConversationKey, Conversation] = {}
+    for conversation in conversations:
+        known = folded.get(conversation.key)
+        folded[conversation.key] = conversation if known is None else merge(known, conversation)
+    return [folded[key] for key in sorted(folded)]
 
 
-def _strength(conversation: Conversation) -> tuple[bool, float, float]:
-    wrote, sent_at = conversation.customer_at, conversation.sent_at
-    return wrote is not None, wrote.timestamp() if wrote else 0.0, sent_at.timestamp() if sent_at else 0.0
+def _precedence(conversation: Conversation) -> tuple[bool, float, float]:
+    wrote_at, sent_at = conversation.customer_at, conversation.sent_at
+    return wrote_at is not None, wrote_at.timestamp() if wrote_at else 0.0, sent_at.timestamp() if sent_at else 0.0
 
 
-def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
+def _latest(*times: datetime | None) -> datetime | None:
+    return max((at for at in times if at is not None), default=None)
 
 
 def reply_route(
@@ -82,35 +88,36 @@ def reply_route(
     states: Mapping[str, ProfileState],
     conversation: Conversation | None,
     now: datetime,
-    goes_on: bool = False,
+    continues_conversation: bool = False,
 ) -> RouteResult:
-    """The profile that this customer talks to; another one only where that one cannot send and the package lets it.
+    """The profile of the conversation; another one only when it cannot send and the package allows failover.
 
-    `goes_on`: the caller has named the conversation: it binds, however long nobody has said anything.
+    `continues_conversation`: the caller named the conversation, so it binds however old it is.
     """
-    found = candidates(package, states, "reply")
-    binds = conversation is not None and (goes_on or not is_over(conversation, package.conversation_days, now))
-    talks_to = conversation if binds else None
-    if talks_to is not None and talks_to.profile_id in found.eligible:
-        why = "the customer wrote to this profile" if talks_to.customer_at else "we wrote from this profile"
-        return Route(ProfileId(talks_to.profile_id), f"{why} last")
-    if not found.eligible:
-        return NoRoute(f"no profile of package {package.package_id} can send a reply ({found.reasons})")
-    if talks_to is None:
-        return Route(found.calmest(states), "the customer is new to this package: its calmest profile")
-    objection = found.passed_over.get(talks_to.profile_id, "no longer in the package")
-    cannot = f"the customer talks to {talks_to.profile_id}, which cannot send ({objection})"
+    candidates = find_candidates(package, states, "reply")
+    is_bound = conversation is not None and (
+        continues_conversation or not is_over(conversation, package.conversation_days, now)
+    )
+    bound = conversation if is_bound else None
+    if bound is not None and bound.profile_id in candidates.eligible:
+        reason = "the customer wrote to this profile" if bound.customer_at else "we wrote from this profile"
+        return Route(ProfileId(bound.profile_id), f"{reason} last")
+    if not candidates.eligible:
+        return NoRoute(f"no profile of package {package.package_id} can send a reply ({candidates.reasons})")
+    if bound is None:
+        return Route(candidates.calmest(states), "the customer is new to this package: its calmest profile")
+    objection = candidates.passed_over.get(bound.profile_id, "no longer in the package")
+    reason = f"the customer talks to {bound.profile_id}, which cannot send ({objection})"
     if not package.reply_failover:
-        return NoRoute(f"{cannot}, and the package lets no other profile answer")
-    return Route(found.calmest(states), cannot)
+        return NoRoute(f"{reason}, and the package lets no other profile answer")
+    return Route(candidates.calmest(states), reason)
 
 
 def is_over(conversation: Conversation, days: int, now: datetime) -> bool:
-    """Whether nobody has said anything for so long that it does not bind any more."""
-    last = _latest(conversation.customer_at, conversation.sent_at)
-    return last is not None and now - last > timedelta(days=days)
+    """Whether the last message is more than `days` old, so that the conversation no longer binds."""
+    return conversation.last_at is not None and now - conversation.last_at > timedelta(days=days)
 
 
 def is_warm(conversation: Conversation, now: datetime) -> bool:
-    """Whether the customer wrote to the profile lately (see docs/glossary.md, cold contact)."""
+    """Whether the customer wrote to the profile within 28 days (see docs/glossary.md, cold contact)."""
     return conversation.customer_at is not None and now - conversation.customer_at <= WARM

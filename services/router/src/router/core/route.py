@@ -1,4 +1,4 @@
-"""Way: the profile that a delivery goes through, or why there is none."""
+"""Route: the profile that sends a delivery, or the reason why no profile can."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,13 @@ from spreader.contract.ids import ProfileId
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """It goes through this profile."""
-
     profile_id: ProfileId
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """No profile of the package can take it."""
+    """No profile of the package can send the delivery."""
 
     reason: str
 

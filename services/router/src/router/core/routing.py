@@ -1,4 +1,4 @@
-"""Routing: what becomes of one record of an open message: its deliveries assigned, or all of them refused."""
+"""Routing: the decision on one record of an open message: its deliveries are assigned, or all of them are refused."""
 
 import random
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from router.core.candidates import Candidates, candidates
+from router.core.candidates import Candidates, find_candidates
 from router.core.loads import loads
 from router.core.strategies import WEIGHT_MAX, CandidatePool, allocate
 from router.core.terminal_outcome import TerminalOutcome
@@ -20,25 +20,34 @@ from spreader.contract.events import (
 )
 from spreader.contract.ids import ProfileId, delivery_id
 
+RecordKey = tuple[str, int]
+"""A message and the index of the first recipient of a record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """A decision that is kept before it is published: a repeated record gets the same one."""
+    """A decision. It is stored before it is published, so that a repeated record gets the same one."""
 
     message_id: str
     first_index: int
     strategy: Distribution
     package_version: int
     profiles: tuple[str, ...]
-    """The profile of each recipient, in their order, "" where the recipient is suppressed; empty: refused."""
+    """The profile of each recipient, in their order, "" for a suppressed one. Empty when the record is refused."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The reason for each profile that was not eligible."""
     refused: str | None = None
+    """Why no profile takes the record."""
     reasons: Mapping[ProfileId, str] = field(default_factory=dict[ProfileId, str])
-    """For each candidate why it got so many."""
+    """The reason for each candidate's share."""
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The recipients who are not written to, each with the reason."""
+    """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """A moment of its own, by which the pacer tells what it has counted; None: refused, or of an older version."""
+    """A unique time, by which the pacer reports what it has counted. None: refused, or written by an older version."""
+
+    @property
+    def key(self) -> RecordKey:
+        return self.message_id, self.first_index
 
     @property
     def distribution(self) -> dict[str, int]:
@@ -47,72 +56,88 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSnapshot:
-    """How the profiles fare, and what they have to do."""
+    """The published states and paces of profiles, and the assignments that the paces do not contain yet."""
 
     states: Mapping[str, ProfileState] = field(default_factory=dict[str, ProfileState])
     paces: Mapping[str, ProfilePace] = field(default_factory=dict[str, ProfilePace])
-    more: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Assigned since the pacer told how much waits."""
+    pending: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Assignments made since the pacer last published each profile's queue length."""
 
-    def pool(self, package: Package, found: Candidates) -> CandidatePool:
+    def pool(self, package: Package, candidates: Candidates) -> CandidatePool:
         return CandidatePool(
-            found.eligible, weights(package, self.states), loads(package, self.states, self.paces, self.more)
+            candidates.eligible,
+            weights(package, self.states),
+            loads(package, self.states, self.paces, self.pending),
         )
 
 
-def route(
+def route_record(
     request: OpenMessageRequested,
     package: Package | None,
-    fleet: ProfileSnapshot,
+    snapshot: ProfileSnapshot,
     cursor: int,
     chance: random.Random,
     talks_to: Mapping[str, str] | None = None,
     suppressed: Mapping[str, str] | None = None,
 ) -> tuple[Routing, int]:
-    """The decision for a record, and the package's cursor after it.
+    """The decision on a record, and the package's cursor after it.
 
-    `talks_to`: recipients' profiles, where known; `suppressed`: recipients who get nothing, with the reason.
+    `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
+    no delivery.
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
     if request.options.contradiction is not None:
         return _refused(request, package.version, request.options.contradiction), cursor
-    found = candidates(package, fleet.states, "open")
-    if not found.eligible:
-        return _refused(request, package.version, no_candidate_reason(package, found)), cursor
+    candidates = find_candidates(package, snapshot.states, "open")
+    if not candidates.eligible:
+        return _refused(request, package.version, no_candidate_reason(package, candidates)), cursor
     strategy = request.distribution or package.distribution
-    left_out = {each: why for each in recipients(request) if (why := (suppressed or {}).get(each)) is not None}
-    people = tuple(each for each in recipients(request) if each not in left_out)
-    bound = _bound(people, talks_to or {}, found) if keeps_profiles(package, strategy) else {}
-    shared = allocate(strategy, len(people), fleet.pool(package, found), cursor, chance, bound)
+    suppressed = suppressed or {}
+    left_out = {recipient: suppressed[recipient] for recipient in recipients(request) if recipient in suppressed}
+    included = tuple(recipient for recipient in recipients(request) if recipient not in left_out)
+    bound = _bound(included, talks_to or {}, candidates) if keeps_profiles(package, strategy) else {}
+    allocation = allocate(strategy, len(included), snapshot.pool(package, candidates), cursor, chance, bound)
     routing = Routing(
-        request.message_id, request.first_index, strategy, package.version,
-        _with_gaps(request, left_out, shared.profiles), found.passed_over,
-        reasons=shared.reasons, suppressed=left_out,
-    )  # fmt: skip
-    return routing, shared.cursor
+        request.message_id,
+        request.first_index,
+        strategy,
+        package.version,
+        _with_gaps(request, left_out, allocation.profiles),
+        candidates.passed_over,
+        reasons=allocation.reasons,
+        suppressed=left_out,
+    )
+    return routing, allocation.cursor
 
 
 def keeps_profiles(package: Package, strategy: Distribution) -> bool:
-    """Whether a recipient who talks to a profile gets open messages from that one."""
+    """Whether recipients with a conversation get open messages from its profile."""
     return package.keep_profile_per_customer or strategy == "smart"
 
 
 def preview(
-    package: Package, fleet: ProfileSnapshot, deliveries: int, distribution: Distribution | None, cursor: int,
+    package: Package,
+    snapshot: ProfileSnapshot,
+    deliveries: int,
+    distribution: Distribution | None,
+    cursor: int,
     chance: random.Random,
-) -> Routing:  # fmt: skip
-    """How a message would be shared now; nothing is decided by it."""
-    found = candidates(package, fleet.states, "open")
+) -> Routing:
+    """How a message would be shared out now. Nothing is decided or stored."""
+    candidates = find_candidates(package, snapshot.states, "open")
     strategy = distribution or package.distribution
-    if not found.eligible:
-        return Routing("", 0, strategy, package.version, (), found.passed_over, no_candidate_reason(package, found))
-    shared = allocate(strategy, deliveries, fleet.pool(package, found), cursor, chance)
-    return Routing("", 0, strategy, package.version, shared.profiles, found.passed_over, reasons=shared.reasons)
+    if not candidates.eligible:
+        reason = no_candidate_reason(package, candidates)
+        return Routing("", 0, strategy, package.version, (), candidates.passed_over, reason)
+    allocation = allocate(strategy, deliveries, snapshot.pool(package, candidates), cursor, chance)
+    return Routing(
+        "", 0, strategy, package.version, allocation.profiles, candidates.passed_over, reasons=allocation.reasons
+    )
 
 
-def no_candidate_reason(package: Package, found: Candidates) -> str:
-    return f"no profile of package {package.package_id} can open conversations ({found.reasons})"
+def no_candidate_reason(package: Package, candidates: Candidates) -> str:
+    return f"no profile of package {package.package_id} can open conversations ({candidates.reasons})"
 
 
 def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
@@ -120,7 +145,7 @@ def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
     return tuple(dict.fromkeys(request.recipients))
 
 
-def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesAssigned:
+def assigned_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesAssigned:
     return OpenDeliveriesAssigned(
         traceparent=request.traceparent,
         package_id=request.package_id,
@@ -138,16 +163,22 @@ def assigned(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesA
 
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
-    """The deliveries of a record that get no profile."""
+    """The ends of the record's deliveries that get no profile."""
     if routing.refused is not None:
-        return [TerminalOutcome.of_open(request, each, "rejected", routing.refused) for each in recipients(request)]
-    return [TerminalOutcome.of_open(request, each, "suppressed", why) for each, why in routing.suppressed.items()]
+        return [
+            TerminalOutcome.of_open(request, recipient, "rejected", routing.refused)
+            for recipient in recipients(request)
+        ]
+    return [
+        TerminalOutcome.of_open(request, recipient, "suppressed", reason)
+        for recipient, reason in routing.suppressed.items()
+    ]
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight, else an automatic one: the day limit in force times health, scaled: the largest is 100."""
+    """The operator's weight, else the daily limit in force times health, scaled so that the largest is 100."""
     room = {
-        profile.profile_id: profile.limits.per_day * _fares(states.get(profile.profile_id))
+        profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
         for profile in package.profiles
     }
     largest = max(room.values(), default=0.0) or 1.0
@@ -157,18 +188,18 @@ def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, i
     }
 
 
-def _bound(people: Sequence[str], talks_to: Mapping[str, str], found: Candidates) -> dict[int, ProfileId]:
-    eligible = set(found.eligible)
-    named = ((place, talks_to.get(recipient)) for place, recipient in enumerate(people))
-    return {place: ProfileId(profile) for place, profile in named if profile is not None and profile in eligible}
+def _bound(included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates) -> dict[int, ProfileId]:
+    eligible = set(candidates.eligible)
+    profiles = ((index, talks_to.get(recipient)) for index, recipient in enumerate(included))
+    return {index: ProfileId(profile) for index, profile in profiles if profile is not None and profile in eligible}
 
 
 def _with_gaps(
     request: OpenMessageRequested, left_out: Mapping[str, str], profiles: Sequence[ProfileId]
 ) -> tuple[str, ...]:
-    """So that a recipient's place in the message and in the routing stay the same."""
+    """The profiles by index of the recipients, with "" for those left out."""
     rest = iter(profiles)
-    return tuple("" if each in left_out else next(rest) for each in recipients(request))
+    return tuple("" if recipient in left_out else next(rest) for recipient in recipients(request))
 
 
 def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple[AssignedDelivery, ...]:
@@ -189,8 +220,8 @@ def _refused(request: OpenMessageRequested, version: int, reason: str) -> Routin
     return Routing(request.message_id, request.first_index, strategy, version, (), refused=reason)
 
 
-def _fares(state: ProfileState | None) -> float:
-    """The share of its limits that a profile may use, times its health (0 to 1; whole while nobody knows it)."""
+def _usable_share(state: ProfileState | None) -> float:
+    """The limit factor times health, from 0 to 1; 1 for a profile without a state."""
     if state is None:
         return 1.0
     return state.limit_factor * (1.0 if state.health is None else state.health.score / 100)

@@ -1,4 +1,4 @@
-"""Strategies: how the deliveries of an open message are shared out among the candidates, and why so."""
+"""Strategies: how the deliveries of an open message are shared out among the candidates."""
 
 import random
 from collections import Counter
@@ -14,7 +14,7 @@ WEIGHT_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
-    """Those who may take deliveries (at least one), and what the strategies ask about them."""
+    """The eligible profiles (at least one), with their weights and loads."""
 
     eligible: Sequence[ProfileId]
     weights: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -23,68 +23,70 @@ class CandidatePool:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Who gets which delivery: a profile for each, in the order of the recipients; and where the next round begins."""
-
     profiles: tuple[ProfileId, ...]
+    """The profile of each delivery, in the order of the recipients."""
     cursor: int
+    """Where the package's next round begins."""
     reasons: Mapping[ProfileId, str]
-    """For each candidate why it got so many."""
+    """The reason for each candidate's share."""
 
 
 def allocate(
     strategy: Distribution,
     deliveries: int,
-    crew: CandidatePool,
+    pool: CandidatePool,
     cursor: int,
     chance: random.Random,
     bound: Mapping[int, ProfileId] | None = None,
 ) -> Allocation:
-    """Share out `deliveries`. `cursor` counts the package's deliveries in rounds so far.
+    """Share out `deliveries` by the strategy.
 
-    `bound`: the places of recipients who talk to a candidate already; those stay with it, the strategy shares the rest.
+    `cursor`: how many of the package's deliveries were shared out in rounds before.
+    `bound`: the profiles of recipients with a conversation, by index. They keep their profile; the strategy shares out
+    the others.
     """
     bound = bound or {}
     rest = deliveries - len(bound)
     match strategy:
         case "round_robin":
-            shared, reasons = _round_robin(rest, crew, cursor)
+            shared, reasons = _round_robin(rest, pool, cursor)
         case "random":
-            shared, reasons = chance.choices(crew.eligible, k=rest), dict.fromkeys(crew.eligible, "by chance")
+            shared, reasons = chance.choices(pool.eligible, k=rest), dict.fromkeys(pool.eligible, "by chance")
         case "weighted":
-            shared, reasons = _weighted(rest, crew, chance)
+            shared, reasons = _weighted(rest, pool, chance)
         case "smart":
-            shared, reasons = _smart(rest, crew, Counter(bound.values()), chance)
+            shared, reasons = _smart(rest, pool, Counter(bound.values()), chance)
     others = iter(shared)
-    profiles = tuple(bound[place] if place in bound else next(others) for place in range(deliveries))
+    profiles = tuple(bound[index] if index in bound else next(others) for index in range(deliveries))
     moved = rest if strategy == "round_robin" else 0
     return Allocation(profiles, cursor + moved, _with_bound(reasons, Counter(bound.values())))
 
 
-def _round_robin(deliveries: int, crew: CandidatePool, cursor: int) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    eligible = crew.eligible
+def _round_robin(deliveries: int, pool: CandidatePool, cursor: int) -> tuple[list[ProfileId], dict[ProfileId, str]]:
+    eligible = pool.eligible
     shared = [eligible[(cursor + number) % len(eligible)] for number in range(deliveries)]
-    place = {eligible[(cursor + number) % len(eligible)]: number + 1 for number in reversed(range(len(eligible)))}
-    return shared, {profile: f"number {place[profile]} of {len(eligible)} in the round" for profile in eligible}
+    position = {eligible[(cursor + number) % len(eligible)]: number + 1 for number in reversed(range(len(eligible)))}
+    return shared, {profile: f"number {position[profile]} of {len(eligible)} in the round" for profile in eligible}
 
 
 def _weighted(
-    deliveries: int, crew: CandidatePool, chance: random.Random
+    deliveries: int, pool: CandidatePool, chance: random.Random
 ) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    """In proportion to the weights, to the unit, by largest remainder (Hamilton's method); in random order."""
-    weight = {profile: crew.weights.get(profile, 1) for profile in crew.eligible}
+    """In proportion to the weights, rounded by largest remainder (Hamilton's method), in random order."""
+    weight = {profile: pool.weights.get(profile, 1) for profile in pool.eligible}
     total = sum(weight.values())
-    counts = {profile: deliveries * weight[profile] // total for profile in crew.eligible}
-    remainders = sorted(crew.eligible, key=lambda profile: (-(deliveries * weight[profile] % total), profile))
+    counts = {profile: deliveries * weight[profile] // total for profile in pool.eligible}
+    remainders = sorted(pool.eligible, key=lambda profile: (-(deliveries * weight[profile] % total), profile))
     for profile in remainders[: deliveries - sum(counts.values())]:
         counts[profile] += 1
-    return _mixed(counts, chance), {profile: f"weight {weight[profile]} of {total}" for profile in crew.eligible}
+    return _shuffled(counts, chance), {profile: f"weight {weight[profile]} of {total}" for profile in pool.eligible}
 
 
 def _smart(
-    deliveries: int, crew: CandidatePool, bound: Mapping[ProfileId, int], chance: random.Random
+    deliveries: int, pool: CandidatePool, bound: Mapping[ProfileId, int], chance: random.Random
 ) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    """So that all finish at about the same time."""
-    loads = {profile: crew.loads.get(profile, Load(0, 1.0)) for profile in crew.eligible}
+    """So that all profiles finish at about the same time, in random order."""
+    loads = {profile: pool.loads.get(profile, Load(0, 1.0)) for profile in pool.eligible}
     before: dict[str, Load] = {
         profile: Load(load.held + bound.get(profile, 0), load.per_day) for profile, load in loads.items()
     }
@@ -94,10 +96,10 @@ def _smart(
         f"{(before[profile].held + counts[profile]) / load.per_day:.1f} days"
         for profile, load in loads.items()
     }
-    return _mixed({ProfileId(profile): count for profile, count in counts.items()}, chance), reasons
+    return _shuffled({ProfileId(profile): count for profile, count in counts.items()}, chance), reasons
 
 
-def _mixed(counts: Mapping[ProfileId, int], chance: random.Random) -> list[ProfileId]:
+def _shuffled(counts: Mapping[ProfileId, int], chance: random.Random) -> list[ProfileId]:
     shared = [profile for profile, count in counts.items() for _ in range(count)]
     chance.shuffle(shared)
     return shared

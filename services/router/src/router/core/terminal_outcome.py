@@ -1,4 +1,4 @@
-"""Ending: a delivery that no profile takes any further, and what is told of it."""
+"""Terminal outcome: the end of a delivery that no profile takes, and the events that report it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from spreader.contract.ids import delivery_id
 
 @dataclass(frozen=True, slots=True)
 class TerminalOutcome:
-    """`rejected`, `suppressed`: it never had a profile. `failed`: it had one, or several."""
+    """`rejected` and `suppressed`: the delivery never had a profile. `failed`: at least one profile tried it."""
 
     package_id: str
     message_id: str
@@ -28,10 +28,10 @@ class TerminalOutcome:
     status: Literal["rejected", "suppressed", "failed"]
     reason: str
     profile_id: str | None = None
-    """The last that tried it."""
+    """The last profile that tried it."""
     attempt: int = 1
     callback_partition: int | None = None
-    """Where somebody waits for what becomes of this one delivery."""
+    """The partition of the caller that waits for the result of this delivery."""
     traceparent: str | None = None
 
     @classmethod
@@ -39,25 +39,45 @@ class TerminalOutcome:
         cls, request: OpenMessageRequested, recipient: str, status: Literal["rejected", "suppressed"], reason: str
     ) -> "TerminalOutcome":
         return cls(
-            request.package_id, request.message_id, delivery_id(request.message_id, recipient), recipient, "open",
-            status, reason, traceparent=request.traceparent,
-        )  # fmt: skip
+            package_id=request.package_id,
+            message_id=request.message_id,
+            delivery_id=delivery_id(request.message_id, recipient),
+            recipient=recipient,
+            lane="open",
+            status=status,
+            reason=reason,
+            traceparent=request.traceparent,
+        )
 
     @classmethod
     def of_reply(cls, request: ReplyMessageRequested, reason: str) -> "TerminalOutcome":
         return cls(
-            request.package_id, request.message_id, delivery_id(request.message_id, request.recipient),
-            request.recipient, "reply", "rejected", reason,
-            callback_partition=request.callback_partition, traceparent=request.traceparent,
-        )  # fmt: skip
+            package_id=request.package_id,
+            message_id=request.message_id,
+            delivery_id=delivery_id(request.message_id, request.recipient),
+            recipient=request.recipient,
+            lane="reply",
+            status="rejected",
+            reason=reason,
+            callback_partition=request.callback_partition,
+            traceparent=request.traceparent,
+        )
 
     @classmethod
     def of_returned(cls, returned: DeliveryReturned, reason: str) -> "TerminalOutcome":
         return cls(
-            returned.package_id, returned.message_id, returned.delivery_id, returned.recipient, returned.lane,
-            "failed", reason, returned.tried[-1] if returned.tried else None, returned.attempt,
-            returned.callback_partition if returned.lane == "reply" else None, returned.traceparent,
-        )  # fmt: skip
+            package_id=returned.package_id,
+            message_id=returned.message_id,
+            delivery_id=returned.delivery_id,
+            recipient=returned.recipient,
+            lane=returned.lane,
+            status="failed",
+            reason=reason,
+            profile_id=returned.tried[-1] if returned.tried else None,
+            attempt=returned.attempt,
+            callback_partition=returned.callback_partition if returned.lane == "reply" else None,
+            traceparent=returned.traceparent,
+        )
 
     def events(self, at: datetime) -> list[Event]:
         outcome = DeliveryOutcome(

@@ -23,16 +23,16 @@ ExportRow = Mapping[str, Any]
 _COUNTS: Columns = dict.fromkeys(COUNTED, "count")
 _RATES: Columns = {f"{name}_rate": "share" for name in ("delivered", "read", "failed", "answered")}
 COLUMNS: Mapping[ExportKind, Columns] = {
-    "history": {"at": "time", "profile_id": "text", **_COUNTS, "failures": "text"},
+    "history": {"at": "moment", "profile_id": "text", **_COUNTS, "failures": "text"},
     "profiles": {"profile_id": "text", "package_id": "text", **_COUNTS, **_RATES},
     "packages": {"package_id": "text", **_COUNTS, **_RATES},
     "messages": {
-        "message_id": "text", "package_id": "text", "first_at": "time", "last_at": "time", **_COUNTS, **_RATES,
+        "message_id": "text", "package_id": "text", "first_at": "moment", "last_at": "moment", **_COUNTS, **_RATES,
     },
     "alerts": {
         "alert_id": "text", "profile_id": "text", "package_id": "text", "kind": "text", "severity": "text",
-        "evidence": "text", "raised_at": "time", "acknowledged_at": "time", "acknowledged_by": "text",
-        "cleared_at": "time",
+        "evidence": "text", "raised_at": "moment", "acknowledged_at": "moment", "acknowledged_by": "text",
+        "cleared_at": "moment",
     },
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-ColumnType = Literal["text", "time", "count", "share"]
+ColumnType = Literal["text", "moment", "count", "share"]
 Columns = Mapping[str, ColumnType]
 Rows = Sequence[Mapping[str, Any]]
 Format = Literal["csv", "xlsx", "parquet"]
@@ -121,7 +121,7 @@ class _Parquet:
 
         types = {
             "text": arrow.string(),
-            "time": arrow.timestamp("us", tz="UTC"),
+            "moment": arrow.timestamp("us", tz="UTC"),
             "count": arrow.int64(),
             "share": arrow.float64(),
         }
