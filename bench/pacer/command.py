@@ -87,7 +87,7 @@ class Run:
         self.found.sizes.append(
             SizeResult(
                 held,
-                seen["told"],
+                seen["published"],
                 seen["committed"],
                 seen["per_second"],
                 seen["overdue"],
@@ -97,7 +97,7 @@ class Run:
                 self.servers.mebibytes(),
             )
         )
-        late = seen["told"]
+        late = seen["published"]
         self.progress.say(
             f"lateness, {held:,} held: median {late['median']:.0f} ms, p99 {late['p99']:.0f} ms at "
             f"{seen['per_second']:.0f} a second, {seen['memory']:.0f} MiB"

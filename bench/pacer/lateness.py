@@ -52,7 +52,7 @@ class Watch:
     _due_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _moments: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     committed: list[float] = field(default_factory=list[float], init=False)
-    told: list[float] = field(default_factory=list[float], init=False)
+    published: list[float] = field(default_factory=list[float], init=False)
     profiles: int = field(default=0, init=False)
 
     def on_pass(self, looks: Sequence[tuple[Due, PassResult]], _now: datetime) -> None:
@@ -74,7 +74,7 @@ class Watch:
         if other is None:
             self._moments[delivery_id] = moment
         else:
-            self.told.append(_milliseconds(abs(moment - other)))
+            self.published.append(_milliseconds(abs(moment - other)))
 
     def overdue(self) -> int:
         """The profiles that are due now and still wait for a pass."""
@@ -84,7 +84,7 @@ class Watch:
     def clear(self) -> None:
         self._moments.clear()
         self.committed.clear()
-        self.told.clear()
+        self.published.clear()
 
 
 async def _run(asked: Lateness) -> dict[str, Any]:
@@ -101,8 +101,8 @@ async def _run(asked: Lateness) -> dict[str, Any]:
             memory, overdue = tree_mebibytes(os.getpid()), watch.overdue()
     return {
         "committed": _summary(watch.committed),
-        "told": _summary(watch.told),
-        "per_second": len(watch.told) / seconds,
+        "published": _summary(watch.published),
+        "per_second": len(watch.published) / seconds,
         "own_cpu_share": cpu / seconds,
         "memory": memory,
         "overdue": overdue,

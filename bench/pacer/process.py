@@ -15,7 +15,7 @@ from pacer.core.release_pass import Due, PassResult
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
 from pacer.release.loop import ReleaseLoop
-from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
 from spreader.clock import Clock, wall_now
@@ -87,7 +87,7 @@ async def running(
     """Runs the release loop, the outbox relay and the settlements, each in a loop of its own, during the block."""
     clock, config = Clock(), WORKLOAD.config(limits)
     gateway = Gateway(HeldQueue(engine, clock, ReadTimes(config)), on_published)
-    relay_loop = Loop("announce", OutboxRelay(engine, gateway, clock).relay)
+    relay_loop = Loop("announce", QueueOutboxRelay(engine, gateway, clock).relay)
     profiles_a_pass = PacerSettings().pacer_profiles_a_turn
     rescheduler = Rescheduler(engine)
     release_loop = Loop(

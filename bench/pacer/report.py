@@ -70,7 +70,7 @@ def _lateness(found: Measurements) -> list[Row]:
     late, memory = many.late_ms, many.own_mebibytes / few.own_mebibytes
     return [
         (
-            f"lateness at {many.held:,} held, due until told",
+            f"lateness at {many.held:,} held, due until published",
             f"median {late['median']:.0f} ms, p99 {late['p99']:.0f} ms, {many.per_second:.0f} due a second",
             f"p99 under {LATE_P99_MS_MAX:,.0f} ms",
             _met(late["p99"] < LATE_P99_MS_MAX),
@@ -160,7 +160,7 @@ def _theirs(seen: PeerResult) -> tuple[str, ...]:
 
 
 def _statements(found: Measurements) -> list[str]:
-    """Those that took most at the large number, and the same ones at the small one."""
+    """The slowest statements at the large number, and the same ones at the small number."""
     small, large = found.statements.get("small", {}), found.statements.get("large", {})
     rows = [("statement", f"mean ms, {found.small:,} held", f"mean ms, {found.large:,} held")]
     for name, taken in list(large.items())[:STATEMENTS_SHOWN]:

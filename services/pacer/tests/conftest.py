@@ -7,13 +7,13 @@ import pytest
 
 from local.tables import Tables
 from pacer.core.policy import Margins
-from pacer.testing import START, MemoryConfigCache, Pacer, package
+from pacer.testing import START, MemoryPacerConfigCache, Pacer, package
 from spreader.testing import MemoryBus
 
 
 @pytest.fixture
 async def pacer(tables: Tables) -> AsyncGenerator[Pacer]:
-    config = MemoryConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
+    config = MemoryPacerConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
     config.configure(package())
     async with tables.of("pacer") as engine:
         yield Pacer(engine, config, MemoryBus(START))

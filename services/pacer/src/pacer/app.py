@@ -12,7 +12,7 @@ from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
 from pacer.release.loop import ReleaseLoop
 from pacer.release.maintenance import QueueMaintenance
-from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
 from pacer.views.endpoints import add_endpoints
@@ -72,7 +72,7 @@ def build(settings: PacerSettings) -> FastAPI:
     states = Table(settings, ProfileState, on_state)
     config = PacerConfigCache(configuration, states, margins)
     pace_publisher = PacePublisher(bus, engine)
-    relay_loop = Loop("announce", OutboxRelay(engine, bus, clock, tracing).relay)
+    relay_loop = Loop("announce", QueueOutboxRelay(engine, bus, clock, tracing).relay)
     rescheduler = Rescheduler(engine)
     releases = ReleaseLoop(
         engine, config, clock, settings.pacer_profiles_a_turn, pace_publisher.on_pass, relay_loop.wake, rescheduler

@@ -11,7 +11,7 @@ from pacer.core.policy import Margins
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
 from pacer.release.loop import ReleaseLoop
-from pacer.release.outbox_relay import OutboxRelay
+from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.rescheduler import Rescheduler
 from pacer.sql import views as views
 from pacer.views.explain import Explainer
@@ -42,7 +42,7 @@ START = datetime(2026, 2, 10, 12, tzinfo=UTC)
 E = TypeVar("E", bound=Event)
 
 
-class MemoryConfigCache(PacerConfigCache):
+class MemoryPacerConfigCache(PacerConfigCache):
     """A config cache that a test fills."""
 
     def __init__(self, margins: Margins) -> None:
@@ -74,7 +74,7 @@ class FixedClock(Clock):
 @dataclass
 class Pacer:
     engine: AsyncEngine
-    config: MemoryConfigCache
+    config: MemoryPacerConfigCache
     bus: MemoryBus
     now: datetime = START
     tracing: Tracing = NO_TRACING
@@ -146,7 +146,7 @@ class Pacer:
 
     async def relay(self) -> None:
         """Publish everything that is in the outbox."""
-        while await OutboxRelay(self.engine, self.bus, self.clock, self.tracing).relay() == 0:
+        while await QueueOutboxRelay(self.engine, self.bus, self.clock, self.tracing).relay() == 0:
             pass
 
     async def states(self) -> dict[str, int]:

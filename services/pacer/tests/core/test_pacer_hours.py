@@ -1,4 +1,4 @@
-"""Hours: rest windows by the wall clock, also when the clocks change."""
+"""Hours: rest windows in local time, also when the clocks change."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -32,7 +32,7 @@ def at(text: str) -> datetime:
         (ALWAYS, "2026-01-10T23:30:00", "2026-01-10T23:30:00"),
     ],
 )
-def test_a_moment_in_a_rest_is_put_off_to_its_end(hours: Hours, moment: str, active: str) -> None:
+def test_a_time_in_a_rest_moves_to_the_end_of_the_rest(hours: Hours, moment: str, active: str) -> None:
     assert hours.next_active(at(moment)) == at(active)
 
 
@@ -82,8 +82,8 @@ moments = st.integers(0, 235 * 24 * 3600).map(lambda second: at("2026-03-20T00:0
 
 
 @given(rests, zones, moments)
-def test_what_is_active_is_in_no_rest(rest: RestWindow, zone: str, moment: datetime) -> None:
-    """Dies with `<` for `<=` at the begin of a rest, and with a rest reckoned on the wall instead of in hours."""
+def test_next_active_is_never_in_a_rest(rest: RestWindow, zone: str, moment: datetime) -> None:
+    """Fails with `<` for `<=` at the begin of a rest, and with a rest that ends at a local time."""
     active = Hours(rest, zone).next_active(moment)
     assert active >= moment
     assert Hours(rest, zone).next_active(active) == active

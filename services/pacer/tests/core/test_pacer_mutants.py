@@ -1,4 +1,4 @@
-"""Mutants: the laws can fail. Each breaks a copy of the policy in a way that a law names, and that law must notice.
+"""Mutants: proof that the laws can fail. Each mutant breaks a copy of the policy, and the law that names it must fail.
 
 They take a minute, so `make record` has them; alone:
 `.venv/bin/python -m pytest --record services/pacer/tests/core/test_pacer_mutants.py`.
@@ -34,7 +34,7 @@ ONCE = "test_each_delivery_goes_once_and_none_is_lost"
 
 @dataclass(frozen=True)
 class Mutant:
-    """One way to break a module of the core, and the law that must notice."""
+    """A change to one line of the core, and the law that must fail."""
 
     name: str
     module: str
@@ -98,7 +98,7 @@ MUTANTS = [
 
 
 def survives(mutant: Mutant) -> bool:
-    """Whether its law passes on it. A text that is not there once is an error: the mutant is out of date."""
+    """Whether its law passes. Raises AssertionError if the text is not in the module exactly once."""
     with tempfile.TemporaryDirectory() as folder:
         broken = Path(folder) / "pacer"
         copytree(PACKAGE, broken)

@@ -1,4 +1,4 @@
-"""Pairs: what a rush took of a day comes back two at a time, so that the rush does not go on for a day."""
+"""Pairs: the room that a rush used returns two releases at a time, so that the rush does not repeat a day later."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,9 @@ NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DELIVERY = HeldDelivery("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 720 / 2)
-"""Of a base gap of 720 s (it never rests), in the middle of its range."""
+"""The slack of a base gap of 720 s (no rest) at position 0.5."""
 SLOW, USUAL = 11, 12
-"""In three hours, of the 15 that the day's limit makes of them: 11.5 of 15.5 are under 0.8, 12.5 are not."""
+"""Releases in three hours, of 15 that the daily limit allows: a load of 11.5/15.5 is under 0.8, 12.5/15.5 is not."""
 LONGEST = timedelta(seconds=2 * 720 * 1.4)
 """The longest gap of a rush: twice the base, and the spread."""
 ONE, TWO = NOON + HOUR, NOON + HOUR + LONGEST
@@ -48,7 +48,7 @@ def known(pair: Pair, waiting: int = 1, room: datetime | None = ONE) -> Facts:
         (0, 1, Gap(pairs_under=0), Bound.DAY_LIMIT),
     ],
 )
-def test_few_that_wait_go_in_pairs_where_room_comes_back_slowly(
+def test_a_short_queue_goes_in_pairs_when_room_returns_slowly(
     places: int, waiting: int, gap: Gap, bound: Bound
 ) -> None:
     decision = decide(rules(gap), known(Pair(ONE, TWO, places), waiting), DELIVERY, NOON)
@@ -56,14 +56,14 @@ def test_few_that_wait_go_in_pairs_where_room_comes_back_slowly(
     assert (decision.bound, decision.until) == (bound, (TWO if bound == Bound.DAY_IN_PAIRS else ONE) + SLACK)
 
 
-def test_nobody_waits_for_a_second_place_that_is_far_off() -> None:
+def test_no_pair_when_the_second_place_is_far_off() -> None:
     decision = decide(rules(), known(Pair(ONE, TWO + timedelta(seconds=1), SLOW)), DELIVERY, NOON)
     assert isinstance(decision, Wait)
     assert (decision.bound, decision.until) == (Bound.DAY_LIMIT, ONE + SLACK)
 
 
 @pytest.mark.parametrize(("seconds", "bound"), [(1, Bound.DAY_IN_PAIRS), (0, Bound.DAY_LIMIT)])
-def test_nobody_waits_for_a_second_place_over_a_rest(seconds: int, bound: Bound) -> None:
+def test_no_pair_across_a_rest(seconds: int, bound: Bound) -> None:
     """The last release is made more than a minute before a rest: the second place, and its slack, lie just before that
     minute, or in it."""
     two, slack = ONE + 20 * MINUTE, timedelta(seconds=0.08 * 600 / 2)
@@ -74,21 +74,21 @@ def test_nobody_waits_for_a_second_place_over_a_rest(seconds: int, bound: Bound)
 
 
 @pytest.mark.parametrize(("per_day", "bound"), [(39, Bound.DAY_LIMIT), (40, Bound.DAY_IN_PAIRS)])
-def test_a_few_places_are_no_rhythm(per_day: int, bound: Bound) -> None:
+def test_no_pair_when_few_releases_are_expected(per_day: int, bound: Bound) -> None:
     few = rules(limits=ProfileLimits(per_day=per_day))
     decision = decide(few, known(Pair(ONE, TWO, 0)), DELIVERY, NOON)
     assert isinstance(decision, Wait)
     assert decision.bound == bound
 
 
-def test_the_first_place_is_passed_over_also_when_it_is_free() -> None:
-    """Somebody may look at any moment: at each of them the same is decided."""
+def test_a_pair_waits_for_its_second_place_even_when_the_first_is_free() -> None:
+    """The decision is the same at any time of a look."""
     passed_by = known(Pair(NOON, NOON + LONGEST, SLOW), room=None)
     moments = [_until(passed_by, NOON + share * LONGEST) for share in (0, 0.5, 0.99)]
     assert moments == [NOON + LONGEST + SLACK] * 3
 
 
-def test_what_is_immediate_takes_the_first_place() -> None:
+def test_an_immediate_delivery_takes_the_first_place() -> None:
     decision = decide(rules(), known(Pair(ONE, TWO, SLOW)), HeldDelivery("quick", IMMEDIATE, NOON), NOON)
     assert isinstance(decision, Wait)
     assert (decision.bound, decision.until) == (Bound.DAY_LIMIT, ONE)
@@ -100,7 +100,7 @@ def _until(facts: Facts, now: datetime) -> datetime | None:
     return decision.until
 
 
-def test_a_day_after_a_rush_its_rhythm_does_not_come_back() -> None:
+def test_pairs_do_not_repeat_the_rhythm_of_a_rush_a_day_later() -> None:
     one_by_one, in_pairs = _day_after(pairs_under=0), _day_after(pairs_under=0.8)
     assert all(900 < gap < 1_100 for gap in one_by_one[1:])
     assert all(gap > 1_500 for gap in in_pairs[0::2])
@@ -129,7 +129,7 @@ def _deliveries(many: int) -> list[HeldDelivery]:
     return [HeldDelivery("d", ORDINARY, NOON) for _ in range(many)]
 
 
-async def test_an_explanation_and_the_queue_say_that_two_go_at_a_time(pacer: Pacer) -> None:
+async def test_the_explanation_of_a_delivery_and_of_its_queue_name_the_pairs(pacer: Pacer) -> None:
     limits, gap = ProfileLimits(per_hour=10, per_3_hours=30, per_day=40), Gap(min_seconds=600, max_seconds=601)
     configured = package(limits=limits).model_copy(update={Bound.GAP: gap.model_copy(update={"rush_over": 100})})
     pacer.config.configure(configured)

@@ -25,10 +25,10 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REST = Hours(RestWindow(start=time(1), hours=4), "UTC")
 DELIVERY = HeldDelivery("dlv_1", ORDINARY, NOON - HOUR)
 SLACK = timedelta(seconds=0.08 * 600 / 2)
-"""Of a base gap of 600 s, in the middle of its range."""
+"""The slack of a base gap of 600 s at position 0.5."""
 MORNING = datetime(2026, 2, 11, 5, tzinfo=UTC)
 START_DELAY = timedelta(seconds=600 / 2)
-"""Of a base gap, in the middle of its range."""
+"""The start delay at position 0.5."""
 IDLE = Facts(last_release=None, full_until={}, sent_last_2_hours=0, waiting=1, position=0.5, at_gateway=0)
 
 
@@ -83,8 +83,8 @@ def test_the_latest_bound_binds_and_is_named(
     assert (decision.bound, decision.until) == (bound, until)
 
 
-def test_a_profile_wakes_once_a_day() -> None:
-    """Dies where the first minutes after a rest are closed to the second release, too."""
+def test_the_start_delay_applies_once_a_day() -> None:
+    """Fails if the start delay also holds the second release of a day."""
     early = HeldDelivery("dlv_1", ORDINARY, MORNING)
     first = decide(rules(), facts(last_release=NOON), early, MORNING + START_DELAY)
     assert isinstance(first, Release)
@@ -102,8 +102,8 @@ def test_a_stopped_profile_waits_and_says_why() -> None:
 
 
 @pytest.mark.parametrize(("zone", "bound"), [("Africa/Cairo", Bound.QUIET_HOURS), ("America/New_York", None)])
-def test_whoever_is_not_known_is_quiet_where_the_profile_is(zone: str, bound: str | None) -> None:
-    """Those ahead in a forecast have no number; at 20:00 UTC it is 22:00 in Cairo and afternoon in New York."""
+def test_an_unknown_recipient_has_the_quiet_hours_of_the_profiles_zone(zone: str, bound: str | None) -> None:
+    """Deliveries ahead in a forecast have no number. 20:00 UTC is 22:00 in Cairo and afternoon in New York."""
     evening = NOON + 8 * HOUR
     quiet = replace(rules(hours=Hours(None, zone)), quiet=QuietHours(start=time(21), hours=12))
     decision = decide(quiet, IDLE, DELIVERY, evening)
@@ -126,7 +126,7 @@ def test_nothing_goes_shortly_before_a_rest() -> None:
     assert isinstance(decide(rules(), IDLE, DELIVERY, almost), Wait)
 
 
-def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() -> None:
+def test_a_pass_never_exceeds_the_packages_concurrent_sends() -> None:
     heads = [replace(DELIVERY, recipient=f"20100000000{number}") for number in range(5)]
     dues = [Due(f"p{number}", "one", rules(), IDLE, (head,)) for number, head in enumerate(heads)]
     results = run_pass(dues, {"one": 8}, NOON)
@@ -134,7 +134,7 @@ def test_a_turn_never_opens_more_places_at_the_gateway_than_the_package_has() ->
     assert all(each.awaits_answer for each in results[2:])
 
 
-def test_an_immediate_head_goes_first_and_a_scheduled_one_holds_nobody_up() -> None:
+def test_an_immediate_head_goes_first_and_a_scheduled_one_blocks_no_other() -> None:
     later = HeldDelivery("later", IMMEDIATE, NOON + HOUR)
     now, quick = HeldDelivery("now", ORDINARY, NOON), HeldDelivery("quick", IMMEDIATE, NOON)
     assert in_order([now, quick], NOON) == [quick, now]
@@ -172,7 +172,7 @@ small_limits = st.builds(
 
 @given(small_limits, st.integers(1, 40), st.booleans())
 def test_no_rolling_window_ever_holds_more_than_its_limit(limits: ProfileLimits, deliveries: int, rests: bool) -> None:
-    """Dies with a limit one too large, with a window too short, and with a limit left out of the bounds."""
+    """Fails with a limit one too large, with a window too short, and with a limit left out of the bounds."""
     profile = SimulatedProfile("p1", rules(limits, REST if rests else Hours(None, "UTC")))
     profile.queue.add(HeldDelivery(f"dlv_{number}", ORDINARY, NOON) for number in range(deliveries))
     simulation = Simulation("one", [profile], NOON)
@@ -195,14 +195,14 @@ def forecast(added: int, ahead: int = 0, stopped: Bound | None = None) -> Packag
     )
 
 
-def test_the_forecast_of_a_short_queue_is_the_course_run_to_its_end() -> None:
+def test_the_forecast_of_a_short_queue_is_a_complete_simulation() -> None:
     end = forecast(3).completion
     assert end is not None
     assert timedelta(minutes=4) < end - NOON < timedelta(minutes=12)
     assert forecast(1, stopped=Bound.PROFILE_PAUSED).completion is None
 
 
-def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> None:
+def test_the_forecast_counts_deliveries_ahead_and_extrapolates_beyond_its_steps() -> None:
     alone, behind, long = (each.completion for each in (forecast(250), forecast(250, ahead=250), forecast(3_000)))
     assert alone is not None
     assert behind is not None
@@ -212,14 +212,14 @@ def test_the_forecast_counts_what_waits_already_and_goes_on_past_its_steps() -> 
     assert timedelta(days=25) < long - NOON < timedelta(days=40)
 
 
-def test_the_curve_of_a_forecast_holds_what_was_asked_for_and_no_more() -> None:
+def test_the_curve_of_a_forecast_has_exactly_the_forecast_deliveries() -> None:
     for each, count in ((forecast(250, ahead=250), 250), (forecast(3_000), 3_000), (forecast(0, ahead=70), 70)):
         assert sum(sum(profiles.values()) for profiles in each.curve.values()) == count
 
 
 @pytest.mark.parametrize(("profiles", "each"), [(1, 60), (4, 3), (4, 5), (4, 10), (4, 110), (16, 20)])
-def test_the_forecast_is_what_such_profiles_take_on_average(profiles: int, each: int) -> None:
-    """Dies with even gaps: several profiles would end together, some per cent sooner than the last of them does."""
+def test_the_forecast_is_the_average_of_random_simulations(profiles: int, each: int) -> None:
+    """Fails with even gaps: several profiles would end together, a few per cent too early."""
     names = [f"p{place}" for place in range(profiles)]
     heads = [HeldDelivery(f"{ADDED_PREFIX}{number}", ORDINARY, NOON) for number in range(each)]
     awake, draws = rules(hours=Hours(None, "UTC")), max(6_000 // (profiles * each), 40)

@@ -1,4 +1,4 @@
-"""Quarter: no hour holds more than a quarter of the day's limit, whatever the hour's own limit says."""
+"""Quarter of the day: no hour has more than a quarter of the daily limit, whatever the hourly limit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def rules(limits: ProfileLimits, gap: Gap) -> Rules:
         (ProfileLimits(per_hour=1, per_day=1), Bound.HOUR_LIMIT, 1),
     ],
 )
-def test_the_tighter_of_the_hours_two_limits_holds_and_is_named(limits: ProfileLimits, bound: Bound, most: int) -> None:
+def test_the_lower_of_the_two_hourly_limits_is_in_force(limits: ProfileLimits, bound: Bound, most: int) -> None:
     hour = rolling_limits(limits)[0]
     assert (hour.bound, hour.window, hour.releases_max) == (bound, HOUR, most)
 
@@ -61,19 +61,19 @@ def test_the_pace_never_outruns_a_quarter_of_the_day() -> None:
     assert pace(HASTY, Gap(max_seconds=1), 20 * 3600, 1, 0, 7200, 0.4).mean_seconds == 0.75 * 3600 / 30
 
 
-def foreseen(limits: ProfileLimits) -> PackageForecast:
+def forecast(limits: ProfileLimits) -> PackageForecast:
     snapshot = QueueSnapshot(
         "p1", rules(limits, Gap(max_seconds=1)), [], [], [QueuePart(100, ORDINARY, False, MORNING)]
     )
     return forecast_package("one", [snapshot], None, [], MORNING)
 
 
-def test_a_forecast_reckons_with_the_quarter_and_names_it() -> None:
-    hasty = foreseen(HASTY)
+def test_a_forecast_respects_the_quarter_of_the_day() -> None:
+    hasty = forecast(HASTY)
     assert max(sum(profiles.values()) for profiles in hasty.curve.values()) == 30
     assert hasty.completion is not None
     assert timedelta(hours=3) < hasty.completion - MORNING < timedelta(hours=4)
-    roomy = foreseen(HASTY.model_copy(update={"per_day": 400, "per_3_hours": 400})).completion
+    roomy = forecast(HASTY.model_copy(update={"per_day": 400, "per_3_hours": 400})).completion
     assert roomy is not None
     assert roomy - MORNING < HOUR
 
@@ -88,11 +88,11 @@ def test_a_forecast_reckons_with_the_quarter_and_names_it() -> None:
         ("a bound of tomorrow", "a bound of tomorrow"),
     ],
 )
-def test_a_bound_is_told_in_plain_words_with_its_numbers(bound: str, sentence: str) -> None:
+def test_a_bound_is_explained_with_its_numbers(bound: str, sentence: str) -> None:
     assert explain_bound(bound, rules(HASTY, Gap())).startswith(sentence)
 
 
-async def test_an_explanation_says_that_a_quarter_of_the_day_has_gone(pacer: Pacer) -> None:
+async def test_an_explanation_names_the_quarter_of_the_day(pacer: Pacer) -> None:
     limits = ProfileLimits(per_hour=5, per_3_hours=15, per_day=16)
     held = package(limits=limits).model_copy(update={Bound.GAP: Gap(min_seconds=1, max_seconds=2)})
     pacer.config.configure(held)

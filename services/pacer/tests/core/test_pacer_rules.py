@@ -1,4 +1,4 @@
-"""Rules: what a package's configuration and a profile's state make of the limits and the hours; recipients' clocks."""
+"""Rules: limits and hours in force, schedules, and recipients' time zones."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -45,7 +45,7 @@ def test_warm_up_and_automatic_factor_shrink_the_limits(age: int | None, factor:
     assert found.factor == factor
 
 
-def test_profiles_rest_at_moments_of_their_own_within_the_stagger() -> None:
+def test_each_profile_rests_at_its_own_time_within_the_stagger() -> None:
     rest = RestWindow(start=time(1), hours=4, stagger_minutes=60)
     one = package(profiles=6).model_copy(update={"rest_window": rest})
     offsets = {rules_in_force(one, profile, None, MARGINS, NOON).hours.offset for profile in one.profiles}
@@ -69,12 +69,12 @@ def test_windows_of_work_close_all_other_hours_and_the_rest_within_them() -> Non
     ("recipient", "zone"),
     [(CAIRO, "Africa/Cairo"), (BERLIN, "Europe/Berlin"), (NEW_YORK, "America/New_York"), ("9999999", "UTC")],
 )
-def test_a_number_tells_its_time_zone(recipient: str, zone: str) -> None:
+def test_a_phone_number_has_a_time_zone(recipient: str, zone: str) -> None:
     assert zone_of(recipient).utcoffset(NOON) == ZoneInfo(zone).utcoffset(NOON)
 
 
-def test_whoever_is_not_known_is_at_home() -> None:
-    """A forecast counts those ahead and does not read them: their quiet hours are those of the profile's zone."""
+def test_an_unknown_recipient_has_the_default_zone() -> None:
+    """A forecast does not read the recipients of deliveries ahead: they have the quiet hours of the profile's zone."""
     quiet = QuietHours(start=time(21), hours=12)
     half_past_six = datetime(2026, 1, 10, 6, 30, tzinfo=UTC)
     assert quiet_until(quiet, "", half_past_six, "Africa/Cairo") == half_past_six + timedelta(minutes=30)
@@ -98,7 +98,7 @@ def test_quiet_hours_are_those_where_the_number_is_from(recipient: str, hour: in
     assert quiet_until(quiet, recipient, midnight + timedelta(hours=hour)) == expected
 
 
-def test_a_drip_until_a_moment_is_even_and_ends_then() -> None:
+def test_drip_until_spreads_evenly_up_to_its_end() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_until=NOON + timedelta(hours=10))
     placed = [schedule_slot(options, NOON, index, 11, CAIRO).not_before for index in range(11)]
     assert placed == [NOON + timedelta(hours=index) for index in range(11)]
@@ -112,7 +112,7 @@ def test_a_local_schedule_is_on_each_recipients_own_clock() -> None:
     assert hours == [8, 9, 15]
 
 
-def test_the_best_hour_is_the_own_habit_then_the_packages_then_everyones() -> None:
+def test_the_best_hour_follows_own_then_package_then_general_counts() -> None:
     everyone = likelihoods({}, {})
     assert max(range(24), key=lambda hour: everyone[hour]) == 20
     of_package = likelihoods({}, {9: 200})
@@ -122,7 +122,7 @@ def test_the_best_hour_is_the_own_habit_then_the_packages_then_everyones() -> No
     assert sum(own) == pytest.approx(1)
 
 
-def test_the_best_hour_lies_in_the_horizon_where_profiles_work_and_the_recipient_is_not_asleep() -> None:
+def test_the_best_hour_is_active_and_not_quiet() -> None:
     quiet = QuietHours(start=time(12), hours=11)
     best = best_hour(CAIRO, {14: 30}, {}, ALWAYS, quiet, NOON)
     assert NOON <= best.at < NOON + DAY

@@ -1,4 +1,4 @@
-"""Consent in the pacer on real Postgres: what is held for who opts out stops at once, as does what comes after."""
+"""Consent enforcer, on a real Postgres: opt-outs end held and later deliveries."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ def enforcer(pacer: Pacer, behind: int = 0) -> ConsentEnforcer:
 
 
 async def enforce_opt_ins(pacer: Pacer, behind: int = 0) -> None:
-    """As when the package was configured."""
+    """As after the package is configured."""
     enforcing = enforcer(pacer, behind)
     enforcing.on_configured("one")
     while await enforcing.enforce() == 0:
@@ -50,7 +50,7 @@ def published(pacer: Pacer) -> list[tuple[str, str, str | None, int | None]]:
     return [(each.recipient, each.status, each.reason, each.release) for each in pacer.bus.of(DeliveryOutcome)]
 
 
-async def test_who_opts_out_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
+async def test_an_opt_out_ends_held_deliveries_at_once(pacer: Pacer) -> None:
     await pacer.hold(assigned(3), assigned(3, "msg_2"))
     await change(pacer, ("one", TWO))
     assert published(pacer) == [(TWO, "suppressed", SUPPRESSED, None)] * 2
@@ -65,7 +65,7 @@ async def test_a_suppression_in_all_packages_stops_and_that_of_another_does_not(
     assert [each[0] for each in published(pacer)] == [ONE]
 
 
-async def test_what_comes_later_for_a_suppressed_recipient_is_never_held(pacer: Pacer) -> None:
+async def test_later_deliveries_to_a_suppressed_recipient_are_never_held(pacer: Pacer) -> None:
     await change(pacer, ("one", ONE), ("*", TWO), ("one", THREE))
     await change(pacer, ("one", THREE), listed=False)
     await pacer.hold(assigned(3))
@@ -74,7 +74,7 @@ async def test_what_comes_later_for_a_suppressed_recipient_is_never_held(pacer: 
     assert [each.recipient for each in await pacer.release()] == [THREE]
 
 
-async def test_what_was_released_is_left_to_the_sender_and_comes_back_as_suppressed(pacer: Pacer) -> None:
+async def test_a_released_delivery_is_left_to_the_sender(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     released = await pacer.release()
     await change(pacer, ("one", ONE))
@@ -83,7 +83,7 @@ async def test_what_was_released_is_left_to_the_sender_and_comes_back_as_suppres
     assert await pacer.states() == {"settled": 1}
 
 
-async def test_to_opt_in_or_not_stops_nothing_where_anybody_may_be_written_to(pacer: Pacer) -> None:
+async def test_opt_ins_change_nothing_in_a_package_that_requires_none(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("one", ONE), kind="opt_in", listed=False)
@@ -91,7 +91,7 @@ async def test_to_opt_in_or_not_stops_nothing_where_anybody_may_be_written_to(pa
     assert (published(pacer), await pacer.states()) == ([], {"held": 1})
 
 
-async def test_who_is_taken_off_the_opt_ins_while_held_is_suppressed_at_once(pacer: Pacer) -> None:
+async def test_a_removed_opt_in_ends_held_deliveries_at_once(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
     await pacer.hold(assigned(2))
@@ -100,7 +100,7 @@ async def test_who_is_taken_off_the_opt_ins_while_held_is_suppressed_at_once(pac
     assert await pacer.states() == {"held": 1, "suppressed": 1}
 
 
-async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_the_others(pacer: Pacer) -> None:
+async def test_a_package_that_begins_to_require_opt_ins_ends_its_other_held_deliveries(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=False)
     await change(pacer, ("one", ONE), kind="opt_in")
     await change(pacer, ("another", TWO), kind="opt_in")
@@ -111,7 +111,7 @@ async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_
     assert [each.recipient for each in await pacer.release()] == [ONE]
 
 
-async def test_each_package_is_looked_through_once_unless_something_was_held_unchecked(pacer: Pacer) -> None:
+async def test_each_package_is_checked_once_unless_deliveries_were_held_unchecked(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     enforcing = enforcer(pacer)
     for expected in (0.0, IDLE_SECONDS):
@@ -126,7 +126,7 @@ async def test_each_package_is_looked_through_once_unless_something_was_held_unc
     assert await enforcing.enforce() == 0.0
 
 
-async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pacer) -> None:
+async def test_a_delivery_without_the_required_opt_in_is_never_held(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     await change(pacer, ("one", ONE), ("one", TWO), kind="opt_in")
     await change(pacer, ("one", TWO))
@@ -142,7 +142,7 @@ async def test_what_is_assigned_for_who_has_not_opted_in_is_never_held(pacer: Pa
     assert await pacer.states() == {"held": 1, "suppressed": 2}
 
 
-async def test_while_opt_ins_are_unread_nobody_is_taken_for_one_who_has_not(pacer: Pacer) -> None:
+async def test_a_missing_opt_in_counts_only_after_the_topic_is_consumed(pacer: Pacer) -> None:
     configure(pacer, opted_in_only=True)
     enforcing = ConsentEnforcer(pacer.engine, pacer.config, FakeProgress(behind=2), lambda: None, wait_seconds=0.0)
     enforcing.on_configured("one")
@@ -152,14 +152,14 @@ async def test_while_opt_ins_are_unread_nobody_is_taken_for_one_who_has_not(pace
     assert (await enforcing.enforce(), await pacer.states()) == (0.0, {"suppressed": 1})
 
 
-async def test_a_message_to_suppressed_recipients_alone_has_nothing_to_foresee(pacer: Pacer) -> None:
+async def test_a_forecast_without_deliveries_is_empty(pacer: Pacer) -> None:
     forecast = await pacer.forecaster.message("one", PlannedMessage({}, (), OpenOptions()))
     assert forecast is not None
     assert (forecast.completion, forecast.binds, dict(forecast.curve)) == (None, "", {})
 
 
 async def test_a_change_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
-    """Each may be begun while the other is not committed: the change would not see the rows, nor they the change."""
+    """Each may begin before the other is committed: the change would not see the rows, nor they the change."""
     for number in range(10):
         batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
         recipient = f"2011{number:08}"

@@ -1,4 +1,4 @@
-"""Contacts on real Postgres: cold ones, those that do not answer, a recipient's own limit, and quiet hours."""
+"""Contacts, on a real Postgres: cold contacts, the unanswered budget, recipient limits and quiet hours."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -19,7 +19,7 @@ def limits(**given: int | None) -> ProfileLimits:
 
 
 async def released_over(pacer: Pacer, span: timedelta, step: timedelta) -> list[DeliveryReleased]:
-    """What is released in a span, with every release answered at once."""
+    """The releases within a span, each settled at once."""
     released: list[DeliveryReleased] = []
     until = pacer.now + span
     while pacer.now < until:
@@ -30,7 +30,7 @@ async def released_over(pacer: Pacer, span: timedelta, step: timedelta) -> list[
     return released
 
 
-async def test_new_contacts_of_a_day_are_limited_and_known_ones_pass_them_by(pacer: Pacer) -> None:
+async def test_new_contacts_are_limited_and_known_ones_overtake_them(pacer: Pacer) -> None:
     pacer.config.configure(package(limits=limits(new_contacts_per_day=2)))
     await pacer.receive_message("201100000004")  # this one wrote to us: no new contact
     await pacer.hold(assigned(6))
@@ -40,7 +40,7 @@ async def test_new_contacts_of_a_day_are_limited_and_known_ones_pass_them_by(pac
     assert [each.recipient for each in second_day] == ["201100000002", "201100000003"]
 
 
-async def test_one_who_writes_while_the_delivery_is_held_is_no_new_contact_any_more(pacer: Pacer) -> None:
+async def test_a_customers_message_makes_a_held_delivery_warm(pacer: Pacer) -> None:
     pacer.config.configure(package(limits=limits(new_contacts_per_day=1)))
     await pacer.hold(assigned(3))
     await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
@@ -49,7 +49,7 @@ async def test_one_who_writes_while_the_delivery_is_held_is_no_new_contact_any_m
     assert [each.recipient for each in later] == ["201100000002"]
 
 
-async def test_the_second_message_to_a_recipient_is_no_new_contact(pacer: Pacer) -> None:
+async def test_only_the_first_message_to_a_recipient_is_a_new_contact(pacer: Pacer) -> None:
     pacer.config.configure(package(limits=limits(new_contacts_per_day=1)))
     await pacer.hold(assigned(1), assigned(1, message_id="msg_2"))
     released = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
@@ -74,7 +74,7 @@ async def test_a_recipient_gets_no_more_a_day_than_allowed_from_all_profiles_tog
     assert len(await released_over(pacer, DAY, timedelta(minutes=10))) == 2
 
 
-async def test_those_behind_a_recipient_who_has_had_enough_do_not_wait(pacer: Pacer) -> None:
+async def test_a_full_recipient_limit_does_not_block_deliveries_behind_it(pacer: Pacer) -> None:
     pacer.config.configure(package(limits=limits(per_recipient_per_day=1)))
     await pacer.hold(assigned(1, message_id="msg_1"))
     await pacer.hold(*(assigned(1, message_id=f"msg_again_{number}") for number in range(5)))
@@ -98,7 +98,7 @@ async def test_quiet_hours_are_by_the_recipients_own_clock(pacer: Pacer) -> None
     assert max(moments) >= morning
 
 
-async def test_quiet_hours_that_are_lifted_hold_nothing_any_more(pacer: Pacer) -> None:
+async def test_lifted_quiet_hours_release_parked_deliveries(pacer: Pacer) -> None:
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(start=time(12), hours=12)})
     pacer.configure(quiet)
     await pacer.hold(assigned(3))
@@ -138,10 +138,10 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     await pacer.hold(assigned(3))
     (first,) = await pacer.release()
     await pacer.report("sent", first)
-    told = await pacer.explainer.delivery(assigned(3).deliveries[1].delivery_id)
-    assert told is not None
-    assert (told["state"], told["bound"], told["ahead"]) == ("held", "hour limit", 0)
-    assert set(told["bounds"]) == {"gap", "hour limit"}
+    explanation = await pacer.explainer.delivery(assigned(3).deliveries[1].delivery_id)
+    assert explanation is not None
+    assert (explanation["state"], explanation["bound"], explanation["ahead"]) == ("held", "hour limit", 0)
+    assert set(explanation["bounds"]) == {"gap", "hour limit"}
     gone = await pacer.explainer.delivery(first.delivery_id)
     assert gone is not None
     assert (gone["state"], "bound" in gone) == ("settled", False)
@@ -154,28 +154,30 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     factors = profile["factors"]
     assert factors["pressure"] == 0.5
     assert factors["slack_seconds"] == pytest.approx(0.08 * 3_600 * factors["position"], abs=1e-5)
-    assert told["next_release"] == START + timedelta(seconds=3_600 + factors["slack_seconds"])
+    assert explanation["next_release"] == START + timedelta(seconds=3_600 + factors["slack_seconds"])
     assert await pacer.explainer.queue("two") is None
 
 
-async def test_an_explanation_tells_of_those_ahead_and_of_what_is_at_the_gateway(pacer: Pacer) -> None:
+async def test_an_explanation_counts_deliveries_ahead_and_concurrent_sends(pacer: Pacer) -> None:
     pacer.config.configure(package(profiles=2, limits=WIDE, concurrent=1))
     await pacer.hold(assigned(4, profiles=2))
     second = assigned(4, profiles=2).deliveries[2].delivery_id
-    told = await pacer.explainer.delivery(second)
-    assert told is not None
-    assert (told["ahead"], told["bound"], told["next_release"]) == (1, "deliveries ahead", None)
+    explanation = await pacer.explainer.delivery(second)
+    assert explanation is not None
+    assert (explanation["ahead"], explanation["bound"], explanation["next_release"]) == (1, "deliveries ahead", None)
     assert len(await pacer.release()) == 1
-    told = await pacer.explainer.delivery(second)
-    assert told is not None
-    assert told["bound"] == "concurrent sends"
+    explanation = await pacer.explainer.delivery(second)
+    assert explanation is not None
+    assert explanation["bound"] == "concurrent sends"
 
 
-async def test_an_explanation_does_not_promise_the_profiles_next_moment_to_those_behind(pacer: Pacer) -> None:
-    """Dies where the end of the gap is told to every delivery in the queue."""
+async def test_only_the_first_delivery_is_promised_the_next_release(pacer: Pacer) -> None:
+    """Fails if every delivery in the queue is promised the end of the gap."""
     await pacer.hold(assigned(3))
     await pacer.report("sent", *await pacer.release())
     _, second, third = (each.delivery_id for each in assigned(3).deliveries)
-    told = [await pacer.explainer.delivery(each) for each in (second, third)]
-    shown = [(each["bound"], each["next_release"] is None, set(each["bounds"])) for each in told if each is not None]
+    explanation = [await pacer.explainer.delivery(each) for each in (second, third)]
+    shown = [
+        (each["bound"], each["next_release"] is None, set(each["bounds"])) for each in explanation if each is not None
+    ]
     assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]

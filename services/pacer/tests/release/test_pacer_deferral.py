@@ -1,4 +1,4 @@
-"""Deferral of a recipient: held for a day on the same profile, out of the others' way, and tried once more."""
+"""Deferral: a delivery is held for a day on the same profile without blocking others, and tried once more."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.postgres
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
-async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_others_go(pacer: Pacer) -> None:
+async def test_a_deferred_delivery_waits_on_the_same_profile_without_blocking_others(pacer: Pacer) -> None:
     pacer.config.configure(package(profiles=2))
     await pacer.hold(assigned(3, profile="p0"))
     (first,) = await pacer.release()
@@ -32,8 +32,8 @@ async def test_who_is_deferred_for_a_day_waits_on_the_same_profile_while_the_oth
     assert pacer.bus.of(DeliveryReturned) == []
 
 
-async def test_a_deferral_goes_along_to_another_profile(pacer: Pacer) -> None:
-    """It is the recipient who takes no more today: whoever sends."""
+async def test_a_deferral_stays_in_force_on_another_profile(pacer: Pacer) -> None:
+    """The recipient takes no more messages today, from any profile."""
     pacer.config.configure(package(profiles=2))
     await pacer.hold(assigned(1, profile="p0"))
     await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)

@@ -1,4 +1,4 @@
-"""Facts: what the statement reads of the ledger is what the policy's own reckoning finds in it."""
+"""Facts: the statement and the simulation find the same facts in a ledger."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from pacer.core.policy import Rules
 from pacer.core.simulation import SimulatedProfile
 from pacer.release.facts import read_facts, to_facts
 from pacer.sql import views as views
-from pacer.sql.release import ProfileRow
+from pacer.sql.release import PacedProfile
 from pacer.testing import START, Pacer, package
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import ProfileLimits
@@ -39,7 +39,7 @@ WHERE (profile_id, number) IN (SELECT profile_id, max(number) FROM pacer.release
 
 
 def drawn_limits(chance: Random) -> ProfileLimits:
-    """Small ones: windows are full, each of them on some profiles and not on others."""
+    """Small limits: each window is full on some profiles and not on others."""
     return ProfileLimits(
         per_hour=chance.randint(1, 3),
         per_3_hours=chance.randint(1, 5),
@@ -50,7 +50,7 @@ def drawn_limits(chance: Random) -> ProfileLimits:
 
 
 def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
-    """Near the edges of the windows, within their slack and just out of it; the newest is last."""
+    """Times near the edges of the windows and of their slack; the newest is last."""
     windows = [*(limit.window for limit in rolling_limits(rules.limits)), *(window for _, window in CONTACT_WINDOWS)]
     edges = [timedelta(0), *windows, DAY - PAIRS_SPAN][chance.randint(0, 1) :]  # half of them have released just now
     offs = [-SECOND, SECOND, rules.slack_max / 2, rules.slack_max - SECOND, rules.slack_max + SECOND, 20 * 60 * SECOND]
@@ -58,8 +58,8 @@ def drawn_moments(chance: Random, rules: Rules) -> list[datetime]:
 
 
 @pytest.mark.parametrize("newest_is_answered", [True, False])
-async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_answered: bool) -> None:
-    """Dies with any span, limit, slack or order of the statement changed, and where the unanswered do not count."""
+async def test_the_statement_and_the_simulation_find_the_same_facts(pacer: Pacer, newest_is_answered: bool) -> None:
+    """Fails if any span, limit, slack or order of the statement changes, or if unanswered releases do not count."""
     rules, simulated = configured(pacer, chance := Random(5)), dict[str, SimulatedProfile]()
     async with pacer.engine.begin() as connection:
         for name, each in rules.items():
@@ -73,7 +73,7 @@ async def test_every_window_is_read_as_it_is_reckoned(pacer: Pacer, newest_is_an
         if not newest_is_answered:
             await connection.execute(UNANSWERED)
         found = await read_facts(connection, rules, START)
-        profiles = fetched(ProfileRow, await connection.execute(views.PROFILES, {"profile_ids": list(rules)}))
+        profiles = fetched(PacedProfile, await connection.execute(views.PROFILES, {"profile_ids": list(rules)}))
         rows = {row.profile_id: row for row in profiles}
     full, pairs = set[str](), Counter[int | None]()
     for name, profile in simulated.items():

@@ -1,4 +1,4 @@
-"""Metrics of the pacer: how much is held, and by what."""
+"""Metrics: held deliveries, and the bounds that hold them."""
 
 from datetime import timedelta
 
@@ -14,15 +14,15 @@ def shown(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-async def test_what_is_held_is_counted_and_what_is_due_apart(pacer: Pacer) -> None:
+async def test_held_and_due_deliveries_are_counted(pacer: Pacer) -> None:
     later = OpenOptions(waiting_strategy="scheduled", schedule_at=START + timedelta(days=1))
     await pacer.hold(assigned(3), assigned(2, "msg_2", options=later))
     await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).count()
     assert (shown("spreader_held_deliveries"), shown("spreader_due_deliveries")) == (5, 3)
 
 
-async def test_a_release_is_counted_by_what_its_profile_waited_for(pacer: Pacer) -> None:
-    """Dies when the bound is that of the release itself, and when it is not forgotten with the release."""
+async def test_a_release_is_counted_by_the_bound_that_its_profile_waited_for(pacer: Pacer) -> None:
+    """Fails if the bound is that of the release itself, or if it is kept after the release."""
     loop = pacer.release_loop
     before = {bound: shown("spreader_bound_releases_total", bound=bound) for bound in (NOTHING, "gap")}
     waits = shown("spreader_bound_waits_total", bound="gap")

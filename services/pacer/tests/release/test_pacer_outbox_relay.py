@@ -1,4 +1,4 @@
-"""Traces of the pacer: a release goes on in the trace of its message, however long the delivery was held."""
+"""Outbox relay: a release is in the trace of its message, however long the delivery was held."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -23,7 +23,7 @@ async def memory(pacer: Pacer) -> AsyncGenerator[RecordedSpans]:
         yield memory
 
 
-async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked_to_it(
+async def test_a_release_days_later_is_a_child_of_the_intake_span_and_linked_to_it(
     pacer: Pacer, memory: RecordedSpans
 ) -> None:
     await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
@@ -35,12 +35,12 @@ async def test_a_release_days_later_is_below_the_span_that_took_it_in_and_linked
     attributes = dict(span.attributes or {})
     assert (attributes["spreader.delivery_id"], attributes["spreader.held_seconds"]) == (event.delivery_id, 172_800)
     assert (attributes["messaging.system"], attributes["messaging.operation.type"]) == ("kafka", "send")
-    told = span.to_json()
-    assert event.recipient not in told
-    assert "Hello" not in told
+    exported = span.to_json()
+    assert event.recipient not in exported
+    assert "Hello" not in exported
 
 
-async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outcomes_carry_the_trace(
+async def test_deliveries_that_end_in_the_queue_get_no_span_and_their_outcomes_carry_the_trace(
     pacer: Pacer, memory: RecordedSpans
 ) -> None:
     await pacer.hold(assigned(5).model_copy(update={"traceparent": HELD}))
@@ -50,22 +50,20 @@ async def test_what_ends_in_the_queue_by_thousands_leaves_no_spans_and_its_outco
     assert not memory.spans
 
 
-async def test_a_release_that_kafka_does_not_take_is_told_again_by_a_span_of_its_own(
-    pacer: Pacer, memory: RecordedSpans
-) -> None:
+async def test_a_failed_publish_is_repeated_with_a_span_of_its_own(pacer: Pacer, memory: RecordedSpans) -> None:
     await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     pacer.bus.away = True
     with pytest.raises(PublishFailed):
         await pacer.release()
     pacer.bus.away = False
     await pacer.relay()
-    failed, told = memory.spans
-    assert [each.status.status_code for each in (failed, told)] == [StatusCode.ERROR, StatusCode.UNSET]
-    assert [each.traceparent for each in pacer.bus.of(DeliveryReleased)] == [traceparent_of(told)]
-    assert parent_traceparent_of(failed) == parent_traceparent_of(told) == HELD
+    failed, repeated = memory.spans
+    assert [each.status.status_code for each in (failed, repeated)] == [StatusCode.ERROR, StatusCode.UNSET]
+    assert [each.traceparent for each in pacer.bus.of(DeliveryReleased)] == [traceparent_of(repeated)]
+    assert parent_traceparent_of(failed) == parent_traceparent_of(repeated) == HELD
 
 
-async def test_off_a_release_carries_the_trace_as_it_came(pacer: Pacer) -> None:
+async def test_without_tracing_a_release_carries_the_trace_unchanged(pacer: Pacer) -> None:
     await pacer.hold(assigned(1).model_copy(update={"traceparent": HELD}))
     assert [event.traceparent for event in await pacer.release()] == [HELD]
     assert pacer.now == START

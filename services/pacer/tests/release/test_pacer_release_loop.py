@@ -1,4 +1,4 @@
-"""The queue and the release loop on real Postgres: what is held, released, answered, cancelled, given back."""
+"""Release loop, on a real Postgres: holding, releasing, settling, cancelling and handing back."""
 
 import asyncio
 from dataclasses import replace
@@ -33,14 +33,14 @@ async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer
     assert await pacer.states() == {"held": 3}
 
 
-async def test_what_is_told_of_a_queue_names_the_newest_record_that_is_counted_in_it(pacer: Pacer) -> None:
+async def test_the_published_queue_length_names_the_newest_assignment_in_it(pacer: Pacer) -> None:
     for number, at in enumerate((START, START + timedelta(seconds=2), START + timedelta(seconds=1), None)):
         await pacer.hold(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
     paces = PacePublisher(pacer.bus, pacer.engine)
     await replace(pacer.release_loop, on_pass=paces.on_pass).run_pass()
     await paces.publish()
-    (told,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))
-    assert (told.held, told.assigned_until) == (11, START + timedelta(seconds=2))
+    (pace,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))
+    assert (pace.held, pace.assigned_until) == (11, START + timedelta(seconds=2))
 
 
 async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -> None:
@@ -53,8 +53,8 @@ async def test_the_first_goes_at_once_and_the_next_after_its_gap(pacer: Pacer) -
     assert [each.recipient for each in await pacer.release()] == ["201100000001"]
 
 
-async def test_the_first_stays_the_first_however_postgres_carries_the_statement_out(pacer: Pacer) -> None:
-    """Dies without the last ORDER BY: a hash join with the contacts, likely once there are many, shuffles the heads."""
+async def test_heads_keep_their_order_with_any_query_plan(pacer: Pacer) -> None:
+    """Fails without the last ORDER BY: a hash join, likely with many contacts, loses the order of the heads."""
     await pacer.hold(assigned(30))
     limits = arrays(RecipientLimit, [RecipientLimit("p0", 2)])
     many = "INSERT INTO pacer.contact (profile_id, recipient) SELECT 'p0', 'x' || n FROM generate_series(1, 20000) AS n"
@@ -66,7 +66,7 @@ async def test_the_first_stays_the_first_however_postgres_carries_the_statement_
 
 
 async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer) -> None:
-    """A release counts until an hour after its answer; while it is unanswered it counts for ever."""
+    """A release counts until an hour after its answer; without an answer it counts for ever."""
     pacer.config.configure(package(limits=ProfileLimits(per_hour=2, per_3_hours=50, per_day=50)))
     await pacer.hold(assigned(5))
     one = await pacer.release()
@@ -87,7 +87,7 @@ async def test_an_hour_holds_its_limit_even_when_answers_come_late(pacer: Pacer)
 
 
 async def test_a_limit_that_has_room_again_holds_for_its_slack(pacer: Pacer) -> None:
-    """Dies where what fills a limit is forgotten as soon as there is room."""
+    """Fails if the release that fills a limit is ignored as soon as there is room."""
     pacer.config.configure(package(limits=ProfileLimits(per_hour=1, per_3_hours=50, per_day=50)))
     await pacer.hold(assigned(2))
     await pacer.report("sent", *await pacer.release())
@@ -95,9 +95,12 @@ async def test_a_limit_that_has_room_again_holds_for_its_slack(pacer: Pacer) -> 
         await connection.execute(text("UPDATE pacer.profile SET position = 1"))
     pacer.now += timedelta(minutes=64)  # the slack is 8 % of an hour: 4.8 minutes
     assert await pacer.release() == []
-    told = await pacer.explainer.delivery(assigned(2).deliveries[1].delivery_id)
-    assert told is not None
-    assert (told["bound"], told["next_release"]) == ("hour limit", START + timedelta(minutes=64, seconds=48))
+    explanation = await pacer.explainer.delivery(assigned(2).deliveries[1].delivery_id)
+    assert explanation is not None
+    assert (explanation["bound"], explanation["next_release"]) == (
+        "hour limit",
+        START + timedelta(minutes=64, seconds=48),
+    )
     pacer.now += timedelta(minutes=1)
     assert len(await pacer.release()) == 1
 
@@ -132,7 +135,7 @@ async def test_three_pacers_at_once_release_each_delivery_once_and_no_more_than_
     assert await pacer.states() == {"held": 75, "released": 5}
 
 
-async def test_what_the_bus_did_not_take_is_told_later(pacer: Pacer) -> None:
+async def test_a_failed_publish_is_repeated(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     pacer.bus.away = True
     with pytest.raises(Exception, match="away"):
@@ -156,7 +159,7 @@ async def test_a_deferred_delivery_is_held_again_and_counts_again(pacer: Pacer) 
     assert [(each.delivery_id, each.release) for each in again] == [(first[0].delivery_id, 2)]
 
 
-async def test_a_delivery_that_is_deferred_for_a_day_expires_and_says_so(pacer: Pacer) -> None:
+async def test_a_delivery_deferred_for_a_day_expires(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     first = await pacer.release()
     pacer.now += timedelta(hours=25)
@@ -165,7 +168,7 @@ async def test_a_delivery_that_is_deferred_for_a_day_expires_and_says_so(pacer: 
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
-async def test_one_that_went_back_to_the_router_waits_for_its_next_profile(pacer: Pacer) -> None:
+async def test_a_returned_delivery_is_released_by_its_next_profile(pacer: Pacer) -> None:
     pacer.config.configure(package(profiles=2))
     await pacer.hold(assigned(1))
     first = await pacer.release()
@@ -177,7 +180,7 @@ async def test_one_that_went_back_to_the_router_waits_for_its_next_profile(pacer
     assert await pacer.states() == {"released": 1}
 
 
-async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer: Pacer) -> None:
+async def test_a_cancellation_ends_held_deliveries_and_later_ones(pacer: Pacer) -> None:
     await pacer.hold(assigned(3))
     await pacer.cancel("msg_1")
     await pacer.hold(assigned(5))
@@ -187,7 +190,7 @@ async def test_a_cancelled_message_stops_what_is_held_and_what_comes_after(pacer
 
 
 async def test_a_cancellation_and_an_intake_at_once_do_not_miss_each_other(pacer: Pacer) -> None:
-    """Each may be begun while the other is not committed: dies without the lock between them."""
+    """Each may begin before the other is committed: fails without the lock between them."""
     pacer.config.configure(package().model_copy(update={"paused": True}))
     for number in range(10):
         batch = [assigned(200, f"msg_{number}_{part}") for part in range(5)]
@@ -196,7 +199,7 @@ async def test_a_cancellation_and_an_intake_at_once_do_not_miss_each_other(pacer
     assert states == {"held": 10 * 4 * 200, "cancelled": 10 * 200}
 
 
-async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
+async def test_a_held_delivery_expires(pacer: Pacer) -> None:
     await pacer.hold(assigned(2, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
     assert len(await pacer.release()) == 1
     pacer.now += timedelta(minutes=2)
@@ -205,7 +208,7 @@ async def test_what_expires_while_it_is_held_says_so(pacer: Pacer) -> None:
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["expired"]
 
 
-async def test_what_nobody_can_ask_for_any_more_is_forgotten_and_the_rest_kept(pacer: Pacer) -> None:
+async def test_old_rows_are_deleted_and_others_kept(pacer: Pacer) -> None:
     await pacer.hold(assigned(2))
     first = await pacer.release()
     await pacer.report("sent", *first)
@@ -220,7 +223,7 @@ async def test_what_nobody_can_ask_for_any_more_is_forgotten_and_the_rest_kept(p
     assert (await pacer.states(), releases) == ({"held": 1}, 0)
 
 
-async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> None:
+async def test_a_removed_profile_hands_its_queue_back(pacer: Pacer) -> None:
     pacer.config.configure(package(profiles=2))
     await pacer.hold(assigned(4, profiles=2))
     pacer.config.configure(package(profiles=1))
@@ -228,7 +231,7 @@ async def test_a_profile_that_left_gives_its_deliveries_back(pacer: Pacer) -> No
     assert [each.index for each in pacer.bus.of(DeliveryReturned)] == [1, 3]
 
 
-async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_where_there_are_none(
+async def test_a_blocked_profile_hands_its_queue_back_unless_no_other_profile_could_send_it(
     pacer: Pacer,
 ) -> None:
     pacer.config.configure(package(profiles=2))
@@ -244,14 +247,14 @@ async def test_a_blocked_profile_gives_all_it_holds_to_the_others_and_keeps_it_w
     assert (await pacer.states())["held"] == 1
 
 
-async def test_a_package_that_is_gone_ends_its_deliveries(pacer: Pacer) -> None:
+async def test_a_deleted_package_cancels_its_deliveries(pacer: Pacer) -> None:
     await pacer.hold(assigned(2))
     pacer.config.remove("one")
     assert await pacer.release() == []
     assert [each.status for each in pacer.bus.of(DeliveryOutcome)] == ["cancelled", "cancelled"]
 
 
-async def test_a_changed_package_is_looked_at_again(pacer: Pacer) -> None:
+async def test_a_changed_package_becomes_due(pacer: Pacer) -> None:
     pacer.config.configure(package().model_copy(update={"paused": True}))
     await pacer.hold(assigned(1))
     assert await pacer.release() == []

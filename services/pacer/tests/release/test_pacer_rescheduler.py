@@ -1,4 +1,4 @@
-"""Turns beside others: what the loop holds locked while records come in, and what it must not miss."""
+"""Rescheduler and locks: release passes while records and settings arrive."""
 
 import asyncio
 from collections.abc import Callable, Generator
@@ -30,40 +30,40 @@ BLOCKED = """
 SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
-async def test_an_answer_that_a_turn_could_not_see_wakes_those_who_wait_for_it(pacer: Pacer) -> None:
-    """Dies where the answer wakes only the profiles that are known to wait when it is written."""
+async def test_a_settlement_during_a_pass_wakes_the_profiles_that_wait_for_it(pacer: Pacer) -> None:
+    """Fails if a settlement wakes only the profiles that are marked as waiting when it is written."""
     pacer.config.configure(package(profiles=2, limits=WIDE, concurrent=1))
     await pacer.hold(assigned(2, profiles=2))
     (first,) = await pacer.release()
     (other,) = {"p0", "p1"} - {first.profile_id}
-    async with pacer.engine.begin() as turn:
-        await lock_packages(turn, {"one"})  # it has counted the one that is at the gateway
+    async with pacer.engine.begin() as release_pass:
+        await lock_packages(release_pass, {"one"})  # it has counted the one that is at the gateway
         answering = asyncio.create_task(pacer.report("sent", first))
         await until(pacer.engine, "SELECT bool_and(effective_at < 'infinity') FROM pacer.release")
         waits = arrays(sql.NextLook, [sql.NextLook(other, START + timedelta(minutes=5), awaits_answer=True)])
-        await turn.execute(sql.PROFILE_LOOKED, waits)
+        await release_pass.execute(sql.PROFILE_LOOKED, waits)
     await answering
     async with pacer.engine.connect() as connection:
         assert (await connection.execute(text(LOOK), {"profile_id": other})).scalar_one()
     assert [each.profile_id for each in await pacer.release()] == [other]
 
 
-async def test_a_customer_who_writes_to_a_profile_in_a_turn_waits_and_holds_nothing_that_it_needs(pacer: Pacer) -> None:
-    """Dies, by a deadlock, where a customer's words lock the contact before the profile."""
+async def test_a_customers_message_during_a_pass_does_not_deadlock_with_it(pacer: Pacer) -> None:
+    """Fails with a deadlock if a customer's message locks the contact before the profile."""
     await pacer.hold(assigned(1))
     (delivery,) = assigned(1).deliveries
-    async with pacer.engine.begin() as turn:
-        await turn.execute(sql.DUE, {"now": START, "profiles": 1})
-        await turn.execute(text("UPDATE pacer.delivery SET state = 'released' WHERE state = 'held'"))
+    async with pacer.engine.begin() as release_pass:
+        await release_pass.execute(sql.DUE, {"now": START, "profiles": 1})
+        await release_pass.execute(text("UPDATE pacer.delivery SET state = 'released' WHERE state = 'held'"))
         hearing = asyncio.create_task(pacer.receive_message(delivery.recipient))
         await until(pacer.engine, BLOCKED)
         released = [contacts.ContactRelease("p0", delivery.recipient, cold=True)]
         params = {**arrays(contacts.ContactRelease, released), "now": START}
-        await turn.execute(contacts.CONTACT_RELEASED, params)
+        await release_pass.execute(contacts.CONTACT_RELEASED, params)
     await hearing
 
 
-async def test_a_setting_is_in_force_although_the_database_was_away_when_it_came(pacer: Pacer) -> None:
+async def test_a_setting_comes_into_force_after_the_database_was_unavailable(pacer: Pacer) -> None:
     pacer.configure(package().model_copy(update={"paused": True}))
     await pacer.hold(assigned(1))
     assert await pacer.release() == []
@@ -75,7 +75,7 @@ async def test_a_setting_is_in_force_although_the_database_was_away_when_it_came
     assert len(await pacer.release()) == 1
 
 
-async def test_what_was_put_off_comes_back_only_where_its_recipients_rules_have_changed(pacer: Pacer) -> None:
+async def test_parked_deliveries_come_back_only_when_recipient_rules_change(pacer: Pacer) -> None:
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
     pacer.configure(quiet)
@@ -94,10 +94,10 @@ async def test_what_was_put_off_comes_back_only_where_its_recipients_rules_have_
     assert await put_off(pacer.engine) == 0
 
 
-async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no_pacer_ran(
+async def test_parked_deliveries_come_back_when_rules_changed_while_no_pacer_ran(
     pacer: Pacer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dies where the new rules are kept before all have come back: a pacer may die in between."""
+    """Fails if the new rules are stored before all deliveries are back: a pacer may crash in between."""
     monkeypatch.setattr("pacer.release.rescheduler.ROWS_MAX", 2)
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
     pacer.configure(package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)}))
@@ -111,8 +111,8 @@ async def test_what_was_put_off_comes_back_also_where_the_rules_changed_while_no
         assert await put_off(pacer.engine) == left
 
 
-async def test_each_pacer_brings_back_what_it_put_off_itself(pacer: Pacer) -> None:
-    """Dies where a pacer that learns of new rules late asks only whether another has kept them already."""
+async def test_each_pacer_brings_back_the_deliveries_that_it_parked(pacer: Pacer) -> None:
+    """Fails if a pacer that reads new rules late only compares them with the rules that another has stored."""
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     pacer.now = START.replace(hour=20)  # 22:00 in Cairo
     other = Rescheduler(pacer.engine)
@@ -131,8 +131,8 @@ async def test_each_pacer_brings_back_what_it_put_off_itself(pacer: Pacer) -> No
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
-async def test_what_changes_again_while_deliveries_come_back_is_not_forgotten(pacer: Pacer, is_gone: bool) -> None:
-    """Dies where what was just done stands for what has been asked for since; where nothing has, it is kept as done."""
+async def test_a_change_while_deliveries_come_back_is_not_lost(pacer: Pacer, is_gone: bool) -> None:
+    """Fails if finishing one change clears a later one."""
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     quieter = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=13)})
     pacer.rescheduler.on_configured("one", package(limits=WIDE))
@@ -147,7 +147,7 @@ async def test_what_changes_again_while_deliveries_come_back_is_not_forgotten(pa
 
 @contextmanager
 def listening(engine: AsyncEngine, meddle: Callable[[], None]) -> Generator[None]:
-    """Something happens as deliveries are brought forward."""
+    """Call `meddle` when deliveries are brought back."""
 
     def on_statement(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         if "put_off_by = NULL" in statement:
@@ -183,7 +183,7 @@ async def test_an_immediate_delivery_goes_before_those_that_wait(pacer: Pacer) -
     assert [each.message_id for each in await pacer.release()] == ["msg_quick"]
 
 
-async def test_a_paused_profile_holds_what_it_has_and_goes_on_when_it_is_resumed(pacer: Pacer) -> None:
+async def test_a_paused_profile_keeps_its_queue_and_goes_on_when_resumed(pacer: Pacer) -> None:
     working = package(profiles=2)
     (one, other) = working.profiles
     pacer.configure(working.model_copy(update={"profiles": (one.model_copy(update={"paused": True}), other)}))
@@ -231,7 +231,7 @@ async def _scalar(engine: AsyncEngine, question: str) -> float:
         (None, 0.1, 0.5),
     ],
 )
-def test_the_loop_waits_until_its_next_look_and_not_for_what_the_last_one_took(
+def test_the_pause_of_the_loop_excludes_the_time_that_the_pass_took(
     next_look: timedelta | None, taken: float, seconds: float
 ) -> None:
     moment = None if next_look is None else START + next_look

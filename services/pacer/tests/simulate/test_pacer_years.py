@@ -1,4 +1,4 @@
-"""Years: what a short simulation shows of the pace; `python -m simulate --profiles 200 --days 365` runs a full year."""
+"""Years: the promises about the pace in a short simulation; `python -m simulate` with 200 profiles runs a year."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from spreader.contract.configuration import ProfileLimits
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Finding]:
-    """Eight profiles of two packages whose queues are never under eleven, for a fortnight."""
+    """Eight profiles of two packages with more than ten deliveries waiting, for a fortnight."""
     fleet = Fleet(profiles=12, days=14, pattern="rush", seed=1)
     studies = [study for number in (0, 2) for study in study_package(fleet, number)]
     assert len(studies) == 8
@@ -42,8 +42,8 @@ def test_every_profile_keeps_the_promise(found: dict[str, Finding], promise: str
     assert found[promise].holds, found[promise]
 
 
-def test_gaps_hardly_follow_from_the_last_one(found: dict[str, Finding]) -> None:
-    """The bound is 0.1 for a year; of 1,300 gaps chance alone makes a standard error of 0.028, allowed here twice."""
+def test_gaps_hardly_depend_on_the_previous_one(found: dict[str, Finding]) -> None:
+    """The bound for a year is 0.1. The standard error of 1,300 gaps is 0.028; twice that is added here."""
     shown = found["lag-1 autocorrelation, over 10 wait"]
     assert shown.profiles == 8
     assert -0.156 < shown.least <= shown.most < 0.156
@@ -51,7 +51,7 @@ def test_gaps_hardly_follow_from_the_last_one(found: dict[str, Finding]) -> None
 
 @pytest.fixture(scope="module")
 def calm() -> dict[str, Finding]:
-    """Four profiles to which deliveries come one by one, for eight months: mostly fewer than ten wait."""
+    """Four profiles with single arrivals, for eight months: mostly fewer than ten deliveries wait."""
     return {each.promise: each for each in judge(study_package(Fleet(4, 240, "steady", seed=1), 0))}
 
 
@@ -73,7 +73,7 @@ def test_every_profile_keeps_the_promise_while_few_wait(calm: dict[str, Finding]
 
 @pytest.mark.parametrize("pattern", ["levels", "rush"])
 def test_no_day_repeats_the_one_before(pattern: str) -> None:
-    """Without the slacks what a limit held, and the first of each day, goes to the second as on the day before."""
+    """Without slack and start delay, releases after a limit or a rest would repeat the day before to the second."""
     for ledger in year(Fleet(4, 30, pattern, seed=1), 0):
         moments = [release.at for release in ledger.releases]
         held = [release.at for release in ledger.releases if release.bound in (Bound.DAY_LIMIT, Bound.REST_WINDOW)]
@@ -97,13 +97,13 @@ def _any_within_a_second(moments: Sequence[datetime], moment: datetime) -> bool:
 
 
 def test_after_an_idle_night_a_quarter_of_the_day_goes_in_an_hour_and_no_more() -> None:
-    """By settings that would let all of the day's 120 go in the first hour and a half."""
+    """With settings that would release all 120 of the day in an hour and a half."""
     hasty = ProfileLimits(per_hour=100, per_3_hours=120, per_day=120)
     studies = study_package(Fleet(4, 10, "bursts", seed=1, limits=hasty, gap_max_seconds=20), 0)
     assert [study.breaches[Bound.QUARTER_OF_DAY] for study in studies] == [0] * 4
     assert [study.fullest_hour for study in studies] == [0.25] * 4
 
 
-def test_a_simulation_comes_out_the_same_again() -> None:
+def test_a_simulation_is_reproducible() -> None:
     fleet = Fleet(profiles=4, days=3, pattern="bursts", seed=7)
     assert study_package(fleet, 0) == study_package(fleet, 0)

@@ -1,4 +1,4 @@
-"""Foreseeing: what is asked about a message is answered the same before, while and after the pacer takes it in."""
+"""Forecast: a message has the same forecast before, while and after the pacer holds it."""
 
 from datetime import timedelta
 
@@ -13,43 +13,43 @@ from spreader.contract.events import OpenOptions
 pytestmark = pytest.mark.postgres
 
 
-async def foreseen(pacer: Pacer, count: int, message_id: str | None = "msg_1") -> PackageForecast:
-    outlook = await pacer.forecaster.message("one", PlannedMessage({"p0": count}, (), OpenOptions(), message_id))
-    assert outlook is not None
-    return outlook
+async def forecast(pacer: Pacer, count: int, message_id: str | None = "msg_1") -> PackageForecast:
+    result = await pacer.forecaster.message("one", PlannedMessage({"p0": count}, (), OpenOptions(), message_id))
+    assert result is not None
+    return result
 
 
-async def test_what_is_taken_in_of_a_message_does_not_wait_ahead_of_itself(pacer: Pacer) -> None:
-    """Dies where its own deliveries count as others: a hundred would be foreseen for two hundred."""
-    before = await foreseen(pacer, 100)
+async def test_held_deliveries_of_a_message_are_not_ahead_of_it(pacer: Pacer) -> None:
+    """Fails if the message's own deliveries count as ahead: 100 would be forecast like 200."""
+    before = await forecast(pacer, 100)
     await pacer.hold(assigned(100))
-    assert await foreseen(pacer, 100) == before
-    another = await foreseen(pacer, 100, "msg_2")
-    assert another == await foreseen(pacer, 100, None)
+    assert await forecast(pacer, 100) == before
+    another = await forecast(pacer, 100, "msg_2")
+    assert another == await forecast(pacer, 100, None)
     assert another.completion is not None
     assert before.completion is not None
     assert another.completion - START > 1.5 * (before.completion - START)
 
 
-async def test_what_has_gone_of_a_message_is_not_foreseen_again(pacer: Pacer) -> None:
-    """Dies where the one that has gone is taken for one that waits: it would go a gap later."""
+async def test_released_deliveries_of_a_message_are_not_forecast_again(pacer: Pacer) -> None:
+    """Fails if a released delivery counts as waiting: it would be forecast a gap later."""
     await pacer.hold(assigned(3))
     (first,) = await pacer.release()
     await pacer.report("sent", first)
     left = await pacer.forecaster.queue(package())
-    message = await foreseen(pacer, 3)
+    message = await forecast(pacer, 3)
     assert message.completion == left.completion
     assert (sum(sum(each.values()) for each in message.curve.values()), message.profiles["p0"].deliveries) == (3, 3)
 
 
-async def test_a_message_that_has_gone_before_it_is_asked_about_is_complete_now(pacer: Pacer) -> None:
+async def test_a_message_that_is_released_completely_is_complete_now(pacer: Pacer) -> None:
     await pacer.hold(assigned(1), assigned(50, "msg_2"))
     (first,) = await pacer.release()
     assert first.message_id == "msg_1"
-    assert (await foreseen(pacer, 1)).completion == START
+    assert (await forecast(pacer, 1)).completion == START
 
 
-async def test_a_what_if_answers_for_other_settings_and_changes_nothing(pacer: Pacer) -> None:
+async def test_a_what_if_forecasts_other_settings_and_changes_nothing(pacer: Pacer) -> None:
     slow, fast = (package(limits=ProfileLimits(per_hour=each, per_3_hours=3000, per_day=24 * each)) for each in (1, 10))
     pacer.config.configure(slow)
     await pacer.hold(assigned(30))

@@ -9,7 +9,7 @@ from spreader.contract.events import ProfileState
 
 
 @dataclass(frozen=True, slots=True)
-class Reassignment:
+class QueueReassignment:
     """`returned`: the router chooses other profiles. `cancelled`: there is no package to send the deliveries."""
 
     state: Literal["returned", "cancelled"]
@@ -18,12 +18,12 @@ class Reassignment:
 
 def reassignment_for(
     package_id: str, package: Package | None, profile_id: str, states: Mapping[str, ProfileState | None]
-) -> Reassignment | None:
+) -> QueueReassignment | None:
     """None: the profile keeps its queue. `states` has the known states of all profiles of the package."""
     if package is None:
-        return Reassignment("cancelled", f"package {package_id} is gone")
+        return QueueReassignment("cancelled", f"package {package_id} is gone")
     if package.profile(profile_id) is None:
-        return Reassignment("returned", f"profile {profile_id} is no longer in the package")
+        return QueueReassignment("returned", f"profile {profile_id} is no longer in the package")
     if not _is_blocked(states.get(profile_id)):
         return None
     others = (profile for profile in package.profiles if profile.profile_id != profile_id and not profile.paused)
@@ -31,7 +31,7 @@ def reassignment_for(
         return None  # no other profile could send them: they wait here instead of failing there
     state = states.get(profile_id)
     cause = state.open.cause if state is not None and state.open.cause else "no cause given"
-    return Reassignment("returned", f"profile {profile_id} is blocked for open chat: {cause}")
+    return QueueReassignment("returned", f"profile {profile_id} is blocked for open chat: {cause}")
 
 
 def _is_blocked(state: ProfileState | None) -> bool:

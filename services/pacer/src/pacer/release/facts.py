@@ -29,7 +29,7 @@ async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict
 
 async def load_due(
     connection: AsyncConnection,
-    profiles: Sequence[sql.ProfileRow],
+    profiles: Sequence[sql.PacedProfile],
     config: PacerConfigCache,
     heads_max: int,
     now: datetime,
@@ -125,7 +125,7 @@ async def package_days(
     }
 
 
-def to_facts(profile: sql.ProfileRow, row: sql.FactsRow, rules: Rules, package_day: PackageDay | None) -> Facts:
+def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package_day: PackageDay | None) -> Facts:
     windows = [(limit.bound, limit.window) for limit in rolling_limits(rules.limits)]
     package_full_until: Bounds = {}
     if package_day is not None and package_day.room <= 0:

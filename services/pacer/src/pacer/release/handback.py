@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.reassignment import Reassignment, reassignment_for
+from pacer.core.reassignment import QueueReassignment, reassignment_for
 from pacer.metrics import ENDED
 from pacer.sql import release as sql
 from spreader.runtime.rows import arrays
@@ -13,13 +13,13 @@ from spreader.runtime.rows import arrays
 ROWS_MAX = 2_000
 
 
-def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> Reassignment | None:
+def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> QueueReassignment | None:
     package = config.package(package_id)
     profile_ids = () if package is None else package.profile_ids
     return reassignment_for(package_id, package, profile_id, {each: config.state(each) for each in profile_ids})
 
 
-async def hand_back(connection: AsyncConnection, reassignments: Mapping[str, Reassignment]) -> int:
+async def hand_back(connection: AsyncConnection, reassignments: Mapping[str, QueueReassignment]) -> int:
     """Write the new state of these profiles' deliveries; returns their number.
 
     A profile with more than ROWS_MAX stays due for the next pass.

@@ -52,7 +52,7 @@ class ReleaseLoop:
         async with self.engine.begin() as connection:
             now, read_at = await system_now(connection, self.clock), time.monotonic()
             params = {"now": now, "profiles": self.profiles_a_pass}
-            profiles = fetched(sql.ProfileRow, await connection.execute(sql.DUE, params))
+            profiles = fetched(sql.PacedProfile, await connection.execute(sql.DUE, params))
             DUE_PROFILES.set(len(profiles))
             if not profiles:
                 next_look = (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none()

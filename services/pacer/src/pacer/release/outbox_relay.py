@@ -25,7 +25,7 @@ IDLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class OutboxRelay:
+class QueueOutboxRelay:
     engine: AsyncEngine
     bus: Bus
     clock: Clock

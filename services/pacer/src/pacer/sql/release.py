@@ -11,7 +11,7 @@ from spreader.runtime.rows import column, unnest
 
 
 @dataclass(frozen=True, slots=True)
-class ProfileRow:
+class PacedProfile:
     profile_id: str
     package_id: str
     last_release: datetime | None

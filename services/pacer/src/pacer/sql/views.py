@@ -124,7 +124,7 @@ WHERE message_id = CAST(:message_id AS text) AND state <> 'held' GROUP BY profil
 PROFILES = text("""
 SELECT profile_id, package_id, last_release, position, look_at FROM pacer.profile
 WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
-"""Rows of `pacer.sql.release.ProfileRow`."""
+"""Rows of `pacer.sql.release.PacedProfile`."""
 
 USED = text("""
 SELECT profile_id, count(*) FILTER (WHERE effective_at > CAST(:now AS timestamptz) - interval '1 hour') AS hour,

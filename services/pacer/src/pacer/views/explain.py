@@ -39,7 +39,7 @@ class Explainer:
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
             params = {"profile_ids": list(package.profile_ids), "now": now, "message_id": None}
-            rows = fetched(sql.ProfileRow, await connection.execute(views.PROFILES, params))
+            rows = fetched(sql.PacedProfile, await connection.execute(views.PROFILES, params))
             at_gateway = await _at_gateway(connection, package_id)
             dues = await load_due(connection, rows, self.config, 1, now)
             usage = fetched(views.UsageRow, await connection.execute(views.USED, params))
@@ -98,7 +98,7 @@ class Explainer:
         profile_id, package_id = delivery.profile_id, delivery.package_id
         row = (await read_facts(connection, {profile_id: rules}, now))[profile_id]
         result = await connection.execute(views.PROFILES, {"profile_ids": [profile_id]})
-        (profile,) = fetched(sql.ProfileRow, result)
+        (profile,) = fetched(sql.PacedProfile, result)
         days = await package_days(connection, {package_id}, self.config, now)
         facts = to_facts(profile, row, rules, days.get(package_id))
         facts = replace(facts, at_gateway=await _at_gateway(connection, package_id))

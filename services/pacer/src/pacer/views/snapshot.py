@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pacer.core.forecast import QueuePart, QueueSnapshot
 from pacer.core.policy import HeldDelivery, Rules
 from pacer.sql import views as views
-from pacer.sql.release import ProfileRow
+from pacer.sql.release import PacedProfile
 from spreader.runtime.rows import fetched
 
 
@@ -49,7 +49,7 @@ async def read_snapshot(
     """`message_id`: the message that is forecast. Its held deliveries do not count as ahead of it."""
     params = {"profile_ids": list(profiles), "now": now, "message_id": message_id}
     day = await connection.execute(views.PACKAGE_RELEASES, {"package_id": package_id, "now": now})
-    rows = fetched(ProfileRow, await connection.execute(views.PROFILES, params))
+    rows = fetched(PacedProfile, await connection.execute(views.PROFILES, params))
     gone = fetched(views.GoneCount, await connection.execute(views.GONE, params))
     return PackageSnapshot(
         releases=_times(await connection.execute(views.PAST_RELEASES, params)),
