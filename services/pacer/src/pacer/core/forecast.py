@@ -152,10 +152,9 @@ def forecast_package(
 def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
     """The position in their ranges of all gaps of profile `number`, so that profiles differ as they would by chance.
 
-    With the same position everywhere, all profiles would end together, while the last of several really ends later.
-    So the profiles get the expected order statistics of as many draws (Blom's normal scores), scaled to the deviation
-    of the mean of as many uniform draws as there are gaps. Which profile is the last is chance; when it ends is not.
-    The mean over all profiles stays 0.5.
+    With the same position for all, every profile would end at the same time, but with random draws the last of several
+    ends later. So the positions are the expected order statistics of the profiles' mean draws: Blom's normal scores,
+    scaled to the deviation of the mean of as many uniform draws as there are gaps. Their mean is 0.5.
     """
     score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
     gaps = max(deliveries - 1, 1)  # the first release has no gap, or one that is drawn already

@@ -1,9 +1,9 @@
 """Policy: may a profile release a delivery now, and if not, which bound holds it until when (docs/pacing.md).
 
-The limits hold at the gateway, not only here. A release counts from the moment it is made until its window has passed
-since its effective time, which is when the gateway had answered; while there is no answer, it counts without end. The
-next release is made only when the window has room, so it reaches the gateway later still. Delays on the way can
-therefore never put one message too many into a window (decision 0006).
+The limits hold at the gateway, not only here. A release counts as soon as it is made, and until a window's length after
+the gateway's answer (`effective_at`); without an answer it counts for ever. The next release is made only when the
+window has room, and reaches the gateway later still. So no delay on the way can put one message too many into a window
+(decision 0006).
 """
 
 from collections.abc import Mapping
@@ -195,9 +195,9 @@ def _bounds(
 
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
-    """Whether few deliveries wait and the day's room returns as evenly as a rush used it: released one by one, they
-    would repeat that rush for another day (decision 0019). Not if the second place is further off than the longest
-    gap of a rush, or comes only after the next rest.
+    """Whether to release in pairs: few deliveries wait, and the day's room returns as slowly as a rush used it, so that
+    single releases would repeat that rush for another day (decision 0019). Not if the second place is further off than
+    the longest gap of a rush, or comes only after the next rest.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)

@@ -34,7 +34,7 @@ async def load_due(
     heads_max: int,
     now: datetime,
 ) -> list[Due]:
-    """The facts about those of the profiles that are configured."""
+    """The profiles with their rules, facts and first deliveries. Profiles that are not configured are left out."""
     rules = {
         profile.profile_id: in_force
         for profile in profiles

@@ -1,7 +1,7 @@
 """Rescheduler: makes profiles due again whose settings or state changed, whatever they wait for.
 
-Changes are noted in memory and written before the next release pass. What could not be written stays noted, so a
-setting does not come into force later because the database was unavailable.
+Changes are noted in memory and written before the next release pass. What could not be written stays noted, so no
+change is lost while the database is unavailable.
 
 Deliveries that are parked for their recipients' sake come back when the package's recipient rules change. This process
 notices a change by the rules that it saw last; after a start, by the rules stored with the package, which may have
