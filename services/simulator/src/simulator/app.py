@@ -20,7 +20,7 @@ from simulator.gateway import SimulatedGateway
 from simulator.send_ledger import SendLedger
 from simulator.sends_in_flight import SendsInFlight
 from simulator.settings import SimulatorSettings
-from simulator.uploads import UploadStore
+from simulator.uploads import MediaUploads
 from simulator.webhook_caller import WebhookCaller
 from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock, clock_from_environment
@@ -35,7 +35,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
     clock, tracing = clock or clock_from_environment(), Tracing.of("simulator", settings)
     ledger = SendLedger(settings.simulator_home)
     accounts = AccountRegistry(settings.simulator_home, settings.simulator_registration_wait_seconds)
-    customer_messages, uploads = CustomerMessageStore(settings.simulator_home), UploadStore(settings.simulator_home)
+    customer_messages, uploads = CustomerMessageStore(settings.simulator_home), MediaUploads(settings.simulator_home)
     fault_registry, sends_in_flight = FaultRegistry(), SendsInFlight()
     whatsapp = WhatsAppNetwork(settings.simulator_seed, clock)
     webhook_caller = WebhookCaller(

@@ -21,7 +21,7 @@ JOURNAL_BYTES_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerMessage:
+class PendingMessage:
     """A customer's message to an account. `at` is system time, in RFC 3339."""
 
     message_id: str
@@ -32,7 +32,7 @@ class CustomerMessage:
     driver: Driver = "simulator"
 
     @classmethod
-    def create(cls, message_id: str, account: GatewayAccount, phone: str, text: str, at: datetime) -> "CustomerMessage":
+    def create(cls, message_id: str, account: GatewayAccount, phone: str, text: str, at: datetime) -> "PendingMessage":
         return cls(message_id, account.account, phone, text, rfc3339(at), account.driver)
 
     @property
@@ -49,7 +49,7 @@ class CustomerMessageStore:
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "mailbox.jsonl")
-        self._messages: dict[str, CustomerMessage] = {}
+        self._messages: dict[str, PendingMessage] = {}
         self._changed = asyncio.Event()
 
     def open(self) -> None:
@@ -60,10 +60,10 @@ class CustomerMessageStore:
     def close(self) -> None:
         self._journal.close()
 
-    def __iter__(self) -> Iterator[CustomerMessage]:
+    def __iter__(self) -> Iterator[PendingMessage]:
         return iter(list(self._messages.values()))
 
-    def add(self, message: CustomerMessage) -> None:
+    def add(self, message: PendingMessage) -> None:
         """Store the message, unless it is stored already."""
         if message.message_id in self._messages:
             return
@@ -89,7 +89,7 @@ class CustomerMessageStore:
         if "taken" in line:
             self._messages.pop(line["taken"], None)
         else:
-            self._messages[line["message_id"]] = CustomerMessage(**line)
+            self._messages[line["message_id"]] = PendingMessage(**line)
 
     def _compact(self, bytes_max: int) -> None:
         """Rewrite the file without the removed messages, if most of it is obsolete."""
@@ -97,5 +97,5 @@ class CustomerMessageStore:
             self._journal.rewrite(map(_line, self._messages.values()))
 
 
-def _line(message: CustomerMessage) -> bytes:
+def _line(message: PendingMessage) -> bytes:
     return json.dumps(asdict(message), separators=(",", ":")).encode()

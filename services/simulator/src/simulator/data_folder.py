@@ -5,7 +5,7 @@ import asyncio
 from simulator.accounts import AccountRegistry
 from simulator.customer_messages import CustomerMessageStore
 from simulator.send_ledger import SendLedger
-from simulator.uploads import UploadStore
+from simulator.uploads import MediaUploads
 
 
 class DataFolder:
@@ -18,7 +18,7 @@ class DataFolder:
         ledger: SendLedger,
         accounts: AccountRegistry,
         customer_messages: CustomerMessageStore,
-        uploads: UploadStore,
+        uploads: MediaUploads,
     ) -> None:
         self._files = (ledger, accounts, customer_messages, uploads)
         self._open = False

@@ -19,13 +19,13 @@ from simulator.core.customers import (
 from simulator.core.faults import Delay, Die, FaultTarget, Hang, Interruption, Refusal, SendPlan
 from simulator.core.reports import Report, SessionChanged, TemporarilyBanned
 from simulator.core.verdict import MessageFacts
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from simulator.dialects import DIALECTS
 from simulator.dialects.dialect import SentMessage
 from simulator.fault_registry import FaultRegistry
 from simulator.send_ledger import LedgerEntry, SendLedger
 from simulator.sends_in_flight import SendsInFlight
-from simulator.webhook_caller import WebhookCall, WebhookCaller
+from simulator.webhook_caller import WebhookCaller, WebhookPost
 from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
 from spreader.contract.content import Content, content_hash
@@ -40,7 +40,7 @@ Disconnection = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
-class SendAccepted:
+class MessageAccepted:
     sent: SentMessage
 
 
@@ -65,11 +65,11 @@ class IncomingSend:
 
 
 @dataclass(frozen=True, slots=True)
-class NoResponse:
+class NoAnswer:
     """The send hung until the caller disconnected or the fault ended."""
 
 
-SendAnswer = SendAccepted | Refusal | NoResponse
+SendAnswer = MessageAccepted | Refusal | NoAnswer
 
 
 class SimulatedGateway:
@@ -99,10 +99,10 @@ class SimulatedGateway:
         with self._sends_in_flight.track(account.package_id):
             plan = self._fault_registry.plan(target)
             if await self._interrupted(plan.before, until_disconnected):
-                return NoResponse()
+                return NoAnswer()
             plan, answer = self._record(account, incoming, plan)
             if await self._interrupted(plan.after, until_disconnected):
-                return NoResponse()
+                return NoAnswer()
             return answer if plan.refusal else plan.answer or answer
 
     def accept_customer_message(self, account: GatewayAccount, phone: str, text: str) -> str:
@@ -110,10 +110,10 @@ class SimulatedGateway:
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
         self._whatsapp.customer_writes(account, phone, now)
-        customer_message = CustomerMessage.create(message_id, account, phone, text, now)
+        customer_message = PendingMessage.create(message_id, account, phone, text, now)
         self._webhook_caller.post(customer_message)
         if self._whatsapp.is_doubled(account, message_id):
-            self._webhook_caller.schedule(WebhookCall.for_message(customer_message), REPEAT_AFTER)
+            self._webhook_caller.schedule(WebhookPost.for_message(customer_message), REPEAT_AFTER)
         return message_id
 
     def report(self, account: GatewayAccount, report: Report) -> None:
@@ -123,7 +123,7 @@ class SimulatedGateway:
 
     def _record(
         self, account: GatewayAccount, incoming: IncomingSend, plan: SendPlan
-    ) -> tuple[SendPlan, SendAccepted | Refusal]:
+    ) -> tuple[SendPlan, MessageAccepted | Refusal]:
         """Write the ledger line and schedule what follows. Returns the final plan and the answer."""
         now = self._clock()
         judged = self._whatsapp.judge(account, incoming.facts, plan, now)
@@ -136,19 +136,19 @@ class SimulatedGateway:
             return plan, plan.refusal
         sent = SentMessage(message_id, incoming.delivery_id, incoming.recipient, incoming.content, now)
         for body in DIALECTS[account.driver].echo(account, sent):
-            self._webhook_caller.schedule(WebhookCall.create("receipt", account.key, body), timedelta())
+            self._webhook_caller.schedule(WebhookPost.create("receipt", account.key, body), timedelta())
         for reaction, wait in _timed(self._reactions(incoming, plan, now), now, plan):
             self._schedule(reaction, wait, account, sent, plan.receipts)
-        return plan, SendAccepted(sent)
+        return plan, MessageAccepted(sent)
 
     def _send_report(self, account: GatewayAccount, report: Report, now: datetime) -> None:
         """Report to the webhook; after a ban also that the session works again, when the ban ends."""
         dialect = DIALECTS[account.driver]
         for body in dialect.report(account, report, now):
-            self._webhook_caller.schedule(WebhookCall.create("report", account.key, body), timedelta())
+            self._webhook_caller.schedule(WebhookPost.create("report", account.key, body), timedelta())
         if isinstance(report, TemporarilyBanned):
             for body in dialect.report(account, SessionChanged("working"), report.until):
-                self._webhook_caller.schedule(WebhookCall.create("report", account.key, body), report.until - now)
+                self._webhook_caller.schedule(WebhookPost.create("report", account.key, body), report.until - now)
 
     def _reactions(self, incoming: IncomingSend, plan: SendPlan, now: datetime) -> tuple[Reaction, ...]:
         server = server_receipt(self._habits.seed, incoming.random_key, incoming.recipient, now)
@@ -166,14 +166,14 @@ class SimulatedGateway:
         match reaction:
             case SimulatedReceipt():
                 for body in DIALECTS[account.driver].receipt(account, sent, reaction) * times:
-                    self._webhook_caller.schedule(WebhookCall.create("receipt", account.key, body), wait)
+                    self._webhook_caller.schedule(WebhookPost.create("receipt", account.key, body), wait)
             case SimulatedAnswer():
                 message_id = DIALECTS[account.driver].message_id(reaction.at)
-                customer_message = CustomerMessage.create(
+                customer_message = PendingMessage.create(
                     message_id, account, sent.recipient, reaction.text, reaction.at
                 )
                 self._whatsapp.customer_writes(account, sent.recipient, reaction.at)
-                self._webhook_caller.schedule(WebhookCall.for_message(customer_message), wait)
+                self._webhook_caller.schedule(WebhookPost.for_message(customer_message), wait)
             case _:
                 assert_never(reaction)
 

@@ -36,7 +36,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ProfileRegistration(RequestModel):
+class OwnRegistration(RequestModel):
     """The profile of an account, and its webhook."""
 
     profile_id: Id
@@ -44,7 +44,7 @@ class ProfileRegistration(RequestModel):
     webhook_url: WebAddress = Field(examples=["http://127.0.0.1:8000/api/v1/webhooks/simulator/pkg_1/prf_1"])
 
 
-class AccountRegistration(ProfileRegistration):
+class AccountRegistration(OwnRegistration):
     """An account of a simulated gateway, as its operator or Meta's dashboard sets it up."""
 
     phone: PhoneNumber

@@ -25,7 +25,7 @@ class Upload:
         return datetime.fromisoformat(self.at) + LIFETIME
 
 
-class UploadStore:
+class MediaUploads:
     """All uploads, stored on disk, by media id."""
 
     def __init__(self, home: Path) -> None:

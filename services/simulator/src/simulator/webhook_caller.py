@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 
 from simulator.accounts import AccountKey, AccountRegistry, GatewayAccount
-from simulator.customer_messages import CustomerMessage, CustomerMessageStore
+from simulator.customer_messages import CustomerMessageStore, PendingMessage
 from simulator.dialects import DIALECTS
 from simulator.dialects.dialect import CallKind, Json
 from simulator.metrics import WEBHOOK_CALLS, WEBHOOK_CALLS_WAITING
@@ -33,7 +33,7 @@ IDLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookCall:
+class WebhookPost:
     """One call of an account's webhook; `message` is the customer's message that it carries, if any.
 
     The first attempt makes a missing body and the headers. Retries repeat both unchanged.
@@ -42,16 +42,16 @@ class WebhookCall:
     event: CallKind
     key: AccountKey
     body: bytes | None
-    message: CustomerMessage | None = None
+    message: PendingMessage | None = None
     headers: Mapping[str, str] | None = None
     attempt: int = 1
 
     @classmethod
-    def for_message(cls, message: CustomerMessage) -> "WebhookCall":
+    def for_message(cls, message: PendingMessage) -> "WebhookPost":
         return cls("message", message.key, None, message)
 
     @classmethod
-    def create(cls, event: CallKind, key: AccountKey, body: Json) -> "WebhookCall":
+    def create(cls, event: CallKind, key: AccountKey, body: Json) -> "WebhookPost":
         return cls(event, key, encode(body))
 
 
@@ -78,7 +78,7 @@ class WebhookCaller:
         self._waiting_max = waiting_max
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._workers = workers
-        self._waiting: list[tuple[float, int, WebhookCall]] = []
+        self._waiting: list[tuple[float, int, WebhookPost]] = []
         self._serial = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = Loop(self.name, self._start_due)
@@ -88,17 +88,17 @@ class WebhookCaller:
     def is_full(self) -> bool:
         return len(self._waiting) >= self._waiting_max
 
-    def schedule(self, call: WebhookCall, duration: timedelta) -> None:
+    def schedule(self, call: WebhookPost, duration: timedelta) -> None:
         """Make the call after `duration` of system time. Drops it if the queue is full."""
         if self.is_full:
             WEBHOOK_CALLS.labels(call.event, "dropped").inc()
             return
         self._push(call, self._clock.wall(duration).total_seconds())
 
-    def post(self, message: CustomerMessage) -> None:
+    def post(self, message: PendingMessage) -> None:
         """Store a customer's message and call the webhook at once."""
         self._customer_messages.add(message)
-        self._push(WebhookCall.for_message(message), 0)
+        self._push(WebhookPost.for_message(message), 0)
 
     async def wait_until_accepted(self, message_id: str) -> bool:
         """Whether the webhook accepts the message within a few seconds. Otherwise it is retried as before."""
@@ -120,7 +120,7 @@ class WebhookCaller:
     async def start(self) -> None:
         self._http = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._workers))
         for message in self._customer_messages:
-            self._push(WebhookCall.for_message(message), 0)
+            self._push(WebhookPost.for_message(message), 0)
         await self._loop.start()
 
     async def stop(self) -> None:
@@ -137,7 +137,7 @@ class WebhookCaller:
     def is_live(self) -> bool:
         return self._loop.is_live()
 
-    def _push(self, call: WebhookCall, seconds: float) -> None:
+    def _push(self, call: WebhookPost, seconds: float) -> None:
         self._serial += 1
         heapq.heappush(self._waiting, (time.monotonic() + seconds, self._serial, call))
         WEBHOOK_CALLS_WAITING.set(len(self._waiting))
@@ -160,7 +160,7 @@ class WebhookCaller:
         self._tasks.discard(task)
         self._loop.wake()
 
-    async def _run(self, call: WebhookCall) -> None:
+    async def _run(self, call: WebhookPost) -> None:
         if call.message is not None:
             self._customer_messages.add(call.message)
         account = self._accounts.get(call.key)
@@ -179,11 +179,11 @@ class WebhookCaller:
             seconds = retries.seconds(call.attempt, self._draw) * self._back_off_factor
             self._push(replace(call, attempt=call.attempt + 1), seconds)
 
-    def _forget_message(self, call: WebhookCall) -> None:
+    def _forget_message(self, call: WebhookPost) -> None:
         if call.message is not None:
             self._customer_messages.remove(call.message.message_id)
 
-    async def _refusal(self, call: WebhookCall, account: GatewayAccount | None) -> "_Refusal | None":
+    async def _refusal(self, call: WebhookPost, account: GatewayAccount | None) -> "_Refusal | None":
         """Call the account's current webhook. Returns why it did not accept the call, or None."""
         if account is None or self._http is None:
             return _Refusal("the account is not registered")
@@ -205,7 +205,7 @@ def encode(body: Json) -> bytes:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _prepared(call: WebhookCall, account: GatewayAccount) -> WebhookCall:
+def _prepared(call: WebhookPost, account: GatewayAccount) -> WebhookPost:
     """The call with its body and headers."""
     if call.headers is not None:
         return call

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from simulator.testing import ACCOUNTS, CREDENTIALS, KEYS, SimulatorClient, running_simulator
-from simulator.uploads import UploadStore
+from simulator.uploads import MediaUploads
 from spreader.clock import wall_now
 
 CUSTOMER = "201001234567"
@@ -184,11 +184,11 @@ async def test_a_wrong_upload_is_refused(
 
 def test_an_upload_is_valid_for_thirty_days_over_restarts(tmp_path: Path) -> None:
     now: datetime = wall_now()
-    uploads = UploadStore(tmp_path)
+    uploads = MediaUploads(tmp_path)
     uploads.open()
     kept = [uploads.add("100", "image/png", "ab", 5, now) for _ in range(2)]
     uploads.close()
-    again = UploadStore(tmp_path)
+    again = MediaUploads(tmp_path)
     again.open()
     assert [again.find("100", each.media_id, now + timedelta(days=29)) for each in kept] == kept
     assert again.find("100", kept[0].media_id, now + timedelta(days=30)) is None

@@ -20,7 +20,7 @@ from simulator.core.reports import (
     TemporarilyBanned,
     TimeLocked,
 )
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
 from spreader.contract.content import TemplateContent
 from spreader.contract.ids import new_id
@@ -53,7 +53,7 @@ class CloudApiDialect:
     def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         return ()
 
-    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+    def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         message = {
             "from": customer_message.phone,
             "id": customer_message.message_id,

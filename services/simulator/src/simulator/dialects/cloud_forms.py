@@ -27,12 +27,12 @@ class TextBody(CloudForm):
     preview_url: bool = False
 
 
-class MediaFile(CloudForm):
+class CloudMediaFile(CloudForm):
     id: str | None = None
     link: Link | None = None
 
     @model_validator(mode="after")
-    def _one_source(self) -> "MediaFile":
+    def _one_source(self) -> "CloudMediaFile":
         if (self.id is None) == (self.link is None):
             raise ValueError("give either `id` or `link`")
         return self
@@ -41,11 +41,11 @@ class MediaFile(CloudForm):
         return {"url": self.link} if self.id is None else {"media_id": files[self.id]}
 
 
-class CaptionedFile(MediaFile):
+class CaptionedFile(CloudMediaFile):
     caption: Caption | None = None
 
 
-class AudioFile(MediaFile):
+class AudioFile(CloudMediaFile):
     voice: bool = False
 
 
@@ -94,7 +94,7 @@ class CloudMessage(CloudForm):
         return self.to.removeprefix("+")
 
     @property
-    def file(self) -> MediaFile | None:
+    def file(self) -> CloudMediaFile | None:
         return None
 
     def content(self, files: FilesById) -> Content:
@@ -115,7 +115,7 @@ class ImageMessage(CloudMessage):
     image: CaptionedFile
 
     @property
-    def file(self) -> MediaFile:
+    def file(self) -> CloudMediaFile:
         return self.image
 
     def content(self, files: FilesById) -> Content:
@@ -127,7 +127,7 @@ class VideoMessage(CloudMessage):
     video: CaptionedFile
 
     @property
-    def file(self) -> MediaFile:
+    def file(self) -> CloudMediaFile:
         return self.video
 
     def content(self, files: FilesById) -> Content:
@@ -139,7 +139,7 @@ class AudioMessage(CloudMessage):
     audio: AudioFile
 
     @property
-    def file(self) -> MediaFile:
+    def file(self) -> CloudMediaFile:
         return self.audio
 
     def content(self, files: FilesById) -> Content:
@@ -151,7 +151,7 @@ class DocumentMessage(CloudMessage):
     document: DocumentFile
 
     @property
-    def file(self) -> MediaFile:
+    def file(self) -> CloudMediaFile:
         return self.document
 
     def content(self, files: FilesById) -> Content:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from simulator.accounts import GatewayAccount
 from simulator.core.customers import SimulatedReceipt
 from simulator.core.reports import Report
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from spreader.contract.content import Content
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ class Dialect(Protocol):
         """The calls that report the send itself."""
         ...
 
-    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+    def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         """The call with a customer's message."""
         ...
 

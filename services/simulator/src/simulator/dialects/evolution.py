@@ -20,7 +20,7 @@ from simulator.core.reports import (
     TemporarilyBanned,
     TimeLocked,
 )
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
 from simulator.dialects.waha import BANNED, TEMPORARY_BAN, bare_id, connection_closed
 from simulator.schemas import rfc3339
@@ -68,7 +68,7 @@ class EvolutionDialect:
     def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         return (_event(account, "send.message", sent_message(account, sent), sent.at),)
 
-    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+    def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         key: Json = {
             "remoteJid": _jid(account, customer_message.phone),
             "fromMe": False,

@@ -5,7 +5,7 @@ from datetime import datetime
 from simulator.accounts import GatewayAccount
 from simulator.core.customers import SimulatedReceipt
 from simulator.core.reports import Report
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
 from simulator.schemas import rfc3339
 from spreader.contract.ids import new_id
@@ -35,7 +35,7 @@ class OwnDialect:
     def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
         return ()
 
-    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+    def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         return {
             "event": "message",
             "message_id": customer_message.message_id,

@@ -27,7 +27,7 @@ from simulator.core.reports import (
     TemporarilyBanned,
     TimeLocked,
 )
-from simulator.customer_messages import CustomerMessage
+from simulator.customer_messages import PendingMessage
 from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessage
 from simulator.schemas import rfc3339
 from spreader.contract.ids import new_id
@@ -79,7 +79,7 @@ class WahaDialect:
         }
         return (_event(account, "message.any", payload, sent.at),)
 
-    def message(self, account: GatewayAccount, customer_message: CustomerMessage) -> Json:
+    def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         sender = _chat(account, customer_message.phone)
         payload = {
             "id": f"false_{sender}_{customer_message.message_id}",

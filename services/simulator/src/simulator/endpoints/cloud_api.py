@@ -16,9 +16,9 @@ from simulator.core.faults import Refusal
 from simulator.dialects.cloud_forms import MESSAGE, CloudMessage, MarkRead, first_error
 from simulator.endpoints.disconnect import until_disconnected
 from simulator.endpoints.problems import GatewayErrorResponse
-from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
+from simulator.gateway import IncomingSend, MessageAccepted, NoAnswer, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
-from simulator.uploads import UploadStore
+from simulator.uploads import MediaUploads
 from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
 
@@ -39,7 +39,7 @@ Version = Annotated[str, Path(pattern=r"^v[0-9]{1,3}\.[0-9]$")]
 
 
 def cloud_api_routes(
-    gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork, uploads: UploadStore, clock: Clock
+    gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork, uploads: MediaUploads, clock: Clock
 ) -> APIRouter:
     routes = APIRouter(prefix="/cloud/{version}", include_in_schema=False)
 
@@ -141,7 +141,7 @@ def _message(raw: bytes) -> CloudMessage:
         raise _refused(*first_error(error)) from None
 
 
-def _files(uploads: UploadStore, account: GatewayAccount, message: CloudMessage, clock: Clock) -> dict[str, str]:
+def _files(uploads: MediaUploads, account: GatewayAccount, message: CloudMessage, clock: Clock) -> dict[str, str]:
     """The digest of the uploaded file that the message refers to."""
     if message.file is None or message.file.id is None:
         return {}
@@ -180,7 +180,7 @@ def _info(account: GatewayAccount, whatsapp: WhatsAppNetwork) -> dict[str, Any]:
 
 def _answer(answer: SendAnswer, message: CloudMessage) -> JSONResponse:
     match answer:
-        case SendAccepted(sent):
+        case MessageAccepted(sent):
             SENDS.labels("accepted").inc()
             item: dict[str, str] = {"id": sent.message_id}
             if sent.content.type == "template":
@@ -190,7 +190,7 @@ def _answer(answer: SendAnswer, message: CloudMessage) -> JSONResponse:
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, retry_after_seconds=retry_after_seconds)
-        case NoResponse():
+        case NoAnswer():
             SENDS.labels("none").inc()
             return failed("504")
         case _:

@@ -24,7 +24,7 @@ from simulator.dialects.linked_forms import (
 )
 from simulator.endpoints.disconnect import until_disconnected
 from simulator.endpoints.problems import GatewayErrorResponse
-from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
+from simulator.gateway import IncomingSend, MessageAccepted, NoAnswer, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
 from simulator.whatsapp import WhatsAppNetwork
 
@@ -37,7 +37,7 @@ NUMBERS_MAX = 1000
 REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
-class NumberCheckRequest(BaseModel):
+class EvolutionNumberCheck(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     numbers: tuple[Number, ...] = Field(min_length=1, max_length=NUMBERS_MAX)
@@ -60,7 +60,7 @@ def evolution_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whats
     async def check_numbers(instance: str, request: Request) -> JSONResponse:
         account = _account(accounts, instance, request)
         try:
-            numbers = NumberCheckRequest.model_validate_json(await request.body()).numbers
+            numbers = EvolutionNumberCheck.model_validate_json(await request.body()).numbers
         except ValidationError as error:
             raise GatewayErrorResponse(_error(400, error_texts(error))) from None
         plain = [number.split("@")[0] for number in numbers]
@@ -141,13 +141,13 @@ def _existence(account: GatewayAccount, number: str, exists: bool, known: str) -
 
 def _answer(answer: SendAnswer, account: GatewayAccount, recipient: str) -> JSONResponse:
     match answer:
-        case SendAccepted(sent):
+        case MessageAccepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse(sent_message(account, sent), 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, account, recipient, retry_after_seconds)
-        case NoResponse():
+        case NoAnswer():
             SENDS.labels("none").inc()
             return failed("504", account, recipient)
         case _:

@@ -12,12 +12,12 @@ from simulator.core.failures import OWN_FAILURES
 from simulator.core.faults import Refusal
 from simulator.endpoints.disconnect import until_disconnected
 from simulator.endpoints.problems import RequestProblem
-from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
+from simulator.gateway import IncomingSend, MessageAccepted, NoAnswer, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
 from simulator.schemas import (
     ACCOUNT_CHARACTERS_MAX,
     CustomerMessageRequest,
-    ProfileRegistration,
+    OwnRegistration,
     SendRequest,
     content_errors,
     error_body,
@@ -49,7 +49,7 @@ def profile_routes(
         return registered
 
     @routes.put("/profiles/{account}", tags=["driver"])
-    async def register(account: AccountPath, registration: ProfileRegistration) -> dict[str, Any]:
+    async def register(account: AccountPath, registration: OwnRegistration) -> dict[str, Any]:
         accounts.register(GatewayAccount(account, **registration.model_dump()))
         return {"account": account, **registration.model_dump()}
 
@@ -114,14 +114,14 @@ def _shown(account: GatewayAccount) -> dict[str, str]:
 
 def _response(answer: SendAnswer) -> JSONResponse:
     match answer:
-        case SendAccepted(sent):
+        case MessageAccepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse({"message_id": sent.message_id, "status": "accepted"}, 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             wait = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
             return JSONResponse(error_body(code, f"Injected fault: {code}."), OWN_FAILURES[code].status, wait)
-        case NoResponse():
+        case NoAnswer():
             SENDS.labels("none").inc()
             return JSONResponse(error_body("transient", "Injected fault: the send hung."), 500)
         case _:

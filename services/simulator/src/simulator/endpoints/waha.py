@@ -25,7 +25,7 @@ from simulator.dialects.linked_forms import (
 from simulator.dialects.waha import STATUS, VERSION, baileys_key, own_contact
 from simulator.endpoints.disconnect import until_disconnected
 from simulator.endpoints.problems import GatewayErrorResponse
-from simulator.gateway import IncomingSend, NoResponse, SendAccepted, SendAnswer, SimulatedGateway
+from simulator.gateway import IncomingSend, MessageAccepted, NoAnswer, SendAnswer, SimulatedGateway
 from simulator.metrics import SENDS
 from simulator.whatsapp import WhatsAppNetwork
 from spreader.contract.content import TextContent
@@ -163,13 +163,13 @@ def _session(account: GatewayAccount, status: str) -> dict[str, Any]:
 
 def _answer(answer: SendAnswer, account: GatewayAccount, status: str) -> JSONResponse:
     match answer:
-        case SendAccepted(sent):
+        case MessageAccepted(sent):
             SENDS.labels("accepted").inc()
             return JSONResponse(_message(account, sent), 201)
         case Refusal(code, retry_after_seconds):
             SENDS.labels(code).inc()
             return failed(code, account, status, retry_after_seconds)
-        case NoResponse():
+        case NoAnswer():
             SENDS.labels("none").inc()
             return failed("504", account)
         case _:
