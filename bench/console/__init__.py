@@ -1,1 +1,1 @@
-"""What one console process costs with many profiles on many open pages."""
+"""Console bench: the cost of one console process with many profiles on many open pages."""

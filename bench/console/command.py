@@ -1,4 +1,4 @@
-"""Command of the console's bench: `python -m bench console` opens many pages of one console and keeps the run."""
+"""Console bench command: `python -m bench console` opens many pages of one console and writes the result."""
 
 import argparse
 import asyncio
@@ -31,26 +31,28 @@ KEY = "bench"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConsoleCost:
+    """The measured cost of one console process."""
+
     pages: int
     profiles: int
     mebibytes_idle: float
     mebibytes: float
     core_share: float
-    """Of one core, with all pages open, over half a minute."""
+    """CPU time over wall time during half a minute, with all pages open."""
     bytes_a_second: float
-    """To each page."""
+    """Sent to each page."""
     usable_seconds: tuple[float, ...]
-    """From the address to the last row in Chromium, beside the open pages."""
+    """From opening the address to the last row in Chromium, while the other pages are open."""
 
     @property
     def verdicts(self) -> list[tuple[str, str, str, str]]:
-        slow = statistics.median(self.usable_seconds)
+        median = statistics.median(self.usable_seconds)
         return [
             ("memory of the process", f"{self.mebibytes:.0f} MiB", f"{MEBIBYTES_MAX:.0f} MiB",
-             _kept(self.mebibytes, MEBIBYTES_MAX)),
-            ("of one core", f"{self.core_share:.0%}", f"{CORE_SHARE_MAX:.0%}", _kept(self.core_share, CORE_SHARE_MAX)),
-            ("page usable, median", f"{slow:.2f} s", f"{OPEN_SECONDS_MAX:.0f} s", _kept(slow, OPEN_SECONDS_MAX)),
+             _ok(self.mebibytes, MEBIBYTES_MAX)),
+            ("of one core", f"{self.core_share:.0%}", f"{CORE_SHARE_MAX:.0%}", _ok(self.core_share, CORE_SHARE_MAX)),
+            ("page usable, median", f"{median:.2f} s", f"{OPEN_SECONDS_MAX:.0f} s", _ok(median, OPEN_SECONDS_MAX)),
             ("page usable, slowest", f"{max(self.usable_seconds):.2f} s", "", ""),
             ("sent to each page", f"{self.bytes_a_second / 1000:.1f} kB/s", "", ""),
             ("memory without pages", f"{self.mebibytes_idle:.0f} MiB", "", ""),
@@ -59,34 +61,34 @@ class Found:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench console")
-    parser.add_argument("--name", default="console", help="what the kept run is called in bench/results")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--name", default="console", help="the name of the result in bench/results")
+    options = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:
-        found = asyncio.run(measure(progress))
+        cost = asyncio.run(measure(progress))
     except Failed as reason:
         progress.say(f"nothing was measured: {reason}")
         return 1
-    table = rows_of_text([("what", "measured", "budget", "kept"), *found.verdicts])
+    table = rows_of_text([("what", "measured", "budget", "kept"), *cost.verdicts])
     text = "\n".join([
         "# The console", "", f"{machine.line}", "",
-        f"One console process, {found.profiles} profiles in one package, {found.pages} open pages that show",
+        f"One console process, {cost.profiles} profiles in one package, {cost.pages} open pages that show",
         "them all; a fifth of the profiles have other figures each second. Ingress and stats are stand-ins that answer",
         "at once. The pages take all that they are sent and draw nothing; the times are of a Chromium beside them.",
         "", *table, "",
     ])  # fmt: skip
-    (RESULTS / f"{asked.name}.md").write_text(text)
-    kept = {"machine": asdict(machine), "found": asdict(found)}
-    (RESULTS / f"{asked.name}.json").write_text(json.dumps(kept, indent=2) + "\n")
+    (RESULTS / f"{options.name}.md").write_text(text)
+    result = {"machine": asdict(machine), "found": asdict(cost)}
+    (RESULTS / f"{options.name}.json").write_text(json.dumps(result, indent=2) + "\n")
     print(text)
     return 0
 
 
-async def measure(progress: Progress) -> Found:
-    town, port = free_port(), free_port()
-    async with _process("bench.console.town", str(town), str(PROFILES)), _console(town, port) as pid:
+async def measure(progress: Progress) -> ConsoleCost:
+    stub_port, port = free_port(), free_port()
+    async with _process("bench.console.stub_services", str(stub_port), str(PROFILES)), _console(stub_port, port) as pid:
         address = f"http://127.0.0.1:{port}"
-        await _answers(f"{address}/sign-in")
+        await _wait_until_ready(f"{address}/sign-in")
         idle = _mebibytes(pid)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             await session.post(f"{address}/sign-in", data={"key": KEY})
@@ -100,7 +102,7 @@ async def measure(progress: Progress) -> Found:
                 memory = _mebibytes(pid)
                 progress.say(f"{used:.0%} of a core, {memory:.0f} MiB; now a browser beside them ...")
                 opened = await _in_a_browser(address, progress)
-        return Found(PAGES, PROFILES, idle, memory, used, sent, tuple(opened))
+        return ConsoleCost(PAGES, PROFILES, idle, memory, used, sent, tuple(opened))
 
 
 async def _in_a_browser(address: str, progress: Progress) -> list[float]:
@@ -134,7 +136,9 @@ async def _sign_in(page: Page, address: str) -> None:
 async def _browser() -> AsyncGenerator[BrowserContext]:
     path = os.environ.get("SPREADER_CHROMIUM") or shutil.which("chromium")
     if path is None:
-        raise Failed("there is no Chromium (Debian: apt-get install chromium)")
+        raise Failed(
+            "Chromium is not installed. Install it (Debian: apt-get install chromium) or set SPREADER_CHROMIUM."
+        )
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield await browser.new_context(viewport={"width": 1280, "height": 900})
@@ -142,9 +146,9 @@ async def _browser() -> AsyncGenerator[BrowserContext]:
 
 
 @asynccontextmanager
-async def _console(town: int, port: int) -> AsyncGenerator[int]:
-    where = f"http://127.0.0.1:{town}"
-    settings = {"SPREADER_INGRESS_URL": where, "SPREADER_STATS_URL": where, "SPREADER_CONSOLE_PORT": str(port)}
+async def _console(stub_port: int, port: int) -> AsyncGenerator[int]:
+    stub_url = f"http://127.0.0.1:{stub_port}"
+    settings = {"SPREADER_INGRESS_URL": stub_url, "SPREADER_STATS_URL": stub_url, "SPREADER_CONSOLE_PORT": str(port)}
     async with _process("console", **settings) as pid:
         yield pid
 
@@ -162,7 +166,7 @@ async def _process(module: str, *arguments: str, **settings: str) -> AsyncGenera
         await process.wait()
 
 
-async def _answers(address: str) -> None:
+async def _wait_until_ready(address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < deadline:
@@ -172,7 +176,7 @@ async def _answers(address: str) -> None:
                         return
             except aiohttp.ClientError:
                 await asyncio.sleep(0.1)
-    raise Failed(f"the console did not answer within {START_SECONDS:g} s")
+    raise Failed(f"the console was not ready within {START_SECONDS:g} s")
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -185,5 +189,5 @@ def _mebibytes(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def _kept(value: float, most: float) -> str:
-    return "yes" if value <= most else "no"
+def _ok(value: float, maximum: float) -> str:
+    return "yes" if value <= maximum else "no"

@@ -1,4 +1,4 @@
-"""Town: an ingress and stats that answer the console at once, with figures that change each second."""
+"""Stub services: an ingress and a stats service that answer at once, with figures that change each second."""
 
 import sys
 import time
@@ -9,10 +9,13 @@ from aiohttp import web
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHANGED_SHARE = 0.2
-"""Of all profiles: those whose figures are other ones each second; 200 profiles at 20 an hour send about one."""
+"""The share of profiles whose figures change each second. In production it is far lower: 200 profiles at 20 messages
+an hour send about one message a second."""
 
 
-class Town:
+class StubServices:
+    """The API paths that the page of one package needs."""
+
     def __init__(self, profiles: int) -> None:
         self._profiles = profiles
 
@@ -56,21 +59,21 @@ class Town:
     def _id(self, number: int) -> str:
         return f"profile-{number}"
 
-    def _turn(self, number: int) -> int:
-        """How often this profile's figures have changed by now."""
+    def _changes(self, number: int) -> int:
+        """How often this profile's figures have changed so far."""
         every = 1 / CHANGED_SHARE
         return int((time.monotonic() + every * number / self._profiles) / every)
 
     def _pace(self, number: int) -> dict[str, Any]:
-        turn = self._turn(number)
-        limits = {name: {"used": turn % limit, "limit": limit} for name, limit in
+        changes = self._changes(number)
+        limits = {name: {"used": changes % limit, "limit": limit} for name, limit in
                   (("hour limit", 20), ("3 hours limit", 50), ("day limit", 120))}  # fmt: skip
-        due = (BEGAN + timedelta(seconds=170 * (turn % 400))).isoformat()
+        due = (BEGAN + timedelta(seconds=170 * (changes % 400))).isoformat()
         return {"profile_id": self._id(number), "due": 11, "held": 45, "next_release": due, "bound": "gap",
                 "bounds": {"gap": due}, "limits": limits}  # fmt: skip
 
     def _state(self, number: int) -> dict[str, Any]:
-        counts = {"sent": self._turn(number), "sent_open": self._turn(number)}
+        counts = {"sent": self._changes(number), "sent_open": self._changes(number)}
         windows = dict.fromkeys(("hour", "three_hours", "day"), counts)
         health = {"score": 97, "band": "good", "reasons": [
             {"name": name, "weight": 20, "share": 0.97, "evidence": "81 of 90 sent over an hour ago were delivered"}
@@ -81,4 +84,4 @@ class Town:
 
 
 if __name__ == "__main__":
-    web.run_app(Town(int(sys.argv[2])).app(), host="127.0.0.1", port=int(sys.argv[1]), print=None)
+    web.run_app(StubServices(int(sys.argv[2])).app(), host="127.0.0.1", port=int(sys.argv[1]), print=None)
