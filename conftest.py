@@ -1,4 +1,4 @@
-"""The servers of the tests: from the environment, else local processes, else (chosen) containers. See deploy/local."""
+"""Fixtures of all tests: Kafka and Postgres from the environment, as local processes, or in containers."""
 
 import os
 import uuid
@@ -10,16 +10,16 @@ import hypothesis
 import pytest
 import structlog
 
-from local.postgres import create_database, drop_database
-from local.promtool import promtool as _promtool
-from local.server import blocking
-from local.tables import Tables
+from local.process.server_process import run_blocking
+from local.servers.postgres import create_database, drop_database
+from local.testbed.databases import MigratedDatabases
+from local.testbed.promtool import promtool as _promtool
+from local.testbed.workbench import Workbench, workbench
 from local.unavailable import Unavailable
-from local.workbench import Workbench, workbench
 from spreader.kafka.client import create_topics
 from spreader.settings import Settings
 
-hypothesis.settings.register_profile("spreader", deadline=None)  # machines are noisy: no example is timed
+hypothesis.settings.register_profile("spreader", deadline=None)  # machines are noisy: examples have no deadline
 hypothesis.settings.load_profile("spreader")
 
 pytest_plugins = ["figures"]
@@ -27,39 +27,38 @@ pytest_plugins = ["figures"]
 KAFKA = "SPREADER_KAFKA_BOOTSTRAP_SERVERS"
 POSTGRES = "SPREADER_DATABASE_URL"
 
-
-TOGETHER = ("systems", "kafka")
-"""Run by one process of `make test` each, the longest first. One whole system at a time: two are late on two cores."""
+GROUPS = ("systems", "kafka")
+"""Tests of a group run in one process, the longest group first. Two whole systems at once are too slow on two cores."""
 
 
 def pytest_configure() -> None:
-    """As structlog comes it draws each exception with its variables: that takes seconds, in which nothing else runs."""
-    plain = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
-    structlog.configure(processors=[*plain, structlog.processors.KeyValueRenderer(key_order=["level", "event"])])
+    """By default structlog renders exceptions with all variables, which blocks the event loop for seconds."""
+    processors = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    structlog.configure(processors=[*processors, structlog.processors.KeyValueRenderer(key_order=["level", "event"])])
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a run of several processes (pytest-xdist): what belongs together stays so, and the longest begins first."""
+    """With several processes (pytest-xdist): keep each group in one process, and start the longest group first."""
     if not hasattr(config, "workerinput"):
         return
     for item in items:
-        if (together := _together(item)) is not None:
-            item.add_marker(pytest.mark.xdist_group(together))
-    order = {name: place for place, name in enumerate(TOGETHER)}
-    items.sort(key=lambda item: order.get(_together(item) or "", len(order)))
+        if (group := _group(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    order = {name: index for index, name in enumerate(GROUPS)}
+    items.sort(key=lambda item: order.get(_group(item) or "", len(order)))
 
 
-def _together(item: pytest.Item) -> str | None:
-    """Kafka's as well: tests on one broker use the same topics and groups, and that of the environment is only one."""
+def _group(item: pytest.Item) -> str | None:
+    """Tests with Kafka are a group because they share topics and consumer groups of one broker."""
     fixtures: list[str] = getattr(item, "fixturenames", [])
     if item.get_closest_marker("e2e"):
         return "systems"
     return "kafka" if {"kafka_servers", "servers"} & set(fixtures) else None
 
 
-def _cannot_be_had(reason: str) -> None:
-    """Skip on a developer's machine; on CI a test that did not run is a failure."""
+def _skip(reason: str) -> None:
+    """Skip the test; on CI, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -77,12 +76,12 @@ def _workbench() -> Generator[Workbench]:
 
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Workbench:
-    """`.kafka` and `.postgres`, started: a test may `kill()` (-9), `stop()` and `start()` them on their data and ports.
+    """Kafka and Postgres, started. A test may `kill()`, `stop()` and `start()` them; it must leave them running.
 
-    Leave them running. The fixtures below give the same servers.
+    The fixtures below use the same servers.
     """
     if KAFKA in os.environ or POSTGRES in os.environ or _in_containers():
-        pytest.skip("this test kills its servers, and these were given by the environment")
+        pytest.skip("this test kills its servers, but they are not local processes")
     request.getfixturevalue("kafka_servers")
     request.getfixturevalue("_postgres_url")
     return request.getfixturevalue("_workbench")
@@ -90,12 +89,12 @@ def servers(request: pytest.FixtureRequest) -> Workbench:
 
 @pytest.fixture(scope="session")
 def kafka_servers(request: pytest.FixtureRequest) -> Generator[str]:
-    """The bootstrap servers of a durable Kafka that has the topics."""
+    """The bootstrap servers of a durable Kafka with all topics."""
     with ExitStack() as stack:
         if KAFKA in os.environ:
             address = os.environ[KAFKA]
         elif _in_containers():
-            from local.containers import kafka_container
+            from local.testbed.containers import kafka_container
 
             address = stack.enter_context(kafka_container())
         else:
@@ -103,20 +102,20 @@ def kafka_servers(request: pytest.FixtureRequest) -> Generator[str]:
             try:
                 bench.start_kafka()
             except Unavailable as reason:
-                _cannot_be_had(f"needs a durable Kafka: {reason}")
+                _skip(f"needs a durable Kafka: {reason}")
             address = bench.kafka_servers
-        blocking(create_topics(Settings(kafka_bootstrap_servers=address)))
+        run_blocking(create_topics(Settings(kafka_bootstrap_servers=address)))
         yield address
 
 
 @pytest.fixture(scope="session")
 def _postgres_url(request: pytest.FixtureRequest) -> Generator[str]:
-    """A database of the server from which others are created."""
+    """The URL of a database from which others can be created."""
     with ExitStack() as stack:
         if POSTGRES in os.environ:
             yield os.environ[POSTGRES]
         elif _in_containers():
-            from local.containers import postgres_container
+            from local.testbed.containers import postgres_container
 
             yield stack.enter_context(postgres_container())
         else:
@@ -126,38 +125,38 @@ def _postgres_url(request: pytest.FixtureRequest) -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def tables(_postgres_url: str) -> Generator[Tables]:
-    """`async with tables.of("stats") as engine`: that service's tables, migrated and empty."""
-    tables = Tables(_postgres_url, f"tables_{uuid.uuid4().hex[:12]}")
+def databases(_postgres_url: str) -> Generator[MigratedDatabases]:
+    """`async with databases.of("stats") as engine`: the schema of that service, migrated and empty."""
+    databases = MigratedDatabases(_postgres_url, f"tables_{uuid.uuid4().hex[:12]}")
     try:
-        yield tables
+        yield databases
     finally:
-        for name in tables.databases:
-            blocking(drop_database(_postgres_url, name))
+        for name in databases.names:
+            run_blocking(drop_database(_postgres_url, name))
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """Prometheus' own judge of rules."""
+    """Prometheus' checker of alert rules."""
     try:
         return _promtool()
     except Unavailable as reason:
-        _cannot_be_had(f"needs promtool: {reason}")
+        _skip(f"needs promtool: {reason}")
         raise
 
 
 @pytest.fixture
 def database_url(_postgres_url: str) -> Generator[str]:
-    """A fresh, empty database of this test's own."""
+    """A new, empty database for one test."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    blocking(create_database(_postgres_url, name))
+    run_blocking(create_database(_postgres_url, name))
     try:
         yield f"{_postgres_url.rpartition('/')[0]}/{name}"
     finally:
-        blocking(drop_database(_postgres_url, name))
+        run_blocking(drop_database(_postgres_url, name))
 
 
 @pytest.fixture
 def settings(kafka_servers: str, database_url: str) -> Settings:
-    """What a service needs to reach the servers of this test."""
+    """Settings with the addresses of this test's servers."""
     return Settings(kafka_bootstrap_servers=kafka_servers, database_url=database_url)

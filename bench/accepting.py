@@ -10,7 +10,7 @@ from bench.load import Load
 from bench.log import Log
 from bench.progress import Progress
 from bench.system import KEY, System
-from local.ports import free_port
+from local.process.ports import free_port
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, OpenMessageRequested
 
 ROUNDS = 3

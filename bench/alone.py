@@ -20,9 +20,9 @@ from aiokafka import AIOKafkaProducer
 from bench.child import TREE, Failed
 from bench.log import Log
 from bench.pacer.database import tree_mebibytes
-from local.ports import HOST, free_port
-from local.program import Command, spawn
-from local.workbench import Workbench, workbench
+from local.process.ports import HOST, free_port
+from local.process.program import Command, spawn
+from local.testbed.workbench import Workbench, workbench
 from spreader.kafka.client import PRODUCE_BATCH_BYTES, create_topics
 from spreader.kafka.envelope import Envelope
 from spreader.settings import Settings

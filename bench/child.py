@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from local.program import dies_with_us
+from local.process.program import die_with_parent
 
 TREE = Path(__file__).parents[1]
 READY = "ready"
@@ -57,7 +57,7 @@ def say_ready() -> None:
 async def _start(module: str, stdin: int, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *arguments,
-        stdin=stdin, stdout=asyncio.subprocess.PIPE, cwd=TREE, process_group=0, preexec_fn=dies_with_us(SIGTERM),
+        stdin=stdin, stdout=asyncio.subprocess.PIPE, cwd=TREE, process_group=0, preexec_fn=die_with_parent(SIGTERM),
     )  # fmt: skip
 
 

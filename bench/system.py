@@ -19,8 +19,8 @@ import aiohttp
 
 from bench.child import TREE, Failed
 from bench.messages import PACKAGE
-from local.ports import HOST, free_port
-from local.program import Command, spawn
+from local.process.ports import HOST, free_port
+from local.process.program import Command, spawn
 from local.services import CATALOGUE
 
 KEY = "bench-key"

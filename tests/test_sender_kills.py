@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from local.ports import free_port
-from local.program import Command, spawn
+from local.process.ports import free_port
+from local.process.program import Command, spawn
 from sender.core.delivery import Delivery
 from sender.testing import released, reply
 from sender.testing.contents import DRIVERS

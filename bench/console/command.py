@@ -21,7 +21,7 @@ from bench.child import TREE, Failed
 from bench.console.tabs import tabs
 from bench.progress import Progress
 from bench.report import RESULTS, Machine, rows_of_text
-from local.ports import free_port
+from local.process.ports import free_port
 
 PROFILES, PAGES, OPENED = 200, 20, 7
 WATCH_SECONDS = 30.0

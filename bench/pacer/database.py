@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
-from local.ports import free_port
-from local.postgres import LocalPostgres, create_database, drop_database
-from local.server import Server
+from local.process.ports import free_port
+from local.process.server_process import ServerProcess
+from local.servers.postgres import LocalPostgres, create_database, drop_database
 from spreader.runtime.postgres import create_engine, migrate
 from spreader.settings import Settings
 
@@ -24,7 +24,7 @@ MEBIBYTE = 1024 * 1024
 class Databases:
     """One server, and a database for each measurement."""
 
-    server: Server
+    server: ServerProcess
     postgres: LocalPostgres
 
     def url(self, name: str) -> str:
@@ -84,7 +84,7 @@ async def databases() -> AsyncGenerator[Databases]:
     """Postgres is started in the caller's thread: the kernel stops it when that thread ends."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-pacer-"))
     postgres = LocalPostgres(folder / "postgres", free_port(), durable=True)
-    server = Server(postgres, folder / "postgres.log")
+    server = ServerProcess(postgres, folder / "postgres.log")
     try:
         server.start()
         yield Databases(server, postgres)

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from local.ports import HOST
+from local.process.ports import HOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from local.ports import free_port
-from local.program import dies_with_us
+from local.process.ports import free_port
+from local.process.program import die_with_parent
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -263,7 +263,7 @@ def _spawn(arguments: list[str], environment: Mapping[str, str], log: Path) -> s
             env=dict(environment),
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=dies_with_us(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
 
 

@@ -61,10 +61,10 @@ async def _show_the_demo(trial: Running) -> None:
     assert [each["profile_id"] for each in there.body["data"]] == [profile_id(n + 1) for n in range(PROFILES)]
 
     said = await play_the_demo(trial)
-    talks = re.findall(r"wrote to (\S+); answered from (\S+): (\w+) after", said)
+    talks = re.findall(r"wrote to (\S+); reply from (\S+): (\w+) after", said)
     assert len(talks) == CUSTOMERS, said
     assert all(wrote_to == answered_from and status == "sent" for wrote_to, answered_from, status in talks), said
-    assert f"A campaign to {RECIPIENTS} people was taken" in said
+    assert f"A campaign to {RECIPIENTS} recipients was accepted" in said
     assert re.search(r"^  .*delivered \d+", said, re.MULTILINE), said
 
     async def arrived() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from local.ports import HOST
+from local.process.ports import HOST
 
 HOP_BY_HOP = frozenset({"connection", "content-length", "host", "transfer-encoding", "content-encoding"})
 BODY_BYTES_MAX = 64 * 1024 * 1024

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.child import Failed
-from local.ports import HOST, free_port
-from local.program import Command
-from local.server import Server
+from local.process.ports import HOST, free_port
+from local.process.program import Command
+from local.process.server_process import ServerProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class LocalRedis:
         settings = {"bind": HOST, "port": str(self.port), "dir": str(self.folder), "appendonly": "yes"}
         return Command([_binary(), *(part for name, value in settings.items() for part in (f"--{name}", value))])
 
-    async def ask(self) -> None:
+    async def check(self) -> None:
         if await question(self.port, b"PING") != b"+PONG":
             raise ConnectionError("redis is not ready")
 
@@ -46,9 +46,9 @@ async def question(port: int, command: bytes) -> bytes:
 
 
 @contextmanager
-def redis(folder: Path) -> Generator[tuple[LocalRedis, Server]]:
+def redis(folder: Path) -> Generator[tuple[LocalRedis, ServerProcess]]:
     program = LocalRedis(folder / "redis", free_port())
-    server = Server(program, folder / "redis.log")
+    server = ServerProcess(program, folder / "redis.log")
     try:
         server.start()
         yield program, server

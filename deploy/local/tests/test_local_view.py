@@ -1,4 +1,4 @@
-"""The logs of all programs are one, a line each."""
+"""The log lines of all programs in one output."""
 
 import io
 import json
@@ -25,7 +25,7 @@ RELEASED = json.dumps(
         ("", "pacer     "),
     ],
 )
-def test_a_line_is_shown_behind_the_name_of_who_says_it(line: str, shown: str) -> None:
+def test_a_line_is_shown_after_the_name_of_its_program(line: str, shown: str) -> None:
     assert render("pacer", line, coloured=False) == shown
 
 
@@ -34,11 +34,11 @@ def test_only_a_terminal_gets_colours() -> None:
     assert "\x1b[" in render("pacer", RELEASED, coloured=True)
 
 
-def test_an_endless_line_is_cut() -> None:
+def test_a_very_long_line_is_cut() -> None:
     assert len(render("pacer", "x" * 1_000_000, coloured=False)) < LINE_MAX + 50
 
 
-def test_our_own_words_look_like_those_of_a_service() -> None:
+def test_our_own_lines_look_like_those_of_a_service() -> None:
     output = io.StringIO()
-    View(output, coloured=False).say("kafka is ready again")
+    View(output, coloured=False).log("kafka is ready again")
     assert re.fullmatch(r"spreader  [\d:.]{12} kafka is ready again\n", output.getvalue())

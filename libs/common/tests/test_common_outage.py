@@ -9,7 +9,7 @@ import pytest
 from kafka_post import NOON, Post, alert
 from sqlalchemy import text
 
-from local.workbench import Workbench
+from local.testbed.workbench import Workbench
 from spreader.contract.events import Alert
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import KafkaBus, create_broker

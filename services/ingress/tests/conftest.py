@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.testing import System, running
-from local.tables import Tables
+from local.testbed.databases import MigratedDatabases
 
 
 @pytest.fixture
-async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
-    async with tables.of("ingress") as engine:
+async def engine(databases: MigratedDatabases) -> AsyncGenerator[AsyncEngine]:
+    async with databases.of("ingress") as engine:
         yield engine
 
 

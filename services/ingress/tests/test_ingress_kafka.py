@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from ingress.app import build
 from ingress.messages.callbacks import CallbackConsumer
 from ingress.settings import IngressSettings
-from local.workbench import Workbench
+from local.testbed.workbench import Workbench
 from spreader.clock import Clock
 from spreader.contract.content import TextContent
 from spreader.contract.events import (

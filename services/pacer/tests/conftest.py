@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from local.tables import Tables
+from local.testbed.databases import MigratedDatabases
 from pacer.core.policy import Margins
 from pacer.testing import START, MemoryPacerConfigCache, Pacer, package
 from spreader.testing import MemoryBus
 
 
 @pytest.fixture
-async def pacer(tables: Tables) -> AsyncGenerator[Pacer]:
+async def pacer(databases: MigratedDatabases) -> AsyncGenerator[Pacer]:
     config = MemoryPacerConfigCache(Margins(timedelta(minutes=2), timedelta(minutes=1)))
     config.configure(package())
-    async with tables.of("pacer") as engine:
+    async with databases.of("pacer") as engine:
         yield Pacer(engine, config, MemoryBus(START))

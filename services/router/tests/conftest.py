@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from local.tables import Tables
+from local.testbed.databases import MigratedDatabases
 
 
 @pytest.fixture
-async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
-    async with tables.of("router") as engine:
+async def engine(databases: MigratedDatabases) -> AsyncGenerator[AsyncEngine]:
+    async with databases.of("router") as engine:
         yield engine

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from local.tables import Tables
+from local.testbed.databases import MigratedDatabases
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver
@@ -29,8 +29,8 @@ MakeLedger = Callable[..., DeliveryLedger]
 
 
 @pytest.fixture
-async def engine(tables: Tables) -> AsyncGenerator[AsyncEngine]:
-    async with tables.of("sender") as engine:
+async def engine(databases: MigratedDatabases) -> AsyncGenerator[AsyncEngine]:
+    async with databases.of("sender") as engine:
         yield engine
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from local.ports import free_port
+from local.process.ports import free_port
 from simulator.gateway import EXIT_CODE_OF_DIE
 from simulator.testing import SimulatorClient, fake_webhook, running_simulator, simulator_client
 

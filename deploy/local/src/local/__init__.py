@@ -1,1 +1,1 @@
-"""Local: the whole system on one machine, for trying it out and for the tests."""
+"""Local: the whole system on one machine, for trials and tests."""

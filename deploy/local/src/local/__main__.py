@@ -1,20 +1,32 @@
-"""The words of `python -m local`."""
+"""The commands of `python -m local`, which `make` calls."""
 
 import sys
 
 from local.demo import demo
-from local.setup import setup
+from local.servers.class_archive import prepare_kafka
+from local.unavailable import Unavailable
 from local.up import up
+from local.view import View
 
-WORDS = {"setup": setup, "up": up, "demo": demo}
+
+def setup() -> int:
+    """Download Kafka, so that `make up` and the tests need not. Returns 0 also without Kafka: `make up` says so."""
+    try:
+        prepare_kafka()
+    except Unavailable as reason:
+        View.of_this_process().log(f"no Kafka on this machine yet: {reason}", level="warning")
+    return 0
+
+
+COMMANDS = {"setup": setup, "up": up, "demo": demo}
 
 
 def main() -> int:
-    word = sys.argv[1] if len(sys.argv) == 2 else ""
-    if word not in WORDS:
-        print(f"usage: python -m local {'|'.join(WORDS)}", file=sys.stderr)
+    command = sys.argv[1] if len(sys.argv) == 2 else ""
+    if command not in COMMANDS:
+        print(f"usage: python -m local {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
-    return WORDS[word]()
+    return COMMANDS[command]()
 
 
 if __name__ == "__main__":

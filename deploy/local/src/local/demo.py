@@ -1,4 +1,4 @@
-"""Demo: `make demo`: a campaign and a talk with customers, sent through the API of a running system and watched."""
+"""Demo: the command `make demo`, which sends replies and a campaign through a running system and shows the results."""
 
 import asyncio
 import os
@@ -8,21 +8,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from local.api import Api
+from local.api_client import ApiClient
 from local.demo_package import PACKAGE_ID, PROFILES, make_demo_package, profile_id
-from local.home import Home
-from local.settings import LocalSettings, what_is_wrong
+from local.home import LocalHome
+from local.settings import LocalSettings, describe_errors
 from local.unavailable import Unavailable
 from local.view import View
 from spreader.clock import wall_now
 
 RECIPIENTS = 40
 CUSTOMERS = 3
-HEARD_SECONDS, LISTEN_SECONDS = 10.0, 0.1
+CONVERSATION_SECONDS, CONVERSATION_POLL_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
-LOOK_SECONDS = 1.0
-STILL_LOOKS_MAX = 12  # nothing new for so long: the rest waits for its time
-_MOVING = ("held", "released")
+POLL_SECONDS = 1.0
+UNCHANGED_POLLS_MAX = 12  # then the remaining deliveries wait for their time
+_NOT_FINAL = ("held", "released")
 
 
 def demo() -> int:
@@ -33,98 +33,100 @@ def demo() -> int:
     except KeyboardInterrupt:
         return 0
     except Unavailable as reason:
-        view.say(str(reason), level="error")
+        view.log(str(reason), level="error")
         return 1
     except ValidationError as error:
-        view.say(what_is_wrong(error), level="error")
+        view.log(describe_errors(error), level="error")
         return 1
     return 0
 
 
 async def _demo(settings: LocalSettings, view: View) -> None:
     ingress, simulator = _address(settings, "ingress"), _address(settings, "simulator")
-    async with Api(f"{ingress}/api/v1", settings.api_key) as api, Api(simulator) as gateway:
+    async with ApiClient(f"{ingress}/api/v1", settings.api_key) as api, ApiClient(simulator) as gateway:
         await make_demo_package(ingress, settings.api_key, view)
-        await _talk(api, gateway, view)
+        await _converse(api, gateway, view)
         await _campaign(api, view)
-    view.plain(f"All that arrived: {simulator}/ledger")
+    view.print(f"All messages that arrived: {simulator}/ledger")
 
 
 def _address(settings: LocalSettings, service: str) -> str:
-    """Where the environment says, as for a system in containers; else where the system of this home listens."""
-    said = os.environ.get(f"SPREADER_{service.upper()}_URL")
-    if said:
-        return said
-    running = Home(settings.home.resolve()).running()
+    """From the environment (for a system in containers), else of the system that runs in this home."""
+    address = os.environ.get(f"SPREADER_{service.upper()}_URL")
+    if address:
+        return address
+    running = LocalHome(settings.home.resolve()).running()
     if running is None or service not in running["addresses"]:
         raise Unavailable(
-            f"No system runs in {settings.home.resolve()}: start one with `make up` and leave it running."
+            f"No system runs in {settings.home.resolve()}. Start one with `make up` and leave it running."
         )
     return running["addresses"][service]
 
 
-async def _talk(api: Api, gateway: Api, view: View) -> None:
-    """Customers write, and are answered from the very account that they wrote to."""
-    view.plain(f"{CUSTOMERS} customers write, and each is answered:")
+async def _converse(api: ApiClient, gateway: ApiClient, view: View) -> None:
+    """Customers write; each gets a reply from the profile that they wrote to."""
+    view.print(f"{CUSTOMERS} customers write, and each gets a reply:")
     for number in range(1, CUSTOMERS + 1):
         phone, profile = f"2012000000{number:02}", profile_id(number % PROFILES + 1)
         await gateway.post(f"/customers/{phone}/messages", {"profile": profile, "text": "Where is my order?"})
-        await _heard(api, phone, profile)
+        await _wait_for_conversation(api, phone, profile)
         began = time.monotonic()
-        answer = await api.post(
+        response = await api.post(
             f"/packages/{PACKAGE_ID}/messages/reply",
             {"type": "text", "text": "It arrives tomorrow.", "recipient": phone},
         )
-        took = (time.monotonic() - began) * 1000
-        used, status = answer.get("profile_used"), answer.get("status")
-        view.plain(f"  wrote to {profile}; answered from {used}: {status} after {took:.0f} ms")
+        milliseconds = (time.monotonic() - began) * 1000
+        used, status = response.get("profile_used"), response.get("status")
+        view.print(f"  wrote to {profile}; reply from {used}: {status} after {milliseconds:.0f} ms")
 
 
-async def _heard(api: Api, phone: str, profile: str) -> None:
-    """What the customer wrote has come round: from then on the conversation decides."""
-    deadline = time.monotonic() + HEARD_SECONDS
+async def _wait_for_conversation(api: ApiClient, phone: str, profile: str) -> None:
+    """Return when the customer's message has bound the conversation to the profile."""
+    deadline = time.monotonic() + CONVERSATION_SECONDS
     while time.monotonic() < deadline:
-        known = await api.get(f"/packages/{PACKAGE_ID}/conversations/{phone}")
-        if known is not None and known.get("profile_id") == profile:
+        conversation = await api.get(f"/packages/{PACKAGE_ID}/conversations/{phone}")
+        if conversation is not None and conversation.get("profile_id") == profile:
             return
-        await asyncio.sleep(LISTEN_SECONDS)
+        await asyncio.sleep(CONVERSATION_POLL_SECONDS)
 
 
-async def _campaign(api: Api, view: View) -> None:
+async def _campaign(api: ApiClient, view: View) -> None:
     first = 20_130_000_000 + int(wall_now().timestamp()) % 9_000_000
     body: Mapping[str, Any] = {
         "type": "text",
         "text": "Hello! Our new collection is here. Answer STOP if you do not want to hear of it.",
         "recipients": [str(first + number) for number in range(RECIPIENTS)],
     }
-    answer = await api.post(f"/packages/{PACKAGE_ID}/messages/open", body)
-    view.plain(f"A campaign to {RECIPIENTS} people was taken as {answer['message_id']}:")
-    view.plain(f"  shared out as {_shown(answer.get('distribution') or {})}")
-    if answer.get("estimated_completion"):
-        view.plain(f"  the last one goes about {answer['estimated_completion']}: no account is overused")
-    await _watch(api, answer["message_id"], view)
+    response = await api.post(f"/packages/{PACKAGE_ID}/messages/open", body)
+    view.print(f"A campaign to {RECIPIENTS} recipients was accepted as {response['message_id']}:")
+    view.print(f"  deliveries per profile: {_counts_line(response.get('distribution') or {})}")
+    if response.get("estimated_completion"):
+        view.print(
+            f"  expected to be complete at {response['estimated_completion']}, within the limits of each profile"
+        )
+    await _watch(api, response["message_id"], view)
 
 
-async def _watch(api: Api, message_id: str, view: View) -> None:
-    """Show the counts as they change, until nothing moves any more."""
+async def _watch(api: ApiClient, message_id: str, view: View) -> None:
+    """Print the counts whenever they change, until all deliveries are final or nothing changes."""
     deadline = time.monotonic() + WATCH_SECONDS
     last: dict[str, int] = {}
-    still = 0
-    while time.monotonic() < deadline and still < STILL_LOOKS_MAX:
+    unchanged = 0
+    while time.monotonic() < deadline and unchanged < UNCHANGED_POLLS_MAX:
         status = await api.get(f"/messages/{message_id}") or {}
         counts = {name: count for name, count in status.get("counts", {}).items() if count}
-        still = still + 1 if counts == last else 0
+        unchanged = unchanged + 1 if counts == last else 0
         if counts != last:
-            view.plain(f"  {_shown(counts)}")
+            view.print(f"  {_counts_line(counts)}")
         last = counts
-        if counts and not any(counts.get(name) for name in _MOVING):
+        if counts and not any(counts.get(name) for name in _NOT_FINAL):
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
     held = last.get("held", 0)
     if held:
-        view.plain(f"  {held} are held until their accounts may send again")
-        view.plain("  To watch a day in minutes: SPREADER_CLOCK_SPEED=600 make up")
+        view.print(f"  {held} are held until their profiles may send again")
+        view.print("  To watch a day in minutes: SPREADER_CLOCK_SPEED=600 make up")
 
 
-def _shown(counts: Mapping[str, int]) -> str:
+def _counts_line(counts: Mapping[str, int]) -> str:
     return " · ".join(f"{name} {count}" for name, count in counts.items())

@@ -1,8 +1,8 @@
-"""Demo package: four simulated profiles that a new system has, to try things on."""
+"""Demo package: four simulated profiles for a new system."""
 
 from typing import Any
 
-from local.api import Api
+from local.api_client import ApiClient
 from local.unavailable import Unavailable
 from local.view import View
 
@@ -13,7 +13,7 @@ _PACKAGE: dict[str, Any] = {
     "package_id": PACKAGE_ID,
     "name": "Demo",
     "timezone": "UTC",
-    "rest_window": None,  # it shows something at every hour of the day
+    "rest_window": None,  # so that the demo works at any hour
 }
 
 
@@ -22,18 +22,18 @@ def profile_id(number: int) -> str:
 
 
 async def make_demo_package(ingress: str, key: str, view: View) -> None:
-    """Whatever of it is there already stays as it is. A system without it is still a system: no reason to stop."""
+    """Create what is missing of it. A failure is only logged: the system works without it."""
     try:
-        async with Api(f"{ingress}/api/v1", key) as api:
+        async with ApiClient(f"{ingress}/api/v1", key) as api:
             if await api.get(f"/packages/{PACKAGE_ID}") is None:
                 await api.post("/packages", _PACKAGE)
             for number in range(1, PROFILES + 1):
                 await _make_profile(api, number)
     except Unavailable as reason:
-        view.say(f"the demo package could not be made: {reason}", level="warning")
+        view.log(f"cannot create the demo package: {reason}", level="warning")
 
 
-async def _make_profile(api: Api, number: int) -> None:
+async def _make_profile(api: ApiClient, number: int) -> None:
     profiles = f"/packages/{PACKAGE_ID}/profiles"
     if await api.get(f"{profiles}/{profile_id(number)}") is None:
         await api.post(

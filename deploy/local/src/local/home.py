@@ -1,4 +1,4 @@
-"""Home: the folder of one local system: its data, its clock, and who runs in it now."""
+"""Home: the folder of one local system, with its data, its clock and its running processes."""
 
 import fcntl
 import json
@@ -19,29 +19,31 @@ FREE_BYTES_MIN = 500 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class LocalHome:
     folder: Path
 
     @contextmanager
-    def occupied(self) -> Generator[None]:
-        """Ours alone until the end of this process; raises where another system runs in it or the disk is full."""
+    def lock(self) -> Generator[None]:
+        """Lock the folder for this process; raises Unavailable when another system runs in it or the disk is full."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+")
         except OSError as error:
-            raise Unavailable(f"SPREADER_HOME is {self.folder}, which cannot be written: {error.strerror}.") from None
+            raise Unavailable(
+                f"Cannot write to {self.folder}: {error.strerror}. Choose another folder with SPREADER_HOME."
+            ) from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Unavailable(
-                    f"Spreader runs in {self.folder} already: stop it, or choose another folder by SPREADER_HOME."
+                    f"Spreader already runs in {self.folder}. Stop it, or choose another folder with SPREADER_HOME."
                 ) from None
             free = shutil.disk_usage(self.folder).free
             if free < FREE_BYTES_MIN:
                 raise Unavailable(
                     f"The disk of {self.folder} has {free // 2**20} MB left; Spreader needs "
-                    f"{FREE_BYTES_MIN // 2**20} MB: make room, or choose another folder by SPREADER_HOME."
+                    f"{FREE_BYTES_MIN // 2**20} MB. Free some space, or choose another folder with SPREADER_HOME."
                 )
             try:
                 yield
@@ -49,30 +51,31 @@ class Home:
                 self._running.unlink(missing_ok=True)
 
     def clock(self, wall: datetime, speed: float, given: str | None = None) -> Clock:
-        """The clock that goes on from the last one at `speed`, and is kept for the next time."""
-        kept = self._kept_clock()
-        clock = continued(kept, wall, speed) if given is None else Clock.parse(given)
-        if kept is not None and clock.at(wall) < kept.at(wall):
+        """The clock that continues from the last run at `speed`, or the `given` one. It is saved for the next run."""
+        last = self._last_clock()
+        clock = continued_clock(last, wall, speed) if given is None else Clock.parse(given)
+        if last is not None and clock.at(wall) < last.at(wall):
             raise Unavailable(
-                f"SPREADER_CLOCK says {clock.at(wall):%F %T} but this system is at {kept.at(wall):%F %T} already: "
-                "time does not run backwards. Choose another SPREADER_HOME, or leave SPREADER_CLOCK out."
+                f"SPREADER_CLOCK says {clock.at(wall):%F %T}, but this system is already at {last.at(wall):%F %T}: "
+                "time cannot run backwards. Unset SPREADER_CLOCK, or choose another SPREADER_HOME."
             )
         _write(self.folder / "clock.json", {"clock": clock.text})
         return clock
 
     def secret_key(self) -> str:
-        """The key that seals credentials here; made at the first start, readable by its owner alone."""
+        """The key that encrypts credentials; created at the first start, readable only by its owner."""
         file = self.folder / "secret.key"
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             return file.read_text().strip()
-        with os.fdopen(descriptor, "w") as new:
-            new.write(made := new_key())
-        return made
+        key = new_key()
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(key)
+        return key
 
-    def remember_running(self, processes: Mapping[str, int | None], addresses: Mapping[str, str]) -> None:
-        """For `make demo` and for tests that kill: who runs here under which process id, and where it listens."""
+    def save_running(self, processes: Mapping[str, int | None], addresses: Mapping[str, str]) -> None:
+        """For `make demo`, and for tests that kill processes: process ids and addresses."""
         _write(self._running, {"pid": os.getpid(), "processes": dict(processes), "addresses": dict(addresses)})
 
     def running(self) -> dict[str, Any] | None:
@@ -85,20 +88,20 @@ class Home:
     def _running(self) -> Path:
         return self.folder / "running.json"
 
-    def _kept_clock(self) -> Clock | None:
+    def _last_clock(self) -> Clock | None:
         try:
             return Clock.parse(json.loads((self.folder / "clock.json").read_text())["clock"])
         except FileNotFoundError:
             return None
 
 
-def continued(kept: Clock | None, wall: datetime, speed: float) -> Clock:
-    """A new system begins at the wall's time, whatever the speed; an old one goes on where it is."""
-    return (kept or Clock(1.0, wall, wall)).anchored(wall, speed)
+def continued_clock(last: Clock | None, wall: datetime, speed: float) -> Clock:
+    """A new system starts at wall time, at any speed; an existing one continues from its own time."""
+    return (last or Clock(1.0, wall, wall)).anchored(wall, speed)
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    """Whole or not at all: a reader, or the next start after a power cut, never sees half of it."""
+    """Write atomically: after a crash the file has its old or its new content."""
     half = file.with_suffix(".half")
     half.write_text(json.dumps(content, indent=2))
     half.replace(file)

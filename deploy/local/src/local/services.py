@@ -1,4 +1,4 @@
-"""Services: the processes of the system, each with its port, its environment and its question "are you ready?"."""
+"""Services: the processes of the system, each with its port, environment and readiness check."""
 
 import os
 import sys
@@ -8,20 +8,20 @@ from importlib.util import find_spec
 
 import aiohttp
 
-from local.ports import HOST, free_port, is_free
-from local.program import Command
+from local.process.ports import HOST, free_port, is_free
+from local.process.program import Command
 from local.unavailable import Unavailable
 
-ASK_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """`public`: people call it, so its port must be the one they know; another takes a free one if it must."""
+class ServiceEntry:
+    """A service and its usual port. `public`: users open it, so it must get exactly that port."""
 
     name: str
     port: int
-    what: str
+    description: str
     public: bool = False
 
     @property
@@ -34,35 +34,35 @@ class Service:
 
 
 CATALOGUE = (
-    Service("console", 8080, "the operators' page", public=True),
-    Service("ingress", 8000, "the API: /api/v1, described at /docs", public=True),
-    Service("stats", 8001, "figures of packages and profiles", public=True),
-    Service("simulator", 8090, "stands in for WhatsApp: /ledger shows what arrived", public=True),
-    Service("router", 8002, "chooses profiles"),
-    Service("pacer", 8003, "keeps the limits"),
-    Service("sender", 8004, "talks to gateways"),
+    ServiceEntry("console", 8080, "the operators' pages", public=True),
+    ServiceEntry("ingress", 8000, "the API: /api/v1, documented at /docs", public=True),
+    ServiceEntry("stats", 8001, "statistics of packages and profiles", public=True),
+    ServiceEntry("simulator", 8090, "replaces WhatsApp: /ledger lists what arrived", public=True),
+    ServiceEntry("router", 8002, "chooses profiles"),
+    ServiceEntry("pacer", 8003, "keeps the limits"),
+    ServiceEntry("sender", 8004, "talks to gateways"),
 )
 
 
-def present() -> tuple[Service, ...]:
-    """Those whose package can be run."""
-    return tuple(service for service in CATALOGUE if _runs(service.name))
+def installed_services() -> tuple[ServiceEntry, ...]:
+    """Those whose package is installed."""
+    return tuple(service for service in CATALOGUE if _is_installed(service.name))
 
 
-def _runs(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         return find_spec(f"{package}.__main__") is not None
     except ModuleNotFoundError:
         return False
 
 
-def choose_ports(services: tuple[Service, ...], environment: Mapping[str, str]) -> dict[str, int]:
-    """By service: what the environment says, else the usual one, else (nobody needs to know it) a free one."""
+def choose_ports(services: tuple[ServiceEntry, ...], environment: Mapping[str, str]) -> dict[str, int]:
+    """By service: the port in the environment, else the usual one, else (if not public) a free one."""
     ports: dict[str, int] = {}
     for service in services:
-        said = environment.get(service.port_setting)
-        if said:
-            ports[service.name] = _number(service.port_setting, said)
+        text = environment.get(service.port_setting)
+        if text:
+            ports[service.name] = _parse_port(service.port_setting, text)
         elif service.public or (is_free(service.port) and service.port not in ports.values()):
             ports[service.name] = service.port
         else:
@@ -70,10 +70,10 @@ def choose_ports(services: tuple[Service, ...], environment: Mapping[str, str]) 
     return ports
 
 
-def _number(setting: str, said: str) -> int:
-    if not said.isdecimal() or not 0 < int(said) < 65_536:
-        raise Unavailable(f"{setting} is {said!r}: a port is a number from 1 to 65535.")
-    return int(said)
+def _parse_port(setting: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise Unavailable(f"{setting} is {text!r}. Set it to a number from 1 to 65535.")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +83,20 @@ class ServiceProgram:
     environment: Mapping[str, str]
 
     def prepare(self) -> None:
-        """A service migrates by itself."""
+        """Nothing: a service migrates its database itself."""
 
     def command(self) -> Command:
         own = {"SPREADER_INSTANCE": f"{self.name}-1", "PYTHONUNBUFFERED": "1"}
         return Command([sys.executable, "-m", self.name], {**_inherited(), **self.environment, **own})
 
-    async def ask(self) -> None:
+    async def check(self) -> None:
         address = f"http://{HOST}:{self.port}/health/ready"
-        timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(address) as answer:
-            if answer.status != 200:
-                raise ConnectionError((await answer.text())[:500])
+        timeout = aiohttp.ClientTimeout(total=CHECK_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(address) as response:
+            if response.status != 200:
+                raise ConnectionError((await response.text())[:500])
 
 
 def _inherited() -> dict[str, str]:
-    """Our own environment; with byte code kept a service starts in a third of the time."""
+    """This process's environment, but with bytecode caching on: services then start three times as fast."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

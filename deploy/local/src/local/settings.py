@@ -1,4 +1,4 @@
-"""Settings: what the environment may decide for `make up`; all of it is optional."""
+"""Settings: the environment variables of `make up`; all are optional."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,31 +15,31 @@ Port = Annotated[int, Field(gt=0, lt=65_536)]
 
 
 class LocalSettings(BaseSettings):
-    """As for every service, an empty variable is as if it were not there."""
+    """As for every service, an empty variable counts as not set."""
 
     model_config = SettingsConfigDict(env_prefix="SPREADER_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = TREE / ".spreader"
-    """Where data live; two systems with different homes and ports run side by side."""
+    """Where data are stored. Two systems with different homes and ports can run side by side."""
     clock_speed: float = Field(default=1.0, gt=0, le=SPEED_MAX)
     clock: str | None = None
-    """A clock of one's own (`600@<wall>=<system>`) instead of the one that is kept in the home."""
+    """A clock (`600@<wall>=<system>`) instead of the one that is saved in the home."""
     demo: bool = True
-    """Whether an empty system gets the demo package, and simulated customers who answer by themselves."""
+    """Whether an empty system gets the demo package, and simulated customers who reply by themselves."""
     api_key: str = DEMO_KEY
     secret_keys: str | None = Field(default=None, repr=False)
-    """Without it a key is made at the first start and kept in the home."""
+    """Not set: a key is created at the first start and kept in the home."""
     media_store: str | None = None
-    """Without it media lie in the home."""
+    """Not set: media files are stored in the home."""
     kafka_port: Port = 9092
     postgres_port: Port | None = None
-    """Without it a free one is taken: nobody but the services needs to know it."""
+    """Not set: any free port; only the services need it."""
     kafka_bootstrap_servers: str | None = None
-    """An existing Kafka; without it one is started here."""
+    """An existing Kafka. Not set: one is started here."""
     database_url: str | None = None
-    """An existing database; without it a server is started here."""
+    """An existing database. Not set: a server is started here."""
     local_broker: str = "kafka"
-    """`memory` tries the system on an in-memory broker, as machines without Java and Maven do."""
+    """`memory`: use the in-memory broker, which machines without Java and Maven use anyway."""
     ready_seconds: PositiveFloat = 120.0
 
     @field_validator("clock")
@@ -50,13 +50,12 @@ class LocalSettings(BaseSettings):
         return text
 
 
-def what_is_wrong(error: ValidationError) -> str:
-    """One sentence with the variables that must be changed."""
-    wrong = "; ".join(_complaint("_".join(map(str, each["loc"])), each["msg"]) for each in error.errors())
-    return f"A setting cannot be used: {wrong}. Change it, or leave it out."
+def describe_errors(error: ValidationError) -> str:
+    """One sentence that names the invalid variables."""
+    invalid = "; ".join(_describe("_".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
+    return f"Invalid setting: {invalid}. Correct or unset it."
 
 
-def _complaint(name: str, said: str) -> str:
-    """What names the variable itself stays as it is."""
-    said = said.removeprefix("Value error, ")
-    return said if said.startswith("SPREADER_") else f"SPREADER_{name.upper()}: {said}"
+def _describe(name: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message if message.startswith("SPREADER_") else f"SPREADER_{name.upper()}: {message}"

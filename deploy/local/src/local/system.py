@@ -1,12 +1,12 @@
-"""System: all processes of one Spreader on this machine, started in order and stopped in order."""
+"""System: all processes of one Spreader on this machine, started and stopped in order."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from local.home import Home
-from local.keeper import Keeper
-from local.program import Program
-from local.servers import Servers
+from local.home import LocalHome
+from local.process.program import Program
+from local.process.supervisor import Supervisor
+from local.servers.local_servers import LocalServers
 from local.services import ServiceProgram
 from local.unavailable import Unavailable
 from local.view import View
@@ -15,13 +15,13 @@ STOP_SERVICES_SECONDS = 7.0
 STOP_SERVERS_SECONDS = 6.0
 
 
-class System:
-    """Servers first, then services; each is kept running until `stop`."""
+class LocalSystem:
+    """Servers start first, then services; all are kept running until `stop`."""
 
     def __init__(
         self,
-        home: Home,
-        servers: Servers,
+        home: LocalHome,
+        servers: LocalServers,
         services: Sequence[ServiceProgram],
         addresses: Mapping[str, str],
         view: View,
@@ -31,40 +31,40 @@ class System:
         self._addresses = addresses
         self._ready_names: set[str] = set()
         self._view = view
-        self._server_keepers = [self._keeper(program) for program in servers.programs]
-        self._service_keepers = [self._keeper(program) for program in services]
+        self._server_supervisors = [self._supervisor(program) for program in servers.programs]
+        self._service_supervisors = [self._supervisor(program) for program in services]
 
     async def start(self, seconds: float) -> None:
-        """Return when everything is ready; raise Unavailable, with the reason, when it is not within `seconds`."""
-        await self._start_all(self._server_keepers, seconds)
-        await self._servers.furnish()
-        await self._start_all(self._service_keepers, seconds)
+        """Return when everything is ready; raise Unavailable with the reasons when it is not within `seconds`."""
+        await self._start_all(self._server_supervisors, seconds)
+        await self._servers.create_topics_and_database()
+        await self._start_all(self._service_supervisors, seconds)
 
     async def stop(self) -> None:
-        """Services before the servers that they drain into."""
-        await asyncio.gather(*(keeper.stop(STOP_SERVICES_SECONDS) for keeper in self._service_keepers))
-        await asyncio.gather(*(keeper.stop(STOP_SERVERS_SECONDS) for keeper in self._server_keepers))
+        """Services first: they finish their work on the servers."""
+        await asyncio.gather(*(supervisor.stop(STOP_SERVICES_SECONDS) for supervisor in self._service_supervisors))
+        await asyncio.gather(*(supervisor.stop(STOP_SERVERS_SECONDS) for supervisor in self._server_supervisors))
 
-    def _keeper(self, program: Program) -> Keeper:
-        return Keeper(program, self._view, self._remember)
+    def _supervisor(self, program: Program) -> Supervisor:
+        return Supervisor(program, self._view, self._save_running)
 
-    def _remember(self) -> None:
-        keepers = [*self._server_keepers, *self._service_keepers]
-        self._home.remember_running({keeper.name: keeper.pid for keeper in keepers}, self._addresses)
+    def _save_running(self) -> None:
+        supervisors = [*self._server_supervisors, *self._service_supervisors]
+        self._home.save_running({supervisor.name: supervisor.pid for supervisor in supervisors}, self._addresses)
 
-    async def _start_all(self, keepers: Sequence[Keeper], seconds: float) -> None:
-        if not keepers:
+    async def _start_all(self, supervisors: Sequence[Supervisor], seconds: float) -> None:
+        if not supervisors:
             return
-        self._view.say(f"starting {', '.join(keeper.name for keeper in keepers)} ...")
+        self._view.log(f"starting {', '.join(supervisor.name for supervisor in supervisors)} ...")
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*map(self._start_one, keepers))
+                await asyncio.gather(*map(self._start_one, supervisors))
         except TimeoutError:
-            late = [keeper for keeper in keepers if keeper.name not in self._ready_names]
-            reasons = "; ".join(f"{keeper.name}: {keeper.last_trouble}" for keeper in late)
-            raise Unavailable(f"Not ready within {seconds:g} s: {reasons}") from None
+            late = [supervisor for supervisor in supervisors if supervisor.name not in self._ready_names]
+            reasons = "; ".join(f"{supervisor.name}: {supervisor.last_error}" for supervisor in late)
+            raise Unavailable(f"Not ready within {seconds:g} s. {reasons}") from None
 
-    async def _start_one(self, keeper: Keeper) -> None:
-        await keeper.start()
-        await keeper.wait_ready()
-        self._ready_names.add(keeper.name)
+    async def _start_one(self, supervisor: Supervisor) -> None:
+        await supervisor.start()
+        await supervisor.wait_ready()
+        self._ready_names.add(supervisor.name)

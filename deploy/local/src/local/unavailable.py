@@ -1,17 +1,17 @@
-"""Unavailable: why something cannot be had on this machine, in one sentence that says what to do."""
+"""Unavailable: something is missing on this machine; the text says why and what to do."""
 
 import re
 
 
 class Unavailable(Exception):
-    """Shown to the user as it is: no stack trace helps with a missing program, a port in use or a full disk."""
+    """Shown to the user without a stack trace, for a missing program, a port in use or a full disk."""
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LABELS = re.compile(r"\[ERROR\]|^error:", re.MULTILINE)
 
 
-def in_short(said: str, characters: int = 160) -> str:
-    """What a tool has said, as a part of our one sentence: on one line, without colours, and not all of it."""
-    words = " ".join(_LABELS.sub("", _COLOURS.sub("", said)).split())
-    return words if len(words) <= characters else f"{words[:characters]}…"
+def shorten(output: str, characters: int = 160) -> str:
+    """The start of a tool's output in one line, without colours, for use in an error message."""
+    line = " ".join(_LABELS.sub("", _COLOURS.sub("", output)).split())
+    return line if len(line) <= characters else f"{line[:characters]}…"

@@ -1,4 +1,4 @@
-"""Up: `make up`: start the system, say where everything is, keep it running until told to stop."""
+"""Up: the command `make up`, which starts the system and keeps it running until Ctrl-C or SIGTERM."""
 
 import asyncio
 import signal
@@ -9,10 +9,10 @@ from types import FrameType
 from pydantic import ValidationError
 
 from local.demo_package import make_demo_package
-from local.plan import Plan
-from local.servers import Servers, choose_servers
-from local.settings import LocalSettings, what_is_wrong
-from local.system import System
+from local.plan import LaunchPlan
+from local.servers.local_servers import LocalServers, choose_servers
+from local.settings import LocalSettings, describe_errors
+from local.system import LocalSystem
 from local.unavailable import Unavailable
 from local.view import View
 from spreader.clock import Clock, wall_now
@@ -27,48 +27,48 @@ def up() -> int:
     for number in _SIGNALS:
         signal.signal(number, _stop_before_the_start)
     try:
-        Settings()  # what every service reads: refused here, before anything starts
-        plan = Plan.of(LocalSettings())
-        with plan.home.occupied():
+        Settings()  # report invalid settings of the services before anything starts
+        plan = LaunchPlan.of(LocalSettings())
+        with plan.home.lock():
             plan.check_ports()
             clock = plan.home.clock(wall_now(), plan.settings.clock_speed, plan.settings.clock)
             servers = choose_servers(plan.settings, view)
             asyncio.run(_run(plan, servers, clock, view))
     except KeyboardInterrupt:
-        view.say("stopped before anything was started")
+        view.log("stopped before anything was started")
     except Unavailable as reason:
-        view.say(str(reason), level="error")
+        view.log(str(reason), level="error")
         return 1
     except ValidationError as error:
-        view.say(what_is_wrong(error), level="error")
+        view.log(describe_errors(error), level="error")
         return 1
     return 0
 
 
-async def _run(plan: Plan, servers: Servers, clock: Clock, view: View) -> None:
-    system = System(plan.home, servers, plan.programs(servers, clock), plan.addresses, view)
+async def _run(plan: LaunchPlan, servers: LocalServers, clock: Clock, view: View) -> None:
+    system = LocalSystem(plan.home, servers, plan.programs(servers, clock), plan.addresses, view)
     stop = asyncio.Event()
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        if await _before(stop, _start(system, plan, view)):
+        if await _completes_before(stop, _start(system, plan, view)):
             for line in [*plan.table(servers, clock), plan.ready_line]:
-                view.plain(line)
+                view.print(line)
             await stop.wait()
-        view.say("stopping ...")
+        view.log("stopping ...")
     finally:
         await system.stop()
-    view.say(f"stopped; {servers.farewell}")
+    view.log(f"stopped; {servers.data_after_stop}")
 
 
-async def _start(system: System, plan: Plan, view: View) -> None:
+async def _start(system: LocalSystem, plan: LaunchPlan, view: View) -> None:
     await system.start(plan.settings.ready_seconds)
     if plan.settings.demo and "ingress" in plan.addresses:
         await make_demo_package(plan.addresses["ingress"], plan.settings.api_key, view)
 
 
-async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Whether the work was done before we were told to stop; it is given up then."""
+async def _completes_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Whether the work ended before `stop` was set; otherwise it is cancelled."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

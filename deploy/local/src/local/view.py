@@ -1,4 +1,4 @@
-"""View: the logs of all programs as one, a line each, for people."""
+"""View: the log lines of all programs in one readable output."""
 
 import json
 import sys
@@ -12,12 +12,12 @@ NAME_WIDTH = 9
 LINE_MAX = 2_000
 _LEVELS = {"debug": "2", "info": "", "warning": "33", "error": "31", "critical": "31;1"}
 _COLOURS = ("36", "32", "35", "34", "96", "92", "95", "94")
-_KNOWN = frozenset({"event", "level", "timestamp", "logger", "exception"})
+_SHOWN_FIRST = frozenset({"event", "level", "timestamp", "logger", "exception"})
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`coloured` for a terminal; plain lines otherwise."""
+    """`coloured`: for a terminal."""
 
     output: TextIO
     coloured: bool
@@ -26,27 +26,27 @@ class View:
     def of_this_process(cls) -> "View":
         return cls(sys.stdout, sys.stdout.isatty())
 
-    def say(self, text: str, *, name: str = "spreader", level: str = "info") -> None:
+    def log(self, text: str, *, name: str = "spreader", level: str = "info") -> None:
         self.show(name, json.dumps({"event": text, "level": level, "timestamp": wall_now().isoformat()}))
 
     def show(self, name: str, line: str) -> None:
         print(render(name, line, coloured=self.coloured), file=self.output, flush=True)
 
-    def plain(self, text: str) -> None:
+    def print(self, text: str) -> None:
         print(text, file=self.output, flush=True)
 
 
 def render(name: str, line: str, *, coloured: bool) -> str:
-    """A JSON line of a service, or whatever else a program prints, behind the name of who says it."""
+    """The line after the program's name: a JSON log line as time, level, event and fields, any other as it is."""
     record = _record(line)
     if record is None:
         return f"{_paint(name.ljust(NAME_WIDTH), _colour(name), coloured)} {line[:LINE_MAX]}"
     level = str(record.get("level", "info")).lower()
-    moment = str(record.get("timestamp", ""))[11:23]
-    fields = " ".join(f"{key}={_text(value)}" for key, value in record.items() if key not in _KNOWN)
-    said = " ".join(part for part in (moment, _mark(level), str(record.get("event", "")), fields) if part)
+    time = str(record.get("timestamp", ""))[11:23]
+    fields = " ".join(f"{key}={_text(value)}" for key, value in record.items() if key not in _SHOWN_FIRST)
+    content = " ".join(part for part in (time, _mark(level), str(record.get("event", "")), fields) if part)
     trace = f"\n{record['exception']}" if record.get("exception") else ""
-    painted = _paint(said[:LINE_MAX] + trace, _LEVELS.get(level, ""), coloured)
+    painted = _paint(content[:LINE_MAX] + trace, _LEVELS.get(level, ""), coloured)
     return f"{_paint(name.ljust(NAME_WIDTH), _colour(name), coloured)} {painted}"
 
 

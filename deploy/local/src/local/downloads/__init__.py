@@ -1,0 +1,1 @@
+"""Downloads: programs that are fetched once into the user's cache."""

@@ -1,0 +1,1 @@
+"""Servers: the Kafka and Postgres of one local system."""

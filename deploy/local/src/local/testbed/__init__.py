@@ -1,0 +1,1 @@
+"""Testbed: the servers and databases that tests run on."""
