@@ -1,6 +1,6 @@
-"""Ten thousand receipts, doubled, shuffled and in batches: every delivery ends right, and stats counts each once.
+"""Ten thousand receipts, doubled, shuffled and in batches: every delivery gets its final status and is counted once.
 
-Ingress and stats as they run, on real Kafka and Postgres.
+Ingress and stats run as services on real Kafka and Postgres.
 """
 
 import asyncio
@@ -38,18 +38,18 @@ FATES: dict[str, tuple[str, ...]] = {
     "failed and delivered after all": ("sent", "failed", "delivered"),
     "silent": (),
 }
-"""What Meta reports of a delivery, in its order; it may arrive in any."""
+"""What Meta reports on a delivery, in order. Receipts may arrive in any order."""
 SHOWN = {"read without delivered": "read", "failed and delivered after all": "delivered", "silent": "sent"}
-EACH = 769  # of seven fates, with 13 receipts in all: 9,997
-MORE = 3  # of the first: 10,000
+EACH = 769  # for each of the seven fates, which have 13 receipts together: 9,997
+MORE = 3  # more of the first fate: 10,000
 COUNTED = {"sent": len(FATES) * EACH + MORE, "delivered": 4 * EACH, "read": 2 * EACH, "failed": 2 * EACH}
-"""Who has read was also delivered to. What arrived although a failure was told of it is in both."""
+"""A read message counts as delivered. A message that was delivered after a reported failure counts as both."""
 NOW = Clock()
 
 
 @pytest.fixture
 async def engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
-    """Into the database of the service that runs here: it makes its tables itself."""
+    """Uses the database of a service that runs in this test and creates its own tables."""
     engine = create_engine(settings, "ingress")
     yield engine
     await engine.dispose()
@@ -102,8 +102,8 @@ async def counting(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
 
 
 def receipts(fates: Mapping[str, str], draw: random.Random) -> list[dict[str, Any]]:
-    """All of them twice; half carry our own id, the others the gateway's alone."""
-    told: list[dict[str, Any]] = []
+    """Each receipt twice; half of them carry our delivery id, the others only the gateway's."""
+    shuffled: list[dict[str, Any]] = []
     for number, (name, fate) in enumerate(fates.items()):
         for status in FATES[fate]:
             receipt: dict[str, Any] = {"id": f"wamid.{name}", "status": status, "timestamp": "1750263773"}
@@ -111,19 +111,19 @@ def receipts(fates: Mapping[str, str], draw: random.Random) -> list[dict[str, An
                 receipt["biz_opaque_callback_data"] = name
             if status == "failed":
                 receipt["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
-            told += [receipt, receipt]
-    draw.shuffle(told)
-    return told
+            shuffled += [receipt, receipt]
+    draw.shuffle(shuffled)
+    return shuffled
 
 
-def batches(told: list[dict[str, Any]], draw: random.Random) -> list[dict[str, Any]]:
-    """Bodies of one to four changes with up to thirty receipts each."""
+def batches(receipts: list[dict[str, Any]], draw: random.Random) -> list[dict[str, Any]]:
+    """Webhook bodies with one to four changes of up to thirty receipts each."""
     bodies: list[dict[str, Any]] = []
-    while told:
+    while receipts:
         changes = list[dict[str, Any]]()
         for _ in range(draw.randint(1, 4)):
             size = draw.randint(1, 30)
-            some, told = told[:size], told[size:]
+            some, receipts = receipts[:size], receipts[size:]
             changes.append({"field": "messages", "value": {"metadata": {"phone_number_id": "a"}, "statuses": some}})
         bodies.append({"entry": [{"id": "1", "changes": changes}]})
     return bodies
@@ -141,9 +141,9 @@ async def set_up(http: httpx.AsyncClient, people: list[str]) -> tuple[str, str]:
     return f"{package_id}/{added.json()['profile_id']}", sent.json()["message_id"]
 
 
-def sent(place: str, message_id: str, people: list[str]) -> list[DeliveryOutcome]:
-    """What the sender tells of each."""
-    package_id, _, profile_id = place.partition("/")
+def sent(profile_path: str, message_id: str, people: list[str]) -> list[DeliveryOutcome]:
+    """What the sender reports on each delivery."""
+    package_id, _, profile_id = profile_path.partition("/")
     return [
         DeliveryOutcome(
             package_id=package_id, message_id=message_id, delivery_id=delivery_id(message_id, person),
@@ -154,27 +154,27 @@ def sent(place: str, message_id: str, people: list[str]) -> list[DeliveryOutcome
     ]  # fmt: skip
 
 
-async def test_every_delivery_ends_as_the_last_word_on_it_says_and_is_counted_once(
+async def test_every_delivery_gets_its_final_status_and_is_counted_once(
     settings: Settings, engine: AsyncEngine, bus: KafkaBus
 ) -> None:
     draw = random.Random(6)
     kinds = [fate for fate in FATES for _ in range(EACH)] + ["sent"] * MORE
     people = [f"2010{number:08d}" for number in range(len(kinds))]
     async with serving(settings) as http, counting(settings) as stats:
-        place, message_id = await set_up(http, people)
+        profile_path, message_id = await set_up(http, people)
         fates: dict[str, str] = {
             delivery_id(message_id, person): fate for person, fate in zip(people, kinds, strict=True)
         }
-        told = receipts(fates, draw)
-        assert len(told) == 20_000
-        outcomes = sent(place, message_id, people)
+        reported = receipts(fates, draw)
+        assert len(reported) == 20_000
+        outcomes = sent(profile_path, message_id, people)
         draw.shuffle(outcomes)
-        await bus.publish(*outcomes[: len(outcomes) // 2])  # the others come among and after their receipts
-        bodies = batches(told, draw)
-        await report(http, place, bodies[: len(bodies) // 2])
+        await bus.publish(*outcomes[: len(outcomes) // 2])  # the others arrive among and after their receipts
+        bodies = batches(reported, draw)
+        await report(http, profile_path, bodies[: len(bodies) // 2])
         assert await scalar(engine, "SELECT count(*) FROM ingress.receipt_waiting") > 0
         await bus.publish(*outcomes[len(outcomes) // 2 :])
-        await report(http, place, bodies[len(bodies) // 2 :])
+        await report(http, profile_path, bodies[len(bodies) // 2 :])
         expected = Counter(SHOWN.get(fate, fate) for fate in kinds)
 
         async def is_right() -> bool:
@@ -190,8 +190,8 @@ async def test_every_delivery_ends_as_the_last_word_on_it_says_and_is_counted_on
         await until(none_waits)
 
         async def counted() -> dict[str, int]:
-            answer = await stats.get(f"/reports/messages/{message_id}")
-            return {name: answer.json().get(name, 0) for name in COUNTED}
+            response = await stats.get(f"/reports/messages/{message_id}")
+            return {name: response.json().get(name, 0) for name in COUNTED}
 
         async def has_counted_all() -> bool:
             return all(count >= COUNTED[name] for name, count in (await counted()).items())
@@ -200,19 +200,21 @@ async def test_every_delivery_ends_as_the_last_word_on_it_says_and_is_counted_on
         assert await counted() == COUNTED
 
 
-async def report(http: httpx.AsyncClient, place: str, bodies: list[dict[str, Any]]) -> None:
-    """Eight calls at a time, as gateways do."""
+async def report(http: httpx.AsyncClient, profile_path: str, bodies: list[dict[str, Any]]) -> None:
+    """Sends eight calls at a time, as gateways do."""
     gate = asyncio.Semaphore(8)
 
     async def one(body: dict[str, Any]) -> int:
         async with gate:
-            return (await http.post(f"/webhooks/cloud_api/{place}", **signed("cloud_api", "a", body))).status_code
+            return (
+                await http.post(f"/webhooks/cloud_api/{profile_path}", **signed("cloud_api", "a", body))
+            ).status_code
 
     assert set(await asyncio.gather(*map(one, bodies))) == {200}
 
 
 async def states(engine: AsyncEngine, message_id: str) -> dict[str, str]:
-    """Of one message: the topics may hold others, of tests before this one."""
+    """The status of each delivery of one message; the table may contain others, of earlier tests."""
     statement = text("SELECT delivery_id, status FROM ingress.delivery WHERE message_id = :message_id")
     async with engine.connect() as connection:
         rows = await connection.execute(statement, {"message_id": message_id})

@@ -1,4 +1,4 @@
-"""Finish: what `smart` shares out the pacer's own policy then sends, and all profiles are done at about one time."""
+"""Smart finish: the pacer's policy sends what `smart` shares out, and all profiles finish at about the same time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ def pace(profile_id: str, held: int) -> ProfilePace:
 def test_all_profiles_finish_within_a_tenth_of_the_same_time(
     limits: Sequence[Mapping[str, Any]], held: Sequence[int], factors: Mapping[str, float], settings: Mapping[str, Any]
 ) -> None:
-    """Dies when the router thinks of the day limit alone, as it did: an hour that is tighter doubled the time."""
+    """Fails when the router considers the daily limit only: a tighter hourly limit then doubles the time."""
     one, chance = package(limits, settings), Random(7)
     states = {each: ProfileState(profile_id=each, package_id="one", limit_factor=factors[each], at=NOON)
               for each in factors}  # fmt: skip

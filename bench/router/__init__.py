@@ -1,1 +1,1 @@
-"""Router: how many recipients one process shares out a second, how long a reply's hop takes, what memory it needs."""
+"""Router: recipients that one process routes a second, the time of a reply's hop, and memory."""

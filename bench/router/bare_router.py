@@ -1,4 +1,4 @@
-"""Bare router: the least that a router could do: decode each request, and produce as much as ours makes of it."""
+"""Bare router: the minimum work of a router: decode each request and produce an event of the same size as ours."""
 
 import asyncio
 import json
@@ -26,22 +26,25 @@ class BareRouter:
     records: int
 
     async def run(self) -> float:
-        """In a process of its own: recipients a second."""
+        """Recipients a second, measured in a process of its own."""
         return await child.ask("bench.router.bare_router", asdict(self), GRACE_SECONDS)
 
 
-async def _run(asked: BareRouter) -> float:
+async def _run(settings: BareRouter) -> float:
     topic = OpenMessageRequested.topic
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=asked.kafka, group_id=None, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka, group_id=None, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(
-        bootstrap_servers=asked.kafka, acks="all", max_batch_size=PRODUCE_BATCH_BYTES, max_request_size=8 * 1024 * 1024
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        max_batch_size=PRODUCE_BATCH_BYTES,
+        max_request_size=8 * 1024 * 1024,
     )
     await consumer.start()
     await producer.start()
     try:
         done = recipients = 0
         began: float | None = None
-        while done < asked.records:
+        while done < settings.records:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=4)).values():
                 began = began or time.monotonic()
                 for record in records:

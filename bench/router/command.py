@@ -1,4 +1,4 @@
-"""Command of the router's bench: `python -m bench router` measures one router process and keeps the run."""
+"""Command of the router's bench: `python -m bench router` measures one router process and stores the results."""
 
 import asyncio
 import statistics
@@ -65,15 +65,15 @@ class Run:
         return Figure(what, "decoding and producing the same with bare aiokafka", "a second", "more", tuple(rounds))
 
     async def replies(self, what: str, known: bool) -> list[Figure]:
-        """`known`: to customers who have a conversation."""
+        """The hop of replies. `known`: to customers who have a conversation."""
         kafka = self.servers.log.kafka
         rounds: list[tuple[list[float], list[float]]] = []
         async with serving("bench.bare_hop", kafka, HOP_TOPICS[0], HOP_TOPICS[1], str(PARTITIONS)):
             for number in range(ROUNDS):
                 people = customers(number * 300_007 if known else self._fresh(REPLIES), REPLIES)
-                asked = [reply_record(person) for person in people]
-                ours = await self._hops(asked, ReplyDeliveryAssigned.topic)
-                bare = await self._hops([replace(each, topic=HOP_TOPICS[0]) for each in asked], HOP_TOPICS[1])
+                requests = [reply_record(person) for person in people]
+                ours = await self._hops(requests, ReplyDeliveryAssigned.topic)
+                bare = await self._hops([replace(each, topic=HOP_TOPICS[0]) for each in requests], HOP_TOPICS[1])
                 rounds.append((ours, bare))
                 self.progress.say(
                     f"{what}, round {number + 1} of {ROUNDS}: median {statistics.median(ours):.1f} ms, "
@@ -92,16 +92,16 @@ class Run:
         what = f"memory of the router with {CONVERSATIONS:,} conversations"
         return Figure(what, "itself without any", "MiB", "less", (Pair(after, before),))
 
-    async def _hops(self, asked: Sequence[Envelope], topic: str) -> list[float]:
+    async def _hops(self, requests: Sequence[Envelope], topic: str) -> list[float]:
         consumer = await consumer_at_end(self.servers.log.kafka, topic, PARTITIONS)
         try:
-            return [await self._hop(each, consumer) for each in asked]
+            return [await self._hop(each, consumer) for each in requests]
         finally:
             await consumer.stop()
 
-    async def _hop(self, asked: Envelope, consumer: AIOKafkaConsumer) -> float:
+    async def _hop(self, requests: Envelope, consumer: AIOKafkaConsumer) -> float:
         began = time.monotonic()
-        await self.servers.publish([asked])
+        await self.servers.publish([requests])
         try:
             async with asyncio.timeout(HOP_SECONDS_MAX):
                 while not any((await consumer.getmany(timeout_ms=POLL_MS)).values()):
@@ -111,7 +111,7 @@ class Run:
         return (time.monotonic() - began) * 1e3
 
     def _requests(self, strategy: str) -> list[Envelope]:
-        """Of the package that shares out so, each with recipients of its own."""
+        """Requests of the package with this strategy, each with recipients of its own."""
         package = f"{PACKAGE}-{strategy}"
         return [
             envelope
@@ -126,17 +126,15 @@ class Run:
 
 async def _measure(progress: Progress) -> list[Figure]:
     progress.say("starting a Kafka, a Postgres and a router ...")
-    async with servers() as all_of_it:
+    async with servers() as own:
         now = wall_now()
-        await all_of_it.publish(
-            [encode(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()]
-        )
-        async with all_of_it.running("router") as router:
-            return await _figures(Run(all_of_it, router, progress))
+        await own.publish([encode(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()])
+        async with own.running("router") as router:
+            return await _figures(Run(own, router, progress))
 
 
 async def _figures(run: Run) -> list[Figure]:
-    await run.routed("round_robin")  # warm
+    await run.routed("round_robin")  # warm-up
     figures = [await run.routed(strategy) for strategy in STRATEGIES]
     figures += await run.replies("reply hop to somebody new", known=False)
     figures.append(await run.memory())
@@ -144,7 +142,7 @@ async def _figures(run: Run) -> list[Figure]:
 
 
 def packages() -> list[Package]:
-    """One for each strategy; the first for all else."""
+    """One package for each strategy, after one for everything else."""
     return [_package(PACKAGE, "round_robin"), *(_package(f"{PACKAGE}-{each}", each) for each in STRATEGIES)]
 
 

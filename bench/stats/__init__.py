@@ -1,1 +1,1 @@
-"""Bench of the stats: counts through kills, outcomes a second, and how long a day's history takes."""
+"""Bench of stats: exact counts despite kills, outcomes a second, and the time of a day's history."""

@@ -1,4 +1,4 @@
-"""Command of the stats' bench: `python -m bench stats` measures one stats process and keeps the run."""
+"""Command of the bench of stats: `python -m bench stats` measures one stats process and stores the results."""
 
 import argparse
 import asyncio
@@ -52,7 +52,7 @@ FROM generate_series(1, $1::int) AS number,
 
 @dataclass(slots=True)
 class Found:
-    """What a run has measured."""
+    """The measurements of a run."""
 
     outcomes: int = 0
     records: int = 0
@@ -73,7 +73,7 @@ class Run:
     _written: int = 0
 
     async def exact(self) -> None:
-        """Killed with -9 again and again until everything is read; then every window is compared."""
+        """Kill stats with SIGKILL until it has read everything, then compare every window with a recount."""
         chance = random.Random(7)
         facts = self._facts(OUTCOMES, chance, hours=20)
         records = facts.records(chance, DOUBLED_SHARE)
@@ -98,7 +98,7 @@ class Run:
         chance = random.Random(8)
         for number in range(ROUNDS):
             records = self._facts(FOLDED, chance, hours=0.1).records(chance, 0)
-            os.kill(process.pid, signal.SIGSTOP)  # so that only reading is measured, not writing
+            os.kill(process.pid, signal.SIGSTOP)  # only reading is measured, not writing
             before = await self._ends()
             await self._write(records, len(records))
             began = time.monotonic()
@@ -127,7 +127,7 @@ class Run:
                 answer = await _got(process, "/history", query)
                 taken.append((time.perf_counter() - began) * 1e3)
                 if not answer["data"]:
-                    raise Failed(f"{what}: nothing was answered")
+                    raise Failed(f"{what}: the response is empty")
             self.found.history_ms[what] = taken[1:]
             self.progress.say(f"{what}: median {statistics.median(taken[1:]):.0f} ms")
 
@@ -197,7 +197,7 @@ async def _got(process: Process, path: str, asked: Mapping[str, str] | None = No
     address = f"{process.address}/api/v1{path}"
     async with aiohttp.ClientSession(headers=HEADERS) as session, session.get(address, params=asked) as answer:
         if answer.status != 200:
-            raise Failed(f"GET {path} was answered {answer.status}: {await answer.text()}")
+            raise Failed(f"GET {path} returned {answer.status}: {await answer.text()}")
         return await answer.json()
 
 
@@ -264,8 +264,8 @@ def _keep(name: str, machine: Machine, seconds: float, found: Found) -> tuple[Pa
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench stats")
-    parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these alone")
+    parser.add_argument("--name", help="the name of the results in bench/results")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
     asked = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:

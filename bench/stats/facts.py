@@ -1,4 +1,4 @@
-"""Facts: what happens to many deliveries, as records; and a plain recount of them, in other words than the stats'."""
+"""Facts: the outcomes of many deliveries as records, and a recount of them by a simpler method than stats uses."""
 
 import random
 from collections import Counter
@@ -17,17 +17,17 @@ DOUBLED_SHARE = 0.2
 LADDER: tuple[Status, ...] = ("sent", "acknowledged", "delivered", "read")
 SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
 Counted = Counter[tuple[str, datetime, str]]
-"""By profile, minute and what."""
+"""By profile, minute and count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     stories: Sequence[Sequence[DeliveryOutcome]]
-    """What happened to each delivery, in order."""
+    """The outcomes of each delivery, in order."""
 
     @classmethod
     def made(cls, count: int, first: int, chance: random.Random, earliest: datetime, latest: datetime) -> "Facts":
-        """At least `count` outcomes, of deliveries numbered from `first` on, begun between two moments."""
+        """At least `count` outcomes of deliveries that begin between two times, numbered from `first` on."""
         stories: list[Sequence[DeliveryOutcome]] = []
         made = 0
         while made < count:
@@ -37,7 +37,7 @@ class Facts:
         return cls(stories)
 
     def records(self, chance: random.Random, doubled_share: float) -> list[Envelope]:
-        """In any order among the deliveries, each in its own; some twice at once, some again later."""
+        """Interleaved, each delivery in its own order; some records are repeated at once, some later."""
         left = [list(story) for story in self.stories]
         order = [number for number, story in enumerate(left) for _ in story]
         chance.shuffle(order)
@@ -71,7 +71,7 @@ class Facts:
 
 
 def windows(counted: Counted, at: datetime) -> dict[tuple[str, str], Counter[str]]:
-    """By profile and span, at a moment: what happened in the minutes of each rolling window."""
+    """The counts in the minutes of each rolling window at a time, by profile and span."""
     until = at.replace(second=0, microsecond=0)
     found: dict[tuple[str, str], Counter[str]] = {}
     for (profile, minute, name), number in counted.items():
@@ -82,7 +82,7 @@ def windows(counted: Counted, at: datetime) -> dict[tuple[str, str], Counter[str
 
 
 def differences(counted: Counted, at: datetime, states: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Where the states that stats answered differ from the recount; empty: nowhere."""
+    """The differences between the states that stats returned and the recount."""
     expected = windows(counted, at)
     found: list[str] = []
     for state in states:

@@ -1,4 +1,4 @@
-"""Consent in the router on real Postgres: who is suppressed gets nothing, and the others are shared out as always."""
+"""Consent in the router on a real Postgres: suppressed recipients get nothing; the others are shared out as usual."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,9 +44,9 @@ def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
     )  # fmt: skip
 
 
-def test_the_others_keep_their_places_and_their_turns() -> None:
-    left_out = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
-    routing, cursor = route_record(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=left_out)
+def test_suppressed_recipients_do_not_change_the_indexes_and_the_round_of_the_others() -> None:
+    suppressed = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
+    routing, cursor = route_record(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=suppressed)
     assert routing.profiles == ("", "b", "a", "", "b", "a")
     assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, 11)
     assert routing.suppressed == {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED}
@@ -55,7 +55,7 @@ def test_the_others_keep_their_places_and_their_turns() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
-def test_a_record_of_whom_all_are_suppressed_is_no_refusal(strategy: Any) -> None:
+def test_a_record_with_only_suppressed_recipients_is_not_refused(strategy: Any) -> None:
     everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
     routing, cursor = route_record(
         request(), package(distribution=strategy), ProfileSnapshot(), 7, Random(1), suppressed=everybody
@@ -102,19 +102,19 @@ def router(engine: AsyncEngine) -> Router:
 
 
 @pytest.mark.postgres
-async def test_a_suppressed_recipient_gets_an_outcome_and_the_caller_a_number(router: Router) -> None:
+async def test_a_suppressed_recipient_gets_an_outcome_and_the_caller_their_number(router: Router) -> None:
     await router.change(PEOPLE[1])
     await router.change(PEOPLE[4], "*")
     await router.change(PEOPLE[5], "another")
     await router.open(request())
     assert router.assigned_to == [PEOPLE[0], PEOPLE[2], PEOPLE[3], PEOPLE[5]]
     assert router.outcomes == [(PEOPLE[1], "suppressed", SUPPRESSED), (PEOPLE[4], "suppressed", SUPPRESSED)]
-    (told,) = router.bus.of(MessageRouted)
-    assert (told.distribution, told.suppressed, told.rejected) == ({"a": 2, "b": 2}, 2, 0)
+    (routed,) = router.bus.of(MessageRouted)
+    assert (routed.distribution, routed.suppressed, routed.rejected) == ({"a": 2, "b": 2}, 2, 0)
 
 
 @pytest.mark.postgres
-async def test_a_message_to_suppressed_recipients_alone_assigns_nothing(router: Router) -> None:
+async def test_a_message_to_only_suppressed_recipients_assigns_nothing(router: Router) -> None:
     await router.change(PEOPLE[1])
     await router.open(request("m1", PEOPLE[1]))
     assert (router.assigned_to, router.outcomes) == ([], [(PEOPLE[1], "suppressed", SUPPRESSED)])
@@ -122,7 +122,7 @@ async def test_a_message_to_suppressed_recipients_alone_assigns_nothing(router: 
 
 
 @pytest.mark.postgres
-async def test_an_opted_in_only_package_writes_to_who_is_on_its_list(router: Router) -> None:
+async def test_an_opted_in_only_package_sends_only_to_recipients_with_an_opt_in(router: Router) -> None:
     router.config.configure(package(opted_in_only=True))
     for recipient in PEOPLE[:3]:
         await router.change(recipient, kind="opt_in")
@@ -135,7 +135,7 @@ async def test_an_opted_in_only_package_writes_to_who_is_on_its_list(router: Rou
 
 
 @pytest.mark.postgres
-async def test_a_decision_stands_though_the_lists_have_changed(router: Router) -> None:
+async def test_a_decision_stays_when_the_lists_change_later(router: Router) -> None:
     await router.change(PEOPLE[0])
     await router.open(request())
     await router.change(PEOPLE[0], listed=False)

@@ -1,4 +1,4 @@
-"""The router's handlers on real Postgres: decided once, published until acknowledged; conversations that stick."""
+"""The router's handlers on a real Postgres: decisions made once and published until acknowledged; conversations."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -50,11 +50,11 @@ class Router:
     progress: FakeProgress = field(default_factory=FakeProgress)
     wait_seconds: float = 60.0
     clock: Clock = field(default_factory=lambda: Clock(1.0, wall_now(), NOON + timedelta(hours=5)))
-    assigned: PendingAssignments = field(default_factory=PendingAssignments)
+    pending: PendingAssignments = field(default_factory=PendingAssignments)
 
     async def open(self, *requests: OpenMessageRequested) -> None:
         handler = OpenMessageRouter(
-            RoutingStore(self.engine), self.bus, self.config, self.clock, self.assigned, self.progress
+            RoutingStore(self.engine), self.bus, self.config, self.clock, self.pending, self.progress
         )
         await handler.on_requested(received(*requests))
 
@@ -64,18 +64,18 @@ class Router:
         )
         await handler.on_requested(received(*requests))
 
-    async def hear(self, *messages: CustomerMessage) -> None:
+    async def receive(self, *messages: CustomerMessage) -> None:
         await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.config).on_customer_message(
             received(*messages)
         )
 
-    async def note(self, *outcomes: DeliveryOutcome) -> None:
+    async def record_outcomes(self, *outcomes: DeliveryOutcome) -> None:
         await ConversationTracker(RoutingStore(self.engine), NoDeduplication(), self.config).on_outcome(
             received(*outcomes)
         )
 
-    async def give_back(self, *returned: DeliveryReturned) -> None:
-        handler = Reassignment(self.bus, self.config, self.clock, self.assigned)
+    async def return_deliveries(self, *returned: DeliveryReturned) -> None:
+        handler = Reassignment(self.bus, self.config, self.clock, self.pending)
         await handler.on_returned(received(*returned))
 
     def shared(self) -> Counter[str]:
@@ -136,7 +136,7 @@ def sent(recipient: str, profile_id: str, minute: int = 0) -> DeliveryOutcome:
     )  # fmt: skip
 
 
-async def test_the_round_goes_on_across_records_and_restarts(router: Router) -> None:
+async def test_the_round_continues_across_records_and_restarts(router: Router) -> None:
     await router.open(request("msg_1", 4), request("msg_2", 1))
     restarted = Router(router.engine, router.bus, router.config)
     await restarted.open(request("msg_3", 1))
@@ -181,7 +181,7 @@ async def test_a_recipient_named_twice_is_assigned_once(router: Router) -> None:
     assert sum(router.shared().values()) == 2
 
 
-async def test_a_record_for_no_package_is_rejected_with_the_reason(router: Router) -> None:
+async def test_a_record_of_an_unknown_package_is_rejected_with_the_reason(router: Router) -> None:
     await router.open(request("msg_1", 2, package_id="none"))
     assert [(each.status, each.reason) for each in router.bus.of(DeliveryOutcome)] == [
         ("rejected", "there is no package none")
@@ -189,17 +189,17 @@ async def test_a_record_for_no_package_is_rejected_with_the_reason(router: Route
     assert [(each.rejected, each.reason) for each in router.bus.of(MessageRouted)] == [(2, "there is no package none")]
 
 
-async def test_a_customer_is_answered_from_where_they_wrote_last_also_after_a_restart(router: Router) -> None:
-    await router.hear(wrote("201100000001", "a", 1), wrote("201100000001", "b", 2))
-    await router.note(sent("201100000001", "c", 3))
+async def test_a_reply_goes_through_the_profile_the_customer_last_wrote_to_also_after_a_restart(router: Router) -> None:
+    await router.receive(wrote("201100000001", "a", 1), wrote("201100000001", "b", 2))
+    await router.record_outcomes(sent("201100000001", "c", 3))
     restarted = Router(router.engine, router.bus, router.config)
     await restarted.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["b"]
 
 
-async def test_a_repeated_or_late_word_changes_nothing(router: Router) -> None:
-    await router.hear(wrote("201100000001", "b", 2))
-    await router.hear(wrote("201100000001", "b", 2), wrote("201100000001", "a", 1))
+async def test_a_repeated_or_late_message_changes_nothing(router: Router) -> None:
+    await router.receive(wrote("201100000001", "b", 2))
+    await router.receive(wrote("201100000001", "b", 2), wrote("201100000001", "a", 1))
     await router.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["b"]
 
@@ -211,11 +211,11 @@ async def test_a_new_customer_stays_with_the_profile_of_the_first_reply(router: 
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a", "a"]
 
 
-async def test_a_reply_that_names_its_conversation_goes_on_with_it_and_one_that_names_anothers_is_rejected(
+async def test_a_reply_continues_the_conversation_it_names_and_is_rejected_when_it_names_another(
     router: Router,
 ) -> None:
     mine, theirs = "201100000001", "201100000002"
-    await router.hear(wrote(mine, "b"))
+    await router.receive(wrote(mine, "b"))
     router.clock = Clock(1.0, wall_now(), NOON + timedelta(days=300))
     for named in (None, "order 7", conversation_id("one", mine)):
         await router.reply(reply(mine, named=named))
@@ -228,40 +228,40 @@ async def test_a_reply_that_names_its_conversation_goes_on_with_it_and_one_that_
     assert [(each.status, each.reason) for each in router.bus.of(ReplySettled)] == [("rejected", reason)] * 2
 
 
-async def test_what_was_over_does_not_outweigh_where_we_wrote_from_since(router: Router) -> None:
-    """Else a customer whom a reply found another profile for would be answered from the old one the next time."""
+async def test_an_ended_conversation_does_not_take_precedence_over_a_later_send(router: Router) -> None:
+    """Otherwise a customer whose reply went through another profile would get the next one from the old profile."""
     day = 24 * 60
-    await router.hear(wrote("201100000001", "b"))
-    await router.note(sent("201100000001", "a", 200 * day), sent("201100000001", "b", 10 * day))
+    await router.receive(wrote("201100000001", "b"))
+    await router.record_outcomes(sent("201100000001", "a", 200 * day), sent("201100000001", "b", 10 * day))
     router.clock = Clock(1.0, wall_now(), NOON + timedelta(days=201))
     await router.reply(reply("201100000001"))
     assert [each.profile_id for each in router.bus.of(ReplyDeliveryAssigned)] == ["a"]
 
 
-async def test_replies_wait_until_what_customers_wrote_is_read(router: Router) -> None:
+async def test_replies_wait_until_earlier_customer_messages_are_read(router: Router) -> None:
     router.progress.behind = 3
     await router.reply(reply("201100000001"))
     assert router.progress.asked == 4
 
 
-async def test_a_reply_does_not_wait_for_ever_for_what_is_not_read(router: Router) -> None:
+async def test_the_wait_of_a_reply_for_unread_messages_is_bounded(router: Router) -> None:
     router.progress.behind, router.wait_seconds = 1_000_000, 0.05
     await router.reply(reply("201100000001"))
     assert len(router.bus.of(ReplyDeliveryAssigned)) == 1
 
 
-async def test_a_reply_without_a_way_is_rejected_and_its_caller_told(router: Router) -> None:
+async def test_a_reply_without_a_route_is_rejected_and_its_caller_gets_the_reason(router: Router) -> None:
     await router.reply(reply("201100000001", package_id="none"))
     assert [each.status for each in router.bus.of(DeliveryOutcome)] == ["rejected"]
     assert [each.callback_partition for each in router.bus.of(ReplySettled)] == [3]
 
 
-async def test_a_returned_delivery_is_assigned_anew_or_fails(router: Router) -> None:
+async def test_a_returned_delivery_is_reassigned_or_fails(router: Router) -> None:
     first = DeliveryReturned(
         package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201100000000", lane="open", content=TEXT,
         attempt=1, tried=("a",), reason="blocked", requested_at=NOON,
     )  # fmt: skip
-    await router.give_back(first, first.model_copy(update={"attempt": 3, "tried": ("a", "b", "c")}))
+    await router.return_deliveries(first, first.model_copy(update={"attempt": 3, "tried": ("a", "b", "c")}))
     (again,) = router.bus.of(OpenDeliveriesAssigned)
     assert [(each.profile_id, each.attempt, each.tried) for each in again.deliveries] == [("b", 2, ("a",))]
     assert [(each.status, each.attempt) for each in router.bus.of(DeliveryOutcome)] == [("failed", 3)]

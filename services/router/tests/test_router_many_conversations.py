@@ -1,4 +1,4 @@
-"""A hundred thousand conversations: one is found by its key alone, and how long that takes is recorded."""
+"""A hundred thousand conversations: one is found by its key, and the time that takes is recorded."""
 
 import random
 import time
@@ -37,17 +37,17 @@ SELECT 'one', '2010' || lpad(number::text, 8, '0'), 'p' || number % 4, now() FRO
 async def test_a_conversation_is_found_among_a_hundred_thousand(
     engine: AsyncEngine, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
-    """Each lookup is one the process has not made before: there is no cache that could be warm."""
+    """No lookup is repeated, so no cache can be warm."""
     store, chance = RoutingStore(engine), random.Random(3)
     seconds: list[float] = []
     for number in chance.sample(range(1, CONVERSATIONS + 1), LOOKUPS):
-        place = ("one", f"2010{number:08}")
+        key = ("one", f"2010{number:08}")
         began = time.perf_counter()
         async with store.begin() as connection:
-            known = await store.conversations(connection, [place])
+            known = await store.conversations(connection, [key])
         seconds.append(time.perf_counter() - began)
-        assert known[place].profile_id == f"p{number % 4}"
+        assert known[key].profile_id == f"p{number % 4}"
     ordered = sorted(seconds)
     figures = {"median_ms": ordered[LOOKUPS // 2] * 1e3, "p99_ms": ordered[int(LOOKUPS * 0.99)] * 1e3}
-    told = {"conversations": CONVERSATIONS, "lookups": LOOKUPS, "unit": "ms, transaction included"}
-    keep("conversations", {**told, **{name: round(value, 2) for name, value in figures.items()}})
+    measured = {"conversations": CONVERSATIONS, "lookups": LOOKUPS, "unit": "ms, transaction included"}
+    keep("conversations", {**measured, **{name: round(value, 2) for name, value in figures.items()}})

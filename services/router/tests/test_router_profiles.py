@@ -1,4 +1,4 @@
-"""Profiles that come, pause and go between requests: the next request knows it, and shares out among who is there."""
+"""Profiles that are added, paused and deleted between requests: the next request uses the current ones."""
 
 import asyncio
 from collections import Counter
@@ -44,16 +44,16 @@ def package(*profiles: str, paused: str = "") -> Package:
 
 @dataclass
 class Campaign:
-    """Requests of 60 recipients each, one after the other; what they were shared as."""
+    """Requests of 60 recipients each, one after another, and how they were shared out."""
 
     engine: AsyncEngine
     distribution: Distribution
     bus: MemoryBus = field(default_factory=lambda: MemoryBus(NOON))
     config: MemoryConfigCache = field(default_factory=MemoryConfigCache)
-    assigned: PendingAssignments = field(default_factory=PendingAssignments)
+    pending: PendingAssignments = field(default_factory=PendingAssignments)
     requests: int = 0
 
-    async def goes_on(self, *profiles: str, paused: str = "") -> dict[str, int]:
+    async def send(self, *profiles: str, paused: str = "") -> dict[str, int]:
         self.config.configure(package(*profiles, paused=paused))
         self.requests += 1
         request = OpenMessageRequested(
@@ -62,7 +62,7 @@ class Campaign:
             distribution=self.distribution, requested_at=NOON,
         )  # fmt: skip
         clock, progress = ManualClock(NOON), FakeProgress()
-        handler = OpenMessageRouter(RoutingStore(self.engine), self.bus, self.config, clock, self.assigned, progress)
+        handler = OpenMessageRouter(RoutingStore(self.engine), self.bus, self.config, clock, self.pending, progress)
         await handler.on_requested([Received(request, request.topic, 0, self.requests)])
         return self.bus.of(MessageRouted)[-1].distribution
 
@@ -71,49 +71,51 @@ class Campaign:
 @pytest.mark.parametrize("strategy", ["round_robin", "weighted"])
 async def test_profiles_come_pause_and_go_between_requests(engine: AsyncEngine, strategy: Distribution) -> None:
     campaign = Campaign(engine, strategy)
-    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
-    assert await campaign.goes_on("a", "b", "c") == {"a": 20, "b": 20, "c": 20}
-    assert await campaign.goes_on("a", "b", "c", paused="a") == {"b": 30, "c": 30}
+    assert await campaign.send("a", "b") == {"a": 30, "b": 30}
+    assert await campaign.send("a", "b", "c") == {"a": 20, "b": 20, "c": 20}
+    assert await campaign.send("a", "b", "c", paused="a") == {"b": 30, "c": 30}
     assert campaign.bus.of(OpenDeliveriesAssigned)[-1].passed_over == {"a": "paused by an operator"}
-    assert await campaign.goes_on("a", "c", paused="a") == {"c": 60}
-    assert await campaign.goes_on("c", "a") == {"a": 30, "c": 30}
+    assert await campaign.send("a", "c", paused="a") == {"c": 60}
+    assert await campaign.send("c", "a") == {"a": 30, "c": 30}
 
 
 @pytest.mark.postgres
-async def test_by_chance_too_nobody_gets_anything_who_has_paused_or_gone(engine: AsyncEngine) -> None:
+async def test_random_sharing_skips_paused_and_deleted_profiles(engine: AsyncEngine) -> None:
     campaign = Campaign(engine, "random")
-    assert set(await campaign.goes_on("a", "b")) == {"a", "b"}
-    assert set(await campaign.goes_on("a", "b", "c", paused="b")) == {"a", "c"}
-    assert await campaign.goes_on("c") == {"c": 60}
+    assert set(await campaign.send("a", "b")) == {"a", "b"}
+    assert set(await campaign.send("a", "b", "c", paused="b")) == {"a", "c"}
+    assert await campaign.send("c") == {"c": 60}
 
 
 @pytest.mark.postgres
-async def test_smart_gives_who_is_new_what_the_others_have_already(engine: AsyncEngine) -> None:
+async def test_smart_sharing_gives_a_new_profile_the_deliveries_that_the_others_hold_already(
+    engine: AsyncEngine,
+) -> None:
     campaign = Campaign(engine, "smart")
-    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
-    assert await campaign.goes_on("a", "b", "c") == {"a": 10, "b": 10, "c": 40}
-    assert await campaign.goes_on("a", "b", "c", paused="c") == {"a": 30, "b": 30}
-    assert await campaign.goes_on("b", "c") == {"b": 15, "c": 45}
+    assert await campaign.send("a", "b") == {"a": 30, "b": 30}
+    assert await campaign.send("a", "b", "c") == {"a": 10, "b": 10, "c": 40}
+    assert await campaign.send("a", "b", "c", paused="c") == {"a": 30, "b": 30}
+    assert await campaign.send("b", "c") == {"b": 15, "c": 45}
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("profiles", [("a",), ()])
-async def test_where_nobody_is_left_the_request_is_refused_and_the_round_waits(
+async def test_without_an_eligible_profile_the_request_is_refused_and_the_round_waits(
     engine: AsyncEngine, profiles: tuple[str, ...]
 ) -> None:
     campaign = Campaign(engine, "round_robin")
-    await campaign.goes_on("a", "b")
-    assert await campaign.goes_on(*profiles, paused="a") == {}
-    told = campaign.bus.of(MessageRouted)[-1]
-    assert (told.rejected, "can open conversations" in (told.reason or "")) == (60, True)
-    assert await campaign.goes_on("a", "b") == {"a": 30, "b": 30}
+    await campaign.send("a", "b")
+    assert await campaign.send(*profiles, paused="a") == {}
+    routed = campaign.bus.of(MessageRouted)[-1]
+    assert (routed.rejected, "can open conversations" in (routed.reason or "")) == (60, True)
+    assert await campaign.send("a", "b") == {"a": 30, "b": 30}
 
 
 @pytest.mark.postgres
-async def test_requests_at_once_share_one_round(engine: AsyncEngine) -> None:
-    """Dies when the cursor is read without its lock: then several requests begin at the same place of the round."""
+async def test_concurrent_requests_share_one_round(engine: AsyncEngine) -> None:
+    """Fails when the cursor is read without its lock: several requests then begin at the same position of the round."""
     instances = [Campaign(engine, "round_robin", requests=number) for number in range(12)]
-    shared = await asyncio.gather(*(each.goes_on("a", "b", "c", "d", "e", "f", "g") for each in instances))
+    shared = await asyncio.gather(*(each.send("a", "b", "c", "d", "e", "f", "g") for each in instances))
     counts = sum((Counter(each) for each in shared), Counter[str]())
     assert sum(counts.values()) == 12 * 60
     assert max(counts.values()) - min(counts.values()) <= 1
@@ -125,10 +127,10 @@ async def test_requests_at_once_share_one_round(engine: AsyncEngine) -> None:
     talks_to=st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=6),
     deliveries=st.integers(1, 12),
 )
-def test_nobody_gets_anything_who_is_blocked_or_paused(
+def test_a_blocked_or_paused_profile_gets_no_delivery(
     strategy: Distribution, open_lanes: list[str], talks_to: list[str], deliveries: int
 ) -> None:
-    """Dies when those who talk to a profile are left with it whatever its state."""
+    """Fails when recipients keep a profile that is blocked or paused."""
     lanes = dict(zip("abcde", open_lanes, strict=False))
     one = package(*lanes).model_copy(update={"keep_profile_per_customer": True})
     profiles = tuple(each.model_copy(update={"paused": lanes[each.profile_id] == "paused"}) for each in one.profiles)

@@ -1,4 +1,4 @@
-"""Traces of the router: whatever becomes of a request, each of its events goes on from the span that it came with."""
+"""Traces of the router: every event of a request carries its trace."""
 
 import random
 from collections.abc import Sequence
@@ -26,36 +26,36 @@ PROFILES = tuple(Profile(profile_id=each, name=each, phone="201000000001", gatew
 PACKAGE = Package(package_id="one", version=1, name="One", profiles=PROFILES)
 
 
-def places(events: Sequence[Event]) -> set[str | None]:
+def traces(events: Sequence[Event]) -> set[str | None]:
     assert events
     return {event.traceparent for event in events}
 
 
 @pytest.mark.parametrize("package", [PACKAGE, None], ids=["suppressed", "refused"])
-def test_what_ends_in_the_router_ends_in_its_trace(package: Package | None) -> None:
+def test_terminal_outcomes_carry_the_trace_of_their_request(package: Package | None) -> None:
     request = OpenMessageRequested(
         traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, requested_at=NOON,
         recipients=("201000000011", "201000000012", "201000000013"),
     )  # fmt: skip
     suppressed = {"201000000012": "it is on the list"}
     routing, _ = route_record(request, package, ProfileSnapshot(), 0, random.Random(1), None, suppressed)
-    events = [event for ending in terminal_outcomes(request, routing) for event in ending.events(NOON)]
+    events = [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(NOON)]
     assert len(events) == (1 if package else 3)
-    assert places(events) == {HERE}
+    assert traces(events) == {HERE}
 
 
-def test_a_reply_that_cannot_go_tells_all_who_wait_in_its_trace() -> None:
+def test_every_event_of_a_rejected_reply_carries_its_trace() -> None:
     request = ReplyMessageRequested(
         traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, recipient="201000000011",
         requested_at=NOON, callback_partition=3,
     )  # fmt: skip
     events = TerminalOutcome.of_reply(request, "nobody can send it").events(NOON)
-    assert (len(events), places(events)) == (2, {HERE})
+    assert (len(events), traces(events)) == (2, {HERE})
 
 
 @pytest.mark.parametrize("lane", ["open", "reply"])
 @pytest.mark.parametrize("tried", [("a",), ("a", "b")], ids=["goes on", "ends"])
-async def test_what_was_given_back_stays_in_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
+async def test_a_returned_delivery_keeps_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
     bus = MemoryBus(NOON)
     handler = Reassignment(bus, MemoryConfigCache(PACKAGE), Clock(), PendingAssignments())
     returned = DeliveryReturned(
@@ -64,4 +64,4 @@ async def test_what_was_given_back_stays_in_its_trace(lane: Lane, tried: tuple[s
         expires_at=NOON + timedelta(days=4_000), callback_partition=3,
     )  # fmt: skip
     await handler.on_returned([Received(returned, returned.topic, 0, 0)])
-    assert places(bus.published) == {HERE}
+    assert traces(bus.published) == {HERE}

@@ -1,4 +1,4 @@
-"""Fixtures of the stats: their tables."""
+"""Fixtures of stats: its tables."""
 
 from collections.abc import AsyncGenerator
 

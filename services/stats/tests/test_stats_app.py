@@ -1,4 +1,4 @@
-"""The whole service on real Kafka and Postgres: facts in, states and HTTP answers out."""
+"""The whole service on real Kafka and Postgres: from events to published states and HTTP responses."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -46,7 +46,7 @@ async def running(app: FastAPI) -> AsyncGenerator[FastAPI]:
 @pytest.fixture
 async def states(settings: Settings) -> AsyncGenerator[Table[ProfileState]]:
     table = Table(settings, ProfileState)
-    reader = Service("test", [table])  # patient: a topic that was made a moment ago may not be known everywhere yet
+    reader = Service("test", [table])  # it waits: a new topic may not be known to every broker yet
     await reader.start()
     yield table
     await reader.stop()
@@ -86,7 +86,7 @@ def facts(package: str, profile: str, at: datetime) -> list[Event]:
     ]  # fmt: skip
 
 
-async def test_facts_become_states_and_answers_each_counted_once(
+async def test_events_become_states_and_responses_each_counted_once(
     running: FastAPI, states: Table[ProfileState], bus: KafkaBus
 ) -> None:
     await bus.publish(configured("stats-shop", "stats-sales", "stats-idle"))
@@ -123,10 +123,10 @@ async def test_facts_become_states_and_answers_each_counted_once(
         ("/api/v1/elsewhere", KEY, 404, "not-found"),
     ],
 )
-async def test_what_cannot_be_answered_is_a_problem(
+async def test_a_service_that_is_not_ready_responds_with_a_problem(
     app: FastAPI, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
-    """The service is not started: its tables know nothing yet, and it says so."""
+    """The service is not started, so its tables are empty."""
     async with client(app) as http:
         answer = await http.get(path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -137,9 +137,7 @@ async def test_what_cannot_be_answered_is_a_problem(
     assert (explained.status_code, explained.json()["code"], explained.json()["status"]) == (200, code, status)
 
 
-async def test_what_is_asked_wrongly_is_said_to_be_wrong(
-    running: FastAPI, states: Table[ProfileState], bus: KafkaBus
-) -> None:
+async def test_an_invalid_request_gets_a_problem(running: FastAPI, states: Table[ProfileState], bus: KafkaBus) -> None:
     await bus.publish(configured("stats-cafe", "stats-tables"))
     assert await states.wait_for(lambda: states.get("stats-tables") is not None, 60)
     async with client(running) as http:
@@ -149,6 +147,6 @@ async def test_what_is_asked_wrongly_is_said_to_be_wrong(
     assert (impossible.status_code, impossible.json()["errors"][0]["pointer"]) == (422, "/query/package_id")
 
 
-def test_without_a_key_the_stats_do_not_start() -> None:
+def test_stats_does_not_start_without_a_key() -> None:
     with pytest.raises(SystemExit, match="SPREADER_API_KEY is not set"):
         build(StatsSettings(api_key=None))

@@ -1,8 +1,9 @@
 """Assembly: builds stats from its components."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.clock import clock_from_environment, wall_now
+from spreader.clock import Clock, clock_from_environment, wall_now
 from spreader.contract.events import (
     Alert,
     CustomerMessage,
@@ -104,11 +105,14 @@ def build(settings: StatsSettings) -> FastAPI:
     problems.install(app)
     resumption = Resumption(engine, closures, clock, on_lanes)
     endpoints = ProfileEndpoints(current_state, config, resumption, clock, packages.not_ready_reason)
-    routers = [
+    app.include_router(endpoints.router(key, [*_database_routers(engine, clock), stream.router(states.rows)]))
+    return app
+
+
+def _database_routers(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
+    """The endpoints that need nothing but Postgres."""
+    return [
         ReportEndpoints(engine, clock).router(),
         AlertEndpoints(engine, clock).router(),
         ExportEndpoints(engine, clock).router(),
-        stream.router(states.rows),
     ]
-    app.include_router(endpoints.router(key, routers))
-    return app

@@ -1,4 +1,4 @@
-"""The first tables: decisions, cursors and conversations."""
+"""First tables: decisions, cursors and conversations."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Moves of conversations, and the reasons of a routing."""
+"""Conversation moves, and the reasons of a routing."""
 
 from alembic import op
 

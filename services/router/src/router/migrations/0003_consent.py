@@ -1,4 +1,4 @@
-"""Consent: who must not be written to and who asked to be, and whom a routing left out."""
+"""Consent: suppressions and opt-ins, and the recipients that a routing left out."""
 
 from alembic import op
 

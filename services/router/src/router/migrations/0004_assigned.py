@@ -1,4 +1,4 @@
-"""Assigned: the moment of a decision, by which the pacer tells what it has counted."""
+"""Assigned at: the time of a decision, by which the pacer reports what it has counted."""
 
 from alembic import op
 

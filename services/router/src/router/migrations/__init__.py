@@ -1,1 +1,1 @@
-"""The history of the schema `router`."""
+"""Migrations of the schema `router`."""

@@ -12,9 +12,9 @@ from spreader.clock import Now
 MINUTES_KEPT = timedelta(days=14)
 HOURS_KEPT = timedelta(days=731)
 
-# Counts are of the system's time. What is there for repeats and for open questions ages by the wall, as they come from
-# real machines and people. 8 days: longer than a record stays in its topic. 35: a phone that was off for a month still
-# sends its receipts. 70: an answer to an open message after that is none.
+# Counts are kept in system time. Rows that detect repeats and match later receipts and answers are kept in wall time,
+# because those come from real machines and people. 8 days: longer than a record stays in its topic. 35 days: a phone
+# that was off for a month still sends its receipts. 70 days: a later message is no answer to an open message.
 _KEPT = {
     **{f"stats.{table}": ("at", "minutes") for table in ("minute", "minute_failure")},
     **{f"stats.package_{table}": ("at", "minutes") for table in ("minute", "minute_failure")},
@@ -23,7 +23,7 @@ _KEPT = {
     "stats.message": ("last_at", "hours"),
     "stats.alert": ("cleared_at", "hours"),
 }
-_KEPT_BY_THE_WALL = {
+_KEPT_DAYS = {
     "stats.delivery": ("noted_at", 35),
     "stats.refusal": ("noted_at", 8),
     "stats.customer_message": ("noted_at", 8),
@@ -49,7 +49,7 @@ class Retention:
         for table, (column, kept) in _KEPT.items():
             statement = _DELETE.format(table=table, column=column, before="CAST(:before AS timestamptz)")
             deleted.append(await self._delete(statement, rows_max=rows_max, before=before[kept]))
-        for table, (column, days) in _KEPT_BY_THE_WALL.items():
+        for table, (column, days) in _KEPT_DAYS.items():
             statement = _DELETE.format(table=table, column=column, before=f"now() - interval '{days} days'")
             deleted.append(await self._delete(statement, rows_max=rows_max))
         return max(deleted)

@@ -1,4 +1,4 @@
-"""The first tables: counts by the minute, and what was counted already."""
+"""First tables: counts by minute, and the events that are already counted."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ from spreader.runtime.postgres import statements
 revision = "0001"
 down_revision = None
 
-# BRIN: rows come in the order of their age, and only the retention looks for it.
+# BRIN: rows are inserted in the order of their age, and only the retention selects by it.
 TABLES = """
 CREATE TABLE stats.minute (
     profile_id text        NOT NULL,

@@ -1,4 +1,4 @@
-"""The newest hard sign against each lane of a profile."""
+"""Signs: the newest reported sign for each lane of a profile."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Counts by the minute and by the hour, of profiles and of packages, and what they are made of: sendings, contacts."""
+"""Counts: by minute and hour, of profiles and packages, with the sent deliveries and contacts they are made from."""
 
 from alembic import op
 
@@ -15,7 +15,7 @@ ALTER TABLE stats.minute RENAME COLUMN minute TO at;
 ALTER TABLE stats.minute ADD COLUMN package_id text NOT NULL DEFAULT '';
 """
 
-# BRIN: rows come in the order of their age, and only the retention looks for it.
+# BRIN: rows are inserted in the order of their age, and only the retention selects by it.
 ROLLUP = """
 CREATE TABLE stats.{name} (
     {who} text        NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE stats.{name}_failure (
 CREATE INDEX {name}_failure_age ON stats.{name}_failure USING brin (at);
 """
 
-# `waits`: WhatsApp's server has not said that it has it. heard_at is the machine's time, sent_at the system's.
+# `waits`: neither acknowledged nor failed yet. heard_at is wall time, sent_at is system time.
 FACTS = """
 CREATE INDEX hour_package ON stats.hour (package_id, at);
 ALTER TABLE stats.delivery

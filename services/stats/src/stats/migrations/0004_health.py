@@ -1,4 +1,4 @@
-"""What closes lanes, what gateways say of profiles, how well these are, what changed by itself, and the alerts."""
+"""Health: closures, reported account statuses, conditions, automatic changes and alerts."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ from spreader.runtime.postgres import statements
 revision = "0004"
 down_revision = "0003"
 
-# What was noted as a sign closes its lane as it did: 6 hours for open chat, 10 minutes for replies.
+# Existing signs become closures of the same length: 6 hours for the open lane, 10 minutes for replies.
 TABLES = """
 CREATE TABLE stats.closure (
     profile_id text        NOT NULL,

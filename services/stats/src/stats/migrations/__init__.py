@@ -1,1 +1,1 @@
-"""The history of the schema `stats`."""
+"""Migrations of the schema `stats`."""

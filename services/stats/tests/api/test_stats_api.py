@@ -1,4 +1,4 @@
-"""API of stats on a real Postgres: history, reports, alerts, exports, events, and an operator's word."""
+"""API of stats on a real Postgres: history, reports, alerts, exports, the event stream, and resuming a profile."""
 
 import base64
 import csv
@@ -51,10 +51,10 @@ async def http(harness: StatsHarness) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
-async def got(http: httpx.AsyncClient, path: str, **asked: Any) -> Any:
-    answer = await http.get(path, params=asked)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+async def got(http: httpx.AsyncClient, path: str, **params: Any) -> Any:
+    response = await http.get(path, params=params)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def thin(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ async def test_the_history_has_a_row_for_each_step_in_which_something_happened(h
     ]
 
 
-async def test_days_begin_where_the_asker_says_and_profiles_can_be_told_apart(http: httpx.AsyncClient) -> None:
+async def test_days_begin_in_the_requested_zone_and_each_profile_can_have_a_row(http: httpx.AsyncClient) -> None:
     days = await got(http, "/history", by="day", timezone="Pacific/Auckland", lane="open")
     assert [thin(row, "at", "sent") for row in days["data"]] == [
         ("2026-02-27T11:00:00Z", 1), ("2026-02-28T11:00:00Z", 0), ("2026-03-01T11:00:00Z", 3),
@@ -99,11 +99,11 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
-async def test_what_cannot_be_asked_is_said(http: httpx.AsyncClient) -> None:
-    for path, asked, says in WRONG:
-        answer = await http.get(path, params=asked)
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), path
-        assert says in answer.text
+async def test_an_invalid_parameter_is_named(http: httpx.AsyncClient) -> None:
+    for path, params, says in WRONG:
+        response = await http.get(path, params=params)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid"), path
+        assert says in response.text
 
 
 async def test_a_cursor_of_the_first_version_is_still_read(http: httpx.AsyncClient) -> None:
@@ -121,7 +121,7 @@ async def test_reports_sum_a_span_with_shares(http: httpx.AsyncClient) -> None:
     assert packages[0]["rates"] == {"delivered": 0.0, "read": 0.0, "failed": 0.0, "answered": None}
 
 
-async def test_messages_are_reported_the_newest_first_page_by_page(http: httpx.AsyncClient) -> None:
+async def test_messages_are_listed_newest_first_page_by_page(http: httpx.AsyncClient) -> None:
     first = await got(http, "/reports/messages", limit=1, package_id="shop")
     second = await got(http, "/reports/messages", limit=1, package_id="shop", cursor=first["next_cursor"])
     assert [row["message_id"] for row in (*first["data"], *second["data"])] == ["msg_2", "msg_1"]
@@ -151,7 +151,7 @@ async def test_an_alert_is_listed_acknowledged_and_cleared(harness: StatsHarness
     assert harness.alerts == [("restricted", "raised"), ("restricted", "cleared")]
 
 
-async def test_an_operator_opens_what_signs_have_closed_and_the_changes_tell_it(
+async def test_an_operator_opens_a_closed_lane_and_the_change_is_listed(
     harness: StatsHarness, http: httpx.AsyncClient
 ) -> None:
     await harness.receive(report(NOON, session="unlinked"))
@@ -169,7 +169,7 @@ async def test_an_operator_opens_what_signs_have_closed_and_the_changes_tell_it(
     assert older["data"][-1]["to"] == "blocked until it works again"
 
 
-async def test_live_lists_every_profile_with_its_moment(http: httpx.AsyncClient) -> None:
+async def test_live_lists_every_profile_with_the_time(http: httpx.AsyncClient) -> None:
     live = await got(http, "/live", package_id="shop")
     assert live["at"] == "2026-03-01T12:00:30Z"
     assert [(each["profile_id"], each["windows"]["hour"]["sent"]) for each in live["data"]] == [
@@ -180,15 +180,15 @@ async def test_live_lists_every_profile_with_its_moment(http: httpx.AsyncClient)
 
 async def test_an_export_has_the_rows_of_the_list_in_every_format(http: httpx.AsyncClient) -> None:
     for form in ("csv", "xlsx", "parquet"):
-        answer = await http.get(f"/exports/history.{form}", params={"by": "hour", "package_id": "shop"})
-        assert answer.headers["content-disposition"].endswith(f'.{form}"')
-        assert read(form, answer.content) == [("1", "0"), ("0", "1"), ("1", "1"), ("2", "0")]
+        response = await http.get(f"/exports/history.{form}", params={"by": "hour", "package_id": "shop"})
+        assert response.headers["content-disposition"].endswith(f'.{form}"')
+        assert read(form, response.content) == [("1", "0"), ("0", "1"), ("1", "1"), ("2", "0")]
         for what in ("profiles", "packages", "messages", "alerts"):
             assert (await http.get(f"/exports/{what}.{form}")).status_code == 200
 
 
 def read(form: str, content: bytes) -> list[tuple[str, str]]:
-    """Sent and delivered of each row."""
+    """The sent and delivered counts of each row."""
     if form == "csv":
         return [(row["sent"], row["delivered"]) for row in csv.DictReader(io.StringIO(content.decode()))]
     if form == "parquet":
@@ -204,7 +204,7 @@ def read(form: str, content: bytes) -> list[tuple[str, str]]:
 
 
 def events(body: str) -> list[tuple[str, str]]:
-    """The name of each event, and the profile that it is about."""
+    """The name of each event, and its profile."""
     found: list[tuple[str, str]] = []
     for block in body.split("\n\n"):
         lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
@@ -213,7 +213,7 @@ def events(body: str) -> list[tuple[str, str]]:
     return found
 
 
-async def test_a_listener_gets_everything_and_after_a_break_what_changed_since(
+async def test_a_listener_gets_every_state_and_after_a_break_only_the_changed_ones(
     harness: StatsHarness, http: httpx.AsyncClient
 ) -> None:
     await harness.receive(outcome(8, "deferred", NOON, failure="restricted", reason="no"))
@@ -229,12 +229,14 @@ async def test_a_listener_gets_everything_and_after_a_break_what_changed_since(
     assert later == [("profile", "cards"), ("ready", "")]
 
 
-async def test_a_listener_hears_of_a_change_while_it_listens_and_skips_none_but_the_old(harness: StatsHarness) -> None:
+async def test_a_listener_gets_changes_as_they_happen_and_only_the_newest_of_each_profile(
+    harness: StatsHarness,
+) -> None:
     harness.stream = EventStream(harness.engine, Clock())
     await harness.publish()
     stream = harness.stream.stream(harness.published, "shop", None)
-    heard = [await anext(stream) for _ in range(3)]
-    assert [name for piece in heard for name, _ in events(piece.decode())] == ["profile", "profile", "ready"]
+    pieces = [await anext(stream) for _ in range(3)]
+    assert [name for piece in pieces for name, _ in events(piece.decode())] == ["profile", "profile", "ready"]
     for number in range(20, 23):
         await harness.receive(outcome(number, "sent", NOON))
         await harness.publish()

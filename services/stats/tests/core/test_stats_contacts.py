@@ -1,4 +1,4 @@
-"""Contacts: who is new, who answered, and that the order of reading does not matter."""
+"""Contact history: new contacts and answers, in any order of reading."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,28 +24,28 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 MONA: ContactKey = ("sales", "201000000001")
 
 
-class Town:
-    """What is counted of one profile and one customer, fact after fact."""
+class Customer:
+    """The counts of one profile and one customer, updated event by event."""
 
     def __init__(self) -> None:
         self.contacts: dict[ContactKey, ContactHistory] = {}
         self.known: dict[str, CountedDelivery] = {}
         self.tallies: list[Tally] = []
 
-    def outcome(self, number: int, at: datetime, status: Status = "sent", lane: Lane = "open") -> "Town":
+    def outcome(self, number: int, at: datetime, status: Status = "sent", lane: Lane = "open") -> "Customer":
         event = DeliveryOutcome(
             package_id="shop", message_id=f"msg_{number}", delivery_id=f"dlv_{number}", recipient=MONA[1], lane=lane,
             status=status, at=at, profile_id=MONA[0],
         )  # fmt: skip
         return self._counted(count_contacts(count_outcomes([event], self.known), self.contacts))
 
-    def writes(self, at: datetime) -> "Town":
+    def writes(self, at: datetime) -> "Customer":
         event = CustomerMessage(
             package_id="shop", profile_id=MONA[0], recipient=MONA[1], gateway_message_id=at.isoformat(), at=at
         )
         return self._counted(count_customer_messages([event], self.contacts))
 
-    def _counted(self, tally: Tally) -> "Town":
+    def _counted(self, tally: Tally) -> "Customer":
         self.contacts.update(tally.contacts)
         self.known.update({name: CountedDelivery(marks) for name, marks in tally.marks.items()})
         self.tallies.append(tally)
@@ -65,15 +65,15 @@ class Town:
         return total.new_contacts, total.answered, total.unanswered
 
 
-def test_the_first_word_makes_a_new_contact_and_an_answer_gives_it_back_in_the_minute_of_that_word() -> None:
-    town = Town().outcome(1, NOON)
-    assert town.figures == (1, 0, 1)
-    town.outcome(2, NOON + DAY)
-    assert town.figures == (1, 0, 1)
-    town.writes(NOON + 2 * DAY)
-    assert (town.figures, town.unanswered_of(NOON)) == ((1, 1, 0), 0)
-    town.writes(NOON + 2 * DAY + MINUTE)
-    assert town.figures == (1, 1, 0)
+def test_the_first_message_makes_a_new_contact_and_an_answer_subtracts_it_in_that_minute() -> None:
+    customer = Customer().outcome(1, NOON)
+    assert customer.figures == (1, 0, 1)
+    customer.outcome(2, NOON + DAY)
+    assert customer.figures == (1, 0, 1)
+    customer.writes(NOON + 2 * DAY)
+    assert (customer.figures, customer.unanswered_of(NOON)) == ((1, 1, 0), 0)
+    customer.writes(NOON + 2 * DAY + MINUTE)
+    assert customer.figures == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -88,43 +88,45 @@ def test_the_first_word_makes_a_new_contact_and_an_answer_gives_it_back_in_the_m
         (timedelta(days=31), timedelta(days=29), True),
     ],
 )
-def test_who_is_new(spoke: timedelta | None, wrote: timedelta | None, is_new: bool) -> None:
+def test_which_recipients_are_new_contacts(spoke: timedelta | None, wrote: timedelta | None, is_new: bool) -> None:
     written = None if wrote is None else NOON - wrote
     contact = ContactHistory(spoke_at=None if spoke is None else NOON - spoke, wrote_first_at=written, wrote_at=written)
     assert contact.is_new(NOON) is is_new
 
 
-def test_an_answer_counts_for_the_message_that_asked_first() -> None:
-    town = Town().outcome(1, NOON).outcome(2, NOON + MINUTE).writes(NOON + 2 * MINUTE).outcome(3, NOON + 3 * MINUTE)
-    town.writes(NOON + 4 * MINUTE)
-    answers = [message for tally in town.tallies for (message, _), sums in tally.messages.items() if sums.answered]
+def test_an_answer_counts_for_the_first_message_that_awaits_it() -> None:
+    customer = (
+        Customer().outcome(1, NOON).outcome(2, NOON + MINUTE).writes(NOON + 2 * MINUTE).outcome(3, NOON + 3 * MINUTE)
+    )
+    customer.writes(NOON + 4 * MINUTE)
+    answers = [message for tally in customer.tallies for (message, _), sums in tally.messages.items() if sums.answered]
     assert answers == ["msg_1", "msg_3"]
 
 
-def test_a_reply_asks_nothing_and_a_customer_who_began_is_no_new_contact() -> None:
-    town = Town().writes(NOON).outcome(1, NOON + MINUTE, lane="reply").writes(NOON + 2 * MINUTE)
-    town.outcome(2, NOON + 3 * MINUTE)
-    assert town.figures == (0, 0, 0)
+def test_a_reply_awaits_no_answer_and_a_customer_who_wrote_first_is_no_new_contact() -> None:
+    customer = Customer().writes(NOON).outcome(1, NOON + MINUTE, lane="reply").writes(NOON + 2 * MINUTE)
+    customer.outcome(2, NOON + 3 * MINUTE)
+    assert customer.figures == (0, 0, 0)
 
 
-def test_a_delivered_message_shows_that_the_recipient_gets_them() -> None:
-    town = Town().outcome(1, NOON, "delivered").outcome(2, NOON + MINUTE)
-    assert [each.receives for tally in town.tallies for each in tally.sent_deliveries] == [False, True]
-    assert town.known["dlv_2"].marks == Marks.SENT
+def test_a_delivered_message_marks_its_recipient_as_receiving() -> None:
+    customer = Customer().outcome(1, NOON, "delivered").outcome(2, NOON + MINUTE)
+    assert [each.receives for tally in customer.tallies for each in tally.sent_deliveries] == [False, True]
+    assert customer.known["dlv_2"].marks == Marks.SENT
 
 
 @given(st.permutations(["sent", "writes"]), st.integers(1, 60), st.booleans())
 def test_an_answer_that_is_read_before_its_message_counts_the_same(order: list[str], later: int, again: bool) -> None:
-    """Two topics: nobody knows which is read first."""
+    """The two topics may be read in any order."""
     steps = {
-        "sent": lambda town: town.outcome(1, NOON),
-        "writes": lambda town: town.writes(NOON + later * MINUTE),
+        "sent": lambda customer: customer.outcome(1, NOON),
+        "writes": lambda customer: customer.writes(NOON + later * MINUTE),
     }
-    town, usual = Town(), Town().outcome(1, NOON).writes(NOON + later * MINUTE)
+    customer, usual = Customer(), Customer().outcome(1, NOON).writes(NOON + later * MINUTE)
     for step in order:
-        steps[step](town)
+        steps[step](customer)
     if again:
-        for each in (town, usual):
+        for each in (customer, usual):
             each.outcome(2, NOON + 2 * DAY).writes(NOON + 3 * DAY)
-    assert town.figures == usual.figures
-    assert town.unanswered_of(NOON) == usual.unanswered_of(NOON) == 0
+    assert customer.figures == usual.figures
+    assert customer.unanswered_of(NOON) == usual.unanswered_of(NOON) == 0

@@ -54,7 +54,7 @@ def state(
     )
 
 
-def test_who_may_take_what_and_why_not() -> None:
+def test_which_profiles_are_candidates_and_why_others_are_not() -> None:
     one = package(profile("a"), profile("b", paused=True), profile("c"), profile("d"))
     states = {"c": state("c", open_lane="blocked")}
     assert find_candidates(one, states, "open", tried=("d",)).eligible == ("a",)
@@ -66,14 +66,14 @@ def test_who_may_take_what_and_why_not() -> None:
     assert find_candidates(one, states, "reply").eligible == ("a", "c", "d")
 
 
-def test_a_paused_package_still_answers_its_customers() -> None:
+def test_a_paused_package_still_sends_replies() -> None:
     assert find_candidates(package(paused=True), {}, "open").eligible == ()
     assert find_candidates(package(paused=True), {}, "reply").eligible == ("a", "b", "c")
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8), st.integers(1, 5))
 def test_round_robin_differs_by_one_at_most_also_across_requests(requests: list[int], profiles: int) -> None:
-    """Dies when the cursor is not carried on, and when it counts requests instead of deliveries."""
+    """Fails when the cursor is not carried over, and when it counts requests instead of deliveries."""
     eligible = [ProfileId(f"p{number}") for number in range(profiles)]
     counts, cursor = Counter[str](dict.fromkeys(eligible, 0)), 0
     for deliveries in requests:
@@ -85,7 +85,7 @@ def test_round_robin_differs_by_one_at_most_also_across_requests(requests: list[
 
 @given(st.integers(1, 60), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> None:
-    """Dies with rounding instead of largest remainders."""
+    """Fails with rounding instead of largest remainders."""
     eligible = [ProfileId(f"p{number}") for number in range(len(weights))]
     weight: dict[str, int] = dict(zip(eligible, weights, strict=True))
     counts = Counter(allocate("weighted", deliveries, CandidatePool(eligible, weight), 0, CHANCE).profiles)
@@ -106,8 +106,8 @@ def test_an_automatic_weight_is_the_day_limit_in_force_times_health() -> None:
     assert weights(package(profile("d")), states) == {"d": 1}
 
 
-def test_random_uses_everybody_evenly_enough() -> None:
-    """Chi-square over 4 profiles: 16.27 is passed by chance once in a thousand runs; the seed is fixed."""
+def test_random_sharing_is_uniform() -> None:
+    """Chi-square test with 3 degrees of freedom: 16.27 is exceeded by chance once in a thousand; the seed is fixed."""
     eligible = [ProfileId(each) for each in "abcd"]
     counts = Counter(allocate("random", 4_000, CandidatePool(eligible), 0, random.Random(1)).profiles)
     assert sum((counts[each] - 1_000) ** 2 / 1_000 for each in eligible) < 16.27
@@ -137,17 +137,17 @@ def conversation(profile_id: str, wrote: int | None = None, sent: int | None = N
         ([conversation("a", wrote=2), conversation("b", wrote=1)], "a"),
     ],
 )
-def test_the_customers_last_word_decides_in_any_order(facts: list[Conversation], profile_id: str) -> None:
+def test_the_customers_last_message_decides_in_any_order(facts: list[Conversation], profile_id: str) -> None:
     for order in permutations(facts):
         assert [each.profile_id for each in fold(order)] == [profile_id]
 
 
-def test_merging_keeps_the_latest_of_both() -> None:
+def test_merging_keeps_the_latest_times() -> None:
     merged = merge(conversation("a", wrote=1), conversation("b", sent=5))
     assert (merged.customer_at, merged.sent_at) == (NOON + HOUR, NOON + 5 * HOUR)
 
 
-def test_what_was_over_when_the_next_was_said_outweighs_nothing_in_either_order() -> None:
+def test_an_ended_conversation_is_replaced_in_either_order() -> None:
     days = timedelta(days=180)
     then, since = conversation("a", wrote=0), conversation("b", sent=24 * 181)
     assert merge(then, since, days) == merge(since, then, days) == since
@@ -185,7 +185,7 @@ def test_a_reply_goes_through_the_profile_that_the_customer_talks_to(
     assert reply_route(package(), states, known, LATER) == route
 
 
-def test_a_reply_that_nobody_can_send_says_so() -> None:
+def test_a_reply_without_candidates_has_no_route_with_the_reason() -> None:
     route = reply_route(package(profile("a", paused=True)), {}, None, NOON)
     assert route == NoRoute("no profile of package one can send a reply (a: paused by an operator)")
 
@@ -198,14 +198,14 @@ def returned(*tried: str) -> DeliveryReturned:
     )  # fmt: skip
 
 
-def way(returned: DeliveryReturned, one: Package | None) -> RouteResult:
-    (found,) = next_routes([returned], one, ProfileSnapshot(), CHANCE)
-    return found
+def next_route(returned: DeliveryReturned, one: Package | None) -> RouteResult:
+    (route,) = next_routes([returned], one, ProfileSnapshot(), CHANCE)
+    return route
 
 
 def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None:
-    assert way(returned("a", "c"), package()) == Route(ProfileId("b"), "given back by a, c: blocked")
-    assert way(returned("a", "b"), package()) == Route(ProfileId("c"), "given back by a, b: blocked")
+    assert next_route(returned("a", "c"), package()) == Route(ProfileId("b"), "given back by a, c: blocked")
+    assert next_route(returned("a", "b"), package()) == Route(ProfileId("c"), "given back by a, b: blocked")
 
 
 @pytest.mark.parametrize(
@@ -216,15 +216,15 @@ def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None
         (("a",), None, "there is no package one any more"),
     ],
 )
-def test_after_three_profiles_or_without_another_it_fails(
+def test_a_delivery_fails_after_three_profiles_or_without_another(
     tried: tuple[str, ...], one: Package | None, reason: str
 ) -> None:
-    assert way(returned(*tried), one) == NoRoute(reason)
+    assert next_route(returned(*tried), one) == NoRoute(reason)
 
 
-def test_what_comes_back_together_is_shared_out_among_those_who_are_left() -> None:
-    ways = next_routes([returned("a")] * 100 + [returned("a", "b")] * 10, package(), ProfileSnapshot(), CHANCE)
-    profiles = [each.profile_id for each in ways if isinstance(each, Route)]
+def test_deliveries_returned_together_are_shared_out_among_the_other_profiles() -> None:
+    routes = next_routes([returned("a")] * 100 + [returned("a", "b")] * 10, package(), ProfileSnapshot(), CHANCE)
+    profiles = [each.profile_id for each in routes if isinstance(each, Route)]
     assert Counter(profiles[:100]) == {"b": 50, "c": 50}
     assert Counter(profiles[100:]) == {"c": 10}
 
@@ -233,8 +233,10 @@ held = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1,
 
 
 @given(st.integers(0, 500), held)
-def test_smart_sharing_lets_all_finish_at_about_the_same_time(deliveries: int, loads: list[tuple[int, int]]) -> None:
-    """Dies when what waits already is left out, when capacity is, and when one who is behind gets more."""
+def test_smart_sharing_lets_all_profiles_finish_at_about_the_same_time(
+    deliveries: int, loads: list[tuple[int, int]]
+) -> None:
+    """Fails when held deliveries or capacity are left out, and when a profile that is behind gets more."""
     load = {f"p{number}": Load(waiting, per_day) for number, (waiting, per_day) in enumerate(loads)}
     counts = balance(deliveries, load)
     assert sum(counts.values()) == deliveries
@@ -247,7 +249,7 @@ def test_smart_sharing_lets_all_finish_at_about_the_same_time(deliveries: int, l
             assert ends[name].days - 1 / ends[name].per_day <= ends[other].days + 1 / ends[other].per_day
 
 
-def test_smart_sharing_of_a_campaign_ends_within_a_tenth_everywhere() -> None:
+def test_all_profiles_finish_a_smart_campaign_within_a_tenth_of_the_same_time() -> None:
     eligible = [ProfileId(each) for each in "abcd"]
     loads: dict[str, Load] = {"a": Load(0, 120), "b": Load(200, 120), "c": Load(0, 60), "d": Load(30, 240)}
     shared = Counter(allocate("smart", 1_000, CandidatePool(eligible, loads=loads), 0, CHANCE).profiles)
@@ -256,7 +258,9 @@ def test_smart_sharing_of_a_campaign_ends_within_a_tenth_everywhere() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
-def test_those_who_talk_to_a_profile_stay_with_it_and_the_rest_is_shared(strategy: Distribution) -> None:
+def test_recipients_with_a_conversation_keep_their_profile_and_the_others_are_shared_out(
+    strategy: Distribution,
+) -> None:
     bound = {2: ProfileId("b"), 5: ProfileId("b")}
     shared = allocate(strategy, 8, CandidatePool([ProfileId("a"), ProfileId("b")]), 0, CHANCE, bound)
     assert (len(shared.profiles), shared.profiles[2], shared.profiles[5]) == (8, "b", "b")
@@ -265,7 +269,7 @@ def test_those_who_talk_to_a_profile_stay_with_it_and_the_rest_is_shared(strateg
         assert (Counter(shared.profiles), shared.cursor) == ({"a": 3, "b": 5}, 6)
 
 
-def test_without_failover_a_reply_whose_profile_is_down_is_refused_and_says_so() -> None:
+def test_without_failover_a_reply_whose_profile_is_blocked_has_no_route() -> None:
     strict = package().model_copy(update={"reply_failover": False})
     route = reply_route(strict, {"b": state("b", reply_lane="blocked")}, conversation("b", wrote=1), LATER)
     assert route == NoRoute(
@@ -282,7 +286,7 @@ def test_a_conversation_binds_for_half_a_year_and_is_warm_for_four_weeks() -> No
     assert late == Route(ProfileId("a"), "the customer is new to this package: its calmest profile")
 
 
-def test_a_reply_that_names_its_conversation_goes_on_with_it_however_old_it_is() -> None:
+def test_a_reply_continues_the_conversation_it_names_however_old_it_is() -> None:
     years_later = NOON + timedelta(days=800)
     route = reply_route(package(), {}, conversation("b", wrote=0), years_later, continues_conversation=True)
     assert route == Route(ProfileId("b"), "the customer wrote to this profile last")

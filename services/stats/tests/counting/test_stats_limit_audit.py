@@ -1,4 +1,4 @@
-"""Recounting: what was sent is held against the limits by somebody who does not keep them."""
+"""Limit audit: breaches of the limits, counted from sent messages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def found(*minutes: float, after: datetime = NEVER, tolerance: timedelta = 30 * SECOND) -> list[int]:
-    """Breaches of the hour, of 3 hours and of the day."""
+    """The number of breaches of 1 hour, 3 hours and 24 hours."""
     sent = [NOON + minute * MINUTE for minute in minutes]
     return list(breaches(sent, SMALL, after, tolerance).values())
 
@@ -42,23 +42,23 @@ def found(*minutes: float, after: datetime = NEVER, tolerance: timedelta = 30 * 
         ((0, 0, 0, 0), [2, 1, 0]),
     ],
 )
-def test_what_is_one_too_many_in_the_window_that_ends_with_it_is_a_breach(
+def test_a_message_beyond_the_limit_of_the_window_that_ends_with_it_is_a_breach(
     minutes: tuple[float, ...], expected: list[int]
 ) -> None:
     assert found(*minutes) == expected
 
 
-def test_what_was_judged_before_is_not_counted_again() -> None:
+def test_an_audited_message_is_not_counted_again() -> None:
     assert found(0, 1, 2, 3, after=NOON + 2 * MINUTE) == [1, 1, 0]
 
 
-def test_a_window_shorter_than_the_tolerance_is_not_judged() -> None:
+def test_a_window_shorter_than_the_tolerance_is_not_audited() -> None:
     assert found(0, 1, 2, 3, 4, tolerance=2 * HOUR) == [0, 2, 1]
 
 
 @given(st.lists(st.integers(0, 300), max_size=12))
-def test_who_keeps_to_every_window_breaches_none(minutes: list[int]) -> None:
-    """The pacer's law, taken the other way round: what it would let go one by one is never found here."""
+def test_messages_that_keep_every_limit_have_no_breach(minutes: list[int]) -> None:
+    """The counterpart of the pacer's law: messages that keep the limits one by one are never breaches."""
     sent: list[datetime] = []
     for at in sorted(NOON + minute * MINUTE for minute in minutes):
         spans = ((HOUR, 2), (3 * HOUR, 3), (24 * HOUR, 4))
@@ -72,7 +72,7 @@ def counted(name: str = "spreader_limit_breaches_total") -> list[float]:
 
 
 @pytest.mark.postgres
-async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_held_for_a_while(
+async def test_a_breach_is_counted_once_and_only_after_the_grace_period(
     engine: AsyncEngine,
 ) -> None:
     harness = StatsHarness(engine, NOON, package("shop", profile("sales", limits=SMALL)))
@@ -93,7 +93,7 @@ async def test_a_message_too_many_is_counted_once_and_only_under_limits_that_hel
 
 
 @pytest.mark.postgres
-async def test_a_limit_that_was_lowered_is_not_held_against_what_was_on_its_way(engine: AsyncEngine) -> None:
+async def test_a_lowered_limit_does_not_apply_to_messages_on_their_way(engine: AsyncEngine) -> None:
     harness = StatsHarness(engine, NOON, package("shop", profile("sales")))
     audit = LimitAudit(harness.store, harness.config.profiles, harness.clock, DELAYS)
     await audit.turn()

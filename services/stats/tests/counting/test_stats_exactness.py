@@ -1,4 +1,4 @@
-"""Exactness: readers killed at any moment, records that come twice, and counts that a plain recount confirms."""
+"""Exactness: with readers killed at random and repeated records, the counts equal a plain recount."""
 
 import asyncio
 import random
@@ -35,29 +35,29 @@ SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 
 Fact = DeliveryOutcome | CustomerMessage
 
 
-def a_story(chance: random.Random, number: int) -> list[Fact]:
-    """What happens to one delivery, in order. Its recipient is its own, and has never been heard of."""
+def make_story(chance: random.Random, number: int) -> list[Fact]:
+    """The events of one delivery, in order. Its recipient is new and has no other delivery."""
     at = NOON - timedelta(minutes=chance.randrange(10_300))
     place = {"profile_id": chance.choice(PROFILES), "lane": chance.choice(["open", "open", "reply"])}
-    told: list[Fact] = []
+    facts: list[Fact] = []
     if chance.random() < 0.2:
-        told.append(outcome(number, "deferred", at, failure="throttled", **place))
+        facts.append(outcome(number, "deferred", at, failure="throttled", **place))
     if chance.random() < 0.1:
-        return [*told, outcome(number, "failed", at + timedelta(minutes=1), failure="recipient", **place)]
+        return [*facts, outcome(number, "failed", at + timedelta(minutes=1), failure="recipient", **place)]
     statuses = ["sent", "acknowledged", "delivered", "read"][: chance.randint(1, 4)]
     if statuses[-1] != "sent" and chance.random() < 0.2:
-        statuses.pop(-2 if len(statuses) > 2 else 1)  # a receipt that got lost; the next implies it
+        statuses.pop(-2 if len(statuses) > 2 else 1)  # a lost receipt, which the next one implies
     for status in statuses:
-        told.append(outcome(number, status, at, **place))
+        facts.append(outcome(number, status, at, **place))
         at += timedelta(minutes=chance.randrange(30))
     if chance.random() < 0.3:
-        told.append(customer_message(number, at + timedelta(seconds=1), place["profile_id"]))
-    return told
+        facts.append(customer_message(number, at + timedelta(seconds=1), place["profile_id"]))
+    return facts
 
 
 @dataclass
 class Topic:
-    """Partitions, and how far Kafka knows each to be read: behind what was counted, where a reader was killed."""
+    """Partitions with their committed offsets, which are behind the counts where a reader was killed."""
 
     logs: list[list[Fact]]
     committed: list[int] = field(init=False)
@@ -74,8 +74,8 @@ class Topic:
         return self.committed[partition] >= len(self.logs[partition])
 
 
-def written_down(chance: random.Random, stories: list[list[Fact]], kind: type[Fact]) -> Topic:
-    """Stories in any order among each other, each in its own order and partition, some records twice or again later."""
+def make_topic(chance: random.Random, stories: list[list[Fact]], kind: type[Fact]) -> Topic:
+    """A topic of the stories: interleaved, each in its own order and partition, with some records repeated."""
     logs: list[list[Fact]] = [[] for _ in range(PARTITIONS)]
     left = [[each for each in story if isinstance(each, kind)] for story in stories]
     order = [number for number, story in enumerate(left) for _ in story]
@@ -92,7 +92,7 @@ def written_down(chance: random.Random, stories: list[list[Fact]], kind: type[Fa
 
 
 async def read(counting: CountingHandlers, topics: Sequence[Topic], chance: random.Random) -> int:
-    """One process reads everything; it is killed at random moments, and its next life goes on from Kafka's word."""
+    """One process reads everything. It is killed at random times, and continues from the committed offsets."""
     killed = 0
     places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
     while left := [place for place in places if not place[0].done(place[1])]:
@@ -104,7 +104,9 @@ async def read(counting: CountingHandlers, topics: Sequence[Topic], chance: rand
             killed += 1
             await asyncio.wait([task], timeout=chance.random() * 0.03)
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)  # perhaps it had committed: Kafka does not know
+            await asyncio.gather(
+                task, return_exceptions=True
+            )  # it may have committed its transaction, but not its offsets
         else:
             await task
             topic.committed[partition] = max(topic.committed[partition], batch[-1].offset + 1)
@@ -113,11 +115,11 @@ async def read(counting: CountingHandlers, topics: Sequence[Topic], chance: rand
 
 LADDER = ("sent", "acknowledged", "delivered", "read")
 Counted = Counter[tuple[str, datetime, str]]
-"""By profile, minute and what."""
+"""By profile, minute and count."""
 
 
 def recounted(stories: list[list[Fact]]) -> Counted:
-    """Once more, in other words than the code's: story by story, no marks, no contacts."""
+    """The same counts by a simpler method: story by story, without marks and contacts."""
     counted: Counted = Counter()
     for story in stories:
         reached, opened = -1, None
@@ -144,7 +146,7 @@ def recounted(stories: list[list[Fact]]) -> Counted:
 
 
 def summed(counted: Counted, profile: str | None, after: datetime, until: datetime) -> dict[str, Any]:
-    """Of one profile or all, in the minutes after one moment and up to another."""
+    """The sums of one profile or all, in the minutes after `after` up to `until`."""
     total: Counter[str] = Counter()
     for (whose, minute, name), number in counted.items():
         if profile in (None, whose) and after < minute <= until:
@@ -154,12 +156,10 @@ def summed(counted: Counted, profile: str | None, after: datetime, until: dateti
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_comes_twice(
-    engine: AsyncEngine, seed: int
-) -> None:
+async def test_every_window_equals_a_recount_despite_kills_and_repeated_records(engine: AsyncEngine, seed: int) -> None:
     chance = random.Random(seed)
-    stories = [a_story(chance, number) for number in range(DELIVERIES)]
-    topics = [written_down(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
+    stories = [make_story(chance, number) for number in range(DELIVERIES)]
+    topics = [make_topic(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
     store = CountStore(engine, OffsetStore("stats", "cluster"))
     counting = CountingHandlers(
         store, LaneClosures(lambda profile: {profile}), ManualClock(NOON), lambda _: None, lambda _: None
@@ -174,16 +174,16 @@ async def test_every_window_equals_a_recount_whoever_is_killed_and_whatever_come
                 expected = summed(counted, profile, minute_of(now) - timedelta(minutes=minutes), minute_of(now))
                 assert getattr(windows[profile], span).model_dump() == expected, (profile, span)
     whole = ReportRange(NOON - timedelta(days=8), NOON + timedelta(days=1), "hour", "UTC")
-    statement, asked = history(whole, "shop", None, None, each_profile=False, limit=None)
-    hours = {row["at"]: row async for row in stream_rows(engine, statement, asked)}
+    statement, parameters = history(whole, "shop", None, None, each_profile=False, limit=None)
+    hours = {row["at"]: row async for row in stream_rows(engine, statement, parameters)}
     for hour in {hour_of(minute) for _, minute, _ in counted}:
         before = hour - timedelta(minutes=1)
         expected = summed(counted, None, before, hour + timedelta(minutes=59))
         assert {name: hours[hour][name] for name in COUNTED} == {name: expected[name] for name in COUNTED}, hour
 
 
-def test_the_recount_sees_a_record_that_is_counted_twice() -> None:
-    """The proof that the comparison can fail."""
-    story = a_story(random.Random(1), 1)
+def test_the_recount_notices_a_record_that_is_counted_twice() -> None:
+    """Proves that the comparison can fail."""
+    story = make_story(random.Random(1), 1)
     once, twice = recounted([story]), recounted([story, story])
     assert once != twice

@@ -1,4 +1,4 @@
-"""Stories of profiles on a real Postgres: what each outcome leads to, until the state that everybody reads."""
+"""Evaluation on a real Postgres: stories of profiles, from outcomes to published states and alerts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,30 +13,34 @@ pytestmark = pytest.mark.postgres
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-FRIENDS = ("one", "two", "three")
+SAME_HOLDER = ("one", "two", "three")
 
 
 @pytest.fixture
 def harness(engine: AsyncEngine) -> StatsHarness:
-    profiles = [profile("sales", "waha"), profile("idle"), *(profile(each, "cloud_api", "token") for each in FRIENDS)]
+    profiles = [
+        profile("sales", "waha"),
+        profile("idle"),
+        *(profile(each, "cloud_api", "token") for each in SAME_HOLDER),
+    ]
     return StatsHarness(engine, NOON, package("shop", *profiles))
 
 
-async def sends(
+async def send(
     harness: StatsHarness, first: int, count: int, *, delivered: int, answered: int = 0, to: int | None = None
 ) -> None:
-    """Sends now, the first of which are delivered and answered; the first goes to the customer `to`, and so on."""
+    """Send `count` messages now to the customers from `to` on. The first ones are delivered and answered."""
     now, start = harness.clock(), first if to is None else to
-    told: list[DeliveryOutcome | CustomerMessage] = []
-    for place in range(count):
-        number, customer, moment = first + place, f"2010{start + place:08}", now + place * SECOND
+    events: list[DeliveryOutcome | CustomerMessage] = []
+    for index in range(count):
+        number, customer, at = first + index, f"2010{start + index:08}", now + index * SECOND
         reached: tuple[Status, ...] = ("sent", "acknowledged", "delivered")
-        statuses = reached if place < delivered else reached[:2]
-        named = {"recipient": customer, "message_id": f"msg_{number}"}
-        told += [outcome(number, status, moment, **named) for status in statuses]
-        if place < answered:
-            told.append(customer_message(start + place, moment + SECOND))
-    await harness.receive(*told)
+        statuses = reached if index < delivered else reached[:2]
+        fields = {"recipient": customer, "message_id": f"msg_{number}"}
+        events += [outcome(number, status, at, **fields) for status in statuses]
+        if index < answered:
+            events.append(customer_message(start + index, at + SECOND))
+    await harness.receive(*events)
 
 
 def score(state: ProfileState) -> int:
@@ -44,9 +48,9 @@ def score(state: ProfileState) -> int:
     return state.health.score
 
 
-async def test_a_new_profile_with_three_messages_is_not_judged_by_them(harness: StatsHarness) -> None:
+async def test_three_messages_are_too_few_to_lower_a_new_profiles_health(harness: StatsHarness) -> None:
     assert score(await harness.state("sales")) == 97
-    await sends(harness, 0, 3, delivered=0)
+    await send(harness, 0, 3, delivered=0)
     harness.clock.forward(2 * HOUR)
     state = await harness.state("sales")
     assert (score(state), state.open.state, state.limit_factor, harness.alerts) == (88, "ok", 1.0, [])
@@ -54,18 +58,18 @@ async def test_a_new_profile_with_three_messages_is_not_judged_by_them(harness: 
     assert state.health.reasons[0].evidence.startswith("0 of 3 sent over an hour ago were delivered")
 
 
-async def test_a_profile_that_gets_blocked_slowly_is_lowered_then_paused_and_comes_back_at_half_its_limits(
+async def test_a_slowly_blocked_profile_is_limited_then_paused_and_resumes_at_half_its_limits(
     harness: StatsHarness,
 ) -> None:
-    """Nobody says a word of it: its messages arrive less and less, and nobody answers any more."""
+    """No gateway reports it: fewer and fewer messages are delivered, and customers stop answering."""
     for day in range(5):
-        await sends(harness, 100 * day, 30, delivered=29, answered=9)
+        await send(harness, 100 * day, 30, delivered=29, answered=9)
         harness.clock.forward(DAY)
         assert (await harness.state("sales")).open.state == "ok"
     well = score(await harness.state("sales"))
     story: list[tuple[int, str, float]] = []
     for step in range(6):
-        await sends(harness, 1000 + 100 * step, 15, delivered=1, to=0)
+        await send(harness, 1000 + 100 * step, 15, delivered=1, to=0)
         harness.clock.forward(4 * HOUR)
         state = await harness.state("sales")
         story.append((score(state), state.open.state, state.limit_factor))
@@ -91,7 +95,7 @@ async def test_a_profile_that_gets_blocked_slowly_is_lowered_then_paused_and_com
     assert ("health_paused", "cleared") in harness.alerts
 
 
-async def test_a_ban_closes_both_lanes_for_half_as_long_again_and_days_without_signs_give_the_limits_back(
+async def test_a_ban_closes_both_lanes_for_one_and_a_half_times_its_length_and_clean_days_restore_the_limits(
     harness: StatsHarness,
 ) -> None:
     until = NOON + 24 * HOUR
@@ -113,23 +117,23 @@ async def test_a_ban_closes_both_lanes_for_half_as_long_again_and_days_without_s
     assert harness.alerts == [("account", "raised"), ("account", "cleared")]
 
 
-async def test_a_refused_token_closes_all_who_use_it_until_it_works_for_one_of_them(harness: StatsHarness) -> None:
+async def test_a_refused_token_closes_all_profiles_of_its_holder_until_it_works_for_one(harness: StatsHarness) -> None:
     await harness.receive(
         outcome(1, "deferred", NOON, "one", failure="credentials", code="190", reason="token expired")
     )
     await harness.evaluate()
-    news = {state.profile_id: state for state in await harness.publish()}
-    closed = {name for name, state in news.items() if state.open.state == state.reply.state == "blocked"}
-    assert closed == set(FRIENDS)
-    assert news["two"].open.cause == "190: token expired (said of one, which has the same holder)"
+    changed = {state.profile_id: state for state in await harness.publish()}
+    closed = {name for name, state in changed.items() if state.open.state == state.reply.state == "blocked"}
+    assert closed == set(SAME_HOLDER)
+    assert changed["two"].open.cause == "190: token expired (said of one, which has the same holder)"
     await harness.receive(report(NOON + HOUR, "three", session="working"))
     harness.clock.forward(2 * HOUR)
-    assert all([(await harness.state(name)).open.state == "ok" for name in FRIENDS])
+    assert all([(await harness.state(name)).open.state == "ok" for name in SAME_HOLDER])
     raised = {alert.profile_id for alert in harness.bus.of(Alert) if alert.state == "raised"}
-    assert raised == set(FRIENDS)
+    assert raised == set(SAME_HOLDER)
 
 
-async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(harness: StatsHarness) -> None:
+async def test_a_reported_quality_lowers_the_limits_or_pauses_the_open_lane(harness: StatsHarness) -> None:
     story: list[tuple[str, float, int]] = []
     for minute, quality in enumerate(("yellow", "red", "green")):
         await harness.receive(report(NOON + minute * MINUTE, quality=quality))
@@ -141,7 +145,7 @@ async def test_what_a_gateway_says_lowers_the_limits_or_pauses_open_chat(harness
     assert (state.open.state, state.limit_factor, state.quality) == ("limited", 0.5, "green")
 
 
-async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_changes_nothing(
+async def test_a_lifted_restriction_opens_the_lane_and_an_older_report_changes_nothing(
     harness: StatsHarness,
 ) -> None:
     shut = Restriction(lanes=("open",), failure="restricted", until=NOON + 7 * DAY)
@@ -154,21 +158,21 @@ async def test_a_restriction_that_is_lifted_opens_the_lane_and_an_older_word_cha
     assert (await harness.state("sales")).open.state == "limited"
 
 
-async def heard_ago(harness: StatsHarness, minutes: int) -> None:
-    """As if everything that was sent had been heard of so long ago: real machines' time, which no test waits for."""
+async def make_older(harness: StatsHarness, minutes: int) -> None:
+    """Make every sent message this many minutes old in wall time, which no test can wait for."""
     async with harness.engine.begin() as connection:
         await connection.execute(
             text("UPDATE stats.delivery SET heard_at = now() - CAST(:ago AS interval)"), {"ago": minutes * MINUTE}
         )
 
 
-async def test_a_session_that_says_it_works_and_acknowledges_nothing_opens_no_chats_and_goes_on_replying(
+async def test_a_working_session_without_acknowledgements_closes_the_open_lane_only(
     harness: StatsHarness,
 ) -> None:
     await harness.receive(report(NOON, session="working"))
     await harness.receive(*(outcome(number, "sent", NOON + number * SECOND) for number in range(5)))
     assert (await harness.state("sales")).open.state == "ok"
-    await heard_ago(harness, 3)
+    await make_older(harness, 3)
     harness.clock.forward(6 * MINUTE)
     state = await harness.state("sales")
     assert (state.open.state, state.open.kind, state.reply.state) == ("blocked", "stuck", "ok")
@@ -176,29 +180,29 @@ async def test_a_session_that_says_it_works_and_acknowledges_nothing_opens_no_ch
     assert "nothing was heard of its last 5 sends" in str([alert.evidence for alert in harness.bus.of(Alert)])
 
 
-async def test_some_stuck_sends_among_many_acknowledged_are_no_sign_and_the_simulators_never_are(
+async def test_few_stuck_messages_among_many_acknowledged_or_of_a_simulator_are_not_a_sign(
     harness: StatsHarness,
 ) -> None:
     for name in ("sales", "idle"):
         await harness.receive(*(outcome(number, "sent", NOON + number * SECOND, name) for number in range(12)))
     await harness.receive(*(outcome(number, "acknowledged", NOON + MINUTE) for number in range(12) if number % 6))
-    await heard_ago(harness, 3)
+    await make_older(harness, 3)
     harness.clock.forward(6 * MINUTE)
     assert ((await harness.state("sales")).open.state, harness.published["idle"].open.state) == ("ok", "ok")
-    await heard_ago(harness, 1)
+    await make_older(harness, 1)
     assert harness.alerts == []
 
 
-async def test_who_has_not_listened_for_long_takes_no_silence_for_a_sign(harness: StatsHarness) -> None:
+async def test_shortly_after_a_start_a_missing_acknowledgement_is_not_a_sign(harness: StatsHarness) -> None:
     harness.evaluator.can_detect_stuck = lambda: False
     await harness.receive(*(outcome(number, "sent", NOON + number * SECOND) for number in range(9)))
-    await heard_ago(harness, 3)
+    await make_older(harness, 3)
     harness.clock.forward(6 * MINUTE)
     assert (await harness.state("sales")).open.state == "ok"
 
 
-async def test_nobody_is_judged_while_receipts_may_wait_unread(harness: StatsHarness) -> None:
-    await sends(harness, 0, 10, delivered=0)
+async def test_no_profile_is_evaluated_while_receipts_may_be_unread(harness: StatsHarness) -> None:
+    await send(harness, 0, 10, delivered=0)
     harness.clock.forward(2 * HOUR)
     harness.evaluator.is_behind = lambda: True
     assert await harness.evaluator.turn() > 0

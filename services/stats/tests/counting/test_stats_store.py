@@ -1,4 +1,4 @@
-"""Store, handlers and publication on a real Postgres: counted exactly once, and windows that roll."""
+"""Count store, handlers and state publisher on a real Postgres: counted exactly once, with rolling windows."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -73,7 +73,7 @@ async def windows(store: CountStore, now: datetime = NOON) -> Windows:
     return (await store.windows(["sales"], WindowStarts.at(now))).get("sales", Windows())
 
 
-async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_counts_once(
+async def test_a_batch_repeated_after_a_crash_before_the_offset_commit_counts_once(
     counting: CountingHandlers, store: CountStore, touched: set[str]
 ) -> None:
     batch = [sent(0), sent(1), sent(2, status="failed"), sent(3, lane="reply"), sent(4, status="unknown")]
@@ -83,9 +83,7 @@ async def test_a_batch_that_comes_again_after_a_crash_before_kafkas_commit_count
     assert touched == {"sales"}
 
 
-async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
-    counting: CountingHandlers, store: CountStore
-) -> None:
+async def test_an_event_published_twice_counts_once(counting: CountingHandlers, store: CountStore) -> None:
     await counting.on_outcomes([sent(1, offset=0), sent(1, offset=1)])
     await counting.on_outcomes([sent(1, offset=2), sent(1, offset=0, partition=3), sent(1, status="read", offset=3)])
     await counting.on_customer_messages([written(1, 0), written(1, 1), written(2, 2)])
@@ -95,8 +93,8 @@ async def test_a_fact_that_its_publisher_repeats_at_another_offset_counts_once(
     )
 
 
-async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, store: CountStore) -> None:
-    """The same deliveries from two partitions, in opposite orders, twice each, and customers' messages between them."""
+async def test_concurrent_handlers_count_every_event_once(engine: AsyncEngine, store: CountStore) -> None:
+    """The same deliveries from two partitions in opposite orders, twice each, with customers' messages in between."""
     counting = counted_by(CountStore(engine, OffsetStore("stats", "cluster")), set[str]().update)
     to = [f"2010022{each:05}" for each in range(40)]
     forward = [sent(each, NOON + each * MINUTE, offset=each, to=to[each]) for each in range(40)]
@@ -113,7 +111,7 @@ async def test_handlers_that_meet_count_every_fact_once(engine: AsyncEngine, sto
     )
 
 
-async def test_a_transaction_that_fails_leaves_no_trace(counting: CountingHandlers, store: CountStore) -> None:
+async def test_a_failed_transaction_changes_nothing(counting: CountingHandlers, store: CountStore) -> None:
     async def broken() -> None:
         async with store.begin() as transaction:
             new = await transaction.new_events([sent(1)])
@@ -126,7 +124,7 @@ async def test_a_transaction_that_fails_leaves_no_trace(counting: CountingHandle
     assert (await windows(store)).hour == ONE
 
 
-async def test_a_count_leaves_each_window_when_its_time_is_over(counting: CountingHandlers, store: CountStore) -> None:
+async def test_a_count_leaves_each_window_on_time(counting: CountingHandlers, store: CountStore) -> None:
     await counting.on_outcomes([sent(1)])
     spans = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
     moments = [-1, 0, *(end - 1 for end in spans.values()), *spans.values()]
@@ -136,7 +134,7 @@ async def test_a_count_leaves_each_window_when_its_time_is_over(counting: Counti
         assert seen == {span: ONE if 0 <= minutes < end else Counts() for span, end in spans.items()}, minutes
 
 
-async def test_minutes_are_forgotten_after_two_weeks_of_the_systems_time(
+async def test_minutes_are_deleted_after_two_weeks_of_system_time(
     counting: CountingHandlers, store: CountStore
 ) -> None:
     await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
@@ -155,7 +153,7 @@ SHOP = package("shop", profile("sales"), profile("idle"))
 
 
 async def published_counts(harness: StatsHarness) -> dict[str, int]:
-    """Each profile that was published in this turn, with what it had sent within the hour."""
+    """Messages sent within the hour, of each profile that this turn publishes."""
     return {state.profile_id: state.windows.hour.sent for state in await harness.publish()}
 
 
@@ -170,7 +168,7 @@ async def test_a_state_is_published_when_it_changes_and_when_its_counts_age(harn
     assert story == [{"sales": 0, "idle": 0}, {}, {"sales": 2}, {}, {}, {"sales": 0}, {}]
 
 
-async def test_what_could_not_be_published_is_published_in_a_later_turn(harness: StatsHarness) -> None:
+async def test_an_unpublished_state_is_published_in_a_later_turn(harness: StatsHarness) -> None:
     await published_counts(harness)
     await harness.handlers.on_outcomes([sent(1)])
     harness.bus.away = True
@@ -180,7 +178,7 @@ async def test_what_could_not_be_published_is_published_in_a_later_turn(harness:
     assert [await published_counts(harness), await published_counts(harness)] == [{"sales": 1}, {}]
 
 
-async def test_a_new_process_finds_what_another_counted_and_did_not_publish(engine: AsyncEngine) -> None:
+async def test_a_new_process_publishes_what_another_counted_but_did_not_publish(engine: AsyncEngine) -> None:
     await StatsHarness(engine, NOON, SHOP).handlers.on_outcomes([sent(1)])
     assert await published_counts(StatsHarness(engine, NOON, SHOP)) == {"sales": 1, "idle": 0}
 

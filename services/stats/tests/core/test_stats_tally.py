@@ -1,4 +1,4 @@
-"""Tally: tables of what each outcome counts, and the law that order and repetition do not matter."""
+"""Tally: what each outcome counts, and the law that order and repetition do not matter."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def outcome(
 
 
 def total(tally: Tally) -> Sums:
-    """Without what is counted again in the minute of the sending."""
+    """The sums without `arrived`, which counts in the minute of the send."""
     return replace(sum(tally.added.values(), Sums()), arrived=0)
 
 
@@ -49,7 +49,7 @@ def total(tally: Tally) -> Sums:
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: Sums) -> None:
+def test_which_counts_the_outcomes_of_one_delivery_add(statuses: list[Status], sums: Sums) -> None:
     assert total(count_outcomes([outcome(status) for status in statuses], {})) == sums
 
 
@@ -64,14 +64,12 @@ def test_what_the_outcomes_of_one_delivery_count(statuses: list[Status], sums: S
         (Marks.FAILED, "sent", Sums(sent=1), Marks.SENT | Marks.FAILED),
     ],
 )
-def test_what_was_counted_before_is_not_counted_again(
-    known: Marks, status: Status, sums: Sums, marks: Marks | None
-) -> None:
+def test_a_counted_status_is_not_counted_again(known: Marks, status: Status, sums: Sums, marks: Marks | None) -> None:
     tally = count_outcomes([outcome(status)], {"dlv_1": CountedDelivery(known)})
     assert (total(tally), tally.marks) == (sums, {} if marks is None else {"dlv_1": marks})
 
 
-def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happened() -> None:
+def test_an_outcome_counts_in_its_own_minute_profile_and_lane() -> None:
     tally = count_outcomes(
         [
             outcome("sent", minute=0),
@@ -92,7 +90,7 @@ def test_a_fact_counts_in_the_minute_the_profile_and_the_lane_in_which_it_happen
     assert tally.profiles == {"sales", "support"}
 
 
-def test_an_outcome_without_a_profile_counts_for_nobody() -> None:
+def test_an_outcome_without_a_profile_is_not_counted() -> None:
     assert count_outcomes([outcome("failed", profile=None)], {}) == Tally()
 
 
@@ -101,7 +99,7 @@ def test_a_minute_is_the_same_in_every_zone() -> None:
     assert list(count_outcomes([cairo], {}).added) == [MinuteBucket("sales", NOON, "open", "shop")]
 
 
-def test_a_customers_message_is_received_by_the_profile_it_was_written_to() -> None:
+def test_a_customers_message_counts_as_received_by_its_profile() -> None:
     messages = [
         CustomerMessage(
             package_id="shop", profile_id="sales", recipient="201001234567", gateway_message_id=each, at=NOON
@@ -135,14 +133,14 @@ _COLUMNS = ("sent", "acknowledged", "delivered", "read", "failed")
 
 
 def _told(status: Status) -> tuple[str, ...]:
-    """Said once more, in other words than the code's."""
+    """The same counts by a simpler method than the code's."""
     ladder = ("sent", "acknowledged", "delivered", "read")
     if status in ladder:
         return ladder[: ladder.index(status) + 1]
     return ("failed",) if status == "failed" else ()
 
 
-def test_a_refused_try_counts_by_its_class_and_a_failure_once() -> None:
+def test_a_refused_try_counts_by_its_failure_class_and_a_failure_once() -> None:
     failed = outcome("failed").model_copy(update={"failure": "recipient"})
     deferred = outcome("deferred", minute=1, delivery="dlv_2").model_copy(update={"failure": "throttled"})
     tally = count_outcomes([failed, failed, deferred], {}, refusals([failed, deferred]))
@@ -153,8 +151,8 @@ def test_a_refused_try_counts_by_its_class_and_a_failure_once() -> None:
     }
 
 
-def test_a_message_at_night_counts_as_such_by_the_clock_of_the_phone_number() -> None:
-    """In Cairo it is two hours later than in Greenwich; replies may come at night: the customer is awake."""
+def test_night_is_decided_by_the_time_zone_of_the_phone_number() -> None:
+    """In Cairo it is two hours later than in Greenwich. Replies do not count: the customer is awake."""
     at_ten_in_cairo = outcome("sent", minute=8 * 60)
     assert [total(count_outcomes([each], {})).night for each in (outcome("sent"), at_ten_in_cairo)] == [0, 1]
     assert total(count_outcomes([at_ten_in_cairo.model_copy(update={"lane": "reply"})], {})).night == 0

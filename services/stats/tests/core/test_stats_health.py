@@ -1,4 +1,4 @@
-"""Health: a table for each part, for soft signs, for risks and for the factor; and laws of what they rest on."""
+"""Health: tables of its components, of soft signs, risks and the limit factor; and laws of the statistics."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ def closure(kind: str, since: datetime = NOON, until: datetime | None = None) ->
         ("connection", {"account": AccountStatus("unlinked")}, 0.0),
     ],
 )
-def test_what_each_part_of_the_health_earns(part: str, known: dict[str, Any], share: float) -> None:
+def test_the_share_of_each_component_of_health(part: str, known: dict[str, Any], share: float) -> None:
     assert share_of(part, **known) == share
 
 
@@ -70,13 +70,13 @@ def test_what_each_part_of_the_health_earns(part: str, known: dict[str, Any], sh
     ("quality", "score", "says"),
     [(None, 97, None), ("green", 97, None), ("unknown", 97, None), ("yellow", 60, "yellow"), ("red", 30, "red")],
 )
-def test_the_gateways_own_rating_caps_the_score(quality: Quality | None, score: int, says: str | None) -> None:
+def test_a_reported_quality_caps_the_score(quality: Quality | None, score: int, says: str | None) -> None:
     found = health(Evidence(baseline=BASELINE, account=AccountStatus(None, quality)), (), Pause(), NOON)
     assert found.score == score
     assert (found.capped_by is None) if says is None else (says in (found.capped_by or ""))
 
 
-def test_each_reason_names_its_evidence() -> None:
+def test_each_component_names_its_evidence() -> None:
     known = Evidence(
         delivered=Share(81, 90), answered=Share(3, 80), failed=Share(2, 92), baseline=BASELINE,
         closures=(closure("restricted"),), account=AccountStatus("working"),
@@ -119,12 +119,12 @@ def test_each_reason_names_its_evidence() -> None:
         ({"unacknowledged_in_a_row": 5, "account": AccountStatus("unlinked")}, []),
     ],
 )
-def test_what_is_a_soft_sign(known: dict[str, Any], signs: list[str]) -> None:
+def test_which_evidence_is_a_soft_sign(known: dict[str, Any], signs: list[str]) -> None:
     assert [each.kind for each in soft_signs(Evidence(**known))] == signs
 
 
 def gaps(*seconds: float) -> tuple[datetime, ...]:
-    """Moments with these gaps, again and again, the newest first."""
+    """Times with these gaps, repeated, the newest first."""
     moments = [NOON]
     for place in range(50):
         moments.append(moments[-1] - seconds[place % len(seconds)] * SECOND)
@@ -162,7 +162,7 @@ SAME, OTHERS = "0123456789abcdef", [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}
         ({"night": Share(9, 9)}, []),
     ],
 )
-def test_what_is_a_risk(known: dict[str, Any], kinds: list[str]) -> None:
+def test_which_evidence_is_a_risk(known: dict[str, Any], kinds: list[str]) -> None:
     assert [each.kind for each in risks(Evidence(**known))] == kinds
 
 
@@ -188,7 +188,7 @@ def test_the_factor_is_halved_at_most_once_in_six_hours_and_rises_by_clean_days(
         (AccountStatus(quota=Quota(total=100, used=1)), 1.0, None),
     ],
 )
-def test_what_the_gateway_says_lowers_the_factor(account: AccountStatus, in_force: float, says: str | None) -> None:
+def test_reported_quality_and_quota_lower_the_factor(account: AccountStatus, in_force: float, says: str | None) -> None:
     value, cause = LimitFactor().in_force(account)
     assert (value, cause is None) == (in_force, says is None)
     assert says is None or says in (cause or "")
@@ -198,14 +198,12 @@ def test_what_the_gateway_says_lowers_the_factor(account: AccountStatus, in_forc
     ("score", "paused_for", "stays_paused"),
     [(39, None, True), (40, None, False), (55, 5 * HOUR, True), (55, 6 * HOUR, False), (54, 99 * HOUR, True)],
 )
-def test_when_health_pauses_and_when_it_gives_back(
-    score: int, paused_for: timedelta | None, stays_paused: bool
-) -> None:
+def test_at_which_scores_a_pause_begins_and_ends(score: int, paused_for: timedelta | None, stays_paused: bool) -> None:
     pause = Pause(None if paused_for is None else NOON - paused_for).after(score, NOON)
     assert (pause.since is not None) is stays_paused
 
 
-def test_a_sign_that_lasts_is_felt_once_and_there_is_no_clean_day_while_it_does() -> None:
+def test_a_lasting_sign_halves_the_factor_once_and_prevents_clean_days() -> None:
     silent = Evidence(misses_in_a_row=5)
     first = evaluate("sales", silent, None, (), NOON)
     assert first.condition.factor.value == 0.5
@@ -215,7 +213,7 @@ def test_a_sign_that_lasts_is_felt_once_and_there_is_no_clean_day_while_it_does(
     assert clean.condition.factor.value == 0.6
 
 
-def test_a_closure_shorter_than_the_time_between_judgements_is_felt() -> None:
+def test_a_closure_between_two_evaluations_still_halves_the_factor() -> None:
     before = evaluate("sales", Evidence(), None, (), NOON).condition
     short = replace(closure("restricted", NOON + SECOND), until=NOON + 61 * SECOND)
     after = evaluate("sales", Evidence(closures=(short,)), before, (), NOON + HOUR)
@@ -235,8 +233,8 @@ def test_a_posterior_is_a_probability_and_more_hits_make_a_low_share_less_probab
 
 
 @pytest.mark.parametrize(("hits", "trials", "bound"), [(300, 1000, 0.31), (3000, 10_000, 0.305), (90, 100, 0.9)])
-def test_the_posterior_of_many_trials_goes_over_into_that_of_few(hits: int, trials: int, bound: float) -> None:
-    """Beside the integral of the density, summed up in small steps."""
+def test_the_posterior_of_many_trials_is_near_the_exact_one(hits: int, trials: int, bound: float) -> None:
+    """Compared with a numeric integral of the density."""
     steps = [each / 100_000 for each in range(1, 100_000)]
     peak = hits / trials
 
@@ -253,12 +251,12 @@ def test_the_posterior_of_many_trials_goes_over_into_that_of_few(hits: int, tria
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_a_smoothed_share_lies_between_what_was_expected_and_what_was_seen(hits: int, misses: int) -> None:
+def test_a_smoothed_share_is_between_the_prior_and_the_observed_share(hits: int, misses: int) -> None:
     prior, seen = Prior(0.9, 10), Share(hits, hits + misses)
     low, high = sorted((prior.share, seen.exact if seen.exact is not None else prior.share))
     assert low - 1e-9 <= prior.smoothed(seen) <= high + 1e-9
 
 
-def test_a_session_word_is_known_to_the_part_of_the_connection() -> None:
+def test_every_session_state_has_a_share_of_the_connection() -> None:
     sessions: tuple[SessionState, ...] = ("working", "starting", "stopped", "unlinked", "failed")
     assert all(0 <= share_of("connection", account=AccountStatus(each)) <= 1 for each in sessions)

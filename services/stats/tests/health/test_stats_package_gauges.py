@@ -1,4 +1,4 @@
-"""Gauges of the stats: packages under a bounded number of names, and open alerts."""
+"""Package gauges: packages with a bounded number of label values, and open alerts."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(f"spreader_package_{name}", labels)
 
 
-def test_the_largest_have_names_and_the_rest_stand_together() -> None:
+def test_the_largest_packages_have_names_and_the_others_share_one() -> None:
     named = named_packages([TINY, SMALL, LARGE], packages_max=1)
     assert {name: [each.package_id for each in packages] for name, packages in named.items()} == {
         "large": ["large"], OTHERS: ["small", "tiny"],
@@ -32,7 +32,7 @@ def test_the_largest_have_names_and_the_rest_stand_together() -> None:
     assert list(named_packages([TINY, SMALL, LARGE], packages_max=3)) == ["large", "small", "tiny"]
 
 
-def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
+def test_a_profile_without_a_state_is_counted_as_unknown() -> None:
     states: Mapping[str, ProfileState] = {
         "small_1": ProfileState(profile_id="small_1", package_id="small", at=NOON, limit_factor=0.5)
     }
@@ -42,7 +42,7 @@ def test_a_profile_of_whom_nothing_is_known_is_counted_as_such() -> None:
 
 
 @pytest.mark.postgres
-async def test_packages_and_open_alerts_are_shown_and_those_that_are_gone_are_not(engine: AsyncEngine) -> None:
+async def test_metrics_show_packages_and_open_alerts_and_drop_deleted_packages(engine: AsyncEngine) -> None:
     harness = StatsHarness(engine, NOON, TINY, SMALL)
     harness.clock.forward(timedelta(minutes=1))
     await harness.receive(

@@ -1,4 +1,4 @@
-"""Lanes: what closes them and for how long, what opens them again, and who else feels it."""
+"""Closures: what closes a lane and for how long, and what opens it again."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,18 +36,20 @@ def refused(
     )  # fmt: skip
 
 
-def reported(at: datetime = NOON, **said: Any) -> ProfileReported:
-    return ProfileReported(profile_id="sales", package_id="shop", report_id="1", evidence="it said so", at=at, **said)
+def report(at: datetime = NOON, **fields: Any) -> ProfileReported:
+    return ProfileReported(
+        profile_id="sales", package_id="shop", report_id="1", evidence="it fields so", at=at, **fields
+    )
 
 
-class Profile:
-    """The closures of one profile, event after event."""
+class ProfileClosures:
+    """The closures of one profile, updated event by event."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, Lane, str], Closure] = {}
 
-    def hears(self, *told: DeliveryOutcome | ProfileReported) -> "Profile":
-        for each in told:
+    def add(self, *events: DeliveryOutcome | ProfileReported) -> "ProfileClosures":
+        for each in events:
             closing, lifts = (
                 (signs_from_outcomes([each]), []) if isinstance(each, DeliveryOutcome) else signs_and_lifts(each)
             )
@@ -61,7 +63,7 @@ class Profile:
         self.known.update({each.key: each for each in changed})
 
     def lasts(self, lane: Lane = "open", at: datetime = NOON) -> timedelta | str | None:
-        """How long the lane stays closed from its closing on."""
+        """How long the lane stays closed."""
         state = lane_state(self.known.values(), lane, at)
         if state.state == "ok":
             return "ok"
@@ -97,17 +99,17 @@ class Profile:
 def test_what_each_failure_class_closes_and_for_how_long(
     failure: FailureClass, code: str, until: datetime | None, open_lane: Any, reply_lane: Any
 ) -> None:
-    profile = Profile().hears(refused(failure, code=code, until=until))
+    profile = ProfileClosures().add(refused(failure, code=code, until=until))
     assert (profile.lasts("open"), profile.lasts("reply")) == (open_lane, reply_lane)
 
 
-def test_a_refusal_of_the_profile_closes_the_lane_in_which_it_came() -> None:
-    profile = Profile().hears(refused("profile", lane="reply"))
+def test_a_refusal_of_the_profile_closes_only_the_lane_of_its_delivery() -> None:
+    profile = ProfileClosures().add(refused("profile", lane="reply"))
     assert (profile.lasts("open"), profile.lasts("reply")) == ("ok", 10 * MINUTE)
 
 
 @pytest.mark.parametrize(
-    ("said", "open_lane", "reply_lane"),
+    ("fields", "open_lane", "reply_lane"),
     [
         ({"session": "working"}, "ok", "ok"),
         ({"session": "starting"}, "ok", "ok"),
@@ -123,8 +125,8 @@ def test_a_refusal_of_the_profile_closes_the_lane_in_which_it_came() -> None:
         ({"quota": Quota(total=100, used=100, warning="capped")}, DAY, "ok"),
     ],
 )
-def test_what_each_report_closes(said: dict[str, Any], open_lane: Any, reply_lane: Any) -> None:
-    profile = Profile().hears(reported(**said))
+def test_what_each_report_closes(fields: dict[str, Any], open_lane: Any, reply_lane: Any) -> None:
+    profile = ProfileClosures().add(report(**fields))
     assert (profile.lasts("open"), profile.lasts("reply")) == (open_lane, reply_lane)
 
 
@@ -133,30 +135,32 @@ def test_what_each_report_closes(said: dict[str, Any], open_lane: Any, reply_lan
     [("131048", [DAY, 2 * DAY, 4 * DAY, 7 * DAY, 7 * DAY]), ("463", [MINUTE, DAY, 7 * DAY, 7 * DAY])],
 )
 def test_each_restriction_soon_after_the_last_one_lasts_longer(code: str, ladder: list[timedelta]) -> None:
-    profile, at, story = Profile(), NOON, list[Any]()
+    profile, at, story = ProfileClosures(), NOON, list[Any]()
     for _ in ladder:
-        lasts = profile.hears(refused("restricted", at, code=code)).lasts(at=at)
+        lasts = profile.add(refused("restricted", at, code=code)).lasts(at=at)
         assert isinstance(lasts, timedelta)
         story.append(lasts)
         at += lasts + HOUR
     assert story == ladder
 
 
-def test_after_a_week_without_one_a_restriction_is_a_first_one_again() -> None:
-    profile = Profile().hears(refused("restricted"), refused("restricted", NOON + DAY + 8 * DAY))
+def test_a_restriction_after_a_week_without_one_counts_as_the_first() -> None:
+    profile = ProfileClosures().add(refused("restricted"), refused("restricted", NOON + DAY + 8 * DAY))
     assert profile.lasts(at=NOON + 9 * DAY) == DAY
 
 
-def test_refusals_while_the_lane_is_closed_are_of_the_same_incident_whatever_their_order() -> None:
-    profile = Profile().hears(refused("restricted"), refused("restricted", NOON + MINUTE), refused("restricted", NOON))
+def test_refusals_during_a_closure_belong_to_it_in_any_order() -> None:
+    profile = ProfileClosures().add(
+        refused("restricted"), refused("restricted", NOON + MINUTE), refused("restricted", NOON)
+    )
     assert profile.lasts() == DAY
     longer = refused("restricted", NOON + 2 * MINUTE, until=NOON + 3 * DAY)
     shorter = refused("restricted", NOON + 3 * MINUTE, until=NOON + HOUR)
-    assert profile.hears(longer, shorter).lasts() == 3 * DAY
+    assert profile.add(longer, shorter).lasts() == 3 * DAY
 
 
-def test_a_lane_opens_by_itself_when_its_time_is_over_and_tells_the_longest_of_its_causes() -> None:
-    profile = Profile().hears(refused("restricted", code="131048"), refused("profile"))
+def test_a_lane_opens_at_the_end_of_its_closures_and_shows_the_longest_one() -> None:
+    profile = ProfileClosures().add(refused("restricted", code="131048"), refused("profile"))
     closures = profile.known.values()
     until = NOON + DAY
     assert lane_state(closures, "open", until - SECOND) == LaneState(
@@ -171,8 +175,8 @@ FREE = Restriction(lanes=(), failure="restricted")
 @pytest.mark.parametrize(
     ("closing", "lifting", "is_open"),
     [
-        (reported(session="unlinked"), {"session": "working"}, True),
-        (reported(session="unlinked"), {"session": "starting"}, False),
+        (report(session="unlinked"), {"session": "working"}, True),
+        (report(session="unlinked"), {"session": "starting"}, False),
         (refused("credentials"), {"session": "working"}, True),
         (refused("account"), {"session": "working"}, True),
         (refused("account", code="402", until=NOON + DAY), {"session": "working"}, False),
@@ -180,26 +184,28 @@ FREE = Restriction(lanes=(), failure="restricted")
         (refused("restricted"), {"session": "working"}, False),
         (refused("restricted"), {"restriction": FREE}, True),
         (refused("profile"), {"restriction": FREE}, True),
-        (reported(quota=Quota(total=9, used=9, warning="capped")), {"quota": Quota(total=9, used=0)}, True),
+        (report(quota=Quota(total=9, used=9, warning="capped")), {"quota": Quota(total=9, used=0)}, True),
     ],
 )
-def test_what_opens_a_lane_again(
+def test_which_reports_open_a_lane_again(
     closing: DeliveryOutcome | ProfileReported, lifting: dict[str, Any], is_open: bool
 ) -> None:
-    profile = Profile().hears(closing)
+    profile = ProfileClosures().add(closing)
     assert profile.lasts() != "ok"
-    profile.hears(reported(NOON + MINUTE, **lifting))
+    profile.add(report(NOON + MINUTE, **lifting))
     assert (profile.lasts(at=NOON + 2 * MINUTE) == "ok") is is_open
 
 
-def test_what_was_said_before_a_lane_closed_does_not_open_it() -> None:
-    profile = Profile().hears(refused("credentials"), reported(NOON - MINUTE, session="working"))
+def test_a_report_from_before_a_closure_does_not_open_the_lane() -> None:
+    profile = ProfileClosures().add(refused("credentials"), report(NOON - MINUTE, session="working"))
     assert profile.lasts() is NO_END
-    again = Profile().hears(refused("credentials"), reported(NOON + MINUTE, session="working"), refused("credentials"))
+    again = ProfileClosures().add(
+        refused("credentials"), report(NOON + MINUTE, session="working"), refused("credentials")
+    )
     assert again.lasts(at=NOON + 2 * MINUTE) == "ok"
 
 
-def test_every_kind_has_a_course_that_ends_or_waits_for_a_word() -> None:
+def test_every_closure_rule_has_an_end_or_can_be_lifted() -> None:
     known: Closures = {}
     for kind, course in CLOSURE_RULES.items():
         closed = close_lanes(Sign("sales", kind, ("open", "reply"), NOON, "no"), known)

@@ -1,4 +1,4 @@
-"""Standing and spans: which minutes a window takes in, and what is news."""
+"""Profile summary and windows: which minutes a window contains, and when a state is changed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ def package(name: str, *profiles: str) -> Package:
     return Package(package_id=name, version=1, name=name, profiles=members)
 
 
-def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is_partly_past() -> None:
+def test_a_window_ends_with_the_current_minute_and_leaves_out_its_oldest_partial_minute() -> None:
     assert WindowStarts.at(NOON + timedelta(seconds=59)) == WindowStarts(
         hour=NOON - timedelta(hours=1),
         two_hours=NOON - timedelta(hours=2),
@@ -30,7 +30,7 @@ def test_a_window_ends_with_the_present_minute_and_leaves_out_the_minute_that_is
     )
 
 
-def test_every_configured_profile_has_a_standing_also_without_any_count() -> None:
+def test_every_configured_profile_has_a_state_even_without_counts() -> None:
     members = package_of_profile([package("shop", "sales", "support"), package("bank", "cards"), package("empty")])
     assert profile_states(members, ProfileRecords(windows={"support": BUSY}), NOON) == [
         ProfileState(profile_id="sales", package_id="shop", at=NOON),
@@ -53,5 +53,5 @@ IDLE = ProfileState(profile_id="sales", package_id="shop", at=NOON)
     ],
     ids=["never published", "the same", "the same, long ago", "other counts", "another package"],
 )
-def test_a_state_is_news_when_anything_but_its_moment_differs(published: ProfileState | None, news: bool) -> None:
+def test_a_state_is_changed_when_anything_but_its_time_differs(published: ProfileState | None, news: bool) -> None:
     assert is_changed(IDLE, published) is news
