@@ -24,7 +24,7 @@ WAITING: Mapping[str, str] = {
 }
 _GATEWAY_LABELS: Mapping[str, str] = {
     "/paused": "Paused",
-    "/gateway/driver": "ApiGateway",
+    "/gateway/driver": "Gateway",
     "/gateway/account": "Account at the gateway",
     "/gateway/base_url": "Address of the gateway",
     "/gateway/credentials": "Credentials",

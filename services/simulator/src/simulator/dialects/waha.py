@@ -151,7 +151,7 @@ def baileys_key(account: GatewayAccount, sent: SentMessage) -> Json:
 
 def connection_closed(reason: int, now: datetime, data: Mapping[str, str] | None = None) -> Json:
     """Baileys' `connection.update` for a connection that closed with this reason code."""
-    output = {"statusCode": reason, "payload": {"statusCode": reason, "message": "Connection GatewayFailure"}}
+    output = {"statusCode": reason, "payload": {"statusCode": reason, "message": "Connection Failure"}}
     error = {"data": {"reason": str(reason), **(data or {})}, "isBoom": True, "output": output}
     return {"connection": "close", "lastDisconnect": {"error": error, "date": rfc3339(now)}}
 

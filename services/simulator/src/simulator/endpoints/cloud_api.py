@@ -172,7 +172,7 @@ def _info(account: GatewayAccount, whatsapp: WhatsAppNetwork) -> dict[str, Any]:
         "code_verification_status": "VERIFIED",
         "name_status": "APPROVED",
         "status": "BANNED" if whatsapp.state(account).disabled else "CONNECTED",
-        "platform_type": "CLOUD_API_FAILURES",
+        "platform_type": "CLOUD_API",
         "throughput": {"level": "STANDARD"},
         "whatsapp_business_manager_messaging_limit": "TIER_2K",
     }
