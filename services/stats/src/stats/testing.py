@@ -134,18 +134,27 @@ class StatsHarness:
 def outcome(number: int, status: Any, at: datetime, profile_id: str = "sales", **more: Any) -> DeliveryOutcome:
     """An outcome of the delivery with this number, to a recipient of its own unless `more` names one."""
     fields: dict[str, Any] = {
-        "package_id": "shop", "message_id": "msg_1", "delivery_id": f"dlv_{profile_id}_{number}", "lane": "open",
-        "recipient": f"2010{number:08}", "status": status, "at": at, "profile_id": profile_id,
-    }  # fmt: skip
+        "package_id": "shop",
+        "message_id": "msg_1",
+        "delivery_id": f"dlv_{profile_id}_{number}",
+        "lane": "open",
+        "recipient": f"2010{number:08}",
+        "status": status,
+        "at": at,
+        "profile_id": profile_id,
+    }
     return DeliveryOutcome(**(fields | more))
 
 
 def customer_message(number: int, at: datetime, profile_id: str = "sales", **more: Any) -> CustomerMessage:
     """A message by the recipient of the delivery with this number."""
     fields: dict[str, Any] = {
-        "package_id": "shop", "profile_id": profile_id, "recipient": f"2010{number:08}", "at": at,
+        "package_id": "shop",
+        "profile_id": profile_id,
+        "recipient": f"2010{number:08}",
+        "at": at,
         "gateway_message_id": f"wamid.{profile_id}.{number}.{at.isoformat()}",
-    }  # fmt: skip
+    }
     return CustomerMessage(**(fields | more))
 
 

@@ -13,9 +13,17 @@ ReportKind = Literal["profiles", "packages", "messages"]
 ROWS_AT_ONCE = 1_000
 
 COUNTED = (
-    "sent", "sent_open", "acknowledged", "delivered", "read", "failed", "received", "answered", "new_contacts",
+    "sent",
+    "sent_open",
+    "acknowledged",
+    "delivered",
+    "read",
+    "failed",
+    "received",
+    "answered",
+    "new_contacts",
     "unanswered",
-)  # fmt: skip
+)
 
 # A step that has only refusals has no row of counts.
 _COUNTED = ", ".join(f"coalesce({name}, 0) AS {name}" for name in COUNTED)

@@ -80,7 +80,7 @@ class RecentSendRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRow:
+class FailureClassRow:
     profile_id: str
     failure: str
     number: int
@@ -119,7 +119,7 @@ async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], n
     lately = {row.profile_id: _sums(row) for row in fetched(LatelyRow, await connection.execute(_LATELY, parameters))}
     before = {row.profile_id: _sums(row) for row in fetched(BeforeRow, await connection.execute(_BEFORE, parameters))}
     failures: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for row in fetched(FailureRow, await connection.execute(_FAILURES, parameters)):
+    for row in fetched(FailureClassRow, await connection.execute(_FAILURES, parameters)):
         failures[row.profile_id][row.failure] = row.number
     sends: defaultdict[str, list[RecentSend]] = defaultdict(list)
     for row in fetched(RecentSendRow, await connection.execute(_SENDS, parameters)):
