@@ -1,10 +1,10 @@
-"""Bounds: the name of every reason why a release may have to wait, as the API, metrics and the console show it."""
+"""Bounds: the names of the reasons why a release has to wait, as in API, metrics and console."""
 
 from enum import StrEnum
 
 
 class Bound(StrEnum):
-    """The reasons in the order in which they are explained; the latest of those that apply binds."""
+    """In the order in which explanations list them. Of the bounds that apply, the latest to end binds."""
 
     DELIVERY = "delivery"
     GAP = "gap"

@@ -1,4 +1,4 @@
-"""Configuration: what operators set for a package and its profiles, as every service reads it."""
+"""Configuration: the settings of a package and its profiles, as published to all services."""
 
 from datetime import time, timedelta
 from typing import Annotated, Literal
@@ -25,22 +25,22 @@ Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
 class Setting(BaseModel):
-    """A group of settings: immutable. A reader ignores fields that it does not know: writers may be newer."""
+    """A group of settings: immutable. Unknown fields are ignored, because a writer may be newer than its readers."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ProfileLimits(Setting):
-    """What one profile may send in the open lane; all windows roll, none starts at midnight."""
+    """What one profile may send in the open lane. All windows are rolling; none starts at midnight."""
 
     per_hour: PositiveInt = 20
     per_3_hours: PositiveInt = 50
     per_day: PositiveInt = 120
     new_contacts_per_day: PositiveInt | None = None
     per_recipient_per_day: PositiveInt | None = 2
-    """Open messages to one recipient in 24 hours, whichever profiles of the package they came from."""
+    """Open messages to one recipient in 24 hours, from all profiles of the package together."""
     unanswered_per_30_days: PositiveInt | None = 300
-    """Cold contacts that have not answered: what WhatsApp caps. An answer gives one back."""
+    """Cold contacts without an answer, which WhatsApp limits. An answer frees one."""
 
 
 class PackageLimits(Setting):
@@ -51,12 +51,12 @@ class PackageLimits(Setting):
 
 
 class RestWindow(Setting):
-    """The hours in which a profile is frozen, by the package's own time zone."""
+    """The hours in which a profile sends no open messages, in the package's time zone."""
 
     start: time = time(1, 0)
     hours: float = Field(default=4, gt=0, lt=24)
     stagger_minutes: Annotated[int, Field(ge=0, le=60)] = 0
-    """Each profile's rest begins up to so much before or after `start`: by an amount of its own, always the same."""
+    """Each profile's rest begins up to this many minutes before or after `start`, by a fixed amount per profile."""
 
     @property
     def length(self) -> timedelta:
@@ -64,14 +64,14 @@ class RestWindow(Setting):
 
 
 class ActiveWindow(Setting):
-    """Hours in which profiles work, by the package's own time zone; an `end` up to `start` is the next day's."""
+    """Hours in which profiles may send, in the package's time zone. An `end` not after `start` is on the next day."""
 
     start: time
     end: time
 
 
 class QuietHours(Setting):
-    """Hours in which nothing is sent to a recipient, by the time zone of the recipient's phone number."""
+    """Hours in which a recipient gets no open message, in the time zone of the phone number."""
 
     start: time = time(21, 0)
     hours: float = Field(default=12, gt=0, lt=24)
@@ -82,52 +82,54 @@ class QuietHours(Setting):
 
 
 class WarmUp(Setting):
-    """How the limits of a new account grow: from a share of them to all of them, in even steps over some days."""
+    """How the limits of a new account grow: from `from_share` of them to all of them, linearly over `days`."""
 
     days: Annotated[int, Field(ge=1, le=365)] = 14
     from_share: float = Field(default=0.2, gt=0, le=1)
 
 
 class Gap(Setting):
-    """The time between two releases of one profile; without bounds of the operator's it follows from the limits."""
+    """The time between two releases of a profile. If neither bound is set, it follows from the limits."""
 
     min_seconds: Seconds | None = None
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000)] = 10
     spread: float | None = Field(default=None, ge=0.2, le=0.6)
-    """How far gaps lie around their mean, as a share of it; each profile's is near it. None: by the package's id."""
+    """How far gaps vary around their mean, as a share of it; each profile uses a value near it. None: derived from the
+    package's id."""
     rush_factor: float = Field(default=2.0, ge=1, le=10)
-    """What a gap is multiplied by while more than `rush_over` wait."""
+    """The factor of a gap while more than `rush_over` deliveries wait."""
     calm_factor: float = Field(default=0.5, ge=0.1, le=1)
-    """What a gap is multiplied by while fewer wait."""
+    """The factor of a gap while fewer wait."""
     tempo_min: float = Field(default=0.5, ge=0.1, le=1)
     tempo_max: float = Field(default=2.0, ge=1, le=10)
-    """The range of the tempo: what the last two hours make of a gap."""
+    """The range of the tempo, the factor of a gap that follows from the last two hours."""
     calm_tempo: float = Field(default=0.15, ge=0, le=10)
     """How far the tempo may move the mean while fewer than `rush_over` wait, as a share of the spread."""
     fastest: float = Field(default=0.75, ge=0.1, le=1)
-    """The least that a mean gap may be, as a share of the gap that fills an hour's limit evenly."""
+    """The smallest mean gap, as a share of the gap that uses up an hour's limit evenly."""
     slack: float = Field(default=0.08, ge=0, le=1)
-    """How much later than a limit has room again a release may go, as a share of the base gap."""
+    """The largest random delay after a full limit has room again, as a share of the base gap."""
     pairs_under: float = Field(default=0.8, ge=0, le=1)
-    """Under which share of its pace a profile must have been a day ago for few that wait to take a full day's room in
-    twos; 0: never."""
+    """While few wait and the day's limit is full, releases go in pairs where the profile released less than this share
+    of its pace a day ago; 0: never."""
 
 
 class Gateway(Setting):
-    """Where a profile is reached, and its name there. Credentials travel sealed only (see `spreader.vault`)."""
+    """The gateway of a profile, and the profile's name there. Credentials are always encrypted (`spreader.vault`)."""
 
     driver: Driver
     base_url: str
     account: str
     sealed: str | None = Field(default=None, repr=False)
-    """The credentials, readable with the system's secret key alone."""
+    """The encrypted credentials."""
     holder: str | None = None
-    """Profiles with the same holder stand or fall together: one access token, one business account. None: alone."""
+    """The owner of the access token or business account; profiles with the same holder are restricted together. None:
+    the profile shares it with no other."""
 
 
 class Profile(Setting):
-    """One WhatsApp account, with the limits that hold for it (the package's, with its own on top)."""
+    """One WhatsApp account, with its limits in force: the package's, overridden by its own."""
 
     profile_id: Id
     name: Name
@@ -136,12 +138,12 @@ class Profile(Setting):
     paused: bool = False
     limits: ProfileLimits = ProfileLimits()
     warm_up_from: AwareDatetime | None = None
-    """Since when the account is new at WhatsApp; None: it is established."""
+    """When the account was registered at WhatsApp; None: long ago, without a warm-up."""
     gateway: Gateway
 
 
 class Package(Setting):
-    """A package and its profiles: one full snapshot. `version` grows with every change."""
+    """A package and its profiles: a full snapshot. `version` grows with every change."""
 
     package_id: Id
     version: PositiveInt
@@ -152,20 +154,20 @@ class Package(Setting):
     profile_limits: ProfileLimits = ProfileLimits()
     rest_window: RestWindow | None = RestWindow()
     active_windows: tuple[ActiveWindow, ...] = ()
-    """None: every hour that is not rest."""
+    """Empty: every hour outside the rest window."""
     recipient_quiet_hours: QuietHours | None = None
     gap: Gap = Gap()
     warm_up: WarmUp = WarmUp()
     opted_in_only: bool = False
-    """Open messages go only to who is on the package's list of opt-ins."""
+    """Open messages go only to recipients on the package's opt-in list."""
     opt_out_words: tuple[str, ...] = ()
-    """A customer who writes one of these, and nothing else, opts out; beside the words that hold for all."""
+    """A customer whose message consists only of one of these opts out. Added to the words for all packages."""
     keep_profile_per_customer: bool = False
-    """Open messages too go through the profile that the recipient talks to, whatever the distribution."""
+    """Open messages also go through the profile of the recipient's conversation, whatever the distribution."""
     reply_failover: bool = True
-    """A reply goes through another profile where the customer's own cannot send."""
+    """A reply goes through another profile when the customer's own cannot send."""
     conversation_days: Annotated[int, Field(ge=1, le=3650)] = 180
-    """After so long without a word a conversation binds no more."""
+    """After this many days without a message, a conversation no longer binds to its profile."""
     paused: bool = False
     profiles: tuple[Profile, ...] = ()
 

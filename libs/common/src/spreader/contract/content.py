@@ -1,11 +1,11 @@
-"""Content: what a message says, one class for each kind that WhatsApp carries."""
+"""Content: what a message contains; one class for each kind of WhatsApp message."""
 
 import hashlib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
-TEXT_CHARACTERS_MAX = 4096  # WhatsApp's own bound for the body of a text message
+TEXT_CHARACTERS_MAX = 4096  # WhatsApp's limit for the body of a text message
 CAPTION_CHARACTERS_MAX = 1024
 URL_CHARACTERS_MAX = 2048
 FILENAME_CHARACTERS_MAX = 240
@@ -16,13 +16,13 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$", 
 
 
 class ContentModel(BaseModel):
-    """A piece of what somebody asked for: immutable, and a field that we do not know is refused."""
+    """Part of a caller's request: immutable; unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Media(ContentModel):
-    """Where the file is: a public address, or the id that `POST /media` gave."""
+    """Where the file is: a public URL, or an id from `POST /media`."""
 
     url: WebAddress | None = Field(default=None, examples=["https://example.com/offer.png"])
     media_id: str | None = Field(default=None, min_length=1, max_length=128)
@@ -31,13 +31,13 @@ class Media(ContentModel):
     @model_validator(mode="after")
     def _one_source(self) -> "Media":
         if (self.url is None) == (self.media_id is None):
-            raise ValueError("give either `url` or `media_id`: it says where the file is")
+            raise ValueError("give either `url` or `media_id`")
         return self
 
 
 class TextContent(ContentModel):
     type: Literal["text"]
-    text: Text = Field(description="The words, 1 to 4096 characters.", examples=["Hello! Check out our new offers..."])
+    text: Text = Field(description="The text, 1 to 4096 characters.", examples=["Hello! Check out our new offers..."])
 
 
 class ImageContent(ContentModel):
@@ -67,7 +67,7 @@ MediaContent = ImageContent | VoiceContent | DocumentContent | VideoContent
 
 
 class Template(ContentModel):
-    """A template that Meta has approved; `components` in Meta's own shape."""
+    """A template that Meta has approved; `components` as in Meta's Cloud API."""
 
     name: str = Field(min_length=1, max_length=512)
     language: str = Field(min_length=2, max_length=16, examples=["en_US"])
@@ -88,10 +88,10 @@ CONTENT_FIELDS = ("type", "text", "media", "caption", "template")
 
 
 def content_json(content: Content) -> str:
-    """The one spelling of a content: what stores keep and what `content_hash` reads."""
+    """The canonical JSON of a content: stored in tables, and hashed by `content_hash`."""
     return CONTENT.dump_json(content, exclude_none=True).decode()
 
 
 def content_hash(content: Content) -> str:
-    """A short name for what was said (16 hex digits of SHA-256), for ledgers and logs that must not hold the words."""
+    """16 hex digits of the content's SHA-256, for ledgers and logs, which must not contain the text."""
     return hashlib.sha256(content_json(content).encode()).hexdigest()[:16]

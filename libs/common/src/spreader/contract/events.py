@@ -1,4 +1,4 @@
-"""Events: every fact that travels between services, with its topic, key and type. No other place spells a topic."""
+"""Events: the facts that services exchange, with their topics, keys and types."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -20,64 +20,64 @@ FailureClass = Literal[
     "transient", "throttled", "pair", "session", "restricted", "profile", "account", "credentials",
     "recipient", "capped", "opted_out", "window", "content", "template", "gateway", "ambiguous",
 ]  # fmt: skip
-"""Why a delivery was not sent, by who can mend it. All but `ambiguous`: surely not sent.
+"""Why a delivery was not sent. For all classes but `ambiguous` it was certainly not sent.
 
-| class | what it says | who feels it |
+| class | meaning | what it affects |
 | --- | --- | --- |
-| `transient` | the gateway stumbled; it passes | the attempt |
+| `transient` | a temporary error of the gateway | the attempt |
 | `throttled` | too fast for the profile or its gateway | the attempt |
 | `pair` | too many messages from this profile to this one recipient | the attempt |
 | `session` | the profile's session is not ready at its gateway | the attempt |
-| `restricted` | WhatsApp lets the profile open no chats; old ones go on | the profile's open lane |
+| `restricted` | the profile may not open new chats; existing ones work | the profile's open lane |
 | `profile` | the profile cannot send in this lane | the profile's lane |
 | `account` | banned, locked or logged out | all lanes of every profile of the same holder |
-| `credentials` | the gateway refuses our key or our permission | all lanes of every profile of the same holder |
-| `recipient` | nobody can write to this number | the recipient |
-| `capped` | this recipient gets no more marketing for now, from nobody | the recipient |
+| `credentials` | the gateway rejects our credentials or permissions | all lanes of every profile of the same holder |
+| `recipient` | this number cannot receive messages | the recipient |
+| `capped` | this recipient gets no more marketing for now, from any business | the recipient |
 | `opted_out` | the recipient told WhatsApp to stop | the recipient |
 | `window` | the 24 h in which free text is allowed are over | this content for this recipient |
-| `content` | what we said cannot be sent | the message |
+| `content` | this content cannot be sent | the message |
 | `template` | the template is missing, paused or does not fit | the message |
-| `gateway` | the gateway is away | all who share it |
+| `gateway` | the gateway is unavailable | all profiles of the gateway |
 """
 ConsentKind = Literal["suppression", "opt_in"]
 SessionState = Literal["working", "starting", "stopped", "unlinked", "failed"]
-"""`unlinked`: a person has to scan a code again."""
+"""`unlinked`: somebody must scan the QR code again."""
 Quality = Literal["green", "yellow", "red", "unknown"]
 """The gateway's own rating of a number."""
 Partition = Annotated[int, Field(ge=0)]
 GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 EVERYWHERE: Literal["*"] = "*"
-"""In place of a package's id: in all packages."""
+"""Instead of a package's id: all packages."""
 
 
 class Event(BaseModel):
-    """A fact. Immutable; unknown fields are ignored, so readers may be older than writers."""
+    """A fact. Immutable; unknown fields are ignored, so that a reader may be older than the writer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     topic: ClassVar[str]
     type: ClassVar[str]
     nulls_travel: ClassVar[bool] = False
-    """Whether a field that is None is written: needed where None is not what a reader takes for a missing field."""
+    """Whether null fields are written: needed when None differs from the field's default."""
 
     traceparent: str | None = Field(default=None, exclude=True, repr=False)
-    """W3C trace context: travels as a header, not in the body."""
+    """W3C trace context; sent as a header, not in the body."""
 
     @property
     def key(self) -> str | None:
-        """The unit of order: events with equal keys are read in the order in which they were written."""
+        """The Kafka key: events with equal keys are read in the order in which they were written."""
         raise NotImplementedError
 
     @property
     def event_id(self) -> str:
-        """The same fact has the same id, however often it is published: readers drop repeats by it."""
+        """Identifies the fact: equal for every repeat, so that readers can drop repeats."""
         raise NotImplementedError
 
 
 class Callback(Event):
-    """An answer to one ingress instance that waits for it, which reads one partition of this topic."""
+    """A response to one ingress instance, which waits for it and reads only its partition of this topic."""
 
     topic: ClassVar[str] = "spreader.callbacks"
     callback_partition: Partition
@@ -88,23 +88,23 @@ class Callback(Event):
 
 
 class OpenOptions(BaseModel):
-    """When the deliveries of an open message may go; see the waiting strategies."""
+    """When the deliveries of an open message may be sent; see the waiting strategies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     waiting_strategy: WaitingStrategy = "queued"
     schedule_at: AwareDatetime | None = None
     schedule_local: NaiveDatetime | None = None
-    """Like `schedule_at`, on the wall clock of each recipient (by the time zone of the phone number)."""
+    """Like `schedule_at`, but in each recipient's local time (by the time zone of the phone number)."""
     drip_interval_minutes: Annotated[float, Field(gt=0, le=7 * 24 * 60)] | None = None
     drip_until: AwareDatetime | None = None
-    """With `drip`: the last recipient's moment; the others lie evenly before it."""
+    """With `drip`: when the last delivery is due; the others are spread evenly before it."""
     expires_at: AwareDatetime | None = None
-    """What is still held then is not sent any more; without it a held delivery waits as long as the limits ask."""
+    """Deliveries still held then are not sent. None: a held delivery waits as long as the limits require."""
 
     @property
     def contradiction(self) -> str | None:
-        """Why they cannot all hold; None: they can. Whoever takes a message in refuses it for this."""
+        """Why the options contradict each other; None when they do not. Messages with a contradiction are rejected."""
         if self.schedule_at is not None and self.schedule_local is not None:
             return "give `schedule_at` or `schedule_local`, not both"
         if self.drip_until is not None and self.waiting_strategy != "drip":
@@ -115,7 +115,7 @@ class OpenOptions(BaseModel):
 
 
 class OpenMessageRequested(Event):
-    """Somebody asked to open conversations: one content and up to 500 of the message's recipients."""
+    """A caller submitted an open message: its content and up to 500 of its recipients."""
 
     topic: ClassVar[str] = "spreader.message-requested.open"
     type: ClassVar[str] = "spreader.message-requested.open.v1"
@@ -126,12 +126,12 @@ class OpenMessageRequested(Event):
     recipients: tuple[PhoneNumber, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
     first_index: Annotated[int, Field(ge=0)] = 0
     total: Annotated[int, Field(ge=1)] | None = None
-    """Recipients of the whole message; None where this record is all of it."""
+    """The number of recipients of the whole message; None when this record contains all."""
     distribution: Distribution | None = None
     options: OpenOptions = OpenOptions()
     requested_at: AwareDatetime
     package_version: int | None = None
-    """The configuration that the request was checked against: a reader waits until it knows it too."""
+    """The configuration with which the request was checked; a reader waits until it has read it too."""
     callback_partition: Partition | None = None
 
     @property
@@ -144,7 +144,7 @@ class OpenMessageRequested(Event):
 
 
 class ReplyMessageRequested(Event):
-    """A customer waits: one content for one recipient."""
+    """A caller submitted a reply: one content for one recipient."""
 
     topic: ClassVar[str] = "spreader.message-requested.reply"
     type: ClassVar[str] = "spreader.message-requested.reply.v1"
@@ -154,9 +154,9 @@ class ReplyMessageRequested(Event):
     content: Content
     recipient: PhoneNumber
     conversation_id: str | None = Field(default=None, max_length=128)
-    """Ours names the conversation of the package and the recipient; any other text is a caller's own name for it."""
+    """Spreader's id of the conversation with this recipient, or any other name that the caller has for it."""
     quote: GatewayMessageId | None = None
-    """The message that it answers, by the gateway's id: shown above the reply."""
+    """The gateway's id of the message to quote above the reply."""
     requested_at: AwareDatetime
     package_version: int | None = None
     callback_partition: Partition | None = None
@@ -171,12 +171,12 @@ class ReplyMessageRequested(Event):
 
     @property
     def continues_conversation(self) -> bool:
-        """Whether it names the conversation that it goes on with, which binds then however old it is."""
+        """Whether it names its conversation, which then binds to its profile however old it is."""
         return self.conversation_id == conversation_id(self.package_id, self.recipient)
 
     @property
     def contradiction(self) -> str | None:
-        """Why its fields cannot all hold; None: they can. Whoever takes a message in refuses it for this."""
+        """Why the fields contradict each other; None when they do not. Messages with a contradiction are rejected."""
         named = self.conversation_id
         if named is None or self.continues_conversation or not is_conversation_id(named):
             return None
@@ -184,7 +184,7 @@ class ReplyMessageRequested(Event):
 
 
 class AssignedDelivery(BaseModel):
-    """A delivery and the profile chosen for it. `index` is its place among the message's recipients."""
+    """A delivery and the profile chosen for it. `index` is its position among the message's recipients."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -197,7 +197,7 @@ class AssignedDelivery(BaseModel):
 
 
 class OpenDeliveriesAssigned(Event):
-    """The router chose a profile for each delivery of a record; one event for all of them (decision 0003)."""
+    """The router chose a profile for each delivery of a record: one event for all (decision 0003)."""
 
     topic: ClassVar[str] = "spreader.delivery-assigned.open"
     type: ClassVar[str] = "spreader.delivery-assigned.open.v1"
@@ -208,14 +208,14 @@ class OpenDeliveriesAssigned(Event):
     options: OpenOptions
     requested_at: AwareDatetime
     package_version: int | None = None
-    """The configuration that the choice was made with: the pacer waits until it knows it too."""
+    """The configuration with which the profiles were chosen; the pacer waits until it has read it too."""
     total: Annotated[int, Field(ge=1)] | None = None
-    """Recipients of the whole message; None: the writer is older than this field."""
+    """The number of recipients of the whole message; None: the writer is older than this field."""
     strategy: Distribution
     assigned_at: AwareDatetime | None = None
-    """A moment of this record's own, later than that of those before; None: the writer is older than this field."""
+    """The time of the choice, later than that of all records before. None: the writer is older than this field."""
     passed_over: dict[str, str] = Field(default_factory=dict)
-    """Profiles that were not candidates, each with the reason."""
+    """The profiles that were no candidates, with the reasons."""
     deliveries: tuple[AssignedDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
 
     @property
@@ -229,7 +229,7 @@ class OpenDeliveriesAssigned(Event):
 
 
 class ReplyDeliveryAssigned(Event):
-    """The router found the profile that a reply goes through."""
+    """The router chose the profile for a reply."""
 
     topic: ClassVar[str] = "spreader.delivery-assigned.reply"
     type: ClassVar[str] = "spreader.delivery-assigned.reply.v1"
@@ -241,7 +241,7 @@ class ReplyDeliveryAssigned(Event):
     profile_id: Id
     content: Content
     reason: str
-    """Why this profile, in words for the person who reads the answer."""
+    """Why this profile was chosen, for people."""
     attempt: int = 1
     tried: tuple[Id, ...] = ()
     requested_at: AwareDatetime
@@ -259,7 +259,7 @@ class ReplyDeliveryAssigned(Event):
 
 
 class DeliveryReleased(Event):
-    """The pacer lets an open delivery go: due now, and not to be begun after `send_by`."""
+    """The pacer released an open delivery: send it now, and do not start after `send_by`."""
 
     topic: ClassVar[str] = "spreader.delivery-released"
     type: ClassVar[str] = "spreader.delivery-released.v1"
@@ -276,7 +276,7 @@ class DeliveryReleased(Event):
     attempt: int
     tried: tuple[Id, ...] = ()
     release: int
-    """The profile's releases are counted up: a repeated event has the same number."""
+    """The profile's releases are numbered; a repeated event has the same number."""
     released_at: AwareDatetime
     send_by: AwareDatetime
 
@@ -290,7 +290,7 @@ class DeliveryReleased(Event):
 
 
 class DeliveryReturned(Event):
-    """A delivery that was surely not sent and needs another profile."""
+    """A delivery was certainly not sent and needs another profile."""
 
     topic: ClassVar[str] = "spreader.delivery-returned"
     type: ClassVar[str] = "spreader.delivery-returned.v1"
@@ -308,9 +308,9 @@ class DeliveryReturned(Event):
     reason: str
     requested_at: AwareDatetime
     expires_at: AwareDatetime | None = None
-    """Of a reply; an open message's is in its options."""
+    """Only for a reply; an open message has it in its options."""
     quote: GatewayMessageId | None = None
-    """Of a reply."""
+    """Only for a reply."""
     callback_partition: Partition | None = None
 
     @property
@@ -323,10 +323,10 @@ class DeliveryReturned(Event):
 
 
 class DeliveryOutcome(Event):
-    """The fate of a delivery changed.
+    """The outcome of a delivery changed.
 
-    `deferred`: surely not sent. With `not_before` the pacer holds it again on the same profile; without, it was also
-    given back to the router (DeliveryReturned) and waits for another profile. `sent`: the gateway has taken it;
+    `deferred`: certainly not sent. With `not_before`, the pacer holds it again on the same profile; without, it also
+    went back to the router (DeliveryReturned) and waits for another profile. `sent`: the gateway has accepted it.
     `acknowledged`: WhatsApp's server has it (one tick).
     """
 
@@ -347,13 +347,13 @@ class DeliveryOutcome(Event):
     failure: FailureClass | None = None
     gateway_message_id: str | None = None
     not_before: AwareDatetime | None = None
-    """With `deferred`: when it may be tried again."""
+    """With `deferred`: when it may be sent."""
     code: str | None = None
-    """The gateway's own code of a failure, such as 131048 or 463."""
+    """The gateway's error code, such as 131048 or 463."""
     until: AwareDatetime | None = None
-    """How long a restriction lasts, where the gateway says so."""
+    """The end of a restriction, if the gateway reports it."""
     fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
-    """With `sent`: the fingerprint of the content (`spreader.text.fingerprint`): similar contents, similar bits."""
+    """With `sent`: the fingerprint of the content (`spreader.text.fingerprint`)."""
 
     @property
     def key(self) -> str:
@@ -365,18 +365,18 @@ class DeliveryOutcome(Event):
 
 
 class Restriction(BaseModel):
-    """What WhatsApp does not let a profile do; no lanes: what was restricted is free again."""
+    """The lanes that WhatsApp does not let a profile use; no lanes: the restriction has ended."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     lanes: tuple[Lane, ...]
     failure: Literal["restricted", "account", "credentials"]
     until: AwareDatetime | None = None
-    """None: the gateway did not say."""
+    """None: the gateway did not report it."""
 
 
 class Quota(BaseModel):
-    """WhatsApp's own counter of new chats, where a gateway passes it on."""
+    """WhatsApp's own counter of new chats, if the gateway reports it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -387,7 +387,7 @@ class Quota(BaseModel):
 
 
 class ProfileReported(Event):
-    """A gateway said how a profile stands there, apart from any delivery; what is None was not said."""
+    """A gateway reported the state of a profile, apart from any delivery. None: not part of the report."""
 
     topic: ClassVar[str] = "spreader.profile-report"
     type: ClassVar[str] = "spreader.profile-report.v1"
@@ -395,14 +395,14 @@ class ProfileReported(Event):
     profile_id: Id
     package_id: Id
     report_id: str = Field(max_length=256)
-    """The same report has the same id however often the gateway sends it."""
+    """The same for every repeat of a report."""
     session: SessionState | None = None
     quality: Quality | None = None
     restriction: Restriction | None = None
     quota: Quota | None = None
     code: str | None = None
     evidence: str
-    """What the gateway said, in words for the operator who reads the alert."""
+    """The gateway's report in words, for the operator who reads the alert."""
     at: AwareDatetime
 
     @property
@@ -439,7 +439,7 @@ class CustomerMessage(Event):
 
 
 class MessageCancelled(Event):
-    """A caller takes a message back: what is still held stops."""
+    """A caller cancelled a message: its held deliveries are not sent."""
 
     topic: ClassVar[str] = "spreader.message-cancelled"
     type: ClassVar[str] = "spreader.message-cancelled.v1"
@@ -458,9 +458,9 @@ class MessageCancelled(Event):
 
 
 class ConsentChanged(Event):
-    """A recipient was put on a package's list of suppressions or of opt-ins, or taken off it.
+    """A recipient was added to a package's suppression or opt-in list, or removed from it.
 
-    No tombstones: whoever is taken off stays in the log as that, so that a reader with its own table needs no others.
+    A removal is an event and not a tombstone, so that a reader can keep its own table from these events alone.
     """
 
     topic: ClassVar[str] = "spreader.consent"
@@ -471,7 +471,7 @@ class ConsentChanged(Event):
     kind: ConsentKind
     listed: bool
     source: str
-    """How we learned it: `api`, `csv`, `opt_out_word` (the customer wrote it), or `gateway` (told WhatsApp itself)."""
+    """Its origin: `api`, `csv`, `opt_out_word` (a customer's message) or `gateway` (WhatsApp's own opt-out)."""
     at: AwareDatetime
 
     @property
@@ -484,11 +484,11 @@ class ConsentChanged(Event):
 
 
 class PackageConfigured(Event):
-    """The present configuration of a package; a tombstone (no body) says that it is gone."""
+    """The current configuration of a package; a tombstone (no body) when it was deleted."""
 
     topic: ClassVar[str] = "spreader.package-config"
     type: ClassVar[str] = "spreader.package-config.v1"
-    nulls_travel: ClassVar[bool] = True  # no rest window is not the default one
+    nulls_travel: ClassVar[bool] = True  # a null rest window differs from the default one
 
     package: Package
     at: AwareDatetime
@@ -503,28 +503,28 @@ class PackageConfigured(Event):
 
 
 class LaneState(BaseModel):
-    """Whether a profile may use a lane, until when not, and the evidence."""
+    """Whether a profile may use a lane; if not, until when and why."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     state: Literal["ok", "limited", "blocked"] = "ok"
     until: AwareDatetime | None = None
-    """None in a closed lane: until somebody or something says that it works again."""
+    """None for a closed lane: until evidence or an operator lifts the closure."""
     cause: str | None = None
     kind: str | None = None
-    """What closed it: a failure class, or a sign of stats' own such as `stuck`."""
+    """Why it is closed: a failure class, or a sign from stats such as `stuck`."""
     since: AwareDatetime | None = None
 
 
 class Counts(BaseModel):
-    """What happened on a profile within a span. `sent_open` is the part that the limits count."""
+    """What happened on a profile within a time span. The limits count `sent_open`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     sent: int = 0
     sent_open: int = 0
     acknowledged: int = 0
-    """That WhatsApp's server has; all that was delivered is among them."""
+    """Accepted by WhatsApp's server; includes all delivered ones."""
     delivered: int = 0
     read: int = 0
     failed: int = 0
@@ -532,15 +532,15 @@ class Counts(BaseModel):
     answered: int = 0
     """Customers who wrote after an open message to them."""
     new_contacts: int = 0
-    """Open messages to people to whom the profile had not spoken for 30 days, nor they to it for 28."""
+    """Open messages to cold contacts."""
     unanswered: int = 0
-    """Of these new contacts: who has not written since."""
+    """New contacts that have not written since."""
     failures: dict[str, int] = Field(default_factory=dict)
-    """By failure class: deliveries that failed, and each try that was refused on the way."""
+    """By failure class: failed deliveries and failed tries."""
 
 
 class Windows(BaseModel):
-    """The last hour, 2 and 3 hours, 24 hours and 7 days of a profile, rolling."""
+    """A profile's counts of the last hour, 2 hours, 3 hours, 24 hours and 7 days."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -552,7 +552,7 @@ class Windows(BaseModel):
 
 
 class HealthReason(BaseModel):
-    """One part of a profile's health: its weight, the share of it that the profile earns, and what that rests on."""
+    """One component of a profile's health: its weight, the share of it that the profile gets, and the evidence."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -563,9 +563,9 @@ class HealthReason(BaseModel):
 
 
 class Health(BaseModel):
-    """How well a profile is, 0 to 100, with its reasons.
+    """A profile's health, 0 to 100, with its components.
 
-    `warning` under 60; `paused` (its open lane is) from under 40 until it has been back at 55 and 6 hours have passed.
+    `warning`: under 60. `paused`: the open lane is closed from under 40 until it is 55 again and 6 hours have passed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -573,12 +573,12 @@ class Health(BaseModel):
     score: Annotated[int, Field(ge=0, le=100)]
     band: Literal["good", "warning", "paused"]
     capped_by: str | None = None
-    """What keeps the score lower than its reasons would."""
+    """What caps the score below the sum of its components."""
     reasons: tuple[HealthReason, ...] = ()
 
 
 class RiskyPattern(BaseModel):
-    """A habit of a profile that gets accounts blocked, and what shows it."""
+    """A sending habit that gets accounts blocked, and its evidence."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -587,7 +587,7 @@ class RiskyPattern(BaseModel):
 
 
 class ProfileState(Event):
-    """How a profile fares, as stats sees it."""
+    """The state of a profile as stats computes it."""
 
     topic: ClassVar[str] = "spreader.profile-state"
     type: ClassVar[str] = "spreader.profile-state.v1"
@@ -598,14 +598,14 @@ class ProfileState(Event):
     reply: LaneState = LaneState()
     limit_factor: Annotated[float, Field(ge=0.1, le=1)] = 1.0
     limit_cause: str | None = None
-    """Why the factor is not 1."""
+    """Why the factor is less than 1."""
     health: Health | None = None
-    """None: not known yet."""
+    """None: not computed yet."""
     risks: tuple[RiskyPattern, ...] = ()
     session: SessionState | None = None
     quality: Quality | None = None
     quota: Quota | None = None
-    """As the gateway said last; None: it did not."""
+    """The gateway's last report; None: there was none."""
     windows: Windows = Windows()
     at: AwareDatetime
 
@@ -619,7 +619,7 @@ class ProfileState(Event):
 
 
 class ProfilePace(Event):
-    """What the pacer does with a profile now: every factor in force, and the bound that holds the next release."""
+    """How the pacer paces a profile now: all factors in force, and the bound of the next release."""
 
     topic: ClassVar[str] = "spreader.profile-pace"
     type: ClassVar[str] = "spreader.profile-pace.v1"
@@ -628,30 +628,30 @@ class ProfilePace(Event):
     profile_id: Id
     package_id: Id
     waiting: int
-    """Held deliveries whose own not-before has passed; counted up to one more than the rush bound."""
+    """Held deliveries that are due by their own not-before time; counted up to one more than the rush bound."""
     held: int = 0
-    """All that waits for it, counted up to 100,000."""
+    """All held deliveries, counted up to 100,000."""
     assigned_until: AwareDatetime | None = None
-    """Whatever was assigned to it up to then (`assigned_at`) has been counted."""
+    """All deliveries assigned up to this time (`assigned_at`) are counted in."""
     last_release: AwareDatetime | None
     next_release: AwareDatetime | None
-    """None: nothing waits, or it waits for something without a known moment (see `bound`)."""
+    """None: nothing waits, or the end of its bound is not known."""
     bound: str
     bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
-    """Every bound that is still ahead, `bound` among them; None: its end is not known."""
+    """All bounds in force with their ends, `bound` included; None: the end is not known."""
     base_seconds: float
     pressure: float
     tempo: float
     mean_seconds: float
     gap_min_seconds: float = 0
     gap_max_seconds: float = 0
-    """The range from which the next gap is drawn."""
+    """The range of the next gap."""
     limit_factor: float = 1
-    """The automatic factor, by how the profile fares (from stats)."""
+    """The limit factor from stats."""
     warm_up: float = 1
-    """The share of its limits that a new account has by now."""
+    """The share of its limits that the account may use."""
     limits: ProfileLimits = ProfileLimits()
-    """In force: the operator's times both factors."""
+    """The limits in force: the operator's, times both factors."""
     at: AwareDatetime
 
     @property
@@ -664,7 +664,7 @@ class ProfilePace(Event):
 
 
 class MessageRouted(Callback):
-    """What the router made of one record of a message: how many deliveries each profile got."""
+    """How the router distributed one record of a message: the number of deliveries per profile."""
 
     type: ClassVar[str] = "spreader.message-routed.v1"
 
@@ -673,7 +673,7 @@ class MessageRouted(Callback):
     distribution: dict[str, int]
     rejected: int = 0
     suppressed: int = 0
-    """Recipients to whom the package must not open a conversation."""
+    """Recipients to whom the package may not open a conversation."""
     reason: str | None = None
 
     @property
@@ -682,7 +682,7 @@ class MessageRouted(Callback):
 
 
 class ReplySettled(Callback):
-    """What became of a reply that a caller waits for. `reason`: sent, why through this profile; else why it was not."""
+    """The result of a reply that a caller waits for. `reason`: why this profile was used, or why it was not sent."""
 
     type: ClassVar[str] = "spreader.reply-settled.v1"
 
@@ -699,7 +699,7 @@ class ReplySettled(Callback):
 
 
 class Alert(Event):
-    """Something about a profile needs a person, or no longer does."""
+    """A condition of a profile that a person should know about began, was acknowledged, or ended."""
 
     topic: ClassVar[str] = "spreader.alerts"
     type: ClassVar[str] = "spreader.alert.v1"
@@ -741,7 +741,7 @@ PARTITIONS: Mapping[str, int] = {
     Callback.topic: CALLBACK_PARTITIONS,
     DEAD_LETTER_TOPIC: 3,
 }
-"""Every topic and its partitions: the most instances of a service that can share its work."""
+"""The number of partitions of every topic, which limits how many instances of a service can share the work."""
 
 TERMINAL: frozenset[Status] = frozenset({"failed", "expired", "cancelled", "suppressed", "rejected"})
-"""The statuses that end a delivery (`sent`, `delivered`, `read` and `unknown` may still get better)."""
+"""The statuses after which a delivery does not change. (`sent`, `delivered`, `read` and `unknown` still may.)"""

@@ -1,7 +1,7 @@
-"""Failures: what gateways' own codes mean, whether a send was answered with one or a webhook told of it later.
+"""Failure codes: the failure class of each gateway error code, in responses and in webhooks.
 
-The rows are facts of the wire (Meta's list of error codes; WhatsApp's acknowledgements to linked devices). What is done
-about a class of failures, or about a code that asks for another course than its class, the sender decides.
+Sources: Meta's list of Cloud API error codes, and WhatsApp's acknowledgements to linked devices. The sender's retry
+policy decides what to do about a class.
 """
 
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from spreader.contract.events import FailureClass
 
 @dataclass(frozen=True, slots=True)
 class FailureMeaning:
-    """`says`: for the operator who reads it."""
+    """`says`: an explanation for operators."""
 
     failure: FailureClass
     says: str
 
 
 _PERMISSION = FailureMeaning("credentials", "the access token lacks a permission for this number")
-_STUMBLED = FailureMeaning("transient", "Meta's service stumbled")
+_SERVICE_ERROR = FailureMeaning("transient", "Meta's service stumbled")
 _PAYMENT = FailureMeaning("credentials", "Meta asks for a valid way of payment")
-_MISFIT = FailureMeaning("template", "the template and what it was filled with do not fit")
-_NOBODY = FailureMeaning("recipient", "this number cannot be written to")
-_INVALID = FailureMeaning("content", "Meta does not accept the form of the message")
+_TEMPLATE_MISMATCH = FailureMeaning("template", "the template and what it was filled with do not fit")
+_UNREACHABLE = FailureMeaning("recipient", "this number cannot be written to")
+_INVALID_FORM = FailureMeaning("content", "Meta does not accept the form of the message")
 _NOT_READY = FailureMeaning("profile", "the number is not ready to send: see it in Meta's business manager")
 
 CLOUD_API: Mapping[int, FailureMeaning] = {
     **dict.fromkeys((0, 190), FailureMeaning("credentials", "the access token is not valid, or not any more")),
     **dict.fromkeys((3, 10, *range(200, 300), 131005), _PERMISSION),
-    **dict.fromkeys((1, 2, 131000, 131016, 135000), _STUMBLED),
+    **dict.fromkeys((1, 2, 131000, 131016, 135000), _SERVICE_ERROR),
     4: FailureMeaning("throttled", "too many calls for the app"),
     80007: FailureMeaning("throttled", "too many calls for the WhatsApp business account"),
     130429: FailureMeaning("throttled", "too many messages a second for this number"),
@@ -48,28 +48,27 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     131026: FailureMeaning(
         "recipient", "it cannot be delivered: not on WhatsApp, an old app, or the profile is blocked"
     ),
-    **dict.fromkeys((131021, 131030, 131062, 137000), _NOBODY),
+    **dict.fromkeys((131021, 131030, 131062, 137000), _UNREACHABLE),
     131031: FailureMeaning("account", "the account is locked"),
     368: FailureMeaning("account", "the account is blocked for breaking a policy"),
-    # Nothing is wrong with the number elsewhere, so no lane is closed for it.
+    # The number works for other countries, so no lane is closed.
     130497: FailureMeaning("transient", "this account may not write to the recipient's country"),
     **dict.fromkeys((131042, 131044), _PAYMENT),
     **dict.fromkeys((131045, 133010, 131037, 33), _NOT_READY),
-    **dict.fromkeys((131051, 131008, 131009, 100), _INVALID),
+    **dict.fromkeys((131051, 131008, 131009, 100), _INVALID_FORM),
     131053: FailureMeaning("content", "Meta could not read the file"),
-    **dict.fromkeys(
-        range(132000, 133000), FailureMeaning("template", "the template cannot be sent")
-    ),  # all of them; but:
-    **dict.fromkeys((132000, 132001, 132005, 132007, 132008, 132012), _MISFIT),
+    # The codes of templates; some have a more specific meaning below.
+    **dict.fromkeys(range(132000, 133000), FailureMeaning("template", "the template cannot be sent")),
+    **dict.fromkeys((132000, 132001, 132005, 132007, 132008, 132012), _TEMPLATE_MISMATCH),
     132015: FailureMeaning("template", "the template is paused, because people did not like it"),
     132016: FailureMeaning("template", "the template is disabled"),
     132068: FailureMeaning("template", "the template's flow is blocked"),
     132069: FailureMeaning("throttled", "the template's flow is slowed down"),
     131063: FailureMeaning("template", "marketing messages are turned off for this account"),
 }
-"""By `error.code`; Meta's HTTP status says little."""
+"""By `error.code`; Meta uses the same HTTP status for many of them."""
 
 NO_CHATS = FailureMeaning("restricted", "WhatsApp lets this profile open no chats")
 STALE = FailureMeaning("transient", "the session's keys were stale")
 LINKED: Mapping[str, FailureMeaning] = {"463": NO_CHATS, "479": STALE, "SMAX_INVALID": STALE}
-"""What WhatsApp's server says to a linked device (WAHA, Evolution API)."""
+"""By the code of WhatsApp's acknowledgement to a linked device (WAHA, Evolution API)."""

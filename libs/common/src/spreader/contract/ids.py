@@ -1,4 +1,4 @@
-"""Ids: the names that Spreader gives to things, and the one way each is made or derived."""
+"""Ids: how each kind of id is created or derived."""
 
 import base64
 import hashlib
@@ -21,35 +21,35 @@ RECIPIENT_PATTERN = rf"^[0-9]{{{RECIPIENT_DIGITS_MIN},{RECIPIENT_DIGITS_MAX}}}$"
 CHOSEN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
-"""An id that a caller may choose: 1 to 64 of letters, digits, `_` and `-`."""
+"""An id that a caller may choose: 1 to 64 letters, digits, `_` and `-`."""
 PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _text(raw: bytes) -> str:
+def _base32(raw: bytes) -> str:
     return base64.b32hexencode(raw).decode().rstrip("=").lower()
 
 
 def new_id(prefix: str, now: datetime) -> str:
-    """A fresh id that sorts by time: `msg_` and 26 characters (48 bits of milliseconds, 80 random bits)."""
+    """A new id that sorts by time: the prefix, `_` and 26 characters (48 bits of milliseconds, 80 random bits)."""
     milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
-    return f"{prefix}_{_text(milliseconds.to_bytes(6, 'big') + os.urandom(10))}"
+    return f"{prefix}_{_base32(milliseconds.to_bytes(6, 'big') + os.urandom(10))}"
 
 
 def _derived(prefix: str, *parts: str) -> str:
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
-    return f"{prefix}_{_text(digest[:16])}"
+    return f"{prefix}_{_base32(digest[:16])}"
 
 
 def delivery_id(message_id: str, recipient: str) -> DeliveryId:
-    """The delivery of a message to a recipient: the same pair gives the same id in every service, for ever."""
+    """The id of the delivery of a message to a recipient: derived, so every service computes the same one."""
     return DeliveryId(_derived("dlv", message_id, recipient))
 
 
 def conversation_id(package_id: str, recipient: str) -> str:
-    """The name of what a package and a recipient say to each other."""
+    """The id of the conversation of a package and a recipient."""
     return _derived("conv", package_id, recipient)
 
 
@@ -57,5 +57,5 @@ _OUR_CONVERSATION = re.compile(r"conv_[0-9a-v]{26}")
 
 
 def is_conversation_id(name: str) -> bool:
-    """Whether it is one of ours: those that `conversation_id` makes, and no caller thinks of."""
+    """Whether a text has the form of `conversation_id`, which callers' own names do not have."""
     return _OUR_CONVERSATION.fullmatch(name) is not None
