@@ -1,4 +1,4 @@
-"""Collector: an OpenTelemetry collector that keeps what it is sent, for a test to look at."""
+"""Collector: an OpenTelemetry collector that keeps the received spans for a test."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -14,8 +14,8 @@ from local.process.ports import HOST
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A span as it came over the wire; `parent` is empty where it is the first of its trace."""
+class RecordedSpan:
+    """A received span. `parent` is empty for the first span of a trace."""
 
     service: str
     name: str
@@ -28,13 +28,13 @@ class Recorded:
 
 @dataclass
 class Collector:
-    spans: list[Recorded] = field(default_factory=list[Recorded])
+    spans: list[RecordedSpan] = field(default_factory=list[RecordedSpan])
     raw: list[bytes] = field(default_factory=list[bytes])
     """The bodies of all calls."""
     address: str = ""
 
-    def trace_of(self, message_id: str) -> list[Recorded]:
-        """All spans of the one trace that the message is in."""
+    def trace_of(self, message_id: str) -> list[RecordedSpan]:
+        """All spans of the trace that contains the message."""
         traces = {each.trace_id for each in self.spans if each.attributes.get("spreader.message_id") == message_id}
         assert len(traces) <= 1, f"{message_id} is in {len(traces)} traces"
         return [each for each in self.spans if each.trace_id in traces]
@@ -50,13 +50,13 @@ class Collector:
                     attributes = {each.key: each.value.string_value for each in span.attributes}
                     trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
                     parent, service = span.parent_span_id.hex(), named["service.name"]
-                    self.spans.append(Recorded(service, span.name, kind, trace_id, span_id, parent, attributes))
+                    self.spans.append(RecordedSpan(service, span.name, kind, trace_id, span_id, parent, attributes))
         body = ExportTraceServiceResponse().SerializeToString()
         return web.Response(body=body, content_type="application/x-protobuf")
 
 
 @asynccontextmanager
-async def collecting() -> AsyncGenerator[Collector]:
+async def run_collector() -> AsyncGenerator[Collector]:
     collector, app = Collector(), web.Application()
     app.router.add_post("/v1/traces", collector.on_export)
     runner = web.AppRunner(app, access_log=None)

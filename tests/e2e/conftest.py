@@ -1,4 +1,4 @@
-"""The whole systems of the black-box tests, one at a time: first by the wall's clock, then with days that fly."""
+"""Systems of the black-box tests: one runs at a time; first in real time, then with the clock sped up."""
 
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
@@ -6,42 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.begun import BEGUN, FIRST
-from e2e.refusals import Case
-from e2e.running import Answer, Running
+from e2e.campaigns import CAMPAIGNS, STARTED_WITH_SYSTEM
+from e2e.failure_cases import FailureCase
+from e2e.system import Response, RunningSystem
 
-SPEEDS = {"live": 1.0, "fast": 1_200.0}  # fast: a day in 72 seconds
+SPEEDS = {"live": 1.0, "fast": 1_200.0}  # fast: a day takes 72 seconds
 
 
 @dataclass
-class Stage:
-    """The system that runs now; another one is started when it is asked for, and this one stopped."""
+class CurrentSystem:
+    """The system that is running. Switching to another one stops it."""
 
     folder: Path
-    wanted: Collection[str]
-    """The campaigns that the tests of this run look at."""
-    shown: str | None = None
-    system: Running | None = None
-    begun: dict[str, Any] = field(default_factory=dict[str, Any])
+    fixtures: Collection[str]
+    """The fixtures that the tests of this run use."""
+    name: str | None = None
+    system: RunningSystem | None = None
+    campaigns: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The results of the campaigns that were started."""
 
-    async def show(self, name: str) -> Running:
-        if self.system is None or self.shown != name:
-            await self.clear()
-            self.shown, self.system = name, Running(self.folder / name, SPEEDS[name])
+    async def switch_to(self, name: str) -> RunningSystem:
+        if self.system is None or self.name != name:
+            await self.stop()
+            self.name, self.system = name, RunningSystem(self.folder / name, SPEEDS[name])
             await self.system.start()
-            first = FIRST.get(name)
-            if first is not None and first in self.wanted:
-                await self.begin(first)
+            first = STARTED_WITH_SYSTEM.get(name)
+            if first is not None and first in self.fixtures:
+                await self.start_campaign(first)
         return self.system
 
-    async def begin(self, campaign: str) -> Any:
-        """Once; answers what its tests look at."""
+    async def start_campaign(self, campaign: str) -> Any:
+        """Start a campaign unless it was started before; returns its result."""
         assert self.system is not None
-        if campaign not in self.begun:
-            self.begun[campaign] = await BEGUN[campaign](self.system)
-        return self.begun[campaign]
+        if campaign not in self.campaigns:
+            self.campaigns[campaign] = await CAMPAIGNS[campaign](self.system)
+        return self.campaigns[campaign]
 
-    async def clear(self) -> None:
+    async def stop(self) -> None:
         system, self.system = self.system, None
         if system is not None:
             assert await system.stop() == 0
@@ -49,18 +50,18 @@ class Stage:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of one system one after the other: each system is started once."""
-    together = sorted((item for item in items if _system(item)), key=_system)
-    if not together:
+    """Group the tests by the system that they use, so that each system starts once."""
+    grouped = sorted((item for item in items if _system_order(item)), key=_system_order)
+    if not grouped:
         return
-    last = max(number for number, item in enumerate(items) if _system(item))
-    others = [(number, item) for number, item in enumerate(items) if not _system(item)]
+    last = max(number for number, item in enumerate(items) if _system_order(item))
+    others = [(number, item) for number, item in enumerate(items) if not _system_order(item)]
     before, after = [i for n, i in others if n < last], [i for n, i in others if n > last]
-    items[:] = [*before, *together, *after]
+    items[:] = [*before, *grouped, *after]
 
 
-def _system(item: pytest.Item) -> int:
-    """0: needs none; the tests by the wall's clock come first."""
+def _system_order(item: pytest.Item) -> int:
+    """0: the test uses neither system; 1: `live`; 2: `fast`."""
     names = _fixtures(item)
     return 2 if "fast" in names else 1 if "live" in names else 0
 
@@ -70,32 +71,34 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
-    wanted = {name for item in request.session.items for name in _fixtures(item)}
-    stage = Stage(tmp_path_factory.mktemp("stage"), wanted)
+async def current_system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[CurrentSystem]:
+    fixtures = {name for item in request.session.items for name in _fixtures(item)}
+    current = CurrentSystem(tmp_path_factory.mktemp("systems"), fixtures)
     try:
-        yield stage
+        yield current
     finally:
-        await stage.clear()
+        await current.stop()
 
 
 @pytest.fixture
-async def live(stage: Stage) -> Running:
-    """By the wall's clock."""
-    return await stage.show("live")
+async def live(current_system: CurrentSystem) -> RunningSystem:
+    """A system in real time."""
+    return await current_system.switch_to("live")
 
 
 @pytest.fixture
-async def fast(stage: Stage) -> Running:
-    """Twelve hundred times as fast."""
-    return await stage.show("fast")
+async def fast(current_system: CurrentSystem) -> RunningSystem:
+    """A system whose clock runs 1,200 times as fast."""
+    return await current_system.switch_to("fast")
 
 
 @pytest.fixture
-async def refused(stage: Stage, live: Running) -> dict[str, Case]:
-    return await stage.begin("refused")
+async def failure_cases(current_system: CurrentSystem, live: RunningSystem) -> dict[str, FailureCase]:
+    return await current_system.start_campaign("failure_cases")
 
 
 @pytest.fixture
-async def thousand(stage: Stage, fast: Running) -> Answer:
-    return await stage.begin("thousand")
+async def thousand(current_system: CurrentSystem, fast: RunningSystem) -> Response:
+    return await current_system.start_campaign("thousand")

@@ -1,4 +1,4 @@
-"""Bad input: a clear problem that names the field; garbage in Kafka: buried, and the next record handled."""
+"""Bad input: the API names the wrong field; an unreadable Kafka record becomes a dead letter, the next is handled."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 pytestmark = pytest.mark.e2e
 
@@ -14,9 +14,9 @@ GOOD: dict[str, Any] = {"type": "text", "text": "Hello", "recipients": ["2010000
 
 
 @pytest.fixture
-async def package(live: Running) -> str:
+async def package(live: RunningSystem) -> str:
     if (await live.ask("GET", "/packages/picky")).status == 404:
-        await live.package("picky", 1)
+        await live.create_package("picky", 1)
     return "picky"
 
 
@@ -41,7 +41,7 @@ async def package(live: Running) -> str:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_a_bad_field_is_named(live: Running, package: str, change: dict[str, Any], pointer: str) -> None:
+async def test_a_bad_field_is_named(live: RunningSystem, package: str, change: dict[str, Any], pointer: str) -> None:
     body = {name: value for name, value in {**GOOD, **change}.items() if value is not None}
     answer = await live.ask("POST", f"/packages/{package}/messages/open", body)
     assert answer.status == 422, answer.body
@@ -60,20 +60,20 @@ async def test_a_bad_field_is_named(live: Running, package: str, change: dict[st
     ids=["broken JSON", "too large", "unknown package"],
 )
 async def test_a_bad_request_says_what_is_wrong(
-    live: Running, package: str, path: str, raw: bytes, status: int, words: str
+    live: RunningSystem, package: str, path: str, raw: bytes, status: int, words: str
 ) -> None:
     answer = await live.ask("POST", path, raw=raw)
     assert answer.status == status, answer.body
     assert words in answer.body["title"] + answer.body["detail"]
 
 
-async def test_a_wrong_key_gets_nothing(live: Running, package: str) -> None:
+async def test_a_wrong_key_gets_nothing(live: RunningSystem, package: str) -> None:
     answer = await live.ask("POST", f"/packages/{package}/messages/open", GOOD, Authorization="Bearer nonsense")
     assert answer.status == 401
 
 
-async def test_a_doubled_recipient_is_sent_once_and_said_so(live: Running) -> None:
-    await live.package("doubles", 1)
+async def test_a_doubled_recipient_is_sent_to_once_and_reported(live: RunningSystem) -> None:
+    await live.create_package("doubles", 1)
     answer = await live.ask("POST", "/packages/doubles/messages/open", {**GOOD, "recipients": ["201000000007"] * 3})
     assert (answer.status, answer.body["duplicates_removed"]) == (202, 2)
 
@@ -83,8 +83,8 @@ async def test_a_doubled_recipient_is_sent_once_and_said_so(live: Running) -> No
     assert len(await eventually(arrived, 30)) == 1
 
 
-async def _buried_by_router(reader: AIOKafkaConsumer) -> bytes | None:
-    """Each group that reads a topic buries what it cannot read: the status view's burials are its own."""
+async def _dead_letter_of_router(reader: AIOKafkaConsumer) -> bytes | None:
+    """The next dead letter of the router. Every group that reads the topic writes its own dead letters."""
     async with asyncio.timeout(30):
         while True:
             record = await reader.getone()
@@ -94,11 +94,13 @@ async def _buried_by_router(reader: AIOKafkaConsumer) -> bytes | None:
                 return record.value
 
 
-async def test_garbage_and_unknown_types_are_buried_and_the_next_record_is_handled(live: Running) -> None:
-    await live.package("garbage", 1)
+async def test_unreadable_records_and_unknown_types_are_dead_letters_and_the_next_record_is_handled(
+    live: RunningSystem,
+) -> None:
+    await live.create_package("garbage", 1)
     kafka = f"127.0.0.1:{live.ports['kafka']}"
     topic = "spreader.message-requested.open"
-    known = [("ce_id", b"1"), ("ce_type", b"spreader.message-requested.open.v1")]
+    valid_headers = [("ce_id", b"1"), ("ce_type", b"spreader.message-requested.open.v1")]
     producer, reader = (
         AIOKafkaProducer(bootstrap_servers=kafka, acks="all"),
         AIOKafkaConsumer("spreader.dead-letter", bootstrap_servers=kafka, auto_offset_reset="earliest"),
@@ -106,12 +108,12 @@ async def test_garbage_and_unknown_types_are_buried_and_the_next_record_is_handl
     await producer.start()
     await reader.start()
     try:
-        await producer.send_and_wait(topic, b"\xff\x00 not JSON", key=b"garbage", headers=known)
+        await producer.send_and_wait(topic, b"\xff\x00 not JSON", key=b"garbage", headers=valid_headers)
         await producer.send_and_wait(topic, b"{}", key=b"garbage", headers=[("ce_id", b"2"), ("ce_type", b"who?")])
-        buried = [await _buried_by_router(reader), await _buried_by_router(reader)]
+        dead_letters = [await _dead_letter_of_router(reader), await _dead_letter_of_router(reader)]
     finally:
         await producer.stop()
         await reader.stop()
-    assert buried == [b"\xff\x00 not JSON", b"{}"]
+    assert dead_letters == [b"\xff\x00 not JSON", b"{}"]
     answer = await live.ask("POST", "/packages/garbage/messages/open", {**GOOD, "recipients": ["201000000009"]})
     assert (answer.status, answer.body["distribution"]) == (202, {"garbage_p1": 1})

@@ -1,50 +1,50 @@
-"""Consent on the running system: who must not be written to is not, whenever and however we learned it."""
+"""Consent on the running system: suppressed recipients get no open message, however and whenever they opted out."""
 
 from typing import Any
 
 import pytest
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
-async def _counts(system: Running, message_id: str) -> dict[str, int]:
+async def _counts(system: RunningSystem, message_id: str) -> dict[str, int]:
     return (await system.ask("GET", f"/messages/{message_id}")).body["counts"]
 
 
-async def _open(system: Running, package: str, people: list[str], prefer: str = "") -> dict[str, Any]:
+async def _open(system: RunningSystem, package: str, people: list[str], prefer: str = "") -> dict[str, Any]:
     body = {"type": "text", "text": "Hello", "recipients": people}
     answer = await system.ask("POST", f"/packages/{package}/messages/open", body, Prefer=prefer)
     assert answer.status == 202, answer.body
     return answer.body
 
 
-async def _suppressed(system: Running, message_id: str) -> set[str]:
-    """Who is shown as suppressed."""
-    found: set[str] = set()
+async def _suppressed(system: RunningSystem, message_id: str) -> set[str]:
+    """The recipients whose deliveries the API shows as suppressed."""
+    suppressed: set[str] = set()
     cursor = ""
     while True:
         page = (await system.ask("GET", f"/messages/{message_id}/deliveries?limit=200{cursor}")).body
-        found |= {each["recipient"] for each in page["data"] if each["status"] == "suppressed"}
+        suppressed |= {delivery["recipient"] for delivery in page["data"] if delivery["status"] == "suppressed"}
         if page["next_cursor"] is None:
-            return found
+            return suppressed
         cursor = f"&cursor={page['next_cursor']}"
 
 
-async def _sent_to(system: Running, message_id: str) -> set[str]:
-    """Whom the gateway was given something of the message for."""
+async def _sent_to(system: RunningSystem, message_id: str) -> set[str]:
+    """The recipients of the message that reached the gateway."""
     return {line["recipient"] for line in await system.ledger(message_id)}
 
 
-async def test_a_suppressed_recipient_of_an_open_campaign_is_not_sent_to(live: Running) -> None:
-    await live.package("heeding", 3)
+async def test_a_suppressed_recipient_of_an_open_campaign_is_not_sent_to(live: RunningSystem) -> None:
+    await live.create_package("heeding", 3)
     people = recipients(3, 30_000_000)
     everywhere = await live.ask("POST", "/suppressions", {"recipients": people[:1]})
     listed = await live.ask(
         "POST", "/packages/heeding/suppressions/import", raw=f"phone\n{people[1]}\n".encode(), Content_Type="text/csv"
     )
     assert [(each.status, each.body["added"]) for each in (everywhere, listed)] == [(200, 1), (200, 1)]
-    answer = await _open(live, "heeding", people)  # at once: the lists are in force when they are answered
+    answer = await _open(live, "heeding", people)  # without a wait: a list is in force when its request returns
     assert (answer["suppressed"], sum(answer["distribution"].values())) == (2, 1)
     message_id = str(answer["message_id"])
     counts = await eventually(lambda: _counts(live, message_id), 60, lambda seen: seen["held"] + seen["released"] == 0)
@@ -52,15 +52,15 @@ async def test_a_suppressed_recipient_of_an_open_campaign_is_not_sent_to(live: R
     assert await _sent_to(live, message_id) == {people[2]}
 
 
-async def test_a_customer_who_opts_out_while_held_is_not_sent_to_and_is_answered(live: Running) -> None:
-    (profile,) = await live.package("leaving", 1)
+async def test_a_customer_who_opts_out_while_held_gets_only_replies(live: RunningSystem) -> None:
+    (profile,) = await live.create_package("leaving", 1)
     people = recipients(6, 31_000_000)
     message_id = str((await _open(live, "leaving", people))["message_id"])
     await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["held"] == 5)
     (first,) = await eventually(lambda: _sent_to(live, message_id), 30)
     leaving = next(each for each in people if each != first)
-    said = await live.ask_simulator("POST", f"/customers/{leaving}/messages", {"profile": profile, "text": "إلغاء."})
-    assert said.status < 300, said.body
+    wrote = await live.ask_simulator("POST", f"/customers/{leaving}/messages", {"profile": profile, "text": "إلغاء."})
+    assert wrote.status < 300, wrote.body
     counts = await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["suppressed"] == 1)
     assert (counts["held"], await _suppressed(live, message_id)) == (4, {leaving})
     (row,) = (await live.ask("GET", f"/packages/leaving/suppressions?recipient={leaving}")).body["data"]
@@ -71,8 +71,10 @@ async def test_a_customer_who_opts_out_while_held_is_not_sent_to_and_is_answered
     assert await _sent_to(live, message_id) == {first}
 
 
-async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_the_others(live: Running) -> None:
-    await live.package("asking", 1)
+async def test_a_package_that_starts_to_require_opt_ins_cancels_held_deliveries_to_the_others(
+    live: RunningSystem,
+) -> None:
+    await live.create_package("asking", 1)
     people = recipients(8, 34_000_000)
     message_id = str((await _open(live, "asking", people))["message_id"])
     await eventually(lambda: _counts(live, message_id), 30, lambda seen: seen["held"] == 7)
@@ -91,9 +93,9 @@ async def test_a_package_that_begins_to_ask_for_opt_ins_stops_what_it_holds_for_
     assert await _sent_to(live, message_id) == {first}
 
 
-async def test_who_is_suppressed_during_a_bulk_import_is_not_sent_to(live: Running) -> None:
-    """Some are with the router then, some held, some still in the outbox."""
-    await live.package("busy", 4)
+async def test_recipients_suppressed_during_a_bulk_import_are_not_sent_to(live: RunningSystem) -> None:
+    """At that time some deliveries are at the router, some are held, and some are still in the outbox."""
+    await live.create_package("busy", 4)
     people = recipients(20_000, 32_000_000)
     message_id = str((await _open(live, "busy", people, prefer="respond-async"))["message_id"])
     leaving = people[7::97]

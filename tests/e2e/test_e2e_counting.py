@@ -1,4 +1,4 @@
-"""Counting: the windows of stats are a recount of the simulator's ledger, also when stats dies and records repeat."""
+"""Counting: the windows of stats equal a recount of the send ledger, even if stats is killed and records repeat."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from e2e.running import Running, eventually, moments, recipients
+from e2e.system import RunningSystem, eventually, recipients, send_times
 
 from spreader.contract.events import DeliveryOutcome
 
 pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(1800)]
 
-SPEED = 60.0  # an hour in a minute: the windows differ, and each has moments at which nothing crosses its edge
-PROFILES, CAMPAIGNS, EACH = 20, 10, 5_000
+SPEED = 60.0  # an hour takes a minute: the windows differ, and at times nothing crosses the edge of a window
+PROFILES, CAMPAIGNS, CAMPAIGN_DELIVERIES = 20, 10, 5_000
 FREE = {
     "per_hour": 100_000, "per_3_hours": 300_000, "per_day": 800_000, "unanswered_per_30_days": None,
     "per_recipient_per_day": None,
@@ -31,15 +31,15 @@ WINDOWS = {
 }
 AT_ONCE = {"waiting_strategy": "immediate"}
 QUIET = timedelta(minutes=2)
-"""At the edge of a window: the gateway's moment of a send and the outcome's are a little apart."""
+"""No send may be this close to the edge of a window: the times of a send and of its outcome differ a little."""
 SENT_BETWEEN_KILLS = (500, 4_000)
 DOUBLED_SHARE = 0.1
 SEED = 7
 
 
 @contextlib.asynccontextmanager
-async def _beside(work: Callable[[], Any]) -> AsyncGenerator[None]:
-    """`work` goes on until the block is left; its failure is the test's."""
+async def _in_background(work: Callable[[], Any]) -> AsyncGenerator[None]:
+    """Run `work` until the block ends. Its exceptions are raised at the end."""
     task = asyncio.ensure_future(work())
     try:
         yield
@@ -50,9 +50,9 @@ async def _beside(work: Callable[[], Any]) -> AsyncGenerator[None]:
 
 
 class _Disturber:
-    """Kills stats at random moments, and writes some of the outcomes once more, some of them much later."""
+    """Kills stats at random times, and publishes some outcomes again, some of them much later."""
 
-    def __init__(self, system: Running) -> None:
+    def __init__(self, system: RunningSystem) -> None:
         self.system = system
         self.chance = random.Random(SEED)
         self.kills = 0
@@ -84,31 +84,33 @@ class _Disturber:
                     self.doubled += 1
 
 
-async def _windows(system: Running) -> tuple[datetime, dict[str, dict[str, int]]] | None:
-    """The moment, and what each profile sent in each window; None while stats is away."""
+async def _windows(system: RunningSystem) -> tuple[datetime, dict[str, dict[str, int]]] | None:
+    """The time, and how many messages each profile sent in each window; None while stats is down."""
     try:
         answer = await system.ask_at("stats", "/api/v1/live?package_id=counted")
     except OSError:
         return None
     if answer.status != 200:
         return None
-    told = {
-        each["profile_id"]: {name: each["windows"][name]["sent"] for name in WINDOWS} for each in answer.body["data"]
+    counts = {
+        state["profile_id"]: {name: state["windows"][name]["sent"] for name in WINDOWS} for state in answer.body["data"]
     }
-    return datetime.fromisoformat(answer.body["at"]), told
+    return datetime.fromisoformat(answer.body["at"]), counts
 
 
 async def test_every_window_of_fifty_thousand_is_a_recount_of_the_ledger(
     tmp_path: Path, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
-    system = Running(tmp_path / "home", SPEED)
+    system = RunningSystem(tmp_path / "home", SPEED)
     await system.start()
     try:
-        profiles = await system.package("counted", PROFILES, profile_limits=FREE, limits={"concurrent_sends": 500})
+        profiles = await system.create_package(
+            "counted", PROFILES, profile_limits=FREE, limits={"concurrent_sends": 500}
+        )
         disturber = _Disturber(system)
-        async with _beside(disturber.kill), _beside(disturber.double):
+        async with _in_background(disturber.kill), _in_background(disturber.double):
             for number in range(CAMPAIGNS):
-                people = recipients(EACH, start=7_000_000 + number * EACH)
+                people = recipients(CAMPAIGN_DELIVERIES, start=7_000_000 + number * CAMPAIGN_DELIVERIES)
                 body = {
                     "type": "text",
                     "text": "Hello",
@@ -118,14 +120,14 @@ async def test_every_window_of_fifty_thousand_is_a_recount_of_the_ledger(
                 answer = await system.ask("POST", "/packages/counted/messages/open", body)
                 assert answer.status == 202, answer.body
 
-                async def sent(goal: int = (number + 1) * EACH) -> bool:
+                async def sent(goal: int = (number + 1) * CAMPAIGN_DELIVERIES) -> bool:
                     return sum(line["ok"] for line in await system.ledger()) >= goal
 
                 await eventually(sent, 300)
                 await eventually(lambda: _is_quiet(system), 60)
         assert disturber.kills >= CAMPAIGNS
         lines = [line for line in await system.ledger() if line["ok"]]
-        assert len(lines) == CAMPAIGNS * EACH
+        assert len(lines) == CAMPAIGNS * CAMPAIGN_DELIVERIES
         compared = await _compare(system, profiles, lines)
     finally:
         await system.stop()
@@ -141,63 +143,86 @@ async def test_every_window_of_fifty_thousand_is_a_recount_of_the_ledger(
     )
 
 
-async def test_receipts_that_come_twice_and_in_disorder_are_counted_once(
+async def test_doubled_and_disordered_receipts_are_counted_once(
     tmp_path: Path, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
-    """What stats counts is what ingress shows of the deliveries, and both are what befell them."""
-    system = Running(tmp_path / "home", SPEED, {"SPREADER_SIMULATOR_READ_SHARE": "1"})
+    """Both the counts of stats and the statuses of ingress equal the receipts."""
+    system = RunningSystem(tmp_path / "home", SPEED, {"SPREADER_SIMULATOR_READ_SHARE": "1"})
     await system.start()
     try:
-        await system.package("counted", PROFILES, profile_limits=FREE, limits={"concurrent_sends": 500})
+        await system.create_package("counted", PROFILES, profile_limits=FREE, limits={"concurrent_sends": 500})
         for kind in ("double_receipts", "disordered_receipts"):
             assert (await system.ask_simulator("POST", "/faults", {"kind": kind})).status == 201
-        body = {"type": "text", "text": "Hello", "recipients": recipients(EACH, start=8_000_000), "options": AT_ONCE}
+        body = {
+            "type": "text",
+            "text": "Hello",
+            "recipients": recipients(CAMPAIGN_DELIVERIES, start=8_000_000),
+            "options": AT_ONCE,
+        }
         message = (await system.ask("POST", "/packages/counted/messages/open", body)).body["message_id"]
 
-        async def told() -> tuple[dict[str, int], dict[str, int]]:
+        async def counts() -> tuple[dict[str, int], dict[str, int]]:
             shown = (await system.ask("GET", f"/messages/{message}")).body["counts"]
             states = (await system.ask_at("stats", "/api/v1/live?package_id=counted")).body["data"]
             names = ("sent", "delivered", "read", "failed")
             return shown, {name: sum(each["windows"]["week"][name] for each in states) for name in names}
 
         def all_read(seen: tuple[dict[str, int], dict[str, int]]) -> bool:
-            return seen[0]["read"] == EACH and seen[1]["read"] == EACH
+            return seen[0]["read"] == CAMPAIGN_DELIVERIES and seen[1]["read"] == CAMPAIGN_DELIVERIES
 
-        shown, counted = await eventually(told, 400, all_read)
+        shown, counted = await eventually(counts, 400, all_read)
         hits = [each["hits"] for each in (await system.ask_simulator("GET", "/faults")).body["data"]]
-        assert hits == [EACH, EACH]
-        assert {name: count for name, count in shown.items() if count} == {"read": EACH}
-        assert counted == {"sent": EACH, "delivered": EACH, "read": EACH, "failed": 0}
+        assert hits == [CAMPAIGN_DELIVERIES, CAMPAIGN_DELIVERIES]
+        assert {name: count for name, count in shown.items() if count} == {"read": CAMPAIGN_DELIVERIES}
+        assert counted == {
+            "sent": CAMPAIGN_DELIVERIES,
+            "delivered": CAMPAIGN_DELIVERIES,
+            "read": CAMPAIGN_DELIVERIES,
+            "failed": 0,
+        }
     finally:
         await system.stop()
-    keep("receipts", {"deliveries": EACH, "receipts": 2 * EACH, "told": 4 * EACH, **counted})
+    keep(
+        "receipts",
+        {
+            "deliveries": CAMPAIGN_DELIVERIES,
+            "receipts": 2 * CAMPAIGN_DELIVERIES,
+            "told": 4 * CAMPAIGN_DELIVERIES,
+            **counted,
+        },
+    )
 
 
-async def _is_quiet(system: Running) -> bool:
-    """Nothing was sent for so long that a window's edge fits between this campaign and the next."""
+async def _is_quiet(system: RunningSystem) -> bool:
+    """Whether the last send is so long ago that the edge of a window fits between this campaign and the next."""
     now = (await system.ask("GET", "/packages/counted/queue")).body["at"]
-    return datetime.fromisoformat(now) - moments(await system.ledger())[-1] > 3 * QUIET
+    return datetime.fromisoformat(now) - send_times(await system.ledger())[-1] > 3 * QUIET
 
 
-async def _compare(system: Running, profiles: list[str], lines: list[dict[str, Any]]) -> int:
-    """Each window at a moment when its edge is quiet: what stats says is what the ledger has. Answers how many."""
-    all_of = {profile: moments([line for line in lines if line["profile"] == profile]) for profile in profiles}
-    everything = moments(lines)
+async def _compare(system: RunningSystem, profiles: list[str], lines: list[dict[str, Any]]) -> int:
+    """Assert that each window of stats equals the ledger; returns the number of compared windows.
+
+    Each window is read when no send is near its edge.
+    """
+    times_by_profile = {
+        profile: send_times([line for line in lines if line["profile"] == profile]) for profile in profiles
+    }
+    all_times = send_times(lines)
     compared = 0
     for name, window in WINDOWS.items():
 
         async def at_a_quiet_edge(window: timedelta = window) -> tuple[datetime, dict[str, dict[str, int]]] | None:
-            told = await _windows(system)
-            if told is None or told[0] - everything[-1] < QUIET:
+            counts = await _windows(system)
+            if counts is None or counts[0] - all_times[-1] < QUIET:
                 return None
-            edge = told[0] - window
-            return None if any(abs(moment - edge) < QUIET for moment in everything) else told
+            edge = counts[0] - window
+            return None if any(abs(time - edge) < QUIET for time in all_times) else counts
 
-        told = await eventually(at_a_quiet_edge, 240)
-        assert told is not None
-        at, counts = told
+        windows = await eventually(at_a_quiet_edge, 240)
+        assert windows is not None
+        at, counts = windows
         for profile in profiles:
-            recount = sum(moment > at - window for moment in all_of[profile])
+            recount = sum(time > at - window for time in times_by_profile[profile])
             assert counts[profile][name] == recount, f"{name} of {profile}: the ledger has {recount}"
             compared += 1
     return compared

@@ -1,4 +1,4 @@
-"""Failures at the gateway: each class does the right thing in each lane, and nobody gets the same delivery twice."""
+"""Failures at the gateway: each class has its effect in each lane, and no delivery arrives twice."""
 
 import time
 from collections import Counter
@@ -6,21 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from e2e.running import Running, eventually, recipients, within_limits
+from e2e.system import RunningSystem, assert_within_limits, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WIDE = {"per_hour": 3_000, "per_3_hours": 9_000, "per_day": 20_000, "unanswered_per_30_days": None}
-HELD_BY_THE_BLOCKED, WEIGHT = 10_000, 100
+HELD_BY_BLOCKED, WEIGHT = 10_000, 100
 Keep = Callable[[str, Mapping[str, Any]], None]
 
 
-async def _arrived(system: Running, people: list[str]) -> list[dict[str, Any]]:
+async def _arrived(system: RunningSystem, people: list[str]) -> list[dict[str, Any]]:
     mine = set(people)
     return [line for line in await system.ledger() if line["recipient"] in mine and line["ok"]]
 
 
-async def _fault(system: Running, **fault: Any) -> None:
+async def _fault(system: RunningSystem, **fault: Any) -> None:
     assert (await system.ask_simulator("POST", "/faults", fault)).status == 201
 
 
@@ -35,9 +35,11 @@ OPEN = {
 
 
 @pytest.mark.parametrize(("code", "fate"), OPEN.items(), ids=OPEN)
-async def test_an_open_delivery_meets_each_failure_once(fast: Running, code: str, fate: tuple[str, str | None]) -> None:
+async def test_each_failure_once_for_an_open_delivery(
+    fast: RunningSystem, code: str, fate: tuple[str, str | None]
+) -> None:
     package = f"open_{code}"
-    profiles = await fast.package(package, 2, profile_limits=WIDE, rest_window=None)
+    profiles = await fast.create_package(package, 2, profile_limits=WIDE, rest_window=None)
     (person,) = recipients(1, start=300_000 + list(OPEN).index(code))
     await _fault(fast, kind="fail", code=code, recipient=person, count=1, **BRIEF.get(code, {}))
     body = {"type": "text", "text": "Hello", "recipients": [person]}
@@ -69,9 +71,9 @@ REPLY = {
 
 
 @pytest.mark.parametrize(("code", "fate"), REPLY.items(), ids=REPLY)
-async def test_a_reply_meets_each_failure_once(live: Running, code: str, fate: tuple[int, str | None]) -> None:
+async def test_each_failure_once_for_a_reply(live: RunningSystem, code: str, fate: tuple[int, str | None]) -> None:
     package = f"reply_{code}"
-    profiles = await live.package(package, 2)
+    profiles = await live.create_package(package, 2)
     (person,) = recipients(1, start=310_000 + list(REPLY).index(code))
     await _fault(live, kind="fail", code=code, recipient=person, count=1, **BRIEF.get(code, {}))
     answer = await live.ask(
@@ -86,8 +88,8 @@ async def test_a_reply_meets_each_failure_once(live: Running, code: str, fate: t
         assert "given back by" in answer.body["profile_reason"]
 
 
-async def test_what_a_blocked_profile_holds_is_sent_by_the_others(fast: Running) -> None:
-    profiles = await fast.package("moved", 4, profile_limits={**WIDE, "per_hour": 150, "per_day": 3_000})
+async def test_held_deliveries_of_a_blocked_profile_are_sent_by_the_others(fast: RunningSystem) -> None:
+    profiles = await fast.create_package("moved", 4, profile_limits={**WIDE, "per_hour": 150, "per_day": 3_000})
     people = recipients(240, start=320_000)
     await _fault(fast, kind="fail", code="profile_blocked", profile="moved_p1")
     body = {"type": "text", "text": "Hello", "recipients": people}
@@ -105,14 +107,19 @@ async def test_what_a_blocked_profile_holds_is_sent_by_the_others(fast: Running)
     await fast.ask_simulator("DELETE", "/faults")
 
 
-async def _ten_thousand_on_a_profile_that_is_blocked(
-    system: Running, package: str, people: list[str], others: int, **limits: Any
+async def _send_ten_thousand_to_a_blocked_profile(
+    system: RunningSystem, package: str, people: list[str], others: int, **limits: Any
 ) -> str:
-    """As many more on the others, by weights; the first send of the first profile is refused: it is blocked."""
-    weight = WEIGHT * (len(people) - HELD_BY_THE_BLOCKED) // HELD_BY_THE_BLOCKED // others
-    profiles = await system.package(package, 1 + others, distribution="weighted", profile_limits={**WIDE, **limits})
-    for profile, each in zip(profiles, [WEIGHT] + [weight] * others, strict=True):
-        changed = await system.ask("PATCH", f"/packages/{package}/profiles/{profile}", {"weight": each})
+    """Send to `people`; by weights the first profile gets 10,000 of them and the others share the rest.
+
+    The gateway refuses the first send of the first profile because the profile is blocked. Returns the message id.
+    """
+    weight = WEIGHT * (len(people) - HELD_BY_BLOCKED) // HELD_BY_BLOCKED // others
+    profiles = await system.create_package(
+        package, 1 + others, distribution="weighted", profile_limits={**WIDE, **limits}
+    )
+    for profile, share in zip(profiles, [WEIGHT] + [weight] * others, strict=True):
+        changed = await system.ask("PATCH", f"/packages/{package}/profiles/{profile}", {"weight": share})
         assert changed.status == 200, changed.body
     await _fault(system, kind="fail", code="profile_blocked", profile=profiles[0])
     body = {"type": "text", "text": "Hello", "recipients": people}
@@ -122,12 +129,12 @@ async def _ten_thousand_on_a_profile_that_is_blocked(
 
 
 @pytest.mark.recorded
-async def test_ten_thousand_held_by_a_blocked_profile_are_shared_out_among_the_others(
-    live: Running, keep: Keep
+async def test_ten_thousand_held_by_a_blocked_profile_are_shared_among_the_others(
+    live: RunningSystem, keep: Keep
 ) -> None:
-    """How long it takes is recorded, not asserted on."""
+    """The duration is recorded, not asserted."""
     people = recipients(13_000, start=5_000_000)
-    message = await _ten_thousand_on_a_profile_that_is_blocked(live, "bulk", people, others=3, per_hour=1)
+    message = await _send_ten_thousand_to_a_blocked_profile(live, "bulk", people, others=3, per_hour=1)
     began = time.monotonic()
 
     async def held() -> dict[str, int]:
@@ -150,10 +157,10 @@ async def test_ten_thousand_held_by_a_blocked_profile_are_shared_out_among_the_o
 @pytest.mark.recorded
 @pytest.mark.timeout(900)
 async def test_ten_thousand_held_by_a_blocked_profile_are_all_sent_by_the_others_within_their_limits(
-    fast: Running, keep: Keep
+    fast: RunningSystem, keep: Keep
 ) -> None:
     people, limits = recipients(12_000, start=6_000_000), {"per_hour": 60, "per_3_hours": 150, "per_day": 500}
-    message = await _ten_thousand_on_a_profile_that_is_blocked(fast, "handed", people, others=20, **limits)
+    message = await _send_ten_thousand_to_a_blocked_profile(fast, "handed", people, others=20, **limits)
 
     async def settled() -> dict[str, int]:
         return (await fast.ask("GET", f"/messages/{message}")).body["counts"]
@@ -167,6 +174,6 @@ async def test_ten_thousand_held_by_a_blocked_profile_are_all_sent_by_the_others
     senders = Counter(line["profile"] for line in lines)
     assert set(senders) == {f"handed_p{number}" for number in range(2, 22)}
     for profile in senders:
-        within_limits([line for line in lines if line["profile"] == profile], limits)
+        assert_within_limits([line for line in lines if line["profile"] == profile], limits)
     keep("blocked-profile-sent", {"recipients": len(lines), "sent_by": dict(senders), "lost": 0, "twice": 0, **limits})
     await fast.ask_simulator("DELETE", "/faults")

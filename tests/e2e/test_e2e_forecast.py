@@ -1,4 +1,4 @@
-"""Forecasts and explanations over the whole system: what is foreseen happens, and what waits says why."""
+"""Forecasts and explanations on the whole system: forecasts come true, and each held delivery has its reason."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from e2e.running import Running, eventually, moments, recipients
+from e2e.system import RunningSystem, eventually, recipients, send_times
 
 from spreader.clock import wall_now
 
@@ -19,9 +19,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.usefixtures("thousand")
-async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running, keep: Keep) -> None:
-    """The completion within 10 %; at the end of each hour no more than 20 % of all have gone more or fewer."""
-    await fast.package("foreseen", PROFILES, timezone="Africa/Cairo")
+async def test_the_forecast_for_500_recipients_comes_true(fast: RunningSystem, keep: Keep) -> None:
+    """The completion is within 10 %; the number released by the end of each hour is within 20 % of all deliveries."""
+    await fast.create_package("foreseen", PROFILES, timezone="Africa/Cairo")
     people = recipients(DELIVERIES, start=800_000)
     body = {"type": "text", "text": "Hello", "recipients": people}
     preview = await fast.ask("POST", "/packages/foreseen/messages/preview", body)
@@ -34,13 +34,13 @@ async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running
     async def lines() -> list[dict[str, str]]:
         return [line for line in await fast.ledger() if line["recipient"] in mine and line["ok"]]
 
-    reached = moments(await eventually(lines, 280, lambda seen: len(seen) == DELIVERIES))
+    reached = send_times(await eventually(lines, 280, lambda seen: len(seen) == DELIVERIES))
     begin, end = reached[0], reached[-1]
     foreseen = {"preview": preview.body["estimated_completion"], "answer": answer.body["estimated_completion"]}
-    errors = {name: (datetime.fromisoformat(said) - end) / (end - begin) for name, said in foreseen.items()}
+    errors = {name: (datetime.fromisoformat(time) - end) / (end - begin) for name, time in foreseen.items()}
     curve = {datetime.fromisoformat(each["begin"]): each["deliveries"] for each in preview.body["curve"]}
     assert sum(curve.values()) == DELIVERIES
-    happened = Counter(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for moment in reached)
+    happened = Counter(time.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for time in reached)
     ahead, offs = 0, dict[datetime, float]()
     hour, last = min([*curve, *happened]), max([*curve, *happened])
     while hour <= last:
@@ -54,15 +54,15 @@ async def test_what_is_foreseen_for_500_recipients_is_what_happens(fast: Running
         "curve_off_most": round(max(offs.values(), key=abs), 3),
         "curve_unit": "of all deliveries, at the end of an hour; over 0: foreseen too early",
     })  # fmt: skip
-    assert max(map(abs, errors.values())) <= 0.1, f"foreseen {foreseen}, it was {end}: {errors} off"
+    assert max(map(abs, errors.values())) <= 0.1, f"forecast {foreseen}, actual {end}: off by {errors}"
     wrong = {hour: off for hour, off in offs.items() if abs(off) > 0.2}
-    assert wrong == {}, f"at the end of the hours from these more or less had gone than foreseen: {wrong}"
+    assert wrong == {}, f"by the end of the hours from these times too many or too few were released: {wrong}"
 
 
-async def test_a_changed_setting_shows_in_the_next_release(live: Running, keep: Keep) -> None:
-    """How soon is recorded, not asserted on."""
+async def test_a_changed_setting_shows_in_the_next_release(live: RunningSystem, keep: Keep) -> None:
+    """The delay is recorded, not asserted."""
     slow = {"min_seconds": 3600, "max_seconds": 3600}
-    await live.package("changed", 1, rest_window=None, gap=slow)
+    await live.create_package("changed", 1, rest_window=None, gap=slow)
     people = recipients(3, start=810_000)
     body = {"type": "text", "text": "Hello", "recipients": people}
     message = (await live.ask("POST", "/packages/changed/messages/open", body)).body["message_id"]
@@ -72,21 +72,21 @@ async def test_a_changed_setting_shows_in_the_next_release(live: Running, keep: 
 
     await eventually(arrived, 30, lambda seen: len(seen) == 1)
 
-    async def known() -> list[dict[str, str]]:
+    async def shown() -> list[dict[str, str]]:
         return (await live.ask("GET", f"/messages/{message}/deliveries")).body["data"]
 
-    deliveries = await eventually(known, 30, lambda rows: len(rows) == 3)
+    deliveries = await eventually(shown, 30, lambda rows: len(rows) == 3)
     waiting = next(each for each in deliveries if each["recipient"] == people[1])
 
     async def explained() -> dict[str, str]:
         return (await live.ask("GET", f"/deliveries/{waiting['delivery_id']}/explain")).body["pacing"]
 
-    told = await eventually(explained, 20, lambda seen: seen.get("bound") == "gap")
-    assert set(told["bounds"]) == {"gap"}
+    explanation = await eventually(explained, 20, lambda seen: seen.get("bound") == "gap")
+    assert set(explanation["bounds"]) == {"gap"}
     queue = (await live.ask("GET", "/packages/changed/queue")).body
     assert (queue["held"], queue["profiles"][0]["bound"]) == (2, "gap")
-    assert queue["profiles"][0]["factors"]["gap_min_seconds"] >= 600  # calm and behind: a quarter of the hour at most
-    wide = {"per_hour": 3600, "per_3_hours": 9000, "per_day": 20_000}  # no hour holds over a quarter of a day
+    assert queue["profiles"][0]["factors"]["gap_min_seconds"] >= 600  # 3,600 s × pressure 0.5 × a tempo below 1
+    wide = {"per_hour": 3600, "per_3_hours": 9000, "per_day": 20_000}  # an hour has at most a quarter of the day limit
     quick = {"gap": {"min_seconds": 1, "max_seconds": 1}, "profile_limits": wide}
     what_if = await live.ask("POST", "/packages/changed/what-if", quick)
     assert what_if.status == 200, what_if.body
@@ -100,8 +100,8 @@ async def test_a_changed_setting_shows_in_the_next_release(live: Running, keep: 
     keep("settings-in-force", {"seconds": round(taken.total_seconds(), 3), "unit": "s", "measured": measured})
 
 
-async def test_bad_settings_are_refused_by_field_and_odd_ones_warned_of(live: Running) -> None:
-    await live.package("settings", 1)
+async def test_bad_settings_are_refused_by_field_and_odd_ones_get_a_warning(live: RunningSystem) -> None:
+    await live.create_package("settings", 1)
     for settings, pointer in (
         ({"gap": {"min_seconds": 300, "max_seconds": 60}}, "/gap"),
         ({"profile_limits": {"per_hour": 0}}, "/profile_limits/per_hour"),

@@ -1,4 +1,4 @@
-"""Gateways: what goes over the wire to each kind, end to end through the public API, and what comes back from it."""
+"""Gateways: requests to each kind of gateway and the receipts from it, end to end through the public API."""
 
 import io
 import json
@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
-from e2e.gateways import DRIVERS, at_gateways, credentials_of, delivery_of, open_message, reply
-from e2e.running import KEY, Running, eventually, recipients
-from e2e.wiretap import Asked, Wiretap, wiretap
+from e2e.gateways import DRIVERS, create_gateway_package, credentials_of, only_delivery, send_open_message, send_reply
+from e2e.system import KEY, RunningSystem, eventually, recipients
+from e2e.wiretap import RecordedRequest, Wiretap, wiretap
 from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -38,7 +38,7 @@ EVOLUTION: Mapping[str, tuple[str, set[str]]] = {
     "document": ("/message/sendMedia/", {NUMBER, "mediatype", "mimetype", "media", "caption", "fileName"}),
     "video": ("/message/sendMedia/", {NUMBER, "mediatype", "mimetype", "media", "caption", "fileName"}),
 }
-"""The address of each kind, and all the fields that its documentation knows and we may use."""
+"""The path for each kind of content, and the fields of its documentation that we may use."""
 
 
 def _picture() -> bytes:
@@ -47,7 +47,7 @@ def _picture() -> bytes:
     return file.getvalue()
 
 
-async def _upload(system: Running, data: bytes, filename: str) -> str:
+async def _upload(system: RunningSystem, data: bytes, filename: str) -> str:
     form = aiohttp.FormData()
     form.add_field("file", data, filename=filename)
     address = f"http://127.0.0.1:{system.ports['ingress']}/api/v1/media"
@@ -59,7 +59,7 @@ async def _upload(system: Running, data: bytes, filename: str) -> str:
         return (await answer.json())["media_id"]
 
 
-async def _contents(system: Running, driver: str) -> dict[str, dict[str, Any]]:
+async def _contents(system: RunningSystem, driver: str) -> dict[str, dict[str, Any]]:
     image, voice = await _upload(system, _picture(), "offer.png"), await _upload(system, OPUS, "note.ogg")
     pdf, video = await _upload(system, PDF, "offer.pdf"), await _upload(system, MP4, "offer.mp4")
     contents: dict[str, dict[str, Any]] = {
@@ -73,67 +73,71 @@ async def _contents(system: Running, driver: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_each_kind_of_content_goes_over_the_wire_as_the_gateway_documents_it(live: Running, driver: str) -> None:
+async def test_requests_for_each_kind_of_content_follow_the_gateways_documentation(
+    live: RunningSystem, driver: str
+) -> None:
     package = f"wire_{driver}"
     async with wiretap(f"http://127.0.0.1:{live.ports['simulator']}") as tap:
-        (profile,) = await at_gateways(live, package, driver, 1, tap.address)
+        (profile,) = await create_gateway_package(live, package, driver, 1, tap.address)
         contents = await _contents(live, driver)
         people = recipients(2 * len(contents), start=410_000 + 100 * DRIVERS.index(driver))
         opened = dict(zip(contents, people, strict=False))
         answered = dict(zip(contents, people[len(contents) :], strict=True))
-        messages = [await open_message(live, package, contents[kind], person) for kind, person in opened.items()]
+        messages = [await send_open_message(live, package, contents[kind], person) for kind, person in opened.items()]
         for kind, person in answered.items():
-            answer = await reply(live, package, contents[kind], person, quote="wamid.of.theirs")
+            answer = await send_reply(live, package, contents[kind], person, quote="wamid.of.theirs")
             assert answer.status == 200, (kind, answer.body)
             messages.append(answer.body["message_id"])
 
         async def arrived() -> dict[tuple[str, str], bool]:
             return {(line["recipient"], line["kind"]): line["ok"] for line in await live.ledger()}
 
-        wanted = {(person, kind): True for each in (opened, answered) for kind, person in each.items()}
-        await eventually(arrived, 60, lambda seen: wanted.items() <= seen.items())
-        await _is_told(live, messages)
+        expected = {(person, kind): True for each in (opened, answered) for kind, person in each.items()}
+        await eventually(arrived, 60, lambda seen: expected.items() <= seen.items())
+        await _wait_for_receipts(live, messages)
     for kind in contents:
         for person, quotes in ((opened[kind], False), (answered[kind], True)):
-            _judge(driver, kind, _sent_to(tap, person), profile, quotes)
+            _check_request(driver, kind, _sent_to(tap, person), profile, quotes)
     if driver == "cloud_api":
-        uploads = [each for each in tap.asked if each.path.endswith("/media")]
-        assert len(uploads) == 4, "each file travels to Meta once, and is named from then on"
+        uploads = [each for each in tap.requests if each.path.endswith("/media")]
+        assert len(uploads) == 4, "each file is uploaded to Meta once, and then used by its id"
 
 
-async def _is_told(system: Running, messages: list[str]) -> None:
-    """What became of each comes back by the gateway's webhooks."""
+async def _wait_for_receipts(system: RunningSystem, messages: list[str]) -> None:
+    """Wait until the gateway's webhooks have reported every message as delivered."""
 
-    async def untold() -> list[Any]:
-        shown = [await delivery_of(system, message) for message in messages]
+    async def undelivered() -> list[Any]:
+        shown = [await only_delivery(system, message) for message in messages]
         return [each for each in shown if each is None or each["status"] not in ("delivered", "read")]
 
-    await eventually(untold, 60, lambda left: not left)
+    await eventually(undelivered, 60, lambda left: not left)
 
 
-def _sent_to(tap: Wiretap, person: str) -> Asked:
-    found = [each for each in tap.asked if each.method == "POST" and f'"{person}' in each.raw.decode(errors="replace")]
+def _sent_to(tap: Wiretap, person: str) -> RecordedRequest:
+    found = [
+        each for each in tap.requests if each.method == "POST" and f'"{person}' in each.raw.decode(errors="replace")
+    ]
     sends = [each for each in found if "check" not in each.path.lower() and "Numbers" not in each.path]
     assert len(sends) == 1, [each.path for each in found]
     return sends[0]
 
 
-def _judge(driver: str, kind: str, asked: Asked, profile: str, quotes: bool) -> None:
-    headers = {name.lower(): value for name, value in asked.headers.items()}
+def _check_request(driver: str, kind: str, request: RecordedRequest, profile: str, quotes: bool) -> None:
+    headers = {name.lower(): value for name, value in request.headers.items()}
     secret = credentials_of(driver, profile)
     if driver == "cloud_api":
         schemas = json.loads(META.read_text())
-        jsonschema.validate(asked.body, schemas[asked.body["type"]])
+        jsonschema.validate(request.body, schemas[request.body["type"]])
         assert headers["authorization"] == f"Bearer {secret['access_token']}"
-        assert asked.body["type"] == ("audio" if kind == "voice" else kind)
-        assert asked.body["biz_opaque_callback_data"].startswith("dlv_")
-        assert ("context" in asked.body) == quotes
+        assert request.body["type"] == ("audio" if kind == "voice" else kind)
+        assert request.body["biz_opaque_callback_data"].startswith("dlv_")
+        assert ("context" in request.body) == quotes
         return
-    known, quote = (WAHA, "reply_to") if driver == "waha" else (EVOLUTION, "quoted")
-    path, fields = known[kind]
-    assert path in asked.path
+    kinds, quote = (WAHA, "reply_to") if driver == "waha" else (EVOLUTION, "quoted")
+    path, fields = kinds[kind]
+    assert path in request.path
     assert headers["x-api-key" if driver == "waha" else "apikey"] == secret["api_key"]
-    assert set(asked.body) - {quote} <= fields, set(asked.body) - fields
-    assert (quote in asked.body) == quotes
-    if driver == "waha" and "file" in asked.body:
-        assert set(asked.body["file"]) <= FILE_KEYS
+    assert set(request.body) - {quote} <= fields, set(request.body) - fields
+    assert (quote in request.body) == quotes
+    if driver == "waha" and "file" in request.body:
+        assert set(request.body["file"]) <= FILE_KEYS

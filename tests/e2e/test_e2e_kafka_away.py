@@ -1,4 +1,4 @@
-"""A broker that hangs: a clear 503 in time, readiness that says why, and work that goes on without a restart."""
+"""Hanging broker: requests get a 503 in time, readiness names the reason, and work resumes without a restart."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from e2e.running import Answer, Running, eventually
+from e2e.system import Response, RunningSystem, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -24,8 +24,8 @@ def frozen(pid: int | None) -> Generator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-async def test_kafka_away_is_said_and_passes(live: Running) -> None:
-    await live.package("away", 1)
+async def test_a_hanging_kafka_is_reported_and_services_recover(live: RunningSystem) -> None:
+    await live.create_package("away", 1)
     pids = {name: live.pid(name) for name in ("ingress", "router", "pacer", "sender", "stats")}
     with frozen(live.pid("kafka")):
         answer = await live.ask("POST", "/packages/away/messages/open", MESSAGE)
@@ -37,17 +37,17 @@ async def test_kafka_away_is_said_and_passes(live: Running) -> None:
         again = await live.ask("POST", "/packages/away/messages/open", MESSAGE)
         assert again.status == 503
 
-    async def is_ready() -> Answer:
+    async def is_ready() -> Response:
         return await live.ready()
 
     await eventually(is_ready, 30, lambda seen: seen.status == 200)
 
-    async def accepted() -> Answer:
+    async def accepted() -> Response:
         return await live.ask("POST", "/packages/away/messages/open", {**MESSAGE, "recipients": ["201000000022"]})
 
     await eventually(accepted, 60, lambda seen: seen.status == 202 and bool(seen.body["distribution"]))
 
-    async def replied() -> Answer:
+    async def replied() -> Response:
         reply = {"type": "text", "text": "Yes", "recipient": "201000000023"}
         return await live.ask("POST", "/packages/away/messages/reply", reply)
 

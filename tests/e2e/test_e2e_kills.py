@@ -1,4 +1,4 @@
-"""Every process killed with -9, one after the other, while messages are under way: all arrive, none twice."""
+"""Kills: each process is killed with SIGKILL while messages are under way; all arrive, and none arrives twice."""
 
 import asyncio
 import time
@@ -8,51 +8,51 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError
-from e2e.running import SERVICES, Running, eventually, recipients, within_limits
+from e2e.system import SERVICES, RunningSystem, assert_within_limits, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 VICTIMS = ("sender", "pacer", "router", "ingress", "kafka", "postgres", "stats", "console", "simulator")
 WITH_A_REQUEST = ("router", "ingress")
-"""They have nothing to do for what is long under way: they die right after one more request was accepted."""
+"""They are not involved in deliveries that are already held, so each is killed right after one more request."""
 PROFILES = 4
 LIMITS = {"per_hour": 5, "per_3_hours": 10, "per_day": 70}
 DELIVERIES = 500
-"""At these limits they take longer than the kills."""
+"""With these limits they take longer than all the kills."""
 BETWEEN = 20
-"""Deliveries that arrive before the next kill: the system is on its feet again."""
-AT_ONCE = {"min_seconds": 1, "max_seconds": 1}
-"""A gap: what holds the deliveries is the limits alone."""
+"""Deliveries that must arrive before the next kill, as a proof that the system works again."""
+SHORT_GAP = {"min_seconds": 1, "max_seconds": 1}
+"""A gap so short that only the limits hold deliveries back."""
 WIDE = {"per_hour": 3_000, "per_3_hours": 9_000, "per_day": 20_000, "unanswered_per_30_days": None}
 RECORDS_OF_TWO = 501
-"""Recipients of a request that takes two records, and so the way through ingress's outbox."""
+"""Recipients of a request that needs two records, and therefore passes through the outbox of ingress."""
 
 
-async def test_all_arrive_and_none_twice_while_each_process_is_killed(
-    fast: Running, keep: Callable[[str, Mapping[str, Any]], None]
+async def test_all_messages_arrive_once_while_each_process_is_killed(
+    fast: RunningSystem, keep: Callable[[str, Mapping[str, Any]], None]
 ) -> None:
     limits = {**LIMITS, "per_recipient_per_day": None}
-    profiles = await fast.package("killed", PROFILES, profile_limits=limits, gap=AT_ONCE)
-    await fast.package("hasty", PROFILES, profile_limits=WIDE, gap=AT_ONCE)
+    profiles = await fast.create_package("killed", PROFILES, profile_limits=limits, gap=SHORT_GAP)
+    await fast.create_package("hasty", PROFILES, profile_limits=WIDE, gap=SHORT_GAP)
     people = recipients(DELIVERIES, start=1_000)
     accepted = {await _send(fast, "killed", people): people}
 
     async def arrived(package: str = "killed") -> list[dict[str, Any]]:
         try:
             return [line for line in await fast.ledger() if line["package"] == package and line["ok"]]
-        except (OSError, ClientError):  # the simulator is the victim and not back yet
+        except (OSError, ClientError):  # the simulator was killed and is not back yet
             return []
 
     goal, restarts = BETWEEN, dict[str, asyncio.Task[float]]()
     async with asyncio.TaskGroup() as watching:
         for number, victim in enumerate(VICTIMS):
             seen = len(await eventually(arrived, 90, lambda lines, goal=goal: len(lines) >= goal))
-            assert seen < DELIVERIES, f"all had arrived before {victim} was killed: it shows nothing"
+            assert seen < DELIVERIES, f"all had arrived before {victim} was killed: the kill tests nothing"
             if victim in WITH_A_REQUEST:
                 more = recipients(RECORDS_OF_TWO, start=10_000 + 1_000 * number)
                 accepted[await _send(fast, "hasty", more)] = more
             killed, goal = fast.kill(victim), seen + BETWEEN
-            restarts[victim] = watching.create_task(_back(fast, victim, killed))
+            restarts[victim] = watching.create_task(_recovery_seconds(fast, victim, killed))
 
             async def runs_again(victim: str = victim, killed: int = killed) -> bool:
                 return fast.pid(victim) not in (None, killed)
@@ -66,21 +66,21 @@ async def test_all_arrive_and_none_twice_while_each_process_is_killed(
     assert hasty == Counter(person for asked in accepted.values() for person in asked if asked is not people)
     full = set[str]()
     for profile in profiles:
-        full |= within_limits([line for line in lines if line["profile"] == profile], LIMITS)
+        full |= assert_within_limits([line for line in lines if line["profile"] == profile], LIMITS)
     assert full >= {"per_hour", "per_3_hours"}, "a limit was never reached"
     seconds = {victim: round(back.result(), 1) for victim, back in restarts.items()}
     keep("restarts", {"from": "kill -9 until it runs, and it and all that lean on it are ready", "seconds": seconds})
 
 
-async def _back(system: Running, victim: str, killed: int) -> float:
-    """How many seconds after its death a process works again; of a server, all services."""
-    began, leaning = time.monotonic(), (victim,) if victim in SERVICES else SERVICES
+async def _recovery_seconds(system: RunningSystem, victim: str, killed: int) -> float:
+    """Seconds from the kill until the process works again; for a server, until all services do."""
+    began, affected = time.monotonic(), (victim,) if victim in SERVICES else SERVICES
 
     async def works() -> bool:
         if system.pid(victim) in (None, killed):
             return False
         try:
-            return all([(await system.ready(each)).status == 200 for each in leaning])
+            return all([(await system.ready(each)).status == 200 for each in affected])
         except (OSError, ClientError):
             return False
 
@@ -88,14 +88,14 @@ async def _back(system: Running, victim: str, killed: int) -> float:
     return time.monotonic() - began
 
 
-async def _send(system: Running, package: str, people: Sequence[str]) -> str:
+async def _send(system: RunningSystem, package: str, people: Sequence[str]) -> str:
     body = {"type": "text", "text": "Hello", "recipients": people}
     answer = await system.ask("POST", f"/packages/{package}/messages/open", body, Prefer="respond-async")
     assert answer.status == 202, answer.body
     return answer.body["message_id"]
 
 
-async def _all_sent(system: Running, message: str, deliveries: int) -> None:
+async def _all_sent(system: RunningSystem, message: str, deliveries: int) -> None:
     async def counts() -> dict[str, int]:
         return (await system.ask("GET", f"/messages/{message}")).body.get("counts", {})
 

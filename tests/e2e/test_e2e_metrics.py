@@ -1,14 +1,14 @@
-"""Metrics of a running system: all that a dashboard or a rule names is there, with its labels, from the start."""
+"""Metrics of a running system: every series of a dashboard or rule exists from the start, with its labels."""
 
 import pytest
-from e2e.running import SERVICES, Running, eventually, recipients
+from e2e.system import SERVICES, RunningSystem, eventually, recipients
 from prometheus_client.parser import text_string_to_metric_families
 from promql import Series, missing, queries
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
-async def scraped(system: Running) -> list[Series]:
+async def scraped(system: RunningSystem) -> list[Series]:
     found: list[Series] = []
     for name in SERVICES:
         answer = await system.ask_at(name, "/metrics")
@@ -19,9 +19,9 @@ async def scraped(system: Running) -> list[Series]:
     return found
 
 
-async def test_every_query_finds_its_series_and_the_promises_are_kept(live: Running) -> None:
-    """Dies when a metric appears only with its first event, as when a label is renamed on one side only."""
-    await live.package("watched", 2)
+async def test_every_query_finds_its_series_and_the_metrics_show_no_loss(live: RunningSystem) -> None:
+    """Fails if a metric appears only after its first event, or if a label is renamed on one side only."""
+    await live.create_package("watched", 2)
     customer, *crowd = recipients(4, 960_000)
     reply = {"type": "text", "text": "Yes", "recipient": customer}
     answer = await live.ask("POST", "/packages/watched/messages/reply", reply)
@@ -34,11 +34,14 @@ async def test_every_query_finds_its_series_and_the_promises_are_kept(live: Runn
         return [each for query in queries() for each in missing(query, series)]
 
     await eventually(look, 60, lambda wrong: not wrong)
-    await _promises(live)
+    await _check_metrics(live)
 
 
-async def _promises(system: Running) -> None:
-    """The services are asked one after the other, and parts come out of trouble: what is wrong has to pass."""
+async def _check_metrics(system: RunningSystem) -> None:
+    """Wait until no component reports an error and no service has lost a delivery.
+
+    The services are read one after the other, so the numbers may disagree for a short time.
+    """
 
     async def wrong() -> list[str]:
         series = await numbers(system)
@@ -58,8 +61,8 @@ async def _promises(system: Running) -> None:
     await eventually(wrong, 60, lambda found: not found)
 
 
-async def numbers(system: Running) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
-    """By name and labels; what several services show, as the greatest of them."""
+async def numbers(system: RunningSystem) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """Values by metric name and labels; the greatest if several services have the series."""
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
     for name in SERVICES:
         for family in text_string_to_metric_families((await system.ask_at(name, "/metrics")).body):

@@ -1,4 +1,4 @@
-"""Three pacers at once on one package, two of them killed at random: no limit broken, nothing lost or twice."""
+"""Three pacers on one package, two of them killed at random: limits hold, and each delivery arrives once."""
 
 import contextlib
 import random
@@ -6,23 +6,23 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 import pytest
-from e2e.running import Another, Running, eventually, recipients, within_limits
+from e2e.system import ExtraProcess, RunningSystem, assert_within_limits, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LIMITS = {"per_hour": 5, "per_3_hours": 10, "per_day": 60, "per_recipient_per_day": 1}
-AT_ONCE = {"min_seconds": 1, "max_seconds": 1}
-"""A gap: what holds the deliveries is the limits alone."""
+SHORT_GAP = {"min_seconds": 1, "max_seconds": 1}
+"""A gap so short that only the limits hold deliveries back."""
 CONCURRENT, PROFILES, DELIVERIES = 2, 6, 240
 SEND_SECONDS = 0.05
-"""How long the gateway takes over each: else no two are ever there at a time."""
+"""Duration of each send at the gateway, so that sends overlap."""
 KILLS_MIN = 4
 SEED = 20
 
 
 @contextlib.asynccontextmanager
-async def two_more_pacers(system: Running) -> AsyncGenerator[list[Another]]:
-    others = [await system.another("pacer"), await system.another("pacer")]
+async def two_more_pacers(system: RunningSystem) -> AsyncGenerator[list[ExtraProcess]]:
+    others = [await system.start_extra_process("pacer"), await system.start_extra_process("pacer")]
     try:
         yield others
     finally:
@@ -31,7 +31,7 @@ async def two_more_pacers(system: Running) -> AsyncGenerator[list[Another]]:
 
 
 @contextlib.asynccontextmanager
-async def slow_gateway(system: Running, profiles: Sequence[str]) -> AsyncGenerator[None]:
+async def slow_gateway(system: RunningSystem, profiles: Sequence[str]) -> AsyncGenerator[None]:
     faults = list[str]()
     try:
         for profile in profiles:
@@ -43,10 +43,10 @@ async def slow_gateway(system: Running, profiles: Sequence[str]) -> AsyncGenerat
             await system.ask_simulator("DELETE", f"/faults/{fault}")
 
 
-async def test_three_pacers_keep_every_limit_while_two_are_killed_at_random(fast: Running) -> None:
+async def test_three_pacers_keep_every_limit_while_two_are_killed_at_random(fast: RunningSystem) -> None:
     chance = random.Random(SEED)
-    profiles = await fast.package(
-        "trio", PROFILES, profile_limits=LIMITS, gap=AT_ONCE, limits={"concurrent_sends": CONCURRENT}
+    profiles = await fast.create_package(
+        "trio", PROFILES, profile_limits=LIMITS, gap=SHORT_GAP, limits={"concurrent_sends": CONCURRENT}
     )
     people = recipients(DELIVERIES, start=700_000)
 
@@ -77,11 +77,11 @@ async def test_three_pacers_keep_every_limit_while_two_are_killed_at_random(fast
     await eventually(settled, 60, lambda counts: counts["sent"] + counts["delivered"] + counts["read"] == DELIVERIES)
     reached = [line for line in await lines() if line["ok"]]
     times = Counter(line["recipient"] for line in reached)
-    assert [line for line in reached if times[line["recipient"]] > 1] == [], "somebody got it twice"
+    assert [line for line in reached if times[line["recipient"]] > 1] == [], "a delivery arrived twice"
     assert times.keys() == set(people)
     full = set[str]()
     for profile in profiles:
-        full |= within_limits([line for line in reached if line["profile"] == profile], LIMITS)
+        full |= assert_within_limits([line for line in reached if line["profile"] == profile], LIMITS)
     assert full >= {"per_hour", "per_3_hours"}, "a limit was never reached"
     most = (await fast.ask_simulator("GET", "/concurrency")).body["most"]
     assert most["trio"] == CONCURRENT

@@ -1,18 +1,18 @@
-"""The plan's two API examples, sent as they are printed."""
+"""Plan: the two example requests of the project's plan, sent unchanged."""
 
 from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 from spreader.clock import wall_now
 
 pytestmark = pytest.mark.e2e
 
 
-async def test_the_open_message_of_the_plan(fast: Running) -> None:
-    profiles = await fast.package("plan_open", 3)
+async def test_the_open_message_of_the_plan(fast: RunningSystem) -> None:
+    profiles = await fast.create_package("plan_open", 3)
     people = ["201000001", "201000002", "201000003"]
     answer = await fast.ask(
         "POST",
@@ -47,11 +47,11 @@ async def test_the_open_message_of_the_plan(fast: Running) -> None:
 
     counts = await eventually(status, 30, lambda seen: seen["held"] + seen["released"] == 0)
     assert counts["sent"] + counts["delivered"] + counts["read"] == 3
-    assert await arrived() == people  # a second copy would have come meanwhile
+    assert await arrived() == people  # a second copy would have arrived by now
 
 
-async def test_what_was_sent_shows_in_the_limits_of_the_next_answer(live: Running) -> None:
-    profiles = await live.package("plan_limits", 3)
+async def test_a_send_shows_in_the_limits_of_the_next_response(live: RunningSystem) -> None:
+    profiles = await live.create_package("plan_limits", 3)
     body = {"type": "text", "text": "Hello! Check out our new offers...", "recipients": recipients(3, start=120_000)}
     assert (await live.ask("POST", "/packages/plan_limits/messages/open", body)).status == 202
     tomorrow = {"schedule_at": (wall_now() + timedelta(days=1)).isoformat()}
@@ -68,8 +68,8 @@ async def test_what_was_sent_shows_in_the_limits_of_the_next_answer(live: Runnin
     )
 
 
-async def test_the_reply_of_the_plan_goes_out_where_the_customer_wrote(live: Running) -> None:
-    profiles = await live.package("plan_reply", 3)
+async def test_the_reply_of_the_plan_is_sent_by_the_profile_that_the_customer_wrote_to(live: RunningSystem) -> None:
+    profiles = await live.create_package("plan_reply", 3)
     for number, profile in enumerate(reversed(profiles)):
         customer = f"20100000010{number}"
         wrote = await live.ask_simulator("POST", f"/customers/{customer}/messages", {"profile": profile, "text": "Hi"})
@@ -95,8 +95,8 @@ async def test_the_reply_of_the_plan_goes_out_where_the_customer_wrote(live: Run
         assert [(line["recipient"], line["profile"], line["ok"]) for line in lines] == [(customer, profile, True)]
 
 
-async def test_a_customer_who_moves_is_answered_from_the_newer_profile(live: Running) -> None:
-    one, two = await live.package("moving", 2)
+async def test_a_customer_who_changes_profiles_gets_replies_from_the_newer_one(live: RunningSystem) -> None:
+    one, two = await live.create_package("moving", 2)
     for profile in (one, two, one):
         await live.ask_simulator("POST", "/customers/201000000300/messages", {"profile": profile, "text": "Hi"})
         answer = await live.ask(

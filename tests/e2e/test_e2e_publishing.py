@@ -1,4 +1,4 @@
-"""Direct publishers: the documented example sends, and what ingress would refuse is refused with an outcome."""
+"""Direct publishers: the documented example works, and an invalid record gets a `rejected` outcome."""
 
 import asyncio
 import sys
@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "publish.py"
 
 
-async def test_the_documented_example_sends_an_open_message_and_a_reply(live: Running) -> None:
-    await live.package("direct", 2, rest_window=None)
+async def test_the_documented_example_sends_an_open_message_and_a_reply(live: RunningSystem) -> None:
+    await live.create_package("direct", 2, rest_window=None)
     people = recipients(2, start=600_000)
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(EXAMPLE), f"127.0.0.1:{live.ports['kafka']}", "direct", *people,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
     assert process.returncode == 0
-    opened, reply = said.decode().split()
+    opened, reply = output.decode().split()
 
     async def counts() -> list[int]:
         found = [(await live.ask("GET", f"/messages/{message}")).body.get("counts", {}) for message in (opened, reply)]
@@ -42,11 +42,11 @@ async def test_the_documented_example_sends_an_open_message_and_a_reply(live: Ru
         ("direct_bad", {"waiting_strategy": "queued", "drip_until": "2030-01-01T00:00:00Z"}, "drip_until"),
     ],
 )
-async def test_what_ingress_would_refuse_is_rejected_with_the_reason(
-    live: Running, package: str, options: dict[str, Any], reason: str
+async def test_a_record_that_ingress_would_refuse_is_rejected_with_the_reason(
+    live: RunningSystem, package: str, options: dict[str, Any], reason: str
 ) -> None:
     if package == "direct_bad":
-        await live.package(package, 1, rest_window=None)
+        await live.create_package(package, 1, rest_window=None)
     (person,) = recipients(1, start=610_000)
     message = f"msg_{uuid.uuid4().hex}"
     example = await asyncio.to_thread(_example)
@@ -63,12 +63,12 @@ async def test_what_ingress_would_refuse_is_rejected_with_the_reason(
         answer = await live.ask("GET", f"/messages/{message}/deliveries")
         return answer.body["data"] if answer.status == 200 else []
 
-    (told,) = await eventually(delivery, 30)
-    assert (told["status"], reason in told["reason"]) == ("rejected", True), told
+    (row,) = await eventually(delivery, 30)
+    assert (row["status"], reason in row["reason"]) == ("rejected", True), row
 
 
 def _example() -> dict[str, Any]:
-    """What the example defines, without running it."""
+    """The names that the example defines; its main part does not run."""
     defined: dict[str, Any] = {"__name__": "example"}
     exec(compile(EXAMPLE.read_text(), str(EXAMPLE), "exec"), defined)
     return defined

@@ -1,4 +1,4 @@
-"""Twenty thousand open deliveries wait, and a reply goes out as it does on an idle system."""
+"""Replies: they are as fast with 20,000 open deliveries waiting as on an idle system."""
 
 import asyncio
 import statistics
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -16,8 +16,8 @@ IMPORTED, IDLE_REPLIES = 100_000, 200
 Keep = Callable[[str, Mapping[str, Any]], None]
 
 
-async def _seconds(system: Running, package: str, start: int, count: int) -> list[float]:
-    """How long the caller of each reply waited until the gateway had it."""
+async def _seconds(system: RunningSystem, package: str, start: int, count: int) -> list[float]:
+    """Send replies one after the other; returns how long the caller of each waited."""
     taken: list[float] = []
     for customer in recipients(count, start):
         answer = await system.ask(
@@ -28,8 +28,8 @@ async def _seconds(system: Running, package: str, start: int, count: int) -> lis
     return taken
 
 
-async def _held(system: Running, package: str) -> int:
-    """What the pacer has taken in and not let go."""
+async def _held(system: RunningSystem, package: str) -> int:
+    """The number of held deliveries of the package."""
     queue = (await system.ask("GET", f"/packages/{package}/queue")).body
     return sum(each["held"] for each in queue.get("profiles", ()))
 
@@ -39,10 +39,12 @@ def _figures(seconds: list[float]) -> dict[str, float]:
     return {"median_ms": statistics.median(ordered) * 1e3, "p99_ms": ordered[int(len(ordered) * 0.99)] * 1e3}
 
 
-async def test_replies_pass_twenty_thousand_waiting(live: Running, request: pytest.FixtureRequest, keep: Keep) -> None:
-    """The figures are recorded, not asserted on: what is asserted is that every reply is sent while all wait."""
+async def test_replies_pass_twenty_thousand_waiting(
+    live: RunningSystem, request: pytest.FixtureRequest, keep: Keep
+) -> None:
+    """Asserts that every reply is sent while all the open deliveries wait. The times are recorded, not asserted."""
     replies = REPLIES_RECORDED if request.config.getoption("--record") else REPLIES
-    await live.package("crowd", 4)
+    await live.create_package("crowd", 4)
     await _seconds(live, "crowd", 900_000, replies)  # warm
     idle = await _seconds(live, "crowd", 910_000, replies)
     crowd = recipients(WAITING, 1_000_000)
@@ -59,9 +61,9 @@ async def test_replies_pass_twenty_thousand_waiting(live: Running, request: pyte
 
 @pytest.mark.recorded
 @pytest.mark.timeout(900)
-async def test_replies_while_a_hundred_thousand_are_imported(live: Running, keep: Keep) -> None:
+async def test_replies_while_a_hundred_thousand_are_imported(live: RunningSystem, keep: Keep) -> None:
     """Replies go one after the other, from the request until everything is held."""
-    await live.package("import", 4)
+    await live.create_package("import", 4)
     await _seconds(live, "import", 950_000, REPLIES)  # warm
     idle = await _seconds(live, "import", 951_000, IDLE_REPLIES)
     body = {"type": "text", "text": "Hello", "recipients": recipients(IMPORTED, 2_000_000)}
@@ -79,8 +81,8 @@ async def test_replies_while_a_hundred_thousand_are_imported(live: Running, keep
     keep("replies-during-import", {"imported": IMPORTED, "unit": unit, **figures, "p99_ratio": round(ratio, 2)})
 
 
-async def test_a_reply_with_a_conversation_id_goes_on_with_that_conversation(live: Running) -> None:
-    _, second = await live.package("threads", 2)
+async def test_a_reply_with_a_conversation_id_goes_on_with_that_conversation(live: RunningSystem) -> None:
+    _, second = await live.create_package("threads", 2)
     mine, theirs = recipients(2, 940_000)
     wrote = await live.ask_simulator("POST", f"/customers/{mine}/messages", {"profile": second, "text": "Hi"})
     assert wrote.status < 300, wrote.body

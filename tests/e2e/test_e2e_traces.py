@@ -1,12 +1,12 @@
-"""Traces on the running system: one for each message, from the HTTP request to the gateway, with no gap in it."""
+"""Traces on the running system: each message has one complete trace, from the HTTP request to the gateway."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
-from e2e.collector import Collector, Recorded, collecting
-from e2e.running import Running, eventually, recipients
+from e2e.collector import Collector, RecordedSpan, run_collector
+from e2e.system import RunningSystem, eventually, recipients
 
 from spreader.contract.events import (
     DeliveryReleased,
@@ -26,22 +26,22 @@ GATEWAY = ("simulator", "SERVER", "POST /profiles/{account}/messages")
 
 @pytest.fixture
 async def collector() -> AsyncGenerator[Collector]:
-    async with collecting() as collector:
+    async with run_collector() as collector:
         yield collector
 
 
 @pytest.fixture
-async def traced(tmp_path: Path, collector: Collector) -> AsyncGenerator[Running]:
-    """A system that sends its spans to the collector; what a failed test left running is ended."""
-    system = Running(tmp_path / "home", more={"SPREADER_OTLP_ENDPOINT": collector.address})
+async def traced(tmp_path: Path, collector: Collector) -> AsyncGenerator[RunningSystem]:
+    """A system that sends its spans to the collector. Stops it if a failed test left it running."""
+    system = RunningSystem(tmp_path / "home", extra_environment={"SPREADER_OTLP_ENDPOINT": collector.address})
     yield system
-    if system.runs:
+    if system.is_running:
         await system.stop()
 
 
-async def test_a_reply_and_a_campaign_are_one_trace_each(traced: Running, collector: Collector) -> None:
+async def test_a_reply_and_a_campaign_are_one_trace_each(traced: RunningSystem, collector: Collector) -> None:
     await traced.start()
-    await traced.package("traced", 3)
+    await traced.create_package("traced", 3)
     customer, *people = recipients(4)
 
     reply = {"type": "text", "text": "Yes, tomorrow", "recipient": customer}
@@ -57,8 +57,8 @@ async def test_a_reply_and_a_campaign_are_one_trace_each(traced: Running, collec
     assert _parents_elsewhere(spans) == {""}
 
     opening = {"type": "text", "text": "Our new offers", "recipients": people}
-    place = f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"
-    opened = await traced.ask("POST", "/packages/traced/messages/open", opening, traceparent=place)
+    traceparent = f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"
+    opened = await traced.ask("POST", "/packages/traced/messages/open", opening, traceparent=traceparent)
     assert opened.status == 202, opened.body
     spans = await _trace(collector, opened.body["message_id"], 12)
     assert _hops(spans) == {
@@ -73,23 +73,23 @@ async def test_a_reply_and_a_campaign_are_one_trace_each(traced: Running, collec
     assert _parents_elsewhere(spans) == {CALLER_SPAN}
 
     assert await traced.stop() == 0
-    told = b"".join(collector.raw)
-    assert [number for number in recipients(4) if number.encode() in told] == []
-    assert b"offers" not in told
+    exported = b"".join(collector.raw)
+    assert [number for number in recipients(4) if number.encode() in exported] == []
+    assert b"offers" not in exported
 
 
-async def _trace(collector: Collector, message_id: str, spans: int) -> Sequence[Recorded]:
-    async def arrived() -> Sequence[Recorded]:
+async def _trace(collector: Collector, message_id: str, spans: int) -> Sequence[RecordedSpan]:
+    async def arrived() -> Sequence[RecordedSpan]:
         return collector.trace_of(message_id)
 
     return await eventually(arrived, SPANS_SECONDS, lambda seen: len(seen) >= spans)
 
 
-def _hops(spans: Sequence[Recorded]) -> Counter[tuple[str, str, str]]:
+def _hops(spans: Sequence[RecordedSpan]) -> Counter[tuple[str, str, str]]:
     return Counter((each.service, each.kind, each.name) for each in spans)
 
 
-def _parents_elsewhere(spans: Sequence[Recorded]) -> set[str]:
-    """The parents that are no spans of the trace: its beginning, and whatever is missing."""
-    known = {each.span_id for each in spans}
-    return {each.parent for each in spans if each.parent not in known}
+def _parents_elsewhere(spans: Sequence[RecordedSpan]) -> set[str]:
+    """The parents that are not among the spans: the parent of the first span, and any missing span."""
+    ids = {each.span_id for each in spans}
+    return {each.parent for each in spans if each.parent not in ids}

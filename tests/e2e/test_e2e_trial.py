@@ -1,4 +1,4 @@
-"""`make up` where Kafka cannot be had: an in-memory broker, on which the system can be tried and the demo plays."""
+"""Trial: without Kafka `make up` uses an in-memory broker, and the system and the demo work on it."""
 
 import asyncio
 import re
@@ -9,33 +9,33 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from e2e.running import Running, eventually, recipients
+from e2e.system import RunningSystem, eventually, recipients
 
 from local.demo import CUSTOMERS, RECIPIENTS
 from local.demo_package import PACKAGE_ID, PROFILES, profile_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SPEED = 600.0  # the demo's campaign is shared out over an hour, and customers take minutes to answer
+SPEED = 600.0  # the demo's campaign takes an hour, and its customers take minutes to reply
 ARRIVE_SECONDS = 60.0
 
 
 @pytest.fixture
-async def trial(tmp_path: Path) -> AsyncGenerator[Running]:
-    """A system on the in-memory broker; what a failed test left running is ended."""
-    system = Running(tmp_path / "home", SPEED, {"SPREADER_LOCAL_BROKER": "memory", "SPREADER_DEMO": "1"})
+async def trial(tmp_path: Path) -> AsyncGenerator[RunningSystem]:
+    """A system on the in-memory broker. Stops it if a failed test left it running."""
+    system = RunningSystem(tmp_path / "home", SPEED, {"SPREADER_LOCAL_BROKER": "memory", "SPREADER_DEMO": "1"})
     yield system
-    if system.runs:
+    if system.is_running:
         await system.stop()
 
 
-async def arrived_of(system: Running, package_id: str) -> list[str]:
+async def arrived_of(system: RunningSystem, package_id: str) -> list[str]:
     return sorted(line["recipient"] for line in await system.ledger() if line["package"] == package_id)
 
 
-async def play_the_demo(system: Running) -> str:
-    """`make demo`; answers what it says."""
-    played = await asyncio.to_thread(
+async def run_demo(system: RunningSystem) -> str:
+    """Run `make demo`; returns its output."""
+    demo = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "local", "demo"],
         env=system.environment,
@@ -43,29 +43,29 @@ async def play_the_demo(system: Running) -> str:
         text=True,
         check=False,
     )
-    assert (played.returncode, played.stderr) == (0, ""), played.stdout + played.stderr
-    return played.stdout
+    assert (demo.returncode, demo.stderr) == (0, ""), demo.stdout + demo.stderr
+    return demo.stdout
 
 
-async def test_the_demo_a_campaign_and_a_reply_arrive_and_nothing_is_left_behind(trial: Running) -> None:
+async def test_the_demo_a_campaign_and_a_reply_arrive_and_no_process_is_left(trial: RunningSystem) -> None:
     await trial.start()
-    await _show_the_demo(trial)
+    await _check_demo(trial)
     await _send(trial)
     assert await trial.stop(signal.SIGINT) == 0
     assert not (trial.folder / "running.json").exists()
 
 
-async def _show_the_demo(trial: Running) -> None:
-    """Its package is there, its customers are answered from where they wrote to, and others answer by themselves."""
+async def _check_demo(trial: RunningSystem) -> None:
+    """The demo's package exists, its customers get replies from the profile they wrote to, and others reply to it."""
     there = await trial.ask("GET", f"/packages/{PACKAGE_ID}/profiles")
     assert [each["profile_id"] for each in there.body["data"]] == [profile_id(n + 1) for n in range(PROFILES)]
 
-    said = await play_the_demo(trial)
-    talks = re.findall(r"wrote to (\S+); reply from (\S+): (\w+) after", said)
-    assert len(talks) == CUSTOMERS, said
-    assert all(wrote_to == answered_from and status == "sent" for wrote_to, answered_from, status in talks), said
-    assert f"A campaign to {RECIPIENTS} recipients was accepted" in said
-    assert re.search(r"^  .*delivered \d+", said, re.MULTILINE), said
+    output = await run_demo(trial)
+    talks = re.findall(r"wrote to (\S+); reply from (\S+): (\w+) after", output)
+    assert len(talks) == CUSTOMERS, output
+    assert all(wrote_to == replied_from and status == "sent" for wrote_to, replied_from, status in talks), output
+    assert f"A campaign to {RECIPIENTS} recipients was accepted" in output
+    assert re.search(r"^  .*delivered \d+", output, re.MULTILINE), output
 
     async def arrived() -> int:
         return len(await arrived_of(trial, PACKAGE_ID))
@@ -78,9 +78,9 @@ async def _show_the_demo(trial: Running) -> None:
     await eventually(received, ARRIVE_SECONDS, lambda seen: seen > CUSTOMERS)
 
 
-async def _send(trial: Running) -> None:
-    """To a package of one's own."""
-    await trial.package("trial", 3)
+async def _send(trial: RunningSystem) -> None:
+    """Send a campaign and a reply through a package that is not the demo's."""
+    await trial.create_package("trial", 3)
     opened = await trial.ask(
         "POST", "/packages/trial/messages/open", {"type": "text", "text": "Hello", "recipients": recipients(3)}
     )

@@ -1,4 +1,4 @@
-"""`make up` itself: says what is wrong, stops cleanly, and finds its data again."""
+"""`make up`: reports what is wrong, stops all its processes, and finds its data after a restart."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.running import SERVICES, Running, eventually, recipients
+from e2e.system import SERVICES, RunningSystem, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -22,9 +22,9 @@ def _exists(pid: int) -> bool:
     return True
 
 
-async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(live: Running) -> None:
-    """After all that other tests left in it."""
-    await live.package("kept", 2)
+async def test_it_stops_all_processes_and_finds_its_data_again(live: RunningSystem) -> None:
+    """With all the data that other tests left in the system."""
+    await live.create_package("kept", 2)
     pids = live.pids()
     assert len(pids) == 1 + len((*SERVICES, "kafka", "postgres"))
     began = time.monotonic()
@@ -47,7 +47,7 @@ async def test_it_stops_leaves_nobody_behind_and_finds_its_data_again(live: Runn
 
 
 def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
-    system = Running(tmp_path / "home")
+    system = RunningSystem(tmp_path / "home")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", system.ports["ingress"]))
         taken.listen()
@@ -55,7 +55,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> N
             [sys.executable, "-m", "local", "up"], env=system.environment, capture_output=True, text=True, timeout=60
         )
     assert ended.returncode != 0
-    said = ended.stdout + ended.stderr
-    assert str(system.ports["ingress"]) in said
-    assert "SPREADER_INGRESS_PORT" in said
+    output = ended.stdout + ended.stderr
+    assert str(system.ports["ingress"]) in output
+    assert "SPREADER_INGRESS_PORT" in output
     assert not (system.folder / "running.json").exists()

@@ -1,4 +1,4 @@
-"""Wiretap: stands between the sender and a gateway, passes everything on unchanged, and keeps what was asked."""
+"""Wiretap: a proxy in front of a gateway that forwards every request unchanged and records it."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     method: str
     path: str
     headers: dict[str, str]
@@ -30,14 +30,14 @@ class Asked:
 @dataclass
 class Wiretap:
     gateway: str
-    """The address that everything is passed on to."""
-    asked: list[Asked] = field(default_factory=list[Asked])
+    """The URL of the gateway."""
+    requests: list[RecordedRequest] = field(default_factory=list[RecordedRequest])
     address: str = ""
 
-    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
-        self.asked.append(Asked(request.method, request.path, dict(request.headers), raw))
+        self.requests.append(RecordedRequest(request.method, request.path, dict(request.headers), raw))
         session = request.app[SESSION]
         async with session.request(request.method, f"{self.gateway}{request.path_qs}", data=raw, headers=headers) as it:
             kept = {name: value for name, value in it.headers.items() if name.lower() not in HOP_BY_HOP}
@@ -45,7 +45,7 @@ class Wiretap:
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BYTES_MAX)
-        app.router.add_route("*", "/{rest:.*}", self._pass_on)
+        app.router.add_route("*", "/{rest:.*}", self._forward)
         return app
 
 

@@ -1,4 +1,4 @@
-"""Browsing: a Chromium with one tab, as an operator has it; what the page complains about is kept."""
+"""Browser: a Chromium with one tab, used as an operator would. Errors in the page's console fail the test."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from e2e.running import KEY, Running
+from e2e.system import KEY, RunningSystem
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -19,7 +19,7 @@ DESK = (1280, 900)
 
 Scheme = Literal["light", "dark"]
 
-_TOO_WIDE = """() => {
+_OVERFLOW = """() => {
     const width = window.innerWidth + 1, page = document.documentElement;
     if (page.scrollWidth <= width) return [];
     const right = each => { const range = document.createRange(); range.selectNodeContents(each);
@@ -30,10 +30,10 @@ _TOO_WIDE = """() => {
 
 
 def chromium_path() -> str:
-    """Where it is. CI has to have one (`make setup` installs it); elsewhere its tests are skipped."""
-    path = os.environ.get("SPREADER_CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
+    """The path of Chromium. Without one the test is skipped, or fails on CI (`make setup` installs it there)."""
+    path = os.environ.get("SPREADER_CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
     if path is None:
-        reason = "no Chromium: install it (Debian: apt-get install chromium) or name it by SPREADER_CHROMIUM"
+        reason = "no Chromium: install it (Debian: apt-get install chromium) or set SPREADER_CHROMIUM to its path"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     return path
 
@@ -51,9 +51,9 @@ async def chromium() -> AsyncGenerator[Browser]:
 
 @dataclass
 class Tab:
-    system: Running
+    system: RunningSystem
     page: Page
-    complaints: list[str] = field(default_factory=list[str])
+    console_errors: list[str] = field(default_factory=list[str])
 
     @property
     def address(self) -> str:
@@ -69,48 +69,48 @@ class Tab:
         await self.page.goto(f"{self.address}{path}")
         await expect(self.page.locator("main h1")).to_be_visible()
 
-    def test(self, name: str) -> Locator:
+    def by_test_id(self, name: str) -> Locator:
         return self.page.get_by_test_id(name)
 
-    async def problems(self) -> list[str]:
-        """What axe finds that keeps somebody out."""
-        found: Any = (await Axe().run(self.page)).response
+    async def accessibility_violations(self) -> list[str]:
+        """The serious and critical violations that axe reports."""
+        report: Any = (await Axe().run(self.page)).response
         return [
-            f"{each['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-            for node in each["nodes"][:3]
+            f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+            for violation in report["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"][:3]
         ]
 
-    async def too_wide(self) -> list[str]:
-        """What reaches beyond the right edge, where the page can be scrolled there."""
-        return await self.page.evaluate(_TOO_WIDE)
+    async def overflow(self) -> list[str]:
+        """The innermost elements that reach beyond the right edge, if the page can be scrolled sideways."""
+        return await self.page.evaluate(_OVERFLOW)
 
 
 @asynccontextmanager
 async def tab(
-    browser: Browser, system: Running, scheme: Scheme = "light", size: tuple[int, int] = DESK
+    browser: Browser, system: RunningSystem, scheme: Scheme = "light", size: tuple[int, int] = DESK
 ) -> AsyncGenerator[Tab]:
-    """A tab without a session. It fails at the end where the page wrote an error to the browser's console."""
+    """A tab that is not signed in. Fails at the end if the page wrote an error to the browser's console."""
     viewport: ViewportSize = {"width": size[0], "height": size[1]}
     context = await browser.new_context(
         color_scheme=scheme,
         viewport=viewport,
-        reduced_motion="reduce",  # axe would take a colour on its way to another for bad contrast
+        reduced_motion="reduce",  # axe would report a colour in the middle of a transition as bad contrast
     )
     context.set_default_timeout(WAIT_SECONDS * 1000)
     expect.set_options(timeout=WAIT_SECONDS * 1000)
     page = await context.new_page()
     opened = Tab(system, page)
 
-    def hear(message: ConsoleMessage) -> None:
+    def record_error(message: ConsoleMessage) -> None:
         if message.type == "error":
-            opened.complaints.append(message.text)
+            opened.console_errors.append(message.text)
 
-    page.on("console", hear)
-    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on("console", record_error)
+    page.on("pageerror", lambda error: opened.console_errors.append(str(error)))
     try:
         yield opened
     finally:
         await context.close()
-    assert opened.complaints == []
+    assert opened.console_errors == []

@@ -1,6 +1,6 @@
-"""Running system: `make up` as a process of its own, and the only three windows that a black-box test looks through.
+"""Running system: `make up` in its own process, as a black-box test sees it.
 
-The public API, the simulator's ledger (the truth about what was sent when), and the process ids, to kill by.
+A test uses the public API, the simulator's send ledger (which messages arrived when), and the process ids to kill.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 POLL_SECONDS, POLL_SECONDS_MAX = 0.1, 1.0
 POLL_SHARE = 0.05
-"""Of the time that it has waited: who looks all the time takes the processor from whom it waits for."""
+"""Poll interval as a share of the time waited so far: frequent polling would slow down the system under test."""
 KEY = "e2e-key"
 WAIT_SECONDS = 20.0
-"""For what an answer of the API waits a second or two, if it is not there: here it waits for a slow machine, too."""
+"""Value of the API's `…_WAIT_SECONDS` settings. The defaults of a second or two are too short on a slow machine."""
 WAITS = ("ROUTED", "FORECAST", "CONFIGURED", "FOUND", "ROUTER_HEARD")
 SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 async def eventually(look: Callable[[], Awaitable[T]], seconds: float, until: Callable[[T], bool] = bool) -> T:
-    """Look until what is seen satisfies `until`; fail after `seconds` with what was seen last."""
+    """Call `look` until its result satisfies `until`, and return it. Fails after `seconds` with the last result."""
     began = time.monotonic()
     while True:
         seen = await look()
@@ -49,7 +49,7 @@ async def eventually(look: Callable[[], Awaitable[T]], seconds: float, until: Ca
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     body: Any
     headers: Mapping[str, str]
@@ -57,12 +57,12 @@ class Answer:
 
 
 @dataclass
-class Running:
-    """One system in a folder of its own, on ports of its own."""
+class RunningSystem:
+    """One system with its own folder and ports."""
 
     folder: Path
     speed: float = 1.0
-    more: Mapping[str, str] = field(default_factory=dict[str, str])
+    extra_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in (*SERVICES, "kafka")})
     _process: subprocess.Popen[bytes] | None = None
     _session: aiohttp.ClientSession | None = None
@@ -79,7 +79,7 @@ class Running:
             "SPREADER_CLOCK_SPEED": f"{self.speed:g}",
             **{f"SPREADER_{name}_WAIT_SECONDS": f"{WAIT_SECONDS:g}" for name in WAITS},
             **{f"SPREADER_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
-            **self.more,
+            **self.extra_environment,
         }
 
     @property
@@ -87,30 +87,30 @@ class Running:
         return self.folder.with_suffix(".log")
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
-        self._process = await asyncio.to_thread(self._begin)
+        self._process = await asyncio.to_thread(self._spawn)
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=60)
         )
         await eventually(self._is_up, START_SECONDS)
 
-    def _begin(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         return _spawn(["-m", "local", "up"], self.environment, self.log)
 
     async def _is_up(self) -> bool:
         assert self._process is not None
-        said = self.log.read_text(errors="replace")
-        assert self._process.poll() is None, f"make up ended by itself:\n{said[-3000:]}"
-        if self.more.get("SPREADER_LOCAL_BROKER") != "memory":
-            instead = [line for line in said.splitlines() if "in-memory broker" in line]
-            assert instead == [], f"these tests need Kafka itself: {instead[0]}"
-        return any(line.startswith("ready:") for line in said.splitlines())
+        output = self.log.read_text(errors="replace")
+        assert self._process.poll() is None, f"make up ended by itself:\n{output[-3000:]}"
+        if self.extra_environment.get("SPREADER_LOCAL_BROKER") != "memory":
+            in_memory = [line for line in output.splitlines() if "in-memory broker" in line]
+            assert in_memory == [], f"these tests need a real Kafka: {in_memory[0]}"
+        return any(line.startswith("ready:") for line in output.splitlines())
 
     async def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
-        """Stop as Ctrl-C or an init would; answers the exit code."""
+        """Send a signal as Ctrl-C or an init does; returns the exit code."""
         assert self._process is not None
         assert self._session is not None
         await self._session.close()
@@ -125,7 +125,7 @@ class Running:
         return json.loads((self.folder / "running.json").read_text())["processes"][name]
 
     def pids(self) -> set[int]:
-        """Of `make up` and of everything that it runs."""
+        """The process ids of `make up` and of everything that it runs."""
         running = json.loads((self.folder / "running.json").read_text())
         return {running["pid"], *(pid for pid in running["processes"].values() if pid is not None)}
 
@@ -135,71 +135,75 @@ class Running:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    async def another(self, name: str) -> "Another":
-        """One more process of a service, beside that of `make up` and with its settings, but a member of its own: two
-        of one name would take each other's place in the consumer group."""
+    async def start_extra_process(self, name: str) -> "ExtraProcess":
+        """Start another process of a service, with the settings of the one that `make up` runs.
+
+        It has its own instance name: two processes with one name would take each other's place in the consumer group.
+        """
         pid = self.pid(name)
         assert pid is not None, f"{name} does not run"
-        said = await asyncio.to_thread(Path(f"/proc/{pid}/environ").read_text)
-        environment = dict(pair.split("=", 1) for pair in said.split("\0") if "=" in pair)
+        variables = await asyncio.to_thread(Path(f"/proc/{pid}/environ").read_text)
+        environment = dict(pair.split("=", 1) for pair in variables.split("\0") if "=" in pair)
         port = free_port()
         log = self.log.with_suffix(f".{name}-{port}.log")
-        own = {f"SPREADER_{name.upper()}_PORT": str(port), "SPREADER_INSTANCE": f"{name}-{port}"}
-        another = Another(self, name, {**environment, **own}, port, log)
-        await another.start()
-        return another
+        overrides = {f"SPREADER_{name.upper()}_PORT": str(port), "SPREADER_INSTANCE": f"{name}-{port}"}
+        process = ExtraProcess(self, name, {**environment, **overrides}, port, log)
+        await process.start()
+        return process
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
-    ) -> Answer:
-        """Call the public API; `raw` is sent as it is."""
+    ) -> Response:
+        """Call the public API. `raw` is a body that is sent unchanged."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         if data is not None:
             named.setdefault("Content-Type", "application/json")
         return await self._call(method, f"http://127.0.0.1:{self.ports['ingress']}/api/v1{path}", data, named)
 
-    async def ask_simulator(self, method: str, path: str, body: Any = None) -> Answer:
+    async def ask_simulator(self, method: str, path: str, body: Any = None) -> Response:
         data = None if body is None else json.dumps(body).encode()
         address = f"http://127.0.0.1:{self.ports['simulator']}{path}"
         return await self._call(method, address, data, {"Content-Type": "application/json"})
 
-    async def ask_at(self, name: str, path: str) -> Answer:
-        """What a service answers at an address of its own, such as /metrics."""
+    async def ask_at(self, name: str, path: str) -> Response:
+        """GET a path of a service, such as /metrics."""
         return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}{path}", None, {})
 
-    async def ready(self, name: str = "ingress", port: int | None = None) -> Answer:
+    async def ready(self, name: str = "ingress", port: int | None = None) -> Response:
         return await self._call("GET", f"http://127.0.0.1:{port or self.ports[name]}/health/ready", None, {})
 
     async def ledger(self, message_id: str | None = None) -> list[dict[str, Any]]:
-        """What arrived at the gateway, in order; of one message where that is named. Each line is fetched once."""
-        known = len(self._ledger)
-        answer = await self.ask_simulator("GET", f"/ledger?after={known}")
+        """The simulator's send ledger in order, of one message if given. Fetches each line once."""
+        fetched = len(self._ledger)
+        answer = await self.ask_simulator("GET", f"/ledger?after={fetched}")
         if answer.status != 200:
             raise ConnectionError(f"the simulator is not ready: {answer.body}")
-        self._ledger[known:] = [json.loads(line) for line in str(answer.body).splitlines()]
+        self._ledger[fetched:] = [json.loads(line) for line in str(answer.body).splitlines()]
         if message_id is None:
             return list(self._ledger)
         wanted = await self.delivery_ids(message_id)
         return [line for line in self._ledger if line["delivery_id"] in wanted]
 
     async def delivery_ids(self, message_id: str) -> set[str]:
-        found: set[str] = set()
+        ids: set[str] = set()
         cursor = ""
         while True:
             page = await self.ask("GET", f"/messages/{message_id}/deliveries?limit=200{cursor}")
             assert page.status == 200, page.body
-            found |= {each["delivery_id"] for each in page.body["data"]}
+            ids |= {delivery["delivery_id"] for delivery in page.body["data"]}
             if page.body["next_cursor"] is None:
-                return found
+                return ids
             cursor = f"&cursor={page.body['next_cursor']}"
 
-    async def package(self, package_id: str, profiles: int, **settings: Any) -> list[str]:
-        """Make a package with simulator profiles; answers their ids. It never rests, unless a test asks for it: by the
-        wall's clock the same test runs at noon and at two in the morning."""
-        asked = {"package_id": package_id, "name": package_id, "rest_window": None, **settings}
-        made = await self.ask("POST", "/packages", asked)
-        assert made.status == 201, made.body
+    async def create_package(self, package_id: str, profiles: int, **settings: Any) -> list[str]:
+        """Create a package with simulator profiles and return the profiles' ids.
+
+        By default it has no rest window, so that a test in real time passes at any hour of the day.
+        """
+        package = {"package_id": package_id, "name": package_id, "rest_window": None, **settings}
+        created = await self.ask("POST", "/packages", package)
+        assert created.status == 201, created.body
         ids = [f"{package_id}_p{number + 1}" for number in range(profiles)]
         for number, profile_id in enumerate(ids):
             profile = {
@@ -212,22 +216,22 @@ class Running:
             assert added.status == 201, added.body
         return ids
 
-    async def _call(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+    async def _call(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Response:
         assert self._session is not None
         began = time.monotonic()
-        sent = None if data is None else io.BytesIO(data)  # aiohttp warns of large bytes
-        async with self._session.request(method, address, data=sent, headers=headers) as answer:
-            text = await answer.text()
+        stream = None if data is None else io.BytesIO(data)  # aiohttp warns about large bytes objects
+        async with self._session.request(method, address, data=stream, headers=headers) as response:
+            text = await response.text()
             seconds = time.monotonic() - began
-            body = json.loads(text) if answer.content_type.endswith(("/json", "+json")) else text
-            return Answer(answer.status, body, answer.headers, seconds)
+            body = json.loads(text) if response.content_type.endswith(("/json", "+json")) else text
+            return Response(response.status, body, response.headers, seconds)
 
 
 @dataclass
-class Another:
-    """A process of a service that nobody but the test looks after."""
+class ExtraProcess:
+    """A process of a service that only the test starts and kills; `make up` does not supervise it."""
 
-    system: Running
+    system: RunningSystem
     name: str
     environment: Mapping[str, str]
     port: int
@@ -235,10 +239,10 @@ class Another:
     _process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.to_thread(self._begin)
+        self._process = await asyncio.to_thread(self._spawn)
         await eventually(self._is_ready, START_SECONDS)
 
-    def _begin(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         return _spawn(["-m", self.name], self.environment, self.log)
 
     async def _is_ready(self) -> bool:
@@ -256,7 +260,10 @@ class Another:
 
 
 def _spawn(arguments: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """When the tests are killed it is told to stop, by the end of the thread that starts it: a worker of the loop."""
+    """Start a process that gets SIGTERM when the tests are killed.
+
+    The kernel sends it when the thread that started the process ends: here a worker thread of the event loop.
+    """
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, *arguments],
@@ -271,28 +278,28 @@ def recipients(count: int, start: int = 0) -> list[str]:
     return [f"2015{number:08}" for number in range(start, start + count)]
 
 
-def moments(lines: list[dict[str, Any]]) -> list[datetime]:
+def send_times(lines: list[dict[str, Any]]) -> list[datetime]:
     return sorted(datetime.fromisoformat(line["at"]) for line in lines)
 
 
 WINDOWS = {"per_hour": timedelta(hours=1), "per_3_hours": timedelta(hours=3), "per_day": timedelta(days=1)}
 
 
-def within_limits(lines: list[dict[str, Any]], limits: Mapping[str, int | None]) -> set[str]:
-    """No rolling window over these lines of the ledger (one profile's) holds more than its limit.
+def assert_within_limits(lines: list[dict[str, Any]], limits: Mapping[str, int | None]) -> set[str]:
+    """Assert that no rolling window of one profile's ledger lines contains more sends than its limit.
 
-    Answers the limits that some window was exactly full by: one that is never full has not been tried.
+    Returns the limits that were reached exactly: a limit that was never reached has not been tested.
     """
-    sent, full = moments(lines), set[str]()
+    sent, full = send_times(lines), set[str]()
     for name, window in WINDOWS.items():
         limit = limits[name]
         assert limit is not None
-        assert not _holds(sent, limit + 1, window), f"more than {limit} within {window}"
-        if _holds(sent, limit, window):
+        assert not _any_window_has(sent, limit + 1, window), f"more than {limit} within {window}"
+        if _any_window_has(sent, limit, window):
             full.add(name)
     return full
 
 
-def _holds(sent: list[datetime], count: int, window: timedelta) -> bool:
-    """Whether any rolling window holds so many."""
+def _any_window_has(sent: list[datetime], count: int, window: timedelta) -> bool:
+    """Whether any rolling window contains `count` sends."""
     return any(last - first < window for first, last in zip(sent, sent[count - 1 :], strict=False))

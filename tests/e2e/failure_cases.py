@@ -1,7 +1,7 @@
-"""Refusals: every row of the failure table that a gateway can be made to give, in both lanes, and what should follow.
+"""Failure cases: every failure code that a simulated gateway can return, in both lanes, with its expected effects.
 
-What becomes of the delivery, and which lanes are closed afterwards. The expectations are written here by hand, from the
-table of failures and docs/health.md, and not taken from the code that they judge.
+The effects are the fate of the delivery and the lanes that are closed afterwards. They are written by hand from
+docs/failures.md and docs/health.md, and not derived from the code under test.
 """
 
 import asyncio
@@ -9,33 +9,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.gateways import at_gateways, delivery_of, fault, open_message, reply
-from e2e.running import Running, recipients
+from e2e.gateways import add_fault, create_gateway_package, only_delivery, send_open_message, send_reply
+from e2e.system import RunningSystem, recipients
 
-AGAIN = "sent by the same profile, a little later"
+AGAIN = "sent by the same profile after a retry"
 ELSEWHERE = "sent by another profile"
-FAILED = "failed, and tried nowhere else"
-UNDONE = "taken, and reported as failed later"
-WAITS = "waits for a time that the gateway asks for, on the same profile"
-UNKNOWN = "nobody knows, and it is not tried again"
+FAILED = "failed without a try by another profile"
+UNDONE = "accepted, and later reported as failed"
+WAITS = "waits at the same profile for the time that the gateway demands"
+UNKNOWN = "unknown, and not tried again"
 EXPIRED = "expired before it could be sent"
-TAKEN = "taken, and nothing more is ever heard"
+TAKEN = "accepted, without any later receipt"
 
 Fates = tuple[str, str]
-"""Of the open delivery, and of the reply."""
+"""The fate of the open delivery and of the reply."""
 
 _BOTH = {name: (name, name) for name in (AGAIN, ELSEWHERE, FAILED, UNDONE, WAITS, TAKEN)}
-_IN_DOUBT: Fates = (UNKNOWN, AGAIN)  # a customer who waits may get a reply twice
+_IN_DOUBT: Fates = (UNKNOWN, AGAIN)  # a reply may arrive twice: the customer is waiting for it
 
-TABLE: Mapping[str, Mapping[str, Fates]] = {
+EXPECTED_FATES: Mapping[str, Mapping[str, Fates]] = {
     "cloud_api": {
         **dict.fromkeys(("0", "190", "3", "10", "200", "299", "131005"), _BOTH[ELSEWHERE]),
         **dict.fromkeys(("1", "135000"), _BOTH[AGAIN]),
-        **dict.fromkeys(("2", "131000", "131016"), _IN_DOUBT),  # Meta says 500, and not that it was not sent
+        **dict.fromkeys(("2", "131000", "131016"), _IN_DOUBT),  # HTTP 500: Meta does not say that it was not sent
         **dict.fromkeys(("4", "80007", "130429", "429", "131056", "131053"), _BOTH[AGAIN]),
-        "131057": _BOTH[AGAIN],  # within two minutes
-        "132069": (WAITS, EXPIRED),  # an hour: longer than a reply is worth sending
-        "131048": (ELSEWHERE, AGAIN),  # new chats are stopped, old ones go on
+        "131057": _BOTH[AGAIN],  # repeated within two minutes
+        "132069": (WAITS, EXPIRED),  # an hour, which is longer than a reply lives
+        "131048": (ELSEWHERE, AGAIN),  # stops new chats only
         **dict.fromkeys(("131049", "131050", "131026", "131064"), _BOTH[UNDONE]),
         **dict.fromkeys(("130472", "131047", "131021", "131030", "131062", "137000"), _BOTH[FAILED]),
         **dict.fromkeys(("131031", "368", "130497", "131042", "131044"), _BOTH[ELSEWHERE]),
@@ -49,7 +49,7 @@ TABLE: Mapping[str, Mapping[str, Fates]] = {
         **dict.fromkeys(("463", "479", "error", "no_whatsapp"), _BOTH[UNDONE]),
         "stuck": _BOTH[TAKEN],
         **dict.fromkeys(("401", "403", "404"), _BOTH[ELSEWHERE]),
-        "422": _BOTH[AGAIN],  # a session that is not ready gets half a minute
+        "422": _BOTH[AGAIN],  # a session that is not ready is tried again for half a minute
         "not_implemented": _BOTH[FAILED],
         "429": _BOTH[AGAIN],
         **dict.fromkeys(("500", "502", "503", "504"), _IN_DOUBT),
@@ -72,77 +72,77 @@ _OPEN: Lanes = frozenset({"open"})
 _REPLY: Lanes = frozenset({"reply"})
 _ALL = _OPEN | _REPLY
 
-CLOSED: Mapping[str, Mapping[str, tuple[Lanes, Lanes]]] = {
+CLOSED_LANES: Mapping[str, Mapping[str, tuple[Lanes, Lanes]]] = {
     "cloud_api": {
         **dict.fromkeys(("0", "190", "3", "10", "200", "299", "131005", "131042", "131044"), (_ALL, _ALL)),
         **dict.fromkeys(("131031", "368"), (_ALL, _ALL)),
         **dict.fromkeys(("131045", "133010", "131037", "33"), (_OPEN, _REPLY)),
-        **dict.fromkeys(("131048", "131064"), (_OPEN, _OPEN)),  # new chats are stopped, whichever lane heard of it
+        **dict.fromkeys(("131048", "131064"), (_OPEN, _OPEN)),  # stops new chats, whichever lane got the code
     },
     "waha": {
         **dict.fromkeys(("401", "403"), (_ALL, _ALL)),
         "404": (_OPEN, _REPLY),
         "463": (_OPEN, _OPEN),
     },
-    "evolution": {  # its webhooks do not say 463: that an account opens no chats shows by and by
+    "evolution": {  # its webhooks do not contain code 463
         **dict.fromkeys(("401", "403"), (_ALL, _ALL)),
         "404": (_OPEN, _REPLY),
     },
 }
-"""The lanes of a profile that are closed after the open message that failed there, and after the reply. Else: none."""
+"""The lanes of a profile that are closed after its failed open message, and after its failed reply. Default: none."""
 
 SENT = {"sent", "delivered", "read"}
 TEXT = {"type": "text", "text": "Hello"}
-AT_ONCE = 12
+CONCURRENT_STARTS = 12
 
 
 @dataclass
-class Case:
-    """One code, once in each lane, in a package of its own; what closes one profile for both lanes leaves two more."""
+class FailureCase:
+    """One failure code, once in each lane, in its own package of three profiles: two are left if one is closed."""
 
-    system: Running
+    system: RunningSystem
     driver: str
     code: str
     package: str
-    asked: str
-    """Who gets the open message."""
-    waiting: str
-    """Who gets the reply."""
+    open_recipient: str
+    reply_recipient: str
     messages: tuple[str, str] = ("", "")
-    answered: int = 0
+    reply_status: int = 0
 
     async def begin(self) -> None:
-        await at_gateways(self.system, self.package, self.driver, 3)
+        await create_gateway_package(self.system, self.package, self.driver, 3)
         brief = {"seconds": 0.2} if self.code in ("4", "80007", "130429", "429") else {}
-        for person in (self.asked, self.waiting):
-            await fault(
+        for person in (self.open_recipient, self.reply_recipient):
+            await add_fault(
                 self.system, kind="fail", driver=self.driver, code=self.code, recipient=person, count=1, **brief
             )
-        first = await open_message(self.system, self.package, TEXT, self.asked)
-        answer = await reply(self.system, self.package, TEXT, self.waiting)
-        self.answered, self.messages = answer.status, (first, answer.body["message_id"])
+        first = await send_open_message(self.system, self.package, TEXT, self.open_recipient)
+        answer = await send_reply(self.system, self.package, TEXT, self.reply_recipient)
+        self.reply_status, self.messages = answer.status, (first, answer.body["message_id"])
 
     async def fates(self, lines: list[dict[str, Any]]) -> Fates:
-        seen = [await self._fate(lines, message, person) for message, person in
-                zip(self.messages, (self.asked, self.waiting), strict=True)]  # fmt: skip
-        return seen[0], seen[1]
+        open_message, reply_message = self.messages
+        return (
+            await self._fate(lines, open_message, self.open_recipient),
+            await self._fate(lines, reply_message, self.reply_recipient),
+        )
 
-    def shut(self, lines: list[dict[str, Any]]) -> dict[str, Lanes]:
-        """By profile that a failure befell: the lanes that it should have closed."""
-        expected = CLOSED[self.driver].get(self.code, (_NONE, _NONE))
-        found = dict[str, Lanes]()
-        for person, lanes in zip((self.asked, self.waiting), expected, strict=True):
+    def expected_closures(self, lines: list[dict[str, Any]]) -> dict[str, Lanes]:
+        """The lanes that should be closed, for each profile that had a failure."""
+        expected = CLOSED_LANES[self.driver].get(self.code, (_NONE, _NONE))
+        closures = dict[str, Lanes]()
+        for person, lanes in zip((self.open_recipient, self.reply_recipient), expected, strict=True):
             for profile in {line["profile"] for line in lines if line["recipient"] == person and line["code"]}:
-                found[profile] = found.get(profile, _NONE) | lanes
-        return found
+                closures[profile] = closures.get(profile, _NONE) | lanes
+        return closures
 
     async def _fate(self, lines: list[dict[str, Any]], message: str, person: str) -> str:
         mine = [line for line in lines if line["recipient"] == person]
         arrived = [line for line in mine if line["ok"]]
-        delivery = await delivery_of(self.system, message)
+        delivery = await only_delivery(self.system, message)
         status = "held" if delivery is None else delivery["status"]
         profiles = {line["profile"] for line in mine}
-        assert len(arrived) <= 1, f"{self.code}: {person} got it twice"
+        assert len(arrived) <= 1, f"{self.code}: it arrived twice at {person}"
         if len(mine) == 1 and arrived:
             return UNDONE if status == "failed" else TAKEN if status == "sent" else f"{status}, never refused"
         if status in SENT and arrived:
@@ -153,21 +153,23 @@ class Case:
             status, status
         )
 
-    async def is_right(self, lines: list[dict[str, Any]]) -> bool:
-        return await self.fates(lines) == TABLE[self.driver][self.code]
+    async def has_expected_fates(self, lines: list[dict[str, Any]]) -> bool:
+        return await self.fates(lines) == EXPECTED_FATES[self.driver][self.code]
 
 
-async def refused(system: Running) -> dict[str, Case]:
-    """Every case, begun; by name."""
+async def start_failure_cases(system: RunningSystem) -> dict[str, FailureCase]:
+    """Start every case; returns them by name."""
     people = iter(recipients(1_000, start=400_000))
     cases = {
-        f"{driver}_{code}": Case(system, driver, code, f"{driver}_{code}", asked=next(people), waiting=next(people))
-        for driver, codes in TABLE.items()
+        f"{driver}_{code}": FailureCase(
+            system, driver, code, f"{driver}_{code}", open_recipient=next(people), reply_recipient=next(people)
+        )
+        for driver, codes in EXPECTED_FATES.items()
         for code in codes
     }
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(CONCURRENT_STARTS)
 
-    async def begin(case: Case) -> None:
+    async def begin(case: FailureCase) -> None:
         async with slots:
             await case.begin()
 
