@@ -1,6 +1,7 @@
-"""Figures: what a test has measured: told at the end of the run, and kept by `make record`.
+"""Figures: measurements of tests, printed at the end of a run; `make record` also writes them to bench/results.
 
-Beside other tests they would be measured as well. What takes minutes (marked `recorded`) runs by `make record` alone.
+`make record` runs only tests that measure, so that other tests do not disturb them. Tests marked `recorded` take
+minutes and run only there.
 """
 
 import json
@@ -16,7 +17,11 @@ _PROPERTY = "figures"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record", action="store_true", help="run the tests that measure, and keep their figures")
+    parser.addoption(
+        "--record",
+        action="store_true",
+        help="run only the tests that measure, and write their figures to bench/results",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -25,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = {item for item in items if (_measures(item) if record else item.get_closest_marker("recorded") is None)}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
-    if record:  # a whole system runs until the end: what needs none is measured before it starts
+    if record:  # a whole system keeps running until the end, so tests without one go first
         items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
@@ -37,7 +42,7 @@ def _measures(item: pytest.Item) -> bool:
 def keep(
     request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> Callable[[str, Mapping[str, Any]], None]:
-    """`keep("replies-under-load", {...})` writes bench/results/replies-under-load.json where figures are recorded."""
+    """`keep("replies-under-load", {...})` writes bench/results/replies-under-load.json with `--record`."""
 
     def keep(name: str, figures: Mapping[str, Any]) -> None:
         record_property(_PROPERTY, f"{name}: {json.dumps(figures)}")
@@ -50,13 +55,13 @@ def keep(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    told = [
-        said
+    lines = [
+        line
         for report in terminalreporter.getreports("passed")
-        for name, said in report.user_properties
+        for name, line in report.user_properties
         if name == _PROPERTY
     ]
-    if told:
+    if lines:
         terminalreporter.section("figures")
-        for line in told:
+        for line in lines:
             terminalreporter.line(str(line))

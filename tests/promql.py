@@ -1,4 +1,4 @@
-"""PromQL: every query of dashboards and rules, and which series it names."""
+"""PromQL: every query of the dashboards and rules, and the series that it selects."""
 
 import json
 import re
@@ -13,12 +13,12 @@ import yaml
 ROOT = Path(__file__).parent.parent
 DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.rules.yml"))
-OF_PROMETHEUS = {"ALERTS", "up"}
-BY_PROMETHEUS = {"job", "instance"}
+PROMETHEUS_SERIES = {"ALERTS", "up"}
+SCRAPE_LABELS = {"job", "instance"}
 """Labels that a scrape adds."""
 
 Series = tuple[str, Mapping[str, str]]
-"""A name and its labels, as a process shows it."""
+"""The name and labels of a series of a process."""
 
 _SELECTOR = re.compile(r"\b((?:spreader|process)[\w:]*|up|ALERTS)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
@@ -47,19 +47,19 @@ class Selector:
     name: str
     matchers: tuple[tuple[str, str, str], ...]
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
-        return all(_fits(labels.get(name, ""), how, value) for name, how, value in self.matchers)
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(_value_matches(labels.get(name, ""), operator, value) for name, operator, value in self.matchers)
 
 
 def _without_groupings(text: str) -> str:
     return _GROUPING.sub("", text)
 
 
-def _fits(value: str, how: str, wanted: str) -> bool:
+def _value_matches(value: str, operator: str, wanted: str) -> bool:
     if wanted == "$package":
         return value != ""
-    is_met = re.fullmatch(wanted, value) is not None if how.endswith("~") else value == wanted
-    return is_met != how.startswith("!")
+    is_met = re.fullmatch(wanted, value) is not None if operator.endswith("~") else value == wanted
+    return is_met != operator.startswith("!")
 
 
 def panels() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -86,27 +86,27 @@ def recorded() -> set[str]:
 
 
 def sources(selector: Selector) -> Sequence[Selector]:
-    """What a recorded series is made of, under its own matchers."""
-    made = next((rule["expr"] for rule in rules() if rule.get("record") == selector.name), None)
-    if made is None:
+    """The selectors that a recorded series is computed from, with the matchers of this selector added."""
+    expression = next((rule["expr"] for rule in rules() if rule.get("record") == selector.name), None)
+    if expression is None:
         return [selector]
     return [
         source
-        for each in Query(selector.name, made).selectors
-        for source in sources(Selector(each.name, (*each.matchers, *selector.matchers)))
+        for inner in Query(selector.name, expression).selectors
+        for source in sources(Selector(inner.name, (*inner.matchers, *selector.matchers)))
     ]
 
 
 def missing(query: Query, series: Sequence[Series]) -> list[str]:
-    """The selectors that take nothing, and the labels that it groups by and nothing has."""
-    known: dict[str, set[str]] = {}
+    """The selectors of the query that match no series, and the labels it groups by that no series has."""
+    labels_seen = set[str]()
     wrong: list[str] = []
     for selector in [source for each in query.selectors for source in sources(each)]:
-        if selector.name in OF_PROMETHEUS:
+        if selector.name in PROMETHEUS_SERIES:
             continue
-        taken = [labels for name, labels in series if name == selector.name and selector.takes(labels)]
-        known.setdefault("labels", set()).update(*taken)
-        if not taken:
+        matched = [labels for name, labels in series if name == selector.name and selector.matches(labels)]
+        labels_seen.update(*matched)
+        if not matched:
             wrong.append(f"{query.where}: {selector.name} {selector.matchers}")
-    grouped = query.grouped_by - BY_PROMETHEUS - known.get("labels", set())
-    return [*wrong, *(f"{query.where}: nothing has the label {label}" for label in sorted(grouped))]
+    grouped = query.grouped_by - SCRAPE_LABELS - labels_seen
+    return [*wrong, *(f"{query.where}: no series has the label {label}" for label in sorted(grouped))]

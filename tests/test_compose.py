@@ -1,4 +1,4 @@
-"""Compose: the containers, held against the settings, ports and metrics of the services they run (no engine needed)."""
+"""Compose: the containers match the settings, ports and metrics of their services. Needs no Docker engine."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from spreader.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists())
-OF_THE_CLOCK = {"SPREADER_CLOCK", "SPREADER_CLOCK_SPEED"}
+CLOCK_SETTINGS = {"SPREADER_CLOCK", "SPREADER_CLOCK_SPEED"}
 
 Tree = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ def settings_of(service: str) -> type[Settings]:
 
 
 def variables(service: str) -> set[str]:
-    return {f"SPREADER_{name.upper()}" for name in settings_of(service).model_fields} | OF_THE_CLOCK
+    return {f"SPREADER_{name.upper()}" for name in settings_of(service).model_fields} | CLOCK_SETTINGS
 
 
 def default_port(service: str) -> int:
@@ -49,25 +49,25 @@ def default_port(service: str) -> int:
 
 
 def docker_has_compose() -> bool:
-    """It is a plugin: a docker may come without it. Neither needs an engine to read a file."""
+    """Whether docker has the compose plugin, which is optional. Reading a file needs no engine."""
     docker = shutil.which("docker")
     return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
 
 
-def test_compose_itself_takes_the_file() -> None:
+def test_compose_accepts_the_file() -> None:
     if not docker_has_compose():
         pytest.skip("no docker with compose on this machine")
     environment = {**os.environ, "SPREADER_API_KEY": "of-this-test"}
-    read_by = subprocess.run(
+    result = subprocess.run(
         ["docker", "compose", "config", "-q"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert read_by.returncode == 0, read_by.stderr
+    assert result.returncode == 0, result.stderr
 
 
-def test_postgres_is_healthy_when_it_can_be_reached_not_while_the_image_prepares_it(compose: Tree) -> None:
-    """The server that creates the database listens on a socket alone, and is stopped again."""
-    _, asked = compose["postgres"]["healthcheck"]["test"]
-    assert "--host 127.0.0.1" in asked
+def test_postgres_is_healthy_only_after_the_image_has_prepared_it(compose: Tree) -> None:
+    """While the image creates the database, the server listens only on a Unix socket; then it restarts."""
+    _, command = compose["postgres"]["healthcheck"]["test"]
+    assert "--host 127.0.0.1" in command
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -82,24 +82,24 @@ def test_no_port_is_open_to_other_machines(compose: Tree) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_told_nothing_that_it_does_not_know(compose: Tree, service: str) -> None:
-    told = {name for name in compose[service]["environment"] if name.startswith("SPREADER_")}
-    assert told <= variables(service), f"{service} has no such setting: {sorted(told - variables(service))}"
+def test_a_service_gets_only_settings_that_it_has(compose: Tree, service: str) -> None:
+    given = {name for name in compose[service]["environment"] if name.startswith("SPREADER_")}
+    assert given <= variables(service), f"{service} has no such setting: {sorted(given - variables(service))}"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_told_every_address_that_is_not_on_its_own_machine(compose: Tree, service: str) -> None:
+def test_a_service_gets_every_address_whose_default_is_its_own_machine(compose: Tree, service: str) -> None:
     local = {
         f"SPREADER_{name.upper()}"
         for name, field in settings_of(service).model_fields.items()
         if isinstance(field.default, str) and "127.0.0.1:" in field.default
     }
-    if service in {"console", "simulator"}:  # they talk HTTP only
+    if service in {"console", "simulator"}:  # they use only HTTP
         local -= {"SPREADER_KAFKA_BOOTSTRAP_SERVERS", "SPREADER_DATABASE_URL"}
     assert local <= set(compose[service]["environment"])
 
 
-def test_files_and_sealed_credentials_are_of_those_who_write_them_and_those_who_read_them(compose: Tree) -> None:
+def test_ingress_and_sender_share_the_media_store_and_the_keys(compose: Tree) -> None:
     for name in ("SPREADER_MEDIA_STORE", "SPREADER_SECRET_KEYS"):
         assert compose["ingress"]["environment"][name] == compose["sender"]["environment"][name]
     folder = compose["ingress"]["environment"]["SPREADER_MEDIA_STORE"].removeprefix("file:")
@@ -116,14 +116,14 @@ def test_an_address_names_a_container_and_the_port_it_listens_on(compose: Tree, 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_may_change_nothing_but_its_data(compose: Tree, service: str) -> None:
-    each = compose[service]
-    assert each["read_only"] is True
-    assert each["cap_drop"] == ["ALL"]
-    assert each["security_opt"] == ["no-new-privileges:true"]
+def test_a_service_can_change_only_its_data(compose: Tree, service: str) -> None:
+    container = compose[service]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_services_start_when_their_servers_are_healthy_and_the_topics_are_there(compose: Tree) -> None:
+def test_services_start_when_their_servers_are_healthy_and_the_topics_exist(compose: Tree) -> None:
     for service in {*SERVICES} - {"console", "simulator"}:
         assert compose[service]["depends_on"] == {
             "kafka": {"condition": "service_healthy"},
@@ -133,7 +133,7 @@ def test_services_start_when_their_servers_are_healthy_and_the_topics_are_there(
     assert {"healthcheck"} <= compose["kafka"].keys() & compose["postgres"].keys()
 
 
-def test_whatever_is_kept_is_on_a_volume_that_is_declared(compose: Tree) -> None:
+def test_all_data_is_on_declared_volumes(compose: Tree) -> None:
     declared = read("docker-compose.yml")["volumes"]
     mounts = [mount.split(":") for each in compose.values() for mount in each.get("volumes", ())]
     assert {source for source, *_ in mounts if not source.startswith(".")} == set(declared)
@@ -152,35 +152,37 @@ def test_every_image_is_pinned_and_kafka_is_the_one_that_make_up_runs(compose: T
     assert images["kafka"] == f"apache/kafka:{jar[1]}"
 
 
-def test_the_callers_key_has_no_default_that_everybody_knows(compose: Tree) -> None:
+def test_the_api_key_has_no_default(compose: Tree) -> None:
     keys = [each["environment"]["SPREADER_API_KEY"] for each in compose.values() if "SPREADER_API_KEY" in str(each)]
     assert len(keys) == 2
     assert all(key.startswith("${SPREADER_API_KEY:?") for key in keys)
 
 
-def test_prometheus_asks_every_service() -> None:
+def test_prometheus_scrapes_every_service() -> None:
     jobs = {
         job["job_name"]: job["static_configs"] for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]
     }
     assert jobs == {service: [{"targets": [f"{service}:{default_port(service)}"]}] for service in SERVICES}
 
 
-def test_grafana_opens_with_a_dashboard_that_is_there(compose: Tree) -> None:
+def test_grafana_opens_with_an_existing_dashboard(compose: Tree) -> None:
     home = compose["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (ROOT / "deploy/grafana/dashboards" / home.rpartition("/")[2]).exists()
 
 
-def test_the_dashboards_ask_the_source_that_is_provisioned() -> None:
+def test_the_dashboards_use_the_provisioned_source() -> None:
     (source,) = read("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]
     assert source["uid"] == SOURCE.uid
 
 
-def test_the_image_builds_what_the_workspace_locks_and_runs_as_nobody() -> None:
-    said = (ROOT / "deploy/docker/Dockerfile").read_text()
-    assert "uv sync --locked --no-dev --no-editable" in said
-    assert re.search(r"^USER \d+$", said, re.MULTILINE)
+def test_the_image_builds_the_locked_workspace_and_runs_unprivileged() -> None:
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+    assert "uv sync --locked --no-dev --no-editable" in dockerfile
+    assert re.search(r"^USER \d+$", dockerfile, re.MULTILINE)
     copied = {
-        source for line in re.findall(r"^COPY (?!--from)(.+)$", said, re.MULTILINE) for source in line.split()[:-1]
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for source in line.split()[:-1]
     }
     members = {"libs", "services", "deploy/local", "pyproject.toml", "uv.lock"}
     assert copied == members

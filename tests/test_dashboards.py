@@ -1,9 +1,9 @@
-"""Dashboards: every panel has a title, a unit and what to do; nothing asks for a label that grows with customers."""
+"""Dashboards: every panel has a title, a unit and advice; no query uses a label that grows with customers."""
 
 from typing import Any
 
 import pytest
-from promql import DASHBOARDS, OF_PROMETHEUS, Query, Series, missing, panels, queries
+from promql import DASHBOARDS, PROMETHEUS_SERIES, Query, Series, missing, panels, queries
 
 PANELS = list(panels())
 SHOWN: list[Series] = [
@@ -15,7 +15,7 @@ SHOWN: list[Series] = [
 GROWING = {"recipient", "message_id", "delivery_id", "profile", "profile_id", "conversation"}
 
 
-def test_there_are_four() -> None:
+def test_there_are_four_dashboards() -> None:
     assert [file.stem for file in DASHBOARDS] == ["fleet", "package", "pipeline", "service-levels"]
 
 
@@ -33,9 +33,9 @@ def test_panels_do_not_cover_each_other() -> None:
         taken: set[tuple[int, int]] = set()
         for where, panel in PANELS:
             if where.startswith(f"{file.stem}: "):
-                place = panel["gridPos"]
+                area = panel["gridPos"]
                 cells = {
-                    (place["x"] + right, place["y"] + down) for right in range(place["w"]) for down in range(place["h"])
+                    (area["x"] + right, area["y"] + down) for right in range(area["w"]) for down in range(area["h"])
                 }
                 assert not cells & taken, where
                 assert all(x < 24 for x, _ in cells)
@@ -50,7 +50,9 @@ def test_no_query_names_a_label_that_grows_with_customers() -> None:
 
 def test_every_query_asks_for_something_of_ours() -> None:
     for query in queries():
-        assert {each.name for each in query.selectors} - OF_PROMETHEUS or "up" in query.text or "ALERTS" in query.text
+        assert (
+            {each.name for each in query.selectors} - PROMETHEUS_SERIES or "up" in query.text or "ALERTS" in query.text
+        )
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,6 @@ def test_every_query_asks_for_something_of_ours() -> None:
         ('count(up{job="pacer"} == 0) or vector(0)', 0),
     ],
 )
-def test_a_query_for_what_nobody_shows_is_found(text: str, complaints: int) -> None:
-    """What the test of the running system goes by."""
+def test_a_query_for_missing_series_is_detected(text: str, complaints: int) -> None:
+    """The test of the running system uses the same check (test_e2e_metrics.py)."""
     assert len(missing(Query("one", text), SHOWN)) == complaints

@@ -40,8 +40,8 @@ RECORDED = 200
 LIFE_SECONDS_MAX = 60.0
 SETTLE_SECONDS_MAX = 90.0
 CALL_SECONDS, LEASE_SECONDS = 20.0, 22.0
-"""Longer than a sender lives here. Otherwise unanswered calls would open the circuit breaker, replies of dead senders
-would fill the slots, and a sender might make no call before its kill."""
+"""Longer than a sender lives in this test. Otherwise unanswered calls would open the circuit breaker, replies of dead
+senders would fill the slots, and a sender might make no call before its kill."""
 AT_ONCE = 10
 POLL_SECONDS = 0.02
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
@@ -56,7 +56,7 @@ Way = tuple[Driver, Lane]
 
 @dataclass
 class KillTrial:
-    """The gateways and the trial, each to its own recipient."""
+    """The gateways and the deliveries, each to its own recipient."""
 
     gateways: SimulatorClient
     package_id: str
@@ -68,7 +68,7 @@ class KillTrial:
         return PackageConfigured(package=package, at=wall_now())
 
     def add(self, count: int) -> list[Delivery]:
-        """New trial: `count` for each lane of each driver."""
+        """Create `count` deliveries for each lane of each driver."""
         return [self._add(driver, lane) for _ in range(count) for driver in DRIVERS for lane in LANES]
 
     def _add(self, driver: Driver, lane: Lane) -> Delivery:

@@ -1,7 +1,6 @@
-"""Surface: what a checkout shows to the outside; `python tests/surface` records it, and compares two such records.
+"""Surface: what a checkout shows to the outside. `python tests/surface` records it and compares two records.
 
-Neither the places of modules nor the names of classes are part of it: a tree before a regrouping has the same surface
-as the tree after it.
+The places of modules and the names of classes are not part of it: moving and renaming code does not change the surface.
 """
 
 import argparse
@@ -21,8 +20,8 @@ SECONDS_MAX = 300
 
 
 def surface(tree: Path) -> dict[str, Any]:
-    parsed = _said(tree, "parsed.py")
-    packages = {package: _said(tree, "imported.py", package) for package in parsed.pop("packages")}
+    parsed = _output(tree, "source_tree.py")
+    packages = {package: _output(tree, "imported_package.py", package) for package in parsed.pop("packages")}
     common = packages["spreader"]
     names = {package: set(each["metrics"]) for package, each in packages.items()}
     return {
@@ -32,7 +31,7 @@ def surface(tree: Path) -> dict[str, Any]:
         "settings": {name: each["settings"] for name, each in packages.items()},
         "metrics": _metrics(packages),
         "defined": {
-            name: sorted(found - (names["spreader"] if name != "spreader" else set())) for name, found in names.items()
+            name: sorted(own - (names["spreader"] if name != "spreader" else set())) for name, own in names.items()
         },
         "pages": {name: each["pages"] for name, each in packages.items() if each["pages"] is not None},
         "http": {name: each["http"] for name, each in packages.items() if each["http"] is not None},
@@ -40,18 +39,18 @@ def surface(tree: Path) -> dict[str, Any]:
 
 
 def _metrics(packages: dict[str, Any]) -> dict[str, Any]:
-    """What each metric is; `pages` has what it shows at the start, and where."""
-    found: dict[str, list[Any]] = {}
-    for each in packages.values():
-        for name, metric in each["metrics"].items():
+    """The type, labels and buckets of each metric. `pages` contains the series that each service shows at its start."""
+    metrics: dict[str, list[Any]] = {}
+    for package in packages.values():
+        for name, metric in package["metrics"].items():
             kept = {key: metric[key] for key in ("type", "labels", "buckets")}
-            if kept not in found.setdefault(name, []):
-                found[name].append(kept)
-    return found
+            if kept not in metrics.setdefault(name, []):
+                metrics[name].append(kept)
+    return metrics
 
 
-def _said(tree: Path, script: str, *words: str) -> Any:
-    """What a script of this folder says in the tree's own Python; it writes nothing into the tree."""
+def _output(tree: Path, script: str, *arguments: str) -> Any:
+    """The output of a script of this folder, run by the tree's own Python. It writes nothing into the tree."""
     python = tree / ".venv/bin/python"
     with tempfile.TemporaryDirectory() as empty:
         environment = {
@@ -59,28 +58,28 @@ def _said(tree: Path, script: str, *words: str) -> Any:
             "PYTHONHASHSEED": "0", "SPREADER_API_KEY": "not used: nothing is started",
         }  # fmt: skip
         done = subprocess.run(
-            [python, HERE / script, tree, *words],
+            [python, HERE / script, tree, *arguments],
             cwd=empty, env=environment, stdout=subprocess.PIPE, text=True, timeout=SECONDS_MAX,
         )  # fmt: skip
     if done.returncode:
-        sys.exit(f"{script} {' '.join(words)} failed in {tree}: see above")
+        sys.exit(f"{script} {' '.join(arguments)} failed in {tree}: see the traceback above")
     return json.loads(done.stdout)
 
 
 def main() -> int:
-    """The exit code: 1 where two surfaces differ in what must stay."""
+    """Returns the exit code: 1 if two surfaces differ in something that must not change."""
     parser = argparse.ArgumentParser(prog="python tests/surface", description="Record or compare outside surfaces.")
     parser.add_argument("tree", type=Path, nargs="?", help="a checkout with its own .venv")
     parser.add_argument("--diff", type=Path, nargs=2, metavar=("OLD", "NEW"), help="two records; prints Markdown")
-    asked = parser.parse_args()
-    if asked.diff:
-        old, new = (json.loads(path.read_text()) for path in asked.diff)
-        found = Difference(old, new)
-        print(found.markdown())
-        return 1 if found.failing else 0
-    if asked.tree is None:
+    options = parser.parse_args()
+    if options.diff:
+        old, new = (json.loads(path.read_text()) for path in options.diff)
+        difference = Difference(old, new)
+        print(difference.markdown())
+        return 1 if difference.failing else 0
+    if options.tree is None:
         parser.error("name a checkout, or two records with --diff")
-    json.dump(surface(asked.tree.resolve()), sys.stdout, indent=1, sort_keys=True, ensure_ascii=False)
+    json.dump(surface(options.tree.resolve()), sys.stdout, indent=1, sort_keys=True, ensure_ascii=False)
     print()
     return 0
 

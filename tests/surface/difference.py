@@ -1,4 +1,4 @@
-"""Difference: what one surface shows and another does not, as Markdown; a move to the common library is allowed."""
+"""Difference: what only one of two surfaces contains, as Markdown. A move to the common library is allowed."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from typing import Any
 
 COMMON = "spreader"
 OWNED = ("enumerated", "codes", "constants", "models", "defined")
-"""Sets for each package; a member may move between a service and the common library."""
+"""Sets per package. A member may move between a service and the common library."""
 NOTED = ("texts",)
-"""Likewise, and it fails for nothing: texts for people, logs, SQL."""
+"""Sets whose differences are only listed: texts for people, logs, SQL."""
 SHOWN_CHARACTERS_MAX = 300
 ALIKE_SHARE_MIN = 0.6
 NEAR_WORDS = 6
@@ -19,7 +19,7 @@ PARTS_MAX = 5
 
 
 class Difference:
-    """What fails, and what is only worth a look."""
+    """The differences that are failures (`failing`), and those that are only listed (`noted`)."""
 
     def __init__(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         self.failing: dict[str, list[str]] = {}
@@ -33,9 +33,9 @@ class Difference:
         for section in sorted({*old, *new} - {"names_of_code"}):
             before, after = old.get(section), new.get(section)
             if section in (*OWNED, *NOTED):
-                self._owned(section, before or {}, after or {})
+                self._compare_owned(section, before or {}, after or {})
             elif section == "files":
-                self._files(before or [], after or [])
+                self._compare_files(before or [], after or [])
             else:
                 self._add(self.failing, section, *_changes(before, after, ""))
 
@@ -53,7 +53,7 @@ class Difference:
         if found:
             where.setdefault(section, []).extend(found)
 
-    def _owned(self, section: str, old: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> None:
+    def _compare_owned(self, section: str, old: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> None:
         before, after = self._owners(old), self._owners(new)
         lost = {each: before[each] for each in sorted(before.keys() - after.keys())}
         gained = {each: after[each] for each in sorted(after.keys() - before.keys())}
@@ -70,21 +70,21 @@ class Difference:
         for value in sorted(before.keys() & after.keys()):
             left, joined = before[value] - after[value], after[value] - before[value]
             if left or joined:
-                said = f"{_names(before[value])} → {_names(after[value])}: {_shown(value)}"
+                line = f"{_names(before[value])} → {_names(after[value])}: {_shown(value)}"
                 allowed = _may_move(before[value], after[value])
-                self._add(self.noted if allowed else where, f"{section}, elsewhere", said)
+                self._add(self.noted if allowed else where, f"{section}, elsewhere", line)
 
     def _owners(self, packages: Mapping[str, list[str]]) -> dict[str, set[str]]:
-        """A class or a module of either surface may have another name in the other: such strings are left out."""
-        found: dict[str, set[str]] = {}
+        """The packages that have each value. Names of classes and modules are left out: they may change."""
+        owners: dict[str, set[str]] = {}
         for package, values in packages.items():
             for value in values:
                 if value not in self._names_of_code:
-                    found.setdefault(value, set()).add(package)
-        return found
+                    owners.setdefault(value, set()).add(package)
+        return owners
 
-    def _files(self, old: list[str], new: list[str]) -> None:
-        """`folder/name sha`: a file may lie in another folder."""
+    def _compare_files(self, old: list[str], new: list[str]) -> None:
+        """Each file is `folder/name sha`. A file may move to another folder."""
         before, after = Counter(map(_without_folder, old)), Counter(map(_without_folder, new))
         self._add(self.failing, "files", *(f"lost: {each}" for each in sorted((before - after).elements())))
         self._add(self.failing, "files", *(f"new: {each}" for each in sorted((after - before).elements())))
@@ -94,16 +94,16 @@ class Difference:
 
 
 def _may_move(before: set[str], after: set[str]) -> bool:
-    """Who has lost it finds it in the common library, or who has gained it had it there."""
+    """Whether a value moved to the common library or out of it."""
     left, joined = before - after - {COMMON}, after - before - {COMMON}
     return (not left or COMMON in after) and (not joined or COMMON in before)
 
 
-def _changes(before: Any, after: Any, place: str) -> Iterator[str]:
-    """The innermost places that differ."""
+def _changes(before: Any, after: Any, path: str) -> Iterator[str]:
+    """The innermost differences, with their paths."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
-            inside = f"{place} › {key}" if place else str(key)
+            inside = f"{path} › {key}" if path else str(key)
             if key not in before:
                 yield f"new: {inside}: {_shown(after[key])}"
             elif key not in after:
@@ -113,14 +113,14 @@ def _changes(before: Any, after: Any, place: str) -> Iterator[str]:
     elif isinstance(before, list) and isinstance(after, list) and before != after:
         lost, gained = [each for each in before if each not in after], [each for each in after if each not in before]
         if len(lost) == len(gained) == 1:
-            yield from _changes(lost[0], gained[0], f"{place} › *")
+            yield from _changes(lost[0], gained[0], f"{path} › *")
         elif lost or gained:
-            yield from (f"lost: {place}: {_shown(each)}" for each in lost)
-            yield from (f"new: {place}: {_shown(each)}" for each in gained)
+            yield from (f"lost: {path}: {_shown(each)}" for each in lost)
+            yield from (f"new: {path}: {_shown(each)}" for each in gained)
         else:
-            yield f"in another order: {place}: {_shown(before)} → {_shown(after)}"
+            yield f"in another order: {path}: {_shown(before)} → {_shown(after)}"
     elif before != after or type(before) is not type(after):
-        yield f"changed: {place}: {_shown(before)} → {_shown(after)}"
+        yield f"changed: {path}: {_shown(before)} → {_shown(after)}"
 
 
 def _names(packages: set[str]) -> str:
@@ -138,7 +138,7 @@ def _shown(value: Any) -> str:
 
 
 def _most_alike(value: str, others: list[str]) -> str | None:
-    """By the words that both have."""
+    """The text with the largest share of common words, if it reaches the minimum."""
     own = set(_words(value))
     shared = {other: len(own & set(_words(other))) / len(own | set(_words(other))) for other in others}
     best = max(others, key=lambda other: shared[other], default=None)
@@ -150,7 +150,7 @@ def _words(text: str) -> list[str]:
 
 
 def _both(value: str, other: str) -> str:
-    """The parts that differ, with some of what is before and after each."""
+    """The parts that differ, each with a few words before and after it."""
     one, two = _words(value), _words(other)
     changes = SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
     parts = [

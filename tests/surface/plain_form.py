@@ -1,4 +1,4 @@
-"""Plain form: a value or a schema as JSON that shows no name of a class or a module, and no prose."""
+"""Plain form: a value or schema as JSON without names of classes or modules and without prose."""
 
 import dataclasses
 import json
@@ -16,19 +16,19 @@ NAMED = frozenset({
     "callbacks", "channels", "content", "encoding", "headers", "links", "messages", "operations", "paths",
     "patternProperties", "properties", "responses", "securitySchemes", "variables",
 })  # fmt: skip
-"""Whatever stands in these has a name of its own: such a name is no keyword, also where it is `title`."""
+"""The keys inside these are names, not keywords, even if a name is `title`."""
 VERBATIM = frozenset({"bindings", "const", "default", "enum", "example", "value"})
 
 LIKE_A_SCHEMA = frozenset({"$ref", "anyOf", "properties", "schema", "type"})
 
 
 def text_of(value: Any) -> str:
-    """The one JSON text of a plain value."""
+    """The canonical JSON text of a plain value."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def plain_schema(node: Any, document: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
-    """With every `$ref` replaced by what it names; one that leads back says how many references up it leads."""
+    """Replaces every `$ref` by its target. A recursive one becomes the number of references that it leads up."""
     if isinstance(node, list):
         return [plain_schema(each, document, above) for each in node]
     if not isinstance(node, dict):
@@ -67,7 +67,7 @@ def _plain_keyword(key: str, value: Any, document: Mapping[str, Any], above: tup
 
 
 def plain_value(value: Any, tree: Path) -> Any:
-    """A dataclass is its values, a class of events its type on the wire; other objects are only said to be there."""
+    """Dataclasses become their values, event classes their type on the wire, other objects a placeholder."""
     if value is None or isinstance(value, bool | int | float):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, str):

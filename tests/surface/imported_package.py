@@ -1,6 +1,6 @@
-"""Imported package: what it shows of itself once its modules are imported and its app is built, without any server.
+"""Imported package: the part of the surface that is read after its modules are imported and its app is built.
 
-Runs in the tree's own Python: `python imported.py TREE PACKAGE`.
+Needs no server. Runs in the tree's own Python: `python imported_package.py TREE PACKAGE`.
 """
 
 import ast
@@ -15,47 +15,47 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from plain import plain_schema, plain_value, text_of
+from plain_form import plain_schema, plain_value, text_of
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 LEFT_OUT = re.compile(r"\.(testing|migrations|__main__)(\.|$)")
 EVERY_APP = ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
-"""Addresses of FastAPI's own."""
+"""Paths that FastAPI adds to every app."""
 
 
 def record(tree: Path, package: str) -> dict[str, Any]:
     top = importlib.import_module(package)
-    place = Path(next(iter(top.__path__)))
-    assert place.resolve().is_relative_to(tree.resolve()), f"{package} is imported from {place}, which is not in {tree}"
-    built = _built(package, place)
+    folder = Path(next(iter(top.__path__)))
+    assert folder.resolve().is_relative_to(tree.resolve()), f"{package} is imported from {folder}, not from {tree}"
+    app = _app(package, folder)
     page = _metrics()
     modules = [importlib.import_module(name) for name in _names(top)]
     events = _events(modules) if package == "spreader" else {}
     return {
         **events,
         "metrics": _metrics(),
-        "pages": {name: metric["shown"] for name, metric in page.items()} if built is not None else None,
+        "pages": {name: metric["shown"] for name, metric in page.items()} if app is not None else None,
         "settings": _settings(modules, tree),
         "models": _models(modules),
         "constants": _constants(modules, tree),
-        "http": _http(built) if built is not None else None,
+        "http": _http(app) if app is not None else None,
     }
 
 
 def _names(top: ModuleType) -> list[str]:
-    """`pkgutil.walk_packages` would import what is left out."""
+    """The names of all modules. `pkgutil.walk_packages` would also import those that are left out."""
     names = [top.__name__]
-    for found in pkgutil.iter_modules(top.__path__, f"{top.__name__}."):
-        if not LEFT_OUT.search(found.name):
-            names += _names(importlib.import_module(found.name)) if found.ispkg else [found.name]
+    for module in pkgutil.iter_modules(top.__path__, f"{top.__name__}."):
+        if not LEFT_OUT.search(module.name):
+            names += _names(importlib.import_module(module.name)) if module.ispkg else [module.name]
     return names
 
 
-def _built(package: str, place: Path) -> Any:
-    """The app that the process of the package serves; None where it has no process that serves."""
-    main = place / "__main__.py"
+def _app(package: str, folder: Path) -> Any:
+    """The app that the package's process serves; None for a package without one."""
+    main = folder / "__main__.py"
     if not main.exists() or "__name__" not in main.read_text():
         return None
     process = importlib.import_module(f"{package}.__main__")
@@ -72,15 +72,15 @@ async def _in_a_loop(make: Any) -> Any:
 
 
 def _events(modules: Sequence[ModuleType]) -> dict[str, Any]:
-    """From the registry of events, in whichever module it is."""
-    home = next(each for each in modules if {"EVENTS", "PARTITIONS", "COMPACTED"} <= set(vars(each)))
+    """From the registry of events, which is found by its contents."""
+    registry = next(each for each in modules if {"EVENTS", "PARTITIONS", "COMPACTED"} <= set(vars(each)))
     return {
         "topics": {
-            topic: {"partitions": partitions, "compacted": topic in home.COMPACTED}
-            for topic, partitions in home.PARTITIONS.items()
+            topic: {"partitions": partitions, "compacted": topic in registry.COMPACTED}
+            for topic, partitions in registry.PARTITIONS.items()
         },
-        "dead_letter_topic": home.DEAD_LETTER_TOPIC,
-        "events": {kind.type: _event(kind) for kind in home.EVENTS},
+        "dead_letter_topic": registry.DEAD_LETTER_TOPIC,
+        "events": {kind.type: _event(kind) for kind in registry.EVENTS},
     }
 
 
@@ -103,7 +103,7 @@ def _event(kind: Any) -> dict[str, Any]:
 
 
 def _metrics() -> dict[str, Any]:
-    """All of the registry but those of the client library's own."""
+    """All registered metrics, except those of the client library itself."""
     found: dict[str, Any] = {}
     for collector in list(getattr(REGISTRY, "_collector_to_names")):  # noqa: B009
         if type(collector).__name__ in {"ProcessCollector", "PlatformCollector", "GCCollector"}:
@@ -138,21 +138,21 @@ def _settings(modules: Sequence[ModuleType], tree: Path) -> dict[str, Any]:
         for name, field in kind.model_fields.items():
             alias = field.validation_alias or field.alias
             variable = str(alias) if alias else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
-            known = found.setdefault(variable, [])
+            shapes_so_far = found.setdefault(variable, [])
             shape = {"type": shapes[name], "required": field.is_required()}
-            if shape not in known:
-                known.append(shape)
+            if shape not in shapes_so_far:
+                shapes_so_far.append(shape)
     return {variable: sorted(shapes, key=text_of) for variable, shapes in found.items()}
 
 
 def _models(modules: Sequence[ModuleType]) -> list[str]:
-    """Every pydantic model's schema, whatever travels in its form."""
+    """The schemas of all pydantic models."""
     found: set[str] = set()
     for kind in _defined(modules, BaseModel):
         if not issubclass(kind, BaseSettings):
             try:
                 schema = kind.model_json_schema()
-            except Exception as error:  # a field has no form in JSON
+            except Exception as error:  # a field has no JSON schema
                 found.add(text_of([type(error).__name__, sorted(kind.model_fields)]))
             else:
                 found.add(text_of(plain_schema({**schema, "$defs": None}, schema)))
@@ -160,7 +160,7 @@ def _models(modules: Sequence[ModuleType]) -> list[str]:
 
 
 def _constants(modules: Sequence[ModuleType], tree: Path) -> list[str]:
-    """Values that are assigned at the top of modules: tables of codes and words, numbers and durations."""
+    """Values assigned at module level: tables of codes and words, numbers, durations."""
     found: set[str] = set()
     for module in modules:
         if module.__file__ is None:
@@ -192,14 +192,14 @@ def _http(app: Any) -> dict[str, Any]:
             operation = operations.get(path, {}).get(method.lower())
             made = re.sub(r"\W", "_", path) + f"_{method.lower()}"
             if operation is not None and operation.get("operationId", "").endswith(made):
-                del operation["operationId"]  # FastAPI made it of the function's name
+                del operation["operationId"]  # FastAPI derived it from the function's name
             found[f"{method} {path}"] = {"parameters": parameters, "operation": operation}
     return found
 
 
 def _routes(routes: Any) -> Iterator[tuple[str, list[str], list[str]]]:
     for route in routes:
-        if hasattr(route, "effective_route_contexts"):  # how FastAPI keeps a router that was included
+        if hasattr(route, "effective_route_contexts"):  # an included router, in FastAPI's own form
             yield from _routes(route.effective_route_contexts())
             continue
         path, methods = getattr(route, "path", None), getattr(route, "methods", None)

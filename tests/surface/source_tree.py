@@ -1,6 +1,6 @@
-"""Parsed tree: what the files of a checkout show of the outside surface without being run.
+"""Source tree: the part of the surface that is read from the files of a checkout, without running them.
 
-Runs in the tree's own Python: `python parsed.py TREE`.
+Runs in the tree's own Python: `python source_tree.py TREE`.
 """
 
 import ast
@@ -14,13 +14,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
-from plain import plain_schema, text_of
+from plain_form import plain_schema, text_of
 
 SHIPPED = re.compile(r"(?:^|/)src/(?P<package>\w+)/(?P<inside>.+)$")
 TESTING = re.compile(r"(^|/)testing(/|\.py$)")
 WORD = r"[\w*./:@#&?%-]+"
 CODE = re.compile(rf"{WORD}(?: {WORD}){{0,3}}", re.ASCII)
-"""A name that programs know, such as `not-found` or `rest window`; longer ones and sentences are texts for people."""
+"""A name that programs use, such as `not-found` or `rest window`. Longer strings and sentences are texts for people."""
 CODE_CHARACTERS_MAX = 60
 NAMES_OF_CODE = frozenset({"__all__", "__slots__", "__match_args__"})
 TAKES_A_NAME_OF_CODE = frozenset({"cast", "TypeVar", "NewType", "NamedTuple", "ParamSpec"})
@@ -52,7 +52,7 @@ def record(tree: Path) -> dict[str, Any]:
             found["enumerated"][package] |= {text_of(sorted(each, key=str)) for each in _enumerated(parsed)}
             for text in _strings(parsed):
                 is_code = len(text) <= CODE_CHARACTERS_MAX and CODE.fullmatch(text)
-                if text.strip() and not text.startswith("#/"):  # a reference to a schema by its name
+                if text.strip() and not text.startswith("#/"):  # a reference to a schema, which contains a class name
                     found["codes" if is_code else "texts"][package].add(text)
     return found
 
@@ -62,20 +62,20 @@ def _classes(trees: Iterable[ast.Module]) -> Iterator[str]:
 
 
 def _modules(code: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    """And the packages within a package. A package's own name is a service's too: that is no name of code."""
+    """Modules and inner packages. The name of a top package is left out: it is also the name of a service."""
     for _, package, inside in code:
         *above, last = (package, *inside.removesuffix(".py").split("/"))
         yield ".".join([*above, last] if last != "__init__" else above)
 
 
 def _listed(tree: Path) -> list[str]:
-    asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(asked, cwd=tree, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout.splitlines()
     return sorted(path for path in set(listed) if (tree / path).is_file())
 
 
 def _is_data(path: str) -> bool:
-    """Golden files and the like below a folder of tests, and what ships beside the code; no prose."""
+    """Whether it is a data file of the tests (such as a golden file) or ships beside the code; prose is not data."""
     return ("tests/" in path or SHIPPED.search(path) is not None) and not path.endswith((".py", ".md"))
 
 
@@ -88,12 +88,12 @@ def _sha(content: bytes) -> str:
 
 
 def _prose(tree: ast.AST) -> set[int]:
-    """Strings that stand alone: docstrings, also those below a field."""
+    """The ids of string nodes that are statements: docstrings, also those of fields."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
 
 class _Anonymous(ast.NodeTransformer):
-    """Takes docstrings out, and our own imports with their names: those may move."""
+    """Removes docstrings and imports of our own modules, and replaces their names: they may move."""
 
     def __init__(self, packages: Sequence[str]) -> None:
         self._packages = packages
@@ -118,7 +118,7 @@ def _is(node: ast.AST, names: frozenset[str]) -> bool:
 
 
 def _enumerated(module: ast.Module) -> Iterator[set[Any]]:
-    """The values of every Literal and of every Enum."""
+    """The values of each Literal and each Enum."""
     for node in ast.walk(module):
         if isinstance(node, ast.Subscript) and _is(node.value, frozenset({"Literal"})):
             yield {each.value for each in ast.walk(node.slice) if isinstance(each, ast.Constant)}
@@ -127,7 +127,7 @@ def _enumerated(module: ast.Module) -> Iterator[set[Any]]:
 
 
 def _strings(module: ast.Module) -> Iterator[str]:
-    """What the code says or compares: no docstrings, no names of code."""
+    """Strings that the code shows or compares, without docstrings and names of code."""
     aside = _prose(module)
     for node in ast.walk(module):
         if isinstance(node, ast.Assign) and any(_is(target, NAMES_OF_CODE) for target in node.targets):
@@ -171,7 +171,7 @@ def _is_document(path: str) -> bool:
 
 
 def _channel(channel: Mapping[str, Any], events: Mapping[str, Any]) -> dict[str, Any]:
-    """Its messages go by what is on the wire, not by their classes."""
+    """A channel with its messages by their names on the wire, not by their classes."""
     messages = [plain_schema(each, events) for each in channel["messages"].values()]
     return {"bindings": channel["bindings"], "messages": {each["name"]: each for each in messages}}
 
@@ -183,7 +183,7 @@ def _operation(name: str, operation: Mapping[str, Any], events: Mapping[str, Any
 
 
 def _rules(tree: Path, paths: Sequence[str]) -> dict[str, Any]:
-    """Those of Prometheus, by their kind and name."""
+    """Prometheus rules by kind and name."""
     found: dict[str, list[Any]] = {}
     for path in paths:
         if re.search(r"\.rules\.ya?ml$", path):
