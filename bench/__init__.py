@@ -1,1 +1,1 @@
-"""Bench: what the system does in a second, beside what this machine could do at most, in one run."""
+"""Bench: the speed of the system, measured in one run with the bare limits of the same machine."""

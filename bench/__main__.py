@@ -1,4 +1,4 @@
-"""Command: `python -m bench` measures a system of its own beside the bare limits and keeps the run."""
+"""Command: `python -m bench` starts a system, measures it beside the bare limits, and writes the results."""
 
 import argparse
 import asyncio
@@ -6,37 +6,37 @@ import signal
 import sys
 import time
 
-from bench.accepting import Accepting
-from bench.child import Failed
+from bench.acceptance import AcceptanceBench
+from bench.child import MeasurementError
 from bench.console.command import main as console
 from bench.figures import Figure
-from bench.log import Log
 from bench.pacer.command import main as pacer
 from bench.progress import Progress
-from bench.replies import Replies
+from bench.replies import ReplyBench
 from bench.report import Machine, keep, table
 from bench.router.command import main as router
 from bench.sender.command import main as sender
 from bench.stats.command import main as stats
-from bench.system import running
+from bench.system import run_system
+from bench.topics import Topics
 
 PARTS = ("replies", "singles", "large")
-ALONE = {"console": console, "pacer": pacer, "router": router, "sender": sender, "stats": stats}
+SERVICE_BENCHES = {"console": console, "pacer": pacer, "router": router, "sender": sender, "stats": stats}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:
-    """Replies first: later the pacer has a queue, and theirs is the idle system."""
+    """Replies come first: they need an idle system, and later parts fill the pacer's queue."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    progress.say("starting a system of its own ...")
-    async with running() as system, Log(system.kafka) as log:
-        await system.furnish()
-        accepting = Accepting(system, log, progress)
+    progress.say("starting a system ...")
+    async with run_system() as system, Topics(system.kafka) as topics:
+        await system.create_package()
+        acceptance = AcceptanceBench(system, topics, progress)
         measures = {
-            "replies": Replies(system, log, progress).figures,
-            "singles": accepting.singles,
-            "large": accepting.large,
+            "replies": ReplyBench(system, topics, progress).figures,
+            "singles": acceptance.singles,
+            "large": acceptance.large,
         }
         figures: list[Figure] = []
         for part in PARTS:
@@ -48,25 +48,25 @@ async def measure(parts: list[str], progress: Progress) -> list[Figure]:
 
 
 def main() -> int:
-    if sys.argv[1:2] and sys.argv[1] in ALONE:
-        return ALONE[sys.argv[1]](sys.argv[2:])
-    alone = ", ".join(f"`python -m bench {name}`" for name in ALONE)
-    parser = argparse.ArgumentParser(prog="python -m bench", epilog=f"One service alone is measured by {alone}.")
-    parser.add_argument("--name", help="what the kept run is called in bench/results (else: date and time)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these alone")
-    asked = parser.parse_args()
+    if sys.argv[1:2] and sys.argv[1] in SERVICE_BENCHES:
+        return SERVICE_BENCHES[sys.argv[1]](sys.argv[2:])
+    commands = ", ".join(f"`python -m bench {name}`" for name in SERVICE_BENCHES)
+    parser = argparse.ArgumentParser(prog="python -m bench", epilog=f"One service alone is measured by {commands}.")
+    parser.add_argument("--name", help="name of the files in bench/results (default: date and time)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these parts")
+    options = parser.parse_args()
     machine, progress = Machine.this(), Progress()
     try:
-        figures = asyncio.run(measure(asked.only, progress))
-    except Failed as reason:
+        figures = asyncio.run(measure(options.only, progress))
+    except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         progress.say("stopped")
         return 130
-    kept = keep(asked.name or machine.name, machine, time.monotonic() - progress.began, figures)
+    kept = keep(options.name or machine.name, machine, time.monotonic() - progress.began, figures)
     print("\n".join(table(figures)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
+    progress.say(f"written to {' and '.join(str(file) for file in kept)}")
     return 0
 
 

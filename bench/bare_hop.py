@@ -1,4 +1,4 @@
-"""Bare hop: a process that reads one topic and writes each record to another; three of them are the way of a reply."""
+"""Bare hop: a process that copies each record from one topic to another. A reply takes three hops."""
 
 import asyncio
 import sys
@@ -12,14 +12,14 @@ POLL_MS = 1_000
 
 
 async def consumer_at_end(kafka: str, topic: str, partitions: int) -> AIOKafkaConsumer:
-    """Reads what comes from now on, without a group."""
+    """A consumer without a group that reads only records written from now on."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, enable_auto_commit=False)
     await consumer.start()
-    places = [TopicPartition(topic, number) for number in range(partitions)]
-    consumer.assign(places)
-    await consumer.seek_to_end(*places)
-    for place in places:
-        await consumer.position(place)
+    partition_list = [TopicPartition(topic, number) for number in range(partitions)]
+    consumer.assign(partition_list)
+    await consumer.seek_to_end(*partition_list)
+    for partition in partition_list:
+        await consumer.position(partition)
     return consumer
 
 

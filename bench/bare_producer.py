@@ -1,4 +1,4 @@
-"""Bare producer: aiokafka alone, given the very records that the ingress makes of large requests."""
+"""Bare producer: aiokafka alone, with the same records that the ingress writes for large requests."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from bench import child
-from bench.log import BARE_TOPIC
 from bench.messages import customers, open_records
+from bench.topics import BARE_TOPIC
 from spreader.kafka.client import PRODUCE_BATCH_BYTES, PUBLISH_WINDOW
 from spreader.kafka.envelope import Envelope
 
@@ -28,28 +28,28 @@ class BareProducer:
     seconds_max: float
 
     async def run(self) -> float:
-        """In a process of its own: recipients a second, until Kafka has acknowledged all of their records."""
+        """Runs in its own process; returns recipients per second until Kafka has acknowledged all records."""
         return await child.ask("bench.bare_producer", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 
-async def _run(asked: BareProducer) -> float:
+async def _run(plan: BareProducer) -> float:
     envelopes = [
         envelope
-        for number in range(asked.requests)
-        for envelope in open_records(customers(number * asked.recipients, asked.recipients))
+        for number in range(plan.requests)
+        for envelope in open_records(customers(number * plan.recipients, plan.recipients))
     ]
     producer = AIOKafkaProducer(
-        bootstrap_servers=asked.kafka, acks="all", linger_ms=LINGER_MS, max_batch_size=PRODUCE_BATCH_BYTES
+        bootstrap_servers=plan.kafka, acks="all", linger_ms=LINGER_MS, max_batch_size=PRODUCE_BATCH_BYTES
     )
     await producer.start()
     try:
         await _produce(producer, envelopes[:2])  # warm: metadata, connection
         began, produced = time.monotonic(), 0
-        while produced < len(envelopes) and time.monotonic() - began < asked.seconds_max:
+        while produced < len(envelopes) and time.monotonic() - began < plan.seconds_max:
             window = envelopes[produced : produced + PUBLISH_WINDOW]
             await _produce(producer, window)
             produced += len(window)
-        return produced * asked.recipients * asked.requests / len(envelopes) / (time.monotonic() - began)
+        return produced * plan.recipients * plan.requests / len(envelopes) / (time.monotonic() - began)
     finally:
         await producer.stop()
 

@@ -1,4 +1,4 @@
-"""Bare route: the least that a FastAPI service can do with a message: check it by one model, produce, await the ack."""
+"""Bare route: the least that a FastAPI service can do: validate a message, produce it, wait for the acknowledgement."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from bench.child import say_ready
 from bench.load import PATH
-from bench.log import BARE_TOPIC
 from bench.messages import PACKAGE
+from bench.topics import BARE_TOPIC
 from spreader.kafka.client import PRODUCE_BATCH_BYTES
 from spreader.runtime.service import run
 from spreader.settings import Settings
@@ -48,7 +48,7 @@ def build(kafka: str) -> FastAPI:
 
 
 def main() -> None:
-    """`python -m bench.bare_route <bootstrap servers> <port>`, under the server settings of every service."""
+    """`python -m bench.bare_route <bootstrap servers> <port>`, with the same server settings as every service."""
     kafka, port = sys.argv[1:]
     run(build(kafka), Settings(), int(port))
 

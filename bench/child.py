@@ -1,4 +1,4 @@
-"""Child: another Python process of the bench, so that who measures takes no time from what is measured."""
+"""Child: another Python process of the bench, so that measuring takes no time from the measured process."""
 
 import asyncio
 import json
@@ -17,34 +17,34 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
 
-class Failed(Exception):
-    """A measurement that did not come about; the text says why."""
+class MeasurementError(Exception):
+    """A measurement failed; the text says why."""
 
 
 async def ask(module: str, question: object, seconds: float) -> Any:
-    """What `python -m module` answers on its output to the JSON on its input."""
+    """Run `python -m module` with JSON on its input; returns the JSON from its output."""
     process = await _start(module, asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(seconds):
             answer, _ = await process.communicate(json.dumps(question).encode())
     except TimeoutError:
-        raise Failed(f"{module} did not answer within {seconds:g} s") from None
+        raise MeasurementError(f"{module} did not answer within {seconds:g} s") from None
     finally:
         await _end(process)
     if process.returncode != 0:
-        raise Failed(f"{module} ended with {process.returncode}; its own words are above")
+        raise MeasurementError(f"{module} ended with {process.returncode}; see its output above")
     return json.loads(answer)
 
 
 @asynccontextmanager
 async def serving(module: str, *arguments: str) -> AsyncGenerator[int]:
-    """`python -m module` runs, and has said that it is ready, as long as the block does. Yields its process id."""
+    """Run `python -m module` while the block runs, ready when it begins. Yields the process id."""
     process = await _start(module, asyncio.subprocess.DEVNULL, *arguments)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_SECONDS):
-            if (said := await process.stdout.readline()).decode().strip() != READY:
-                raise Failed(f"{module} did not start: {said.decode().strip() or 'its own words are above'}")
+            if (line := await process.stdout.readline()).decode().strip() != READY:
+                raise MeasurementError(f"{module} did not start: {line.decode().strip() or 'see its output above'}")
         yield process.pid
     finally:
         await _end(process)
@@ -56,9 +56,16 @@ def say_ready() -> None:
 
 async def _start(module: str, stdin: int, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments,
-        stdin=stdin, stdout=asyncio.subprocess.PIPE, cwd=TREE, process_group=0, preexec_fn=die_with_parent(SIGTERM),
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        stdin=stdin,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=TREE,
+        process_group=0,
+        preexec_fn=die_with_parent(SIGTERM),
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -1,11 +1,11 @@
-"""Command: how the bench of one service is run from the command line: measured, printed, kept."""
+"""Command: runs the bench of one service from the command line, prints the figures and writes them to files."""
 
 import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench.child import Failed
+from bench.child import MeasurementError
 from bench.figures import Figure
 from bench.progress import Progress
 from bench.report import Machine, keep, table
@@ -14,10 +14,10 @@ Measure = Callable[[Progress], Awaitable[list[Figure]]]
 
 
 def run(name: str, measure: Measure, arguments: Sequence[str]) -> int:
-    """The exit code. The run is kept under `name` unless the caller gives another."""
+    """Run the bench and return the exit code. `name` is the default name of the result files."""
     parser = argparse.ArgumentParser(prog=f"python -m bench {name}")
-    parser.add_argument("--name", default=name, help="what the kept run is called in bench/results")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--name", default=name, help="name of the files in bench/results")
+    options = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
 
     async def measured() -> list[Figure]:
@@ -25,10 +25,10 @@ def run(name: str, measure: Measure, arguments: Sequence[str]) -> int:
 
     try:
         figures = asyncio.run(measured())
-    except Failed as reason:
+    except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
-    kept = keep(asked.name, machine, time.monotonic() - progress.began, figures)
+    kept = keep(options.name, machine, time.monotonic() - progress.began, figures)
     print("\n".join(table(figures)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
+    progress.say(f"written to {' and '.join(str(file) for file in kept)}")
     return 0

@@ -1,4 +1,4 @@
-"""Figure: one thing measured twice in each of several rounds: by our system, and by the least that could do it."""
+"""Figure: one measurement in several rounds, each of our system and of the barest program that does the same."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The median of the rounds' own ratios is what counts: a disturbance hits both halves of a round, or one round."""
+    """The result is the median of the rounds' ratios: a disturbance hits both halves of a round, or one round only."""
 
     what: str
     beside: str

@@ -1,7 +1,7 @@
-"""Load: a number of open messages, POSTed over some connections as fast as they are answered.
+"""Load: open messages posted over several connections, each request as soon as the previous response arrives.
 
-Not an HTTP library's client: on two cores its work would be taken from the server's time, of ours and of the bare one
-alike, and so make both look alike. Here a request costs the client a write and two reads.
+It uses no HTTP library: on two cores the client's work takes time from the server, ours and the bare one alike, which
+would make the two look similar. Here a request costs the client one write and two reads.
 """
 
 import asyncio
@@ -33,24 +33,24 @@ class Load:
     connections: int
     requests: int
     recipients: int
-    """Of each request."""
+    """Recipients per request."""
     first: int
-    """The number of the first recipient: each request has recipients of its own."""
+    """The number of the first recipient. No two requests share recipients."""
     seconds_max: float
 
-    async def run(self) -> "Done":
-        """In a process of its own; raises Failed unless every request was accepted."""
+    async def run(self) -> "LoadResult":
+        """Runs in its own process. Raises MeasurementError unless every request was accepted."""
         answer = await child.ask("bench.load", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
-            raise child.Failed(f"of {self.requests} requests some were refused: {answer['refused']}")
-        return Done(answer["requests"], answer["began"], answer["seconds"])
+            raise child.MeasurementError(f"of {self.requests} requests some were refused: {answer['refused']}")
+        return LoadResult(answer["requests"], answer["began"], answer["seconds"])
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class LoadResult:
     requests: int
     began: float
-    """By `time.monotonic()`, which all processes of a machine share."""
+    """In `time.monotonic()`, which all processes of a machine share."""
     seconds: float
 
 
@@ -63,8 +63,11 @@ def _request(load: Load, number: int) -> bytes:
     return head.encode() + body
 
 
-async def send_all(port: int, requests: Iterator[bytes], until: float, answers: Counter[str], taken: int) -> None:
-    """Over one connection, one after the other; `answers` counts those of the status `taken` as "", others by words."""
+async def send_all(port: int, requests: Iterator[bytes], until: float, answers: Counter[str], expected: int) -> None:
+    """Send requests one after the other over one connection, until `until` (monotonic).
+
+    `answers` counts responses with the status `expected` under "", and others by their status and body.
+    """
     reader, writer = await asyncio.open_connection(HOST, port)
     for request in requests:
         if time.monotonic() > until:
@@ -74,7 +77,7 @@ async def send_all(port: int, requests: Iterator[bytes], until: float, answers: 
         length = _LENGTH.search(head)
         body = await reader.readexactly(int(length[1]) if length else 0)
         status = int(head.split(b" ", 2)[1])
-        answers["" if status == taken else f"{status} {body.decode(errors='replace')[:300]}"] += 1
+        answers["" if status == expected else f"{status} {body.decode(errors='replace')[:300]}"] += 1
     writer.close()
     await writer.wait_closed()
 

@@ -1,4 +1,4 @@
-"""Message: what every measurement sends, as a body of our API and as the records that the ingress makes of it."""
+"""Messages: the content that every measurement sends, as an API body and as the records of the ingress."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def reply_body(recipient: str) -> bytes:
 
 
 def open_records(recipients: tuple[str, ...], package_id: str = PACKAGE) -> Iterator[Envelope]:
-    """One message's records."""
+    """The records of one message."""
     message_id, now = new_id("msg", wall_now()), wall_now()
     for first in range(0, len(recipients), RECIPIENTS_PER_RECORD_MAX):
         event = OpenMessageRequested(

@@ -1,4 +1,4 @@
-"""Progress: what the bench says while it works: one line for each measurement, with the time that has gone by."""
+"""Progress: one line per measurement on stderr, with the seconds since the start."""
 
 import sys
 import time

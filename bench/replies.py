@@ -1,4 +1,4 @@
-"""Reply: how long a customer's answer takes from the POST until the gateway has it, beside three bare Kafka hops."""
+"""Replies: the time from the POST of a reply until the gateway has it, beside three bare Kafka hops."""
 
 import asyncio
 import statistics
@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from bench import child
 from bench.bare_hop import POLL_MS, consumer_at_end
 from bench.figures import Figure, Pair, p99
-from bench.log import HOP_TOPICS, PARTITIONS, Log
 from bench.messages import PACKAGE, customers, reply_body, reply_record
 from bench.progress import Progress
-from bench.system import System
+from bench.system import BenchSystem
+from bench.topics import HOP_TOPICS, PARTITIONS, Topics
 from spreader.clock import wall_now
 
 ROUNDS = 3
@@ -30,82 +30,87 @@ SECONDS_MAX = 20.0
 SAMPLES_MIN = 50
 HOP_SECONDS_MAX = 10.0
 
-Once = Callable[[str], Awaitable[None]]
-Pace = Callable[[Once, tuple[str, ...]], Awaitable[list[float]]]
+SendReply = Callable[[str], Awaitable[None]]
+Schedule = Callable[[SendReply, tuple[str, ...]], Awaitable[list[float]]]
 
 
-class Taken(NamedTuple):
-    """Milliseconds, of each reply."""
+class ReplyTimes(NamedTuple):
+    """Milliseconds from the POST of each reply to its response, and to the gateway."""
 
     answered: list[float]
     at_gateway: list[float]
 
 
-async def one_by_one(once: Once, recipients: tuple[str, ...]) -> list[float]:
-    """Milliseconds of each; ends early when the time is over."""
+async def one_by_one(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
+    """Send one reply after the other; returns milliseconds for each. Ends early after `SECONDS_MAX`."""
     taken, until = list[float](), time.monotonic() + SECONDS_MAX
     for recipient in recipients:
         began = time.monotonic()
         if began > until:
             break
-        await once(recipient)
+        await send(recipient)
         taken.append((time.monotonic() - began) * 1e3)
     if len(taken) < SAMPLES_MIN:
-        raise child.Failed(f"only {len(taken)} of {len(recipients)} came through within {SECONDS_MAX:g} s")
+        raise child.MeasurementError(f"only {len(taken)} of {len(recipients)} came through within {SECONDS_MAX:g} s")
     return taken
 
 
-async def at_a_rate(once: Once, recipients: tuple[str, ...]) -> list[float]:
-    """Milliseconds of each from the moment it was due: one that is slow does not hide how long the next waits."""
+async def at_a_rate(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
+    """Send replies at a fixed rate; returns milliseconds for each, counted from the time when it was due.
+
+    Counting from the due time includes the wait that a slow reply causes for the next one.
+    """
     began = time.monotonic()
 
     async def at(due: float, recipient: str) -> float:
         await asyncio.sleep(due - time.monotonic())
-        await once(recipient)
+        await send(recipient)
         return (time.monotonic() - due) * 1e3
 
-    return await asyncio.gather(*(at(began + place / PER_SECOND, each) for place, each in enumerate(recipients)))
+    return await asyncio.gather(
+        *(at(began + number / PER_SECOND, recipient) for number, recipient in enumerate(recipients))
+    )
 
 
 @dataclass(slots=True)
-class Ours:
-    """The whole way: ingress, router, sender, gateway, and back to the caller."""
+class SystemReplies:
+    """Replies through the whole system: ingress, router, sender, gateway, and back to the caller."""
 
-    system: System
+    system: BenchSystem
     _posted: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
 
-    async def once(self, recipient: str) -> None:
+    async def send(self, recipient: str) -> None:
         self._posted[recipient] = wall_now()
         status, answer = await self.system.post(f"/packages/{PACKAGE}/messages/reply", reply_body(recipient))
         if (status, answer.get("status")) != (200, "sent"):
-            raise child.Failed(f"a reply was answered {status}: {answer}")
+            raise child.MeasurementError(f"a reply got status {status}: {answer}")
 
     async def at_gateway(self) -> list[float]:
-        """Milliseconds from each POST since the last call until the gateway wrote it down."""
+        """Milliseconds from each POST since the last call to its line in the gateway's ledger."""
         arrived = {line["recipient"]: line["wall"] for line in await self.system.ledger()}
         posted, self._posted = self._posted, {}
         return [(datetime.fromisoformat(arrived[each]) - at).total_seconds() * 1e3 for each, at in posted.items()]
 
 
 @dataclass(slots=True)
-class Bare:
-    """Two processes between three topics, and this one at both ends."""
+class BareReplies:
+    """Records through three topics: two processes copy them, and this process is at both ends."""
 
     producer: AIOKafkaProducer
     consumer: AIOKafkaConsumer
     _waiting: dict[bytes, asyncio.Event] = field(default_factory=dict[bytes, asyncio.Event], init=False)
 
-    async def once(self, recipient: str) -> None:
+    async def send(self, recipient: str) -> None:
         record = reply_record(recipient)
         assert record.key is not None
-        here = self._waiting[record.key] = asyncio.Event()
+        arrived_back = self._waiting[record.key] = asyncio.Event()
         headers = [(name, value.encode()) for name, value in record.headers.items()]
         await self.producer.send(HOP_TOPICS[0], record.body, record.key, headers=headers)
         try:
             async with asyncio.timeout(HOP_SECONDS_MAX):
-                await here.wait()
+                await arrived_back.wait()
         except TimeoutError:
-            raise child.Failed(f"a record did not pass the bare hops within {HOP_SECONDS_MAX:g} s") from None
+            raise child.MeasurementError(f"a record did not pass the bare hops within {HOP_SECONDS_MAX:g} s") from None
 
     async def follow(self) -> None:
         while True:
@@ -115,7 +120,7 @@ class Bare:
 
 
 @asynccontextmanager
-async def _bare(kafka: str) -> AsyncGenerator[Bare]:
+async def _bare(kafka: str) -> AsyncGenerator[BareReplies]:
     async with AsyncExitStack() as stack:
         for source, target in pairwise(HOP_TOPICS):
             await stack.enter_async_context(child.serving("bench.bare_hop", kafka, source, target, str(PARTITIONS)))
@@ -124,35 +129,37 @@ async def _bare(kafka: str) -> AsyncGenerator[Bare]:
         stack.push_async_callback(producer.stop)
         consumer = await consumer_at_end(kafka, HOP_TOPICS[-1], PARTITIONS)
         stack.push_async_callback(consumer.stop)
-        bare = Bare(producer, consumer)
+        bare = BareReplies(producer, consumer)
         following = asyncio.create_task(bare.follow())
         stack.callback(following.cancel)
         yield bare
 
 
 @dataclass(slots=True)
-class Replies:
-    system: System
-    log: Log
+class ReplyBench:
+    system: BenchSystem
+    topics: Topics
     progress: Progress
     _first: int = field(default=0, init=False)
 
     async def figures(self) -> list[Figure]:
-        ours = Ours(self.system)
-        async with _bare(self.log.kafka) as bare:
-            await one_by_one(ours.once, self._customers(WARM))
-            await one_by_one(bare.once, self._customers(WARM))
+        ours = SystemReplies(self.system)
+        async with _bare(self.topics.kafka) as bare:
+            await one_by_one(ours.send, self._customers(WARM))
+            await one_by_one(bare.send, self._customers(WARM))
             await ours.at_gateway()
             alone = await self._rounds("replies one by one", ours, bare, one_by_one, REPLIES_ALONE)
             crowd = await self._rounds(f"replies at {PER_SECOND:g} a second", ours, bare, at_a_rate, REPLIES_AT_RATE)
         return [*alone, *crowd]
 
-    async def _rounds(self, what: str, ours: Ours, bare: Bare, pace: Pace, count: int) -> list[Figure]:
-        rounds: list[tuple[Taken, list[float]]] = []
+    async def _rounds(
+        self, what: str, ours: SystemReplies, bare: BareReplies, schedule: Schedule, count: int
+    ) -> list[Figure]:
+        rounds: list[tuple[ReplyTimes, list[float]]] = []
         for number in range(ROUNDS):
-            answered = await pace(ours.once, self._customers(count))
-            taken = Taken(answered, await ours.at_gateway())
-            rounds.append((taken, await pace(bare.once, self._customers(count))))
+            answered = await schedule(ours.send, self._customers(count))
+            taken = ReplyTimes(answered, await ours.at_gateway())
+            rounds.append((taken, await schedule(bare.send, self._customers(count))))
             medians = [statistics.median(each) for each in (*taken, rounds[-1][1])]
             self.progress.say(
                 f"{what}, round {number + 1} of {ROUNDS}: answered in {medians[0]:.1f} ms, at the gateway in "
@@ -165,7 +172,7 @@ class Replies:
         return customers(first, count)
 
 
-def _figures(what: str, rounds: list[tuple[Taken, list[float]]]) -> list[Figure]:
+def _figures(what: str, rounds: list[tuple[ReplyTimes, list[float]]]) -> list[Figure]:
     statistic = {"median": statistics.median, "p99": p99}
     return [
         Figure(

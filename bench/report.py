@@ -1,4 +1,4 @@
-"""Report: the figures of a run as a table for people and as JSON for programs, with the machine that they are of."""
+"""Report: the figures of a run and their machine, as a table for people and as JSON for programs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Machine:
     cores: int
     processor: str
     load_before: float
-    """The load average of the last minute when the run began: near 0 when the machine was quiet."""
+    """The load average of the minute before the run: near 0 if the machine was idle."""
     python: str
     system: str
     commit: str
@@ -42,7 +42,7 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """A name for a run that was given none."""
+        """The default name of a run."""
         return f"{datetime.fromisoformat(self.at):%Y-%m-%d-%H%M%S}"
 
     @property
@@ -58,10 +58,11 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 
 def rows_of_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table; the first row has the headings."""
+    """A Markdown table; the first row contains the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |"
-             for row in rows]  # fmt: skip
+    lines = [
+        "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
@@ -69,10 +70,15 @@ def keep(name: str, machine: Machine, seconds: float, figures: Sequence[Figure])
     """Write `<name>.json` and `<name>.md`."""
     RESULTS.mkdir(exist_ok=True)
     measured = [
-        {**asdict(each), "rounds": [pair._asdict() for pair in each.rounds], "ours": each.ours, "bare": each.bare,
-         "ratio": each.ratio}
+        {
+            **asdict(each),
+            "rounds": [pair._asdict() for pair in each.rounds],
+            "ours": each.ours,
+            "bare": each.bare,
+            "ratio": each.ratio,
+        }
         for each in figures
-    ]  # fmt: skip
+    ]
     as_json, as_text = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
     content = {"machine": asdict(machine), "seconds": round(seconds, 1), "figures": measured}
     as_json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -87,9 +93,14 @@ def _row(figure: Figure) -> tuple[str, ...]:
     digits = 1 if figure.better == "less" else 0
     ratios = " ".join(f"{pair.ratio:.3g}" for pair in figure.rounds)
     return (
-        figure.what, f"{figure.ours:,.{digits}f}", f"{figure.bare:,.{digits}f}", f"{figure.ratio:.3g}",
-        f"{figure.unit}, {figure.better} is better", figure.beside, ratios,
-    )  # fmt: skip
+        figure.what,
+        f"{figure.ours:,.{digits}f}",
+        f"{figure.bare:,.{digits}f}",
+        f"{figure.ratio:.3g}",
+        f"{figure.unit}, {figure.better} is better",
+        figure.beside,
+        ratios,
+    )
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""System: all of Spreader in a folder of its own, which is gone afterwards, as `make up` starts it."""
+"""System: all of Spreader, started by `make up` in a temporary folder."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.child import TREE, Failed
+from bench.child import TREE, MeasurementError
 from bench.messages import PACKAGE
 from local.process.ports import HOST, free_port
 from local.process.program import Command, spawn
@@ -32,7 +32,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class BenchSystem:
     ports: Mapping[str, int]
     session: aiohttp.ClientSession
 
@@ -53,37 +53,37 @@ class System:
         async with self.session.get(f"http://{HOST}:{self.ports['simulator']}/ledger") as answer:
             return [json.loads(line) for line in (await answer.text()).splitlines()]
 
-    async def furnish(self) -> None:
-        """The package that all measurements send through, with its profiles."""
-        await self._make("/packages", {"package_id": PACKAGE, "name": "Bench", "rest_window": None})
+    async def create_package(self) -> None:
+        """Create the package and the profiles that all measurements use."""
+        await self._create("/packages", {"package_id": PACKAGE, "name": "Bench", "rest_window": None})
         for number in range(1, PROFILES + 1):
             profile_id = f"{PACKAGE}-{number}"
             gateway = {"driver": "simulator", "account": profile_id}
             profile = {"profile_id": profile_id, "name": profile_id, "phone": f"20100000000{number}"}
-            await self._make(f"/packages/{PACKAGE}/profiles", {**profile, "gateway": gateway})
+            await self._create(f"/packages/{PACKAGE}/profiles", {**profile, "gateway": gateway})
 
-    async def _make(self, path: str, body: Mapping[str, Any]) -> None:
+    async def _create(self, path: str, body: Mapping[str, Any]) -> None:
         status, answer = await self.post(path, json.dumps(body).encode())
         if status != 201:
-            raise Failed(f"POST {path} was answered {status}: {answer}")
+            raise MeasurementError(f"POST {path} returned {status}: {answer}")
 
 
 @asynccontextmanager
-async def running() -> AsyncGenerator[System]:
-    """Up when it is entered; whatever happens, no process and no data are left (after a failure: its log is)."""
+async def run_system() -> AsyncGenerator[BenchSystem]:
+    """Run a system while the block runs; it is ready when the block begins. Keeps nothing but the log of a failure."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-"))
     try:
         async with _up(folder) as system:
             yield system
-    except Failed as reason:
+    except MeasurementError as reason:
         log = shutil.move(folder / "log", folder.with_suffix(".log"))
-        raise Failed(f"{reason}\n(what the system said is in {log})") from None
+        raise MeasurementError(f"{reason}\n(the log of the system is {log})") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def _up(folder: Path) -> AsyncGenerator[System]:
+async def _up(folder: Path) -> AsyncGenerator[BenchSystem]:
     ports = {name: free_port() for name in (*(service.name for service in CATALOGUE), "kafka")}
     up = Command([sys.executable, "-m", "local", "up"], _environment(folder, ports), TREE, orphan_signal=SIGTERM)
     with (folder / "log").open("wb") as log:
@@ -92,13 +92,13 @@ async def _up(folder: Path) -> AsyncGenerator[System]:
         await _ready(process, folder / "log")
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}, timeout=TIMEOUT)
         async with session:
-            yield System(ports, session)
+            yield BenchSystem(ports, session)
     finally:
         _stop(process)
 
 
 def _environment(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    """Nothing of the caller's own system: the bench sends to nobody else."""
+    """The caller's environment without Spreader settings, so that the bench uses only its own system."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},
         "SPREADER_HOME": str(folder / "home"),
@@ -111,18 +111,18 @@ def _environment(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
 async def _ready(process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while True:
-        said = log.read_text(errors="replace")  # noqa: ASYNC240 - a small file, and nothing else to do
+        output = log.read_text(errors="replace")  # noqa: ASYNC240 - a small file, and no other task runs
         if process.poll() is not None or time.monotonic() > until:
-            raise Failed(f"the system did not come up:\n{said[-3000:]}")
-        if any(line.startswith("ready:") for line in said.splitlines()):
+            raise MeasurementError(f"the system did not come up:\n{output[-3000:]}")
+        if any(line.startswith("ready:") for line in output.splitlines()):
             break
         await asyncio.sleep(POLL_SECONDS)
-    if "in-memory broker" in said:
-        raise Failed("there is no real Kafka on this machine, and the trial broker's figures would say nothing")
+    if "in-memory broker" in output:
+        raise MeasurementError("no real Kafka on this machine: figures of the in-memory broker would mean nothing")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Killed if it must be: its own processes then go with it."""
+    """Stop `make up`, and kill it after a time-out; its processes end with it."""
     process.send_signal(SIGTERM)
     try:
         process.wait(STOP_SECONDS)

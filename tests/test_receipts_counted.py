@@ -72,9 +72,13 @@ async def until(satisfied: Callable[[], Awaitable[bool]]) -> None:
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
     own = IngressSettings(
-        api_key="k", secret_keys=SECRET_KEYS, kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
-        database_url=settings.database_url, configured_wait_seconds=60, found_wait_seconds=60,
-    )  # fmt: skip
+        api_key="k",
+        secret_keys=SECRET_KEYS,
+        kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
+        database_url=settings.database_url,
+        configured_wait_seconds=60,
+        found_wait_seconds=60,
+    )
     app = build(own)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     key = {"Authorization": "Bearer k"}
@@ -146,12 +150,18 @@ def sent(profile_path: str, message_id: str, people: list[str]) -> list[Delivery
     package_id, _, profile_id = profile_path.partition("/")
     return [
         DeliveryOutcome(
-            package_id=package_id, message_id=message_id, delivery_id=delivery_id(message_id, person),
-            recipient=person, lane="open", status="sent", at=NOW(), profile_id=profile_id,
+            package_id=package_id,
+            message_id=message_id,
+            delivery_id=delivery_id(message_id, person),
+            recipient=person,
+            lane="open",
+            status="sent",
+            at=NOW(),
+            profile_id=profile_id,
             gateway_message_id=f"wamid.{delivery_id(message_id, person)}",
         )
         for person in people
-    ]  # fmt: skip
+    ]
 
 
 async def test_every_delivery_gets_its_final_status_and_is_counted_once(

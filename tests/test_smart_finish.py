@@ -28,22 +28,38 @@ DELIVERIES = 1_000
 def package(limits: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Package:
     gateway = Gateway(driver="simulator", base_url="http://127.0.0.1:1", account="x")
     return Package(
-        package_id="one", version=1, name="One", **settings,
+        package_id="one",
+        version=1,
+        name="One",
+        **settings,
         profiles=tuple(
             Profile(
-                profile_id=f"p{number}", name="P", phone="201000000000", gateway=gateway,
+                profile_id=f"p{number}",
+                name="P",
+                phone="201000000000",
+                gateway=gateway,
                 limits=ProfileLimits.model_validate({"unanswered_per_30_days": None, **own}),
             )
             for number, own in enumerate(limits)
         ),
-    )  # fmt: skip
+    )
 
 
 def pace(profile_id: str, held: int) -> ProfilePace:
     return ProfilePace(
-        profile_id=profile_id, package_id="one", waiting=held, held=held, last_release=None, next_release=None,
-        bound="", base_seconds=600, pressure=1, tempo=1, mean_seconds=600, at=NOON,
-    )  # fmt: skip
+        profile_id=profile_id,
+        package_id="one",
+        waiting=held,
+        held=held,
+        last_release=None,
+        next_release=None,
+        bound="",
+        base_seconds=600,
+        pressure=1,
+        tempo=1,
+        mean_seconds=600,
+        at=NOON,
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,21 +68,30 @@ def pace(profile_id: str, held: int) -> ProfilePace:
         pytest.param([ALIKE] * 4, (0, 0, 0, 0), {}, {}, id="profiles that are alike"),
         pytest.param([ALIKE] * 4, (0, 200, 0, 30), {}, {}, id="something waits already"),
         pytest.param(
-            [{}, {"per_day": 60}, {"per_day": 240, "per_hour": 40, "per_3_hours": 100}, {}], (0, 10, 0, 30), {}, {},
+            [{}, {"per_day": 60}, {"per_day": 240, "per_hour": 40, "per_3_hours": 100}, {}],
+            (0, 10, 0, 30),
+            {},
+            {},
             id="limits of a day",
         ),
         pytest.param(
-            [{}, {"per_hour": 4}, {"per_3_hours": 9}, {}], (0, 0, 20, 0), {}, {"rest_window": None},
+            [{}, {"per_hour": 4}, {"per_3_hours": 9}, {}],
+            (0, 0, 20, 0),
+            {},
+            {"rest_window": None},
             id="an hour that is tighter than the day",
         ),
         pytest.param([ALIKE] * 4, (0, 0, 0, 0), {"p1": 0.5, "p3": 0.7}, {}, id="halved after a strike"),
         pytest.param(
-            [{}, {"per_day": 60}, {}, {}], (0, 0, 0, 0), {}, {"gap": Gap(min_seconds=900, max_seconds=1_800)},
+            [{}, {"per_day": 60}, {}, {}],
+            (0, 0, 0, 0),
+            {},
+            {"gap": Gap(min_seconds=900, max_seconds=1_800)},
             id="the operator's own gap",
         ),
         pytest.param([{}, {"new_contacts_per_day": 30}, {}, {}], (0, 0, 0, 0), {}, {}, id="new contacts"),
     ],
-)  # fmt: skip
+)
 def test_all_profiles_finish_within_a_tenth_of_the_same_time(
     limits: Sequence[Mapping[str, Any]], held: Sequence[int], factors: Mapping[str, float], settings: Mapping[str, Any]
 ) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from bench.child import TREE, Failed
+from bench.child import TREE, MeasurementError
 from bench.console.tabs import tabs
 from bench.progress import Progress
 from bench.report import RESULTS, Machine, rows_of_text
@@ -49,34 +49,45 @@ class ConsoleCost:
     def verdicts(self) -> list[tuple[str, str, str, str]]:
         median = statistics.median(self.usable_seconds)
         return [
-            ("memory of the process", f"{self.mebibytes:.0f} MiB", f"{MEBIBYTES_MAX:.0f} MiB",
-             _ok(self.mebibytes, MEBIBYTES_MAX)),
+            (
+                "memory of the process",
+                f"{self.mebibytes:.0f} MiB",
+                f"{MEBIBYTES_MAX:.0f} MiB",
+                _ok(self.mebibytes, MEBIBYTES_MAX),
+            ),
             ("of one core", f"{self.core_share:.0%}", f"{CORE_SHARE_MAX:.0%}", _ok(self.core_share, CORE_SHARE_MAX)),
             ("page usable, median", f"{median:.2f} s", f"{OPEN_SECONDS_MAX:.0f} s", _ok(median, OPEN_SECONDS_MAX)),
             ("page usable, slowest", f"{max(self.usable_seconds):.2f} s", "", ""),
             ("sent to each page", f"{self.bytes_a_second / 1000:.1f} kB/s", "", ""),
             ("memory without pages", f"{self.mebibytes_idle:.0f} MiB", "", ""),
-        ]  # fmt: skip
+        ]
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench console")
-    parser.add_argument("--name", default="console", help="the name of the result in bench/results")
+    parser.add_argument("--name", default="console", help="name of the files in bench/results")
     options = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:
         cost = asyncio.run(measure(progress))
-    except Failed as reason:
+    except MeasurementError as reason:
         progress.say(f"nothing was measured: {reason}")
         return 1
     table = rows_of_text([("what", "measured", "budget", "kept"), *cost.verdicts])
-    text = "\n".join([
-        "# The console", "", f"{machine.line}", "",
-        f"One console process, {cost.profiles} profiles in one package, {cost.pages} open pages that show",
-        "them all; a fifth of the profiles have other figures each second. Ingress and stats are stand-ins that answer",
-        "at once. The pages take all that they are sent and draw nothing; the times are of a Chromium beside them.",
-        "", *table, "",
-    ])  # fmt: skip
+    text = "\n".join(
+        [
+            "# The console",
+            "",
+            f"{machine.line}",
+            "",
+            f"One console process; {cost.pages} open pages show all {cost.profiles} profiles of one package. The",
+            "figures of a fifth of the profiles change each second. Stubs of ingress and stats respond at once.",
+            "The pages receive everything and draw nothing. The times are of a Chromium beside them.",
+            "",
+            *table,
+            "",
+        ]
+    )
     (RESULTS / f"{options.name}.md").write_text(text)
     result = {"machine": asdict(machine), "found": asdict(cost)}
     (RESULTS / f"{options.name}.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -136,7 +147,7 @@ async def _sign_in(page: Page, address: str) -> None:
 async def _browser() -> AsyncGenerator[BrowserContext]:
     path = os.environ.get("SPREADER_CHROMIUM") or shutil.which("chromium")
     if path is None:
-        raise Failed(
+        raise MeasurementError(
             "Chromium is not installed. Install it (Debian: apt-get install chromium) or set SPREADER_CHROMIUM."
         )
     async with async_playwright() as playwright:
@@ -156,9 +167,15 @@ async def _console(stub_port: int, port: int) -> AsyncGenerator[int]:
 @asynccontextmanager
 async def _process(module: str, *arguments: str, **settings: str) -> AsyncGenerator[int]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, cwd=TREE, env={**os.environ, **settings}, stdout=subprocess.DEVNULL,
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=TREE,
+        env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         yield process.pid
     finally:
@@ -176,7 +193,7 @@ async def _wait_until_ready(address: str) -> None:
                         return
             except aiohttp.ClientError:
                 await asyncio.sleep(0.1)
-    raise Failed(f"the console was not ready within {START_SECONDS:g} s")
+    raise MeasurementError(f"the console was not ready within {START_SECONDS:g} s")
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -36,18 +36,30 @@ class StubServices:
         begin, limit = int(request.query.get("cursor", 0)), int(request.query["limit"])
         end = min(begin + limit, self._profiles)
         shown = [
-            {"profile_id": self._id(number), "package_id": "fleet", "name": f"Sales WhatsApp #{number}",
-             "phone": f"2010{number:08}", "gateway": {"driver": "simulator"}}
+            {
+                "profile_id": self._id(number),
+                "package_id": "fleet",
+                "name": f"Sales WhatsApp #{number}",
+                "phone": f"2010{number:08}",
+                "gateway": {"driver": "simulator"},
+            }
             for number in range(begin, end)
-        ]  # fmt: skip
+        ]
         return web.json_response({"data": shown, "next_cursor": str(end) if end < self._profiles else None})
 
     async def queue(self, _: web.Request) -> web.Response:
         paces = [self._pace(number) for number in range(self._profiles)]
-        return web.json_response({
-            "package_id": "fleet", "at": BEGAN.isoformat(), "held": 9_000, "rush_over": 10, "profiles_in_rush": 3,
-            "at_gateway": {"now": 2, "max": 10}, "profiles": paces,
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "package_id": "fleet",
+                "at": BEGAN.isoformat(),
+                "held": 9_000,
+                "rush_over": 10,
+                "profiles_in_rush": 3,
+                "at_gateway": {"now": 2, "max": 10},
+                "profiles": paces,
+            }
+        )
 
     async def states(self, _: web.Request) -> web.Response:
         data = [self._state(number) for number in range(self._profiles)]
@@ -66,21 +78,39 @@ class StubServices:
 
     def _pace(self, number: int) -> dict[str, Any]:
         changes = self._changes(number)
-        limits = {name: {"used": changes % limit, "limit": limit} for name, limit in
-                  (("hour limit", 20), ("3 hours limit", 50), ("day limit", 120))}  # fmt: skip
+        limits = {
+            name: {"used": changes % limit, "limit": limit}
+            for name, limit in (("hour limit", 20), ("3 hours limit", 50), ("day limit", 120))
+        }
         due = (BEGAN + timedelta(seconds=170 * (changes % 400))).isoformat()
-        return {"profile_id": self._id(number), "due": 11, "held": 45, "next_release": due, "bound": "gap",
-                "bounds": {"gap": due}, "limits": limits}  # fmt: skip
+        return {
+            "profile_id": self._id(number),
+            "due": 11,
+            "held": 45,
+            "next_release": due,
+            "bound": "gap",
+            "bounds": {"gap": due},
+            "limits": limits,
+        }
 
     def _state(self, number: int) -> dict[str, Any]:
         counts = {"sent": self._changes(number), "sent_open": self._changes(number)}
         windows = dict.fromkeys(("hour", "three_hours", "day"), counts)
-        health = {"score": 97, "band": "good", "reasons": [
-            {"name": name, "weight": 20, "share": 0.97, "evidence": "81 of 90 sent over an hour ago were delivered"}
-            for name in ("delivered", "block signals", "replies", "failures", "connection")
-        ]}  # fmt: skip
-        return {"profile_id": self._id(number), "package_id": "fleet", "windows": windows, "health": health,
-                "at": BEGAN.isoformat()}  # fmt: skip
+        health = {
+            "score": 97,
+            "band": "good",
+            "reasons": [
+                {"name": name, "weight": 20, "share": 0.97, "evidence": "81 of 90 sent over an hour ago were delivered"}
+                for name in ("delivered", "block signals", "replies", "failures", "connection")
+            ],
+        }
+        return {
+            "profile_id": self._id(number),
+            "package_id": "fleet",
+            "windows": windows,
+            "health": health,
+            "at": BEGAN.isoformat(),
+        }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bench.child import Failed
+from bench.child import MeasurementError
 
 LOADS_MAX = 5
 
@@ -39,7 +39,7 @@ async def _read(session: aiohttp.ClientSession, address: str, path: str, receive
     """Reload the page when its socket closes, as a browser does."""
     for _ in range(LOADS_MAX):
         await _load(session, address, path, received, index)
-    raise Failed(f"the console closed a page's socket {LOADS_MAX} times")
+    raise MeasurementError(f"the console closed a page's socket {LOADS_MAX} times")
 
 
 async def _load(session: aiohttp.ClientSession, address: str, path: str, received: list[int], index: int) -> None:
@@ -47,7 +47,7 @@ async def _load(session: aiohttp.ClientSession, address: str, path: str, receive
     async with session.get(address + path) as page:
         match = _QUERY.search(await page.text())
     if match is None:
-        raise Failed("the page has no query for its socket: has NiceGUI changed?")
+        raise MeasurementError("the page has no query for its socket: has NiceGUI changed?")
     query = {**ast.literal_eval(match[1]), "document_id": f"document-{index}", "tab_id": f"tab-{index}"}
     query |= {"implicit_handshake": "true", "EIO": "4", "transport": "websocket"}
     async with session.ws_connect(f"{address}/_nicegui_ws/socket.io/?{urlencode(query)}", max_msg_size=0) as socket:

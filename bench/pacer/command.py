@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from bench.child import Failed
+from bench.child import MeasurementError
 from bench.figures import Pair
 from bench.pacer import report
 from bench.pacer.database import Databases, databases
@@ -124,7 +124,7 @@ class Run:
                 self._begin(f"{peer.name} {held}")
                 try:
                     seen = await measure(peer, held, PEER_SECONDS)
-                except Failed as reason:  # the rest of the run goes on
+                except MeasurementError as reason:  # the rest of the run goes on
                     self.found.missing.append(f"{peer.name}, {held:,} held: {reason}")
                     self.progress.say(self.found.missing[-1])
                 else:
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
     machine, progress = Machine.this(), Progress()
     try:
         found = asyncio.run(_measure(asked, progress))
-    except Failed as reason:
+    except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

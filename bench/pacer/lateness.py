@@ -116,7 +116,9 @@ async def _settle(watch: Watch) -> None:
     await asyncio.sleep(5)
     while watch.profiles > QUIET_DUE_MAX:
         if time.monotonic() > until:
-            raise child.Failed(f"after {WARM_SECONDS_MAX:g} s there are still {watch.profiles} profiles due at once")
+            raise child.MeasurementError(
+                f"after {WARM_SECONDS_MAX:g} s there are still {watch.profiles} profiles due at once"
+            )
         await asyncio.sleep(0.1)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.alone import Servers, servers
 from bench.pacer.workload import AT_WALL_SPEED, WORKLOAD
+from bench.servers import Servers, servers
 from spreader.clock import wall_now
 from spreader.contract.events import PARTITIONS, DeliveryReleased
 from spreader.kafka.envelope import encode
@@ -30,7 +30,7 @@ class Restart:
             released.assign(partitions)
             await released.seek_to_end()
             began = wall_now()
-            async with self.servers.running("pacer", SPREADER_DATABASE_URL=url):
+            async with self.servers.run_service("pacer", SPREADER_DATABASE_URL=url):
                 record = await released.getone()
             return record.timestamp / 1000 - began.timestamp()
         finally:

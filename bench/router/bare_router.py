@@ -1,4 +1,4 @@
-"""Bare router: the minimum work of a router: decode each request and produce an event of the same size as ours."""
+"""Bare router: the least that a router could do: decode each request and produce as much output as ours."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench import child
-from bench.log import BARE_TOPIC
+from bench.topics import BARE_TOPIC
 from spreader.contract.events import AssignedDelivery, OpenDeliveriesAssigned, OpenMessageRequested
 from spreader.kafka.client import PRODUCE_BATCH_BYTES
 from spreader.kafka.envelope import decode, encode, read_headers
@@ -20,31 +20,28 @@ GRACE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class BareRouter:
-    """Reads the last `records` requests again."""
+    """Reads `records` requests from the beginning of the topic."""
 
     kafka: str
     records: int
 
     async def run(self) -> float:
-        """Recipients a second, measured in a process of its own."""
+        """Runs in its own process; returns recipients per second."""
         return await child.ask("bench.router.bare_router", asdict(self), GRACE_SECONDS)
 
 
-async def _run(settings: BareRouter) -> float:
+async def _run(plan: BareRouter) -> float:
     topic = OpenMessageRequested.topic
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka, group_id=None, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=plan.kafka, group_id=None, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
-        acks="all",
-        max_batch_size=PRODUCE_BATCH_BYTES,
-        max_request_size=8 * 1024 * 1024,
+        bootstrap_servers=plan.kafka, acks="all", max_batch_size=PRODUCE_BATCH_BYTES, max_request_size=8 * 1024 * 1024
     )
     await consumer.start()
     await producer.start()
     try:
         done = recipients = 0
         began: float | None = None
-        while done < settings.records:
+        while done < plan.records:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=4)).values():
                 began = began or time.monotonic()
                 for record in records:
@@ -62,14 +59,20 @@ async def _run(settings: BareRouter) -> float:
 async def _produce(producer: AIOKafkaProducer, event: OpenMessageRequested) -> None:
     deliveries = tuple(
         AssignedDelivery(
-            delivery_id=f"dlv_{event.message_id}_{place}", recipient=recipient, profile_id="bench-1", index=place
+            delivery_id=f"dlv_{event.message_id}_{index}", recipient=recipient, profile_id="bench-1", index=index
         )
-        for place, recipient in enumerate(event.recipients, event.first_index)
+        for index, recipient in enumerate(event.recipients, event.first_index)
     )
     assigned = OpenDeliveriesAssigned(
-        package_id=event.package_id, message_id=event.message_id, content=event.content, options=event.options,
-        requested_at=event.requested_at, total=event.total, strategy="round_robin", deliveries=deliveries,
-    )  # fmt: skip
+        package_id=event.package_id,
+        message_id=event.message_id,
+        content=event.content,
+        options=event.options,
+        requested_at=event.requested_at,
+        total=event.total,
+        strategy="round_robin",
+        deliveries=deliveries,
+    )
     sealed = encode(assigned, "router", event.requested_at)
     headers = [(name, value.encode()) for name, value in sealed.headers.items()]
     await producer.send_and_wait(BARE_TOPIC, sealed.body, sealed.key, headers=headers)

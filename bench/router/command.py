@@ -1,4 +1,4 @@
-"""Command of the router's bench: `python -m bench router` measures one router process and stores the results."""
+"""Command: `python -m bench router` measures one router process and writes the results."""
 
 import asyncio
 import statistics
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer
 
-from bench.alone import Process, Servers, servers
 from bench.bare_hop import POLL_MS, consumer_at_end
-from bench.child import Failed, serving
+from bench.child import MeasurementError, serving
 from bench.command import run
 from bench.figures import Figure, Pair, p99
-from bench.log import HOP_TOPICS, PARTITIONS
 from bench.messages import PACKAGE, customers, open_records, reply_record
 from bench.progress import Progress
 from bench.router.bare_router import BareRouter
+from bench.servers import Servers, ServiceProcess, servers
+from bench.topics import HOP_TOPICS, PARTITIONS
 from spreader.clock import wall_now
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.events import OpenDeliveriesAssigned, PackageConfigured, ReplyDeliveryAssigned
@@ -39,9 +39,9 @@ FROM generate_series(0, $2 - 1) AS number ON CONFLICT DO NOTHING
 
 
 @dataclass(slots=True)
-class Run:
+class RouterBench:
     servers: Servers
-    router: Process
+    router: ServiceProcess
     progress: Progress
     _next: int = field(default=10_000_000, init=False)
 
@@ -49,14 +49,16 @@ class Run:
         rounds = list[Pair]()
         for number in range(ROUNDS):
             requests = self._requests(strategy)
-            before = await self.servers.log.records(OpenDeliveriesAssigned.topic)
+            before = await self.servers.topics.record_count(OpenDeliveriesAssigned.topic)
             began = time.monotonic()
             await self.servers.publish(requests)
-            ended = await self.servers.log.wait_for(OpenDeliveriesAssigned.topic, before + len(requests), SECONDS_MAX)
+            ended = await self.servers.topics.wait_for(
+                OpenDeliveriesAssigned.topic, before + len(requests), SECONDS_MAX
+            )
             if ended is None:
-                raise Failed(f"{strategy}: not all was routed within {SECONDS_MAX:g} s")
+                raise MeasurementError(f"{strategy}: not all was routed within {SECONDS_MAX:g} s")
             ours = RECORDS * RECIPIENTS_A_RECORD / (ended - began)
-            bare = await BareRouter(self.servers.log.kafka, RECORDS).run()
+            bare = await BareRouter(self.servers.topics.kafka, RECORDS).run()
             rounds.append(Pair(ours, bare))
             self.progress.say(
                 f"{strategy}, round {number + 1} of {ROUNDS}: {ours:,.0f} recipients a second, bare {bare:,.0f}"
@@ -65,8 +67,8 @@ class Run:
         return Figure(what, "decoding and producing the same with bare aiokafka", "a second", "more", tuple(rounds))
 
     async def replies(self, what: str, known: bool) -> list[Figure]:
-        """The hop of replies. `known`: to customers who have a conversation."""
-        kafka = self.servers.log.kafka
+        """Replies to customers; `known`: the customers have a conversation."""
+        kafka = self.servers.topics.kafka
         rounds: list[tuple[list[float], list[float]]] = []
         async with serving("bench.bare_hop", kafka, HOP_TOPICS[0], HOP_TOPICS[1], str(PARTITIONS)):
             for number in range(ROUNDS):
@@ -92,26 +94,26 @@ class Run:
         what = f"memory of the router with {CONVERSATIONS:,} conversations"
         return Figure(what, "itself without any", "MiB", "less", (Pair(after, before),))
 
-    async def _hops(self, requests: Sequence[Envelope], topic: str) -> list[float]:
-        consumer = await consumer_at_end(self.servers.log.kafka, topic, PARTITIONS)
+    async def _hops(self, records: Sequence[Envelope], topic: str) -> list[float]:
+        consumer = await consumer_at_end(self.servers.topics.kafka, topic, PARTITIONS)
         try:
-            return [await self._hop(each, consumer) for each in requests]
+            return [await self._hop(each, consumer) for each in records]
         finally:
             await consumer.stop()
 
-    async def _hop(self, requests: Envelope, consumer: AIOKafkaConsumer) -> float:
+    async def _hop(self, record: Envelope, consumer: AIOKafkaConsumer) -> float:
         began = time.monotonic()
-        await self.servers.publish([requests])
+        await self.servers.publish([record])
         try:
             async with asyncio.timeout(HOP_SECONDS_MAX):
                 while not any((await consumer.getmany(timeout_ms=POLL_MS)).values()):
                     pass
         except TimeoutError:
-            raise Failed(f"a record did not pass within {HOP_SECONDS_MAX:g} s") from None
+            raise MeasurementError(f"a record did not pass within {HOP_SECONDS_MAX:g} s") from None
         return (time.monotonic() - began) * 1e3
 
     def _requests(self, strategy: str) -> list[Envelope]:
-        """Requests of the package with this strategy, each with recipients of its own."""
+        """Requests of the package with this strategy. No two requests share recipients."""
         package = f"{PACKAGE}-{strategy}"
         return [
             envelope
@@ -129,12 +131,12 @@ async def _measure(progress: Progress) -> list[Figure]:
     async with servers() as own:
         now = wall_now()
         await own.publish([encode(PackageConfigured(package=each, at=now), "ingress", now) for each in packages()])
-        async with own.running("router") as router:
-            return await _figures(Run(own, router, progress))
+        async with own.run_service("router") as router:
+            return await _figures(RouterBench(own, router, progress))
 
 
-async def _figures(run: Run) -> list[Figure]:
-    await run.routed("round_robin")  # warm-up
+async def _figures(run: RouterBench) -> list[Figure]:
+    await run.routed("round_robin")  # warm
     figures = [await run.routed(strategy) for strategy in STRATEGIES]
     figures += await run.replies("reply hop to somebody new", known=False)
     figures.append(await run.memory())
@@ -142,7 +144,7 @@ async def _figures(run: Run) -> list[Figure]:
 
 
 def packages() -> list[Package]:
-    """One package for each strategy, after one for everything else."""
+    """One package per strategy, after one for all other measurements."""
     return [_package(PACKAGE, "round_robin"), *(_package(f"{PACKAGE}-{each}", each) for each in STRATEGIES)]
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import aiohttp
 
-from bench.alone import Process, Servers, servers
-from bench.child import Failed
+from bench.child import MeasurementError
 from bench.command import run
 from bench.figures import Figure, Pair
 from bench.messages import CONTENT
 from bench.progress import Progress
 from bench.sender.bare_calls import BareCalls
 from bench.sender.webhooks import Webhooks
+from bench.servers import Servers, ServiceProcess, servers
 from spreader.clock import wall_now
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased
 from spreader.contract.ids import new_id
@@ -44,8 +44,8 @@ CREDENTIALS = {"access_token": "EAAG-bench", "app_secret": "bench-secret", "veri
 @dataclass(slots=True)
 class Run:
     servers: Servers
-    simulator: Process
-    ingress: Process
+    simulator: ServiceProcess
+    ingress: ServiceProcess
     progress: Progress
     http: aiohttp.ClientSession
     _next_number: int = field(default=0, init=False)
@@ -131,9 +131,9 @@ class Run:
         return f"/api/v1/webhooks/cloud_api/{PACKAGE}/p{number}"
 
     @asynccontextmanager
-    async def _sender(self, at_once: int) -> AsyncGenerator[Process]:
+    async def _sender(self, at_once: int) -> AsyncGenerator[ServiceProcess]:
         slots = str(int(at_once * SHARE) + 1)
-        async with self.servers.running(
+        async with self.servers.run_service(
             "sender",
             SPREADER_SENDER_OPEN_CONCURRENCY=slots,
             SPREADER_SENDER_CALL_SECONDS="40",
@@ -145,12 +145,12 @@ class Run:
     async def _send(self, count: int) -> tuple[list[str], float]:
         """The ids of new deliveries, and the seconds from their publication until all their outcomes are in Kafka."""
         released = self._released(count)
-        before = await self.servers.log.records(DeliveryOutcome.topic)
+        before = await self.servers.topics.record_count(DeliveryOutcome.topic)
         began = time.monotonic()
         await self.servers.publish([envelope for _, envelope in released])
-        ended = await self.servers.log.wait_for(DeliveryOutcome.topic, before + count, SECONDS_MAX)
+        ended = await self.servers.topics.wait_for(DeliveryOutcome.topic, before + count, SECONDS_MAX)
         if ended is None:
-            raise Failed(f"some of {count} deliveries had no outcome after {SECONDS_MAX:g} s")
+            raise MeasurementError(f"some of {count} deliveries had no outcome after {SECONDS_MAX:g} s")
         return [delivery_id for delivery_id, _ in released], ended - began
 
     def _released(self, count: int) -> list[tuple[str, Envelope]]:
@@ -177,7 +177,7 @@ class Run:
     async def _ask(self, method: str, url: str, body: Any = None) -> Any:
         async with self.http.request(method, url, json=body) as response:
             if response.status >= 300:
-                raise Failed(f"{method} {url} returned {response.status}: {(await response.text())[:500]}")
+                raise MeasurementError(f"{method} {url} returned {response.status}: {(await response.text())[:500]}")
             return await response.json(content_type=None)
 
 
@@ -185,12 +185,12 @@ async def _measure(progress: Progress) -> list[Figure]:
     progress.say("starting a Kafka, a Postgres, a simulator and an ingress ...")
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
-        servers() as running,
-        running.running("simulator") as simulator,
-        running.running("ingress", SPREADER_API_KEY=KEY) as ingress,
+        servers() as own,
+        own.run_service("simulator") as simulator,
+        own.run_service("ingress", SPREADER_API_KEY=KEY) as ingress,
         aiohttp.ClientSession(headers=headers) as http,
     ):
-        run = Run(running, simulator, ingress, progress, http)
+        run = Run(own, simulator, ingress, progress, http)
         await run.set_up()
         figures = [await run.speed("deliveries, gateway at zero latency", AT_ZERO, DEFAULT_CONCURRENCY)]
         await run.fault(kind="delay", seconds=LATENCY_SECONDS)

@@ -32,7 +32,7 @@ class Webhooks:
         """Runs in a process of its own; returns webhooks per second. Each one reports one delivery as delivered."""
         answer = await child.ask("bench.sender.webhooks", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
-            raise child.Failed(f"some webhooks were refused: {answer['refused']}")
+            raise child.MeasurementError(f"some webhooks were refused: {answer['refused']}")
         return len(self.deliveries) / answer["seconds"]
 
 
@@ -61,7 +61,9 @@ async def _run(plan: Webhooks) -> dict[str, object]:
     answers = Counter[str]()
     began = time.monotonic()
     until = began + plan.seconds_max
-    await asyncio.gather(*(send_all(plan.port, requests, until, answers, taken=200) for _ in range(plan.connections)))
+    await asyncio.gather(
+        *(send_all(plan.port, requests, until, answers, expected=200) for _ in range(plan.connections))
+    )
     seconds = time.monotonic() - began
     taken = answers.pop("", 0)
     refused = dict(answers.most_common(3)) or ({} if taken == len(plan.deliveries) else {"late": 1})

@@ -1,4 +1,4 @@
-"""Command of the bench of stats: `python -m bench stats` measures one stats process and stores the results."""
+"""Command: `python -m bench stats` measures one stats process and writes the results."""
 
 import argparse
 import asyncio
@@ -17,13 +17,13 @@ from typing import Any
 import aiohttp
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.alone import Process, Servers, servers
-from bench.child import Failed
+from bench.child import MeasurementError
 from bench.figures import Pair, p99
-from bench.log import PARTITIONS
 from bench.progress import Progress
 from bench.report import RESULTS, Machine, rows_of_text
-from bench.stats.facts import DOUBLED_SHARE, Facts, configuration, differences
+from bench.servers import Servers, ServiceProcess, servers
+from bench.stats.generated_outcomes import DOUBLED_SHARE, GeneratedOutcomes, configuration, differences
+from bench.topics import PARTITIONS
 from spreader.clock import wall_now
 from spreader.contract.events import DeliveryOutcome
 from spreader.kafka.envelope import Envelope, decode, read_headers
@@ -51,8 +51,8 @@ FROM generate_series(1, $1::int) AS number,
 
 
 @dataclass(slots=True)
-class Found:
-    """The measurements of a run."""
+class StatsMeasurement:
+    """The results of a run, as they are written to the JSON file."""
 
     outcomes: int = 0
     records: int = 0
@@ -65,40 +65,41 @@ class Found:
 
 
 @dataclass(slots=True)
-class Run:
+class StatsBench:
     servers: Servers
     progress: Progress
-    found: Found
+    found: StatsMeasurement
     _next: int = 0
     _written: int = 0
 
     async def exact(self) -> None:
-        """Kill stats with SIGKILL until it has read everything, then compare every window with a recount."""
+        """Kill stats with SIGKILL again and again until it has read everything; then compare every window."""
         chance = random.Random(7)
-        facts = self._facts(OUTCOMES, chance, hours=20)
-        records = facts.records(chance, DOUBLED_SHARE)
+        outcomes = self._generate(OUTCOMES, chance, hours=20)
+        records = outcomes.records(chance, DOUBLED_SHARE)
         await self._write([*configuration(), *records], len(records))
-        self.found.outcomes, self.found.records = sum(map(len, facts.stories)), len(records)
+        self.found.outcomes, self.found.records = sum(map(len, outcomes.histories)), len(records)
         while await self._read_so_far() < self._written:
             self.found.lives += 1
             if self.found.lives > LIVES_MAX:
-                raise Failed(f"not everything was read in {LIVES_MAX} lives")
-            async with self.servers.running("stats", None, **SETTINGS) as process:
+                raise MeasurementError(f"stats had not read everything after {LIVES_MAX} lives")
+            async with self.servers.run_service("stats", None, **SETTINGS) as process:
                 await asyncio.sleep(chance.uniform(*LIFE_SECONDS))
                 os.kill(process.pid, signal.SIGKILL)
             self.progress.say(f"life {self.found.lives}: {await self._read_so_far():,} of {self._written:,} read")
-        async with self.servers.running("stats", None, **SETTINGS) as process:
-            live = await _got(process, "/live")
+        async with self.servers.run_service("stats", None, **SETTINGS) as process:
+            live = await _get(process, "/live")
             states = [state for state in live["data"] if state["package_id"].startswith("package-")]
-            self.found.differences = differences(facts.recounted(), datetime.fromisoformat(live["at"]), states)
+            self.found.differences = differences(outcomes.recount(), datetime.fromisoformat(live["at"]), states)
             self.found.compared = len(states)
         self.progress.say(f"{len(states)} profiles compared: {len(self.found.differences)} windows differ")
 
-    async def fold(self, process: Process) -> None:
+    async def fold(self, process: ServiceProcess) -> None:
         chance = random.Random(8)
         for number in range(ROUNDS):
-            records = self._facts(FOLDED, chance, hours=0.1).records(chance, 0)
-            os.kill(process.pid, signal.SIGSTOP)  # only reading is measured, not writing
+            records = self._generate(FOLDED, chance, hours=0.1).records(chance, 0)
+            # The records are written while stats is stopped, so that only reading them is measured.
+            os.kill(process.pid, signal.SIGSTOP)
             before = await self._ends()
             await self._write(records, len(records))
             began = time.monotonic()
@@ -110,24 +111,24 @@ class Run:
             self.progress.say(f"fold, round {number + 1} of {ROUNDS}: {pair.ours:,.0f} a second, bare {pair.bare:,.0f}")
         self.found.mebibytes = process.mebibytes()
 
-    async def history(self, process: Process) -> None:
+    async def history(self, process: ServiceProcess) -> None:
         day = wall_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
         await self._fill(day)
         span = {"from": day.isoformat(), "to": (day + timedelta(days=1)).isoformat()}
-        asked = {
+        queries = {
             f"a day by the hour, {PROFILES:,} profiles": {"by": "hour", **span},
             "a day by the hour, one package of 200": {"by": "hour", "package_id": "bench-1", **span},
             "a day by the hour, one profile": {"by": "hour", "profile_id": "bench-profile-1", **span},
             f"a day, a row for each of {PROFILES:,} profiles": {"by": "day", "each": "profile", **span},
         }
-        for what, query in asked.items():
+        for what, query in queries.items():
             taken: list[float] = []
             for _ in range(QUERIES):
                 began = time.perf_counter()
-                answer = await _got(process, "/history", query)
+                answer = await _get(process, "/history", query)
                 taken.append((time.perf_counter() - began) * 1e3)
                 if not answer["data"]:
-                    raise Failed(f"{what}: the response is empty")
+                    raise MeasurementError(f"{what}: the response is empty")
             self.found.history_ms[what] = taken[1:]
             self.progress.say(f"{what}: median {statistics.median(taken[1:]):.0f} ms")
 
@@ -142,11 +143,11 @@ class Run:
         await self.servers.database.execute("VACUUM ANALYZE stats.hour")
         await self.servers.database.execute("VACUUM ANALYZE stats.package_hour")
 
-    def _facts(self, count: int, chance: random.Random, hours: float) -> Facts:
+    def _generate(self, count: int, chance: random.Random, hours: float) -> GeneratedOutcomes:
         now = wall_now() - timedelta(minutes=5)
-        facts = Facts.made(count, self._next, chance, now - timedelta(hours=hours), now)
-        self._next += len(facts.stories)
-        return facts
+        outcomes = GeneratedOutcomes.generate(count, self._next, chance, now - timedelta(hours=hours), now)
+        self._next += len(outcomes.histories)
+        return outcomes
 
     async def _write(self, records: Sequence[Envelope], outcomes: int) -> None:
         await self.servers.publish(records)
@@ -163,11 +164,11 @@ class Run:
         until = time.monotonic() + READ_SECONDS_MAX
         while await self._read_so_far() < self._written:
             if time.monotonic() > until:
-                raise Failed(f"not everything was read within {READ_SECONDS_MAX:g} s")
+                raise MeasurementError(f"stats had not read everything after {READ_SECONDS_MAX:g} s")
             await asyncio.sleep(POLL_SECONDS)
 
     async def _ends(self) -> Mapping[TopicPartition, int]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers.log.kafka)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers.topics.kafka)
         await consumer.start()
         try:
             return await consumer.end_offsets([TopicPartition(DeliveryOutcome.topic, n) for n in range(PARTITIONS)])
@@ -175,13 +176,13 @@ class Run:
             await consumer.stop()
 
     async def _decoded(self, since: Mapping[TopicPartition, int], count: int) -> float:
-        """Records a second: the same ones, read and decoded, and nothing else."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers.log.kafka, enable_auto_commit=False)
+        """Records per second when the same records are only read and decoded."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers.topics.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
             consumer.assign(list(since))
-            for place, offset in since.items():
-                consumer.seek(place, offset)
+            for partition, offset in since.items():
+                consumer.seek(partition, offset)
             began, read = time.monotonic(), 0
             while read < count:
                 for batch in (await consumer.getmany(timeout_ms=500, max_records=500)).values():
@@ -193,23 +194,23 @@ class Run:
             await consumer.stop()
 
 
-async def _got(process: Process, path: str, asked: Mapping[str, str] | None = None) -> Any:
+async def _get(process: ServiceProcess, path: str, query: Mapping[str, str] | None = None) -> Any:
     address = f"{process.address}/api/v1{path}"
-    async with aiohttp.ClientSession(headers=HEADERS) as session, session.get(address, params=asked) as answer:
+    async with aiohttp.ClientSession(headers=HEADERS) as session, session.get(address, params=query) as answer:
         if answer.status != 200:
-            raise Failed(f"GET {path} returned {answer.status}: {await answer.text()}")
+            raise MeasurementError(f"GET {path} returned {answer.status}: {await answer.text()}")
         return await answer.json()
 
 
-async def _measure(parts: Sequence[str], progress: Progress) -> Found:
-    found = Found()
-    progress.say("starting a Kafka and a Postgres of its own ...")
+async def _measure(parts: Sequence[str], progress: Progress) -> StatsMeasurement:
+    found = StatsMeasurement()
+    progress.say("starting a Kafka and a Postgres ...")
     async with servers() as own:
-        run = Run(own, progress, found)
+        run = StatsBench(own, progress, found)
         if "exact" in parts:
             await run.exact()
         if "fold" in parts or "history" in parts:
-            async with own.running("stats", None, **SETTINGS) as process:
+            async with own.run_service("stats", None, **SETTINGS) as process:
                 if "fold" in parts:
                     await run.fold(process)
                 if "history" in parts:
@@ -217,7 +218,7 @@ async def _measure(parts: Sequence[str], progress: Progress) -> Found:
     return found
 
 
-def _table(found: Found) -> list[str]:
+def _table(found: StatsMeasurement) -> list[str]:
     rows = [("what", "measured", "aim", "met")]
     if found.lives:
         measured = (
@@ -243,7 +244,7 @@ def _met(yes: bool) -> str:
     return "met" if yes else "NOT met"
 
 
-def _keep(name: str, machine: Machine, seconds: float, found: Found) -> tuple[Path, Path]:
+def _keep(name: str, machine: Machine, seconds: float, found: StatsMeasurement) -> tuple[Path, Path]:
     RESULTS.mkdir(exist_ok=True)
     as_json, as_text = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
     plain = {**asdict(found), "folded": [pair._asdict() for pair in found.folded]}
@@ -264,19 +265,19 @@ def _keep(name: str, machine: Machine, seconds: float, found: Found) -> tuple[Pa
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench stats")
-    parser.add_argument("--name", help="the name of the results in bench/results")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--name", help="name of the files in bench/results (default: date and time)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these parts")
+    options = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:
-        found = asyncio.run(_measure(asked.only, progress))
-    except Failed as reason:
+        found = asyncio.run(_measure(options.only, progress))
+    except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         progress.say("stopped")
         return 130
-    kept = _keep(asked.name or f"stats-{machine.name}", machine, time.monotonic() - progress.began, found)
+    kept = _keep(options.name or f"stats-{machine.name}", machine, time.monotonic() - progress.began, found)
     print("\n".join(_table(found)))
-    progress.say(f"kept in {' and '.join(str(file) for file in kept)}")
+    progress.say(f"written to {' and '.join(str(file) for file in kept)}")
     return 1 if found.differences else 0

@@ -231,8 +231,20 @@ async def test_a_service_that_is_away_shows_and_recovers(mona: Tab) -> None:
     await expect(mona.by_test_id("profile-shop_p1")).to_contain_text("●")
 
 
-OF_PACKAGE = ("", "/queue", "/settings", "/compose", "/messages", "/consent", "/conversations", "/charts", "/reports",
-              "/changes", "/profiles/shop_p1", "/new-profile")  # fmt: skip
+OF_PACKAGE = (
+    "",
+    "/queue",
+    "/settings",
+    "/compose",
+    "/messages",
+    "/consent",
+    "/conversations",
+    "/charts",
+    "/reports",
+    "/changes",
+    "/profiles/shop_p1",
+    "/new-profile",
+)
 PAGES = ("/", "/alerts", "/new", *(f"/packages/shop{path}" for path in OF_PACKAGE))
 
 

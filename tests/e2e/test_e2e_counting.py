@@ -19,9 +19,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(1800)]
 SPEED = 60.0  # an hour takes a minute: the windows differ, and at times nothing crosses the edge of a window
 PROFILES, CAMPAIGNS, CAMPAIGN_DELIVERIES = 20, 10, 5_000
 FREE = {
-    "per_hour": 100_000, "per_3_hours": 300_000, "per_day": 800_000, "unanswered_per_30_days": None,
+    "per_hour": 100_000,
+    "per_3_hours": 300_000,
+    "per_day": 800_000,
+    "unanswered_per_30_days": None,
     "per_recipient_per_day": None,
-}  # fmt: skip
+}
 WINDOWS = {
     "hour": timedelta(hours=1),
     "two_hours": timedelta(hours=2),

@@ -47,13 +47,18 @@ async def test_the_forecast_for_500_recipients_comes_true(fast: RunningSystem, k
         ahead += curve.get(hour, 0) - happened.get(hour, 0)
         offs[hour] = ahead / DELIVERIES
         hour += HOUR
-    keep("forecast", {
-        "recipients": DELIVERIES, "profiles": PROFILES, "hours": round((end - begin) / HOUR, 1),
-        "completion_off": {name: round(error, 3) for name, error in errors.items()},
-        "completion_unit": "of the time from the first delivery to the last; over 0: foreseen too late",
-        "curve_off_most": round(max(offs.values(), key=abs), 3),
-        "curve_unit": "of all deliveries, at the end of an hour; over 0: foreseen too early",
-    })  # fmt: skip
+    keep(
+        "forecast",
+        {
+            "recipients": DELIVERIES,
+            "profiles": PROFILES,
+            "hours": round((end - begin) / HOUR, 1),
+            "completion_off": {name: round(error, 3) for name, error in errors.items()},
+            "completion_unit": "of the time from the first delivery to the last; over 0: foreseen too late",
+            "curve_off_most": round(max(offs.values(), key=abs), 3),
+            "curve_unit": "of all deliveries, at the end of an hour; over 0: foreseen too early",
+        },
+    )
     assert max(map(abs, errors.values())) <= 0.1, f"forecast {foreseen}, actual {end}: off by {errors}"
     wrong = {hour: off for hour, off in offs.items() if abs(off) > 0.2}
     assert wrong == {}, f"by the end of the hours from these times too many or too few were released: {wrong}"

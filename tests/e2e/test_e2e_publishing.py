@@ -19,9 +19,13 @@ async def test_the_documented_example_sends_an_open_message_and_a_reply(live: Ru
     await live.create_package("direct", 2, rest_window=None)
     people = recipients(2, start=600_000)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(EXAMPLE), f"127.0.0.1:{live.ports['kafka']}", "direct", *people,
+        sys.executable,
+        str(EXAMPLE),
+        f"127.0.0.1:{live.ports['kafka']}",
+        "direct",
+        *people,
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     output, _ = await process.communicate()
     assert process.returncode == 0
     opened, reply = output.decode().split()
@@ -51,11 +55,18 @@ async def test_a_record_that_ingress_would_refuse_is_rejected_with_the_reason(
     message = f"msg_{uuid.uuid4().hex}"
     example = await asyncio.to_thread(_example)
     body, headers = example["record"](
-        "spreader.message-requested.open.v1", f"{message}/0",
-        {"package_id": package, "message_id": message, "content": {"type": "text", "text": "Hello"},
-         "recipients": [person], "requested_at": "2026-01-01T00:00:00Z", "options": options},
+        "spreader.message-requested.open.v1",
+        f"{message}/0",
+        {
+            "package_id": package,
+            "message_id": message,
+            "content": {"type": "text", "text": "Hello"},
+            "recipients": [person],
+            "requested_at": "2026-01-01T00:00:00Z",
+            "options": options,
+        },
         "2026-01-01T00:00:00Z",
-    )  # fmt: skip
+    )
     async with AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{live.ports['kafka']}", acks="all") as producer:
         await producer.send_and_wait("spreader.message-requested.open", body, key=package.encode(), headers=headers)
 

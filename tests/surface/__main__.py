@@ -54,13 +54,21 @@ def _output(tree: Path, script: str, *arguments: str) -> Any:
     python = tree / ".venv/bin/python"
     with tempfile.TemporaryDirectory() as empty:
         environment = {
-            "PATH": os.environ.get("PATH", ""), "HOME": empty, "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0", "SPREADER_API_KEY": "not used: nothing is started",
-        }  # fmt: skip
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": empty,
+            "TZ": "UTC",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "SPREADER_API_KEY": "not used: nothing is started",
+        }
         done = subprocess.run(
             [python, HERE / script, tree, *arguments],
-            cwd=empty, env=environment, stdout=subprocess.PIPE, text=True, timeout=SECONDS_MAX,
-        )  # fmt: skip
+            cwd=empty,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS_MAX,
+        )
     if done.returncode:
         sys.exit(f"{script} {' '.join(arguments)} failed in {tree}: see the traceback above")
     return json.loads(done.stdout)

@@ -12,10 +12,24 @@ from typing import Any
 from pydantic import BaseModel
 
 PROSE = frozenset({"title", "description", "summary", "externalDocs"})
-NAMED = frozenset({
-    "callbacks", "channels", "content", "encoding", "headers", "links", "messages", "operations", "paths",
-    "patternProperties", "properties", "responses", "securitySchemes", "variables",
-})  # fmt: skip
+NAMED = frozenset(
+    {
+        "callbacks",
+        "channels",
+        "content",
+        "encoding",
+        "headers",
+        "links",
+        "messages",
+        "operations",
+        "paths",
+        "patternProperties",
+        "properties",
+        "responses",
+        "securitySchemes",
+        "variables",
+    }
+)
 """The keys inside these are names, not keywords, even if a name is `title`."""
 VERBATIM = frozenset({"bindings", "const", "default", "enum", "example", "value"})
 

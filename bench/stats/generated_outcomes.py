@@ -1,4 +1,4 @@
-"""Facts: the outcomes of many deliveries as records, and a recount of them by a simpler method than stats uses."""
+"""Generated outcomes: records of many deliveries, and a plain recount of them that shares no code with stats."""
 
 import random
 from collections import Counter
@@ -16,30 +16,32 @@ PACKAGES, PROFILES_A_PACKAGE = 10, 20
 DOUBLED_SHARE = 0.2
 LADDER: tuple[Status, ...] = ("sent", "acknowledged", "delivered", "read")
 SPANS = {"hour": 60, "two_hours": 120, "three_hours": 180, "day": 1440, "week": 10_080}
-Counted = Counter[tuple[str, datetime, str]]
-"""By profile, minute and count."""
+MinuteCounts = Counter[tuple[str, datetime, str]]
+"""Counts by profile, minute and kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    stories: Sequence[Sequence[DeliveryOutcome]]
-    """The outcomes of each delivery, in order."""
+class GeneratedOutcomes:
+    histories: Sequence[Sequence[DeliveryOutcome]]
+    """The outcomes of each delivery in order."""
 
     @classmethod
-    def made(cls, count: int, first: int, chance: random.Random, earliest: datetime, latest: datetime) -> "Facts":
-        """At least `count` outcomes of deliveries that begin between two times, numbered from `first` on."""
-        stories: list[Sequence[DeliveryOutcome]] = []
+    def generate(
+        cls, count: int, first: int, chance: random.Random, earliest: datetime, latest: datetime
+    ) -> "GeneratedOutcomes":
+        """At least `count` outcomes of deliveries numbered from `first`, which begin between the two times."""
+        histories: list[Sequence[DeliveryOutcome]] = []
         made = 0
         while made < count:
-            story = _story(chance, first + len(stories), earliest + chance.random() * (latest - earliest))
-            stories.append(story)
-            made += len(story)
-        return cls(stories)
+            history = _history(chance, first + len(histories), earliest + chance.random() * (latest - earliest))
+            histories.append(history)
+            made += len(history)
+        return cls(histories)
 
     def records(self, chance: random.Random, doubled_share: float) -> list[Envelope]:
-        """Interleaved, each delivery in its own order; some records are repeated at once, some later."""
-        left = [list(story) for story in self.stories]
-        order = [number for number, story in enumerate(left) for _ in story]
+        """Records in random order, but in order for each delivery. Some come twice at once, some again later."""
+        left = [list(history) for history in self.histories]
+        order = [number for number, history in enumerate(left) for _ in history]
         chance.shuffle(order)
         written: list[DeliveryOutcome] = []
         for number in order:
@@ -50,28 +52,28 @@ class Facts:
                 written.append(chance.choice(written))
         return [encode(each, "bench", each.at) for each in written]
 
-    def recounted(self) -> Counted:
-        counted: Counted = Counter()
-        for story in self.stories:
+    def recount(self) -> MinuteCounts:
+        counted: MinuteCounts = Counter()
+        for history in self.histories:
             reached = -1
-            for fact in story:
-                profile, minute = str(fact.profile_id), fact.at.astimezone(UTC).replace(second=0, microsecond=0)
-                if fact.status in LADDER:
-                    for step in LADDER[reached + 1 : LADDER.index(fact.status) + 1]:
+            for outcome in history:
+                profile, minute = str(outcome.profile_id), outcome.at.astimezone(UTC).replace(second=0, microsecond=0)
+                if outcome.status in LADDER:
+                    for step in LADDER[reached + 1 : LADDER.index(outcome.status) + 1]:
                         counted[profile, minute, step] += 1
-                        if step == "sent" and fact.lane == "open":
+                        if step == "sent" and outcome.lane == "open":
                             counted.update(
                                 (profile, minute, each) for each in ("sent_open", "new_contacts", "unanswered")
                             )
-                    reached = max(reached, LADDER.index(fact.status))
+                    reached = max(reached, LADDER.index(outcome.status))
                 else:
-                    counted[profile, minute, f"class {fact.failure}"] += 1
-                    counted[profile, minute, "failed"] += fact.status == "failed"
+                    counted[profile, minute, f"class {outcome.failure}"] += 1
+                    counted[profile, minute, "failed"] += outcome.status == "failed"
         return counted
 
 
-def windows(counted: Counted, at: datetime) -> dict[tuple[str, str], Counter[str]]:
-    """The counts in the minutes of each rolling window at a time, by profile and span."""
+def windows(counted: MinuteCounts, at: datetime) -> dict[tuple[str, str], Counter[str]]:
+    """The counts of each rolling window that ends at `at`, by profile and window."""
     until = at.replace(second=0, microsecond=0)
     found: dict[tuple[str, str], Counter[str]] = {}
     for (profile, minute, name), number in counted.items():
@@ -81,8 +83,8 @@ def windows(counted: Counted, at: datetime) -> dict[tuple[str, str], Counter[str
     return found
 
 
-def differences(counted: Counted, at: datetime, states: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The differences between the states that stats returned and the recount."""
+def differences(counted: MinuteCounts, at: datetime, states: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The windows in which the states of stats differ from the recount."""
     expected = windows(counted, at)
     found: list[str] = []
     for state in states:
@@ -107,27 +109,32 @@ def _package(number: int) -> Package:
     name = f"package-{number}"
     members = tuple(
         Profile(
-            profile_id=f"{name}-{place}", name=str(place), phone="201000000001",
-            gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"{name}-{place}"),
+            profile_id=f"{name}-{number_in_package}",
+            name=str(number_in_package),
+            phone="201000000001",
+            gateway=Gateway(driver="simulator", base_url="http://127.0.0.1:1", account=f"{name}-{number_in_package}"),
         )
-        for place in range(PROFILES_A_PACKAGE)
-    )  # fmt: skip
+        for number_in_package in range(PROFILES_A_PACKAGE)
+    )
     return Package(package_id=name, version=1, name=name, profiles=members)
 
 
-def _story(chance: random.Random, number: int, at: datetime) -> Sequence[DeliveryOutcome]:
+def _history(chance: random.Random, number: int, at: datetime) -> Sequence[DeliveryOutcome]:
     package = f"package-{number % PACKAGES}"
     common: dict[str, Any] = {
-        "package_id": package, "message_id": f"msg_{number % 50}", "delivery_id": f"dlv_{number}",
-        "recipient": f"2015{number:08}", "lane": chance.choice(["open", "open", "reply"]),
+        "package_id": package,
+        "message_id": f"msg_{number % 50}",
+        "delivery_id": f"dlv_{number}",
+        "recipient": f"2015{number:08}",
+        "lane": chance.choice(["open", "open", "reply"]),
         "profile_id": f"{package}-{chance.randrange(PROFILES_A_PACKAGE)}",
-    }  # fmt: skip
+    }
     if chance.random() < 0.05:
         return [DeliveryOutcome(**common, status="failed", at=at, failure="recipient", reason="nobody")]
-    story: list[DeliveryOutcome] = []
+    history: list[DeliveryOutcome] = []
     if chance.random() < 0.1:
-        story.append(DeliveryOutcome(**common, status="deferred", at=at, failure="throttled", reason="too fast"))
+        history.append(DeliveryOutcome(**common, status="deferred", at=at, failure="throttled", reason="too fast"))
     for status in LADDER[: chance.randint(1, 4)]:
-        story.append(DeliveryOutcome(**common, status=status, at=at, fingerprint=f"{number % 7:016x}"))
+        history.append(DeliveryOutcome(**common, status=status, at=at, fingerprint=f"{number % 7:016x}"))
         at += timedelta(seconds=chance.randrange(60))
-    return story
+    return history

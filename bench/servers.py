@@ -1,4 +1,4 @@
-"""Alone: single services with a Kafka and a Postgres of their own, and the bench in place of all the others."""
+"""Servers: a Kafka and a Postgres for the bench of one service. The bench takes the place of the other services."""
 
 import asyncio
 import os
@@ -17,9 +17,9 @@ import aiohttp
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from bench.child import TREE, Failed
-from bench.log import Log
+from bench.child import TREE, MeasurementError
 from bench.pacer.database import tree_mebibytes
+from bench.topics import Topics
 from local.process.ports import HOST, free_port
 from local.process.program import Command, spawn
 from local.testbed.workbench import Workbench, workbench
@@ -33,8 +33,8 @@ POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """A service that runs by itself."""
+class ServiceProcess:
+    """The running process of a service."""
 
     name: str
     port: int
@@ -45,7 +45,7 @@ class Process:
         return f"http://{HOST}:{self.port}"
 
     def mebibytes(self) -> float:
-        """Private memory."""
+        """Private memory (USS) of the process and its children."""
         return tree_mebibytes(self.pid)
 
 
@@ -53,31 +53,33 @@ class Process:
 class Servers:
     folder: Path
     environment: Mapping[str, str]
-    log: Log
+    topics: Topics
     producer: AIOKafkaProducer
     database: asyncpg.Connection
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """All are acknowledged when it returns."""
+        """Returns when all are acknowledged."""
         sent = [
             await self.producer.send(
-                each.topic, each.body, each.key,
+                each.topic,
+                each.body,
+                each.key,
                 headers=[(name, value.encode()) for name, value in each.headers.items()],
             )
             for each in envelopes
-        ]  # fmt: skip
+        ]
         await asyncio.gather(*sent)
 
     @asynccontextmanager
-    async def running(self, name: str, port: int | None = None, **settings: str) -> AsyncGenerator[Process]:
-        """A process of this service, ready; gone after the block."""
+    async def run_service(self, name: str, port: int | None = None, **settings: str) -> AsyncGenerator[ServiceProcess]:
+        """Run a service while the block runs; it is ready when the block begins."""
         port = port or free_port()
         environment = {**self.environment, **settings, f"SPREADER_{name.upper()}_PORT": str(port)}
         with (self.folder / f"{name}.log").open("ab") as log:
             process = spawn(Command([sys.executable, "-m", name], environment, TREE, orphan_signal=SIGTERM), log)
         try:
             await self._ready(process, name, f"http://{HOST}:{port}/health/ready")
-            yield Process(name, port, process.pid)
+            yield ServiceProcess(name, port, process.pid)
         finally:
             process.send_signal(SIGTERM)
             await asyncio.to_thread(process.wait)
@@ -87,8 +89,8 @@ class Servers:
         async with aiohttp.ClientSession() as session:
             while not await _is_ready(session, address):
                 if process.poll() is not None or time.monotonic() > until:
-                    said = (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
-                    raise Failed(f"{name} did not become ready:\n{said}")
+                    output = (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
+                    raise MeasurementError(f"{name} did not become ready:\n{output}")
                 await asyncio.sleep(POLL_SECONDS)
 
 
@@ -100,11 +102,11 @@ async def servers() -> AsyncGenerator[Servers]:
             await asyncio.to_thread(bench.start_kafka)
             await asyncio.to_thread(bench.postgres.start)
             await create_topics(Settings(kafka_bootstrap_servers=bench.kafka_servers))
-            async with _producing(bench.kafka_servers) as producer, Log(bench.kafka_servers) as log:
+            async with _producer(bench.kafka_servers) as producer, Topics(bench.kafka_servers) as topics:
                 await producer.start()
                 database = await asyncpg.connect(bench.postgres_url)
                 try:
-                    yield Servers(folder, _environment(bench, folder), log, producer, database)
+                    yield Servers(folder, _environment(bench, folder), topics, producer, database)
                 finally:
                     await database.close()
     finally:
@@ -123,11 +125,14 @@ def _environment(bench: Workbench, folder: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _producing(kafka: str) -> AsyncGenerator[AIOKafkaProducer]:
+async def _producer(kafka: str) -> AsyncGenerator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka, acks="all", linger_ms=1, max_batch_size=PRODUCE_BATCH_BYTES,
+        bootstrap_servers=kafka,
+        acks="all",
+        linger_ms=1,
+        max_batch_size=PRODUCE_BATCH_BYTES,
         max_request_size=8 * 1024 * 1024,
-    )  # fmt: skip
+    )
     try:
         yield producer
     finally:
