@@ -48,7 +48,7 @@ _METRIC_LABELS = {CallSucceeded: "given", CallRefused: "refused", CallFailed: "a
 
 
 @dataclass(frozen=True, slots=True)
-class ApiClient:
+class OperatorClient:
     """Calls with the API key and the name of the signed-in operator; `session` is shared by the process."""
 
     session: aiohttp.ClientSession

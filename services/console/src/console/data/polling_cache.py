@@ -11,7 +11,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from console.core.last_answer import LastAnswer
-from console.data.api import ApiClient, CallFailed, CallRefused, CallResult, CallSucceeded, Service
+from console.data.api import CallFailed, CallRefused, CallResult, CallSucceeded, OperatorClient, Service
 from console.settings import ConsoleSettings
 from spreader.clock import Now
 
@@ -54,7 +54,7 @@ class _Entry:
 class PollingCache:
     """The answers for one operator."""
 
-    api: ApiClient
+    api: OperatorClient
     now: Now
     interval_factor: float = 1.0
     """Multiplies the intervals of all queries."""
@@ -170,9 +170,9 @@ class PollingCaches:
             self._caches[key, operator] = cache
         return cache
 
-    def api(self, key: str, operator: str) -> ApiClient:
+    def api(self, key: str, operator: str) -> OperatorClient:
         assert self._session is not None, "PollingCaches is not started"
-        return ApiClient(self._session, self._urls, key, operator)
+        return OperatorClient(self._session, self._urls, key, operator)
 
     async def poll(self) -> float:
         """One round over all caches. Returns the seconds until the next."""

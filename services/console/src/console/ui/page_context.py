@@ -14,7 +14,7 @@ from console.core.api_models import (
 from console.core.last_answer import LastAnswer
 from console.core.queue import ApiQueue
 from console.core.stale_notice import PageData, notices
-from console.data.api import ApiClient
+from console.data.api import OperatorClient
 from console.data.polling_cache import PollingCache, Query, T
 from console.data.sessions import Session, Sessions
 from console.ui.uploads import UploadFields
@@ -46,7 +46,7 @@ class PageContext:
     uploads: UploadFields
 
     @property
-    def api(self) -> ApiClient:
+    def api(self) -> OperatorClient:
         return self.cache.api
 
     @property
