@@ -21,7 +21,7 @@ class RawEvidence:
     """The sums and recent sends of one profile, as the tables have them. A missing sum is 0."""
 
     lately: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Sums of the last 24 hours; `…_aged`: of the 24 hours that ended an hour ago; `…_lately`: of its last 3."""
+    """Sums of the last 24 hours, unless the name has another window (`…_25h_to_1h_ago`)."""
     before: Mapping[str, int] = field(default_factory=dict[str, int])
     """Sums of the 6 days before."""
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -49,8 +49,8 @@ def assemble_evidence(
     cold, warm = recent.of_hour(now, is_new=True), recent.of_hour(now, is_new=False)
     due = 0 if stuck_after is None else recent.old_enough(stuck_after)
     return Evidence(
-        delivered_lately=_share(lately, "arrived_lately", "sent_lately"),
-        delivered=_share(lately, "arrived_aged", "sent_aged"),
+        delivered_lately=_share(lately, "arrived_4h_to_1h_ago", "sent_4h_to_1h_ago"),
+        delivered=_share(lately, "arrived_25h_to_1h_ago", "sent_25h_to_1h_ago"),
         delivered_before=_share(before, "arrived", "sent"),
         answered=answered,
         answered_week=answered + answered_before,
@@ -59,7 +59,7 @@ def assemble_evidence(
         invalid=Share(invalid, sent + invalid),
         night=_share(lately, "night", "sent_open"),
         new_contacts=_share(lately, "new_contacts", "sent_open") + _share(before, "new_contacts", "sent_open"),
-        hour_open=lately.get("hour_open", 0),
+        hour_open=lately.get("sent_open_last_hour", 0),
         per_day=profile.limits.per_day,
         open_sent_at=recent.open_sent_at,
         fingerprints=recent.fingerprints,

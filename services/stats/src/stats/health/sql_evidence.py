@@ -1,4 +1,4 @@
-"""Statements about evidence: the sums and recent sends that an evaluation uses."""
+"""SQL statements that read the evidence of an evaluation: sums and recent sends."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -19,21 +19,26 @@ from stats.core.tally import Marks
 from stats.core.windows import DAY, HOUR, WEEK
 
 STUCK_AFTER = timedelta(minutes=2)
-"""In wall time: WhatsApp acknowledges a message within seconds unless something is wrong."""
+"""Wall time from which a missing acknowledgement is evidence. WhatsApp usually acknowledges within seconds."""
 LAST_SENDS = 60
-"""The number of recent sends that are read of each lane."""
+"""How many of the newest sends of each lane are loaded for a profile."""
 
 
 @dataclass(frozen=True, slots=True)
-class LatelyRow:
+class LastDayRow:
+    """A profile's sums of the last 24 hours, or of the window that the field's name contains. None: 0.
+
+    The windows that end an hour ago are for shares of delivered messages: a receipt may take an hour.
+    """
+
     profile_id: str
-    sent_lately: int | None
-    arrived_lately: int | None
-    sent_aged: int | None
-    arrived_aged: int | None
+    sent_4h_to_1h_ago: int | None
+    arrived_4h_to_1h_ago: int | None
+    sent_25h_to_1h_ago: int | None
+    arrived_25h_to_1h_ago: int | None
     sent: int | None
     sent_open: int | None
-    hour_open: int | None
+    sent_open_last_hour: int | None
     delivered_open: int | None
     answered: int | None
     new_contacts: int | None
@@ -42,6 +47,8 @@ class LatelyRow:
 
 @dataclass(frozen=True, slots=True)
 class BeforeRow:
+    """A profile's sums of whole hours, from 7 days ago until 25 hours ago. None: 0."""
+
     profile_id: str
     sent: int | None
     arrived: int | None
@@ -53,6 +60,8 @@ class BeforeRow:
 
 @dataclass(frozen=True, slots=True)
 class RecentSendRow:
+    """`age`, `waits`, `is_new`, `receives`: as in `RecentSend`; None: no. `marks` contains the bits of `Marks`."""
+
     profile_id: str
     lane: Lane
     sent_at: datetime
@@ -63,8 +72,7 @@ class RecentSendRow:
     receives: bool | None
     fingerprint: str | None
 
-    @property
-    def send(self) -> RecentSend:
+    def to_recent_send(self) -> RecentSend:
         marks = Marks(self.marks)
         return RecentSend(
             self.lane,
@@ -81,6 +89,8 @@ class RecentSendRow:
 
 @dataclass(frozen=True, slots=True)
 class FailureClassRow:
+    """The number of failures of one class in the last 24 hours."""
+
     profile_id: str
     failure: str
     number: int
@@ -88,42 +98,48 @@ class FailureClassRow:
 
 @dataclass(frozen=True, slots=True)
 class StuckRow:
+    """The number of the last hour's messages that wait for `STUCK_AFTER` or longer (see `RecentSend.waits`)."""
+
     profile_id: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineRow:
+    """A package's sums of whole hours, from 7 days ago until an hour ago."""
+
     package_id: str
     sent: int
     arrived: int
     answered: int
-    delivered: int
+    delivered_open: int
 
 
 async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
-    """The raw evidence of each profile. `now` is system time; the age of a send is measured by the database's clock."""
+    """The raw evidence of each profile. `now` is system time; ages of sends are by the database's clock (wall time)."""
     minute = minute_of(now)
     parameters = {
         "profiles": list(profiles),
-        "now": minute,
-        "hour": minute - HOUR,
-        "four_hours": minute - 4 * HOUR,
-        "day": minute - DAY,
-        "day_before": minute - DAY - HOUR,
-        "week": hour_of(minute - WEEK),
-        "last_hour": hour_of(minute - DAY - HOUR),
-        "sends": LAST_SENDS,
+        "this_minute": minute,
+        "hour_ago": minute - HOUR,
+        "four_hours_ago": minute - 4 * HOUR,
+        "day_ago": minute - DAY,
+        "day_and_hour_ago": minute - DAY - HOUR,
+        "before_from": hour_of(minute - WEEK),
+        "before_until": hour_of(minute - DAY - HOUR),
+        "sends_max": LAST_SENDS,
         "stuck_after": STUCK_AFTER,
     }
-    lately = {row.profile_id: _sums(row) for row in fetched(LatelyRow, await connection.execute(_LATELY, parameters))}
+    lately = {
+        row.profile_id: _sums(row) for row in fetched(LastDayRow, await connection.execute(_LAST_DAY, parameters))
+    }
     before = {row.profile_id: _sums(row) for row in fetched(BeforeRow, await connection.execute(_BEFORE, parameters))}
     failures: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in fetched(FailureClassRow, await connection.execute(_FAILURES, parameters)):
         failures[row.profile_id][row.failure] = row.number
     sends: defaultdict[str, list[RecentSend]] = defaultdict(list)
     for row in fetched(RecentSendRow, await connection.execute(_SENDS, parameters)):
-        sends[row.profile_id].append(row.send)
+        sends[row.profile_id].append(row.to_recent_send())
     stuck = {row.profile_id: row.number for row in fetched(StuckRow, await connection.execute(_STUCK, parameters))}
     return {
         profile: RawEvidence(
@@ -140,48 +156,53 @@ async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], n
 async def package_baselines(
     connection: AsyncConnection, packages: Collection[str], now: datetime
 ) -> dict[str, PackageBaseline]:
-    parameters = {"packages": list(packages), "week": hour_of(now - WEEK), "hour": hour_of(now - HOUR)}
+    """The baseline of each package that has sums. `now` is system time."""
+    parameters = {"packages": list(packages), "from": hour_of(now - WEEK), "until": hour_of(now - HOUR)}
     rows = fetched(BaselineRow, await connection.execute(_BASELINES, parameters))
     return {
         row.package_id: PackageBaseline(
-            Share(row.arrived, row.sent), Share(min(row.answered, row.delivered), row.delivered)
+            Share(row.arrived, row.sent), Share(min(row.answered, row.delivered_open), row.delivered_open)
         )
         for row in rows
     }
 
 
-def _sums(row: LatelyRow | BeforeRow) -> dict[str, int]:
+def _sums(row: LastDayRow | BeforeRow) -> dict[str, int]:
     return {name: value or 0 for name, value in asdict(row).items() if name != "profile_id"}
 
 
-_MINE = "profile_id = ANY(CAST(:profiles AS text[]))"
-_AGED = "at <= CAST(:hour AS timestamptz)"
+_OF_PROFILES = "profile_id = ANY(CAST(:profiles AS text[]))"
+_RECEIPT_DUE = "at <= CAST(:hour_ago AS timestamptz)"
 
-_LATELY = text(f"""
+_LAST_DAY = text(f"""
 SELECT profile_id,
-       sum(sent) FILTER (WHERE at > CAST(:four_hours AS timestamptz) AND {_AGED}) AS sent_lately,
-       sum(arrived) FILTER (WHERE at > CAST(:four_hours AS timestamptz) AND {_AGED}) AS arrived_lately,
-       sum(sent) FILTER (WHERE {_AGED}) AS sent_aged, sum(arrived) FILTER (WHERE {_AGED}) AS arrived_aged,
-       sum(sent) FILTER (WHERE at > CAST(:day AS timestamptz)) AS sent,
-       sum(sent) FILTER (WHERE at > CAST(:day AS timestamptz) AND lane = 'open') AS sent_open,
-       sum(sent) FILTER (WHERE at > CAST(:hour AS timestamptz) AND lane = 'open') AS hour_open,
-       sum(delivered) FILTER (WHERE at > CAST(:day AS timestamptz) AND lane = 'open') AS delivered_open,
-       sum(answered) FILTER (WHERE at > CAST(:day AS timestamptz)) AS answered,
-       sum(new_contacts) FILTER (WHERE at > CAST(:day AS timestamptz)) AS new_contacts,
-       sum(night) FILTER (WHERE at > CAST(:day AS timestamptz)) AS night
+       sum(sent) FILTER (WHERE at > CAST(:four_hours_ago AS timestamptz) AND {_RECEIPT_DUE}) AS sent_4h_to_1h_ago,
+       sum(arrived) FILTER (WHERE at > CAST(:four_hours_ago AS timestamptz) AND {_RECEIPT_DUE}) AS arrived_4h_to_1h_ago,
+       sum(sent) FILTER (WHERE {_RECEIPT_DUE}) AS sent_25h_to_1h_ago,
+       sum(arrived) FILTER (WHERE {_RECEIPT_DUE}) AS arrived_25h_to_1h_ago,
+       sum(sent) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS sent,
+       sum(sent) FILTER (WHERE at > CAST(:day_ago AS timestamptz) AND lane = 'open') AS sent_open,
+       sum(sent) FILTER (WHERE at > CAST(:hour_ago AS timestamptz) AND lane = 'open') AS sent_open_last_hour,
+       sum(delivered) FILTER (WHERE at > CAST(:day_ago AS timestamptz) AND lane = 'open') AS delivered_open,
+       sum(answered) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS answered,
+       sum(new_contacts) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS new_contacts,
+       sum(night) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS night
 FROM stats.minute
-WHERE {_MINE} AND at > CAST(:day_before AS timestamptz) AND at <= CAST(:now AS timestamptz) GROUP BY profile_id""")
+WHERE {_OF_PROFILES} AND at > CAST(:day_and_hour_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
+GROUP BY profile_id""")
 
 _BEFORE = text(f"""
 SELECT profile_id, sum(sent) AS sent, sum(arrived) AS arrived, sum(answered) AS answered,
        sum(sent) FILTER (WHERE lane = 'open') AS sent_open, sum(new_contacts) AS new_contacts,
        sum(delivered) FILTER (WHERE lane = 'open') AS delivered_open
 FROM stats.hour
-WHERE {_MINE} AND at >= CAST(:week AS timestamptz) AND at < CAST(:last_hour AS timestamptz) GROUP BY profile_id""")
+WHERE {_OF_PROFILES} AND at >= CAST(:before_from AS timestamptz) AND at < CAST(:before_until AS timestamptz)
+GROUP BY profile_id""")
 
 _FAILURES = text(f"""
 SELECT profile_id, failure, sum(count) AS number FROM stats.minute_failure
-WHERE {_MINE} AND at > CAST(:day AS timestamptz) AND at <= CAST(:now AS timestamptz) GROUP BY profile_id, failure""")
+WHERE {_OF_PROFILES} AND at > CAST(:day_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
+GROUP BY profile_id, failure""")
 
 _SENDS = text("""
 SELECT wanted.profile_id, sent.* FROM unnest(CAST(:profiles AS text[])) AS wanted (profile_id)
@@ -190,18 +211,20 @@ CROSS JOIN LATERAL (
     SELECT delivery.lane, sent_at, now() - heard_at AS age, waits, marks, is_new, receives, fingerprint
     FROM stats.delivery
     WHERE delivery.profile_id = wanted.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
-      AND sent_at <= CAST(:now AS timestamptz) + interval '1 minute'
-    ORDER BY sent_at DESC LIMIT CAST(:sends AS int)) AS sent""")
+      AND sent_at <= CAST(:this_minute AS timestamptz) + interval '1 minute'
+    ORDER BY sent_at DESC LIMIT CAST(:sends_max AS int)) AS sent""")
+"""`:this_minute` is the start of the minute; the sends of that minute are included."""
 
 _STUCK = text(f"""
 SELECT profile_id, count(*) AS number FROM stats.delivery
-WHERE {_MINE} AND waits AND heard_at <= now() - CAST(:stuck_after AS interval) AND heard_at > now() - interval '1 hour'
+WHERE {_OF_PROFILES} AND waits AND heard_at <= now() - CAST(:stuck_after AS interval)
+  AND heard_at > now() - interval '1 hour'
 GROUP BY profile_id""")
 
 _BASELINES = text("""
 SELECT package_id, sum(sent) AS sent, sum(arrived) AS arrived, sum(answered) AS answered,
-       coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered
+       coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open
 FROM stats.package_hour
-WHERE package_id = ANY(CAST(:packages AS text[])) AND at >= CAST(:week AS timestamptz)
-  AND at < CAST(:hour AS timestamptz)
+WHERE package_id = ANY(CAST(:packages AS text[])) AND at >= CAST(:from AS timestamptz)
+  AND at < CAST(:until AS timestamptz)
 GROUP BY package_id""")
