@@ -6,17 +6,20 @@ from typing import Any
 from console.core.setting_texts import SettingField
 
 Values = Mapping[str, Any]
-"""Field values by JSON pointer, as the API represents them (None: empty)."""
+"""Field values by JSON pointer, as the API represents them (None: empty).
+
+A pointer of `SWITCHED` has True or False: whether the object exists.
+"""
 
 SWITCHED: Mapping[str, Mapping[str, Any]] = {
     "/rest_window": {"start": "01:00", "hours": 4},
     "/recipient_quiet_hours": {"start": "21:00", "hours": 12},
 }
-"""Settings that are an object or null, with the values that they get when they are switched on."""
+"""Settings that are an object or null, with the members that the object gets when it is switched on."""
 
 
 class InvalidValue(ValueError):
-    """The text is not a value of this field. The message says what is."""
+    """The typed text is no valid value of this field. The message says what a valid one looks like."""
 
 
 def value_at(document: Mapping[str, Any], pointer: str) -> Any:
@@ -28,6 +31,7 @@ def value_at(document: Mapping[str, Any], pointer: str) -> Any:
 
 
 def initial_values(document: Mapping[str, Any], fields: tuple[SettingField, ...]) -> dict[str, Any]:
+    """The values of the fields before any change, from the document of a package or profile."""
     return {field.pointer: _initial_value(field, document) for field in fields}
 
 
@@ -41,7 +45,7 @@ def _initial_value(field: SettingField, document: Mapping[str, Any]) -> Any:
 
 
 def parse(field: SettingField, typed: Any) -> Any:
-    """The typed text as a value of the API. Raises `InvalidValue`."""
+    """What was typed or chosen, as a value of the API. Raises `InvalidValue`."""
     match field.kind:
         case "switch" | "choice":
             return typed
@@ -60,7 +64,10 @@ def parse(field: SettingField, typed: Any) -> Any:
 
 
 def format_value(field: SettingField, value: Any) -> Any:
-    """A value of the API as the text that its field shows."""
+    """What the input element of a field gets for a value of the API.
+
+    A text for lists, times and dates, otherwise the value itself.
+    """
     match field.kind:
         case "windows":
             return ", ".join(f"{window['start'][:5]}-{window['end'][:5]}" for window in value or ())
@@ -73,21 +80,28 @@ def format_value(field: SettingField, value: Any) -> Any:
 
 
 def patch(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict[str, Any]:
-    """The PATCH body with the values that differ."""
+    """The PATCH body with the values that differ. Values that do not apply are left out (`_applies`)."""
     result: dict[str, Any] = {}
     for field in fields:
         if field.pointer in SWITCHED:
             _put_switch(result, field, before, now)
-        elif now[field.pointer] != before[field.pointer] and now.get(field.only_with, True):
+        elif now[field.pointer] != before[field.pointer] and _applies(field, now):
             _put(result, field.pointer, now[field.pointer])
     return result
 
 
 def changed_fields(fields: tuple[SettingField, ...], before: Values, now: Values) -> list[SettingField]:
-    return [field for field in fields if now[field.pointer] != before[field.pointer] and now.get(field.only_with, True)]
+    """The fields that differ and apply."""
+    return [field for field in fields if now[field.pointer] != before[field.pointer] and _applies(field, now)]
+
+
+def _applies(field: SettingField, now: Values) -> bool:
+    """Whether the setting applies: it depends on no switch (`only_with` is empty), or its switch is on."""
+    return not field.only_with or bool(now[field.only_with])
 
 
 def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now: Values) -> None:
+    """Put null, or the whole object with the values of its own fields, if the switch changed."""
     if now[field.pointer] == before[field.pointer]:
         return
     if not now[field.pointer]:
@@ -98,6 +112,7 @@ def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now
 
 
 def _put(result: dict[str, Any], pointer: str, value: Any) -> None:
+    """Put the value at its pointer, and create the objects that contain it."""
     *groups, name = pointer.split("/")[1:]
     target = result
     for group in groups:
