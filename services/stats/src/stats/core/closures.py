@@ -88,7 +88,7 @@ class Closure:
     since: datetime
     until: datetime | None
     strikes: int
-    """How many closures of this kind there were without a forgiving pause (`FORGIVEN_AFTER`)."""
+    """The number of closures of this kind, counted from 1 again after `FORGIVEN_AFTER` without one."""
     evidence: str
 
     def in_force(self, now: datetime) -> bool:

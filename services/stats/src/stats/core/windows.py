@@ -34,8 +34,8 @@ class WindowStarts:
 
     @property
     def whole_hours(self) -> tuple[datetime, datetime]:
-        """The first whole hour within the week, and the end (excluded) of its hours, where the day's window begins.
+        """The part of the week that is summed from whole hours: its start, and its end (excluded).
 
-        The week is summed up from hours between these two, and from minutes before and after.
+        The week's minutes before and after this part are summed from minutes.
         """
         return hour_of(self.week) + HOUR, max(hour_of(self.day), hour_of(self.week) + HOUR)

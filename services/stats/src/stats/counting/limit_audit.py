@@ -29,7 +29,7 @@ class AuditDelays:
     grace: timedelta
     """From a change of limits until messages are audited against them."""
     settling: timedelta
-    """After which the messages sent at a time are surely counted."""
+    """Messages sent longer ago than this are certainly counted."""
     tolerance: timedelta
     """See `stats.core.breaches.breaches`."""
 

@@ -33,17 +33,17 @@ class PackageTimeRow:
 
 @dataclass(frozen=True)
 class ProfileCountRow(Sums, ProfileTimeRow):
-    """Of `stats.minute` and `stats.hour`."""
+    """A row of `stats.minute` and `stats.hour`."""
 
 
 @dataclass(frozen=True)
 class PackageCountRow(Sums, PackageTimeRow):
-    """Of `stats.package_minute` and `stats.package_hour`."""
+    """A row of `stats.package_minute` and `stats.package_hour`."""
 
 
 @dataclass(frozen=True)
 class ProfileFailureRow(ProfileTimeRow):
-    """Of `stats.minute_failure` and `stats.hour_failure`."""
+    """A row of `stats.minute_failure` and `stats.hour_failure`."""
 
     failure: str
     count: int = column("int")
@@ -51,7 +51,7 @@ class ProfileFailureRow(ProfileTimeRow):
 
 @dataclass(frozen=True)
 class PackageFailureRow(PackageTimeRow):
-    """Of `stats.package_minute_failure` and `stats.package_hour_failure`."""
+    """A row of `stats.package_minute_failure` and `stats.package_hour_failure`."""
 
     failure: str
     count: int = column("int")
@@ -69,7 +69,7 @@ class MessageKeyRow:
 
 @dataclass(frozen=True)
 class MessageCountRow(Sums, MessageKeyRow):
-    """Of `stats.message`."""
+    """A row of `stats.message`."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ContactKeyRow:
 
 @dataclass(frozen=True)
 class ContactRow(ContactHistory, ContactKeyRow):
-    """Of `stats.contact`."""
+    """A row of `stats.contact`."""
 
     @property
     def history(self) -> ContactHistory:
