@@ -42,7 +42,7 @@ from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
 GROUP = "pacer"
-INTAKE_RECORDS_MAX = 20  # of up to 500 deliveries each: one transaction of at most 10,000 rows
+INTAKE_RECORDS_MAX = 20  # a record has up to 500 deliveries, so a transaction stores at most 10,000 rows
 TOPICS = tuple(
     kind.topic for kind in (OpenDeliveriesAssigned, DeliveryOutcome, MessageCancelled, CustomerMessage, ConsentChanged)
 )
@@ -56,7 +56,7 @@ def build(settings: PacerSettings) -> FastAPI:
     broker = create_broker(settings, GROUP)
     bus = KafkaBus(broker, GROUP, clock)
 
-    def on_configured(package_id: str, event: PackageConfigured | None) -> None:
+    def on_configured(package_id: str, event: PackageConfigured | None) -> None:  # called after everything is built
         config.on_package(package_id, event)
         rescheduler.on_configured(package_id, None if event is None else event.package)
         release_loop.wake()
@@ -85,8 +85,9 @@ def build(settings: PacerSettings) -> FastAPI:
     offset_store = OffsetStoreComponent(settings, engine, GROUP, TOPICS)
 
     queue = HeldQueue(engine, clock, ReadTimes(config))
-    wakes = release_loop.wake, relay_loop.wake, consent_loop.wake
-    handlers = Handlers(queue, consent_enforcer, offset_store, config, *wakes)
+    handlers = Handlers(
+        queue, consent_enforcer, offset_store, config, release_loop.wake, relay_loop.wake, consent_loop.wake
+    )
     consumers = _consumers(handlers, bus, tracing)
     for consumer in consumers:
         consumer.subscribe(broker, settings, _records_max(consumer))
@@ -111,7 +112,7 @@ def build(settings: PacerSettings) -> FastAPI:
 
 
 def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
-    """One for each topic."""
+    """One consumer for each topic that the pacer handles."""
     return (
         GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
         GuardedConsumer(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),

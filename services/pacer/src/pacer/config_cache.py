@@ -14,7 +14,8 @@ class PacerConfigCache(ConfigCache):
     states: CompactedTable[ProfileState]
     margins: Margins
     _package_of: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    _steering: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]], init=False)
+    _rule_inputs: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]], init=False)
+    """For each profile, the part of its last state that its rules depend on."""
 
     def on_package(self, package_id: str, event: PackageConfigured | None) -> None:
         """A package was changed or deleted: update the index from profiles to packages."""
@@ -24,11 +25,14 @@ class PacerConfigCache(ConfigCache):
             self._package_of.update(dict.fromkeys(event.package.profile_ids, package_id))
 
     def changes_rules(self, state: ProfileState) -> bool:
-        """Whether this state allows a profile more or less than its last one; only its counts may have changed."""
-        steering = (state.open.state, state.limit_factor)
-        previous = self._steering.get(state.profile_id)
-        self._steering[state.profile_id] = steering
-        return previous != steering
+        """Whether the profile's rules differ from those under its previous state; many states only change counts.
+
+        Each call stores the state for the comparison with the next one.
+        """
+        rule_inputs = (state.open.state, state.limit_factor)
+        previous = self._rule_inputs.get(state.profile_id)
+        self._rule_inputs[state.profile_id] = rule_inputs
+        return previous != rule_inputs
 
     def rules(self, profile_id: str, now: datetime) -> Rules | None:
         """The rules of a profile now. None: no package has this profile."""

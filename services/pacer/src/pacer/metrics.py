@@ -1,4 +1,4 @@
-"""Metrics: everything that the pacer measures. No label names a profile, since each label value is kept for ever."""
+"""Metrics: everything that the pacer measures. No label names a profile: Prometheus keeps each label value for ever."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -22,6 +22,7 @@ ENDED = Counter("spreader_ended_deliveries", "Held deliveries that ended without
 DUE_PROFILES = Gauge("spreader_due_profiles", "Profiles in the last release pass.")
 
 NOTHING = "nothing"
+"""The `bound` label of a release whose profile has not waited for a bound in this process."""
 
 from_zero(BOUND_RELEASES, (*Bound, NOTHING))
 from_zero(BOUND_WAITS, Bound)

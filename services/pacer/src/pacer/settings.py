@@ -10,10 +10,11 @@ from spreader.settings import Settings
 class PacerSettings(Settings):
     pacer_port: PositiveInt = 8003
     pacer_profiles_a_turn: PositiveInt = 200
+    """The most profiles that one release pass decides for."""
     pacer_release_margin_seconds: PositiveFloat = 2.5
-    """Wall seconds before a rest window in which nothing is released."""
+    """How many wall seconds before a rest window the pacer stops releasing."""
     pacer_send_margin_seconds: PositiveFloat = 1.0
-    """Wall seconds before a rest window in which the sender begins no send."""
+    """How many wall seconds before a rest window the sender stops beginning sends."""
 
     @property
     def release_margin(self) -> timedelta:

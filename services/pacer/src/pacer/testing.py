@@ -13,7 +13,7 @@ from pacer.intake.read_times import ReadTimes
 from pacer.release.loop import ReleaseLoop
 from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.rescheduler import Rescheduler
-from pacer.sql import views as views
+from pacer.sql import views
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
 from spreader.clock import Clock, wall_now

@@ -12,7 +12,7 @@ from pacer.core.limits import CONTACT_WINDOWS, DAY, rolling_limits
 from pacer.core.policy import Rules
 from pacer.core.simulation import SimulatedProfile
 from pacer.release.facts import read_facts, to_facts
-from pacer.sql import views as views
+from pacer.sql import views
 from pacer.sql.release import PacedProfile
 from pacer.testing import START, Pacer, package
 from spreader.contract.bounds import Bound

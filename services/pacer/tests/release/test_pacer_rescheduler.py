@@ -14,7 +14,7 @@ from pacer.core.recipient_hours import recipient_rules
 from pacer.release.facts import lock_packages
 from pacer.release.loop import idle_seconds
 from pacer.release.rescheduler import Rescheduler
-from pacer.sql import contacts as contacts
+from pacer.sql import contacts
 from pacer.sql import release as sql
 from pacer.testing import START, Pacer, assigned, package
 from spreader.clock import Clock

@@ -10,15 +10,16 @@ from pacer.core.recipient_hours import quiet_until, zone_of
 from spreader.contract.configuration import QuietHours
 
 HOURS = 24
-PRIOR_STRENGTH = 10.0  # in observations, of the prior of a Dirichlet distribution (docs/pacing.md)
+PRIOR_STRENGTH = 10.0
+"""How many readings the prior weighs as much as, in the Dirichlet smoothing of `likelihoods` (docs/hours.md)."""
 HORIZON = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 GENERAL: Sequence[float] = (
     0.5, 0.3, 0.2, 0.2, 0.2, 0.4, 1.0, 2.0, 3.5, 4.5, 5.0, 5.2,
     5.4, 5.2, 5.0, 4.8, 5.0, 5.4, 6.0, 6.6, 7.0, 6.4, 4.0, 1.6,
 )  # fmt: skip
-"""Weights of the local hours when nothing is known: people read by day, most of all in the evening. An assumption; ten
-readings of a package's own recipients weigh as much."""
+"""Weights of the local hours before anything is counted. They assume that people read by day, most of all in the
+evening. As many readings of the package's recipients as PRIOR_STRENGTH weigh as much as this assumption."""
 
 ReadCounts = Mapping[int, int]
 """How often a recipient read or wrote in each local hour, 0 to 23."""
@@ -33,8 +34,8 @@ class BestHour:
 
 
 def likelihoods(own: ReadCounts, package: ReadCounts) -> list[float]:
-    """The likelihood of each local hour: the recipient's counts, smoothed toward the package's, and those toward
-    GENERAL."""
+    """The likelihood of each local hour, 0 to 23. The recipient's counts are smoothed toward the package's likelihoods,
+    and the package's counts toward GENERAL."""
     general = [weight / sum(GENERAL) for weight in GENERAL]
     return _smoothed(own, _smoothed(package, general))
 
@@ -42,9 +43,10 @@ def likelihoods(own: ReadCounts, package: ReadCounts) -> list[float]:
 def best_hour(
     recipient: str, own: ReadCounts, package: ReadCounts, hours: Hours, quiet: QuietHours | None, begin: datetime
 ) -> BestHour:
-    """The most likely hour of the next day that is in the active hours and not in the recipient's quiet hours.
+    """The most likely hour of the 24 after `begin` in which the profile is active and the recipient has no quiet hours;
+    `begin` if there is none.
 
-    Each recipient has its own time within the hour, so that not all messages go at its beginning.
+    Each recipient has a fixed time within the hour, so that not all messages go at the beginning of the hour.
     """
     zone, likely = zone_of(recipient), likelihoods(own, package)
     candidates: list[tuple[float, float, datetime]] = []
@@ -72,5 +74,5 @@ def _next_full_hour(at: datetime) -> datetime:
 
 
 def _within_hour(at: datetime, recipient: str) -> datetime:
-    """A time in the first three quarters of the rest of the hour."""
+    """The recipient's time in what is left of the hour, in the first three quarters of it."""
     return at + (_next_full_hour(at) - at) * 0.75 * hash_fraction(recipient)

@@ -11,12 +11,12 @@ from pacer.core.policy import HeldDelivery, Rules
 from pacer.core.simulation import SimulatedProfile, SimulatedRelease, Simulation
 
 STEPS_MAX = 8_000  # simulated releases of all profiles together; later releases are extrapolated at the same pace
-STEPS_OF_A_PROFILE = (40, 1_000)
+STEPS_OF_A_PROFILE = (40, 1_000)  # the fewest and the most for one profile
 HORIZON = timedelta(days=400)
 UNIFORM_DEVIATION = 1 / sqrt(12)  # the standard deviation of a uniform draw between 0 and 1
 
 ADDED_PREFIX = "added/"
-"""Begins the delivery ids of the message that is forecast."""
+"""The prefix of the delivery ids of the message that is forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class QueuePart:
 class QueueSnapshot:
     """The state of a profile from which a forecast starts.
 
-    A forecast is of one message (`added` and `gone`) or, without both, of the whole queue.
+    The forecast is of one message if its deliveries are given (`added`, `gone`), and of the whole queue otherwise.
     """
 
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
-    """Of the last day and the longest slack."""
+    """The releases of the last day and of the longest slack before it."""
     contacts: Sequence[datetime]
     """The releases of the last 30 days to cold contacts that have not answered."""
     ahead: Sequence[QueuePart]
@@ -48,6 +48,7 @@ class QueueSnapshot:
     gone: int = 0
     """The message's deliveries that are not held any more: they count as released now."""
     position: float = 0.5
+    """The position of the next gap in its range, as in `Facts`."""
 
     @property
     def of_message(self) -> bool:
@@ -65,7 +66,7 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ProfileForecast:
-    """`completion` is None if the profile is stopped."""
+    """`completion` is None if the profile is stopped, or cannot release all deliveries within HORIZON."""
 
     completion: datetime | None
     deliveries: int
@@ -83,10 +84,10 @@ class PackageForecast:
 
     @property
     def completion(self) -> datetime | None:
-        """When the last delivery goes; None: a profile with deliveries is stopped, or there are none."""
+        """The last release; None: there are no deliveries, or a profile with deliveries has no completion."""
         ends = [profile.completion for profile in self.profiles.values() if profile.deliveries]
-        known = [end for end in ends if end is not None]
-        return max(known) if known and len(known) == len(ends) else None
+        finite = [end for end in ends if end is not None]
+        return max(finite) if finite and len(finite) == len(ends) else None
 
     @property
     def binds(self) -> str:
@@ -100,12 +101,12 @@ class PackageForecast:
 
 @dataclass
 class _Tally:
-    """What the simulation has shown of one profile."""
+    """The simulated releases of one profile so far, and the bounds that they waited for."""
 
     releases: list[datetime] = field(default_factory=list[datetime])
     binds: Counter[str] = field(default_factory=Counter[str])
     forecast: int = 0
-    """Releases of deliveries that are forecast."""
+    """How many of the releases are of deliveries that are forecast; the others are ahead of the message."""
 
     def record(self, release: SimulatedRelease, is_forecast: bool) -> None:
         self.releases.append(release.at)
@@ -116,7 +117,10 @@ class _Tally:
 def forecast_package(
     package_id: str, snapshots: Sequence[QueueSnapshot], per_day: int | None, past: Sequence[datetime], now: datetime
 ) -> PackageForecast:
-    """Simulate the package until the forecast deliveries are released. `past`: its releases of the last day."""
+    """Simulate the package's next releases, up to STEPS_MAX, and extrapolate the others.
+
+    `per_day`: the package's own daily limit. `past`: the package's releases of the last day.
+    """
     fewest, most = STEPS_OF_A_PROFILE
     count = len(snapshots)
     steps = min(max(STEPS_MAX // max(count, 1), fewest), most)
@@ -141,12 +145,12 @@ def forecast_package(
         snapshot.profile_id: _forecast(snapshot, tallies[snapshot.profile_id], profile, curve, now)
         for snapshot, profile in zip(snapshots, profiles, strict=True)
     }
-    cut = [
+    last_simulated = [
         tallies[snapshot.profile_id].releases[-1]
         for snapshot in snapshots
         if snapshot.queue_size > steps and tallies[snapshot.profile_id].releases
     ]
-    return PackageForecast(forecasts, dict(sorted(curve.items())), min(cut, default=None))
+    return PackageForecast(forecasts, dict(sorted(curve.items())), min(last_simulated, default=None))
 
 
 def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
@@ -189,21 +193,22 @@ def _forecast(
     curve: dict[datetime, Counter[str]],
     now: datetime,
 ) -> ProfileForecast:
+    """The profile's forecast from its simulated releases. Adds the extrapolated releases to `curve`."""
     if snapshot.deliveries == snapshot.gone:
         return ProfileForecast(now, snapshot.deliveries, "")
     stopped = snapshot.rules.stopped
     if stopped is not None or not tally.releases or len(profile.queue):
         return ProfileForecast(None, snapshot.deliveries, stopped or profile.bound)
     binds = tally.binds.most_common(1)[0][0]
-    rest = snapshot.deliveries - snapshot.gone - tally.forecast
-    if not rest:
+    not_simulated = snapshot.deliveries - snapshot.gone - tally.forecast
+    if not not_simulated:
         return ProfileForecast(tally.releases[-1], snapshot.deliveries, binds)
-    pace = (tally.releases[-1] - tally.releases[0]) / max(len(tally.releases) - 1, 1)
-    ahead = snapshot.queue_size - len(tally.releases) - rest
-    for number in range(rest):
-        curve[_hour(tally.releases[-1] + pace * (ahead + number + 1))][snapshot.profile_id] += 1
+    mean_gap = (tally.releases[-1] - tally.releases[0]) / max(len(tally.releases) - 1, 1)
+    ahead = snapshot.queue_size - len(tally.releases) - not_simulated
+    for number in range(not_simulated):
+        curve[_hour(tally.releases[-1] + mean_gap * (ahead + number + 1))][snapshot.profile_id] += 1
     last_scheduled = max((delivery.not_before for delivery in snapshot.added), default=now)
-    completion = max(tally.releases[-1] + pace * (ahead + rest), last_scheduled)
+    completion = max(tally.releases[-1] + mean_gap * (ahead + not_simulated), last_scheduled)
     return ProfileForecast(completion, snapshot.deliveries, binds)
 
 

@@ -11,7 +11,7 @@ HOUR_SECONDS = 3600.0
 TEMPO_SPAN = timedelta(hours=2)
 PAIRS_SPAN = timedelta(hours=3)
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
-PROFILE_SPREAD = 0.05  # around the package's centre: every spread is between 0.35 and 0.5
+PROFILE_SPREAD = 0.05  # at most this far from the package's centre: a derived spread is between 0.35 and 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Pace:
 
     def slack(self, position: float) -> timedelta:
         """The extra delay after a limit has room again. Without it, a profile that is always at a limit would repeat
-        the release times of the day before to the second (decision 0019)."""
+        the release times of the day before to the second (decision 0031)."""
         return timedelta(seconds=self.slack_seconds_max * position)
 
     def start_delay(self, position: float) -> timedelta:
@@ -58,7 +58,10 @@ def pace(
 
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """Releases over the number that `share` of a day's active time allows by the daily limit; 0.5 is added to both."""
+    """`sent` releases divided by the number expected: the daily limit times `share`, a part of the day's active time.
+
+    0.5 is added to both, so the load is defined even when no release is expected.
+    """
     return (sent + 0.5) / (limits.per_day * share + 0.5)
 
 
@@ -85,7 +88,11 @@ def hash_fraction(name: str) -> float:
 
 
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
-    """The mean gap before pressure and tempo, and its spread. The operator's own range replaces the computed one."""
+    """The mean gap before pressure and tempo, and its spread.
+
+    Both `min_seconds` and `max_seconds` replace the computed range; one alone moves the mean until the range respects
+    it.
+    """
     if gap.min_seconds is not None and gap.max_seconds is not None:
         low, high = gap.min_seconds, gap.max_seconds
         return (low + high) / 2, (high - low) / (high + low)
@@ -108,8 +115,11 @@ def _pressure(waiting: int, gap: Gap) -> float:
 
 
 def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
-    """Larger (slower) the more was released lately. In a calm queue it stays well inside the range of the draws:
-    a few deliveries are gone before the tempo matters, and a mean that climbs with it would show (decision 0019)."""
+    """The square of the load within its limits: the more was released lately, the longer the gaps.
+
+    In a calm queue the limits are narrow, well inside the range of the draws. A mean that climbs while the last few
+    deliveries go would make each gap predict the next one (decision 0019).
+    """
     low, high = gap.tempo_min, gap.tempo_max
     if is_calm:
         low, high = max(low, 1 - gap.calm_tempo * spread), min(high, 1 + gap.calm_tempo * spread)

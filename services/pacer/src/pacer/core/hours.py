@@ -12,7 +12,9 @@ from spreader.contract.configuration import ActiveWindow, RestWindow
 DAY = timedelta(days=1)
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 DAYS_BEHIND, DAYS_AHEAD = 2, 3
+"""How many days before and after a time its rests are computed."""
 PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
+"""Any day: it is evaluated in UTC, which has no clock changes."""
 
 Span = tuple[datetime, datetime]
 

@@ -10,7 +10,7 @@ from spreader.contract.configuration import ProfileLimits, WarmUp
 
 HOUR, THREE_HOURS, DAY = timedelta(hours=1), timedelta(hours=3), timedelta(days=1)
 CONTACT_WINDOWS = ((Bound.NEW_CONTACTS_LIMIT, DAY), (Bound.UNANSWERED_BUDGET, timedelta(days=30)))
-
+"""The limits that count only cold contacts, each with its window."""
 LIMITS_CACHED_MAX = 1024
 
 
@@ -37,7 +37,7 @@ def scaled_limits(limits: ProfileLimits, factor: float) -> ProfileLimits:
 def quarter_of_day(limits: ProfileLimits) -> int:
     """The most releases in any hour, whatever the hourly limit: a quarter of the daily limit, rounded down, at least 1.
 
-    Many of a day's messages in a few hours after an idle night are a pattern that WhatsApp looks for (decision 0019).
+    Many of a day's messages in a few hours after an idle night are a pattern that WhatsApp looks for (decision 0033).
     """
     return max(1, limits.per_day // 4)
 
@@ -60,7 +60,7 @@ def contact_limits(limits: ProfileLimits) -> tuple[Limit, ...]:
 
 
 def full_limits(limits: Iterable[Limit], releases: Sequence[datetime], now: datetime) -> dict[Bound, datetime | None]:
-    """The limits that have no room at `now`, each with the time at which it has room. `releases` are in order."""
+    """The limits that have no room at `now`, each with the time at which it has room again. `releases` are in order."""
     return {
         limit.bound: room_at
         for limit in limits
@@ -70,13 +70,17 @@ def full_limits(limits: Iterable[Limit], releases: Sequence[datetime], now: date
 
 @lru_cache(maxsize=LIMITS_CACHED_MAX)
 def _limits(windows: tuple[tuple[Bound, timedelta], ...], maxima: tuple[int | None, ...]) -> tuple[Limit, ...]:
+    """One limit for each window; none where the maximum is None."""
     return tuple(
         Limit(bound, window, most) for (bound, window), most in zip(windows, maxima, strict=True) if most is not None
     )
 
 
 def warm_up_share(warm_up: WarmUp, since: datetime | None, now: datetime) -> float:
-    """The share of its limits that an account may use which is new since `since`: one step up each day, to 1."""
+    """The share of its limits that an account may use now. It grows by a step each day after `since`, up to 1.
+
+    `since`: when the warm-up began; None: the account has none.
+    """
     if since is None:
         return 1.0
     days = min(max((now - since) // DAY, 0), warm_up.days)

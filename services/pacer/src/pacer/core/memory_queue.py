@@ -49,6 +49,7 @@ class MemoryQueue:
         self.due -= 1
 
     def park(self, head: HeldDelivery, until: datetime) -> None:
+        """Move the first delivery of a part out of the way: it is due again at `until`."""
         self.take(head)
         self.add([replace(head, not_before=until)])
 

@@ -19,13 +19,13 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, QuietHours
 
 UNTIL_ANSWERED = None
-"""The end of a bound whose end is not known: the gateway has not answered, or an operator must act."""
+"""The end of a bound that no time ends, but an event: an answer of the gateway, an operator's act, or better health."""
 
 Bounds = Mapping[Bound, datetime | None]
 """The earliest release time that each bound allows; UNTIL_ANSWERED where that time is not known."""
 
 RECIPIENT_BOUNDS = frozenset({Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS})
-"""Bounds of a single delivery: those behind it in the queue need not wait for it."""
+"""Bounds of one delivery's recipient: the deliveries behind it in the queue need not wait."""
 
 RELEASES_FOR_RHYTHM_MIN = 5
 """With fewer releases expected in three hours, their number is chance and shows no rhythm."""
@@ -57,7 +57,7 @@ class Rules:
     quiet: QuietHours | None = None
     factor: float = 1.0
     warm_up: float = 1.0
-    """`limits` already include both factors; they are kept for display."""
+    """`factor` and `warm_up` are kept for display: `limits` are multiplied by both already."""
 
     @property
     def slack_max(self) -> timedelta:
@@ -99,10 +99,11 @@ class Facts:
     full_until: Bounds
     """Each limit that is full, or was full up to `slack_max` ago, with the time at which it has room again."""
     sent_last_2_hours: int
-    """Releases in the two hours up to and including the last release."""
+    """Releases in the two hours up to the last release, this one included."""
     waiting: int
+    """Deliveries that are due, counted up to one more than `gap.rush_over`."""
     position: float
-    """Where the next release lies in the ranges of gap and slack: 0 (earliest) to 1. Drawn again after each release."""
+    """The place of the next release in the ranges of gap and slack, 0 (earliest) to 1. Drawn after each release."""
     at_gateway: int
     """Deliveries of the whole package that the gateway has not answered."""
     contacts_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
@@ -135,7 +136,7 @@ Decision = Release | Wait
 
 
 def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) -> Decision:
-    """Release the delivery now, or wait for the latest of its bounds and for the end of a rest at that time."""
+    """Release the delivery now, or wait for the latest of its bounds; if that is in a rest, until the rest ends."""
     current = current_pace(rules, facts, now)
     bounds = _bounds(rules, facts, delivery, current, now)
     pending = {bound: until for bound, until in bounds.items() if until is None or until > now}
@@ -145,8 +146,8 @@ def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) ->
             return Wait(UNTIL_ANSWERED, bound, pending, current)
         if until > earliest:
             earliest, binding = until, bound
-    is_at_work = _has_begun(rules, facts, earliest)
-    start_delay = timedelta(0) if is_at_work else current.start_delay(_position(facts, delivery))
+    has_begun = _has_begun(rules, facts, earliest)
+    start_delay = timedelta(0) if has_begun else current.start_delay(_position(facts, delivery))
     active = rules.hours.next_active(earliest, rules.margins.release, start_delay)
     if active > earliest:
         return Wait(active, Bound.REST_WINDOW, {**pending, Bound.REST_WINDOW: active}, current)
@@ -196,8 +197,9 @@ def _bounds(
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
     """Whether to release in pairs: few deliveries wait, and the day's room returns as slowly as a rush used it, so that
-    single releases would repeat that rush for another day (decision 0019). Not if the second place is further off than
-    the longest gap of a rush, or comes only after the next rest.
+    single releases would repeat that rush for another day (decision 0032).
+
+    A release does not wait for a second place that returns later than the longest gap of a rush, or after a rest.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)
@@ -211,7 +213,7 @@ def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> boo
 
 
 def _has_begun(rules: Rules, facts: Facts, at: datetime) -> bool:
-    """Whether there is no rest between the last release and `at`: the profile has begun its day already."""
+    """Whether no rest begins between the last release and `at`: the profile has begun its active time already."""
     if facts.last_release is None:
         return False
     rest = rules.hours.next_rest(facts.last_release)
@@ -224,6 +226,7 @@ def _position(facts: Facts, delivery: HeldDelivery) -> float:
 
 
 def _send_by(rules: Rules, now: datetime) -> datetime:
+    """The send margin before the next rest, and never more than a day from now."""
     rest = rules.hours.next_rest(now)
     latest = now + timedelta(days=1)
     return latest if rest is None else min(rest - rules.margins.send, latest)

@@ -28,7 +28,7 @@ def reassignment_for(
         return None
     others = (profile for profile in package.profiles if profile.profile_id != profile_id and not profile.paused)
     if package.paused or all(_is_blocked(states.get(other.profile_id)) for other in others):
-        return None  # no other profile could send them: they wait here instead of failing there
+        return None  # the router could not choose another profile either: the deliveries wait here instead of failing
     state = states.get(profile_id)
     cause = state.open.cause if state is not None and state.open.cause else "no cause given"
     return QueueReassignment("returned", f"profile {profile_id} is blocked for open chat: {cause}")

@@ -13,12 +13,13 @@ from spreader.contract.configuration import Package, QuietHours
 
 NUMBERS_CACHED_MAX = 65_536
 DAY = timedelta(days=1)
-A_WINTERS_DAY = datetime(2026, 1, 15, tzinfo=UTC)
+OFFSET_DAY = datetime(2026, 1, 15, tzinfo=UTC)
+"""The day whose UTC offsets order time zones from west to east."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientRules:
-    """The settings of a package that apply to its recipients and not to its profiles."""
+    """The settings of a package that apply to its recipients. When they change, parked deliveries are decided again."""
 
     quiet: QuietHours | None
     per_day: Set[int | None]
@@ -67,4 +68,4 @@ def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_
 
 
 def _offset(zone: ZoneInfo) -> timedelta:
-    return A_WINTERS_DAY.astimezone(zone).utcoffset() or timedelta(0)
+    return OFFSET_DAY.astimezone(zone).utcoffset() or timedelta(0)

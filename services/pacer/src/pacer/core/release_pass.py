@@ -67,26 +67,27 @@ class PassResult:
 
 @dataclass
 class _Usage:
-    """What this pass has used so far of the things that the profiles of a package share."""
+    """What this pass has used so far of the limits that the profiles of a package share."""
 
     at_gateway: dict[str, int]
     released: Counter[str] = field(default_factory=Counter[str])
     recipients: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def facts(self, due: Due) -> Facts:
+        """The profile's facts, read before the pass, with the releases of this pass counted in."""
         at_gateway = self.at_gateway.get(due.package_id, 0)
         is_full = due.package_room is not None and self.released[due.package_id] >= due.package_room
         if not is_full and at_gateway == due.facts.at_gateway:
             return due.facts
         package_full_until = due.facts.package_full_until
         if is_full:
-            # If this pass itself used the last room, the package has room a day after those releases are answered.
+            # This pass used the last room. It returns a day after the releases are answered: the time is not known.
             filled: Bounds = {Bound.PACKAGE_DAY_LIMIT: UNTIL_ANSWERED}
             package_full_until = {**filled, **package_full_until}
         return replace(due.facts, at_gateway=at_gateway, package_full_until=package_full_until)
 
     def is_served(self, due: Due, delivery: HeldDelivery) -> bool:
-        """Whether this pass released to the recipient already: the next pass counts the room that this leaves."""
+        """Whether this pass has released to the recipient. Its limit was read before that, so the next pass decides."""
         return (due.package_id, delivery.recipient) in self.recipients
 
     def record(self, due: Due, delivery: HeldDelivery) -> None:

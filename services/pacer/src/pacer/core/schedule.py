@@ -21,8 +21,8 @@ class ScheduleSlot:
 def schedule_slot(options: OpenOptions, requested_at: datetime, index: int, total: int, recipient: str) -> ScheduleSlot:
     """The slot of delivery number `index` (from 0) of a message to `total` recipients.
 
-    A schedule in the past means now; drip intervals are added to the schedule. `smart` is not decided here: its time
-    comes from the recipient's read times (`pacer.core.best_hour`).
+    A schedule before the request means the time of the request. A drip begins at the schedule. The time of a `smart`
+    message is not decided here, but from the recipient's read times (`pacer.core.best_hour`).
     """
     begin = max(_scheduled(options, recipient) or requested_at, requested_at)
     if options.waiting_strategy == "drip":
@@ -37,7 +37,7 @@ def _scheduled(options: OpenOptions, recipient: str) -> datetime | None:
 
 
 def _drip_delay(options: OpenOptions, begin: datetime, index: int, total: int) -> timedelta:
-    """Spread evenly up to `drip_until`, when the last delivery is due; without it, at a fixed interval."""
+    """Spread evenly up to `drip_until`, when the last delivery is due; without a `drip_until`, at a fixed interval."""
     if options.drip_until is not None:
         return max(options.drip_until - begin, timedelta(0)) * min(index / max(total - 1, 1), 1)
     minutes = options.drip_interval_minutes

@@ -14,7 +14,9 @@ from pacer.core.release_pass import LOOK_AGAIN, Due, PassResult, run_pass
 from spreader.contract.bounds import Bound
 
 STEP_MIN = timedelta(microseconds=1)
+"""Time passes between two looks at a profile, so that a simulation ends."""
 RELEASES_KEPT = 4_096
+"""The newest releases of a profile that are always kept; older ones are dropped now and then."""
 
 DrawPosition = Callable[[], float]
 """Draws the position of the next gap in its range, 0 to 1."""
@@ -37,7 +39,7 @@ class SimulatedProfile:
     profile_id: str
     rules: Rules
     releases: list[datetime] = field(default_factory=list[datetime])
-    """In order."""
+    """The releases so far, in order."""
     contacts: list[datetime] = field(default_factory=list[datetime])
     """The releases to cold contacts that have not answered, in order."""
     queue: MemoryQueue = field(default_factory=MemoryQueue)
@@ -112,7 +114,7 @@ class Simulation:
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
-        """Look now at these profiles (None: at all), since a delivery came or the clock was set."""
+        """Look at these profiles now (None: at all of them). Needed after a delivery was added or the clock was set."""
         for number in range(len(self.profiles)) if numbers is None else numbers:
             self.profiles[number].look_at, self.profiles[number].gap_until = self.now, None
             heapq.heappush(self._agenda, (self.now, number))
@@ -182,7 +184,7 @@ class Simulation:
 
 
 def _next_look(result: PassResult, now: datetime) -> datetime | None:
-    """The end of the wait: unlike in the live loop, nothing else changes before that, except the pace of a gap."""
+    """The end of the wait: unlike in the live loop, nothing changes before it, except the pace while a gap binds."""
     if isinstance(result.decision, Wait) and result.decision.until is not None:
         until = result.decision.until
         pace_changes = now + LOOK_AGAIN if result.decision.bound == Bound.GAP else until

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
-from pacer.sql import stops as stops
+from pacer.sql import stops
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentTable, wait_until_consents_consumed
 from spreader.contract.events import ConsentChanged
 from spreader.kafka.guarded_consumer import Received
@@ -24,7 +24,9 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("pacer")
 CONSENT_SECONDS = 5.0
+"""Wall seconds to wait until the consent topic is consumed; then the check is tried again."""
 ROWS_MAX = 10_000
+"""The most deliveries that one transaction ends."""
 IDLE_SECONDS = 60.0
 
 
@@ -36,12 +38,12 @@ class ConsentEnforcer:
     wake_relay: Callable[[], None]
     wait_seconds: float = CONSENT_SECONDS
     _opted_in_only: set[str] = field(default_factory=set[str], init=False)
-    """The packages that require opt-ins, as far as `on_configured` has seen them."""
+    """The packages that require opt-ins, by the last call of `on_configured`."""
     _to_check: set[str] = field(default_factory=set[str], init=False)
-    """The packages among them that may hold unchecked deliveries."""
+    """Packages that require opt-ins and may have deliveries that were held without a check."""
 
     def on_configured(self, package_id: str) -> None:
-        """The package may have changed."""
+        """The package may have changed: if it begins to require opt-ins, plan a check of its held deliveries."""
         if not self._requires_opt_in(package_id):
             self._opted_in_only.discard(package_id)
         elif package_id not in self._opted_in_only:
@@ -49,12 +51,14 @@ class ConsentEnforcer:
             self._to_check.add(package_id)
 
     async def enforceable(self, package_ids: Collection[str]) -> frozenset[str]:
-        """Those of the packages that require opt-ins; none of them if the consent topic is not consumed in time."""
+        """The packages among these that require opt-ins; empty if the consent topic is not consumed within
+        `wait_seconds`."""
         requiring = frozenset(filter(self._requires_opt_in, package_ids))
         return requiring if requiring and await self._consents_are_consumed() else frozenset()
 
     def add_unchecked(self, package_ids: Collection[str]) -> bool:
-        """Deliveries of these packages were held without a check of opt-ins; returns whether any needs a check."""
+        """Record that deliveries of these packages were held without a check of opt-ins; returns whether any of the
+        packages requires one."""
         unchecked = set(filter(self._requires_opt_in, package_ids))
         self._to_check |= unchecked
         return bool(unchecked)
@@ -85,9 +89,9 @@ class ConsentEnforcer:
             self._to_check.clear()
             return IDLE_SECONDS
         if not await self._consents_are_consumed():
-            return 0
-        self._to_check -= package_ids  # before the check: what is held unchecked meanwhile is added again
-        ended = ROWS_MAX
+            return 0  # the wait for the topic was the pause
+        self._to_check -= package_ids  # before the check: `add_unchecked` may add a package again during it
+        ended = ROWS_MAX  # as after a full batch: an error leaves the packages to be checked again
         try:
             ended = await self._end_held(package_ids)
         finally:

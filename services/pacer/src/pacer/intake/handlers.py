@@ -1,7 +1,7 @@
 """Handlers: what the pacer does with the records of each topic.
 
 Delivery promise: the effects of a batch and its offsets are one transaction, so a batch that comes again changes
-nothing. Handlers publish nothing: the outbox relay finds by their state the deliveries whose change is to be published.
+nothing. Handlers publish nothing: they store a delivery's new state as unpublished, and the outbox relay publishes it.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Held queue: the held deliveries, as the handlers change them; one transaction for each batch of records."""
+"""Held queue: stores what the records of each topic change about held deliveries, each batch in one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.core.best_hour import BestHour
-from pacer.core.outcomes import TRIED_FOR, Settlement, settlement_of
 from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
+from pacer.core.settlement import TRIED_FOR, Settlement, settlement_of
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
-from pacer.sql import contacts as contacts
+from pacer.sql import contacts, stops
 from pacer.sql import intake as sql
-from pacer.sql import stops as stops
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
@@ -41,9 +40,10 @@ class HeldQueue:
         batch: Sequence[Received[OpenDeliveriesAssigned]],
         opted_in_only: Collection[str] = (),
     ) -> int:
-        """Hold the deliveries that are new; returns their number. An attempt that is known already changes nothing.
+        """Store the deliveries that are new or come with a newer attempt; returns their number.
 
-        `opted_in_only`: the packages that require opt-ins, when all opt-ins are stored here.
+        They are held, or end at once if a cancellation or the recipient's consent forbids them. `opted_in_only`: the
+        packages that require opt-ins. Name a package only when the consent topic is fully consumed.
         """
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
@@ -69,7 +69,7 @@ class HeldQueue:
             return len(held)
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
-        """End the held deliveries of these messages, and those that are still to come."""
+        """Cancel the held deliveries of these messages. Deliveries of them that come later are cancelled on arrival."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             await connection.execute(stops.STOPS_LOCK)
@@ -79,7 +79,7 @@ class HeldQueue:
             await connection.execute(stops.CANCEL_HELD, {"message_ids": sorted(newest)})
 
     async def record_messages(self, deduplicator: Deduplicator, batch: Sequence[Received[CustomerMessage]]) -> None:
-        """Customers wrote: they are no cold contacts of the profile any more, and have answered it."""
+        """Store that customers wrote to a profile: as its contacts they are not cold any more, and have answered."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             if not events:
@@ -94,10 +94,10 @@ class HeldQueue:
             await self.read_times.record(connection, [ReadTime.of_message(event) for event in events])
 
     async def settle(self, deduplicator: Deduplicator, batch: Sequence[Received[DeliveryOutcome]]) -> int:
-        """Settle the releases that the outcomes end; returns how many outcomes ended a release.
+        """Settle the releases that the outcomes end; returns how many outcomes end a release, repeats included.
 
-        A release counts from the database's time, which is later than the gateway's answer whatever the sender's clock
-        shows.
+        A settled release is dated by the database's clock. That time is later than the gateway's answer, whatever the
+        sender's clock shows.
         """
         settlements = [settlement for record in batch if (settlement := settlement_of(record.event)) is not None]
         if not settlements and not any(record.event.status == "read" for record in batch):
@@ -106,19 +106,19 @@ class HeldQueue:
             unseen = [record.event for record in await deduplicator.unseen(connection, batch)]
             read_times = [ReadTime.of_receipt(outcome) for outcome in unseen if outcome.status == "read"]
             await self.read_times.record(connection, read_times)
-            fresh = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
-            if fresh:
-                await _write_settlements(connection, fresh, await system_now(connection, self.clock))
+            to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
+            if to_write:
+                await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:
             await self._wake_waiting(settlements)
         return len(settlements)
 
     async def _wake_waiting(self, settlements: Sequence[Settlement]) -> None:
-        """Wake the profiles that wait for these settlements: those of the whole batch, also when it comes again.
+        """Wake the profiles that wait for these settlements. Repeats count: the process may have crashed before this.
 
-        A release pass in progress may not have seen the settlements, and its profiles are not marked as waiting before
-        it ends. So wait for its end first, in a transaction of its own. Lock order: a pass locks profiles, then
-        packages; a transaction that kept the packages locked while it waits for the profiles would deadlock with it.
+        A release pass in progress may not have seen the settlements, and marks its profiles as waiting only at its end.
+        So the first transaction waits for such passes, by locking their packages. It ends before the profiles are
+        locked, since a pass locks profiles, then packages: the reverse order in one transaction would deadlock.
         """
         params = {"package_ids": sorted({settlement.package_id for settlement in settlements})}
         async with self.engine.begin() as connection:
@@ -173,8 +173,8 @@ def _last_attempts(assignments: Sequence[Assignment]) -> list[Assignment]:
     """The newest attempt of each delivery: a statement must not touch a row twice."""
     newest: dict[str, Assignment] = {}
     for event, delivery in assignments:
-        known = newest.get(delivery.delivery_id)
-        if known is None or known[1].attempt < delivery.attempt:
+        stored = newest.get(delivery.delivery_id)
+        if stored is None or stored[1].attempt < delivery.attempt:
             newest[delivery.delivery_id] = (event, delivery)
     return list(newest.values())
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pacer.config_cache import PacerConfigCache
 from pacer.core.best_hour import BestHour, ReadCounts, best_hour
 from pacer.core.recipient_hours import zone_of
-from pacer.sql import contacts as contacts
+from pacer.sql import contacts
 from spreader.contract.events import AssignedDelivery, CustomerMessage, DeliveryOutcome, OpenDeliveriesAssigned
 from spreader.runtime.rows import arrays, fetched
 
@@ -38,7 +38,7 @@ class ReadTime:
 
     @property
     def hour(self) -> int:
-        """The hour where the recipient is."""
+        """The hour of the day in the recipient's time zone."""
         return self.at.astimezone(zone_of(self.recipient)).hour
 
 
@@ -47,7 +47,7 @@ class ReadTimes:
     config: PacerConfigCache
 
     async def record(self, connection: AsyncConnection, read_times: Sequence[ReadTime]) -> None:
-        """Count read times for the recipient and for the whole package."""
+        """Count each read time twice: for its recipient and for the whole package."""
         hours = [
             contacts.ReadHour(read_time.package_id, recipient, read_time.hour)
             for read_time in read_times
@@ -65,9 +65,9 @@ class ReadTimes:
             if event.options.waiting_strategy == "smart":
                 by_package[event.package_id].append((event, delivery))
         best: dict[str, BestHour] = {}
-        for package_id, chosen in by_package.items():
-            counts = await _read_counts(connection, package_id, [delivery.recipient for _, delivery in chosen])
-            for event, delivery in chosen:
+        for package_id, of_package in by_package.items():
+            counts = await _read_counts(connection, package_id, [delivery.recipient for _, delivery in of_package])
+            for event, delivery in of_package:
                 best[delivery.delivery_id] = self._best_hour(event, delivery, counts, now)
         return best
 

@@ -10,18 +10,18 @@ from pacer.config_cache import PacerConfigCache
 from pacer.core.limits import CONTACT_WINDOWS, DAY, hourly_limit, rolling_limits
 from pacer.core.policy import UNTIL_ANSWERED, Bounds, Facts, HeldDelivery, Pair, Rules
 from pacer.core.release_pass import Due
-from pacer.sql import contacts as contacts
+from pacer.sql import contacts
 from pacer.sql import release as sql
 from spreader.contract.bounds import Bound
 from spreader.runtime.rows import arrays, fetched
 
 
-async def lock_packages(connection: AsyncConnection, packages: set[str]) -> dict[str, int]:
+async def lock_packages(connection: AsyncConnection, package_ids: set[str]) -> dict[str, int]:
     """Lock the packages until the pass is written; returns how many deliveries of each are at the gateway.
 
-    Everything that is counted over a package is counted after this lock, so that no other pass counts at the same time.
+    A pass counts over a package only after this lock, so that no other pass counts at the same time.
     """
-    params = {"package_ids": sorted(packages)}
+    params = {"package_ids": sorted(package_ids)}
     await connection.execute(sql.PACKAGES_LOCK, params)
     rows = fetched(sql.PackageReleases, await connection.execute(sql.AT_GATEWAY, params))
     return {row.package_id: row.releases for row in rows}
@@ -34,7 +34,7 @@ async def load_due(
     heads_max: int,
     now: datetime,
 ) -> list[Due]:
-    """The profiles with their rules, facts and first deliveries. Profiles that are not configured are left out."""
+    """The profiles with their rules, facts and first deliveries. A profile without a package is left out."""
     rules = {
         profile.profile_id: in_force
         for profile in profiles
@@ -58,6 +58,7 @@ async def load_due(
 
 
 async def read_facts(connection: AsyncConnection, rules: Mapping[str, Rules], now: datetime) -> dict[str, sql.FactsRow]:
+    """The facts of each profile under its rules, by profile id."""
     limits = [
         sql.LimitsRow(
             profile_id=profile_id,
@@ -78,8 +79,11 @@ async def read_facts(connection: AsyncConnection, rules: Mapping[str, Rules], no
 async def _heads(
     connection: AsyncConnection, rules: Mapping[str, Rules], heads_max: int, now: datetime
 ) -> dict[str, list[HeldDelivery]]:
-    """The first deliveries of each part of the queues. A delivery whose contact became cold, or is not cold any more,
-    is moved to the other part."""
+    """The first deliveries of each part of each queue, by profile id.
+
+    A contact may become cold, or stop being cold, while a delivery to it waits. This also moves such deliveries to the
+    other part in the database.
+    """
     limits = [
         sql.RecipientLimit(profile_id, in_force.limits.per_recipient_per_day) for profile_id, in_force in rules.items()
     ]
@@ -103,16 +107,17 @@ def recipient_bounds(full_since: datetime | None) -> Bounds:
 
 @dataclass(frozen=True, slots=True)
 class PackageDay:
-    """How many releases a package's daily limit still allows; `room_at` says when it has room, if it has none."""
+    """How many releases a package's daily limit still allows."""
 
     room: int
     room_at: datetime | None
+    """Only if `room` is 0 or less: when there is room again; None: the release that fills the limit is not answered."""
 
 
 async def package_days(
     connection: AsyncConnection, package_ids: set[str], config: PacerConfigCache, now: datetime
 ) -> dict[str, PackageDay]:
-    """For those of the packages that have a daily limit."""
+    """The day of each package that has a daily limit, by package id."""
     packages = [package for package_id in sorted(package_ids) if (package := config.package(package_id)) is not None]
     limits = {package.package_id: package.limits.per_day for package in packages if package.limits.per_day is not None}
     if not limits:
@@ -126,6 +131,7 @@ async def package_days(
 
 
 def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package_day: PackageDay | None) -> Facts:
+    """The facts of one profile. `at_gateway` is 0: the pass sets it, since it changes with each of its releases."""
     windows = [(limit.bound, limit.window) for limit in rolling_limits(rules.limits)]
     package_full_until: Bounds = {}
     if package_day is not None and package_day.room <= 0:
@@ -144,7 +150,8 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 
 def _pair(row: sql.FactsRow) -> Pair | None:
-    """None also if the later of the two releases is not answered: the time at which it leaves the day is not known."""
+    """None if the day had room, or if the later of the two releases is not answered: the time at which it leaves
+    the day is not known."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)
@@ -161,5 +168,5 @@ def _full_until(windows: Sequence[tuple[Bound, timedelta]], filling: Sequence[da
 
 
 def _room_at(effective_at: datetime, window: timedelta) -> datetime | None:
-    """When a full window has room: a window after the release that fills it was answered."""
+    """When a full window has room: a window's length after the answer to the release that fills it."""
     return UNTIL_ANSWERED if effective_at.year == MAXYEAR else effective_at + window

@@ -14,15 +14,16 @@ ROWS_MAX = 2_000
 
 
 def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> QueueReassignment | None:
+    """By the current configuration and states; None: the profile keeps its queue."""
     package = config.package(package_id)
     profile_ids = () if package is None else package.profile_ids
-    return reassignment_for(package_id, package, profile_id, {each: config.state(each) for each in profile_ids})
+    return reassignment_for(package_id, package, profile_id, {other: config.state(other) for other in profile_ids})
 
 
 async def hand_back(connection: AsyncConnection, reassignments: Mapping[str, QueueReassignment]) -> int:
     """Write the new state of these profiles' deliveries; returns their number.
 
-    A profile with more than ROWS_MAX stays due for the next pass.
+    A profile whose batch was full stays due: the next pass continues with it.
     """
     total = 0
     for profile_id, reassignment in reassignments.items():
@@ -32,6 +33,6 @@ async def hand_back(connection: AsyncConnection, reassignments: Mapping[str, Que
         total += rows
         ENDED.labels(reassignment.state).inc(rows)
         if rows < ROWS_MAX:
-            done = sql.NextLook(profile_id, look_at=None, awaits_answer=False)
-            await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, [done]))
+            until_event = sql.NextLook(profile_id, look_at=None, awaits_answer=False)
+            await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, [until_event]))
     return total

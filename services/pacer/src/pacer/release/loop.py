@@ -21,14 +21,18 @@ from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, N
 from pacer.release.facts import load_due, lock_packages
 from pacer.release.handback import hand_back, reassignment_of
 from pacer.release.rescheduler import Rescheduler
-from pacer.sql import contacts as contacts
+from pacer.sql import contacts
 from pacer.sql import release as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 0.5
-HEADS_FEW, HEADS_MANY = 1, 50  # read of each part of a queue; many while deliveries are being parked
+HEADS_FEW, HEADS_MANY = 1, 50
+"""How many deliveries of each part of a queue a pass reads: many after a pass that has parked some."""
+LOOK_SECONDS_MIN = 0.001
+LOCKED_SECONDS = 0.01
+"""The pause when another pacer's pass has locked all due profiles."""
 
 OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
@@ -47,7 +51,7 @@ class ReleaseLoop:
     """The bound that each profile waits for, by its last pass in this process."""
 
     async def run_pass(self) -> float:
-        """One pass; returns the wall seconds until the next is due."""
+        """Run one pass; returns the wall seconds until the next one."""
         await self.rescheduler.write()
         async with self.engine.begin() as connection:
             now, read_at = await system_now(connection, self.clock), time.monotonic()
@@ -83,17 +87,17 @@ class ReleaseLoop:
                 BOUND_WAITS.labels(result.decision.bound).inc()
             elif isinstance(result.decision, Release):
                 BOUND_RELEASES.labels(self._bounds.pop(profile_id, NOTHING)).inc()
-                if due_at[profile_id].year > MINYEAR:
+                if due_at[profile_id].year > MINYEAR:  # not woken by an event: it was due at a known time
                     LATENESS.observe(self.clock.wall(now - due_at[profile_id]).total_seconds())
 
 
 def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapsed: float) -> float:
     """Wall seconds until the next look. `elapsed`: wall seconds since the clock showed `now`."""
-    if next_look is None or next_look.year == MAXYEAR:
+    if next_look is None or next_look.year == MAXYEAR:  # no profile, or all wait for an event ('infinity')
         return IDLE_SECONDS_MAX
-    if next_look.year == MINYEAR:
-        return 0.01  # another pacer's pass has locked the profile
-    return min(max(clock.wall(next_look - now).total_seconds() - elapsed, 0.001), IDLE_SECONDS_MAX)
+    if next_look.year == MINYEAR:  # woken ('-infinity'), and yet not among the due ones: it is locked
+        return LOCKED_SECONDS
+    return min(max(clock.wall(next_look - now).total_seconds() - elapsed, LOOK_SECONDS_MIN), IDLE_SECONDS_MAX)
 
 
 async def _write(connection: AsyncConnection, results: Sequence[PassResult], now: datetime) -> int:
@@ -126,15 +130,15 @@ async def _release(
         for profile_id, delivery, release in chosen
     ]
     params = {**arrays(sql.ReleaseChoice, choices), "now": now}
-    rows = fetched(sql.ReleasedRow, await connection.execute(sql.DELIVERY_RELEASE, params))
+    rows = fetched(sql.ReleasedDelivery, await connection.execute(sql.DELIVERY_RELEASE, params))
     cold = {delivery.delivery_id: delivery.cold for _, delivery, _ in chosen}
     releases = [
-        sql.ReleaseRow(
+        sql.NewRelease(
             row.profile_id, row.release, row.package_id, row.delivery_id, row.recipient, cold[row.delivery_id]
         )
         for row in rows
     ]
-    await connection.execute(sql.RELEASE_INSERT, {**arrays(sql.ReleaseRow, releases), "now": now})
+    await connection.execute(sql.RELEASE_INSERT, {**arrays(sql.NewRelease, releases), "now": now})
     to_contacts = [contacts.ContactRelease(row.profile_id, row.recipient, row.cold) for row in releases]
     params = {**arrays(contacts.ContactRelease, to_contacts), "now": now}
     await connection.execute(contacts.CONTACT_RELEASED, params)

@@ -36,6 +36,7 @@ class QueueMaintenance:
         )
 
     async def expire(self) -> float:
+        """Expire one batch of held deliveries; returns the wall seconds until the next one."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": ROWS_MAX})).rowcount
@@ -55,6 +56,7 @@ class QueueMaintenance:
         return max(rows)
 
     async def count(self) -> float:
+        """Set the gauges of the queue; returns the wall seconds until the next count."""
         began = time.monotonic()
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)

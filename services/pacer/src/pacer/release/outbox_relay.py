@@ -46,7 +46,7 @@ class QueueOutboxRelay:
         return 0
 
     def _events(self, deliveries: Sequence[UnpublishedDelivery], now: datetime) -> tuple[list[Event], list[Span]]:
-        """The events, and a span for each release. Other states get no span: they may come by the thousand."""
+        """The events, and a span for each release. Other states get no span: one cancellation may end thousands."""
         events: list[Event] = [outbound_event(delivery, now) for delivery in deliveries]
         spans: list[Span] = []
         if self.tracing.on:
@@ -58,7 +58,7 @@ class QueueOutboxRelay:
 
 
 def _release_span(event: DeliveryReleased) -> SpanSpec:
-    """In the trace of the span that took the delivery in, maybe days ago, and linked to it."""
+    """A span in the trace of the delivery's intake and linked to its span: the intake may be days ago."""
     held = {"spreader.held_seconds": round((event.released_at - event.requested_at).total_seconds())}
     name, attributes = f"send {event.topic}", {**messaging_attributes("send", event), **held}
     return SpanSpec(name, SpanKind.PRODUCER, event.traceparent, attributes, is_linked=True)

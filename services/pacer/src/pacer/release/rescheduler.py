@@ -3,10 +3,10 @@
 Changes are noted in memory and written before the next release pass. What could not be written stays noted, so no
 change is lost while the database is unavailable.
 
-Deliveries that are parked for their recipients' sake come back when the package's recipient rules change. This process
-notices a change by the rules that it saw last; after a start, by the rules stored with the package, which may have
-changed while no pacer ran. Deliveries come back some thousand in each pass, since they may be many; the new rules are
-stored when all are back.
+Parked deliveries wait again by their original time when the package's recipient rules change. This process notices a
+change by the rules that it saw last; after a start, by the rules stored with the package, since they may have changed
+while no pacer ran. One pass brings back at most ROWS_MAX deliveries of a package; the new rules are stored after the
+last of them.
 """
 
 from dataclasses import dataclass, field
@@ -68,8 +68,10 @@ class Rescheduler:
             await self._unpark(package_id, rules)
 
     async def _compare(self) -> None:
+        """Compare the rules seen for the first time with the stored ones; store the rules of new packages."""
         package_ids = sorted(self._to_compare)
-        params = arrays(sql.PackageRules, [sql.PackageRules(each, self._rules[each]) for each in package_ids])
+        rows = [sql.PackageRules(package_id, self._rules[package_id]) for package_id in package_ids]
+        params = arrays(sql.PackageRules, rows)
         async with self.engine.begin() as connection:
             await connection.execute(sql.RECIPIENT_RULES_INSERT, params)
             changed = (await connection.execute(sql.RECIPIENT_RULES_CHANGED, params)).scalars().all()
@@ -79,7 +81,11 @@ class Rescheduler:
                 self._to_unpark[package_id] = rules
 
     async def _unpark(self, package_id: str, rules: str) -> None:
-        """Does not lock the profiles and the package: a pass locks those before the deliveries."""
+        """Bring back one batch of the package's parked deliveries; after the last batch, store the rules.
+
+        The batch locks deliveries only. A pass locks profiles and packages before deliveries, so locking those here
+        would deadlock.
+        """
         params = {"package_id": package_id, "rows": ROWS_MAX}
         async with self.engine.begin() as connection:
             unparked = (await connection.execute(sql.UNPARK, params)).rowcount

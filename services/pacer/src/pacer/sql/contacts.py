@@ -79,6 +79,7 @@ FROM {unnest(ContactMessage, "wrote")} GROUP BY profile_id, recipient ORDER BY p
 ON CONFLICT (profile_id, recipient) DO UPDATE
 SET wrote_at = greatest(known.wrote_at, excluded.wrote_at), unanswered = false""")
 
+# Held deliveries to these contacts are not cold any more.
 DELIVERY_WARM = text(f"""
 UPDATE pacer.delivery SET cold = false
 WHERE delivery_id = ANY (ARRAY(
@@ -118,4 +119,4 @@ FROM {unnest(ReleaseKey, "answered")}
 JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
 WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
   AND contact.opened_at = release.released_at""")
-"""Like every release, a cold contact counts from the gateway's answer."""
+"""A cold contact is dated by the gateway's answer, like its release."""

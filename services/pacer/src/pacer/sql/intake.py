@@ -11,7 +11,7 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class AssignedRow:
-    """A delivery that the router assigned; `place` is its place in the batch, which orders the queue."""
+    """A delivery that the router assigned; `place`: its place in the batch, by which it gets its place in the queue."""
 
     place: int
     delivery_id: str
@@ -81,7 +81,7 @@ SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = exclud
     reason = excluded.reason, changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
 RETURNING delivery_id""")
-"""A delivery that comes back with its next attempt keeps the time until which a gateway deferred it."""
+"""A delivery that comes back with its next attempt still waits until the time to which a gateway deferred it."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
 INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
@@ -117,6 +117,7 @@ SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids A
 ORDER BY package_id FOR SHARE""")
 """Waits for the release passes in progress that count over these packages."""
 
+# These profiles, and the profiles of these packages that wait for an answer.
 PROFILES_WAKE = text("""
 UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
     SELECT profile_id FROM pacer.profile

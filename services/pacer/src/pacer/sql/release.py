@@ -12,6 +12,8 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class PacedProfile:
+    """`position` as in `pacer.core.policy.Facts`; `look_at` the first possible time: an event woke the profile."""
+
     profile_id: str
     package_id: str
     last_release: datetime | None
@@ -21,6 +23,8 @@ class PacedProfile:
 
 @dataclass(frozen=True, slots=True)
 class PackageReleases:
+    """How many releases of a package the gateway has not answered."""
+
     package_id: str
     releases: int
 
@@ -41,9 +45,11 @@ class LimitsRow:
 
 @dataclass(frozen=True, slots=True)
 class FactsRow:
-    """For each limit, `effective_at` of the release that fills it; None: the limit has room.
+    """`waiting`: due deliveries, up to `rush_over` + 1. `lately`: the releases of the two hours up to the last one.
 
-    `first`, `second` and `places` are set if the last release left no room in the day.
+    `hour`, `three_hours`, `day`, `contacts`, `unanswered`: `effective_at` of the release that fills this limit; None:
+    the limit has room. `first`, `second`, `places`: the pair (`pacer.core.policy.Pair`), one day earlier; None: the day
+    had room after the last release.
     """
 
     profile_id: str
@@ -84,8 +90,8 @@ class RecipientLimit:
 class HeadRow:
     """A delivery near the front of a part of a queue.
 
-    `filed_cold` says in which part it is, `cold` in which it belongs. `full_since` is the release that fills its
-    recipient's limit.
+    `filed_cold`: whether it is in the part of cold contacts; `cold`: whether it belongs there. `full_since`:
+    `effective_at` of the release that fills its recipient's limit; None: the limit has room.
     """
 
     profile_id: str
@@ -100,13 +106,15 @@ class HeadRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChoice:
+    """A delivery to release; `release`: the number of its release."""
+
     delivery_id: str
     release: int
     send_by: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class ReleasedRow:
+class ReleasedDelivery:
     delivery_id: str
     profile_id: str
     package_id: str
@@ -115,7 +123,9 @@ class ReleasedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseRow:
+class NewRelease:
+    """A row for `pacer.release`."""
+
     profile_id: str
     number: int
     package_id: str
@@ -126,13 +136,15 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNumber:
+    """`releases`: how many releases the profile has made, which is the number of its newest one."""
+
     profile_id: str
     releases: int
 
 
 @dataclass(frozen=True, slots=True)
 class NextLook:
-    """`look_at` None: when an event wakes the profile."""
+    """When to look at a profile again; `look_at` None: when an event wakes it."""
 
     profile_id: str
     look_at: datetime | None
@@ -235,7 +247,7 @@ LEFT JOIN LATERAL (
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
     ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0
 ORDER BY head.not_before, head.seq""")
-"""The last ORDER BY restores the queue's order, which a hash join with a long table of contacts would lose."""
+"""The last ORDER BY restores the queue's order: it is lost when the planner joins a long table of contacts by hash."""
 
 PROFILE_RELEASED = text("""
 UPDATE pacer.profile SET releases = releases + 1, last_release = :now, position = random()
@@ -252,7 +264,7 @@ RETURNING delivery.delivery_id, delivery.profile_id, delivery.package_id, delive
 RELEASE_INSERT = text(f"""
 INSERT INTO pacer.release (profile_id, number, package_id, delivery_id, recipient, cold, released_at)
 SELECT made.profile_id, made.number, made.package_id, made.delivery_id, made.recipient, made.cold, :now
-FROM {unnest(ReleaseRow, "made")}""")
+FROM {unnest(NewRelease, "made")}""")
 
 DELIVERY_PARK = text(f"""
 UPDATE pacer.delivery SET not_before = chosen.until, put_off_by = chosen.bound

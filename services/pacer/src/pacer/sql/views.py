@@ -25,7 +25,8 @@ class ProfileTime:
 
 @dataclass(frozen=True, slots=True)
 class QueuePartRow:
-    """Held deliveries of the same rank and contact class that are due now (`since` is now) or in the same hour."""
+    """The number of held deliveries of one rank and contact class. `since`: now for due deliveries, otherwise the
+    hour in which they are due."""
 
     profile_id: str
     rank: int
@@ -97,7 +98,8 @@ PAST_RELEASES = text("""
 SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '28 hours'
 ORDER BY effective_at""")
-"""Of a day and the longest slack: 8 % of a base gap, which is about a day at most."""
+"""The releases of the last day and of the longest slack before it. The slack is at most 8 % of a base gap by default,
+and a base gap is about a day at most."""
 
 PACKAGE_RELEASES = text("""
 SELECT least(effective_at, :now) AS at FROM pacer.release

@@ -26,11 +26,11 @@ class ForecastRequest(BaseModel):
     recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
     message_id: Id | None = None
-    """Of an accepted message: its held deliveries do not count as ahead of it."""
+    """The id, if the message is accepted already: then its own held deliveries do not count as ahead of it."""
 
 
 class WhatIfRequest(BaseModel):
-    """A package with other settings."""
+    """The package with the settings to try out."""
 
     package: Package
 
@@ -49,9 +49,9 @@ class ProfileForecastView(BaseModel):
 
 class PackageForecastView(BaseModel):
     completion: datetime | None
-    """None: something is stopped (a paused profile), so the end is not known."""
+    """None: a profile with deliveries is stopped or too slow to finish, or there are no deliveries."""
     binds: str
-    """The bound that holds most of the releases."""
+    """The bound that holds most of the deliveries; empty: none."""
     counted_until: datetime | None
     profiles: Mapping[str, ProfileForecastView]
     curve: list[ForecastHour]
@@ -66,8 +66,8 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
     @app.post("/forecast")
     async def forecast(request: ForecastRequest) -> PackageForecastView:
         message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
-        found = await forecaster.message(request.package_id, message)
-        return _view(_required(found, f"package {request.package_id}"))
+        package_forecast = await forecaster.message(request.package_id, message)
+        return _view(_required(package_forecast, f"package {request.package_id}"))
 
     @app.post("/what-if")
     async def what_if(request: WhatIfRequest) -> WhatIfForecast:

@@ -1,4 +1,4 @@
-"""Explain: why a delivery or a queue waits, from the same decisions that the release loop makes."""
+"""Explainer: why a delivery or a queue waits, from the same decisions that the release loop makes."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pacer.core.release_pass import Due, run_pass
 from pacer.core.schedule import IMMEDIATE
 from pacer.release.facts import load_due, package_days, read_facts, recipient_bounds, to_facts
 from pacer.sql import release as sql
-from pacer.sql import views as views
+from pacer.sql import views
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.contract.bounds import Bound
@@ -165,7 +165,7 @@ def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
 
 
 def _usage(rules: Rules | None, used: views.UsageRow | None, unanswered: int) -> dict[str, Any]:
-    """How much of each limit in force is used; a limit of null is not in force."""
+    """How much of each limit is used. Where `limit` is None, the profile has no such limit."""
     if rules is None:
         return {"limits": {}}
     hour, three_hours, day = (0, 0, 0) if used is None else (used.hour, used.three_hours, used.day)

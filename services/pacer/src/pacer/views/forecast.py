@@ -1,4 +1,4 @@
-"""Forecast: the forecast of a message that is not sent yet, and of a package's queue under other settings."""
+"""Forecaster: when a planned message would be released, and a package's queue under given settings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class PlannedMessage:
     recipients: Sequence[str]
     options: OpenOptions
     message_id: str | None = None
-    """Of a message that is accepted already: some of its deliveries may be held or released by now."""
+    """The id, if the message is accepted already: some of its deliveries may be held or released by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,10 @@ class Forecaster:
 
 
 def _added(message: PlannedMessage, profile_id: str, number: int, profiles: int, now: datetime) -> list[HeldDelivery]:
-    """The message's deliveries of profile `number`: every `profiles`-th one. All count as cold: the slowest case."""
+    """The message's deliveries of profile `number`, which gets every `profiles`-th one.
+
+    All count as cold contacts, so the forecast shows the slowest case.
+    """
     total = sum(message.deliveries.values())
     added: list[HeldDelivery] = []
     for place in range(message.deliveries[profile_id]):

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from pacer.core.explanations import NOTHING_WAITS
 from pacer.core.policy import Release, Wait
 from pacer.core.release_pass import Due, PassResult
-from pacer.sql import views as views
+from pacer.sql import views
 from spreader.contract.events import ProfilePace
 from spreader.kafka.bus import Bus
 from spreader.runtime.rows import fetched
@@ -36,7 +36,10 @@ class PacePublisher:
                 self._changed[due.profile_id] = self._published[due.profile_id].model_copy(update=update)
 
     async def publish(self) -> float:
-        """Publish what changed; returns the wall seconds until the next time."""
+        """Publish the paces that changed; returns the wall seconds until the next call.
+
+        After an error, the next call publishes them.
+        """
         changed, self._changed = self._changed, {}
         paces = [pace for pace in changed.values() if not _is_same(pace, self._published.get(pace.profile_id))]
         try:
@@ -49,7 +52,7 @@ class PacePublisher:
         return PUBLISH_EVERY_SECONDS
 
     async def _held(self, profile_ids: Sequence[str]) -> dict[str, views.HeldCount]:
-        """The lengths of the queues, counted up to a maximum."""
+        """The lengths of the profiles' queues, counted up to HELD_COUNTED_MAX."""
         if not profile_ids:
             return {}
         async with self.engine.connect() as connection:
@@ -65,13 +68,12 @@ def _with_held(pace: ProfilePace, count: views.HeldCount | None) -> ProfilePace:
 
 
 def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:
-    is_released = isinstance(decision, Release)
     pace = decision.pace
     return ProfilePace(
         profile_id=due.profile_id,
         package_id=due.package_id,
         waiting=due.facts.waiting,
-        last_release=now if is_released else due.facts.last_release,
+        last_release=now if isinstance(decision, Release) else due.facts.last_release,
         next_release=now if isinstance(decision, Release) else decision.until,
         bound="released" if isinstance(decision, Release) else decision.bound,
         bounds={} if isinstance(decision, Release) else {str(bound): until for bound, until in decision.bounds.items()},

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.core.forecast import QueuePart, QueueSnapshot
 from pacer.core.policy import HeldDelivery, Rules
-from pacer.sql import views as views
+from pacer.sql import views
 from pacer.sql.release import PacedProfile
 from spreader.runtime.rows import fetched
 
@@ -29,7 +29,7 @@ class PackageSnapshot:
     """How many deliveries of the message that is forecast are not held any more."""
 
     def profile(self, profile_id: str, rules: Rules, added: Sequence[HeldDelivery] = ()) -> QueueSnapshot:
-        """`added`: the deliveries of the message that is forecast, in order; the first of them are gone."""
+        """`added`: the deliveries of the message that is forecast, in order. The first `gone` are dropped."""
         gone = min(self.gone.get(profile_id, 0), len(added))
         return QueueSnapshot(
             profile_id,

@@ -12,7 +12,11 @@ TRIED_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of a release, and the next state of its delivery."""
+    """The end of a release, and the next state of its delivery.
+
+    `settled`: the delivery has ended. `held`: it waits here again, from `not_before` on.
+    `returned`: the router assigns it again.
+    """
 
     delivery_id: str
     profile_id: str
@@ -25,7 +29,7 @@ class Settlement:
 
 
 def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
-    """None: the outcome ends no release (it is of a reply, a receipt, or published by the pacer itself)."""
+    """None: the outcome ends no release. It is of a reply, is a receipt, or was published by the pacer itself."""
     if outcome.lane != "open" or outcome.release is None or outcome.profile_id is None:
         return None
     match outcome.status:
