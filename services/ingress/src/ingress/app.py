@@ -33,11 +33,11 @@ from ingress.messages.preview_endpoint import PreviewEndpoint
 from ingress.messages.reply_endpoint import ReplyEndpoint
 from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
-from ingress.status.conversations_endpoint import ConversationsEndpoint
-from ingress.status.deliveries_endpoint import DeliveriesEndpoint
+from ingress.status.conversation_endpoint import ConversationEndpoint
+from ingress.status.delivery_endpoint import DeliveryEndpoint
 from ingress.status.handlers import RECORDS_MAX, StatusHandlers
+from ingress.status.message_endpoint import MessageEndpoint
 from ingress.status.message_list_endpoint import MessageListEndpoint
-from ingress.status.messages_endpoint import MessagesEndpoint
 from ingress.status.projection import StatusProjection
 from ingress.status.reconciliation import Reconciliation
 from ingress.webhooks.account_index import AccountIndex
@@ -61,13 +61,15 @@ from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 
-RESPONSES_MAX, RESPONSES_EVERY_SECONDS = 1_000, 600.0  # deleted in one batch, and how often
-RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
+RESPONSES_MAX, RECEIPTS_MAX = 1_000, 10_000
+"""How many old rows one batch deletes."""
+RESPONSES_EVERY_SECONDS, RECEIPTS_EVERY_SECONDS = 600.0, 60.0
+"""How often old rows are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the endpoints use; tests pass their own."""
+    """What the endpoints need. Tests pass substitutes."""
 
     settings: IngressSettings
     engine: AsyncEngine
@@ -143,9 +145,9 @@ def build(settings: IngressSettings) -> FastAPI:
 def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     """Adds the endpoints of the API to `app`. Raises ValueError if there is no API key."""
     if not deps.settings.api_key:
-        raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your own.")
+        raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your choice.")
     for endpoint in _endpoints(deps):
-        # Added flat: nested routers cost time on each request and hide which methods an address has.
+        # Added without a nested router, which costs time on each request and hides which methods a path has.
         app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
@@ -159,14 +161,14 @@ class Endpoint(Protocol):
 
 
 def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
-    """In the order in which their routes are tried: those that accept messages come first."""
+    """In the order in which their routes are tried; the endpoints that accept messages come first."""
     settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
     consents = ConsentLists(deps.engine, deps.bus, deps.now)
     sealer = CredentialSealer(settings.secret_keys)
     media_check = MediaCheck(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
-    common = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
+    intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
         deps.bus,
         AccountIndex(deps.config_cache.table),
@@ -177,7 +179,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     )
     return (
         OpenMessageEndpoint(
-            MessageIntake("open", OPEN, *common),
+            MessageIntake("open", OPEN, *intake_parts),
             deps.bus,
             deps.config_cache,
             deps.callbacks,
@@ -189,7 +191,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
             settings.forecast_wait_seconds,
         ),
         ReplyEndpoint(
-            MessageIntake("reply", REPLY, *common),
+            MessageIntake("reply", REPLY, *intake_parts),
             deps.bus,
             deps.callbacks,
             deps.now,
@@ -203,9 +205,9 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         ProfilesEndpoint(registry, deps.config_cache, sealer, deps.sender, deps.now, settings.simulator_url),
         GatewayChecksEndpoint(registry, deps.config_cache, deps.sender),
         MessageListEndpoint(projection, deps.config_cache),
-        MessagesEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
-        ConversationsEndpoint(deps.config_cache, deps.router),
-        DeliveriesEndpoint(projection, deps.router, deps.pacer),
+        MessageEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
+        ConversationEndpoint(deps.config_cache, deps.router),
+        DeliveryEndpoint(projection, deps.router, deps.pacer),
         ConsentEndpoint(consents, deps.config_cache),
         WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.now, wall_now),
     )

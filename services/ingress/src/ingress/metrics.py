@@ -14,7 +14,7 @@ ACCEPTED = Counter("spreader_accepted_deliveries", "Recipients of accepted messa
 ACCEPT_SECONDS = Histogram(
     "spreader_accept_seconds", "Time from a request until its message is in Kafka or in the outbox.", ["lane"]
 )
-UNROUTED = Counter(
+UNANSWERED = Counter(
     "spreader_unanswered_messages", "Messages whose response was sent before their callback arrived.", ["lane"]
 )
 RELAYED = Counter("spreader_outbox_records", "Records published from the outbox.")
@@ -29,23 +29,23 @@ PROBLEMS = Counter("spreader_api_problems", "Requests that failed, by kind of pr
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out with an opt-out word.")
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that had an effect.", ["driver", "event"])
 WEBHOOK_REFUSALS = Counter(
-    "spreader_webhook_refusals", "Webhook calls with an invalid signature.", ["driver", "reason"]
+    "spreader_webhook_refusals", "Webhook calls with an invalid signature or token.", ["driver", "reason"]
 )
-WEBHOOKS_PASSED = Counter(
+WEBHOOKS_IGNORED = Counter(
     "spreader_webhook_passed_over", "Reports of gateways that were ignored.", ["driver", "reason"]
 )
-RECEIPTS = Counter("spreader_receipts", "Receipts that were matched with their delivery.", ["status"])
+RECEIPTS = Counter("spreader_receipts", "Receipts that were matched with a delivery.", ["status"])
 WAITING_RECEIPTS = Counter(
-    "spreader_waiting_receipts", "Receipts that arrived before their delivery: kept, matched, forgotten.", ["fate"]
+    "spreader_waiting_receipts", "Receipts that arrived before their delivery, by what became of them.", ["fate"]
 )
 
 WEBHOOK_EVENTS = ("receipt", "echo", "message", "wish", "standing")
 SERVICES = ("router", "pacer", "sender")
 
-for metric in (ACCEPTED, ACCEPT_SECONDS, UNROUTED):
+for metric in (ACCEPTED, ACCEPT_SECONDS, UNANSWERED):
     from_zero(metric, get_args(Lane))
 from_zero(UNSETTLED, SERVICES)
 from_zero(WEBHOOKS, get_args(Driver), WEBHOOK_EVENTS)
 from_zero(WEBHOOK_REFUSALS, get_args(Driver), get_args(Refusal))
-from_zero(WEBHOOKS_PASSED, get_args(Driver), get_args(IgnoredReason))
+from_zero(WEBHOOKS_IGNORED, get_args(Driver), get_args(IgnoredReason))
 from_zero(WAITING_RECEIPTS, ("kept", "matched", "forgotten"))

@@ -8,12 +8,13 @@ from spreader.settings import Settings
 class IngressSettings(Settings):
     ingress_port: PositiveInt = 8000
     api_key: str | None = None
-    """Callers send it as `Authorization: Bearer …`. The ingress does not start without it."""
+    """Callers send this key as `Authorization: Bearer …`. The ingress does not start without a key."""
     router_url: str = "http://127.0.0.1:8002"
     pacer_url: str = "http://127.0.0.1:8003"
     sender_url: str = "http://127.0.0.1:8004"
     simulator_url: str = "http://127.0.0.1:8090"
     body_bytes_max: PositiveInt = 8 * 1024 * 1024
+    """The largest body of a request that sends or previews a message."""
     routed_wait_seconds: PositiveFloat = 2.0
     """How long the response to an open message waits for the router's distribution."""
     forecast_wait_seconds: PositiveFloat = 1.0
@@ -21,8 +22,8 @@ class IngressSettings(Settings):
     settled_wait_seconds: PositiveFloat = 10.0
     """How long the response to a reply waits for its outcome."""
     configured_wait_seconds: PositiveFloat = 1.0
-    """How long the response to a change of configuration waits until this process has read it back from Kafka."""
+    """How long the response to a change of configuration waits for this process to read the change back from Kafka."""
     found_wait_seconds: PositiveFloat = 1.0
-    """How long a request for an unknown message waits for it: it may have been accepted just before."""
+    """How long a request for an unknown message waits: the message may have been accepted just before."""
     media_keep_days: PositiveFloat = 90.0
-    """How long a file is kept after the last day on which a message used it. Longer than any message is held."""
+    """How many days a file is kept after its upload or its last use by a message. Longer than any message waits."""

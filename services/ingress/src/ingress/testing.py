@@ -46,7 +46,6 @@ E = TypeVar("E", bound=Event)
 KEY = "test-key"
 SECRET_KEYS = new_key()
 
-
 CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
     "cloud_api": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["cloud_api"]},
     "waha": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["waha"]},
@@ -76,7 +75,7 @@ def signed(
 
 @dataclass
 class MemoryLog(Generic[E]):
-    """The outbox relay publishes to it. Keeps every record, and puts the events of one kind into a table."""
+    """The bus of the outbox relay. Keeps every record, and puts the events of one kind into a table."""
 
     kind: type[E]
     table: MemoryTable[E]
@@ -120,9 +119,9 @@ class RespondingBus(MemoryBus):
 
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()
-    """The profiles among which the router shares the recipients. Empty: it sends no callback."""
+    """The profiles among which the router shares the recipients. Empty: the router sends no callback."""
     settles: Status | None = None
-    """The outcome of a reply. None: there is no callback in time."""
+    """The outcome of a reply. None: the sender sends no callback."""
     loses_acknowledgements: bool = False
     """Publishes events but reports a failure, like a broker whose acknowledgement is lost."""
 
@@ -162,6 +161,8 @@ class RespondingBus(MemoryBus):
 
 @dataclass
 class System:
+    """A running ingress, the substitutes around it, and steps that tests share."""
+
     http: httpx.AsyncClient
     app: FastAPI
     engine: AsyncEngine
@@ -201,7 +202,7 @@ class System:
     async def gateway_profile(
         self, driver: str, profile_id: str, like: str | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Adds a profile at a gateway to package `pkg`. `like`: the profile whose credentials it shares."""
+        """Adds a profile at a gateway to package `pkg`. `like`: another profile, whose credentials it gets."""
         address = {"base_url": "http://127.0.0.1:3000", "account": profile_id}
         gateway = {"driver": driver, **address, "credentials": CREDENTIALS[driver](like or profile_id), **more}
         added = await self.http.post(
@@ -232,7 +233,7 @@ async def running(
     secret_keys: str | None = SECRET_KEYS,
     tracing: Tracing = NO_TRACING,
 ) -> AsyncGenerator[System]:
-    """The ingress with a real Postgres and everything else in memory. Not `relaying`: the outbox keeps its records."""
+    """The ingress with a real Postgres, and everything else in memory. Not `relaying`: the outbox is not published."""
     callbacks, clock = MemoryCallbacks(), ManualClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
     bus = RespondingBus(now, callbacks=callbacks)

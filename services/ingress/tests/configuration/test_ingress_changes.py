@@ -91,10 +91,10 @@ async def test_a_pause_can_be_undone(system: System) -> None:
 @pytest.mark.parametrize(
     ("number", "status", "detail"),
     [
-        (1, 409, "the package is taken back by removing or adding the thing itself"),
-        (2, 409, "/profiles/a is taken back by removing or adding the thing itself"),
+        (1, 409, "the package was added or removed: remove it or add it again instead"),
+        (2, 409, "/profiles/a was added or removed: remove it or add it again instead"),
         (3, 409, "/profile_limits/per_hour has been changed since"),
-        (5, 409, "/profiles/a/gateway/account belongs to its gateway"),
+        (5, 409, "/profiles/a/gateway/account is a setting of the gateway"),
         (99, 404, "no change"),
     ],
 )

@@ -65,7 +65,7 @@ async def test_without_a_forecast_a_note_says_why() -> None:
             assert (foreseen.completion, bool(foreseen.note)) == (None, True)
     nobody = HttpServiceClient("pacer", "http://127.0.0.1:9")
     assert await nobody.query("/forecast") == ServiceUnavailable(
-        "the pacer cannot be asked yet: this process is still starting"
+        "the pacer cannot be queried yet: this process is still starting"
     )
     await nobody.start()
     assert isinstance(await nobody.query("/forecast"), ServiceUnavailable)

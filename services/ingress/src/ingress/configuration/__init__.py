@@ -1,1 +1,1 @@
-"""Configuration: packages and profiles, as operators set them."""
+"""Configuration: the packages and profiles that operators set up."""

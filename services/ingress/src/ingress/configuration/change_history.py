@@ -20,7 +20,7 @@ _SHOWN_OF_GATEWAY = ("driver", "base_url", "account")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a package. `number` is the package version that it made."""
+    """One change of a package. `number`: the package version that the change made."""
 
     number: int
     at: datetime
@@ -31,7 +31,7 @@ class Change:
 
     @property
     def not_undoable_reason(self) -> str | None:
-        """None: it can be undone, unless the same settings have changed since."""
+        """None: the change can be undone, unless the same settings have changed since."""
         if self.undone_by is not None:
             return f"it has been undone already, by change {self.undone_by}"
         return not_undoable_reason(self.differences)
@@ -66,7 +66,7 @@ async def record_change(
     at: datetime,
     undoes: int | None = None,
 ) -> None:
-    """Record the differences between two documents of a package; nothing when they are equal."""
+    """Record the differences between two documents of a package; no record if the documents are equal."""
     changed = differences(before, after)
     if changed:
         row = {
@@ -89,7 +89,7 @@ def package_document(package: StoredPackage, profiles: Sequence[StoredProfile]) 
 
 
 def _without_secrets(settings: Any) -> dict[str, Any]:
-    """A short hash stands for the sealed credentials: it shows only whether they changed."""
+    """The settings of a profile with a short hash in place of its sealed credentials: it shows whether they changed."""
     gateway = settings["gateway"]
     shown = {name: gateway.get(name) for name in _SHOWN_OF_GATEWAY}
     if sealed := gateway.get("sealed"):

@@ -8,18 +8,18 @@ from pydantic_core import to_json
 
 from ingress.configuration.change_history import Change, ChangeHistory
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import PACKAGE, package_body, package_warnings
+from ingress.configuration.packages_endpoint import PACKAGE_FORM, package_body, package_warnings
 from ingress.configuration.registry import Registry
 from ingress.core.snapshot import Settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import CURSOR
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.http.problems import Problem
 
-Number = Annotated[int, Path(ge=1, le=2**53, description="The package's version that the change made.")]
+ChangeNumber = Annotated[int, Path(ge=1, le=2**53, description="The package's version that the change made.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class ChangesEndpoint:
     history: ChangeHistory
     config_cache: IngressConfigCache
 
-    async def list(self, package_id: PathId, page: Page) -> Response:
+    async def list(self, package_id: PathId, page_request: PageParameters) -> Response:
         await self.registry.package(package_id)
-        changes = await self.history.page(package_id, _before(page.after), page.read_limit)
+        changes = await self.history.page(package_id, _before(page_request.after), page_request.read_limit)
         numbers = [str(change.number) for change in changes]
-        return page_response(page, numbers, [_body(change) for change in changes]).render()
+        return page_response(page_request, numbers, [_body(change) for change in changes]).render()
 
-    async def undo(self, package_id: PathId, number: Number) -> Response:
+    async def undo(self, package_id: PathId, number: ChangeNumber) -> Response:
         row = await self.registry.undo(package_id, number, _check)
         await self.config_cache.wait_until_applied(row.package_id, row.version)
         return ApiResponse(200, {**package_body(row), "warnings": package_warnings(row)}).render()
@@ -48,7 +48,7 @@ class ChangesEndpoint:
             self.list,
             "listChanges",
             "A package's changes, newest first",
-            response=PAGE,
+            response=PAGE_EXAMPLE,
             problems=(400, 404, 422),
         )
         add_route(router, "POST", "/{number}/undo", self.undo, "undoChange", "Undo a change", problems=(404, 409, 422))
@@ -56,13 +56,14 @@ class ChangesEndpoint:
 
 
 def _check(settings: Settings) -> Settings:
-    """The settings as a form that is sent would have them; raises the problem."""
-    return request_body.parse(PACKAGE, to_json(settings)).settings()
+    """The settings, validated like a form from a caller; raises the problem `invalid`."""
+    return request_body.parse(PACKAGE_FORM, to_json(settings)).settings()
 
 
 def _before(after: str | None) -> int | None:
+    """The change number that a decoded cursor names; None for the first page."""
     if after and not after.isdecimal():
-        raise Problem(CURSOR, "`cursor`: it is not a cursor of this list.")
+        raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.")
     return int(after) if after else None
 
 
@@ -79,7 +80,7 @@ def _body(change: Change) -> dict[str, Any]:
     }
 
 
-PAGE: dict[str, Any] = {
+PAGE_EXAMPLE: dict[str, Any] = {
     "data": [
         {
             "number": 7,

@@ -1,4 +1,4 @@
-"""Config cache: ingress's view of packages and profiles, as this process has read them back from Kafka."""
+"""Config cache: the ingress's view of packages and profiles, as this process has read them from Kafka."""
 
 from dataclasses import dataclass
 
@@ -15,33 +15,40 @@ class IngressConfigCache(ConfigCache):
     wait_seconds: float
 
     def package(self, package_id: str) -> Package | None:
-        """None: this process has not read such a package; it may be a new one. Raises a problem while not ready."""
+        """None: this process has not read such a package, which may still be a new one.
+
+        Raises the problem `unavailable` until the table is loaded.
+        """
         if (reason := self.table.not_ready_reason()) is not None:
             raise unavailable(f"The configuration is not loaded yet: {reason}.")
         return super().package(package_id)
 
     def require_package(self, package_id: str) -> Package:
-        """Raises a problem when there is no such package."""
+        """Raises the problem `not-found` if this process has read no such package."""
         package = self.package(package_id)
         if package is None:
             raise not_found("package", package_id)
         return package
 
     def states_of(self, package: Package) -> dict[str, ProfileState]:
-        """The current states of the package's profiles by profile id; a new profile has none yet."""
+        """By profile id: the current states of the package's profiles. A new profile has none yet."""
         states = ((profile_id, self.states.get(profile_id)) for profile_id in package.profile_ids)
         return {profile_id: state for profile_id, state in states if state is not None}
 
     async def wait_until_applied(self, package_id: str, version: int) -> None:
-        """Wait, for at most `wait_seconds`, until this process works with the change that a caller has just made."""
+        """Wait until this process uses the version that a change has just made, but at most for `wait_seconds`."""
         await self.wait_for_version(package_id, version, self.wait_seconds)
 
     async def wait_until_removed(self, package_id: str) -> None:
+        """Wait until this process has no such package any more, but at most for `wait_seconds`."""
         await self.table.wait_for(lambda: self.table.get(package_id) is None, self.wait_seconds)
 
 
 def active_profiles(package: Package, lane: Lane) -> list[Profile]:
-    """The profiles that may send; raises the problem `no-profile` if there are none. A paused package still replies."""
+    """The profiles that may send in this lane; raises the problem `no-profile` if there is none.
+
+    A paused profile sends nothing; a paused package sends only replies.
+    """
     stopped = package.paused and lane == "open"
     active = [profile for profile in package.profiles if not profile.paused and not stopped]
     if active:

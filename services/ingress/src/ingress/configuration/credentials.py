@@ -1,4 +1,4 @@
-"""Credentials: the secrets of a profile at its gateway. Validated by field, stored encrypted, never shown."""
+"""Credentials: the secrets of a profile at its gateway. They are validated by field, stored encrypted, never shown."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
 _SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""Valid as an HTTP header value. A copy from a terminal often has a line break at its end, which is not."""
+"""A value that an HTTP header may have. A copy from a terminal often ends with a line break, which it may not."""
 
 
 def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
-    """What is wrong with the credentials of a profile, by field. No error text contains a value."""
+    """The errors in the credentials of a profile, by field. No error text contains a value."""
     names = NAMES[driver]
     needed = f"{driver} needs {', '.join(names)}"
     missing = [
@@ -53,14 +53,17 @@ def _error(name: str, value: Any) -> FieldError | None:
 
 
 class CredentialSealer:
-    """`keys`: the setting `secret_keys`. Without keys every method raises the problem `secret-keys`."""
+    """Encrypts and decrypts credentials. `keys`: the setting `secret_keys`.
+
+    Without keys every method raises the problem `secret-keys`, except `seal` for a driver that has no credentials.
+    """
 
     def __init__(self, keys: str | None) -> None:
         self._vault = Vault(keys) if keys else None
         self._open_cached = lru_cache(CACHED_MAX)(self._open)
 
     def seal(self, profile_id: str, driver: Driver, credentials: Credentials) -> dict[str, str]:
-        """The members of the stored gateway settings that keep the credentials."""
+        """The members of the stored gateway settings that keep the credentials, and the holder of an access token."""
         if not NAMES[driver]:
             return {}
         vault = self._require_vault()
@@ -68,12 +71,12 @@ class CredentialSealer:
         return {"sealed": vault.seal(profile_id, {name: credentials[name] for name in NAMES[driver]}), **holder}
 
     def open(self, profile_id: str, sealed: str) -> Credentials:
-        """Raises `Undecryptable`."""
+        """The decrypted credentials; raises `Undecryptable`."""
         self._require_vault()
         return self._open_cached(profile_id, sealed)
 
     def require(self, profile_id: str, sealed: str | None) -> Credentials:
-        """Like `open`, but raises the problem `unavailable`: an operator must repair the keys or the credentials."""
+        """Like `open`, but raises the problem `unavailable`, with what an operator must do."""
         try:
             return self.open(profile_id, sealed or "")
         except Undecryptable as error:
@@ -96,6 +99,6 @@ class CredentialSealer:
 
 
 def credentials_summary(driver: Driver, sealed: str | None) -> dict[str, Any]:
-    """Whether credentials are set, and their names."""
+    """Whether credentials are set, and their names: the form in which callers see them."""
     names: Sequence[str] = NAMES[driver] if sealed else ()
     return {"set": sealed is not None, "names": names}

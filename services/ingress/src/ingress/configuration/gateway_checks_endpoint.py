@@ -1,4 +1,4 @@
-"""Gateway checks endpoint: checks a profile's connection and whether numbers are on WhatsApp, through the sender."""
+"""Gateway checks endpoint: checks, through the sender, a profile's connection, and which numbers are on WhatsApp."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from ingress.http.pagination import PathId
 from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require
+from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require_body
 from ingress.sql.configuration import ProfileEntry
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import PhoneNumber
@@ -26,8 +26,8 @@ from spreader.contract.ids import PhoneNumber
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
 ADDED_CHECK_SECONDS = 5.0
-"""For the check of a profile that is just added or changed: the caller waits for it."""
-UNKNOWN = "The sender does not know the profile yet."
+"""The time limit when a profile is added or changed: the response to that request waits for the check."""
+UNKNOWN_PROFILE = "The sender does not know the profile yet."
 
 
 class NumbersForm(RequestForm):
@@ -40,7 +40,7 @@ _NUMBERS = TypeAdapter(NumbersForm)
 
 
 async def check_connection(sender: ServiceClient, row: ProfileEntry, seconds: float) -> ServiceResponse:
-    """The sender's check of the gateway with the settings of this row, which it may not have read from Kafka yet."""
+    """The sender's check of the gateway. The query has the settings, which the sender may not have read yet."""
     gateway = row.settings["gateway"]
     query = {
         "package_id": row.package_id,
@@ -64,7 +64,7 @@ class GatewayChecksEndpoint:
         return await self._check(await self.registry.profile_anywhere(profile_id))
 
     async def check_numbers(self, package_id: PathId, request: Request) -> Response:
-        """Each profile checks its share; 503 only when no profile could check any number."""
+        """Each profile checks its share of the numbers. 503 if the sender was unavailable for all shares."""
         form = request_body.parse(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
         numbers = without_repeats(form.numbers)
         package = self.config_cache.require_package(package_id)
@@ -73,14 +73,14 @@ class GatewayChecksEndpoint:
             *(self._query_numbers(package_id, profile_id, share) for profile_id, share in shares.items())
         )
         if responses and all(isinstance(response, ServiceUnavailable) for response in responses):
-            require(responses[0], UNKNOWN)
+            require_body(responses[0], UNKNOWN_PROFILE)
         results: dict[str, Mapping[str, Any]] = {}
         for profile_id, share, response in zip(shares, shares.values(), responses, strict=True):
             results |= _results(profile_id, share, response)
         return ApiResponse(200, {"numbers": [results[number] for number in numbers]}).render()
 
     async def _check(self, row: ProfileEntry) -> Response:
-        result = require(await check_connection(self.sender, row, CHECK_SECONDS), UNKNOWN)
+        result = require_body(await check_connection(self.sender, row, CHECK_SECONDS), UNKNOWN_PROFILE)
         return ApiResponse(200, {"profile_id": row.profile_id, **result}).render()
 
     async def _query_numbers(self, package_id: str, profile_id: str, numbers: Sequence[str]) -> ServiceResponse:
@@ -96,7 +96,7 @@ class GatewayChecksEndpoint:
             self.check_profile,
             "checkProfile",
             "Check the connection to a profile's gateway",
-            response=CHECK,
+            response=CHECK_EXAMPLE,
             problems=(404, 503),
         )
         add_route(
@@ -106,7 +106,7 @@ class GatewayChecksEndpoint:
             self.check_profile_by_id,
             "checkProfileById",
             "Check the connection to a profile's gateway, without its package",
-            response=CHECK,
+            response=CHECK_EXAMPLE,
             problems=(404, 503),
         )
         add_route(
@@ -118,25 +118,25 @@ class GatewayChecksEndpoint:
             "Check which numbers are on WhatsApp",
             body=NumbersForm,
             example={"numbers": ["201001234567"]},
-            response=NUMBERS,
+            response=NUMBERS_EXAMPLE,
             problems=(400, 404, 409, 413, 422, 503),
         )
         return router
 
 
 def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    """The linked devices, because the Cloud API has no such check; its profiles only if there are no others."""
+    """The linked devices, because the Cloud API has no such check. All profiles if there are no linked devices."""
     return [profile for profile in profiles if profile.gateway.driver != "cloud_api"] or profiles
 
 
 def _shares(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Sequence[str]]:
-    """The numbers of each profile, shared evenly: many checks by one account are conspicuous to WhatsApp."""
+    """The numbers that each profile checks, shared evenly, because WhatsApp notices many checks by one account."""
     shares = {profile.profile_id: numbers[index :: len(profiles)] for index, profile in enumerate(profiles)}
     return {profile_id: share for profile_id, share in shares.items() if share}
 
 
 def _results(profile_id: str, numbers: Sequence[str], response: ServiceResponse) -> dict[str, Mapping[str, Any]]:
-    """By number; one without a result says why."""
+    """By number: the result of its check, or a result without `exists` whose `detail` says why."""
     checked = response.get("numbers", ()) if isinstance(response, dict) else ()
     reason = response.reason if isinstance(response, ServiceUnavailable) else "the sender returned no result for it"
     unknown = {"exists": None, "checked_at": None, "detail": reason}
@@ -147,7 +147,7 @@ def _results(profile_id: str, numbers: Sequence[str], response: ServiceResponse)
     }
 
 
-CHECK: dict[str, Any] = {
+CHECK_EXAMPLE: dict[str, Any] = {
     "profile_id": "profile_1",
     "ok": True,
     "session": "working",
@@ -156,7 +156,7 @@ CHECK: dict[str, Any] = {
     "code": None,
     "took_seconds": 0.21,
 }
-NUMBERS: dict[str, Any] = {
+NUMBERS_EXAMPLE: dict[str, Any] = {
     "numbers": [
         {
             "number": "201001234567",

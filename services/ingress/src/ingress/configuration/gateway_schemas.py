@@ -1,4 +1,4 @@
-"""Gateway form: a profile's gateway: where it is, the profile's account there, and its credentials."""
+"""Gateway form: the address of a profile's gateway, the profile's account there, and its credentials."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -15,16 +15,16 @@ DRIVERS: tuple[Driver, ...] = get_args(Driver)
 CLOUD_API_URL = "https://graph.facebook.com/v23.0"
 
 
-def _without_secrets(url: str) -> str:
+def _check_no_password(url: str) -> str:
     if "@" in url.split("/")[2]:
-        raise ValueError("no user or password in the address: put secrets into `credentials`, the address is shown")
+        raise ValueError("the address must not contain a user or password, because it is shown: use `credentials`")
     return url
 
 
 BaseUrl = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[^\s/\x00-\x1f]+[^\s\x00-\x1f]*$", max_length=2048),
-    AfterValidator(_without_secrets),
+    AfterValidator(_check_no_password),
 ]
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,128}$")]
 
@@ -47,7 +47,7 @@ class GatewayForm(RequestForm):
 
 
 def editable_gateway(stored: Mapping[str, Any], patch: Any) -> dict[str, Any]:
-    """The stored gateway as a form that a patch is applied to; empty when the patch changes the driver."""
+    """The fields of the stored gateway to which a patch is applied; none if the patch changes the driver."""
     if isinstance(patch, dict) and patch.get("driver", stored["driver"]) != stored["driver"]:
         return {}
     return {name: stored[name] for name in ("driver", "base_url", "account")}
@@ -60,9 +60,10 @@ def gateway_settings(
     sealer: CredentialSealer,
     stored: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The settings to store for a form, with sealed credentials; raises the problem.
+    """The settings to store for a form, with sealed credentials; raises the problem `invalid` or `secret-keys`.
 
-    `stored`: the profile's present gateway, whose credentials stay unless the form replaces them or changes the driver.
+    `stored`: the profile's present gateway; None for a new profile. Its credentials stay unless the form replaces them
+    or changes the driver.
     """
     present = stored if stored is not None and stored["driver"] == form.driver and stored.get("sealed") else None
     errors = _address_errors(form)
@@ -97,7 +98,7 @@ def _address_errors(form: GatewayForm) -> list[FieldError]:
 
 
 def _open(sealer: CredentialSealer, profile_id: str, sealed: str) -> Mapping[str, str]:
-    """The present credentials, so that one of them can be replaced alone; none when they cannot be decrypted."""
+    """The stored credentials, so that a form can replace one of them; none if they cannot be decrypted."""
     try:
         return sealer.open(profile_id, sealed)
     except Undecryptable:

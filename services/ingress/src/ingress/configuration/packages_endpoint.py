@@ -15,7 +15,7 @@ from ingress.core.limits import package_limit_warnings, profile_limit_warnings
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry
@@ -23,8 +23,8 @@ from spreader.clock import Now
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.ids import new_id
 
-_NEW_PACKAGE = TypeAdapter(NewPackage)
-PACKAGE = TypeAdapter(PackageForm)
+_NEW_PACKAGE_FORM = TypeAdapter(NewPackage)
+PACKAGE_FORM = TypeAdapter(PackageForm)
 BODY_BYTES_MAX = 256 * 1024
 
 
@@ -35,13 +35,15 @@ class PackagesEndpoint:
     now: Now
 
     async def create(self, request: Request) -> Response:
-        form = request_body.parse(_NEW_PACKAGE, await request_body.read(request, BODY_BYTES_MAX))
+        form = request_body.parse(_NEW_PACKAGE_FORM, await request_body.read(request, BODY_BYTES_MAX))
         row = await self.registry.add_package(form.package_id or new_id("pkg", self.now()), form.settings())
         return await self._response(row, 201, {"Location": f"{request.url.path}/{row.package_id}"})
 
-    async def list(self, page: Page) -> Response:
-        rows = await self.registry.packages(page.after or "", page.read_limit)
-        return page_response(page, [row.package_id for row in rows], [package_body(row) for row in rows]).render()
+    async def list(self, page_request: PageParameters) -> Response:
+        rows = await self.registry.packages(page_request.after or "", page_request.read_limit)
+        return page_response(
+            page_request, [row.package_id for row in rows], [package_body(row) for row in rows]
+        ).render()
 
     async def get(self, package_id: PathId) -> Response:
         return ApiResponse(200, package_body(await self.registry.package(package_id))).render()
@@ -50,7 +52,7 @@ class PackagesEndpoint:
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
 
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
-            return request_body.parse(PACKAGE, to_json(merge_settings(settings, patch))).settings()
+            return request_body.parse(PACKAGE_FORM, to_json(merge_settings(settings, patch))).settings()
 
         return await self._response(await self.registry.edit_package(package_id, edit))
 
@@ -83,11 +85,11 @@ class PackagesEndpoint:
             "Create a package",
             status=201,
             body=NewPackage,
-            example=EXAMPLE,
+            example=PACKAGE_EXAMPLE,
             problems=(400, 409, 413, 422),
         )
         add_route(router, "GET", "", self.list, "listPackages", "List the packages", problems=(400, 422))
-        add_route(router, "GET", one, self.get, "getPackage", "One package", problems=(404,))
+        add_route(router, "GET", one, self.get, "getPackage", "Get a package", problems=(404,))
         add_route(
             router,
             "PATCH",
@@ -134,7 +136,7 @@ def package_warnings(row: PackageEntry) -> list[dict[str, str]]:
     return [asdict(warning) for warning in warnings]
 
 
-EXAMPLE: dict[str, Any] = {
+PACKAGE_EXAMPLE: dict[str, Any] = {
     "package_id": "pkg_orders",
     "name": "E-Commerce Orders",
     "timezone": "Africa/Cairo",

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import CredentialSealer, credentials_summary
-from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN, check_connection
+from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN_PROFILE, check_connection
 from ingress.configuration.gateway_schemas import editable_gateway, gateway_settings
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
@@ -19,7 +19,7 @@ from ingress.core.limits import LimitWarning, profile_limit_warnings, resolve_li
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API, webhook_path
 from ingress.infra.service_client import ServiceClient
@@ -28,13 +28,13 @@ from spreader.clock import Now
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
 
-_NEW_PROFILE = TypeAdapter(NewProfile)
-_PROFILE = TypeAdapter(ProfileForm)
+_NEW_PROFILE_FORM = TypeAdapter(NewProfile)
+_PROFILE_FORM = TypeAdapter(ProfileForm)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """The result of a connection check; None when it could not be made, and then a warning says why."""
+    """`result`: None without a check. Then `warnings` says why, except for the simulator, which needs no check."""
 
     result: dict[str, Any] | None
     warnings: tuple[LimitWarning, ...] = ()
@@ -50,16 +50,16 @@ class ProfilesEndpoint:
     simulator_url: str
 
     async def create(self, package_id: PathId, request: Request) -> Response:
-        form = request_body.parse(_NEW_PROFILE, await request_body.read(request, BODY_BYTES_MAX))
+        form = request_body.parse(_NEW_PROFILE_FORM, await request_body.read(request, BODY_BYTES_MAX))
         profile_id = form.profile_id or new_id("prf", self.now())
         package, row = await self.registry.add_profile(package_id, profile_id, self._settings(form, profile_id))
         headers = {"Location": f"{request.url.path}/{profile_id}"}
         return await self._response(package, row, 201, headers, await self._check(row))
 
-    async def list(self, package_id: PathId, page: Page) -> Response:
-        package, rows = await self.registry.profiles(package_id, page.after or "", page.read_limit)
+    async def list(self, package_id: PathId, page_request: PageParameters) -> Response:
+        package, rows = await self.registry.profiles(package_id, page_request.after or "", page_request.read_limit)
         bodies = [profile_body(package, row) for row in rows]
-        return page_response(page, [row.profile_id for row in rows], bodies).render()
+        return page_response(page_request, [row.profile_id for row in rows], bodies).render()
 
     async def get(self, package_id: PathId, profile_id: PathId) -> Response:
         return ApiResponse(200, profile_body(*await self.registry.profile(package_id, profile_id))).render()
@@ -70,7 +70,7 @@ class ProfilesEndpoint:
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
             gateway = settings["gateway"]
             editable = {**settings, "gateway": editable_gateway(gateway, patch.get("gateway"))}
-            form = request_body.parse(_PROFILE, to_json(merge_settings(editable, patch)))
+            form = request_body.parse(_PROFILE_FORM, to_json(merge_settings(editable, patch)))
             return self._settings(form, profile_id, gateway)
 
         package, row = await self.registry.edit_profile(package_id, profile_id, edit)
@@ -94,13 +94,13 @@ class ProfilesEndpoint:
         return {**form.settings(), "gateway": gateway}
 
     async def _check(self, row: ProfileEntry) -> ConnectionCheck:
-        """Check the connection to the gateway; a failure never prevents the change. The simulator needs no check."""
+        """Check the connection to the gateway. A failure does not prevent the change, which is stored already."""
         if row.settings["gateway"]["driver"] == "simulator":
             return ConnectionCheck(None)
         response = await check_connection(self.sender, row, ADDED_CHECK_SECONDS)
         if isinstance(response, dict):
             return ConnectionCheck(response)
-        reason = UNKNOWN if response is None else response.reason
+        reason = UNKNOWN_PROFILE if response is None else response.reason
         return ConnectionCheck(None, (LimitWarning("/gateway", f"the connection was not checked: {reason}"),))
 
     async def _response(
@@ -135,11 +135,11 @@ class ProfilesEndpoint:
             "Add a profile to a package",
             status=201,
             body=NewProfile,
-            example=EXAMPLE,
+            example=PROFILE_EXAMPLE,
             problems=(400, 404, 409, 413, 422),
         )
         add_route(router, "GET", "", self.list, "listProfiles", "List a package's profiles", problems=(400, 404, 422))
-        add_route(router, "GET", one, self.get, "getProfile", "One profile", problems=(404,))
+        add_route(router, "GET", one, self.get, "getProfile", "Get a profile", problems=(404,))
         add_route(
             router,
             "PATCH",
@@ -177,7 +177,7 @@ def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
     }
 
 
-EXAMPLE: dict[str, Any] = {
+PROFILE_EXAMPLE: dict[str, Any] = {
     "profile_id": "profile_1",
     "name": "Sales WhatsApp #1",
     "phone": "201001234567",

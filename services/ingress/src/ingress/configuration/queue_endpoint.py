@@ -1,4 +1,4 @@
-"""Queue endpoint: the queue of a package, why it waits, and a forecast of it under other settings."""
+"""Queue endpoint: the queue of a package, why it waits, and a forecast of the queue under other settings."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE, package_warnings
+from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE_FORM, package_warnings
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import PackageForm
 from ingress.core.snapshot import merge_settings, snapshot
@@ -16,9 +16,9 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require
+from ingress.infra.service_client import ServiceClient, require_body
 
-UNKNOWN = "The pacer does not know the package yet."
+UNKNOWN_PACKAGE = "The pacer does not know the package yet."
 FORECAST_SECONDS = 20.0
 
 
@@ -30,16 +30,20 @@ class QueueEndpoint:
 
     async def get(self, package_id: PathId) -> Response:
         self.config_cache.require_package(package_id)
-        return ApiResponse(200, require(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN)).render()
+        return ApiResponse(
+            200, require_body(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN_PACKAGE)
+        ).render()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
-        """Changes nothing: the pacer forecasts the present queue under the present and the proposed settings."""
+        """The pacer forecasts the present queue under the present and under the proposed settings. Nothing changes."""
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
         row, profiles = await self.registry.package_with_profiles(package_id)
-        settings = request_body.parse(PACKAGE, to_json(merge_settings(row.settings, patch))).settings()
+        settings = request_body.parse(PACKAGE_FORM, to_json(merge_settings(row.settings, patch))).settings()
         proposed = replace(row, settings=settings)
         package = snapshot(proposed, profiles).model_dump(mode="json")
-        forecast = require(await self.pacer.query("/what-if", {"package": package}, FORECAST_SECONDS), UNKNOWN)
+        forecast = require_body(
+            await self.pacer.query("/what-if", {"package": package}, FORECAST_SECONDS), UNKNOWN_PACKAGE
+        )
         return ApiResponse(200, {**forecast, "warnings": package_warnings(proposed)}).render()
 
     def routes(self) -> APIRouter:
@@ -51,7 +55,7 @@ class QueueEndpoint:
             self.get,
             "getQueue",
             "A package's queue, and what each profile waits for",
-            response=QUEUE,
+            response=QUEUE_EXAMPLE,
             problems=(404, 503),
         )
         add_route(
@@ -63,13 +67,13 @@ class QueueEndpoint:
             "Forecast the present queue under other settings",
             body=PackageForm,
             example={"profile_limits": {"per_hour": 15}},
-            response=WHAT_IF,
+            response=WHAT_IF_EXAMPLE,
             problems=(400, 404, 413, 422, 503),
         )
         return router
 
 
-QUEUE: dict[str, Any] = {
+QUEUE_EXAMPLE: dict[str, Any] = {
     "package_id": "pkg_orders",
     "at": "2024-02-10T10:00:00Z",
     "held": 120,
@@ -111,11 +115,11 @@ QUEUE: dict[str, Any] = {
         }
     ],
 }
-_OUTLOOK: dict[str, Any] = {
+_FORECAST_EXAMPLE: dict[str, Any] = {
     "completion": "2024-02-11T18:00:00Z",
     "binds": "gap",
     "counted_until": None,
     "profiles": {"profile_1": {"completion": "2024-02-11T18:00:00Z", "deliveries": 120, "binds": "gap"}},
     "curve": [{"begin": "2024-02-10T10:00:00Z", "deliveries": 4, "profiles": {"profile_1": 4}}],
 }
-WHAT_IF: dict[str, Any] = {"now": _OUTLOOK, "then": _OUTLOOK, "warnings": []}
+WHAT_IF_EXAMPLE: dict[str, Any] = {"now": _FORECAST_EXAMPLE, "then": _FORECAST_EXAMPLE, "warnings": []}

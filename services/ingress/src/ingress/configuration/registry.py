@@ -24,14 +24,17 @@ from spreader.kafka.envelope import Envelope, encode
 from spreader.runtime.rows import fetched
 
 Edit = Callable[[Settings], Settings]
-"""Makes new settings from the stored ones; raises the problem when they are invalid."""
+"""Returns new settings for the stored ones; raises the problem `invalid`."""
 
 PROFILES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Methods raise the problem `not-found` for an unknown package or profile. `wake_relay`: the outbox has records."""
+    """Methods raise the problem `not-found` for an unknown package or profile.
+
+    `wake_relay` is called after each commit that has put a record into the outbox.
+    """
 
     engine: AsyncEngine
     now: Now
@@ -51,7 +54,7 @@ class Registry:
             return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
 
     async def profile_anywhere(self, profile_id: str) -> ProfileEntry:
-        """The profile in whichever package it is; a profile id is unique over all packages."""
+        """The profile, whatever its package: a profile id is unique over all packages."""
         async with self.engine.connect() as connection:
             rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id}))
         if not rows:
@@ -66,7 +69,7 @@ class Registry:
         return await self.profiles(package_id, "", PROFILES_MAX)
 
     async def add_package(self, package_id: str, settings: Settings) -> PackageEntry:
-        """Raises the problem `taken`."""
+        """Raises the problem `taken` if there is a package with this id."""
         row = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
         async with self.engine.begin() as connection:
             if (await connection.execute(sql.PACKAGE_INSERT, row)).rowcount == 0:
@@ -98,11 +101,13 @@ class Registry:
     async def add_profile(
         self, package_id: str, profile_id: str, settings: Settings
     ) -> tuple[PackageEntry, ProfileEntry]:
-        """Raises the problem `taken`, also when the package is full."""
+        """Raises the problem `taken` if there is a profile with this id in any package, or if the package is full."""
         row = {"package_id": package_id, "profile_id": profile_id, "settings": json.dumps(settings), "now": self.now()}
         async with self._change(package_id) as connection:
             if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
-                raise Problem(TAKEN, f"The package {package_id} has {PROFILES_MAX} profiles, and more are not allowed.")
+                raise Problem(
+                    TAKEN, f"The package {package_id} has {PROFILES_MAX} profiles already. Add this one to another."
+                )
             if (await connection.execute(sql.PROFILE_INSERT, row)).rowcount == 0:
                 raise _taken("profile", profile_id)
         return await self.profile(package_id, profile_id)
@@ -173,13 +178,13 @@ class Registry:
         await connection.execute(sql.PROFILE_SAVE, {**params, "settings": json.dumps(settings)})
 
     async def _pause_profile(self, connection: AsyncConnection, package_id: str, profile_id: str, paused: bool) -> bool:
-        """Whether there is such a profile."""
+        """Pause or resume a profile; returns whether there is such a profile."""
         params = {"package_id": package_id, "profile_id": profile_id, "now": self.now(), "paused": paused}
         return (await connection.execute(sql.PROFILE_PAUSE, params)).rowcount > 0
 
     @contextlib.asynccontextmanager
     async def _change(self, package_id: str, undoes: int | None = None) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that locks the package, changes it, and adds its snapshot and its entry in the history."""
+        """A transaction that locks the package. After the caller's changes it adds a snapshot and a history entry."""
         async with self.engine.begin() as connection:
             bump = {"package_id": package_id, "now": self.now()}
             if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:

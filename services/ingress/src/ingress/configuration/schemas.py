@@ -35,7 +35,7 @@ class ProfileLimitsForm(RequestForm):
 
 
 class OverridesForm(RequestForm):
-    """A profile's own limits. One that is left out is the package's."""
+    """A profile's own limits. Each limit that is left out follows the package."""
 
     per_hour: Limit | None = None
     per_3_hours: Limit | None = None
@@ -94,7 +94,7 @@ OptOutWord = Annotated[
 
 
 class WarmUpForm(RequestForm):
-    """How the limits of a new account grow. For profiles with `warm_up_from`."""
+    """How the limits of a new account grow: from a share to all in some days. For profiles with `warm_up_from`."""
 
     days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
     from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
@@ -183,7 +183,7 @@ class ProfileForm(RequestForm):
     gateway: GatewayForm
 
     def settings(self) -> dict[str, Any]:
-        """The settings to store, without the gateway. Only the profile's own limits: others follow the package."""
+        """The settings to store, without the gateway. Of the limits only those that the form sets."""
         settings = self.model_dump(mode="json", exclude={"profile_id", "gateway"})
         return {**settings, "limits": self.limits.model_dump(mode="json", exclude_unset=True)}
 
@@ -195,7 +195,7 @@ class NewProfile(ProfileForm):
 def _has_active_minute(windows: Sequence[tuple[time, time]], rest: tuple[time, float] | None) -> bool:
     """Whether any minute of the day is inside an active window (no windows: all day) and outside the rest window.
 
-    `windows`: begin and end of each; `rest`: begin and hours.
+    `windows`: begin and end of each. `rest`: begin and length in hours.
     """
     return any(_in_windows(minute, windows) and not _in_rest(minute, rest) for minute in range(_MINUTES_PER_DAY))
 

@@ -1,8 +1,8 @@
 """Consent lists: suppressions and opt-ins; the ingress is their source for every service.
 
-A change is first stored as unpublished, then published, and only then confirmed to the caller. So every request that
-the caller sends after the response finds the change in Kafka. `publish_left_over` publishes changes that a crash or an
-outage of Kafka left unpublished.
+A change is first stored as unpublished, then published, and only then confirmed to the caller. So the change is in
+Kafka before the caller's next request. `publish_left_over` publishes changes that a crash or an outage of Kafka left
+unpublished.
 """
 
 from collections import defaultdict
@@ -24,7 +24,8 @@ from spreader.kafka.bus import Bus, PublishFailed
 from spreader.runtime.rows import arrays, fetched
 
 LEFT_OVER_MAX = 500
-CHECKED_AT_ONCE = 5_000  # between two statements other requests have their turn
+CHECKED_AT_ONCE = 5_000
+"""Recipients in one query. Other requests are handled between two queries."""
 POLL_SECONDS = 5.0
 
 
@@ -56,7 +57,7 @@ class ConsentLists:
     ) -> int:
         """Put the recipients on the list; returns how many were not on it.
 
-        The same evidence counts once, also after its entry was removed.
+        The same `evidence` puts a recipient on the list once: not again after the entry was removed. `since`: now.
         """
         entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
         return await self._change(sql.ADD, key, recipients, entry)
@@ -66,7 +67,10 @@ class ConsentLists:
         return await self._change(sql.REMOVE, key, [recipient], {"recipient": recipient, "now": self.now()}) > 0
 
     async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
-        """Take the recipient off the list only if a gateway put it there, not later than `requested_at`."""
+        """Take the recipient off the list, but only if a gateway's report put it there at or before `requested_at`.
+
+        Returns whether it did.
+        """
         entry = {"recipient": recipient, "now": self.now(), "requested_at": requested_at}
         return await self._change(sql.REMOVE_GATEWAY_ENTRY, key, [recipient], entry) > 0
 
@@ -95,7 +99,7 @@ class ConsentLists:
         return objections
 
     async def publish_left_over(self) -> float:
-        """Publish changes that are left unpublished; returns seconds until the next run."""
+        """Publish changes that have been unpublished for some seconds; returns the seconds until the next run."""
         async with self.engine.begin() as connection:
             changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.LEFT_OVER, {"limit": LEFT_OVER_MAX}))
             await self._publish(connection, changes)
@@ -104,24 +108,27 @@ class ConsentLists:
     async def _change(
         self, statement: TextClause, key: ConsentListKey, recipients: Sequence[str], entry: Mapping[str, Any]
     ) -> int:
-        """Store a change, then publish it; returns how many entries changed."""
+        """Store a change, then publish it; returns how many entries changed.
+
+        Raises the problem `unavailable` if the change is stored, but not published yet.
+        """
         async with self.engine.begin() as connection:
             changed = (await connection.execute(statement, {**key.columns, **entry})).rowcount
         try:
             async with self.engine.begin() as connection:
-                # Waits for another process that is publishing the same rows, and then does not find them here.
+                # If another process is publishing the same rows, this waits, and then finds them published.
                 params = {**key.columns, "recipients": list(recipients)}
                 changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.UNPUBLISHED, params))
                 await self._publish(connection, changes)
         except PublishFailed as error:
             raise unavailable(
-                "The list is changed, but Kafka did not accept the change: it takes effect when Kafka is back. "
-                "Sending the request again does no harm."
+                "The change of the list is stored, but Kafka did not accept it. The change takes effect when Kafka is "
+                "available again. You may repeat the request."
             ) from error
         return changed
 
     async def _publish(self, connection: AsyncConnection, changes: Sequence[sql.UnpublishedConsent]) -> None:
-        """The rows stay locked until they are marked, so the changes of a recipient are published in their order."""
+        """The rows stay locked until they are marked as published, so a recipient's changes are published in order."""
         if changes:
             await self.bus.publish(*map(_event, changes))
             await connection.execute(sql.MARK_PUBLISHED, arrays(sql.ConsentEntryKey, changes))

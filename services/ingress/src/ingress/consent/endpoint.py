@@ -1,4 +1,4 @@
-"""Consent endpoint: suppressions (of one package, of all packages) and opt-ins."""
+"""Consent endpoint: the lists of suppressions (for one package or for all) and of opt-ins."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
 from ingress.http import request_body
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
@@ -65,8 +65,10 @@ class ConsentEndpoint:
     async def add_suppressions(self, package_id: PathId, request: Request) -> Response:
         return await self._add(self._key(package_id, "suppression"), request)
 
-    async def list_suppressions(self, package_id: PathId, page: Page, recipient: Filter = None) -> Response:
-        return await self._page(self._key(package_id, "suppression"), page, recipient)
+    async def list_suppressions(
+        self, package_id: PathId, page_request: PageParameters, recipient: Filter = None
+    ) -> Response:
+        return await self._page(self._key(package_id, "suppression"), page_request, recipient)
 
     async def lift_suppression(self, package_id: PathId, recipient: PathPhone) -> Response:
         return await self._remove(self._key(package_id, "suppression"), recipient)
@@ -77,8 +79,8 @@ class ConsentEndpoint:
     async def add_suppressions_everywhere(self, request: Request) -> Response:
         return await self._add(_ALL_PACKAGES, request)
 
-    async def list_suppressions_everywhere(self, page: Page, recipient: Filter = None) -> Response:
-        return await self._page(_ALL_PACKAGES, page, recipient)
+    async def list_suppressions_everywhere(self, page_request: PageParameters, recipient: Filter = None) -> Response:
+        return await self._page(_ALL_PACKAGES, page_request, recipient)
 
     async def lift_suppression_everywhere(self, recipient: PathPhone) -> Response:
         return await self._remove(_ALL_PACKAGES, recipient)
@@ -89,8 +91,10 @@ class ConsentEndpoint:
     async def add_opt_ins(self, package_id: PathId, request: Request) -> Response:
         return await self._add(self._key(package_id, "opt_in"), request)
 
-    async def list_opt_ins(self, package_id: PathId, page: Page, recipient: Filter = None) -> Response:
-        return await self._page(self._key(package_id, "opt_in"), page, recipient)
+    async def list_opt_ins(
+        self, package_id: PathId, page_request: PageParameters, recipient: Filter = None
+    ) -> Response:
+        return await self._page(self._key(package_id, "opt_in"), page_request, recipient)
 
     async def remove_opt_in(self, package_id: PathId, recipient: PathPhone) -> Response:
         return await self._remove(self._key(package_id, "opt_in"), recipient)
@@ -102,16 +106,17 @@ class ConsentEndpoint:
         return ConsentListKey(self.config_cache.require_package(package_id).package_id, kind)
 
     async def _add(self, key: ConsentListKey, request: Request) -> Response:
-        form = request_body.parse(_RECIPIENTS, await request_body.read(request, BODY_BYTES_MAX))
+        advice = "Send the numbers in several requests, or import them as a CSV file."
+        form = request_body.parse(_RECIPIENTS, await request_body.read(request, BODY_BYTES_MAX, advice))
         recipients = tuple(dict.fromkeys(form.recipients))
         added = await self.lists.add(key, recipients, "api")
         body = {"package_id": key.package_id, "added": added, "already": len(recipients) - added}
         return ApiResponse(200, body).render()
 
-    async def _page(self, key: ConsentListKey, page: Page, recipient: str | None) -> Response:
-        entries = await self.lists.page(key, page.after or "", page.read_limit, recipient)
+    async def _page(self, key: ConsentListKey, page_request: PageParameters, recipient: str | None) -> Response:
+        entries = await self.lists.page(key, page_request.after or "", page_request.read_limit, recipient)
         return page_response(
-            page, [entry.recipient for entry in entries], [asdict(entry) for entry in entries]
+            page_request, [entry.recipient for entry in entries], [asdict(entry) for entry in entries]
         ).render()
 
     async def _remove(self, key: ConsentListKey, recipient: str) -> Response:
@@ -120,7 +125,10 @@ class ConsentEndpoint:
         return Response(status_code=204)
 
     async def _import(self, key: ConsentListKey, request: Request) -> Response:
-        """Stores some thousand rows at a time. After a broken connection the same file can be sent again."""
+        """Stores the rows of a CSV file in parts, while it arrives.
+
+        After a broken connection, the caller can send the same file again: rows that are stored count as `already`.
+        """
         result, line, column = ImportResult(), 1, None
         async for lines in request_body.read_lines(request, CSV_BYTES_MAX, ROWS_AT_ONCE):
             if line == 1 and lines:
@@ -168,7 +176,7 @@ _ALL_PACKAGES = ConsentListKey(EVERYWHERE, "suppression")
 
 
 def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: Sequence[Any]) -> None:
-    """The four routes of one list; `endpoints`: add, list, lift, import."""
+    """The four routes of one list. `noun`: the list in words; `endpoints`: add, list, lift, import."""
     add, page, lift, import_file = endpoints
     add_route(
         router,
@@ -178,11 +186,11 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         f"add{name}",
         f"Add numbers to {noun}",
         body=RecipientsForm,
-        example=EXAMPLE,
-        response=ADDED,
+        example=RECIPIENTS_EXAMPLE,
+        response=ADDED_EXAMPLE,
         problems=(400, 404, 413, 422, 503),
     )
-    add_route(router, "GET", path, page, f"list{name}", f"List {noun}", response=PAGE, problems=(400, 404, 422))
+    add_route(router, "GET", path, page, f"list{name}", f"List {noun}", response=PAGE_EXAMPLE, problems=(400, 404, 422))
     add_route(
         router,
         "POST",
@@ -190,8 +198,8 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         import_file,
         f"import{name}",
         f"Add numbers from a CSV file to {noun}",
-        csv=CSV,
-        response=IMPORTED,
+        csv=CSV_EXAMPLE,
+        response=IMPORT_EXAMPLE,
         problems=(400, 404, 413, 422, 503),
     )
     add_route(
@@ -206,10 +214,10 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
     )
 
 
-EXAMPLE: dict[str, Any] = {"recipients": ["201001234567", "201001234568"]}
-ADDED: dict[str, Any] = {"package_id": "pkg_orders", "added": 2, "already": 0}
-CSV = "phone,name\n201001234567,Mona\n+20 100 123 4568,Omar\n"
-PAGE: dict[str, Any] = {
+RECIPIENTS_EXAMPLE: dict[str, Any] = {"recipients": ["201001234567", "201001234568"]}
+ADDED_EXAMPLE: dict[str, Any] = {"package_id": "pkg_orders", "added": 2, "already": 0}
+CSV_EXAMPLE = "phone,name\n201001234567,Mona\n+20 100 123 4568,Omar\n"
+PAGE_EXAMPLE: dict[str, Any] = {
     "data": [
         {
             "recipient": "201001234567",
@@ -220,7 +228,7 @@ PAGE: dict[str, Any] = {
     ],
     "next_cursor": None,
 }
-IMPORTED: dict[str, Any] = {
+IMPORT_EXAMPLE: dict[str, Any] = {
     "package_id": "pkg_orders",
     "rows": 3,
     "added": 1,

@@ -105,7 +105,7 @@ def from_outcome(event: DeliveryOutcome) -> list[DeliveryUpdate]:
 
 
 def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
-    """One update per delivery, ordered by delivery id, so that all writers lock the rows in the same order."""
+    """One merged update for each delivery, ordered by delivery id, so that all writers lock rows in the same order."""
     by_id: dict[str, DeliveryUpdate] = {}
     for update in updates:
         earlier = by_id.get(update.delivery_id)
@@ -113,9 +113,12 @@ def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
     return [by_id[delivery_id] for delivery_id in sorted(by_id)]
 
 
-def merge(one: DeliveryUpdate, other: DeliveryUpdate) -> DeliveryUpdate:
-    """The update with more progress; fields that it lacks come from the other one."""
-    newer, older = (other, one) if other.progress > one.progress else (one, other)
+def merge(first: DeliveryUpdate, second: DeliveryUpdate) -> DeliveryUpdate:
+    """The update with more progress.
+
+    Its profile, index, gateway message id and sending time come from the other update if it has none itself.
+    """
+    newer, older = (second, first) if second.progress > first.progress else (first, second)
     return replace(
         newer,
         profile_id=newer.profile_id or older.profile_id,

@@ -13,8 +13,8 @@ class Absence(Enum):
 
 
 ABSENT = Absence.ABSENT
-_ADDED_OR_REMOVED = "is taken back by removing or adding the thing itself"
-_OF_A_GATEWAY = "belongs to its gateway, and is set there together with its credentials"
+_ADDED_OR_REMOVED = "was added or removed: remove it or add it again instead"
+_OF_A_GATEWAY = "is a setting of the gateway: change the profile's gateway instead"
 
 
 class NotUndoable(Exception):
@@ -23,7 +23,7 @@ class NotUndoable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`pointer` is a JSON pointer into the document; `""` is the whole document."""
+    """`pointer`: a JSON pointer into the document; `""` is the whole document. `ABSENT`: the setting does not exist."""
 
     pointer: str
     before: Any
@@ -34,7 +34,7 @@ class Difference:
         return cls(stored["pointer"], stored.get("from", ABSENT), stored.get("to", ABSENT))
 
     def to_json(self) -> dict[str, Any]:
-        """The form that is stored and shown. A side that was absent has no member."""
+        """The form that is stored and shown. An absent value has no member."""
         sides = {"from": self.before, "to": self.after}
         return {"pointer": self.pointer, **{name: value for name, value in sides.items() if value is not ABSENT}}
 
@@ -54,7 +54,7 @@ def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
 
 
 def not_undoable_reason(changed: Iterable[Difference]) -> str | None:
-    """Why these differences can never be undone. None: they can, unless the same settings have changed since."""
+    """Why these differences can never be undone; None if `revert` may undo them."""
     for difference in changed:
         steps = _steps(difference.pointer)
         if not steps or (steps[0] == "profiles" and len(steps) == 2):
@@ -65,7 +65,7 @@ def not_undoable_reason(changed: Iterable[Difference]) -> str | None:
 
 
 def revert(document: Any, changed: Iterable[Difference]) -> Any:
-    """The document with these differences undone. Raises `NotUndoable` if one of the settings has changed since."""
+    """The document with these differences undone. Raises `NotUndoable` if one of these settings has changed again."""
     for difference in changed:
         document = _revert_at(document, _steps(difference.pointer), difference)
     return document
@@ -74,10 +74,10 @@ def revert(document: Any, changed: Iterable[Difference]) -> Any:
 def _revert_at(value: Any, steps: tuple[str, ...], difference: Difference) -> Any:
     if not steps:
         if value != difference.after:
-            raise NotUndoable(f"{difference.pointer} has been changed since: take back the later change first")
+            raise NotUndoable(f"{difference.pointer} has been changed since: undo the later change first")
         return difference.before
     if not isinstance(value, dict):
-        raise NotUndoable(f"{difference.pointer} is not there any more: take back the later change first")
+        raise NotUndoable(f"{difference.pointer} no longer exists: undo the later change first")
     inner = _revert_at(value.get(steps[0], ABSENT), steps[1:], difference)
     rest = {name: member for name, member in value.items() if name != steps[0]}
     return rest if inner is ABSENT else {**value, steps[0]: inner}

@@ -1,7 +1,8 @@
 """Failure: why a message that a gateway had accepted was not sent after all, by the gateway's own code.
 
-Such a failure is reported by webhook and is final: the delivery is not sent again. The class says what it means for the
-profile (see `FailureClass`). The codes are the same that a send call returns (`spreader.contract.failure_codes`).
+The gateway reports such a failure by webhook. It is final: the delivery is not sent again. The failure class says what
+the failure means for the profile. A code has the same meaning as in the response to a send call
+(`spreader.contract.failure_codes`).
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class ReportedFailure:
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
-    """`details`: the gateway's own text."""
+    """A failure with Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
@@ -31,7 +32,10 @@ def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
 
 
 def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
-    """A failure without a code may still be caused by a restriction: stats recognises that from the counts."""
+    """A failure at a linked device, with WhatsApp's error code; None: the gateway does not report one.
+
+    A failure without a code may be caused by a restriction too. The stats service recognises that from the counts.
+    """
     if code is None:
         reason = _reason("WhatsApp refused it, and the gateway does not say why", details)
         return ReportedFailure("transient", NO_CODE, reason)

@@ -21,14 +21,14 @@ class LimitWarning:
 def resolve_limits(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
     """The package's limits, overridden by the profile's own.
 
-    A null override removes a limit that may be absent; for any other limit it means the package's value.
+    A null override removes the limit if the limit may be absent. Otherwise the package's value stays.
     """
     own = {name: value for name, value in overrides.items() if value is not None or name in _NULLABLE}
     return package.model_copy(update=own)
 
 
 def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWarning]:
-    """Warns about a limit of a short span above that of a longer span: it can never bind."""
+    """Warns about each limit that is above the limit of a longer span, and therefore never binds."""
     return [
         LimitWarning(
             f"{pointer}/{short}",
@@ -42,7 +42,7 @@ def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWar
 
 
 def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> list[LimitWarning]:
-    """Warns about a package limit below that of a single profile: the profile's can never bind."""
+    """Warns if the package's day limit is below that of a single profile, whose day limit then never binds."""
     if limits.per_day is None or limits.per_day >= profile.per_day:
         return []
     detail = (
@@ -55,7 +55,7 @@ def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> lis
 def limits_status(
     package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]
 ) -> dict[str, dict[str, str]]:
-    """`used/limit` of each profile, for the last hour and the last 24 hours."""
+    """`used/limit` of each profile that the package has, for open messages of the last hour and the last 24 hours."""
     status: dict[str, dict[str, str]] = {}
     for profile_id in profile_ids:
         profile, state = package.profile(profile_id), states.get(profile_id)

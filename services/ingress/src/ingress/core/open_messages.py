@@ -1,4 +1,4 @@
-"""Open message: its recipients, cut into several records, and the routing results of the records, summed up."""
+"""Open message: splits its recipients into several records, and sums up the routing results of these records."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,17 +13,18 @@ def without_repeats(recipients: Sequence[str]) -> tuple[str, ...]:
 
 
 def split_recipients(recipients: Sequence[str], size: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Pieces of at most `size` recipients, each with the index of its first recipient."""
+    """Parts of at most `size` recipients, each with the index of its first recipient."""
     return [(start, tuple(recipients[start : start + size])) for start in range(0, len(recipients), size)]
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingSummary:
     distribution: dict[str, int]
-    """Deliveries of each profile."""
+    """How many deliveries each profile gets."""
     rejected: int = 0
     suppressed: int = 0
     reasons: tuple[str, ...] = field(default=())
+    """Why deliveries were rejected: each reason once."""
 
 
 def sum_routing(results: Iterable[MessageRouted]) -> RoutingSummary:

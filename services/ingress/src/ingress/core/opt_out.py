@@ -56,12 +56,13 @@ Therefore these are left out: alto (high), keluar (exit), remover and हटा�
 """
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")
-"""Accents of Latin and Arabic, the tatweel, and the emoji selector. Devanagari's signs are vowels and stay."""
+"""Accents of Latin and Arabic, the tatweel, and the emoji selector. Devanagari's signs stay: they are vowels."""
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ı": "i"})
 
 
 def normalize(text: str) -> str:
     """The text without differences in case, accents, punctuation, emoji and spaces."""
+    # Normalized before and after the case folding, as Unicode's compatibility caseless match (D146) does.
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).casefold()
     folded = _ACCENTS.sub("", unicodedata.normalize("NFKD", bare)).translate(_ALIKE)
     spaced = "".join(_letter_or_space(character) for character in folded)
@@ -75,13 +76,13 @@ def _letter_or_space(character: str) -> str:
     return " " if category[0] in "PSZC" else character
 
 
-_NORMALIZED = frozenset(normalize(word) for words in WORDS.values() for word in words)
+_NORMALIZED_WORDS = frozenset(normalize(word) for words in WORDS.values() for word in words)
 
 
 def is_opt_out(text: str | None, own_words: Collection[str] = ()) -> bool:
-    """Whether a message is a built-in opt-out word or one of the package's own, and nothing else."""
+    """Whether a message consists only of an opt-out word: one of `WORDS`, or of the package's `own_words`."""
     if text is None or len(text) > CHARACTERS_MAX:
         return False
     normalized = normalize(text)
-    is_known = normalized in _NORMALIZED or any(normalized == normalize(word) for word in own_words)
-    return bool(normalized) and is_known
+    is_word = normalized in _NORMALIZED_WORDS or any(normalized == normalize(word) for word in own_words)
+    return bool(normalized) and is_word

@@ -28,7 +28,7 @@ class InvalidRow:
 
 
 def read_rows(lines: Iterable[str], first_line: int = 1, column: int | None = None) -> Iterator[PhoneRow | InvalidRow]:
-    """One row for each line that is not empty. `column`: the index of the column with the phone number, from 0."""
+    """One row for each line that is not blank. `column`: the index of the phone number's column; None: the first."""
     for line, text in enumerate(lines, first_line):
         if text.strip():
             cells = _cells(text)
@@ -41,7 +41,10 @@ def read_rows(lines: Iterable[str], first_line: int = 1, column: int | None = No
 
 
 def header_column(text: str) -> int | None:
-    """The index of the phone number column if the first line is a header: it has a known name, or no digits at all."""
+    """The index of the phone number's column if this first line is a header; None if the line is a row.
+
+    A header has a cell that `HEADERS` lists, or else no digit in any cell; then the first column has the numbers.
+    """
     cells = [cell.strip().casefold().replace(" ", "_") for cell in _cells(text)]
     known = next((index for index, cell in enumerate(cells) if cell in HEADERS), None)
     if known is None and any(cells) and not any(character.isdigit() for cell in cells for character in cell):

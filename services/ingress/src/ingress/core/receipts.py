@@ -39,11 +39,11 @@ class MatchedDelivery:
     profile_id: str | None
     attempt: int
     traceparent: str | None
-    """The trace of its message, if that has one."""
+    """The trace of the delivery's message; None if the message has none."""
 
 
 def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
-    """Whether the delivery belongs to the reporting profile. A profile cannot change another one's deliveries."""
+    """Whether the reporting profile may change the delivery: it must be the delivery's own, unless that has none."""
     return delivery.package_id == receipt.package_id and delivery.profile_id in (receipt.profile_id, None)
 
 

@@ -14,7 +14,7 @@ IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_
 class MessageReceipt:
     """The new status of one of our messages.
 
-    `delivery_id` identifies it if the gateway sends that back, otherwise `gateway_message_id` does.
+    `delivery_id` identifies the message if the gateway returns our id, otherwise `gateway_message_id` does.
     """
 
     gateway_message_id: str
@@ -28,7 +28,7 @@ class MessageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A message went out through the gateway's API, perhaps one for which the sender got no response."""
+    """A message that the gateway sent through its API. The sender may have received no response for it."""
 
     gateway_message_id: str
     recipient: str
@@ -37,7 +37,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A customer's message to a profile."""
+    """A customer's message to a profile. `recipient`: the customer, as the recipient of our messages."""
 
     gateway_message_id: str
     recipient: str
@@ -113,5 +113,7 @@ PROFILES_OF_HOLDER = ProfilesOfHolder()
 
 @dataclass(frozen=True, slots=True)
 class AddressedReport:
+    """A report, and the profiles that it concerns."""
+
     report: Report
     target: Target = CALLED_PROFILE

@@ -27,24 +27,24 @@ class StoredProfile:
 
 
 def snapshot(package: StoredPackage, profiles: Sequence[StoredProfile]) -> Package:
-    shared = ProfileLimits.model_validate(package.settings["profile_limits"])
+    package_limits = ProfileLimits.model_validate(package.settings["profile_limits"])
     return Package(
         package_id=package.package_id,
         version=package.version,
         paused=package.paused,
-        profiles=tuple(_profile(profile, shared) for profile in profiles),
+        profiles=tuple(_profile(profile, package_limits) for profile in profiles),
         **package.settings,
     )
 
 
-def _profile(stored: StoredProfile, shared: ProfileLimits) -> Profile:
-    limits = resolve_limits(shared, stored.settings["limits"])
+def _profile(stored: StoredProfile, package_limits: ProfileLimits) -> Profile:
+    limits = resolve_limits(package_limits, stored.settings["limits"])
     settings: dict[str, Any] = {**stored.settings, "limits": limits}
     return Profile(profile_id=stored.profile_id, paused=stored.paused, **settings)
 
 
 def merge_settings(settings: Settings, patch: Settings) -> dict[str, Any]:
-    """`settings` with the members of `patch`: objects are merged, other values (null too) are replaced."""
+    """`settings` with the members of `patch`: objects are merged, other values are replaced. Null is such a value."""
     result = dict(settings)
     for name, value in patch.items():
         old = result.get(name)

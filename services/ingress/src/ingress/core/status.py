@@ -1,4 +1,4 @@
-"""Status: how far a delivery has come, in an order in which it only advances, and the status of its message."""
+"""Status: the progress of a delivery, in an order in which it only advances, and the status of its message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",
     "unknown",
 )  # fmt: skip
-"""The statuses that callers see. `deferred` appears as `held`, because it waits again, and `acknowledged` as `sent`."""
+"""The statuses that callers see. `deferred` is shown as `held`, because it waits again; `acknowledged` as `sent`."""
 
 _STAGES: Mapping[Status, int] = {
     "held": 0, "released": 0, "deferred": 0,
@@ -27,10 +27,10 @@ _PHASES_COUNT = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class Progress:
-    """The position of a delivery in its life. Of two events the one with the greater progress wins, in any order.
+    """How far a delivery has come. Of two events, the one with the greater progress wins, whichever arrives first.
 
-    At stage 0 a delivery may go in circles: held, released, deferred, released again, or started again by another
-    profile. Therefore `attempt` is compared first and `turn` (the release, then the phase within it) second.
+    At stage 0 a delivery may return to an earlier status: released, deferred, released again, or held again for another
+    profile. Therefore `attempt` orders the events of a stage, and then `turn`: the release and the phase within it.
     """
 
     stage: int
@@ -46,13 +46,17 @@ def shown_status(status: Status) -> Status:
     return _SHOWN_AS.get(status, status)
 
 
-def status_counts(rows: Mapping[str, int], recipients: int) -> dict[Status, int]:
-    """A count for each of the eleven statuses. A recipient without a row is not assigned yet and counts as held."""
-    counts: dict[Status, int] = {status: rows.get(status, 0) for status in STATUSES}
+def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, int]:
+    """The deliveries of a message in each of `STATUSES`. `stored`: the counts of its stored deliveries.
+
+    A recipient without a stored delivery is not assigned yet and counts as held.
+    """
+    counts: dict[Status, int] = {status: stored.get(status, 0) for status in STATUSES}
     return {**counts, "held": counts["held"] + max(0, recipients - sum(counts.values()))}
 
 
 def message_status(counts: Mapping[Status, int]) -> str:
+    """The status of a message by the counts of its deliveries. `cancelled`: all deliveries are."""
     total = sum(counts.values())
     if counts["held"] == total:
         return "queued"

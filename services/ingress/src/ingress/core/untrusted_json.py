@@ -1,4 +1,4 @@
-"""Untrusted JSON: a value from outside, read without exceptions. What is missing or has another type is None."""
+"""Untrusted JSON: a value from outside. Reading it raises no exception: a missing or unexpected value is None."""
 
 import hashlib
 import re
@@ -11,8 +11,9 @@ from pydantic_core import from_json, to_json
 
 TEXT_CHARACTERS_MAX = 65_536
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""A time outside of this range is an error of the gateway and is ignored."""
+"""A time outside this range is an error of the gateway and is ignored."""
 _MILLISECONDS_FROM = 100_000_000_000
+"""Unix time from here on is in milliseconds: in seconds it would be later than the year 5000."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -32,23 +33,27 @@ class UntrustedJson:
         return UntrustedJson(self.value.get(name) if isinstance(self.value, dict) else None)
 
     def __iter__(self) -> Iterator["UntrustedJson"]:
-        """Yields the items of a list. A single object counts as a list of one."""
+        """Yields the items of a list. A single object counts as a list of one, any other value as an empty list."""
         items = self.value if isinstance(self.value, list) else [self.value] if isinstance(self.value, dict) else []
         return (UntrustedJson(item) for item in items)
 
     def __contains__(self, name: str) -> bool:
+        """Whether the value is an object with this member, and the member is not null."""
         return isinstance(self.value, dict) and self.value.get(name) is not None
 
     @property
     def text(self) -> str | None:
-        """A string, or an integer in decimal; None if empty. U+0000 is removed, because Postgres cannot store it."""
+        """A string, cut to `TEXT_CHARACTERS_MAX`, or an integer in decimal. None: it is empty or has another type.
+
+        U+0000 is removed, because Postgres cannot store it.
+        """
         if isinstance(self.value, str):
             return self.value.replace("\0", "")[:TEXT_CHARACTERS_MAX] or None
         return str(self.value) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
 
     @property
     def integer(self) -> int | None:
-        """An integer, or a string that contains one."""
+        """An integer of at most 18 digits, or a string that is one."""
         text = self.text
         return int(text) if text is not None and _INTEGER.fullmatch(text) else None
 
@@ -61,7 +66,8 @@ class UntrustedJson:
         """Unix time in seconds or milliseconds, or an RFC 3339 string."""
         if (number := self.integer) is not None:
             seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
-            timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, 0.0), 1e11))
+            seconds = min(max(seconds, 0.0), 1e11)  # so that a date exists; the range below refuses both ends
+            timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         else:
             try:
                 timestamp = datetime.fromisoformat(self.text or "")
@@ -78,5 +84,5 @@ class UntrustedJson:
 
 
 def not_after(now: datetime, reported: datetime | None) -> datetime:
-    """The time that the gateway reported, but at most `now`: its clock may differ from ours."""
+    """The time that the gateway reported, but at most `now`, because its clock may be ahead. None reported: `now`."""
     return now if reported is None else min(reported, now)

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingress.http import operator
-from ingress.http.problems import count
+from ingress.http.problems import count_problem
 from ingress.http.urls import API
 from spreader.http.auth import is_authorized, unauthorized
 
@@ -12,7 +12,7 @@ _WEBHOOKS = f"{API}/webhooks/"
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware and not a FastAPI dependency: it costs nothing on the accept path and covers every route."""
+    """ASGI middleware, and not a FastAPI dependency: it is cheap on the accept path and covers every route."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
@@ -24,10 +24,11 @@ class ApiKeyMiddleware:
             await self._app(scope, receive, send)
             return
         problem = unauthorized()
-        count(problem.kind)
+        count_problem(problem.kind)
         await problem.response()(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
+        """Whether the request has the key, or is outside the API (such as `/health`), or is a webhook call."""
         path: str = scope["path"]
         if not path.startswith(f"{API}/") or path.startswith(_WEBHOOKS):
             return True

@@ -1,4 +1,4 @@
-"""OpenAPI: adds routes with their documentation. Endpoints read bodies themselves, so FastAPI cannot derive it."""
+"""OpenAPI: adds routes with their documentation. FastAPI cannot derive it, because endpoints read bodies themselves."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ _IDEMPOTENCY = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "A repeat with the same key is the same message. A key is kept for 72 hours; later it is a new one.",
+    "description": "A repeat with the same key sends no second message and gets the first response, for 72 hours.",
 }
 _PREFER = {
     "name": "Prefer",
@@ -52,7 +52,7 @@ _PREFER = {
 
 
 class DirectRoute(APIRoute):
-    """A route on the accept path: it skips the work of FastAPI around an endpoint that needs none of it."""
+    """A route on the accept path. It calls its endpoint directly: FastAPI validates no parameters and no response."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
@@ -83,8 +83,13 @@ def add_route(
 ) -> None:
     """Add a route with its documentation.
 
-    `name` is the operationId. `body` is the form of the request body; `example` and `examples` are such bodies.
-    `response` is an example of the response body. `problems`: the statuses of problems, besides 401 and 500.
+    `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`) and 500.
+
+    At most one of these describes the request body: `body` is its form, with `example` or the named `examples`; `csv`
+    is an example of a CSV file; `file` is an upload. `response` is an example of the response body.
+
+    `idempotent`: the endpoint takes an Idempotency-Key. `secured`: a request needs the API key. `direct`: see
+    `DirectRoute`.
     """
     extra: dict[str, Any] = {"security": [{"apiKey": []}] if secured else []}
     if body is not None:
@@ -112,7 +117,7 @@ def add_route(
 
 
 def install(app: FastAPI, servers: Sequence[dict[str, str]] = ()) -> None:
-    """Complete the generated document with the schemas that routes refer to."""
+    """Let `app.openapi` return the generated document, completed with the schemas that routes refer to."""
     document: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -159,7 +164,7 @@ def _kinds_text(status: int) -> str:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    """Move the forms' schemas to the components, and remove the 422 that FastAPI adds by itself."""
+    """Move the forms' schemas to the components, add those of problems, and remove the 422 that FastAPI adds."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for path in document["paths"].values():
         for operation in path.values():

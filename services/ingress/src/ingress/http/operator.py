@@ -16,7 +16,10 @@ def current_operator() -> str | None:
 
 
 def remember(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Take the operator from a request's headers: UTF-8, percent-encoded where it is not ASCII."""
+    """Read the operator from a request's headers, for `current_operator`.
+
+    The header is UTF-8, percent-encoded where it is not ASCII. The name is cut to `CHARACTERS_MAX`.
+    """
     value = next((value for name, value in headers if name == HEADER.lower().encode()), b"")
     name = "".join(letter for letter in unquote(value.decode("latin-1")) if letter.isprintable()).strip()
     _operator.set(name[:CHARACTERS_MAX] or None)

@@ -1,4 +1,4 @@
-"""Pagination: the `limit` and `cursor` parameters of a list, and its page as a response."""
+"""Pagination: the `limit` and `cursor` parameters of a list, and one page of the list as a response."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -26,11 +26,14 @@ def _page_request(
         raise Problem(CURSOR, f"`cursor`: {error}.") from None
 
 
-Page = Annotated[PageRequest, Depends(_page_request)]
+PageParameters = Annotated[PageRequest, Depends(_page_request)]
 
 
-def page_response(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> ApiResponse:
-    """The page of rows that were read with `page.read_limit`, with a `Link` to the next."""
-    cursor = page.next_cursor(ids)
-    link = {"Link": f'<{page.path}?limit={page.limit}&cursor={cursor}>; rel="next"'} if cursor else {}
-    return ApiResponse(200, {"data": data[: page.limit], "next_cursor": cursor}, link)
+def page_response(page_request: PageRequest, ids: Sequence[str], rows: Sequence[dict[str, Any]]) -> ApiResponse:
+    """The page as a response, with a `Link` to the next page if there is one.
+
+    `rows` were read with `page_request.read_limit`. `ids`: for each row, the text that a cursor contains.
+    """
+    cursor = page_request.next_cursor(ids)
+    link = {"Link": f'<{page_request.path}?limit={page_request.limit}&cursor={cursor}>; rel="next"'} if cursor else {}
+    return ApiResponse(200, {"data": rows[: page_request.limit], "next_cursor": cursor}, link)

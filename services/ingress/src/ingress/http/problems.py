@@ -56,7 +56,7 @@ KINDS: Mapping[str, ProblemKind] = {
 
 from_zero(PROBLEMS, KINDS)
 
-_UNDEFINED = {"42P01", "3F000"}  # PostgreSQL SQLSTATE undefined_table, invalid_schema_name
+_UNDEFINED_STATES = {"42P01", "3F000"}  # PostgreSQL SQLSTATE undefined_table, invalid_schema_name
 _TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
 
 
@@ -66,10 +66,10 @@ def install(app: FastAPI) -> None:
         RequestValidationError: _path_problem,
         DBAPIError: _migration_problem,
     }
-    problems.install(app, KINDS.values(), own, count)
+    problems.install(app, KINDS.values(), own, count_problem)
 
 
-def count(kind: ProblemKind) -> None:
+def count_problem(kind: ProblemKind) -> None:
     PROBLEMS.labels(kind.code).inc()
 
 
@@ -78,9 +78,12 @@ def is_malformed(error: ValidationError) -> bool:
     return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
 
 
-def fields_problem(refusal: ValidationError, tagged: bool) -> Problem:
-    """The fields that pydantic refuses. `tagged`: the form is a union, so locations begin with the chosen member."""
-    details = refusal.errors(include_url=False, include_input=False, include_context=False)
+def fields_problem(error: ValidationError, tagged: bool) -> Problem:
+    """The problem `invalid` with the fields that pydantic refuses, at most `ERRORS_MAX`.
+
+    `tagged`: the form is a union, so that each location begins with the chosen member of the union.
+    """
+    details = error.errors(include_url=False, include_input=False, include_context=False)
     errors = [_field_error(detail, tagged) for detail in details[: ERRORS_MAX + 1]]
     parents = {error.pointer.rsplit("/", 1)[0] for error in errors}
     # A list whose items are invalid is also reported as too short: only the items are worth showing.
@@ -105,7 +108,7 @@ def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
 
 
 def _path_problem(request: Request, error: Exception) -> Problem | None:
-    """A path with a malformed id names no resource."""
+    """404 for a path with a malformed id. None: another parameter is invalid, which is the usual problem."""
     assert isinstance(error, RequestValidationError)
     if any(detail["loc"][0] == "path" for detail in error.errors()):
         return Problem(NOT_FOUND, f"There is nothing at {request.url.path[:200]!r}.")
@@ -114,12 +117,12 @@ def _path_problem(request: Request, error: Exception) -> Problem | None:
 
 def _publish_problem(_: Request, __: Exception) -> Problem:
     return unavailable(
-        "Kafka did not acknowledge the message in time. Send it again with the same Idempotency-Key: "
-        "Kafka may have stored it, and without a key a repeat is a second message."
+        "Kafka did not acknowledge the event in time, but may have stored it. Send the request again. "
+        "Repeat a message with the same Idempotency-Key: without a key the repeat may be sent as a second message."
     )
 
 
 def _migration_problem(request: Request, error: Exception) -> Problem | None:
-    """A table does not exist yet: the request came while a new system runs its migrations."""
-    is_undefined = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED
+    """503 if a table does not exist yet, because a new system still runs its migrations. None: the usual problem."""
+    is_undefined = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED_STATES
     return database_unavailable(request, error) if is_undefined else None

@@ -25,8 +25,9 @@ from spreader.http.problems import INVALID, FieldError, Problem, invalid
 T = TypeVar("T")
 
 LINE_CHARACTERS_MAX = 10_000
+SMALLER_BODY = "Send a smaller one."
 _YEARS = range(2000, 3000)
-_NUL = rb"\u0000"
+_NUL = rb"\u0000"  # the escape sequence: JSON does not allow the character itself
 
 
 class RequestForm(BaseModel):
@@ -53,28 +54,34 @@ LocalTimestamp = Annotated[
 ]
 
 
-async def read(request: Request, bytes_max: int) -> bytes:
-    """The whole body; raises the problem `too-large` as soon as more than `bytes_max` are announced or received."""
+async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> bytes:
+    """The whole body; raises the problem `too-large` as soon as more than `bytes_max` are announced or received.
+
+    `advice`: what that problem tells the caller to do.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > bytes_max:
-        raise too_large(bytes_max)
+        raise too_large(bytes_max, advice)
     chunks, size = list[bytes](), 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > bytes_max:
-            raise too_large(bytes_max)
+            raise too_large(bytes_max, advice)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 async def read_lines(request: Request, bytes_max: int, lines_max: int) -> AsyncGenerator[list[str]]:
-    """The lines of a text body while it arrives, at most `lines_max` at once: a large file is never in memory whole."""
+    """Yields the lines of a text body while the body arrives, at most `lines_max` at once.
+
+    So a large file is never in memory as a whole. The last batch may be a single empty line.
+    """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     size, rest, ready = 0, "", list[str]()
     async for chunk in request.stream():
         size += len(chunk)
         if size > bytes_max:
-            raise too_large(bytes_max)
+            raise too_large(bytes_max, "Split the file.")
         *lines, rest = (rest + _decode(decoder, chunk)).replace("\r\n", "\n").split("\n")
         if len(rest) > LINE_CHARACTERS_MAX:
             raise Problem(MALFORMED, f"A line is longer than {LINE_CHARACTERS_MAX} characters. Put each row on a line.")
@@ -94,7 +101,7 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = Fals
 
 
 def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
-    """The form, or the problem with its fields as a value: a caller may have a more important one to report first.
+    """The form, or the problem `invalid` as a value, so that the caller can report a more important problem first.
 
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union.
     """
@@ -109,7 +116,7 @@ def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Pr
 
 
 def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
-    """The form; raises the problem."""
+    """The form; raises the problem `malformed` or `invalid`. `tagged`: the form is a union."""
     result = try_parse(form, body, tagged)
     if isinstance(result, Problem):
         raise result
@@ -117,7 +124,7 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """A JSON object without a form, such as a merge patch; raises the problem."""
+    """A JSON object that has no form, such as a merge patch; raises the problem `malformed` or `invalid`."""
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -142,8 +149,8 @@ def malformed(detail: str) -> Problem:
     return Problem(MALFORMED, f"The body is not valid JSON: {detail}.")
 
 
-def too_large(bytes_max: int, what_to_do: str = "Send the recipients in several messages.") -> Problem:
-    return Problem(TOO_LARGE, f"The body is larger than {bytes_max} bytes. {what_to_do}")
+def too_large(bytes_max: int, advice: str) -> Problem:
+    return Problem(TOO_LARGE, f"The body is larger than {bytes_max} bytes. {advice}")
 
 
 def _nul_problem(body: bytes) -> Problem | None:
@@ -155,7 +162,7 @@ def _nul_problem(body: bytes) -> Problem | None:
 
 
 def _find_nul(value: Any, pointer: str) -> str | None:
-    """The JSON pointer of the first text or member name with U+0000."""
+    """The JSON pointer of the first text or member name with U+0000; None if there is none."""
     if isinstance(value, str):
         return pointer if "\0" in value else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Response: status, body and headers of an API response before it is bytes, so that it can be stored."""
+"""API response: its status, body and headers, in a form that can be stored before it is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

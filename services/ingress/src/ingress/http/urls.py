@@ -1,4 +1,4 @@
-"""URLs: where the API begins, and the address of a profile's webhook."""
+"""URLs: the path prefix of the API, and the path of a profile's webhook."""
 
 from spreader.contract.configuration import Driver
 

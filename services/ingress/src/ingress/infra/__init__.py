@@ -1,1 +1,1 @@
-"""Infrastructure: the outbox, the publisher and the client of other services."""
+"""Infrastructure: the outbox, the publisher, and the client for other services."""

@@ -15,10 +15,13 @@ from spreader.kafka.envelope import Envelope
 from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
-BULK_MAX = 2  # records of large messages, of up to 500 recipients each, per run ...
-BULK_PAUSE_SECONDS = 0.3  # ... and the pause after them, so that a bulk import leaves room for replies
+BULK_MAX = 2
+"""The most records of large messages in a batch; each has up to 500 recipients."""
+BULK_PAUSE_SECONDS = 0.3
+"""The pause after a batch with `BULK_MAX` such records, so that a bulk import leaves room for replies."""
 POLL_SECONDS = 1.0
 CONTENDED_SECONDS = 0.1
+"""The pause while another instance holds the lock."""
 
 
 async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
@@ -40,8 +43,8 @@ async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> Non
 class EnvelopeRelay:
     """Publishes the records in the order of their rows and deletes them once Kafka has acknowledged them.
 
-    A lock lets one instance at a time do this. A crash between publishing and deleting publishes a batch twice, with
-    the same event ids, which consumers drop.
+    A lock ensures that only one instance at a time does this. After a crash between publishing and deleting, the batch
+    is published again with the same event ids, and consumers drop the repeats.
     """
 
     engine: AsyncEngine
@@ -59,14 +62,14 @@ class EnvelopeRelay:
             await self.bus.publish_envelopes(*without_superseded([_envelope(row) for row in rows]))
             await connection.execute(sql.DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
         RELAYED.inc(len(rows))
-        return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _is_bulk(rows) else 0.0
+        return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _has_full_bulk(rows) else 0.0
 
 
 def without_superseded(envelopes: Sequence[Envelope]) -> list[Envelope]:
-    """The records to publish of a batch in commit order.
+    """The records of a batch that are to be published; `envelopes` is in commit order.
 
-    On a compacted topic a newer record of a key replaces the older ones. Only the newest is published: the records of a
-    batch are written concurrently, so an older one could otherwise overtake it.
+    On a compacted topic a record replaces the older ones of its key, so only the newest of the batch is published. The
+    records of a batch are published concurrently: an older record could otherwise arrive after the newest.
     """
     newest = {(envelope.topic, envelope.key): index for index, envelope in enumerate(envelopes)}
     return [
@@ -76,7 +79,7 @@ def without_superseded(envelopes: Sequence[Envelope]) -> list[Envelope]:
     ]
 
 
-def _is_bulk(rows: Sequence[OutboxRow]) -> bool:
+def _has_full_bulk(rows: Sequence[OutboxRow]) -> bool:
     return sum(row.topic == OpenMessageRequested.topic for row in rows) >= BULK_MAX
 
 

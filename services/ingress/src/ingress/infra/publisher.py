@@ -20,7 +20,10 @@ class EnvelopeBus(Protocol):
 
 
 class TimeLimitedBus:
-    """Always tries to publish, even if Kafka just seemed unavailable: a slow probe does not prove an outage."""
+    """Publishes within `PUBLISH_SECONDS_MAX` or raises PublishFailed.
+
+    It tries even if the probe just found Kafka unavailable: a slow probe does not prove an outage.
+    """
 
     def __init__(self, bus: KafkaBus) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""Service client: queries to other services over their internal HTTP API. Sending a message never depends on one."""
+"""Service client: queries to the internal HTTP APIs of other services. Messages are accepted without such queries."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class ServiceUnavailable:
 
 
 ServiceResponse = dict[str, Any] | ServiceUnavailable | None
-"""The response body. None: the service does not know the thing in question (404)."""
+"""The response body. None: the service returned 404, because it does not know the subject of the query."""
 
 
 class ServiceClient(Protocol):
@@ -32,7 +32,7 @@ class ServiceClient(Protocol):
 
 
 class HttpServiceClient:
-    """A component with one HTTP connection pool. Sends a POST if there is a body, otherwise a GET."""
+    """A component with one HTTP connection pool for one service, `name`."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -42,8 +42,9 @@ class HttpServiceClient:
     async def query(
         self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
     ) -> ServiceResponse:
+        """Sends a POST if there is a body, otherwise a GET. Waits at most `seconds`."""
         if self._client is None:
-            return ServiceUnavailable(f"the {self.name} cannot be asked yet: this process is still starting")
+            return ServiceUnavailable(f"the {self.name} cannot be queried yet: this process is still starting")
         method = "GET" if body is None else "POST"
         try:
             async with (
@@ -72,10 +73,13 @@ class HttpServiceClient:
         return True
 
 
-def require(response: ServiceResponse, unknown: str) -> dict[str, Any]:
-    """The response body. Raises the problem `unavailable` if there is none; `unknown` is its detail after a 404."""
+def require_body(response: ServiceResponse, not_found_detail: str) -> dict[str, Any]:
+    """The response body; raises the problem `unavailable` if there is none.
+
+    `not_found_detail`: the detail of that problem if the service returned 404.
+    """
     if response is None:
-        raise unavailable(f"{unknown} Try again shortly.")
+        raise unavailable(f"{not_found_detail} Try again shortly.")
     if isinstance(response, ServiceUnavailable):
         raise unavailable(f"{response.reason[:1].upper()}{response.reason[1:]}.")
     return response

@@ -1,4 +1,4 @@
-"""Callbacks: responses of router and sender to this instance, each delivered to the request that waits for it."""
+"""Callbacks: events that router and sender send to this instance, each delivered to the request that waits for it."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ BACK_OFF_SECONDS = 1.0
 
 @dataclass
 class CallbackWaiter:
-    """A request that waits for `expected` different callbacks about one message."""
+    """A request that waits for `expected` different callbacks about one message; a repeated callback counts once."""
 
     expected: int
     _callbacks: dict[str, Callback] = field(default_factory=dict, init=False)
@@ -37,7 +37,7 @@ class CallbackWaiter:
             self._complete.set()
 
     async def wait(self, seconds: float) -> Sequence[Callback] | None:
-        """All callbacks; None when some are still missing after `seconds`."""
+        """All callbacks; None if any is still missing after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._complete.wait()
@@ -53,9 +53,9 @@ class CallbackWaiters:
         self._waiters: dict[str, list[CallbackWaiter]] = {}
 
     @contextlib.contextmanager
-    def expect(self, message_id: str, callbacks: int) -> Generator[CallbackWaiter]:
-        """Enter it before the message is published, so that no callback comes too early."""
-        waiter = CallbackWaiter(callbacks)
+    def expect(self, message_id: str, expected: int) -> Generator[CallbackWaiter]:
+        """Enter this context before you publish the message, so that no callback comes too early."""
+        waiter = CallbackWaiter(expected)
         self._waiters.setdefault(message_id, []).append(waiter)
         try:
             yield waiter
@@ -80,7 +80,7 @@ class CallbackChannel(Protocol):
 
 
 class CallbackConsumer(GrouplessConsumer):
-    """Reads one partition, chosen at start, from its end: earlier callbacks belong to requests that are gone."""
+    """Reads one partition, chosen at random, from its end: earlier callbacks belong to requests that have ended."""
 
     name = "callbacks"
 
@@ -96,13 +96,13 @@ class CallbackConsumer(GrouplessConsumer):
     async def seek(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign([self._assigned])
         await consumer.seek_to_end(self._assigned)
-        await consumer.position(self._assigned)
+        await consumer.position(self._assigned)  # fixes the end now: callbacks sent from here on are read
 
     async def poll(self, consumer: AIOKafkaConsumer) -> None:
         try:
             polled = await consumer.getmany(self._assigned, timeout_ms=POLL_MS)
-        except Exception as error:  # the waiting requests time out by themselves
-            log.warning("cannot read callbacks; trying again", error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # the waiting requests have their own time-outs
+            log.warning("cannot read callbacks; trying again shortly", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(BACK_OFF_SECONDS)
             return
         for records in polled.values():
@@ -113,7 +113,7 @@ class CallbackConsumer(GrouplessConsumer):
         try:
             event = decode(record.topic, read_headers(record.headers), record.value)
         except (ValidationError, UndecodableRecord) as error:
-            # Not a dead letter: the waiting request has its time-out, and a replay would find it gone.
+            # Not a dead letter: the waiting request has its own time-out and would have ended before a replay.
             log.error("cannot decode a callback; skipped", offset=record.offset, error=type(error).__name__)
             return
         if isinstance(event, Callback):

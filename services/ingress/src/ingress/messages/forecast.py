@@ -12,7 +12,7 @@ SAMPLE_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class CompletionForecast:
-    """`completion` is None without a forecast; `note` then says why."""
+    """`completion`: an RFC 3339 time. None: there is no forecast, and `note` says why."""
 
     completion: str | None
     note: str | None = None
@@ -25,9 +25,9 @@ def forecast_query(
     recipients: Sequence[str],
     message_id: str | None = None,
 ) -> dict[str, Any]:
-    """The body of the pacer's forecast query. A sample of the recipients is enough for their time zones.
+    """The body of the pacer's forecast query. Of the recipients it has a sample, from which the pacer gets time zones.
 
-    `deliveries`: how many each profile gets. `message_id`: of a message that is accepted already.
+    `deliveries`: how many each profile gets. `message_id`: None if the message is not accepted yet.
     """
     return {
         "package_id": package_id,
@@ -41,6 +41,7 @@ def forecast_query(
 async def forecast_completion(
     pacer: ServiceClient, query: Mapping[str, Any], wait_seconds: float
 ) -> CompletionForecast:
+    """The pacer's forecast, or the reason why there is none within `wait_seconds`."""
     response = await pacer.query("/forecast", query, wait_seconds)
     if response is None:
         return CompletionForecast(None, "the pacer does not know the package yet")

@@ -23,7 +23,10 @@ KEY_CHARACTERS_MAX = 255
 
 
 def key_of(request: Request) -> str | None:
-    """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header); raises the problem."""
+    """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header); None without one.
+
+    Raises the problem `idempotency-key`.
+    """
     value = request.headers.get("idempotency-key")
     if value is None:
         return None
@@ -35,10 +38,11 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResponses:
-    """For each key the hash of its body, its message id and, once a try has finished, the response. Kept for 72 hours.
+    """Stores for each key the hash of its body, its message id and, as soon as there is one, the response.
 
-    A failed try leaves no response, but its message may have been published: only the same body may try again, as the
-    same message. A first try that is refused publishes nothing, so its key is free again.
+    They are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
+    repeat needs the same body and continues the same message. If the first request of a key is refused, it has
+    published nothing, and the key is free again.
     """
 
     engine: AsyncEngine
@@ -48,11 +52,14 @@ class IdempotentResponses:
     ) -> ApiResponse:
         """The stored response of this key, or the response of `work`, which is then stored.
 
-        `work` gets the message id: the new one, or that of earlier tries. It raises `Problem` only before it publishes.
-        Raises the problem `key-reused` for another body, `in-progress` while another request works on the key.
+        `work` gets the message id: that of an earlier request with the key, otherwise `new_message_id`. It must raise
+        `Problem` only before it publishes anything.
+
+        Raises the problem `key-reused` for another body, and `in-progress` while another request works on the key.
         """
-        given = form.model_dump_json(exclude_unset=True)  # a field that only a newer version knows changes nothing
-        body_hash = hashlib.sha256(given.encode()).hexdigest()
+        # Without unset fields: a field that a newer version adds must not change the hash of an old request.
+        sent_fields = form.model_dump_json(exclude_unset=True)
+        body_hash = hashlib.sha256(sent_fields.encode()).hexdigest()
         claim = new_id("clm", wall_now())
         row_key = {"route": route, "key": key}
         params = {**row_key, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
@@ -71,7 +78,7 @@ class IdempotentResponses:
         return response
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` responses that no repeat may ask for any more; returns how many."""
+        """Delete at most `rows_max` responses that are older than 72 hours; returns how many."""
         return await self._run(sql.DELETE_OLD, limit=rows_max)
 
     async def _stored(self, row_key: dict[str, str], body_hash: str) -> ApiResponse:
@@ -81,7 +88,7 @@ class IdempotentResponses:
         if stored is not None and stored.body_hash != body_hash:
             raise Problem(
                 KEY_REUSED,
-                "This Idempotency-Key was used with another body, whose message may have been sent. "
+                "This Idempotency-Key was used with another body, and that message may have been sent. "
                 "Use a new key for a new message.",
             )
         if stored is None or stored.status is None:

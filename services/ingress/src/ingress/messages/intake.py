@@ -1,4 +1,4 @@
-"""Message intake: the steps that open messages and replies share, from reading the request to its single response."""
+"""Message intake: the steps that open messages and replies share, from reading the request to the response."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,10 +23,15 @@ from spreader.telemetry.tracing import annotate
 F = TypeVar("F", bound=BaseModel)
 
 Publish = Callable[[Package, F, str, bool], Awaitable[ApiResponse]]
-"""Publishes a form as the message with this id; the last argument: whether the response waits for the result.
+"""Publishes a form of a package as the message with this id. The last argument: whether to wait for the result.
 
-It raises `Problem` only before it publishes anything.
+It must raise `Problem` only before it publishes anything.
 """
+
+
+def too_large_advice(lane: Lane) -> str:
+    """What the problem `too-large` tells the caller of this lane to do."""
+    return "Send the recipients in several messages." if lane == "open" else "Shorten the message."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,13 @@ class MessageIntake(Generic[F]):
     body_bytes_max: int
 
     async def accept(self, package_id: str, request: Request, publish: Publish[F]) -> Response:
-        """Raises the first problem of: malformed body, unknown package, invalid fields, no active profile, key."""
-        form = request_body.try_parse(self.form, await request_body.read(request, self.body_bytes_max), tagged=True)
+        """Publishes the message, and returns the response that `publish` or an earlier request with the key made.
+
+        Problems are raised in this order: malformed body, unknown package, invalid fields, no active profile, invalid
+        Idempotency-Key.
+        """
+        body = await request_body.read(request, self.body_bytes_max, too_large_advice(self.lane))
+        form = request_body.try_parse(self.form, body, tagged=True)
         package = self.config_cache.require_package(package_id)
         if isinstance(form, Problem):
             raise form

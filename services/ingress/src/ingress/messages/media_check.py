@@ -19,8 +19,8 @@ log = structlog.get_logger()
 
 F = TypeVar("F", bound=BaseModel)
 
-SECONDS: Mapping[Lane, float] = {"open": 20.0, "reply": 5.0}
-"""How long a download may take; a customer waits for a reply."""
+DOWNLOAD_SECONDS: Mapping[Lane, float] = {"open": 20.0, "reply": 5.0}
+"""How long a download may take. It is shorter for a reply, because a customer waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class MediaCheck:
     downloader: MediaDownloader
 
     async def store_media(self, package: Package, lane: Lane, form: F) -> F:
-        """The form with the id of the stored file in place of its URL; raises the problem when it cannot be sent.
+        """The form with the id of the stored file in place of a URL. Raises `invalid` for a file that cannot be sent.
 
-        A URL that is unreachable now stays in the form: the sender downloads the file when it sends.
+        A URL that is unreachable now stays in the form, and the sender downloads the file later.
         """
         media: Media | None = getattr(form, "media", None)
         if media is None:
@@ -48,7 +48,7 @@ class MediaCheck:
     async def _check_stored(self, media_id: str, kind: str) -> None:
         file = await self.store.info(media_id)
         if file is None:
-            detail = "no such file is stored; it may have been deleted. Upload it with POST /api/v1/media"
+            detail = "no file with this id is stored; it may have been deleted. Upload it with POST /api/v1/media"
             raise invalid("/media/media_id", "unknown", detail)
         reason = objection(kind, file.type, file.size_bytes)
         if reason is not None:
@@ -56,12 +56,12 @@ class MediaCheck:
         await self.store.mark_used(file)
 
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
-        """None: the URL is unreachable now, or only simulators would get the file."""
+        """The file at `url`, stored. None: it is unreachable now, or all profiles are at the simulator."""
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):
-                await self.downloader.address_filter.addresses(url)
+                await self.downloader.address_filter.addresses(url)  # raises MediaRefused for a forbidden address
                 return None
-            data = await self.downloader.fetch(url, RULES[kind].bytes_max, SECONDS[lane])
+            data = await self.downloader.fetch(url, RULES[kind].bytes_max, DOWNLOAD_SECONDS[lane])
             file = await self.store.put(data, None)
         except MediaRefused as error:
             raise _url_problem(str(error)) from None

@@ -1,4 +1,7 @@
-"""Media endpoint: uploads files that messages then name by id; and the retention of files that no message uses."""
+"""Media endpoint: receives files, which messages then refer to by `media_id`, and describes them.
+
+Media retention: deletes files that were not used for a while.
+"""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import BYTES_MAX
 
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
+"""The largest allowed file and 64 KiB for the form around it."""
+FILE_ADVICE = f"A file may have at most {BYTES_MAX} bytes."
 DELETE_EVERY_SECONDS = 3600.0
 
 Filename = Annotated[str | None, Query(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
@@ -32,11 +37,11 @@ class MediaEndpoint:
     store: MediaStore
 
     async def upload(self, request: Request, filename: Filename = None) -> Response:
-        """The body is a form with one `file`, or the file itself."""
+        """The body is a form with the file in the field `file`, or it is the file itself."""
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             data, form_filename = await _read_form(request)
         else:
-            data, form_filename = await request_body.read(request, BYTES_MAX), None
+            data, form_filename = await request_body.read(request, BYTES_MAX, FILE_ADVICE), None
         try:
             file = await self.store.put(data, filename or form_filename)
         except MediaRefused as error:
@@ -60,7 +65,7 @@ class MediaEndpoint:
             "Upload a file for messages",
             status=201,
             file=True,
-            response=RESPONSE,
+            response=FILE_EXAMPLE,
             problems=(400, 413, 422),
         )
         add_route(
@@ -69,8 +74,8 @@ class MediaEndpoint:
             "/{media_id}",
             self.get,
             "getMedia",
-            "One file: type, size, and kinds of message",
-            response=RESPONSE,
+            "Describe a file: its type, its size, and the message types that can carry it",
+            response=FILE_EXAMPLE,
             problems=(404,),
         )
         return router
@@ -78,13 +83,13 @@ class MediaEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class MediaRetention:
-    """`keep_days`: how long a file is kept after a message last used it."""
+    """`keep_days`: how many days a file is kept after its upload or its last use by a message."""
 
     store: MediaStore
     keep_days: float
 
     async def run_once(self) -> float:
-        """Delete unused files; returns seconds until the next run."""
+        """Delete files that were not used for `keep_days`; returns the seconds until the next run."""
         await self.store.delete_unused(timedelta(days=self.keep_days))
         return DELETE_EVERY_SECONDS
 
@@ -101,7 +106,7 @@ def _body(file: MediaInfo) -> dict[str, Any]:
 
 
 async def _read_form(request: Request) -> tuple[bytes, str | None]:
-    """The form's file and its name."""
+    """The bytes of the form's file, and the file's name; None: the form gives none."""
     try:
         form = await MultiPartParser(request.headers, _limited_stream(request), max_files=1, max_fields=8).parse()
     except MultiPartException as error:
@@ -109,23 +114,23 @@ async def _read_form(request: Request) -> tuple[bytes, str | None]:
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise invalid("/file", "missing", "the form has no file named `file`")
+            raise invalid("/file", "missing", "the form has no file in the field `file`")
         return await file.read(), (file.filename or "")[:FILENAME_CHARACTERS_MAX] or None
     finally:
         await form.close()
 
 
 async def _limited_stream(request: Request) -> AsyncGenerator[bytes]:
-    """The body in chunks; raises the problem `too-large` when it grows beyond the largest allowed file."""
+    """The body in chunks; raises the problem `too-large` when the body exceeds `FORM_BYTES_MAX`."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > FORM_BYTES_MAX:
-            raise request_body.too_large(BYTES_MAX, "That is the largest allowed file.")
+            raise request_body.too_large(FORM_BYTES_MAX, FILE_ADVICE)
         yield chunk
 
 
-RESPONSE: dict[str, Any] = {
+FILE_EXAMPLE: dict[str, Any] = {
     "media_id": "med_2f92c6cb7d479ea40b4d1f2f6a1f3c55",
     "type": "image/png",
     "size_bytes": 48213,

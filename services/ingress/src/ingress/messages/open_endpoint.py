@@ -17,7 +17,7 @@ from ingress.messages.callbacks import CallbackChannel
 from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
 from ingress.messages.intake import MessageIntake
 from ingress.messages.schemas import OpenMessage, content_of
-from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
+from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNANSWERED
 from ingress.sql.status import AcceptedMessage
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
@@ -27,7 +27,11 @@ from spreader.kafka.bus import Bus
 from spreader.kafka.envelope import encode
 from spreader.telemetry.tracing import current_traceparent
 
-_ACCEPTED, _ACCEPT_SECONDS, _UNROUTED = ACCEPTED.labels("open"), ACCEPT_SECONDS.labels("open"), UNROUTED.labels("open")
+_ACCEPTED, _ACCEPT_SECONDS, _UNANSWERED = (
+    ACCEPTED.labels("open"),
+    ACCEPT_SECONDS.labels("open"),
+    UNANSWERED.labels("open"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class OpenMessageEndpoint:
     async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
         recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
-        states = self.config_cache.states_of(package)  # read first: deliveries of this very message may count soon
+        states = self.config_cache.states_of(package)  # read before publishing: later they may count this message
         if waits:
             with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)
@@ -92,7 +96,7 @@ class OpenMessageEndpoint:
         ]
 
     async def _publish(self, events: list[OpenMessageRequested]) -> None:
-        """One record is atomic by itself. Several go through the outbox, so that either all are published or none."""
+        """A single record is published directly. Several go through the outbox, so that all are published or none."""
         with _ACCEPT_SECONDS.time():
             if len(events) == 1:
                 await self.bus.publish(events[0])
@@ -123,9 +127,11 @@ class OpenMessageEndpoint:
         routing: RoutingSummary | None,
         waits: bool,
     ) -> dict[str, Any]:
-        """The part of the body that depends on router and pacer; a part that is not known has a note that says why."""
+        """The members of the body that depend on router and pacer; a note says why one has no value."""
         if routing is None:
-            reason = "the router has not responded yet" if waits else "not waited for, as `Prefer: respond-async` asks"
+            reason = (
+                "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
+            )
             forecast, extra = CompletionForecast(None, reason), {"distribution_note": reason}
         else:
             query = forecast_query(package.package_id, routing.distribution, form.options, recipients, message_id)
@@ -152,8 +158,8 @@ class OpenMessageEndpoint:
             "Open conversations: paced, limited, distributed",
             status=202,
             body=OpenMessage,
-            examples=EXAMPLES,
-            response=RESPONSE,
+            examples=REQUEST_EXAMPLES,
+            response=RESPONSE_EXAMPLE,
             idempotent=True,
             direct=True,
             problems=(400, 404, 409, 413, 422, 503),
@@ -162,14 +168,14 @@ class OpenMessageEndpoint:
 
 
 def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
-    """The sum over the records of a message; None when the router's callbacks did not all come in time."""
+    """The sum over the records of a message; None if any callback of the router did not come in time."""
     if callbacks is None:
-        _UNROUTED.inc()
+        _UNANSWERED.inc()
         return None
     return sum_routing(callback for callback in callbacks if isinstance(callback, MessageRouted))
 
 
-EXAMPLES: dict[str, dict[str, Any]] = {
+REQUEST_EXAMPLES: dict[str, dict[str, Any]] = {
     "text": {
         "type": "text",
         "text": "Hello! Check out our new offers...",
@@ -193,7 +199,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "recipients": ["201001234567"],
     },
 }
-RESPONSE: dict[str, Any] = {
+RESPONSE_EXAMPLE: dict[str, Any] = {
     "message_id": "msg_abc123",
     "status": "queued",
     "recipients": 3,

@@ -1,4 +1,4 @@
-"""Preview endpoint: an open message's distribution, forecast and suppressions before it is sent."""
+"""Preview endpoint: the distribution, forecast and suppressions of an open message that is not sent."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from ingress.http.openapi import add_route
 from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require
+from ingress.infra.service_client import ServiceClient, require_body
 from ingress.messages.forecast import forecast_query
-from ingress.messages.open_endpoint import EXAMPLES
+from ingress.messages.intake import too_large_advice
+from ingress.messages.open_endpoint import REQUEST_EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
 from spreader.http.problems import Problem
 
-UNKNOWN = "Not every service knows the package yet."
+UNKNOWN_PACKAGE = "Not every service knows the package yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,20 @@ class PreviewEndpoint:
 
     async def preview(self, package_id: str, request: Request) -> Response:
         """The router distributes the recipients that are not suppressed; the pacer forecasts that distribution."""
-        form = request_body.parse(OPEN, await request_body.read(request, self.body_bytes_max), tagged=True)
+        body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))
+        form = request_body.parse(OPEN, body, tagged=True)
         package = self.config_cache.require_package(package_id)
         active_profiles(package, "open")
         all_recipients = without_repeats(form.recipients)
         suppressed = await self.consents.objections(package, all_recipients)
         recipients = tuple(recipient for recipient in all_recipients if recipient not in suppressed)
         query = {"package_id": package_id, "recipients": len(recipients), "distribution": form.distribution}
-        routing = require(await self.router.query("/preview", query), UNKNOWN)
+        routing = require_body(await self.router.query("/preview", query), UNKNOWN_PACKAGE)
         if routing["refused"] is not None:
             raise Problem(NO_PROFILE, routing["refused"])
         query = forecast_query(package_id, routing["distribution"], form.options, recipients)
-        forecast = require(await self.pacer.query("/forecast", query), UNKNOWN)
-        body = {
+        forecast = require_body(await self.pacer.query("/forecast", query), UNKNOWN_PACKAGE)
+        preview = {
             "recipients": len(all_recipients),
             "duplicates_removed": len(form.recipients) - len(all_recipients),
             "suppressed": len(suppressed),
@@ -59,7 +61,7 @@ class PreviewEndpoint:
             "profiles": forecast["profiles"],
             "curve": forecast["curve"],
         }
-        return ApiResponse(200, body).render()
+        return ApiResponse(200, preview).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -71,15 +73,15 @@ class PreviewEndpoint:
             "previewOpenMessage",
             "Preview an open message: distribution, forecast, suppressions",
             body=OpenMessage,
-            examples=EXAMPLES,
-            response=RESPONSE,
+            examples=REQUEST_EXAMPLES,
+            response=RESPONSE_EXAMPLE,
             direct=True,
             problems=(400, 404, 409, 413, 422, 503),
         )
         return router
 
 
-RESPONSE: dict[str, Any] = {
+RESPONSE_EXAMPLE: dict[str, Any] = {
     "recipients": 3,
     "duplicates_removed": 0,
     "suppressed": 0,

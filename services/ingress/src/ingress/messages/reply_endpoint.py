@@ -1,4 +1,4 @@
-"""Reply endpoint: accepts a reply to a customer who waits, and reports what became of it."""
+"""Reply endpoint: accepts a reply to a waiting customer, and reports its outcome."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ingress.http.urls import API
 from ingress.messages.callbacks import CallbackChannel
 from ingress.messages.intake import MessageIntake
 from ingress.messages.schemas import ReplyMessage, content_of
-from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNROUTED
+from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNANSWERED
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
@@ -25,9 +25,9 @@ from spreader.telemetry.tracing import current_traceparent
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
-"""Statuses after a call of the gateway; the other final ones are decided without it."""
+"""Unsuccessful statuses that follow a call of the gateway; the others are decided without a call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
-"""Failures of the gateway or behind it; the others concern the profile, the recipient or the content."""
+"""Failures of the gateway or of WhatsApp; the others concern the profile, the recipient or the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ReplyEndpoint:
         if isinstance(settled, ReplySettled):
             return _settled_response(event, settled)
         if waits:
-            UNROUTED.labels("reply").inc()
+            UNANSWERED.labels("reply").inc()
         return ApiResponse(202, _body(event, status="queued", sent_at=None, profile_used=None))
 
     def routes(self) -> APIRouter:
@@ -81,8 +81,8 @@ class ReplyEndpoint:
             "sendReply",
             "Reply to a customer at once",
             body=ReplyMessage,
-            examples=EXAMPLES,
-            response=RESPONSE,
+            examples=REQUEST_EXAMPLES,
+            response=RESPONSE_EXAMPLE,
             idempotent=True,
             direct=True,
             problems=(400, 404, 409, 413, 422, 502, 503),
@@ -111,7 +111,7 @@ def _settled_response(event: ReplyMessageRequested, settled: ReplySettled) -> Ap
     return ApiResponse.of_problem(Problem(kind, detail, more=more))
 
 
-EXAMPLES: dict[str, dict[str, Any]] = {
+REQUEST_EXAMPLES: dict[str, dict[str, Any]] = {
     "text": {
         "type": "text",
         "text": "Thank you for your order! It will be delivered tomorrow.",
@@ -119,7 +119,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "conversation_id": "conv_xyz789",
     },
 }
-RESPONSE: dict[str, Any] = {
+RESPONSE_EXAMPLE: dict[str, Any] = {
     "message_id": "msg_def456",
     "status": "sent",
     "sent_at": "2024-02-08T18:45:12Z",

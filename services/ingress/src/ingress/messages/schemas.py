@@ -1,4 +1,4 @@
-"""Message forms: a content, its recipients, and when to send it, as one flat JSON object."""
+"""Message forms: a content, its recipients and the options of sending, as one flat JSON object."""
 
 from typing import Annotated, Self
 
@@ -46,7 +46,7 @@ class OpenFields(ContentModel):
     recipients: tuple[PhoneNumber, ...] = Field(
         min_length=1,
         max_length=RECIPIENTS_MAX,
-        description="Phone numbers in international form, digits only. Repeats are sent once.",
+        description="Phone numbers in international form, digits only. A repeated number gets one message.",
         examples=[["201001234567", "201001234568"]],
     )
     distribution: Distribution | None = Field(default=None, description="Default: the package's.")

@@ -26,7 +26,7 @@ class ProfileEntry(StoredProfile):
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """A change in the history of a package. Its number is the package version that it made."""
+    """A change in the history of a package. `number`: the package version that the change made."""
 
     number: int
     at: datetime
@@ -53,7 +53,7 @@ PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT
 
 PACKAGE_BUMP = text("""
 UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE package_id = :package_id""")
-"""The first statement of every change: it locks the row, so that changes of a package are made one after the other."""
+"""The first statement of every change. It locks the package's row, so that its changes are made one after the other."""
 
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")

@@ -11,7 +11,7 @@ from spreader.runtime.rows import columns, unnest
 
 @dataclass(frozen=True, slots=True)
 class ConsentListEntry:
-    """A recipient on a list. `evidence`: the customer's own message, if it was one."""
+    """A recipient on a list. `evidence`: identifies the customer's own message or choice, if that put them there."""
 
     recipient: str
     since: datetime
@@ -36,7 +36,7 @@ class ConsentEntryKey:
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedConsent(ConsentEntryKey):
-    """A change of an entry that is not yet published."""
+    """An entry whose last change is not yet published."""
 
     listed: bool
     since: datetime
@@ -51,6 +51,7 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
+"""Puts recipients on a list. No change: they are on it already, or the same evidence put them there before."""
 REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
@@ -77,6 +78,7 @@ ORDER BY recipient FOR UPDATE""")
 LEFT_OVER = text(f"""
 {_UNPUBLISHED}
 AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+"""Changes that are unpublished for 5 seconds: the requests that made them would have published them by now."""
 MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
 FROM {unnest(ConsentEntryKey, "published")}

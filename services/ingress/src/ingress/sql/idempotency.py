@@ -9,7 +9,7 @@ from spreader.runtime.rows import columns
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """`status` and `body` are None while no try has finished."""
+    """`status` and `body` are None until a request with the key has got its response."""
 
     body_hash: str
     status: int | None
@@ -23,9 +23,10 @@ ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = exclud
 WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
   AND (stored.claim = '' OR stored.taken_at < clock_timestamp() - interval '60 seconds')
 RETURNING message_id""")
-"""Returns the message id of the key: a later try continues the message of the first. No row: the claim failed.
+"""Claims the key, and returns its message id: a later request continues the message of the first.
 
-A claim without a response after a minute belongs to a process that died; the next request takes it over.
+No row: the key has a response, or another body, or another request works on it. A claim without a response after a
+minute belongs to a process that died; the next request takes the claim over.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")
@@ -38,4 +39,4 @@ DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")
-"""Skips locked rows: a request is just taking them over, which makes them new again."""
+"""Skips locked rows: a request is just claiming such a row, which makes it new again."""

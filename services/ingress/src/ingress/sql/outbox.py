@@ -36,5 +36,5 @@ BATCH = text("""
 UNION ALL
 (SELECT outbox_id, topic, key, body, headers FROM ingress.outbox WHERE topic = :bulk ORDER BY outbox_id
  LIMIT :bulk_max)""")
-"""Large messages are limited separately, so that a change of settings does not wait behind a bulk import."""
+"""Records of large messages have their own limit, so that a change of settings does not wait behind a bulk import."""
 DELETE = text("DELETE FROM ingress.outbox WHERE outbox_id = ANY(CAST(:outbox_ids AS bigint[]))")

@@ -1,7 +1,7 @@
-"""Statements: receipts. Which delivery a receipt concerns, and the receipts that wait until their delivery is known.
+"""Statements: the deliveries that receipts concern, and the receipts that wait until their delivery is known.
 
-Ages are compared with `now()`, which is constant in a statement, so that an index on them can be used. It could not be
-used with `clock_timestamp()`.
+Ages are compared with `now()`, because it is constant within a statement and allows the use of an index.
+`clock_timestamp()` is not constant.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from spreader.runtime.rows import columns, unnest
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKeys:
-    """What identifies the delivery of a receipt. `position`: of the receipt in its batch."""
+    """What identifies the delivery of a receipt. `position`: the receipt's position in its batch."""
 
     position: int
     delivery_id: str | None
@@ -111,11 +111,13 @@ WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (receipt.profile_id, rece
     WHERE delivery.delivery_id = ANY(CAST(:delivery_ids AS text[])) AND delivery.gateway_message_id IS NOT NULL)
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-"""The receipts that wait for any of these deliveries. Costs next to nothing if no receipt waits at all."""
+"""The receipts that wait for any of these deliveries. Costs next to nothing if no receipt at all is waiting."""
 MATCH_BY_AGE = text(f"""{_MATCH_WAITING}
 WHERE receipt.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
+
+"""The receipts that have waited for at least 2 seconds and at most `oldest`, and whose delivery is now known."""
 
 DROP = text(f"""
 DELETE FROM ingress.receipt_waiting USING {unnest(WaitingReceiptKey, "gone")}
@@ -144,10 +146,10 @@ WHERE receipt.recipient IS NOT NULL AND receipt.kept_at > now() - CAST(:oldest A
              AND (other.status IN ('unknown', 'released') OR other.lane = 'reply' AND other.stage = 0)
              AND receipt.at {_NEAR.format(at="other.at")})
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-"""Echoes that fit one delivery only, with deliveries in doubt that fit one echo only.
+"""Pairs of an echo and a delivery in doubt, where the echo fits no other delivery and the delivery no other echo.
 
-An echo arrives before the gateway's own response, so for the first seconds the delivery is likely to get its gateway
-message id without it. A reply waits for fewer seconds, because the sender retries it 5 s after a missing response.
+An echo is used only after some seconds: it arrives before the gateway's response, which usually brings the gateway
+message id. For a reply the time is shorter, because the sender retries a reply 5 s after a missing response.
 """
 
 DELETE_OLD = text("""
@@ -157,4 +159,4 @@ DELETE FROM ingress.receipt_waiting WHERE ctid IN (
        OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
                         OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
     ORDER BY kept_at LIMIT :limit)""")
-"""Receipts without a delivery after a day, and the oldest above the maximum number."""
+"""Receipts that have waited for a day, and the oldest ones if more than `kept_max` are waiting."""

@@ -1,4 +1,4 @@
-"""Statements: reconciliation. How much is in the outbox, and which service has the unfinished deliveries."""
+"""Statements: the size and age of the outbox, and the unfinished deliveries by the service that has them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ class UnfinishedDeliveries:
 
 @dataclass(frozen=True, slots=True)
 class MessageGap:
-    """`missing`: recipients of a message without a delivery, because the router has not assigned them."""
+    """A message. `missing`: how many of its recipients have no delivery, because the router has not assigned them."""
 
     message_id: str
     accepted_at: datetime

@@ -33,7 +33,7 @@ class CountedMessage(AcceptedMessage):
 
 @dataclass(frozen=True, slots=True)
 class FoldedDelivery:
-    """A delivery as events update it. Stage, attempt and turn are its `Progress`."""
+    """A delivery as events update it. `stage`, `attempt` and `turn` are the fields of its `Progress`."""
 
     delivery_id: str
     message_id: str
@@ -111,7 +111,10 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
-"""Does the same as `ingress.core.delivery_updates.merge`: more progress wins, and the other fills empty columns."""
+"""Like `ingress.core.delivery_updates.merge`: the side with more progress wins, and the other fills its empty columns.
+
+In contrast to it, a stored index, gateway message id or sending time is never replaced.
+"""
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "
 DELIVERY = text(_DELIVERY + "WHERE delivery_id = :delivery_id")

@@ -1,4 +1,4 @@
-"""Status handlers: fold events into the status projection. A repeated event changes nothing."""
+"""Status handlers: fold events into the status projection, and match waiting receipts. A repeat changes nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""The largest batch of a topic, if not the default: such a record contains up to 500 deliveries."""
+"""The most records in a batch, for topics without the default: each of these records has up to 500 deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StatusHandlers:
         await self.projection.fold_messages(_reply(received.event) for received in batch)
 
     def consumers(self, bus: KafkaBus) -> list[GuardedConsumer[Any]]:
-        """One for each topic, so that neither lane waits for the other."""
+        """One consumer for each topic, so that neither lane waits for the other."""
         return [
             GuardedConsumer("ingress", self.on_open_requested, (OpenMessageRequested,), bus),
             GuardedConsumer("ingress", self.on_reply_requested, (ReplyMessageRequested,), bus),

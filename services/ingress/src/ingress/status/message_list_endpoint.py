@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import CURSOR
 from ingress.http.urls import API
-from ingress.status.messages_endpoint import ANSWER, message_body
+from ingress.status.message_endpoint import MESSAGE_EXAMPLE, message_body
 from ingress.status.projection import ListPosition, StatusProjection
 from spreader.contract.events import Lane
 from spreader.http.problems import Problem
@@ -24,11 +24,13 @@ class MessageListEndpoint:
     projection: StatusProjection
     config_cache: IngressConfigCache
 
-    async def list(self, package_id: PathId, page: Page, lane: LaneFilter = None) -> Response:
+    async def list(self, package_id: PathId, page_request: PageParameters, lane: LaneFilter = None) -> Response:
         self.config_cache.require_package(package_id)
-        messages = await self.projection.messages(package_id, lane, _position(page.after), page.read_limit)
+        messages = await self.projection.messages(
+            package_id, lane, _position(page_request.after), page_request.read_limit
+        )
         positions = [f"{message.accepted_at.isoformat()} {message.message_id}" for message in messages]
-        return page_response(page, positions, [message_body(message) for message in messages]).render()
+        return page_response(page_request, positions, [message_body(message) for message in messages]).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -39,14 +41,14 @@ class MessageListEndpoint:
             self.list,
             "listMessages",
             "A package's messages, newest first",
-            response=PAGE,
+            response=PAGE_EXAMPLE,
             problems=(400, 404, 422),
         )
         return router
 
 
 def _position(after: str | None) -> ListPosition | None:
-    """The position in a cursor; None for the first page."""
+    """The list position that a decoded cursor names; None for the first page."""
     if not after:
         return None
     try:
@@ -56,4 +58,4 @@ def _position(after: str | None) -> ListPosition | None:
         raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.") from None
 
 
-PAGE: dict[str, Any] = {"data": [ANSWER], "next_cursor": None}
+PAGE_EXAMPLE: dict[str, Any] = {"data": [MESSAGE_EXAMPLE], "next_cursor": None}

@@ -27,14 +27,14 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class StatusProjection:
-    """Every write may be repeated, in any order: a message is inserted once, a delivery only advances."""
+    """Writes may be repeated and come in any order: a message is inserted once, and a delivery only advances."""
 
     engine: AsyncEngine
 
     async def accept_large(self, message: AcceptedMessage, envelopes: Sequence[Envelope]) -> None:
-        """Stores a message and all its records in the outbox, in one transaction.
+        """Stores a message, and all its records in the outbox, in one transaction.
 
-        If the message exists, this is a retry of the same request, and its records have been stored with it.
+        Does nothing if the message exists: an earlier request with the same Idempotency-Key has stored both.
         """
         async with self.engine.begin() as connection:
             if (await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, [message]))).rowcount:
@@ -60,7 +60,7 @@ class StatusProjection:
     async def messages(
         self, package_id: str, lane: Lane | None, before: ListPosition | None, limit: int
     ) -> Sequence[CountedMessage]:
-        """A package's messages, newest first."""
+        """A package's messages of one lane or of both, newest first. `before`: where the last page ended."""
         params = {
             "package_id": package_id,
             "lane": lane,
@@ -72,6 +72,7 @@ class StatusProjection:
             return fetched(CountedMessage, await connection.execute(sql.MESSAGES, params))
 
     async def cancel(self, message_id: str, now: datetime) -> None:
+        """Stores the time of the first request to cancel the message."""
         async with self.engine.begin() as connection:
             await connection.execute(sql.MESSAGE_CANCEL, {"message_id": message_id, "now": now})
 

@@ -1,4 +1,4 @@
-"""Reconciliation: accepted deliveries that are unfinished for too long, counted by the service that should have them.
+"""Reconciliation: counts deliveries that have been unfinished for too long, by the service that should have them.
 
 The alert compares these counts with what each service reports (docs/decisions/0039). Every instance counts all
 deliveries, so readers of the metric take the maximum over instances, not the sum.
@@ -19,17 +19,26 @@ from spreader.runtime.rows import fetched
 UNCHANGED_FOR = timedelta(minutes=15)
 """In wall time. A delivery without progress for this long is counted."""
 LOOK_BACK = timedelta(hours=24)
+"""The first run reads the messages of this time."""
 MESSAGES_MAX = 2_000
+"""How many new messages a run reads."""
 INCOMPLETE_MAX = 10_000
+"""How many messages with missing deliveries are remembered; further ones are not counted."""
 OUTBOX_EVERY_SECONDS = 5.0
 EVERY_SECONDS = 15.0
 PAUSE_FACTOR = 20
-"""The pause after a count is at least this multiple of its duration, so counting takes at most 1/20 of the time."""
+"""The pause after a count is at least this multiple of its duration, so counting takes under 1/20 of the time.
+
+While there are more messages to read, the pause is only as long as the count.
+"""
 
 
 @dataclass
 class Reconciliation:
-    """Reads each message once, when it is old enough, and those with missing deliveries again until they have none."""
+    """Reads each message once, as soon as it is old enough.
+
+    A message with missing deliveries is read again in every run until none is missing.
+    """
 
     engine: AsyncEngine
     clock: Clock
@@ -38,7 +47,7 @@ class Reconciliation:
     """Missing deliveries by message id: recipients that the router has not assigned."""
 
     async def measure_outbox(self) -> float:
-        """Returns the seconds until the next run."""
+        """Sets the metrics of the outbox. Returns the seconds until the next run."""
         async with self.engine.connect() as connection:
             (backlog,) = fetched(OutboxBacklog, await connection.execute(sql.OUTBOX))
         OUTBOX_WAITING.set(backlog.records)
@@ -46,7 +55,7 @@ class Reconciliation:
         return OUTBOX_EVERY_SECONDS
 
     async def count_unfinished(self) -> float:
-        """Returns the seconds until the next run."""
+        """Sets the metric of unfinished deliveries. Returns the seconds until the next run."""
         began = time.monotonic()
         until = self.clock() - self.clock.system(UNCHANGED_FOR)
         async with self.engine.connect() as connection:
@@ -60,8 +69,8 @@ class Reconciliation:
 
     async def _find_missing(self, connection: AsyncConnection, until: datetime) -> bool:
         """Updates the missing deliveries. Returns whether there are more messages to read."""
-        known = await connection.execute(sql.GAPS_OF, {"message_ids": list(self._missing)})
-        self._missing = {gap.message_id: gap.missing for gap in fetched(MessageGap, known) if gap.missing > 0}
+        result = await connection.execute(sql.GAPS_OF, {"message_ids": list(self._missing)})
+        self._missing = {gap.message_id: gap.missing for gap in fetched(MessageGap, result) if gap.missing > 0}
         after, after_id = self._after or (until - self.clock.system(LOOK_BACK), "")
         params = {"after": after, "after_id": after_id, "until": until, "limit": MESSAGES_MAX}
         gaps = fetched(MessageGap, await connection.execute(sql.GAPS_AFTER, params))

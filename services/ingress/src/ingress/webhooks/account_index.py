@@ -1,4 +1,4 @@
-"""Account index: finds profiles as their gateways name them, in the configuration that this process has read."""
+"""Account index: finds profiles by what gateways call them, in the configuration that this process has read."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,11 @@ class ProfileAccount:
 
 
 _Key = tuple[Driver, str, str]
+"""Driver, base URL, and the account name or phone number there."""
 
 
 class AccountIndex:
-    """Finds profiles by account name, phone number or holder. Rebuilt when a package has changed."""
+    """Finds profiles by account name, phone number or holder. It is rebuilt when a package has changed."""
 
     def __init__(self, packages: CompactedTable[PackageConfigured]) -> None:
         self._packages = packages

@@ -28,7 +28,7 @@ from ingress.core.reports import (
 )
 from ingress.core.signatures import equal_in_constant_time
 from ingress.core.webhook_parsers import WebhookParser
-from ingress.metrics import WEBHOOKS, WEBHOOKS_PASSED
+from ingress.metrics import WEBHOOKS, WEBHOOKS_IGNORED
 from ingress.webhooks.account_index import AccountIndex, ProfileAccount
 from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
@@ -60,7 +60,10 @@ class WebhookDispatcher:
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
     ) -> None:
-        """Raises if any event may not have been published. The gateway then calls again; a repeat has no effect."""
+        """Raises if any event may not have been published; then the gateway calls again. A repeat has no effect.
+
+        `called`: the profile whose webhook address was called, with its parser.
+        """
         receipts, statuses = list[ProfileReceipt](), list[ProfileReported]()
         for addressed in addressed_reports:
             accounts, report = self._targets(called, parser, addressed.target), addressed.report
@@ -101,30 +104,33 @@ class WebhookDispatcher:
     def _if_trusted(
         self, called: ProfileAccount, parser: WebhookParser, other: ProfileAccount | None
     ) -> Sequence[ProfileAccount]:
-        """The other profile, if it has the same secret, so that the call would have passed at its own address too."""
+        """The other profile, if it has the same secret as the called one; otherwise nothing.
+
+        With the same secret, the call would have been accepted at the other profile's address too.
+        """
         if other is None or parser.secret_name is None:
             return []
         try:
             called_secrets, other_secrets = (
                 self.sealer.require(account.profile.profile_id, account.gateway.sealed) for account in (called, other)
             )
-        except Problem:
+        except Problem:  # credentials that cannot be decrypted prove nothing
             return []
         is_same = equal_in_constant_time(called_secrets[parser.secret_name], other_secrets[parser.secret_name])
         return [other] if is_same else []
 
     async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
-        """Resuming lifts only a suppression that came from WhatsApp, not one from the API or an opt-out word."""
-        scope = ConsentListKey(account.package.package_id, "suppression")
+        """Adds a suppression (stop) or lifts one (resume), but only one that a gateway's report had added."""
+        key = ConsentListKey(account.package.package_id, "suppression")
         if preference.stop:
-            await self.consents.add(scope, [preference.recipient], "gateway", preference.evidence, preference.at)
+            await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, preference.at)
         else:
-            await self.consents.remove_gateway_entry(scope, preference.recipient, preference.at)
+            await self.consents.remove_gateway_entry(key, preference.recipient, preference.at)
 
 
 def _count(driver: Driver, report: Report) -> None:
     if isinstance(report, Ignored):
-        WEBHOOKS_PASSED.labels(driver, report.reason).inc()
+        WEBHOOKS_IGNORED.labels(driver, report.reason).inc()
     else:
         WEBHOOKS.labels(driver, _EVENT_LABELS[type(report)]).inc()
 

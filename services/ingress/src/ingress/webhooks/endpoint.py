@@ -1,4 +1,4 @@
-"""Webhooks endpoint: the addresses that gateways call. A call without a valid signature has no effect."""
+"""Webhooks endpoint: the addresses that gateways call. A call with an invalid signature has no effect."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from ingress.http.problems import SIGNATURE, VERIFY_TOKEN
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.metrics import WEBHOOK_REFUSALS
-from ingress.webhooks import examples as webhook_examples
 from ingress.webhooks.account_index import ProfileAccount
 from ingress.webhooks.dispatcher import WebhookDispatcher
+from ingress.webhooks.examples import WEBHOOK_EXAMPLES
 from spreader.clock import Now
 from spreader.contract.configuration import Driver
 from spreader.http.problems import Problem, not_found, unavailable
@@ -41,7 +41,7 @@ PARSERS: Mapping[Driver, WebhookParser] = {
 }
 _REFUSAL_DETAILS: Mapping[Refusal, str] = {
     "no_signature": "The call has no signature. Set the profile's secret at the gateway too: see docs/webhooks.md.",
-    "wrong_signature": "The call was signed with another secret than the profile's. Set the same one on both sides.",
+    "wrong_signature": "The call was not signed with the profile's secret. Set the same secret on both sides.",
     "too_old": "The call's time stamp is more than 5 minutes from our time. Compare the clocks of the two machines.",
 }
 _GATEWAY_NAMES: Mapping[Driver, str] = {
@@ -69,7 +69,10 @@ class WebhooksEndpoint:
     """Wall time: gateways put wall time into their time stamps, even if the system's clock runs faster."""
 
     async def challenge(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
-        """Meta calls this once, when the webhook address is entered in its dashboard."""
+        """Returns the text `hub.challenge` if the call has our verify token.
+
+        Meta calls this once, when somebody enters the webhook address in its dashboard.
+        """
         account = await self._account("cloud_api", package_id, profile_id)
         query = request.query_params
         if not is_verify_request(query, self.sealer.require(profile_id, account.gateway.sealed)):
@@ -78,10 +81,10 @@ class WebhooksEndpoint:
         return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
 
     def report_handler(self, driver: Driver) -> Callable[..., Awaitable[Response]]:
-        """The endpoint for the gateways of one driver."""
+        """The function that handles the calls of one driver's gateways."""
         parser = PARSERS[driver]
 
-        async def take(package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        async def handle(package_id: PathId, profile_id: PathId, request: Request) -> Response:
             account = await self._account(driver, package_id, profile_id)
             body = await request_body.read(request, BODY_BYTES_MAX)
             self._verify(account, parser, request, body)
@@ -94,10 +97,13 @@ class WebhooksEndpoint:
             await self.dispatcher.dispatch(account, parser, reports)
             return ApiResponse(200, {"status": "taken"}).render()
 
-        return take
+        return handle
 
     def _verify(self, account: ProfileAccount, parser: WebhookParser, request: Request, body: bytes) -> None:
-        """Raises the problem `signature` if the call does not prove that it comes from the gateway."""
+        """Raises the problem `signature` if the call does not prove that it comes from the gateway.
+
+        Calls of the simulator are not verified.
+        """
         if parser.secret_name is None:
             return
         secrets = self.sealer.require(account.profile.profile_id, account.gateway.sealed)
@@ -116,7 +122,7 @@ class WebhooksEndpoint:
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:
             await self.registry.profile(package_id, profile_id)  # raises not-found if the profile does not exist
-            raise unavailable("This process has not read the profile yet. Report again.")
+            raise unavailable("This process has not read the profile yet. Call again shortly.")
         if profile.gateway.driver != driver:
             raise not_found(f"profile at {_GATEWAY_NAMES[driver]}", profile_id)
         return ProfileAccount(package, profile)
@@ -135,7 +141,7 @@ class WebhooksEndpoint:
                 _OPERATION_IDS[driver],
                 f"Where {_GATEWAY_NAMES[driver]} reports",
                 body=body,
-                examples=webhook_examples.EXAMPLES[driver],
+                examples=WEBHOOK_EXAMPLES[driver],
                 secured=False,
                 problems=(400, *signature_problems, 404, 413, 422, 503),
             )

@@ -1,4 +1,4 @@
-"""Webhook examples: one report of each kind of gateway, for the API description."""
+"""Webhook examples: for each kind of gateway, bodies of webhook calls that the API description shows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from spreader.contract.configuration import Driver
 
 _METADATA = {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"}
 
-EXAMPLES: Mapping[Driver, dict[str, dict[str, Any]]] = {
+WEBHOOK_EXAMPLES: Mapping[Driver, dict[str, dict[str, Any]]] = {
     "simulator": {
         "receipt": {
             "event": "receipt",

@@ -1,7 +1,7 @@
-"""Inbound messages: publishes customers' messages and suppresses customers after an opt-out word.
+"""Inbound messages: publishes customers' messages, and suppresses a customer who sends an opt-out word.
 
-An opt-out word adds the customer to the package's suppressions before the message is published, so that anything sent
-in response to the message respects the suppression. If a step fails, the gateway gets an error and calls again.
+The suppression is stored before the message is published, so that everything sent in response to the message respects
+it. If a step fails, the gateway gets an error and calls again.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class InboundMessages:
     async def take(self, message: CustomerMessage) -> None:
         package = self.config_cache.require_package(message.package_id)
         if is_opt_out(message.text, package.opt_out_words):
-            scope = ConsentListKey(message.package_id, "suppression")
-            added = await self.consents.add(scope, [message.recipient], "opt_out_word", message.event_id)
+            key = ConsentListKey(message.package_id, "suppression")
+            added = await self.consents.add(key, [message.recipient], "opt_out_word", message.event_id)
             OPT_OUTS.inc(added)
         await self.bus.publish(message)

@@ -1,11 +1,11 @@
 """Receipt matcher: finds the deliveries that gateways' receipts concern, and publishes their outcomes.
 
-A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. It is then stored
-as waiting and matched when the delivery is folded. Its outcome is published before it is deleted: a crash in between
-publishes the outcome again under the same event id.
+A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. The receipt is
+then stored as waiting and matched when the projection folds the delivery. A waiting receipt is deleted after its
+outcome is published: a crash in between publishes the outcome again under the same event id.
 
-The receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits.
-If both happen at the same time, `match_recent` finds the pair a few seconds later.
+A receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits. If
+both happen at the same time, each may miss the other; `match_recent` finds the pair a few seconds later.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,11 +29,14 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
+"""The largest age of the receipts that a run matches. All: they are deleted after 1 day (`DELETE_OLD`)."""
 MATCH_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptMatcher:
+    """`kept_max`: how many receipts may wait; the oldest above this number are deleted."""
+
     engine: AsyncEngine
     bus: Bus
     kept_max: int = KEPT_MAX
@@ -60,13 +63,16 @@ class ReceiptMatcher:
             await self._match_all(sql.MATCH_DELIVERIES, {"delivery_ids": ids[start : start + DELIVERIES_MAX]})
 
     async def match_recent(self) -> float:
-        """Matches receipts that arrived at the same time as their delivery, and echoes. Returns the seconds to wait."""
+        """Matches recent receipts that missed their delivery, and echoes. Returns the seconds until the next run."""
         await self._match_all(sql.MATCH_BY_AGE, {"oldest": RECENT})
         await self._match_all(sql.MATCH_ECHOES, {"oldest": RECENT})
         return MATCH_EVERY_SECONDS
 
     async def match_all_and_delete_old(self, rows_max: int) -> int:
-        """Matches all receipts, then deletes at most `rows_max` that are too old or too many. Returns how many."""
+        """Matches all waiting receipts, then deletes at most `rows_max` that are too old or too many.
+
+        Returns how many it deleted.
+        """
         await self._match_all(sql.MATCH_BY_AGE, {"oldest": ALL})
         await self._match_all(sql.MATCH_ECHOES, {"oldest": ALL})
         async with self.engine.begin() as connection:
@@ -80,11 +86,14 @@ class ReceiptMatcher:
             pass
 
     async def _match(self, statement: TextClause, params: dict[str, Any]) -> int:
-        """The rows stay locked until their outcomes are published, so that no other process publishes them too."""
+        """Matches one batch; returns its size.
+
+        The rows stay locked until their outcomes are published, so that no other process publishes them too.
+        """
         async with self.engine.begin() as connection:
             matches = fetched(WaitingMatch, await connection.execute(statement, params))
             pairs = [(_receipt(match), match) for match in matches]
-            # A delivery that has its gateway message id was sent: its echo adds nothing.
+            # Only a delivery in doubt needs its echo: one that has its gateway message id was certainly sent.
             in_doubt = statement is sql.MATCH_ECHOES
             await self.bus.publish(
                 *_outcomes(pair for pair in pairs if in_doubt or isinstance(pair[0].report, MessageReceipt))

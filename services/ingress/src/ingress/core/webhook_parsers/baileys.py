@@ -1,4 +1,4 @@
-"""Baileys: the format of the WhatsApp client inside WAHA (engine NOWEB) and Evolution API, which both pass on."""
+"""Baileys: the formats of the WhatsApp client inside WAHA (engine NOWEB) and Evolution API; both pass them on."""
 
 from collections.abc import Mapping
 
@@ -36,15 +36,15 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("interactive", ("body",)),
     "orderMessage": ("order", ("message",)),
 }
-"""By the member that a message has: its kind, and the members that may contain its text."""
+"""By the member that a message has: its kind, and the members that may contain its text, in order of preference."""
 _NOT_MESSAGES = frozenset(
     {"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"}
 )
-_JIDS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
+_JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
 def content(message: UntrustedJson) -> tuple[str, str | None] | None:
-    """The kind of a message and its text. None: it is not a message but traffic between the apps."""
+    """The kind of a message and its text. None: the record is traffic between WhatsApp's apps, not a message."""
     for _ in _WRAPPERS:  # wrappers may be nested
         inner = next((message[wrapper]["message"] for wrapper in _WRAPPERS if "message" in message[wrapper]), None)
         if inner is None:
@@ -53,15 +53,16 @@ def content(message: UntrustedJson) -> tuple[str, str | None] | None:
     for member, (kind, text_members) in _KINDS.items():
         if member in message:
             part = message[member]
-            text = part.text if not text_members else next((part[m].text for m in text_members if part[m].text), None)
-            return ("voice" if kind == "audio" and part["ptt"].boolean else kind), text or part["body"]["text"].text
-    others = set(message.value) - _NOT_MESSAGES if isinstance(message.value, dict) else set[str]()
-    return ("unknown", None) if others else None
+            texts = [part[name].text for name in text_members] if text_members else [part.text]
+            text = next((text for text in texts if text), None) or part["body"]["text"].text  # interactiveResponse
+            return ("voice" if kind == "audio" and part["ptt"].boolean else kind), text
+    other_members = set(message.value) - _NOT_MESSAGES if isinstance(message.value, dict) else set[str]()
+    return ("unknown", None) if other_members else None
 
 
 def phone_of_key(key: UntrustedJson) -> str | None:
-    """The phone number in a message's key, even if the chat itself has a hidden id."""
-    return phone_of_jids(key[name].text for name in _JIDS)
+    """The phone number in a message's key, also if only an alternative JID has it; None if none has."""
+    return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 
 
 def is_group(key: UntrustedJson) -> bool:

@@ -22,11 +22,14 @@ from spreader.contract.events import Quality, Restriction
 
 OPEN_RESTRICTED = "RESTRICTED_BIZ_INITIATED_MESSAGING"
 REPLY_RESTRICTED = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"
-STOPPED = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"})
+STOPPING_EVENTS = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"})
 """Events of `account_update` after which the account cannot send at all."""
-QUALITY: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
-"""By the event of `phone_number_quality_update`: low quality begins or ends. The exact quality is polled."""
-LIMITS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
+QUALITIES: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
+"""By the event of `phone_number_quality_update`: a time of low quality begins or ends.
+
+The event does not contain the exact quality; the sender polls it.
+"""
+LIMIT_MEMBERS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
 
 
 def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Iterable[AddressedReport]:
@@ -61,7 +64,7 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
     if event == "ACCOUNT_RESTRICTION":
         kinds = ", ".join(info["restriction_type"].text or "?" for info in value["restriction_info"])
         return report(f"the account is restricted ({kinds})", _restriction(value))
-    if event in STOPPED:
+    if event in STOPPING_EVENTS:
         kind = value["violation_info"]["violation_type"].text
         evidence = f"{event.lower().replace('_', ' ')}{f' ({kind})' if kind else ''}"
         return report(evidence, Restriction(lanes=("open", "reply"), failure="account"))
@@ -77,7 +80,7 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
 
 
 def _restriction(value: UntrustedJson) -> Restriction | None:
-    """None: what is restricted is not messaging."""
+    """The restriction of messaging; None if something else is restricted."""
     ends = {info["restriction_type"].text: info["expiration"].timestamp for info in value["restriction_info"]}
     if REPLY_RESTRICTED in ends:
         return Restriction(lanes=("open", "reply"), failure="account", until=ends[REPLY_RESTRICTED])
@@ -88,12 +91,12 @@ def _restriction(value: UntrustedJson) -> Restriction | None:
 
 def _quality(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
     event, number = value["event"].text or "?", displayed_phone_number(value["display_phone_number"].text)
-    limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMITS) else ""
+    limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMIT_MEMBERS) else ""
     status = AccountStatusReport(
         f"phone_number_quality_update/{digest}",
         f"Meta: {event} of the number{limit}",
         at,
-        quality=QUALITY.get(event),
+        quality=QUALITIES.get(event),
         code=event,
     )
     return AddressedReport(status, CALLED_PROFILE if number is None else ProfileByPhone(number))
@@ -122,4 +125,4 @@ def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> Ad
 
 
 def _limit(value: UntrustedJson) -> str:
-    return next((text for name in LIMITS if (text := value[name].text)), "?").removeprefix("TIER_")
+    return next((text for name in LIMIT_MEMBERS if (text := value[name].text)), "?").removeprefix("TIER_")

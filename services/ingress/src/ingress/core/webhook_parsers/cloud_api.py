@@ -25,10 +25,10 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
 from ingress.core.webhook_parsers.cloud_account_status import account_status_reports
 from ingress.core.webhook_parsers.contact_ids import phone_number
 
-SIGNATURE = "x-hub-signature-256"
-PREFIX = "sha256="
+SIGNATURE_HEADER = "x-hub-signature-256"
+SIGNATURE_PREFIX = "sha256="
 
-STATUSES: Mapping[str, ReceiptStatus] = {
+RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
     "sent": "acknowledged", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
 }  # fmt: skip
 
@@ -37,12 +37,13 @@ class CloudApiParser:
     secret_name = "app_secret"  # noqa: S105 - the name of the credential
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        header = call.headers.get(SIGNATURE)
+        header = call.headers.get(SIGNATURE_HEADER)
         if header is None:
             return "no_signature"
-        if not header.startswith(PREFIX):
+        if not header.startswith(SIGNATURE_PREFIX):
             return "wrong_signature"
-        is_valid = is_valid_hmac(secrets[self.secret_name], call.body, header[len(PREFIX) :], "sha256")
+        signature = header.removeprefix(SIGNATURE_PREFIX)
+        is_valid = is_valid_hmac(secrets[self.secret_name], call.body, signature, "sha256")
         return None if is_valid else "wrong_signature"
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
@@ -116,7 +117,7 @@ def _content(meta_type: str, message: UntrustedJson) -> tuple[str, str | None]:
 
 def _statuses(value: UntrustedJson, now: datetime) -> Iterator[Report]:
     for item in value["statuses"]:
-        status, message_id = STATUSES.get(item["status"].text or ""), item["id"].text
+        status, message_id = RECEIPT_STATUSES.get(item["status"].text or ""), item["id"].text
         if status is None or message_id is None:
             yield Ignored("no_news")
             continue

@@ -1,4 +1,4 @@
-"""Contact id: how gateways name chats and messages, and the phone number or message id in such a name.
+"""Contact ids: finds phone numbers and message ids in the names that gateways give to chats and messages.
 
 A JID is WhatsApp's name of a chat: `<number>@c.us` or `<number>@s.whatsapp.net` for a person, `…@g.us` for a group,
 `…@lid` for a person whose number is hidden.
@@ -15,7 +15,7 @@ _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 
 def phone_number(text: str | None) -> str | None:
-    """The digits of a phone number in international form. None: the text is something else."""
+    """The digits of a phone number in international form, with or without +; None if the text is something else."""
     digits = (text or "").removeprefix("+")
     return digits if _NUMBER.fullmatch(digits) and digits.isascii() else None
 
@@ -26,7 +26,7 @@ def displayed_phone_number(text: str | None) -> str | None:
 
 
 def phone_of_jids(jids: Iterable[str | None]) -> str | None:
-    """The phone number in the first JID of a person that contains one."""
+    """The phone number in the first of these JIDs that is a person's and contains a number."""
     for jid in jids:
         user, _, server = (jid or "").partition("@")
         if server in _PERSON_SERVERS and (number := phone_number(user.partition(":")[0])) is not None:
@@ -40,6 +40,9 @@ def is_group_chat(jid: str | None) -> bool:
 
 
 def whatsapp_message_id(text: str | None) -> str | None:
-    """WhatsApp's id of a message, from `true_<chat>_<ID>[_<participant>]` or from the bare id."""
+    """WhatsApp's id of a message, from `true_<chat>_<ID>[_<participant>]` or from the id alone; at most 256 characters.
+
+    Chat and participant contain an @, so the last part without one is the id.
+    """
     parts = [part for part in (text or "").split("_") if part and "@" not in part]
     return parts[-1][:256] if parts else None

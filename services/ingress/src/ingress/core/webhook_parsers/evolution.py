@@ -1,6 +1,7 @@
 """Evolution parser: Evolution API's webhooks, one event per call, verified by a static header.
 
-Its events have no id and no reliable time, so most reports get the time of their arrival.
+Its events have no id and no reliable time. Therefore only messages and echoes, which have a time of their own, get the
+gateway's time; all other reports get the time of their arrival.
 """
 
 import json
@@ -25,7 +26,7 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
 from ingress.core.webhook_parsers.linked_account_status import LinkedStatus, connection_ended
 from spreader.contract.events import SessionState
 
-TOKEN, SCHEME = "authorization", "Bearer "
+TOKEN_HEADER, TOKEN_PREFIX = "authorization", "Bearer "
 TEMPORARY_BAN = 402
 
 _STATES: Mapping[str, SessionState] = {"open": "working", "connecting": "starting"}
@@ -36,10 +37,10 @@ class EvolutionParser:
     secret_name = "webhook_token"  # noqa: S105 - the name of the credential
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        header = call.headers.get(TOKEN)
+        header = call.headers.get(TOKEN_HEADER)
         if header is None:
             return "no_signature"
-        expected = f"{SCHEME}{secrets[self.secret_name]}"
+        expected = f"{TOKEN_PREFIX}{secrets[self.secret_name]}"
         return None if equal_in_constant_time(expected, header) else "wrong_signature"
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
@@ -97,7 +98,7 @@ def _echo(message: UntrustedJson, now: datetime) -> Report:
 
 
 def _sent_at(message: UntrustedJson) -> datetime | None:
-    """Unix seconds, either as a number or as the object with a low half that JavaScript's Long becomes in JSON."""
+    """The message's time in Unix seconds: a number, or an object whose `low` is the number (JavaScript's Long)."""
     timestamp = message["messageTimestamp"]
     return timestamp.timestamp or timestamp["low"].timestamp
 
@@ -122,13 +123,13 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
         return LinkedStatus(f"the connection is {state}", state, _STATES[state])
     if state == "refused":
         return LinkedStatus("nobody scanned the code in time", "refused", "unlinked")
-    if state == "close" and code == TEMPORARY_BAN:  # its length is in the event `status.instance`
+    if state == "close" and code == TEMPORARY_BAN:  # the event `status.instance` has the length of the ban
         return LinkedStatus("the account is banned for a while", str(code), "failed")
     return connection_ended(code, UntrustedJson(None), now) if state == "close" else None
 
 
 def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
-    """The end of a connection that Evolution does not open again, with WhatsApp's reason."""
+    """WhatsApp's reason for the end of a connection that Evolution does not open again; None for any other event."""
     if data["status"].text != "closed":
         return None
     error = UntrustedJson(_parse_or_none(data["disconnectionObject"].text))["error"]

@@ -1,4 +1,4 @@
-"""Linked account status: what WhatsApp reports to a linked device: lost connections, bans, locks, its quota.
+"""Linked account status: WhatsApp's reports to a linked device about lost connections, bans, locks and the quota.
 
 The status codes of a closed connection and the ban codes are those of Baileys and whatsmeow.
 """
@@ -22,6 +22,7 @@ BAN_CODES: Mapping[int, str] = {
 _BOTH_LANES: tuple[Literal["open", "reply"], ...] = ("open", "reply")
 _BAN_MAX = timedelta(days=365)
 _NANOSECONDS_FROM = 100_000_000
+"""The length of a ban from here on is in nanoseconds: in seconds it would be over 3 years."""
 _WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
     "NONE": "none", "FIRST_WARNING": "first", "SECOND_WARNING": "second", "CAPPED": "capped",
 }  # fmt: skip
@@ -29,7 +30,7 @@ _WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkedStatus:
-    """The part of an account status that WhatsApp itself decides, whichever gateway reports it."""
+    """The part of an account status that comes from WhatsApp, and is the same for every gateway."""
 
     evidence: str
     code: str | None = None
@@ -68,7 +69,10 @@ def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> Lin
 
 
 def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
-    """`expire`: the length of the ban in seconds, or in nanoseconds if whatsmeow (Go) reports it."""
+    """`expire`: the length of the ban in seconds, or in nanoseconds from whatsmeow (Go); None: WhatsApp gave none.
+
+    A ban counts for at most `_BAN_MAX`.
+    """
     until = None
     if expire is not None and expire > 0:
         seconds = expire / 1_000_000_000 if expire >= _NANOSECONDS_FROM else expire

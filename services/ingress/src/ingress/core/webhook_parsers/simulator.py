@@ -51,7 +51,7 @@ class SimulatorParser:
         return None
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
-        """Raises pydantic's ValidationError, which names the field."""
+        """The one report of a call. Raises pydantic's ValidationError, which names the invalid field."""
         parsed = _BODY.validate_json(body)
         at = not_after(now, parsed.at)
         if isinstance(parsed, SimulatorMessage):

@@ -1,4 +1,4 @@
-"""WAHA parser: WAHA's webhooks, one signed event per call. The signed time stamp protects against replayed calls."""
+"""WAHA parser: WAHA's webhooks, one signed event per call. A call is refused if its time stamp is too far from ours."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -24,14 +24,15 @@ from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jid
 from ingress.core.webhook_parsers.waha_engine import engine_event
 from spreader.contract.events import SessionState
 
-SIGNATURE, TIMESTAMP = "x-webhook-hmac", "x-webhook-timestamp"
+SIGNATURE_HEADER, TIMESTAMP_HEADER = "x-webhook-hmac", "x-webhook-timestamp"
 AGE_MAX = timedelta(minutes=5)
+"""How far a call's time stamp may be from our time, before or after."""
 
 SESSIONS: Mapping[str, SessionState] = {
     "WORKING": "working", "STARTING": "starting", "STOPPED": "stopped", "FAILED": "failed", "SCAN_QR_CODE": "unlinked",
     "PASSKEY_REQUIRED": "unlinked", "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
 }  # fmt: skip
-ACKS: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
+RECEIPT_STATUSES: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
 _KINDS: Mapping[str, str] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive",
@@ -44,12 +45,12 @@ class WahaParser:
     secret_name = "hmac_key"  # noqa: S105 - the name of the credential
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        header = call.headers.get(SIGNATURE)
+        header = call.headers.get(SIGNATURE_HEADER)
         if header is None:
             return "no_signature"
         if not is_valid_hmac(secrets[self.secret_name], call.body, header, "sha512"):
             return "wrong_signature"
-        sent_at = UntrustedJson(call.headers.get(TIMESTAMP)).timestamp
+        sent_at = UntrustedJson(call.headers.get(TIMESTAMP_HEADER)).timestamp
         return None if sent_at is not None and abs(call.wall - sent_at) <= AGE_MAX else "too_old"
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
@@ -93,7 +94,7 @@ def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _echo(payload: UntrustedJson, at: datetime) -> Report:
-    """Of `message.any` only messages that went out through the API matter: the event `message` has the others."""
+    """The echo of a message sent through the API. `message.any` also reports all other messages; they are ignored."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
@@ -108,7 +109,7 @@ def _echo(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _hidden_phone(data: UntrustedJson, role: str) -> str | None:
-    """The number of a chat with a hidden id, if the engine reports it (Baileys in `key`, whatsmeow in `Info`)."""
+    """The phone number of a chat with a hidden id, if the engine reports it: Baileys in `key`, whatsmeow in `Info`."""
     return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
 
 
@@ -144,7 +145,7 @@ def _media_kind(mime: str) -> str:
 
 
 def _receipt(payload: UntrustedJson, at: datetime) -> Report:
-    message_id, status = whatsapp_message_id(payload["id"].text), ACKS.get(payload["ack"].integer or 0)
+    message_id, status = whatsapp_message_id(payload["id"].text), RECEIPT_STATUSES.get(payload["ack"].integer or 0)
     if message_id is None or status is None or payload["fromMe"].boolean is False:
         return Ignored("no_news")
     if is_group_chat(payload["from"].text) or is_group_chat(payload["to"].text):

@@ -1,4 +1,4 @@
-"""WAHA engine: events of the WhatsApp client inside WAHA, which it passes on: Baileys (NOWEB) or whatsmeow (GOWS)."""
+"""WAHA engine: events that WAHA passes on from the WhatsApp client inside it, Baileys (NOWEB) or whatsmeow (GOWS)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -31,8 +31,8 @@ def engine_event(payload: UntrustedJson, event_id: str, at: datetime) -> Iterabl
             return [*_receipts(data, at)] or [Ignored("no_news")]
         case _:
             statuses = [_whatsmeow_status(event.rpartition(".")[2], data, at)]
-    known = [status for status in statuses if status is not None]
-    reports = [status.reported_by("WAHA", f"{event_id}/{index}", at) for index, status in enumerate(known)]
+    relevant = [status for status in statuses if status is not None]
+    reports = [status.reported_by("WAHA", f"{event_id}/{index}", at) for index, status in enumerate(relevant)]
     return reports or [Ignored("unknown_event")]
 
 
@@ -48,7 +48,7 @@ def _connection(data: UntrustedJson, at: datetime) -> Iterator[LinkedStatus]:
 
 
 def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
-    """Receipts of our messages. Unlike WAHA's own `message.ack` they contain the code of an error."""
+    """Receipts of our messages. A failed one contains WhatsApp's error code, which WAHA's own `message.ack` lacks."""
     for item in data:
         key, update = item["key"], item["update"]
         message_id, status = key["id"].text, baileys.RECEIPT_STATUSES.get(update["status"].text or "")
@@ -66,6 +66,7 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
+    """The first two of the error's parameters; None for one that is missing."""
     items = parameters.value if isinstance(parameters.value, list) else []
     texts = [UntrustedJson(item).text for item in items]
     return (texts[0] if texts else None), (texts[1] if len(texts) > 1 else None)

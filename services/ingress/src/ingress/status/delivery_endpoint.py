@@ -1,4 +1,4 @@
-"""Deliveries endpoint: the status of one delivery, and why it waits. Responses show the full recipient, logs do not."""
+"""Delivery endpoint: the status of one delivery, and why it waits. Responses show the phone number, logs do not."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveriesEndpoint:
+class DeliveryEndpoint:
     projection: StatusProjection
     router: ServiceClient
     pacer: ServiceClient
@@ -26,7 +26,10 @@ class DeliveriesEndpoint:
         return ApiResponse(200, asdict(await self._delivery(delivery_id))).render()
 
     async def explain(self, delivery_id: PathId) -> Response:
-        """Each part comes from the service that decided it. If one is unavailable, its part is a note that says so."""
+        """The status, and the parts `routing` from the router and `pacing` from the pacer.
+
+        A part that is not available is a note that says why. A reply has only notes: it is not distributed or paced.
+        """
         delivery = await self._delivery(delivery_id)
         routing: ServiceResponse = ServiceUnavailable("a reply goes through the profile that the customer talks to")
         pacing: ServiceResponse = ServiceUnavailable("a reply is never paced")
@@ -52,7 +55,7 @@ class DeliveriesEndpoint:
             self.get,
             "getDelivery",
             "The status of one delivery",
-            response=ANSWER,
+            response=DELIVERY_EXAMPLE,
             problems=(404,),
         )
         add_route(
@@ -62,7 +65,7 @@ class DeliveriesEndpoint:
             self.explain,
             "explainDelivery",
             "Why a delivery has its profile, and what it waits for",
-            response=EXPLAINED,
+            response=EXPLANATION_EXAMPLE,
             problems=(404,),
         )
         return router
@@ -70,11 +73,11 @@ class DeliveriesEndpoint:
 
 def _part(response: ServiceResponse) -> dict[str, Any]:
     if response is None:
-        return {"note": "the service has no record of it: it has not arrived there yet, or it ended over a week ago"}
+        return {"note": "the service has no record of the delivery: it has not arrived yet, or ended over a week ago"}
     return {"note": response.reason} if isinstance(response, ServiceUnavailable) else response
 
 
-ANSWER: dict[str, Any] = {
+DELIVERY_EXAMPLE: dict[str, Any] = {
     "delivery_id": "dlv_0f3c",
     "message_id": "msg_abc123",
     "package_id": "pkg_orders",
@@ -90,8 +93,8 @@ ANSWER: dict[str, Any] = {
     "sent_at": "2024-02-08T18:45:12Z",
     "updated_at": "2024-02-08T18:45:14Z",
 }
-EXPLAINED: dict[str, Any] = {
-    **ANSWER,
+EXPLANATION_EXAMPLE: dict[str, Any] = {
+    **DELIVERY_EXAMPLE,
     "status": "held",
     "routing": {
         "strategy": "round_robin",

@@ -1,4 +1,4 @@
-"""Messages endpoint: the status of a message and its deliveries, and cancelling it."""
+"""Message endpoint: the status of one message, the list of its deliveries, and its cancellation."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from ingress.core.status import STATUSES, message_status, status_counts
 from ingress.http.openapi import add_route
-from ingress.http.pagination import Page, PathId, page_response
+from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import NOT_CANCELLABLE
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class MessagesEndpoint:
+class MessageEndpoint:
     projection: StatusProjection
     bus: Bus
     now: Now
@@ -33,22 +33,25 @@ class MessagesEndpoint:
     async def get(self, message_id: PathId) -> Response:
         return ApiResponse(200, message_body(await self._message(message_id))).render()
 
-    async def deliveries(self, message_id: PathId, page: Page) -> Response:
+    async def deliveries(self, message_id: PathId, page_request: PageParameters) -> Response:
         await self._message(message_id)
-        rows = await self.projection.deliveries(message_id, page.after or "", page.read_limit)
-        return page_response(page, [row.delivery_id for row in rows], [asdict(row) for row in rows]).render()
+        rows = await self.projection.deliveries(message_id, page_request.after or "", page_request.read_limit)
+        return page_response(page_request, [row.delivery_id for row in rows], [asdict(row) for row in rows]).render()
 
     async def cancel(self, message_id: PathId) -> Response:
         message = await self._message(message_id)
         if message.lane == "reply":
-            raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply: it is sent at once.")
+            raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply, and replies are sent at once.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.projection.cancel(message_id, self.now())
         note = "Held deliveries are cancelled. Released deliveries are still sent."
         return ApiResponse(202, {"message_id": message_id, "status": "cancelling", "note": note}).render()
 
     async def _message(self, message_id: str) -> CountedMessage:
-        """Waits a while for an unknown message: its row is written by a consumer, shortly after it was accepted."""
+        """Raises the problem `not-found` if the message is still unknown after `found_wait_seconds`.
+
+        The wait is for a message that was accepted just before, because a consumer writes its row shortly after.
+        """
         deadline = time.monotonic() + self.found_wait_seconds
         while (message := await self.projection.message(message_id)) is None:
             if time.monotonic() >= deadline:
@@ -66,7 +69,7 @@ class MessagesEndpoint:
             self.get,
             "getMessage",
             "The status of a message",
-            response=ANSWER,
+            response=MESSAGE_EXAMPLE,
             problems=(404,),
         )
         add_route(
@@ -106,7 +109,7 @@ def message_body(message: CountedMessage) -> dict[str, Any]:
     }
 
 
-ANSWER: dict[str, Any] = {
+MESSAGE_EXAMPLE: dict[str, Any] = {
     "message_id": "msg_abc123",
     "package_id": "pkg_orders",
     "lane": "open",

@@ -1,4 +1,4 @@
-"""Conversations endpoint: which profile a customer talks to, since when and why, as the router reports it."""
+"""Conversation endpoint: the profile that a customer talks to, since when and why, as the router reports it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,13 +10,13 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require
+from ingress.infra.service_client import ServiceClient, require_body
 from spreader.contract.ids import PhoneNumber
 from spreader.http.problems import not_found
 
 
 @dataclass(frozen=True, slots=True)
-class ConversationsEndpoint:
+class ConversationEndpoint:
     config_cache: IngressConfigCache
     router: ServiceClient
 
@@ -25,7 +25,7 @@ class ConversationsEndpoint:
         response = await self.router.query(f"/packages/{package_id}/conversations/{recipient}")
         if response is None:
             raise not_found("conversation with", recipient)
-        return ApiResponse(200, require(response, "")).render()
+        return ApiResponse(200, require_body(response, "The router does not know the conversation yet.")).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/conversations", tags=["messages"])
@@ -36,13 +36,13 @@ class ConversationsEndpoint:
             self.get,
             "getConversation",
             "Which profile a customer talks to",
-            response=ANSWER,
+            response=CONVERSATION_EXAMPLE,
             problems=(404, 503),
         )
         return router
 
 
-ANSWER: dict[str, Any] = {
+CONVERSATION_EXAMPLE: dict[str, Any] = {
     "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
     "package_id": "pkg_orders",
     "recipient": "201001234567",
