@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from kafka_post import Post, opened
+from topic_harness import TopicHarness, open_harness
 
 
 @pytest.fixture
-async def post(kafka_servers: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Post]:
+async def harness(kafka_servers: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[TopicHarness]:
     monkeypatch.setattr("spreader.kafka.guarded_consumer.BACK_OFF_FIRST_SECONDS", 0.01)
-    async with opened(kafka_servers) as post:
-        yield post
+    async with open_harness(kafka_servers) as harness:
+        yield harness

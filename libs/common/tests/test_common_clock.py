@@ -1,4 +1,4 @@
-"""Clock: it never runs backwards, keeps its time when its speed changes, and every process reads its text alike."""
+"""Clock: it never runs backwards, keeps its time when its speed changes, and is the same in all processes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def test_it_never_runs_backwards(clock: Clock, wall: datetime, later: timedelta)
 
 
 @given(clocks, moments, st.integers(0, 10_000))
-def test_a_second_of_the_wall_is_speed_seconds_of_the_system(clock: Clock, wall: datetime, seconds: int) -> None:
+def test_a_wall_second_is_speed_system_seconds(clock: Clock, wall: datetime, seconds: int) -> None:
     assert clock.at(wall + timedelta(seconds=seconds)) - clock.at(wall) == timedelta(seconds=seconds * clock.speed)
 
 
@@ -37,17 +37,17 @@ def test_a_change_of_speed_continues_the_same_time(
 
 
 @given(clocks)
-def test_its_text_is_read_as_the_same_clock(clock: Clock) -> None:
+def test_its_text_parses_to_the_same_clock(clock: Clock) -> None:
     assert Clock.parse(clock.text) == clock
 
 
 @given(clocks, durations)
-def test_waiting_as_long_as_it_says_lets_the_duration_pass(clock: Clock, duration: timedelta) -> None:
+def test_the_wall_duration_lets_the_system_duration_pass(clock: Clock, duration: timedelta) -> None:
     # A wait is rounded to a microsecond of the wall's time, which is `speed` microseconds of the system's.
     assert abs(clock.system(clock.wall(duration)) - duration) <= timedelta(microseconds=max(clock.speed, 1))
 
 
-def test_without_a_speed_it_is_the_walls_time() -> None:
+def test_without_a_speed_it_is_wall_time() -> None:
     before = wall_now()
     assert before <= Clock()() <= wall_now()
 
@@ -60,13 +60,13 @@ def test_it_may_be_an_hour_in_a_minute() -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, SPEED_MAX * 2, float("nan")])
-def test_a_speed_that_no_clock_can_have_is_refused(speed: float) -> None:
+def test_an_invalid_speed_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="SPREADER_CLOCK_SPEED"):
         Clock(speed)
 
 
 @pytest.mark.parametrize("text", ["", "600", "600@", "600@now=then", "fast@2026-01-01T00:00:00+00:00=2026-01-01"])
-def test_a_text_that_is_no_clock_is_refused_with_its_form(text: str) -> None:
+def test_an_invalid_clock_text_is_refused_with_the_format(text: str) -> None:
     with pytest.raises(ValueError, match=r"SPREADER_CLOCK is .* it must look like"):
         Clock.parse(text)
 
@@ -76,13 +76,13 @@ def test_a_clock_without_a_zone_is_refused() -> None:
         Clock.parse("600@2026-01-01T00:00:00=2026-01-01T00:00:00")
 
 
-def test_a_process_takes_the_clock_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_uses_the_clock_of_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     given_clock = Clock(600, NOON, NOON)
     monkeypatch.setenv("SPREADER_CLOCK", given_clock.text)
     assert clock_from_environment() == given_clock
 
 
-def test_a_process_without_one_takes_the_walls_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_one_uses_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPREADER_CLOCK", raising=False)
     monkeypatch.setenv("SPREADER_CLOCK_SPEED", "1")
     assert clock_from_environment() == Clock()

@@ -1,4 +1,4 @@
-"""Vault: what is sealed is its owner's alone, and keys can be changed."""
+"""Vault: credentials open only for their owner, and keys can be rotated."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from spreader.vault import Undecryptable, Vault, new_key
 SECRETS = {"access_token": "EAAG-very-secret", "app_secret": "shh"}
 
 
-def test_what_is_sealed_is_opened_by_its_owner_alone() -> None:
+def test_sealed_credentials_open_only_for_their_owner() -> None:
     vault = Vault(new_key())
     sealed = vault.seal("prf_1", SECRETS)
     assert vault.open("prf_1", sealed) == SECRETS
@@ -15,7 +15,7 @@ def test_what_is_sealed_is_opened_by_its_owner_alone() -> None:
         vault.open("prf_2", sealed)
 
 
-def test_the_sealed_text_shows_nothing_and_differs_each_time() -> None:
+def test_the_sealed_text_reveals_nothing_and_differs_each_time() -> None:
     vault = Vault(new_key())
     one, other = vault.seal("prf_1", SECRETS), vault.seal("prf_1", SECRETS)
     assert one != other
@@ -32,19 +32,19 @@ def test_a_new_key_in_front_seals_and_the_old_one_still_opens() -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "x", "gAAAAABkxxxx"])
-def test_another_key_or_a_damaged_text_is_unreadable(damage: str) -> None:
+def test_another_key_or_a_damaged_text_cannot_be_opened(damage: str) -> None:
     sealed = Vault(new_key()).seal("prf_1", SECRETS)
     with pytest.raises(Undecryptable):
         Vault(new_key()).open("prf_1", damage or sealed)
 
 
-def test_a_name_is_the_same_for_the_same_secret_and_tells_nothing_of_it() -> None:
+def test_a_name_is_equal_for_equal_secrets_and_does_not_reveal_them() -> None:
     vault = Vault(new_key())
     assert vault.name("token") == vault.name("token") != vault.name("tokem")
     assert "token" not in vault.name("token")
 
 
 @pytest.mark.parametrize("keys", ["", "no key", f"{new_key()},short"], ids=["none", "no key", "one too short"])
-def test_what_is_no_key_is_refused_with_what_to_do(keys: str) -> None:
+def test_an_invalid_key_is_refused_with_what_to_do(keys: str) -> None:
     with pytest.raises(ValueError, match="python -m spreader key"):
         Vault(keys)

@@ -1,12 +1,12 @@
-"""A boundary's traces: a span for each record that a handler works on, and none where nobody asked for them."""
+"""Traces of a guarded consumer: one span for each record, and none when tracing is off."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
-from kafka_post import NOON, alert
 from opentelemetry.trace import SpanKind, StatusCode
+from topic_harness import NOON, alert
 
 from spreader.clock import Clock
 from spreader.contract.events import Alert
@@ -26,8 +26,8 @@ async def memory() -> AsyncGenerator[RecordedSpans]:
         yield memory
 
 
-class Clerk:
-    """A handler that keeps what it got, and fails as often as it is told to."""
+class RecordingHandler:
+    """A handler that keeps its events and fails `failures` times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -40,9 +40,9 @@ class Clerk:
             raise OSError("201001234567 is away")
 
 
-def boundary(clerk: Clerk, tracing: Tracing) -> GuardedConsumer[Any]:
+def guarded_consumer(handler: RecordingHandler, tracing: Tracing) -> GuardedConsumer[Any]:
     bus = KafkaBus(create_broker(Settings(), "test"), "test", Clock())
-    return GuardedConsumer("clerk", clerk, (Alert,), bus, tracing)
+    return GuardedConsumer("handler", handler, (Alert,), bus, tracing)
 
 
 def record(event: Alert, offset: int) -> Record:
@@ -57,27 +57,27 @@ def record(event: Alert, offset: int) -> Record:
 TRACED = alert(1).model_copy(update={"traceparent": CALLER})
 
 
-async def test_each_record_is_a_span_below_its_event_and_its_event_goes_on_from_there(memory: RecordedSpans) -> None:
-    clerk = Clerk()
-    await boundary(clerk, memory.tracing).on_records([record(TRACED, 7), record(alert(2), 8)])
+async def test_each_record_is_a_span_below_its_event_and_the_parent_of_the_next(memory: RecordedSpans) -> None:
+    handler = RecordingHandler()
+    await guarded_consumer(handler, memory.tracing).on_records([record(TRACED, 7), record(alert(2), 8)])
     first, second = memory.spans
     assert (first.name, first.kind) == (f"process {Alert.topic}", SpanKind.CONSUMER)
     assert [parent_traceparent_of(first), parent_traceparent_of(second)] == [CALLER, None]
-    assert [event.traceparent for event in clerk.got] == [traceparent_of(first), traceparent_of(second)]
+    assert [event.traceparent for event in handler.got] == [traceparent_of(first), traceparent_of(second)]
     assert dict(first.attributes or {}) == {
         "messaging.system": "kafka", "messaging.destination.name": Alert.topic,
         "messaging.operation.name": "process", "messaging.operation.type": "process",
-        "messaging.consumer.group.name": "clerk", "messaging.destination.partition.id": "3",
+        "messaging.consumer.group.name": "handler", "messaging.destination.partition.id": "3",
         "messaging.kafka.offset": 7, "spreader.package_id": "pkg_1", "spreader.profile_id": "prf_1",
     }  # fmt: skip
 
 
-async def test_a_batch_that_fails_shows_its_spans_as_failed_and_none_of_the_errors_words(
+async def test_the_spans_of_a_failed_batch_are_failed_without_the_errors_text(
     memory: RecordedSpans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spreader.kafka.guarded_consumer.BACK_OFF_FIRST_SECONDS", 0)
-    clerk = Clerk(failures=1)
-    guarded = boundary(clerk, memory.tracing)
+    handler = RecordingHandler(failures=1)
+    guarded = guarded_consumer(handler, memory.tracing)
     with pytest.raises(OSError, match="away"):
         await guarded.on_records([record(TRACED, 7)])
     await guarded.on_records([record(TRACED, 7)])
@@ -86,7 +86,7 @@ async def test_a_batch_that_fails_shows_its_spans_as_failed_and_none_of_the_erro
     assert "201001234567" not in failed.to_json()
 
 
-async def test_off_an_event_comes_as_it_was_written() -> None:
-    clerk = Clerk()
-    await boundary(clerk, NO_TRACING).on_records([record(TRACED, 7), record(alert(2), 8)])
-    assert [event.traceparent for event in clerk.got] == [CALLER, None]
+async def test_with_tracing_off_an_event_keeps_its_trace() -> None:
+    handler = RecordingHandler()
+    await guarded_consumer(handler, NO_TRACING).on_records([record(TRACED, 7), record(alert(2), 8)])
+    assert [event.traceparent for event in handler.got] == [CALLER, None]

@@ -1,4 +1,4 @@
-"""Consumer: waits for the first record and not for the clock, gathers where it may, and lets go of nothing it holds."""
+"""Batching: returns at the first record, gathers when it should, and loses no record."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from kafka_post import Post, alert
+from topic_harness import TopicHarness, alert
 
 from spreader.contract.events import Alert
 from spreader.kafka.batching import IDLE_MS, Batches, LowLatencyConsumer, merge_records
@@ -56,7 +56,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *answers: Batches | Exception) -> 
     return script
 
 
-async def test_it_waits_for_the_first_record_and_hands_it_over(
+async def test_it_waits_for_the_first_record_and_returns_it(
     consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripted(monkeypatch, {ONE: at(5)})
@@ -64,7 +64,7 @@ async def test_it_waits_for_the_first_record_and_hands_it_over(
     assert script.asked == [(IDLE_MS, 10)]
 
 
-async def test_what_comes_while_it_gathers_is_in_the_batch_up_to_its_size(
+async def test_records_that_arrive_while_gathering_join_the_batch_up_to_its_size(
     consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripted(monkeypatch, {ONE: at(5, 6)}, {ONE: at(7), TWO: at(1)}, {ONE: at(8, 9)})
@@ -74,7 +74,7 @@ async def test_what_comes_while_it_gathers_is_in_the_batch_up_to_its_size(
 
 
 @pytest.mark.parametrize("error", [KafkaError("away"), ConsumerStoppedError()])
-async def test_an_error_while_it_gathers_takes_nothing_along(
+async def test_an_error_while_gathering_loses_no_record(
     consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Dies when the error is raised at once: aiokafka has passed over the records, and the next commit loses them."""
@@ -84,7 +84,7 @@ async def test_an_error_while_it_gathers_takes_nothing_along(
         await consumer.getmany(timeout_ms=1)
 
 
-async def test_where_nothing_comes_it_does_not_gather(
+async def test_without_a_first_record_it_does_not_gather(
     consumer: LowLatencyConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripted(monkeypatch, {})
@@ -92,23 +92,23 @@ async def test_where_nothing_comes_it_does_not_gather(
     assert len(script.asked) == 1
 
 
-def test_a_partition_that_was_away_meanwhile_begins_again() -> None:
-    """It was given to another member and back, and goes on where the group had committed."""
+def test_a_partition_that_was_reassigned_begins_again() -> None:
+    """It was given to another join and back, and goes on where the group had committed."""
     found: Batches = {ONE: at(5, 6), TWO: at(1)}
     merge_records(found, {ONE: at(4, 5, 6, 7)})
     assert found == {ONE: at(4, 5, 6, 7), TWO: at(1)}
 
 
 @pytest.mark.kafka
-async def test_records_that_come_close_together_are_one_batch_where_nobody_waits(post: Post) -> None:
+async def test_records_close_together_are_one_batch_when_gathering(harness: TopicHarness) -> None:
     sizes: list[int] = []
 
     async def count(batch: Sequence[Received[Alert]]) -> None:
         sizes.append(len(batch))
 
-    await post.member(count, GATHER_MS)
+    await harness.join(count, GATHER_MS)
     for number in range(8):
-        await post.put(alert(number))
-    await post.all_read()
+        await harness.put(alert(number))
+    await harness.wait_until_consumed()
     assert sum(sizes) == 8
     assert len(sizes) < 8

@@ -1,4 +1,4 @@
-"""Content: each kind says what it needs, one spelling, and a hash that tells contents apart without the words."""
+"""Content: required fields, one serialisation, and a hash that reveals no text."""
 
 from typing import Any
 
@@ -42,14 +42,14 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("content", GOOD)
-def test_a_content_is_kept_as_it_was_given(content: dict[str, Any]) -> None:
+def test_a_content_is_serialised_unchanged(content: dict[str, Any]) -> None:
     read = CONTENT.validate_python(content)
     assert CONTENT.validate_json(content_json(read)) == read
     assert content.items() <= CONTENT.dump_python(read, mode="json", exclude_none=True).items()
 
 
 @pytest.mark.parametrize(("complaint", "content"), BAD)
-def test_a_content_that_whatsapp_cannot_carry_is_refused_by_name(complaint: str, content: dict[str, Any]) -> None:
+def test_an_invalid_content_is_refused_with_the_field(complaint: str, content: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=complaint):
         CONTENT.validate_python(content)
 
@@ -63,5 +63,5 @@ def test_two_texts_share_a_hash_only_if_they_are_equal(one: str, other: str) -> 
     assert (hashes[0] == hashes[1]) == (one == other)
 
 
-def test_the_hash_is_short_the_same_for_ever_and_holds_no_words() -> None:
+def test_the_hash_is_short_and_stable_and_reveals_no_words() -> None:
     assert content_hash(TextContent(type="text", text="Hello")) == "4248904092a7c369"

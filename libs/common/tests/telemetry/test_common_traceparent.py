@@ -1,4 +1,4 @@
-"""Traceparent: what W3C calls one is read, and everything else is as if it were not there."""
+"""Traceparent: valid ones are parsed, all others are ignored."""
 
 import pytest
 
@@ -18,7 +18,7 @@ WHOLE = f"00-{TRACE}-{SPAN}-01"
         (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be", WHOLE),
     ],
 )
-def test_a_place_in_a_trace_is_passed_on_in_the_form_that_we_know(said: str, read: str) -> None:
+def test_a_valid_traceparent_is_returned_in_the_form_of_version_00(said: str, read: str) -> None:
     assert valid_traceparent(said) == read
 
 
@@ -41,5 +41,5 @@ def test_a_place_in_a_trace_is_passed_on_in_the_form_that_we_know(said: str, rea
         f"cc-{TRACE}-{SPAN}-01-\r\nX-Injected: yes",
     ],
 )
-def test_what_is_none_is_ignored(said: str) -> None:
+def test_an_invalid_traceparent_is_ignored(said: str) -> None:
     assert valid_traceparent(said) is None

@@ -1,4 +1,4 @@
-"""Nulls: what is None in an event is None for its reader, and not the reader's default."""
+"""Null fields: None in an event is None for its reader, not the reader's default."""
 
 from datetime import UTC, datetime
 

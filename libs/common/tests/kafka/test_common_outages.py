@@ -1,4 +1,4 @@
-"""Outages of the real servers: nothing acknowledged is lost, readiness tells, and nobody has to restart us."""
+"""Outages of real servers: no acknowledged record is lost, readiness reports them, and no restart is needed."""
 
 import asyncio
 from collections import Counter
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
-from kafka_post import NOON, Post, alert
 from sqlalchemy import text
+from topic_harness import NOON, TopicHarness, alert
 
 from local.testbed.workbench import Workbench
 from spreader.contract.events import Alert
@@ -51,11 +51,13 @@ async def publish_until(bus: KafkaBus, enough: asyncio.Event) -> set[str]:
     return acknowledged
 
 
-async def test_a_broker_killed_under_load_loses_nothing_and_is_found_again(post: Post, servers: Workbench) -> None:
+async def test_a_broker_killed_under_load_loses_nothing_and_is_reconnected(
+    harness: TopicHarness, servers: Workbench
+) -> None:
     tally, enough = Tally(), asyncio.Event()
-    part = await post.member(tally)
-    broker = create_broker(post.settings, "writer", request_timeout_ms=5_000)
-    writer = KafkaComponent(broker, post.settings)
+    part = await harness.join(tally)
+    broker = create_broker(harness.settings, "writer", request_timeout_ms=5_000)
+    writer = KafkaComponent(broker, harness.settings)
     await writer.start()
     publishing = asyncio.create_task(publish_until(KafkaBus(broker, "writer", lambda: NOON), enough))
     await until(lambda: len(tally.seen) > 50)
@@ -72,13 +74,13 @@ async def test_a_broker_killed_under_load_loses_nothing_and_is_found_again(post:
     await writer.stop()
 
 
-async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on(
-    post: Post, servers: Workbench
+async def test_a_service_that_starts_before_its_broker_waits_and_reports_it(
+    harness: TopicHarness, servers: Workbench
 ) -> None:
     tally = Tally()
-    part = await post.member(tally)
-    await post.leave(part)
-    await post.put(alert(1))
+    part = await harness.join(tally)
+    await harness.leave(part)
+    await harness.put(alert(1))
     await asyncio.to_thread(servers.kafka.kill)
     service = Service("test", [part])
     starting = asyncio.create_task(service.start())
@@ -93,7 +95,7 @@ async def test_a_service_that_starts_before_its_broker_waits_says_so_and_goes_on
 
 
 @pytest.mark.postgres
-async def test_a_database_killed_and_started_again_is_found_again(database_url: str, servers: Workbench) -> None:
+async def test_a_restarted_database_is_reconnected(database_url: str, servers: Workbench) -> None:
     engine = create_engine(Settings(database_url=database_url), "spreader")
     part = PostgresComponent(engine, "spreader")
     part.start_checks()

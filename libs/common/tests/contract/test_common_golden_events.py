@@ -1,4 +1,4 @@
-"""Golden files: the wire format as other programs rely on it. A change here needs a new version of the event's type."""
+"""Golden events: the wire format that other programs rely on. A change needs a new version of the event's type."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from spreader.contract.events import EVENTS, PARTITIONS, Event
 from spreader.kafka.envelope import decode, encode
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 Golden = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ def golden(kind: type[Event]) -> Golden:
     return json.loads(path.read_text())
 
 
-def opened(record: Golden) -> Event:
+def open_harness(record: Golden) -> Event:
     return decode(record["topic"], record["headers"], json.dumps(record["body"]).encode())
 
 
@@ -43,9 +43,9 @@ def sealed(event: Event, record: Golden) -> Golden:
 
 
 @every_event
-def test_what_is_read_from_a_golden_record_is_written_as_the_same_record(kind: type[Event]) -> None:
+def test_a_golden_record_that_is_read_is_written_as_the_same_record(kind: type[Event]) -> None:
     record = golden(kind)
-    event = opened(record)
+    event = open_harness(record)
     assert type(event) is kind
     assert sealed(event, record) == record
 
@@ -56,39 +56,39 @@ def test_a_golden_record_shows_every_field_of_its_event(kind: type[Event]) -> No
 
 
 @every_event
-def test_a_record_that_was_written_can_be_read_again_without_loss(kind: type[Event]) -> None:
-    event = opened(golden(kind))
+def test_a_written_record_is_read_without_loss(kind: type[Event]) -> None:
+    event = open_harness(golden(kind))
     again = sealed(event, golden(kind))
-    assert opened(again) == event
+    assert open_harness(again) == event
 
 
 @every_event
 def test_a_reader_ignores_fields_that_a_newer_writer_added(kind: type[Event]) -> None:
     record = golden(kind)
     newer = {**record, "body": {**record["body"], "invented_later": {"by": "a newer writer"}}}
-    assert opened(newer) == opened(record)
+    assert open_harness(newer) == open_harness(record)
 
 
 @every_event
-def test_a_reader_refuses_a_record_without_what_the_event_cannot_do_without(kind: type[Event]) -> None:
+def test_a_reader_refuses_a_record_without_a_required_field(kind: type[Event]) -> None:
     required = {name for name, field in kind.model_fields.items() if field.is_required()}
     assert required
     for name in required:
         record = golden(kind)
         poorer = {**record, "body": {key: value for key, value in record["body"].items() if key != name}}
         with pytest.raises(ValidationError, match=name):
-            opened(poorer)
+            open_harness(poorer)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVENTS if not kind.nulls_travel], ids=lambda kind: kind.type)
 def test_an_event_without_its_optional_fields_leaves_them_out_of_the_record(kind: type[Event]) -> None:
-    event = opened(golden(kind))
+    event = open_harness(golden(kind))
     absent = {name: None for name, field in kind.model_fields.items() if not field.is_required() and not field.default}
     thinner = event.model_copy(update={name: None for name in absent if getattr(event, name) is not None})
     assert None not in sealed(thinner, golden(kind))["body"].values()
 
 
-def test_no_golden_file_is_left_of_an_event_that_is_gone() -> None:
+def test_every_golden_file_belongs_to_an_event() -> None:
     assert {path.stem for path in GOLDEN.glob("*.json")} == {kind.type for kind in EVENTS}
 
 

@@ -1,4 +1,4 @@
-"""Tracing: spans that find their trace, tell no secret, and stand in nobody's way; and off, nothing at all."""
+"""Tracing: spans find their trace, reveal no secret and delay nothing; off, it costs nothing."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 import structlog
-from kafka_post import alert
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
+from topic_harness import alert
 
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
@@ -34,7 +34,7 @@ def step(parent: str | None = None, *, is_linked: bool = False) -> SpanSpec:
     return SpanSpec("process spreader.test", SpanKind.CONSUMER, parent, {"spreader.message_id": "msg_1"}, is_linked)
 
 
-def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: RecordedSpans) -> None:
+def test_a_span_continues_the_trace_of_its_event(memory: RecordedSpans) -> None:
     memory.tracing.start_span(step(CALLER)).end()
     (span,) = memory.spans
     assert (parent_traceparent_of(span), span.kind) == (CALLER, SpanKind.CONSUMER)
@@ -44,19 +44,19 @@ def test_a_span_goes_on_in_the_trace_that_an_event_carries(memory: RecordedSpans
 
 
 @pytest.mark.parametrize("parent", [None, "", "nonsense", "00-a-b-01", f"00-{'0' * 32}-{'0' * 16}-01"])
-def test_without_one_a_trace_begins(memory: RecordedSpans, parent: str | None) -> None:
+def test_without_a_parent_a_trace_starts(memory: RecordedSpans, parent: str | None) -> None:
     memory.tracing.start_span(step(parent, is_linked=True)).end()
     (span,) = memory.spans
     assert (span.parent, span.links) == (None, ())
 
 
-def test_what_comes_long_after_its_parent_is_linked_to_it_as_well(memory: RecordedSpans) -> None:
+def test_a_span_long_after_its_parent_is_also_linked_to_it(memory: RecordedSpans) -> None:
     memory.tracing.start_span(step(CALLER, is_linked=True)).end()
     (span,) = memory.spans
     assert [link.context for link in span.links] == [span.parent]
 
 
-def test_a_span_is_the_place_of_what_happens_within_it(memory: RecordedSpans) -> None:
+def test_a_span_is_the_current_one_within_its_block(memory: RecordedSpans) -> None:
     assert current_traceparent() is None
     with memory.tracing.span(step(CALLER)) as outer:
         assert current_traceparent() == f"00-{TRACE}-{outer.get_span_context().span_id:016x}-01"
@@ -66,7 +66,7 @@ def test_a_span_is_the_place_of_what_happens_within_it(memory: RecordedSpans) ->
     assert (span.attributes or {})["spreader.delivery_id"] == "dlv_1"
 
 
-def test_a_failure_shows_its_kind_and_none_of_its_words(memory: RecordedSpans) -> None:
+def test_a_failed_span_contains_the_type_of_the_error_and_not_its_text(memory: RecordedSpans) -> None:
     with pytest.raises(ValueError, match="201001234567"), memory.tracing.span(step()):
         raise ValueError("201001234567 said: call me")
     (span,) = memory.spans
@@ -82,7 +82,7 @@ def test_the_spans_of_a_batch_fail_together(memory: RecordedSpans) -> None:
     assert [each.status.status_code for each in memory.spans] == [StatusCode.ERROR] * 2
 
 
-async def test_the_callers_word_on_sampling_holds_whatever_our_share_is() -> None:
+async def test_the_callers_sampling_decision_holds_whatever_our_share() -> None:
     async with recording_spans(share=0) as none, recording_spans(share=1) as all_:
         for memory in (none, all_):
             for parent in (None, CALLER, UNSAMPLED):
@@ -99,7 +99,9 @@ async def test_a_trace_that_is_not_sampled_is_passed_on_as_such() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [None, ""])
-async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_off_nothing_is_recorded_and_no_thread_runs(
+    endpoint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An empty variable, which containers have where nothing is chosen, is none."""
     if endpoint is not None:
         monkeypatch.setenv("SPREADER_OTLP_ENDPOINT", endpoint)
@@ -112,7 +114,7 @@ async def test_off_nothing_is_recorded_and_nothing_runs(endpoint: str | None, mo
     assert threading.active_count() == threads
 
 
-async def test_off_not_even_the_libraries_are_loaded() -> None:
+async def test_off_the_exporter_is_not_imported() -> None:
     loaded = "import sys, spreader.telemetry.tracing; print('opentelemetry.sdk.trace' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", loaded, stdout=asyncio.subprocess.PIPE)
     assert (await process.communicate())[0].strip() == b"False"
@@ -147,7 +149,7 @@ def _no_thread_is_left() -> Generator[None]:
 
 @pytest.mark.usefixtures("_no_thread_is_left")
 @pytest.mark.parametrize("is_there", [True, False], ids=["silent", "not there"])
-async def test_a_collector_that_takes_nothing_holds_nobody_up(
+async def test_a_collector_that_accepts_nothing_delays_nothing(
     silent_collector: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spreader.telemetry.tracing.FLUSH_SECONDS", 0.2)
@@ -175,9 +177,7 @@ def _logs_as_they_were() -> Generator[None]:
 
 
 @pytest.mark.usefixtures("_logs_as_they_were")
-def test_a_line_of_the_log_names_the_trace_that_it_belongs_to(
-    memory: RecordedSpans, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_line_contains_its_trace_id(memory: RecordedSpans, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     with memory.tracing.span(step(CALLER)):
         structlog.get_logger().info("within")

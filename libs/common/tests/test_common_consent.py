@@ -1,4 +1,4 @@
-"""Consents on real Postgres: lists that are folded from the log, and what they say of a recipient."""
+"""Consent on a real Postgres: the lists folded from events, and what follows for a recipient."""
 
 from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ async def seen(engine: AsyncEngine, *places: tuple[str, str]) -> dict[tuple[str,
 
 
 @pytest.mark.postgres
-async def test_a_list_of_all_packages_concerns_each(engine: AsyncEngine) -> None:
+async def test_a_list_for_all_packages_applies_to_each(engine: AsyncEngine) -> None:
     await read(engine, change(ONE), change(TWO, "*"), change(ONE, kind="opt_in"), change(ONE, "two", "opt_in"))
     assert await seen(engine, ("one", ONE), ("two", ONE), ("one", TWO), ("two", TWO), ("one", "201000000013")) == {
         ("one", ONE): ["opt_in", "suppression"],
@@ -81,7 +81,7 @@ async def test_a_list_of_all_packages_concerns_each(engine: AsyncEngine) -> None
 
 
 @pytest.mark.postgres
-async def test_the_newest_word_of_a_batch_holds_and_a_repeat_changes_nothing(engine: AsyncEngine) -> None:
+async def test_the_newest_change_of_a_batch_holds_and_a_repeat_changes_nothing(engine: AsyncEngine) -> None:
     batch = (change(ONE), change(TWO), change(ONE, listed=False), change(TWO, listed=False), change(TWO))
     for _ in range(2):
         await read(engine, *batch)

@@ -1,4 +1,4 @@
-"""Positions on real Postgres: every record has its effect once, whoever reads it, however often."""
+"""Offset store on a real Postgres: each record has its effect once, however often and by whom it is read."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -61,7 +61,7 @@ async def effects(engine: AsyncEngine) -> list[tuple[str, int, int]]:
         return [(row.topic, row.partition, row.place) for row in rows]
 
 
-async def test_a_record_that_comes_again_is_skipped(engine: AsyncEngine) -> None:
+async def test_a_repeated_record_is_skipped(engine: AsyncEngine) -> None:
     await read(engine, records(0, 1, 2))
     await read(engine, records(1, 2, 3))
     await read(engine, records(0, 1, 2, 3))
@@ -77,13 +77,13 @@ async def test_partitions_and_topics_are_counted_apart(engine: AsyncEngine) -> N
     ]  # fmt: skip
 
 
-async def test_gaps_that_compaction_left_are_no_loss(engine: AsyncEngine) -> None:
+async def test_gaps_from_compaction_do_not_matter(engine: AsyncEngine) -> None:
     await read(engine, records(3, 9))
     await read(engine, records(3, 9, 40))
     assert await effects(engine) == [("requests", 0, place) for place in (3, 9, 40)]
 
 
-async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -> None:
+async def test_an_offset_is_rolled_back_with_its_effects(engine: AsyncEngine) -> None:
     with pytest.raises(RuntimeError, match="the handler failed"):  # noqa: PT012 - the transaction is what is asked
         async with engine.begin() as connection:
             assert len(await POSITIONS.unseen(connection, records(0, 1))) == 2
@@ -92,7 +92,7 @@ async def test_a_position_is_rolled_back_with_its_effects(engine: AsyncEngine) -
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 1)]
 
 
-async def test_a_second_reader_waits_for_the_first_and_then_skips_what_it_did(engine: AsyncEngine) -> None:
+async def test_a_second_reader_waits_for_the_first_and_then_skips_its_records(engine: AsyncEngine) -> None:
     second: asyncio.Task[None]
     async with engine.begin() as connection:
         assert len(await POSITIONS.unseen(connection, records(0, 1))) == 2
@@ -103,7 +103,7 @@ async def test_a_second_reader_waits_for_the_first_and_then_skips_what_it_did(en
     assert await effects(engine) == [("requests", 0, 2)]
 
 
-async def test_a_second_reader_does_what_the_first_rolled_back(engine: AsyncEngine) -> None:
+async def test_a_second_reader_processes_what_the_first_rolled_back(engine: AsyncEngine) -> None:
     connection = await engine.connect()
     first = await connection.begin()
     await POSITIONS.unseen(connection, records(0, 1))
@@ -115,20 +115,20 @@ async def test_a_second_reader_does_what_the_first_rolled_back(engine: AsyncEngi
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 1)]
 
 
-async def test_readers_of_the_same_partitions_in_another_order_do_not_lock_each_other_out(engine: AsyncEngine) -> None:
+async def test_readers_of_partitions_in_different_orders_do_not_deadlock(engine: AsyncEngine) -> None:
     one_way = records(*range(9)) + records(*range(9), partition=1)
     await asyncio.gather(*(read(engine, batch) for batch in (one_way, one_way[::-1]) * 4))
     assert await effects(engine) == [("requests", partition, place) for partition in (0, 1) for place in range(9)]
 
 
-async def test_another_cluster_has_a_log_of_its_own_and_starts_anew(engine: AsyncEngine) -> None:
+async def test_the_offsets_of_another_cluster_are_separate(engine: AsyncEngine) -> None:
     await read(engine, records(0, 1))
     await read(engine, records(0), OffsetStore("counter", "cluster-2"))
     await read(engine, records(1), POSITIONS)
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 0), ("requests", 0, 1)]
 
 
-async def test_a_position_beyond_the_end_of_a_log_that_began_anew_is_forgotten(engine: AsyncEngine) -> None:
+async def test_an_offset_beyond_the_end_of_a_recreated_topic_is_dropped(engine: AsyncEngine) -> None:
     await read(engine, records(9) + records(4, partition=1))
     async with engine.begin() as connection:
         assert await POSITIONS.drop_beyond(connection, {("requests", 0): 2, ("requests", 1): 5}) == 1
@@ -136,7 +136,7 @@ async def test_a_position_beyond_the_end_of_a_log_that_began_anew_is_forgotten(e
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 9), ("requests", 1, 4)]
 
 
-async def test_nothing_to_read_changes_nothing(engine: AsyncEngine) -> None:
+async def test_an_empty_batch_changes_nothing(engine: AsyncEngine) -> None:
     await read(engine, [])
     assert await effects(engine) == []
 
@@ -146,7 +146,7 @@ spans = st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(1, 4))
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(spans, max_size=8))
-async def test_however_a_log_is_read_again_each_record_has_its_effect_once(
+async def test_however_often_records_are_read_each_has_its_effect_once(
     engine: AsyncEngine, rereads: list[tuple[int, int, int]]
 ) -> None:
     async with engine.begin() as connection:

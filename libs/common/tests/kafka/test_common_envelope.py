@@ -1,4 +1,4 @@
-"""Envelope: what cannot be read is told apart, and told why, before any handler sees it."""
+"""Envelope: undecodable records are refused with a reason before a handler sees them."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ HEADERS = {"ce_id": "msg_1", "ce_type": MessageCancelled.type}
 BODY = EVENT.model_dump_json().encode()
 
 
-def test_a_record_that_is_whole_is_the_event_again() -> None:
+def test_a_complete_record_decodes_to_its_event() -> None:
     assert decode(TOPIC, HEADERS, BODY) == EVENT
 
 
@@ -31,7 +31,7 @@ def test_a_record_that_is_whole_is_the_event_again() -> None:
         (TOPIC, HEADERS, None, "has no body"),
     ],
 )
-def test_a_record_that_no_reader_knows_says_why(
+def test_an_undecodable_record_is_refused_with_the_reason(
     topic: str, headers: dict[str, str], body: bytes | None, complaint: str
 ) -> None:
     with pytest.raises(UndecodableRecord, match=complaint):
@@ -41,32 +41,32 @@ def test_a_record_that_no_reader_knows_says_why(
 @pytest.mark.parametrize(
     "garbage", [b"", b"\x00\xff\xfe", b"{", b"[]", b"null", b"{}", b'"text"', b"[" * 100_000, b'{"at": "' + BODY]
 )
-def test_garbage_is_refused_and_never_breaks_the_reader(garbage: bytes) -> None:
+def test_garbage_is_refused_and_never_crashes_the_reader(garbage: bytes) -> None:
     with pytest.raises(ValidationError):
         decode(TOPIC, HEADERS, garbage)
 
 
 @pytest.mark.parametrize("at", ["2026-03-01T12:00:00", "noon", 5.5e30])
-def test_a_moment_without_a_zone_is_refused(at: object) -> None:
+def test_a_time_without_a_zone_is_refused(at: object) -> None:
     body = BODY.replace(b'"2026-03-01T12:00:00Z"', f'"{at}"'.encode())
     assert body != BODY
     with pytest.raises(ValidationError, match="at"):
         decode(TOPIC, HEADERS, body)
 
 
-def test_headers_that_are_no_text_are_shown_and_not_refused() -> None:
+def test_headers_that_are_not_text_are_escaped() -> None:
     pairs: list[tuple[str, bytes]] = [("ce_id", b"\xff\xfe"), ("ce_type", b"")]
     assert read_headers(pairs) == {"ce_id": "\\xff\\xfe", "ce_type": ""}
     assert read_headers([("nothing", None)]) == {"nothing": ""}  # pyright: ignore[reportArgumentType] - Kafka may
 
 
-def test_a_callback_goes_to_the_partition_of_the_one_who_asked() -> None:
+def test_a_callback_goes_to_the_partition_of_its_receiver() -> None:
     routed = MessageRouted(callback_partition=5, message_id="msg_1", first_index=0, distribution={"prf_1": 1})
     envelope = encode(routed, "router", NOON)
     assert (envelope.partition, envelope.key) == (5, None)
 
 
-def test_the_trace_travels_as_a_header_and_comes_back() -> None:
+def test_the_trace_is_sent_as_a_header() -> None:
     place = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     traced = EVENT.model_copy(update={"traceparent": place})
     envelope = encode(traced, "ingress", NOON)
@@ -76,5 +76,5 @@ def test_the_trace_travels_as_a_header_and_comes_back() -> None:
 
 
 @pytest.mark.parametrize("said", ["", "00-trace-span-01", "00-a-b-01\r\nHost: elsewhere"])
-def test_a_trace_that_is_none_is_as_if_it_were_not_there(said: str) -> None:
+def test_an_invalid_trace_header_is_ignored(said: str) -> None:
     assert decode(TOPIC, {**HEADERS, "traceparent": said}, BODY) == EVENT

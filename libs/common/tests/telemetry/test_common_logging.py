@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line for our words and the libraries' alike, and no library says a thing without end."""
+"""Logging: one JSON object a line, and no flood of repeated messages from a library."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_our_words_are_a_json_line_with_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_is_json_with_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     structlog.get_logger().info("ready", service="pacer")
     (line,) = lines(capsys)
@@ -35,14 +35,14 @@ def test_our_words_are_a_json_line_with_level_and_time(capsys: pytest.CaptureFix
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_line_below_the_level_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_below_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("WARNING")
     structlog.get_logger().info("too quiet")
     structlog.get_logger().warning("loud enough")
     assert [line["event"] for line in lines(capsys)] == ["loud enough"]
 
 
-def test_a_library_says_the_same_thing_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_repeated_message_of_a_library_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     for node in range(100):
         logging.getLogger("aiokafka.conn").error("Unable connect to node with id %s", node)

@@ -1,4 +1,4 @@
-"""Loop: it wakes when told, outlives its failures, and lets the present turn end when it is stopped."""
+"""Loop: it is woken, survives failures, and finishes the running step when it stops."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from spreader.runtime.loop import Loop
 FOREVER_SECONDS = 3600.0
 
 
-async def test_a_turn_that_answers_zero_is_followed_by_the_next_at_once() -> None:
+async def test_a_step_that_returns_zero_is_followed_by_the_next_at_once() -> None:
     turns: list[int] = []
     enough = asyncio.Event()
 
@@ -26,7 +26,7 @@ async def test_a_turn_that_answers_zero_is_followed_by_the_next_at_once() -> Non
     assert turns == [0, 1, 2]
 
 
-async def test_a_wake_ends_a_wait_that_would_have_been_long() -> None:
+async def test_a_wake_ends_a_long_sleep() -> None:
     began: asyncio.Queue[int] = asyncio.Queue()
 
     async def turn() -> float:
@@ -41,7 +41,7 @@ async def test_a_wake_ends_a_wait_that_would_have_been_long() -> None:
     await loop.stop()
 
 
-async def test_a_wake_during_a_turn_is_not_forgotten() -> None:
+async def test_a_wake_during_a_step_is_not_lost() -> None:
     began: asyncio.Queue[int] = asyncio.Queue()
     may_end = asyncio.Event()
 
@@ -59,7 +59,7 @@ async def test_a_wake_during_a_turn_is_not_forgotten() -> None:
     await loop.stop()
 
 
-async def test_it_survives_failures_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_loop_continues_after_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spreader.runtime.loop.BACK_OFF_FIRST_SECONDS", 0)
     outcomes = [RuntimeError("once"), OSError("twice"), None]
     recovered = asyncio.Event()
@@ -78,7 +78,7 @@ async def test_it_survives_failures_and_goes_on(monkeypatch: pytest.MonkeyPatch)
     await loop.stop()
 
 
-async def test_a_stop_lets_the_present_turn_end_and_begins_no_other() -> None:
+async def test_a_stop_waits_for_the_running_step_and_starts_no_other() -> None:
     began, may_end, ended = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def turn() -> float:
@@ -126,7 +126,7 @@ async def test_it_can_be_started_again_after_a_stop() -> None:
     assert began.empty()
 
 
-async def test_a_turn_that_never_ends_makes_the_process_stuck_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_step_that_never_ends_is_reported_as_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     began, may_end = asyncio.Event(), asyncio.Event()
 
     async def turn() -> float:

@@ -1,4 +1,4 @@
-"""Traced: each request is a span in its caller's trace, named after its address and never after what was asked for."""
+"""HTTP middleware: each request is a span in its caller's trace, named by the route and never by the path."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
@@ -72,13 +72,15 @@ async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: RecordedSp
 
 
 @pytest.mark.parametrize("said", [(), ("nonsense",), (CALLER, CALLER)], ids=["nothing", "nonsense", "two of them"])
-async def test_a_caller_who_names_no_trace_gets_a_new_one(memory: RecordedSpans, said: tuple[str, ...]) -> None:
+async def test_a_request_without_a_valid_traceparent_starts_a_new_trace(
+    memory: RecordedSpans, said: tuple[str, ...]
+) -> None:
     await Server(memory.tracing).ask("/people/1", *said)
     (span,) = memory.spans
     assert span.parent is None
 
 
-async def test_what_is_not_there_and_what_breaks_are_told_apart(memory: RecordedSpans) -> None:
+async def test_not_found_and_server_errors_are_distinguished(memory: RecordedSpans) -> None:
     server = Server(memory.tracing)
     assert await server.ask("/nowhere/201001234567") == 404
     with pytest.raises(ValueError, match="cannot be read"):
@@ -89,12 +91,12 @@ async def test_what_is_not_there_and_what_breaks_are_told_apart(memory: Recorded
     assert "201001234567" not in missing.to_json() + broken.to_json()
 
 
-async def test_machines_that_ask_all_the_time_leave_no_spans(memory: RecordedSpans) -> None:
+async def test_health_checks_leave_no_spans(memory: RecordedSpans) -> None:
     assert await Server(memory.tracing).ask("/health/live", CALLER) == 200
     assert not memory.spans
 
 
-async def test_off_the_callers_trace_still_goes_on() -> None:
+async def test_with_tracing_off_the_callers_trace_is_passed_on() -> None:
     server = Server(NO_TRACING)
     await server.ask("/people/1", CALLER)
     await server.ask("/people/1", "nonsense")

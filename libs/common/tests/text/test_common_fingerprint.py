@@ -1,4 +1,4 @@
-"""Likeness: what is near, what is not, and that a fingerprint is quick to take."""
+"""Fingerprint: which contents are similar, and that it is fast."""
 
 import pytest
 
@@ -35,11 +35,11 @@ def image(caption: str | None, url: str = "https://example.com/a.png") -> Conten
         (text("!!!"), text("???"), False),
     ],
 )
-def test_what_says_nearly_the_same_is_near(one: Content, other: Content, near: bool) -> None:
+def test_similar_contents_have_similar_fingerprints(one: Content, other: Content, near: bool) -> None:
     assert is_similar(fingerprint(one), fingerprint(other)) is near
 
 
-def test_a_template_is_known_by_its_name() -> None:
+def test_the_fingerprint_of_a_template_depends_on_its_name() -> None:
     def template(name: str, *words: str) -> Content:
         parameters = [{"type": "text", "text": word} for word in words]
         filled = {"name": name, "language": "en_US", "components": [{"type": "body", "parameters": parameters}]}
@@ -50,7 +50,7 @@ def test_a_template_is_known_by_its_name() -> None:
     assert not is_similar(fingerprint(one), fingerprint(other))
 
 
-def test_a_fingerprint_is_the_same_in_every_process_and_tells_no_words() -> None:
+def test_a_fingerprint_is_the_same_in_every_process_and_reveals_no_words() -> None:
     assert fingerprint(text("Hello! Check out our new offers...")) == "a5143c295ef43ea9"
     assert differing_bits("0" * 16, "f" * 16) == 64
 

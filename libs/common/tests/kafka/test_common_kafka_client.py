@@ -1,4 +1,4 @@
-"""Kafka: the settings that keep records from being lost, the topics, and a broker that goes away and comes back."""
+"""Kafka client: settings that prevent lost records, the topics, and a broker that comes back."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from kafka_post import NOON, Post, alert
+from topic_harness import NOON, TopicHarness, alert
 
 from spreader.clock import Clock
 from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
@@ -44,7 +44,7 @@ async def ignore(records: Sequence[Record]) -> None:
     """Do nothing with them."""
 
 
-def test_a_subscriber_declared_by_subscribe_loses_nothing() -> None:
+def test_a_subscriber_made_by_subscribe_loses_nothing() -> None:
     broker = create_broker(NOWHERE, "test")
     subscribe(broker, NOWHERE, Subscription("test", (Alert.topic, DEAD_LETTER_TOPIC)), ignore)
     check_subscribers_lose_nothing(broker)
@@ -61,7 +61,7 @@ async def nothing(*_: object) -> None:
     """Connects to nobody."""
 
 
-async def test_the_subscribers_of_a_broker_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_subscribers_of_a_broker_start_concurrently(monkeypatch: pytest.MonkeyPatch) -> None:
     all_three = asyncio.Barrier(3)
     monkeypatch.setattr(Broker, "connect", nothing)
     monkeypatch.setattr(Broker, "subscribers", [Starting(all_three.wait) for _ in range(3)])
@@ -69,7 +69,7 @@ async def test_the_subscribers_of_a_broker_start_at_once(monkeypatch: pytest.Mon
         await create_broker(NOWHERE, "test").start()
 
 
-async def test_a_subscriber_that_cannot_start_is_told_when_no_other_is_under_way(
+async def test_a_subscriber_that_cannot_start_raises_after_all_others_have_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[str] = []
@@ -98,14 +98,14 @@ def test_a_subscriber_with_another_acknowledgement_is_refused(policy: AckPolicy)
         check_subscribers_lose_nothing(broker)
 
 
-def test_a_subscriber_that_skips_what_was_there_before_it_is_refused() -> None:
+def test_a_subscriber_that_skips_older_records_is_refused() -> None:
     broker = create_broker(NOWHERE, "test")
     broker.subscriber("topic", group_id="g", auto_offset_reset="latest", ack_policy=AckPolicy.NACK_ON_ERROR)
     with pytest.raises(AssertionError, match="auto_offset_reset is not earliest"):
         check_subscribers_lose_nothing(broker)
 
 
-def test_a_router_that_forgets_the_policy_is_found_out() -> None:
+def test_a_router_without_the_acknowledgement_policy_is_refused() -> None:
     from faststream.kafka import KafkaRouter
 
     router = KafkaRouter()
@@ -117,7 +117,7 @@ def test_a_router_that_forgets_the_policy_is_found_out() -> None:
 
 
 @pytest.mark.kafka
-async def test_all_topics_are_there_and_creating_them_again_creates_nothing(kafka_servers: str) -> None:
+async def test_all_topics_exist_and_creating_them_again_creates_nothing(kafka_servers: str) -> None:
     settings = Settings(kafka_bootstrap_servers=kafka_servers)
     assert await create_topics(settings) == []
     places = await partitions_of(settings, *PARTITIONS)
@@ -125,7 +125,7 @@ async def test_all_topics_are_there_and_creating_them_again_creates_nothing(kafk
 
 
 @pytest.mark.kafka
-async def test_only_states_are_compacted_and_the_dead_letter_takes_the_largest_record(kafka_servers: str) -> None:
+async def test_only_states_are_compacted_and_dead_letters_may_be_the_largest_records(kafka_servers: str) -> None:
     admin = AIOKafkaAdminClient(**client_arguments(Settings(kafka_bootstrap_servers=kafka_servers)))
     await admin.start()
     try:
@@ -150,7 +150,7 @@ def test_a_deployment_creates_the_topics_with_one_command(kafka_servers: str) ->
 
 
 @pytest.mark.parametrize("command", ["topics", "replay"])
-def test_a_command_says_in_a_sentence_that_kafka_is_away(command: str) -> None:
+def test_a_command_reports_in_one_line_that_kafka_is_unavailable(command: str) -> None:
     environment = {**os.environ, "SPREADER_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
     arguments = [sys.executable, "-m", "spreader", command]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
@@ -159,19 +159,19 @@ def test_a_command_says_in_a_sentence_that_kafka_is_away(command: str) -> None:
 
 
 @pytest.mark.kafka
-async def test_the_ends_of_a_log_come_with_the_name_of_its_cluster(post: Post) -> None:
-    cluster, ends = await cluster_and_end_offsets(post.settings, [Alert.topic])
+async def test_end_offsets_come_with_the_cluster_id(harness: TopicHarness) -> None:
+    cluster, ends = await cluster_and_end_offsets(harness.settings, [Alert.topic])
     assert cluster
     assert len(ends) == PARTITIONS[Alert.topic]
-    await post.put(alert(1))
-    again, later = await cluster_and_end_offsets(post.settings, [Alert.topic])
+    await harness.put(alert(1))
+    again, later = await cluster_and_end_offsets(harness.settings, [Alert.topic])
     assert again == cluster
     assert later == {**ends, (Alert.topic, 0): ends[Alert.topic, 0] + 1}
 
 
 @pytest.mark.kafka
-async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post) -> None:
-    alone = post.settings.model_copy(update={"kafka_alone": True})
+async def test_reading_alone_is_refused_with_a_real_broker(harness: TopicHarness) -> None:
+    alone = harness.settings.model_copy(update={"kafka_alone": True})
     part = KafkaComponent(create_broker(alone, "test"), alone)
     with pytest.raises(ValueError, match="this is not the in-memory broker of a trial"):
         await part.start()
@@ -179,77 +179,77 @@ async def test_to_read_alone_is_refused_where_the_broker_is_no_trial(post: Post)
 
 
 @pytest.mark.kafka
-async def test_who_reads_alone_joins_no_group_and_goes_on_where_it_stopped(
-    post: Post, monkeypatch: pytest.MonkeyPatch
+async def test_reading_alone_joins_no_group_and_continues_after_a_restart(
+    harness: TopicHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spreader.kafka.component.TRIAL_CLUSTER", "")
-    post.settings = post.settings.model_copy(update={"kafka_alone": True, "instance": "test-1"})
+    harness.settings = harness.settings.model_copy(update={"kafka_alone": True, "instance": "test-1"})
     read: list[str] = []
 
     async def note(batch: Sequence[Received[Alert]]) -> None:
         read.extend(each.event.alert_id for each in batch)
 
-    first = await post.member(note)
-    await post.put(alert(1), alert(2))
-    await post.all_read()
-    assert await members(post) == 0
-    await post.leave(first)
-    await post.member(note)
-    await post.put(alert(3))
-    await post.all_read()
+    first = await harness.join(note)
+    await harness.put(alert(1), alert(2))
+    await harness.wait_until_consumed()
+    assert await members(harness) == 0
+    await harness.leave(first)
+    await harness.join(note)
+    await harness.put(alert(3))
+    await harness.wait_until_consumed()
     assert read == ["alr_1", "alr_2", "alr_3"]
 
 
-async def members(post: Post) -> int:
+async def members(harness: TopicHarness) -> int:
     """How many have joined the group."""
-    admin = AIOKafkaAdminClient(**client_arguments(post.settings))
+    admin = AIOKafkaAdminClient(**client_arguments(harness.settings))
     await admin.start()
     try:
-        answers: list[Any] = await admin.describe_consumer_groups([post.group])
+        answers: list[Any] = await admin.describe_consumer_groups([harness.group])
     finally:
         await admin.close()
     return sum(len(group[5]) for answer in answers for group in answer.groups)
 
 
 @pytest.mark.kafka
-async def test_a_bus_puts_each_event_under_its_key_and_each_callback_where_it_is_awaited(post: Post) -> None:
-    broker = create_broker(post.settings, "test")
-    part = KafkaComponent(broker, post.settings)
+async def test_a_bus_publishes_by_key_and_callbacks_to_their_partition(harness: TopicHarness) -> None:
+    broker = create_broker(harness.settings, "test")
+    part = KafkaComponent(broker, harness.settings)
     await part.start()
     bus = KafkaBus(broker, "test", Clock())
     callback = MessageRouted(callback_partition=11, message_id="msg_1", first_index=0, distribution={})
-    _, before = await cluster_and_end_offsets(post.settings, [MessageRouted.topic, Alert.topic])
+    _, before = await cluster_and_end_offsets(harness.settings, [MessageRouted.topic, Alert.topic])
     await bus.publish(callback, *(alert(number) for number in range(2_500)))
-    _, after = await cluster_and_end_offsets(post.settings, [MessageRouted.topic, Alert.topic])
+    _, after = await cluster_and_end_offsets(harness.settings, [MessageRouted.topic, Alert.topic])
     await part.stop()
     grown = {place: after[place] - before[place] for place in after if after[place] != before[place]}
     assert sorted(grown.values()) == [1, 2_500]  # equal keys, one partition
     assert grown[MessageRouted.topic, 11] == 1
 
 
-async def test_a_bus_whose_broker_was_never_started_says_unpublished() -> None:
+async def test_a_bus_without_a_started_broker_raises() -> None:
     with pytest.raises(PublishFailed):
         await KafkaBus(create_broker(NOWHERE, "test"), "test", lambda: NOON).publish(alert(1))
 
 
 @pytest.mark.kafka
-async def test_a_part_stops_and_starts_again_and_goes_on_where_it_was(post: Post) -> None:
+async def test_a_component_continues_after_a_restart(harness: TopicHarness) -> None:
     done: Counter[str] = Counter()
 
     async def count(batch: Sequence[Received[Alert]]) -> None:
         done.update(each.event.alert_id for each in batch)
 
-    await post.put(alert(1))
-    part = await post.member(count)
-    await post.all_read()
+    await harness.put(alert(1))
+    part = await harness.join(count)
+    await harness.wait_until_consumed()
     await part.stop()
-    await post.put(alert(2))
+    await harness.put(alert(2))
     await part.start()
-    await post.all_read()
+    await harness.wait_until_consumed()
     assert done == {"alr_1": 1, "alr_2": 1}
 
 
-async def test_a_part_that_cannot_start_leaves_nothing_open_and_may_try_again() -> None:
+async def test_a_component_that_cannot_start_leaves_nothing_open_and_may_retry() -> None:
     broker = create_broker(NOWHERE, "test")
     subscribe(broker, NOWHERE, Subscription("test", (Alert.topic,)), ignore)
     part = KafkaComponent(broker, NOWHERE)
@@ -259,7 +259,7 @@ async def test_a_part_that_cannot_start_leaves_nothing_open_and_may_try_again() 
     await part.stop()
 
 
-def test_a_broker_asks_for_all_replicas_and_creates_no_topic() -> None:
+def test_a_broker_requires_all_replicas_and_creates_no_topic() -> None:
     broker: KafkaBroker = create_broker(NOWHERE, "test")
     arguments: dict[str, Any] = getattr(broker, "_connection_kwargs")  # noqa: B009 - FastStream shows it nowhere else
     assert arguments["acks"] == "all"
@@ -267,7 +267,7 @@ def test_a_broker_asks_for_all_replicas_and_creates_no_topic() -> None:
     assert arguments["linger_ms"] == 0
 
 
-async def test_a_handler_is_cancelled_by_nothing_but_the_end(post: Post) -> None:
+async def test_only_a_stop_cancels_a_handler(harness: TopicHarness) -> None:
     """A stop lets the batch in hand end, and commits it."""
     began, may_end, done = asyncio.Event(), asyncio.Event(), list[str]()
 
@@ -276,12 +276,12 @@ async def test_a_handler_is_cancelled_by_nothing_but_the_end(post: Post) -> None
         await may_end.wait()
         done.extend(each.event.alert_id for each in batch)
 
-    await post.put(alert(1))
-    part = await post.member(slow)
+    await harness.put(alert(1))
+    part = await harness.join(slow)
     await began.wait()
-    leaving = asyncio.create_task(post.leave(part))
+    leaving = asyncio.create_task(harness.leave(part))
     await asyncio.sleep(0)
     may_end.set()
     await leaving
     assert done == ["alr_1"]
-    assert await post.committed() == await post.end()
+    assert await harness.committed() == await harness.end()

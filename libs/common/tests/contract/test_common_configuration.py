@@ -1,4 +1,4 @@
-"""Configuration: the plan's defaults, and bounds that keep out what no pacer could obey."""
+"""Configuration: the defaults, and bounds that keep out packages that cannot be paced."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ def package(**more: Any) -> Package:
     return Package.model_validate({"package_id": "pkg_shop", "version": 1, "name": "Shop", **more})
 
 
-def test_a_new_package_has_the_plans_limits_and_four_hours_of_rest() -> None:
+def test_a_new_package_has_the_default_limits_and_four_hours_of_rest() -> None:
     fresh = package()
     limits = fresh.profile_limits
     assert (limits.per_hour, limits.per_3_hours, limits.per_day) == (20, 50, 120)
@@ -77,6 +77,6 @@ def test_a_reader_ignores_settings_that_a_newer_writer_knows() -> None:
     assert package(invented_later=True, profile_limits={"per_week": 9}) == package()
 
 
-def test_credentials_that_stray_into_a_gateway_never_reach_an_event() -> None:
+def test_plain_credentials_in_a_gateway_never_reach_an_event() -> None:
     careless = Gateway.model_validate({**GATEWAY.model_dump(), "credentials": {"access_token": "secret"}})
     assert "secret" not in careless.model_dump_json()

@@ -1,4 +1,4 @@
-"""Media: what a file is, said by its bytes; kept once; given out whole, or with a clear reason not."""
+"""Media store: types are detected from the bytes, files are stored once, and refusals have clear reasons."""
 
 import io
 import os
@@ -54,7 +54,7 @@ async def started(folder: Path, now: Days | None = None) -> MediaStore:
         ("name,phone\nÁ,1\n".encode(), "document", "text/plain"),
     ],
 )
-def test_a_file_is_what_its_bytes_say_and_fits_its_kind(data: bytes, kind: str, type_: str) -> None:
+def test_the_type_of_a_file_is_detected_from_its_bytes(data: bytes, kind: str, type_: str) -> None:
     assert detect_type(data[:4096], data) == type_
     assert content_kinds(type_, len(data)) == (kind,)
 
@@ -62,18 +62,18 @@ def test_a_file_is_what_its_bytes_say_and_fits_its_kind(data: bytes, kind: str, 
 @pytest.mark.parametrize(
     "data", [b"\x7fELF\x02\x01\x01" + b"\x00" * 60, b"GIF89a" + b"\x00" * 60, b"", b"\x00\x01\x02"]
 )
-def test_what_whatsapp_does_not_carry_is_refused_with_what_it_does(data: bytes) -> None:
+def test_a_type_that_whatsapp_does_not_accept_is_refused_with_the_allowed_ones(data: bytes) -> None:
     with pytest.raises(MediaRefused, match="takes only application/msword"):
         inspect_file(data, "holiday.png", NOW.date())
 
 
-def test_a_file_over_its_kinds_bound_is_refused_with_the_bound() -> None:
+def test_a_file_over_the_size_limit_of_its_kind_is_refused_with_the_limit() -> None:
     assert objection("image", "image/png", 5 * MEGABYTE) is None
     assert "at most 5242880" in str(objection("image", "image/png", 5 * MEGABYTE + 1))
     assert "takes as voice only" in str(objection("voice", "image/png", 10))
 
 
-def test_an_image_that_is_torn_or_explodes_is_refused() -> None:
+def test_a_truncated_image_and_a_decompression_bomb_are_refused() -> None:
     whole = picture(size=(400, 400))
     assert inspect_file(whole, None, NOW.date()).type == "image/png"
     with pytest.raises(MediaRefused, match="cannot be read"):
@@ -82,7 +82,7 @@ def test_an_image_that_is_torn_or_explodes_is_refused() -> None:
         inspect_file(picture(size=(10_000, 6_000), mode="1"), None, NOW.date())
 
 
-async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Path) -> None:
+async def test_the_same_file_is_stored_once_and_returned_unchanged(tmp_path: Path) -> None:
     store = await started(tmp_path)
     one, again = await store.put(PDF, "offer.pdf"), await store.put(PDF, "offer.pdf")
     assert one == again
@@ -94,7 +94,7 @@ async def test_the_same_file_is_kept_once_and_given_out_as_it_came(tmp_path: Pat
     assert (await media.file(Place(media_id=one.media_id, filename="mine.pdf"), "document")).filename == "mine.pdf"
 
 
-async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Path) -> None:
+async def test_a_missing_or_unsuitable_file_is_refused(tmp_path: Path) -> None:
     store = await started(tmp_path)
     media = MediaCache(store, MediaDownloader(AddressFilter()))
     with pytest.raises(MediaRefused, match="no file med_none"):
@@ -104,7 +104,7 @@ async def test_a_file_that_is_not_there_or_does_not_fit_is_refused(tmp_path: Pat
         await media.file(Place(media_id=kept.media_id), "image")
 
 
-async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) -> None:
+async def test_the_cache_keeps_the_last_used_files_within_its_limit(tmp_path: Path) -> None:
     store = await started(tmp_path)
     media = MediaCache(store, MediaDownloader(AddressFilter()), cache_bytes_max=len(PDF) + 10)
     first, second = await store.put(PDF, None), await store.put(PDF + b" ", None)
@@ -117,7 +117,7 @@ async def test_memory_holds_what_was_used_last_within_its_bound(tmp_path: Path) 
         await media.file(Place(media_id=first.media_id), "document")
 
 
-async def test_what_no_message_has_named_for_long_is_forgotten(tmp_path: Path) -> None:
+async def test_files_that_no_message_used_for_long_are_deleted(tmp_path: Path) -> None:
     now = Days()
     store = await started(tmp_path, now)
     old, used = await store.put(PDF, None), await store.put(PDF + b" ", None)
@@ -128,7 +128,7 @@ async def test_what_no_message_has_named_for_long_is_forgotten(tmp_path: Path) -
     assert (await store.read(used.media_id)) == PDF + b" "
 
 
-async def test_a_place_that_cannot_be_written_is_trouble_at_start(tmp_path: Path) -> None:
+async def test_a_location_that_is_not_writable_fails_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Exception, match=r"(?i)file|directory|exist"):
         await MediaStore(f"file:{tmp_path}/file", Days()).start()

@@ -1,4 +1,4 @@
-"""Migrations on real Postgres: whoever comes, however often, the schema is made once; and which errors pass."""
+"""Migrations on a real Postgres: run once, by whatever number of processes; and which errors are transient."""
 
 import asyncio
 import os
@@ -73,7 +73,7 @@ async def answer(engine: AsyncEngine, question: str) -> list[tuple[object, ...]]
         return [tuple(row) for row in await connection.execute(text(question))]
 
 
-async def test_twice_is_once(engine: AsyncEngine, migrations: Path) -> None:
+async def test_migrating_twice_changes_nothing(engine: AsyncEngine, migrations: Path) -> None:
     await migrate(engine, "warehouse")
     await migrate(engine, "warehouse")
     assert await answer(engine, "SELECT name, note FROM warehouse.shelf") == [("first", "a;b")]
@@ -81,7 +81,7 @@ async def test_twice_is_once(engine: AsyncEngine, migrations: Path) -> None:
     assert await answer(engine, "SELECT count(*) FROM warehouse.position") == [(0,)]
 
 
-async def test_a_newer_version_brings_what_is_new(engine: AsyncEngine, migrations: Path) -> None:
+async def test_a_newer_version_runs_only_new_migrations(engine: AsyncEngine, migrations: Path) -> None:
     await migrate(engine, "warehouse")
     (migrations / "0002_height.py").write_text(SECOND)
     await migrate(engine, "warehouse")
@@ -96,7 +96,7 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(engine: AsyncEngi
     assert await answer(engine, "SELECT 1 FROM pg_namespace WHERE nspname = 'warehouse'") == []
 
 
-async def test_many_at_once_in_one_process_make_it_once(engine: AsyncEngine, migrations: Path) -> None:
+async def test_concurrent_migrations_in_one_process_run_once(engine: AsyncEngine, migrations: Path) -> None:
     await asyncio.gather(*(migrate(engine, "warehouse") for _ in range(4)))
     assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
 
@@ -106,7 +106,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
   AND clock_timestamp() - query_start > interval '200 milliseconds'"""
 
 
-async def test_who_waits_for_anothers_long_migration_waits_longer_than_for_other_locks(
+async def test_waiting_for_another_migration_is_not_cut_by_the_lock_timeout(
     engine: AsyncEngine, database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dies where the time-out of locks is lifted behind the wait and not before it."""
@@ -124,7 +124,9 @@ async def test_who_waits_for_anothers_long_migration_waits_longer_than_for_other
 
 
 @pytest.mark.usefixtures("migrations")
-async def test_four_processes_at_once_make_it_once(engine: AsyncEngine, database_url: str, tmp_path: Path) -> None:
+async def test_concurrent_migrations_of_four_processes_run_once(
+    engine: AsyncEngine, database_url: str, tmp_path: Path
+) -> None:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     starting = (
         asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, database_url, env=environment) for _ in range(4)
@@ -134,7 +136,7 @@ async def test_four_processes_at_once_make_it_once(engine: AsyncEngine, database
     assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
 
 
-def test_a_script_is_cut_where_a_line_ends_with_a_semicolon() -> None:
+def test_a_script_is_split_where_a_line_ends_with_a_semicolon() -> None:
     script = "CREATE TABLE a (note text DEFAULT 'x;y');\n\nCREATE INDEX i\n  ON a (note);\n"
     assert statements(script) == ["CREATE TABLE a (note text DEFAULT 'x;y')", "CREATE INDEX i\n  ON a (note)"]
 
@@ -154,7 +156,7 @@ def test_a_script_is_cut_where_a_line_ends_with_a_semicolon() -> None:
         ("CREATE TEMP TABLE t (a int UNIQUE); INSERT INTO t VALUES (1), (1)", False),
     ],
 )
-async def test_only_what_the_server_is_to_blame_for_passes(engine: AsyncEngine, statement: str, passes: bool) -> None:
+async def test_only_errors_of_the_server_are_transient(engine: AsyncEngine, statement: str, passes: bool) -> None:
     with pytest.raises(Exception) as met:  # noqa: PT011, PT012 - which errors these are is what is asked
         async with engine.begin() as connection:
             for each in statement.split("; "):
@@ -162,7 +164,7 @@ async def test_only_what_the_server_is_to_blame_for_passes(engine: AsyncEngine, 
     assert is_transient(met.value) is passes
 
 
-async def test_a_server_that_is_away_may_come_back() -> None:
+async def test_an_unreachable_server_is_a_transient_error() -> None:
     nobody = create_engine(Settings(database_url="postgresql://postgres@127.0.0.1:1/none"), "warehouse")
     with pytest.raises(OSError, match="Connect call failed") as met:
         async with nobody.connect():
@@ -171,11 +173,11 @@ async def test_a_server_that_is_away_may_come_back() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(), RuntimeError(), AssertionError(), KeyError()])
-def test_a_mistake_of_ours_does_not_pass(error: Exception) -> None:
+def test_a_programming_error_is_not_transient(error: Exception) -> None:
     assert not is_transient(error)
 
 
-async def test_an_error_text_holds_no_parameter(engine: AsyncEngine) -> None:
+async def test_an_error_text_contains_no_parameter(engine: AsyncEngine) -> None:
     with pytest.raises(DBAPIError) as met:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT 1 / 0 WHERE :recipient <> ''"), {"recipient": "201001234567"})

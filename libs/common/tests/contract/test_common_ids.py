@@ -1,4 +1,4 @@
-"""Ids: derived ones are the same for ever, fresh ones sort by time, and both are ids that a caller may send back."""
+"""Ids: derived ones never change, new ones sort by time, and all of them are valid chosen ids."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ FLOORED = 1_001
 names = st.text(alphabet="ab_-1", min_size=1, max_size=4)
 
 
-def test_the_ids_of_today_are_the_ids_of_next_year() -> None:
+def test_derived_ids_never_change() -> None:
     assert delivery_id("msg_1", "201001234567") == "dlv_mdjsqiniq45k71nlgephsuuhms"
     assert conversation_id("pkg_shop", "201001234567") == "conv_2m64pfiar92t5slf111dfjhstk"
 
@@ -54,7 +54,7 @@ def test_ids_made_in_the_same_instant_differ() -> None:
     [new_id("pkg", NOON), delivery_id("m", "r"), conversation_id("p", "r")],
     ids=["package", "delivery", "conversation"],
 )
-def test_every_id_that_we_make_may_be_sent_back_as_a_chosen_one(made: str) -> None:
+def test_every_generated_id_is_a_valid_chosen_id(made: str) -> None:
     assert re.fullmatch(CHOSEN_ID_PATTERN, made)
     assert len(made.partition("_")[2]) == 26
 
@@ -62,7 +62,7 @@ def test_every_id_that_we_make_may_be_sent_back_as_a_chosen_one(made: str) -> No
 @pytest.mark.parametrize(
     "theirs", ["conv_xyz789", "CONV_" + "a" * 26, "conv_" + "w" * 26, "conv_" + "a" * 27, "order 7"]
 )
-def test_a_callers_name_for_a_conversation_is_told_from_ours(theirs: str) -> None:
+def test_a_callers_name_for_a_conversation_is_distinguished_from_ours(theirs: str) -> None:
     assert is_conversation_id(conversation_id("pkg_shop", "201001234567"))
     assert not is_conversation_id(theirs)
 

@@ -1,4 +1,4 @@
-"""Table on real Kafka: ready when it has seen all that was there, and from then on it follows."""
+"""Table on a real Kafka: complete when it is ready, and it follows changes."""
 
 import asyncio
 import uuid
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka_post import NOON
+from topic_harness import NOON
 
 from spreader.contract.events import ProfilePace
 from spreader.kafka.client import client_arguments
@@ -69,9 +69,7 @@ def waiting(table: Table[ProfilePace], writer: Writer) -> dict[str, int]:
     return {key.removeprefix(f"{writer.prefix}_"): count for key, count in mine.items()}
 
 
-async def test_when_it_has_started_it_holds_the_newest_row_of_every_key(
-    table: Table[ProfilePace], writer: Writer
-) -> None:
+async def test_after_the_start_it_has_the_newest_row_of_every_key(table: Table[ProfilePace], writer: Writer) -> None:
     for count in range(3):
         await writer.put("a", count)
         await writer.put("b", 10 * count)
@@ -103,9 +101,7 @@ async def test_a_tombstone_removes_a_row_at_start_and_later(table: Table[Profile
     assert await table.wait_for(lambda: waiting(table, writer) == {"kept": 1}, PATIENCE_SECONDS)
 
 
-async def test_a_row_that_cannot_be_read_leaves_the_older_one_in_force(
-    table: Table[ProfilePace], writer: Writer
-) -> None:
+async def test_an_undecodable_row_keeps_the_previous_one(table: Table[ProfilePace], writer: Writer) -> None:
     await writer.put("a", 1)
     await writer.put_raw("a", b"\xff garbage")
     await table.start()
@@ -115,7 +111,7 @@ async def test_a_row_that_cannot_be_read_leaves_the_older_one_in_force(
     assert waiting(table, writer) == {"a": 1, "b": 2}
 
 
-async def test_it_tells_of_every_change_in_order(kafka_settings: Settings, writer: Writer) -> None:
+async def test_it_reports_every_change_in_order(kafka_settings: Settings, writer: Writer) -> None:
     told: list[tuple[str, int | None]] = []
 
     def on_change(key: str, event: ProfilePace | None) -> None:
@@ -132,7 +128,7 @@ async def test_it_tells_of_every_change_in_order(kafka_settings: Settings, write
     assert told == [(writer.key("a"), count) for count in (1, 2, None)]
 
 
-async def test_two_instances_hold_the_same_rows(kafka_settings: Settings, writer: Writer) -> None:
+async def test_two_instances_have_the_same_rows(kafka_settings: Settings, writer: Writer) -> None:
     tables = [Table(kafka_settings, ProfilePace) for _ in range(2)]
     await asyncio.gather(*(table.start() for table in tables))
     await writer.put("a", 7)
@@ -141,12 +137,12 @@ async def test_two_instances_hold_the_same_rows(kafka_settings: Settings, writer
     await asyncio.gather(*(table.stop() for table in tables))
 
 
-async def test_a_wait_that_is_in_vain_ends_and_says_so(table: Table[ProfilePace]) -> None:
+async def test_a_wait_ends_at_its_timeout_and_returns_false(table: Table[ProfilePace]) -> None:
     await table.start()
     assert not await table.wait_for(lambda: False, timeout=0.01)
 
 
-async def test_without_its_topic_it_does_not_start_and_says_what_to_do(kafka_settings: Settings) -> None:
+async def test_without_its_topic_the_start_fails_with_what_to_do(kafka_settings: Settings) -> None:
     class Elsewhere(ProfilePace):
         topic = "spreader.no-such-topic"
 
@@ -156,7 +152,7 @@ async def test_without_its_topic_it_does_not_start_and_says_what_to_do(kafka_set
         await Table(kafka_settings, Elsewhere).start()
 
 
-async def test_without_a_broker_it_does_not_start_and_leaves_nothing_open() -> None:
+async def test_without_a_broker_the_start_fails_and_leaves_nothing_open() -> None:
     table = Table(Settings(kafka_bootstrap_servers="127.0.0.1:1"), ProfilePace)
     for _ in range(2):
         with pytest.raises(Exception, match="Unable to bootstrap"):

@@ -1,4 +1,4 @@
-"""Service: parts start in order and patiently, stop in reverse, and readiness says what is missing."""
+"""Service: components start in order with retries and stop in reverse, and readiness names what is missing."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from spreader.runtime.service import Service
 
 
 @dataclass(eq=False)
-class Piece:
+class FakeComponent:
     """A part that writes down what happens to it; the first `failures` starts fail."""
 
     name: str
@@ -62,9 +62,12 @@ async def get(app: FastAPI, path: str) -> tuple[int, Any]:
     return sent[0]["status"], body
 
 
-async def test_parts_start_in_order_though_one_fails_twice_and_stop_in_reverse() -> None:
+async def test_components_start_in_order_also_after_failures_and_stop_in_reverse() -> None:
     diary: list[str] = []
-    service = Service("test", [Piece("postgres", diary, failures=2), Piece("table", diary), Piece("kafka", diary)])
+    service = Service(
+        "test",
+        [FakeComponent("postgres", diary, failures=2), FakeComponent("table", diary), FakeComponent("kafka", diary)],
+    )
     await service.start()
     await service.stop()
     assert diary == [
@@ -73,23 +76,23 @@ async def test_parts_start_in_order_though_one_fails_twice_and_stop_in_reverse()
     ]  # fmt: skip
 
 
-async def test_a_part_that_fails_to_stop_keeps_no_other_from_stopping() -> None:
+async def test_a_component_that_fails_to_stop_does_not_keep_others_from_stopping() -> None:
     diary: list[str] = []
 
-    class Stubborn(Piece):
+    class Stubborn(FakeComponent):
         async def stop(self) -> None:
             raise RuntimeError("will not")
 
-    service = Service("test", [Piece("postgres", diary), Stubborn("kafka", diary)])
+    service = Service("test", [FakeComponent("postgres", diary), Stubborn("kafka", diary)])
     await service.start()
     await service.stop()
     assert diary[-1] == "postgres stopped"
 
 
-async def test_ready_says_what_is_missing_and_why() -> None:
+async def test_ready_names_the_components_that_are_not_ready_and_why() -> None:
     diary: list[str] = []
     gate = asyncio.Event()
-    postgres, kafka = Piece("postgres", diary, gate=gate), Piece("kafka", diary)
+    postgres, kafka = FakeComponent("postgres", diary, gate=gate), FakeComponent("kafka", diary)
     service = Service("test", [postgres, kafka])
     app = service.app()
     starting = asyncio.create_task(service.start())
@@ -110,10 +113,10 @@ async def test_ready_says_what_is_missing_and_why() -> None:
     await service.stop()
 
 
-async def test_ready_names_the_error_of_a_part_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ready_names_the_error_of_a_component_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spreader.runtime.service.START_BACK_OFF_SECONDS", 3600)
     diary: list[str] = []
-    service = Service("test", [Piece("postgres", diary, failures=1)])
+    service = Service("test", [FakeComponent("postgres", diary, failures=1)])
     starting = asyncio.create_task(service.start())
     while not diary:
         await asyncio.sleep(0)
@@ -123,9 +126,9 @@ async def test_ready_names_the_error_of_a_part_that_cannot_start(monkeypatch: py
     starting.cancel()
 
 
-async def test_live_is_about_the_process_and_never_about_another_server() -> None:
+async def test_liveness_depends_on_the_process_and_not_on_other_servers() -> None:
     diary: list[str] = []
-    kafka = Piece("kafka", diary, wrong="no answer")
+    kafka = FakeComponent("kafka", diary, wrong="no answer")
     service = Service("test", [kafka])
     app = service.app()
     await service.start()
@@ -135,9 +138,9 @@ async def test_live_is_about_the_process_and_never_about_another_server() -> Non
     await service.stop()
 
 
-async def test_the_application_starts_its_parts_and_stops_them_though_one_never_started() -> None:
+async def test_the_application_stops_its_components_also_when_one_never_started() -> None:
     diary: list[str] = []
-    service = Service("test", [Piece("postgres", diary), Piece("kafka", diary, gate=asyncio.Event())])
+    service = Service("test", [FakeComponent("postgres", diary), FakeComponent("kafka", diary, gate=asyncio.Event())])
     app = service.app(title="Test")
     async with app.router.lifespan_context(app):
         while not diary:
@@ -152,8 +155,8 @@ async def test_metrics_are_shown_in_prometheus_form() -> None:
     assert b"# TYPE spreader_dead_letters_records_total counter" in body
 
 
-async def test_metrics_say_what_runs_and_which_part_is_in_trouble() -> None:
-    service = Service("test", [Piece("whole", []), Piece("broken", [], wrong="no answer")])
+async def test_metrics_name_the_version_and_the_components_that_are_not_ready() -> None:
+    service = Service("test", [FakeComponent("whole", []), FakeComponent("broken", [], wrong="no answer")])
     await service.start()
     status, body = await get(service.app(), "/metrics")
     text = body.decode()

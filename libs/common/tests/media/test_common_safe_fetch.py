@@ -1,4 +1,4 @@
-"""Fetching: nobody leads us to where only we can go, and nothing that comes is without a bound."""
+"""Safe fetch: no private address is reached, and size and time are bounded."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -65,12 +65,12 @@ def test_an_address_on_the_internet_is_public(address: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://2130706433/a", "http://0x7f.1/a", "http://localhost/a"])
-async def test_other_spellings_of_this_machine_are_refused_too(url: str) -> None:
+async def test_other_notations_of_localhost_are_refused_too(url: str) -> None:
     with pytest.raises((MediaRefused, MediaUnavailable)):
         await fetcher().fetch(url, 100, 5)
 
 
-async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
+async def test_a_name_that_resolves_to_a_private_address_is_refused() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return ["93.184.216.34", "10.0.0.7"]
 
@@ -78,7 +78,7 @@ async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
         await MediaDownloader(AddressFilter(resolve=resolve)).fetch("https://cdn.example/a.png", 100, 5)
 
 
-async def test_the_name_is_looked_up_once_so_it_cannot_change_between_check_and_call() -> None:
+async def test_the_name_is_resolved_once_so_that_it_cannot_change_after_the_check() -> None:
     async with serving(file=answering(body=b"fine")) as here:
         port = int(here.rpartition(":")[2])
         looked: list[str] = []
@@ -106,7 +106,7 @@ async def test_a_redirect_is_followed_and_one_to_a_private_address_is_refused() 
                 await fetcher(here).fetch(f"http://{here}/{page}", 100, 5)
 
 
-async def test_what_is_too_large_is_refused_whether_it_says_so_or_not() -> None:
+async def test_a_file_that_is_too_large_is_refused_with_and_without_a_content_length() -> None:
     async def undeclared(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
@@ -120,7 +120,7 @@ async def test_what_is_too_large_is_refused_whether_it_says_so_or_not() -> None:
                 await fetcher(here).fetch(f"http://{here}/{page}", 500, 5)
 
 
-async def test_what_never_ends_ends() -> None:
+async def test_an_endless_download_is_refused() -> None:
     async def drip(request: web.Request) -> web.StreamResponse:
         import asyncio
 
@@ -135,7 +135,7 @@ async def test_what_never_ends_ends() -> None:
             await fetcher(here).fetch(f"http://{here}/drip", 10_000_000, 2)
 
 
-async def test_what_may_be_there_later_is_away_and_what_will_not_is_refused() -> None:
+async def test_temporary_errors_are_unavailable_and_permanent_ones_refused() -> None:
     async with serving(busy=answering(status=503), throttled=answering(status=429), gone=answering(status=404)) as here:
         for page in ("busy", "throttled"):
             with pytest.raises(MediaUnavailable, match="answered"):
@@ -149,10 +149,10 @@ async def test_what_may_be_there_later_is_away_and_what_will_not_is_refused() ->
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/a", "http://user:pw@example.com/a", "http://[::1", "https:///a"])
-async def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
+async def test_an_address_that_is_not_plain_http_is_refused(url: str) -> None:
     with pytest.raises(MediaRefused):
         await fetcher().fetch(url, 100, 5)
 
 
-async def test_the_systems_names_are_looked_up() -> None:
+async def test_the_system_resolver_is_used() -> None:
     assert set(await system_resolver("localhost", 80)) <= {"127.0.0.1", "::1"}
