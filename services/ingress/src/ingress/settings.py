@@ -26,4 +26,4 @@ class IngressSettings(Settings):
     found_wait_seconds: PositiveFloat = 1.0
     """How long a request for an unknown message waits: the message may have been accepted just before."""
     media_keep_days: PositiveFloat = 90.0
-    """How many days a file is kept after its upload or its last use by a message. Longer than any message waits."""
+    """How many days a file is kept after its upload or its last use by a message. Set more than any message waits."""

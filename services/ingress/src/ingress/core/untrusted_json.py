@@ -13,7 +13,7 @@ TEXT_CHARACTERS_MAX = 65_536
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside this range is an error of the gateway and is ignored."""
 _MILLISECONDS_FROM = 100_000_000_000
-"""Unix time from here on is in milliseconds: in seconds it would be later than the year 5000."""
+"""A Unix time of this number or more is in milliseconds: as seconds it would be after the year 5000."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 

@@ -53,7 +53,7 @@ class OpenMessageEndpoint:
     async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
         recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
-        states = self.config_cache.states_of(package)  # read before publishing: later they may count this message
+        states = self.config_cache.states_of(package)  # read before publishing, so that they do not count this message
         if waits:
             with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)
@@ -127,7 +127,7 @@ class OpenMessageEndpoint:
         routing: RoutingSummary | None,
         waits: bool,
     ) -> dict[str, Any]:
-        """The members of the body that depend on router and pacer; a note says why one has no value."""
+        """The members of the body that depend on router and pacer. For a member without a value, a note says why."""
         if routing is None:
             reason = (
                 "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"

@@ -29,7 +29,7 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
-"""The largest age of the receipts that a run matches. All: they are deleted after 1 day (`DELETE_OLD`)."""
+"""The largest age of the receipts that a run matches. `ALL` exceeds the day after which receipts are deleted."""
 MATCH_EVERY_SECONDS = 1.0
 
 

@@ -22,7 +22,7 @@ BAN_CODES: Mapping[int, str] = {
 _BOTH_LANES: tuple[Literal["open", "reply"], ...] = ("open", "reply")
 _BAN_MAX = timedelta(days=365)
 _NANOSECONDS_FROM = 100_000_000
-"""The length of a ban from here on is in nanoseconds: in seconds it would be over 3 years."""
+"""A ban length of this number or more is in nanoseconds: as seconds it would be over 3 years."""
 _WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
     "NONE": "none", "FIRST_WARNING": "first", "SECOND_WARNING": "second", "CAPPED": "capped",
 }  # fmt: skip
@@ -83,7 +83,10 @@ def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedS
 
 
 def time_lock(lock: UntrustedJson) -> LinkedStatus:
-    """WhatsApp stops the profile from opening chats, or allows it again. Reads Baileys' and whatsmeow's names."""
+    """WhatsApp's lock on opening chats, or its end. `lock`: has the member names of Baileys or of whatsmeow.
+
+    A violation of the commerce policy stops replies too.
+    """
     kind = lock["enforcementType"].text or lock["enforcement_type"].text
     active = lock["isActive"].boolean if "isActive" in lock else lock["is_active"].boolean
     ends = lock["timeEnforcementEnds"] if "timeEnforcementEnds" in lock else lock["time_enforcement_ends"]
