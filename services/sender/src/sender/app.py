@@ -32,10 +32,10 @@ from sender.gateways.simulator import SimulatorDriver
 from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache
 from sender.gateways.waha import WahaDriver
 from sender.ledger.backlog import BacklogGauges
+from sender.ledger.delivery_rows import DELIVERY_TYPES
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
-from sender.ledger.row_mapping import DELIVERY_TYPES
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
@@ -86,7 +86,7 @@ class DriverFactory:
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What both lanes share: nothing in it can make one lane wait for the other."""
+    """What both lanes share. It contains nothing for which one lane could wait because of the other."""
 
     settings: SenderSettings
     clock: Clock
@@ -97,7 +97,10 @@ class LaneContext:
 
 
 def build(settings: SenderSettings) -> FastAPI:
-    """Both lanes, and beside them the work at gateways that is not a send, with its own connections to Postgres."""
+    """Both lanes, and the work at gateways that is not a send: checks, registration, uploads and receipts.
+
+    That work has its own connections to Postgres, so that it cannot slow down a lane.
+    """
     clock, tracing = clock_from_environment(), Tracing.of(SERVICE, settings)
     engine = create_engine(settings, f"{SERVICE}-gateways")
     check_client = GatewayClient("asking", CHECK_CONNECTIONS, _timeouts(settings))
@@ -177,6 +180,7 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
     outbox = OutcomeOutbox(ledger, bus)
     results = ResultWriter(ledger, outbox, group_seconds)
+    # A lease must outlast a call and half the margin; a new lease outlasts a call and the whole margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     progress = GroupProgress(settings, f"{SERVICE}-{lane}")
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None

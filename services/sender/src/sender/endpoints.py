@@ -18,7 +18,7 @@ from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 NO_NUMBER = "0000000"
-"""A placeholder: a profile that is being created has no phone number yet, and a check does not use it."""
+"""A placeholder: a profile that is being created may have no phone number yet, and the check does not need one."""
 
 
 class ProfileCheckRequest(BaseModel):
@@ -76,7 +76,7 @@ class CheckEndpoints:
         check = await self.drivers[request.driver].check(profile)
         configured = self.config.profile(request.package_id, request.profile_id)
         if check.reached and configured is not None and configured.gateway.sealed == request.sealed:
-            # Report it now: a lane that was closed for wrong credentials need not wait for the next scheduled check.
+            # Report the check now: a lane that was closed for wrong credentials can open before the next scheduled one.
             await self.poller.report(request.package_id, configured, check)
         return ProfileCheckResponse(
             ok=check.ok,
@@ -97,12 +97,12 @@ class CheckEndpoints:
 
 def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/profiles/check")
-    async def check_profile(ask: ProfileCheckRequest) -> ProfileCheckResponse:
-        return await endpoints.check_profile(ask)
+    async def check_profile(request: ProfileCheckRequest) -> ProfileCheckResponse:
+        return await endpoints.check_profile(request)
 
     @app.post("/numbers/check")
-    async def check_numbers(ask: NumberCheckRequest) -> NumberCheckResponse:
-        return await endpoints.check_numbers(ask)
+    async def check_numbers(request: NumberCheckRequest) -> NumberCheckResponse:
+        return await endpoints.check_numbers(request)
 
 
 def _item(result: NumberResult) -> NumberCheckItem:

@@ -22,7 +22,7 @@ UNSETTLED = Gauge(
 )
 OVERDUE_SECONDS = Gauge(
     "spreader_sender_overdue_seconds",
-    "How long the delivery that is due longest has been waiting for a claim.",
+    "How long the oldest due delivery has waited for a claim.",
     ["lane"],
 )
 UNPUBLISHED = Gauge(
@@ -39,7 +39,9 @@ SEND_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
 )
 IN_DOUBT = Counter(
-    "spreader_sends_in_doubt", "Claimed deliveries that an earlier claim may have sent; the gateway is asked.", ["lane"]
+    "spreader_sends_in_doubt",
+    "Claimed deliveries that an earlier claim may have sent; the gateway is asked first.",
+    ["lane"],
 )
 FENCED = Counter(
     "spreader_sender_fenced_results", "Results dropped because another worker had claimed the delivery.", ["lane"]
@@ -50,7 +52,9 @@ BREAKER_REFUSALS = Counter(
     "spreader_gateway_refused_calls", "Gateway calls not made because the host's circuit breaker was open."
 )
 UPLOADS = Counter(
-    "spreader_sender_uploads", "Sends of a file that the gateway stores: uploaded (made) or stored (there).", ["result"]
+    "spreader_sender_uploads",
+    "Files needed by sends through a gateway that stores files: uploaded now (made) or before (there).",
+    ["result"],
 )
 CHECKS = Counter("spreader_profile_checks", "Scheduled profile checks at gateways, by result.", ["driver", "result"])
 NUMBER_CHECKS = Counter("spreader_number_checks", "Number checks, by where the result came from.", ["result"])

@@ -36,7 +36,7 @@ class SenderSettings(Settings):
     sender_watch_minutes: PositiveFloat = 10.0
     """How often each profile at a real gateway is checked, by the system's clock."""
     sender_number_checks_per_hour: PositiveInt = 20
-    """Numbers that one profile may check on WhatsApp in an hour: too many checks cost an account its new chats."""
+    """Number checks of one profile in an hour. WhatsApp may block new chats of a profile that checks many."""
 
     @property
     def lease(self) -> timedelta:

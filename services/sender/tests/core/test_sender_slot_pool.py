@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sender.core.concurrency import SlotPool
+from sender.core.slot_pool import SlotPool
 
 HOSTS: tuple[str, ...] = ("a", "b", "c")
 

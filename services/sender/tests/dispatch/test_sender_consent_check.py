@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import ClaimResult, SettledClaim
-from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery
+from sender.core.slot_pool import FreeSlots
 from sender.dispatch.attempt import AttemptRunner
 from sender.dispatch.consent_check import ConsentCheck
 from sender.gateways.simulator import SimulatorDriver

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import RetryLater, SettledClaim, StillInDoubt
-from sender.core.concurrency import FreeSlots
 from sender.core.decision import RECEIPT_WAIT
 from sender.core.delivery import Delivery
+from sender.core.slot_pool import FreeSlots
 from sender.dispatch.attempt import AttemptRunner
 from sender.gateways.driver import Driver
 from sender.gateways.receipts import ReceiptHandler

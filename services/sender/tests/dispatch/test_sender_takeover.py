@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sender.core.claim_result import SettledClaim, StillInDoubt
-from sender.core.concurrency import FreeSlots
+from sender.core.slot_pool import FreeSlots
 from sender.gateways.registration import ProfileRegistration, RegistrationIncomplete
 from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.postgres import DeliveryLedger
@@ -165,12 +165,12 @@ async def test_an_unreachable_gateway_does_not_stop_other_registrations(
     package = Package(package_id="pkg", version=1, name="pkg", profiles=(far, near))
     registration.on_change("pkg", PackageConfigured(package=package, at=NOON))
     with pytest.raises(RegistrationIncomplete):
-        await registration.turn()
+        await registration.register_due()
     assert list(gateway.registered) == ["account-near"]
     moved = package.model_copy(update={"profiles": (profile(gateway.base_url, "far"), near)})
     gateway.registered.clear()
     registration.on_change("pkg", PackageConfigured(package=moved, at=NOON))
-    await registration.turn()
+    await registration.register_due()
     assert list(gateway.registered) == ["account-far"]
 
 

@@ -140,6 +140,6 @@ async def test_no_token_and_no_full_number_is_in_a_log_line_a_metric_or_an_outco
             outcomes = await sender.outcomes(2)
     published = "".join(outcome.model_dump_json(exclude={"recipient"}) for outcome in outcomes)
     shown = caplog.text + str(lines) + published + generate_latest().decode()
-    assert "delivery not sent" in shown
+    assert "delivery was not sent" in shown
     for secret in [*SECRETS[driver].values(), token, PHONE, PHONE[:9]]:
         assert secret not in shown

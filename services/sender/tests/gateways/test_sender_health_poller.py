@@ -50,11 +50,11 @@ async def test_changes_are_reported_and_an_unchanged_state_after_an_hour(
     for answer, expected in story:
         server.will(answer)
         before = len(bus.published)
-        await poller.turn()
+        await poller.poll_due()
         reported = [(each.session, each.quality, each.code) for each in bus.of(ProfileReported)[before:]]
         assert reported == ([] if expected is None else [expected])
     clock.forward(REPEAT)
-    await poller.turn()
+    await poller.poll_due()
     assert len(bus.published) == 5
     assert len({each.event_id for each in bus.published}) == 5
 
@@ -101,8 +101,8 @@ async def test_two_senders_share_the_checks_and_skip_simulators(
     assert len(taken) == 20
     for poller in (first, second):
         poller.on_change("pkg", package)
-        await poller.turn()
+        await poller.poll_due()
     assert server.requests == []  # the other senders have taken them all
     first.on_change("pkg", configured())
-    await first.turn()
+    await first.poll_due()
     assert await store.take(100, REPEAT) == []

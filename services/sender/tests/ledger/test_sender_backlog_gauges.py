@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.claim_result import claim_result
-from sender.core.concurrency import FreeSlots
 from sender.core.decision import MarkSent
+from sender.core.slot_pool import FreeSlots
 from sender.ledger.backlog import BacklogGauges
 from sender.ledger.claim import FinishedClaim
 from sender.ledger.postgres import DeliveryLedger

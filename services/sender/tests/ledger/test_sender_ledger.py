@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.claim_result import RetryLater, SettledClaim, StillInDoubt, claim_result
-from sender.core.concurrency import FreeSlots
 from sender.core.decision import Decision, Defer, MarkSent, ReturnToRouter
+from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
 from sender.testing import NOON, batch_of, released, reply

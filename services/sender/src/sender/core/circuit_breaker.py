@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 PAUSE_FACTOR = 2
+DOUBLINGS_MAX = 20
+"""The longest pause is reached before; this only keeps the power small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class BreakerPolicy:
     first_pause: timedelta = timedelta(seconds=2)
     longest_pause: timedelta = timedelta(seconds=60)
     probe_max: timedelta = timedelta(seconds=15)
-    """A probe that has no result after this time is taken for lost, and the next one may go."""
+    """A probe without a result after this time counts as lost, and the next one may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class CircuitBreaker:
     policy: BreakerPolicy = BreakerPolicy()
     failures: int = 0
     pauses: int = 0
-    """How many pauses have followed one another without an answer."""
+    """Pauses since the last answer."""
     open_until: float | None = None
     """No call may go before this time; None while the breaker is closed."""
 
@@ -58,6 +60,6 @@ class CircuitBreaker:
         failures = self.failures + 1
         if self.open_until is None and failures < self.policy.failures_max:
             return replace(self, failures=failures)
-        grown = self.policy.first_pause * PAUSE_FACTOR ** min(self.pauses, 20)
+        grown = self.policy.first_pause * PAUSE_FACTOR ** min(self.pauses, DOUBLINGS_MAX)
         pause = min(grown, self.policy.longest_pause)
         return replace(self, failures=failures, pauses=self.pauses + 1, open_until=now + pause.total_seconds())

@@ -46,14 +46,14 @@ class SettledClaim:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """The sender itself tries it again."""
+    """The sender itself tries the delivery again."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class StillInDoubt:
-    """The sender asks the gateway before it does anything else."""
+    """The delivery may have been sent: the next claim asks the gateway before it does anything else."""
 
     after: timedelta
     last_try_not_sent: bool = False

@@ -25,15 +25,17 @@ from sender.core.retry_policy import POLICIES, AfterRetries, RefusalClass, back_
 from spreader.contract.events import DeliveryReleased, Lane
 
 PROFILES_MAX = 3
+"""After failures on this many profiles, a delivery is not tried on another."""
 DOUBT_TRIES_MAX = 12
+"""After this many tries, a delivery that is still in doubt ends as unknown."""
 LOOKUP_WAIT: Mapping[Lane, timedelta] = {
     # An open delivery must never be sent twice: the gateway gets time to finish a request that is still in progress.
     "open": timedelta(seconds=15),
     "reply": timedelta(seconds=1),
 }
-"""The time between a send in doubt and the lookup at the gateway."""
+"""The time from a send in doubt to the lookup at the gateway."""
 RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
-"""The same for a gateway that cannot be asked: the time in which its receipt may settle the doubt."""
+"""The time from a send in doubt to the next decision, at a gateway without a lookup: its receipt may come meanwhile."""
 TOO_LATE = "too late: the rest window began"
 NO_TIME = timedelta(0)
 
@@ -45,14 +47,14 @@ class MarkSent:
 
 @dataclass(frozen=True, slots=True)
 class RetryHere:
-    """The sender tries it again on the same profile."""
+    """The sender tries the delivery again on the same profile."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class AskGateway:
-    """It may have been sent: the next claim asks the gateway first."""
+    """The delivery may have been sent: its next claim asks the gateway first."""
 
     after: timedelta
     last_try_not_sent: bool = False
@@ -90,7 +92,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class MarkUnknown:
-    """It is impossible to find out whether it was sent: it is not sent again."""
+    """Whether the delivery was sent cannot be found out: it is not sent again."""
 
     reason: str
 
@@ -112,7 +114,7 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class SendNow:
-    """Send it in this claim. `doubtful`: this may be the second time."""
+    """Send the delivery in this claim. `doubtful`: an earlier try may have arrived, so this may be the second."""
 
     doubtful: bool
 
@@ -147,7 +149,7 @@ def attempt_state(
 
 
 def too_late(delivery: Delivery, now: datetime) -> Defer | Expire | None:
-    """What to do instead of the call if it must not begin any more; None if it may."""
+    """What to do instead of the send, if it is too late for it; None if it is not."""
     expiry = expires_at(delivery)
     if expiry is not None and now >= expiry:
         return Expire("it expired before it could be sent")

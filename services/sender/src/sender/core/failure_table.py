@@ -1,8 +1,8 @@
 """Failure table: what each gateway's error answer to a send means, and which codes have a retry policy of their own.
 
-There is one table for each gateway, and the first row that matches counts. The meaning of Meta's codes is defined in
-`spreader.contract.failure_codes`; the policy of each failure class in `sender.core.retry_policy.POLICIES`. An
-`ambiguous` row leaves open whether the customer received the message.
+There is one table for each gateway, and the first rule that matches decides. The meaning of Meta's codes is defined in
+`spreader.contract.failure_codes`, and the retry policy of each failure class in `sender.core.retry_policy.POLICIES`.
+The class `ambiguous` means that the customer may have received the message.
 """
 
 import re
@@ -19,8 +19,8 @@ from spreader.text.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRow:
-    """`explanation` is written for the operator."""
+class FailureRule:
+    """The meaning of an error answer; `explanation` is written for the operator."""
 
     failure: RefusalClass | Literal["ambiguous"]
     explanation: str
@@ -29,20 +29,21 @@ class FailureRow:
     def answer(
         self, code: str | None, gateway_text: object, retry_after: timedelta | None = None
     ) -> SendRefused | SendInDoubt:
-        words = redact(gateway_text)
+        """`code` and `gateway_text` are the gateway's own; the operator sees both after the explanation."""
+        redacted = redact(gateway_text)
         detail = self.explanation
         if code:
-            detail = f"{self.explanation} ({code}: {words})"
-        elif words:
-            detail = f"{self.explanation} ({words})"
+            detail = f"{self.explanation} ({code}: {redacted})"
+        elif redacted:
+            detail = f"{self.explanation} ({redacted})"
         if self.failure == "ambiguous":
             return SendInDoubt(detail, can_ask=False)
         return SendRefused(self.failure, detail, retry_after, code, policies=self.policies)
 
 
-def _row(meaning: FailureMeaning, policies: LanePolicies | None = None) -> FailureRow:
+def _rule(meaning: FailureMeaning, policies: LanePolicies | None = None) -> FailureRule:
     assert meaning.failure != "ambiguous", "a gateway code names a definite failure class"
-    return FailureRow(meaning.failure, meaning.says, policies)
+    return FailureRule(meaning.failure, meaning.says, policies)
 
 
 def _wait(first_seconds: float, longest_seconds: float, tries_max: int) -> LanePolicies:
@@ -58,51 +59,53 @@ CODE_POLICIES: Mapping[int, LanePolicies] = {
     132069: _wait(3600, 3600, 3),
 }
 """Cloud API codes whose retry policy differs from that of their failure class."""
-CLOUD_API: Mapping[int, FailureRow] = {
-    code: _row(meaning, CODE_POLICIES.get(code)) for code, meaning in meanings.CLOUD_API.items()
+CLOUD_API: Mapping[int, FailureRule] = {
+    code: _rule(meaning, CODE_POLICIES.get(code)) for code, meaning in meanings.CLOUD_API.items()
 }
-CLOUD_API_BY_STATUS: Mapping[range, FailureRow] = {
+CLOUD_API_BY_STATUS: Mapping[range, FailureRule] = {
     range(401, 402): CLOUD_API[190],
-    range(429, 430): FailureRow("throttled", "Meta's rate limit is reached"),
-    range(500, 600): FailureRow(
+    range(429, 430): FailureRule("throttled", "Meta's rate limit is reached"),
+    range(500, 600): FailureRule(
         "ambiguous", "Meta's server failed with a code that this version does not know; it may have sent the message"
     ),
-    range(400, 500): FailureRow("transient", "Meta refused the message with a code that this version does not know"),
+    range(400, 500): FailureRule("transient", "Meta refused the message with a code that this version does not know"),
 }
-"""By HTTP status, for an error of Meta's own whose code has no row."""
-CLOUD_API_SERVER_ERROR = FailureRow("ambiguous", "Meta's server failed; it may have sent the message")
-"""For `VAGUE_CODES` with a status of 500 or more. Meta documents them as unknown errors and unavailable services;
-it does not promise that the message was not sent."""
+"""By HTTP status, for an error of Meta's own whose code has no rule; the first range with the status counts."""
+CLOUD_API_SERVER_ERROR = FailureRule("ambiguous", "Meta's server failed; it may have sent the message")
+"""For `VAGUE_CODES` with a status of 500 or more. Meta documents these codes as unknown errors and unavailable
+services, and does not promise that the message was not sent."""
 VAGUE_CODES = frozenset({1, 2, 131000, 131016, 135000})
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorPattern:
-    """A row for a gateway without error codes: it matches the HTTP status and the text of the answer."""
+    """A rule for a gateway without error codes. It applies if the HTTP status and the text of the answer match."""
 
     statuses: range
-    words: re.Pattern[str]
-    row: FailureRow
+    text: re.Pattern[str]
+    rule: FailureRule
     code: str | None = None
+    """The code to report; None: the HTTP status."""
 
     def matches(self, status: int, gateway_text: str) -> bool:
-        return status in self.statuses and self.words.search(gateway_text) is not None
+        return status in self.statuses and self.text.search(gateway_text) is not None
 
 
-def _pattern(statuses: int | range, words: str, row: FailureRow, code: str | None = None) -> ErrorPattern:
+def _pattern(statuses: int | range, text: str, rule: FailureRule, code: str | None = None) -> ErrorPattern:
+    """`text`: a regular expression, which ignores case; empty: it matches every text."""
     span = range(statuses, statuses + 1) if isinstance(statuses, int) else statuses
-    return ErrorPattern(span, re.compile(words, re.IGNORECASE), row, code)
+    return ErrorPattern(span, re.compile(text, re.IGNORECASE), rule, code)
 
 
 _ANY = range(400, 600)
-_KEY = FailureRow("credentials", "the gateway rejects the API key")
-_SESSION = FailureRow("session", "the profile's session is not ready at its gateway")
-_NO_CHATS = _row(meanings.NO_CHATS)
-_STALE = _row(meanings.STALE, _wait(2, 2, 2))
-_ABSENT = FailureRow("recipient", "the number is not on WhatsApp")
-_UNABLE = FailureRow("content", "this gateway cannot send this content")
-_TOO_FAST = FailureRow("throttled", "the gateway's rate limit is reached")
-_UNCLEAR = FailureRow("ambiguous", "the gateway failed; it may have sent the message")
+_KEY = FailureRule("credentials", "the gateway rejects the API key")
+_SESSION = FailureRule("session", "the profile's session is not ready at its gateway")
+_NO_CHATS = _rule(meanings.NO_CHATS)
+_STALE = _rule(meanings.STALE, _wait(2, 2, 2))
+_ABSENT = FailureRule("recipient", "the number is not on WhatsApp")
+_UNABLE = FailureRule("content", "this gateway cannot send this content")
+_TOO_FAST = FailureRule("throttled", "the gateway's rate limit is reached")
+_UNCLEAR = FailureRule("ambiguous", "the gateway failed; it may have sent the message")
 _LINKED = (  # error codes of WhatsApp's server for linked devices, where a gateway passes them on in its answer
     _pattern(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
     _pattern(_ANY, r"\b479\b|smax_invalid", _STALE, "479"),
@@ -112,7 +115,7 @@ _LINKED = (  # error codes of WhatsApp's server for linked devices, where a gate
 WAHA: tuple[ErrorPattern, ...] = (
     _pattern(range(401, 402), "", _KEY, "401"),
     _pattern(range(403, 404), "", _KEY, "403"),
-    _pattern(404, "", FailureRow("profile", "the gateway has no such session"), "404"),
+    _pattern(404, "", FailureRule("profile", "the gateway has no such session"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
     *_LINKED,
     _pattern(422, r"not implemented", _UNABLE, "422"),
@@ -127,7 +130,7 @@ WAHA: tuple[ErrorPattern, ...] = (
 EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(401, "", _KEY, "401"),
     _pattern(403, "", _KEY, "403"),
-    _pattern(404, "", FailureRow("profile", "the gateway has no such instance"), "404"),
+    _pattern(404, "", FailureRule("profile", "the gateway has no such instance"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
     # All other errors have HTTP status 400: only the text distinguishes them.
     *_LINKED,
@@ -145,8 +148,8 @@ def cloud_api_answer(
     if code in VAGUE_CODES and status >= 500:
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:
-        row = CLOUD_API.get(code) or next(row for span, row in CLOUD_API_BY_STATUS.items() if status in span)
-        return row.answer(str(code), gateway_text, retry_after)
+        rule = CLOUD_API.get(code) or next(rule for span, rule in CLOUD_API_BY_STATUS.items() if status in span)
+        return rule.answer(str(code), gateway_text, retry_after)
     if status == 429:  # a proxy that limits the rate has not passed the request on
         return _TOO_FAST.answer("429", gateway_text, retry_after)
     return _UNCLEAR.answer(str(status), gateway_text)
@@ -159,4 +162,4 @@ def answer_by_pattern(
     pattern = next((pattern for pattern in patterns if pattern.matches(status, gateway_text)), None)
     if pattern is None:
         return _UNCLEAR.answer(str(status), gateway_text)
-    return pattern.row.answer(pattern.code or str(status), gateway_text, retry_after)
+    return pattern.rule.answer(pattern.code or str(status), gateway_text, retry_after)

@@ -51,7 +51,7 @@ class MessageNotFound:
 
 @dataclass(frozen=True, slots=True)
 class LookupUnsupported:
-    """This gateway keeps no record that can be asked for a delivery."""
+    """This gateway has no lookup by our delivery id."""
 
     reason: str
 

@@ -44,14 +44,14 @@ from spreader.contract.content import TemplateContent, TextContent
 log = structlog.get_logger()
 
 CONSENT_WAIT = timedelta(seconds=30)
-"""The time until a delivery is released again whose opt-in could not be checked."""
+"""How long the pacer waits before it releases a delivery again whose opt-in could not be checked."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """`call_seconds`: a lease that does not last this long is renewed before the call."""
+    """`call_seconds`: a lease that does not last as long as this is renewed before the call."""
 
     ledger: DeliveryLedger
     config: SenderConfigCache
@@ -64,7 +64,7 @@ class AttemptRunner:
     """None in the reply lane: replies need no opt-in."""
 
     async def run(self, claim: Claim) -> ClaimResult:
-        """The result of the claim. If cancelled, it returns a result that hands the delivery to another sender."""
+        """The result of the claim. When the task is cancelled, the result lets another sender continue at once."""
         decision = await self._decide(claim)
         now = self.now()
         result = claim_result(decision, claim.delivery, now, self.speed)
@@ -72,9 +72,9 @@ class AttemptRunner:
             REPLY_SECONDS.observe((now - claim.delivery.requested_at).total_seconds() / self.speed)
         if isinstance(result, SettledClaim) and result.status in ("failed", "unknown", "expired"):
             log.warning(
-                "delivery not sent; it has ended"
+                "delivery was not sent and is not tried again"
                 if result.status != "unknown"
-                else "delivery in doubt; it may have been sent and is not sent again",
+                else "delivery may have been sent; it is not sent again",
                 delivery_id=claim.delivery.delivery_id,
                 lane=self.ledger.lane,
                 status=result.status,
@@ -100,7 +100,7 @@ class AttemptRunner:
             return AskGateway(NO_TIME) if claim.in_doubt else RetryHere(NO_TIME)
 
     async def _look_up(self, claim: Claim, profile: Profile, driver: Driver) -> Decision:
-        """Asks the gateway whether an earlier claim sent the delivery, and sends it now if that is right."""
+        """Asks the gateway whether an earlier claim sent the delivery; sends it now if the decision is to do so."""
         IN_DOUBT.labels(self.ledger.lane).inc()
         lookup = await driver.find(claim.delivery, profile)
         decision = decide_in_doubt(lookup, self._state(claim, doubtful=True))
@@ -115,13 +115,13 @@ class AttemptRunner:
         prepared = await self._prepare(claim, profile, driver)
         if isinstance(prepared, SendRefused):
             return self._decide_by(prepared, claim, profile, doubtful)
-        objected = await self._check_consent(claim)
-        if objected is not None:
-            return objected
-        lease_lasts = claim.outlasts(self.call_seconds) and not doubtful
-        valid = claim if lease_lasts else await self.ledger.renew(claim, doubtful)
-        if valid is None:
-            return AskGateway(NO_TIME)  # another worker has claimed it: the ledger will drop this result
+        forbidden = await self._check_consent(claim)
+        if forbidden is not None:
+            return forbidden
+        # The renewal also stores that the delivery is sent in doubt.
+        must_renew = doubtful or not claim.outlasts(self.call_seconds)
+        if must_renew and await self.ledger.renew(claim, doubtful) is None:
+            return AskGateway(NO_TIME)  # another worker has claimed it: the ledger drops this result
         try:
             answer = await self._with_lease(claim, self._call(claim, profile, driver, prepared))
         except asyncio.CancelledError:
@@ -133,24 +133,23 @@ class AttemptRunner:
             return await self._with_lease(claim, driver.prepare(claim.delivery, profile))
         except Exception as error:  # the database or the media store is unavailable: nothing was sent
             log.warning(
-                "preparing a delivery failed; it is tried again",
+                "preparing a delivery failed before anything was sent; it counts as a transient failure",
                 delivery_id=claim.delivery.delivery_id,
                 at=_source_line(error),
             )
             return SendRefused("transient", f"it could not be prepared: {type(error).__name__}")
 
     async def _with_lease(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """Awaits `work`; renews the lease meanwhile, since fetching, uploading and sending a file may outlast it."""
+        """The result of `work`. Renews the lease for content with a file, which takes long to fetch and send."""
         if isinstance(claim.delivery.content, TextContent | TemplateContent):
             return await work
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=self.ledger.lease.total_seconds() / 3))[0]:
+                # At worst the lease ends: another worker asks the gateway, and the ledger drops this claim's result.
                 try:
                     await self.ledger.renew(claim)
-                except (
-                    Exception
-                ) as error:  # at worst another worker claims it, asks the gateway, and this result is void
+                except Exception as error:
                     log.warning(
                         "renewing a lease failed; it is tried again until the call ends",
                         delivery_id=claim.delivery.delivery_id,
@@ -170,19 +169,19 @@ class AttemptRunner:
         return attempt_state(claim.delivery, claim.tries, self.now(), self.speed, doubtful, claim.resent)
 
     async def _check_consent(self, claim: Claim) -> Suppress | Defer | None:
-        """What to do instead of the send if consent forbids it; None if it does not.
+        """What to do instead of the send if consent forbids it; None if consent allows it.
 
         Replies are always allowed: the customer wrote first, and may get a confirmation of an opt-out.
         """
         if self.ledger.lane == "reply":
             return None
-        only = self.config.opted_in_only(claim.delivery.package_id)
-        reason = objection(claim.consents, only)
+        opted_in_only = self.config.opted_in_only(claim.delivery.package_id)
+        reason = objection(claim.consents, opted_in_only)
         if reason == NOT_OPTED_IN:
             consents = None if self.consent_check is None else await self.consent_check.current_consents(claim.delivery)
             if consents is None:
                 return Defer(CONSENT_WAIT, "the opt-in cannot be checked: changes of consent are still unread")
-            reason = objection(consents, only)
+            reason = objection(consents, opted_in_only)
         return None if reason is None else Suppress(reason)
 
     async def _call(self, claim: Claim, profile: Profile, driver: Driver, prepared: PreparedSend) -> GatewayAnswer:
@@ -191,7 +190,7 @@ class AttemptRunner:
             answer = await driver.send(prepared, claim.delivery, profile)
         except Exception as error:  # a defect in a driver must neither lose the delivery nor send it twice
             log.error(
-                "driver raised an exception; the delivery is in doubt and looked up next",
+                "driver raised an exception; the delivery may have been sent and is looked up next",
                 driver=profile.gateway.driver,
                 delivery_id=claim.delivery.delivery_id,
                 error=type(error).__name__,

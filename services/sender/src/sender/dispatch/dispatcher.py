@@ -8,8 +8,8 @@ from functools import partial
 import structlog
 
 from sender.core.claim_result import ClaimResult, SettledClaim
-from sender.core.concurrency import FreeSlots, SlotPool
 from sender.core.delivery import Delivery
+from sender.core.slot_pool import FreeSlots, SlotPool
 from sender.ledger.claim import Claim
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
@@ -45,10 +45,11 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._claim_lock = asyncio.Lock()
         self._more_due = True
+        """Whether a due delivery may wait for a slot: then the end of a send wakes the loop."""
         self._loop = Loop(f"pump of the {self.name}", self.claim_due)
 
     async def on_deliveries(self, batch: Sequence[Received[Delivery]]) -> None:
-        """Stores a batch and sends what the free slots allow. The offset is committed on return; the sends go on."""
+        """Stores a batch and begins as many sends as slots are free. The sends continue after this returns."""
         async with self._free_slots() as free:
             taken = await self._ledger.take_in(batch, free)
             self._start_sends(taken.claims)
@@ -63,7 +64,7 @@ class Dispatcher:
         work = await self._ledger.due_work()
         self._more_due = work.due_now
         if claims and work.due_now:
-            return 0  # one host does not get all free slots: deliveries of other hosts may follow
+            return 0  # a claim gives one host only a part of the free slots: another claim may give the others
         next_in = work.next_in_seconds
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
 
@@ -71,13 +72,16 @@ class Dispatcher:
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Claims no more and waits for the running sends. After `drain_seconds` it cancels the rest, in doubt."""
+        """Claims no more and waits for the running sends. After `drain_seconds` it cancels the others.
+
+        Another sender continues a cancelled send. If its call had begun, that sender asks the gateway first.
+        """
         await self._loop.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._drain_seconds)
         if self._tasks:
             log.warning(
-                "sends did not end before shutdown; another sender takes them over",
+                "sends did not end before shutdown and are cancelled; another sender continues them",
                 lane=self._ledger.lane,
                 count=len(self._tasks),
             )
@@ -93,7 +97,7 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def _free_slots(self) -> AsyncGenerator[FreeSlots]:
-        """Only one caller at a time may claim: the slots stay free until its sends have started."""
+        """One caller at a time may claim: its claims take slots only when their sends begin."""
         async with self._claim_lock:
             yield self._slots.free()
 

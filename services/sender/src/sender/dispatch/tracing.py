@@ -1,4 +1,4 @@
-"""Attempt tracing: the span of one claim, the last in a message's trace. The outcome's events continue from it."""
+"""Attempt tracing: the span of one claim. The events of its outcome carry it on as their trace context."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace

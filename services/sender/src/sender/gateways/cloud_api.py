@@ -36,6 +36,7 @@ META_TYPES = {"image": "image", "voice": "audio", "document": "document", "video
 UPLOAD_UNREADABLE = ("131053", "100")
 """Meta's codes for a file that it cannot read or has deleted: the next try uploads it again."""
 MINUTES_MAX = 24 * 60
+"""The longest wait that is taken from Meta's header."""
 
 
 class CloudApiDriver:
@@ -79,6 +80,7 @@ class CloudApiDriver:
                 answer = _error_answer(response)
         if prepared.upload is not None and isinstance(answer, SendRefused) and answer.code in UPLOAD_UNREADABLE:
             await self._uploads.forget(profile.gateway.account, prepared.upload)
+            # Code 100 also means other errors; here its retry policy is that of an unreadable file.
             return replace(answer, policies=failure_table.CLOUD_API[131053].policies)
         return answer
 
@@ -126,7 +128,10 @@ class CloudApiDriver:
         return media_part(content.type, file, upload_id, caption, content.media.filename), upload_id
 
     async def _upload(self, file: MediaFile, profile: Profile, headers: Mapping[str, str]) -> str:
-        """Meta's id of the file; raises `_UploadFailed`. An upload sends nothing, so a missing response is no doubt."""
+        """Meta's id of the file; raises `_UploadFailed`.
+
+        An upload sends nothing to the customer: if its response is missing, it can be repeated.
+        """
         form = aiohttp.FormData()
         form.add_field("messaging_product", "whatsapp")
         form.add_field("type", file.type)

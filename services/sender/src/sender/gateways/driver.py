@@ -40,7 +40,7 @@ class NumberCheck:
     address: str | None = None
     """The digits under which WhatsApp knows the number, if it exists and the gateway reports them."""
     refused: SendRefused | None = None
-    """The gateway's error, if that is why it does not say."""
+    """The gateway's error, if `exists` is None because of one."""
 
 
 class MediaSource(Protocol):
@@ -53,11 +53,11 @@ class MediaSource(Protocol):
 
 class Driver(Protocol):
     async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
-        """Fetches and uploads files, so it may take long. It may be repeated."""
+        """Builds the request. It fetches and uploads files, so it may take long. It may be repeated."""
         ...
 
     async def send(self, prepared: PreparedSend, delivery: Delivery, profile: Profile) -> GatewayAnswer:
-        """Makes one call and never repeats it."""
+        """Makes the one call that sends, and never repeats it."""
         ...
 
     async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:

@@ -1,6 +1,6 @@
 """Health poller: asks every real gateway periodically about its profiles, and publishes what has changed.
 
-All senders share the work: a sender that takes a profile has it until the lease ends.
+All senders share the work: a sender takes profiles that are due, and no other gets them until the lease ends.
 """
 
 import asyncio
@@ -21,12 +21,13 @@ from spreader.kafka.bus import Bus
 from spreader.runtime.loop import Loop
 
 REPEAT = timedelta(hours=1)
-"""System time after which an unchanged state is reported again. A report that all is well reopens a lane that was
+"""System time after which an unchanged state is reported again. A report that the profile works reopens a lane that was
 closed after a failed send."""
 PERIOD_MIN = timedelta(seconds=5)
 """Wall time between two checks, at any speed of the system's clock."""
 LEASE = timedelta(seconds=60)
 BATCH = 32
+"""Profiles that are taken and checked at a time."""
 LOOK_SECONDS = 1.0
 """Wall time between two looks for profiles that are due."""
 
@@ -67,7 +68,7 @@ class HealthPoller:
         self._period = period
         self._packages: dict[str, Package] = {}
         self._changed: set[str] = set()
-        self._loop = Loop(self.name, self.turn)
+        self._loop = Loop(self.name, self.poll_due)
 
     def on_change(self, package_id: str, configured: PackageConfigured | None) -> None:
         if configured is None:
@@ -89,8 +90,8 @@ class HealthPoller:
     def is_live(self) -> bool:
         return self._loop.is_live()
 
-    async def turn(self) -> float:
-        """Checks the profiles that are due; returns the seconds until the next turn."""
+    async def poll_due(self) -> float:
+        """Checks the profiles that are due; returns the seconds until the next look."""
         await self._follow_changed()
         due = await self._schedule.take(BATCH, LEASE)
         results = await asyncio.gather(*map(self._poll, due), return_exceptions=True)
@@ -119,7 +120,7 @@ class HealthPoller:
 
     async def _follow_changed(self) -> None:
         for package_id in tuple(self._changed):
-            self._changed.discard(package_id)  # before the write: a change during it belongs to the next turn
+            self._changed.discard(package_id)  # before the write: a change during it is for the next run
             package = self._packages.get(package_id)
             profiles = () if package is None else package.profiles
             real = [profile for profile in profiles if profile.gateway.driver != "simulator"]
@@ -131,7 +132,7 @@ class HealthPoller:
                 raise
 
     async def _poll(self, polled: PolledProfile) -> None:
-        """Publishes before it writes the row: after a crash in between, the same report has the same id."""
+        """Publishes before it writes the row: after a crash in between, the report is repeated under the same id."""
         package = self._packages.get(polled.package_id)
         profile = None if package is None else package.profile(polled.profile_id)
         driver = None if profile is None else self._drivers.get(profile.gateway.driver)

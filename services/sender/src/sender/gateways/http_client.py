@@ -19,10 +19,13 @@ from yarl import URL
 from sender.core.circuit_breaker import BreakerPolicy, CircuitBreaker
 from sender.metrics import BREAKER_REFUSALS, BREAKERS_OPEN
 
-KEEP_ALIVE_SECONDS = 4.0  # Node's HTTP server (WAHA, Evolution) closes idle connections after 5 s: close them before it
+KEEP_ALIVE_SECONDS = (
+    4.0  # shorter than the 5 s after which Node's HTTP server (WAHA, Evolution) closes idle connections
+)
 RESPONSE_BYTES_MAX = 1024 * 1024
 RETRY_AFTER_MAX = timedelta(hours=1)
-BREAKERS_MAX = 10_000
+RETRY_AFTER_DIGITS_MAX = 9  # a longer number would be too large for a timedelta
+BREAKERS_MAX = 10_000  # hosts beyond them have no breaker
 PROXY_STATUSES = frozenset({502, 503, 504})  # sent by a proxy when the gateway behind it is unavailable
 
 
@@ -71,7 +74,7 @@ class GatewayCall:
     headers: Mapping[str, str]
     json: Any = None
     data: Any = None
-    """A body in another form than JSON, such as a form with a file."""
+    """A body that is not JSON, such as a form with a file. Only one of `json` and `data` is set."""
     seconds: float | None = None
     """The time-out of this call; None: `Timeouts.call_seconds`."""
 
@@ -150,7 +153,7 @@ class GatewayClient:
         self._store_breaker(host, breaker.on_answer() if answered else breaker.on_silence(time.monotonic(), probe))
 
     def _store_breaker(self, host: str, breaker: CircuitBreaker) -> None:
-        """Only hosts with failures have an entry: a new breaker is the same as none."""
+        """A breaker in its initial state is not stored, so that only hosts with failures take memory."""
         if breaker == CircuitBreaker(self._breaker_policy):
             self._breakers.pop(host, None)
         elif host in self._breakers or len(self._breakers) < BREAKERS_MAX:
@@ -176,4 +179,6 @@ def _json(text: str) -> Any:
 
 def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
     seconds = response.headers.get("Retry-After", "")
-    return min(timedelta(seconds=int(seconds[:9])), RETRY_AFTER_MAX) if seconds.isdecimal() else None
+    return (
+        min(timedelta(seconds=int(seconds[:RETRY_AFTER_DIGITS_MAX])), RETRY_AFTER_MAX) if seconds.isdecimal() else None
+    )

@@ -34,6 +34,8 @@ Body = dict[str, Any]
 
 
 class LinkedDevice:
+    """The calls of one gateway kind. `key_header`: the header with its API key; `patterns`: its failure table."""
+
     def __init__(
         self,
         client: GatewayClient,
@@ -110,7 +112,7 @@ class LinkedDevice:
                 return failure_table.answer_by_pattern(self._patterns, status, error_text(body), retry_after)
 
     def failed_check(self, outcome: CallOutcome) -> ProfileCheck:
-        """The check of a profile whose session state the outcome does not contain."""
+        """The check of a profile when `outcome` does not contain its session state."""
         answer = self.error_answer(outcome)
         if not isinstance(answer, SendRefused):
             reason = answer.reason if isinstance(answer, SendInDoubt) else "the gateway's answer has an unknown form"
@@ -119,7 +121,7 @@ class LinkedDevice:
         return ProfileCheck(False, answer.detail, "failed" if unusable else None, code=answer.code, reached=unusable)
 
     def failed_number_check(self, outcome: CallOutcome) -> NumberCheck:
-        """The check of a number about which the outcome says nothing."""
+        """The check of a number when `outcome` does not say whether it exists."""
         answer = self.error_answer(outcome)
         refused = answer if isinstance(answer, SendRefused) else None
         return NumberCheck(None, self.failed_check(outcome).detail, refused=refused)
@@ -141,7 +143,7 @@ def digits_of(chat_id: object) -> str | None:
 
 
 def error_text(body: Any) -> str:
-    """The gateway's error message, without the copy of the request that some errors contain: it has the customer's
+    """The gateway's error message. The copy of the request that some errors contain is left out: it has the customer's
     number."""
     match body:
         case {"response": {"message": message}} | {"exception": {"message": message}}:

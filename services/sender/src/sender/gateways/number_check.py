@@ -1,7 +1,6 @@
-"""Number check: whether a phone number is on WhatsApp, asked at most once in 30 days.
+"""Number check: whether a phone number is on WhatsApp. An answer is kept for 30 days.
 
-WhatsApp notices such questions and may block new chats of a profile that asks too often, so each profile has a rate
-limit for them.
+WhatsApp may block new chats of a profile that makes many such checks, so each profile has a rate limit for them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,13 +17,13 @@ from spreader.contract.configuration import Profile
 
 REMEMBERED_FOR = timedelta(days=30)
 BURST = 5
-"""The number of checks that a profile may make at once when it has made none for a while."""
+"""The most checks that a profile may make at once, after it has made none for a while."""
 TOO_SOON = "not asked: the profile has reached its rate limit of number checks; ask again later"
 
 
 @dataclass(frozen=True, slots=True)
 class NumberResult:
-    """`exists` is None if it is unknown; `detail` says why."""
+    """`exists` is None if the check has no result; `detail` says why."""
 
     number: str
     exists: bool | None
@@ -72,7 +71,7 @@ class NumberChecker:
 
 
 async def check_each_form(ask: Callable[[str], Awaitable[NumberCheck]], number: str) -> NumberCheck:
-    """Asks for the other form of the number too, if it has one and WhatsApp does not know the first."""
+    """Checks the number as given. If WhatsApp does not know it, checks its other form too, if it has one."""
     check = await ask(number)
     other = other_form(number)
     return await ask(other) if check.exists is False and other is not None else check

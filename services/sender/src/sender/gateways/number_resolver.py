@@ -1,8 +1,9 @@
-"""Number resolver: the form of a number under which WhatsApp knows it, for gateways that do not look for it themselves.
+"""Number resolver: finds the form of a number under which WhatsApp knows it, where a gateway does not find it itself.
 
 A number with two forms (`sender.core.brazil_numbers`) is looked up before the first open message to it, and the result
-is kept for 30 days. The lookup counts against the profile's rate limit of number checks, but does not wait for it: the
-pacer already spaces open messages. A reply needs no lookup: it goes to the number that the customer wrote from.
+is kept for 30 days. The lookup counts against the profile's rate limit of number checks, but is made even when the
+limit is reached: the pacer already spaces open messages. A reply needs no lookup: it goes to the number that the
+customer wrote from.
 """
 
 from collections.abc import Awaitable, Callable
@@ -31,7 +32,10 @@ class NumberResolver:
     async def resolve(
         self, delivery: Delivery, profile: Profile, ask: Callable[[str], Awaitable[NumberCheck]]
     ) -> str | SendRefused:
-        """The digits to send to. `ask`: asks WhatsApp for a number through the profile."""
+        """The digits to send to; a refusal if the number is not on WhatsApp or cannot be checked now.
+
+        `ask` checks a number on WhatsApp through the profile.
+        """
         number, now = delivery.recipient, self.now()
         if other_form(number) is None:
             return number
@@ -42,6 +46,7 @@ class NumberResolver:
             return number
         if stored is not None and not stored.exists:
             return ABSENT
+        # Only counts the check: its result, whether the limit allows it, is not needed.
         await self.store.book(profile.profile_id, now, timedelta(hours=1) / self.per_hour, BURST)
         NUMBER_CHECKS.labels("before_a_send").inc()
         check = await check_each_form(ask, number)

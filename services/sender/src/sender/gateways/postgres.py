@@ -16,13 +16,13 @@ class PostgresUploads:
 
     engine: AsyncEngine
 
-    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
-        params = {"account": account, "sha256": sha256, "type": kind, "seconds": younger_than.total_seconds()}
+    async def upload_id(self, account: str, sha256: str, mime_type: str, younger_than: timedelta) -> str | None:
+        params = {"account": account, "sha256": sha256, "type": mime_type, "seconds": younger_than.total_seconds()}
         async with self.engine.connect() as connection:
             return await connection.scalar(FIND_UPLOAD, params)
 
-    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None:
-        params = {"account": account, "sha256": sha256, "type": kind, "name": upload_id}
+    async def keep(self, account: str, sha256: str, mime_type: str, upload_id: str) -> None:
+        params = {"account": account, "sha256": sha256, "type": mime_type, "name": upload_id}
         async with self.engine.begin() as connection:
             await connection.execute(KEEP_UPLOAD, params)
 
@@ -78,7 +78,7 @@ class PostgresNumbers:
 
 @dataclass(frozen=True, slots=True)
 class FirstCheck:
-    """A profile to check, and how long after its discovery."""
+    """A profile that is new in the schedule, and when its first check is due, in seconds from now."""
 
     profile_id: str
     in_seconds: float
@@ -86,7 +86,7 @@ class FirstCheck:
 
 @dataclass(frozen=True, slots=True)
 class PolledProfile:
-    """A row of `sender.watched`: the state in the last report, when it was published, and how many there were."""
+    """A row of `sender.watched`: the state in the last report, the time of that report, and the number of reports."""
 
     profile_id: str
     package_id: str
@@ -102,7 +102,7 @@ class PostgresPollSchedule:
     engine: AsyncEngine
 
     async def follow(self, package_id: str, checks: Sequence[FirstCheck]) -> None:
-        """Makes these the package's profiles in the schedule. A profile that is in it already keeps its time."""
+        """Makes these the package's profiles in the schedule. A profile that is already in it keeps its due time."""
         params = {"package_id": package_id, **arrays(FirstCheck, checks)}
         async with self.engine.begin() as connection:
             await connection.execute(UNFOLLOW_OTHERS, params)
@@ -135,7 +135,7 @@ class ReportedDelivery:
 
 
 async def mark_reported(connection: AsyncConnection, reported: Sequence[ReportedDelivery]) -> int:
-    """Stores that gateways reported these deliveries; returns for how many that is new and matters."""
+    """Stores that gateways reported these deliveries; returns how many of them could otherwise be sent again."""
     return (await connection.execute(MARK_REPORTED, arrays(ReportedDelivery, reported))).rowcount
 
 
@@ -165,8 +165,8 @@ INSERT INTO sender.number (number, is_there, checked_at, address) VALUES (:numbe
 ON CONFLICT (number) DO UPDATE
 SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address""")
 
-# A token bucket in one timestamp: each check moves free_at on by an interval, and free_at may be ahead of now by as
-# many intervals as the burst allows.
+# A token bucket in one timestamp: each check moves free_at on by an interval. A check is free while free_at is at most
+# burst - 1 intervals ahead of now.
 BOOK_CHECK = text("""
 INSERT INTO sender.number_pace AS pace (profile_id, free_at)
 VALUES (:profile_id, CAST(:now AS timestamptz) + CAST(:interval AS interval))

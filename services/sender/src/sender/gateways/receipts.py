@@ -1,4 +1,7 @@
-"""Receipt handler: marks deliveries that a gateway has reported in its webhooks, which settles those in doubt."""
+"""Receipt handler: marks deliveries that a gateway has reported in its webhooks, so that they are not sent again.
+
+The next claim of a marked delivery settles it as sent (decision 0022).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +15,8 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 
 PROVES_SEND: frozenset[Status] = frozenset({"sent", "acknowledged", "delivered", "read"})
-"""Statuses that prove that the gateway has the message. The sender's own `sent` is among them; its row is settled by
-then, so it changes nothing."""
+"""Statuses that prove that the gateway has the message. The sender's own `sent` comes back too, but changes nothing:
+the delivery is settled by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class ReceiptHandler:
         async with self.engine.begin() as connection:
             unseen = await self.deduplicator.unseen(connection, batch)
             outcomes = [received.event for received in unseen if received.event.status in PROVES_SEND]
-            message_ids = {outcome.delivery_id: outcome.gateway_message_id or "" for outcome in outcomes}
-            if message_ids:
-                reported = [ReportedDelivery(*item) for item in message_ids.items()]
+            gateway_ids = {outcome.delivery_id: outcome.gateway_message_id or "" for outcome in outcomes}
+            if gateway_ids:
+                reported = [
+                    ReportedDelivery(delivery_id, gateway_id) for delivery_id, gateway_id in gateway_ids.items()
+                ]
                 REPORTED.inc(await mark_reported(connection, reported))

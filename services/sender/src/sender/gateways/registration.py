@@ -9,12 +9,13 @@ from spreader.contract.events import PackageConfigured
 from spreader.runtime.loop import Loop
 
 REPEAT_SECONDS = 60.0
-"""A gateway that has lost its profiles gets them back after this time."""
+"""Every profile is registered again after this time, in case its gateway has lost it."""
 CALLS_MAX = 16
+"""Registrations at a time."""
 
 
 class RegistrationIncomplete(Exception):
-    """Some profiles could not be registered; the next turn tries them again."""
+    """Some profiles could not be registered. The loop backs off and tries them again."""
 
 
 class ProfileRegistration:
@@ -26,7 +27,7 @@ class ProfileRegistration:
         self._packages: dict[str, Package] = {}
         self._registered: dict[tuple[str, str], tuple[Profile, float]] = {}
         self._calls = asyncio.Semaphore(CALLS_MAX)
-        self._loop = Loop(self.name, self.turn)
+        self._loop = Loop(self.name, self.register_due)
 
     def on_change(self, package_id: str, configured: PackageConfigured | None) -> None:
         if configured is None:
@@ -47,8 +48,11 @@ class ProfileRegistration:
     def is_live(self) -> bool:
         return self._loop.is_live()
 
-    async def turn(self) -> float:
-        """Registers the profiles that are due; a failure of one does not stop the others."""
+    async def register_due(self) -> float:
+        """Registers the profiles that are due; returns the seconds until the next look.
+
+        A failure does not stop the other registrations; after them it raises `RegistrationIncomplete`.
+        """
         due = [
             (package.package_id, profile)
             for package in self._packages.values()
@@ -59,7 +63,8 @@ class ProfileRegistration:
         failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
             raise RegistrationIncomplete(
-                f"{len(failed)} of {len(due)} profiles could not be registered; the first: {type(failed[0]).__name__}"
+                f"{len(failed)} of {len(due)} profiles could not be registered and are tried again; "
+                f"the first error: {type(failed[0]).__name__}"
             ) from failed[0]
         return REPEAT_SECONDS
 

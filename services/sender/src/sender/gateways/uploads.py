@@ -1,4 +1,4 @@
-"""Upload cache: ids of files that the Cloud API stores, so that each file is uploaded once for an account."""
+"""Upload cache: the ids of files that the Cloud API stores, so that each account uploads a file once in 29 days."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,12 +9,12 @@ from sender.metrics import UPLOADS
 from spreader.media.store import MediaFile
 
 UPLOAD_VALID_FOR = timedelta(days=29)
-"""Meta deletes an uploaded file after 30 days."""
+"""A day less than the 30 days after which Meta deletes an uploaded file."""
 
 
 class UploadStore(Protocol):
-    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None: ...
-    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None: ...
+    async def upload_id(self, account: str, sha256: str, mime_type: str, younger_than: timedelta) -> str | None: ...
+    async def keep(self, account: str, sha256: str, mime_type: str, upload_id: str) -> None: ...
     async def forget(self, account: str, upload_id: str) -> None: ...
 
 
@@ -26,7 +26,7 @@ class UploadCache:
         self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     async def upload_id(self, account: str, file: MediaFile, upload: Callable[[], Awaitable[str]]) -> str:
-        """The account's id for the file. Errors of `upload` are raised unchanged."""
+        """The account's id of the file. Calls `upload` if there is none, and raises its errors unchanged."""
         key = (account, file.sha256, file.type)
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
@@ -42,5 +42,5 @@ class UploadCache:
                 self._locks.pop(key)
 
     async def forget(self, account: str, upload_id: str) -> None:
-        """Meta has deleted the file or cannot use it: the next send uploads it again."""
+        """Call it when Meta has deleted the file or cannot use it: the next send uploads it again."""
         await self._store.forget(account, upload_id)

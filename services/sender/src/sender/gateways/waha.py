@@ -37,7 +37,7 @@ class WahaDriver:
         prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
         if isinstance(prepared, SendRefused):
             return prepared
-        # Evolution finds the form of a number that WhatsApp knows by itself; WAHA leaves that to its caller.
+        # Evolution API itself finds the form of a number that WhatsApp knows. WAHA leaves that to its caller.
         digits = await self._numbers.resolve(delivery, profile, lambda number: self.check_number(profile, number))
         if isinstance(digits, SendRefused):
             return digits
@@ -95,8 +95,8 @@ def send_request(delivery: Delivery, profile: Profile, file: MediaFile | None) -
     is_voice = content.type == "voice"
     is_voice_format = is_voice and file.type.startswith("audio/ogg")
     filename = getattr(getattr(content, "media", None), "filename", None) or file.filename
-    described = {"mimetype": VOICE if is_voice_format else file.type}
-    body["file"] = described if filename is None else {**described, "filename": filename}
+    file_fields = {"mimetype": VOICE if is_voice_format else file.type}
+    body["file"] = file_fields if filename is None else {**file_fields, "filename": filename}
     if is_voice:
         body["convert"] = not is_voice_format
     if content.type == "video":
@@ -110,7 +110,10 @@ def _with_file(body: Body, data: str) -> Body:
 
 
 def message_id(body: Any) -> str | None:
-    """WhatsApp's own id of a message. Engines return it alone, or as `true_<chat>_<id>[_<participant>]`."""
+    """WhatsApp's own id of a message; None if the body has none.
+
+    Some engines of WAHA return the id alone, others `true_<chat>_<id>[_<participant>]`.
+    """
     match body:
         case {"id": {"_serialized": str(serialized)}} | {"id": {"id": str(serialized)}} | {"id": str(serialized)}:
             pass

@@ -28,11 +28,11 @@ class BacklogGauges:
     lane: Lane
 
     async def update(self) -> float:
-        """Measures once; returns the seconds until the next measurement."""
+        """Sets the gauges; returns the seconds until the next measurement."""
         async with self.engine.connect() as connection:
             size = fetched(BacklogSize, await connection.execute(BACKLOG_SIZE, {"lane": self.lane}))[0]
         UNSETTLED.labels(self.lane).set(size.unsettled)
-        OVERDUE_SECONDS.labels(self.lane).set(max(size.overdue_seconds or 0, 0))
+        OVERDUE_SECONDS.labels(self.lane).set(max(size.overdue_seconds or 0, 0))  # negative: nothing is due yet
         UNPUBLISHED.labels(self.lane).set(size.unpublished)
         UNPUBLISHED_OLDEST.labels(self.lane).set(size.unpublished_seconds or 0)
         return EVERY_SECONDS

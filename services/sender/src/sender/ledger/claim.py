@@ -26,13 +26,13 @@ class Claim:
     in_doubt: bool
     """An earlier claim ended without an answer: the gateway may have sent the message."""
     lease_until: float
-    """By `time.monotonic()`, read before the statement that claims: the lease never ends earlier than this."""
+    """By `time.monotonic()`, read before the statement that claims, so the lease in the ledger never ends earlier."""
     host: str = ""
     """The gateway's host when the delivery was stored."""
     resent: bool = False
-    """It was sent again in doubt, so it may have arrived twice already."""
+    """The delivery was sent again in doubt, so it may have arrived twice already."""
     reported_id: str | None = None
-    """The id under which the gateway has reported the message: empty if the report has none, None without a report."""
+    """The gateway's own id of the message, by its report. Empty: the report has no id. None: there is no report."""
     consents: frozenset[ConsentKind] = frozenset()
     """The recipient's consents and objections at the time of the claim (open lane only)."""
 

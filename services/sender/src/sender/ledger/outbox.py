@@ -21,8 +21,10 @@ from spreader.runtime.loop import Loop
 log = structlog.get_logger()
 
 OVERDUE = timedelta(seconds=5)
+"""How long after its commit an event that is still unmarked is published again."""
 LOOK_SECONDS = 2.0
 MARK_SECONDS = 0.05
+"""How long published events wait for others, to be marked together with them."""
 IDLE_SECONDS = 60.0
 IN_FLIGHT_MAX = 5_000
 BATCH_MAX = 500
@@ -43,7 +45,10 @@ class OutcomeOutbox:
         self._look_loop = Loop(f"{self.name}: look", self.publish_overdue)
 
     def publish_soon(self, results: Sequence[FinishedClaim]) -> None:
-        """Publishes the settled ones in the background. With too many in flight, it leaves them to the loop."""
+        """Publishes the events of the settled claims in the background.
+
+        With IN_FLIGHT_MAX claims in flight, it leaves new ones to `publish_overdue`.
+        """
         settled = [finished for finished in results if isinstance(finished.result, SettledClaim)]
         if settled and len(self._in_flight) < IN_FLIGHT_MAX:
             task = asyncio.create_task(self._publish(settled))
@@ -96,7 +101,7 @@ class OutcomeOutbox:
 
     async def _mark(self) -> float:
         if self._published:
-            await asyncio.sleep(MARK_SECONDS)  # gather more keys: marking is not urgent
+            await asyncio.sleep(MARK_SECONDS)
             await self._mark_now()
         return IDLE_SECONDS
 
@@ -104,7 +109,7 @@ class OutcomeOutbox:
         keys = list(self._published)
         if keys:
             await self._ledger.mark_published(keys)
-            del self._published[: len(keys)]
+            del self._published[: len(keys)]  # others may have been added meanwhile
             self._in_flight.difference_update(keys)
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sender.core.claim_result import SettledClaim
-from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery, generation
+from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
-from sender.ledger.row_mapping import (
+from sender.ledger.delivery_rows import (
     ClaimRow,
     EventRow,
     HostOf,
@@ -35,7 +35,8 @@ from spreader.runtime.rows import arrays, fetched, unnest
 
 @dataclass(frozen=True, slots=True)
 class TakenBatch:
-    """`claims`: the deliveries claimed with the batch, perhaps older ones; `waiting`: new ones not claimed yet."""
+    """`claims`: the claims made with the batch, of its deliveries or of older ones. `waiting`: how many of its new
+    deliveries are not claimed yet."""
 
     claims: tuple[Claim, ...]
     waiting: int
@@ -43,7 +44,7 @@ class TakenBatch:
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """Whether a delivery is due now (waiting for a slot or for an earlier reply), and when the next one is."""
+    """Whether a delivery is due now (it may wait for a slot or an earlier reply), and when the next one will be."""
 
     due_now: bool
     next_in_seconds: float | None
@@ -110,6 +111,7 @@ class DeliveryLedger:
         return valid
 
     async def unpublished(self, older_than: timedelta, limit: int) -> list[tuple[ClaimKey, Event]]:
+        """The oldest events that were stored at least `older_than` ago and are not marked as published."""
         params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.connect() as connection:
             rows = fetched(EventRow, await connection.execute(UNPUBLISHED, params))
@@ -120,7 +122,7 @@ class DeliveryLedger:
             await connection.execute(MARK_PUBLISHED, arrays(ClaimKey, keys))
 
     async def delete_settled(self, older_than: timedelta, limit: int) -> int:
-        """Deletes up to `limit` deliveries that were settled before that time; returns how many it deleted."""
+        """Deletes up to `limit` deliveries that were settled at least `older_than` ago; returns how many it deleted."""
         params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.begin() as connection:
             return (await connection.execute(DELETE_SETTLED, params)).rowcount
@@ -169,7 +171,7 @@ RETURNING stored.delivery_id""")
 
 # - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
-# - A full host is passed over. Of any other host, rows beyond its free slots stay for the next claim.
+# - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
 # - Consents are read in the same statement, just before the call, to save a query for each delivery.
 CLAIM = text(f"""
 WITH candidates AS (

@@ -16,7 +16,7 @@ IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _PendingResult:
     finished: FinishedClaim
     written: asyncio.Future[None]
 
@@ -29,22 +29,22 @@ class ResultWriter:
         self._ledger = ledger
         self._outbox = outbox
         self._group_seconds = group_seconds
-        self._waiting: list[_Waiting] = []
+        self._pending: list[_PendingResult] = []
         self._loop = Loop(self.name, self._write_group)
 
     async def write(self, claim: Claim, result: ClaimResult) -> None:
-        """Returns when the result is in the ledger, or was dropped because another worker's claim has replaced it."""
-        waiting = _Waiting(FinishedClaim(claim, result), asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        """Returns when the result is in the ledger, or is dropped because another worker has claimed the delivery."""
+        pending = _PendingResult(FinishedClaim(claim, result), asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
         self._loop.wake()
-        await waiting.written
+        await pending.written
 
     async def start(self) -> None:
         await self._loop.start()
 
     async def stop(self) -> None:
         await self._loop.stop()
-        while self._waiting:
+        while self._pending:
             await self._write_group()
 
     def not_ready_reason(self) -> str | None:
@@ -54,20 +54,20 @@ class ResultWriter:
         return self._loop.is_live()
 
     async def _write_group(self) -> float:
-        if not self._waiting:
+        if not self._pending:
             return IDLE_SECONDS
-        if self._group_seconds and len(self._waiting) < GROUP_MAX:
+        if self._group_seconds and len(self._pending) < GROUP_MAX:
             await asyncio.sleep(self._group_seconds)
-        group = self._waiting[:GROUP_MAX]
-        keys = await self._ledger.write([waiting.finished for waiting in group])
-        del self._waiting[: len(group)]
-        valid = [waiting.finished for waiting in group if waiting.finished.claim.key in keys]
+        group = self._pending[:GROUP_MAX]
+        valid_keys = await self._ledger.write([pending.finished for pending in group])
+        del self._pending[: len(group)]
+        valid = [pending.finished for pending in group if pending.finished.claim.key in valid_keys]
         self._outbox.publish_soon(valid)
         self._count(valid, len(group))
-        for waiting in group:
-            if not waiting.written.done():
-                waiting.written.set_result(None)
-        return 0 if self._waiting else IDLE_SECONDS
+        for pending in group:
+            if not pending.written.done():  # done: the claim's task was cancelled
+                pending.written.set_result(None)
+        return 0 if self._pending else IDLE_SECONDS
 
     def _count(self, valid: Sequence[FinishedClaim], total: int) -> None:
         FENCED.labels(self._ledger.lane).inc(total - len(valid))

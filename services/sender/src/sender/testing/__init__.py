@@ -113,14 +113,14 @@ class LossyBus(ObservedBus):
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """201; the response is held back until `after` is set."""
+    """Responds with status 201, once `after` is set."""
 
     after: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """An error response; `sent`: the customer gets the message all the same."""
+    """Responds with an error; `sent`: the customer gets the message nevertheless."""
 
     status: int
     code: str
@@ -130,7 +130,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The connection ends without a response; `sent`: the customer gets the message."""
+    """Ends the connection without a response; `sent`: the customer gets the message."""
 
     sent: bool
 
@@ -146,7 +146,7 @@ class FakeGateway:
     calls: list[str] = field(default_factory=list[str])
     """The delivery ids of all POST requests, in the order of arrival."""
     traceparents: list[str | None] = field(default_factory=list["str | None"])
-    """The traceparent header of each of them."""
+    """The traceparent header of each POST request."""
     sent: list[str] = field(default_factory=list[str])
     """The delivery ids that customers have received."""
     lookups: list[str] = field(default_factory=list[str])

@@ -41,11 +41,11 @@ class MemoryUploads:
 
     ids: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
 
-    async def upload_id(self, account: str, sha256: str, kind: str, younger_than: timedelta) -> str | None:
-        return self.ids.get((account, sha256, kind))
+    async def upload_id(self, account: str, sha256: str, mime_type: str, younger_than: timedelta) -> str | None:
+        return self.ids.get((account, sha256, mime_type))
 
-    async def keep(self, account: str, sha256: str, kind: str, upload_id: str) -> None:
-        self.ids[account, sha256, kind] = upload_id
+    async def keep(self, account: str, sha256: str, mime_type: str, upload_id: str) -> None:
+        self.ids[account, sha256, mime_type] = upload_id
 
     async def forget(self, account: str, upload_id: str) -> None:
         self.ids = {key: kept for key, kept in self.ids.items() if (key[0], kept) != (account, upload_id)}

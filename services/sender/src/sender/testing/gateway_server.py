@@ -39,7 +39,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """`after`: the response is held back until this event is set."""
+    """A response, made once `after` is set."""
 
     status: int
     body: Any = None
@@ -49,7 +49,7 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The connection ends without a response."""
+    """Ends the connection without a response."""
 
 
 ScriptedAnswer = Respond | HangUp
@@ -80,7 +80,7 @@ def default_response(request: RecordedRequest) -> Respond:
 
 @dataclass
 class GatewayServer:
-    """Uses up `script` first, and then responds by `default`."""
+    """Gives the answers in `script`, one for each request, and after them those of `default`."""
 
     script: list[ScriptedAnswer] = field(default_factory=list[ScriptedAnswer])
     requests: list[RecordedRequest] = field(default_factory=list[RecordedRequest])

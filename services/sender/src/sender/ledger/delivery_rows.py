@@ -1,12 +1,12 @@
-"""Row mapping: the rows that the ledger's statements read and write, made from and turned into the sender's values."""
+"""Delivery rows: the rows of the ledger's statements, converted from and to deliveries, claims, results and events."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from sender.core.claim_result import RetryLater, SettledClaim, StillInDoubt
-from sender.core.concurrency import FreeSlots
 from sender.core.delivery import Delivery, generation
+from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
 from spreader.contract.events import (
     ConsentKind,
@@ -62,7 +62,7 @@ class HostSlotsRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A delivery that has just been claimed."""
+    """A delivery that has just been claimed. `asked`: its event. `heard`: as `Claim.reported_id`."""
 
     lane: Lane
     asked: str
@@ -78,7 +78,7 @@ class ClaimRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """The new state of a claimed delivery; `wait`: seconds until it is due again."""
+    """The new state of a claimed delivery; `wait`: seconds until it is due again (0 if it is settled)."""
 
     delivery_id: str
     state: str

@@ -16,11 +16,13 @@ class FreeSlots:
     total: int
     by_host: Mapping[str, int] = field(default_factory=dict[str, int])
     other_host: int | None = None
-    """None: up to `total`."""
+    """None: as many as `total`."""
 
 
 @dataclass
 class SlotPool:
+    """A slot is taken by a claim until its send has ended."""
+
     limit: int
     _taken: Counter[str] = field(default_factory=Counter[str])
 
@@ -39,6 +41,9 @@ class SlotPool:
 
 
 def _free_for_host(taken: int, free: int) -> int:
-    """The largest `more` with `taken + more <= HOST_SHARE * (free - more)`; at least one for a host that has none."""
+    """The largest `more` with `taken + more <= HOST_SHARE * (free - more)`.
+
+    A host that has no slot may always take one, if any is free.
+    """
     more = (HOST_SHARE * free - taken) // (HOST_SHARE + 1)
     return max(more, min(free, 1) if taken == 0 else 0)
