@@ -3,11 +3,13 @@
 import ast
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+import prose
 import pytest
 
 from spreader.contract.events import EVENTS, PARTITIONS
@@ -22,6 +24,22 @@ LONG_BY_NATURE = {"libs/common/src/spreader/contract/events.py"}  # the one list
 
 NAMES_WITHOUT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "service", "base", "misc", "common"}
 NAMES_WITH_A_REASON = {"libs/common/src/spreader/runtime/service.py"}  # a service is its noun
+NAMED_BY_A_PARTICIPLE = {
+    "routing": "the decision of the router, as its field calls it",
+    "batching": "the term of Kafka clients for gathering records",
+    "logging": "the term of the field",
+    "tracing": "the term of the field",
+    "testing": "fakes and harnesses for tests, as in the standard library of Go",
+}
+FOLDER_MODULES_MAX = 20
+SHARED_CLASS_NAMES: dict[str, str] = {}
+"""Public class names that are defined more than once in shipped code, each with its reason."""
+NAMES_OF_OTHERS = {
+    "services/console/src/console/core/api_models.py": "what the console reads of the API, under the API's names",
+    "services/simulator/src/simulator/dialects/cloud_forms.py": "Meta's request bodies, under Meta's names",
+    "services/simulator/src/simulator/dialects/linked_forms.py": "request bodies of WAHA and Evolution, likewise",
+}
+"""Modules whose classes have the names of another system."""
 CLOCK = "libs/common/src/spreader/clock.py"
 EVENTS_MODULE = "libs/common/src/spreader/contract/events.py"
 SQL_HOMES = {"postgres.py", "offset_store.py", "consent.py", "retention.py", "store.py", "backlog.py"}
@@ -38,7 +56,7 @@ OF_ONE_MACHINE = re.compile(rf"/{'work'}/(main|shared)|(?<![\w.-])/{'root'}/|{'f
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the tree: where it lies and what it says."""
+    """One file of the tree: its path and its text."""
 
     path: str
     text: str
@@ -90,6 +108,60 @@ def is_named_by_a_noun(source: Source) -> Iterator[str]:
         yield f"{sorted(parts & NAMES_WITHOUT_A_NOUN)} says nothing: name the module after the noun that lives in it"
 
 
+def is_not_named_by_a_participle(source: Source) -> Iterator[str]:
+    name = source.name.removesuffix(".py")
+    if source.ships and name.endswith("ing") and name not in NAMED_BY_A_PARTICIPLE:
+        yield f"{name!r} hides its noun: name the module after the thing that it contains"
+
+
+def has_typed_rows(source: Source) -> Iterator[str]:
+    if not source.ships:
+        return
+    for node in ast.walk(source.tree):
+        annotation = node.annotation if isinstance(node, ast.arg | ast.AnnAssign) else None
+        words = "" if annotation is None else ast.unparse(annotation)
+        name = node.arg if isinstance(node, ast.arg) else ""
+        if re.search(r"\bRow\[", words) or (words == "Any" and name in {"row", "record", "found"}):
+            yield f"line {annotation.lineno if annotation else 0}: write a row class and read it with `fetched`"
+
+
+def aligns_only_data(source: Source) -> Iterator[str]:
+    """`# fmt: skip` keeps the columns of a table of data; elsewhere it only saves lines."""
+    if not source.ships or "# fmt: skip" not in source.text:
+        return
+    last_lines = {
+        node.end_lineno
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and isinstance(node.value, ast.List | ast.Tuple | ast.Dict | ast.Set | ast.Subscript)
+    }
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if line.rstrip().endswith("# fmt: skip") and number not in last_lines:
+            yield f"line {number}: take out `# fmt: skip` and let the formatter work; it is for tables of data"
+
+
+def reads_plainly(source: Source) -> Iterator[str]:
+    if source.path in {"tests/prose.py", "CHANGELOG.md"} or source.path.startswith("bench/results/"):
+        return
+    if source.is_code:
+        yield from prose.complaints(prose.of_python(source.text))
+    elif source.path.endswith(".md"):
+        yield from prose.complaints(prose.of_markdown(source.text))
+
+
+def leaves_other_features_alone(source: Source) -> Iterator[str]:
+    """An endpoint module never imports the endpoint module of another feature."""
+    if not source.ships or not source.name.removesuffix(".py").endswith(("endpoint", "endpoints")):
+        return
+    folder = PurePosixPath(source.path).parent.name
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for parts in (module.split(".") for module in modules):
+                if parts[-1].endswith(("endpoint", "endpoints")) and len(parts) > 1 and parts[-2] != folder:
+                    yield f"line {node.lineno}: move what both need below both endpoints, and name it"
+
+
 def leaves_the_clock_alone(source: Source) -> Iterator[str]:
     if not source.ships or source.path == CLOCK:
         return
@@ -121,7 +193,7 @@ def knows_no_machine(source: Source) -> Iterator[str]:
 
 
 def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """The strings that do something: not those that stand alone, which are prose."""
+    """The strings that the code uses: without docstrings, which are prose."""
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
@@ -130,9 +202,40 @@ def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 RULES: tuple[Rule, ...] = (
     opens_with_its_sentence, is_short, has_short_functions, is_named_by_a_noun, leaves_the_clock_alone,
-    spells_no_topic, keeps_sql_at_home, knows_no_machine,
+    spells_no_topic, keeps_sql_at_home, knows_no_machine, is_not_named_by_a_participle, has_typed_rows,
+    aligns_only_data, reads_plainly, leaves_other_features_alone,
 )  # fmt: skip
-RULES_FOR_ANY_FILE: frozenset[Rule] = frozenset({knows_no_machine})
+RULES_FOR_ANY_FILE: frozenset[Rule] = frozenset({knows_no_machine, reads_plainly})
+
+
+def has_small_folders(sources: Sequence[Source]) -> Iterator[str]:
+    modules = Counter(str(PurePosixPath(source.path).parent) for source in sources if _is_shipped_module(source))
+    for folder, count in sorted(modules.items()):
+        if count > FOLDER_MODULES_MAX:
+            yield f"{folder}: {count} modules are over {FOLDER_MODULES_MAX}: make folders of the features in it"
+
+
+def names_each_class_once(sources: Sequence[Source]) -> Iterator[str]:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for source in sources:
+        if _is_shipped_module(source) and source.path not in NAMES_OF_OTHERS:
+            for node in source.tree.body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    homes[node.name].append(source.path)
+    for name, paths in sorted(homes.items()):
+        if len(paths) > 1 and name not in SHARED_CLASS_NAMES:
+            yield f"{name} is defined in {', '.join(paths)}: name each after what it is, or write the reason here"
+    for name in sorted(SHARED_CLASS_NAMES):
+        if len(homes[name]) < 2:
+            yield f"{name} is defined once: take it off the list"
+
+
+def _is_shipped_module(source: Source) -> bool:
+    return source.ships and source.is_code and source.name != "__init__.py" and "/migrations/" not in source.path
+
+
+TreeRule = Callable[[Sequence[Source]], Iterator[str]]
+TREE_RULES: tuple[TreeRule, ...] = (has_small_folders, names_each_class_once)
 
 
 def _sources() -> Iterator[Source]:
@@ -159,11 +262,32 @@ def test_every_file_keeps_the_rule(rule: Rule, sources: list[Source]) -> None:
     assert not complaints, "\n".join(["", *complaints])
 
 
+@pytest.mark.parametrize("rule", TREE_RULES, ids=lambda rule: rule.__name__)
+def test_the_tree_keeps_the_rule(rule: TreeRule, sources: list[Source]) -> None:
+    complaints = list(rule(sources))
+    assert not complaints, "\n".join(["", *complaints])
+
+
+def test_a_rule_of_the_tree_can_fail() -> None:
+    crowd = [Source(f"services/pacer/src/pacer/core/m{number}.py", "") for number in range(FOLDER_MODULES_MAX + 1)]
+    assert list(has_small_folders(crowd))
+    assert not list(has_small_folders(crowd[1:]))
+    twice = [Source(f"services/{name}/src/{name}/queue.py", "class Queue: ...\n") for name in ("pacer", "router")]
+    assert next(names_each_class_once(twice)).startswith("Queue is defined in")
+    assert not [complaint for complaint in names_each_class_once(twice[1:]) if complaint.startswith("Queue")]
+
+
 def test_there_is_something_to_keep_tidy(sources: list[Source]) -> None:
     shipped = {source.path.split("/")[1] for source in sources if source.ships}
     assert {"common", "ingress", "router", "pacer", "sender", "stats", "console", "simulator", "local"} <= shipped
 
 
+IDIOMS_SPOKEN = (
+    "Wait until it is read; answers whether it is.", "Answers how many were dropped.", "It tells the others of it.",
+    "What was told of it.", "The page stands in docs.", "The file lies beside it.", "It ended a moment ago.",
+    "Whoever reads it learns nothing.", "It waits so long as it can.", "There are so many rows.", "It begins anew.",
+    "It ends what is held.", "The customer was heard.", "Nobody waits for it.", "It is no error.",
+)  # fmt: skip
 HERE = "services/pacer/src/pacer/intake/held_queue.py"
 LONG = "def f():\n" + "    pass\n" * FUNCTION_LINES_MAX
 BAD: list[tuple[Rule, str, str]] = [
@@ -185,6 +309,25 @@ BAD: list[tuple[Rule, str, str]] = [
     (keeps_sql_at_home, HERE, 'QUERY = """\nSELECT a\nFROM b"""\n'),
     (keeps_sql_at_home, HERE, 'execute(f"DELETE FROM pacer.delivery WHERE id = {x}")\n'),
     (keeps_sql_at_home, HERE, 'execute("UPDATE pacer.delivery SET a = 1")\n'),
+    (is_not_named_by_a_participle, "services/pacer/src/pacer/release/waking.py", ""),
+    (is_not_named_by_a_participle, "services/pacer/src/pacer/core/best_timing.py", ""),
+    (has_typed_rows, HERE, "from typing import Any\ndef read(row: Any) -> int: ...\n"),
+    (has_typed_rows, HERE, "def read(rows: list[Row[Any]]) -> int: ...\n"),
+    (aligns_only_data, HERE, "call(\n    1, 2,\n)  # fmt: skip\n"),
+    (
+        leaves_other_features_alone,
+        "services/ingress/src/ingress/messages/reply_endpoint.py",
+        "from ingress.webhooks.endpoint import path\n",
+    ),
+    (
+        leaves_other_features_alone,
+        "services/ingress/src/ingress/messages/reply_endpoint.py",
+        "from ingress.webhooks import endpoint\n",
+    ),
+    *((reads_plainly, "docs/run.md", sentence) for sentence in IDIOMS_SPOKEN),
+    *((reads_plainly, HERE, f'"""Queue: a queue.\n\n{sentence}\n"""\n') for sentence in IDIOMS_SPOKEN),
+    (reads_plainly, HERE, "# the place where it lies\n"),
+    (reads_plainly, HERE, 'log.warning("nobody answers")\n'),
     (knows_no_machine, "docs/run.md", f"cd /{'work'}/main && make\n"),
     (knows_no_machine, "Makefile", f"\tHOME=/{'root'}/cache make\n"),
     (knows_no_machine, "docs/run.md", f"see {'farm'}-studio\n"),
@@ -199,6 +342,17 @@ GOOD: list[tuple[Rule, str, str]] = [
     (spells_no_topic, HERE, '"""Reads spreader.delivery-outcome."""\ntopic = DeliveryOutcome.topic\n'),
     (keeps_sql_at_home, HERE, '"""Select one from many."""\ntext = "Update your settings"\n'),
     (keeps_sql_at_home, "services/pacer/src/pacer/sql/queue.py", 'QUERY = "SELECT a FROM b"\n'),
+    (is_not_named_by_a_participle, "services/router/src/router/core/routing.py", ""),
+    (is_not_named_by_a_participle, "services/pacer/tests/test_pacer_timing.py", ""),
+    (has_typed_rows, HERE, "def read(row: QueueRow, value: Any) -> int: ...\n"),
+    (aligns_only_data, HERE, "TABLE = {\n    1:   2,\n}  # fmt: skip\n"),
+    (
+        leaves_other_features_alone,
+        "services/ingress/src/ingress/messages/reply_endpoint.py",
+        "from ingress.messages.open_endpoint import path\n",
+    ),
+    (reads_plainly, "docs/run.md", "`nobody` is a role; the server answers, and the letters stand for words."),
+    (reads_plainly, HERE, 'text = "nobody"\nvalue = heard(anew)\n'),
     (knows_no_machine, "deploy/docker/Dockerfile", "WORKDIR /app\nCOPY --chown=root:root . .\n# no duplicates\n"),
 ]
 

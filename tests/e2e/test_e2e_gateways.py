@@ -16,7 +16,7 @@ from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-META = Path(__file__).parents[2] / "services" / "sender" / "tests" / "data" / "cloud-api-messages.json"
+META = Path(__file__).parents[2] / "services" / "sender" / "tests" / "gateways" / "data" / "cloud-api-messages.json"
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 OPUS = b"OggS\x00\x02" + b"\x00" * 22 + b"OpusHead\x01\x01" + b"\x00" * 60
 MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + b"\x00" * 100

@@ -116,7 +116,7 @@ async def test_filters_select_and_the_rest_stays_for_another_run(
                     {"until": soon - timedelta(hours=1)}):  # fmt: skip
         assert (await asked(harness, send=True, **nothing))[0].selected == 0
     assert (await asked(harness, send=True, reason="Invalid JSON", topic=TOPIC, until=soon))[0].selected == 1
-    await harness.dead_letters(3)  # it is no event this time, either
+    await harness.dead_letters(3)  # it still cannot be decoded
     assert (await asked(harness, since=soon - timedelta(hours=1), reason="counted"))[0].selected == 1
 
 

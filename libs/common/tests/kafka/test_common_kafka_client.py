@@ -58,7 +58,7 @@ class Starting:
 
 
 async def nothing(*_: object) -> None:
-    """Connects to nobody."""
+    """Makes no connection."""
 
 
 async def test_the_subscribers_of_a_broker_start_concurrently(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ async def memory() -> AsyncGenerator[RecordedSpans]:
 
 
 class Server:
-    """An application that tells at which place of a trace it was called."""
+    """An application that returns the traceparent with which it was called."""
 
     def __init__(self, tracing: Tracing) -> None:
         self.places: list[str | None] = []

@@ -13,7 +13,7 @@ WHOLE = f"00-{TRACE}-{SPAN}-01"
     [
         (WHOLE, WHOLE),
         (f"00-{TRACE}-{SPAN}-00", f"00-{TRACE}-{SPAN}-00"),
-        (f"00-{TRACE}-{SPAN}-ff", f"00-{TRACE}-{SPAN}-03"),  # flags that nobody knows yet are not passed on
+        (f"00-{TRACE}-{SPAN}-ff", f"00-{TRACE}-{SPAN}-03"),  # unknown flags are not passed on
         (f"cc-{TRACE}-{SPAN}-01", WHOLE),  # a later version begins as this one does
         (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be", WHOLE),
     ],

@@ -138,7 +138,7 @@ async def silent_collector() -> AsyncGenerator[str]:
 
 @pytest.fixture
 def _no_thread_is_left() -> Generator[None]:
-    """Those that still try are waited for: their random pauses disturb whoever draws at random after this."""
+    """Wait for exporters that still try: their random pauses would disturb the random draws of later tests."""
     before = set(threading.enumerate())
     yield
     left = set(threading.enumerate()) - before

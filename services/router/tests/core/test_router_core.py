@@ -245,7 +245,7 @@ def test_smart_sharing_lets_all_profiles_finish_at_about_the_same_time(
     taking = [name for name, count in counts.items() if count]
     for name in taking:
         for other in load:
-            # Nobody who got one would have been done sooner by more than one delivery without it.
+            # Without its last delivery, no profile would have ended earlier by more than one delivery.
             assert ends[name].days - 1 / ends[name].per_day <= ends[other].days + 1 / ends[other].per_day
 
 

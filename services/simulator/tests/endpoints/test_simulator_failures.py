@@ -29,7 +29,7 @@ async def gateways(tmp_path: Path, hook: FakeWebhook) -> AsyncGenerator[Simulato
 
 
 def said(driver: Driver, reply: Reply) -> Any:
-    """The part of an answer that tells of a failure."""
+    """The part of a response that describes a failure."""
     match driver:
         case "cloud_api":
             return reply.body["error"].get("code", reply.body["error"]["message"])

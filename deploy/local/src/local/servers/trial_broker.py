@@ -33,10 +33,21 @@ class TrialBroker:
 
     def command(self) -> Command:
         address = f"tcp://{HOST}:{self.port}"
-        return Command([
-            str(_binary()), "broker", "--silent", "--cluster-id", TRIAL_CLUSTER + cluster_id(),
-            "--listener-url", address, "--advertised-listener-url", address, "--storage-engine", "memory://tansu/",
-        ])  # fmt: skip
+        return Command(
+            [
+                str(_binary()),
+                "broker",
+                "--silent",
+                "--cluster-id",
+                TRIAL_CLUSTER + cluster_id(),
+                "--listener-url",
+                address,
+                "--advertised-listener-url",
+                address,
+                "--storage-engine",
+                "memory://tansu/",
+            ]
+        )
 
     async def check(self) -> None:
         """Ready when its topics exist; they are gone after each start."""

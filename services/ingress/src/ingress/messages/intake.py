@@ -30,7 +30,7 @@ It must raise `Problem` only before it publishes anything.
 
 
 def too_large_advice(lane: Lane) -> str:
-    """What the problem `too-large` tells the caller of this lane to do."""
+    """The advice of the problem `too-large` for callers of this lane."""
     return "Send the recipients in several messages." if lane == "open" else "Shorten the message."
 
 

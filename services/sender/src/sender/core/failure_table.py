@@ -64,7 +64,7 @@ CLOUD_API: Mapping[int, FailureRule] = {
 }
 CLOUD_API_BY_STATUS: Mapping[range, FailureRule] = {
     range(401, 402): CLOUD_API[190],
-    range(429, 430): FailureRule("throttled", "Meta's rate limit is reached"),
+    range(429, 430): FailureRule("throttled", "Meta asks for patience"),
     range(500, 600): FailureRule(
         "ambiguous", "Meta's server failed with a code that this version does not know; it may have sent the message"
     ),
@@ -98,13 +98,13 @@ def _pattern(statuses: int | range, text: str, rule: FailureRule, code: str | No
 
 
 _ANY = range(400, 600)
-_KEY = FailureRule("credentials", "the gateway rejects the API key")
+_KEY = FailureRule("credentials", "the gateway does not accept the key")
 _SESSION = FailureRule("session", "the profile's session is not ready at its gateway")
 _NO_CHATS = _rule(meanings.NO_CHATS)
 _STALE = _rule(meanings.STALE, _wait(2, 2, 2))
 _ABSENT = FailureRule("recipient", "the number is not on WhatsApp")
 _UNABLE = FailureRule("content", "this gateway cannot send this content")
-_TOO_FAST = FailureRule("throttled", "the gateway's rate limit is reached")
+_TOO_FAST = FailureRule("throttled", "the gateway asks for patience")
 _UNCLEAR = FailureRule("ambiguous", "the gateway failed; it may have sent the message")
 _LINKED = (  # error codes of WhatsApp's server for linked devices, where a gateway passes them on in its answer
     _pattern(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
