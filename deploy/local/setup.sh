@@ -1,10 +1,10 @@
 #!/bin/sh
-# Everything that `make` needs, on a machine with Python 3.11 or newer. Run again it only looks, and is quick.
-# With a word of `python -m local` it goes on with that one instead of fetching Kafka.
+# Installs what `make` needs, on a machine with Python 3.11 or newer. A second run only checks, and is quick.
+# With a command of `python -m local` as argument it runs that one instead of `setup`.
 set -eu
 cd "$(dirname "$0")/../.."
 
-# A Python or uv in .venv is no foundation for it, also where it is activated: what is not locked does not stay there.
+# Ignore the Python and uv of an activated .venv: .venv must not depend on itself.
 outside=
 IFS=:
 for folder in $PATH; do
@@ -16,8 +16,8 @@ PATH=${outside#:}
 say() { printf '%s\n' "$*"; }
 stop() { say "$*" >&2; exit 1; }
 
-# The distribution's own comes first: it is built with profile-guided optimization, and one that was compiled on the
-# spot mostly is not and needs 40 % more of the processor. `find_python pip`: one that can also import that.
+# The distribution's Python comes first: it is built with profile-guided optimization; a self-compiled one mostly is
+# not and uses 40 % more CPU. `find_python pip`: a Python that can import pip.
 find_python() {
     for name in "${PYTHON3:-}" /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 python; do
         [ -n "$name" ] && "$name" -c "import sys, ${1:-sys}; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
@@ -54,9 +54,9 @@ if [ ! -d .venv ]; then
 else
     "$uv" sync --all-packages --locked --quiet
 fi
-# Whoever runs the project's Python finds uv beside it, whatever is on the PATH.
+# The project's Python finds uv beside it, also when uv is not on the PATH.
 [ "$uv" -ef .venv/bin/uv ] || ln -sf "$uv" .venv/bin/uv
-# The console is tested in a browser. Elsewhere those tests are skipped without one; where CI runs they must not be.
+# The console is tested in a browser. Without one those tests are skipped, except on CI.
 if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/dev/null 2>&1; then
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no Chromium: install it on this machine."
     say "installing Chromium ..."

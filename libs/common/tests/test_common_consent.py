@@ -54,9 +54,7 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
 def change(
     recipient: str, package_id: str = "one", kind: ConsentKind = "suppression", listed: bool = True
 ) -> ConsentChanged:
-    return ConsentChanged(
-        package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON
-    )  # fmt: skip
+    return ConsentChanged(package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON)
 
 
 async def read(engine: AsyncEngine, *changes: ConsentChanged) -> None:

@@ -26,9 +26,14 @@ Headers = Sequence[tuple[str, bytes]]
 
 def alert(number: int | str) -> Alert:
     return Alert(
-        alert_id=f"alr_{number}", profile_id="prf_1", package_id="pkg_1", kind="test", state="raised",
-        evidence="none", at=NOON,
-    )  # fmt: skip
+        alert_id=f"alr_{number}",
+        profile_id="prf_1",
+        package_id="pkg_1",
+        kind="test",
+        state="raised",
+        evidence="none",
+        at=NOON,
+    )
 
 
 @dataclass

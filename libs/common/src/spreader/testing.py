@@ -33,7 +33,7 @@ class MemoryBus:
 
     async def publish(self, *events: Event) -> None:
         if self.away:
-            raise PublishFailed("the bus is away")
+            raise PublishFailed("the bus is down")
         for event in events:
             encode(event, "test", self.now)
         self.published.extend(events)
@@ -100,14 +100,14 @@ class FakeProgress:
     """Reports `behind` times that records are unread, then that all are consumed."""
 
     behind: int = 0
-    asked: int = 0
+    calls: int = 0
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         return dict.fromkeys(partitions, 1)
 
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
-        self.asked += 1
-        return self.asked > self.behind
+        self.calls += 1
+        return self.calls > self.behind
 
 
 @dataclass(frozen=True)

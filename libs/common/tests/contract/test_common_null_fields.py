@@ -28,7 +28,16 @@ def test_a_package_without_rest_window_and_without_a_limit_arrives_without_them(
 
 def test_a_pace_of_a_profile_that_never_released_arrives() -> None:
     event = ProfilePace(
-        profile_id="prf", package_id="pkg", waiting=0, last_release=None, next_release=None, bound="nothing waits",
-        base_seconds=180, pressure=1, tempo=1, mean_seconds=180, at=NOON,
-    )  # fmt: skip
+        profile_id="prf",
+        package_id="pkg",
+        waiting=0,
+        last_release=None,
+        next_release=None,
+        bound="nothing waits",
+        base_seconds=180,
+        pressure=1,
+        tempo=1,
+        mean_seconds=180,
+        at=NOON,
+    )
     assert carried(event) == event

@@ -30,7 +30,7 @@ def at(*offsets: int) -> list[Any]:
 
 @dataclass
 class Script:
-    """What aiokafka answers, in order; and what it was asked: how long to wait, and for how many."""
+    """The results of aiokafka in order, and the arguments with which it was called."""
 
     answers: list[Batches | Exception]
     asked: list[tuple[int, int | None]] = field(default_factory=list[tuple[int, int | None]])

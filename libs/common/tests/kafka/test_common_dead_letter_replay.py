@@ -112,8 +112,13 @@ async def test_filters_select_and_the_rest_stays_for_another_run(
     harness: TopicHarness, handler: RecordingHandler
 ) -> None:
     soon = wall_now() + timedelta(minutes=1)
-    for nothing in ({"topic": MessageCancelled.topic}, {"group": "nobody"}, {"since": soon}, {"reason": "no such"},
-                    {"until": soon - timedelta(hours=1)}):  # fmt: skip
+    for nothing in (
+        {"topic": MessageCancelled.topic},
+        {"group": "nobody"},
+        {"since": soon},
+        {"reason": "no such"},
+        {"until": soon - timedelta(hours=1)},
+    ):
         assert (await asked(harness, send=True, **nothing))[0].selected == 0
     assert (await asked(harness, send=True, reason="Invalid JSON", topic=TOPIC, until=soon))[0].selected == 1
     await harness.dead_letters(3)  # it still cannot be decoded

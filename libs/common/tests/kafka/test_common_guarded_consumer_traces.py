@@ -49,9 +49,18 @@ def record(event: Alert, offset: int) -> Record:
     envelope = encode(event, "test", NOON)
     headers = [(name, value.encode()) for name, value in envelope.headers.items()]
     return ConsumerRecord(
-        Alert.topic, 3, offset, 0, 0, envelope.key, envelope.body, 0, len(envelope.key or b""),
-        len(envelope.body or b""), headers,
-    )  # fmt: skip
+        Alert.topic,
+        3,
+        offset,
+        0,
+        0,
+        envelope.key,
+        envelope.body,
+        0,
+        len(envelope.key or b""),
+        len(envelope.body or b""),
+        headers,
+    )
 
 
 TRACED = alert(1).model_copy(update={"traceparent": CALLER})
@@ -65,11 +74,16 @@ async def test_each_record_is_a_span_below_its_event_and_the_parent_of_the_next(
     assert [parent_traceparent_of(first), parent_traceparent_of(second)] == [CALLER, None]
     assert [event.traceparent for event in handler.got] == [traceparent_of(first), traceparent_of(second)]
     assert dict(first.attributes or {}) == {
-        "messaging.system": "kafka", "messaging.destination.name": Alert.topic,
-        "messaging.operation.name": "process", "messaging.operation.type": "process",
-        "messaging.consumer.group.name": "handler", "messaging.destination.partition.id": "3",
-        "messaging.kafka.offset": 7, "spreader.package_id": "pkg_1", "spreader.profile_id": "prf_1",
-    }  # fmt: skip
+        "messaging.system": "kafka",
+        "messaging.destination.name": Alert.topic,
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.consumer.group.name": "handler",
+        "messaging.destination.partition.id": "3",
+        "messaging.kafka.offset": 7,
+        "spreader.package_id": "pkg_1",
+        "spreader.profile_id": "prf_1",
+    }
 
 
 async def test_the_spans_of_a_failed_batch_are_failed_without_the_errors_text(

@@ -72,9 +72,13 @@ async def test_partitions_and_topics_are_counted_apart(engine: AsyncEngine) -> N
     await read(engine, records(5) + records(0, partition=1) + records(2, topic="other"))
     await read(engine, records(6) + records(0, 1, partition=1) + records(2, 3, topic="other"))
     assert await effects(engine) == [
-        ("other", 0, 2), ("other", 0, 3),
-        ("requests", 0, 5), ("requests", 0, 6), ("requests", 1, 0), ("requests", 1, 1),
-    ]  # fmt: skip
+        ("other", 0, 2),
+        ("other", 0, 3),
+        ("requests", 0, 5),
+        ("requests", 0, 6),
+        ("requests", 1, 0),
+        ("requests", 1, 1),
+    ]
 
 
 async def test_gaps_from_compaction_do_not_matter(engine: AsyncEngine) -> None:

@@ -40,7 +40,7 @@ class Tally:
 
 
 async def publish_until(bus: KafkaBus, enough: asyncio.Event) -> set[str]:
-    """Publish numbered alerts without pause; answers those that Kafka has acknowledged."""
+    """Publish numbered alerts without pause; returns the ids that Kafka has acknowledged."""
     acknowledged: set[str] = set()
     number = 0
     while not enough.is_set():

@@ -21,9 +21,18 @@ PATIENCE_SECONDS = 60
 
 def pace(profile_id: str, waiting: int = 0) -> ProfilePace:
     return ProfilePace(
-        profile_id=profile_id, package_id="pkg_1", waiting=waiting, last_release=None, next_release=None,
-        bound="none", base_seconds=1, pressure=1, tempo=1, mean_seconds=1, at=NOON,
-    )  # fmt: skip
+        profile_id=profile_id,
+        package_id="pkg_1",
+        waiting=waiting,
+        last_release=None,
+        next_release=None,
+        bound="none",
+        base_seconds=1,
+        pressure=1,
+        tempo=1,
+        mean_seconds=1,
+        at=NOON,
+    )
 
 
 class Writer:
@@ -112,20 +121,20 @@ async def test_an_undecodable_row_keeps_the_previous_one(table: Table[ProfilePac
 
 
 async def test_it_reports_every_change_in_order(kafka_settings: Settings, writer: Writer) -> None:
-    told: list[tuple[str, int | None]] = []
+    changes: list[tuple[str, int | None]] = []
 
     def on_change(key: str, event: ProfilePace | None) -> None:
         if key == writer.key("a"):
-            told.append((key, event.waiting if event else None))
+            changes.append((key, event.waiting if event else None))
 
     await writer.put("a", 1)
     await writer.put("a", 2)
     table = Table(kafka_settings, ProfilePace, on_change)
     await table.start()
     await writer.put_raw("a", None)
-    assert await table.wait_for(lambda: len(told) == 3, PATIENCE_SECONDS)
+    assert await table.wait_for(lambda: len(changes) == 3, PATIENCE_SECONDS)
     await table.stop()
-    assert told == [(writer.key("a"), count) for count in (1, 2, None)]
+    assert changes == [(writer.key("a"), count) for count in (1, 2, None)]
 
 
 async def test_two_instances_have_the_same_rows(kafka_settings: Settings, writer: Writer) -> None:

@@ -71,9 +71,15 @@ async def test_components_start_in_order_also_after_failures_and_stop_in_reverse
     await service.start()
     await service.stop()
     assert diary == [
-        "postgres failed", "postgres failed", "postgres started", "table started", "kafka started",
-        "kafka stopped", "table stopped", "postgres stopped",
-    ]  # fmt: skip
+        "postgres failed",
+        "postgres failed",
+        "postgres started",
+        "table started",
+        "kafka started",
+        "kafka stopped",
+        "table stopped",
+        "postgres stopped",
+    ]
 
 
 async def test_a_component_that_fails_to_stop_does_not_keep_others_from_stopping() -> None:

@@ -50,9 +50,14 @@ class Server:
 
         headers: Headers = [(b"host", b"test"), *((b"traceparent", each.encode()) for each in said)]
         scope: dict[str, Any] = {
-            "type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b"to=201001234567",
-            "root_path": "", "scheme": "http",
-        }  # fmt: skip
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "headers": headers,
+            "query_string": b"to=201001234567",
+            "root_path": "",
+            "scheme": "http",
+        }
         await self.app(scope, receive, send)
         return sent[0]["status"]
 
@@ -65,9 +70,11 @@ async def test_a_request_is_a_span_in_the_trace_of_its_caller(memory: RecordedSp
     assert parent_traceparent_of(span) == CALLER
     assert server.places == [traceparent_of(span)]
     assert dict(span.attributes or {}) == {
-        "http.request.method": "GET", "url.scheme": "http", "http.route": "/people/{number}",
+        "http.request.method": "GET",
+        "url.scheme": "http",
+        "http.route": "/people/{number}",
         "http.response.status_code": 200,
-    }  # fmt: skip
+    }
     assert "201001234567" not in span.to_json()
 
 

@@ -122,7 +122,7 @@ async def test_off_the_exporter_is_not_imported() -> None:
 
 @pytest.fixture
 async def silent_collector() -> AsyncGenerator[str]:
-    """It takes connections and answers nothing."""
+    """It accepts connections and never responds."""
     gone = asyncio.Event()
 
     async def swallow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

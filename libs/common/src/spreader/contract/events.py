@@ -13,13 +13,38 @@ RECIPIENTS_PER_RECORD_MAX = 500
 
 Lane = Literal["open", "reply"]
 Status = Literal[
-    "held", "released", "deferred",
-    "sent", "acknowledged", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected", "unknown",
-]  # fmt: skip
+    "held",
+    "released",
+    "deferred",
+    "sent",
+    "acknowledged",
+    "delivered",
+    "read",
+    "failed",
+    "expired",
+    "cancelled",
+    "suppressed",
+    "rejected",
+    "unknown",
+]
 FailureClass = Literal[
-    "transient", "throttled", "pair", "session", "restricted", "profile", "account", "credentials",
-    "recipient", "capped", "opted_out", "window", "content", "template", "gateway", "ambiguous",
-]  # fmt: skip
+    "transient",
+    "throttled",
+    "pair",
+    "session",
+    "restricted",
+    "profile",
+    "account",
+    "credentials",
+    "recipient",
+    "capped",
+    "opted_out",
+    "window",
+    "content",
+    "template",
+    "gateway",
+    "ambiguous",
+]
 """Why a delivery was not sent. For all classes but `ambiguous` it was certainly not sent.
 
 | class | meaning | what it affects |
@@ -34,7 +59,7 @@ FailureClass = Literal[
 | `credentials` | the gateway rejects our credentials or permissions | all lanes of every profile of the same holder |
 | `recipient` | this number cannot receive messages | the recipient |
 | `capped` | this recipient gets no more marketing for now, from any business | the recipient |
-| `opted_out` | the recipient told WhatsApp to stop | the recipient |
+| `opted_out` | the recipient opted out at WhatsApp | the recipient |
 | `window` | the 24 h in which free text is allowed are over | this content for this recipient |
 | `content` | this content cannot be sent | the message |
 | `template` | the template is missing, paused or does not fit | the message |
@@ -725,10 +750,24 @@ class Alert(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    OpenMessageRequested, ReplyMessageRequested, OpenDeliveriesAssigned, ReplyDeliveryAssigned, DeliveryReleased,
-    DeliveryReturned, DeliveryOutcome, ProfileReported, CustomerMessage, MessageCancelled, ConsentChanged,
-    PackageConfigured, ProfileState, ProfilePace, MessageRouted, ReplySettled, Alert,
-)  # fmt: skip
+    OpenMessageRequested,
+    ReplyMessageRequested,
+    OpenDeliveriesAssigned,
+    ReplyDeliveryAssigned,
+    DeliveryReleased,
+    DeliveryReturned,
+    DeliveryOutcome,
+    ProfileReported,
+    CustomerMessage,
+    MessageCancelled,
+    ConsentChanged,
+    PackageConfigured,
+    ProfileState,
+    ProfilePace,
+    MessageRouted,
+    ReplySettled,
+    Alert,
+)
 
 DEAD_LETTER_TOPIC = "spreader.dead-letter"
 COMPACTED: frozenset[str] = frozenset(

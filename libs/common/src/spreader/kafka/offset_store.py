@@ -125,20 +125,20 @@ def _ends(batch: Sequence[Received[E]]) -> list[_Position]:
 
 _ENSURE = f"""
 INSERT INTO "{{schema}}".position (cluster_id, topic, partition, next_offset)
-SELECT :cluster_id, place.topic, place.partition, 0 FROM {unnest(_Position, "place")}
+SELECT :cluster_id, batch.topic, batch.partition, 0 FROM {unnest(_Position, "batch")}
 ON CONFLICT DO NOTHING"""
 
 _LOCK = f"""
 SELECT position.topic, position.partition, position.next_offset
-FROM "{{schema}}".position JOIN {unnest(_Position, "place")} USING (topic, partition)
+FROM "{{schema}}".position JOIN {unnest(_Position, "batch")} USING (topic, partition)
 WHERE position.cluster_id = :cluster_id ORDER BY position.topic, position.partition FOR UPDATE OF position"""
 
 _ADVANCE = f"""
-UPDATE "{{schema}}".position SET next_offset = greatest(position.next_offset, place.next_offset)
-FROM {unnest(_Position, "place")}
-WHERE position.cluster_id = :cluster_id AND position.topic = place.topic AND position.partition = place.partition"""
+UPDATE "{{schema}}".position SET next_offset = greatest(position.next_offset, batch.next_offset)
+FROM {unnest(_Position, "batch")}
+WHERE position.cluster_id = :cluster_id AND position.topic = batch.topic AND position.partition = batch.partition"""
 
 _DROP = f"""
-DELETE FROM "{{schema}}".position USING {unnest(_Position, "place")}
-WHERE position.cluster_id = :cluster_id AND position.topic = place.topic
-  AND position.partition = place.partition AND position.next_offset > place.next_offset"""
+DELETE FROM "{{schema}}".position USING {unnest(_Position, "batch")}
+WHERE position.cluster_id = :cluster_id AND position.topic = batch.topic
+  AND position.partition = batch.partition AND position.next_offset > batch.next_offset"""

@@ -114,9 +114,9 @@ def _of_magic(head: bytes, whole: bytes) -> str | None:
         matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
     except (puremagic.PureError, ValueError):
         return None
-    known = {type_ for rule in RULES.values() for type_ in rule.types}
+    allowed = {type_ for rule in RULES.values() for type_ in rule.types}
     names = [_SAME.get(match.mime_type, match.mime_type) for match in matches if match.mime_type]
-    return next((name for name in names if name in known), names[0] if names else None)
+    return next((name for name in names if name in allowed), names[0] if names else None)
 
 
 def _is_text(whole: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Postgres component: migrates a schema at the start, then checks that the server answers."""
+"""Postgres component: migrates a schema at the start, then checks that the server is up."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine

@@ -1,4 +1,4 @@
-"""Probe: a repeated check that a server answers."""
+"""Probe: a repeated check that a server is up."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 
 class Probe:
-    """A subclass implements `check`, which raises when the server does not answer; the result decides readiness."""
+    """A subclass implements `check`, which raises when the server is not up; the result decides readiness."""
 
     def __init__(self) -> None:
         self._reason: str | None = "not checked yet"

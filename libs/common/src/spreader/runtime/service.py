@@ -36,9 +36,13 @@ class Service:
 
     def not_ready_reasons(self) -> dict[str, str]:
         """Why the service is not ready, by component; empty when it is."""
-        waiting = {each.name: "not started yet" for each in self._components if each not in self._started}
-        running = {each.name: reason for each in self._started if (reason := each.not_ready_reason()) is not None}
-        return {**waiting, **self._starting, **running}
+        reasons: dict[str, str] = {}
+        for component in self._components:
+            started = component in self._started
+            reason = component.not_ready_reason() if started else self._starting.get(component.name, "not started yet")
+            if reason is not None:
+                reasons[component.name] = reason
+        return reasons
 
     def is_live(self) -> bool:
         return all(component.is_live() for component in self._started)
