@@ -25,7 +25,8 @@ class PacerConfigCache(ConfigCache):
             self._package_of.update(dict.fromkeys(event.package.profile_ids, package_id))
 
     def changes_rules(self, state: ProfileState) -> bool:
-        """Whether the profile's rules differ from those under its previous state; many states only change counts.
+        """Whether the profile's rules differ from those under its previous state. Many new states change only counts,
+        which the rules do not depend on.
 
         Each call stores the state for the comparison with the next one.
         """

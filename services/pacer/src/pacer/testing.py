@@ -65,7 +65,7 @@ class MemoryPacerConfigCache(PacerConfigCache):
 
 
 class FixedClock(Clock):
-    """Always shows its anchor."""
+    """A clock that stands still at its anchor time."""
 
     def at(self, wall: datetime) -> datetime:
         return self.anchor_system

@@ -1,4 +1,5 @@
-"""Best hour: the local hour in which a recipient is most likely to read, from when they read or wrote before."""
+"""Best hour: finds the local hour in which a recipient is most likely to read, from the times of earlier reads and
+messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ from spreader.contract.configuration import QuietHours
 
 HOURS = 24
 PRIOR_STRENGTH = 10.0
-"""How many readings the prior weighs as much as, in the Dirichlet smoothing of `likelihoods` (docs/hours.md)."""
+"""The prior weighs as much as this many readings, in the Dirichlet smoothing of `likelihoods` (docs/hours.md)."""
 HORIZON = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 GENERAL: Sequence[float] = (
     0.5, 0.3, 0.2, 0.2, 0.2, 0.4, 1.0, 2.0, 3.5, 4.5, 5.0, 5.2,
     5.4, 5.2, 5.0, 4.8, 5.0, 5.4, 6.0, 6.6, 7.0, 6.4, 4.0, 1.6,
 )  # fmt: skip
-"""Weights of the local hours before anything is counted. They assume that people read by day, most of all in the
-evening. As many readings of the package's recipients as PRIOR_STRENGTH weigh as much as this assumption."""
+"""The weights of the local hours before any reading is counted. They assume that people read by day, and most of all in
+the evening. PRIOR_STRENGTH readings of the package's recipients weigh as much as this assumption."""
 
 ReadCounts = Mapping[int, int]
 """How often a recipient read or wrote in each local hour, 0 to 23."""
@@ -43,10 +44,10 @@ def likelihoods(own: ReadCounts, package: ReadCounts) -> list[float]:
 def best_hour(
     recipient: str, own: ReadCounts, package: ReadCounts, hours: Hours, quiet: QuietHours | None, begin: datetime
 ) -> BestHour:
-    """The most likely hour of the 24 after `begin` in which the profile is active and the recipient has no quiet hours;
-    `begin` if there is none.
+    """The most likely hour within 24 hours after `begin`, among the hours in which the profile is active and the
+    recipient has no quiet hours. If there is no such hour, the result is `begin`.
 
-    Each recipient has a fixed time within the hour, so that not all messages go at the beginning of the hour.
+    Each recipient has a fixed time within the hour, so that messages are not all sent at the beginning of an hour.
     """
     zone, likely = zone_of(recipient), likelihoods(own, package)
     candidates: list[tuple[float, float, datetime]] = []
@@ -74,5 +75,5 @@ def _next_full_hour(at: datetime) -> datetime:
 
 
 def _within_hour(at: datetime, recipient: str) -> datetime:
-    """The recipient's time in what is left of the hour, in the first three quarters of it."""
+    """The recipient's fixed time within the first three quarters of what is left of the hour."""
     return at + (_next_full_hour(at) - at) * 0.75 * hash_fraction(recipient)

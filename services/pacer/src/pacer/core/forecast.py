@@ -39,7 +39,7 @@ class QueueSnapshot:
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
-    """The releases of the last day and of the longest slack before it."""
+    """The releases of the last day, and of the longest possible slack before that day."""
     contacts: Sequence[datetime]
     """The releases of the last 30 days to cold contacts that have not answered."""
     ahead: Sequence[QueuePart]
@@ -80,11 +80,12 @@ class PackageForecast:
     curve: Mapping[datetime, Mapping[str, int]]
     """Deliveries by hour (its begin, in UTC) and profile."""
     counted_until: datetime | None
-    """From here on the curve is extrapolated from the pace so far; None: all of it was simulated."""
+    """From this time on, the curve is extrapolated from the pace until then. None: the whole curve was simulated."""
 
     @property
     def completion(self) -> datetime | None:
-        """The last release; None: there are no deliveries, or a profile with deliveries has no completion."""
+        """The time of the last release. None: there are no deliveries, or a profile with deliveries has no
+        completion."""
         ends = [profile.completion for profile in self.profiles.values() if profile.deliveries]
         finite = [end for end in ends if end is not None]
         return max(finite) if finite and len(finite) == len(ends) else None
@@ -106,7 +107,7 @@ class _Tally:
     releases: list[datetime] = field(default_factory=list[datetime])
     binds: Counter[str] = field(default_factory=Counter[str])
     forecast: int = 0
-    """How many of the releases are of deliveries that are forecast; the others are ahead of the message."""
+    """How many of these releases belong to deliveries that are forecast. The others are ahead of the message."""
 
     def record(self, release: SimulatedRelease, is_forecast: bool) -> None:
         self.releases.append(release.at)
@@ -154,11 +155,13 @@ def forecast_package(
 
 
 def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
-    """The position in their ranges of all gaps of profile `number`, so that profiles differ as they would by chance.
+    """One position for all gaps of profile `number`, chosen so that the profiles differ as much as they would by
+    chance.
 
-    With the same position for all, every profile would end at the same time, but with random draws the last of several
-    ends later. So the positions are the expected order statistics of the profiles' mean draws: Blom's normal scores,
-    scaled to the deviation of the mean of as many uniform draws as there are gaps. Their mean is 0.5.
+    If all profiles had the same position, they would end at the same time. With random draws, the last of several
+    profiles ends later than that. So the positions are the expected order statistics of the profiles' mean draws. They
+    are Blom's normal scores, scaled by the standard deviation of a mean of uniform draws, one draw for each gap. The
+    mean of all positions is 0.5.
     """
     score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
     gaps = max(deliveries - 1, 1)  # the first release has no gap, or one that is drawn already

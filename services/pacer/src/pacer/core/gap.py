@@ -11,7 +11,7 @@ HOUR_SECONDS = 3600.0
 TEMPO_SPAN = timedelta(hours=2)
 PAIRS_SPAN = timedelta(hours=3)
 CENTRE_MIN, CENTRE_MAX = 0.40, 0.45
-PROFILE_SPREAD = 0.05  # at most this far from the package's centre: a derived spread is between 0.35 and 0.5
+PROFILE_SPREAD = 0.05  # a profile's spread is at most this far from its package's centre
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,10 @@ def pace(
 
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """`sent` releases divided by the number expected: the daily limit times `share`, a part of the day's active time.
+    """The number of releases sent, divided by the number expected. The expected number is the daily limit times
+    `share`, the counted part of the day's active time.
 
-    0.5 is added to both, so the load is defined even when no release is expected.
+    0.5 is added to both numbers, so that the load is defined even when no release is expected.
     """
     return (sent + 0.5) / (limits.per_day * share + 0.5)
 
@@ -75,7 +76,7 @@ def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:
     """The permanent spread of a profile, near its package's centre.
 
     It follows from the ids, so every instance computes the same one. `centre` is the operator's choice for the package;
-    None: derived from the package's id.
+    None: it is derived from the package's id.
     """
     if centre is None:
         centre = CENTRE_MIN + (CENTRE_MAX - CENTRE_MIN) * hash_fraction(package_id)
@@ -90,8 +91,8 @@ def hash_fraction(name: str) -> float:
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
     """The mean gap before pressure and tempo, and its spread.
 
-    Both `min_seconds` and `max_seconds` replace the computed range; one alone moves the mean until the range respects
-    it.
+    If `min_seconds` and `max_seconds` are both set, they replace the computed range. If only one is set, the mean moves
+    just far enough that the whole range respects it.
     """
     if gap.min_seconds is not None and gap.max_seconds is not None:
         low, high = gap.min_seconds, gap.max_seconds
@@ -115,10 +116,12 @@ def _pressure(waiting: int, gap: Gap) -> float:
 
 
 def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
-    """The square of the load within its limits: the more was released lately, the longer the gaps.
+    """The square of the load, kept between a lowest and a highest value. The more was released lately, the longer are
+    the gaps.
 
-    In a calm queue the limits are narrow, well inside the range of the draws. A mean that climbs while the last few
-    deliveries go would make each gap predict the next one (decision 0019).
+    In a calm queue these two values are close together, so the random draw changes a gap more than the tempo does.
+    Otherwise the mean gap would climb while the last few deliveries are released, and each gap would predict the next
+    one (decision 0019).
     """
     low, high = gap.tempo_min, gap.tempo_max
     if is_calm:

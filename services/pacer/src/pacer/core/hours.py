@@ -14,7 +14,8 @@ HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 DAYS_BEHIND, DAYS_AHEAD = 2, 3
 """How many days before and after a time its rests are computed."""
 PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
-"""Any day: it is evaluated in UTC, which has no clock changes."""
+"""The day whose active seconds are counted. Any day will do, because it is evaluated in UTC, which has no clock
+changes."""
 
 Span = tuple[datetime, datetime]
 
@@ -23,7 +24,7 @@ Span = tuple[datetime, datetime]
 class Hours:
     """An optional daily rest window, and optional windows of work (none: the whole day).
 
-    A rest begins at a local time, shifted by the profile's own `offset`, and lasts a fixed number of hours, also when
+    A rest begins at a local time, shifted by the profile's own `offset`. It lasts a fixed number of hours, even when
     the clocks change. A window of work begins and ends at local times.
     """
 
@@ -44,8 +45,8 @@ class Hours:
     ) -> datetime:
         """`at`, or the end of the rest that contains it.
 
-        A rest counts as beginning `margin` earlier and ending `start_delay` later; the delay leaves at least half of
-        the active time that follows.
+        Each rest is treated as if it began `margin` earlier and ended `start_delay` later. The delay takes at most half
+        of the active time that follows.
         """
         rests = self._rests(at)
         for (begin, end), following in zip_longest(rests, rests[1:]):
@@ -68,7 +69,7 @@ class Hours:
         return (end - begin - rested).total_seconds()
 
     def _rests(self, at: datetime) -> tuple[Span, ...]:
-        """The rests around a time, in order and apart from each other."""
+        """The rests around a time, in order and without overlaps."""
         if self.rest is None and not self.windows:
             return ()
         start, hours = (self.rest.start, self.rest.hours) if self.rest else (None, 0.0)
@@ -106,7 +107,7 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _at(local_time: time, timezone: str, day: date) -> datetime:
-    """In UTC. A local time that a clock change skips has the offset before the change."""
+    """The local time in UTC. If a clock change skips it, it is read with the UTC offset before the change."""
     return datetime.combine(day, local_time, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 

@@ -37,7 +37,7 @@ def scaled_limits(limits: ProfileLimits, factor: float) -> ProfileLimits:
 def quarter_of_day(limits: ProfileLimits) -> int:
     """The most releases in any hour, whatever the hourly limit: a quarter of the daily limit, rounded down, at least 1.
 
-    Many of a day's messages in a few hours after an idle night are a pattern that WhatsApp looks for (decision 0033).
+    WhatsApp looks for profiles that send many of a day's messages in a few hours after an idle night (decision 0033).
     """
     return max(1, limits.per_day // 4)
 
@@ -70,7 +70,7 @@ def full_limits(limits: Iterable[Limit], releases: Sequence[datetime], now: date
 
 @lru_cache(maxsize=LIMITS_CACHED_MAX)
 def _limits(windows: tuple[tuple[Bound, timedelta], ...], maxima: tuple[int | None, ...]) -> tuple[Limit, ...]:
-    """One limit for each window; none where the maximum is None."""
+    """One limit for each window whose maximum is not None."""
     return tuple(
         Limit(bound, window, most) for (bound, window), most in zip(windows, maxima, strict=True) if most is not None
     )

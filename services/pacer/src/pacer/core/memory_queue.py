@@ -9,7 +9,7 @@ from itertools import count
 from pacer.core.policy import HeldDelivery
 
 _Part = tuple[int, bool]
-"""Rank, and whether the contact is cold: each part of the queue has its own order."""
+"""A part of the queue: its rank, and whether its contacts are cold. Each part has its own order."""
 _Entry = tuple[datetime, int, HeldDelivery]
 """The delivery's `not_before`, its number by arrival, and the delivery."""
 

@@ -1,9 +1,10 @@
-"""Policy: may a profile release a delivery now, and if not, which bound holds it until when (docs/pacing.md).
+"""Policy: decides whether a profile may release a delivery now, and if not, which bound holds it until when
+(docs/pacing.md).
 
-The limits hold at the gateway, not only here. A release counts as soon as it is made, and until a window's length after
-the gateway's answer (`effective_at`); without an answer it counts for ever. The next release is made only when the
-window has room, and reaches the gateway later still. So no delay on the way can put one message too many into a window
-(decision 0006).
+The limits hold at the gateway, not only in the pacer. A release counts against a limit from the moment it is made. It
+stops counting a window's length after the gateway has answered it (`effective_at`). As long as the gateway has not
+answered, it counts. The pacer makes the next release only when the window has room, and that release reaches the
+gateway later still. So no delay on the way to the gateway can put one message too many into a window (decision 0006).
 """
 
 from collections.abc import Mapping
@@ -19,23 +20,26 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, QuietHours
 
 UNTIL_ANSWERED = None
-"""The end of a bound that no time ends, but an event: an answer of the gateway, an operator's act, or better health."""
+"""The end of a bound whose end is not known in advance. An event ends such a bound: an answer of the gateway, an
+operator's act, or better health."""
 
 Bounds = Mapping[Bound, datetime | None]
-"""The earliest release time that each bound allows; UNTIL_ANSWERED where that time is not known."""
+"""The earliest release time that each bound allows; UNTIL_ANSWERED if that time is not known."""
 
 RECIPIENT_BOUNDS = frozenset({Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS})
-"""Bounds of one delivery's recipient: the deliveries behind it in the queue need not wait."""
+"""The bounds that come from a delivery's recipient. The deliveries behind it in the queue need not wait for them."""
 
 RELEASES_FOR_RHYTHM_MIN = 5
-"""With fewer releases expected in three hours, their number is chance and shows no rhythm."""
+"""If fewer releases than this are expected in three hours, their number depends on chance and shows no rhythm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How long before a rest the last release is made and the last send begins, so that nothing is sent in the rest.
+    """How long before a rest the pacer stops releasing and the sender stops beginning sends, so that nothing is sent in
+    the rest.
 
-    In system time. A fast clock needs longer margins, since machines take the same wall time at any speed.
+    Both are in system time. The faster the system's clock runs, the longer they must be, because a send takes the same
+    wall time at any speed of the clock.
     """
 
     release: timedelta
@@ -57,7 +61,7 @@ class Rules:
     quiet: QuietHours | None = None
     factor: float = 1.0
     warm_up: float = 1.0
-    """`factor` and `warm_up` are kept for display: `limits` are multiplied by both already."""
+    """`factor` and `warm_up` are kept only for display, because `limits` are already multiplied by both."""
 
     @property
     def slack_max(self) -> timedelta:
@@ -76,19 +80,19 @@ class HeldDelivery:
     cold: bool = False
     """Whether the recipient is a cold contact of the profile."""
     bounds: Bounds = field(default_factory=dict[Bound, datetime | None])
-    """The recipient's own limit, if it is full."""
+    """The recipient's limit, if it is full; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """When a day that was full at the last release has room again."""
+    """When the day limit has room again, if it was full after the last release."""
 
     first_at: datetime
-    """Room for one release."""
+    """When there is room for one release."""
     second_at: datetime
-    """Room for two."""
+    """When there is room for two releases."""
     places: int
-    """Releases that leave the day's window in the three hours after the last release."""
+    """How many releases leave the window of the day limit in the three hours after the last release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,14 @@ class Facts:
 
     last_release: datetime | None
     full_until: Bounds
-    """Each limit that is full, or was full up to `slack_max` ago, with the time at which it has room again."""
+    """Each limit that is full now or was full less than `slack_max` ago, with the time at which it has room again."""
     sent_last_2_hours: int
     """Releases in the two hours up to the last release, this one included."""
     waiting: int
     """Deliveries that are due, counted up to one more than `gap.rush_over`."""
     position: float
-    """The place of the next release in the ranges of gap and slack, 0 (earliest) to 1. Drawn after each release."""
+    """The position of the next release in the ranges of gap and slack, from 0 (earliest) to 1 (latest). It is drawn at
+    random after each release."""
     at_gateway: int
     """Deliveries of the whole package that the gateway has not answered."""
     contacts_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
@@ -124,7 +129,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait until `until` (None: not known). `bound` binds; `bounds` has every bound that has not passed."""
+    """Wait until `until` (None: not known). `bound` is the one that binds; `bounds` has every bound that has not
+    ended."""
 
     until: datetime | None
     bound: Bound
@@ -136,7 +142,8 @@ Decision = Release | Wait
 
 
 def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) -> Decision:
-    """Release the delivery now, or wait for the latest of its bounds; if that is in a rest, until the rest ends."""
+    """Release the delivery now, or wait until the last of its bounds ends. If that time is in a rest, wait until the
+    rest ends."""
     current = current_pace(rules, facts, now)
     bounds = _bounds(rules, facts, delivery, current, now)
     pending = {bound: until for bound, until in bounds.items() if until is None or until > now}
@@ -157,8 +164,8 @@ def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) ->
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
-    """The pace in force. It does not change with time alone: the tempo is that of the two hours before the last
-    release (decision 0014)."""
+    """The pace in force. It does not change merely because time passes: the tempo always counts the two hours before
+    the last release (decision 0014)."""
     since = facts.last_release or now
     return pace(
         rules.limits,
@@ -196,10 +203,12 @@ def _bounds(
 
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
-    """Whether to release in pairs: few deliveries wait, and the day's room returns as slowly as a rush used it, so that
-    single releases would repeat that rush for another day (decision 0032).
+    """Whether to release in pairs (decision 0032). This is so if few deliveries wait, and the day limit gets room as
+    slowly as a rush used it up the day before. Single releases would then repeat the rhythm of that rush for another
+    day.
 
-    A release does not wait for a second place that returns later than the longest gap of a rush, or after a rest.
+    A release does not wait for room for a second one if that room comes after a rest, or later than the longest gap of
+    a rush.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)
@@ -213,7 +222,8 @@ def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> boo
 
 
 def _has_begun(rules: Rules, facts: Facts, at: datetime) -> bool:
-    """Whether no rest begins between the last release and `at`: the profile has begun its active time already."""
+    """Whether the profile has already released in the active time that contains `at`, because no rest begins between
+    its last release and `at`."""
     if facts.last_release is None:
         return False
     rest = rules.hours.next_rest(facts.last_release)
@@ -226,7 +236,7 @@ def _position(facts: Facts, delivery: HeldDelivery) -> float:
 
 
 def _send_by(rules: Rules, now: datetime) -> datetime:
-    """The send margin before the next rest, and never more than a day from now."""
+    """The time at which the send margin before the next rest begins, but never more than a day from now."""
     rest = rules.hours.next_rest(now)
     latest = now + timedelta(days=1)
     return latest if rest is None else min(rest - rules.margins.send, latest)

@@ -10,7 +10,8 @@ from spreader.contract.events import ProfileState
 
 @dataclass(frozen=True, slots=True)
 class QueueReassignment:
-    """`returned`: the router chooses other profiles. `cancelled`: there is no package to send the deliveries."""
+    """`returned`: the router chooses other profiles. `cancelled`: the package is gone, so no profile can send the
+    deliveries."""
 
     state: Literal["returned", "cancelled"]
     reason: str

@@ -1,4 +1,4 @@
-"""Recipient hours: a recipient's time zone, by the phone number, and the end of the quiet hours there."""
+"""Recipient hours: finds a recipient's time zone from the phone number, and the end of the quiet hours in that zone."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ def recipient_rules(package: Package) -> RecipientRules:
 def zone_of(recipient: str) -> ZoneInfo:
     """The time zone of a number (digits with the country code), by the numbering plans of Google's libphonenumber.
 
-    The middle zone, from west to east, if the number fits several zones of a country; UTC if it is unknown.
+    If the number fits several time zones of a country, the middle one from west to east is chosen. If its zone is
+    unknown, the zone is UTC.
     """
     try:
         names = zones.time_zones_for_number(phonenumbers.parse(f"+{recipient}"))
@@ -54,7 +55,8 @@ def zone_of(recipient: str) -> ZoneInfo:
 def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_zone: str = "UTC") -> datetime | None:
     """The end of the quiet hours that contain `at`; None: `at` is not in quiet hours.
 
-    `default_zone` is for an empty recipient: a forecast counts the deliveries ahead without reading their recipients.
+    `default_zone` is used when `recipient` is empty. A forecast has such deliveries, because it counts the deliveries
+    ahead without reading their recipients.
     """
     if quiet is None:
         return None

@@ -1,4 +1,4 @@
-"""Release pass: one decision for each profile that is due: release, park, or when to look again."""
+"""Release pass: decides for each profile that is due whether to release or park a delivery, or when to look again."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,15 +19,15 @@ from pacer.core.policy import (
 )
 from spreader.contract.bounds import Bound
 
-LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes: no profile waits longer than this for a new look
+LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes, so no profile waits longer than this for a look
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """A profile that is due, with everything that the policy needs to decide.
 
-    `heads` are the first deliveries of each part of its queue. The parts (by rank, and by cold contact or not) exist so
-    that a delivery that may be released is always near the front of one of them (decision 0015).
+    `heads` are the first deliveries of each part of its queue. Rank and contact class (cold or not) divide the queue
+    into parts, so that a delivery that may be released is always near the front of one part (decision 0015).
     """
 
     profile_id: str
@@ -81,13 +81,15 @@ class _Usage:
             return due.facts
         package_full_until = due.facts.package_full_until
         if is_full:
-            # This pass used the last room. It returns a day after the releases are answered: the time is not known.
+            # This pass used the last room. Room returns a day after the gateway answers a release, so that time is not
+            # known yet.
             filled: Bounds = {Bound.PACKAGE_DAY_LIMIT: UNTIL_ANSWERED}
             package_full_until = {**filled, **package_full_until}
         return replace(due.facts, at_gateway=at_gateway, package_full_until=package_full_until)
 
     def is_served(self, due: Due, delivery: HeldDelivery) -> bool:
-        """Whether this pass has released to the recipient. Its limit was read before that, so the next pass decides."""
+        """Whether this pass has already released to the recipient. The recipient's limit was read before that release,
+        so the next pass decides about this delivery."""
         return (due.package_id, delivery.recipient) in self.recipients
 
     def record(self, due: Due, delivery: HeldDelivery) -> None:
@@ -97,7 +99,8 @@ class _Usage:
 
 
 def run_pass(dues: Iterable[Due], at_gateway: Mapping[str, int], now: datetime) -> list[PassResult]:
-    """Decide for each profile in turn; each release counts for the profiles of the same package that follow."""
+    """Decide for each profile in turn. The decisions for later profiles of the same package count the releases of the
+    earlier ones."""
     usage = _Usage(dict(at_gateway))
     return [_decide_for(due, usage, now) for due in dues]
 
@@ -112,7 +115,8 @@ def _decide_for(due: Due, usage: _Usage, now: datetime) -> PassResult:
             skipped = True
             continue
         decision = decide(due.rules, facts, head, now)
-        # Park only what is due: a scheduled delivery blocks no other, and parking would lose its scheduled time.
+        # Park only what is due. A delivery that is scheduled for later blocks no other, and parking would overwrite its
+        # scheduled time.
         if isinstance(decision, Wait) and head.not_before <= now and (parking := _parking(head, decision, now)):
             parked.append(parking)
         elif isinstance(decision, Release):
@@ -160,6 +164,6 @@ def _look_at(decision: Decision | None, now: datetime) -> datetime | None:
         case None:
             return None
         case Release():
-            return now  # at once: the next bound depends on this release
+            return now  # look again at once: the next bound depends on this release
         case Wait(until=until):
             return now + LOOK_AGAIN if until is None else min(until, now + LOOK_AGAIN)

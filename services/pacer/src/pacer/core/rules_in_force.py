@@ -14,7 +14,7 @@ from spreader.contract.events import ProfileState
 def rules_in_force(
     package: Package, profile: Profile, state: ProfileState | None, margins: Margins, now: datetime
 ) -> Rules:
-    """`state` None: stats has not published the profile's state yet; it counts as healthy."""
+    """If `state` is None, stats has not published the profile's state yet, and the profile counts as healthy."""
     factor = 1.0 if state is None else state.limit_factor
     warm_up = warm_up_share(package.warm_up, profile.warm_up_from, now)
     return Rules(
@@ -32,7 +32,8 @@ def rules_in_force(
 
 
 def _rest_offset(package: Package, profile: Profile) -> timedelta:
-    """How much later (negative: earlier) than its package a profile rests. It follows from the id and never changes."""
+    """How much later (negative: earlier) than its package a profile rests. It is computed from the profile's id, so it
+    never changes."""
     if package.rest_window is None:
         return timedelta(0)
     return timedelta(minutes=round(package.rest_window.stagger_minutes * (2 * hash_fraction(profile.profile_id) - 1)))

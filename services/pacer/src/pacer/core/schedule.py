@@ -1,4 +1,4 @@
-"""Schedule: the earliest release time of a delivery by its message's waiting strategy."""
+"""Schedule: computes the earliest release time of a delivery from its message's waiting strategy."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,9 @@ class ScheduleSlot:
 def schedule_slot(options: OpenOptions, requested_at: datetime, index: int, total: int, recipient: str) -> ScheduleSlot:
     """The slot of delivery number `index` (from 0) of a message to `total` recipients.
 
-    A schedule before the request means the time of the request. A drip begins at the schedule. The time of a `smart`
-    message is not decided here, but from the recipient's read times (`pacer.core.best_hour`).
+    A scheduled time before the request counts as the time of the request. A drip begins at the scheduled time. This
+    function does not decide the time of a `smart` message: `pacer.core.best_hour` does, from the recipient's read
+    times.
     """
     begin = max(_scheduled(options, recipient) or requested_at, requested_at)
     if options.waiting_strategy == "drip":
@@ -37,7 +38,8 @@ def _scheduled(options: OpenOptions, recipient: str) -> datetime | None:
 
 
 def _drip_delay(options: OpenOptions, begin: datetime, index: int, total: int) -> timedelta:
-    """Spread evenly up to `drip_until`, when the last delivery is due; without a `drip_until`, at a fixed interval."""
+    """With `drip_until`, the deliveries are spread evenly, and the last one is due at that time. Without it, they are
+    due at a fixed interval."""
     if options.drip_until is not None:
         return max(options.drip_until - begin, timedelta(0)) * min(index / max(total - 1, 1), 1)
     minutes = options.drip_interval_minutes

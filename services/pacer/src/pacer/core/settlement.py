@@ -7,7 +7,8 @@ from typing import Literal
 from spreader.contract.events import DeliveryOutcome
 
 TRIED_FOR = timedelta(hours=24)
-"""How long after its first release a delivery is tried; waiting for a release does not count (decision 0005)."""
+"""How long after its first release a delivery may be tried again. Its wait for the first release does not count
+(decision 0005)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Settlement:
 
 
 def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
-    """None: the outcome ends no release. It is of a reply, is a receipt, or was published by the pacer itself."""
+    """None if the outcome ends no release: it belongs to a reply, is a receipt, or was published by the pacer
+    itself."""
     if outcome.lane != "open" or outcome.release is None or outcome.profile_id is None:
         return None
     match outcome.status:

@@ -14,9 +14,9 @@ from pacer.core.release_pass import LOOK_AGAIN, Due, PassResult, run_pass
 from spreader.contract.bounds import Bound
 
 STEP_MIN = timedelta(microseconds=1)
-"""Time passes between two looks at a profile, so that a simulation ends."""
+"""The shortest time between two looks at a profile. Without it, a simulation might never end."""
 RELEASES_KEPT = 4_096
-"""The newest releases of a profile that are always kept; older ones are dropped now and then."""
+"""A simulated profile always keeps this many of its newest releases. Older ones are dropped from time to time."""
 
 DrawPosition = Callable[[], float]
 """Draws the position of the next gap in its range, 0 to 1."""
@@ -46,19 +46,20 @@ class SimulatedProfile:
     look_at: datetime | None = None
     position: float = 0.5
     fixed_position: float = 0.5
-    """The position of every gap after the next, in a simulation that does not draw positions."""
+    """The position of every gap after the next one, if the simulation draws no positions."""
     bound: str = ""
     gap_until: datetime | None = None
     """The end of the gap, if only the gap holds the queue and nothing has happened since the last look."""
     due_at_last_look: int = 0
 
     def due_count(self, now: datetime) -> int:
-        """The deliveries that are due. Of all that the gap depends on, only this changes with time."""
+        """The number of deliveries that are due. Among the inputs of the gap, only this number changes as time
+        passes."""
         self.queue.advance(now)
         return self.queue.due
 
     def unchanged_until(self, now: datetime) -> datetime | None:
-        """Until when the profile waits, if a look would decide the same as the last one; None: look again."""
+        """The end of the profile's wait, if another look would decide the same as the last one. None: look again."""
         if self.gap_until is None or now >= self.gap_until or self.due_count(now) != self.due_at_last_look:
             return None
         return self.gap_until
@@ -99,7 +100,7 @@ class SimulatedProfile:
 
 @dataclass
 class Simulation:
-    """The profiles of one package and what they share. Gateways answer at once: nothing is ever in flight."""
+    """The profiles of one package and what they share. Gateways answer at once, so no delivery is ever at a gateway."""
 
     package_id: str
     profiles: Sequence[SimulatedProfile]
@@ -114,7 +115,8 @@ class Simulation:
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
-        """Look at these profiles now (None: at all of them). Needed after a delivery was added or the clock was set."""
+        """Plan a look at these profiles now (None: at all profiles). Call this after a delivery was added or the clock
+        was set."""
         for number in range(len(self.profiles)) if numbers is None else numbers:
             self.profiles[number].look_at, self.profiles[number].gap_until = self.now, None
             heapq.heappush(self._agenda, (self.now, number))
@@ -125,7 +127,7 @@ class Simulation:
             look_at, number = heapq.heappop(self._agenda)
             profile = self.profiles[number]
             if profile.look_at != look_at:
-                continue  # an outdated entry: the profile was woken since
+                continue  # an outdated entry: the profile's next look was planned again
             self.now = max(self.now, look_at)
             if (waits_until := profile.unchanged_until(self.now)) is not None:
                 self._look_later(number, min(waits_until, self.now + LOOK_AGAIN))
@@ -162,7 +164,7 @@ class Simulation:
         profile.record_release(delivery, self.now)
         profile.position = profile.fixed_position if self.draw_position is None else self.draw_position()
         if self.per_day is not None:
-            insort(self.releases, self.now)  # after the clock is set back, `now` may be before another's last release
+            insort(self.releases, self.now)  # sorted: the clock may have been set back
         if delivery.recipient:
             insort(self.recipients.setdefault(delivery.recipient, []), self.now)
         bound, profile.bound = profile.bound, ""
@@ -184,7 +186,8 @@ class Simulation:
 
 
 def _next_look(result: PassResult, now: datetime) -> datetime | None:
-    """The end of the wait: unlike in the live loop, nothing changes before it, except the pace while a gap binds."""
+    """When to look next: at the end of the wait. In a simulation nothing changes before that, except the pace while a
+    gap binds."""
     if isinstance(result.decision, Wait) and result.decision.until is not None:
         until = result.decision.until
         pace_changes = now + LOOK_AGAIN if result.decision.bound == Bound.GAP else until

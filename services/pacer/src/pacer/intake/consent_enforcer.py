@@ -1,8 +1,9 @@
-"""Consent enforcer: cancels held deliveries to recipients who have opted out, or have not opted in where they must.
+"""Consent enforcer: suppresses held deliveries to recipients who opted out, or who did not opt in although the package
+requires it.
 
 When a package begins to require opt-ins, its held deliveries are checked once. They are also checked after a start,
-since the last process may not have finished. A missing opt-in may only be acted on once the consent topic is fully
-consumed: otherwise a recipient who opted in seconds ago would count as one who has not.
+because the last process may not have finished its check. A missing opt-in counts only when the consent topic is fully
+consumed. Before that, a recipient who opted in seconds ago would seem not to have opted in.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("pacer")
 CONSENT_SECONDS = 5.0
-"""Wall seconds to wait until the consent topic is consumed; then the check is tried again."""
+"""The longest wait for the consent topic to be consumed, in wall seconds. After that, the check is tried again."""
 ROWS_MAX = 10_000
 """The most deliveries that one transaction ends."""
 IDLE_SECONDS = 60.0
@@ -40,7 +41,7 @@ class ConsentEnforcer:
     _opted_in_only: set[str] = field(default_factory=set[str], init=False)
     """The packages that require opt-ins, by the last call of `on_configured`."""
     _to_check: set[str] = field(default_factory=set[str], init=False)
-    """Packages that require opt-ins and may have deliveries that were held without a check."""
+    """Packages that require opt-ins, and may hold deliveries whose opt-ins were not checked."""
 
     def on_configured(self, package_id: str) -> None:
         """The package may have changed: if it begins to require opt-ins, plan a check of its held deliveries."""
@@ -89,9 +90,9 @@ class ConsentEnforcer:
             self._to_check.clear()
             return IDLE_SECONDS
         if not await self._consents_are_consumed():
-            return 0  # the wait for the topic was the pause
+            return 0  # no pause: the check has waited for the topic already
         self._to_check -= package_ids  # before the check: `add_unchecked` may add a package again during it
-        ended = ROWS_MAX  # as after a full batch: an error leaves the packages to be checked again
+        ended = ROWS_MAX  # if the check raises an error, the packages are checked again, as after a full batch
         try:
             ended = await self._end_held(package_ids)
         finally:

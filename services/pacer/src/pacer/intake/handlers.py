@@ -1,7 +1,8 @@
 """Handlers: what the pacer does with the records of each topic.
 
-Delivery promise: the effects of a batch and its offsets are one transaction, so a batch that comes again changes
-nothing. Handlers publish nothing: they store a delivery's new state as unpublished, and the outbox relay publishes it.
+Delivery promise: one transaction writes the effects of a batch and its offsets, so a batch that is delivered again
+changes nothing. Handlers publish nothing: they store a delivery's new state as unpublished, and the outbox relay
+publishes it.
 """
 
 from collections.abc import Callable, Sequence

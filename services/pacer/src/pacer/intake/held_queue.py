@@ -69,7 +69,8 @@ class HeldQueue:
             return len(held)
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
-        """Cancel the held deliveries of these messages. Deliveries of them that come later are cancelled on arrival."""
+        """Cancel the held deliveries of these messages. Deliveries of these messages that arrive later are cancelled on
+        arrival."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             await connection.execute(stops.STOPS_LOCK)
@@ -79,7 +80,8 @@ class HeldQueue:
             await connection.execute(stops.CANCEL_HELD, {"message_ids": sorted(newest)})
 
     async def record_messages(self, deduplicator: Deduplicator, batch: Sequence[Received[CustomerMessage]]) -> None:
-        """Store that customers wrote to a profile: as its contacts they are not cold any more, and have answered."""
+        """Store that customers wrote to a profile. They are no longer cold contacts of the profile, and count as having
+        answered."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             if not events:
@@ -114,11 +116,12 @@ class HeldQueue:
         return len(settlements)
 
     async def _wake_waiting(self, settlements: Sequence[Settlement]) -> None:
-        """Wake the profiles that wait for these settlements. Repeats count: the process may have crashed before this.
+        """Wake the profiles that wait for these settlements. Repeated settlements wake them too, because the process
+        may have crashed before it woke them.
 
-        A release pass in progress may not have seen the settlements, and marks its profiles as waiting only at its end.
-        So the first transaction waits for such passes, by locking their packages. It ends before the profiles are
-        locked, since a pass locks profiles, then packages: the reverse order in one transaction would deadlock.
+        A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its
+        end. So the first transaction waits for such passes, by locking their packages. The second transaction locks the
+        profiles. Both locks in one transaction could deadlock, because a pass locks profiles before packages.
         """
         params = {"package_ids": sorted({settlement.package_id for settlement in settlements})}
         async with self.engine.begin() as connection:
@@ -160,7 +163,7 @@ def _message_params(event: OpenDeliveriesAssigned) -> dict[str, object]:
 
 
 def _assigned_profiles(events: Sequence[OpenDeliveriesAssigned]) -> list[sql.AssignedProfile]:
-    """Each profile of the events, in order of its id, by its newest assignment."""
+    """Each profile of the events with its newest assignment, sorted by profile id."""
     newest: dict[str, sql.AssignedProfile] = {}
     for event in sorted(events, key=lambda event: event.assigned_at or event.requested_at):
         for delivery in event.deliveries:
@@ -170,7 +173,7 @@ def _assigned_profiles(events: Sequence[OpenDeliveriesAssigned]) -> list[sql.Ass
 
 
 def _last_attempts(assignments: Sequence[Assignment]) -> list[Assignment]:
-    """The newest attempt of each delivery: a statement must not touch a row twice."""
+    """The newest attempt of each delivery. The others are dropped, because a statement must not change a row twice."""
     newest: dict[str, Assignment] = {}
     for event, delivery in assignments:
         stored = newest.get(delivery.delivery_id)

@@ -1,4 +1,5 @@
-"""Vacuum: at 5 % dead rows. With a million held deliveries, 1 % vacuums six large indexes every 10,000 releases."""
+"""Vacuum: begins at 5 % dead rows instead of 1 %. With a million held deliveries, 1 % would vacuum six large indexes
+after every 10,000 releases."""
 
 from alembic import op
 

@@ -1,4 +1,5 @@
-"""Facts: what the policy needs to know about the profiles of a pass, read in a few statements for all of them."""
+"""Facts: reads what the policy needs to know about the profiles of a pass. A few statements read it for all
+profiles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from spreader.runtime.rows import arrays, fetched
 async def lock_packages(connection: AsyncConnection, package_ids: set[str]) -> dict[str, int]:
     """Lock the packages until the pass is written; returns how many deliveries of each are at the gateway.
 
-    A pass counts over a package only after this lock, so that no other pass counts at the same time.
+    A pass counts a package's releases only while it holds this lock, so that no other pass counts them at the same
+    time.
     """
     params = {"package_ids": sorted(package_ids)}
     await connection.execute(sql.PACKAGES_LOCK, params)
@@ -81,8 +83,8 @@ async def _heads(
 ) -> dict[str, list[HeldDelivery]]:
     """The first deliveries of each part of each queue, by profile id.
 
-    A contact may become cold, or stop being cold, while a delivery to it waits. This also moves such deliveries to the
-    other part in the database.
+    A contact may become cold, or stop being cold, while a delivery to it waits. In that case the delivery is also moved
+    to the other part in the database.
     """
     limits = [
         sql.RecipientLimit(profile_id, in_force.limits.per_recipient_per_day) for profile_id, in_force in rules.items()
@@ -101,7 +103,7 @@ async def _heads(
 
 
 def recipient_bounds(full_since: datetime | None) -> Bounds:
-    """`full_since`: `effective_at` of the release that fills the recipient's limit; None: there is room."""
+    """`full_since`: `effective_at` of the release that fills the recipient's limit. None: the limit has room."""
     return {} if full_since is None else {Bound.RECIPIENT_LIMIT: _room_at(full_since, DAY)}
 
 
@@ -111,7 +113,8 @@ class PackageDay:
 
     room: int
     room_at: datetime | None
-    """Only if `room` is 0 or less: when there is room again; None: the release that fills the limit is not answered."""
+    """When there is room again. It has a meaning only if `room` is 0 or less. None: the gateway has not answered the
+    release that fills the limit."""
 
 
 async def package_days(
@@ -131,7 +134,8 @@ async def package_days(
 
 
 def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package_day: PackageDay | None) -> Facts:
-    """The facts of one profile. `at_gateway` is 0: the pass sets it, since it changes with each of its releases."""
+    """The facts of one profile. `at_gateway` is 0 here. The pass sets it, because each release of the pass changes
+    it."""
     windows = [(limit.bound, limit.window) for limit in rolling_limits(rules.limits)]
     package_full_until: Bounds = {}
     if package_day is not None and package_day.room <= 0:
@@ -150,8 +154,8 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 
 def _pair(row: sql.FactsRow) -> Pair | None:
-    """None if the day had room, or if the later of the two releases is not answered: the time at which it leaves
-    the day is not known."""
+    """None if the day limit had room, or if the gateway has not answered the later of the two releases. In the second
+    case, the time at which that release leaves the window is not known."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)
@@ -159,7 +163,8 @@ def _pair(row: sql.FactsRow) -> Pair | None:
 
 
 def _full_until(windows: Sequence[tuple[Bound, timedelta]], filling: Sequence[datetime | None]) -> Bounds:
-    """The full limits, each with the time at which it has room, by the releases that fill them."""
+    """The full limits, each with the time at which it has room again. `filling`: `effective_at` of the release that
+    fills each limit; None: the limit has room."""
     return {
         bound: _room_at(effective_at, window)
         for (bound, window), effective_at in zip(windows, filling, strict=True)
@@ -168,5 +173,5 @@ def _full_until(windows: Sequence[tuple[Bound, timedelta]], filling: Sequence[da
 
 
 def _room_at(effective_at: datetime, window: timedelta) -> datetime | None:
-    """When a full window has room: a window's length after the answer to the release that fills it."""
+    """When a full window has room again: a window's length after the gateway's answer to the release that fills it."""
     return UNTIL_ANSWERED if effective_at.year == MAXYEAR else effective_at + window

@@ -14,7 +14,7 @@ ROWS_MAX = 2_000
 
 
 def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> QueueReassignment | None:
-    """By the current configuration and states; None: the profile keeps its queue."""
+    """What happens to the profile's queue, by the current configuration and states. None: the profile keeps it."""
     package = config.package(package_id)
     profile_ids = () if package is None else package.profile_ids
     return reassignment_for(package_id, package, profile_id, {other: config.state(other) for other in profile_ids})

@@ -1,8 +1,9 @@
 """Release loop: each pass locks the profiles that are due, decides by the policy, and writes the releases.
 
-Delivery promise: limit check, release and ledger entry are one transaction over locked rows. So any number of pacers
-can run, none owns a profile, and a crash leaves all of a pass or nothing. The outbox relay publishes the releases
-afterwards; it finds them by their state, so a crash in between delays them and loses nothing.
+Delivery promise: a pass checks the limits and writes its releases in one transaction over locked rows. So any number of
+pacers can run, and none owns a profile. A crash leaves either all of a pass or nothing. After the commit, the outbox
+relay publishes the releases. It finds them by their state, so a crash before it publishes delays them and loses
+nothing.
 
 A pass locks profiles, then packages, then deliveries and contacts.
 """
@@ -29,7 +30,7 @@ from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 0.5
 HEADS_FEW, HEADS_MANY = 1, 50
-"""How many deliveries of each part of a queue a pass reads: many after a pass that has parked some."""
+"""How many deliveries of each part of a queue a pass reads: many if the pass before it parked some, few otherwise."""
 LOOK_SECONDS_MIN = 0.001
 LOCKED_SECONDS = 0.01
 """The pause when another pacer's pass has locked all due profiles."""
@@ -93,9 +94,9 @@ class ReleaseLoop:
 
 def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapsed: float) -> float:
     """Wall seconds until the next look. `elapsed`: wall seconds since the clock showed `now`."""
-    if next_look is None or next_look.year == MAXYEAR:  # no profile, or all wait for an event ('infinity')
+    if next_look is None or next_look.year == MAXYEAR:  # there is no profile, or all wait for an event ('infinity')
         return IDLE_SECONDS_MAX
-    if next_look.year == MINYEAR:  # woken ('-infinity'), and yet not among the due ones: it is locked
+    if next_look.year == MINYEAR:  # an event woke a profile ('-infinity'), but another pass has locked it
         return LOCKED_SECONDS
     return min(max(clock.wall(next_look - now).total_seconds() - elapsed, LOOK_SECONDS_MIN), IDLE_SECONDS_MAX)
 

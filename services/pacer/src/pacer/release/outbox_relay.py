@@ -1,7 +1,8 @@
 """Outbox relay: publishes each delivery's new state, and tries again until Kafka has it.
 
 A delivery whose state is not published is a row with `announced = false`, so it survives a crash. The row is marked
-after Kafka has the event. A crash in between publishes the event twice, with the same id, and readers drop the repeat.
+after Kafka has the event. After a crash between these two steps, the event is published again with the same id, and its
+consumers drop the repeat.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ class QueueOutboxRelay:
 
 
 def _release_span(event: DeliveryReleased) -> SpanSpec:
-    """A span in the trace of the delivery's intake and linked to its span: the intake may be days ago."""
+    """A span in the trace of the delivery's intake. It is also linked to the intake's span, because the intake may be
+    days ago."""
     held = {"spreader.held_seconds": round((event.released_at - event.requested_at).total_seconds())}
     name, attributes = f"send {event.topic}", {**messaging_attributes("send", event), **held}
     return SpanSpec(name, SpanKind.PRODUCER, event.traceparent, attributes, is_linked=True)

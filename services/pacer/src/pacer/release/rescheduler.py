@@ -1,12 +1,12 @@
 """Rescheduler: makes profiles due again whose settings or state changed, whatever they wait for.
 
-Changes are noted in memory and written before the next release pass. What could not be written stays noted, so no
-change is lost while the database is unavailable.
+Changes are noted in memory and written before the next release pass. A change that could not be written stays noted, so
+no change is lost while the database is unavailable.
 
-Parked deliveries wait again by their original time when the package's recipient rules change. This process notices a
-change by the rules that it saw last; after a start, by the rules stored with the package, since they may have changed
-while no pacer ran. One pass brings back at most ROWS_MAX deliveries of a package; the new rules are stored after the
-last of them.
+When a package's recipient rules change, its parked deliveries are brought back: they get the earliest release time
+again that they had before they were parked. The rescheduler compares the rules with those that it saw last. After a
+start, it compares them with the rules stored with the package, because they may have changed while no pacer ran. One
+pass brings back at most ROWS_MAX deliveries of a package. The new rules are stored after the last of them.
 """
 
 from dataclasses import dataclass, field
@@ -83,8 +83,8 @@ class Rescheduler:
     async def _unpark(self, package_id: str, rules: str) -> None:
         """Bring back one batch of the package's parked deliveries; after the last batch, store the rules.
 
-        The batch locks deliveries only. A pass locks profiles and packages before deliveries, so locking those here
-        would deadlock.
+        The batch locks only deliveries. If it also locked profiles or packages, it could deadlock with a release pass,
+        which locks them before deliveries.
         """
         params = {"package_id": package_id, "rows": ROWS_MAX}
         async with self.engine.begin() as connection:

@@ -10,12 +10,13 @@ from spreader.runtime.rows import column, unnest
 COLD = """(contact.recipient IS NULL
         OR coalesce(contact.last_release, '-infinity') < CAST(:now AS timestamptz) - interval '30 days'
        AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
-"""A cold contact: the profile has not written to it for 30 days, and it has not written to the profile for 28."""
+"""A cold contact: the profile has not written to the contact for 30 days, and the contact has not written to the
+profile for 28 days."""
 
 STILL_HELD = "delivery.state || '' = 'held'"
-"""The expression keeps the planner from the partial indexes over held deliveries, so that it finds the rows by the
-statement's own key. After a large intake the statistics do not know yet how many deliveries are held; with
-`state = 'held'` the planner would then read them all for a few rows."""
+"""This expression matches no partial index over held deliveries, so the planner finds the rows by the statement's own
+key. After a large intake, the planner's statistics do not show yet how many deliveries are held. With `state = 'held'`,
+it would then read all held deliveries to find a few rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ContactMessage:
 
 @dataclass(frozen=True, slots=True)
 class ContactRelease:
-    """A release to a contact. `cold`: the contact was cold before it."""
+    """A release to a contact. `cold`: the contact was cold before the release."""
 
     profile_id: str
     recipient: str
@@ -119,4 +120,4 @@ FROM {unnest(ReleaseKey, "answered")}
 JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
 WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
   AND contact.opened_at = release.released_at""")
-"""A cold contact is dated by the gateway's answer, like its release."""
+"""The opening of a cold contact gets the time of the gateway's answer, as the release does."""

@@ -81,7 +81,7 @@ SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = exclud
     reason = excluded.reason, changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
 RETURNING delivery_id""")
-"""A delivery that comes back with its next attempt still waits until the time to which a gateway deferred it."""
+"""A delivery that was deferred to a later time may come back with its next attempt. It still waits until that time."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
 INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
@@ -115,9 +115,9 @@ WHERE delivery.delivery_id = answered.delivery_id AND delivery.attempt = answere
 PACKAGES_SHARE = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))
 ORDER BY package_id FOR SHARE""")
-"""Waits for the release passes in progress that count over these packages."""
+"""Waits for the release passes in progress that have locked these packages."""
 
-# These profiles, and the profiles of these packages that wait for an answer.
+# Wakes these profiles, and the profiles of these packages that wait for an answer.
 PROFILES_WAKE = text("""
 UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
     SELECT profile_id FROM pacer.profile

@@ -12,7 +12,8 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class PacedProfile:
-    """`position` as in `pacer.core.policy.Facts`; `look_at` the first possible time: an event woke the profile."""
+    """`position`: as in `pacer.core.policy.Facts`. If an event woke the profile, `look_at` is the earliest time that
+    there is."""
 
     profile_id: str
     package_id: str
@@ -45,11 +46,12 @@ class LimitsRow:
 
 @dataclass(frozen=True, slots=True)
 class FactsRow:
-    """`waiting`: due deliveries, up to `rush_over` + 1. `lately`: the releases of the two hours up to the last one.
+    """`waiting`: the number of due deliveries, counted up to `rush_over` + 1. `lately`: the number of releases in the
+    two hours up to the last release.
 
-    `hour`, `three_hours`, `day`, `contacts`, `unanswered`: `effective_at` of the release that fills this limit; None:
-    the limit has room. `first`, `second`, `places`: the pair (`pacer.core.policy.Pair`), one day earlier; None: the day
-    had room after the last release.
+    `hour`, `three_hours`, `day`, `contacts`, `unanswered`: `effective_at` of the release that fills this limit. None:
+    the limit has room. `first`, `second`, `places`: the values of `pacer.core.policy.Pair`, but with both times a day
+    earlier. None: the day limit had room after the last release.
     """
 
     profile_id: str
@@ -73,7 +75,7 @@ class PackageLimit:
 
 @dataclass(frozen=True, slots=True)
 class PackageDayRow:
-    """The releases of the last 24 hours, up to the limit, and the oldest of them."""
+    """The number of releases in the last 24 hours, counted up to the limit, and the time of the oldest of them."""
 
     package_id: str
     releases: int
@@ -219,7 +221,8 @@ LEFT JOIN LATERAL (
     WHERE contact.profile_id = asked.profile_id AND contact.unanswered
       AND opened_at > CAST(:now AS timestamptz) - interval '30 days' - asked.slack
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0""")
-"""The release that fills a limit of N is the N-th newest one within the limit's window and the slack after it."""
+"""A limit of N is filled by its N-th newest release, if that release is within the limit's window or the slack after
+it."""
 
 PACKAGE_DAY = text(f"""
 SELECT asked.package_id, day.releases, day.oldest
@@ -247,7 +250,8 @@ LEFT JOIN LATERAL (
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
     ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0
 ORDER BY head.not_before, head.seq""")
-"""The last ORDER BY restores the queue's order: it is lost when the planner joins a long table of contacts by hash."""
+"""The last ORDER BY restores the queue's order, which is lost when the planner joins a long table of contacts by
+hash."""
 
 PROFILE_RELEASED = text("""
 UPDATE pacer.profile SET releases = releases + 1, last_release = :now, position = random()

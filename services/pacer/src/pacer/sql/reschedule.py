@@ -31,7 +31,8 @@ RECIPIENT_RULES_INSERT = text(f"""
 INSERT INTO pacer.package (package_id, recipient_rules)
 SELECT * FROM {unnest(PackageRules, "configured")}
 ORDER BY package_id ON CONFLICT DO NOTHING""")
-"""Only for packages without a row: these have no parked deliveries, so there is nothing to bring back."""
+"""Inserts only packages that have no row. Such packages have no parked deliveries, so there is nothing to bring
+back."""
 
 RECIPIENT_RULES_CHANGED = text(f"""
 SELECT package_id FROM pacer.package

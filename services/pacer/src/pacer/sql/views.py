@@ -10,7 +10,7 @@ from pacer.sql.contacts import COLD
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The length of a profile's queue, and the newest assignment that it includes."""
+    """The length of a profile's queue, and the time of the newest assignment that it includes."""
 
     profile_id: str
     assigned_until: datetime | None

@@ -1,4 +1,5 @@
-"""Forecaster: when a planned message would be released, and a package's queue under given settings."""
+"""Forecaster: computes when a planned message will be released, and when a package's queue will be released under given
+settings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -73,9 +74,10 @@ class Forecaster:
 
 
 def _added(message: PlannedMessage, profile_id: str, number: int, profiles: int, now: datetime) -> list[HeldDelivery]:
-    """The message's deliveries of profile `number`, which gets every `profiles`-th one.
+    """The message's deliveries of profile `number`. There are `profiles` profiles, and each gets every `profiles`-th
+    delivery.
 
-    All count as cold contacts, so the forecast shows the slowest case.
+    All recipients count as cold contacts, so the forecast shows the slowest case.
     """
     total = sum(message.deliveries.values())
     added: list[HeldDelivery] = []

@@ -29,7 +29,8 @@ class PackageSnapshot:
     """How many deliveries of the message that is forecast are not held any more."""
 
     def profile(self, profile_id: str, rules: Rules, added: Sequence[HeldDelivery] = ()) -> QueueSnapshot:
-        """`added`: the deliveries of the message that is forecast, in order. The first `gone` are dropped."""
+        """`added`: the deliveries of the message that is forecast, in order. As many of the first ones are dropped as
+        are not held any more."""
         gone = min(self.gone.get(profile_id, 0), len(added))
         return QueueSnapshot(
             profile_id,
