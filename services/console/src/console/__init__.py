@@ -1,1 +1,1 @@
-"""Console: the operators' web page. It calls the HTTP APIs of ingress and stats, and nothing else."""
+"""Console: the web pages for operators. The only services that it calls are ingress and stats, over their HTTP APIs."""

@@ -20,7 +20,10 @@ from spreader.runtime.service import Service
 
 
 def build(settings: ConsoleSettings) -> FastAPI:
-    """The web application. NiceGUI keeps open pages in memory: run one replica, or use sticky sessions."""
+    """The web application.
+
+    NiceGUI keeps open pages in the memory of one process. So run one replica, or use sticky sessions.
+    """
     now = clock_from_environment()
     lifetime = timedelta(hours=settings.console_session_hours)
     sessions = Sessions(settings.console_secret, lifetime, wall_now)
@@ -34,7 +37,7 @@ def build(settings: ConsoleSettings) -> FastAPI:
     def root() -> None:
         request = ui.context.client.request
         session = auth.session_of_cookies(sessions, request.cookies)
-        if session is None:  # it expired after the sign-in check
+        if session is None:  # the session expired after the sign-in check
             ui.navigate.to(auth.SIGN_IN)
             return
         cache = caches.get(session.key, session.operator)

@@ -29,12 +29,12 @@ LOGO = Markup(
 
 
 def colours(cookie: str | None) -> Colours:
-    """The operator's choice; `auto` follows the machine."""
+    """The operator's choice of colours. `auto` means the choice of the operator's computer, light or dark."""
     return cookie if cookie in ("light", "dark") else "auto"
 
 
 def icon(name: str) -> Markup:
-    """A decorative icon beside a word; screen readers skip it."""
+    """A decorative icon beside a word. Screen readers skip the icon."""
     return Markup(  # noqa: S704 - names are our own constants
         f'<svg class="icon" aria-hidden="true" focusable="false"><use href="{MOUNT}/icons.svg#{name}"/></svg>'
     )
@@ -50,5 +50,8 @@ SERIES: Mapping[str, str] = {
     "sent": "#0d9488", "delivered": "#3b82f6", "read": "#8b5cf6", "failed": "#e0483e", "received": "#d08a14",
     "now": "#94a3b8", "then": "#0d9488",
 }  # fmt: skip
-"""Chart colours, distinguishable with red-green blindness, on light and on dark backgrounds."""
+"""The colour of each kind of count in charts.
+
+People with red-green blindness can distinguish these colours, on light and on dark backgrounds.
+"""
 PROFILES = ("#0d9488", "#3b82f6", "#d08a14", "#8b5cf6", "#db5a8a", "#64748b", "#84a816", "#0ea5c6")

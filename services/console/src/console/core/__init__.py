@@ -1,1 +1,1 @@
-"""Console core: pure functions that turn API responses into rows, bars and texts, and forms into requests."""
+"""Console core: pure functions. They turn API responses into rows, bars and texts, and forms into request bodies."""

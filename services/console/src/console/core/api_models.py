@@ -1,4 +1,4 @@
-"""API models: the responses of ingress and stats as values. Unknown fields are ignored."""
+"""API models: the responses of ingress and stats as Python objects. Fields without a model are ignored."""
 
 from typing import Any, Literal
 
@@ -102,7 +102,7 @@ class ApiProfileForecast(ApiModel):
 
 
 class ApiForecastHour(ApiModel):
-    """What a forecast releases in the hour that begins at `begin`."""
+    """How many deliveries a forecast expects to be released in the hour that begins at `begin`."""
 
     begin: AwareDatetime
     deliveries: int
@@ -110,7 +110,7 @@ class ApiForecastHour(ApiModel):
 
 
 class ApiForecast(ApiModel):
-    """When the deliveries that wait will have been sent."""
+    """A forecast of when all waiting deliveries will have been released."""
 
     completion: AwareDatetime | None = None
     binds: str | None = None
@@ -155,7 +155,7 @@ class ApiAlertList(ApiModel):
 
 
 class ApiHistoryPoint(ApiModel):
-    """Counts of one minute, hour or day."""
+    """The counts of one minute, one hour or one day."""
 
     at: AwareDatetime
     sent: int = 0
@@ -232,7 +232,7 @@ class ApiConsentList(ApiModel):
 
 
 class ApiProfileBinding(ApiModel):
-    """The profile that a conversation used from `at` on, and why."""
+    """The profile that a conversation used from the time `at`, and the cause of that choice."""
 
     profile_id: str
     at: AwareDatetime

@@ -1,4 +1,4 @@
-"""Draft: the unsaved values of a form, and the PATCH body that saves them."""
+"""Draft: the unsaved values of a settings form, and the PATCH body that saves them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,27 @@ from typing import Any
 from console.core.setting_texts import SettingField
 
 Values = Mapping[str, Any]
-"""Field values by JSON pointer, as the API represents them (None: empty).
+"""The values of the fields by JSON pointer, in the form that the API uses. None means an empty field.
 
-A pointer of `SWITCHED` has True or False: whether the object exists.
+For the pointers in `SWITCHED` the value is True if the setting is on, and False if it is off.
 """
 
 SWITCHED: Mapping[str, Mapping[str, Any]] = {
     "/rest_window": {"start": "01:00", "hours": 4},
     "/recipient_quiet_hours": {"start": "21:00", "hours": 12},
 }
-"""Settings that are an object or null, with the members that the object gets when it is switched on."""
+"""The settings that are null while they are off, and an object while they are on.
+
+For each there are the members that the object gets when an operator switches the setting on.
+"""
 
 
 class InvalidValue(ValueError):
-    """The typed text is no valid value of this field. The message says what a valid one looks like."""
+    """The typed text is not a valid value of the field. The message says what a valid value looks like."""
 
 
 def value_at(document: Mapping[str, Any], pointer: str) -> Any:
-    """The value at a JSON pointer; None if there is none."""
+    """The value at a JSON pointer in the document, or None if the document has no such value."""
     value: Any = document
     for step in pointer.split("/")[1:]:
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -31,7 +34,7 @@ def value_at(document: Mapping[str, Any], pointer: str) -> Any:
 
 
 def initial_values(document: Mapping[str, Any], fields: tuple[SettingField, ...]) -> dict[str, Any]:
-    """The values of the fields before any change, from the document of a package or profile."""
+    """The values of the fields before the operator changes any. They come from the document of a package or profile."""
     return {field.pointer: _initial_value(field, document) for field in fields}
 
 
@@ -45,7 +48,7 @@ def _initial_value(field: SettingField, document: Mapping[str, Any]) -> Any:
 
 
 def parse(field: SettingField, typed: Any) -> Any:
-    """What was typed or chosen, as a value of the API. Raises `InvalidValue`."""
+    """Turn what the operator typed or chose into a value for the API. Raises `InvalidValue`."""
     match field.kind:
         case "switch" | "choice":
             return typed
@@ -64,9 +67,9 @@ def parse(field: SettingField, typed: Any) -> Any:
 
 
 def format_value(field: SettingField, value: Any) -> Any:
-    """What the input element of a field gets for a value of the API.
+    """Turn a value of the API into the value of the field's input element.
 
-    A text for lists, times and dates, otherwise the value itself.
+    Lists, times and dates become a text. All other values stay as they are.
     """
     match field.kind:
         case "windows":
@@ -80,7 +83,7 @@ def format_value(field: SettingField, value: Any) -> Any:
 
 
 def patch(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict[str, Any]:
-    """The PATCH body with the values that differ. Values that do not apply are left out (`_applies`)."""
+    """The PATCH body with the changed values. It leaves out the settings that do not apply (`_applies`)."""
     result: dict[str, Any] = {}
     for field in fields:
         if field.pointer in SWITCHED:
@@ -91,17 +94,20 @@ def patch(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict
 
 
 def changed_fields(fields: tuple[SettingField, ...], before: Values, now: Values) -> list[SettingField]:
-    """The fields that differ and apply."""
+    """The fields that were changed and whose settings apply (`_applies`)."""
     return [field for field in fields if now[field.pointer] != before[field.pointer] and _applies(field, now)]
 
 
 def _applies(field: SettingField, now: Values) -> bool:
-    """Whether the setting applies: it depends on no switch (`only_with` is empty), or its switch is on."""
+    """Whether the setting applies. It does if it depends on no switch (`only_with` is empty) or if its switch is on."""
     return not field.only_with or bool(now[field.only_with])
 
 
 def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now: Values) -> None:
-    """Put null, or the whole object with the values of its own fields, if the switch changed."""
+    """Put the setting of a switch into `result` if the switch was changed.
+
+    The setting is null if the switch is off. Otherwise it is the whole object, with the values of its own fields.
+    """
     if now[field.pointer] == before[field.pointer]:
         return
     if not now[field.pointer]:
@@ -112,7 +118,7 @@ def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now
 
 
 def _put(result: dict[str, Any], pointer: str, value: Any) -> None:
-    """Put the value at its pointer, and create the objects that contain it."""
+    """Put the value into `result` at its pointer, and create the objects around it that do not exist yet."""
     *groups, name = pointer.split("/")[1:]
     target = result
     for group in groups:

@@ -10,12 +10,12 @@ _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def count(number: int | None) -> str:
-    """With thin spaces between groups of three digits: `1 234 567`."""
+    """A number with thin spaces between groups of three digits: `1 234 567`. A dash if the number is unknown."""
     return DASH if number is None else f"{number:,}".replace(",", "\u202f")
 
 
 def share(part: float | None) -> str:
-    """A share in percent: `7 %`, `0.4 %`; a dash if it is unknown."""
+    """A share in percent, such as `70 %` or `0.4 %`. A dash if the share is unknown."""
     if part is None:
         return DASH
     percent = part * 100
@@ -46,7 +46,7 @@ def times(factor: float | None) -> str:
 
 
 def clock(at: datetime | None, zone: str, now: datetime) -> str:
-    """Local time in the zone: `14:05:32` today, else with the day: `Tue 3 Mar, 14:05`."""
+    """The local time in the zone: `14:05:32` for a time today, `Tue 3 Mar, 14:05` for any other day."""
     if at is None:
         return DASH
     local, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
@@ -71,7 +71,7 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 def phone(digits: str) -> str:
-    """With spaces between groups of digits: `+20 100 123 4567`."""
+    """A phone number with spaces between groups of digits: `+20 100 123 4567`."""
     head, rest = digits[:2], digits[2:]
     groups = [rest[start : start + 3] for start in range(0, len(rest), 3)]
     if len(groups) > 1 and len(groups[-1]) < 3:

@@ -1,4 +1,7 @@
-"""Last answer: the newest data that a service returned, with its age and the error of any later request."""
+"""Last answer: the newest data that a service returned.
+
+It has the time at which the data came, and the error of the newest request if that request failed.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,26 +9,32 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FRESH_FOR = timedelta(seconds=5)  # wall time; most queries run every second or two
+FRESH_FOR = timedelta(seconds=5)  # in wall time. Most queries are repeated every second or two.
 
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer(Generic[T]):
     value: T
     received_at: datetime | None = None
-    """None: no request has succeeded yet, and `value` means nothing."""
+    """When the value came. None until a request has succeeded; until then `value` has no meaning."""
     error: str | None = None
     """Why the newest request failed; None if it succeeded."""
     is_refused: bool = False
     """Whether the service refused the request, for example because the package does not exist."""
 
     def succeeded(self, value: T, now: datetime) -> "LastAnswer[T]":
-        """Keep the old object if the value is equal, so that no page is redrawn."""
+        """The answer after a successful request.
+
+        If the new value equals the old one, the old object is kept, because pages redraw only for a new object.
+        """
         return LastAnswer(self.value if value == self.value else value, now)
 
     def failed(self, error: str, is_refused: bool = False) -> "LastAnswer[T]":
         return replace(self, error=error, is_refused=is_refused)
 
     def is_fresh(self, now: datetime, interval: timedelta = timedelta(0)) -> bool:
-        """Whether the value is recent, given the interval of its query. One failed request does not make it stale."""
+        """Whether the value is recent enough for a query that is repeated after each `interval`.
+
+        One request without a response does not make the value old, but a refusal does.
+        """
         return not self.is_refused and self.received_at is not None and now - self.received_at <= FRESH_FOR + interval

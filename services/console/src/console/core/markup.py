@@ -1,4 +1,4 @@
-"""Markup: HTML fragments as values. Every text is escaped when it is inserted."""
+"""Markup: functions that build HTML fragments. They escape every text that they insert."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,10 @@ _VOID = {"input", "br", "hr", "img", "path", "circle", "line", "polyline", "rect
 
 
 def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | int | bool | None) -> Markup:
-    """An element. `class_` becomes `class`, `data_testid` becomes `data-testid`; None and False are left out."""
+    """An HTML element. The attribute `class_` becomes `class`, and `data_testid` becomes `data-testid`.
+
+    Attributes with the value None or False are left out.
+    """
     shown = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
     if name in _VOID:
         return Markup(f"<{name}{shown}>")  # noqa: S704 - all of it is escaped
@@ -17,7 +20,7 @@ def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | in
 
 
 def join(*children: Child | Iterable[Child]) -> Markup:
-    """The children in order; None is left out."""
+    """One fragment with all children in their order. Children that are None are left out."""
     fragments: list[str] = []
     for child in children:
         if child is None:

@@ -1,4 +1,4 @@
-"""Message body: the request body of a message, built from the fields of the composer."""
+"""Message body: builds the request body of a message from the fields of the compose page."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _PUNCTUATION = re.compile(r"[+()./-]")
 
 
 class InvalidField(ValueError):
-    """The text of a field is not valid. `pointer` names the field, the message says what is valid."""
+    """The text in a field is not valid. `pointer` names the field, and the message says which texts are valid."""
 
     def __init__(self, pointer: str, words: str) -> None:
         super().__init__(words)
@@ -26,7 +26,10 @@ class InvalidField(ValueError):
 
 
 def phone_numbers(typed: str) -> list[str]:
-    """The parts between commas, spaces or lines, without punctuation. The API reports those that are no numbers."""
+    """The parts of a text between commas, semicolons, spaces and line ends, without punctuation.
+
+    A part may be something else than a phone number. The API reports those.
+    """
     return [_PUNCTUATION.sub("", part) for part in _SEPARATORS.split(typed) if part]
 
 
@@ -42,7 +45,7 @@ def content(typed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def options(typed: Mapping[str, Any], zone: str) -> dict[str, Any]:
-    """Times are typed in the package's time zone."""
+    """The options of the message. Operators type times in the package's time zone, which is `zone`."""
     strategy = typed.get("waiting_strategy") or "queued"
     result: dict[str, Any] = {"waiting_strategy": strategy}
     if typed.get("schedule_at"):

@@ -1,4 +1,4 @@
-"""Overview: one card for each package with its limits, its status, and its counts of waiting messages and alerts."""
+"""Overview: one card for each package. It shows limits, status, and how many deliveries and alerts there are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class PackageCard:
     bars: tuple[LimitBar, ...]
     held: int | None
     rush: int | None
-    """Number of profiles in rush."""
+    """The number of profiles in rush. A profile is in rush if more than `rush_over` of its deliveries are due."""
     alerts: int | None
 
 
@@ -29,7 +29,10 @@ def cards(
     queues: Mapping[str, ApiQueue],
     alerts: Sequence[ApiAlert] | None,
 ) -> tuple[PackageCard, ...]:
-    """`alerts` is None, and a state or queue is missing, while it is unknown."""
+    """The cards of all packages. `alerts` is None until the alerts are known.
+
+    A profile or package is missing in `states` or `queues` until its state or queue is known.
+    """
     return tuple(_card(package, states, queues.get(package.package_id), alerts) for package in packages)
 
 
@@ -51,7 +54,7 @@ def _card(
 
 
 def _bars(package: ApiPackage, known: Sequence[ProfileState], queue: ApiQueue | None) -> tuple[LimitBar, ...]:
-    """Used and allowed messages, summed over all profiles."""
+    """How many open messages were sent and how many are allowed, summed over all profiles of the package."""
     if queue is not None:
         return tuple(
             LimitBar(

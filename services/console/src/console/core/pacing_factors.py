@@ -1,4 +1,4 @@
-"""Pacing factors: the current value of each factor of a gap and setting, with its effect in words."""
+"""Pacing factors: explains in words the factors of each profile's gap, and what each pacing setting does now."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ class GapFactor:
 
 
 def gap_factors(pace: ApiPace, rush_over: int) -> tuple[GapFactor, ...]:
-    """In the order of their calculation. While nothing waits only the limit factor and the warm-up are known."""
+    """The factors in the order of their calculation.
+
+    While no delivery waits, the pacer draws no gap. Then only the limit factor and the warm-up are known.
+    """
     if (factors := pace.factors) is None:
         return ()
     of_limits = (
@@ -83,7 +86,7 @@ def _limit_factor(factors: ApiGapFactors) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """Whether profiles of a package are in rush, in one sentence."""
+    """Whether any profile of a package is in rush, and one sentence that says so."""
 
     is_on: bool
     words: str
@@ -102,7 +105,7 @@ def rush(queue: ApiQueue) -> Rush:
 
 
 def effects(queue: ApiQueue | None) -> dict[str, str]:
-    """The current effect of each setting, by its JSON pointer."""
+    """A text for each setting that says what the setting does now. The keys are the JSON pointers of the settings."""
     if queue is None:
         return {}
     known = [pace.factors for pace in queue.profiles if pace.factors is not None]

@@ -1,4 +1,7 @@
-"""Profile table: for each profile of a package its limits, its status, and what its next release waits for."""
+"""Profile table: one row for each profile of a package.
+
+A row shows the profile's limits, its status, and what its next release waits for.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +21,10 @@ WINDOWS = (
     ("3 hours limit", "three_hours", "per_3_hours", "in 3 h"),
     ("day limit", "day", "per_day", "daily"),
 )
-"""For each window: the pacer's name of the limit, the stats' name of the window, the setting, the console's word."""
+"""Four names for each window of a limit.
+
+They are the pacer's name of the limit, the stats' name of the window, the setting's name, and the word on the page.
+"""
 
 BOUNDS: Mapping[str, str] = {
     "gap": "its gap",
@@ -34,7 +40,7 @@ BOUNDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LimitBar:
-    """How much of a limit is used. `used` is None if it is unknown; `limit` is None if there is none."""
+    """How much of a limit is used. `used` is None if the count is unknown. `limit` is None if there is no limit."""
 
     window: str
     used: int | None
@@ -56,7 +62,7 @@ class LimitBar:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A word, the tone that sets its colour, and a sentence that explains it."""
+    """A status in one word, the tone that sets the colour of that word, and a sentence that explains the status."""
 
     word: str
     tone: Tone
@@ -76,7 +82,7 @@ class TableRow:
     bars: tuple[LimitBar, ...]
     status: Status
     reply: Status | None
-    """The reply lane; None while it is open."""
+    """The status of the reply lane. None while the profile may send replies."""
     health: Health | None
     held: int | None
     next_release: datetime | None
@@ -96,7 +102,10 @@ def rows(
 
 
 def bars(profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> tuple[LimitBar, ...]:
-    """By the pacer's counts and limits; while they are unknown, by the counts of the stats."""
+    """The bars of a profile's limits, from the pacer's counts and limits.
+
+    While those are unknown, the counts come from the stats and the limits from the profile's settings.
+    """
     return tuple(_bar(profile, state, pace, *window) for window in WINDOWS)
 
 
@@ -134,7 +143,7 @@ def _row(package: ApiPackage, profile: ApiProfile, state: ProfileState | None, p
 
 
 def waits_for(pace: ApiPace | None) -> str:
-    """What the next release waits for, in words."""
+    """What the profile's next release waits for, in words."""
     if pace is None:
         return formats.UNKNOWN
     return pace.stopped or BOUNDS.get(pace.bound, pace.bound) or "its turn"
@@ -147,7 +156,7 @@ def status(
     pace: ApiPace | None,
     shown: Sequence[LimitBar],
 ) -> Status:
-    """The status of the open lane."""
+    """The status of the profile's open lane."""
     if package.paused:
         return Status("Package paused", "off", "Nothing opens a conversation until the package is resumed.")
     if profile.paused:

@@ -1,4 +1,4 @@
-"""Progress: the outcomes of a message as the parts of a bar, and the explanation of one delivery."""
+"""Progress: turns the outcomes of a message into the parts of a bar, and explains one delivery in sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("failed", ("failed", "rejected", "unknown")),
     ("off", ("expired", "cancelled", "suppressed")),
 )
-"""For each colour of the bar its outcomes. Held deliveries are the empty rest."""
+"""The outcomes that each coloured part of the bar counts. The rest of the bar stays empty: those deliveries wait."""
 
 TONES: Mapping[str, Tone] = {
     "read": "good", "delivered": "good", "sent": "good", "completed": "good", "failed": "bad", "rejected": "bad",
@@ -32,7 +32,7 @@ def parts(message: ApiMessage) -> list[tuple[str, int]]:
 
 
 def done(message: ApiMessage) -> int:
-    """Deliveries that are neither held nor released: sent, or ended without being sent."""
+    """The number of deliveries that are neither held nor released. They were sent, or they ended without being sent."""
     return message.recipients - message.counts.get("held", 0) - message.counts.get("released", 0)
 
 
@@ -47,7 +47,7 @@ class ExplanationStep:
 
 
 def explanation_steps(explained: Mapping[str, Any], names: Mapping[str, str]) -> list[ExplanationStep]:
-    """The decisions about a delivery and their reasons, as sentences. `names`: profile names by id."""
+    """The decisions about a delivery and their reasons, as sentences. `names` has the profiles' names by id."""
     routing, pacing = explained.get("routing") or {}, explained.get("pacing") or {}
     return [*_routed(explained, routing, names), *_paced(pacing), *_ended(explained)]
 

@@ -1,4 +1,4 @@
-"""Queue: the pacer's report on a package: what waits, and how each profile is paced."""
+"""Queue: the pacer's report on a package. It says how many deliveries wait, and how each profile is paced."""
 
 from pydantic import AwareDatetime, Field
 
@@ -11,7 +11,10 @@ class ApiLimitUsage(ApiModel):
 
 
 class ApiGapFactors(ApiModel):
-    """The factors of the current gap. None while nothing waits: then the pacer draws no gap."""
+    """The factors of the gap to the profile's next release.
+
+    While no delivery waits, the pacer draws no gap, so all fields without another default are None.
+    """
 
     base_seconds: float | None = None
     pressure: float | None = None
@@ -39,7 +42,7 @@ class ApiPace(ApiModel):
     bound: str = ""
     bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
     why: str = ""
-    """The bound that binds, in a sentence."""
+    """A sentence about the bound that binds."""
     factors: ApiGapFactors | None = None
     held: int = 0
     limits: dict[str, ApiLimitUsage] = Field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""Recipient list: finds the column with phone numbers in a spreadsheet, and the rows without a valid one."""
+"""Recipient list: finds which column of a spreadsheet contains the phone numbers.
+
+It also finds the rows that have no valid number in that column.
+"""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +20,7 @@ _EASTERN_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "012
 
 @dataclass(frozen=True, slots=True)
 class InvalidCell:
-    """A cell without a valid number. `line` counts from 1, as in a spreadsheet."""
+    """A cell that contains no valid phone number. Its `line` is the row number that a spreadsheet program shows."""
 
     line: int
     cell: str
@@ -26,7 +29,7 @@ class InvalidCell:
 
 @dataclass
 class RecipientScan:
-    """Progress and counts of reading a file. A thread updates it while the page shows it."""
+    """How far a file has been read, and the counts of its rows. A thread updates the scan while the page shows it."""
 
     rows: int = 0
     valid: int = 0
@@ -38,7 +41,7 @@ class RecipientScan:
     errors: list[InvalidCell] = field(default_factory=list[InvalidCell])
 
     def add(self, line: int, cell: str) -> str | None:
-        """Count a row. Returns its phone number, or None if it has no valid one."""
+        """Count a row. Returns the phone number in its cell, or None if the cell contains no valid number."""
         self.rows += 1
         if not cell.strip():
             self.empty += 1
@@ -52,7 +55,10 @@ class RecipientScan:
 
 
 def phone_number(cell: str) -> str | None:
-    """The digits of a phone number in international form, without punctuation; None if the cell is none."""
+    """The digits of the phone number in the cell, in international form and without punctuation.
+
+    None if the cell does not contain a valid phone number.
+    """
     digits = _PUNCTUATION.sub("", cell.strip().removesuffix(".0")).translate(_EASTERN_DIGITS)
     digits = digits.removeprefix("00") if digits.startswith("00") else digits
     fits = RECIPIENT_DIGITS_MIN <= len(digits) <= RECIPIENT_DIGITS_MAX and digits.isascii() and digits.isdecimal()
@@ -69,12 +75,16 @@ def invalid_reason(cell: str) -> str:
 
 
 def has_header(first: Sequence[str]) -> bool:
-    """Whether the first row names the columns: none of its cells is a phone number."""
+    """Whether the first row contains the names of the columns. It does if none of its cells is a phone number."""
     return bool(first) and not any(phone_number(cell) for cell in first)
 
 
 def guess_column(first: Sequence[str], second: Sequence[str]) -> int:
-    """The first column with a telling name, else the first with a phone number."""
+    """The column that probably contains the phone numbers.
+
+    It is the first column with a name such as `Mobile`. If no column has such a name, it is the column of the first
+    phone number in the first two rows. If these rows have no phone number, it is column 0.
+    """
     if has_header(first):
         named = [column for column, cell in enumerate(first) if _COLUMN_NAMES.search(cell)]
         if named:

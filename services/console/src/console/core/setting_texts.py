@@ -1,4 +1,4 @@
-"""Setting texts: the fields of the settings forms with their bounds and explanations, read from `wording.toml`."""
+"""Setting texts: the fields of the settings forms. Their labels, ranges and explanations are in `wording.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -43,9 +43,9 @@ class SettingField:
     low: float | None = None
     high: float | None = None
     empty: str = ""
-    """What an empty field means; empty: a value is required."""
+    """What an empty field means. If this text is itself empty, the field needs a value."""
     only_with: str = ""
-    """The pointer of the switch that must be on for this setting to apply."""
+    """The pointer of the switch that must be on for this setting to apply. Empty if there is no such switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ def package_groups() -> tuple[SettingGroup, ...]:
 
 @cache
 def profile_groups() -> tuple[SettingGroup, ...]:
-    """A profile's own limits have the texts of the package's limits; an empty one means the package's."""
+    """The groups of a profile's settings.
+
+    A profile's own limits have the same texts as the package's limits. An empty field means the package's limit.
+    """
     return tuple(map(_group, _read()["profile"]))
 
 
@@ -71,7 +74,10 @@ def fields(groups: tuple[SettingGroup, ...]) -> tuple[SettingField, ...]:
 
 
 def label(pointer: str) -> str:
-    """The name of a setting in the history: the label of its field, else its pointer in words."""
+    """The name that the history of changes shows for a setting.
+
+    It is the label of the setting's field. A setting without a field gets its pointer in words.
+    """
     if pointer == "":
         return "The package"
     steps = pointer.split("/", 3)

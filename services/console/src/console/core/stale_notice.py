@@ -1,4 +1,4 @@
-"""Stale notice: the sentence that a page shows when data of a service is old or missing."""
+"""Stale notice: the sentence that a page shows when a service's data is old or missing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from console.core.last_answer import LastAnswer
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """One kind of data on a page. `subject` (`The stats give`) begins its notice; `name` is its name in it."""
+    """One kind of data on a page.
+
+    The notice about it begins with `subject`, such as `The stats give`, and calls the data by its `name`.
+    """
 
     subject: str
     name: str
@@ -23,7 +26,10 @@ class PageData:
 
 
 def notices(data: Iterable[PageData], now: datetime) -> tuple[str, ...]:
-    """One sentence for each kind that is stale. Data whose first request is still running is not stale yet."""
+    """One sentence for each kind of data that is stale.
+
+    Data gets no notice while its first request is still running.
+    """
     return tuple(
         _sentence(item, now)
         for item in data

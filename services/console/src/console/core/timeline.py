@@ -1,4 +1,4 @@
-"""Timeline: a history with one point for every interval, including those in which nothing happened."""
+"""Timeline: a history with one point for every interval, including the intervals in which nothing happened."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ COLUMNS_MAX = 200
 
 
 def fill_gaps(history: ApiHistory, zone: str) -> list[ApiHistoryPoint]:
-    """The points from the history's begin to its end; at most the last `COLUMNS_MAX`."""
+    """The points from the begin to the end of the history. If there are more than `COLUMNS_MAX`, only the last ones."""
     points = {_begin(point.at, history.by, zone): point for point in history.data}
     at, filled = _begin(history.begin, history.by, zone), list[ApiHistoryPoint]()
     while at < history.end.astimezone(ZoneInfo(zone)):
@@ -26,7 +26,10 @@ def _begin(at: datetime, by: str, zone: str) -> datetime:
 
 
 def _next(at: datetime, by: str) -> datetime:
-    """Days follow the zone's calendar. Minutes and hours are added in UTC, so that a change of clocks skips none."""
+    """The begin of the next interval. Days follow the calendar of the time zone.
+
+    Minutes and hours are added in UTC. So none is skipped when daylight saving time begins or ends.
+    """
     if by == "day":
         return at + timedelta(days=1)
     step = timedelta(minutes=1) if by == "minute" else timedelta(hours=1)

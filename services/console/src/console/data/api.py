@@ -1,4 +1,4 @@
-"""API: the HTTP client of one operator for ingress and stats. A call returns a value and raises nothing."""
+"""API: the HTTP client that calls ingress and stats for an operator. A call that fails returns a value, too."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CallSucceeded:
-    """The service did what was requested; `body` is the decoded JSON."""
+    """The service did what was requested. `body` is the decoded JSON of the response."""
 
     body: Any
     status: int = 200
@@ -27,7 +27,7 @@ class CallSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class CallRefused:
-    """The service refused the request; `fields` has its errors by JSON pointer."""
+    """The service refused the request. `fields` has the errors of single fields by JSON pointer."""
 
     status: int
     code: str
@@ -37,7 +37,7 @@ class CallRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallFailed:
-    """There is no response, or the service is not ready."""
+    """The service gave no readable response, or said that it is not ready."""
 
     reason: str
 
@@ -49,7 +49,10 @@ _METRIC_LABELS = {CallSucceeded: "given", CallRefused: "refused", CallFailed: "a
 
 @dataclass(frozen=True, slots=True)
 class OperatorClient:
-    """Calls with the API key and the name of the signed-in operator; `session` is shared by the process."""
+    """Calls the services with the API key and the name of the signed-in operator.
+
+    All clients of the process share one `session`.
+    """
 
     session: aiohttp.ClientSession
     urls: Mapping[Service, str]
@@ -70,7 +73,7 @@ class OperatorClient:
         headers: Mapping[str, str] | None = None,
         seconds: float = CHANGE_SECONDS,
     ) -> CallResult:
-        """Send `body` as JSON, or the file `data` as it is. `path` is relative to `/api/v1`."""
+        """Send `body` as JSON, or the content of the file `data` unchanged. `path` is relative to `/api/v1`."""
         payload: dict[str, Any] = {"data": _chunks(data)} if data is not None else {"json": body}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
@@ -88,7 +91,7 @@ class OperatorClient:
         return result
 
     async def stream(self, service: Service, path: str) -> "ExportStream | CallRefused | CallFailed":
-        """A response in chunks, for one that does not fit into memory."""
+        """Get a response in chunks, because it may not fit into memory."""
         try:
             response = await self.session.get(
                 self._address(service, path), headers=self._headers(), timeout=aiohttp.ClientTimeout(sock_read=60)
@@ -110,7 +113,7 @@ class OperatorClient:
 
 @dataclass(frozen=True, slots=True)
 class ExportStream:
-    """The body of a successful response. Reading it to the end, or giving up, closes the response."""
+    """The body of a successful response. The response is closed when its reader has read all of it, or stops early."""
 
     response: aiohttp.ClientResponse
 

@@ -1,4 +1,7 @@
-"""Polling cache: repeats the queries that open pages need, once for all pages of an operator, and keeps the answers."""
+"""Polling cache: repeats the queries that open pages need, and keeps the newest answers.
+
+All open pages of an operator share one cache, so each query is sent once for all of them.
+"""
 
 import asyncio
 import time
@@ -27,7 +30,10 @@ PAGES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A GET request that is repeated while a page needs it. With `all_pages` every page of a list is read."""
+    """A GET request that is repeated while an open page of the console needs it.
+
+    If `all_pages` is true, the cache follows the list's cursors and joins all parts of the list.
+    """
 
     service: Service
     path: str
@@ -47,7 +53,7 @@ class _Entry:
     requested_at: float = float("-inf")
     task: asyncio.Task[None] | None = None
     body: Any = None
-    """The newest response body: an equal one is not parsed again."""
+    """The newest response body. A later body that equals it is not parsed again."""
 
 
 @dataclass
@@ -57,18 +63,24 @@ class PollingCache:
     api: OperatorClient
     now: Now
     interval_factor: float = 1.0
-    """Multiplies the intervals of all queries."""
+    """The interval of every query is multiplied by this factor."""
     _entries: dict[Query[Any], _Entry] = field(default_factory=dict[Query[Any], _Entry])
     _memos: dict[Hashable, tuple[tuple[Any, ...], Any]] = field(
         default_factory=dict[Hashable, tuple[tuple[Any, ...], Any]]
     )
 
     def last_answer(self, query: Query[T]) -> LastAnswer[T | None]:
-        """The last answer. The first call sends the request; every call keeps the query alive."""
+        """The last answer to the query. The first call sends the request.
+
+        The cache drops a query that is not called for, so every call also keeps the query alive.
+        """
         return cast(LastAnswer[T | None], self._entry(query).answer)
 
     async def load(self, *queries: Query[Any], seconds: float = 2.0) -> None:
-        """Wait until each query has been answered or has failed, so that a page does not open empty."""
+        """Wait until each query has been answered or has failed, so that a page does not open empty.
+
+        Waits no longer than `seconds`.
+        """
         entries = [self._entry(query) for query in queries]
         tasks = [entry.task for entry in entries if entry.answer.received_at is None and entry.task is not None]
         if tasks:
@@ -90,7 +102,10 @@ class PollingCache:
         return bool(self._entries)
 
     def memo(self, key: Hashable, build: Callable[..., V], *inputs: Any) -> V:
-        """`build(*inputs)`, computed once for all pages while the inputs are the same objects."""
+        """The result of `build(*inputs)`, shared by all pages.
+
+        It is computed again only when an input is another object than before.
+        """
         memo = self._memos.get(key)
         if memo is None or len(memo[0]) != len(inputs) or any(a is not b for a, b in zip(memo[0], inputs, strict=True)):
             memo = self._memos[key] = (inputs, build(*inputs))
@@ -151,7 +166,7 @@ class PollingCache:
 
 
 class PollingCaches:
-    """Component: the process's HTTP connections, and a cache for each operator with an open page."""
+    """Component: the HTTP connections of the process, and one cache for each operator who has a page open."""
 
     name = "feeds"
 
@@ -175,7 +190,7 @@ class PollingCaches:
         return OperatorClient(self._session, self._urls, key, operator)
 
     async def poll(self) -> float:
-        """One round over all caches. Returns the seconds until the next."""
+        """Poll every cache once. Returns the seconds until the next poll."""
         for owner, cache in list(self._caches.items()):
             if not cache.poll():
                 del self._caches[owner]
@@ -191,7 +206,7 @@ class PollingCaches:
             await self._session.close()
 
     def not_ready_reason(self) -> str | None:
-        """Always ready: while a service is unreachable, the pages say so."""
+        """The console is always ready. While it cannot reach a service, its pages say so."""
         return None
 
     def is_live(self) -> bool:

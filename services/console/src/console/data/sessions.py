@@ -1,4 +1,4 @@
-"""Sessions: signed-in operators. An encrypted cookie holds each session; the server stores none."""
+"""Sessions: who is signed in. Each session is stored in an encrypted cookie of the browser, not on the server."""
 
 import base64
 import hashlib
@@ -25,7 +25,10 @@ class Session:
 
 
 class Sessions:
-    """Creates and checks session cookies. Only the ids of signed-out sessions are kept, until those expire."""
+    """Creates and checks session cookies.
+
+    It remembers only the ids of sessions that were signed out, each until the session would have expired.
+    """
 
     def __init__(self, secret: str | None, lifetime: timedelta, now: Now) -> None:
         seed = os.urandom(32) if not secret else hashlib.sha256(b"spreader console" + secret.encode()).digest()
@@ -44,7 +47,7 @@ class Sessions:
         return self._fernet.encrypt(json.dumps(content).encode()).decode()
 
     def read(self, cookie: str | None) -> Session | None:
-        """The session of a cookie; None if the cookie is missing, not ours, expired or signed out."""
+        """The session in a cookie. None if there is no cookie or it is not ours, or if the session has ended."""
         try:
             content = json.loads(self._fernet.decrypt(cookie or ""))
         except InvalidToken:
@@ -53,11 +56,11 @@ class Sessions:
         return session if self.is_valid(session) else None
 
     def is_valid(self, session: Session) -> bool:
-        """Whether it is neither expired nor signed out."""
+        """Whether the session has neither expired nor been signed out."""
         return session.session_id not in self._signed_out and self._now() < session.until
 
     def sign_out(self, session: Session) -> None:
-        """Invalidate every copy of the session's cookie."""
+        """End the session: from now on `read` accepts no copy of its cookie."""
         now = self._now()
         self._signed_out = {session_id: until for session_id, until in self._signed_out.items() if until > now}
         self._signed_out[session.session_id] = session.until

@@ -1,4 +1,4 @@
-"""Spreadsheets: CSV and XLSX files with recipients, read row by row so that a large one fits into memory."""
+"""Spreadsheets: CSV and XLSX files with recipients. They are read row by row, because a file may be large."""
 
 import csv
 from collections.abc import Iterator
@@ -19,23 +19,26 @@ csv.field_size_limit(CELL_CHARACTERS_MAX)
 
 
 class UnreadableFile(Exception):
-    """The file cannot be read. The message says why, and what to do."""
+    """The file cannot be read. The message explains why, and what the operator can do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spreadsheet:
-    """An uploaded file, on disk until `delete`."""
+    """An uploaded file. It stays on disk until `delete` is called."""
 
     name: str
     path: Path
 
     @property
     def numbers_path(self) -> Path:
-        """The file that `scan` writes: one phone number a line, each once."""
+        """The file that `scan` writes. Each line has one phone number, and no number is repeated."""
         return self.path.with_suffix(".numbers")
 
     def rows(self) -> Iterator[tuple[float, list[str]]]:
-        """Each row as texts, with the share of the file read so far (0 if unknown). Raises `UnreadableFile`."""
+        """The cells of each row as texts, with the share of the file that has been read so far.
+
+        The share is 0 if it is unknown. Raises `UnreadableFile`.
+        """
         try:
             yield from self._csv() if self.path.suffix == ".csv" else self._xlsx()
         except UnicodeDecodeError:
@@ -48,11 +51,14 @@ class Spreadsheet:
             raise UnreadableFile(f"A row cannot be read ({error}): is a quotation mark left open?") from None
 
     def first_rows(self) -> list[list[str]]:
-        """A few rows, for the choice of a column."""
+        """The first five rows, from which the column with the phone numbers is chosen."""
         return [row for _, (_, row) in zip(range(5), self.rows(), strict=False)]
 
     def scan(self, column: int, scan: RecipientScan) -> None:
-        """Extract the phone numbers of a column and update `scan` meanwhile. Slow: run it in a thread."""
+        """Write the phone numbers of a column to `numbers_path`, and keep the counts in `scan` up to date.
+
+        Run this in a thread, because it is slow.
+        """
         seen: set[int] = set()
         with self.numbers_path.open("w") as out:
             for line, (share, row) in enumerate(self.rows(), 1):
@@ -72,7 +78,7 @@ class Spreadsheet:
         scan.read_share, scan.done = 1.0, True
 
     def batches(self, size: int, skip: int = 0) -> Iterator[list[str]]:
-        """The extracted phone numbers in batches, without the first `skip` batches."""
+        """The phone numbers that `scan` wrote, in batches of `size`. The first `skip` batches are left out."""
         with self.numbers_path.open() as numbers:
             batch: list[str] = []
             for index, number in enumerate(numbers):
@@ -110,7 +116,7 @@ class Spreadsheet:
 
 
 def open_spreadsheet(name: str, path: Path) -> Spreadsheet:
-    """Take ownership of an uploaded file. Raises `UnreadableFile` if its suffix is not supported."""
+    """Take over an uploaded file, by renaming it. Raises `UnreadableFile` if its suffix is not supported."""
     suffix = Path(name).suffix.lower()
     if suffix not in (".csv", ".txt", ".xlsx"):
         raise UnreadableFile(f"{name[:80]} is neither .csv nor .xlsx: export the list as one of them.")

@@ -1,4 +1,4 @@
-"""Pages: one module for each page of the console, and the routes to them."""
+"""Pages: one module for each page of the console, and the table of their addresses."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

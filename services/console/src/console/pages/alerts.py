@@ -1,4 +1,4 @@
-"""Alerts page: open alerts with their evidence and an acknowledge button, and the last cleared ones."""
+"""Alerts page: the open alerts with their evidence and a button to acknowledge each, and the last cleared alerts."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Compose page: writes an open message to many recipients or a reply to one, with a preview."""
+"""Compose page: an operator writes an open message to many recipients or a reply to one, and can preview it."""
 
 import os
 from collections.abc import Mapping
@@ -108,7 +108,10 @@ class Composer:
             self._send.set_enabled(True)
 
     async def _send_open(self) -> None:
-        """Send one request for each batch. After an error, another press continues with the failed batch."""
+        """Send one request for each batch of recipients.
+
+        After an error the operator can press Send again. Sending then continues with the batch that failed.
+        """
         total, last = self._recipients.count, None
         for batch in self._recipients.batches(self._sent_batches):
             if (body := self._open_body(batch)) is None:
@@ -141,7 +144,7 @@ class Composer:
             self._reset_idempotency_key()
 
     def _reset_idempotency_key(self) -> None:
-        """Make the next send a message of its own."""
+        """Draw a new idempotency key, so that the next send is a new message and not a repeat of this one."""
         self._attempt, self._sent_batches = os.urandom(8).hex(), 0
 
     def _open_body(self, batch: list[str] | None = None) -> dict[str, Any] | None:

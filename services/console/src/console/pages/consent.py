@@ -1,4 +1,4 @@
-"""Consent page: the lists of suppressions and opt-ins, with adding, removing and import from a file."""
+"""Consent page: the lists of suppressions and opt-ins. An operator can add and remove entries, or import a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class ConsentKind:
-    """One of the two lists, with its API path and texts."""
+    """What differs between the two lists, suppressions and opt-ins: the API path and the texts on the page."""
 
     path: str
     title: str
@@ -56,7 +56,7 @@ async def show(page: LivePage, package_id: str) -> None:
 
 
 class ConsentList:
-    """One list on the page."""
+    """The part of the page that shows one of the two lists."""
 
     def __init__(self, page: LivePage, path: str, kind: ConsentKind) -> None:
         self._page = page

@@ -1,4 +1,4 @@
-"""Conversations page: looks up the profile that a customer talks to, since when, and why."""
+"""Conversations page: shows which profile a customer talks to, since when, and why."""
 
 from markupsafe import Markup
 from nicegui import ui

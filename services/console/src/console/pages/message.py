@@ -1,4 +1,4 @@
-"""Message page: the progress of one message, its deliveries, and for each an explanation of its status."""
+"""Message page: the progress of one message and the list of its deliveries, each with an explanation of its status."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -88,7 +88,7 @@ def _counts(message: ApiMessage | None) -> Markup:
 
 
 class DeliveryTable:
-    """The deliveries of the message, one page of the list at a time."""
+    """The deliveries of the message. It shows one page of the list at a time."""
 
     def __init__(self, page: LivePage, package_id: str, message_id: str) -> None:
         self._page = page
@@ -97,7 +97,7 @@ class DeliveryTable:
         self._cursors = [""]
         self._shown: ApiDeliveryList | None = None
         self._lines: dict[str, DeliveryLine] = {}
-        """The shown lines, by delivery id."""
+        """The lines on the current page of the list, by delivery id."""
 
     def build(self) -> None:
         with stack("card"):
@@ -108,7 +108,7 @@ class DeliveryTable:
                     self._next = button("Next", self._go_on)
             text = "No delivery is known yet: the router is still choosing profiles."
             self._placeholder = html(tag("p", text, class_="soft"))
-            self._placeholder.set_visibility(False)  # until the first answer it is unknown whether there are deliveries
+            self._placeholder.set_visibility(False)  # because until the first answer there may be deliveries
             self._place = stack("stack tight")
         self._page.on_update(self._update)
 
@@ -162,7 +162,10 @@ class DeliveryTable:
 
 
 class DeliveryLine:
-    """One delivery with its status and its *Why?* button. An explanation of an earlier status is faded."""
+    """One delivery with its status and its *Why?* button, which shows an explanation of the status.
+
+    An explanation that was made for an earlier status of the delivery is shown in a paler colour.
+    """
 
     def __init__(self, explain: Callable[[str], Awaitable[Markup]]) -> None:
         self._explain = explain

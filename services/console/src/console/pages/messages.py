@@ -1,4 +1,4 @@
-"""Messages page: the newest messages of a package, each with its progress."""
+"""Messages page: the newest messages of a package and the progress of each."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""New page: the forms that create a package, or add a profile to one."""
+"""New page: a form that creates a package, and a form that adds a profile to a package."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -74,7 +74,10 @@ async def show_profile(page: LivePage, package_id: str) -> None:
 
 
 class CreateForm:
-    """A form that posts a new package or profile. A field's name is the path of its value in the body."""
+    """A form that creates a package or a profile.
+
+    The name of each field is the path of its value in the request body.
+    """
 
     def __init__(self, page: LivePage, address: str, refreshes: tuple[Query[Any], ...]) -> None:
         self._page = page

@@ -13,7 +13,7 @@ from console.ui.live_page import LivePage
 from console.ui.page_context import ALERTS, PACKAGES, STATES, queue_query
 
 QUEUES_MAX = 50
-"""The overview polls the queues of this many packages only; the others show theirs on their own pages."""
+"""The overview polls the queues of only this many packages. The queue of any other package is on its own page."""
 QUEUE_SECONDS = 2.0
 
 

@@ -1,4 +1,4 @@
-"""Package page: the live table of a package's profiles, and its counts."""
+"""Package page: a table of the package's profiles, which changes as they send, and the package's counts."""
 
 from collections.abc import Mapping
 

@@ -195,7 +195,10 @@ async def _check(page: LivePage, address: str) -> None:
 
 
 def _reopen_button(page: LivePage, profile_id: str) -> None:
-    """The button that lifts closures, visible while a lane is closed. A closure whose cause persists comes back."""
+    """The button that lifts the profile's closures. It is visible while a lane of the profile is closed.
+
+    If the cause of a closure still exists, the profile is closed again.
+    """
 
     async def press() -> None:
         path, body = f"/profiles/{profile_id}/resume", {"by": page.context.session.operator or "an operator"}

@@ -1,4 +1,4 @@
-"""Queue page: what waits in a package, whether it is in rush, and each profile's gap factors, bounds and limits."""
+"""Queue page: how many deliveries wait in a package, which profiles are in rush, and how each profile is paced."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Settings page: a package's settings with their explanations and effects, and a forecast of the changed ones."""
+"""Settings page: a package's settings, what each one does now, and a forecast with the operator's unsaved changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ async def show(page: LivePage, package_id: str) -> None:
 
 
 class WhatIfPanel:
-    """The *What if?* button and its result: a forecast of the queue with the unsaved changes."""
+    """The *What if?* button and the forecast that it shows. The forecast uses the unsaved changes of the settings."""
 
     def __init__(self, page: LivePage, package_id: str, editor: SettingsEditor) -> None:
         self._page = page

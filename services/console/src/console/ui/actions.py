@@ -1,4 +1,4 @@
-"""Actions: calls that change something, with a notification of the result."""
+"""Actions: calls that change something at a service. A notification shows the operator the result."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from console.ui.page_context import PageContext
 async def run_action(
     context: PageContext, method: str, service: Service, path: str, body: Any = None, *, success: str
 ) -> CallSucceeded | None:
-    """Call the service and show `success`, or the error. Returns None after an error."""
+    """Call the service. Then show the text `success`, or the error. Returns None after an error."""
     result = await context.api.call(method, service, path, body)
     if isinstance(result, CallSucceeded):
         notify(success)
@@ -21,7 +21,7 @@ async def run_action(
 
 
 def error_text(result: CallResult, service: Service) -> str:
-    """Why a call did not succeed; empty if it did."""
+    """Why a call did not succeed. Empty if the call succeeded."""
     match result:
         case CallFailed(reason):
             return f"The {service} gives no answer ({reason}). Look whether it was done, then try again."

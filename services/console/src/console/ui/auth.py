@@ -1,4 +1,4 @@
-"""Auth: the sign-in and sign-out endpoints, and the middleware that requires a session everywhere else."""
+"""Auth: the endpoints for signing in and out, and the middleware that keeps everybody else out of the console."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -29,7 +29,7 @@ def session_of_cookies(sessions: Sessions, cookies: Mapping[str, str]) -> Sessio
 
 
 def install(app: FastAPI, sessions: Sessions, caches: PollingCaches, secure: bool) -> None:
-    """Add the sign-in and sign-out endpoints, and require a session for all other paths."""
+    """Add the endpoints for signing in and out, and require a session for all paths that are not public."""
 
     async def form(request: Request) -> Response:
         return HTMLResponse(_page(_next_path(request), ""))
@@ -67,7 +67,10 @@ def install(app: FastAPI, sessions: Sessions, caches: PollingCaches, secure: boo
 
 
 class SignInMiddleware:
-    """Redirects requests without a session to the sign-in page. As ASGI middleware it covers NiceGUI's routes, too."""
+    """Redirects requests without a session to the sign-in page.
+
+    It is an ASGI middleware, because it must cover the routes of NiceGUI too.
+    """
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
         self._app = app
@@ -85,7 +88,7 @@ class SignInMiddleware:
 
 
 async def _key_error(caches: PollingCaches, key: str) -> str:
-    """Why the API key is not accepted; empty if it is. The ingress checks it, and compares keys in constant time."""
+    """Why the API key is not accepted. Empty if the key is accepted. The ingress checks the key."""
     if not key.isascii() or not key.isprintable() or not key:
         return "Give the API key as it was given to you."
     match await caches.api(key, "").get("ingress", "/packages?limit=1", 5.0):
@@ -100,7 +103,7 @@ async def _key_error(caches: PollingCaches, key: str) -> str:
 
 
 def _next_path(request: Request) -> str:
-    """The page to open after sign-in: always a path of the console, never another site."""
+    """The page to open after the sign-in. It is always a path of the console, never an address of another site."""
     path = request.query_params.get("next", "/")
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 

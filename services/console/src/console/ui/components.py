@@ -35,7 +35,7 @@ def badge(text: str, tone: str = "", why: str | None = None) -> Markup:
 
 
 def status_badge(status: Status) -> Markup:
-    """A status, legible without colour by its dot; the tooltip explains it."""
+    """A badge that shows a status. Its dot differs too, for people who do not see the colour. A tooltip explains it."""
     return badge(status.text, status.tone, status.why)
 
 
@@ -84,7 +84,7 @@ def tiles(*items: Markup) -> Markup:
 def table(
     heads: Sequence[str], lines: Iterable[Sequence[Child]], numbers: Sequence[int] = (), testid: str = ""
 ) -> Markup:
-    """`numbers`: the columns that are right-aligned."""
+    """A table. `numbers` has the indexes of the columns with numbers, which are right-aligned."""
 
     def cell(kind: str, column: int, content: Child) -> Markup:
         return tag(kind, content, class_="num" if column in numbers else None, scope="col" if kind == "th" else None)
@@ -100,7 +100,7 @@ def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
 
 
 def empty(icon_name: str, title: str, *content: Child) -> Markup:
-    """The placeholder of an empty page or list."""
+    """What an empty page or an empty list shows instead of its content."""
     return tag("div", icon(icon_name), tag("h2", title), *content, class_="empty", data_testid="empty")
 
 
@@ -109,7 +109,7 @@ def link(text: str, address: str, kind: str = "button", icon_name: str = "") -> 
 
 
 def parts_bar(parts: Sequence[tuple[str, int]], total: int, label: str) -> Markup:
-    """A progress bar of several parts; each part's name selects its colour."""
+    """A progress bar that consists of several parts. The name of each part selects its colour."""
     fills = [
         tag("div", class_=f"fill fill-{name}", style=f"width:{number / total:.2%}", title=f"{name}: {number}")
         for name, number in parts

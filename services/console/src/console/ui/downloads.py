@@ -1,4 +1,4 @@
-"""Downloads: an endpoint that streams the export files of stats to a signed-in browser."""
+"""Downloads: an endpoint that streams the export files of the stats service to a browser that is signed in."""
 
 import re
 

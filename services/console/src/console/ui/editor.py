@@ -17,7 +17,7 @@ from console.ui.live_page import LivePage
 
 
 class SettingsEditor:
-    """Edits the document that the ingress serves at `address`; `on_saved` gets the saved document."""
+    """Edits the package or profile that the ingress serves at `address`. `on_saved` gets the saved document."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SettingsEditor:
         self.form = SettingsForm(groups, document, self._show_changes)
 
     def build(self, effects: Mapping[str, str], beside: Callable[[], None] | None = None) -> None:
-        """The fields, and below them the bar with the Save button; `beside` adds elements to the bar."""
+        """Add the fields to the page, and below them a bar with the Save button. `beside` adds elements to the bar."""
         self.form.build(effects)
         self._errors = html(join())
         with stack("savebar"):
@@ -59,7 +59,7 @@ class SettingsEditor:
             self.show_errors({"": error_text(result, "ingress")})
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
-        """Show each error at its field; the others below the form."""
+        """Show each error at its field. Errors that belong to no field are shown below the form."""
         others = self.form.show_errors(errors)
         self._errors.set_content(join(*(components.notice(error, "bad", "form-error") for error in others)))
 

@@ -1,4 +1,4 @@
-"""Elements: the NiceGUI elements that pages are laid out with: markup, boxes and buttons."""
+"""Elements: functions that create the NiceGUI elements of pages: markup, boxes and buttons."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from nicegui.element import Element
 
 
 def html(content: Markup, tag: str = "div") -> ui.html:
-    """Markup of `core/markup`, which is escaped already: NiceGUI must not sanitize it again."""
+    """An element with markup of `core/markup`. NiceGUI must not sanitize the markup, because it is escaped already."""
     return ui.html(content, sanitize=False, tag=tag)
 
 

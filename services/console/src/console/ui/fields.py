@@ -1,4 +1,4 @@
-"""Fields: a form of settings; each field has an explanation, its current effect, and the error of its value."""
+"""Fields: a form of settings. Each field has an explanation, what the setting does now, and any error in its value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ STYLE = "outlined dense hide-bottom-space"
 
 
 class SettingsForm:
-    """Fields with their saved and typed values; `on_change` is called after each change."""
+    """The fields of a form with their saved values and their typed values. Each change calls `on_change`."""
 
     def __init__(
         self, groups: Sequence[SettingGroup], document: Mapping[str, Any], on_change: Callable[[], None]
@@ -75,7 +75,7 @@ class SettingsForm:
 
 
 class FieldView:
-    """The elements of one field."""
+    """The elements that show one field."""
 
     def __init__(
         self, field: SettingField, value: Any, on_change: Callable[[SettingField, Any], None], effect: str

@@ -1,4 +1,4 @@
-"""Forecast: renders when the waiting messages will have been sent, what binds them, and how many go each hour."""
+"""Forecast: shows when all waiting deliveries will have been released, what delays them, and how many go each hour."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ def binds(forecast: ApiForecast) -> str:
 
 
 def what_if(comparison: ApiWhatIf, zone: str, now: datetime) -> Markup:
-    """The forecast with the saved settings beside the one with the changed settings."""
+    """A table that compares the forecast with the saved settings and the forecast with the changed settings."""
     lines = [
         ("As it is", completion(comparison.now, zone, now), binds(comparison.now)),
         ("With your changes", completion(comparison.then, zone, now), binds(comparison.then)),
@@ -44,7 +44,7 @@ def what_if(comparison: ApiWhatIf, zone: str, now: datetime) -> Markup:
 
 
 def hourly_chart(hours: Sequence[ApiForecastHour], zone: str, now: datetime) -> Markup:
-    """A column for each hour, with a colour for each profile."""
+    """A chart with one column for each hour, in which each profile has its own colour."""
     if not hours:
         return join()
     names = sorted({name for hour in hours for name in hour.profiles})
@@ -62,7 +62,7 @@ def hourly_chart(hours: Sequence[ApiForecastHour], zone: str, now: datetime) -> 
 
 
 Column = tuple[str, str, Sequence[tuple[str, int]]]
-"""A column of a chart: its tooltip, the label below it, and its parts as (colour, count)."""
+"""A column of a chart: its tooltip, the label below it, and the colour and count of each of its parts."""
 
 
 def column_chart(columns: Sequence[Column], label: str) -> Markup:

@@ -1,4 +1,4 @@
-"""Layout: the frame around every page, with the navigation and the choice of colours."""
+"""Layout: the frame around every page. It contains the links to the other pages and the choice of colours."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import Signature, signature
@@ -23,7 +23,7 @@ PACKAGE_LINKS = (
 )  # fmt: skip
 
 ShowPage = Callable[..., Awaitable[None]]
-"""Builds a page. Its parameters besides `page` are the placeholders of its path."""
+"""A function that builds a page. Its other parameters besides `page` are the placeholders in the page's path."""
 
 SCRIPT = Markup(  # noqa: S704 - of our own constants
     "<script>function spreaderColours(name) {"
@@ -41,7 +41,7 @@ SCRIPT = Markup(  # noqa: S704 - of our own constants
 
 
 def build_layout(context: PageContext, colours: Colours, routes: Mapping[str, ShowPage]) -> None:
-    """The frame of one tab. NiceGUI shows the page of `routes` that the address selects."""
+    """Build the frame in one browser tab. Inside it NiceGUI shows the page of `routes` that matches the address."""
     ui.add_head_html(str(HEAD + SCRIPT))
     ui.dark_mode({"auto": None, "light": False, "dark": True}[colours])
     html(tag("a", "Go to the content", href="#main", class_="skip"))
@@ -59,12 +59,12 @@ def _with_page(context: PageContext, navigation: "Navigation", show: ShowPage) -
             await show(LivePage(context), **placeholders)
 
     parameters = [parameter for name, parameter in signature(show).parameters.items() if name != "page"]
-    build.__signature__ = Signature(parameters)  # NiceGUI reads it to pass the placeholders
+    build.__signature__ = Signature(parameters)  # NiceGUI reads the signature to know which placeholders to pass
     return build
 
 
 class Navigation:
-    """The links to the pages, with the number of open alerts."""
+    """The links to the pages. The link to the alerts shows how many are open."""
 
     def __init__(self, context: PageContext, colours: Colours) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""Live page: one page in one browser tab. It follows the polled data and sends the browser only what changed."""
+"""Live page: one page in one browser tab. When the polled data changes, only the changed parts go to the browser."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ Render = Callable[[], Markup]
 
 
 class LivePage:
-    """Create it while its page is built: its timer stops when the page is closed."""
+    """Keeps one page up to date. Create it while the page is built, because then its timer stops with the page."""
 
     def __init__(self, context: PageContext) -> None:
         self.context = context
@@ -39,7 +39,7 @@ class LivePage:
         self._callbacks.append(callback)
 
     def live_html(self, render: Render, testid: str | None = None, tag: str = "div", classes: str = "") -> ui.html:
-        """Markup that is sent again when it differs from the last."""
+        """Add markup to the page. It is rendered at every update, and sent to the browser if it has changed."""
         element = html(render(), tag).classes(classes)
         if testid:
             element.props(f'data-testid="{testid}"')
@@ -49,12 +49,15 @@ class LivePage:
                 last[0] = rendered
                 element.set_content(rendered)
 
-        last = [Markup(element.content)]  # noqa: S704 - it was markup when it went in
+        last = [Markup(element.content)]  # noqa: S704 - the element was created from markup
         self._callbacks.append(update)
         return element
 
     def live_rows(self, render: Callable[[], Mapping[str, Markup]], classes: str = "rows") -> Element:
-        """Rows by key. Only rows that differ are sent; other keys rebuild all of them."""
+        """Add rows to the page. `render` returns each row by its key.
+
+        At an update only the changed rows are sent to the browser. If the keys have changed, all rows are sent.
+        """
         box = Element("div").classes(classes)
         rows: dict[str, tuple[ui.html, Markup]] = {}
         last: list[Mapping[str, Markup]] = [{}]
@@ -80,7 +83,7 @@ class LivePage:
         return box
 
     def stale_notices(self, *data: Callable[[], PageData]) -> None:
-        """A notice for each kind of data that is stale or missing."""
+        """Show a notice for each kind of data that is old or missing."""
 
         def render() -> Markup:
             sentences = self.context.notices(*(item() for item in data))

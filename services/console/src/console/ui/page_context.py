@@ -1,4 +1,4 @@
-"""Page context: what every page of one operator uses: the session, the polled data and the API client."""
+"""Page context: the objects that every page of an operator uses, such as the session and the polled data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class PageContext:
         return self.sessions.is_valid(self.session)
 
     def latest(self, query: Query[T]) -> T | None:
-        """The last data of a query; None before the first answer."""
+        """The newest data that the query has returned. None before the first answer."""
         return self.cache.last_answer(query).value
 
     def package(self, package_id: str) -> ApiPackage | None:
@@ -62,7 +62,7 @@ class PageContext:
         return next((item for item in packages.data if item.package_id == package_id), None) if packages else None
 
     def zone(self, package_id: str) -> str:
-        """The package's time zone; UTC while it is unknown."""
+        """The package's time zone, or UTC while the package is unknown."""
         package = self.package(package_id)
         return package.timezone if package else "UTC"
 

@@ -1,4 +1,4 @@
-"""Page heads: the title of a package's pages, and the button that pauses a package or a profile."""
+"""Page heads: the title at the top of each page of a package, and the button that pauses a package or a profile."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from console.ui.page_context import PACKAGES
 
 
 def package_head(page: LivePage, package_id: str, subtitle: str) -> None:
-    """The package's name, whether it is paused, and its pause button."""
+    """Show the package's name, whether the package is paused, and the button that pauses it."""
     context = page.context
 
     def render() -> Markup:
@@ -35,9 +35,9 @@ def package_head(page: LivePage, package_id: str, subtitle: str) -> None:
 
 
 def pause_button(page: LivePage, path: str, noun: str, is_paused: Callable[[], bool | None], query: Query[Any]) -> None:
-    """Pause or resume the package or profile at `path`. `is_paused` returns None while the state is unknown.
+    """Add a button that pauses or resumes the package or profile at `path`.
 
-    `query` supplies the state and is refreshed after a change.
+    `is_paused` returns None while that is unknown. It reads the data of `query`, which is repeated after a change.
     """
 
     async def press() -> None:

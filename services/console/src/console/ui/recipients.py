@@ -1,4 +1,4 @@
-"""Recipients: the form part in which an operator types recipients or uploads a file of them."""
+"""Recipients: the part of the compose page in which an operator types phone numbers or uploads a file of them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ERRORS_SHOWN_MAX = 100
 
 
 class RecipientInput:
-    """The recipients of one message that is being composed."""
+    """The recipients of the message that the operator is writing."""
 
     def __init__(self, page: LivePage) -> None:
         self._page = page
@@ -40,7 +40,7 @@ class RecipientInput:
         return self.count > 0 and (self._scan is None or self._scan.done)
 
     def batches(self, skip: int = 0) -> Iterator[list[str]]:
-        """The recipients in batches of at most one request each, without the first `skip` batches."""
+        """The recipients in batches, each small enough for one request. The first `skip` batches are left out."""
         if self._file is not None and self._scan is not None:
             yield from self._file.batches(BATCH_MAX, skip)
             return

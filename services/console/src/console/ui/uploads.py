@@ -1,4 +1,4 @@
-"""Uploads: file fields of pages, and the endpoint that receives their files."""
+"""Uploads: the file fields of pages, and the endpoint that receives the files that operators choose there."""
 
 import contextlib
 import os
@@ -20,7 +20,10 @@ MOUNT = "/uploads"
 BYTES_MAX = 256 * 1024 * 1024
 
 OnUpload = Callable[[str, Path], Awaitable[None]]
-"""Called with the file's name and its temporary path. When it returns the file is deleted, unless it was moved."""
+"""A function that gets the name and the temporary path of an uploaded file.
+
+After the function returns, the file is deleted. To keep the file, the function must move it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,13 @@ class UploadSlot:
 
 
 class UploadFields:
-    """The file fields of all open pages, by the token in their upload address."""
+    """The file fields of all open pages. The token in an upload address identifies the field."""
 
     def __init__(self) -> None:
         self._slots: dict[str, UploadSlot] = {}
 
     def field(self, label: str, accept: str, on_upload: OnUpload, testid: str = "file") -> None:
-        """Add a file field to the page; `accept` as in HTML."""
+        """Add a file field to the page. `accept` has the meaning of the HTML attribute `accept`."""
         token, client = os.urandom(16).hex(), ui.context.client
         self._slots[token] = UploadSlot(client, on_upload)
         client.on_delete(lambda: self._slots.pop(token, None))
@@ -69,7 +72,7 @@ class UploadFields:
 
 
 async def _write(request: Request, path: Path) -> bool:
-    """Write the body to the file. Returns False, and stops reading, when it exceeds `BYTES_MAX`."""
+    """Write the body of the request to the file. Stops and returns False if the body exceeds `BYTES_MAX`."""
     size = 0
     with path.open("wb") as file:
         async for chunk in request.stream():
