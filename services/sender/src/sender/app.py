@@ -66,7 +66,7 @@ DELETE_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DriverFactory:
-    """Makes a set of drivers for each client, so that no lane's calls use another's connections."""
+    """Makes a set of drivers for each HTTP client. So the calls of one lane never use the connections of another."""
 
     settings: SenderSettings
     keyring: Keyring
@@ -86,7 +86,7 @@ class DriverFactory:
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What both lanes share. It contains nothing for which one lane could wait because of the other."""
+    """What both lanes share. It contains nothing that would make one lane wait for the other."""
 
     settings: SenderSettings
     clock: Clock
@@ -97,7 +97,7 @@ class LaneContext:
 
 
 def build(settings: SenderSettings) -> FastAPI:
-    """Both lanes, and the work at gateways that is not a send: checks, registration, uploads and receipts.
+    """Builds both lanes, and the components for work other than sends: checks, registration, uploads and receipts.
 
     That work has its own connections to Postgres, so that it cannot slow down a lane.
     """
@@ -180,7 +180,8 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
     outbox = OutcomeOutbox(ledger, bus)
     results = ResultWriter(ledger, outbox, group_seconds)
-    # A lease must outlast a call and half the margin; a new lease outlasts a call and the whole margin.
+    # Before a call, the lease must last for the call and half the margin. A new lease lasts for a call and the whole
+    # margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     progress = GroupProgress(settings, f"{SERVICE}-{lane}")
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None

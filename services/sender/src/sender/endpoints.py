@@ -18,7 +18,7 @@ from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 NO_NUMBER = "0000000"
-"""A placeholder: a profile that is being created may have no phone number yet, and the check does not need one."""
+"""A placeholder for the phone number. A profile that is being created may have none yet, and the check needs none."""
 
 
 class ProfileCheckRequest(BaseModel):

@@ -1,4 +1,5 @@
-"""Metrics: all numbers that the sender exports. No label names a profile, package or recipient: those are unbounded."""
+"""Metrics: all numbers that the sender exports. No label names a profile, package or recipient, because there may be
+any number of those."""
 
 from typing import get_args
 

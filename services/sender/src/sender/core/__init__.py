@@ -1,1 +1,2 @@
-"""Core: the sender's decisions as pure functions: what an answer means for a delivery, and which events report it."""
+"""Core: the sender's decisions as pure functions. They decide what an answer means for a delivery, and which events
+report it."""

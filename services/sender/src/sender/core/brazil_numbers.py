@@ -1,7 +1,7 @@
 """Brazilian number: a mobile number that WhatsApp may know with or without the 9 before its last eight digits.
 
-Brazil added the 9 to mobile numbers that begin with 6 to 9; WhatsApp keeps older accounts under the short form. Numbers
-that were issued later (9, then 1 to 5) always have the 9, and landlines never have it.
+Brazil put a 9 before the mobile numbers that began with 6 to 9. WhatsApp keeps older accounts under the form without
+it. Numbers that were issued later (a 9, then a digit from 1 to 5) always have the 9. Landline numbers never have it.
 """
 
 import re

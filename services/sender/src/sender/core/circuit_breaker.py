@@ -1,7 +1,8 @@
-"""Circuit breaker: whether a gateway host may be called now, judged by the calls that it did not answer.
+"""Circuit breaker: decides whether a gateway host may be called now, by the calls that it did not answer.
 
-Closed: every call may go. After `failures_max` calls in a row without an answer it opens, and no call goes until a
-pause has passed. Then one probe at a time may go: an answer closes the breaker, silence starts a longer pause.
+While the breaker is closed, every call may go. After `failures_max` calls in a row without an answer, it opens, and no
+call may go until a pause has passed. After the pause, one call at a time may go as a probe. If the host answers the
+probe, the breaker closes. If not, a longer pause begins.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from datetime import timedelta
 
 PAUSE_FACTOR = 2
 DOUBLINGS_MAX = 20
-"""The longest pause is reached before; this only keeps the power small."""
+"""The pause reaches its maximum after fewer doublings. This limit only keeps the power small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """Times are seconds of one monotonic clock; `now` never goes back from call to call."""
+    """All times are seconds of one monotonic clock, so `now` is never less than in an earlier call."""
 
     policy: BreakerPolicy = BreakerPolicy()
     failures: int = 0
@@ -42,7 +43,8 @@ class CircuitBreaker:
         return timedelta(seconds=max(0.0, until - now)) if until is not None else timedelta(0)
 
     def on_call(self, now: float) -> "CircuitBreaker":
-        """A call begins. While the breaker is open it is a probe, and the next one waits for its end."""
+        """A call begins. While the breaker is open, the call is a probe, and the next probe waits until this one has
+        ended."""
         if self.open_until is None:
             return self
         return replace(self, open_until=now + self.policy.probe_max.total_seconds())
@@ -51,7 +53,7 @@ class CircuitBreaker:
         return CircuitBreaker(self.policy)
 
     def on_silence(self, now: float, probe: bool) -> "CircuitBreaker":
-        """A call ended without an answer. `probe`: it began while the breaker was open.
+        """A call ended without an answer. `probe`: the call began while the breaker was open.
 
         Calls that were in flight when the breaker opened do not lengthen the pause.
         """

@@ -53,18 +53,19 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class StillInDoubt:
-    """The delivery may have been sent: the next claim asks the gateway before it does anything else."""
+    """The delivery may have been sent. The next claim asks the gateway before it does anything else."""
 
     after: timedelta
     last_try_not_sent: bool = False
-    """The last try certainly sent nothing: the doubt is about an earlier one."""
+    """The last try certainly sent nothing. The doubt is about an earlier try."""
 
 
 ClaimResult = SettledClaim | RetryLater | StillInDoubt
 
 
 def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> ClaimResult:
-    """`at`: the system's time after the answer; `speed`: how many times faster than wall time that clock runs."""
+    """`at`: system time, read after the answer. `speed`: how many times faster than wall time the system's clock
+    runs."""
     match decision:
         case MarkSent(gateway_message_id):
             extra = {"gateway_message_id": gateway_message_id, "fingerprint": fingerprint(delivery.content)}
@@ -104,7 +105,7 @@ def _final(
     cause: Cause | None = None,
     extra: Mapping[str, Any] = NO_EXTRA,
 ) -> tuple[Event, ...]:
-    """The outcome; before it, for a caller that waits for its reply, the callback to that caller's ingress."""
+    """The outcome of the delivery. If a caller waits for a reply, the callback to that caller's ingress comes first."""
     outcome = _outcome(delivery, status, at, reason, cause).model_copy(update=extra)
     if not isinstance(delivery, ReplyDeliveryAssigned) or delivery.callback_partition is None:
         return (outcome,)
@@ -155,8 +156,8 @@ def _outcome(
 
 
 def _returned(delivery: Delivery, cause: ReturnToRouter, at: datetime) -> tuple[Event, ...]:
-    """Returns the delivery to the router. The outcome beside it reports the refusal to stats, and to the pacer that an
-    open delivery is no longer at the gateway."""
+    """Returns the delivery to the router. A second event, the outcome, reports the refusal to stats. It also tells the
+    pacer that an open delivery is no longer at the gateway."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
         message_id=delivery.message_id,

@@ -1,6 +1,7 @@
-"""Decision: what happens to a delivery after the gateway's answer, by the policies of `sender.core.retry_policy`.
+"""Decision: decides what happens to a delivery after the gateway's answer, by the policies of
+`sender.core.retry_policy`.
 
-Durations are wall time: they wait for real gateways.
+Durations are wall time, because the gateways are real.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ LOOKUP_WAIT: Mapping[Lane, timedelta] = {
 }
 """The time from a send in doubt to the lookup at the gateway."""
 RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
-"""The time from a send in doubt to the next decision, at a gateway without a lookup: its receipt may come meanwhile."""
+"""The time from a send in doubt to the next decision, if the gateway has no lookup. Its receipt may arrive in this
+time."""
 TOO_LATE = "too late: the rest window began"
 NO_TIME = timedelta(0)
 
@@ -54,16 +56,16 @@ class RetryHere:
 
 @dataclass(frozen=True, slots=True)
 class AskGateway:
-    """The delivery may have been sent: its next claim asks the gateway first."""
+    """The delivery may have been sent. Its next claim asks the gateway first."""
 
     after: timedelta
     last_try_not_sent: bool = False
-    """The last try certainly sent nothing: the doubt is about an earlier one."""
+    """The last try certainly sent nothing. The doubt is about an earlier try."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Back to the pacer, which releases it again for the same profile."""
+    """The delivery goes back to the pacer, which releases it again for the same profile."""
 
     after: timedelta
     reason: str
@@ -74,7 +76,7 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class ReturnToRouter:
-    """Back to the router, which assigns another profile."""
+    """The delivery goes back to the router, which assigns another profile."""
 
     reason: str
     failure: RefusalClass
@@ -92,7 +94,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class MarkUnknown:
-    """Whether the delivery was sent cannot be found out: it is not sent again."""
+    """The sender cannot find out whether the delivery was sent, so it does not send it again."""
 
     reason: str
 
@@ -114,7 +116,8 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class SendNow:
-    """Send the delivery in this claim. `doubtful`: an earlier try may have arrived, so this may be the second."""
+    """Send the delivery in this claim. `doubtful`: an earlier try may have arrived, so the customer may get the message
+    twice."""
 
     doubtful: bool
 
@@ -128,15 +131,15 @@ class AttemptState:
 
     lane: Lane
     tries: int
-    """Tries on this profile, the current one included."""
+    """The number of tries on this profile, the current try included."""
     profiles: int
-    """Profiles of all attempts, the current one included."""
+    """The number of profiles in all attempts, the current profile included."""
     time_left: timedelta | None = None
-    """Wall time until it expires; None if it never does."""
+    """Wall time until the delivery expires; None if it never expires."""
     doubtful: bool = False
     """An earlier try may have reached the customer."""
     resent: bool = False
-    """A try that was made in doubt may have reached the customer as well."""
+    """The delivery was sent again in doubt, and that try may have reached the customer as well."""
 
 
 def attempt_state(
@@ -149,7 +152,7 @@ def attempt_state(
 
 
 def too_late(delivery: Delivery, now: datetime) -> Defer | Expire | None:
-    """What to do instead of the send, if it is too late for it; None if it is not."""
+    """What to do instead of the send, if it is too late to send; None if it is not too late."""
     expiry = expires_at(delivery)
     if expiry is not None and now >= expiry:
         return Expire("it expired before it could be sent")
@@ -182,7 +185,7 @@ def decide_in_doubt(lookup: LookupResult, state: AttemptState) -> MarkSent | Sen
         case LookupFailed(reason) if state.tries < DOUBT_TRIES_MAX:
             return AskGateway(LOOKUP_WAIT[state.lane])
         case LookupFailed(reason) | LookupUnsupported(reason):
-            # A customer waits for a reply: it may arrive twice, but never a third time.
+            # A customer waits for a reply, so it may arrive twice, but never a third time.
             if state.lane == "reply" and not state.resent:
                 return SendNow(doubtful=True)
             return MarkUnknown(reason)

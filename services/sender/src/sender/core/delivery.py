@@ -1,4 +1,4 @@
-"""Delivery: what the sender has to send, in either lane, in the form of its event."""
+"""Delivery: what the sender has to send. In each lane it is the event that brought it."""
 
 from datetime import datetime
 
@@ -12,7 +12,8 @@ def lane_of(delivery: Delivery) -> Lane:
 
 
 def generation(delivery: Delivery) -> tuple[int, int]:
-    """The attempt, and within it the release (0 for a reply). A higher pair is the newer request."""
+    """The attempt, and the release within the attempt (0 for a reply). Of two requests, the one with the higher pair is
+    newer."""
     return delivery.attempt, delivery.release if isinstance(delivery, DeliveryReleased) else 0
 
 

@@ -20,7 +20,7 @@ from spreader.text.redaction import redact
 
 @dataclass(frozen=True, slots=True)
 class FailureRule:
-    """The meaning of an error answer; `explanation` is written for the operator."""
+    """The meaning of an error answer. Operators read its `explanation`."""
 
     failure: RefusalClass | Literal["ambiguous"]
     explanation: str
@@ -70,10 +70,11 @@ CLOUD_API_BY_STATUS: Mapping[range, FailureRule] = {
     ),
     range(400, 500): FailureRule("transient", "Meta refused the message with a code that this version does not know"),
 }
-"""By HTTP status, for an error of Meta's own whose code has no rule; the first range with the status counts."""
+"""Rules by HTTP status, for errors in Meta's form whose code has no rule. The first range that contains the status
+counts."""
 CLOUD_API_SERVER_ERROR = FailureRule("ambiguous", "Meta's server failed; it may have sent the message")
-"""For `VAGUE_CODES` with a status of 500 or more. Meta documents these codes as unknown errors and unavailable
-services, and does not promise that the message was not sent."""
+"""The rule for `VAGUE_CODES` with a status of 500 or more. Meta documents these codes as unknown errors and unavailable
+services. It does not promise that the message was not sent."""
 VAGUE_CODES = frozenset({1, 2, 131000, 131016, 135000})
 
 
@@ -85,7 +86,7 @@ class ErrorPattern:
     text: re.Pattern[str]
     rule: FailureRule
     code: str | None = None
-    """The code to report; None: the HTTP status."""
+    """The code to report. None: the HTTP status is reported."""
 
     def matches(self, status: int, gateway_text: str) -> bool:
         return status in self.statuses and self.text.search(gateway_text) is not None
@@ -106,7 +107,7 @@ _ABSENT = FailureRule("recipient", "the number is not on WhatsApp")
 _UNABLE = FailureRule("content", "this gateway cannot send this content")
 _TOO_FAST = FailureRule("throttled", "the gateway asks for patience")
 _UNCLEAR = FailureRule("ambiguous", "the gateway failed; it may have sent the message")
-_LINKED = (  # error codes of WhatsApp's server for linked devices, where a gateway passes them on in its answer
+_LINKED = (  # error codes of WhatsApp's server for linked devices, if the gateway's answer contains them
     _pattern(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
     _pattern(_ANY, r"\b479\b|smax_invalid", _STALE, "479"),
     _pattern(_ANY, r"rate-overlimit", _TOO_FAST, "429"),

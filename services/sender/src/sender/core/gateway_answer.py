@@ -14,7 +14,7 @@ class SendAccepted:
 
 @dataclass(frozen=True, slots=True)
 class SendRefused:
-    """Certainly not sent."""
+    """The message was certainly not sent."""
 
     failure: RefusalClass
     detail: str
@@ -33,7 +33,8 @@ class SendInDoubt:
 
     reason: str
     can_ask: bool = True
-    """Whether the gateway can be asked about the delivery. If not, only its own receipt can settle the doubt."""
+    """Whether the gateway can be asked about the delivery. If not, only a receipt from the gateway can settle the
+    doubt."""
 
 
 GatewayAnswer = SendAccepted | SendRefused | SendInDoubt
@@ -58,7 +59,7 @@ class LookupUnsupported:
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
-    """The gateway did not answer the lookup: repeat it later."""
+    """The gateway did not answer the lookup. It is repeated later."""
 
     reason: str
 

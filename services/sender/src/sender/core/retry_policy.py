@@ -1,6 +1,6 @@
 """Retry policy: for each failure class and lane, how often to try, how long to wait, and what happens then.
 
-Durations are wall time: they wait for real gateways.
+Durations are wall time, because the gateways are real.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,8 @@ class RetryPolicy:
     first_wait: timedelta = timedelta(seconds=2)
     longest_wait: timedelta = timedelta(minutes=15)
     jitter: tuple[float, float] = (0.5, 1.0)
-    """Each wait is multiplied by a random factor in this range (from 1 on where the gateway sets a minimum wait)."""
+    """Each wait is multiplied by a random factor in this range. The range begins at 1 if the gateway sets a minimum
+    wait."""
 
 
 LanePolicies = Mapping[Lane, RetryPolicy]
@@ -82,7 +83,8 @@ _SESSION_WAIT = timedelta(seconds=30)
 POLICIES: Mapping[RefusalClass, LanePolicies] = {
     "transient": {"open": RetryPolicy(4, _OTHER), "reply": _reply(_FAIL)},
     "throttled": {"open": RetryPolicy(8, _FAIL), "reply": _reply(_FAIL)},
-    # Meta limits what one sender writes to one recipient. Another profile must not join the conversation: wait.
+    # Meta limits how often one profile writes to one recipient. So the delivery waits: another profile must not join
+    # the conversation.
     "pair": {
         "open": RetryPolicy(5, _FAIL, timedelta(seconds=6), timedelta(minutes=30), NEVER_EARLIER),
         "reply": RetryPolicy(5, _FAIL, timedelta(seconds=1), timedelta(minutes=5), NEVER_EARLIER),
@@ -91,7 +93,8 @@ POLICIES: Mapping[RefusalClass, LanePolicies] = {
         "open": RetryPolicy(4, _OTHER, _SESSION_WAIT, _SESSION_WAIT, NEVER_EARLIER),
         "reply": RetryPolicy(4, _FAIL, _SESSION_WAIT, _SESSION_WAIT, NEVER_EARLIER),
     },
-    # WhatsApp blocks new chats, and every further try makes that worse. Existing chats mostly still work.
+    # WhatsApp lets the profile open no chats, and every further try makes the restriction worse. Existing chats mostly
+    # still work.
     "restricted": {"open": RetryPolicy(1, _OTHER), "reply": _reply(_FAIL)},
     "profile": no_retry(_OTHER),
     "account": no_retry(_OTHER),

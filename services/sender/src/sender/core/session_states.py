@@ -34,7 +34,8 @@ CLOUD_API: Mapping[str, SessionState] = {
     "DELETED": "failed",
     "BANNED": "failed",
 }
-"""By the `status` of a phone number. A missing or unlisted status counts as working: the number has answered."""
+"""By the `status` of a phone number. A missing or unlisted status counts as working, because Meta has answered for the
+number."""
 QUALITY: Mapping[str, Quality] = {"GREEN": "green", "YELLOW": "yellow", "RED": "red"}
 
 
@@ -52,7 +53,7 @@ class ProfileCheck:
 
 
 def session_check(session: SessionState | None, gateway_word: str, quality: Quality | None = None) -> ProfileCheck:
-    """`gateway_word`: the gateway's own name of the state; `session`: its translation, None if there is none."""
+    """`gateway_word`: the gateway's own name of the state. `session`: our name of that state; None if we have none."""
     if session is None:
         return ProfileCheck(
             False, f"the gateway reports the session state {gateway_word!r}, which this version does not know"

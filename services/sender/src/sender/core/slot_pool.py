@@ -1,27 +1,28 @@
-"""Slot pool: the deliveries that a lane may send at a time, shared so that one gateway host cannot take them all."""
+"""Slot pool: how many deliveries a lane may send at a time. It shares these slots so that no gateway host can take all
+of them."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HOST_SHARE = 4
-"""A host may use at most 4 slots for each slot that stays free. One slow host takes 4/5 of the pool, two take 4/9 each,
-so a responsive host always finds a slot."""
+"""A host may use at most 4 slots for each slot that stays free. One slow host takes at most 4/5 of the pool, and two
+take 4/9 each. So a responsive host always finds a free slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreeSlots:
-    """How many deliveries may be claimed now: in total, for each host with calls in flight, and for any other host."""
+    """How many deliveries may be claimed now: in total, for each host that has slots, and for any other host."""
 
     total: int
     by_host: Mapping[str, int] = field(default_factory=dict[str, int])
     other_host: int | None = None
-    """None: as many as `total`."""
+    """None: the same as `total`."""
 
 
 @dataclass
 class SlotPool:
-    """A slot is taken by a claim until its send has ended."""
+    """A claim takes a slot until its send has ended."""
 
     limit: int
     _taken: Counter[str] = field(default_factory=Counter[str])
@@ -41,9 +42,9 @@ class SlotPool:
 
 
 def _free_for_host(taken: int, free: int) -> int:
-    """The largest `more` with `taken + more <= HOST_SHARE * (free - more)`.
+    """How many more slots the host may take: the largest `more` with `taken + more <= HOST_SHARE * (free - more)`.
 
-    A host that has no slot may always take one, if any is free.
+    A host that has no slot may always take one, if a slot is free.
     """
     more = (HOST_SHARE * free - taken) // (HOST_SHARE + 1)
     return max(more, min(free, 1) if taken == 0 else 0)

@@ -1,4 +1,5 @@
-"""Attempt: processes one claim: looks up a delivery in doubt, calls the gateway, and decides by its answer."""
+"""Attempt: processes one claim. It looks up a delivery in doubt, calls the gateway, and decides by the gateway's
+answer."""
 
 import asyncio
 import time
@@ -44,14 +45,14 @@ from spreader.contract.content import TemplateContent, TextContent
 log = structlog.get_logger()
 
 CONSENT_WAIT = timedelta(seconds=30)
-"""How long the pacer waits before it releases a delivery again whose opt-in could not be checked."""
+"""If an opt-in could not be checked, the pacer waits this long before it releases the delivery again."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """`call_seconds`: a lease that does not last as long as this is renewed before the call."""
+    """`call_seconds`: if the lease ends sooner than this, it is renewed before the call."""
 
     ledger: DeliveryLedger
     config: SenderConfigCache
@@ -64,7 +65,8 @@ class AttemptRunner:
     """None in the reply lane: replies need no opt-in."""
 
     async def run(self, claim: Claim) -> ClaimResult:
-        """The result of the claim. When the task is cancelled, the result lets another sender continue at once."""
+        """The result of the claim. If the task is cancelled, there is still a result, with which another sender can
+        continue at once."""
         decision = await self._decide(claim)
         now = self.now()
         result = claim_result(decision, claim.delivery, now, self.speed)
@@ -100,7 +102,7 @@ class AttemptRunner:
             return AskGateway(NO_TIME) if claim.in_doubt else RetryHere(NO_TIME)
 
     async def _look_up(self, claim: Claim, profile: Profile, driver: Driver) -> Decision:
-        """Asks the gateway whether an earlier claim sent the delivery; sends it now if the decision is to do so."""
+        """Asks the gateway whether an earlier claim sent the delivery. If the decision is to send it, sends it now."""
         IN_DOUBT.labels(self.ledger.lane).inc()
         lookup = await driver.find(claim.delivery, profile)
         decision = decide_in_doubt(lookup, self._state(claim, doubtful=True))
@@ -121,7 +123,7 @@ class AttemptRunner:
         # The renewal also stores that the delivery is sent in doubt.
         must_renew = doubtful or not claim.outlasts(self.call_seconds)
         if must_renew and await self.ledger.renew(claim, doubtful) is None:
-            return AskGateway(NO_TIME)  # another worker has claimed it: the ledger drops this result
+            return AskGateway(NO_TIME)  # another worker has claimed the delivery, so the ledger drops this result
         try:
             answer = await self._with_lease(claim, self._call(claim, profile, driver, prepared))
         except asyncio.CancelledError:
@@ -140,13 +142,15 @@ class AttemptRunner:
             return SendRefused("transient", f"it could not be prepared: {type(error).__name__}")
 
     async def _with_lease(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`. Renews the lease for content with a file, which takes long to fetch and send."""
+        """The result of `work`. If the content has a file, the lease is renewed meanwhile, because a file takes long to
+        fetch and send."""
         if isinstance(claim.delivery.content, TextContent | TemplateContent):
             return await work
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=self.ledger.lease.total_seconds() / 3))[0]:
-                # At worst the lease ends: another worker asks the gateway, and the ledger drops this claim's result.
+                # At worst the lease ends. Then another worker asks the gateway, and the ledger drops the result of this
+                # claim.
                 try:
                     await self.ledger.renew(claim)
                 except Exception as error:

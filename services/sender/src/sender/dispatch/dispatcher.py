@@ -20,7 +20,8 @@ from spreader.runtime.loop import Loop
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
-"""The longest time between two looks into the ledger: no event announces that another process's lease has ended."""
+"""The longest time between two looks into the ledger. Looks are needed because no event announces that another
+process's lease has ended."""
 
 
 class Dispatcher:
@@ -45,7 +46,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._claim_lock = asyncio.Lock()
         self._more_due = True
-        """Whether a due delivery may wait for a slot: then the end of a send wakes the loop."""
+        """Whether a due delivery may be waiting for a slot. If so, the end of a send wakes the loop."""
         self._loop = Loop(f"pump of the {self.name}", self.claim_due)
 
     async def on_deliveries(self, batch: Sequence[Received[Delivery]]) -> None:
@@ -57,14 +58,14 @@ class Dispatcher:
             self._wake()
 
     async def claim_due(self) -> float:
-        """Claims what is due, up to the free slots; returns the seconds until the next look."""
+        """Claims due deliveries, up to the number of free slots; returns the seconds until the next look."""
         async with self._free_slots() as free:
             claims = await self._ledger.claim(free)
             self._start_sends(claims)
         work = await self._ledger.due_work()
         self._more_due = work.due_now
         if claims and work.due_now:
-            return 0  # a claim gives one host only a part of the free slots: another claim may give the others
+            return 0  # look again at once: each claim gives a host only a part of the free slots
         next_in = work.next_in_seconds
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
 
@@ -72,7 +73,8 @@ class Dispatcher:
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Claims no more and waits for the running sends. After `drain_seconds` it cancels the others.
+        """Claims nothing more, and waits for the running sends. After `drain_seconds` it cancels the sends that still
+        run.
 
         Another sender continues a cancelled send. If its call had begun, that sender asks the gateway first.
         """
@@ -97,7 +99,7 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def _free_slots(self) -> AsyncGenerator[FreeSlots]:
-        """One caller at a time may claim: its claims take slots only when their sends begin."""
+        """Only one caller at a time may claim, because a claim takes its slot only when its send begins."""
         async with self._claim_lock:
             yield self._slots.free()
 

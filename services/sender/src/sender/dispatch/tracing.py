@@ -1,4 +1,4 @@
-"""Attempt tracing: the span of one claim. The events of its outcome carry it on as their trace context."""
+"""Attempt tracing: the span of one claim. The events of the claim's result carry this span as their trace context."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace

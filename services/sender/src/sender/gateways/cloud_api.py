@@ -34,9 +34,9 @@ NUMBER_FIELDS = "id,display_phone_number,verified_name,quality_rating,name_statu
 META_TYPES = {"image": "image", "voice": "audio", "document": "document", "video": "video"}
 """Meta's message type for each kind of content."""
 UPLOAD_UNREADABLE = ("131053", "100")
-"""Meta's codes for a file that it cannot read or has deleted: the next try uploads it again."""
+"""Meta's codes for a file that Meta cannot read or has deleted. The next try uploads the file again."""
 MINUTES_MAX = 24 * 60
-"""The longest wait that is taken from Meta's header."""
+"""The longest wait, in minutes, that is taken from Meta's header."""
 
 
 class CloudApiDriver:
@@ -80,7 +80,7 @@ class CloudApiDriver:
                 answer = _error_answer(response)
         if prepared.upload is not None and isinstance(answer, SendRefused) and answer.code in UPLOAD_UNREADABLE:
             await self._uploads.forget(profile.gateway.account, prepared.upload)
-            # Code 100 also means other errors; here its retry policy is that of an unreadable file.
+            # Code 100 also means other errors. Here it gets the retry policy of an unreadable file.
             return replace(answer, policies=failure_table.CLOUD_API[131053].policies)
         return answer
 
@@ -130,7 +130,7 @@ class CloudApiDriver:
     async def _upload(self, file: MediaFile, profile: Profile, headers: Mapping[str, str]) -> str:
         """Meta's id of the file; raises `_UploadFailed`.
 
-        An upload sends nothing to the customer: if its response is missing, it can be repeated.
+        An upload sends nothing to the customer, so it can be repeated if its response is missing.
         """
         form = aiohttp.FormData()
         form.add_field("messaging_product", "whatsapp")

@@ -1,6 +1,6 @@
 """Driver: how the sender talks to one kind of gateway. Each driver is a module of its own behind this protocol.
 
-A send has two halves: `prepare` gets everything ready and sends nothing, `send` makes the one call that sends. A driver
+A send has two steps. `prepare` gets everything ready and sends nothing. `send` makes the one call that sends. A driver
 returns expected failures as values and does not raise them.
 """
 
@@ -18,14 +18,14 @@ from spreader.media.store import MediaFile
 
 @dataclass(frozen=True, slots=True)
 class PreparedSend:
-    """A request that only has to be sent. The driver adds the bytes of `file` to the body just before the call."""
+    """A request that is ready to be sent. The driver adds the bytes of `file` to the body just before the call."""
 
     url: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     file: MediaFile | None = None
     upload: str | None = None
-    """The id of the uploaded file that the body refers to, at a gateway that stores files."""
+    """The id of the uploaded file that the body refers to; None if the gateway stores no files."""
 
     def __repr__(self) -> str:
         return f"PreparedSend({self.url})"  # the headers contain a key, and the body the customer's message

@@ -1,6 +1,7 @@
 """Health poller: asks every real gateway periodically about its profiles, and publishes what has changed.
 
-All senders share the work: a sender takes profiles that are due, and no other gets them until the lease ends.
+All senders share the work. A sender takes profiles that are due, with a lease. Until the lease ends, no other sender
+gets them.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ from spreader.kafka.bus import Bus
 from spreader.runtime.loop import Loop
 
 REPEAT = timedelta(hours=1)
-"""System time after which an unchanged state is reported again. A report that the profile works reopens a lane that was
-closed after a failed send."""
+"""System time after which an unchanged state is reported again. The repeats are needed because a report that the
+profile works reopens a lane that was closed after a failed send."""
 PERIOD_MIN = timedelta(seconds=5)
 """Wall time between two checks, at any speed of the system's clock."""
 LEASE = timedelta(seconds=60)
@@ -40,7 +41,7 @@ class PollSchedule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PollPeriod:
-    """The wall time between two checks of a profile; `rng` spreads the profiles over it."""
+    """The wall time between two checks of a profile. `rng` spreads the checks of the profiles over this time."""
 
     length: timedelta
     rng: Random
@@ -132,7 +133,8 @@ class HealthPoller:
                 raise
 
     async def _poll(self, polled: PolledProfile) -> None:
-        """Publishes before it writes the row: after a crash in between, the report is repeated under the same id."""
+        """Publishes the report before it writes the row. After a crash between the two, the report is repeated with the
+        same id."""
         package = self._packages.get(polled.package_id)
         profile = None if package is None else package.profile(polled.profile_id)
         driver = None if profile is None else self._drivers.get(profile.gateway.driver)

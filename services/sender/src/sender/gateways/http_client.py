@@ -1,7 +1,7 @@
 """Gateway client: HTTP calls to gateways, with pooled connections, time-outs, and a circuit breaker for each host.
 
-Errors are values: `NotReached` means that the request was certainly not written, `NoResponse` that it may have arrived.
-The texts of exceptions are dropped, since they may contain an address with credentials.
+Errors are values. `NotReached` means that the request was certainly not written. `NoResponse` means that the request
+may have arrived. The texts of exceptions are dropped, since they may contain an address with credentials.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ KEEP_ALIVE_SECONDS = (
 RESPONSE_BYTES_MAX = 1024 * 1024
 RETRY_AFTER_MAX = timedelta(hours=1)
 RETRY_AFTER_DIGITS_MAX = 9  # a longer number would be too large for a timedelta
-BREAKERS_MAX = 10_000  # hosts beyond them have no breaker
+BREAKERS_MAX = 10_000  # any further host has no breaker
 PROXY_STATUSES = frozenset({502, 503, 504})  # sent by a proxy when the gateway behind it is unavailable
 
 
@@ -46,7 +46,7 @@ class HttpResponse:
     text: str
     retry_after: timedelta | None = None
     usage: str | None = None
-    """Meta's header `X-Business-Use-Case-Usage`: the used share of our rate limit."""
+    """Meta's header `X-Business-Use-Case-Usage`, which says how much of our rate limit is used."""
 
 
 @dataclass(frozen=True, slots=True)

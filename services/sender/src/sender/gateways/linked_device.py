@@ -1,7 +1,7 @@
 """Linked device: the common part of the WAHA and Evolution drivers, whose gateways run WhatsApp Web sessions.
 
-Files travel inside the request as base64. The file is encoded just before the call, and only a few calls at a time
-carry one: a file of 100 MB needs 200 MB more in memory while it is sent.
+Files travel inside the request as base64. The file is encoded just before the call, and only a few calls with a file
+run at a time. This saves memory: while a file of 100 MB is sent, it needs 200 MB more.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from spreader.vault import Undecryptable
 
 FILES_AT_A_TIME = 8
 THREAD_FROM_BYTES = 256 * 1024
-"""A file of this size or more is encoded in a thread: it would block the event loop, and with it all other calls."""
+"""A file of this size or more is encoded in a thread. Otherwise its encoding would block the event loop, and so all
+other calls."""
 NO_TEMPLATES = "templates can be sent through the Cloud API only: this profile's gateway is a linked device"
 
 Body = dict[str, Any]
@@ -143,8 +144,8 @@ def digits_of(chat_id: object) -> str | None:
 
 
 def error_text(body: Any) -> str:
-    """The gateway's error message. The copy of the request that some errors contain is left out: it has the customer's
-    number."""
+    """The gateway's error message. Some errors contain a copy of the request. The copy is left out, because it has the
+    customer's number."""
     match body:
         case {"response": {"message": message}} | {"exception": {"message": message}}:
             words = message

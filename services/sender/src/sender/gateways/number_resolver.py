@@ -1,9 +1,10 @@
-"""Number resolver: finds the form of a number under which WhatsApp knows it, where a gateway does not find it itself.
+"""Number resolver: finds the form of a number under which WhatsApp knows it, for gateways that do not find this form
+themselves.
 
 A number with two forms (`sender.core.brazil_numbers`) is looked up before the first open message to it, and the result
-is kept for 30 days. The lookup counts against the profile's rate limit of number checks, but is made even when the
-limit is reached: the pacer already spaces open messages. A reply needs no lookup: it goes to the number that the
-customer wrote from.
+is kept for 30 days. The lookup counts against the profile's rate limit of number checks. It is made even if the limit
+is reached, because the pacer already spaces open messages. A reply needs no lookup, because it goes to the number that
+the customer wrote from.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,7 +33,7 @@ class NumberResolver:
     async def resolve(
         self, delivery: Delivery, profile: Profile, ask: Callable[[str], Awaitable[NumberCheck]]
     ) -> str | SendRefused:
-        """The digits to send to; a refusal if the number is not on WhatsApp or cannot be checked now.
+        """The digits of the number to send to; a refusal if the number is not on WhatsApp or cannot be checked now.
 
         `ask` checks a number on WhatsApp through the profile.
         """
@@ -46,7 +47,7 @@ class NumberResolver:
             return number
         if stored is not None and not stored.exists:
             return ABSENT
-        # Only counts the check: its result, whether the limit allows it, is not needed.
+        # This call only counts the check. Whether the limit allows the check does not matter here.
         await self.store.book(profile.profile_id, now, timedelta(hours=1) / self.per_hour, BURST)
         NUMBER_CHECKS.labels("before_a_send").inc()
         check = await check_each_form(ask, number)

@@ -70,7 +70,7 @@ class PostgresNumbers:
             await connection.execute(KEEP_NUMBER, params)
 
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool:
-        """Takes one of the profile's checks; False if none is free now."""
+        """Takes one of the checks that the profile may make; False if it may make none now."""
         params = {"profile_id": profile_id, "now": now, "interval": interval, "ahead_max": interval * (burst - 1)}
         async with self.engine.begin() as connection:
             return (await connection.execute(BOOK_CHECK, params)).rowcount == 1
@@ -165,8 +165,8 @@ INSERT INTO sender.number (number, is_there, checked_at, address) VALUES (:numbe
 ON CONFLICT (number) DO UPDATE
 SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address""")
 
-# A token bucket in one timestamp: each check moves free_at on by an interval. A check is free while free_at is at most
-# burst - 1 intervals ahead of now.
+# This is a token bucket in one timestamp. Each check moves free_at on by an interval. A check is allowed while free_at
+# is at most burst - 1 intervals ahead of now.
 BOOK_CHECK = text("""
 INSERT INTO sender.number_pace AS pace (profile_id, free_at)
 VALUES (:profile_id, CAST(:now AS timestamptz) + CAST(:interval AS interval))

@@ -15,8 +15,8 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 
 PROVES_SEND: frozenset[Status] = frozenset({"sent", "acknowledged", "delivered", "read"})
-"""Statuses that prove that the gateway has the message. The sender's own `sent` comes back too, but changes nothing:
-the delivery is settled by then."""
+"""Statuses that prove that the gateway has the message. The sender also receives the `sent` outcomes that it published
+itself. They change nothing, because those deliveries are settled already."""
 
 
 @dataclass(frozen=True, slots=True)

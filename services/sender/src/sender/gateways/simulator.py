@@ -64,7 +64,8 @@ class SimulatorDriver:
                         return SendInDoubt(detail)
                     case HttpResponse() as response:
                         answer = _answer(response)
-                # The simulator can be set to refuse a message and still send it: its own record must confirm a refusal.
+                # The simulator can be set to refuse a message and still send it. So a refusal counts only if the
+                # simulator's own record confirms it.
                 return await self._confirm(answer, delivery, profile) if isinstance(answer, SendRefused) else answer
         except TimeoutError:
             return SendInDoubt("no answer after the request was written")
@@ -82,7 +83,8 @@ class SimulatorDriver:
                 return LookupFailed(f"the gateway answered the lookup with status {status}")
 
     async def check(self, profile: Profile) -> ProfileCheck:
-        """Asks for the simulator's readiness. It says nothing about one profile: unknown profiles get registered."""
+        """Asks whether the simulator is ready. The answer concerns all profiles alike, because the sender registers
+        every profile at the simulator."""
         url = f"{profile.gateway.base_url.rstrip('/')}/health/ready"
         match await self._client.call(GatewayCall("GET", url, {})):
             case NotReached(detail) | NoResponse(detail):

@@ -9,7 +9,7 @@ from sender.metrics import UPLOADS
 from spreader.media.store import MediaFile
 
 UPLOAD_VALID_FOR = timedelta(days=29)
-"""A day less than the 30 days after which Meta deletes an uploaded file."""
+"""Meta deletes an uploaded file after 30 days. This is a day less."""
 
 
 class UploadStore(Protocol):
@@ -26,7 +26,8 @@ class UploadCache:
         self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     async def upload_id(self, account: str, file: MediaFile, upload: Callable[[], Awaitable[str]]) -> str:
-        """The account's id of the file. Calls `upload` if there is none, and raises its errors unchanged."""
+        """The account's id of the file. If there is none, calls `upload`. The errors of `upload` are raised
+        unchanged."""
         key = (account, file.sha256, file.type)
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
@@ -42,5 +43,5 @@ class UploadCache:
                 self._locks.pop(key)
 
     async def forget(self, account: str, upload_id: str) -> None:
-        """Call it when Meta has deleted the file or cannot use it: the next send uploads it again."""
+        """Forgets an upload that Meta has deleted or cannot use. The next send uploads the file again."""
         await self._store.forget(account, upload_id)

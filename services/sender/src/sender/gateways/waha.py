@@ -37,7 +37,7 @@ class WahaDriver:
         prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
         if isinstance(prepared, SendRefused):
             return prepared
-        # Evolution API itself finds the form of a number that WhatsApp knows. WAHA leaves that to its caller.
+        # Evolution API finds by itself under which form WhatsApp knows a number. WAHA does not.
         digits = await self._numbers.resolve(delivery, profile, lambda number: self.check_number(profile, number))
         if isinstance(digits, SendRefused):
             return digits

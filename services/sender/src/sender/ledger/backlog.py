@@ -22,7 +22,7 @@ class BacklogSize:
 
 @dataclass(frozen=True, slots=True)
 class BacklogGauges:
-    """Every instance measures the whole ledger: a query takes the maximum over the instances, not the sum."""
+    """Every instance measures the whole ledger, so a query must take the maximum over the instances, not the sum."""
 
     engine: AsyncEngine
     lane: Lane

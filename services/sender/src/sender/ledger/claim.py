@@ -11,7 +11,7 @@ from spreader.runtime.rows import column
 
 @dataclass(frozen=True, slots=True)
 class ClaimKey:
-    """The claims of a delivery are numbered: a result is valid only under the newest claim."""
+    """The claims of a delivery are numbered. A result is valid only if its claim is the newest one of the delivery."""
 
     delivery_id: str
     claim: int = column("int")
@@ -24,15 +24,17 @@ class Claim:
     tries: int
     """Claims since the delivery was assigned to this profile, this one included."""
     in_doubt: bool
-    """An earlier claim ended without an answer: the gateway may have sent the message."""
+    """An earlier claim ended without an answer, so the gateway may have sent the message."""
     lease_until: float
-    """By `time.monotonic()`, read before the statement that claims, so the lease in the ledger never ends earlier."""
+    """The end of the lease, by `time.monotonic()`. The clock was read before the statement that claims, so the lease in
+    the ledger never ends earlier than this."""
     host: str = ""
     """The gateway's host when the delivery was stored."""
     resent: bool = False
     """The delivery was sent again in doubt, so it may have arrived twice already."""
     reported_id: str | None = None
-    """The gateway's own id of the message, by its report. Empty: the report has no id. None: there is no report."""
+    """The gateway's id of the message, if the gateway has reported it. Empty: the report has no id. None: there is no
+    report."""
     consents: frozenset[ConsentKind] = frozenset()
     """The recipient's consents and objections at the time of the claim (open lane only)."""
 

@@ -155,7 +155,8 @@ def result_row(finished: FinishedClaim) -> ResultRow:
         case RetryLater(after):
             return ResultRow(delivery_id, "ready", after.total_seconds(), None, None, False, number)
         case StillInDoubt(after, last_try_not_sent):
-            # As if a lease ended then: the next claim finds the delivery in doubt and asks the gateway first.
+            # This row looks as if a lease ended at that time. So the next claim finds the delivery in doubt and asks
+            # the gateway first.
             return ResultRow(delivery_id, "sending", after.total_seconds(), None, None, last_try_not_sent, number)
         case _:
             assert_never(finished.result)

@@ -1,7 +1,7 @@
 """Outcome outbox: publishes the events of settled deliveries.
 
-They are published right after the commit that stores them. Events that a crash or a broken connection to Kafka left
-behind are found in the ledger and published again. Consumers drop repeats.
+Events are published right after the commit that stores them. After a crash or a broken connection to Kafka, some may be
+left unpublished. A loop finds these in the ledger and publishes them. Consumers drop repeats.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from spreader.runtime.loop import Loop
 log = structlog.get_logger()
 
 OVERDUE = timedelta(seconds=5)
-"""How long after its commit an event that is still unmarked is published again."""
+"""An event that is still not marked as published this long after its commit is published again."""
 LOOK_SECONDS = 2.0
 MARK_SECONDS = 0.05
-"""How long published events wait for others, to be marked together with them."""
+"""How long a published event waits for others, so that all are marked in one statement."""
 IDLE_SECONDS = 60.0
 IN_FLIGHT_MAX = 5_000
 BATCH_MAX = 500
@@ -47,7 +47,7 @@ class OutcomeOutbox:
     def publish_soon(self, results: Sequence[FinishedClaim]) -> None:
         """Publishes the events of the settled claims in the background.
 
-        With IN_FLIGHT_MAX claims in flight, it leaves new ones to `publish_overdue`.
+        If the events of IN_FLIGHT_MAX claims are being published already, `publish_overdue` publishes these later.
         """
         settled = [finished for finished in results if isinstance(finished.result, SettledClaim)]
         if settled and len(self._in_flight) < IN_FLIGHT_MAX:

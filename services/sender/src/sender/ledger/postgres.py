@@ -35,8 +35,8 @@ from spreader.runtime.rows import arrays, fetched, unnest
 
 @dataclass(frozen=True, slots=True)
 class TakenBatch:
-    """`claims`: the claims made with the batch, of its deliveries or of older ones. `waiting`: how many of its new
-    deliveries are not claimed yet."""
+    """`claims`: the claims that were made in the commit of the batch. They may be of older deliveries too. `waiting`:
+    how many new deliveries of the batch are not claimed yet."""
 
     claims: tuple[Claim, ...]
     waiting: int
@@ -44,7 +44,8 @@ class TakenBatch:
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """Whether a delivery is due now (it may wait for a slot or an earlier reply), and when the next one will be."""
+    """Whether a delivery is due now, and when the next one will be due. A delivery that is due may still wait for a
+    slot or for an earlier reply."""
 
     due_now: bool
     next_in_seconds: float | None
@@ -62,7 +63,7 @@ class DeliveryLedger:
     host_of: HostOf = no_host
 
     async def take_in(self, batch: Sequence[Received[Delivery]], free: FreeSlots) -> TakenBatch:
-        """Stores what is new and claims what is due, up to the free slots, in one commit."""
+        """Stores new deliveries and claims due ones, up to the number of free slots, in one commit."""
         async with self.engine.begin() as connection:
             unseen = await self.deduplicator.unseen(connection, batch)
             stored = await self._insert(connection, [received.event for received in unseen])
@@ -70,7 +71,7 @@ class DeliveryLedger:
         return TakenBatch(claims, len(stored - {claim.delivery.delivery_id for claim in claims}))
 
     async def claim(self, free: FreeSlots) -> tuple[Claim, ...]:
-        """Claims what is due, up to the free slots."""
+        """Claims due deliveries, up to the number of free slots."""
         async with self.engine.begin() as connection:
             return await self._claim(connection, free)
 
@@ -151,8 +152,8 @@ class DeliveryLedger:
         return time.monotonic() + self.lease.total_seconds()
 
 
-# A newer attempt or release brings a delivery back that was settled as certainly not sent. Any other repeat changes
-# nothing. The row keeps its sequence, and with it its place among the recipient's replies.
+# A newer attempt or release reopens a delivery that was settled as certainly not sent. Any other repeat changes
+# nothing. A reopened row keeps its sequence number, so it keeps its place among the recipient's replies.
 INSERT_DELIVERIES = text(f"""
 INSERT INTO sender.delivery AS stored (
     delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)

@@ -22,7 +22,8 @@ class _PendingResult:
 
 
 class ResultWriter:
-    """A component. A result waits `group_seconds` for others; with 0, a group is what arrived during the last write."""
+    """A component. A result waits `group_seconds` for others. If that is 0, a group has the results that arrived during
+    the last write."""
 
     def __init__(self, ledger: DeliveryLedger, outbox: OutcomeOutbox, group_seconds: float) -> None:
         self.name = f"results of the {ledger.lane} lane"

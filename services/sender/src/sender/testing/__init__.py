@@ -104,7 +104,7 @@ class ObservedBus:
 
 
 class LossyBus(ObservedBus):
-    """Publishes the events and raises all the same, like a broker that dies before it confirms."""
+    """Publishes the events and then raises an error, like a broker that dies before it confirms."""
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)
@@ -113,7 +113,7 @@ class LossyBus(ObservedBus):
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Responds with status 201, once `after` is set."""
+    """Responds with status 201; waits until `after` is set, if there is one."""
 
     after: asyncio.Event | None = None
 
@@ -140,7 +140,8 @@ Behaviour = Accept | Refuse | Break
 
 @dataclass
 class FakeGateway:
-    """Has the simulator's HTTP API. `script` lists the behaviours of each delivery's sends; after them it accepts."""
+    """Has the simulator's HTTP API. `script` lists what happens to each delivery's sends. Further sends are
+    accepted."""
 
     script: dict[str, list[Behaviour]] = field(default_factory=dict[str, list[Behaviour]])
     calls: list[str] = field(default_factory=list[str])

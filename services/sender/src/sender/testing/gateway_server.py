@@ -39,7 +39,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """A response, made once `after` is set."""
+    """A response; it waits until `after` is set, if there is one."""
 
     status: int
     body: Any = None

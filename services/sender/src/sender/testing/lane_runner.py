@@ -62,7 +62,8 @@ async def run_lane(
     consent_check = ConsentCheck(ledger.engine, FakeProgress()) if ledger.lane == "open" else None
     attempts = AttemptRunner(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), 30, consent_check)
     traced = TracedAttempts(attempts.run, tracing, profiles)
-    # With an hour between the dispatcher's own looks, a test passes only if every event that makes work due wakes it.
+    # The dispatcher looks by itself only once an hour. So a test passes only if every event that makes work due wakes
+    # the dispatcher.
     dispatcher = Dispatcher(ledger, traced.run, results, limit, drain_seconds, look_seconds=3600)
     components = [outbox, results, dispatcher]
     for component in components:
