@@ -1,4 +1,4 @@
-"""Accounts: the profiles registered at the gateways, with their credentials and webhooks, stored on disk."""
+"""Accounts: the profiles that are registered at the simulated gateways. A file keeps their credentials and webhooks."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ Engine = Literal["NOWEB", "WEBJS", "GOWS"]
 
 
 class AccountKey(NamedTuple):
-    """Identifies an account: two gateways may each have one named `default`."""
+    """Identifies an account. The name alone does not, because two gateways may each have an account named `default`."""
 
     driver: Driver
     account: str
@@ -33,9 +33,9 @@ class GatewayAccount:
     phone: str = ""
     credentials: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     waba_id: str = ""
-    """Cloud API: the business account, whose numbers share the limit of the portfolio."""
+    """Cloud API: the business account. All its numbers share one limit (`core/portfolio`)."""
     engine: Engine = "NOWEB"
-    """WAHA: the engine whose formats it uses."""
+    """WAHA: the engine whose message formats the account uses."""
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @property
@@ -47,7 +47,7 @@ ADAPTER = TypeAdapter(GatewayAccount)
 
 
 class AccountRegistry:
-    """All accounts. A new registration replaces an older one with the same key."""
+    """All accounts. A new registration of an account replaces the older one."""
 
     def __init__(self, home: Path, wait_seconds: float) -> None:
         self._journal = Journal(home / "accounts.jsonl")
@@ -74,7 +74,7 @@ class AccountRegistry:
         self._registered = asyncio.Event()
 
     def remove(self, key: AccountKey) -> bool:
-        """Returns whether the account existed."""
+        """Remove the account. Returns whether it existed."""
         if key not in self._by_key:
             return False
         self._journal.append(json.dumps({"removed": key}).encode())
@@ -88,14 +88,14 @@ class AccountRegistry:
         return self._by_key.get(key)
 
     def find(self, profile_or_account: str) -> GatewayAccount | None:
-        """The account with this profile id, else the last registered one with this name."""
+        """The account with this profile id. If there is none, the last registered account with this name."""
         by_profile = self._get(self._by_profile.get(profile_or_account))
         if by_profile is not None and by_profile.profile_id == profile_or_account:
             return by_profile
         return self._get(self._by_name.get(profile_or_account))
 
     async def wait_for(self, profile_or_account: str) -> GatewayAccount | None:
-        """The account; None if it is not registered within the configured time."""
+        """Wait until the account is registered, and return it. None if that takes longer than the configured time."""
         account = self.find(profile_or_account)
         if account is not None:
             return account

@@ -1,6 +1,7 @@
-"""Customer messages: messages of customers that no webhook has accepted yet, stored on disk.
+"""Customer messages: the customers' messages that the account's webhook has not accepted yet.
 
-A message stays until its webhook returns 2xx or its gateway gives up, over any number of restarts.
+They are stored on disk, so that a restart does not lose them. A message is removed when the webhook returns 2xx or
+when the gateway stops retrying.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ JOURNAL_BYTES_MAX = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PendingMessage:
-    """A customer's message to an account. `at` is system time, in RFC 3339."""
+    """A customer's message to an account. `at` is the system time of the message, in RFC 3339 format."""
 
     message_id: str
     account: str
@@ -45,7 +46,7 @@ class PendingMessage:
 
 
 class CustomerMessageStore:
-    """The stored messages, and the file that they are in."""
+    """The stored messages, in memory and in a file."""
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "mailbox.jsonl")
@@ -64,7 +65,7 @@ class CustomerMessageStore:
         return iter(list(self._messages.values()))
 
     def add(self, message: PendingMessage) -> None:
-        """Store the message, unless it is stored already."""
+        """Store the message if it is not stored yet."""
         if message.message_id in self._messages:
             return
         self._journal.append(_line(message))
@@ -77,7 +78,10 @@ class CustomerMessageStore:
         self._compact(JOURNAL_BYTES_MAX)
 
     async def wait_until_removed(self, message_id: str, seconds: float) -> bool:
-        """Whether the webhook accepted the message within `seconds`. Otherwise it is retried as before."""
+        """Wait until the message is removed. Returns False if it is still stored after `seconds`.
+
+        Waiting changes nothing about the retries of the message.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while message_id in self._messages:
@@ -92,7 +96,7 @@ class CustomerMessageStore:
             self._messages[line["message_id"]] = PendingMessage(**line)
 
     def _compact(self, bytes_max: int) -> None:
-        """Rewrite the file without the removed messages, if most of it is obsolete."""
+        """Rewrite the file without the removed messages, if most of its lines are about removed messages."""
         if self._journal.size > bytes_max and len(self._messages) * 4 <= self._journal.lines:
             self._journal.rewrite(map(_line, self._messages.values()))
 

@@ -1,4 +1,4 @@
-"""Data folder: opens the simulator's files before the first request and closes them at the end."""
+"""Data folder: opens the simulator's files when the service starts, and closes them when it stops."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from simulator.uploads import MediaUploads
 
 
 class DataFolder:
-    """Component for all files of the simulator."""
+    """Component that opens and closes all files of the simulator."""
 
     name = "home"
 

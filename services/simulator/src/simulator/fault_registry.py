@@ -1,4 +1,4 @@
-"""Fault registry: the injected faults that are in force, and the sends that they delay."""
+"""Fault registry: the faults that testers have injected, and the sends that wait because of such a fault."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class FaultRegistry:
         return self._faults
 
     def remove(self, *fault_ids: str) -> int:
-        """Remove the faults and continue the sends that they delay. Returns how many existed."""
+        """Remove the faults, and continue the sends that they delay. Returns how many of the faults existed."""
         events = [self._removed.pop(fault_id) for fault_id in fault_ids if fault_id in self._removed]
         for event in events:
             event.set()
@@ -40,7 +40,7 @@ class FaultRegistry:
         return len(events)
 
     def plan(self, target: FaultTarget) -> SendPlan:
-        """The plan of a send; counts the faults that hit it."""
+        """The plan of a send, made from the faults that hit it. The hits are counted."""
         self._faults, plan = apply_faults(self._faults, target)
         for kind in plan.hits:
             FAULT_HITS.labels(kind).inc()

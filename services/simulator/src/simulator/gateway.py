@@ -1,4 +1,4 @@
-"""Gateway: accepts sends as the real gateways do, writes the send ledger, and schedules receipts and replies."""
+"""Gateway: answers sends as the real gateways do, writes the send ledger, and schedules receipts and replies."""
 
 import asyncio
 import os
@@ -32,11 +32,11 @@ from spreader.contract.content import Content, content_hash
 
 STUCK = "stuck"
 REPEAT_AFTER = timedelta(seconds=1)
-"""The delay, in system time, after which a doubled message of a customer comes again."""
-EXIT_CODE_OF_DIE = 137  # what a shell reports after kill -9
+"""When a customer's message is delivered twice, the second delivery comes after this system time."""
+EXIT_CODE_OF_DIE = 137  # the exit code that a shell shows for a process that kill -9 ended
 
 Disconnection = Callable[[], Coroutine[None, None, None]]
-"""Waits until the caller disconnects."""
+"""A function that waits until the caller disconnects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,14 @@ class IncomingSend:
     recipient: str
     content: Content
     quote: str | None = None
-    """The id of the message that it quotes."""
+    """The id of the message that this message quotes. None if it quotes none."""
 
     @property
     def random_key(self) -> str:
-        """Seeds the random reactions: equal sends without an id get equal reactions."""
+        """The seed of the random reactions to this send.
+
+        It is the delivery id. Without one it is a hash of the content, so equal contents get equal reactions.
+        """
         return self.delivery_id or content_hash(self.content)
 
     @property
@@ -66,7 +69,7 @@ class IncomingSend:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The send hung until the caller disconnected or the fault ended."""
+    """A fault held the send without an answer, until the caller disconnected or the fault ended."""
 
 
 SendAnswer = MessageAccepted | Refusal | NoAnswer
@@ -94,7 +97,7 @@ class SimulatedGateway:
     async def send(
         self, account: GatewayAccount, incoming: IncomingSend, until_disconnected: Disconnection
     ) -> SendAnswer:
-        """Run one send with the faults that are in force."""
+        """Run one send. The injected faults may delay it, refuse it or change its receipts."""
         target = FaultTarget(account.profile_id, account.account, incoming.recipient, account.driver)
         with self._sends_in_flight.track(account.package_id):
             plan = self._fault_registry.plan(target)
@@ -106,7 +109,7 @@ class SimulatedGateway:
             return answer if plan.refusal else plan.answer or answer
 
     def accept_customer_message(self, account: GatewayAccount, phone: str, text: str) -> str:
-        """Store a message that a customer writes unprompted. Returns its id."""
+        """Store a message from a customer that a tester requested, and call the webhook. Returns the message's id."""
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
         self._whatsapp.customer_writes(account, phone, now)
@@ -117,14 +120,14 @@ class SimulatedGateway:
         return message_id
 
     def report(self, account: GatewayAccount, report: Report) -> None:
-        """Apply an event that a tester caused, and report it to the webhook if the gateway does."""
+        """Apply an account's event that a tester requested. Report it to the webhook if the real gateway would."""
         self._whatsapp.apply_report(account, report)
         self._send_report(account, report, self._clock())
 
     def _record(
         self, account: GatewayAccount, incoming: IncomingSend, plan: SendPlan
     ) -> tuple[SendPlan, MessageAccepted | Refusal]:
-        """Write the ledger line and schedule what follows. Returns the final plan and the answer."""
+        """Write the ledger line and schedule the webhook calls of the send. Returns the final plan and the answer."""
         now = self._clock()
         judged = self._whatsapp.judge(account, incoming.facts, plan, now)
         plan = judged.plan
@@ -142,7 +145,7 @@ class SimulatedGateway:
         return plan, MessageAccepted(sent)
 
     def _send_report(self, account: GatewayAccount, report: Report, now: datetime) -> None:
-        """Report to the webhook; after a ban also that the session works again, when the ban ends."""
+        """Report the event to the webhook. If it is a ban, also report at its end that the session works again."""
         dialect = DIALECTS[account.driver]
         for body in dialect.report(account, report, now):
             self._webhook_caller.schedule(WebhookPost.create("report", account.key, body), timedelta())
@@ -178,7 +181,7 @@ class SimulatedGateway:
                 assert_never(reaction)
 
     async def _interrupted(self, interruptions: tuple[Interruption, ...], until_disconnected: Disconnection) -> bool:
-        """Run the interruptions. Returns whether one of them ends the send."""
+        """Run the interruptions one after another. Returns whether one of them ended the send."""
         for interruption in interruptions:
             match interruption:
                 case Delay(fault_id, seconds):
@@ -194,7 +197,7 @@ class SimulatedGateway:
 
 
 async def first_of(*waits: Coroutine[None, None, None]) -> None:
-    """Wait until one of them ends, and cancel the others."""
+    """Wait until one of the waits ends, and cancel the others."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -209,7 +212,7 @@ def die() -> Never:
 
 
 def _timed(reactions: tuple[Reaction, ...], now: datetime, plan: SendPlan) -> list[tuple[Reaction, timedelta]]:
-    """Each reaction with its delay. `plan.disordered` gives the receipts their times in reverse order."""
+    """Each reaction with its delay. If `plan.disordered` is true, the last receipt comes first."""
     receipts = [reaction for reaction in reactions if isinstance(reaction, SimulatedReceipt)]
     times = [receipt.at for receipt in (reversed(receipts) if plan.disordered else receipts)]
     late = timedelta(seconds=plan.late_seconds)

@@ -1,7 +1,7 @@
 """Journal: an append-only file of JSON lines that survives kill -9.
 
-`append` writes a line in one system call before it returns, so the end of the process cannot lose it; a power cut can,
-because there is no fsync. An incomplete last line was never acknowledged: `open` drops it.
+`append` writes a line in one system call before it returns. So the line is not lost when the process ends. A power cut
+may lose it, because there is no fsync. `open` removes an incomplete last line, because its `append` never returned.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ LINE_BYTES_MAX = 64 * 1024
 
 
 class Journal:
-    """Open it before use. A lock on the file excludes other processes."""
+    """Call `open` before anything else. A lock on the file keeps other processes from opening it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,7 +37,7 @@ class Journal:
         return self._lines
 
     def open(self, replay: Callable[[int, bytes], None]) -> None:
-        """Repair the file and pass every line with its offset to `replay`."""
+        """Remove an incomplete last line, and pass every other line and its offset to `replay`."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._locked(self._path)
         self._size, self._lines, self._marks = 0, 0, []
@@ -55,7 +55,7 @@ class Journal:
             self._file = -1
 
     def append(self, line: bytes) -> int:
-        """Write a line (without line feed). Returns its offset. Raises `OSError` if the disk is full."""
+        """Write a line and a line feed after it. Returns the line's offset. Raises `OSError` if the disk is full."""
         data = line + b"\n"
         written = os.write(self._file, data)
         if written != len(data):
@@ -64,7 +64,7 @@ class Journal:
         return self._count(len(data))
 
     def read(self, offset: int) -> bytes:
-        """The line at an offset from `open` or `append`."""
+        """The line at an offset that `open` passed or `append` returned."""
         return os.pread(self._file, LINE_BYTES_MAX, offset).split(b"\n", 1)[0]
 
     def chunks(self, skip_lines: int) -> Iterator[bytes]:
@@ -76,7 +76,7 @@ class Journal:
             yield chunk
 
     def rewrite(self, lines: Iterable[bytes]) -> None:
-        """Replace the content by these lines, atomically."""
+        """Replace the content of the file by these lines. After a crash the file has the old or the new content."""
         fresh = self._path.with_suffix(".fresh")
         with fresh.open("wb") as file:
             file.writelines(line + b"\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Report schemas: the requests by which a tester makes something happen to an account."""
+"""Report schemas: the requests with which a tester makes something happen to an account, such as a ban."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Schemas: the JSON bodies of the simulator's own API, and its errors."""
+"""Schemas: the JSON bodies of requests to the simulator's own API, and of its error responses."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -27,7 +27,7 @@ DELAY_SECONDS = 1.0
 HANG_SECONDS = 600.0
 
 AccountName = Annotated[str, StringConstraints(min_length=1, max_length=ACCOUNT_CHARACTERS_MAX)]
-"""The name of an account at its gateway."""
+"""The name that an account has at its gateway."""
 
 
 class RequestModel(BaseModel):
@@ -37,7 +37,7 @@ class RequestModel(BaseModel):
 
 
 class OwnRegistration(RequestModel):
-    """The profile of an account, and its webhook."""
+    """The profile that an account belongs to, and the address of the account's webhook."""
 
     profile_id: Id
     package_id: Id
@@ -45,7 +45,7 @@ class OwnRegistration(RequestModel):
 
 
 class AccountRegistration(OwnRegistration):
-    """An account of a simulated gateway, as its operator or Meta's dashboard sets it up."""
+    """An account of a simulated gateway, with what an operator or Meta's dashboard sets for a real one."""
 
     phone: PhoneNumber
     credentials: dict[str, str] = Field(repr=False)
@@ -79,7 +79,7 @@ class CustomerMessageRequest(RequestModel):
 
 
 class FaultRequest(RequestModel):
-    """A fault to inject; README.md describes each kind."""
+    """A fault to inject. README.md describes each kind."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -147,7 +147,7 @@ class FaultRequest(RequestModel):
 
 
 def error_body(code: str, message: str, **more: Any) -> dict[str, Any]:
-    """The body of every error of the simulator's own API."""
+    """The body of an error response of the simulator's own API."""
     return {"error": {"code": code, "message": message, **more}}
 
 
@@ -156,7 +156,7 @@ def rfc3339(at: datetime) -> str:
 
 
 def field_errors(errors: list[Any], strip: int) -> list[dict[str, str]]:
-    """pydantic's errors with JSON pointers; the first `strip` names of each location are left out."""
+    """The errors of pydantic with JSON pointers. A pointer leaves out the first `strip` names of its location."""
     return [
         {
             "pointer": "".join(f"/{name}" for name in error["loc"][strip:]),
@@ -167,6 +167,9 @@ def field_errors(errors: list[Any], strip: int) -> list[dict[str, str]]:
 
 
 def content_errors(error: ValidationError) -> list[dict[str, str]]:
-    """The errors of a content. Pydantic's location begins with the chosen type; without one the type is wrong."""
+    """The errors of a content, with JSON pointers.
+
+    Pydantic's location of an error begins with the content's type. If it is empty, the type itself is wrong.
+    """
     errors = field_errors(list(error.errors(include_url=False)), strip=1)
     return [item if item["pointer"] else item | {"pointer": "/type"} for item in errors]

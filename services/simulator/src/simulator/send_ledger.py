@@ -1,6 +1,6 @@
 """Send ledger: an independent record of every send that reached the gateway, written before the answer.
 
-A delivery that is sent twice has two lines: the ledger removes no duplicates, so that tests can see them.
+A delivery that is sent twice has two lines. The ledger keeps such duplicates, because tests look for them.
 """
 
 import json
@@ -20,7 +20,8 @@ from spreader.clock import wall_now
 class LedgerEntry:
     """One line of the ledger.
 
-    A refused send has a `code` and no `message_id`. With both, the gateway accepted it and reported the failure later.
+    A refused send has a `code` and no `message_id`. A send that was accepted, and whose failure a receipt reports
+    later, has both.
     """
 
     at: datetime
@@ -42,7 +43,10 @@ class LedgerEntry:
 
 
 class SendLedger:
-    """The lines, and an index of the sends over the simulator's own protocol (about 200 bytes each)."""
+    """The lines of the ledger, and an index of the sends over the simulator's own protocol.
+
+    The index takes about 200 bytes of memory for each send.
+    """
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "ledger.jsonl")
@@ -63,7 +67,7 @@ class SendLedger:
             self._sent.setdefault((entry.account, entry.delivery_id), offset)
 
     def find(self, account: str, delivery_id: str) -> dict[str, str] | None:
-        """The message id and time of the delivery's first send; None if it was not sent."""
+        """The message id and the time of the delivery's first send. None if the delivery was not sent."""
         offset = self._sent.get((account, delivery_id))
         if offset is None:
             return None

@@ -1,4 +1,4 @@
-"""Sends in flight: the sends that reached the gateway and are not answered yet, counted for each package."""
+"""Sends in flight: how many sends of each package have reached the gateway and are not answered yet."""
 
 import contextlib
 from collections import Counter
@@ -8,7 +8,7 @@ from simulator.metrics import SENDS_IN_FLIGHT
 
 
 class SendsInFlight:
-    """The current and the highest counts, so that tests can check a limit of concurrent sends."""
+    """The current and the highest counts. Tests use them to check the limit of concurrent sends."""
 
     def __init__(self) -> None:
         self._now: Counter[str] = Counter()
@@ -32,5 +32,5 @@ class SendsInFlight:
         return dict(self._highest)
 
     def reset(self) -> None:
-        """Reset the highest counts to the current ones."""
+        """Forget the highest counts of the past: they begin again at the current counts."""
         self._highest = +self._now

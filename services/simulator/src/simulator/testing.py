@@ -1,4 +1,4 @@
-"""Testing: a simulator in a test, a client for it, and a webhook. Production modules must not import this one."""
+"""Testing: for tests, a running simulator, a client for it, and a fake webhook. Only tests may import this module."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ class Reply:
 
 
 class SimulatorClient:
-    """Calls a simulator as drivers and testers do."""
+    """Sends a simulator the requests that drivers and testers send."""
 
     def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
         self.address = urlsplit(address)
@@ -66,7 +66,7 @@ class SimulatorClient:
         return await self.request("POST", "/profiles/acc_1/messages", {"delivery_id": delivery_id, "to": to, **content})
 
     async def register_account(self, driver: str, webhook_url: str = "http://127.0.0.1:1/away", **more: Any) -> None:
-        """Register an account of a simulated gateway, as its operator would."""
+        """Register an account of a simulated gateway, as the operator of a real gateway does."""
         body = {
             "profile_id": f"prf_{driver}",
             "package_id": "pkg_1",
@@ -83,7 +83,7 @@ class SimulatorClient:
         return await self.request(method, path, body, KEYS[driver])
 
     async def send_over(self, driver: str, to: str, method: str = "", **fields: Any) -> Reply:
-        """Send over a gateway's own API, with the fields that every send needs there."""
+        """Send a message over a gateway's own API. The fields that this API always needs are added."""
         account = ACCOUNTS[driver]
         match driver:
             case "cloud_api":
@@ -99,7 +99,7 @@ class SimulatorClient:
                 return await self.call_with_key(driver, "POST", path, {"number": to, **fields})
 
     async def send_text(self, driver: str, to: str = "201001234567", text: str = "Hi", **more: Any) -> Reply:
-        """Send a text over any gateway."""
+        """Send a text message over a gateway of any kind."""
         if driver == "cloud_api":
             return await self.send_over(driver, to, type="text", text={"body": text}, **more)
         return await self.send_over(driver, to, "sendText", text=text, **more)
@@ -118,7 +118,10 @@ class SimulatorClient:
             return await answer.text()
 
     async def wait_until(self, path: str, holds: Callable[[Any], bool]) -> None:
-        """Repeat the request until `holds` accepts its body. A refused connection is retried."""
+        """GET `path` again and again until `holds` returns true for the body of the response.
+
+        While the simulator refuses connections, the request is repeated too.
+        """
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not await self._holds(path, holds):
                 pass
@@ -139,11 +142,11 @@ async def simulator_client(address: str) -> AsyncGenerator[SimulatorClient]:
 
 @contextlib.asynccontextmanager
 async def started_simulator(home: Path, clock: Clock | None = None, **settings: Any) -> AsyncGenerator[SimulatorClient]:
-    """A simulator on its own port, ready or not. `settings` are named without the prefix `simulator_`."""
+    """A simulator on its own port. It may not be ready yet. Name the `settings` without the prefix `simulator_`."""
     chosen = {f"simulator_{name}": value for name, value in settings.items()}
     app = build(SimulatorSettings(simulator_home=home, **chosen), clock or Clock())
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
-    # Name the protocol: otherwise asyncio does not set TCP_NODELAY, which costs 40 ms per response.
+    # IPPROTO_TCP must be named. Without it asyncio does not set TCP_NODELAY, and each response takes 40 ms longer.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         serve = asyncio.create_task(server.serve([bound]))
@@ -165,7 +168,7 @@ async def running_simulator(home: Path, clock: Clock | None = None, **settings: 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCall:
-    """A webhook call as it arrived."""
+    """A webhook call with its headers and its unchanged body."""
 
     headers: Mapping[str, str]
     raw: bytes
@@ -177,7 +180,7 @@ class ReceivedCall:
 
 @dataclass
 class FakeWebhook:
-    """A webhook that refuses the first `refusals` calls and accepts all others. It records both."""
+    """A webhook that refuses the first `refusals` calls and accepts all later ones. It records all calls."""
 
     refusals: int = 0
     status: int = 503
@@ -202,7 +205,7 @@ class FakeWebhook:
         return web.Response(status=self.status if refuses else 204)
 
     async def on_verification(self, request: web.Request) -> web.Response:
-        """Meta's verification: return the challenge if the token is right."""
+        """Answer Meta's verification request: return its challenge if its token is right."""
         if request.query.get("hub.verify_token") != CREDENTIALS["cloud_api"]["verify_token"]:
             return web.Response(status=403)
         return web.Response(text=request.query["hub.challenge"])

@@ -1,4 +1,7 @@
-"""Uploads: media files uploaded to a number before a send, valid for 30 days as at Meta. Their bytes are not stored."""
+"""Uploads: media files that a sender uploads to a business's account before it sends them.
+
+They expire after 30 days, like Meta's. The simulator stores a hash of each file, but not its content.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -26,7 +29,7 @@ class Upload:
 
 
 class MediaUploads:
-    """All uploads, stored on disk, by media id."""
+    """All uploads by media id, in memory and in a file."""
 
     def __init__(self, home: Path) -> None:
         self._journal = Journal(home / "uploads.jsonl")
@@ -47,7 +50,7 @@ class MediaUploads:
         return upload
 
     def find(self, account: str, media_id: str, now: datetime) -> Upload | None:
-        """The upload, if it belongs to the account and has not expired."""
+        """The upload with this media id. None if it is unknown, belongs to another account, or has expired."""
         upload = self._uploads.get(media_id)
         return upload if upload and upload.account == account and now < upload.expires_at else None
 

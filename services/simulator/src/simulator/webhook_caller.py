@@ -1,9 +1,10 @@
 """Webhook caller: calls the webhooks of accounts at the scheduled times, and retries as the real gateways do.
 
-Receipts wait in memory and are lost when the process ends, as a real gateway's receipts may be: nothing may depend on
-one. So are replies that a customer has not written yet. Written messages are on disk and are retried, over restarts
-too, until the webhook accepts them or the gateway gives up. Calls are concurrent: two that are due together may arrive
-in either order.
+Receipts wait in memory, so they are lost when the process ends. A real gateway may lose receipts too, so no service may
+depend on a receipt. Replies that are scheduled for later are also lost. Messages that a customer has written are stored
+on disk. They are retried, even after a restart, until the webhook accepts them or the gateway stops retrying.
+
+Calls are concurrent. Two calls that are due at the same time may arrive in either order.
 """
 
 import asyncio
@@ -34,9 +35,9 @@ IDLE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WebhookPost:
-    """One call of an account's webhook; `message` is the customer's message that it carries, if any.
+    """One call of an account's webhook. If the call reports a customer's message, that is `message`.
 
-    The first attempt makes a missing body and the headers. Retries repeat both unchanged.
+    The first attempt creates the headers, and the body if there is none. Retries send the same headers and body.
     """
 
     event: CallKind
@@ -56,7 +57,7 @@ class WebhookPost:
 
 
 class WebhookCaller:
-    """Component: a bounded queue of calls by due time, and a bounded number of concurrent calls."""
+    """Component: a queue of calls in the order of their due times. The queue and the concurrent calls are limited."""
 
     name = "callbacks"
 
@@ -89,7 +90,7 @@ class WebhookCaller:
         return len(self._waiting) >= self._waiting_max
 
     def schedule(self, call: WebhookPost, duration: timedelta) -> None:
-        """Make the call after `duration` of system time. Drops it if the queue is full."""
+        """Make the call after `duration` of system time. If the queue is full, the call is dropped."""
         if self.is_full:
             WEBHOOK_CALLS.labels(call.event, "dropped").inc()
             return
@@ -101,11 +102,14 @@ class WebhookCaller:
         self._push(WebhookPost.for_message(message), 0)
 
     async def wait_until_accepted(self, message_id: str) -> bool:
-        """Whether the webhook accepts the message within a few seconds. Otherwise it is retried as before."""
+        """Wait a few seconds for the webhook to accept the message. Returns whether it did.
+
+        If it did not, the message is retried as usual.
+        """
         return await self._customer_messages.wait_until_removed(message_id, ACCEPT_WAIT_SECONDS)
 
     async def verify(self, account: GatewayAccount) -> bool:
-        """Whether the webhook passes Meta's verification: it returns the challenge for the right token."""
+        """Whether the webhook passes Meta's verification. For the right token it must return the challenge."""
         challenge = str(self._draw.randrange(10**9, 10**10))
         token = account.credentials["verify_token"]
         params = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": challenge}
@@ -184,7 +188,7 @@ class WebhookCaller:
             self._customer_messages.remove(call.message.message_id)
 
     async def _refusal(self, call: WebhookPost, account: GatewayAccount | None) -> "_Refusal | None":
-        """Call the account's current webhook. Returns why it did not accept the call, or None."""
+        """Call the account's webhook. Returns why the webhook did not accept the call, or None if it did."""
         if account is None or self._http is None:
             return _Refusal("the account is not registered")
         try:
@@ -206,7 +210,7 @@ def encode(body: Json) -> bytes:
 
 
 def _prepared(call: WebhookPost, account: GatewayAccount) -> WebhookPost:
-    """The call with its body and headers."""
+    """The call with its body and headers. They are created if the call does not have them yet."""
     if call.headers is not None:
         return call
     dialect, body = DIALECTS[call.key.driver], call.body

@@ -1,6 +1,6 @@
 """WhatsApp network: the state of every account at WhatsApp, and the verdict on each send.
 
-It is kept in memory: a restart forgets contacts, locks and bans.
+The state is kept in memory, so a restart forgets contacts, locks and bans.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from spreader.clock import Clock
 class JudgedSend:
     plan: SendPlan
     reports: tuple[Report, ...]
-    """Events of the account that the send caused."""
+    """What the send caused to happen to its account, such as a lock or a ban."""
 
 
 class WhatsAppNetwork:
@@ -34,7 +34,11 @@ class WhatsAppNetwork:
         self._sends = 0
 
     def judge(self, account: GatewayAccount, message: MessageFacts, plan: SendPlan, now: datetime) -> JudgedSend:
-        """WhatsApp's part of a send's plan. The simulator's own protocol has no behaviour."""
+        """Add to a send's plan what WhatsApp does with the send.
+
+        The plan stays as it is if it already refuses the send. It also stays as it is if the account uses the
+        simulator's own protocol, for which WhatsApp is not simulated.
+        """
         if account.driver == "simulator" or plan.refusal is not None:
             return JudgedSend(plan, ())
         self._sends += 1
@@ -49,16 +53,16 @@ class WhatsAppNetwork:
         return JudgedSend(add_random_faults(apply_verdict(plan, verdict), behaviour, draw), verdict.reports)
 
     def customer_writes(self, account: GatewayAccount, phone: str, at: datetime) -> None:
-        """Record that a customer writes at `at`, which opens the chat and counts as a reply."""
+        """Record that a customer writes to the account at the time `at`. This opens the chat and counts as a reply."""
         if account.driver != "simulator":
             self._states[account.key] = self.state(account).customer_wrote(phone, at)
 
     def is_doubled(self, account: GatewayAccount, message_id: str) -> bool:
-        """Whether a customer's message is delivered twice."""
+        """Whether the simulator delivers this message of a customer to the webhook twice."""
         return Random(f"{self._seed}:{message_id}").random() < account.behaviour.doubled_share
 
     def apply_report(self, account: GatewayAccount, report: Report) -> None:
-        """Apply an event that a tester caused."""
+        """Change the account's state by an event that a tester requested."""
         self._states[account.key] = self.state(account).after(report)
 
     def forget(self, account: GatewayAccount) -> None:
