@@ -1,1 +1,1 @@
-"""Spreader's common library: the language that the services share and the plumbing under them; never a decision."""
+"""Spreader's common library: the language and the technical parts that all services share. It decides nothing."""

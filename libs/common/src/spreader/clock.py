@@ -11,15 +11,15 @@ Now = Callable[[], datetime]
 
 
 def wall_now() -> datetime:
-    """The machine's time, for leases, time-outs and back-offs: they do not run faster in a trial."""
+    """The machine's time. Leases, time-outs and back-offs use it, because they do not run faster in a trial."""
     return datetime.now(UTC)  # noqa: TID251 - the only caller
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The system's time: wall time, or `speed` times as fast since the anchor.
+    """The system's time. It is wall time, or it runs `speed` times as fast from the anchor on.
 
-    All processes of a system get the same three values, so their clocks differ no more than their wall clocks.
+    All processes of a system get the same speed and anchor, so their clocks differ no more than their wall clocks.
     """
 
     speed: float = 1.0
@@ -50,7 +50,7 @@ class Clock:
         return duration * self.speed
 
     def anchored(self, wall: datetime, speed: float) -> "Clock":
-        """A clock that continues from this one's time at `wall`, with another speed: time never runs backwards."""
+        """A clock with another speed that continues from this one's time at `wall`, so time never runs backwards."""
         return self if speed == self.speed else Clock(speed, wall, self.at(wall))
 
     @property
@@ -69,10 +69,10 @@ class Clock:
 
 
 def clock_from_environment() -> Clock:
-    """The clock of `SPREADER_CLOCK`, else wall time.
+    """The clock that `SPREADER_CLOCK` describes. Without this variable, it is wall time.
 
-    Raises ValueError for `SPREADER_CLOCK_SPEED` alone: processes would not agree on when the fast clock began.
-    `make up` turns it into `SPREADER_CLOCK`; another deployment must do the same.
+    Raises ValueError when only `SPREADER_CLOCK_SPEED` is set, because the processes would not agree on when the fast
+    clock began. `make up` computes `SPREADER_CLOCK` from the speed. Any other deployment must do this too.
     """
     text = os.environ.get("SPREADER_CLOCK")
     if text:

@@ -31,8 +31,9 @@ def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | Non
 async def wait_until_consents_consumed(progress: ReadProgress, seconds: float) -> bool:
     """Read barrier of the consent topic: True once every change published before this call is consumed.
 
-    A missing opt-in may only be acted on after that: the recipient may have opted in seconds ago, or this service may
-    have just begun to read the topic. False: still unread after `seconds`. Raises OSError when Kafka is unavailable.
+    Only then may a service act on a missing opt-in, because the recipient may have opted in seconds ago, or the
+    service may have just begun to read the topic.
+    False: some are still unread after `seconds`. Raises OSError when Kafka is unavailable.
     """
     return await wait_until_consumed(progress, ConsentChanged.topic, range(PARTITIONS[ConsentChanged.topic]), seconds)
 
@@ -54,7 +55,7 @@ class _Recipient:
 class ConsentTable:
     """The table `consent` of a schema: a row for each recipient on a list, folded from the events.
 
-    In Postgres rather than in memory: the lists may have millions of rows, and a restart must not read them again.
+    It is in Postgres, not in memory: the lists may have millions of rows, and a restart must not read them again.
     """
 
     schema: str
@@ -74,7 +75,7 @@ class ConsentTable:
     async def of(
         self, connection: AsyncConnection, recipients: Collection[RecipientKey]
     ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """The lists that each recipient is on, for the package or for all packages; without recipients on no list."""
+        """The lists that each recipient is on, for the package or for all packages. Recipients on none are omitted."""
         keys = [_Recipient(*key) for key in sorted(recipients)]
         lists: dict[RecipientKey, set[ConsentKind]] = {}
         for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):

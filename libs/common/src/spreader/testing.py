@@ -128,7 +128,7 @@ def traceparent_of(span: ReadableSpan) -> str:
 
 
 def parent_traceparent_of(span: ReadableSpan) -> str | None:
-    """None: the span is the first of its trace."""
+    """The traceparent of the span's parent. None: the span is the first of its trace."""
     return None if span.parent is None else _traceparent(span.parent)
 
 

@@ -11,7 +11,10 @@ Credentials = Mapping[str, str]
 
 
 class Undecryptable(Exception):
-    """Credentials that were sealed with another key or for another profile, or are damaged. Never contains the text."""
+    """Credentials that were sealed with another key or for another profile, or are damaged.
+
+    The error never contains the credentials.
+    """
 
 
 class Vault:
@@ -45,7 +48,7 @@ class Vault:
         return content["credentials"]
 
     def name(self, secret: str) -> str:
-        """16 hex digits that are equal for equal secrets and do not reveal them: they show which profiles share one.
+        """16 hex digits that are equal for equal secrets but do not reveal them. They show who shares a secret.
 
         Computed with the oldest key, so that adding a new key in front changes no name.
         """

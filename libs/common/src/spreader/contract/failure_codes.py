@@ -66,9 +66,9 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     132069: FailureMeaning("throttled", "the template's flow is slowed down"),
     131063: FailureMeaning("template", "marketing messages are turned off for this account"),
 }
-"""By `error.code`; Meta uses the same HTTP status for many of them."""
+"""The meaning of each `error.code`. Meta uses the same HTTP status for many of these codes."""
 
 NO_CHATS = FailureMeaning("restricted", "WhatsApp lets this profile open no chats")
 STALE = FailureMeaning("transient", "the session's keys were stale")
 LINKED: Mapping[str, FailureMeaning] = {"463": NO_CHATS, "479": STALE, "SMAX_INVALID": STALE}
-"""By the code of WhatsApp's acknowledgement to a linked device (WAHA, Evolution API)."""
+"""The meaning of each code in WhatsApp's acknowledgements to linked devices (WAHA, Evolution API)."""

@@ -44,7 +44,7 @@ def _derived(prefix: str, *parts: str) -> str:
 
 
 def delivery_id(message_id: str, recipient: str) -> DeliveryId:
-    """The id of the delivery of a message to a recipient: derived, so every service computes the same one."""
+    """The id of the delivery of a message to a recipient. It is derived, so every service computes the same id."""
     return DeliveryId(_derived("dlv", message_id, recipient))
 
 
@@ -57,5 +57,5 @@ _OUR_CONVERSATION = re.compile(r"conv_[0-9a-v]{26}")
 
 
 def is_conversation_id(name: str) -> bool:
-    """Whether a text has the form of `conversation_id`, which callers' own names do not have."""
+    """Whether a text has the form of `conversation_id`. Callers' own names never have this form."""
     return _OUR_CONVERSATION.fullmatch(name) is not None

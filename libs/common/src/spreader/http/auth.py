@@ -6,7 +6,7 @@ from spreader.http.problems import UNAUTHORIZED, Problem
 
 
 def is_authorized(header: bytes, key: str) -> bool:
-    """Whether the `Authorization` header carries the key; takes the same time for every wrong one."""
+    """Whether the `Authorization` header carries the key; takes the same time for every wrong key."""
     return hmac.compare_digest(header, f"Bearer {key}".encode())
 
 

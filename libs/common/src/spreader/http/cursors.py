@@ -30,7 +30,7 @@ class PageRequest:
 
     @property
     def read_limit(self) -> int:
-        """How many rows to read: one more than the page has shows whether another page follows."""
+        """How many rows to read: one more than the page has, which shows whether another page follows."""
         return self.limit + 1
 
     def next_cursor(self, ids: Sequence[str]) -> str | None:

@@ -58,7 +58,7 @@ class FieldError:
 
 @dataclass
 class Problem(Exception):
-    """An endpoint raises it; the response is this problem. `more`: extension members of the body."""
+    """An endpoint raises it to respond with this problem. `more`: extension members of the body."""
 
     kind: ProblemKind
     detail: str
@@ -67,7 +67,7 @@ class Problem(Exception):
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def body(self) -> dict[str, Any]:
-        """A JSON object; `instance` is a new URN each time."""
+        """The response's JSON object. Its `instance` is a new URN each time."""
         body: dict[str, Any] = {
             "type": f"/problems/{self.kind.code}",
             "title": self.kind.title,
@@ -86,7 +86,7 @@ class Problem(Exception):
 
 
 ProblemOf = Callable[[Request, Exception], Problem | None]
-"""Turns an exception into a problem; None: the usual one."""
+"""Turns an exception into a problem. None: the exception gets its usual problem."""
 
 
 def not_found(what: str, name: str) -> Problem:
@@ -94,12 +94,12 @@ def not_found(what: str, name: str) -> Problem:
 
 
 def unavailable(detail: str) -> Problem:
-    """503 with `Retry-After`."""
+    """A problem with status 503 and the header `Retry-After`."""
     return Problem(UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def invalid(pointer: str, code: str, detail: str) -> Problem:
-    """422 because of one field."""
+    """A problem with status 422, because of one field."""
     return Problem(INVALID, f"{pointer}: {detail}", [FieldError(pointer, code, detail)])
 
 
@@ -111,7 +111,8 @@ def install(
 ) -> None:
     """Turn every exception of `app` into a problem, and describe each kind at `/problems/{code}`.
 
-    `own` comes before the usual problem of an exception. `count` is called once for each problem that is returned.
+    `own`: the functions that are asked, by class of exception, before the usual problem is taken.
+    `count` is called once for each problem that is returned.
     """
     by_code = {kind.code: kind for kind in kinds}
 
@@ -123,7 +124,7 @@ def install(
         return Response(to_json(body), media_type="application/json")
 
     def http_problem(request: Request, error: Exception) -> Problem:
-        """A route or a method that does not exist, or a request that Starlette itself refused."""
+        """The problem of an unknown route or method, or of a request that Starlette itself refused."""
         assert isinstance(error, HTTPException)
         kind = by_code.get(_CODES_OF_STATUS.get(error.status_code, "malformed"), NOT_FOUND)
         detail = f"{request.method} {request.url.path} is not part of this API; see /docs for the list of operations."
@@ -176,7 +177,7 @@ def _pointer(detail: Mapping[str, Any]) -> str:
 
 
 def _allowed_methods(request: Request) -> str:
-    """Every method of the path; Starlette's own `Allow` has those of one route only. Empty if no route is found."""
+    """All methods of the path; empty if it has no route. Starlette's own `Allow` has the methods of one route only."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     here = [route for route in routes if route.path_regex.match(request.url.path)]
     return ", ".join(sorted({method for route in here for method in route.methods or ()}))

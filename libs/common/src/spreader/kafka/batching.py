@@ -1,7 +1,7 @@
-"""Batching: a consumer that returns a batch as soon as its first record arrives, or a chosen time later with the rest.
+"""Batching: a consumer that returns a batch when its first record arrives, or a chosen time later with more records.
 
-FastStream polls every `batch_timeout_ms` and sleeps as long after each empty poll: a record that arrives during the
-sleep waits for its end, and each idle subscriber polls 25 times a second.
+Without it, FastStream polls every `batch_timeout_ms` and sleeps as long after each empty poll. A record that arrives
+during the sleep would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
 """
 
 import asyncio
@@ -29,14 +29,18 @@ class LowLatencyConsumer(AIOKafkaConsumer):
         if not batches or not timeout_ms or left == 0:
             return batches
         await asyncio.sleep(timeout_ms / 1000)
-        # The first records have left aiokafka's buffer: an error here would lose them. The next call raises it again.
+        # The first records have left aiokafka's buffer, so an error here would lose them. The next call raises it.
         with contextlib.suppress(KafkaError, ConsumerStoppedError):
             merge_records(batches, await super().getmany(*partitions, max_records=left))
         return batches
 
 
 def merge_records(batches: Batches, more: Batches) -> None:
-    """Append `more` to `batches`. A partition that was revoked and assigned again meanwhile begins again in `more`."""
+    """Append `more` to `batches`.
+
+    If a partition was revoked and assigned again meanwhile, its records are read again: those in `more` replace those
+    in `batches`.
+    """
     for partition, records in more.items():
         before = batches.get(partition, [])
         continues = not before or before[-1].offset < records[0].offset

@@ -28,15 +28,15 @@ from spreader.settings import Settings
 Record = ConsumerRecord[bytes | None, bytes | None]
 
 BATCH_RECORDS_MAX = 500
-GATHER_MS = 100  # for views and counts: larger batches are worth a later result
-SESSION_TIMEOUT_MS = 6_000  # after this another member takes over a killed one's partitions (docs/delivery.md)
+GATHER_MS = 100  # used for views and counts, which may come later if their batches are larger
+SESSION_TIMEOUT_MS = 6_000  # then another member takes over a killed member's partitions (docs/delivery.md)
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 500  # the broker responds at the first byte: a shorter wait only costs CPU on an idle system
+FETCH_WAIT_MS = 500  # the broker responds at the first byte, so a shorter wait would only cost CPU
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
-"""What a client raises when the brokers are unavailable, or refuse a request."""
+"""What a client raises when the brokers are unavailable or refuse a request."""
 REQUEST_TIMEOUT_MS = 10_000
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
@@ -76,7 +76,7 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
 
 
 class Broker(KafkaBroker):
-    """Starts its subscribers concurrently: in sequence, each would wait for the group to rebalance once more."""
+    """Starts its subscribers concurrently, because in sequence each would wait for one more rebalance of the group."""
 
     async def start(self) -> None:
         await self.connect()
@@ -84,7 +84,7 @@ class Broker(KafkaBroker):
         config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
         starts = (subscriber.start() for subscriber in self.subscribers)
         started = await asyncio.gather(*starts, return_exceptions=True)
-        for result in started:  # only after all have ended: the caller stops them all on an error
+        for result in started:  # only after all have ended, because after an error the caller stops them all
             if isinstance(result, BaseException):
                 raise result
         for publisher in self.publishers:
@@ -93,7 +93,10 @@ class Broker(KafkaBroker):
 
 
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
-    """A broker, not started. Its producer is not idempotent: readers drop repeats, and aiokafka's may fail for ever."""
+    """A broker that is not started yet.
+
+    Its producer is not idempotent: aiokafka's idempotent producer may fail for ever, and readers drop repeats anyway.
+    """
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,
@@ -133,13 +136,14 @@ Reader = Callable[[], AIOKafkaConsumer | None]
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
-    """Call `handle` with batches of records. A batch is committed when it returns, and read again when it raises.
+    """Call `handle` with batches of records. When `handle` returns, the batch is committed. When it raises,
+    the batch is read again.
 
     Each subscriber sets the acknowledgement policy: FastStream 0.7 does not apply the broker's to all of them.
     """
     topics, partitions = subscription.topics, ()
     member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
-    if settings.kafka_alone:  # all partitions, without joining the group; offsets are committed under its name
+    if settings.kafka_alone:  # read all partitions without joining the group, but commit under its name
         partitions = [StreamPartition(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
         topics, member = (), None
 
@@ -203,7 +207,7 @@ class KafkaBus:
             await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        if len(envelopes) == 1:  # saves a task: most requests publish one event
+        if len(envelopes) == 1:  # most requests publish one event, and need no task for it
             try:
                 await self._publish(envelopes[0])
             except Exception as error:
@@ -245,7 +249,7 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
 
 
 def _raise_refusals(response: Response) -> None:
-    """aiokafka returns refusals as error codes. A topic that another process has just created is fine."""
+    """Raise refusals, which aiokafka returns as error codes. A topic that another process has just created is fine."""
     for topic in response.to_object()["topic_errors"]:
         error = for_code(topic["error_code"])
         if error not in (NoError, TopicAlreadyExistsError):

@@ -22,7 +22,7 @@ STUCK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PartitionBacklog:
-    """The number of records of a partition that are not handled, and of those not even fetched."""
+    """How many records of a partition are not handled yet, and how many are not even fetched."""
 
     unhandled: int
     unfetched: int
@@ -63,7 +63,7 @@ class KafkaComponent(Probe):
 
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
-        await self.check()  # without a broker this fails before anything is half started
+        await self.check()  # fails if there is no broker, before anything is half started
         try:
             await self._broker.start()
         except BaseException:
@@ -80,7 +80,7 @@ class KafkaComponent(Probe):
             self._admin = None
 
     def is_live(self) -> bool:
-        """False when records wait and their handler was not called for a minute: the consumer has lost its group."""
+        """False when records wait but their handler was not called for a minute, so the consumer has lost its group."""
         now = time.monotonic()
         return all(
             now - max(since, self._consumers[number].last_call) < STUCK_SECONDS

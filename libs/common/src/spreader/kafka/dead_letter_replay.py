@@ -34,7 +34,8 @@ Position = tuple[int, int]
 class ReplayFilter:
     """Which dead letters to take; None takes all.
 
-    `reason` is a substring, in any case; `since` (included) and `until` (excluded) bound when it became a dead letter.
+    `reason` is a part of the letter's reason, in upper or lower case. The record became a dead letter at `since` or
+    later, but before `until`.
     """
 
     topic: str | None = None
@@ -64,7 +65,7 @@ class DeadLetter:
     reason: str
     partition: int
     failed_again: bool
-    """It was replayed before and failed again."""
+    """Whether it was replayed before and failed again."""
 
     @property
     def position(self) -> Position:
@@ -87,7 +88,7 @@ class ReplaySummary:
     filtered_out: int = 0
     already_replayed: int = 0
     unknown_topic: int = 0
-    """They name no topic of ours, so they cannot be replayed."""
+    """The number of dead letters that name no topic of ours, so they cannot be replayed."""
 
 
 def read_letter(record: Record) -> DeadLetter:
@@ -155,7 +156,7 @@ def _select(
 @asynccontextmanager
 async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
     arguments = client_arguments(settings)
-    # earliest: with the default, a pending reset to the end may come after the seek to the beginning
+    # "earliest", because with the default a reset to the end may come after the seek to the beginning
     consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(**arguments, acks="all", enable_idempotence=False, max_request_size=RECORD_BYTES_MAX)
     try:
@@ -177,7 +178,7 @@ async def _read_topic(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int
 
 
 async def _send(producer: AIOKafkaProducer, letter: DeadLetter) -> None:
-    """Key, value and headers as they were. A record without a key goes to the partition that it came from."""
+    """Publish the old key, value and headers. A record without a key goes to the partition that it came from."""
     record, (partition, offset) = letter.record, letter.position
     headers = [
         (name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX) and name != REPLAYED_FROM

@@ -61,5 +61,5 @@ class GroupProgress:
 
 
 def _unavailable(error: KafkaError) -> ConnectionError:
-    """A transient error: a record must not go to the dead letter topic because Kafka did not return offsets."""
+    """A transient error, because no record may go to the dead letter topic when Kafka only returned no offsets."""
     return ConnectionError(f"cannot read the group's offsets from Kafka: {type(error).__name__}: {error}")

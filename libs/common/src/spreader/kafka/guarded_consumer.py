@@ -106,7 +106,7 @@ class GuardedConsumer(Generic[E]):
                 undecodable.append((record, error))
         try:
             await self._handle(readable)
-            for record, error in undecodable:  # last: a batch that is read again must not send them twice
+            for record, error in undecodable:  # sent last, so that reading the batch again does not send them twice
                 await self._send_to_dead_letter(record, error)
         except Exception as error:
             await self._back_off(error)
@@ -193,7 +193,7 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without the record's own values: they may be a customer's text or phone number."""
+    """What is wrong, without the record's own values, which may be a customer's text or phone number."""
     if isinstance(error, ValidationError):
         errors = error.errors(include_url=False, include_input=False, include_context=False)
         return "; ".join(f"{'/'.join(map(str, detail['loc'])) or 'body'}: {detail['msg']}" for detail in errors)

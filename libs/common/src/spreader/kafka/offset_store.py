@@ -30,8 +30,8 @@ class _Position:
 class OffsetStore:
     """A record below the stored offset has had its effect and is skipped.
 
-    The offset that Kafka has committed may be older (after a crash between the two commits); the stored one decides.
-    It is valid for one cluster: the topics of another cluster begin at 0.
+    The stored offset decides, because after a crash between the two commits Kafka's committed offset is older. A
+    stored offset is valid for one cluster only, because the topics of another cluster begin at 0.
     """
 
     schema: str
@@ -51,7 +51,7 @@ class OffsetStore:
         return [record for record in batch if record.offset >= stored[record.topic, record.partition]]
 
     async def drop_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
-        """Delete offsets past the end of a topic (it was deleted and created again); returns how many.
+        """Delete offsets past the end of a topic that was deleted and created again; returns how many.
 
         Otherwise all records of the new topic up to the old offset would be skipped as processed.
         """
@@ -77,7 +77,7 @@ class Deduplicator(Protocol):
 
 
 class OffsetStoreComponent:
-    """The offset store of a running service: asks Kafka for the cluster's id before anything is read."""
+    """The offset store of a running service. It asks Kafka for the cluster's id before anything is read."""
 
     name = "positions"
 
@@ -115,7 +115,7 @@ class OffsetStoreComponent:
 
 
 def _ends(batch: Sequence[Received[E]]) -> list[_Position]:
-    """The offset after the last record of each partition, in one order: so that two readers do not deadlock."""
+    """The offset after the last record of each partition, sorted, so that two readers do not deadlock."""
     ends: dict[tuple[str, int], int] = {}
     for record in batch:
         key = (record.topic, record.partition)

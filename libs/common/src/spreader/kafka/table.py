@@ -91,7 +91,7 @@ class Table(GrouplessConsumer, Generic[E]):
             try:
                 event = decode(record.topic, read_headers(record.headers), record.value)
             except (ValidationError, UndecodableRecord) as error:
-                # Not sent to the dead letter topic: each start would send it again.
+                # The record is not sent to the dead letter topic, because each start would send it again.
                 log.error(
                     "cannot decode a record of a table; keeping the previous row",
                     topic=record.topic,

@@ -1,1 +1,1 @@
-"""Media: files of messages: their types, their store, and safe downloads."""
+"""Media: the files of messages, with their types, their store and safe downloads."""

@@ -16,7 +16,7 @@ IDLE_SECONDS = 5.0
 RESOLVE_SECONDS = 3.0
 CHUNK_BYTES = 64 * 1024
 RETRYABLE = frozenset({408, 425, 429})
-"""Client error statuses that may be gone at a later try."""
+"""The client error statuses after which a later try may succeed."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -40,7 +40,7 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is on the public internet. For IPv6 forms that embed an IPv4 address, that one decides."""
+    """Whether an address is on the public internet. If an IPv6 address embeds an IPv4 address, the latter decides."""
     ip: Address = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -130,7 +130,7 @@ async def _body(response: aiohttp.ClientResponse, bytes_max: int, started: list[
 
 
 class _PinnedResolver(AbstractResolver):
-    """Returns the addresses that were checked: a second lookup may return others (DNS rebinding)."""
+    """Returns the addresses that were checked, because a second lookup may return others (DNS rebinding)."""
 
     def __init__(self, host: str, addresses: Sequence[str]) -> None:
         self._host = host

@@ -1,4 +1,4 @@
-"""Media store: the files of messages, in an object store. A file's id is a hash of its bytes: each is stored once."""
+"""Media store: the files of messages in an object store. A file's id is a hash of its bytes, so none is there twice."""
 
 import asyncio
 import hashlib
@@ -58,7 +58,7 @@ class MediaFile:
 
 
 def inspect_file(data: bytes, filename: str | None, today: date) -> MediaInfo:
-    """Type, size and id of a file. Raises `MediaRefused` when no kind of content can carry it, or it is damaged."""
+    """Type, size and id of a file. Raises `MediaRefused` if no kind of content can carry it, or the file is damaged."""
     mime_type = detect_type(data[:HEAD_BYTES], data)
     kind = next((kind for kind, rule in RULES.items() if mime_type in rule.types), None)
     if kind is None:
@@ -83,7 +83,7 @@ class MediaStore:
 
     async def start(self) -> None:
         self._store = await asyncio.to_thread(_opened, self._location)
-        await obstore.put_async(self._store, "ready", b"", mode="overwrite")  # fails if it is read-only
+        await obstore.put_async(self._store, "ready", b"", mode="overwrite")  # fails if the store is read-only
         self._reason = None
 
     async def stop(self) -> None:

@@ -46,12 +46,12 @@ RULES: Mapping[str, FileRule] = {
         ),
     ),
 }
-"""By kind of content."""
+"""The rule for each kind of content."""
 BYTES_MAX = max(rule.bytes_max for rule in RULES.values())
 
 
 def detect_type(head: bytes, whole: bytes) -> str:
-    """The MIME type of a file; `UNKNOWN` when it is none that can be sent."""
+    """The MIME type of a file; `UNKNOWN` when its bytes show none."""
     if head[:3] == b"\xff\xd8\xff":
         return "image/jpeg"
     if head[4:8] == b"ftyp":  # puremagic knows only a few brands
@@ -109,7 +109,7 @@ _SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "a
 
 
 def _of_magic(head: bytes, whole: bytes) -> str | None:
-    """The likeliest type, one that can be sent if possible. Containers (Office) need the whole file."""
+    """The likeliest type that can be sent, else the likeliest. An Office file shows its type only as a whole."""
     try:
         matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
     except (puremagic.PureError, ValueError):

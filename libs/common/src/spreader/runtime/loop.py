@@ -33,7 +33,7 @@ class Loop:
         self._step_began: float | None = None
 
     def wake(self) -> None:
-        """End the sleep: there is work. A step that is running is followed by another at once."""
+        """End the sleep because there is work. If a step is running, the next step follows it at once."""
         self._awake.set()
 
     async def start(self) -> None:
@@ -61,7 +61,7 @@ class Loop:
             try:
                 seconds = await self._step()
                 failures = 0
-            except Exception as error:  # no error ends a loop; the component of the cause reports not ready
+            except Exception as error:  # no error ends a loop; the component that failed reports not ready
                 failures += 1
                 LOOP_FAILURES.labels(self.name).inc()
                 seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(failures, 10), BACK_OFF_MAX_SECONDS)

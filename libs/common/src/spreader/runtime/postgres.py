@@ -50,20 +50,20 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
 def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed later: the server is down, a lock timed out, the pool is exhausted.
 
-    False for errors of the data or of the statement. SQLSTATE decides (classes: PostgreSQL documentation, appendix A):
-    SQLAlchemy has no exception class for a value that asyncpg or the server refuses (a NUL in a text, a number out of
-    range).
+    False for errors of the data or of the statement. The error's SQLSTATE decides (PostgreSQL's documentation,
+    appendix A, lists the classes). SQLAlchemy's exception classes cannot decide, because none of them stands for a
+    value that asyncpg or the server refuses (a NUL in a text, a number out of range).
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)
     state = getattr(error.orig, "sqlstate", None)
-    if state is None:  # an error of the driver: connection lost, unless it could not encode a value
+    if state is None:  # the driver's own error: it lost the connection, or it could not encode a value
         return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
     return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
 
 
 def statements(script: str) -> Sequence[str]:
-    """Split a script at semicolons that end a line: asyncpg executes one statement at a time."""
+    """Split a script at semicolons that end a line, because asyncpg executes one statement at a time."""
     return [piece.strip() for piece in script.split(";\n") if piece.strip()]
 
 
@@ -72,7 +72,7 @@ async def migrate(engine: AsyncEngine, service: str) -> None:
     async with engine.begin() as connection:
         await connection.execute(
             text("SET LOCAL lock_timeout = 0")
-        )  # another service's migration may take longer than the default
+        )  # another service's migration may take longer than the default time-out
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
         await connection.execute(text(_POSITION_TABLE.format(schema=service)))

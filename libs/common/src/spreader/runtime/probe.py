@@ -8,7 +8,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 
 class Probe:
-    """A subclass implements `check`, which raises when the server is not up; the result decides readiness."""
+    """A subclass implements `check`, which raises when the server is not up. The result decides readiness."""
 
     def __init__(self) -> None:
         self._reason: str | None = "not checked yet"
@@ -24,7 +24,7 @@ class Probe:
         self._task = asyncio.create_task(self._run())
 
     async def stop_checks(self) -> None:
-        """Waits for a check that is running: aiokafka leaks the connection of a cancelled one."""
+        """Wait for a check that is running, because aiokafka leaks the connection of a cancelled check."""
         self._stop.set()
         if self._task is not None:
             await self._task

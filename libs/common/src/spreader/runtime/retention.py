@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from spreader.runtime.loop import Loop
 
 DeleteBatch = Callable[[int], Awaitable[int]]
-"""Deletes at most this many rows of each table; returns how many (of several tables: the largest number)."""
+"""Deletes at most this many rows of each table; returns the largest number that it deleted from one table."""
 
 
 def retention_loop(name: str, delete: DeleteBatch, rows_max: int, every_seconds: float) -> Loop:
-    """Calls `delete(rows_max)` again at once while batches are full, else every `every_seconds`.
+    """Calls `delete(rows_max)` every `every_seconds`, and again at once after a full batch.
 
-    Batches keep transactions short: one large DELETE would hold its locks, and vacuum back, for minutes.
+    Batches keep transactions short. One large DELETE would hold its locks for minutes, and vacuum would have to wait.
     """
 
     async def step() -> float:

@@ -1,7 +1,7 @@
 """Rows: typed rows as parameters of a statement (arrays for `unnest`) and as its result.
 
-A statement that writes many rows takes one array for each column. The row's dataclass is the only place that spells the
-columns: `arrays` makes the parameters from it, and `unnest` the FROM item that reads them.
+A statement that writes many rows takes one array for each column. Only the row's dataclass spells the
+columns. From it, `arrays` makes the parameters, and `unnest` makes the FROM item that reads them.
 """
 
 import dataclasses
@@ -52,7 +52,7 @@ def unnest(kind: type, alias: str) -> str:
 
 
 def fetched(kind: type[R], result: Result[Any]) -> Sequence[R]:
-    """The rows of a result as `kind`; the statement selects exactly its fields, in any order."""
+    """The rows of a result as objects of `kind`. The statement must select exactly its fields, in any order."""
     names = tuple(result.keys())
     if names == _column_names(kind):
         return [kind(*row) for row in result]

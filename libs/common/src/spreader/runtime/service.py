@@ -66,7 +66,7 @@ class Service:
             try:
                 await component.start()
             except (Exception, asyncio.CancelledError) as error:
-                if _is_cancelled():  # else a library has cancelled a task of its own, and the error came through
+                if _is_cancelled():  # if not, a library cancelled its own task and let the error out
                     raise
                 description = f"{type(error).__name__}: {error}"
                 self._starting[component.name] = f"cannot start: {description}"

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 QUEUE_SPANS_MAX = 4_096
 BATCH_SPANS_MAX = 512
 BATCH_WAIT_MS = 1_000
-EXPORT_SECONDS = 5.0  # for all tries of one batch together
+EXPORT_SECONDS = 5.0  # all tries of one batch together may take this long
 
 
 def batch_processor(endpoint: str) -> SpanProcessor:
@@ -26,7 +26,7 @@ def batch_processor(endpoint: str) -> SpanProcessor:
 
 
 def tracer_provider(service: str, instance: str | None, share: float, processor: SpanProcessor) -> TracerProvider:
-    """`share`: the fraction (0 to 1) of new traces to sample; for a caller's trace, the caller's decision holds."""
+    """`share`: the fraction (0 to 1) of new traces to sample. The caller of a request decides about its own trace."""
     attributes = {"service.namespace": "spreader", "service.name": service}
     if instance is not None:
         attributes["service.instance.id"] = instance

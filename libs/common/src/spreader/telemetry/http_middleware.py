@@ -10,7 +10,7 @@ from spreader.telemetry.traceparent import valid_traceparent
 from spreader.telemetry.tracing import SpanSpec, Tracing, active, mark_failed, remote_span
 
 UNTRACED = ("/health/", "/metrics")
-"""Called by machines every few seconds."""
+"""Paths that get no span, because machines call them every few seconds."""
 
 
 class TraceMiddleware:
@@ -50,13 +50,13 @@ class TraceMiddleware:
 
 
 def _traceparent_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """None also when the header occurs twice (W3C Trace Context)."""
+    """The request's traceparent. None when it is missing or invalid, or occurs twice (W3C Trace Context)."""
     values = [value for name, value in headers if name == b"traceparent"]
     return valid_traceparent(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
 def _set_route(span: Span, method: str, route: Any) -> None:
-    """The route as declared, not the path of the request: that may contain a phone number."""
+    """Name the span after the declared route, because the path of the request may contain a phone number."""
     path = getattr(route, "path", None)
     if path is not None:
         span.update_name(f"{method} {path}")

@@ -20,7 +20,7 @@ _REPEATING = (
 
 
 class _RepeatFilter(logging.Filter):
-    """Passes a message once in five seconds: aiokafka logs the same one 100 times a second while a broker is down."""
+    """Passes a message once in five seconds, because aiokafka logs 100 repeats a second while a broker is down."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Metrics: those of the common library, the same in all services.
+"""Metrics: the metrics of the common library, which every service exports.
 
 No label grows with customers. Every series that a dashboard or an alert rule names exists from the start, at 0.
 """
@@ -26,6 +26,6 @@ BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and 
 
 
 def from_zero(metric: Counter | Gauge | Histogram, *labels: Iterable[str]) -> None:
-    """Create the series of every combination of label values at 0: an event that never happened is 0, not a gap."""
+    """Create the series of every combination of label values at 0, so that what never happened is 0 and not a gap."""
     for values in product(*labels):
         metric.labels(*values)

@@ -7,9 +7,10 @@ _KNOWN_FLAGS = 0b11  # sampled, and random
 
 
 def valid_traceparent(text: str) -> str | None:
-    """The header in the form of version 00, with which later versions begin; None when it is not valid.
+    """The header in the form of version 00; None when the header is not valid.
 
-    W3C says to ignore an invalid one: its receiver starts a new trace.
+    A header of a later version begins with this form. By W3C's rules, the receiver of an invalid header starts a new
+    trace.
     """
     match = _FORM.fullmatch(text)
     if match is None:

@@ -1,6 +1,7 @@
 """Tracing: the spans of a message on its way from HTTP to the gateway. Off unless a collector is configured.
 
-A span never contains a recipient or the text of a message, and of an error only its type: its text may contain either.
+A span never contains a recipient or the text of a message. Of an error it contains only the type, because the text of
+the error may contain a recipient or a message.
 """
 
 import asyncio
@@ -44,11 +45,11 @@ class SpanSpec:
     parent: str | None
     attributes: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
     is_linked: bool = False
-    """Also add a link to the parent: for a span that may start long after it."""
+    """Whether the span also gets a link to its parent, because it may start long after the parent has ended."""
 
 
 class Tracing:
-    """A component: the first to start and the last to stop. Without `make`, tracing is off and costs nothing."""
+    """A component that starts first and stops last. Without `make`, tracing is off and costs nothing."""
 
     def __init__(self, make: Callable[[], SpanProvider] | None = None) -> None:
         self.name = "tracing"
@@ -94,7 +95,7 @@ class Tracing:
 
         def flush() -> None:
             provider.shutdown()
-            with contextlib.suppress(RuntimeError):  # it took too long, and the loop is closed
+            with contextlib.suppress(RuntimeError):  # the flush took too long, and the loop is closed
                 loop.call_soon_threadsafe(flushed.set)
 
         threading.Thread(target=flush, name="flush spans", daemon=True).start()
@@ -105,7 +106,7 @@ class Tracing:
             log.warning("the collector did not accept the last spans in time; dropping them", seconds=FLUSH_SECONDS)
 
     def not_ready_reason(self) -> str | None:
-        return None  # messages are sent without a collector too
+        return None  # without a collector, messages are sent all the same
 
     def is_live(self) -> bool:
         return True
@@ -115,7 +116,7 @@ NO_TRACING = Tracing()
 
 
 def with_span(event: E, span: Span) -> E:
-    """The event as caused by this span: its readers continue the trace from there."""
+    """The event with this span as its cause, so that the event's readers continue the trace from there."""
     return event.model_copy(update={"traceparent": _traceparent(span.get_span_context())})
 
 
@@ -125,7 +126,7 @@ def current_traceparent() -> str | None:
 
 
 def annotate(**ids: str) -> None:
-    """Add ids that were not known at its start to the current task's span."""
+    """Add ids to the current task's span that were not known when the span started."""
     span = trace.get_current_span()
     if span.is_recording():
         span.set_attributes({f"spreader.{name}": value for name, value in ids.items()})
@@ -143,7 +144,7 @@ def active(span: Span) -> Generator[None]:
 
 @contextlib.contextmanager
 def closing(spans: Sequence[Span]) -> Generator[None]:
-    """The spans end with the block; when it raises, they are marked as failed."""
+    """The spans end with the block. When the block raises, the spans are marked as failed."""
     try:
         yield
     except BaseException as error:
@@ -199,7 +200,7 @@ def _exporting_provider(service: str, settings: Settings, endpoint: str) -> Span
 
 
 def _context_below(parent: SpanContext | None) -> context.Context:
-    """A context with only the parent: the span of the current task does not count."""
+    """A context that contains only the parent, so that the span of the current task does not become the parent."""
     empty = context.Context()
     return empty if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), empty)
 
