@@ -1,1 +1,1 @@
-"""Router: assigns a profile to each delivery: by the conversation for replies, by a strategy for open messages."""
+"""Router: assigns a profile to each delivery, by the conversation for replies and by a strategy for open messages."""

@@ -40,7 +40,7 @@ GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
 OPEN_RECORDS_MAX = 4
-"""2,000 recipients: a batch takes milliseconds, so no reply waits long behind a bulk import."""
+"""Four records have 2,000 recipients. They take milliseconds, so no reply waits long behind a bulk import."""
 
 
 def build(settings: RouterSettings) -> FastAPI:

@@ -1,4 +1,4 @@
-"""Conversation tracker: the handlers that keep conversations up to date by customers' messages and our own sends."""
+"""Conversation tracker: the handlers that keep conversations up to date from customers' messages and our own sends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ConversationTracker:
         )
 
     def _binds_for(self, package_ids: set[str]) -> dict[str, timedelta]:
-        """How long a conversation of each package binds after its last message; without end for a deleted package."""
+        """How long a conversation of each package binds after its last message. In a deleted package: for ever."""
         packages = {package_id: self.config.package(package_id) for package_id in package_ids}
         return {
             package_id: timedelta.max if package is None else timedelta(days=package.conversation_days)

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("router")
 CONSENT_WAIT_SECONDS = 5.0
-"""A large import of suppressions may take longer to read. Pacer and sender check consent again."""
+"""How long the router waits. Reading a large import may take longer, but pacer and sender check consent again."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class OpenMessageRouter:
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
     ) -> dict[str, dict[str, str]]:
-        """The profile of each recipient with a conversation, by package, where the package keeps profiles."""
+        """For each package that keeps profiles: the profile of each recipient with a conversation."""
         keys = {
             (package.package_id, recipient)
             for request, package in zip(requests, packages, strict=True)
@@ -106,7 +106,7 @@ class OpenMessageRouter:
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
     ) -> dict[str, dict[str, str]]:
-        """The reason for each recipient who must not get open messages, by package."""
+        """For each package: the recipients who must not get open messages, with the reasons."""
         opted_in_only = {package.package_id: package.opted_in_only for package in packages if package is not None}
         keys = {(request.package_id, recipient) for request in requests for recipient in request.recipients}
         listed = await self.consents.of(connection, keys)

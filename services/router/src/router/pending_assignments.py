@@ -1,4 +1,4 @@
-"""Pending assignments: those made since the pacer last published each profile's queue length."""
+"""Pending assignments: the assignments made since the pacer last published each profile's queue length."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -26,11 +26,11 @@ class PendingAssignments:
         return self._last
 
     def snapshot(self, config: RouterConfigCache) -> ProfileSnapshot:
-        """The current states and paces, with the assignments that these paces do not contain."""
+        """The current states and paces, with the assignments that these paces do not count yet."""
         return ProfileSnapshot(config.states, config.paces, self._not_counted(config.paces))
 
     def _not_counted(self, paces: Mapping[str, ProfilePace]) -> Mapping[str, int]:
-        """Drops the assignments that the pacer has counted, and returns the number of the others by profile."""
+        """Drop the assignments that the pacer has counted; return the number of the others, by profile."""
         for profile, assignments in list(self._assignments.items()):
             pace = paces.get(profile)
             if pace is None:

@@ -21,7 +21,7 @@ from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 E = TypeVar("E", bound=Event)
 
 KEPT = "8 days"
-"""Longer than a record stays in its topic, so that a topic that is read again from its start repeats no decision."""
+"""Longer than a record stays in its topic, so that no decision is made twice when a topic is read from its start."""
 HISTORY_ROWS_MAX = 100
 
 
@@ -192,7 +192,7 @@ class RoutingStore:
             await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
 
     async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> Sequence[ConversationMove]:
-        """The profiles that a recipient has talked to, the newest first."""
+        """The profiles that a recipient has talked to, the latest first."""
         parameters = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
         return fetched(ConversationMove, await connection.execute(_MOVES, parameters))
 

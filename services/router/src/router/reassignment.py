@@ -26,7 +26,7 @@ from spreader.kafka.guarded_consumer import Received
 
 @dataclass(frozen=True)
 class Reassignment:
-    """A repeated record may get another result. Its readers keep the first event of an attempt and drop later ones."""
+    """A repeated record may get another result. Readers keep the first event of an attempt and drop later events."""
 
     bus: Bus
     config: RouterConfigCache

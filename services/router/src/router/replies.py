@@ -26,7 +26,7 @@ from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 log = structlog.get_logger()
 
 EXPIRES_AFTER = timedelta(minutes=10)
-"""In wall time: a reply waits for machines only, and those do not run faster with the system's time."""
+"""This is wall time, because a reply waits only for machines, which do not run faster with the system's time."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class ReplyRouter:
         )
 
     async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
-        """Wait until the customers' messages before these replies are read: they decide the profile.
+        """Wait until earlier messages of the customers are read, because they decide the profile of a reply.
 
         A customer's messages and the replies to them have the same key, so they have the same partition number in both
-        topics. The wait is bounded: a missing message may cost the right profile, a blocked reply costs the customer.
+        topics. The wait is bounded: a reply through another profile is better than a reply that does not come.
         """
         if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.read_wait_seconds):
             log.warning("customers' messages are still unread; sending replies anyway", partitions=sorted(partitions))

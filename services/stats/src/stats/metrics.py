@@ -12,8 +12,8 @@ from stats.core.condition import Severity
 from stats.core.risks import CHECKS
 from stats.core.sums import KINDS
 
-# No metric has a label for profiles, because their number is not bounded. The HTTP API has their figures. The number of
-# packages with a label value is bounded by `stats.health.package_gauges`.
+# No metric has a label for profiles, because their number is not bounded. The HTTP API has the figures of profiles.
+# `stats.health.package_gauges` bounds the number of packages that get a label value.
 COUNTED = Counter("spreader_counted_facts", "Facts counted, each once.", ["kind"])
 REPORTS = Counter("spreader_profile_reports", "Gateways' reports on profiles that were processed.")
 STATES = Counter("spreader_published_states", "Changed profile states published.")

@@ -31,7 +31,7 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
-    A profile without a state is eligible: stats has not published one for a new profile yet.
+    A profile without a state is eligible, because stats has not published a state of a new profile yet.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)

@@ -51,9 +51,10 @@ def from_outcome(event: DeliveryOutcome) -> Conversation | None:
 
 
 def merge(older: Conversation, newer: Conversation, binds_for: timedelta = timedelta.max) -> Conversation:
-    """Both conversations as one, in either order: the customer's message takes precedence, then the later time.
+    """Both conversations as one. The order of the arguments does not matter.
 
-    When one ended more than `binds_for` before the other, it was over by then, and the later one replaces it.
+    The profile that the customer last wrote to takes precedence, else the one that sent last. If the last
+    message of one conversation is more than `binds_for` before that of the other, the later conversation replaces it.
     """
     if older.last_at is not None and newer.last_at is not None and abs(newer.last_at - older.last_at) > binds_for:
         return max(older, newer, key=lambda conversation: conversation.last_at or OLDEST)
@@ -66,7 +67,7 @@ def merge(older: Conversation, newer: Conversation, binds_for: timedelta = timed
 
 
 def fold(conversations: Iterable[Conversation]) -> list[Conversation]:
-    """One conversation for each key, sorted by it, so that writers lock rows in the same order."""
+    """One conversation for each key, sorted by key, so that writers lock rows in the same order."""
     folded: dict[ConversationKey, Conversation] = {}
     for conversation in conversations:
         known = folded.get(conversation.key)

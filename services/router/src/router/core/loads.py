@@ -1,4 +1,4 @@
-"""Load: how many deliveries a profile holds and how many it sends in a day, to balance profiles by."""
+"""Load: how many deliveries a profile holds and how many it sends in a day. `smart` balances profiles by loads."""
 
 import math
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Load:
 
     @property
     def days(self) -> float:
-        """When the profile has sent its held deliveries, in days of work."""
+        """How many days the profile needs to send its held deliveries."""
         return self.held / self.per_day
 
 
@@ -44,7 +44,7 @@ def loads(
 
 
 def _per_day(limits: ProfileLimits, factor: float, package: Package) -> float:
-    """The daily rate at which the pacer's gap settles with a full queue: pressure doubles the rate, tempo slows it.
+    """The daily rate at which the pacer's gap settles with a full queue. Pressure doubles the rate; tempo lowers it.
 
     It is an estimate for sharing only; the pacer decides the releases. The router does not know which recipients are
     new contacts, so it counts all of them as new.
@@ -94,7 +94,7 @@ def balance(deliveries: int, loads: Mapping[str, Load]) -> dict[str, int]:
 
 
 def _exact_parts(deliveries: int, loads: Mapping[str, Load]) -> dict[str, float]:
-    """Each profile's part: what lifts it to the common level of `days` (water filling)."""
+    """Each profile's part: the deliveries that raise its `days` to the level of the others (water filling)."""
     lowest_first = sorted(loads, key=lambda name: loads[name].days)
     capacity = held = 0.0
     level = 0.0

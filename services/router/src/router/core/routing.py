@@ -43,7 +43,7 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """A unique time, by which the pacer reports what it has counted. None: refused, or written by an older version."""
+    """A unique time. The pacer reports up to which of these it has counted. None: refused, or from an older version."""
 
     @property
     def key(self) -> RecordKey:
@@ -163,7 +163,7 @@ def assigned_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliv
 
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
-    """The ends of the record's deliveries that get no profile."""
+    """The terminal outcomes of the record's deliveries that get no profile."""
     if routing.refused is not None:
         return [
             TerminalOutcome.of_open(request, recipient, "rejected", routing.refused)
@@ -176,7 +176,7 @@ def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[T
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight, else the daily limit in force times health, scaled so that the largest is 100."""
+    """The operator's weight of each profile. Without one, it is made from daily limit, limit factor and health."""
     room = {
         profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
         for profile in package.profiles

@@ -72,7 +72,7 @@ def _round_robin(deliveries: int, pool: CandidatePool, cursor: int) -> tuple[lis
 def _weighted(
     deliveries: int, pool: CandidatePool, chance: random.Random
 ) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    """In proportion to the weights, rounded by largest remainder (Hamilton's method), in random order."""
+    """Share out in proportion to the weights, rounded by largest remainder (Hamilton's method), in random order."""
     weight = {profile: pool.weights.get(profile, 1) for profile in pool.eligible}
     total = sum(weight.values())
     counts = {profile: deliveries * weight[profile] // total for profile in pool.eligible}
@@ -85,7 +85,7 @@ def _weighted(
 def _smart(
     deliveries: int, pool: CandidatePool, bound: Mapping[ProfileId, int], chance: random.Random
 ) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    """So that all profiles finish at about the same time, in random order."""
+    """Share out so that all profiles finish at about the same time. The order is random."""
     loads = {profile: pool.loads.get(profile, Load(0, 1.0)) for profile in pool.eligible}
     before: dict[str, Load] = {
         profile: Load(load.held + bound.get(profile, 0), load.per_day) for profile, load in loads.items()

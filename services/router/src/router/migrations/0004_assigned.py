@@ -1,4 +1,4 @@
-"""Assigned at: the time of a decision, by which the pacer reports what it has counted."""
+"""Assigned at: the time of a decision. The pacer reports up to which of these times it has counted."""
 
 from alembic import op
 

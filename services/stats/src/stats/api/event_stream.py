@@ -1,7 +1,7 @@
 """Event stream: profile states and alerts as server-sent events, as they change.
 
 The stream contains states, not their history: a slow or returning listener gets the newest state of each profile. So
-nothing is stored for a listener, any instance can continue where another one ended, and an event's id is only a time.
+nothing is stored for a listener, and an event's id is only a time. Any instance can continue another instance's stream.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""In real time: how much a reconnected listener gets again. Instances read the topics at different times."""
+"""A listener who reconnects gets this last part (in real time) again: instances read topics at different times."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -97,7 +97,7 @@ class EventStream:
     async def stream(
         self, states: Mapping[str, ProfileState], package_id: str | None, since: datetime | None
     ) -> AsyncGenerator[bytes]:
-        """The events of one listener. `since`: the time up to which it has everything; None: it has nothing."""
+        """The events of one listener. `since`: the time up to which the listener has all events; None: it has none."""
         listener = _Listener(package_id)
         self._listeners.add(listener)  # before the initial events, so that no change in between is missed
         LISTENERS.set(len(self._listeners))

@@ -46,7 +46,7 @@ def file_writer(form: Format, columns: Columns) -> FileWriter:
 
 
 def escape_formula(text: str) -> str:
-    """A text that a spreadsheet does not run as a formula: with a leading apostrophe if needed."""
+    """The text, with a leading apostrophe if a spreadsheet would run it as a formula."""
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 

@@ -31,7 +31,7 @@ def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, An
 
 
 def number_below(page: PageRequest) -> int:
-    """The number that the ids on the page are below, in a list in descending order of numeric ids."""
+    """In a list in descending order of numeric ids: the number that all ids of the page are below."""
     if page.after is None:
         return NUMBER_MAX
     if not page.after.isascii() or not page.after.isdigit():
@@ -40,7 +40,7 @@ def number_below(page: PageRequest) -> int:
 
 
 def _decoded(path: str, cursor: str) -> str:
-    """Also accepts the cursors of the first version, which are the last id in Base64."""
+    """The id in a cursor. Cursors of the first version, which are only the last id in Base64, are still accepted."""
     try:
         return decode_cursor(path, cursor)
     except CursorOfAnotherList as error:

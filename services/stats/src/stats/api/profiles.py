@@ -45,7 +45,7 @@ class ProfileEndpoints:
     resumption: Resumption
     clock: Now
     packages_not_ready: Callable[[], str | None]
-    """Returns why the packages are not loaded yet; None: they are."""
+    """Returns why the packages are not loaded yet. None: they are loaded."""
 
     def router(self, key: str, more: Iterable[APIRouter] = ()) -> APIRouter:
         """The router of the whole API: these endpoints and those of `more`, all with the same guards."""
@@ -120,7 +120,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 def require_key(key: str) -> Callable[[Credentials], Awaitable[None]]:
-    """The dependency that raises `unauthorized` for a request without the key."""
+    """The FastAPI dependency that raises `unauthorized` for a request without the key."""
 
     async def check(credentials: Credentials) -> None:
         if credentials is None or not is_authorized(f"Bearer {credentials.credentials}".encode(), key):

@@ -25,7 +25,7 @@ COUNTED = (
     "unanswered",
 )
 
-# A step that has only refusals has no row of counts.
+# A step that has only refusals has no row of counts, so its counts are 0.
 _COUNTED = ", ".join(f"coalesce({name}, 0) AS {name}" for name in COUNTED)
 _OF_OPEN = "coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open"
 _PACKAGE = "(CAST(:package AS text) IS NULL OR package_id = :package)"
@@ -55,7 +55,8 @@ def history(
 ) -> tuple[TextClause, dict[str, Any]]:
     """The statement of the history, with its parameters.
 
-    It reads the tables of profiles when one profile or a row for each is requested, else the smaller ones of packages.
+    If one profile or a row for each profile is requested, it reads the tables of profiles. Otherwise it reads the
+    smaller tables of packages.
     """
     of_profiles = each_profile or profile is not None
     table = f"{'' if of_profiles else 'package_'}{'minute' if span.step == 'minute' else 'hour'}"
@@ -88,7 +89,7 @@ def report(
 ) -> tuple[TextClause, dict[str, Any]]:
     """The statement that sums up each profile, package or message, with its parameters.
 
-    `after`: the last id of the previous page; of messages: the `place` of its last row.
+    `after`: the last id of the previous page. In a list of messages, it is the `place` of that page's last row.
     """
     parameters: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}
     if limit is not None:

@@ -1,4 +1,4 @@
-"""Breach: a sent message that exceeds a limit of its rolling window.
+"""Breach: a sent message that exceeds the limit of a rolling window.
 
 The pacer enforces the limits by counting its releases. This module counts the messages that gateways accepted instead,
 so it also finds a breach that the pacer's own count hides.
@@ -31,11 +31,11 @@ def limit_windows(limits: ProfileLimits) -> Mapping[str, LimitWindow]:
 def breaches(
     sent: Sequence[datetime], limits: ProfileLimits, after: datetime, tolerance: timedelta
 ) -> Mapping[str, int]:
-    """The number of messages sent after `after` that exceed the limit of the window that ends with them, by window.
+    """For each window, how many messages sent after `after` exceed its limit. Each message ends a window of its own.
 
     `sent`: sorted, from 24 hours before `after` on.
-    `tolerance`: how much shorter than its limit each window is. A receipt that arrives before the sender's own outcome
-    dates a message later than it was sent.
+    `tolerance`: how much shorter each window is than its limit says. It allows for a message that seems to be sent
+    later than it was, because its receipt arrived before the sender's own outcome.
     """
     return {name: _excess(sent, window, after, tolerance) for name, window in limit_windows(limits).items()}
 

@@ -76,7 +76,7 @@ class Lift:
     at: datetime
     kinds: frozenset[str]
     endless_only: bool = False
-    """Whether a closure that has an end keeps it."""
+    """Whether only closures without an end are lifted."""
     lanes: tuple[Lane, ...] = LANES
 
 
@@ -160,7 +160,7 @@ def lift_closures(lift: Lift, known: Closures) -> list[Closure]:
 
 
 def lane_state(closures: Iterable[Closure], lane: Lane, now: datetime) -> LaneState:
-    """The published state of a lane: of the closures in force, the one that ends last."""
+    """The published state of a lane. Of the closures in force, the one that ends last decides."""
     in_force = [closure for closure in closures if closure.lane == lane and closure.in_force(now)]
     if not in_force:
         return LaneState()

@@ -30,7 +30,7 @@ class AlertReason:
 
 
 AlertReasons = Mapping[str, AlertReason]
-"""By kind of alert."""
+"""The reason for each kind of alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Condition:
     factor: LimitFactor
     at: datetime
     signalled_at: datetime = NEVER
-    """When the newest closure began that has already lowered the limit factor."""
+    """The start of the newest closure that has already lowered the limit factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def alert_reasons(
 
 
 def weakest(evaluated: Health) -> str:
-    """The cap of the score if there is one, else the component that costs most."""
+    """What lowers the score most: its cap if there is one, else the component that costs most."""
     if evaluated.capped_by is not None:
         return evaluated.capped_by
     if not evaluated.reasons:
@@ -142,7 +142,7 @@ def _factor(
 
 
 def _signalled_at(before: Condition, evidence: Evidence) -> datetime:
-    """The start of the newest block signal, not `now`: a closure may be reported later than it began."""
+    """The start of the newest block signal. It is not `now`, because a closure may be reported after it began."""
     since = (closure.since for closure in evidence.closures if closure.kind in BLOCK_SIGNALS)
     return max(since, default=before.signalled_at)
 

@@ -1,7 +1,7 @@
 """Contact history: the messages between a profile and one recipient, as far as the counts need them.
 
 Outcomes and customers' messages arrive on different topics, so an answer may be read before the message that it
-answers. The steps give the same counts in either order.
+answers. The counts are the same in either order.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class ContactHistory:
     asked_by: str | None = None
     """The message id of the open message at `asked_at`."""
     opened_at: datetime | None = None
-    """When the recipient became a new contact. None: not a new contact, or it has answered."""
+    """When the recipient became a new contact. None: it is no new contact, or it has answered."""
     receives: bool = False
     """Whether any message was delivered to the recipient."""
 
@@ -52,7 +52,7 @@ class CustomerAnswer:
 def after_open_message(
     contact: ContactHistory, at: datetime, message_id: str
 ) -> tuple[ContactHistory, CustomerAnswer | None]:
-    """The history after an open message; and its answer, if the recipient's message was read earlier."""
+    """The history after an open message, and its answer if stats has read that answer already."""
     opened_at = at if contact.is_new(at) else contact.opened_at
     asked_at, asked_by = contact.asked_at, contact.asked_by
     if asked_at is None:
@@ -64,7 +64,7 @@ def after_open_message(
 
 
 def after_customer_message(contact: ContactHistory, at: datetime) -> tuple[ContactHistory, CustomerAnswer | None]:
-    """The history after a message of the recipient; and the answer that it is, if open messages awaited one."""
+    """The history after a message of the recipient, and an answer if open messages awaited one."""
     first = at if contact.wrote_first_at is None else min(contact.wrote_first_at, at)
     last = at if contact.wrote_at is None else max(contact.wrote_at, at)
     return _after_answer(replace(contact, wrote_first_at=first, wrote_at=last), at)

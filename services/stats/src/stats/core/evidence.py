@@ -23,33 +23,33 @@ class PackageBaseline:
     """The shares of a whole package over the last 7 days. Its profiles are measured against them."""
 
     delivered: Share = NONE
-    """Delivered, of the messages sent."""
+    """The share of its sent messages that were delivered."""
     answered: Share = NONE
-    """Answered, of the open messages delivered."""
+    """The share of its delivered open messages that were answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     delivered_lately: Share = NONE
-    """Delivered, of the messages sent in the 3 hours that ended an hour ago. A receipt may take an hour."""
+    """Of the messages sent between 4 hours and 1 hour ago, the share that was delivered. A receipt may take an hour."""
     delivered: Share = NONE
-    """Delivered, of the messages sent in the 24 hours that ended an hour ago."""
+    """Of the messages sent between 25 hours and 1 hour ago, the share that was delivered."""
     delivered_before: Share = NONE
-    """Delivered, of the messages sent in the 6 days before those 24 hours."""
+    """Of the messages sent in the 6 days before those 24 hours, the share that was delivered."""
     answered: Share = NONE
-    """Answered, of the open messages delivered in the last 24 hours."""
+    """Of the open messages delivered in the last 24 hours, the share that was answered."""
     answered_week: Share = NONE
-    """Answered, of the open messages delivered in the last 7 days."""
+    """Of the open messages delivered in the last 7 days, the share that was answered."""
     answered_before: Share = NONE
-    """Answered, of the open messages delivered in the 6 days before the last 24 hours."""
+    """Of the open messages delivered in the 6 days before the last 24 hours, the share that was answered."""
     failed: Share = NONE
-    """Failed for a reason that concerns the profile, of the messages sent or failed in the last 24 hours."""
+    """Of the messages sent or failed in the last 24 hours, the share that failed because of the profile."""
     invalid: Share = NONE
-    """Numbers without WhatsApp, of the messages tried in the last 24 hours."""
+    """Of the messages tried in the last 24 hours, the share that went to numbers without WhatsApp."""
     night: Share = NONE
-    """Sent during the recipient's night, of the open messages of the last 24 hours."""
+    """Of the open messages of the last 24 hours, the share that was sent during the recipient's night."""
     new_contacts: Share = NONE
-    """Sent to new contacts, of the open messages of the last 7 days."""
+    """Of the open messages of the last 7 days, the share that went to new contacts."""
     hour_open: int = 0
     """Open messages of the last hour."""
     per_day: int = 120
@@ -59,8 +59,8 @@ class Evidence:
     fingerprints: Sequence[str] = ()
     """The fingerprints of the last open messages, the newest first."""
     misses_in_a_row: int = 0
-    """The newest open messages in a row that were not delivered, of those over an hour old whose recipient had
-    received messages before."""
+    """How many of the newest open messages in a row were not delivered. Only messages count that are over an hour old
+    and whose recipient had received a message before."""
     cold_failed: int = 0
     """Messages of the last hour to new contacts that failed."""
     cold_delivered: int = 0
@@ -70,10 +70,10 @@ class Evidence:
     warm_delivered: int = 0
     """Messages of the last hour to other contacts that were delivered."""
     stuck: Share = NONE
-    """Accepted by the gateway but neither acknowledged by WhatsApp nor failed, of the messages between 2 minutes and an
-    hour old."""
+    """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that WhatsApp has not
+    acknowledged and that has not failed."""
     unacknowledged_in_a_row: int = 0
-    """The newest messages in a row, of those over 2 minutes old, without an acknowledgement or a failure."""
+    """How many of the newest messages in a row have no acknowledgement and no failure, of those over 2 minutes old."""
     baseline: PackageBaseline = field(default_factory=PackageBaseline)
     account: AccountStatus = field(default_factory=AccountStatus)
     closures: Sequence[Closure] = ()

@@ -23,7 +23,7 @@ class RawEvidence:
     lately: Mapping[str, int] = field(default_factory=dict[str, int])
     """Sums of the last 24 hours, unless the name has another window (`…_25h_to_1h_ago`)."""
     before: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Sums of the 6 days before."""
+    """Sums from 7 days ago until 25 hours ago."""
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
     """Failures of the last 24 hours, by failure class."""
     recent: RecentSends = field(default_factory=RecentSends)

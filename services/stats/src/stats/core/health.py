@@ -1,4 +1,4 @@
-"""Health: a score of 0 to 100 for a profile: a weighted mean of five components, each with its evidence."""
+"""Health: a score of 0 to 100 for a profile. It is a weighted mean of five components, each with its evidence."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SEVERITY: Mapping[str, float] = {
 SHOWN_MIN = 0.05
 """A block signal whose effect has faded below this is left out of the evidence text."""
 REPLIES_EXPECTED_MIN = 0.01
-"""In a package where customers answer less than this, replies do not count."""
+"""In a package where customers answer a smaller share of messages than this, replies do not count."""
 CONNECTION: Mapping[str, float] = {"working": 1.0, "starting": 0.5, "stopped": 0.0, "unlinked": 0.0, "failed": 0.0}
 CAPS: Mapping[str, int] = {"yellow": 60, "red": 30}
 """The highest score for each quality that the gateway reports."""
@@ -42,7 +42,7 @@ class Pause:
     since: datetime | None = None
 
     def after(self, score: int, now: datetime) -> "Pause":
-        """A pause begins under 40 and ends when the score is back at 55 and 6 hours have passed."""
+        """A pause begins at a score under 40. It ends when the score is back at 55 and 6 hours have passed."""
         if self.since is None:
             return Pause(now) if score < PAUSE_UNDER else self
         return Pause() if score >= BACK_AT and now - self.since >= PAUSED_FOR else self
@@ -55,7 +55,7 @@ def band(score: int, pause: Pause) -> Band:
 
 
 def health(evidence: Evidence, soft: Collection[SoftSign], pause: Pause, now: datetime) -> Health:
-    """The score of the evidence; `pause` as it was before (`stats.core.condition` derives the next one)."""
+    """The score of the evidence; `pause` is the one before it (`stats.core.condition` derives the next)."""
     components = (
         _delivered(evidence),
         _block_signals(evidence, soft, now),

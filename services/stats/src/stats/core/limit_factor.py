@@ -38,7 +38,7 @@ class LimitFactor:
         return replace(self, value=HALF_LIMITS, cause=f"back from a pause since {_minute(now)}", stepped_at=now)
 
     def recovered(self, now: datetime) -> "LimitFactor":
-        """The factor after the clean days since the last change: one step up for each."""
+        """The factor after the clean days since the last change. Each clean day raises it by one step."""
         if self.stepped_at is None or self.value >= HIGHEST:
             return self
         days = (now - self.stepped_at) // CLEAN_DAY

@@ -19,9 +19,9 @@ class PackageSummary:
     profiles: Mapping[LaneStatus, int]
     """The number of profiles, by the status of their open lane."""
     counts: Mapping[str, int]
-    """Of the last 24 hours."""
+    """The counts of the last 24 hours, by the names in `COUNTED`."""
     allowed: int
-    """Open messages in 24 hours that the limits allow, with the limit factors."""
+    """How many open messages in 24 hours the profiles' limits allow, after their limit factors."""
     healths: Sequence[int]
 
 

@@ -38,7 +38,7 @@ class HourResults(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecentSends:
-    """The newest first."""
+    """The last messages of a profile, the newest first."""
 
     sent: Sequence[RecentSend] = ()
 
@@ -51,20 +51,20 @@ class RecentSends:
         return tuple(send.fingerprint for send in self.sent if send.lane == "open" and send.fingerprint is not None)
 
     def misses_in_a_row(self, now: datetime) -> int:
-        """The newest undelivered open messages in a row, of those over an hour old to people who received before."""
+        """How many of the newest open messages in a row were not delivered (see `Evidence.misses_in_a_row`)."""
         due = (send for send in self.sent if send.lane == "open" and send.receives and send.at <= now - RECEIPT_TAKES)
         return sum(1 for _ in takewhile(lambda send: not send.delivered, due))
 
     def of_hour(self, now: datetime, is_new: bool) -> HourResults:
-        """The results of the last hour, to new contacts or to the others."""
+        """The results of the last hour's messages to new contacts, or of those to the others."""
         sends = [send for send in self.sent if send.at > now - HOUR and send.is_new is is_new]
         return HourResults(sum(send.failed for send in sends), sum(send.delivered for send in sends))
 
     def unacknowledged_in_a_row(self, stuck_after: timedelta) -> int:
-        """The newest messages in a row without an acknowledgement or a failure, of those older than `stuck_after`."""
+        """How many of the newest messages in a row wait, of those older than `stuck_after`."""
         due = (send for send in self.sent if send.age >= stuck_after)
         return sum(1 for _ in takewhile(lambda send: send.waits, due))
 
     def old_enough(self, stuck_after: timedelta) -> int:
-        """The messages of the last hour that WhatsApp should have acknowledged by now."""
+        """How many messages of the last hour WhatsApp should have acknowledged by now."""
         return sum(stuck_after <= send.age < HOUR for send in self.sent)

@@ -1,4 +1,4 @@
-"""Risk: a sending habit that gets accounts blocked, found before they are."""
+"""Risk: a sending habit that gets accounts blocked. It is found before an account is blocked."""
 
 import statistics
 from collections.abc import Callable, Mapping

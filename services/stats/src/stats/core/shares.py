@@ -8,7 +8,7 @@ TRIALS_EXACT_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`hits` of `trials`."""
+    """A share: `hits` out of `trials`."""
 
     hits: int
     trials: int

@@ -30,9 +30,9 @@ class Sums:
     answered: int = 0
     new_contacts: int = 0
     unanswered: int = 0
-    """The new contacts of this time that have not written since."""
+    """The new contacts of this time who have not written since then."""
     arrived: int = 0
-    """The messages sent in this time that were delivered, now or later."""
+    """The messages sent in this time that were delivered, in this time or later."""
     night: int = 0
     """Open messages sent during the recipient's night."""
 

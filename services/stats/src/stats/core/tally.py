@@ -68,9 +68,9 @@ class Tally:
     marks: dict[str, Marks] = field(default_factory=dict[str, Marks])
     """The marks of the deliveries that have new ones."""
     sent: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes that are new as sent. `count_contacts` still has to look at their contacts."""
+    """The outcomes that first count a delivery as sent. `count_contacts` must still look at their contacts."""
     delivered: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes that are new as delivered."""
+    """The outcomes that count a delivery as delivered for the first time."""
     sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
     contacts: dict[ContactKey, ContactHistory] = field(default_factory=dict[ContactKey, ContactHistory])
 
@@ -185,7 +185,7 @@ def count_customer_messages(
 
 
 def _keep_changed_contacts(tally: Tally, before: Mapping[ContactKey, ContactHistory]) -> None:
-    """Only these have to be written."""
+    """Drop the unchanged contacts, because only the changed ones have to be written."""
     tally.contacts = {key: contact for key, contact in tally.contacts.items() if contact != before.get(key)}
 
 

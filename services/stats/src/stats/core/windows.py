@@ -36,6 +36,6 @@ class WindowStarts:
     def whole_hours(self) -> tuple[datetime, datetime]:
         """The part of the week that is summed from whole hours: its start, and its end (excluded).
 
-        The week's minutes before and after this part are summed from minutes.
+        The rest of the week, before and after this part, is summed from minutes.
         """
         return hour_of(self.week) + HOUR, max(hour_of(self.day), hour_of(self.week) + HOUR)

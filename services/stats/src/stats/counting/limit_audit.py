@@ -1,7 +1,7 @@
 """Limit audit: independently recounts sent messages against the limits. It should never find a breach.
 
 After a change of limits, messages that the pacer released under the old limits are still on their way. So a profile is
-audited only from a grace period after each change on, and for the same reason after a start of the process.
+not audited for a grace period after each change. The same holds after a start, when the last change is unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ class AuditDelays:
     """Durations in system time."""
 
     grace: timedelta
-    """From a change of limits until messages are audited against them."""
+    """The time from a change of limits until messages are audited against the new limits."""
     settling: timedelta
     """Messages sent longer ago than this are certainly counted."""
     tolerance: timedelta

@@ -42,7 +42,7 @@ class Retention:
     now: Now
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` old rows of each table, one transaction a table; returns the most of one table."""
+        """Delete at most `rows_max` old rows of each table, one transaction a table; returns the largest number."""
         now = self.now()
         before = {"minutes": now - MINUTES_KEPT, "hours": now - HOURS_KEPT}
         deleted: list[int] = []

@@ -153,7 +153,7 @@ class SentDeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class CountedDeliveryRow:
-    """What `stats.delivery` has of a delivery that an outcome is about."""
+    """What `stats.delivery` already contains about the delivery of an outcome."""
 
     delivery_id: str
     marks: int

@@ -1,7 +1,7 @@
 """Evaluator: the loop that computes the health, limit factor, closures and alerts of profiles from their evidence.
 
 An evaluation is one transaction with its profiles locked, so two instances that evaluate the same profile come to the
-same result. A profile whose evaluation is lost in a crash is found when all profiles are evaluated, every 5 minutes.
+same result. All profiles are evaluated every 5 minutes, which also makes up for an evaluation lost in a crash.
 """
 
 import time
@@ -45,7 +45,7 @@ class Evaluator:
     on_evaluated: Callable[[Iterable[str]], None]
     """Called with the evaluated profiles, after the commit."""
     is_behind: Callable[[], bool] = lambda: False
-    """Whether counted messages may have unread receipts. No profile is evaluated then."""
+    """Whether counted messages may have unread receipts. While they may, no profile is evaluated."""
     can_detect_stuck: Callable[[], bool] = lambda: True
     """Whether stats has been reading for long enough that a missing acknowledgement is evidence."""
     again_seconds: float = AGAIN_SECONDS
@@ -54,11 +54,11 @@ class Evaluator:
     _all_at: datetime | None = field(default=None, init=False)
 
     def schedule(self, profiles: Iterable[str]) -> None:
-        """Evaluate these profiles soon: their counts have changed."""
+        """Evaluate these profiles soon, because their counts have changed."""
         self._waiting.update(dict.fromkeys(profiles))
 
     def schedule_now(self, profiles: Iterable[str]) -> None:
-        """Evaluate these profiles in the next turn: their lanes have changed."""
+        """Evaluate these profiles in the next turn, because their lanes have changed."""
         for profile in profiles:
             self._evaluated_at.pop(profile, None)
             self._waiting[profile] = None
@@ -73,7 +73,7 @@ class Evaluator:
         before = time.monotonic() - self.again_seconds
         due = [profile for profile in self._waiting if self._evaluated_at.get(profile, before) <= before]
         batch = due[:AT_ONCE_MAX]
-        for profile in batch:  # before the evaluation: a profile that changes meanwhile is scheduled again
+        for profile in batch:  # removed before the evaluation, so that a change meanwhile schedules it again
             self._waiting.pop(profile, None)
         try:
             await self.evaluate(batch, now)

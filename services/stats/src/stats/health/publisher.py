@@ -1,9 +1,9 @@
 """State publisher: the loops that publish changed profile states and alerts.
 
-Each instance reads the published states back from their compacted topic, so they are not stored. A change that a crash
-kept from being published is found when all profiles are compared, once a minute and after a start. Two instances may
-publish the same state twice, which is harmless. The database has the state in which each alert was last published; a
-different state is published again.
+Each instance reads the published states back from their compacted topic, so they are not stored. All profiles
+are compared once a minute and after a start, which also finds a change that a crash kept from being published. Two
+instances may publish the same state twice, which is harmless. For each alert, the database has the state that was last
+published. If the alert's current state is another one, it is published.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class StatePublisher:
         return TURN_SECONDS
 
     def _due(self, now: datetime) -> PackageOfProfile:
-        """All profiles in a new minute, because counts leave their windows by the minute; else the touched ones."""
+        """In a new minute all profiles, because counts leave their windows by the minute. Else the touched profiles."""
         packages = self.config.package_of_profile()
         if minute_of(now) != self._all_compared_in:
             return packages
@@ -75,7 +75,7 @@ class StatePublisher:
 
 @dataclass(frozen=True, slots=True)
 class AlertPublisher:
-    """Publishes each state of an alert at least once: a crash after the publication repeats it."""
+    """Publishes each state of an alert at least once. After a crash it may publish a state again."""
 
     engine: AsyncEngine
     bus: Bus

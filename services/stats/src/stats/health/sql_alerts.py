@@ -78,7 +78,7 @@ async def list_alerts(
     before: str | None = None,
     changed_after: datetime | None = None,
 ) -> Sequence[StoredAlert]:
-    """The newest first, with an id below `before`. Ids begin with their time, so they sort by it."""
+    """The alerts with an id below `before`, the newest first. An id begins with its time, so ids sort by time."""
     parameters = {
         "package": package_id,
         "profile": profile_id,

@@ -28,7 +28,7 @@ class ConditionRow:
     at: datetime
     health: Any = column("jsonb")  # noqa: RUF009 - a field, as with dataclasses.field
     risks: Any = column("jsonb")  # noqa: RUF009
-    """JSON: written as a text, read as a decoded value."""
+    """`health` and `risks` are JSON. They are written as texts and read as decoded values."""
 
     @classmethod
     def of(cls, profile_id: str, condition: Condition) -> "ConditionRow":

@@ -19,16 +19,16 @@ from stats.core.tally import Marks
 from stats.core.windows import DAY, HOUR, WEEK
 
 STUCK_AFTER = timedelta(minutes=2)
-"""Wall time from which a missing acknowledgement is evidence. WhatsApp usually acknowledges within seconds."""
+"""After this wall time, a missing acknowledgement is evidence. WhatsApp usually acknowledges within seconds."""
 LAST_SENDS = 60
 """How many of the newest sends of each lane are loaded for a profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastDayRow:
-    """A profile's sums of the last 24 hours, or of the window that the field's name contains. None: 0.
+    """A profile's sums of the last 24 hours, or of the window that the field's name contains. None means 0.
 
-    The windows that end an hour ago are for shares of delivered messages: a receipt may take an hour.
+    The shares of delivered messages use windows that end an hour ago, because a receipt may take an hour.
     """
 
     profile_id: str
@@ -47,7 +47,7 @@ class LastDayRow:
 
 @dataclass(frozen=True, slots=True)
 class BeforeRow:
-    """A profile's sums of whole hours, from 7 days ago until 25 hours ago. None: 0."""
+    """A profile's sums of whole hours, from 7 days ago until 25 hours ago. None means 0."""
 
     profile_id: str
     sent: int | None
@@ -60,7 +60,7 @@ class BeforeRow:
 
 @dataclass(frozen=True, slots=True)
 class RecentSendRow:
-    """`age`, `waits`, `is_new`, `receives`: as in `RecentSend`; None: no. `marks` contains the bits of `Marks`."""
+    """`age`, `waits`, `is_new`, `receives`: as in `RecentSend`; None means no. `marks` has the bits of `Marks`."""
 
     profile_id: str
     lane: Lane
@@ -116,7 +116,7 @@ class BaselineRow:
 
 
 async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
-    """The raw evidence of each profile. `now` is system time; ages of sends are by the database's clock (wall time)."""
+    """The raw evidence of each profile. `now` is system time; the ages of sends are wall time."""
     minute = minute_of(now)
     parameters = {
         "profiles": list(profiles),

@@ -7,7 +7,7 @@ from spreader.runtime.postgres import statements
 revision = "0001"
 down_revision = None
 
-# BRIN: rows are inserted in the order of their age, and only the retention selects by it.
+# BRIN indexes, because rows are inserted in the order of their age, and only the retention selects by age.
 TABLES = """
 CREATE TABLE stats.minute (
     profile_id text        NOT NULL,

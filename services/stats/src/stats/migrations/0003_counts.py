@@ -1,4 +1,4 @@
-"""Counts: by minute and hour, of profiles and packages, with the sent deliveries and contacts they are made from."""
+"""Counts: those of profiles and packages by minute and hour, and the sent deliveries and contacts behind them."""
 
 from alembic import op
 
@@ -15,7 +15,7 @@ ALTER TABLE stats.minute RENAME COLUMN minute TO at;
 ALTER TABLE stats.minute ADD COLUMN package_id text NOT NULL DEFAULT '';
 """
 
-# BRIN: rows are inserted in the order of their age, and only the retention selects by it.
+# BRIN indexes, because rows are inserted in the order of their age, and only the retention selects by age.
 ROLLUP = """
 CREATE TABLE stats.{name} (
     {who} text        NOT NULL,
