@@ -10,7 +10,7 @@ from local.view import View
 
 
 def setup() -> int:
-    """Download Kafka, so that `make up` and the tests need not. Returns 0 also without Kafka: `make up` says so."""
+    """Download Kafka, so that `make up` and the tests need not. A failure still returns 0: `make up` reports it."""
     try:
         prepare_kafka()
     except Unavailable as reason:

@@ -21,12 +21,12 @@ CUSTOMERS = 3
 CONVERSATION_SECONDS, CONVERSATION_POLL_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
 POLL_SECONDS = 1.0
-UNCHANGED_POLLS_MAX = 12  # then the remaining deliveries wait for their time
+UNCHANGED_POLLS_MAX = 12  # after so many polls without a change, the rest wait for their time
 _NOT_FINAL = ("held", "released")
 
 
 def demo() -> int:
-    """The exit code."""
+    """Run the demo; returns the exit code."""
     view = View.of_this_process()
     try:
         asyncio.run(_demo(LocalSettings(), view))
@@ -51,7 +51,7 @@ async def _demo(settings: LocalSettings, view: View) -> None:
 
 
 def _address(settings: LocalSettings, service: str) -> str:
-    """From the environment (for a system in containers), else of the system that runs in this home."""
+    """A service's address, from the environment (for a system in containers), else from the system in this home."""
     address = os.environ.get(f"SPREADER_{service.upper()}_URL")
     if address:
         return address

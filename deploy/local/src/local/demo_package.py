@@ -22,7 +22,7 @@ def profile_id(number: int) -> str:
 
 
 async def make_demo_package(ingress: str, key: str, view: View) -> None:
-    """Create what is missing of it. A failure is only logged: the system works without it."""
+    """Create what is missing of the demo package. A failure is only logged, because the system works without it."""
     try:
         async with ApiClient(f"{ingress}/api/v1", key) as api:
             if await api.get(f"/packages/{PACKAGE_ID}") is None:

@@ -75,7 +75,7 @@ class LocalHome:
         return key
 
     def save_running(self, processes: Mapping[str, int | None], addresses: Mapping[str, str]) -> None:
-        """For `make demo`, and for tests that kill processes: process ids and addresses."""
+        """Save process ids and addresses for `make demo`, and for tests that kill processes."""
         _write(self._running, {"pid": os.getpid(), "processes": dict(processes), "addresses": dict(addresses)})
 
     def running(self) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ class LaunchPlan:
         return cls(settings, LocalHome(settings.home.resolve()), services, choose_ports(services, os.environ))
 
     def check_ports(self) -> None:
-        """Raises Unavailable when one is in use."""
+        """Raise Unavailable when a port is in use."""
         check_ports(self._fixed_ports())
 
     @property
@@ -77,7 +77,7 @@ class LaunchPlan:
         return f"ready: {address}/api/v1 (console {self.addresses.get('console', 'not installed')})"
 
     def _simulator(self) -> dict[str, str]:
-        """The operator's own settings win. In a demo, simulated customers reply by themselves."""
+        """The simulator's variables. The operator's own settings win. In a demo, customers reply by themselves."""
         defaults = {"SPREADER_SIMULATOR_HOME": str(self.home.folder / "simulator")}
         if self.settings.demo:
             defaults["SPREADER_SIMULATOR_REPLY_SHARE"] = REPLY_SHARE_OF_DEMO

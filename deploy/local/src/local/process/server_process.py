@@ -21,7 +21,7 @@ class NotStarted(RuntimeError):
 
 
 class ServerProcess:
-    """Its methods block; for test fixtures. The program's output goes to the file `log`."""
+    """For test fixtures, so its methods block. The program's output goes to the file `log`."""
 
     def __init__(self, program: Program, log: Path) -> None:
         self.program = program

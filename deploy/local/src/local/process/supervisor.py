@@ -1,4 +1,4 @@
-"""Supervisor: keeps one program running: starts it, shows its output, restarts it when it dies, and stops it."""
+"""Supervisor: keeps one program running. It starts, restarts and stops the program, and shows its output."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ class Restarts:
     failures: int = 0
 
     def died(self, lived: timedelta) -> tuple["Restarts", timedelta]:
-        """The next state, and the delay before the restart: short after a stable run, doubled after each failure."""
+        """The next state, and the delay before the restart. A stable run makes it short; each failure doubles it."""
         failures = 1 if lived >= STABLE_AFTER else self.failures + 1
         exponent = min(failures - 1, 10)  # beyond that the delay is RESTART_DELAY_MAX anyway
         return Restarts(failures), min(RESTART_DELAY_FIRST * 2**exponent, RESTART_DELAY_MAX)

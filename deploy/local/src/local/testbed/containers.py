@@ -15,7 +15,7 @@ POSTGRES_IMAGE = "postgres:18"
 
 @contextmanager
 def kafka_container() -> Generator[str]:
-    """The port is chosen before the start, because the broker sends its address to its clients."""
+    """Kafka in a container. Its port is chosen before the start, because the broker tells its address to clients."""
     port = free_port()
     container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
     for name, value in {

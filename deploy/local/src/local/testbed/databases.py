@@ -1,4 +1,4 @@
-"""Databases: a migrated and empty schema for each test; migrated once a run, emptied before each test."""
+"""Databases: a migrated schema for each service. It is migrated once a run and emptied before each test."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -12,7 +12,7 @@ from spreader.settings import Settings
 
 
 class MigratedDatabases:
-    """One database for each service, on one server. A new one for each test would take five times as long."""
+    """One database for each service, on one server. A new database for each test would take five times as long."""
 
     def __init__(self, server_url: str, prefix: str) -> None:
         self._server_url = server_url
@@ -45,7 +45,7 @@ class MigratedDatabases:
 
 
 async def _empty(url: str, service: str) -> None:
-    """Ends connections that a test has left open: they may hold locks."""
+    """Empty the schema. First end the connections that a test has left open, because they may hold locks."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute(OTHERS)

@@ -15,7 +15,7 @@ _MISSING = "promtool is not on the PATH. Install Prometheus (Debian: `sudo apt-g
 
 
 def promtool() -> Path:
-    """From the PATH, else from Debian's package, which is only unpacked: installing it would start a server."""
+    """From the PATH, else from Debian's package, which is only unpacked, because installing it would start a server."""
     installed = shutil.which("promtool")
     return Path(installed) if installed else cached_folder("promtool-of-debian", _fetch) / "promtool"
 
@@ -40,7 +40,7 @@ def _fetch(folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str | None:
-    """None: success; else the command's error output."""
+    """Run a command. Returns None for success, else the command's error output."""
     try:
         completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:

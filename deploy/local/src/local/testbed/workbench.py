@@ -55,7 +55,7 @@ def workbench() -> Generator[Workbench]:
     partial = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
     with (partial / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = partial.rename(partial.with_name(partial.name[1:]))  # visible to other runs only now, with its lock
+        folder = partial.rename(partial.with_name(partial.name[1:]))  # other runs see it only now, with its lock
         bench = Workbench.within(folder)
         try:
             yield bench
@@ -65,12 +65,12 @@ def workbench() -> Generator[Workbench]:
 
 
 def _delete_abandoned() -> None:
-    """Delete the folders of runs that were killed: their locks are free."""
+    """Delete the folders of killed runs. They are known by their free locks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
             with (folder / "lock").open("r") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if folder.stat().st_uid == os.geteuid():
                     shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # in use, or of another user
+        except OSError:  # the folder is in use, or belongs to another user
             continue
