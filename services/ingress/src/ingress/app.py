@@ -89,7 +89,8 @@ def build(settings: IngressSettings) -> FastAPI:
     now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
     engine = create_engine(settings, "ingress")
     request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
-    # The consumers have their own broker: the short timeout of requests would abort a slow group join.
+    # The consumers have their own broker, because the short timeout of requests would abort a slow join of the consumer
+    # group.
     consumer_broker = create_broker(settings, "ingress")
     consumer_bus = KafkaBus(consumer_broker, "ingress", now)
     handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, consumer_bus))

@@ -31,7 +31,7 @@ class Change:
 
     @property
     def not_undoable_reason(self) -> str | None:
-        """None: the change can be undone, unless the same settings have changed since."""
+        """Why the change can never be undone. None: it can be undone, unless the same settings have changed since."""
         if self.undone_by is not None:
             return f"it has been undone already, by change {self.undone_by}"
         return not_undoable_reason(self.differences)
@@ -89,7 +89,8 @@ def package_document(package: StoredPackage, profiles: Sequence[StoredProfile]) 
 
 
 def _without_secrets(settings: Any) -> dict[str, Any]:
-    """The settings of a profile with a short hash in place of its sealed credentials: it shows whether they changed."""
+    """The settings of a profile, with a short hash in place of its sealed credentials. The hash shows whether the
+    credentials changed."""
     gateway = settings["gateway"]
     shown = {name: gateway.get(name) for name in _SHOWN_OF_GATEWAY}
     if sealed := gateway.get("sealed"):

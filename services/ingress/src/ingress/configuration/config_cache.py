@@ -15,7 +15,7 @@ class IngressConfigCache(ConfigCache):
     wait_seconds: float
 
     def package(self, package_id: str) -> Package | None:
-        """None: this process has not read such a package, which may still be a new one.
+        """The package. None: this process has not read it. It may have been created just now.
 
         Raises the problem `unavailable` until the table is loaded.
         """

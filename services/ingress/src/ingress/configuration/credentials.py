@@ -21,7 +21,8 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
 _SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""A value that an HTTP header may have. A copy from a terminal often ends with a line break, which it may not."""
+"""A value that an HTTP header may have. Text copied from a terminal often ends with a line break, which is not allowed
+there."""
 
 
 def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:

@@ -40,7 +40,8 @@ _NUMBERS = TypeAdapter(NumbersForm)
 
 
 async def check_connection(sender: ServiceClient, row: ProfileEntry, seconds: float) -> ServiceResponse:
-    """The sender's check of the gateway. The query has the settings, which the sender may not have read yet."""
+    """The sender's check of the gateway. The query contains the gateway settings, because the sender may not have read
+    them yet."""
     gateway = row.settings["gateway"]
     query = {
         "package_id": row.package_id,
@@ -130,7 +131,8 @@ def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
 
 
 def _shares(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Sequence[str]]:
-    """The numbers that each profile checks, shared evenly, because WhatsApp notices many checks by one account."""
+    """The numbers that each profile checks. They are shared evenly, because WhatsApp notices many checks by one
+    account."""
     shares = {profile.profile_id: numbers[index :: len(profiles)] for index, profile in enumerate(profiles)}
     return {profile_id: share for profile_id, share in shares.items() if share}
 

@@ -1,4 +1,4 @@
-"""Consent lists: suppressions and opt-ins; the ingress is their source for every service.
+"""Consent lists: suppressions and opt-ins. Every other service gets them from the ingress.
 
 A change is first stored as unpublished, then published, and only then confirmed to the caller. So the change is in
 Kafka before the caller's next request. `publish_left_over` publishes changes that a crash or an outage of Kafka left
@@ -25,7 +25,7 @@ from spreader.runtime.rows import arrays, fetched
 
 LEFT_OVER_MAX = 500
 CHECKED_AT_ONCE = 5_000
-"""Recipients in one query. Other requests are handled between two queries."""
+"""How many recipients one query checks. Between two queries, other requests are handled."""
 POLL_SECONDS = 5.0
 
 
@@ -57,7 +57,8 @@ class ConsentLists:
     ) -> int:
         """Put the recipients on the list; returns how many were not on it.
 
-        The same `evidence` puts a recipient on the list once: not again after the entry was removed. `since`: now.
+        The same `evidence` puts a recipient on the list only once. It does not do so again after the entry was removed.
+        `since`: when the entry begins; None: now.
         """
         entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
         return await self._change(sql.ADD, key, recipients, entry)

@@ -1,4 +1,5 @@
-"""Difference: one setting that a change has set, with its value before and after; and how to undo a change."""
+"""Difference: one setting that a change has set, with its value before and after. Differences are also used to undo a
+change."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any
 
 
 class Absence(Enum):
-    """A member that does not exist, as opposed to null, which is a value."""
+    """Stands for a member that does not exist. Null is different: it is a value."""
 
     ABSENT = "absent"
 

@@ -1,4 +1,4 @@
-"""Failure: why a message that a gateway had accepted was not sent after all, by the gateway's own code.
+"""Failure: says why a gateway did not send a message that it had accepted, by the gateway's own code.
 
 The gateway reports such a failure by webhook. It is final: the delivery is not sent again. The failure class says what
 the failure means for the profile. A code has the same meaning as in the response to a send call

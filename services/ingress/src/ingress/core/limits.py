@@ -1,4 +1,5 @@
-"""Limits: the limits in force for a profile, warnings about unlikely ones, and how much of them is used."""
+"""Limits: the limits in force for a profile, warnings about limits that have no effect, and how much of each limit is
+used."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWar
 
 
 def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> list[LimitWarning]:
-    """Warns if the package's day limit is below that of a single profile, whose day limit then never binds."""
+    """Warns if the package's day limit is below the day limit of a single profile. The profile's day limit then never
+    binds."""
     if limits.per_day is None or limits.per_day >= profile.per_day:
         return []
     detail = (

@@ -56,13 +56,14 @@ Therefore these are left out: alto (high), keluar (exit), remover and हटा�
 """
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")
-"""Accents of Latin and Arabic, the tatweel, and the emoji selector. Devanagari's signs stay: they are vowels."""
+"""Accents of Latin and Arabic, the tatweel, and the emoji selector. The signs of Devanagari are not removed, because
+they are vowels."""
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ı": "i"})
 
 
 def normalize(text: str) -> str:
     """The text without differences in case, accents, punctuation, emoji and spaces."""
-    # Normalized before and after the case folding, as Unicode's compatibility caseless match (D146) does.
+    # The text is normalized before and after the case folding, as in Unicode's compatibility caseless match (D146).
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).casefold()
     folded = _ACCENTS.sub("", unicodedata.normalize("NFKD", bare)).translate(_ALIKE)
     spaced = "".join(_letter_or_space(character) for character in folded)

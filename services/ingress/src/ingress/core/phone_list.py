@@ -43,7 +43,8 @@ def read_rows(lines: Iterable[str], first_line: int = 1, column: int | None = No
 def header_column(text: str) -> int | None:
     """The index of the phone number's column if this first line is a header; None if the line is a row.
 
-    A header has a cell that `HEADERS` lists, or else no digit in any cell; then the first column has the numbers.
+    A line is a header if `HEADERS` lists one of its cells. A line without any digit is a header too; then the first
+    column has the numbers.
     """
     cells = [cell.strip().casefold().replace(" ", "_") for cell in _cells(text)]
     known = next((index for index, cell in enumerate(cells) if cell in HEADERS), None)

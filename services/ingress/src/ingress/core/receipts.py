@@ -43,12 +43,13 @@ class MatchedDelivery:
 
 
 def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
-    """Whether the reporting profile may change the delivery: it must be the delivery's own, unless that has none."""
+    """Whether the reporting profile may change the delivery. It must be the profile of the delivery, or the delivery
+    has no profile yet."""
     return delivery.package_id == receipt.package_id and delivery.profile_id in (receipt.profile_id, None)
 
 
 def outcome_of(receipt: ProfileReceipt, delivery: MatchedDelivery) -> DeliveryOutcome:
-    """The outcome to publish. An echo means sent, and adds the gateway's message id."""
+    """The outcome to publish. The outcome of an echo has the status `sent` and the gateway's message id."""
     report = receipt.report
     details = report if isinstance(report, MessageReceipt) else None
     return DeliveryOutcome(

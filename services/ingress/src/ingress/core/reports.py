@@ -14,7 +14,7 @@ IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_
 class MessageReceipt:
     """The new status of one of our messages.
 
-    `delivery_id` identifies the message if the gateway returns our id, otherwise `gateway_message_id` does.
+    If the gateway returns our id, `delivery_id` identifies the message. Otherwise `gateway_message_id` does.
     """
 
     gateway_message_id: str
@@ -102,7 +102,7 @@ class ProfileByPhone:
 
 @dataclass(frozen=True, slots=True)
 class ProfilesOfHolder:
-    """All profiles with the same holder as the called one: WhatsApp restricts them together."""
+    """All profiles with the same holder as the called profile, because WhatsApp restricts them together."""
 
 
 Target = CalledProfile | ProfileByAccount | ProfileByPhone | ProfilesOfHolder

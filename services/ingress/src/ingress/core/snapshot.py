@@ -44,7 +44,7 @@ def _profile(stored: StoredProfile, package_limits: ProfileLimits) -> Profile:
 
 
 def merge_settings(settings: Settings, patch: Settings) -> dict[str, Any]:
-    """`settings` with the members of `patch`: objects are merged, other values are replaced. Null is such a value."""
+    """`settings` with the members of `patch`. Objects are merged, and all other values, null included, are replaced."""
     result = dict(settings)
     for name, value in patch.items():
         old = result.get(name)

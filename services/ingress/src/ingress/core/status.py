@@ -1,4 +1,4 @@
-"""Status: the progress of a delivery, in an order in which it only advances, and the status of its message."""
+"""Status: the progress of a delivery, which only advances, and the status of its message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +29,9 @@ _PHASES_COUNT = 3
 class Progress:
     """How far a delivery has come. Of two events, the one with the greater progress wins, whichever arrives first.
 
-    At stage 0 a delivery may return to an earlier status: released, deferred, released again, or held again for another
-    profile. Therefore `attempt` orders the events of a stage, and then `turn`: the release and the phase within it.
+    At stage 0 a delivery may return to an earlier status. For example, it is released, deferred and released again, or
+    it is held again for another profile. Therefore `attempt` orders the events of a stage. Within an attempt, `turn`
+    orders them: it counts the release and the phase within that release.
     """
 
     stage: int
@@ -56,7 +57,8 @@ def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, in
 
 
 def message_status(counts: Mapping[Status, int]) -> str:
-    """The status of a message by the counts of its deliveries. `cancelled`: all deliveries are."""
+    """The status of a message by the counts of its deliveries. `cancelled` means that all its deliveries are
+    cancelled."""
     total = sum(counts.values())
     if counts["held"] == total:
         return "queued"

@@ -66,7 +66,7 @@ class UntrustedJson:
         """Unix time in seconds or milliseconds, or an RFC 3339 string."""
         if (number := self.integer) is not None:
             seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
-            seconds = min(max(seconds, 0.0), 1e11)  # so that a date exists; the range below refuses both ends
+            seconds = min(max(seconds, 0.0), 1e11)  # so that the datetime exists; the check below refuses both ends
             timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         else:
             try:

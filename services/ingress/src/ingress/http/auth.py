@@ -8,11 +8,12 @@ from ingress.http.urls import API
 from spreader.http.auth import is_authorized, unauthorized
 
 _WEBHOOKS = f"{API}/webhooks/"
-"""Gateways do not know our key; the webhook parsers verify their calls."""
+"""Gateways do not know our API key. The webhook parsers verify their calls instead."""
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware, and not a FastAPI dependency: it is cheap on the accept path and covers every route."""
+    """This is an ASGI middleware and not a FastAPI dependency, because a middleware is cheap on the accept path and
+    covers every route."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app

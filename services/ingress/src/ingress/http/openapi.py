@@ -1,4 +1,5 @@
-"""OpenAPI: adds routes with their documentation. FastAPI cannot derive it, because endpoints read bodies themselves."""
+"""OpenAPI: adds routes with their documentation. FastAPI cannot derive the documentation, because the endpoints read
+the request bodies themselves."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any

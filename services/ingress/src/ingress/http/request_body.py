@@ -27,7 +27,7 @@ T = TypeVar("T")
 LINE_CHARACTERS_MAX = 10_000
 SMALLER_BODY = "Send a smaller one."
 _YEARS = range(2000, 3000)
-_NUL = rb"\u0000"  # the escape sequence: JSON does not allow the character itself
+_NUL = rb"\u0000"  # only as an escape sequence: JSON does not allow the character itself
 
 
 class RequestForm(BaseModel):
@@ -74,7 +74,7 @@ async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> 
 async def read_lines(request: Request, bytes_max: int, lines_max: int) -> AsyncGenerator[list[str]]:
     """Yields the lines of a text body while the body arrives, at most `lines_max` at once.
 
-    So a large file is never in memory as a whole. The last batch may be a single empty line.
+    So a large file is never in memory as a whole. The last list may contain only an empty line.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     size, rest, ready = 0, "", list[str]()
@@ -101,7 +101,8 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = Fals
 
 
 def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
-    """The form, or the problem `invalid` as a value, so that the caller can report a more important problem first.
+    """The form, or the problem `invalid`. The problem is returned and not raised, so that the caller can report a more
+    important one first.
 
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union.
     """

@@ -1,4 +1,4 @@
-"""Outbox: records that are stored in the transaction of the change they report, and published after its commit."""
+"""Outbox: stores records in the transaction of the change that they report, and publishes them after its commit."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
 BULK_MAX = 2
-"""The most records of large messages in a batch; each has up to 500 recipients."""
+"""The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3
 """The pause after a batch with `BULK_MAX` such records, so that a bulk import leaves room for replies."""
 POLL_SECONDS = 1.0
@@ -68,8 +68,9 @@ class EnvelopeRelay:
 def without_superseded(envelopes: Sequence[Envelope]) -> list[Envelope]:
     """The records of a batch that are to be published; `envelopes` is in commit order.
 
-    On a compacted topic a record replaces the older ones of its key, so only the newest of the batch is published. The
-    records of a batch are published concurrently: an older record could otherwise arrive after the newest.
+    On a compacted topic, a record replaces the older records with its key. So only the newest record of each key is
+    published. Records of a batch are published concurrently, so an older record could otherwise arrive after the
+    newest.
     """
     newest = {(envelope.topic, envelope.key): index for index, envelope in enumerate(envelopes)}
     return [

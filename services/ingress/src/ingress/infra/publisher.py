@@ -22,7 +22,7 @@ class EnvelopeBus(Protocol):
 class TimeLimitedBus:
     """Publishes within `PUBLISH_SECONDS_MAX` or raises PublishFailed.
 
-    It tries even if the probe just found Kafka unavailable: a slow probe does not prove an outage.
+    It tries even if the probe has just found Kafka unavailable, because a slow probe does not prove an outage.
     """
 
     def __init__(self, bus: KafkaBus) -> None:

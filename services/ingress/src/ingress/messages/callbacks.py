@@ -80,7 +80,8 @@ class CallbackChannel(Protocol):
 
 
 class CallbackConsumer(GrouplessConsumer):
-    """Reads one partition, chosen at random, from its end: earlier callbacks belong to requests that have ended."""
+    """Reads one partition, chosen at random. It begins at the end of the partition, because earlier callbacks belong to
+    requests that have ended."""
 
     name = "callbacks"
 
@@ -96,7 +97,7 @@ class CallbackConsumer(GrouplessConsumer):
     async def seek(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign([self._assigned])
         await consumer.seek_to_end(self._assigned)
-        await consumer.position(self._assigned)  # fixes the end now: callbacks sent from here on are read
+        await consumer.position(self._assigned)  # fixes the end now, so that callbacks sent from now on are read
 
     async def poll(self, consumer: AIOKafkaConsumer) -> None:
         try:
@@ -113,7 +114,8 @@ class CallbackConsumer(GrouplessConsumer):
         try:
             event = decode(record.topic, read_headers(record.headers), record.value)
         except (ValidationError, UndecodableRecord) as error:
-            # Not a dead letter: the waiting request has its own time-out and would have ended before a replay.
+            # The callback is not stored as a dead letter, because the waiting request would have timed out before a
+            # replay.
             log.error("cannot decode a callback; skipped", offset=record.offset, error=type(error).__name__)
             return
         if isinstance(event, Callback):

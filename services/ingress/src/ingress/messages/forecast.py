@@ -25,7 +25,8 @@ def forecast_query(
     recipients: Sequence[str],
     message_id: str | None = None,
 ) -> dict[str, Any]:
-    """The body of the pacer's forecast query. Of the recipients it has a sample, from which the pacer gets time zones.
+    """The body of the pacer's forecast query. It contains only a sample of the recipients, from which the pacer gets
+    their time zones.
 
     `deliveries`: how many each profile gets. `message_id`: None if the message is not accepted yet.
     """

@@ -38,7 +38,7 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResponses:
-    """Stores for each key the hash of its body, its message id and, as soon as there is one, the response.
+    """Stores for each key the hash of the request body, the message id and, as soon as there is one, the response.
 
     They are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
     repeat needs the same body and continues the same message. If the first request of a key is refused, it has
@@ -57,7 +57,8 @@ class IdempotentResponses:
 
         Raises the problem `key-reused` for another body, and `in-progress` while another request works on the key.
         """
-        # Without unset fields: a field that a newer version adds must not change the hash of an old request.
+        # Unset fields are left out, so that a field that a newer version adds does not change the hash of an old
+        # request.
         sent_fields = form.model_dump_json(exclude_unset=True)
         body_hash = hashlib.sha256(sent_fields.encode()).hexdigest()
         claim = new_id("clm", wall_now())

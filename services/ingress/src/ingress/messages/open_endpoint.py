@@ -96,7 +96,8 @@ class OpenMessageEndpoint:
         ]
 
     async def _publish(self, events: list[OpenMessageRequested]) -> None:
-        """A single record is published directly. Several go through the outbox, so that all are published or none."""
+        """A single record is published directly. Several records go through the outbox, so that either all or none are
+        published."""
         with _ACCEPT_SECONDS.time():
             if len(events) == 1:
                 await self.bus.publish(events[0])
@@ -168,7 +169,8 @@ class OpenMessageEndpoint:
 
 
 def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
-    """The sum over the records of a message; None if any callback of the router did not come in time."""
+    """The sum of the routing results of a message's records; None if any callback of the router did not come in
+    time."""
     if callbacks is None:
         _UNANSWERED.inc()
         return None

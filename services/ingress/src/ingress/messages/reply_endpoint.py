@@ -25,7 +25,8 @@ from spreader.telemetry.tracing import current_traceparent
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
-"""Unsuccessful statuses that follow a call of the gateway; the others are decided without a call."""
+"""Unsuccessful statuses that follow a call of the gateway. The other unsuccessful statuses are decided without a
+call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
 """Failures of the gateway or of WhatsApp; the others concern the profile, the recipient or the content."""
 

@@ -1,4 +1,4 @@
-"""0009: two reports of one failure, without and with a code, are both kept: only one has the reason."""
+"""0009: keeps two reports of one failure, one without and one with a code, because only the second has the reason."""
 
 from alembic import op
 

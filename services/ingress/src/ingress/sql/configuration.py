@@ -53,7 +53,8 @@ PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT
 
 PACKAGE_BUMP = text("""
 UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE package_id = :package_id""")
-"""The first statement of every change. It locks the package's row, so that its changes are made one after the other."""
+"""The first statement of every change. It locks the package's row, so that changes of one package are made one after
+the other."""
 
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")

@@ -11,7 +11,8 @@ from spreader.runtime.rows import columns, unnest
 
 @dataclass(frozen=True, slots=True)
 class ConsentListEntry:
-    """A recipient on a list. `evidence`: identifies the customer's own message or choice, if that put them there."""
+    """A recipient on a list. `evidence`: identifies the customer's message or choice that put the recipient on the
+    list; None if something else did."""
 
     recipient: str
     since: datetime
@@ -51,7 +52,8 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Puts recipients on a list. No change: they are on it already, or the same evidence put them there before."""
+"""Puts recipients on a list. Nothing changes for a recipient who is on it already, or whom the same evidence has put on
+it before."""
 REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
@@ -78,7 +80,8 @@ ORDER BY recipient FOR UPDATE""")
 LEFT_OVER = text(f"""
 {_UNPUBLISHED}
 AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""Changes that are unpublished for 5 seconds: the requests that made them would have published them by now."""
+"""Changes that have been unpublished for 5 seconds. The requests that made them have failed, or they would have
+published them by now."""
 MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
 FROM {unnest(ConsentEntryKey, "published")}

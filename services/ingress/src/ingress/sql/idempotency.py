@@ -23,10 +23,10 @@ ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = exclud
 WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
   AND (stored.claim = '' OR stored.taken_at < clock_timestamp() - interval '60 seconds')
 RETURNING message_id""")
-"""Claims the key, and returns its message id: a later request continues the message of the first.
+"""Claims the key, and returns its message id, so that a later request continues the message of the first one.
 
-No row: the key has a response, or another body, or another request works on it. A claim without a response after a
-minute belongs to a process that died; the next request takes the claim over.
+It returns no row if the key has a response, if its first request had another body, or if another request works on it. A
+claim that has no response after a minute belongs to a process that died. The next request takes it over.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")
@@ -39,4 +39,4 @@ DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")
-"""Skips locked rows: a request is just claiming such a row, which makes it new again."""
+"""It skips locked rows, because a request is just claiming such a row, and the row is then no longer old."""

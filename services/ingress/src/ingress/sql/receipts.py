@@ -84,7 +84,8 @@ LATERAL (
       AND gateway_message_id = receipt.gateway_message_id
     LIMIT 1
 ) AS matched"""
-"""The delivery of a receipt: by our own id if the gateway sends it back, otherwise by the gateway's."""
+"""Finds the delivery of a receipt: by our own id if the gateway sends it back, otherwise by the gateway's message
+id."""
 
 MATCH = text(f"""
 SELECT matched.*, receipt.position FROM {unnest(ReceiptKeys, "receipt")} CROSS JOIN {_MATCH}""")
@@ -94,7 +95,8 @@ INSERT INTO ingress.receipt_waiting ({columns(WaitingReceipt)})
 SELECT {columns(WaitingReceipt)} FROM {unnest(WaitingReceipt, "receipt")}
 ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
-"""Ordered: gateways repeat calls, and two calls with the same receipts in different orders would deadlock."""
+"""The rows are ordered because gateways repeat calls. Two calls with the same receipts in different orders could
+deadlock."""
 
 _WAITING = """
 receipt.package_id AS receipt_package_id, receipt.profile_id AS receipt_profile_id, receipt.gateway_message_id,
@@ -111,7 +113,7 @@ WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (receipt.profile_id, rece
     WHERE delivery.delivery_id = ANY(CAST(:delivery_ids AS text[])) AND delivery.gateway_message_id IS NOT NULL)
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-"""The receipts that wait for any of these deliveries. Costs next to nothing if no receipt at all is waiting."""
+"""The receipts that wait for any of these deliveries. The query costs almost nothing if no receipt is waiting."""
 MATCH_BY_AGE = text(f"""{_MATCH_WAITING}
 WHERE receipt.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
@@ -146,10 +148,12 @@ WHERE receipt.recipient IS NOT NULL AND receipt.kept_at > now() - CAST(:oldest A
              AND (other.status IN ('unknown', 'released') OR other.lane = 'reply' AND other.stage = 0)
              AND receipt.at {_NEAR.format(at="other.at")})
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-"""Pairs of an echo and a delivery in doubt, where the echo fits no other delivery and the delivery no other echo.
+"""Pairs of an echo and a delivery in doubt. A pair counts only if the echo fits no other delivery, and the delivery
+fits no other echo.
 
-An echo is used only after some seconds: it arrives before the gateway's response, which usually brings the gateway
-message id. For a reply the time is shorter, because the sender retries a reply 5 s after a missing response.
+An echo is used only after some seconds, because it arrives before the gateway's response, and the response usually
+brings the gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a missing
+response.
 """
 
 DELETE_OLD = text("""

@@ -113,7 +113,7 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
 """Like `ingress.core.delivery_updates.merge`: the side with more progress wins, and the other fills its empty columns.
 
-In contrast to it, a stored index, gateway message id or sending time is never replaced.
+There is one difference: a stored index, gateway message id or sending time is never replaced.
 """
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "

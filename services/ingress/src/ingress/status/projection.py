@@ -27,7 +27,8 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class StatusProjection:
-    """Writes may be repeated and come in any order: a message is inserted once, and a delivery only advances."""
+    """Writes may be repeated, and may come in any order, because a message is inserted only once and a delivery only
+    advances."""
 
     engine: AsyncEngine
 

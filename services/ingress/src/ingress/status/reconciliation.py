@@ -19,7 +19,7 @@ from spreader.runtime.rows import fetched
 UNCHANGED_FOR = timedelta(minutes=15)
 """In wall time. A delivery without progress for this long is counted."""
 LOOK_BACK = timedelta(hours=24)
-"""The first run reads the messages of this time."""
+"""The first run reads the messages that were accepted in this time before it."""
 MESSAGES_MAX = 2_000
 """How many new messages a run reads."""
 INCOMPLETE_MAX = 10_000

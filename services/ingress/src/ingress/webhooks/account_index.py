@@ -1,4 +1,5 @@
-"""Account index: finds profiles by what gateways call them, in the configuration that this process has read."""
+"""Account index: finds profiles by the names that gateways use for them, in the configuration that this process has
+read."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

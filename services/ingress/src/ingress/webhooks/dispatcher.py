@@ -60,7 +60,8 @@ class WebhookDispatcher:
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
     ) -> None:
-        """Raises if any event may not have been published; then the gateway calls again. A repeat has no effect.
+        """Raises an error if any event may not have been published. The gateway then calls again, and repeated reports
+        have no effect.
 
         `called`: the profile whose webhook address was called, with its parser.
         """
@@ -104,7 +105,7 @@ class WebhookDispatcher:
     def _if_trusted(
         self, called: ProfileAccount, parser: WebhookParser, other: ProfileAccount | None
     ) -> Sequence[ProfileAccount]:
-        """The other profile, if it has the same secret as the called one; otherwise nothing.
+        """The other profile, if it has the same secret as the called profile; otherwise an empty list.
 
         With the same secret, the call would have been accepted at the other profile's address too.
         """
@@ -120,7 +121,8 @@ class WebhookDispatcher:
         return [other] if is_same else []
 
     async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
-        """Adds a suppression (stop) or lifts one (resume), but only one that a gateway's report had added."""
+        """Adds a suppression (stop), or lifts one (resume). It lifts only a suppression that a gateway's report has
+        added."""
         key = ConsentListKey(account.package.package_id, "suppression")
         if preference.stop:
             await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, preference.at)

@@ -66,7 +66,8 @@ class WebhooksEndpoint:
     dispatcher: WebhookDispatcher
     now: Now
     wall_now: Now
-    """Wall time: gateways put wall time into their time stamps, even if the system's clock runs faster."""
+    """Wall time. It is needed because gateways put wall time into their time stamps, even if the system's clock runs
+    faster."""
 
     async def challenge(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         """Returns the text `hub.challenge` if the call has our verify token.
@@ -115,8 +116,8 @@ class WebhooksEndpoint:
     async def _account(self, driver: Driver, package_id: str, profile_id: str) -> ProfileAccount:
         """The called profile.
 
-        A profile that exists but that this process has not read yet gets a 503: after a 404 the gateway would not
-        call again, and its reports would be lost.
+        If the profile exists but this process has not read it yet, the response is a 503. After a 404 the gateway would
+        not call again, and its reports would be lost.
         """
         package = self.config_cache.package(package_id)
         profile = None if package is None else package.profile(profile_id)

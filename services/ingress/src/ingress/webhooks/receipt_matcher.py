@@ -2,10 +2,11 @@
 
 A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. The receipt is
 then stored as waiting and matched when the projection folds the delivery. A waiting receipt is deleted after its
-outcome is published: a crash in between publishes the outcome again under the same event id.
+outcome is published. After a crash between the two, the outcome is published again with the same event id.
 
 A receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits. If
-both happen at the same time, each may miss the other; `match_recent` finds the pair a few seconds later.
+both happen at the same time, neither may see the other. Then `match_recent` finds the receipt and its delivery a few
+seconds later.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ MATCH_EVERY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ReceiptMatcher:
-    """`kept_max`: how many receipts may wait; the oldest above this number are deleted."""
+    """`kept_max`: how many receipts may wait. If more are waiting, the oldest are deleted."""
 
     engine: AsyncEngine
     bus: Bus
@@ -93,7 +94,7 @@ class ReceiptMatcher:
         async with self.engine.begin() as connection:
             matches = fetched(WaitingMatch, await connection.execute(statement, params))
             pairs = [(_receipt(match), match) for match in matches]
-            # Only a delivery in doubt needs its echo: one that has its gateway message id was certainly sent.
+            # Only a delivery in doubt needs its echo. A delivery that has its gateway message id was certainly sent.
             in_doubt = statement is sql.MATCH_ECHOES
             await self.bus.publish(
                 *_outcomes(pair for pair in pairs if in_doubt or isinstance(pair[0].report, MessageReceipt))

@@ -1,4 +1,5 @@
-"""Baileys: the formats of the WhatsApp client inside WAHA (engine NOWEB) and Evolution API; both pass them on."""
+"""Baileys: the formats of Baileys, the WhatsApp client inside WAHA (engine NOWEB) and Evolution API. Both gateways pass
+its events on."""
 
 from collections.abc import Mapping
 
@@ -61,7 +62,7 @@ def content(message: UntrustedJson) -> tuple[str, str | None] | None:
 
 
 def phone_of_key(key: UntrustedJson) -> str | None:
-    """The phone number in a message's key, also if only an alternative JID has it; None if none has."""
+    """The phone number in a message's key. It may be only in an alternative JID. None if no JID has it."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 
 

@@ -25,7 +25,7 @@ REPLY_RESTRICTED = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"
 STOPPING_EVENTS = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"})
 """Events of `account_update` after which the account cannot send at all."""
 QUALITIES: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
-"""By the event of `phone_number_quality_update`: a time of low quality begins or ends.
+"""By the event of `phone_number_quality_update`, which says that a time of low quality begins or ends.
 
 The event does not contain the exact quality; the sender polls it.
 """

@@ -1,7 +1,7 @@
 """Evolution parser: Evolution API's webhooks, one event per call, verified by a static header.
 
-Its events have no id and no reliable time. Therefore only messages and echoes, which have a time of their own, get the
-gateway's time; all other reports get the time of their arrival.
+Its events have no id and no reliable time. Messages and echoes have a time of their own, which is used. All other
+reports get the time of their arrival.
 """
 
 import json

@@ -69,7 +69,8 @@ def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> Lin
 
 
 def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
-    """`expire`: the length of the ban in seconds, or in nanoseconds from whatsmeow (Go); None: WhatsApp gave none.
+    """`expire`: the length of the ban in seconds; whatsmeow (Go) gives it in nanoseconds. None: WhatsApp gave no
+    length.
 
     A ban counts for at most `_BAN_MAX`.
     """
@@ -83,7 +84,8 @@ def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedS
 
 
 def time_lock(lock: UntrustedJson) -> LinkedStatus:
-    """WhatsApp's lock on opening chats, or its end. `lock`: has the member names of Baileys or of whatsmeow.
+    """Reports that WhatsApp lets the profile open no chats, or that this lock has ended. `lock` has the member names of
+    Baileys or of whatsmeow.
 
     A violation of the commerce policy stops replies too.
     """

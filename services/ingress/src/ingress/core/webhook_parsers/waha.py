@@ -94,7 +94,8 @@ def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _echo(payload: UntrustedJson, at: datetime) -> Report:
-    """The echo of a message sent through the API. `message.any` also reports all other messages; they are ignored."""
+    """The echo of a message sent through the API. The event `message.any` also reports all other messages, which are
+    ignored."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:

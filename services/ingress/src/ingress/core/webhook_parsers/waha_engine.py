@@ -48,7 +48,8 @@ def _connection(data: UntrustedJson, at: datetime) -> Iterator[LinkedStatus]:
 
 
 def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
-    """Receipts of our messages. A failed one contains WhatsApp's error code, which WAHA's own `message.ack` lacks."""
+    """Receipts of our messages. A receipt of a failure contains WhatsApp's error code, which WAHA's own event
+    `message.ack` lacks."""
     for item in data:
         key, update = item["key"], item["update"]
         message_id, status = key["id"].text, baileys.RECEIPT_STATUSES.get(update["status"].text or "")
