@@ -70,7 +70,7 @@ class ConsentLists:
     async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
         """Take the recipient off the list, but only if a gateway's report put it there at or before `requested_at`.
 
-        Returns whether it did.
+        Returns whether the recipient was taken off.
         """
         entry = {"recipient": recipient, "now": self.now(), "requested_at": requested_at}
         return await self._change(sql.REMOVE_GATEWAY_ENTRY, key, [recipient], entry) > 0

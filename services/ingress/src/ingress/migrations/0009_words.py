@@ -1,4 +1,4 @@
-"""0009: keeps two reports of one failure, one without and one with a code, because only the second has the reason."""
+"""0009: keeps two reports of one failure, one without and one with a code, because only one of them has the reason."""
 
 from alembic import op
 

@@ -27,7 +27,7 @@ INCOMPLETE_MAX = 10_000
 OUTBOX_EVERY_SECONDS = 5.0
 EVERY_SECONDS = 15.0
 PAUSE_FACTOR = 20
-"""The pause after a count is at least this multiple of its duration, so counting takes under 1/20 of the time.
+"""The pause after a count is at least this many times as long as the count, so counting takes under 1/20 of the time.
 
 While there are more messages to read, the pause is only as long as the count.
 """
