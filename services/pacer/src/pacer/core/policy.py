@@ -1,10 +1,10 @@
 """Policy: decides whether a profile may release a delivery now, and if not, which bound holds it until when
 (docs/pacing.md).
 
-The limits hold at the gateway, not only in the pacer. A release counts against a limit from the moment it is made. It
-stops counting a window's length after the gateway has answered it (`effective_at`). As long as the gateway has not
-answered, it counts. The pacer makes the next release only when the window has room, and that release reaches the
-gateway later still. So no delay on the way to the gateway can put one message too many into a window (decision 0006).
+The limits hold at the gateway, not only in the pacer. A release counts against a limit as soon as it is made. It stops
+counting a window's length after the gateway's answer to it (`effective_at`). Without an answer, it never stops
+counting. The pacer makes the next release only when the window has room, and that release reaches the gateway later
+still. So no delay on the way to the gateway can put one message too many into a window (decision 0006).
 """
 
 from collections.abc import Mapping

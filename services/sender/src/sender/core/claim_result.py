@@ -156,7 +156,7 @@ def _outcome(
 
 
 def _returned(delivery: Delivery, cause: ReturnToRouter, at: datetime) -> tuple[Event, ...]:
-    """Returns the delivery to the router. A second event, the outcome, reports the refusal to stats. It also tells the
+    """Returns the delivery to the router. A second event, the outcome, reports the refusal to stats. It also shows the
     pacer that an open delivery is no longer at the gateway."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
