@@ -1,4 +1,4 @@
-"""Account state: what WhatsApp remembers of an account: its session, chat lock, quality and contacts."""
+"""Account state: what WhatsApp remembers about an account, such as its session, chat lock, quality and contacts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ LOCK_STEPS = (timedelta(seconds=60), timedelta(hours=24), timedelta(days=7))
 
 @dataclass(frozen=True, slots=True)
 class ChatLock:
-    """The time in which an account may open no chats. Each lock is longer than the last."""
+    """A lock that forbids an account to open chats until a time. Each lock is longer than the one before."""
 
     until: datetime | None = None
     locks: int = 0
@@ -38,7 +38,10 @@ class ChatLock:
         return self.until is not None and now < self.until
 
     def after_attempt(self, now: datetime) -> "ChatLock":
-        """The lock after an attempt to open a chat: an active lock starts again, else the next longer one starts."""
+        """The lock after an attempt to open a chat.
+
+        An active lock starts again with the same length. If no lock is active, the next longer one starts.
+        """
         locks = max(self.locks, 1) if self.is_active(now) else self.locks + 1
         until = now + LOCK_STEPS[min(locks, len(LOCK_STEPS)) - 1]
         return ChatLock(max(until, self.until or until), locks)
@@ -54,12 +57,12 @@ class AccountState:
     lock: ChatLock = field(default_factory=ChatLock)
     silenced_until: datetime | None = None
     rating: QualityRating | None = None
-    """The rating that a tester set; None: it follows from the blocks."""
+    """The rating that a tester set. None if the rating follows from the number of blocks."""
     warning: QuotaWarning = "NONE"
-    """The warning that was reported last."""
+    """The quota warning that was reported last."""
     contacts: Mapping[str, CustomerContact] = field(default_factory=dict[str, CustomerContact])
     cold: tuple[tuple[datetime, str], ...] = ()
-    """The sends to cold contacts in the last 24 hours: time, and hash of the content."""
+    """The time and the content hash of each send to a cold contact in the last 24 hours."""
     throughput: RateBucket = field(default_factory=RateBucket)
 
     def session(self, now: datetime) -> SessionStatus:
@@ -73,7 +76,7 @@ class AccountState:
         return replace(self, contacts={**self.contacts, phone: contact})
 
     def customer_wrote(self, phone: str, at: datetime) -> "AccountState":
-        """`at` is in the future for a reply that is drawn but not written yet."""
+        """The state after a customer writes at `at`, which is in the future if a reply is scheduled for later."""
         return self.with_contact(phone, self.contact(phone).customer_wrote(at))
 
     def with_cold_send(self, content: str, now: datetime) -> "AccountState":

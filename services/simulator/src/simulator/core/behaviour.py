@@ -15,16 +15,16 @@ class BehaviourModel(BaseModel):
 
 
 class QuotaRule(BehaviourModel):
-    """How many contacts without a reply an account may open in a cycle."""
+    """How many customers who do not reply an account may write to first, in a cycle of `days`."""
 
     total: PositiveInt = 300
     days: PositiveInt = 30
     grown_days: PositiveInt = 30
-    """A younger account has a share of the total, in proportion to its age."""
+    """At this age an account gets the whole total. A younger account gets a part in proportion to its age."""
 
 
 class BanRule(BehaviourModel):
-    """What makes WhatsApp ban the account for `hours`; None: that reason is off."""
+    """The reasons for which WhatsApp bans the account for `hours`. A reason that is None is off."""
 
     cold: PositiveInt | None = None
     """Ban 101: this many sends to cold contacts in 24 hours."""
@@ -45,15 +45,15 @@ class QualityRule(BehaviourModel):
 
 class Behaviour(BehaviourModel):
     lid: bool = False
-    """Linked devices: answers and webhooks name customers by their hidden id."""
+    """Linked devices: whether answers and webhooks name customers by hidden ids instead of phone numbers."""
     age_days: NonNegativeFloat = 365.0
     """The age of the account when the simulator first sees it."""
     known: tuple[PhoneNumber, ...] = ()
-    """Customers who have the account in their address book: never cold."""
+    """Customers who have the account in their address books. They are never cold contacts."""
     unknown_share: Share = 0.0
     """The share of numbers that are not on WhatsApp."""
     without_nine: tuple[PhoneNumber, ...] = ()
-    """Brazilian customers whom WhatsApp knows without the 9 before their eight digits, written in that form."""
+    """Brazilian numbers that WhatsApp knows without the 9 before their last eight digits. Write them without the 9."""
 
     opens_chats: bool = True
     """Linked devices. If false, sends to cold contacts fail with 463."""
@@ -62,29 +62,35 @@ class Behaviour(BehaviourModel):
     bans: BanRule | None = None
     """Linked devices."""
     block_chance: Share = 0.0
-    """The base probability that a message makes its customer block the account; see `customer_blocks`."""
+    """The base probability that a customer who gets a message blocks the account. See `customer_blocks`."""
 
     window: bool = False
-    """Cloud API: 131047 for free text more than 24 hours after the customer wrote."""
+    """Cloud API: whether free text fails with 131047 more than 24 hours after the customer last wrote."""
     pair_limit: bool = False
-    """Cloud API: 131056 for more than one message in 6 seconds to one customer, or 45 at once."""
+    """Cloud API: whether messages that come too fast to one customer fail with 131056.
+
+    Allowed are one message in 6 seconds, and up to 45 at once after a pause.
+    """
     throughput_per_second: PositiveInt | None = None
-    """Cloud API: 130429 above it."""
+    """Cloud API: how many sends a second are allowed. Further sends fail with 130429."""
     daily_users: PositiveInt | None = None
-    """Cloud API: 131048 above this many customers a day outside their windows, over all accounts of a `waba_id`."""
+    """Cloud API: how many customers all accounts of one `waba_id` may write to in 24 hours, outside their windows.
+
+    Messages to further customers fail with 131048.
+    """
     marketing_cap_share: Share = 0.0
-    """Cloud API: the share of templates outside a window that fail with 131049."""
+    """Cloud API: the share of templates to customers outside their windows that fail with 131049."""
     quality: QualityRule | None = None
     """Cloud API."""
     limits_told: FailureChannel = "answer"
-    """Cloud API: whether 131047, 131048 and 131056 come in the answer or in a receipt; Meta does both."""
+    """Cloud API: whether 131047, 131048 and 131056 come in the answer or in a receipt. Meta uses both."""
 
     stuck_share: Share = 0.0
     """The share of sends that are accepted and never get a receipt."""
     missing_share: Share = 0.0
     """The share of sends whose receipts are lost."""
     doubled_share: Share = 0.0
-    """The share of sends whose receipts come twice, and of customers' messages that come twice."""
+    """The share of sends whose receipts come twice. The same share of customers' messages come twice."""
     late_share: Share = 0.0
     late_seconds: NonNegativeFloat = 3_600.0
     """In system time."""
@@ -97,5 +103,5 @@ class Behaviour(BehaviourModel):
 
     @property
     def remembers(self) -> bool:
-        """Whether the rules need the history of contacts; if not, it is not recorded."""
+        """Whether any rule needs the history of contacts. The history is recorded only then."""
         return bool(self.quota or self.bans or self.quality or self.block_chance)

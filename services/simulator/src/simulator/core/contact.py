@@ -15,9 +15,9 @@ WROTE_MAX = 8
 @dataclass(frozen=True, slots=True)
 class CustomerContact:
     wrote: tuple[datetime, ...] = ()
-    """The last times at which the customer wrote. One may be in the future: a reply that is already drawn."""
+    """The last times at which the customer wrote. A time in the future is that of a reply that is scheduled."""
     opened_at: datetime | None = None
-    """The time of the first message to the customer since it last wrote."""
+    """The time of the account's first message to the customer after the customer last wrote."""
     sends: int = 0
     blocked_at: datetime | None = None
     pair: RateBucket = field(default_factory=RateBucket)

@@ -16,8 +16,8 @@ SAME_MANY = 10
 def block_probability(base: float, known: bool, same: int, hour: int, sends: int) -> float:
     """The probability that the customer blocks the account after this message.
 
-    Lower for a customer who knows the account. Higher at night, for a content that many got (`same`), and with each
-    message without a reply (`sends`).
+    It is lower for a customer who knows the account. It is higher at night, for a content that `same` other customers
+    got if those are many, and with each of the `sends` messages before that the customer did not reply to.
     """
     night = hour >= NIGHT[0] or hour < NIGHT[1]
     factor = KNOWN_FACTOR if known else 1.0

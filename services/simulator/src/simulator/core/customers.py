@@ -1,4 +1,4 @@
-"""Customers: their reactions to messages, drawn from a seed: delivery, reading and replies."""
+"""Customers: draws from a seed how customers react to messages: whether they get them, read them and reply."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,9 +24,10 @@ ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class CustomerHabits:
-    """Shares of all messages (delivered, failed) and of delivered ones (read, reply).
+    """How often customers react in each way.
 
-    A reply implies a read receipt, so at least `reply_share` of the delivered messages are read.
+    `delivered_share` and `failed_share` are shares of all messages. `read_share` and `reply_share` are shares of the
+    delivered messages. A customer who replies has read the message, so at least `reply_share` of them are read.
     """
 
     seed: int = 1
@@ -63,7 +64,7 @@ def server_receipt(seed: int, name: str, recipient: str, sent_at: datetime) -> S
 
 
 def reactions(habits: CustomerHabits, name: str, recipient: str, sent_at: datetime) -> tuple[Reaction, ...]:
-    """What follows a send, in time order. Equal arguments give equal reactions; `name` identifies the send."""
+    """The reactions to a send in time order. Equal arguments give equal reactions. `name` identifies the send."""
     draw = Random(f"{habits.seed}:{name}:{recipient}")
     arrival, attention = draw.random(), draw.random()
     delivered_at = _later(draw, sent_at, DELIVERED_SECONDS)

@@ -1,8 +1,8 @@
 """Failures: the ways in which each gateway fails a send, by code.
 
-The tables contain every failure of the sender's failure tables that a send can meet. A numeric code is the gateway's
-own (`131048`, `463`); a failure that the gateway reports only as a text has a name (`closed`). The endpoints have the
-texts.
+The tables contain each failure of the sender's failure tables that can happen to a send. A numeric code, such as
+`131048`, is the gateway's own. A failure for which the gateway has only a text gets a name here, such as `closed`. Its
+text is in the endpoints.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class GatewayFailure:
     title: str
     channel: FailureChannel = "answer"
     transport_only: bool = False
-    """The transport fails, not the message: a receipt cannot report it."""
+    """Whether the HTTP request fails and not the message. A receipt cannot report such a failure."""
 
 
 def _transport_failure(status: int, title: str) -> GatewayFailure:
@@ -36,7 +36,7 @@ OWN_FAILURES: Mapping[str, GatewayFailure] = {
     "recipient_invalid": GatewayFailure(404, "Nobody has this number."),
     "content_refused": GatewayFailure(400, "The content is refused."),
 }
-"""Also the generic codes that `GENERIC_CODES` translates for every gateway."""
+"""The failures of the simulator's own protocol. `GENERIC_CODES` translates their codes for the other gateways."""
 
 CLOUD_API_FAILURES: Mapping[str, GatewayFailure] = {
     "0": GatewayFailure(401, "AuthException"),
@@ -172,6 +172,6 @@ GENERIC_CODES: Mapping[Driver, Mapping[str, str]] = {
 
 
 def code_for(driver: Driver, code: str) -> str | None:
-    """The gateway's own code for a generic code or one of its own; None if it has none."""
+    """The gateway's own code for `code`, which is a generic code or already the gateway's own. None if it has none."""
     own = GENERIC_CODES[driver].get(code, code)
     return own if own in FAILURES[driver] else None

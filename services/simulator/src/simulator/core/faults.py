@@ -12,7 +12,7 @@ FaultKind = Literal[
 FaultPoint = Literal["before", "after"]
 
 THROTTLED = ("throttled", "429", "4", "80007", "130429")
-"""Codes whose answer carries `Retry-After` if the fault has `seconds`."""
+"""If a fault has one of these codes and `seconds`, its answer has the header `Retry-After`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class Fault:
     recipient: str | None = None
     driver: Driver | None = None
     count: int | None = None
-    """The fault ends after this many hits; None: never."""
+    """The fault ends after this many hits. None if it does not end by itself."""
     every: int = 1
-    """Hits every n-th matching send."""
+    """The fault hits every n-th send that matches it."""
     code: str = "transient"
-    """A code of any gateway: the fault matches only sends over gateways that have it."""
+    """The code of the failure. The fault matches only sends over gateways that have this code."""
     channel: FailureChannel | None = None
     """None: the channel that the gateway usually uses."""
     seconds: float = 1.0
-    """Wall time of a delay, a hang or `Retry-After`; system time of late receipts."""
+    """The length of a delay, of a hang or of `Retry-After` in wall time, or of late receipts in system time."""
     at: FaultPoint = "before"
 
 
@@ -70,7 +70,7 @@ class Delay:
     """Wait, then go on, even if the caller has disconnected."""
 
     fault_id: str | None
-    """None: the account's behaviour causes the delay, so that removing a fault does not end it."""
+    """The fault whose removal ends the delay. None if the account's behaviour causes the delay."""
     seconds: float
 
 
@@ -104,18 +104,18 @@ class SendPlan:
 
     before: tuple[Interruption, ...] = ()
     refusal: Refusal | None = None
-    """Not sent: both the ledger line and the answer have this error."""
+    """The message is not sent. Its ledger line and its answer have this error."""
     after: tuple[Interruption, ...] = ()
     answer: Refusal | None = None
-    """Sent, but answered with this error."""
+    """The message is sent, but the answer is this error."""
     failure: str | None = None
-    """Accepted; a receipt reports this failure later."""
+    """The message is accepted, and a receipt reports this failure later."""
     receipts: int = 1
     """How often each receipt is posted."""
     late_seconds: float = 0
     """The delay of all receipts, in system time."""
     disordered: bool = False
-    """The receipts come in reverse order."""
+    """Whether the receipts come in reverse order."""
     reached: bool = True
     """If false, the message is accepted but never delivered."""
     hits: tuple[FaultKind, ...] = ()

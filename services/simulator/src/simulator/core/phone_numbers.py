@@ -6,7 +6,7 @@ BRAZIL_AREA_DIGITS = 4  # the country code 55 and a two-digit area code
 
 
 def hide_number(phone: str) -> str:
-    """The customer's hidden id. Unlike WhatsApp's it can be turned back into the number."""
+    """The customer's hidden id. Unlike a real hidden id, it can be turned back into the phone number."""
     return f"9{len(phone):02}{phone[::-1]}"
 
 
@@ -17,7 +17,7 @@ def reveal_number(lid: str) -> str | None:
 
 
 def chat_id(phone: str, domain: str, lid: bool) -> str:
-    """The id of the chat with a customer: by hidden id if `lid`, else by number."""
+    """The id of the chat with a customer. It contains the hidden id if `lid` is true, otherwise the phone number."""
     return f"{hide_number(phone)}@lid" if lid else f"{phone}@{domain}"
 
 

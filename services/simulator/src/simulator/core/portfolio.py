@@ -10,10 +10,10 @@ SPAN = timedelta(hours=24)
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     users: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """The time of the first such message to each customer."""
+    """The customers, each with the time of the first such message in the 24 hours."""
 
     def take(self, phone: str, users_max: int, now: datetime) -> "Portfolio | None":
-        """The portfolio with this customer; None if it has `users_max` others already."""
+        """The portfolio with this customer added. None if it has `users_max` other customers already."""
         users = {user: at for user, at in self.users.items() if at > now - SPAN}
         if phone not in users and len(users) >= users_max:
             return None

@@ -1,4 +1,4 @@
-"""Quota: how many contacts without a reply an account may open per cycle, counted by WhatsApp."""
+"""Quota: WhatsApp's limit for how many customers who do not reply an account may write to first, in a cycle of days."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ def quota_usage(
 
 
 def allowed(rule: QuotaRule, age_days: float) -> int:
-    """The quota of an account of this age: at least 1."""
+    """The quota of an account of this age. It is at least 1."""
     return max(1, round(rule.total * min(1.0, (age_days + 1) / rule.grown_days)))
 
 

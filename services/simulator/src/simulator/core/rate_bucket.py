@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """One per `interval`, and up to `burst` at once after a pause."""
+    """One message is allowed in each `interval`, and after a pause up to `burst` messages at once."""
 
     interval: timedelta
     burst: int

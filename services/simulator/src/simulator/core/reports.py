@@ -21,7 +21,7 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class TimeLocked:
-    """No new chats before `until`; None: the lock is over. Existing chats are not affected."""
+    """The account may open no new chats before `until`. None if the lock is over. Existing chats are not affected."""
 
     until: datetime | None
     enforcement: str = "DEFAULT"

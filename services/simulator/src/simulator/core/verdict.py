@@ -18,7 +18,7 @@ from simulator.core.reports import QualityRating, Report, TemporarilyBanned, Tim
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """What WhatsApp considers of a message."""
+    """What WhatsApp considers when it decides about a message."""
 
     phone: str
     content: str
@@ -29,18 +29,18 @@ class MessageFacts:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     refusal: str | None = None
-    """Not sent: the error code of the answer."""
+    """The error code of the answer, if the message is not sent."""
     retry_after_seconds: float | None = None
     failure: str | None = None
-    """Accepted: the error code of the receipt."""
+    """The error code of the receipt, if the message is accepted and fails later."""
     reached: bool = True
-    """If false, the customer has blocked the account: only the `sent` receipt comes."""
+    """False if the customer has blocked the account. Then only the `sent` receipt comes."""
     reports: tuple[Report, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SendCase:
-    """One send with everything that the verdict depends on. Judging it returns the case with the new state."""
+    """One send with everything that the verdict depends on. `judge` returns the case with the new state."""
 
     driver: Driver
     behaviour: Behaviour
@@ -78,7 +78,7 @@ def judge(case: SendCase) -> tuple[SendCase, Verdict]:
 
 
 def exists(behaviour: Behaviour, phone: str, seed: int) -> bool:
-    """Whether the number is on WhatsApp; the same for all accounts."""
+    """Whether the number is on WhatsApp. The draw does not depend on the account."""
     return phone in behaviour.known or Random(f"{seed}:{phone}:exists").random() >= behaviour.unknown_share
 
 
@@ -113,7 +113,7 @@ def _capped(case: SendCase) -> bool:
 
 
 def _reports_after_cold_send(case: SendCase) -> tuple[SendCase, tuple[Report, ...]]:
-    """A changed level of the quota, and a ban, if the send caused them."""
+    """The reports that a send to a cold contact causes: a new warning level of the quota, and a ban."""
     behaviour, state, now = case.behaviour, case.state, case.now
     reports: list[Report] = []
     if behaviour.quota is not None:

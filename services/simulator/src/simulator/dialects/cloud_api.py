@@ -98,7 +98,7 @@ def _messages(account: GatewayAccount, content: Json) -> Json:
 
 
 def _envelope(account: GatewayAccount, field: str, value: Json, now: datetime | None = None) -> Json:
-    """Entries of the field `messages` have no `time`; all others have."""
+    """The envelope of a webhook call. Entries of the field `messages` have no `time`, but all other entries do."""
     entry: Json = {"id": account.waba_id, "changes": [{"field": field, "value": value}]}
     if now is not None:
         entry["time"] = int(now.timestamp())

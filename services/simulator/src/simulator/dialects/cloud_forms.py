@@ -11,7 +11,7 @@ Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{7,15}$")]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)]
 Caption = Annotated[str, StringConstraints(max_length=1024)]
 FilesById = Mapping[str, str]
-"""By upload id: `sha256:` and the digest of the file."""
+"""Each file by its upload id. The value is `sha256:` and the digest of the file."""
 
 
 class CloudForm(BaseModel):

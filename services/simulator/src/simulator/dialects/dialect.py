@@ -1,6 +1,6 @@
 """Dialect: the webhook calls of one kind of gateway, and how it retries them.
 
-The body and the headers of a call are made once: retries repeat them unchanged, as the real gateways do.
+The body and the headers of a call are made only once. Retries repeat them unchanged, as the real gateways do.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from spreader.contract.content import Content
 
 Json = dict[str, Any]
 CallKind = Literal["receipt", "message", "report"]
-"""The content of a webhook call. A `message` is a customer's, and stored until the webhook accepts it."""
+"""What a webhook call reports. A `message` is a customer's message. It is stored until the webhook accepts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """Delays between attempts in wall time, each `factor` times the last. `attempts_max` None: retry for ever."""
+    """The delays between attempts, in wall time. Each is `factor` times the one before, up to `seconds_max`.
+
+    If `attempts_max` is None, the gateway never stops retrying.
+    """
 
     first_seconds: float
     factor: float
@@ -59,7 +62,7 @@ class Dialect(Protocol):
         ...
 
     def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
-        """The calls that report the receipt; empty if the gateway does not."""
+        """The calls that report the receipt. Empty if the gateway does not report such a receipt."""
         ...
 
     def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
@@ -71,7 +74,7 @@ class Dialect(Protocol):
         ...
 
     def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
-        """The calls that report the account's event; empty if the gateway does not."""
+        """The calls that report the account's event. Empty if the gateway does not report such an event."""
         ...
 
     def headers(self, account: GatewayAccount, body: bytes, wall: datetime) -> dict[str, str]: ...

@@ -1,4 +1,4 @@
-"""Evolution dialect: events without a signature or an id, with one static header, tried 10 times."""
+"""Evolution dialect: webhook events without a signature or an id. They have one fixed header and are tried 10 times."""
 
 import json
 import uuid
@@ -54,7 +54,7 @@ class EvolutionDialect:
         return bare_id()
 
     def receipt(self, account: GatewayAccount, sent: SentMessage, receipt: SimulatedReceipt) -> tuple[Json, ...]:
-        """Like the real Evolution, without the error code."""
+        """The receipt has no error code, because the real Evolution does not report one either."""
         data = {
             "keyId": sent.message_id,
             "remoteJid": _jid(account, sent.recipient),

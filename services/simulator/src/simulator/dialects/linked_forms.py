@@ -194,7 +194,7 @@ def media_source(media: str) -> dict[str, str]:
 
 
 def digest(data: str) -> str | None:
-    """`sha256:` and the digest of the decoded file: its id over every gateway. None if it is not base64."""
+    """The id of a file: `sha256:` and the digest of its content. None if `data` is not base64."""
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):

@@ -1,7 +1,7 @@
-"""WAHA dialect: events in one envelope, signed with HMAC-SHA512, tried 15 times with 2 s between.
+"""WAHA dialect: webhook events in one envelope, signed with HMAC-SHA512. They are tried 15 times, every 2 seconds.
 
-`X-Webhook-Timestamp` is wall time, because it guards against replays; timestamps in events are system time. A retry has
-the request id and the timestamp of the first attempt.
+`X-Webhook-Timestamp` is wall time, because receivers reject old calls by it. Timestamps in events are system time. A
+retry has the request id and the timestamp of the first attempt.
 """
 
 import hashlib
@@ -140,7 +140,7 @@ class WahaDialect:
 
 
 def bare_id() -> str:
-    """A message id as WhatsApp's own clients make them."""
+    """A new message id in the format that WhatsApp's own clients use."""
     return "3EB0" + os.urandom(9).hex().upper()
 
 

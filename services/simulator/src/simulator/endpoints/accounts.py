@@ -1,4 +1,4 @@
-"""Account endpoints: set up accounts of the simulated gateways, and make something happen to them."""
+"""Account endpoints: a tester sets up accounts of the simulated gateways, and makes something happen to them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

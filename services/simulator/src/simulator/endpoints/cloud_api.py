@@ -28,7 +28,7 @@ SIZE_LIMITS: dict[str, int] = {
     **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/opus"), 16 * MB),
     **dict.fromkeys(("video/mp4", "video/3gpp"), 16 * MB),
 }
-"""The media types that Meta accepts as image, audio or video, with their size limits; others are documents."""
+"""The media types that Meta accepts as image, audio or video, with their size limits. Other types are documents."""
 DOCUMENT_BYTES_MAX = 100 * MB
 CHUNK_BYTES = 256 * 1024
 FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")

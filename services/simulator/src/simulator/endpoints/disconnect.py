@@ -1,4 +1,4 @@
-"""Disconnect: the wait for a caller that closes its connection, used while a send hangs."""
+"""Disconnect: waits until a caller closes its connection. The simulator does so while a send hangs."""
 
 from fastapi import Request
 

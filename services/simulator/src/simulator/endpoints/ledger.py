@@ -1,4 +1,4 @@
-"""Ledger endpoints: what a tester reads: the send ledger, and the number of concurrent sends."""
+"""Ledger endpoints: a tester reads the send ledger and the number of concurrent sends."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Problems: error responses, of the simulator's own API and of the simulated gateways."""
+"""Problems: the error responses of the simulator's own API and of the simulated gateways."""
 
 from typing import Any
 
@@ -27,9 +27,10 @@ class GatewayErrorResponse(Exception):
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Errors of the own API are `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`.
+    """Add the handlers that turn errors into responses.
 
-    Those of the simulated gateways have the gateways' own formats.
+    An error of the simulator's own API is `{"error": {"code", "message", "errors"?: [{"pointer", "detail"}]}}`.
+    An error of a simulated gateway has the format of that gateway.
     """
 
     @app.exception_handler(GatewayErrorResponse)

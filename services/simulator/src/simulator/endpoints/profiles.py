@@ -41,7 +41,8 @@ def profile_routes(
         if registered is not None:
             return registered
         registered = await accounts.wait_for(account)
-        # A caller that disconnected meanwhile may have learned from GET that nothing went out, and sent it again.
+        # If the caller has disconnected, do not send: it may have asked by GET whether the message was sent, got the
+        # answer no, and sent the message again.
         if registered is None or registered.driver != "simulator" or await request.is_disconnected():
             raise RequestProblem(
                 503, "profile_unknown", f"No profile is registered as {account}: PUT /profiles/{account} first."
@@ -82,7 +83,7 @@ def profile_routes(
         if webhook_caller.is_full:
             raise RequestProblem(503, "busy", "Too many webhook calls are waiting. Try again later.")
         message_id = gateway.accept_customer_message(account, phone, message.text)
-        # A reply that is sent after this 202 finds the conversation open, if the webhook accepts calls.
+        # Wait, so that a tester who replies after this response finds the conversation open.
         await webhook_caller.wait_until_accepted(message_id)
         return {"message_id": message_id}
 
