@@ -93,10 +93,7 @@ class Broker(KafkaBroker):
 
 
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
-    """A broker that is not started yet.
-
-    Its producer is not idempotent: aiokafka's idempotent producer may fail for ever, and readers drop repeats anyway.
-    """
+    """A broker, not started. Its producer is not idempotent, because aiokafka's idempotent one may fail for ever."""
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,

@@ -26,7 +26,7 @@ class ContactHistory:
     asked_by: str | None = None
     """The message id of the open message at `asked_at`."""
     opened_at: datetime | None = None
-    """When the recipient became a new contact. None: it is no new contact, or it has answered."""
+    """When the recipient became a new contact. None if it is not a new contact, or if it has answered."""
     receives: bool = False
     """Whether any message was delivered to the recipient."""
 
