@@ -1,3 +1,1 @@
 """Simulator: a stand-in for WhatsApp gateways, with an independent ledger of every send that reached it."""
-
-"""Simulator: a stand-in for WhatsApp gateways, with an independent ledger of every send that reached it."""

@@ -1,3 +1,1 @@
 """Simulator core: pure rules for what a gateway, WhatsApp and customers do with a send."""
-
-"""Simulator core: pure rules for what a gateway, WhatsApp and customers do with a send."""

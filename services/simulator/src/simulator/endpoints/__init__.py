@@ -1,3 +1,1 @@
 """Endpoints: the HTTP APIs of the simulated gateways, and the simulator's own API for drivers and testers."""
-
-"""Endpoints: the HTTP APIs of the simulated gateways, and the simulator's own API for drivers and testers."""

@@ -1,7 +1,7 @@
 """Evolution parser: Evolution API's webhooks, one event per call, verified by a static header.
 
-Its events have no id and no reliable time. Messages and echoes have a time of their own, which is used. All other
-reports get the time of their arrival.
+Its events have no id, and their time is not reliable. A customer's message or an echo contains its own time, and its
+report gets that time. Every other report gets the time of its arrival.
 """
 
 import json
@@ -129,7 +129,7 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
 
 
 def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
-    """WhatsApp's reason for the end of a connection that Evolution does not open again; None for any other event."""
+    """The status for a connection that has ended for good, with WhatsApp's reason. None if the event is about anything else."""
     if data["status"].text != "closed":
         return None
     error = UntrustedJson(_parse_or_none(data["disconnectionObject"].text))["error"]
