@@ -46,7 +46,7 @@ def package(name: str, *profiles: Profile) -> Package:
 
 
 class StatsHarness:
-    """All components with one manual clock. Published events come back, as compacted topics would return them."""
+    """All components with one manual clock. What it publishes is also given to the parts of stats that read it."""
 
     def __init__(self, engine: AsyncEngine, now: datetime, *packages: Package) -> None:
         self.engine = engine
@@ -132,7 +132,7 @@ class StatsHarness:
 
 
 def outcome(number: int, status: Any, at: datetime, profile_id: str = "sales", **more: Any) -> DeliveryOutcome:
-    """An outcome of the delivery with this number, to a recipient of its own unless `more` names one."""
+    """An outcome of the delivery with this number. `more` may give another recipient."""
     fields: dict[str, Any] = {
         "package_id": "shop",
         "message_id": "msg_1",

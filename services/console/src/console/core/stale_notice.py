@@ -13,7 +13,7 @@ from console.core.last_answer import LastAnswer
 class PageData:
     """One kind of data on a page.
 
-    The notice about it begins with `subject`, such as `The stats give`, and calls the data by its `name`.
+    `subject` begins the notice, as `The stats give` in `The stats give no answer`. `name` is its word for the data.
     """
 
     subject: str

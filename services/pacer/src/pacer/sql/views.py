@@ -10,7 +10,7 @@ from pacer.sql.contacts import COLD
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The length of a profile's queue, and the time of the newest assignment that it includes."""
+    """The number of deliveries in a profile's queue, and the time of the newest assignment that is stored."""
 
     profile_id: str
     assigned_until: datetime | None
@@ -25,8 +25,10 @@ class ProfileTime:
 
 @dataclass(frozen=True, slots=True)
 class QueuePartRow:
-    """The number of held deliveries of one rank and contact class. `since`: now for due deliveries, otherwise the
-    hour in which they are due."""
+    """The number of a profile's held deliveries with the same `rank`, `cold` and `since`.
+
+    `since` is the current time for deliveries that are due. For others it is the hour in which they become due.
+    """
 
     profile_id: str
     rank: int
@@ -98,8 +100,10 @@ PAST_RELEASES = text("""
 SELECT profile_id, least(effective_at, :now) AS at FROM pacer.release
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:now AS timestamptz) - interval '28 hours'
 ORDER BY effective_at""")
-"""The releases of the last day and of the longest slack before it. The slack is at most 8 % of a base gap by default,
-and a base gap is about a day at most."""
+"""The releases of the last 28 hours: 24 for the day limit, and 4 for the slack after it.
+
+The slack is at most 8 % of a base gap by default, and a base gap is at most about a day, so 4 hours are enough.
+"""
 
 PACKAGE_RELEASES = text("""
 SELECT least(effective_at, :now) AS at FROM pacer.release

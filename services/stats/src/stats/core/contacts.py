@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 SPOKEN_FOR = timedelta(days=30)
 """A recipient is no new contact for this long after the profile's last open message."""
 WARM_FOR = timedelta(days=28)
-"""A recipient is no new contact for this long after their last message. WhatsApp's own trust lasts as long."""
+"""A recipient is no new contact for this long after their last message. WhatsApp trusts a profile for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ContactHistory:
     wrote_at: datetime | None = None
     """The recipient's last message."""
     asked_at: datetime | None = None
-    """The first open message since the recipient's last one. None: no message awaits an answer."""
+    """The time of the first open message that the recipient has not answered. None: no message awaits an answer."""
     asked_by: str | None = None
     """The message id of the open message at `asked_at`."""
     opened_at: datetime | None = None

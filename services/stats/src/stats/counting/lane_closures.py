@@ -45,7 +45,7 @@ class LaneClosures:
         ]
 
     def _lifts_of_holders(self, lifts: Iterable[Lift]) -> list[Lift]:
-        """Each lift, and for the other profiles of the holder a lift of the kinds that concern the holder."""
+        """The lifts. For kinds that concern the whole holder, one is added for every other profile of that holder."""
         spread: list[Lift] = []
         for lift in lifts:
             spread.append(lift)

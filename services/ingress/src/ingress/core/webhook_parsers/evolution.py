@@ -129,7 +129,7 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
 
 
 def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
-    """The status for a connection that has ended for good, with WhatsApp's reason. None if the event is about anything else."""
+    """The status of a connection that has ended for good, with WhatsApp's reason. None for any other event."""
     if data["status"].text != "closed":
         return None
     error = UntrustedJson(_parse_or_none(data["disconnectionObject"].text))["error"]
