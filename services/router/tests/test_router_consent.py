@@ -150,4 +150,4 @@ async def test_a_decision_stays_when_the_lists_change_later(router: Router) -> N
 async def test_open_messages_wait_until_changes_of_consent_are_read(router: Router) -> None:
     router.progress.behind = 3
     await router.open(request())
-    assert (router.progress.asked, len(router.assigned_to)) == (4, 6)
+    assert (router.progress.calls, len(router.assigned_to)) == (4, 6)

@@ -241,7 +241,7 @@ async def test_an_ended_conversation_does_not_take_precedence_over_a_later_send(
 async def test_replies_wait_until_earlier_customer_messages_are_read(router: Router) -> None:
     router.progress.behind = 3
     await router.reply(reply("201100000001"))
-    assert router.progress.asked == 4
+    assert router.progress.calls == 4
 
 
 async def test_the_wait_of_a_reply_for_unread_messages_is_bounded(router: Router) -> None:
