@@ -138,7 +138,7 @@ async def test_three_pacers_at_once_release_each_delivery_once_and_no_more_than_
 async def test_a_failed_publish_is_repeated(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     pacer.bus.away = True
-    with pytest.raises(Exception, match="away"):
+    with pytest.raises(Exception, match="down"):
         await pacer.release()
     pacer.bus.away = False
     await pacer.relay()
