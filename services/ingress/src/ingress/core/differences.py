@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Absence(Enum):
-    """Stands for a member that does not exist. Null is different: it is a value."""
+    """The value of a member that is missing. A member that is null has a value."""
 
     ABSENT = "absent"
 
