@@ -143,6 +143,15 @@ async def test_the_round_continues_across_records_and_restarts(router: Router) -
     assert router.shared() == {"a": 2, "b": 2, "c": 2}
 
 
+async def test_a_profile_that_is_added_waits_for_its_place_and_moves_no_other(router: Router) -> None:
+    await router.open(request("msg_1", 7))
+    router.config.configure(package("a", "b", "c", "d"))
+    await router.open(request("msg_2", 4))
+    assert [[each.profile_id for each in event.deliveries] for event in router.bus.of(OpenDeliveriesAssigned)] == [
+        ["a", "b", "c", "a", "b", "c", "a"], ["b", "c", "d", "a"],
+    ]  # fmt: skip
+
+
 async def test_every_event_of_a_request_carries_its_trace(router: Router) -> None:
     trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     await router.open(request("msg_1", 4).model_copy(update=trace))

@@ -1,5 +1,6 @@
 """Pending assignments: an assignment is pending exactly until the pacer has counted it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from router.pending_assignments import TICK, PendingAssignments
@@ -46,3 +47,15 @@ def test_a_pace_of_an_older_pacer_counts_everything_before_its_own_time() -> Non
     assert pending.snapshot(config).pending == {"a": 1}
     config.set_pace(pace(None, at=NOON))
     assert pending.snapshot(config).pending == {}
+
+
+def test_the_cost_of_a_record_does_not_grow_with_the_assignments_that_are_not_counted() -> None:
+    """Fails when each record walks all of them: 2,000 records over 100,000 assignments then take about ten seconds."""
+    pending, config = PendingAssignments(), MemoryConfigCache()
+    for _ in range(500):
+        pending.add((f"p{number}" for number in range(200)), NOON)
+    began = time.process_time()
+    for number in range(2_000):
+        assert pending.snapshot(config).pending.get(f"p{number % 10}", 0) >= 500
+        pending.add([f"p{number % 10}"], NOON)
+    assert time.process_time() - began < 1

@@ -132,7 +132,7 @@ class OpenMessageRouter:
             key, package_id = _record_key(request), request.package_id
             if key in known or key in decided:
                 continue
-            routing, cursors[package_id] = route_record(
+            routing, cursor = route_record(
                 request,
                 package,
                 self.pending.snapshot(self.config),
@@ -141,6 +141,8 @@ class OpenMessageRouter:
                 talks_to.get(package_id),
                 suppressed.get(package_id),
             )
+            # Stored as a place, so that profiles that are added later do not move it.
+            cursors[package_id] = cursor % len(package.profiles) if package and package.profiles else cursor
             assigned_at = self.pending.add(filter(None, routing.profiles), self.now())
             decided[key] = replace(routing, assigned_at=assigned_at)
         return decided

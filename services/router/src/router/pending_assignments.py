@@ -1,7 +1,7 @@
 """Pending assignments: the assignments made since the pacer last published each profile's queue length."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from router.config_cache import RouterConfigCache
@@ -15,28 +15,58 @@ class PendingAssignments:
     """Kept in the memory of each process, because only `smart` sharing needs it. No limit depends on it."""
 
     def __init__(self) -> None:
-        self._assignments: defaultdict[str, list[tuple[datetime, int]]] = defaultdict(list)
+        self._queues: defaultdict[str, deque[tuple[datetime, int]]] = defaultdict(deque)
+        """The assignments of each profile, oldest first."""
+        self._totals: Counter[str] = Counter()
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def add(self, profiles: Iterable[str], now: datetime) -> datetime:
         """Add the assignments of one record; returns its `assigned_at`, which is later than all before it."""
         self._last = max(now, self._last + TICK)
         for profile, count in Counter(profiles).items():
-            self._assignments[profile].append((self._last, count))
+            self._queues[profile].append((self._last, count))
+            self._totals[profile] += count
         return self._last
 
     def snapshot(self, config: RouterConfigCache) -> ProfileSnapshot:
         """The current states and paces, with the assignments that these paces do not count yet."""
-        return ProfileSnapshot(config.states, config.paces, self._not_counted(config.paces))
+        return ProfileSnapshot(config.states, config.paces, _NotCounted(self, config.paces))
 
-    def _not_counted(self, paces: Mapping[str, ProfilePace]) -> Mapping[str, int]:
-        """Drop the assignments that the pacer has counted; return the number of the others, by profile."""
-        for profile, assignments in list(self._assignments.items()):
-            pace = paces.get(profile)
-            if pace is None:
-                continue
+    def profiles(self) -> list[str]:
+        return list(self._queues)
+
+    def not_counted(self, profile: str, pace: ProfilePace | None) -> int:
+        """How many assignments of the profile the pacer has not counted.
+
+        Drops those that it has counted. Each assignment is dropped once, so the cost of a call does not grow with the
+        number of assignments that stay.
+        """
+        queue = self._queues.get(profile)
+        if queue is None:
+            return 0
+        if pace is not None:
             counted_until = pace.assigned_until or pace.at
-            self._assignments[profile] = [assignment for assignment in assignments if assignment[0] > counted_until]
-            if not self._assignments[profile]:
-                del self._assignments[profile]
-        return {profile: sum(count for _, count in listed) for profile, listed in self._assignments.items()}
+            while queue and queue[0][0] <= counted_until:
+                self._totals[profile] -= queue.popleft()[1]
+            if not queue:
+                del self._queues[profile], self._totals[profile]
+        return self._totals[profile]
+
+
+class _NotCounted(Mapping[str, int]):
+    """The number of assignments of each profile that its pace does not count; counted when it is asked for."""
+
+    def __init__(self, pending: PendingAssignments, paces: Mapping[str, ProfilePace]) -> None:
+        self._pending, self._paces = pending, paces
+
+    def __getitem__(self, profile: str) -> int:
+        count = self._pending.not_counted(profile, self._paces.get(profile))
+        if not count:
+            raise KeyError(profile)
+        return count
+
+    def __iter__(self) -> Iterator[str]:
+        return (profile for profile in self._pending.profiles() if profile in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -68,6 +68,7 @@ class ProfileSnapshot:
             candidates.eligible,
             weights(package, self.states),
             loads(package, self.states, self.paces, self.pending),
+            package.profile_ids,
         )
 
 

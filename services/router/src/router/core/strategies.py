@@ -19,6 +19,8 @@ class CandidatePool:
     eligible: Sequence[ProfileId]
     weights: Mapping[str, int] = field(default_factory=dict[str, int])
     loads: Mapping[str, Load] = field(default_factory=dict[str, Load])
+    places: Sequence[ProfileId] = ()
+    """All profiles of the package, in their order: the places of a round. Empty: only the eligible ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Allocation:
     profiles: tuple[ProfileId, ...]
     """The profile of each delivery, in the order of the recipients."""
     cursor: int
-    """Where the package's next round begins."""
+    """The place at which the package's next round begins, modulo the number of places."""
     reasons: Mapping[ProfileId, str]
     """The reason for each candidate's share."""
 
@@ -41,7 +43,7 @@ def allocate(
 ) -> Allocation:
     """Share out `deliveries` by the strategy.
 
-    `cursor`: how many of the package's deliveries were shared out in rounds before.
+    `cursor`: how many places of the package's rounds were passed before.
     `bound`: the profiles of recipients with a conversation, by index. They keep their profile; the strategy shares out
     the others.
     """
@@ -49,7 +51,7 @@ def allocate(
     rest = deliveries - len(bound)
     match strategy:
         case "round_robin":
-            shared, reasons = _round_robin(rest, pool, cursor)
+            shared, reasons, cursor = _round_robin(rest, pool, cursor)
         case "random":
             shared, reasons = chance.choices(pool.eligible, k=rest), dict.fromkeys(pool.eligible, "by chance")
         case "weighted":
@@ -58,15 +60,26 @@ def allocate(
             shared, reasons = _smart(rest, pool, Counter(bound.values()), chance)
     others = iter(shared)
     profiles = tuple(bound[index] if index in bound else next(others) for index in range(deliveries))
-    moved = rest if strategy == "round_robin" else 0
-    return Allocation(profiles, cursor + moved, _with_bound(reasons, Counter(bound.values())))
+    return Allocation(profiles, cursor, _with_bound(reasons, Counter(bound.values())))
 
 
-def _round_robin(deliveries: int, pool: CandidatePool, cursor: int) -> tuple[list[ProfileId], dict[ProfileId, str]]:
-    eligible = pool.eligible
-    shared = [eligible[(cursor + number) % len(eligible)] for number in range(deliveries)]
-    position = {eligible[(cursor + number) % len(eligible)]: number + 1 for number in reversed(range(len(eligible)))}
-    return shared, {profile: f"number {position[profile]} of {len(eligible)} in the round" for profile in eligible}
+def _round_robin(
+    deliveries: int, pool: CandidatePool, cursor: int
+) -> tuple[list[ProfileId], dict[ProfileId, str], int]:
+    """Each eligible profile in turn, beginning at the cursor.
+
+    A profile that is not eligible keeps its place and is passed over. So among profiles that are eligible over the same
+    time, the numbers of deliveries never differ by more than one, whatever the other profiles do.
+    """
+    places, eligible = pool.places or pool.eligible, set(pool.eligible)
+    begin = cursor % len(places)
+    steps = [step for step in range(len(places)) if places[(begin + step) % len(places)] in eligible]
+    turns = [places[(begin + step) % len(places)] for step in steps]
+    reasons = {profile: f"number {number} of {len(turns)} in the round" for number, profile in enumerate(turns, 1)}
+    if deliveries:
+        rounds, last = divmod(deliveries - 1, len(turns))
+        cursor += rounds * len(places) + steps[last] + 1
+    return [turns[number % len(turns)] for number in range(deliveries)], reasons, cursor
 
 
 def _weighted(
