@@ -1,4 +1,7 @@
-"""Held queue: stores what the records of each topic change about held deliveries, each batch in one transaction."""
+"""Held queue: stores what the records of each topic change about held deliveries.
+
+One transaction stores a batch and its offsets. Profiles are woken by a transaction of their own after it.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,26 +50,42 @@ class HeldQueue:
         """
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
-            if not events:
-                return 0
-            await connection.execute(stops.STOPS_LOCK_SHARED)
-            await connection.execute(sql.MESSAGE_INSERT, [_message_params(event) for event in events])
-            assignments = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
-            now = await system_now(connection, self.clock)
-            best_hours = await self.read_times.best_hours(connection, assignments, now)
-            params = {
-                **arrays(sql.AssignedRow, _assigned_rows(assignments, best_hours)),
-                "now": now,
-                "suppressed": SUPPRESSED,
-                "not_opted_in": NOT_OPTED_IN,
-                "opted_in_only": sorted(opted_in_only),
-            }
-            held = (await connection.execute(sql.DELIVERY_HOLD, params)).all()
-            profiles = _assigned_profiles(events)
-            package_ids = sorted({profile.package_id for profile in profiles})
+            held = await self._store(connection, events, opted_in_only) if events else 0
+        await self._wake_assigned([record.event for record in batch])
+        return held
+
+    async def _store(
+        self,
+        connection: AsyncConnection,
+        events: Sequence[OpenDeliveriesAssigned],
+        opted_in_only: Collection[str],
+    ) -> int:
+        await connection.execute(stops.STOPS_LOCK_SHARED)
+        await connection.execute(sql.MESSAGE_INSERT, [_message_params(event) for event in events])
+        assignments = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
+        now = await system_now(connection, self.clock)
+        best_hours = await self.read_times.best_hours(connection, assignments, now)
+        params = {
+            **arrays(sql.AssignedRow, _assigned_rows(assignments, best_hours)),
+            "now": now,
+            "suppressed": SUPPRESSED,
+            "not_opted_in": NOT_OPTED_IN,
+            "opted_in_only": sorted(opted_in_only),
+        }
+        return len((await connection.execute(sql.DELIVERY_HOLD, params)).all())
+
+    async def _wake_assigned(self, events: Sequence[OpenDeliveriesAssigned]) -> None:
+        """Make the profiles of these events due. Repeated events wake them too, because the process may have crashed
+        before it woke them.
+
+        This is a transaction of its own: a release pass locks profiles before deliveries, and a transaction that
+        locked deliveries before profiles could deadlock with it.
+        """
+        profiles = _assigned_profiles(events)
+        package_ids = sorted({profile.package_id for profile in profiles})
+        async with self.engine.begin() as connection:
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": package_ids})
             await connection.execute(sql.PROFILE_WAKE_OR_INSERT, arrays(sql.AssignedProfile, profiles))
-            return len(held)
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
         """Cancel the held deliveries of these messages. Deliveries of these messages that arrive later are cancelled on

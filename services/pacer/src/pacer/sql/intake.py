@@ -88,8 +88,11 @@ INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look
 SELECT profile_id, package_id, assigned_at, '-infinity'
 FROM {unnest(AssignedProfile, "assigned")}
 ORDER BY profile_id
-ON CONFLICT (profile_id) DO UPDATE SET package_id = excluded.package_id, look_at = '-infinity',
+ON CONFLICT (profile_id) DO UPDATE SET look_at = '-infinity',
+    package_id = CASE WHEN excluded.assigned_until < known.assigned_until THEN known.package_id
+                      ELSE excluded.package_id END,
     assigned_until = greatest(known.assigned_until, excluded.assigned_until)""")
+"""The newest assignment decides which package the profile belongs to: an older event may be read again."""
 
 PACKAGE_INSERT = text("""
 INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")
