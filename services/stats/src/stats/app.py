@@ -46,7 +46,8 @@ GROUP = "stats"
 DELETE_ROWS_MAX = 10_000
 DELETE_EVERY_SECONDS = 600.0
 BEHIND_SECONDS_MAX = 30.0
-"""When unread records are older than this, they may contain receipts, so no profile is evaluated."""
+"""While the oldest unread record is older than this, no profile is evaluated, because receipts may be among the unread
+records."""
 READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 

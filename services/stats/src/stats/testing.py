@@ -46,7 +46,8 @@ def package(name: str, *profiles: Profile) -> Package:
 
 
 class StatsHarness:
-    """All components with one manual clock. What it publishes is also given to the parts of stats that read it."""
+    """All components with one manual clock. The harness also gives the states that it publishes to their readers in
+    stats."""
 
     def __init__(self, engine: AsyncEngine, now: datetime, *packages: Package) -> None:
         self.engine = engine

@@ -30,8 +30,9 @@ class Progress:
     """How far a delivery has come. Of two events, the one with the greater progress wins, whichever arrives first.
 
     At stage 0 a delivery may return to an earlier status. For example, it is released, deferred and released again, or
-    it is held again for another profile. Therefore `attempt` orders the events of a stage. Within an attempt, `turn`
-    orders them: it counts the release and the phase within that release.
+    it is held again for another profile. Therefore the events of one stage are ordered by `attempt`, and those of one
+    attempt by `turn`. `turn` grows with the number of the release, and within a release from held over released to
+    deferred.
     """
 
     stage: int

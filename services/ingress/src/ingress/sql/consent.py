@@ -52,8 +52,8 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Puts recipients on a list. Nothing changes for a recipient who is on it already, or whom the same evidence has put on
-it before."""
+"""Puts recipients on a list. It skips a recipient who is on the list already. It also skips a recipient whom the same
+evidence has put on the list before, even if that entry was removed since."""
 REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
@@ -80,8 +80,8 @@ ORDER BY recipient FOR UPDATE""")
 LEFT_OVER = text(f"""
 {_UNPUBLISHED}
 AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""Changes that have been unpublished for 5 seconds. The requests that made them have failed, or they would have
-published them by now."""
+"""Changes that have been unpublished for 5 seconds. The requests that made them must have failed, because a request
+publishes its changes right after it has stored them."""
 MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
 FROM {unnest(ConsentEntryKey, "published")}

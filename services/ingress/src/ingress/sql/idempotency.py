@@ -39,4 +39,4 @@ DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")
-"""It skips locked rows, because a request is just claiming such a row, and the row is then no longer old."""
+"""A locked row is skipped, because a request is claiming it at this time, which makes the row new again."""

@@ -19,7 +19,7 @@ from spreader.runtime.rows import fetched
 UNCHANGED_FOR = timedelta(minutes=15)
 """In wall time. A delivery without progress for this long is counted."""
 LOOK_BACK = timedelta(hours=24)
-"""The first run reads the messages that were accepted in this time before it."""
+"""After a start, the first run reads the messages that were accepted within this time before the run."""
 MESSAGES_MAX = 2_000
 """How many new messages a run reads."""
 INCOMPLETE_MAX = 10_000

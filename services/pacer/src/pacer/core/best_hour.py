@@ -12,7 +12,7 @@ from spreader.contract.configuration import QuietHours
 
 HOURS = 24
 PRIOR_STRENGTH = 10.0
-"""The prior weighs as much as this many readings, in the Dirichlet smoothing of `likelihoods` (docs/hours.md)."""
+"""An assumption weighs as much as this many counted readings (the Dirichlet smoothing of docs/hours.md)."""
 HORIZON = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 GENERAL: Sequence[float] = (
@@ -20,7 +20,7 @@ GENERAL: Sequence[float] = (
     5.4, 5.2, 5.0, 4.8, 5.0, 5.4, 6.0, 6.6, 7.0, 6.4, 4.0, 1.6,
 )  # fmt: skip
 """The weights of the local hours before any reading is counted. They assume that people read by day, and most of all in
-the evening. PRIOR_STRENGTH readings of the package's recipients weigh as much as this assumption."""
+the evening."""
 
 ReadCounts = Mapping[int, int]
 """How often a recipient read or wrote in each local hour, 0 to 23."""
@@ -35,8 +35,8 @@ class BestHour:
 
 
 def likelihoods(own: ReadCounts, package: ReadCounts) -> list[float]:
-    """The likelihood of each local hour, 0 to 23. The recipient's counts are smoothed toward the package's likelihoods,
-    and the package's counts toward GENERAL."""
+    """The likelihood of each local hour, 0 to 23, from the recipient's own counts. The fewer these are, the more the
+    package's counts decide. The fewer the package has, the more GENERAL decides."""
     general = [weight / sum(GENERAL) for weight in GENERAL]
     return _smoothed(own, _smoothed(package, general))
 

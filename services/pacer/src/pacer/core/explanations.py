@@ -39,7 +39,7 @@ _SENTENCES = {
 
 
 def explain_bound(bound: str, rules: Rules) -> str:
-    """The sentence for a bound, with the figures of the rules; a bound without a sentence is its own explanation."""
+    """The sentence for a bound, with the figures of the rules. For a bound that has no sentence, its name."""
     sentence = _SENTENCES.get(bound, bound)
     quarter = quarter_of_day(rules.limits)
     return sentence.format(limits=rules.limits, quarter=quarter, concurrent=rules.concurrent_sends)

@@ -155,13 +155,12 @@ def forecast_package(
 
 
 def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
-    """One position for all gaps of profile `number`, chosen so that the profiles differ as much as they would by
-    chance.
+    """The position, from 0 (shortest) to 1 (longest), that the forecast uses for every gap of profile `number`.
 
-    If all profiles had the same position, they would end at the same time. With random draws, the last of several
-    profiles ends later than that. So the positions are the expected order statistics of the profiles' mean draws. They
-    are Blom's normal scores, scaled by the standard deviation of a mean of uniform draws, one draw for each gap. The
-    mean of all positions is 0.5.
+    In reality each gap is drawn at random, so some profiles end earlier than others, and the last one decides when the
+    message is complete. If all profiles had the position 0.5, they would end at the same time, which is too early. So
+    the positions are spread as far as the profiles' mean draws are expected to be. They are Blom's normal scores,
+    scaled by the standard deviation of a mean of uniform draws, one draw for each gap.
     """
     score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
     gaps = max(deliveries - 1, 1)  # the first release has no gap, or one that is drawn already

@@ -1,10 +1,10 @@
 """Policy: decides whether a profile may release a delivery now, and if not, which bound holds it until when
 (docs/pacing.md).
 
-The limits hold at the gateway, not only in the pacer. A release counts against a limit as soon as it is made. It stops
-counting a window's length after the gateway's answer to it (`effective_at`). Without an answer, it never stops
-counting. The pacer makes the next release only when the window has room, and that release reaches the gateway later
-still. So no delay on the way to the gateway can put one message too many into a window (decision 0006).
+The limits hold at the gateway, not only in the pacer. A release counts against a limit from the time it is made until a
+window's length after the gateway's answer (`effective_at`). If no answer comes, it counts for ever. The pacer makes the
+next release only when the window has room, and that release reaches the gateway even later. So no delay on the way to
+the gateway can put one message too many into a window (decision 0006).
 """
 
 from collections.abc import Mapping
@@ -222,8 +222,8 @@ def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> boo
 
 
 def _has_begun(rules: Rules, facts: Facts, at: datetime) -> bool:
-    """Whether the profile has already released in the active time that contains `at`, because no rest begins between
-    its last release and `at`."""
+    """Whether the profile has already released something in the active time that contains `at`. It has if no rest
+    begins between its last release and `at`."""
     if facts.last_release is None:
         return False
     rest = rules.hours.next_rest(facts.last_release)

@@ -81,8 +81,8 @@ class _Usage:
             return due.facts
         package_full_until = due.facts.package_full_until
         if is_full:
-            # This pass used the last room. Room returns a day after the gateway answers a release, so that time is not
-            # known yet.
+            # The releases of this pass have filled the package's day limit. It has room again a day after the gateway
+            # answers one of its releases. That time is not known yet.
             filled: Bounds = {Bound.PACKAGE_DAY_LIMIT: UNTIL_ANSWERED}
             package_full_until = {**filled, **package_full_until}
         return replace(due.facts, at_gateway=at_gateway, package_full_until=package_full_until)

@@ -14,9 +14,9 @@ COLD = """(contact.recipient IS NULL
 profile for 28 days."""
 
 STILL_HELD = "delivery.state || '' = 'held'"
-"""This expression matches no partial index over held deliveries, so the planner finds the rows by the statement's own
-key. After a large intake, the planner's statistics do not show yet how many deliveries are held. With `state = 'held'`,
-it would then read all held deliveries to find a few rows."""
+"""Means `state = 'held'`, but is written so that Postgres cannot use a partial index over held deliveries. It then
+finds the rows by the statement's own key. After a large intake, its statistics do not show yet that many deliveries are
+held. With `state = 'held'`, it would read all of them to find a few rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +120,5 @@ FROM {unnest(ReleaseKey, "answered")}
 JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
 WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
   AND contact.opened_at = release.released_at""")
-"""The opening of a cold contact gets the time of the gateway's answer, as the release does."""
+"""When the gateway has answered a release to a cold contact, the contact counts as opened at the time of the answer and
+not of the release. The release itself is dated in the same way (`RELEASE_SETTLE`)."""

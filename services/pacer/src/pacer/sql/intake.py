@@ -11,7 +11,7 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class AssignedRow:
-    """A delivery that the router assigned; `place`: its place in the batch, by which it gets its place in the queue."""
+    """A delivery that the router assigned. `place`: its place in the batch, which decides its place in the queue."""
 
     place: int
     delivery_id: str
@@ -81,7 +81,8 @@ SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = exclud
     reason = excluded.reason, changed_at = clock_timestamp()
 WHERE held.attempt < excluded.attempt
 RETURNING delivery_id""")
-"""A delivery that was deferred to a later time may come back with its next attempt. It still waits until that time."""
+"""A delivery may have been deferred to a later time and come back with its next attempt. It still waits until that
+time."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
 INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)

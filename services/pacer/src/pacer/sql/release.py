@@ -12,8 +12,8 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class PacedProfile:
-    """`position`: as in `pacer.core.policy.Facts`. If an event woke the profile, `look_at` is the earliest time that
-    there is."""
+    """`position`: as in `pacer.core.policy.Facts`. `look_at`: when the profile is due. If an event woke the profile, it
+    is `-infinity`, which Python reads as a time in the year 1."""
 
     profile_id: str
     package_id: str
@@ -250,8 +250,8 @@ LEFT JOIN LATERAL (
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
     ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0
 ORDER BY head.not_before, head.seq""")
-"""The last ORDER BY restores the queue's order, which is lost when the planner joins a long table of contacts by
-hash."""
+"""The last ORDER BY is needed because Postgres may join a long table of contacts by hash, and then returns the rows in
+another order than the queue's."""
 
 PROFILE_RELEASED = text("""
 UPDATE pacer.profile SET releases = releases + 1, last_release = :now, position = random()

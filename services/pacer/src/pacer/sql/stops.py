@@ -34,8 +34,8 @@ WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
 
 STOPS_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
 STOPS_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
-"""A stop takes this lock, and an intake takes it shared. So a stop waits for the intakes in progress, whose deliveries
-it would not see, and every later intake sees the stop."""
+"""A stop takes this lock exclusively, and intakes share it. So a stop first waits for the intakes in progress, because
+it would not see their deliveries. Every later intake sees the stop."""
 
 SUPPRESS_HELD = text(f"""
 UPDATE pacer.delivery SET state = 'suppressed', announced = false, reason = :reason, changed_at = clock_timestamp()

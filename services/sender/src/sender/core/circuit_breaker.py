@@ -1,8 +1,8 @@
-"""Circuit breaker: decides whether a gateway host may be called now, by the calls that it did not answer.
+"""Circuit breaker: decides whether a gateway host may be called now, from the calls that the host left unanswered.
 
-While the breaker is closed, every call may go. After `failures_max` calls in a row without an answer, it opens, and no
-call may go until a pause has passed. After the pause, one call at a time may go as a probe. If the host answers the
-probe, the breaker closes. If not, a longer pause begins.
+While the breaker is closed, every call is allowed. When the host has left `failures_max` calls in a row unanswered, the
+breaker opens, and a pause without calls begins. After the pause, one call at a time is allowed as a probe. If the host
+answers the probe, the breaker closes. If not, a longer pause begins.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,8 @@ from datetime import timedelta
 
 PAUSE_FACTOR = 2
 DOUBLINGS_MAX = 20
-"""The pause reaches its maximum after fewer doublings. This limit only keeps the power small."""
+"""The pause doubles at most this often. It reaches its longest value earlier, so this limit only keeps the number that
+is computed small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class BreakerPolicy:
     first_pause: timedelta = timedelta(seconds=2)
     longest_pause: timedelta = timedelta(seconds=60)
     probe_max: timedelta = timedelta(seconds=15)
-    """A probe without a result after this time counts as lost, and the next one may go."""
+    """A probe that has no result after this time counts as lost, and another probe is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,16 @@ class CircuitBreaker:
     policy: BreakerPolicy = BreakerPolicy()
     failures: int = 0
     pauses: int = 0
-    """Pauses since the last answer."""
+    """The number of pauses since the host last answered."""
     open_until: float | None = None
-    """No call may go before this time; None while the breaker is closed."""
+    """No call is allowed before this time. None: the breaker is closed."""
 
     @property
     def is_open(self) -> bool:
         return self.open_until is not None
 
     def pause_left(self, now: float) -> timedelta:
-        """The time until a call may go; zero if one may go now."""
+        """The time until a call is allowed; zero if one is allowed now."""
         until = self.open_until
         return timedelta(seconds=max(0.0, until - now)) if until is not None else timedelta(0)
 

@@ -1,7 +1,7 @@
 """Linked device: the common part of the WAHA and Evolution drivers, whose gateways run WhatsApp Web sessions.
 
-Files travel inside the request as base64. The file is encoded just before the call, and only a few calls with a file
-run at a time. This saves memory: while a file of 100 MB is sent, it needs 200 MB more.
+Files travel inside the request as base64. To save memory, the file is encoded just before the call, and only a few
+calls with a file run at a time. A file of 100 MB needs 200 MB more while it is sent.
 """
 
 import asyncio

@@ -34,7 +34,8 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""A listener who reconnects gets this last part (in real time) again: instances read topics at different times."""
+"""When a listener reconnects, it gets the events of this much real time before its last event again. The instance that
+it reaches now may have read them later than the instance that it left."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 

@@ -184,7 +184,8 @@ def _is_lifted(closure: Closure, lift: Lift) -> bool:
 def _close_lane(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -> Closure | None:
     """The new or changed closure; None when nothing changes.
 
-    A sign during a closure belongs to the same incident: it adds no strike, but it may move the end further out.
+    A sign during a closure does not count as another strike, because it belongs to the same incident. But if the
+    gateway reported a later end with it, the closure lasts until then.
     """
     if known is not None and sign.at <= known.since:
         return None

@@ -31,17 +31,18 @@ class PackageBaseline:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     delivered_lately: Share = NONE
-    """Of the messages sent between 4 hours and 1 hour ago, the share that was delivered. A receipt may take an hour."""
+    """Of the messages sent between 4 hours and 1 hour ago, the share that was delivered. Newer messages are left out,
+    because a receipt may take an hour."""
     delivered: Share = NONE
     """Of the messages sent between 25 hours and 1 hour ago, the share that was delivered."""
     delivered_before: Share = NONE
-    """Of the messages sent in the 6 days before those 24 hours, the share that was delivered."""
+    """Of the messages sent between 7 days and 25 hours ago, the share that was delivered."""
     answered: Share = NONE
     """Of the open messages delivered in the last 24 hours, the share that was answered."""
     answered_week: Share = NONE
     """Of the open messages delivered in the last 7 days, the share that was answered."""
     answered_before: Share = NONE
-    """Of the open messages delivered in the 6 days before the last 24 hours, the share that was answered."""
+    """Of the open messages delivered between 7 days and 25 hours ago, the share that was answered."""
     failed: Share = NONE
     """Of the messages sent or failed in the last 24 hours, the share that failed because of the profile."""
     invalid: Share = NONE
@@ -70,10 +71,11 @@ class Evidence:
     warm_delivered: int = 0
     """Messages of the last hour to other contacts that were delivered."""
     stuck: Share = NONE
-    """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that WhatsApp has not
-    acknowledged and that has not failed."""
+    """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that has neither been
+    acknowledged by WhatsApp nor failed."""
     unacknowledged_in_a_row: int = 0
-    """How many of the newest messages in a row have no acknowledgement and no failure, of those over 2 minutes old."""
+    """Among the messages over 2 minutes old: how many of the newest in a row have neither been acknowledged by WhatsApp
+    nor failed."""
     baseline: PackageBaseline = field(default_factory=PackageBaseline)
     account: AccountStatus = field(default_factory=AccountStatus)
     closures: Sequence[Closure] = ()

@@ -77,6 +77,7 @@ def assemble_evidence(
 
 
 def _share(sums: Mapping[str, int], hits: str, trials: str) -> Share:
-    """A receipt or an answer may fall into a later window than its message, so the hits are capped by the trials."""
+    """The share of hits in the trials. There may be more hits than trials, because a receipt or an answer may fall into
+    a later window than its message. Then all trials count as hits."""
     total = sums.get(trials, 0)
     return Share(min(sums.get(hits, 0), total), total)

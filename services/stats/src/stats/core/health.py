@@ -55,7 +55,8 @@ def band(score: int, pause: Pause) -> Band:
 
 
 def health(evidence: Evidence, soft: Collection[SoftSign], pause: Pause, now: datetime) -> Health:
-    """The score of the evidence; `pause` is the one before it (`stats.core.condition` derives the next)."""
+    """The health that follows from the evidence. `pause` is the pause before this evaluation; `stats.core.condition`
+    derives the next one from the result."""
     components = (
         _delivered(evidence),
         _block_signals(evidence, soft, now),

@@ -61,7 +61,7 @@ class RecentSends:
         return HourResults(sum(send.failed for send in sends), sum(send.delivered for send in sends))
 
     def unacknowledged_in_a_row(self, stuck_after: timedelta) -> int:
-        """How many of the newest messages in a row wait, of those older than `stuck_after`."""
+        """Among the messages older than `stuck_after`: how many of the newest in a row still wait."""
         due = (send for send in self.sent if send.age >= stuck_after)
         return sum(1 for _ in takewhile(lambda send: send.waits, due))
 

@@ -117,8 +117,9 @@ def count_outcomes(
 ) -> Tally:
     """Count the statuses of `outcomes` that `counted` (by delivery) does not contain, and all of `new_refusals`.
 
-    Marks are only ever added, so any order and any repetition of a delivery's outcomes gives the same counts. A status
-    that a receipt implies is counted in the minute of the receipt, and stays there when its own outcome arrives late.
+    Marks are only ever added, so the counts do not depend on the order or the repetition of a delivery's outcomes. A
+    receipt may imply an earlier status: a message that was read was also sent. Such a status is counted in the minute
+    of the receipt. When its own outcome arrives later, the count does not change.
     """
     tally = Tally()
     sent_in: dict[str, MinuteBucket] = {}

@@ -43,7 +43,7 @@ class AuditDelays:
 class _Audit:
     limits: ProfileLimits
     until: datetime
-    """Messages sent up to this time are audited, or belong to the grace period."""
+    """Messages sent up to this time need no audit: they are audited already, or belong to the grace period."""
 
 
 @dataclass

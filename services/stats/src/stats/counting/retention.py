@@ -12,9 +12,11 @@ from spreader.clock import Now
 MINUTES_KEPT = timedelta(days=14)
 HOURS_KEPT = timedelta(days=731)
 
-# Counts are kept in system time. Rows that detect repeats and match later receipts and answers are kept in wall time,
-# because those come from real machines and people. 8 days: longer than a record stays in its topic. 35 days: a phone
-# that was off for a month still sends its receipts. 70 days: a later message is no answer to an open message.
+# The age of counts is system time. The age of the rows below, which detect repeats and match later receipts and
+# answers, is wall time, because repeats, receipts and answers come from real machines and people.
+# - 8 days are longer than a record stays in its topic.
+# - 35 days, because a phone that was off for a month still sends its receipts.
+# - 70 days, because a message that comes even later does not count as an answer.
 _KEPT = {
     **{f"stats.{table}": ("at", "minutes") for table in ("minute", "minute_failure")},
     **{f"stats.package_{table}": ("at", "minutes") for table in ("minute", "minute_failure")},

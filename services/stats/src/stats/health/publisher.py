@@ -1,9 +1,11 @@
 """State publisher: the loops that publish changed profile states and alerts.
 
-Each instance reads the published states back from their compacted topic, so they are not stored. All profiles
-are compared once a minute and after a start, which also finds a change that a crash kept from being published. Two
-instances may publish the same state twice, which is harmless. For each alert, the database has the state that was last
-published. If the alert's current state is another one, it is published.
+Published states of profiles are not stored in the database, because each instance reads them back from their compacted
+topic. All profiles are compared with their published states once a minute and after a start. This also finds a change
+that was not published because of a crash. Two instances may publish the same state twice, which is harmless.
+
+Of each alert, the database also has the state that was published last. If the current state differs from that, the
+current state is published.
 """
 
 from collections.abc import Iterable, Mapping
