@@ -97,7 +97,7 @@ class NoDeduplication:
 
 @dataclass
 class FakeProgress:
-    """Reports `behind` times that records are unread, then that all are consumed."""
+    """Reports unread records in the first `behind` calls, and in later calls that all are consumed."""
 
     behind: int = 0
     calls: int = 0

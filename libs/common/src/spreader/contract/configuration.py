@@ -40,7 +40,7 @@ class ProfileLimits(Setting):
     per_recipient_per_day: PositiveInt | None = 2
     """Open messages to one recipient in 24 hours, from all profiles of the package together."""
     unanswered_per_30_days: PositiveInt | None = 300
-    """Cold contacts without an answer, which WhatsApp limits. An answer frees one."""
+    """How many cold contacts may be without an answer. WhatsApp limits this number. Each answer makes room for one."""
 
 
 class PackageLimits(Setting):
@@ -111,8 +111,8 @@ class Gap(Setting):
     slack: float = Field(default=0.08, ge=0, le=1)
     """The largest random delay after a full limit has room again, as a share of the base gap."""
     pairs_under: float = Field(default=0.8, ge=0, le=1)
-    """While few wait and the day's limit is full, releases go in pairs where the profile released less than this share
-    of its pace a day ago; 0: never."""
+    """While few deliveries wait and the day limit is full, releases go in pairs if the profile released less than this
+    share of its expected number at the same time a day ago. 0: never."""
 
 
 class Gateway(Setting):

@@ -412,7 +412,10 @@ class Quota(BaseModel):
 
 
 class ProfileReported(Event):
-    """A gateway reported the state of a profile, apart from any delivery. None: not part of the report."""
+    """A gateway reported the state of a profile, apart from any delivery.
+
+    A field that the report does not contain is None.
+    """
 
     topic: ClassVar[str] = "spreader.profile-report"
     type: ClassVar[str] = "spreader.profile-report.v1"

@@ -80,7 +80,8 @@ class KafkaComponent(Probe):
             self._admin = None
 
     def is_live(self) -> bool:
-        """False when records wait but their handler was not called for a minute, so the consumer has lost its group."""
+        """False when records wait but their handler was not called for a minute. The consumer has then probably lost
+        its group, and only a restart helps."""
         now = time.monotonic()
         return all(
             now - max(since, self._consumers[number].last_call) < STUCK_SECONDS

@@ -28,10 +28,11 @@ class _Position:
 
 @dataclass(frozen=True, slots=True)
 class OffsetStore:
-    """A record below the stored offset has had its effect and is skipped.
+    """Skips the records below the stored offset, because they have had their effects.
 
-    The stored offset decides, because after a crash between the two commits Kafka's committed offset is older. A
-    stored offset is valid for one cluster only, because the topics of another cluster begin at 0.
+    The offset that is committed to Kafka cannot decide this, because it may be older: the process may crash after the
+    commit to Postgres and before the commit to Kafka. A stored offset is valid for one cluster only, because the topics
+    of another cluster begin at 0.
     """
 
     schema: str

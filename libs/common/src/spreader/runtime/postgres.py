@@ -48,11 +48,11 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same statement may succeed later: the server is down, a lock timed out, the pool is exhausted.
+    """Whether the same statement may succeed later, for example because the server is down or a lock timed out.
 
-    False for errors of the data or of the statement. The error's SQLSTATE decides (PostgreSQL's documentation,
-    appendix A, lists the classes). SQLAlchemy's exception classes cannot decide, because none of them stands for a
-    value that asyncpg or the server refuses (a NUL in a text, a number out of range).
+    It cannot succeed later if the statement or its data are wrong. The error's SQLSTATE decides (PostgreSQL's
+    documentation, appendix A, lists the classes). SQLAlchemy's exception classes are too coarse: one and the same class
+    stands for a server that is down and for a value that is refused (a NUL in a text, a number out of range).
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)

@@ -1,7 +1,7 @@
 """Rows: typed rows as parameters of a statement (arrays for `unnest`) and as its result.
 
-A statement that writes many rows takes one array for each column. Only the row's dataclass spells the
-columns. From it, `arrays` makes the parameters, and `unnest` makes the FROM item that reads them.
+A statement that writes many rows takes one array for each column. The names of the columns are written only in the
+row's dataclass. From it, `arrays` makes the parameters, and `unnest` makes the FROM item that reads them.
 """
 
 import dataclasses

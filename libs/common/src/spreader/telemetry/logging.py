@@ -20,7 +20,8 @@ _REPEATING = (
 
 
 class _RepeatFilter(logging.Filter):
-    """Passes a message once in five seconds, because aiokafka logs 100 repeats a second while a broker is down."""
+    """Drops a message that was logged in the last five seconds. While a broker is down, aiokafka logs the same message
+    100 times a second."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -44,9 +44,10 @@ def loads(
 
 
 def _per_day(limits: ProfileLimits, factor: float, package: Package) -> float:
-    """The daily rate at which the pacer's gap settles with a full queue. Pressure doubles the rate; tempo lowers it.
+    """How many deliveries a day the pacer releases while the queue is long.
 
-    It is an estimate for sharing only; the pacer decides the releases. The router does not know which recipients are
+    The pressure then doubles the gap, and the tempo shortens it as the rate falls, until both are in balance. This is
+    an estimate for sharing only, because the pacer decides the releases. The router does not know which recipients are
     new contacts, so it counts all of them as new.
     """
     active = _active_seconds(package)

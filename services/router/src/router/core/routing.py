@@ -43,7 +43,8 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """A unique time. The pacer reports up to which of these it has counted. None: refused, or from an older version."""
+    """The time of the decision, which no other decision has. The pacer publishes up to which of these times it has
+    counted assignments. None: the record was refused, or an older version of the router has decided."""
 
     @property
     def key(self) -> RecordKey:

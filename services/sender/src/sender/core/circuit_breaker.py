@@ -1,8 +1,8 @@
 """Circuit breaker: decides whether a gateway host may be called now, from the calls that the host left unanswered.
 
 While the breaker is closed, every call is allowed. When the host has left `failures_max` calls in a row unanswered, the
-breaker opens, and a pause without calls begins. After the pause, one call at a time is allowed as a probe. If the host
-answers the probe, the breaker closes. If not, a longer pause begins.
+breaker opens, and a pause without calls begins. After the pause, one call at a time is allowed as a probe. The breaker
+closes as soon as a probe is answered. If the probe is not answered, a longer pause begins.
 """
 
 from dataclasses import dataclass, replace

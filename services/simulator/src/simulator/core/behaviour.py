@@ -58,9 +58,9 @@ class Behaviour(BehaviourModel):
     opens_chats: bool = True
     """Linked devices. If false, sends to cold contacts fail with 463."""
     quota: QuotaRule | None = None
-    """Linked devices."""
+    """Linked devices: the quota of new chats. None: there is no quota."""
     bans: BanRule | None = None
-    """Linked devices."""
+    """Linked devices: when WhatsApp bans the account. None: never."""
     block_chance: Share = 0.0
     """The base probability that a customer who gets a message blocks the account. See `customer_blocks`."""
 
@@ -81,7 +81,7 @@ class Behaviour(BehaviourModel):
     marketing_cap_share: Share = 0.0
     """Cloud API: the share of templates to customers outside their windows that fail with 131049."""
     quality: QualityRule | None = None
-    """Cloud API."""
+    """Cloud API: how blocks lower the quality of a number. None: they do not."""
     limits_told: FailureChannel = "answer"
     """Cloud API: whether 131047, 131048 and 131056 come in the answer or in a receipt. Meta uses both."""
 
@@ -93,13 +93,13 @@ class Behaviour(BehaviourModel):
     """The share of sends whose receipts come twice. The same share of customers' messages come twice."""
     late_share: Share = 0.0
     late_seconds: NonNegativeFloat = 3_600.0
-    """In system time."""
+    """The delay of late receipts, in system time."""
     disordered_share: Share = 0.0
     lost_answer_share: Share = 0.0
     """The share of sends that go out but are answered with a 500."""
     slow_share: Share = 0.0
     slow_seconds: Annotated[float, Field(ge=0, le=600)] = 30.0
-    """In wall time."""
+    """The delay of slow sends, in wall time."""
 
     @property
     def remembers(self) -> bool:

@@ -16,8 +16,9 @@ SAME_MANY = 10
 def block_probability(base: float, known: bool, same: int, hour: int, sends: int) -> float:
     """The probability that the customer blocks the account after this message.
 
-    It is lower for a customer who knows the account. It is higher at night, for a content that `same` other customers
-    got if those are many, and with each of the `sends` messages before that the customer did not reply to.
+    It is lower for a customer who knows the account, and higher at night. It is also higher if `same`, the number of
+    other customers who got this content, is large. It grows with `sends`, the number of earlier messages that the
+    customer did not reply to.
     """
     night = hour >= NIGHT[0] or hour < NIGHT[1]
     factor = KNOWN_FACTOR if known else 1.0

@@ -41,8 +41,8 @@ def profile_routes(
         if registered is not None:
             return registered
         registered = await accounts.wait_for(account)
-        # If the caller has disconnected, do not send: it may have asked by GET whether the message was sent, got the
-        # answer no, and sent the message again.
+        # Do not send if the caller has disconnected during the wait. It may have asked by GET whether the message was
+        # sent, got a no, and sent the message again.
         if registered is None or registered.driver != "simulator" or await request.is_disconnected():
             raise RequestProblem(
                 503, "profile_unknown", f"No profile is registered as {account}: PUT /profiles/{account} first."
