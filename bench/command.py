@@ -1,4 +1,4 @@
-"""Command: runs the bench of one service from the command line, prints the figures and writes them to files."""
+"""Command: runs the bench of one service from the command line, prints its figures and writes them to files."""
 
 import argparse
 import asyncio

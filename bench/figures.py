@@ -19,7 +19,8 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The result is the median of the rounds' ratios: a disturbance hits both halves of a round, or one round only."""
+    """The result is the median of the rounds' ratios. So it hardly matters if something disturbs the machine: it
+    disturbs both measurements of a round, or only one round."""
 
     what: str
     beside: str

@@ -1,7 +1,8 @@
 """Load: open messages posted over several connections, each request as soon as the previous response arrives.
 
-It uses no HTTP library: on two cores the client's work takes time from the server, ours and the bare one alike, which
-would make the two look similar. Here a request costs the client one write and two reads.
+It uses no HTTP library, because on a machine with two cores the client's work takes time from the server. A slow client
+would slow down our server and the bare one alike, and so hide the difference between them. Here a request costs the
+client one write and two reads.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ class Load:
 class LoadResult:
     requests: int
     began: float
-    """In `time.monotonic()`, which all processes of a machine share."""
+    """The time of the first request, by `time.monotonic()`, which all processes of a machine share."""
     seconds: float
 
 

@@ -11,11 +11,13 @@ LEVEL_DAYS = 10
 
 Arrival = tuple[datetime, int]
 Pattern = Callable[[datetime, int, Random], Iterator[Arrival]]
-"""From a midnight, for a number of days: times in order, each with the number of deliveries that come then."""
+"""Returns the arrivals of a number of days after a midnight: times in order, each with the number of deliveries that
+come then."""
 
 
 def steady(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """One by one from 6:00 to 18:00 UTC: about 90 on a working day, more than can be released, and 35 on others."""
+    """Deliveries come one by one from 6:00 to 18:00 UTC. On a working day there are about 90, more than can be
+    released, and on other days 35."""
     for day in range(days):
         at, evening = begin + day * DAY + timedelta(hours=6), begin + day * DAY + timedelta(hours=18)
         mean = 12 * 3600 / (90 if day % 7 < 5 else 35)
@@ -24,14 +26,14 @@ def steady(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def bursts(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """15 to 40 at once, two to four times a day, at any hour, also in the rest."""
+    """Two to four times a day, 15 to 40 deliveries come at once, at any hour, also in the rest."""
     for day in range(days):
         for second in sorted(rng.uniform(0, 86_400) for _ in range(rng.randint(2, 4))):
             yield begin + day * DAY + timedelta(seconds=second), rng.randint(15, 40)
 
 
 def campaigns(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """400 to 800 at once about every nine days, and five single ones a day."""
+    """About every nine days, 400 to 800 deliveries come at once. In addition, five single ones come each day."""
     for day in range(days):
         times = [(rng.uniform(0, 86_400), 1) for _ in range(5)]
         if rng.random() < 1 / 9:
@@ -41,13 +43,13 @@ def campaigns(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def idle_weeks(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """A week of bursts, then a week of nothing."""
+    """Weeks of bursts take turns with weeks in which nothing comes."""
     for week in range(0, days, 14):
         yield from bursts(begin + week * DAY, min(7, days - week), rng)
 
 
 def no_arrivals(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """None: the pattern keeps its queues full instead."""
+    """No arrivals, because the pattern keeps its queues full instead."""
     yield from ()
 
 

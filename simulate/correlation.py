@@ -8,12 +8,14 @@ from simulate.gaps import Gap
 
 
 def paced_autocorrelation(gaps: Sequence[Gap]) -> float | None:
-    """Of the gaps that no limit made longer. None: limits made too many longer, so the rest is not a fair sample."""
+    """The autocorrelation of the gaps that no limit made longer. None: limits made too many gaps longer, so the others
+    are not a fair sample."""
     return autocorrelation([gap for gap in gaps if gap.is_paced]) if is_paced(gaps) else None
 
 
 def autocorrelation(gaps: Sequence[Gap]) -> float:
-    """Of all gaps, also those that a limit made longer: the covariance of adjacent gaps over the variance of all."""
+    """The autocorrelation of all gaps, also those that a limit made longer: the covariance of adjacent gaps divided by
+    the variance of all."""
     seconds = [gap.seconds for gap in gaps]
     mean = fmean(seconds)
     variance = fmean([(second - mean) ** 2 for second in seconds])
@@ -24,5 +26,6 @@ def autocorrelation(gaps: Sequence[Gap]) -> float:
 
 
 def is_paced(gaps: Sequence[Gap]) -> bool:
-    """Whether the gaps that no limit made longer are a fair sample of the draws: at least nine in ten."""
+    """Whether the gaps that no limit made longer are a fair sample of the draws. They are if they are at least nine in
+    ten."""
     return sum(gap.is_paced for gap in gaps) >= 0.9 * len(gaps)

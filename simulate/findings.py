@@ -12,16 +12,17 @@ AUTOCORRELATION = (-0.1, 0.1)
 QUARTER = 0.25
 QUEUES = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
 TOLERANCE = 0.1
-"""Of the factors of the mean gap: they are measured as means of draws, and waiting profiles are looked at every five
-minutes."""
+"""How far a measured factor of the mean gap may be off. It cannot be exact, because it is the mean of random draws, and
+because a waiting profile is looked at only every five minutes."""
 
 Measure = Callable[[Study], float | None]
-"""None: the profile has too few data to be judged."""
+"""Returns the value of one profile. None: the profile has too few data to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One promise: its bounds, and the profiles' values. `least` and `most` are values of single profiles."""
+    """One promise: its bounds and the values of the profiles. `least` and `most` are the smallest and the largest value
+    of any profile."""
 
     promise: str
     low: float
@@ -38,7 +39,7 @@ class Finding:
 
 
 def judge(studies: Sequence[Study]) -> list[Finding]:
-    """In the words of the requirement; `simulate.study` and `simulate.gaps` define what is measured."""
+    """The findings, each in the words of its requirement. `simulate.study` and `simulate.gaps` define the measures."""
     windows = sorted({name for study in studies for name in study.breaches})
     return [
         *(_finding(f"zero breaches: {name}", (0, 0), studies, _breaches(name)) for name in windows),
@@ -87,7 +88,8 @@ def _correlation(promise: str, studies: Sequence[Study], measure: Callable[[GapS
 
 
 def _together(promise: str, studies: Sequence[Study]) -> list[Finding]:
-    """The sum of the profiles' covariances over the sum of their variances, study around the profile's own mean."""
+    """The autocorrelation of all profiles together: the sum of the covariances divided by the sum of the variances.
+    Both are computed around each profile's own mean."""
 
     def of(queue: str) -> Measure:
         gaps = [gaps for study in studies if (gaps := study.gaps.get(queue))]

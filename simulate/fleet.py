@@ -20,7 +20,7 @@ class Fleet:
     profiles: int
     days: int
     pattern: str
-    """One of the patterns; or `all`: the packages take the patterns in turn."""
+    """The pattern of all packages. `all`: the packages take the patterns in turn."""
     seed: int
     spread: float | None = None
     """The operator's spread for all packages; None: each package has its own, derived from its id."""

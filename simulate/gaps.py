@@ -19,24 +19,26 @@ PRESSURES = {Settings().rush_factor: RUSH, 1.0: EVEN, Settings().calm_factor: CA
 @dataclass(frozen=True, slots=True)
 class Gap:
     place: int
-    """The number of the release that ends it: gaps with successive places are adjacent."""
+    """The number of the release that ends the gap. Gaps with successive numbers are adjacent."""
     seconds: float
     queue: str
-    """RUSH, EVEN or CALM for the whole gap: between two releases a queue only grows."""
+    """RUSH, EVEN or CALM, the same at the begin and at the end of the gap. It was then the same in between, because a
+    queue only grows between two releases."""
     base_seconds: float
     pressure: float
     tempo: float
-    """The policy's tempo at its end."""
+    """The policy's tempo at the end of the gap."""
     mean_seconds: float
-    """The mean of the range from which it was drawn, at its end."""
+    """The mean of the range from which the gap was drawn, as computed at its end."""
     is_paced: bool
-    """Whether the gap was the last bound that held the release, and not a limit."""
+    """Whether the gap itself, and not a limit, was the last bound that held the release."""
     load: float
-    """Releases in the two hours before its end over the number expected there; 0.5 is added to both."""
+    """The releases in the two hours before the end of the gap, divided by the number expected. 0.5 is added to both."""
 
 
 def measure_gaps(ledger: Ledger) -> Iterator[Gap]:
-    """The gaps without a rest in them, that begin with a delivery waiting, and whose class of queue does not change."""
+    """The gaps that can be judged. Such a gap contains no rest, deliveries wait at its begin, and its class of queue
+    does not change."""
     hours, limits, rush_over = ledger.rules.hours, ledger.rules.limits, ledger.rules.gap.rush_over
     moments = [release.at for release in ledger.releases]
     rest: datetime | None = None

@@ -1,4 +1,4 @@
-"""Story: a package and random events that apply to it. The laws of the pacer are checked on its ledger.
+"""Story: a package and random events that happen to it. The laws of the pacer are checked on its ledger.
 
 All numbers are small, so that windows get full, rests come soon and recipients repeat.
 """
@@ -224,4 +224,5 @@ event: st.SearchStrategy[Event] = st.one_of(
     st.builds(Jump, steps.map(lambda step: -step)),
 )
 stories = st.builds(play, rules, package_limits, st.lists(event, min_size=3, max_size=14))
-"""Some end with deliveries that were not released: 60 days are too short for the unanswered budget."""
+"""Random stories. Some end with deliveries that were not released, because the unanswered budget may hold them for
+longer than the 60 days at the end."""

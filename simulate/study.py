@@ -22,9 +22,9 @@ from simulate.year import BEGIN, Ledger
 
 QUEUES = (RUSH, EVEN, CALM)
 FEW = 1_000
-"""Fewer gaps are not judged: their autocorrelation by chance alone would be over 0.03."""
+"""With fewer gaps, a profile is not judged, because chance alone could make the autocorrelation larger than 0.03."""
 FEW_OF_TEMPO = 200
-"""Fewer slow or fast gaps are not judged: chance alone would move their mean by 0.02."""
+"""Fewer slow or fast gaps than this are not judged, because chance alone could move their mean by 0.02."""
 SLOW, FAST = 0.8, 1.25
 TEMPO_STEP = 0.1
 GAP_STEP_SECONDS = 30
@@ -39,7 +39,7 @@ class GapStudy:
     mean_seconds: float
     variation: float
     autocorrelation: float | None
-    """Without the gaps that a limit made longer. None: limits made too many longer."""
+    """The autocorrelation of the gaps that no limit made longer. None: limits made too many gaps longer."""
     with_limits: float
     """The autocorrelation of all gaps, also those that a limit made longer."""
     pressure: float | None
@@ -60,7 +60,7 @@ class Study:
     in_rest: int
     """Releases in a rest window, computed here independently of the policy."""
     fullest_hour: float
-    """The most releases in any hour (its end excluded) after an idle night, over the daily limit."""
+    """The most releases in any hour (its end excluded) after an idle night, divided by the daily limit."""
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
     """The measured tempo, `slow` and `fast`: the mean of gap / (base × pressure) of the gaps that no limit made longer,
@@ -69,13 +69,13 @@ class Study:
     gap_counts: dict[str, Counter[int]]
     """Gaps by class of queue and length, in steps of half a minute."""
     tempo_sums: dict[int, tuple[int, float]]
-    """By load (in steps of 0.1): the number of gaps that no limit made longer, and the sum of
+    """For each load, in steps of 0.1: the number of the gaps that no limit made longer, and the sum of their
     gap / (base × pressure)."""
     hours: Counter[int]
     """Releases by local hour."""
     days: Counter[int]
     waits: Counter[int]
-    """Waiting times, in eighths of a decade of seconds; -1: under a second."""
+    """Waiting times in logarithmic steps: step n begins at 10^(n / 8) seconds. Step -1 is under a second."""
     sample: list[tuple[float, float]]
     """The times (in days) and lengths (in seconds) of the gaps of the first fortnight."""
 
@@ -113,7 +113,8 @@ def study(ledger: Ledger) -> Study:
 
 
 def _is_in_rest(at: datetime, hours: Hours, zone: ZoneInfo) -> bool:
-    """By local time: a rest begins at its time of this day or the day before, and lasts its hours."""
+    """Whether the time is in a rest, computed by local time: a rest begins on the same day or the day before, at its
+    start, and lasts its hours."""
     if hours.rest is None:
         return False
     today = at.astimezone(zone).date()
@@ -122,7 +123,7 @@ def _is_in_rest(at: datetime, hours: Hours, zone: ZoneInfo) -> bool:
 
 
 def _fullest_hour(times: Sequence[datetime], hours: Hours) -> int:
-    """The most releases in an hour between two rests. Every night is idle: nothing is released in a rest."""
+    """The most releases in an hour between two rests. Every night is idle, because nothing is released in a rest."""
     fullest, place = 0, 0
     while place < len(times):
         rest = hours.next_rest(times[place])

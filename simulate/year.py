@@ -25,11 +25,11 @@ class Release:
     at: datetime
     base_seconds: float
     pressure: float
-    """It shows how many deliveries waited at the end of the gap."""
+    """The pressure, which shows how many deliveries waited at the end of the gap."""
     tempo: float
     mean_seconds: float
     bound: str
-    """The last bound that held it."""
+    """The last bound that held the release."""
     waited: timedelta
     left: int
     """The queue after the release and a refill: how many deliveries waited at the begin of the next gap."""

@@ -41,9 +41,9 @@ class ConsoleCost:
     core_share: float
     """CPU time over wall time during half a minute, with all pages open."""
     bytes_a_second: float
-    """Sent to each page."""
+    """How many bytes a second the console sends to each page."""
     usable_seconds: tuple[float, ...]
-    """From opening the address to the last row in Chromium, while the other pages are open."""
+    """The seconds from the opening of an address until Chromium shows the last row, while the other pages are open."""
 
     @property
     def verdicts(self) -> list[tuple[str, str, str, str]]:

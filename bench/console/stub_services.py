@@ -9,8 +9,8 @@ from aiohttp import web
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHANGED_SHARE = 0.2
-"""The share of profiles whose figures change each second. In production it is far lower: 200 profiles at 20 messages
-an hour send about one message a second."""
+"""The share of profiles whose figures change each second. In production it is far lower, because 200 profiles that send
+20 messages an hour send about one message a second together."""
 
 
 class StubServices:

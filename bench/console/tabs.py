@@ -1,4 +1,4 @@
-"""Tabs: open pages without a browser: they receive what the console sends, and render nothing."""
+"""Tabs: open pages without a browser. They receive what the console sends, and render nothing."""
 
 import ast
 import asyncio

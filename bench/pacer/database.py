@@ -47,7 +47,7 @@ class Databases:
         await drop_database(self.url("postgres"), name)
 
     async def vacuum(self, url: str) -> None:
-        """As autovacuum would after such an intake, but now and not during the first rounds."""
+        """Vacuum now, because autovacuum would do it during the first rounds."""
         engine = create_engine(Settings(database_url=url), "pacer")
         try:
             async with engine.connect() as connection:
@@ -58,12 +58,12 @@ class Databases:
             await engine.dispose()
 
     def restart(self) -> None:
-        """Empty Postgres' own buffers."""
+        """Restart Postgres, so that its buffers are empty."""
         self.server.stop()
         self.server.start()
 
     def mebibytes(self) -> float:
-        """Private memory of all its processes; shared memory is a setting and not counted."""
+        """The private memory of all Postgres processes. Shared memory is left out, because a setting decides it."""
         assert self.server.pid is not None
         return tree_mebibytes(self.server.pid)
 
@@ -81,7 +81,7 @@ def tree_mebibytes(pid: int) -> float:
 
 @asynccontextmanager
 async def databases() -> AsyncGenerator[Databases]:
-    """Postgres is started in the caller's thread: the kernel stops it when that thread ends."""
+    """Start Postgres in the caller's thread, because the kernel stops it when the thread that started it ends."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-pacer-"))
     postgres = LocalPostgres(folder / "postgres", free_port(), durable=True)
     server = ServerProcess(postgres, folder / "postgres.log")

@@ -46,7 +46,7 @@ Batch = Sequence[Received[OpenDeliveriesAssigned]]
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """`count` deliveries from number `first` into `url`, and by COPY into `copy_url` if it is given."""
+    """Stores `count` deliveries from number `first` in `url`, and by COPY in `copy_url` if that is given."""
 
     url: str
     first: int
@@ -54,7 +54,7 @@ class Intake:
     copy_url: str | None = None
 
     async def run(self) -> dict[str, float]:
-        """In a process of its own; returns the seconds of both ways."""
+        """Run in a process of its own; returns the seconds that the pacer and COPY took."""
         return await child.ask("bench.pacer.intake", asdict(self), GRACE_SECONDS + 2 * self.count / ROWS_A_SECOND_MIN)
 
 

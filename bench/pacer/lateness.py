@@ -1,4 +1,4 @@
-"""Lateness: how long after it was due a release is made, and published, at wall speed."""
+"""Lateness: the time from when a release is due until it is made, and until it is published, at wall speed."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from spreader.contract.events import DeliveryReleased
 
 WARM_SECONDS_MAX = 60.0
 GRACE_SECONDS = 60.0
-QUIET_DUE_MAX = 20  # in one pass: about as many as become due while a pass runs
+QUIET_DUE_MAX = 20  # due profiles in one pass: about as many as become due while a pass runs
 
 # As if every profile had been working before: their next releases are spread at random over a gap.
 AT_WORK = text("""
@@ -40,7 +40,7 @@ class Lateness:
     seconds: float
 
     async def run(self) -> dict[str, Any]:
-        """In a process of its own; returns milliseconds of lateness, releases a second, and memory."""
+        """Run in a process of its own; returns milliseconds of lateness, releases a second, and memory."""
         seconds = self.seconds + WARM_SECONDS_MAX + GRACE_SECONDS
         return await child.ask("bench.pacer.lateness", asdict(self), seconds)
 

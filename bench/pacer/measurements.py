@@ -13,7 +13,7 @@ class SizeResult:
 
     held: int
     late_ms: dict[str, float]
-    """Until the release is published: median, p99, max, count."""
+    """How long after it was due a release was published: median, p99, max, and the number of releases."""
     committed_ms: dict[str, float]
     per_second: float
     """Releases a second while lateness was measured."""
@@ -31,13 +31,14 @@ class Measurements:
     small: int = 0
     large: int = 0
     intake: list[Pair] = field(default_factory=list[Pair])
-    """Rows a second in each tenth of the large number: the pacer's, and COPY."""
+    """Rows a second in each tenth of the large number of deliveries, stored by the pacer and by COPY."""
     releases: list[Pair] = field(default_factory=list[Pair])
-    """Releases a second in each round: at the large number, and at the small one (`bare`)."""
+    """Releases a second in each round, with the large number of held deliveries and with the small one (`bare`)."""
     release_cpu_ms: list[Pair] = field(default_factory=list[Pair])
-    """CPU milliseconds of one release in each round, the pacer's and Postgres' together, in the same order."""
+    """CPU milliseconds of one release in each round, of the pacer and Postgres together: with the large number and with
+    the small one."""
     statements: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    """The mean milliseconds of each statement in the last round, by `small` and `large`."""
+    """The mean milliseconds of each statement in the last round. The outer keys are `small` and `large`."""
     sizes: list[SizeResult] = field(default_factory=list[SizeResult])
     restart_seconds: list[float] = field(default_factory=list[float])
     peers: list[PeerResult] = field(default_factory=list[PeerResult])

@@ -85,7 +85,8 @@ def _lateness(found: Measurements) -> list[Row]:
 
 
 def beside_the_peers(found: Measurements) -> list[str]:
-    """The pacer's scheduling rate at 10,000 and 100,000 is the intake rate of the first tenth of the large number."""
+    """The lines that compare the pacer with its peers. The pacer's scheduling rate is the same at 10,000 and at
+    100,000: its intake rate in the first tenth of the large number."""
     rows = [("queue", "held", "scheduled/s", "late: median", "p99", "ran in time", "its process", "the server")]
     rows += [_ours(size, found) for size in sorted(found.sizes, key=_held)]
     rows += [_theirs(seen) for seen in found.peers]
@@ -160,7 +161,7 @@ def _theirs(seen: PeerResult) -> tuple[str, ...]:
 
 
 def _statements(found: Measurements) -> list[str]:
-    """The slowest statements at the large number, and the same ones at the small number."""
+    """The slowest statements with the large number of held deliveries, and their times with the small number."""
     small, large = found.statements.get("small", {}), found.statements.get("large", {})
     rows = [("statement", f"mean ms, {found.small:,} held", f"mean ms, {found.large:,} held")]
     for name, taken in list(large.items())[:STATEMENTS_SHOWN]:

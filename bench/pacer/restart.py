@@ -20,7 +20,7 @@ class Restart:
     servers: Servers
 
     async def run(self, url: str) -> float:
-        """Seconds from before the process is started until its first release is published."""
+        """The seconds from just before the start of the process until its first release is published."""
         partitions = [
             TopicPartition(DeliveryReleased.topic, each) for each in range(PARTITIONS[DeliveryReleased.topic])
         ]

@@ -15,7 +15,7 @@ NAME_WORDS = 4
 
 @dataclass
 class Statements:
-    """Times include waiting for a core that another loop of the process uses."""
+    """Measures each statement. The times include waits for a core that another loop of the process uses."""
 
     engine: AsyncEngine
     _seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list), init=False)

@@ -26,9 +26,10 @@ SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Of `releases`, `measured` count: not the first `warm` ones (a cold process), nor the last (few profiles are due).
+    """Makes `releases` releases and measures `measured` of them. It leaves out the first `warm` ones, because the
+    process is cold, and the last ones, because few profiles are due.
 
-    With as many releases as profiles, each measured release is the first of its profile in this run.
+    If there are as many releases as profiles, each measured release is the first of its profile in this run.
     """
 
     url: str
@@ -37,7 +38,8 @@ class Throughput:
     releases: int
 
     async def run(self) -> dict[str, Any]:
-        """In a process of its own; returns releases a second, CPU milliseconds of one, and times of statements."""
+        """Run in a process of its own; returns releases a second, CPU milliseconds of one release, and the times of
+        statements."""
         return await child.ask("bench.pacer.throughput", asdict(self), SECONDS_MAX)
 
 
@@ -57,13 +59,13 @@ async def _run(asked: Throughput) -> dict[str, Any]:
 
 
 async def _backends(engine: AsyncEngine) -> list[psutil.Process]:
-    """The Postgres processes of this process' connections; the pool has opened them by now and keeps them."""
+    """The Postgres processes that serve this process. The pool has opened its connections by now, and keeps them."""
     async with engine.connect() as connection:
         return [psutil.Process(row.pid) for row in await connection.execute(BACKENDS)]
 
 
 def _cpu_seconds(servers: Sequence[psutil.Process]) -> float:
-    """Of this process and its Postgres processes; other load on the machine hardly changes it."""
+    """The CPU time of this process and its Postgres processes. Other load on the machine hardly changes it."""
     times = [each.cpu_times() for each in (psutil.Process(), *servers)]
     return sum(each.user + each.system for each in times)
 

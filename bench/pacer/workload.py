@@ -25,7 +25,7 @@ CONCURRENT_MAX = 1_000_000
 PLENTY = 10_000_000
 CONTENT = TextContent(type="text", text="Hello, your order is on its way. Answer STOP if you want no more of this.")
 
-# No limit waits: every profile is due again at once.
+# Limits that never bind, so every profile is due again at once.
 ALWAYS_DUE = ProfileLimits(per_hour=PLENTY, per_3_hours=PLENTY, per_day=PLENTY, unanswered_per_30_days=PLENTY)
 # A gap of 90 s (short queue) to 120 s (long queue): 10,000 profiles make 60 to 80 releases a second.
 AT_WALL_SPEED = ProfileLimits(per_hour=30, per_3_hours=90, per_day=720)

@@ -13,7 +13,7 @@ BOARDS: Mapping[str, Board] = {
     "pipeline": pipeline.BOARD,
     "service-levels": service_levels.BOARD,
 }
-"""By the name of their file."""
+"""The dashboards by the names of their files."""
 
 
 def page(board: Board) -> str:

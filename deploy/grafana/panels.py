@@ -22,7 +22,7 @@ TAG = "spreader"
 
 Unit = Literal["short", "s", "percentunit", "ops", "bytes", "none"]
 Query = tuple[str, str]
-"""PromQL, and the legend of its lines."""
+"""A PromQL query, and the legend of its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A single number, red from `bad` on."""
+    """A panel with a single number, which is red from `bad` on."""
 
     title: str
     unit: Unit
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A dashboard. `package`: the viewer chooses a package, `$package` in the queries."""
+    """A dashboard. If `package` is true, the viewer chooses a package, which the queries name `$package`."""
 
     uid: str
     title: str

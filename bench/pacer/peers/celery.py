@@ -15,7 +15,7 @@ PROCESSES = 2
 
 
 def build(url: str) -> Any:
-    """Imported by name: the package is installed for the bench alone."""
+    """The Celery app. The package is imported by its name as a text, because it is installed only for the bench."""
     app: Any = import_module("celery").Celery("bench", broker=url)
     app.conf.update(task_ignore_result=True, worker_send_task_events=False, worker_redirect_stdouts=False)
     app.task(name="note")(log_delay)

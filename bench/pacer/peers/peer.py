@@ -1,4 +1,4 @@
-"""Peer: another queue in the pacer's place: its scheduling rate, its memory, and how late its tasks begin."""
+"""Peer: another queue in the pacer's place, of which we measure the scheduling rate, the memory and the lateness."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from bench.pacer.peers.task_log import read_delays
 from spreader.clock import wall_now
 
 PER_SECOND = 60
-AHEAD_SECONDS = 15.0  # from before scheduling the tasks that are due soon to the first of them
+AHEAD_SECONDS = 15.0  # the first task that is due soon is due this long after its scheduling begins
 SETTLE_SECONDS_MAX = 60.0
 GRACE_SECONDS_MAX = 60.0
 STILL_SECONDS = 5.0
@@ -40,7 +40,7 @@ class Started:
     worker_arguments: Sequence[str]
     server_mebibytes: Callable[[], float]
     settled: Callable[[], Awaitable[bool]]
-    """Whether the worker has fetched the tasks that it holds itself."""
+    """Whether the worker has fetched the tasks that it keeps in its own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PeerResult:
     server_mebibytes_empty: float
     expected: int
     late: list[float] = field(repr=False)
-    """Milliseconds of each task that ran within the time."""
+    """How many milliseconds late each task began that ran within the time."""
 
 
 async def measure(peer: Peer, held: int, seconds: float) -> PeerResult:

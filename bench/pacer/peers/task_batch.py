@@ -1,4 +1,4 @@
-"""Task batch: the tasks that a process schedules with a peer: a number far ahead, or one for each given time."""
+"""Task batch: the tasks that a process schedules with a peer, either a number far ahead or one for each given time."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Task log: how late each task of a peer began: one line for each task, in one file for all workers."""
+"""Task log: how late each task of a peer began. The file has one line for each task of all workers."""
 
 from datetime import datetime
 from pathlib import Path
