@@ -105,7 +105,9 @@ async def test_the_ingress_from_its_start_to_the_shown_delivery(settings: Settin
         read_back = Table(settings, PackageConfigured)
         assert (await http.delete(f"/packages/{package_id}")).status_code == 204
         await read_back.start()
-        assert read_back.get(package_id) is None
+        removal = read_back.get(package_id)
+        assert removal is not None
+        assert removal.removed
         await read_back.stop()
         assert (await http.post(f"/packages/{package_id}/messages/open", json=WORDS)).status_code == 404
 

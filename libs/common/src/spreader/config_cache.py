@@ -1,6 +1,6 @@
 """Config cache: a service's view of packages and profiles, read from the configuration topic."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -20,6 +20,7 @@ class CompactedTable(Protocol[E]):
     def get(self, key: str) -> E | None: ...
     def not_ready_reason(self) -> str | None: ...
     async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool: ...
+    async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,39 @@ class ConfigCache:
     table: CompactedTable[PackageConfigured]
 
     def packages(self) -> list[Package]:
-        return [event.package for event in self.table.rows.values()]
+        return [event.package for event in self.table.rows.values() if not event.removed]
 
     def package(self, package_id: str) -> Package | None:
-        """None: there is no such package, or this process has not read it yet."""
+        """None: the package was removed, or this process has not read it. See `is_removed`."""
         event = self.table.get(package_id)
-        return None if event is None else event.package
+        return None if event is None or event.removed else event.package
+
+    def is_removed(self, package_id: str) -> bool:
+        """Whether a record says that the package was deleted. A missing record says nothing."""
+        event = self.table.get(package_id)
+        return event is not None and event.removed
 
     def profile(self, package_id: str, profile_id: str) -> Profile | None:
         package = self.package(package_id)
         return None if package is None else package.profile(profile_id)
 
-    async def wait_for_version(
-        self, package_id: str, version: int | None, seconds: float = CONFIGURATION_WAIT_SECONDS
-    ) -> None:
-        """Wait until the package is at least as new as `version`, for at most `seconds`. None: do not wait."""
+    async def wait_for_versions(self, wanted: Iterable[tuple[str, int | None]]) -> None:
+        """Wait until each of these packages is at least as new as its version. None: do not wait.
+
+        A version that a request names was published before the request. So the wait is over when everything is read
+        that is published now, whatever the version. It is one wait for all packages, and at most
+        `CONFIGURATION_WAIT_SECONDS` long. Call it outside transactions.
+        """
+        newest: dict[str, int] = {}
+        for package_id, version in wanted:
+            if version is not None:
+                newest[package_id] = max(version, newest.get(package_id, 0))
 
         def is_new_enough() -> bool:
-            package = self.package(package_id)
-            return package is not None and package.version >= (version or 1)
+            return all(self._version(package_id) >= version for package_id, version in newest.items())
 
-        if version is not None:
-            await self.table.wait_for(is_new_enough, seconds)
+        await self.table.wait_until_read(is_new_enough, CONFIGURATION_WAIT_SECONDS)
+
+    def _version(self, package_id: str) -> int:
+        event = self.table.get(package_id)
+        return 0 if event is None else event.package.version

@@ -1,6 +1,7 @@
 """Table on a real Kafka: complete when it is ready, and it follows changes."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator
 
@@ -8,7 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from topic_harness import NOON
 
-from spreader.contract.events import ProfilePace
+from spreader.contract.configuration import Package
+from spreader.contract.events import PackageConfigured, ProfilePace
 from spreader.kafka.client import client_arguments
 from spreader.kafka.envelope import encode
 from spreader.kafka.table import Table
@@ -47,6 +49,12 @@ class Writer:
 
     async def put(self, name: str, waiting: int) -> None:
         envelope = encode(pace(self.key(name), waiting), "test", NOON)
+        headers = [(header, value.encode()) for header, value in envelope.headers.items()]
+        await self._producer.send_and_wait(envelope.topic, envelope.body, key=envelope.key, headers=headers)
+
+    async def put_package(self, name: str, version: int, removed: bool = False) -> None:
+        package = Package(package_id=self.key(name), version=version, name=name)
+        envelope = encode(PackageConfigured(package=package, removed=removed, at=NOON), "test", NOON)
         headers = [(header, value.encode()) for header, value in envelope.headers.items()]
         await self._producer.send_and_wait(envelope.topic, envelope.body, key=envelope.key, headers=headers)
 
@@ -144,6 +152,37 @@ async def test_two_instances_have_the_same_rows(kafka_settings: Settings, writer
     for table in tables:
         assert await table.wait_for(lambda table=table: waiting(table, writer) == {"a": 7}, PATIENCE_SECONDS)
     await asyncio.gather(*(table.stop() for table in tables))
+
+
+async def test_a_row_that_does_not_exist_is_waited_for_only_while_records_are_unread(
+    table: Table[ProfilePace], writer: Writer
+) -> None:
+    await table.start()
+    began = time.monotonic()
+    assert not await table.wait_until_read(lambda: "never" in waiting(table, writer), PATIENCE_SECONDS)
+    assert time.monotonic() - began < PATIENCE_SECONDS / 6
+    await writer.put("a", 1)
+    assert await table.wait_until_read(lambda: "a" in waiting(table, writer), PATIENCE_SECONDS)
+
+
+async def test_a_wait_for_a_table_that_is_not_started_ends_at_once(table: Table[ProfilePace]) -> None:
+    assert not await table.wait_until_read(lambda: False, PATIENCE_SECONDS)
+
+
+async def test_a_late_copy_of_an_older_version_changes_nothing(kafka_settings: Settings, writer: Writer) -> None:
+    table = Table(kafka_settings, PackageConfigured)
+    await writer.put_package("a", 2)
+    await writer.put_package("a", 1)
+    await table.start()
+    await writer.put_package("b", 1)
+    await writer.put_package("b", 3)
+    await writer.put_package("b", 3, removed=True)
+    await writer.put_package("b", 2)
+    await writer.put_package("c", 1)
+    assert await table.wait_for(lambda: table.get(writer.key("c")) is not None, PATIENCE_SECONDS)
+    rows = {name: table.rows[writer.key(name)] for name in ("a", "b")}
+    assert {name: (row.package.version, row.removed) for name, row in rows.items()} == {"a": (2, False), "b": (3, True)}
+    await table.stop()
 
 
 async def test_a_wait_ends_at_its_timeout_and_returns_false(table: Table[ProfilePace]) -> None:

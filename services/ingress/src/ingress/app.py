@@ -16,6 +16,7 @@ from ingress.configuration.packages_endpoint import PackagesEndpoint
 from ingress.configuration.profiles_endpoint import ProfilesEndpoint
 from ingress.configuration.queue_endpoint import QueueEndpoint
 from ingress.configuration.registry import Registry
+from ingress.configuration.removals import Removals
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
 from ingress.http import openapi, problems
@@ -107,6 +108,7 @@ def build(settings: IngressSettings) -> FastAPI:
     media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
+    removals = Removals(engine, now, relay.wake)
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, bus, now).publish_left_over),
@@ -114,6 +116,8 @@ def build(settings: IngressSettings) -> FastAPI:
         Loop("old files", MediaRetention(media, settings.media_keep_days).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
+        Loop("removed packages", removals.announce),
+        Loop("tombstones of removed packages", removals.forget),
         Loop("look at the outbox", reconciliation.measure_outbox),
         Loop("look at the books", reconciliation.count_unfinished),
     )

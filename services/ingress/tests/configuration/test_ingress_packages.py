@@ -105,15 +105,16 @@ async def test_a_pause_is_shown_and_published_until_it_is_resumed(system: System
     assert (await system.http.post("/packages/pkg/resume")).json()["paused"] is False
 
 
-async def test_a_deleted_package_leaves_a_tombstone_and_its_id_continues_the_versions(system: System) -> None:
+async def test_a_deleted_package_leaves_a_record_and_its_id_continues_the_versions(system: System) -> None:
     await system.package("a")
     assert (await system.http.delete("/packages/pkg")).status_code == 204
-    assert system.packages.get("pkg") is None
-    assert system.log.envelopes[-1].body is None
+    removal = system.snapshot()
+    assert (removal.removed, removal.package.version, removal.package.profiles) == (True, 3, ())
+    assert removal.package.paused  # a reader older than `removed` then sends nothing
     assert (await system.http.get("/packages/pkg")).status_code == 404
     assert (await system.http.get("/packages/pkg/profiles/a")).status_code == 404
     await system.package("a")
-    assert system.snapshot().package.version == 4
+    assert system.snapshot().package.version == 5
 
 
 async def test_a_deleted_profile_may_be_added_to_another_package(system: System) -> None:

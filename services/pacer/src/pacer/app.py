@@ -58,7 +58,7 @@ def build(settings: PacerSettings) -> FastAPI:
 
     def on_configured(package_id: str, event: PackageConfigured | None) -> None:  # called after everything is built
         config.on_package(package_id, event)
-        rescheduler.on_configured(package_id, None if event is None else event.package)
+        rescheduler.on_configured(package_id, None if event is None or event.removed else event.package)
         release_loop.wake()
         consent_enforcer.on_configured(package_id)
         consent_loop.wake()

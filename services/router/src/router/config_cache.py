@@ -1,11 +1,13 @@
 """Config cache: the router's view of packages, and of the states and paces of their profiles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spreader.config_cache import ConfigCache
 from spreader.contract.configuration import Package
-from spreader.contract.events import ProfilePace, ProfileState
+from spreader.contract.events import OpenMessageRequested, ProfilePace, ProfileState, ReplyMessageRequested
+
+Request = OpenMessageRequested | ReplyMessageRequested
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,7 @@ class RouterConfigCache(ConfigCache):
     states: Mapping[str, ProfileState]
     paces: Mapping[str, ProfilePace]
 
-    async def package_at(self, package_id: str, version: int | None) -> Package | None:
-        """The package, at least as new as `version` if that arrives in time. None: there is no such package."""
-        await self.wait_for_version(package_id, version)
-        return self.package(package_id)
+    async def packages_of(self, requests: Sequence[Request]) -> list[Package | None]:
+        """The package of each request, at least as new as the request's version. None: there is no such package."""
+        await self.wait_for_versions((request.package_id, request.package_version) for request in requests)
+        return [self.package(request.package_id) for request in requests]

@@ -60,7 +60,7 @@ class OpenMessageRouter:
         if not await wait_until_consents_consumed(self.progress, CONSENT_WAIT_SECONDS):
             log.warning("changes of consent are still unread; routing open messages anyway")
         requests = [record.event for record in batch]
-        packages = [await self.config.package_at(request.package_id, request.package_version) for request in requests]
+        packages = await self.config.packages_of(requests)
         routings = await self._decide(requests, packages)
         decisions = zip(requests, routings, strict=True)
         await self.bus.publish(*(event for decision in decisions for event in self._events(*decision)))

@@ -38,6 +38,7 @@ class Reassignment:
         by_package: dict[str, list[DeliveryReturned]] = defaultdict(list)
         for record in batch:
             by_package[record.event.package_id].append(record.event)
+        await self.config.wait_for_versions((package_id, 1) for package_id in by_package)  # a table may be behind
         events: list[Event] = []
         for package_id, returned in by_package.items():
             package = self.config.package(package_id)

@@ -17,6 +17,7 @@ from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
 from router.postgres import RoutingStore
 from spreader.clock import Clock
+from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
 from spreader.contract.ids import delivery_id
 from spreader.kafka.bus import Bus
@@ -62,10 +63,12 @@ class ReplyRouter:
     async def _route_all(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
         """The route of each reply. Conversations that begin with these replies are stored."""
         keys = sorted({(request.package_id, request.recipient) for request in requests})
+        packages = await self.config.packages_of(requests)
         async with self.store.begin() as connection:
             known = await self.store.conversations(connection, keys)
             results = [
-                await self._route(request, known.get((request.package_id, request.recipient))) for request in requests
+                self._route(request, package, known.get((request.package_id, request.recipient)))
+                for request, package in zip(requests, packages, strict=True)
             ]
             new = {
                 (request.package_id, request.recipient): result.profile_id
@@ -75,8 +78,9 @@ class ReplyRouter:
             await self.store.begin_conversations(connection, [Conversation(*key, new[key]) for key in sorted(new)])
         return results
 
-    async def _route(self, request: ReplyMessageRequested, conversation: Conversation | None) -> RouteResult:
-        package = await self.config.package_at(request.package_id, request.package_version)
+    def _route(
+        self, request: ReplyMessageRequested, package: Package | None, conversation: Conversation | None
+    ) -> RouteResult:
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:

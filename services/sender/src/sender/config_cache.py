@@ -15,10 +15,12 @@ class SenderConfigCache(ConfigCache):
     wait_seconds: float = WAIT_SECONDS
 
     async def wait_for_profile(self, package_id: str, profile_id: str) -> Profile | None:
-        """The profile. None: it is still unknown after `wait_seconds`."""
+        """The profile. None: it is unknown although everything that was published is read, or after `wait_seconds`."""
         profile = self.profile(package_id, profile_id)
         if profile is None:
-            await self.table.wait_for(lambda: self.profile(package_id, profile_id) is not None, self.wait_seconds)
+            await self.table.wait_until_read(
+                lambda: self.profile(package_id, profile_id) is not None, self.wait_seconds
+            )
             profile = self.profile(package_id, profile_id)
         return profile
 

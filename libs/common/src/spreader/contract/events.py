@@ -100,6 +100,11 @@ class Event(BaseModel):
         """Identifies the fact: equal for every repeat, so that readers can drop repeats."""
         raise NotImplementedError
 
+    @property
+    def row_version(self) -> int | None:
+        """In a compacted table, an event never replaces one of a greater version. None: the newest record counts."""
+        return None
+
 
 class Callback(Event):
     """A response to one ingress instance, which waits for it and reads only its partition of this topic."""
@@ -512,18 +517,24 @@ class ConsentChanged(Event):
 
 
 class PackageConfigured(Event):
-    """The current configuration of a package; a tombstone (no body) when it was deleted."""
+    """The current configuration of a package, or the record of its removal."""
 
     topic: ClassVar[str] = "spreader.package-config"
     type: ClassVar[str] = "spreader.package-config.v1"
     nulls_travel: ClassVar[bool] = True  # a null rest window differs from the default one
 
     package: Package
+    removed: bool = False
+    """The package was deleted. `package` then has no profiles and is paused, for readers older than this field."""
     at: AwareDatetime
 
     @property
     def key(self) -> str:
         return self.package.package_id
+
+    @property
+    def row_version(self) -> int:
+        return self.package.version
 
     @property
     def event_id(self) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from spreader.contract.events import Event
-from spreader.kafka.client import Record, partitions_of
+from spreader.kafka.client import BROKER_ERRORS, Record, partitions_of
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
 from spreader.kafka.groupless_consumer import GrouplessConsumer
 from spreader.settings import Settings
@@ -36,6 +36,7 @@ class Table(GrouplessConsumer, Generic[E]):
         self._on_change = on_change
         self._rows: dict[str, E] = {}
         self._caught_up = False
+        self._positions: dict[TopicPartition, int] = {}
         self._changed = asyncio.Event()
         TABLE_ROWS.labels(kind.topic)
 
@@ -55,6 +56,27 @@ class Table(GrouplessConsumer, Generic[E]):
                     await self._changed.wait()
         return satisfied()
 
+    async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
+        """Wait until `satisfied()`, but no longer than until everything is read that is in the topic now.
+
+        So a row that does not exist is waited for only while records are unread. Returns `satisfied()`.
+        """
+        if not satisfied():
+            with contextlib.suppress(TimeoutError, *BROKER_ERRORS):
+                async with asyncio.timeout(timeout):
+                    await self._wait_until_read(satisfied, timeout)
+        return satisfied()
+
+    async def _wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> None:
+        consumer = self._consumer
+        if consumer is None:
+            return
+        ends = await consumer.end_offsets(list(self._positions))
+        await self.wait_for(lambda: satisfied() or self._has_read(ends), timeout)
+
+    def _has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return all(self._positions[partition] >= end for partition, end in ends.items())
+
     async def start(self) -> None:
         self._caught_up = False
         await super().start()
@@ -65,7 +87,8 @@ class Table(GrouplessConsumer, Generic[E]):
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+        self._positions = {partition: await consumer.position(partition) for partition in partitions}
+        while not self._has_read(ends):
             await self.poll(consumer)
 
     def not_ready_reason(self) -> str | None:
@@ -77,6 +100,7 @@ class Table(GrouplessConsumer, Generic[E]):
             for record in records:
                 self._apply(record)
         if polled:
+            self._positions = {partition: await consumer.position(partition) for partition in self._positions}
             TABLE_ROWS.labels(self._kind.topic).set(len(self._rows))
             self._changed.set()
 
@@ -99,8 +123,15 @@ class Table(GrouplessConsumer, Generic[E]):
                     error=str(error),
                 )
                 return
-            if not isinstance(event, self._kind):
+            if not isinstance(event, self._kind) or _is_older(event, self._rows.get(key)):
                 return
             self._rows[key] = event
         if self._on_change is not None:
             self._on_change(key, event)
+
+
+def _is_older(event: Event, row: Event | None) -> bool:
+    """Whether the event is a late copy of an older version. Without versions, the newest record counts."""
+    if row is None or row.row_version is None or event.row_version is None:
+        return False
+    return event.row_version < row.row_version

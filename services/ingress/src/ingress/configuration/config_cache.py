@@ -37,11 +37,7 @@ class IngressConfigCache(ConfigCache):
 
     async def wait_until_applied(self, package_id: str, version: int) -> None:
         """Wait until this process uses the version that a change has just made, but at most for `wait_seconds`."""
-        await self.wait_for_version(package_id, version, self.wait_seconds)
-
-    async def wait_until_removed(self, package_id: str) -> None:
-        """Wait until this process has no such package any more, but at most for `wait_seconds`."""
-        await self.table.wait_for(lambda: self.table.get(package_id) is None, self.wait_seconds)
+        await self.table.wait_for(lambda: self._version(package_id) >= version, self.wait_seconds)
 
 
 def active_profiles(package: Package, lane: Lane) -> list[Profile]:

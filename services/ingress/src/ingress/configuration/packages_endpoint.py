@@ -57,8 +57,8 @@ class PackagesEndpoint:
         return await self._response(await self.registry.edit_package(package_id, edit))
 
     async def delete(self, package_id: PathId) -> Response:
-        await self.registry.delete_package(package_id)
-        await self.config_cache.wait_until_removed(package_id)
+        version = await self.registry.delete_package(package_id)
+        await self.config_cache.wait_until_applied(package_id, version)
         return Response(status_code=204)
 
     async def pause(self, package_id: PathId) -> Response:

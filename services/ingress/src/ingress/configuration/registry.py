@@ -4,12 +4,12 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.configuration.change_history import get_change, package_document, record_change
+from ingress.configuration.removals import announce
 from ingress.core.differences import ABSENT, NotUndoable, revert
 from ingress.core.snapshot import Settings, snapshot
 from ingress.http.operator import current_operator
@@ -17,10 +17,11 @@ from ingress.http.problems import NOT_UNDOABLE, TAKEN
 from ingress.infra import outbox
 from ingress.sql import configuration as sql
 from ingress.sql.configuration import PackageEntry, ProfileEntry
+from ingress.sql.removals import RemovedPackage
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
 from spreader.http.problems import FieldError, Problem, not_found
-from spreader.kafka.envelope import Envelope, encode
+from spreader.kafka.envelope import encode
 from spreader.runtime.rows import fetched
 
 Edit = Callable[[Settings], Settings]
@@ -91,12 +92,16 @@ class Registry:
             await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
 
-    async def delete_package(self, package_id: str) -> None:
+    async def delete_package(self, package_id: str) -> int:
+        """Delete the package; returns the version of the record that says so."""
         async with self.engine.begin() as connection:
-            if (await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})).rowcount == 0:
+            deleted = await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})
+            version = deleted.scalar_one_or_none()
+            if version is None:
                 raise not_found("package", package_id)
-            await outbox.put(connection, [_tombstone(package_id, self.now())])
+            await announce(connection, [RemovedPackage(package_id, version)], self.now())
         self.wake_relay()
+        return version + 1
 
     async def add_profile(
         self, package_id: str, profile_id: str, settings: Settings
@@ -230,14 +235,3 @@ def _taken(noun: str, name: str) -> Problem:
     pointer = f"/{noun}_id"
     detail = f"there is a {noun} {name!r} already" + (", in this package or another" if noun == "profile" else "")
     return Problem(TAKEN, f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
-
-
-def _tombstone(package_id: str, now: datetime) -> Envelope:
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": f"{package_id}/gone/{now.isoformat()}",
-        "ce_source": "/spreader/ingress",
-        "ce_type": PackageConfigured.type,
-        "ce_time": now.isoformat(),
-    }
-    return Envelope(PackageConfigured.topic, package_id.encode(), None, headers)

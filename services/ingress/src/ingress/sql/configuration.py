@@ -43,10 +43,12 @@ SELECT {columns(StoredPackage)}, created_at, updated_at,
 FROM ingress.package"""
 PACKAGE_INSERT = text("""
 INSERT INTO ingress.package (package_id, version, settings, created_at, updated_at)
-SELECT :package_id, coalesce((SELECT version FROM ingress.package_gone WHERE package_id = :package_id), 0),
+SELECT :package_id,
+       coalesce((SELECT version + 1 FROM ingress.package_gone WHERE package_id = :package_id FOR UPDATE), 0),
        CAST(:settings AS jsonb), :now, :now
 ON CONFLICT DO NOTHING""")
-"""A new package with the id of a deleted one continues its versions, so that a version is never used twice."""
+"""A new package with the id of a deleted one continues its versions after that of the removal, so that a version is
+never used twice."""
 
 PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
 PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
@@ -62,7 +64,8 @@ PACKAGE_PAUSE = text("UPDATE ingress.package SET paused = :paused WHERE package_
 PACKAGE_DELETE = text("""
 WITH gone AS (DELETE FROM ingress.package WHERE package_id = :package_id RETURNING package_id, version)
 INSERT INTO ingress.package_gone (package_id, version) SELECT package_id, version FROM gone
-ON CONFLICT (package_id) DO UPDATE SET version = excluded.version""")
+ON CONFLICT (package_id) DO UPDATE SET version = excluded.version, removed_at = clock_timestamp()
+RETURNING version""")
 
 _PROFILE = f"SELECT {columns(ProfileEntry)} FROM ingress.profile"
 PROFILE_INSERT = text("""

@@ -34,8 +34,7 @@ class Handlers:
     wake_enforcer: Callable[[], None]
 
     async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
-        for record in batch:
-            await self.config.wait_for_version(record.event.package_id, record.event.package_version)
+        await self.config.wait_for_versions((record.event.package_id, record.event.package_version) for record in batch)
         package_ids = {record.event.package_id for record in batch}
         opted_in_only = await self.consent_enforcer.enforceable(package_ids)
         TAKEN.inc(await self.queue.hold(self.deduplicator, batch, opted_in_only))

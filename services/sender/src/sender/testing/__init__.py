@@ -82,9 +82,6 @@ class FixedPackages(MemoryTable[PackageConfigured]):
     def get(self, key: str) -> PackageConfigured | None:
         return PackageConfigured(package=Package(package_id=key, version=1, name=key, profiles=self.profiles), at=NOON)
 
-    async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        return satisfied()
-
 
 @dataclass
 class ObservedBus:

@@ -1,0 +1,20 @@
+"""0011: when a package was removed, and the version whose removal was published (and later ended by a tombstone)."""
+
+from alembic import op
+
+from spreader.runtime.postgres import statements
+
+revision = "0011"
+down_revision = "0010"
+
+SQL = """
+ALTER TABLE ingress.package_gone ADD COLUMN removed_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE ingress.package_gone ADD COLUMN announced bigint;
+ALTER TABLE ingress.package_gone ADD COLUMN forgotten bigint;
+"""
+
+
+def upgrade() -> None:
+    """An older ingress that removes a package leaves `announced` as it is; a newer one then publishes the removal."""
+    for statement in statements(SQL):
+        op.execute(statement)
