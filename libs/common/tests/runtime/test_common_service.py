@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from spreader.runtime.failure_streak import FailureStreak
+from spreader.runtime.loop import Loop
 from spreader.runtime.service import Service
 
 
@@ -108,6 +110,7 @@ async def test_ready_names_the_components_that_are_not_ready_and_why() -> None:
         "service": "test",
         "status": "not ready",
         "reasons": {"postgres": "not started yet", "kafka": "not started yet"},
+        "failing": {},
     }
     gate.set()
     await starting
@@ -170,3 +173,49 @@ async def test_metrics_name_the_version_and_the_components_that_are_not_ready() 
     assert 'spreader_troubled_parts{part="whole"} 0.0' in text
     assert 'spreader_troubled_parts{part="broken"} 1.0' in text
     assert 'spreader_build_info{service="test",version="' in text
+
+
+async def test_a_loop_that_keeps_failing_is_named_with_its_error_while_the_service_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spreader.runtime.loop.BACK_OFF_MAX_SECONDS", 0)
+    broken = True
+
+    async def step() -> float:
+        if broken:
+            raise KeyError("a column")
+        return 3600
+
+    loop = Loop("count things", step)
+    service = Service("test", [loop])
+    app = service.app()
+    await service.start()
+
+    async def failing() -> dict[str, str]:
+        status, body = await get(app, "/health/ready")
+        assert status == 200
+        return json.loads(body)["failing"]
+
+    async with asyncio.timeout(5):
+        while not await failing():
+            await asyncio.sleep(0)
+    assert "failures in a row" in (await failing())["count things"]
+    assert "KeyError: 'a column'" in (await failing())["count things"]
+    assert b'spreader_failing_work{name="count things"} 1.0' in (await get(app, "/metrics"))[1]
+    broken = False
+    async with asyncio.timeout(5):
+        while await failing():
+            await asyncio.sleep(0)
+    assert b'spreader_failing_work{name="count things"} 0.0' in (await get(app, "/metrics"))[1]
+    await service.stop()
+
+
+def test_one_failure_is_reported_when_it_has_lasted_a_minute() -> None:
+    seconds = 0.0
+    streak = FailureStreak(lambda: seconds)
+    streak.failed(OSError("away"))
+    assert streak.report() is None
+    seconds = 60.0
+    assert streak.report() == "1 failures in a row for 60 s; the last one: OSError: away"
+    streak.succeeded()
+    assert streak.report() is None

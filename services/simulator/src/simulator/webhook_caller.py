@@ -138,6 +138,9 @@ class WebhookCaller:
     def not_ready_reason(self) -> str | None:
         return self._loop.not_ready_reason()
 
+    def failing(self) -> Mapping[str, str]:
+        return self._loop.failing()
+
     def is_live(self) -> bool:
         return self._loop.is_live()
 

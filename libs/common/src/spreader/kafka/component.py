@@ -79,6 +79,10 @@ class KafkaComponent(Probe):
             await self._admin.close()
             self._admin = None
 
+    def failing(self) -> Mapping[str, str]:
+        reports = {f"group {consumer.group}": consumer.streak.report() for consumer in self._consumers}
+        return {name: report for name, report in reports.items() if report is not None}
+
     def is_live(self) -> bool:
         """False when records wait but their handler was not called for a minute. The consumer has then probably lost
         its group, and only a restart helps."""

@@ -16,6 +16,7 @@ from spreader.contract.events import DEAD_LETTER_TOPIC, Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
 from spreader.kafka.envelope import Envelope, UndecodableRecord, decode, read_headers
+from spreader.runtime.failure_streak import FailureStreak
 from spreader.runtime.postgres import is_transient
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMED, CONSUMER_LAG, CONSUMER_OLDEST, DEAD_LETTERS, HANDLER_FAILURES
@@ -66,7 +67,7 @@ class GuardedConsumer(Generic[E]):
     reader: Reader = field(default=lambda: None, init=False)
     in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
     """The first record of each partition in the batch that is being handled."""
-    _failures: int = field(default=0, init=False)
+    streak: FailureStreak = field(default_factory=FailureStreak, init=False)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ class GuardedConsumer(Generic[E]):
         except Exception as error:
             await self._back_off(error)
             raise
-        self._failures = 0
+        self.streak.succeeded()
         CONSUMED.labels(self.group).inc(len(records))
 
     def _decode(self, record: Record) -> Received[E]:
@@ -126,7 +127,7 @@ class GuardedConsumer(Generic[E]):
         try:
             await self._call([received for _, received in batch])
         except Exception as error:
-            if _is_transient(error) or self._failures < TRIES_BEFORE_ISOLATION:
+            if _is_transient(error) or self.streak.count < TRIES_BEFORE_ISOLATION:
                 raise
             await self._isolate(batch)
 
@@ -153,13 +154,13 @@ class GuardedConsumer(Generic[E]):
                 await self._send_to_dead_letter(record, error)
 
     async def _back_off(self, error: BaseException) -> None:
-        self._failures += 1
+        self.streak.failed(error)
         HANDLER_FAILURES.labels(self.group).inc()
-        seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self._failures - 1, 10), BACK_OFF_MAX_SECONDS)
+        seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self.streak.count - 1, 10), BACK_OFF_MAX_SECONDS)
         log.warning(
             "handling a batch failed; trying again",
             group=self.group,
-            failures=self._failures,
+            failures=self.streak.count,
             seconds=seconds,
             error=f"{type(error).__name__}: {error}",
         )

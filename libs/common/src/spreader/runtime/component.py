@@ -1,6 +1,7 @@
 """Component: a part of a service that starts, stops, and reports whether it is ready and live."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 
 class Component(Protocol):
@@ -16,4 +17,13 @@ class Component(Protocol):
 
     def is_live(self) -> bool:
         """False only when a restart of the process may help; never because another server is down."""
+        ...
+
+
+@runtime_checkable
+class FailureReporter(Protocol):
+    """A component whose work can keep failing while the service is ready for other work."""
+
+    def failing(self) -> Mapping[str, str]:
+        """What keeps failing, by its name, with its last error; shown by `/health/ready` and a metric."""
         ...

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from spreader.runtime.failure_streak import FailureStreak
 from spreader.telemetry.metrics import LOOP_FAILURES
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ class Loop:
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._step_began: float | None = None
+        self._streak = FailureStreak()
 
     def wake(self) -> None:
         """End the sleep because there is work. If a step is running, the next step follows it at once."""
@@ -53,18 +55,21 @@ class Loop:
     def is_live(self) -> bool:
         return self._step_began is None or time.monotonic() - self._step_began < STUCK_SECONDS
 
+    def failing(self) -> Mapping[str, str]:
+        report = self._streak.report()
+        return {} if report is None else {self.name: report}
+
     async def _run(self) -> None:
-        failures = 0
         while not self._stop.is_set():
             self._awake.clear()
             self._step_began = time.monotonic()
             try:
                 seconds = await self._step()
-                failures = 0
+                self._streak.succeeded()
             except Exception as error:  # no error ends a loop; the component that failed reports not ready
-                failures += 1
+                self._streak.failed(error)
                 LOOP_FAILURES.labels(self.name).inc()
-                seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(failures, 10), BACK_OFF_MAX_SECONDS)
+                seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self._streak.count, 10), BACK_OFF_MAX_SECONDS)
                 seconds *= random.uniform(0.5, 1)
                 log.warning("a loop failed; trying again", loop=self.name, seconds=seconds, exc_info=error)
                 await self._wait(self._stop, seconds)

@@ -7,11 +7,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from spreader.runtime import timestamps
 from spreader.settings import Settings
 
 CONNECT_SECONDS = 5.0
@@ -25,7 +26,7 @@ MIGRATION_LOCK = 7_201_944  # advisory lock of all services: they migrate one af
 
 def create_engine(settings: Settings, service: str) -> AsyncEngine:
     """A connection pool for one service. It connects on first use."""
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
         pool_size=settings.database_connections,
         max_overflow=0,
@@ -45,6 +46,13 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "connect", _prepare_connection)
+    return engine
+
+
+def _prepare_connection(connection: Any, _: object) -> None:
+    """Called by SQLAlchemy with its adapter of each new asyncpg connection."""
+    connection.run_async(timestamps.register)
 
 
 def is_transient(error: BaseException) -> bool:

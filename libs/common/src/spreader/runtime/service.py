@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from spreader.runtime.component import Component
+from spreader.runtime.component import Component, FailureReporter
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
-from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY
+from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY, FAILING_WORK
 
 log = structlog.get_logger()
 
@@ -32,6 +32,7 @@ class Service:
         self._components = components
         self._started: list[Component] = []
         self._starting: dict[str, str] = {}
+        self._failed_before: set[str] = set()
         BUILD.labels(name, version("spreader")).set(1)
 
     def not_ready_reasons(self) -> dict[str, str]:
@@ -43,6 +44,11 @@ class Service:
             if reason is not None:
                 reasons[component.name] = reason
         return reasons
+
+    def failing(self) -> dict[str, str]:
+        """What keeps failing although the service is ready for other work, by name, with its last error."""
+        reporters = (component for component in self._started if isinstance(component, FailureReporter))
+        return {name: report for reporter in reporters for name, report in reporter.failing().items()}
 
     def is_live(self) -> bool:
         return all(component.is_live() for component in self._started)
@@ -103,13 +109,22 @@ class Service:
 
     async def _ready(self) -> JSONResponse:
         reasons = self.not_ready_reasons()
-        body = {"service": self.name, "status": "not ready" if reasons else "ready", "reasons": reasons}
+        body = {
+            "service": self.name,
+            "status": "not ready" if reasons else "ready",
+            "reasons": reasons,
+            "failing": self.failing(),
+        }
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def _metrics(self) -> Response:
         reasons = self.not_ready_reasons()
         for component in self._components:
             COMPONENT_NOT_READY.labels(component.name).set(component.name in reasons)
+        failing = self.failing()
+        for name in {*self._failed_before, *failing}:
+            FAILING_WORK.labels(name).set(name in failing)
+        self._failed_before.update(failing)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -22,6 +22,9 @@ HANDLER_FAILURES = Counter("spreader_handler_failures", "Batches that failed and
 LOOP_FAILURES = Counter("spreader_loop_failures", "Failed steps of a background loop.", ["loop"])
 TABLE_ROWS = Gauge("spreader_table_rows", "Rows of an in-memory table over a compacted topic.", ["topic"])
 COMPONENT_NOT_READY = Gauge("spreader_troubled_parts", "1 for a component that is not ready.", ["part"])
+FAILING_WORK = Gauge(
+    "spreader_failing_work", "1 for a loop, group or writer that has failed 5 times in a row, or for 60 s.", ["name"]
+)
 BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 

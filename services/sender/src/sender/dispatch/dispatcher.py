@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -93,6 +93,9 @@ class Dispatcher:
 
     def not_ready_reason(self) -> str | None:
         return self._loop.not_ready_reason()
+
+    def failing(self) -> Mapping[str, str]:
+        return self._loop.failing()
 
     def is_live(self) -> bool:
         return self._loop.is_live()

@@ -5,7 +5,7 @@ gets them.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -87,6 +87,9 @@ class HealthPoller:
 
     def not_ready_reason(self) -> str | None:
         return None  # a profile's bad state at its gateway does not stop this service
+
+    def failing(self) -> Mapping[str, str]:
+        return self._loop.failing()
 
     def is_live(self) -> bool:
         return self._loop.is_live()

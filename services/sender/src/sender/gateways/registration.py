@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from sender.gateways.driver import Registrars
 from spreader.contract.configuration import Package, Profile
@@ -44,6 +45,9 @@ class ProfileRegistration:
 
     def not_ready_reason(self) -> str | None:
         return None  # one unavailable gateway must not stop the sends through the others
+
+    def failing(self) -> Mapping[str, str]:
+        return self._loop.failing()
 
     def is_live(self) -> bool:
         return self._loop.is_live()

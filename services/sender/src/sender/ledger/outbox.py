@@ -5,7 +5,7 @@ left unpublished. A loop finds these in the ledger and publishes them. Consumers
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -67,6 +67,9 @@ class OutcomeOutbox:
 
     def not_ready_reason(self) -> str | None:
         return self._mark_loop.not_ready_reason() or self._look_loop.not_ready_reason()
+
+    def failing(self) -> Mapping[str, str]:
+        return {**self._mark_loop.failing(), **self._look_loop.failing()}
 
     def is_live(self) -> bool:
         return self._mark_loop.is_live() and self._look_loop.is_live()

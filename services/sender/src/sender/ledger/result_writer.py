@@ -1,7 +1,7 @@
 """Result writer: writes the results of claims to the ledger in groups, and hands the settled ones to the outbox."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sender.core.claim_result import ClaimResult, SettledClaim
@@ -50,6 +50,9 @@ class ResultWriter:
 
     def not_ready_reason(self) -> str | None:
         return self._loop.not_ready_reason()
+
+    def failing(self) -> Mapping[str, str]:
+        return self._loop.failing()
 
     def is_live(self) -> bool:
         return self._loop.is_live()

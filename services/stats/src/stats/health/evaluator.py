@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.clock import Now
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import new_id
+from spreader.runtime.postgres import is_transient
 from stats.config_cache import StatsConfigCache
 from stats.core.alerts import StoredAlert, differences
 from stats.core.closures import Closure
@@ -29,11 +31,18 @@ from stats.health.sql_conditions import lock_conditions, save_conditions
 from stats.health.sql_evidence import STUCK_AFTER, package_baselines, raw_evidence
 from stats.metrics import JUDGED
 
+log = structlog.get_logger()
+
 TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
+FAILED_AT_ONCE_MAX = 20
 AGAIN_SECONDS = 10.0
 """In real time: the least time between two evaluations of a profile whose counts keep changing."""
 ALL_EVERY = timedelta(minutes=5)
+
+
+class EvaluationFailed(Exception):
+    """Profiles could not be evaluated. All others were."""
 
 
 @dataclass
@@ -51,6 +60,8 @@ class Evaluator:
     again_seconds: float = AGAIN_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _failed: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """The profiles whose last evaluation failed, with the error: they are evaluated alone, so they stop no other."""
     _all_at: datetime | None = field(default=None, init=False)
 
     def schedule(self, profiles: Iterable[str]) -> None:
@@ -72,16 +83,47 @@ class Evaluator:
             self.schedule(self.config.package_of_profile())
         before = time.monotonic() - self.again_seconds
         due = [profile for profile in self._waiting if self._evaluated_at.get(profile, before) <= before]
-        batch = due[:AT_ONCE_MAX]
-        for profile in batch:  # removed before the evaluation, so that a change meanwhile schedules it again
+        batch = [profile for profile in due if profile not in self._failed][:AT_ONCE_MAX]
+        alone = [profile for profile in due if profile in self._failed][:FAILED_AT_ONCE_MAX]
+        for profile in (*batch, *alone):  # before the evaluation, so that a change meanwhile schedules it again
             self._waiting.pop(profile, None)
         try:
-            await self.evaluate(batch, now)
+            await self._evaluate(batch, alone, now)
+        except EvaluationFailed:
+            raise  # all other profiles are evaluated
         except BaseException:
-            self.schedule_now(batch)
+            self.schedule_now((*batch, *alone))
             raise
-        self._evaluated_at.update(dict.fromkeys(batch, time.monotonic()))
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
+
+    async def _evaluate(self, batch: Sequence[str], alone: Sequence[str], now: datetime) -> None:
+        """Evaluate a batch; if that fails for good, and where it failed before, profile by profile.
+
+        Raises EvaluationFailed after all others are evaluated, and every transient error at once.
+        """
+        try:
+            await self.evaluate(batch, now)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            alone = (*batch, *alone)
+        else:
+            self._evaluated_at.update(dict.fromkeys(batch, time.monotonic()))
+        for profile in alone:
+            try:
+                await self.evaluate((profile,), now)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                if profile not in self._failed:
+                    log.exception("a profile cannot be evaluated; trying again", profile_id=profile)
+                self._failed[profile] = f"{type(error).__name__}: {error}"
+                self._waiting[profile] = None
+            else:
+                self._failed.pop(profile, None)
+            self._evaluated_at[profile] = time.monotonic()
+        if alone and self._failed:
+            raise EvaluationFailed(f"{len(self._failed)} profiles, among them {next(iter(self._failed.items()))}")
 
     async def evaluate(self, names: Sequence[str], now: datetime) -> None:
         packages, configured = self.config.package_of_profile(), self.config.profiles()

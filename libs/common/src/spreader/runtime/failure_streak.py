@@ -1,0 +1,35 @@
+"""Failure streak: failures in a row of one piece of work, and whether they are many enough to be reported."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+REPORTED_FAILURES = 5
+REPORTED_SECONDS = 60.0
+ERROR_CHARACTERS_MAX = 300
+
+
+@dataclass
+class FailureStreak:
+    """Reported after 5 failures in a row, or when they have gone on for 60 s; the first success ends it."""
+
+    now: Callable[[], float] = time.monotonic
+    count: int = field(default=0, init=False)
+    _since: float = field(default=0.0, init=False)
+    _last_error: str = field(default="", init=False)
+
+    def failed(self, error: BaseException) -> None:
+        if self.count == 0:
+            self._since = self.now()
+        self.count += 1
+        self._last_error = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
+
+    def succeeded(self) -> None:
+        self.count = 0
+
+    def report(self) -> str | None:
+        """How often, for how long and with which last error; None while it is not worth a report."""
+        seconds = self.now() - self._since
+        if self.count == 0 or (self.count < REPORTED_FAILURES and seconds < REPORTED_SECONDS):
+            return None
+        return f"{self.count} failures in a row for {seconds:.0f} s; the last one: {self._last_error}"
