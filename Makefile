@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Tests mostly wait, so two processes keep two cores busy. conftest.py groups tests that must not run at the same time.
 TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test suite check lint types bench record simulate docs compose-up
+.PHONY: help setup up demo test suite check lint types bench record chaos simulate docs compose-up
 
 help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ bench: setup ## Measure against the bare limits of this machine and against peer
 
 record: setup ## Run only the tests that measure and keep their figures in bench/results (an hour)
 	@exec $(PYTHON) -m pytest --record
+
+chaos: setup ## Random faults on three instances of every service, then double outages, into bench/results (two hours)
+	@SPREADER_CHAOS_SECONDS=$${SPREADER_CHAOS_SECONDS:-3600} SPREADER_CHAOS_CYCLES=$${SPREADER_CHAOS_CYCLES:-100} \
+		$(PYTHON) -m pytest --record tests/e2e/test_e2e_chaos.py tests/e2e/test_e2e_double_outage.py
 
 simulate: setup ## Run years of the release policy on a virtual clock into a report (full run: bench/results/years)
 	@exec $(PYTHON) -m simulate

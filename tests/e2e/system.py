@@ -32,6 +32,7 @@ WAIT_SECONDS = 20.0
 """Value of the API's `…_WAIT_SECONDS` settings. The defaults of a second or two are too short on a slow machine."""
 WAITS = ("ROUTED", "FORECAST", "CONFIGURED", "FOUND", "ROUTER_HEARD")
 SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
+PORTS = (*SERVICES, "kafka", "postgres")
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class RunningSystem:
     folder: Path
     speed: float = 1.0
     extra_environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in (*SERVICES, "kafka")})
+    ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
     _process: subprocess.Popen[bytes] | None = None
     _session: aiohttp.ClientSession | None = None
     _ledger: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -152,14 +153,21 @@ class RunningSystem:
         return process
 
     async def ask(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        port: int | None = None,
+        **headers: str,
     ) -> Response:
-        """Call the public API. `raw` is a body that is sent unchanged."""
+        """Call the public API, at `port` if another ingress is meant. `raw` is a body that is sent unchanged."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         if data is not None:
             named.setdefault("Content-Type", "application/json")
-        return await self._call(method, f"http://127.0.0.1:{self.ports['ingress']}/api/v1{path}", data, named)
+        return await self._call(method, f"http://127.0.0.1:{port or self.ports['ingress']}/api/v1{path}", data, named)
 
     async def ask_simulator(self, method: str, path: str, body: Any = None) -> Response:
         data = None if body is None else json.dumps(body).encode()
@@ -239,8 +247,12 @@ class ExtraProcess:
     _process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.to_thread(self._spawn)
+        await self.restart()
         await eventually(self._is_ready, START_SECONDS)
+
+    async def restart(self) -> None:
+        """Start the process again without waiting until it is ready."""
+        self._process = await asyncio.to_thread(self._spawn)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         return _spawn(["-m", self.name], self.environment, self.log)
