@@ -33,6 +33,9 @@ class Service:
         self._started: list[Component] = []
         self._starting: dict[str, str] = {}
         self._failed_before: set[str] = set()
+        for component in components:
+            if isinstance(component, FailureReporter):
+                FAILING_WORK.labels(component.name).set(0)
         BUILD.labels(name, version("spreader")).set(1)
 
     def not_ready_reasons(self) -> dict[str, str]:
