@@ -1,14 +1,19 @@
 """Consumer lag on a real Kafka: unhandled records and the age of the oldest."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 from prometheus_client import REGISTRY
 from topic_harness import TOPIC, TopicHarness, alert
 
+from spreader.clock import Clock
 from spreader.contract.events import Alert
-from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.guarded_consumer import GuardedConsumer, Received
+from spreader.runtime.probe import ANSWER_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -51,3 +56,25 @@ async def test_unhandled_records_are_the_lag_until_they_are_handled(harness: Top
     slow.gate.set()
     await until(lambda: shown("spreader_consumer_lag_records", harness) == 0)
     await until(lambda: shown("spreader_consumer_oldest_seconds", harness) == 0)
+
+
+async def test_a_check_of_many_idle_readers_is_answered_at_once(harness: TopicHarness) -> None:
+    """Each request for an end over a reader's own connection would wait for the long poll, half a second each."""
+
+    async def ignore(_: Sequence[Received[Alert]]) -> None: ...
+
+    broker = create_broker(harness.settings, "test")
+    bus = KafkaBus(broker, "test", Clock())
+    consumers = [GuardedConsumer(f"{harness.group}-{number}", ignore, (Alert,), bus) for number in range(8)]
+    for consumer in consumers:
+        consumer.subscribe(broker, harness.settings)
+    component = KafkaComponent(broker, harness.settings, consumers)
+    await component.start()
+    await component.stop_checks()
+    try:
+        for _ in range(2):
+            began = time.monotonic()
+            await component.check()
+            assert time.monotonic() - began < ANSWER_SECONDS
+    finally:
+        await component.stop()

@@ -19,9 +19,9 @@ from topic_harness import NOON, TopicHarness, alert
 
 from spreader.clock import Clock
 from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
+from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import (
-    Broker,
     KafkaBus,
     Record,
     Subscription,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from spreader.runtime.failure_streak import FailureStreak
 from spreader.runtime.loop import Loop
+from spreader.runtime.probe import Probe
 from spreader.runtime.service import Service
 
 
@@ -210,12 +211,80 @@ async def test_a_loop_that_keeps_failing_is_named_with_its_error_while_the_servi
     await service.stop()
 
 
-def test_one_failure_is_reported_when_it_has_lasted_a_minute() -> None:
+def test_failures_are_reported_when_they_have_lasted_a_minute() -> None:
     seconds = 0.0
     streak = FailureStreak(lambda: seconds)
     streak.failed(OSError("away"))
     assert streak.report() is None
     seconds = 60.0
-    assert streak.report() == "1 failures in a row for 60 s; the last one: OSError: away"
+    streak.failed(OSError("away"))
+    assert streak.report() == "2 failures in a row for 60 s; the last one: OSError: away"
     streak.succeeded()
     assert streak.report() is None
+
+
+def test_failures_are_forgotten_when_nothing_is_tried_any_more() -> None:
+    """A consumer whose partition went to another process learns nothing of the success there."""
+    seconds = 0.0
+    streak = FailureStreak(lambda: seconds)
+    for _ in range(5):
+        streak.failed(OSError("away"))
+    assert streak.report() is not None
+    seconds = 3600.0
+    assert streak.report() is None
+
+
+async def test_a_loop_survives_a_cancellation_that_a_library_let_out() -> None:
+    steps = 0
+    again = asyncio.Event()
+
+    async def step() -> float:
+        nonlocal steps
+        steps += 1
+        if steps == 1:
+            raise asyncio.CancelledError
+        again.set()
+        return 3600
+
+    loop = Loop("survivor", step)
+    await loop.start()
+    async with asyncio.timeout(5):
+        await again.wait()
+    await loop.stop()
+
+
+async def test_a_probe_survives_a_cancellation_that_a_library_let_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.runtime.probe.PROBE_SECONDS", 0)
+
+    class Fickle(Probe):
+        checks = 0
+
+        async def check(self) -> None:
+            self.checks += 1
+            if self.checks == 1:
+                raise asyncio.CancelledError
+
+    probe = Fickle()
+    probe.start_checks()
+    async with asyncio.timeout(5):
+        while probe.checks < 3:
+            await asyncio.sleep(0)
+    assert probe.not_ready_reason() is None
+    await probe.stop_checks()
+
+
+async def test_a_check_without_an_answer_is_reported_and_cut_off_at_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.runtime.probe.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("spreader.runtime.probe.STOP_SECONDS", 0.01)
+
+    class Silent(Probe):
+        async def check(self) -> None:
+            await asyncio.Event().wait()
+
+    probe = Silent()
+    probe.start_checks()
+    async with asyncio.timeout(5):
+        while (reason := probe.not_ready_reason()) is None:
+            await asyncio.sleep(0)
+        assert reason.startswith("no answer for")
+        await probe.stop_checks()

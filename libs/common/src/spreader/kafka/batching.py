@@ -9,9 +9,10 @@ import contextlib
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, RequestTimedOutError
 
 IDLE_MS = 500
+COMMIT_SECONDS = 20.0
 
 Batches = dict[TopicPartition, list[ConsumerRecord[Any, Any]]]
 
@@ -33,6 +34,17 @@ class LowLatencyConsumer(AIOKafkaConsumer):
         with contextlib.suppress(KafkaError, ConsumerStoppedError):
             merge_records(batches, await super().getmany(*partitions, max_records=left))
         return batches
+
+    async def commit(self, offsets: Any = None) -> None:
+        """Commits within `COMMIT_SECONDS` or raises: aiokafka alone would try until Kafka is back.
+
+        The next commit covers what this one did not.
+        """
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await super().commit(offsets)
+        except TimeoutError as error:
+            raise RequestTimedOutError(f"no commit within {COMMIT_SECONDS:g} s") from error
 
 
 def merge_records(batches: Batches, more: Batches) -> None:

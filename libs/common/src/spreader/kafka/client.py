@@ -5,7 +5,6 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -20,9 +19,10 @@ from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
 from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event
-from spreader.kafka.batching import LowLatencyConsumer
+from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, encode
+from spreader.kafka.lifetimes import closed
 from spreader.settings import Settings
 
 Record = ConsumerRecord[bytes | None, bytes | None]
@@ -40,6 +40,7 @@ BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 REQUEST_TIMEOUT_MS = 10_000
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
+PUBLISH_SECONDS = 30.0
 TOPICS_SHOWN_SECONDS = 0.05
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
 TRIAL_CLUSTER = "trial-"  # prefix of the id of an in-memory cluster: see Settings.kafka_alone
@@ -73,23 +74,6 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
         arguments["sasl_plain_username"] = settings.kafka_username
         arguments["sasl_plain_password"] = settings.kafka_password
     return arguments
-
-
-class Broker(KafkaBroker):
-    """Starts its subscribers concurrently, because in sequence each would wait for one more rebalance of the group."""
-
-    async def start(self) -> None:
-        await self.connect()
-        config = self.config.broker_config
-        config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
-        starts = (subscriber.start() for subscriber in self.subscribers)
-        started = await asyncio.gather(*starts, return_exceptions=True)
-        for result in started:  # only after all have ended, because after an error the caller stops them all
-            if isinstance(result, BaseException):
-                raise result
-        for publisher in self.publishers:
-            await publisher.start()
-        self.running = True
 
 
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
@@ -204,13 +188,14 @@ class KafkaBus:
             await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        if len(envelopes) == 1:  # most requests publish one event, and need no task for it
-            try:
-                await self._publish(envelopes[0])
-            except Exception as error:
-                raise _publish_failed(error) from error
-            return
-        results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka has limits for the parts, but none for the whole
+                if len(envelopes) == 1:  # most requests publish one event, and need no task for it
+                    await self._publish(envelopes[0])
+                    return
+                results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
+        except Exception as error:
+            raise _publish_failed(error) from error
         for result in results:
             if isinstance(result, BaseException):
                 raise _publish_failed(result) from result
@@ -242,7 +227,7 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
             await asyncio.sleep(TOPICS_SHOWN_SECONDS)
         return missing
     finally:
-        await admin.close()
+        await closed(admin.close())
 
 
 def _raise_refusals(response: Response) -> None:
@@ -272,8 +257,8 @@ async def cluster_and_end_offsets(settings: Settings, topics: Sequence[str]) -> 
         await consumer.start()
         ends = await consumer.end_offsets(await partitions_of(settings, *topics))
     finally:
-        await consumer.stop()
-        await admin.close()
+        await closed(consumer.stop())
+        await closed(admin.close())
     return str(described["cluster_id"]), {
         (partition.topic, partition.partition): end for partition, end in ends.items()
     }
@@ -286,7 +271,7 @@ async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition
         await admin.start()
         described: list[dict[str, Any]] = await admin.describe_topics(list(topics))
     finally:
-        await admin.close()
+        await closed(admin.close())
     for topic in described:
         if topic["error_code"]:
             raise KafkaError(

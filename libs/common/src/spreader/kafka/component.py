@@ -1,8 +1,8 @@
 """Kafka component: starts and stops a broker with its subscribers, and watches their lag."""
 
-import contextlib
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,13 @@ from faststream.kafka import KafkaBroker
 from spreader.clock import wall_now
 from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing, client_arguments
 from spreader.kafka.guarded_consumer import GuardedConsumer
+from spreader.kafka.lifetimes import JOIN_SECONDS, closed, started
 from spreader.runtime.probe import Probe
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMER_LAG, CONSUMER_OLDEST
 
 STUCK_SECONDS = 60.0
+POSITION_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,13 @@ class KafkaComponent(Probe):
         self._settings = settings
         self._consumers = consumers
         self._admin: AIOKafkaAdminClient | None = None
+        self._ends: AIOKafkaConsumer | None = None
         self._behind_since: dict[int, float] = {}
 
     async def check(self) -> None:
         if self._admin is None:
             admin = AIOKafkaAdminClient(**client_arguments(self._settings))
-            try:
-                await admin.start()
-            except BaseException:
-                await admin.close()
-                raise
+            await started(admin.start(), admin.close)
             self._admin = admin
         described: dict[str, Any] = await self._admin.describe_cluster()
         if self._settings.kafka_alone and not str(described["cluster_id"]).startswith(TRIAL_CLUSTER):
@@ -64,20 +63,19 @@ class KafkaComponent(Probe):
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
         await self.check()  # fails if there is no broker, before anything is half started
-        try:
-            await self._broker.start()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                await self._broker.stop()  # else the next try would start subscribers that already run
-            raise
+        # If this fails, the broker is stopped: else the next try would start subscribers that already run.
+        await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
 
     async def stop(self) -> None:
         await self.stop_checks()
         await self._broker.stop()
         if self._admin is not None:
-            await self._admin.close()
+            await closed(self._admin.close())
             self._admin = None
+        if self._ends is not None:
+            await closed(self._ends.stop())
+            self._ends = None
 
     def failing(self) -> Mapping[str, str]:
         reports = {f"group {consumer.group}": consumer.streak.report() for consumer in self._consumers}
@@ -98,14 +96,26 @@ class KafkaComponent(Probe):
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     async def _measure_lag(self) -> None:
-        for number, consumer in enumerate(self._consumers):
-            reader = consumer.reader()
-            backlogs = {} if reader is None else await _backlogs(reader, consumer)
+        readers = [consumer.reader() for consumer in self._consumers]
+        assigned = {partition for reader in readers if reader is not None for partition in reader.assignment()}
+        ends = await self._end_offsets(assigned)
+        for number, (consumer, reader) in enumerate(zip(self._consumers, readers, strict=True)):
+            backlogs = {} if reader is None else await _backlogs(reader, consumer, ends)
             if any(backlog.unfetched for backlog in backlogs.values()):
                 self._behind_since.setdefault(number, time.monotonic())
             else:
                 self._behind_since.pop(number, None)
             self._publish_metrics(number, consumer, backlogs)
+
+    async def _end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Asked over a connection of its own: on a reader's, each request waits until the long poll has ended."""
+        if not partitions:
+            return {}
+        if self._ends is None:
+            ends = AIOKafkaConsumer(**client_arguments(self._settings))
+            await started(ends.start(), ends.stop)
+            self._ends = ends
+        return await self._ends.end_offsets(list(partitions))
 
     def _publish_metrics(
         self, number: int, consumer: GuardedConsumer[Any], backlogs: Mapping[TopicPartition, PartitionBacklog]
@@ -121,15 +131,23 @@ class KafkaComponent(Probe):
             CONSUMER_OLDEST.labels(consumer.group, topic).set(max(ages, default=0.0))
 
 
-async def _backlogs(reader: AIOKafkaConsumer, consumer: GuardedConsumer[Any]) -> dict[TopicPartition, PartitionBacklog]:
-    partitions = reader.assignment()
-    if not partitions:
-        return {}
-    ends = await reader.end_offsets(list(partitions))
+async def _backlogs(
+    reader: AIOKafkaConsumer, consumer: GuardedConsumer[Any], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, PartitionBacklog]:
+    """Of the partitions that the reader has had since `ends` were asked."""
     backlogs: dict[TopicPartition, PartitionBacklog] = {}
-    for partition in partitions:
-        position = await reader.position(partition)
+    for partition in ends.keys() & reader.assignment():
+        position = await _position(reader, partition, consumer.group)
         first = consumer.in_progress.get((partition.topic, partition.partition))
         handled = position if first is None else min(position, first.offset)
         backlogs[partition] = PartitionBacklog(max(ends[partition] - handled, 0), max(ends[partition] - position, 0))
     return backlogs
+
+
+async def _position(reader: AIOKafkaConsumer, partition: TopicPartition, group: str) -> int:
+    try:
+        async with asyncio.timeout(POSITION_SECONDS):
+            return await reader.position(partition)
+    except TimeoutError:
+        where = f"partition {partition.partition} of {partition.topic}"
+        raise TimeoutError(f"the group {group} has not learned yet where to read {where}") from None

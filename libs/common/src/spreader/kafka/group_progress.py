@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from spreader.kafka.client import client_arguments
+from spreader.kafka.lifetimes import closed, started
 from spreader.settings import Settings
 
 
@@ -21,16 +22,12 @@ class GroupProgress:
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(**client_arguments(self._settings), group_id=self._group, enable_auto_commit=False)
-        try:
-            await consumer.start()
-        except BaseException:
-            await consumer.stop()
-            raise
+        await started(consumer.start(), consumer.stop)
         self._consumer = consumer
 
     async def stop(self) -> None:
         if self._consumer is not None:
-            await self._consumer.stop()
+            await closed(self._consumer.stop())
 
     def not_ready_reason(self) -> str | None:
         return None if self._consumer is not None else "not started yet"

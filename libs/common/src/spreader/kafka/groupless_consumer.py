@@ -7,6 +7,7 @@ from typing import Literal
 from aiokafka import AIOKafkaConsumer
 
 from spreader.kafka.client import FETCH_WAIT_MS, client_arguments
+from spreader.kafka.lifetimes import closed, started
 from spreader.settings import Settings
 
 
@@ -36,11 +37,11 @@ class GrouplessConsumer:
             auto_offset_reset=self._offset_reset,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
+        await started(consumer.start(), consumer.stop)
         try:
-            await consumer.start()
             await self.seek(consumer)
         except BaseException:
-            await consumer.stop()
+            await closed(consumer.stop())
             raise
         self._consumer = consumer
         self._task = asyncio.create_task(self._read(consumer))
@@ -51,7 +52,7 @@ class GrouplessConsumer:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self._consumer is not None:
-            await self._consumer.stop()
+            await closed(self._consumer.stop())
 
     def not_ready_reason(self) -> str | None:
         return None if self.is_live() else "it stopped reading"

@@ -6,21 +6,28 @@ from dataclasses import dataclass, field
 
 REPORTED_FAILURES = 5
 REPORTED_SECONDS = 60.0
+FORGOTTEN_SECONDS = 180.0
 ERROR_CHARACTERS_MAX = 300
 
 
 @dataclass
 class FailureStreak:
-    """Reported after 5 failures in a row, or when they have gone on for 60 s; the first success ends it."""
+    """Reported after 5 failures in a row, or when they have gone on for 60 s; the first success ends it.
+
+    It also ends when nothing is tried any more: a consumer whose partition went to another process learns nothing of
+    the success there.
+    """
 
     now: Callable[[], float] = time.monotonic
     count: int = field(default=0, init=False)
     _since: float = field(default=0.0, init=False)
+    _last_at: float = field(default=0.0, init=False)
     _last_error: str = field(default="", init=False)
 
     def failed(self, error: BaseException) -> None:
+        self._last_at = self.now()
         if self.count == 0:
-            self._since = self.now()
+            self._since = self._last_at
         self.count += 1
         self._last_error = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
 
@@ -29,7 +36,9 @@ class FailureStreak:
 
     def report(self) -> str | None:
         """How often, for how long and with which last error; None while it is not worth a report."""
-        seconds = self.now() - self._since
-        if self.count == 0 or (self.count < REPORTED_FAILURES and seconds < REPORTED_SECONDS):
+        seconds = self._last_at - self._since
+        if self.count < REPORTED_FAILURES and seconds < REPORTED_SECONDS:
+            return None
+        if self.count == 0 or self.now() - self._last_at > FORGOTTEN_SECONDS:
             return None
         return f"{self.count} failures in a row for {seconds:.0f} s; the last one: {self._last_error}"

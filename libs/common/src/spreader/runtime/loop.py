@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from spreader.runtime.cancellation import is_cancelled
 from spreader.runtime.failure_streak import FailureStreak
 from spreader.telemetry.metrics import LOOP_FAILURES
 
@@ -66,7 +67,9 @@ class Loop:
             try:
                 seconds = await self._step()
                 self._streak.succeeded()
-            except Exception as error:  # no error ends a loop; the component that failed reports not ready
+            except (Exception, asyncio.CancelledError) as error:  # no error ends a loop
+                if is_cancelled():
+                    raise
                 self._streak.failed(error)
                 LOOP_FAILURES.labels(self.name).inc()
                 seconds = min(BACK_OFF_FIRST_SECONDS * 2 ** min(self._streak.count, 10), BACK_OFF_MAX_SECONDS)

@@ -2,16 +2,26 @@
 
 import asyncio
 import contextlib
+import time
+
+from spreader.runtime.cancellation import is_cancelled
 
 PROBE_SECONDS = 1.0
-PROBE_TIMEOUT_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
+CHECK_SECONDS = 15.0
+STOP_SECONDS = 3.0
 
 
 class Probe:
-    """A subclass implements `check`, which raises when the server is not up. The result decides readiness."""
+    """A subclass implements `check`, which raises when the server is not up. The result decides readiness.
+
+    A check that takes longer than `ANSWER_SECONDS` makes the service not ready, but it continues: a client that is cut
+    off while it connects would begin again, and aiokafka would leak its connection.
+    """
 
     def __init__(self) -> None:
         self._reason: str | None = "not checked yet"
+        self._checking_since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
@@ -24,22 +34,33 @@ class Probe:
         self._task = asyncio.create_task(self._run())
 
     async def stop_checks(self) -> None:
-        """Wait for a check that is running, because aiokafka leaks the connection of a cancelled check."""
+        """Wait up to `STOP_SECONDS` for a running check, then cut it off."""
         self._stop.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
 
     def not_ready_reason(self) -> str | None:
+        if self._reason is None and self._checking_since is not None:
+            seconds = time.monotonic() - self._checking_since
+            if seconds > ANSWER_SECONDS:
+                return f"no answer for {seconds:.0f} s"
         return self._reason
 
     async def _run(self) -> None:
         while not self._stop.is_set():
+            self._checking_since = time.monotonic()
             try:
-                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                async with asyncio.timeout(CHECK_SECONDS):
                     await self.check()
                 self._reason = None
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled():
+                    raise
                 self._reason = f"no answer: {type(error).__name__}: {error}".strip(": ")
+            finally:
+                self._checking_since = None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):
                     await self._stop.wait()

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from spreader.runtime.cancellation import is_cancelled
 from spreader.runtime.component import Component, FailureReporter
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
@@ -75,7 +76,7 @@ class Service:
             try:
                 await component.start()
             except (Exception, asyncio.CancelledError) as error:
-                if _is_cancelled():  # if not, a library cancelled its own task and let the error out
+                if is_cancelled():
                     raise
                 description = f"{type(error).__name__}: {error}"
                 self._starting[component.name] = f"cannot start: {description}"
@@ -129,11 +130,6 @@ class Service:
             FAILING_WORK.labels(name).set(name in failing)
         self._failed_before.update(failing)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def run(app: FastAPI, settings: Settings, port: int) -> None:

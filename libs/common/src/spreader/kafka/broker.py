@@ -1,0 +1,38 @@
+"""Broker: a FastStream broker that starts and stops its subscribers concurrently."""
+
+import asyncio
+from functools import partial
+from types import TracebackType
+from typing import cast
+
+from aiokafka import AIOKafkaConsumer
+from faststream.kafka import KafkaBroker
+
+from spreader.kafka.batching import LowLatencyConsumer
+
+
+class Broker(KafkaBroker):
+    """In sequence, each subscriber would wait for one more rebalance of the group, and one that cannot stop would use
+    up the time of the others."""
+
+    async def start(self) -> None:
+        await self.connect()
+        config = self.config.broker_config
+        config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
+        starts = (subscriber.start() for subscriber in self.subscribers)
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        for result in started:  # only after all have ended, because after an error the caller stops them all
+            if isinstance(result, BaseException):
+                raise result
+        for publisher in self.publishers:
+            await publisher.start()
+        self.running = True
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers), return_exceptions=True)
+        await super().stop(exc_type, exc_val, exc_tb)
