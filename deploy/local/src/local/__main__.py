@@ -10,7 +10,8 @@ from local.view import View
 
 
 def setup() -> int:
-    """Download Kafka, so that `make up` and the tests need not. A failure still returns 0: `make up` reports it."""
+    """Download Kafka, so that `make up` and the tests need not. Returns 0 even after a failure, because `make up`
+    reports it later."""
     try:
         prepare_kafka()
     except Unavailable as reason:

@@ -22,7 +22,8 @@ def profile_id(number: int) -> str:
 
 
 async def make_demo_package(ingress: str, key: str, view: View) -> None:
-    """Create what is missing of the demo package. A failure is only logged, because the system works without it."""
+    """Create the demo package, or the parts of it that are missing. A failure is only logged, because the system works
+    without the package."""
     try:
         async with ApiClient(f"{ingress}/api/v1", key) as api:
             if await api.get(f"/packages/{PACKAGE_ID}") is None:

@@ -63,7 +63,7 @@ class LocalHome:
         return clock
 
     def secret_key(self) -> str:
-        """The key that encrypts credentials; created at the first start, readable only by its owner."""
+        """The key that encrypts credentials. It is created at the first start, and only its owner can read it."""
         file = self.folder / "secret.key"
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -96,12 +96,13 @@ class LocalHome:
 
 
 def continued_clock(last: Clock | None, wall: datetime, speed: float) -> Clock:
-    """A new system starts at wall time, at any speed; an existing one continues from its own time."""
+    """The clock of the next run. A new system starts at wall time, whatever its speed. An existing system continues
+    from its own time."""
     return (last or Clock(1.0, wall, wall)).anchored(wall, speed)
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    """Write atomically: after a crash the file has its old or its new content."""
+    """Write atomically, so that after a crash the file has either its old or its new content."""
     half = file.with_suffix(".half")
     half.write_text(json.dumps(content, indent=2))
     half.replace(file)

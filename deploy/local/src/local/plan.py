@@ -39,7 +39,7 @@ class LaunchPlan:
         return [ServiceProgram(service.name, self.ports[service.name], environment) for service in self.services]
 
     def environment(self, servers: LocalServers, clock: Clock) -> dict[str, str]:
-        """The variables of every service, on top of this process's environment."""
+        """The variables that every service gets in addition to this process's environment."""
         return {
             "SPREADER_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
             "SPREADER_KAFKA_ALONE": str(servers.is_trial).lower(),
@@ -77,7 +77,8 @@ class LaunchPlan:
         return f"ready: {address}/api/v1 (console {self.addresses.get('console', 'not installed')})"
 
     def _simulator(self) -> dict[str, str]:
-        """The simulator's variables. The operator's own settings win. In a demo, customers reply by themselves."""
+        """The simulator's variables. Settings of the operator take precedence. In a demo, customers reply by
+        themselves."""
         defaults = {"SPREADER_SIMULATOR_HOME": str(self.home.folder / "simulator")}
         if self.settings.demo:
             defaults["SPREADER_SIMULATOR_REPLY_SHARE"] = REPLY_SHARE_OF_DEMO

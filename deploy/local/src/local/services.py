@@ -17,7 +17,7 @@ CHECK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """A service and its usual port. `public`: users open the service, so it must get exactly that port."""
+    """A service and its usual port. `public`: people open the service, so it must get exactly that port."""
 
     name: str
     port: int
@@ -57,7 +57,8 @@ def _is_installed(package: str) -> bool:
 
 
 def choose_ports(services: tuple[ServiceEntry, ...], environment: Mapping[str, str]) -> dict[str, int]:
-    """The port of each service: the port in the environment, else the usual port, else (if not public) a free port."""
+    """The port of each service: the port that the environment names, or else the usual port. If the usual port is in
+    use, a service that is not public gets a free one."""
     ports: dict[str, int] = {}
     for service in services:
         text = environment.get(service.port_setting)
@@ -98,5 +99,5 @@ class ServiceProgram:
 
 
 def _inherited() -> dict[str, str]:
-    """This process's environment, but with bytecode caching on: services then start three times as fast."""
+    """This process's environment, but with bytecode caching on, so that services start three times as fast."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -16,7 +16,7 @@ STOP_SERVERS_SECONDS = 6.0
 
 
 class LocalSystem:
-    """Servers start first, then services; all are kept running until `stop`."""
+    """Starts the servers first and then the services, and keeps all of them running until `stop`."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class LocalSystem:
         self._service_supervisors = [self._supervisor(program) for program in services]
 
     async def start(self, seconds: float) -> None:
-        """Return when everything is ready. After `seconds`, raise Unavailable with the reasons."""
+        """Start everything and return when it is ready. After `seconds`, raise Unavailable with the reasons."""
         await self._start_all(self._server_supervisors, seconds)
         await self._servers.create_topics_and_database()
         await self._start_all(self._service_supervisors, seconds)

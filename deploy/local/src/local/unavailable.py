@@ -1,10 +1,10 @@
-"""Unavailable: something is missing on this machine; the text says why and what to do."""
+"""Unavailable: the error that something is missing on this machine. Its text says why, and what to do."""
 
 import re
 
 
 class Unavailable(Exception):
-    """Shown to the user without a stack trace, for a missing program, a port in use or a full disk."""
+    """A program is missing, a port is in use, or a disk is full. The user sees the text without a stack trace."""
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -68,7 +68,7 @@ async def _start(system: LocalSystem, plan: LaunchPlan, view: View) -> None:
 
 
 async def _completes_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Whether the work ended before `stop` was set; otherwise it is cancelled."""
+    """Whether the work ended before `stop` was set. If not, the work is cancelled."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,7 @@ def wall_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The system's time. It is wall time, or it runs `speed` times as fast from the anchor on.
+    """The system's time. It is wall time, or it runs `speed` times as fast since its anchor, a given time.
 
     All processes of a system get the same speed and anchor, so their clocks differ no more than their wall clocks.
     """

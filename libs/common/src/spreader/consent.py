@@ -29,11 +29,11 @@ def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | Non
 
 
 async def wait_until_consents_consumed(progress: ReadProgress, seconds: float) -> bool:
-    """Read barrier of the consent topic: True once every change published before this call is consumed.
+    """Waits until every change of consent that was published before this call is consumed. Returns False if some are
+    still unread after `seconds`. Raises OSError when Kafka is unavailable.
 
-    Only then may a service act on a missing opt-in, because the recipient may have opted in seconds ago, or the
-    service may have just begun to read the topic.
-    False: some are still unread after `seconds`. Raises OSError when Kafka is unavailable.
+    Before that, a service must not act on a missing opt-in: the recipient may have opted in seconds ago, or the service
+    may have just begun to read the topic.
     """
     return await wait_until_consumed(progress, ConsentChanged.topic, range(PARTITIONS[ConsentChanged.topic]), seconds)
 
@@ -55,7 +55,8 @@ class _Recipient:
 class ConsentTable:
     """The table `consent` of a schema: a row for each recipient on a list, folded from the events.
 
-    It is in Postgres, not in memory: the lists may have millions of rows, and a restart must not read them again.
+    It is in Postgres and not in memory, because the lists may have millions of rows, which a restart must not read
+    again.
     """
 
     schema: str

@@ -11,7 +11,8 @@ Credentials = Mapping[str, str]
 
 
 class Undecryptable(Exception):
-    """Credentials that were sealed with another key or for another profile, or are damaged.
+    """Credentials cannot be decrypted, because they were sealed with another key or for another profile, or are
+    damaged.
 
     The error never contains the credentials.
     """
@@ -23,7 +24,7 @@ class Vault:
     def __init__(self, keys: str) -> None:
         names = [key.strip() for key in keys.split(",") if key.strip()]
         try:
-            self._fernet = MultiFernet([Fernet(name) for name in names])  # an empty list raises ValueError too
+            self._fernet = MultiFernet([Fernet(name) for name in names])  # raises ValueError for an empty list too
         except ValueError:
             raise ValueError(
                 "SPREADER_SECRET_KEYS contains an invalid key, so gateway credentials cannot be encrypted or read. "
@@ -48,9 +49,10 @@ class Vault:
         return content["credentials"]
 
     def name(self, secret: str) -> str:
-        """16 hex digits that are equal for equal secrets but do not reveal them. They show who shares a secret.
+        """16 hex digits that are equal for equal secrets, but do not reveal them. They show which profiles share a
+        secret.
 
-        Computed with the oldest key, so that adding a new key in front changes no name.
+        They are computed with the oldest key, so that a new key in front of it changes no name.
         """
         return hmac.new(self._naming_key, secret.encode(), hashlib.sha256).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Cache: the user's folder of downloads; an entry is complete or absent."""
+"""Cache: the user's folder of downloads. An entry is either complete or absent."""
 
 import fcntl
 import os
@@ -15,7 +15,8 @@ _UNUSABLE = "Cannot write to the download cache {folder}: {reason}. Choose anoth
 
 
 def cache_folder() -> Path:
-    """`SPREADER_CACHE`, else `spreader` in the user's cache folder. Raises Unavailable if it is not writable."""
+    """The folder that `SPREADER_CACHE` names, or else `spreader` in the user's cache folder. Raises Unavailable if it
+    is not writable."""
     chosen = os.environ.get("SPREADER_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(chosen) if chosen else Path(home) / "spreader"
@@ -46,7 +47,7 @@ def _check_free(folder: Path) -> None:
 
 
 def cached_folder(name: str, fill: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache; if it is absent, `fill` is called to fill a new one."""
+    """The folder `name` of the cache. If it is absent, `fill` is called to fill a new folder."""
     folder = cache_folder() / name
     with locked(cache_folder() / f"{name}.lock"):
         if not folder.exists():

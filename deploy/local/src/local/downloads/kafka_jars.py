@@ -1,4 +1,4 @@
-"""Kafka jars: Apache Kafka, downloaded by Maven, and where its class archive is."""
+"""Kafka jars: Apache Kafka, as downloaded by Maven, and the path of its class archive."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _MAVEN_SECONDS = 600
 
 
 def kafka_jars() -> Path:
-    """The folder with Kafka's jars; downloaded by Maven (44 MB) if they are not in the cache."""
+    """The folder with Kafka's jars. If they are not in the cache, Maven downloads them (44 MB)."""
     return cached_folder(f"kafka-{KAFKA_VERSION}", _fetch)
 
 

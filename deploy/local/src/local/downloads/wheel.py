@@ -7,7 +7,7 @@ from pathlib import Path
 from local.unavailable import Unavailable, shorten
 
 UV = Path(sys.prefix) / "bin" / "uv"
-"""Linked there by deploy/local/setup.sh, so that uv need not be on the PATH."""
+"""A link that deploy/local/setup.sh makes, so that uv need not be on the PATH."""
 
 
 def install_wheel(wheel: str, folder: Path, what: str) -> None:

@@ -16,7 +16,8 @@ ATTEMPTS_MAX = 200
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now. Lingering connections do not count."""
+    """Whether a server could listen on the port now. Connections of an earlier server that are still closing do not
+    matter."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,7 +28,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that is free now. This process never returns a port twice, because its server may start later."""
+    """A port that is free now. No port is returned twice in this process, because its server may start only later."""
     for _ in range(ATTEMPTS_MAX):
         port = next(_candidates())
         if is_free(port):

@@ -26,7 +26,8 @@ class Command:
     folder: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
-    """Sent by the kernel when this process dies without having stopped the program, so that it never outlives us."""
+    """The signal that the kernel sends if this process dies without having stopped the program. So the program never
+    outlives this process."""
 
 
 class Program(Protocol):
@@ -34,7 +35,7 @@ class Program(Protocol):
     def name(self) -> str: ...
 
     def prepare(self) -> None:
-        """Create what the first start needs. May take seconds; may be called again."""
+        """Create what the first start needs. This may take seconds, and may be done more than once."""
         ...
 
     def command(self) -> Command: ...
@@ -47,7 +48,8 @@ class Program(Protocol):
 def die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
     """A `preexec_fn` that makes a child die with this process; None where the system has no such call.
 
-    Linux watches the *thread* that started the child (`man PR_SET_PDEATHSIG`): start children in the main thread.
+    Linux watches the *thread* that started the child, not the process (`man PR_SET_PDEATHSIG`). So start children in
+    the main thread.
     """
     if sys.platform != "linux":
         return None
@@ -91,7 +93,7 @@ def kill_tree(pid: int, seconds: float = 10.0) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """False for a zombie, which only waits for its parent to read its exit code."""
+    """Whether the process still runs. A zombie does not: it only waits for its parent to read its exit code."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -21,7 +21,7 @@ class NotStarted(RuntimeError):
 
 
 class ServerProcess:
-    """For test fixtures, so its methods block. The program's output goes to the file `log`."""
+    """Its methods block, because test fixtures call them. The program's output goes to the file `log`."""
 
     def __init__(self, program: Program, log: Path) -> None:
         self.program = program
@@ -41,9 +41,8 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self, seconds: float = START_SECONDS) -> None:
-        """Start the program and wait until it is ready; retry, as a run that was killed may have left files behind.
-
-        Raises NotStarted after `seconds`.
+        """Start the program and wait until it is ready. A start may fail because of files that a killed run has left
+        behind, so a failed start is repeated. Raises NotStarted after `seconds`.
         """
         self.program.prepare()
         deadline = time.monotonic() + seconds
@@ -90,6 +89,7 @@ class ServerProcess:
 
 
 def run_blocking(coroutine: Any) -> Any:
-    """Run a coroutine to its end in another thread; works also while the caller's event loop is running."""
+    """Run a coroutine to its end in another thread, so that this also works while the caller's event loop is
+    running."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()

@@ -26,12 +26,13 @@ OnChange = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """`failures`: how often in a row the program died without having been stable."""
+    """`failures`: how often in a row the program has died soon after its start."""
 
     failures: int = 0
 
     def died(self, lived: timedelta) -> tuple["Restarts", timedelta]:
-        """The next state, and the delay before the restart. A stable run makes it short; each failure doubles it."""
+        """The next state, and the delay before the restart. The delay is short after a stable run, and doubles with
+        each failure."""
         failures = 1 if lived >= STABLE_AFTER else self.failures + 1
         exponent = min(failures - 1, 10)  # beyond that the delay is RESTART_DELAY_MAX anyway
         return Restarts(failures), min(RESTART_DELAY_FIRST * 2**exponent, RESTART_DELAY_MAX)

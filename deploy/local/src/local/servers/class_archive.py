@@ -41,5 +41,5 @@ def _record(archive: Path, seconds: float) -> None:
             broker.stop()
         recorded = Path(folder) / "archive"
         if not recorded.exists():
-            recorded.touch()  # this Java cannot write an archive: an empty file records the attempt
+            recorded.touch()  # this Java cannot write an archive, and an empty file prevents another attempt
         recorded.rename(archive)

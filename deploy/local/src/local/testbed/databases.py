@@ -1,4 +1,5 @@
-"""Databases: a migrated schema for each service. It is migrated once a run and emptied before each test."""
+"""Databases: a migrated schema for each service. A schema is migrated once in a test run, and emptied before each
+test."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -45,7 +46,7 @@ class MigratedDatabases:
 
 
 async def _empty(url: str, service: str) -> None:
-    """Empty the schema. First end the connections that a test has left open, because they may hold locks."""
+    """Empty the schema. Before that, end the connections that a test has left open, because they may hold locks."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute(OTHERS)

@@ -15,7 +15,8 @@ _MISSING = "promtool is not on the PATH. Install Prometheus (Debian: `sudo apt-g
 
 
 def promtool() -> Path:
-    """From the PATH, else from Debian's package, which is only unpacked, because installing it would start a server."""
+    """The path of promtool: from the PATH, or else from Debian's package. The package is only unpacked, because its
+    installation would start a server."""
     installed = shutil.which("promtool")
     return Path(installed) if installed else cached_folder("promtool-of-debian", _fetch) / "promtool"
 

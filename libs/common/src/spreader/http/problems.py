@@ -86,7 +86,7 @@ class Problem(Exception):
 
 
 ProblemOf = Callable[[Request, Exception], Problem | None]
-"""Turns an exception into a problem. None: the exception gets its usual problem."""
+"""Returns the problem for an exception. None: the usual problem for this exception."""
 
 
 def not_found(what: str, name: str) -> Problem:
@@ -111,7 +111,7 @@ def install(
 ) -> None:
     """Turn every exception of `app` into a problem, and describe each kind at `/problems/{code}`.
 
-    `own`: the functions that are asked, by class of exception, before the usual problem is taken.
+    `own`: for a class of exceptions, a function that may return another problem than the usual one.
     `count` is called once for each problem that is returned.
     """
     by_code = {kind.code: kind for kind in kinds}
@@ -177,7 +177,8 @@ def _pointer(detail: Mapping[str, Any]) -> str:
 
 
 def _allowed_methods(request: Request) -> str:
-    """All methods of the path; empty if it has no route. Starlette's own `Allow` has the methods of one route only."""
+    """All methods of the path; empty if the path has no route. Starlette's own `Allow` would contain only the methods
+    of one route."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     here = [route for route in routes if route.path_regex.match(request.url.path)]
     return ", ".join(sorted({method for route in here for method in route.methods or ()}))

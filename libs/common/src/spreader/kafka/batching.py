@@ -21,16 +21,18 @@ class LowLatencyConsumer(AIOKafkaConsumer):
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:
-        """The next records; empty when none arrived for half a second.
+        """The next records. Empty: none arrived for half a second.
 
-        `timeout_ms` is not how long to wait for the first record, but how long to gather others after it.
+        `timeout_ms` says how long to gather more records after the first one. It is not a limit for the wait for the
+        first record.
         """
         batches: Batches = await super().getmany(*partitions, timeout_ms=IDLE_MS, max_records=max_records)
         left = None if max_records is None else max_records - sum(map(len, batches.values()))
         if not batches or not timeout_ms or left == 0:
             return batches
         await asyncio.sleep(timeout_ms / 1000)
-        # The first records have left aiokafka's buffer, so an error here would lose them. The next call raises it.
+        # The first records have left aiokafka's buffer, so raising an error here would lose them. The next call raises
+        # it.
         with contextlib.suppress(KafkaError, ConsumerStoppedError):
             merge_records(batches, await super().getmany(*partitions, max_records=left))
         return batches
@@ -50,8 +52,8 @@ class LowLatencyConsumer(AIOKafkaConsumer):
 def merge_records(batches: Batches, more: Batches) -> None:
     """Append `more` to `batches`.
 
-    If a partition was revoked and assigned again meanwhile, its records are read again: those in `more` replace those
-    in `batches`.
+    If a partition was revoked and assigned again meanwhile, its records were read again. Then the records in `more`
+    replace those in `batches`.
     """
     for partition, records in more.items():
         before = batches.get(partition, [])

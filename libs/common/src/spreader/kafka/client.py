@@ -28,11 +28,11 @@ from spreader.settings import Settings
 Record = ConsumerRecord[bytes | None, bytes | None]
 
 BATCH_RECORDS_MAX = 500
-GATHER_MS = 100  # used for views and counts, which may come later if their batches are larger
-SESSION_TIMEOUT_MS = 6_000  # then another member takes over a killed member's partitions (docs/delivery.md)
+GATHER_MS = 100  # used for views and counts: larger batches are worth the delay
+SESSION_TIMEOUT_MS = 6_000  # after this time another member gets the partitions of a killed member (docs/delivery.md)
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 500  # the broker responds at the first byte, so a shorter wait would only cost CPU
+FETCH_WAIT_MS = 500  # a shorter wait would only cost CPU, because the broker responds as soon as there is a record
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
@@ -77,7 +77,8 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
-    """A broker, not started. Its producer is not idempotent, because aiokafka's idempotent one may fail for ever."""
+    """A broker that is not started. Its producer is not idempotent, because aiokafka's idempotent producer may fail for
+    ever."""
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,
@@ -117,14 +118,15 @@ Reader = Callable[[], AIOKafkaConsumer | None]
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
-    """Call `handle` with batches of records. When `handle` returns, the batch is committed. When it raises,
-    the batch is read again.
+    """Call `handle` with batches of records. When `handle` returns, the batch is committed. When `handle` raises an
+    error, the batch is read again.
 
-    Each subscriber sets the acknowledgement policy: FastStream 0.7 does not apply the broker's to all of them.
+    Each subscriber sets the acknowledgement policy itself, because FastStream 0.7 does not apply the broker's policy to
+    all subscribers.
     """
     topics, partitions = subscription.topics, ()
     member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
-    if settings.kafka_alone:  # read all partitions without joining the group, but commit under its name
+    if settings.kafka_alone:  # read all partitions without joining the group, but commit offsets under the group's name
         partitions = [StreamPartition(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
         topics, member = (), None
 
@@ -231,7 +233,8 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
 
 
 def _raise_refusals(response: Response) -> None:
-    """Raise refusals, which aiokafka returns as error codes. A topic that another process has just created is fine."""
+    """Raise an error for each refusal, because aiokafka only returns error codes. It is no refusal if another process
+    has just created the topic."""
     for topic in response.to_object()["topic_errors"]:
         error = for_code(topic["error_code"])
         if error not in (NoError, TopicAlreadyExistsError):

@@ -62,8 +62,8 @@ class KafkaComponent(Probe):
 
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
-        await self.check()  # fails if there is no broker, before anything is half started
-        # If this fails, the broker is stopped: else the next try would start subscribers that already run.
+        await self.check()  # raises an error if there is no broker, so that nothing is started only in part
+        # If this fails, the broker is stopped. Otherwise the next try would start subscribers that are running already.
         await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
 
@@ -92,7 +92,7 @@ class KafkaComponent(Probe):
 
     @property
     def behind_seconds(self) -> float:
-        """For how long every check has found unfetched records; 0 when the last check found none."""
+        """For how long each check has found records that are not fetched. 0: the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     async def _measure_lag(self) -> None:

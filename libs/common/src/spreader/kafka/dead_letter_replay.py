@@ -1,8 +1,8 @@
-"""Dead letter replay: publishes dead letters to their topics again, as they were, once the cause is fixed.
+"""Dead letter replay: publishes dead letters to their topics again, unchanged, once the cause is fixed.
 
-Progress is stored in the dead letter topic itself: after each batch, a *mark* names the records that were published
-again, so that no later run repeats them, whatever its filter. After a crash between a batch and its mark, the batch is
-published twice: readers drop repeats (decision 0002).
+Progress is stored in the dead letter topic itself. After each batch, a *mark* lists the records that were published
+again, so that no later run publishes them once more. After a crash between a batch and its mark, the batch is published
+twice. That does no harm, because readers drop repeats (decision 0002).
 """
 
 import asyncio
@@ -32,10 +32,10 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ReplayFilter:
-    """Which dead letters to take; None takes all.
+    """Which dead letters to take. A field that is None selects all.
 
-    `reason` is a part of the letter's reason, in upper or lower case. The record became a dead letter at `since` or
-    later, but before `until`.
+    `reason` is a part of the letter's reason; upper and lower case do not matter. `since` and `until` limit the time at
+    which the record became a dead letter (`until` itself is excluded).
     """
 
     topic: str | None = None
@@ -156,7 +156,7 @@ def _select(
 @asynccontextmanager
 async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
     arguments = client_arguments(settings)
-    # "earliest", because with the default a reset to the end may come after the seek to the beginning
+    # With the default instead of "earliest", a reset to the end might follow the seek to the beginning.
     consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(**arguments, acks="all", enable_idempotence=False, max_request_size=RECORD_BYTES_MAX)
     try:

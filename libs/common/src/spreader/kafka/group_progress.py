@@ -58,5 +58,6 @@ class GroupProgress:
 
 
 def _unavailable(error: KafkaError) -> ConnectionError:
-    """A transient error, because no record may go to the dead letter topic when Kafka only returned no offsets."""
+    """The error as a ConnectionError, which counts as transient. If Kafka cannot return offsets, no record may become a
+    dead letter because of that."""
     return ConnectionError(f"cannot read the group's offsets from Kafka: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Guarded consumer: decodes records, retries what may pass, and sends the rest to the dead letter topic."""
+"""Guarded consumer: decodes records, tries failed batches again, and sends bad records to the dead letter topic."""
 
 import asyncio
 import random
@@ -52,7 +52,7 @@ class GuardedConsumer(Generic[E]):
     """Guards one handler; call `subscribe` before the broker starts.
 
     - A record that cannot be decoded goes to the dead letter topic, and the next one is handled.
-    - After a transient failure (a server is down) it backs off and raises: the offset is not committed.
+    - After a transient failure (a server is down) it backs off and raises the error, so the batch is read again.
     - After any other failure it tries the batch again a few times, then handles it record by record. A record that
       still fails goes to the dead letter topic with its traceback, so it cannot block its partition.
     """
@@ -144,7 +144,7 @@ class GuardedConsumer(Generic[E]):
             await self.handle([replace(received, event=with_span(received.event, span)) for received, span in traced])
 
     async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
-        """Handle each record by itself; one that fails goes to the dead letter topic."""
+        """Handle each record by itself. A record that fails goes to the dead letter topic."""
         for record, received in batch:
             try:
                 await self._call([received])

@@ -39,9 +39,11 @@ class OffsetStore:
     cluster_id: str
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]:
-        """The records of `batch` that have had no effect yet, now marked as read. Commit this with their effects.
+        """The records of `batch` that have had no effect yet. They are marked as read in the caller's transaction,
+        which must also write their effects.
 
-        A second reader of the same partition (after a rebalance) waits here until the first has committed.
+        After a rebalance there may be a second reader of the same partition. It waits here until the first has
+        committed.
         """
         ends = _ends(batch)
         stored = await self._locked(connection, ends)
@@ -52,9 +54,10 @@ class OffsetStore:
         return [record for record in batch if record.offset >= stored[record.topic, record.partition]]
 
     async def drop_beyond(self, connection: AsyncConnection, ends: dict[tuple[str, int], int]) -> int:
-        """Delete offsets past the end of a topic that was deleted and created again; returns how many.
+        """Delete the offsets that are past the end of their topic; returns how many it deleted.
 
-        Otherwise all records of the new topic up to the old offset would be skipped as processed.
+        Such a topic was deleted and created again. With the old offset, the first records of the new topic would be
+        skipped as processed.
         """
         positions = [_Position(topic, end, partition) for (topic, partition), end in ends.items()]
         return (await self._execute(connection, _DROP, positions)).rowcount

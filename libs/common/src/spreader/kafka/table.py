@@ -115,7 +115,7 @@ class Table(GrouplessConsumer, Generic[E]):
             try:
                 event = decode(record.topic, read_headers(record.headers), record.value)
             except (ValidationError, UndecodableRecord) as error:
-                # The record is not sent to the dead letter topic, because each start would send it again.
+                # The record does not become a dead letter, because every start would make another one of it.
                 log.error(
                     "cannot decode a record of a table; keeping the previous row",
                     topic=record.topic,

@@ -40,7 +40,8 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is on the public internet. If an IPv6 address embeds an IPv4 address, the latter decides."""
+    """Whether an address is on the public internet. If an IPv6 address contains an IPv4 address, the IPv4 address
+    decides."""
     ip: Address = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -53,7 +54,7 @@ def is_public(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AddressFilter:
-    """Lets only public addresses pass. `allowed`: `host:port` of internal servers that may be used too."""
+    """Allows only public addresses. `allowed`: the `host:port` of internal servers that may be used too."""
 
     allowed: frozenset[str] = frozenset()
     resolve: Resolve = field(default=system_resolver, repr=False)
@@ -130,7 +131,7 @@ async def _body(response: aiohttp.ClientResponse, bytes_max: int, started: list[
 
 
 class _PinnedResolver(AbstractResolver):
-    """Returns the addresses that were checked, because a second lookup may return others (DNS rebinding)."""
+    """Returns the addresses that were checked. A second DNS lookup might return other ones (DNS rebinding)."""
 
     def __init__(self, host: str, addresses: Sequence[str]) -> None:
         self._host = host

@@ -1,4 +1,5 @@
-"""Media store: the files of messages in an object store. A file's id is a hash of its bytes, so none is there twice."""
+"""Media store: the files of messages in an object store. A file's id is a hash of its bytes, so a file is stored
+once."""
 
 import asyncio
 import hashlib
@@ -58,7 +59,8 @@ class MediaFile:
 
 
 def inspect_file(data: bytes, filename: str | None, today: date) -> MediaInfo:
-    """Type, size and id of a file. Raises `MediaRefused` if no kind of content can carry it, or the file is damaged."""
+    """The type, size and id of a file. Raises `MediaRefused` if the file is damaged, or if no kind of content can carry
+    it."""
     mime_type = detect_type(data[:HEAD_BYTES], data)
     kind = next((kind for kind, rule in RULES.items() if mime_type in rule.types), None)
     if kind is None:
@@ -151,7 +153,7 @@ class MediaStore:
 
 
 class MediaCache:
-    """The files that messages refer to, from the store or from their URL. The last used ones stay in memory."""
+    """The files that messages refer to, from the store or from their URL. Files that were used last stay in memory."""
 
     def __init__(self, store: MediaStore, downloader: MediaDownloader, cache_bytes_max: int = CACHE_BYTES_MAX) -> None:
         self._store = store

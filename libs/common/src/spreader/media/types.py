@@ -1,6 +1,7 @@
 """Media types: which files WhatsApp accepts. The type is detected from the bytes; names and headers do not count.
 
-Types and sizes: "Supported media types" of Meta's Cloud API documentation. Other gateways accept at least these.
+The types and sizes are those of "Supported media types" in Meta's Cloud API documentation. Other gateways accept at
+least these.
 """
 
 import io
@@ -51,7 +52,7 @@ BYTES_MAX = max(rule.bytes_max for rule in RULES.values())
 
 
 def detect_type(head: bytes, whole: bytes) -> str:
-    """The MIME type of a file; `UNKNOWN` when its bytes show none."""
+    """The MIME type of a file. `UNKNOWN`: its bytes do not show a type."""
     if head[:3] == b"\xff\xd8\xff":
         return "image/jpeg"
     if head[4:8] == b"ftyp":  # puremagic knows only a few brands
@@ -109,7 +110,8 @@ _SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "a
 
 
 def _of_magic(head: bytes, whole: bytes) -> str | None:
-    """The likeliest type that can be sent, else the likeliest. An Office file shows its type only as a whole."""
+    """The most likely type among those that can be sent. If none of them fits, the most likely of all types. The type
+    of an Office file can only be detected from the whole file."""
     try:
         matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
     except (puremagic.PureError, ValueError):

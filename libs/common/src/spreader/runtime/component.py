@@ -5,18 +5,19 @@ from typing import Protocol, runtime_checkable
 
 
 class Component(Protocol):
-    """A service starts its components in order, retrying while a server is unavailable, and stops them in reverse."""
+    """A service starts its components in order and stops them in reverse order. While a server is unavailable, the
+    start is tried again."""
 
     name: str
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def not_ready_reason(self) -> str | None:
-        """Why the service cannot work now; None when it can. Decides `/health/ready`."""
+        """Why the service cannot work now, as `/health/ready` shows it. None: it can work."""
         ...
 
     def is_live(self) -> bool:
-        """False only when a restart of the process may help; never because another server is down."""
+        """False only when a restart of the process may help. It is not False because another server is down."""
         ...
 
 

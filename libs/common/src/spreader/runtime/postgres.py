@@ -19,8 +19,10 @@ CONNECT_SECONDS = 5.0
 STATEMENT_MS = 30_000
 LOCK_MS = 10_000
 POOL_WAIT_SECONDS = 10.0
-TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")  # connection, rollback, resources, operator, system
-TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")  # locked, in use, read-only (a failover), idle too long
+# Classes of SQLSTATE: connection failure, rollback, lack of resources, intervention of an operator, system error.
+TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
+# Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
+TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
 MIGRATION_LOCK = 7_201_944  # advisory lock of all services: they migrate one after the other
 
 
@@ -65,7 +67,7 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)
     state = getattr(error.orig, "sqlstate", None)
-    if state is None:  # the driver's own error: it lost the connection, or it could not encode a value
+    if state is None:  # an error of the driver, which lost the connection or could not encode a value
         return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
     return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
 

@@ -13,10 +13,10 @@ STOP_SECONDS = 3.0
 
 
 class Probe:
-    """A subclass implements `check`, which raises when the server is not up. The result decides readiness.
+    """A subclass implements `check`, which raises an error when the server is not up. The component is then not ready.
 
-    A check that takes longer than `ANSWER_SECONDS` makes the service not ready, but it continues: a client that is cut
-    off while it connects would begin again, and aiokafka would leak its connection.
+    If a check takes longer than `ANSWER_SECONDS`, the service is not ready, but the check continues. A client that is
+    cut off while it connects would have to begin again, and aiokafka would leak its connection.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Exporter: sends spans to an OpenTelemetry collector in batches, from a thread of its own.
 
-Spans wait in a bounded queue. When it is full, spans are dropped; no request or handler waits for the collector.
+Spans wait in a bounded queue. When the queue is full, spans are dropped, so that no request or handler ever waits for
+the collector.
 """
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -29,6 +29,7 @@ BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and 
 
 
 def from_zero(metric: Counter | Gauge | Histogram, *labels: Iterable[str]) -> None:
-    """Create the series of every combination of label values at 0, so that what never happened is 0 and not a gap."""
+    """Create the series of every combination of label values with the value 0. Otherwise a series would be missing
+    until its first event."""
     for values in product(*labels):
         metric.labels(*values)

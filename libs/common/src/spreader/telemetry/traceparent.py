@@ -9,8 +9,8 @@ _KNOWN_FLAGS = 0b11  # sampled, and random
 def valid_traceparent(text: str) -> str | None:
     """The header in the form of version 00; None when the header is not valid.
 
-    A header of a later version begins with this form. By W3C's rules, the receiver of an invalid header starts a new
-    trace.
+    The header of a later version begins with this form, so only its beginning is used. If the header is invalid, the
+    receiver starts a new trace (a rule of W3C).
     """
     match = _FORM.fullmatch(text)
     if match is None:

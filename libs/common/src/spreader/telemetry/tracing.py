@@ -1,7 +1,7 @@
 """Tracing: the spans of a message on its way from HTTP to the gateway. Off unless a collector is configured.
 
-A span never contains a recipient or the text of a message. Of an error it contains only the type, because the text of
-the error may contain a recipient or a message.
+A span never contains a recipient or the text of a message. When an error occurs, it contains only the error's type,
+because the error's text may contain a recipient or a message.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ NO_TRACING = Tracing()
 
 
 def with_span(event: E, span: Span) -> E:
-    """The event with this span as its cause, so that the event's readers continue the trace from there."""
+    """The event with this span as its cause, so that the event's readers continue the trace from this span."""
     return event.model_copy(update={"traceparent": _traceparent(span.get_span_context())})
 
 

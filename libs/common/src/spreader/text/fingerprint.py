@@ -15,7 +15,7 @@ from spreader.contract.content import Content, MediaContent, TemplateContent, Te
 BITS = 64
 SIMILAR_BITS_MAX = 12
 """Contents whose fingerprints differ in at most this many bits count as similar."""
-WORDS_MAX = 2_000  # the most words of one content that are hashed: each counter below has 16 bits
+WORDS_MAX = 2_000  # the most words of one content that are hashed; more could overflow the counters of 16 bits below
 CACHED_MAX = 4_096
 
 _COUNTER_BITS = 16
@@ -63,7 +63,8 @@ def _fingerprint(text: str) -> str:
 
 
 def _counters(feature: str) -> int:
-    """The hash of a word or pair, as 64 counters of 16 bits in one number, so that one addition adds all of them."""
+    """The hash of a word or pair, as one number that consists of 64 counters of 16 bits. So one addition of two such
+    numbers adds all their counters."""
     digest = hashlib.blake2b(feature.encode(), digest_size=BITS // 8).digest()
     table = _byte_counters()
     return sum(table[byte] << (8 * _COUNTER_BITS * index) for index, byte in enumerate(digest))
