@@ -65,7 +65,7 @@ def workbench() -> Generator[Workbench]:
 
 
 def _delete_abandoned() -> None:
-    """Delete the folders of killed runs. Nobody holds the lock of such a folder any more."""
+    """Delete the folders of killed runs. The lock of such a folder is free."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
             with (folder / "lock").open("r") as lock:

@@ -233,8 +233,8 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
 
 
 def _raise_refusals(response: Response) -> None:
-    """Raise an error for each refusal, because aiokafka only returns error codes. It is no refusal if another process
-    has just created the topic."""
+    """Raise an error for each refusal, because aiokafka only returns error codes. A topic that another process has just
+    created does not count as a refusal."""
     for topic in response.to_object()["topic_errors"]:
         error = for_code(topic["error_code"])
         if error not in (NoError, TopicAlreadyExistsError):
