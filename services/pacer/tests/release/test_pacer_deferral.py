@@ -1,12 +1,17 @@
 """Deferral: a delivery is held for a day on the same profile without blocking others, and tried once more."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.release.maintenance import QueueMaintenance
+from pacer.sql import stops
 from pacer.testing import START, Pacer, assigned, package
 from spreader.contract.events import DeliveryOutcome, DeliveryReturned, OpenOptions
+from spreader.runtime.rows import arrays
 
 pytestmark = pytest.mark.postgres
 
@@ -43,6 +48,55 @@ async def test_a_deferral_stays_in_force_on_another_profile(pacer: Pacer) -> Non
     pacer.now = START + DAY + MINUTE
     (again,) = await pacer.release()
     assert (again.profile_id, again.attempt) == ("p1", 2)
+
+
+@pytest.mark.parametrize("not_before", [START, START + DAY])
+async def test_a_delivery_cancelled_while_it_was_released_is_not_released_again_after_a_deferral(
+    pacer: Pacer, not_before: datetime
+) -> None:
+    await pacer.hold(assigned(1), assigned(1, "msg_2"))
+    first = await pacer.release()
+    await pacer.cancel("msg_1")
+    await pacer.report("deferred", *first, not_before=not_before)
+    await pacer.relay()
+    assert [event.reason for event in pacer.bus.of(DeliveryOutcome)] == ["cancelled by the caller"]
+    pacer.now = START + DAY + MINUTE
+    assert {release.message_id for release in await pacer.release()} == {"msg_2"}
+    assert await pacer.states() == {"cancelled": 1, "released": 1}
+
+
+async def test_a_cancelled_delivery_that_was_returned_does_not_come_back_on_another_profile(pacer: Pacer) -> None:
+    pacer.config.configure(package(profiles=2))
+    await pacer.hold(assigned(1, profile="p0"))
+    released = await pacer.release()
+    await pacer.report("deferred", *released)  # without a time: the router assigns it again
+    await pacer.cancel("msg_1")
+    await pacer.hold(assigned(1, profile="p1", attempt=2))
+    assert await pacer.release() == []
+    assert await pacer.states() == {"cancelled": 1}
+
+
+async def test_a_cancel_and_a_deferral_at_the_same_time_hold_nothing_back(pacer: Pacer) -> None:
+    """The cancel is not committed yet when the deferral is settled."""
+    await pacer.hold(assigned(1))
+    released = await pacer.release()
+    async with pacer.engine.begin() as connection:
+        await connection.execute(stops.STOPS_LOCK)
+        settling = asyncio.create_task(pacer.report("deferred", *released, not_before=START))
+        await until_a_session_waits(pacer.engine)
+        params = arrays(stops.Cancellation, [stops.Cancellation("msg_1", START)])
+        await connection.execute(stops.CANCELLATION_INSERT, params)
+        await connection.execute(stops.CANCEL_HELD, {"message_ids": ["msg_1"]})
+    await settling
+    assert await pacer.states() == {"cancelled": 1}
+
+
+async def until_a_session_waits(engine: AsyncEngine) -> None:
+    """Waits until a session waits for an advisory lock."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    async with asyncio.timeout(30), engine.connect() as connection:
+        while not await connection.scalar(waiting):
+            await connection.rollback()
 
 
 async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) -> None:

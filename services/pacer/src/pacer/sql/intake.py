@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from pacer.sql.contacts import COLD, ReleaseKey
+from pacer.sql.stops import CANCELLED
 from spreader.runtime.rows import column, unnest
 
 
@@ -104,17 +105,24 @@ FROM {unnest(ReleaseKey, "answered")}
 WHERE release.profile_id = answered.profile_id AND release.number = answered.number AND effective_at = 'infinity'""")
 
 DELIVERY_SETTLE = text(f"""
+WITH settled AS (
+    SELECT delivery_id, answered.attempt, answered.release, answered.not_before, answered.reason,
+           CASE WHEN answered.state <> 'held' THEN answered.state
+                WHEN cancellation.message_id IS NOT NULL THEN 'cancelled'
+                WHEN :now >= first_released_at + CAST(:tried_for AS interval) OR :now >= expires_at THEN 'expired'
+                ELSE 'held' END AS state
+    FROM {unnest(SettlementRow, "answered")}
+    JOIN pacer.delivery USING (delivery_id)
+    LEFT JOIN pacer.cancellation USING (message_id))
 UPDATE pacer.delivery
-SET state = CASE WHEN answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
-                                                   OR :now >= expires_at) THEN 'expired' ELSE answered.state END,
-    announced = NOT (answered.state = 'held' AND (:now >= first_released_at + CAST(:tried_for AS interval)
-                                                  OR :now >= expires_at)),
-    not_before = coalesce(answered.not_before, delivery.not_before),
-    asked_at = coalesce(answered.not_before, delivery.asked_at), put_off_by = NULL, reason = answered.reason,
+SET state = settled.state, announced = settled.state NOT IN ('cancelled', 'expired'),
+    not_before = coalesce(settled.not_before, delivery.not_before),
+    asked_at = coalesce(settled.not_before, delivery.asked_at), put_off_by = NULL,
+    reason = CASE WHEN settled.state = 'cancelled' THEN '{CANCELLED}' ELSE settled.reason END,
     changed_at = clock_timestamp()
-FROM {unnest(SettlementRow, "answered")}
-WHERE delivery.delivery_id = answered.delivery_id AND delivery.attempt = answered.attempt
-  AND delivery.release = answered.release AND delivery.state = 'released'""")
+FROM settled
+WHERE delivery.delivery_id = settled.delivery_id AND delivery.attempt = settled.attempt
+  AND delivery.release = settled.release AND delivery.state = 'released'""")
 
 PACKAGES_SHARE = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))

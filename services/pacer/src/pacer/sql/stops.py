@@ -23,12 +23,14 @@ class StoppedRecipient:
     recipient: str
 
 
+CANCELLED = "cancelled by the caller"
+
 CANCELLATION_INSERT = text(f"""
 INSERT INTO pacer.cancellation (message_id, at)
 SELECT * FROM {unnest(Cancellation, "cancelled")} ON CONFLICT DO NOTHING""")
 
 CANCEL_HELD = text(f"""
-UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = 'cancelled by the caller',
+UPDATE pacer.delivery SET state = 'cancelled', announced = false, reason = '{CANCELLED}',
                           changed_at = clock_timestamp()
 WHERE message_id = ANY (CAST(:message_ids AS text[])) AND {STILL_HELD}""")
 
