@@ -3,6 +3,7 @@
 Real processes run on a real Kafka and Postgres. The simulated gateways write each send into their send ledger and then
 hold the answer back, so a send in that ledger was requested and not answered when the sender dies. None of these
 gateways has a lookup for deliveries (docs/delivery.md), and they send no receipts: the senders have no other evidence.
+After each kill, the sender's ledger says which deliveries may be at their gateways. Only those may end as unknown.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
@@ -47,6 +49,10 @@ POLL_SECONDS = 0.02
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
 LANES: tuple[Lane, ...] = ("open", "reply")
 ENDED = ("sent", "unknown", "failed", "expired", "suppressed")
+NEVER_ARRIVED_MAX = 0.01
+"""The largest share of open deliveries that may end as unknown without having reached their gateway."""
+NEVER_ARRIVED_FEW = 6
+"""In a short run, so few deliveries say nothing about their share."""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -180,6 +186,16 @@ async def wait_for_sends(gateways: SimulatorClient, after: int, people: frozense
         await asyncio.sleep(POLL_SECONDS)
 
 
+async def may_be_at_gateways(database_url: str) -> frozenset[str]:
+    """The deliveries whose calls may have begun, by the sender's ledger."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch("SELECT delivery_id FROM sender.delivery WHERE state = 'sending'")
+    finally:
+        await connection.close()
+    return frozenset(row["delivery_id"] for row in rows)
+
+
 @pytest.mark.parametrize(
     ("kills", "count"),
     [(4, 20), pytest.param(RECORDED, 6, marks=[pytest.mark.recorded, pytest.mark.timeout(3_600)])],
@@ -196,6 +212,7 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
     await write(servers, [trial.package()])
     fault_id = await trial.gateways.fault(kind="hang", at="after")
     interrupted, unanswered, before = Counter[Way](), Counter[str](), 0
+    began_calls = set[str]()
     for _ in range(kills):
         added = trial.add(count)
         first, rest = frozenset([added[0].recipient]), frozenset(delivery.recipient for delivery in added[1:])
@@ -206,6 +223,7 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
             writing = asyncio.create_task(write(servers, added[1:]))
             await wait_for_sends(trial.gateways, before, rest, chance.randint(1, len(rest)))
             died_at = kill()
+            began_calls |= await may_be_at_gateways(settings.database_url)
             await writing
         await trial.gateways.wait_until("/concurrency", lambda body: body["now"] == 0)
         for line in (lines := await trial.gateways.ledger(before)):
@@ -219,15 +237,25 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
         ended = await outcomes(servers, frozenset(delivery.delivery_id for _, delivery in trial.by_recipient.values()))
     await trial.gateways.wait_until("/concurrency", lambda body: body["now"] == 0)
     lines = await trial.gateways.ledger()
-    check(trial, lines, ended, unanswered)
-    figures = {"kills": kills, "seconds": round(time.monotonic() - began), **summary(trial, lines, ended, interrupted)}
+    check(trial, lines, ended, unanswered, began_calls)
+    figures = {
+        "kills": kills,
+        "seconds": round(time.monotonic() - began),
+        **summary(trial, lines, ended, interrupted, began_calls),
+    }
     for driver in DRIVERS:
         assert sum(interrupted[driver, lane] for lane in LANES) >= 1.5 * count * kills, interrupted
     if kills == RECORDED:
         keep("kills", figures)
 
 
-def check(trial: KillTrial, lines: Sequence[Line], ended: Mapping[str, str], unanswered: Mapping[str, int]) -> None:
+def check(
+    trial: KillTrial,
+    lines: Sequence[Line],
+    ended: Mapping[str, str],
+    unanswered: Mapping[str, int],
+    began_calls: Collection[str],
+) -> None:
     arrived = Counter(line["recipient"] for line in lines if line["ok"])
     for person, ((driver, lane), delivery) in trial.by_recipient.items():
         status, times = ended[delivery.delivery_id], arrived[person]
@@ -236,10 +264,18 @@ def check(trial: KillTrial, lines: Sequence[Line], ended: Mapping[str, str], una
         assert times <= (1 if lane == "open" else 2), report
         assert times < 2 or unanswered[person], f"arrived twice without a kill: {report}"
         assert times or status == "unknown", f"counted as sent but never arrived: {report}"
+        assert status != "unknown" or delivery.delivery_id in began_calls, f"unknown, but no call had begun: {report}"
+    people = [person for person, ((_, lane), _) in trial.by_recipient.items() if lane == "open"]
+    never = [person for person in people if not arrived[person]]
+    assert len(never) <= max(NEVER_ARRIVED_MAX * len(people), NEVER_ARRIVED_FEW), f"{len(never)} never arrived"
 
 
 def summary(
-    trial: KillTrial, lines: Sequence[Line], ended: Mapping[str, str], interrupted: Mapping[Way, int]
+    trial: KillTrial,
+    lines: Sequence[Line],
+    ended: Mapping[str, str],
+    interrupted: Mapping[Way, int],
+    began_calls: Collection[str],
 ) -> dict[str, Any]:
     arrived = Counter(line["recipient"] for line in lines if line["ok"])
     counts = dict[str, Any]()
@@ -249,6 +285,7 @@ def summary(
             times = Counter(arrived[person] for person in mine)
             counts[f"{driver}, {lane}"] = {
                 "deliveries": len(mine),
+                "calls_begun_at_a_kill": sum(delivery.delivery_id in began_calls for delivery in mine.values()),
                 "requests_interrupted": interrupted[driver, lane],
                 "arrived_once": times[1],
                 "arrived_twice": times[2],

@@ -32,6 +32,7 @@ from sender.gateways.simulator import SimulatorDriver
 from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache
 from sender.gateways.waha import WahaDriver
 from sender.ledger.backlog import BacklogGauges
+from sender.ledger.call_starts import CallStarts
 from sender.ledger.delivery_rows import DELIVERY_TYPES
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
@@ -180,13 +181,21 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
     outbox = OutcomeOutbox(ledger, bus)
     results = ResultWriter(ledger, outbox, group_seconds)
-    # Before a call, the lease must last for the call and half the margin. A new lease lasts for a call and the whole
-    # margin.
+    # When a request is written, the lease must last for the call and half the margin. A new lease lasts for a call and
+    # the whole margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     progress = GroupProgress(settings, f"{SERVICE}-{lane}")
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None
     attempts = AttemptRunner(
-        ledger, context.config, drivers, clock, clock.speed, Random(os.urandom(8)), call_seconds, consent_check
+        ledger,
+        context.config,
+        drivers,
+        clock,
+        clock.speed,
+        Random(os.urandom(8)),
+        CallStarts(ledger),
+        call_seconds,
+        consent_check,
     )
     traced = TracedAttempts(attempts.run, context.tracing, context.config)
     dispatcher = Dispatcher(ledger, traced.run, results, limit, settings.sender_drain_seconds)

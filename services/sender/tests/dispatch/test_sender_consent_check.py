@@ -14,8 +14,9 @@ from sender.core.slot_pool import FreeSlots
 from sender.dispatch.attempt import AttemptRunner
 from sender.dispatch.consent_check import ConsentCheck
 from sender.gateways.simulator import SimulatorDriver
+from sender.ledger.call_starts import CallStarts
 from sender.ledger.postgres import DeliveryLedger
-from sender.testing import NOON, PHONE, FakeGateway, FixedPackages, batch_of, profile, released, reply
+from sender.testing import NOON, PHONE, FakeGateway, FixedPackages, batch_of, begin_calls, profile, released, reply
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable
 from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind, DeliveryOutcome, PackageConfigured
@@ -70,6 +71,7 @@ def _runner(
         ManualClock(NOON),
         1.0,
         Random(1),
+        CallStarts(ledger),
         30,
         consent_check,
     )
@@ -159,7 +161,7 @@ async def test_a_delivery_in_doubt_is_looked_up_and_not_sent_to_a_suppressed_rec
 ) -> None:
     """A worker died during the call, and the recipient has opted out since."""
     dead = make_ledger("open", "worker-dead", lease_seconds=0)
-    assert (await dead.take_in(batch_of(released()), FreeSlots(1))).claims
+    await begin_calls(dead, *(await dead.take_in(batch_of(released()), FreeSlots(1))).claims)
     await put(engine, "suppression")
     (claim,) = await make_ledger("open").claim(FreeSlots(1))
     assert claim.in_doubt

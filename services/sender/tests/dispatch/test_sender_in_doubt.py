@@ -17,6 +17,7 @@ from sender.core.slot_pool import FreeSlots
 from sender.dispatch.attempt import AttemptRunner
 from sender.gateways.driver import Driver
 from sender.gateways.receipts import ReceiptHandler
+from sender.ledger.call_starts import CallStarts
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
 from sender.testing import NOON, FixedPackages, batch_of, released, reply
@@ -36,7 +37,7 @@ NO_WAIT = timedelta(0)
 
 def runner_for(ledger: DeliveryLedger, drivers: dict[str, Driver], server: GatewayServer) -> AttemptRunner:
     profiles = SenderConfigCache(FixedPackages((profile_at("cloud_api", server.base_url),)))
-    return AttemptRunner(ledger, profiles, drivers, ManualClock(NOON), 1.0, Random(1), call_seconds=30)
+    return AttemptRunner(ledger, profiles, drivers, ManualClock(NOON), 1.0, Random(1), CallStarts(ledger), 30)
 
 
 def delivery_in(lane: Lane, name: str = "m1") -> Delivery:

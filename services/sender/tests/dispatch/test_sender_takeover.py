@@ -19,6 +19,7 @@ from sender.testing import (
     ObservedBus,
     Refuse,
     batch_of,
+    begin_calls,
     profile,
     released,
 )
@@ -38,6 +39,7 @@ async def test_deliveries_of_a_dead_sender_are_looked_up_and_only_unsent_ones_ar
     asked = [released(f"m{number}") for number in range(10)]
     dead = make_ledger("open", "dead", lease_seconds=0)
     claimed = (await dead.take_in(batch_of(*asked), free=FreeSlots(6))).claims
+    await begin_calls(dead, *claimed)
     gateway.sent += [claim.delivery.delivery_id for claim in claimed[:3]]
     async with run_lane(make_ledger("open", "heir"), driver, gateway) as sender:
         assert statuses(await sender.outcomes(10)) == {"sent": 10}

@@ -12,7 +12,7 @@ from sender.core.decision import Decision, Defer, MarkSent, ReturnToRouter
 from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
-from sender.testing import NOON, batch_of, released, reply
+from sender.testing import NOON, batch_of, begin_calls, released, reply
 
 pytestmark = pytest.mark.postgres
 
@@ -86,11 +86,14 @@ async def test_tries_are_counted_per_profile_across_releases(make_ledger: Callab
     assert tries == [1, 2, 1]
 
 
-async def test_a_delivery_whose_lease_has_ended_is_claimed_in_doubt(make_ledger: Callable[..., DeliveryLedger]) -> None:
+async def test_a_delivery_whose_lease_has_ended_after_its_call_began_is_claimed_in_doubt(
+    make_ledger: Callable[..., DeliveryLedger],
+) -> None:
     dead, heir = make_ledger(worker="dead", lease_seconds=0), make_ledger(worker="heir")
     (lost,) = (await dead.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    await begin_calls(dead, lost)
     (inherited,) = await heir.claim(FreeSlots(1))
-    assert (lost.in_doubt, inherited.in_doubt) == (False, True)
+    assert (lost.in_doubt, inherited.in_doubt, inherited.tries) == (False, True, 2)
     assert inherited.delivery == lost.delivery
     assert await dead.claim(FreeSlots(1)) == ()
 
@@ -101,22 +104,18 @@ async def test_a_delivery_with_a_valid_lease_is_not_claimed(make_ledger: Callabl
     assert claim.outlasts(30)
 
 
-async def test_a_result_under_a_lost_claim_is_void(make_ledger: Callable[..., DeliveryLedger]) -> None:
+async def test_a_result_under_a_lost_claim_is_void_when_the_newer_claim_has_begun_its_call(
+    make_ledger: Callable[..., DeliveryLedger],
+) -> None:
     slow, heir = make_ledger(worker="slow", lease_seconds=0), make_ledger(worker="heir")
     (lost,) = (await slow.take_in(batch_of(reply()), free=FreeSlots(1))).claims
+    await begin_calls(slow, lost)
     (inherited,) = await heir.claim(FreeSlots(1))
+    await begin_calls(heir, inherited)
     assert await slow.write([settled(lost, MarkSent("first"))]) == set()
     assert await slow.renew(lost) is None
     assert await heir.write([settled(inherited, MarkSent("second"))]) == {inherited.key}
     assert [key for key, _ in await heir.unpublished(NONE, 10)] == [inherited.key] * 2
-
-
-async def test_a_worker_cannot_write_under_its_own_older_claim(make_ledger: Callable[..., DeliveryLedger]) -> None:
-    ledger = make_ledger(lease_seconds=0)
-    (older,) = (await ledger.take_in(batch_of(reply()), free=FreeSlots(1))).claims
-    (newer,) = await ledger.claim(FreeSlots(1))
-    assert await ledger.write([settled(older, MarkSent("first"))]) == set()
-    assert await ledger.write([settled(newer, MarkSent("second"))]) == {newer.key}
 
 
 async def test_a_renewed_lease_is_valid(make_ledger: Callable[..., DeliveryLedger], engine: AsyncEngine) -> None:

@@ -129,7 +129,7 @@ class HeldQueue:
             await self.read_times.record(connection, read_times)
             to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
             if any(settlement.state == "held" for settlement in to_write):
-                await connection.execute(stops.STOPS_LOCK_SHARED)  # like an intake: a cancel sees what is held again
+                await connection.execute(stops.STOPS_LOCK_SHARED)  # like an intake: a cancel sees these deliveries
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:

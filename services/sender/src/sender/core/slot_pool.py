@@ -20,6 +20,9 @@ class FreeSlots:
     """None: the same as `total`."""
 
 
+NO_SLOTS = FreeSlots(0)
+
+
 @dataclass
 class SlotPool:
     """A claim takes a slot until its send has ended."""

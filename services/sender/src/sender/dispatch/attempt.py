@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import structlog
 
@@ -32,8 +32,11 @@ from sender.core.decision import (
     with_doubt,
 )
 from sender.core.gateway_answer import GatewayAnswer, SendAccepted, SendInDoubt, SendRefused
+from sender.dispatch.claim_permit import ClaimPermit, PermitState
 from sender.dispatch.consent_check import ConsentCheck
+from sender.gateways.call_permit import requiring
 from sender.gateways.driver import Driver, Drivers, PreparedSend
+from sender.ledger.call_starts import CallStarts
 from sender.ledger.claim import Claim
 from sender.ledger.postgres import DeliveryLedger
 from sender.metrics import IN_DOUBT, REPLY_SECONDS, SEND_SECONDS, SENDS
@@ -47,12 +50,16 @@ log = structlog.get_logger()
 CONSENT_WAIT = timedelta(seconds=30)
 """If an opt-in could not be checked, the pacer waits this long before it releases the delivery again."""
 
+START_WAIT = timedelta(seconds=0.5)
+"""If the ledger could not store that a call begins, the delivery is claimed again after this time."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """`call_seconds`: if the lease ends sooner than this, it is renewed before the call."""
+    """`call_seconds`: if the lease ends sooner than this after the start of a call was written, the process was frozen,
+    and the start is written again."""
 
     ledger: DeliveryLedger
     config: SenderConfigCache
@@ -60,6 +67,7 @@ class AttemptRunner:
     now: Now
     speed: float
     rng: Random
+    starts: CallStarts
     call_seconds: float
     consent_check: ConsentCheck | None = None
     """None in the reply lane: replies need no opt-in."""
@@ -120,15 +128,23 @@ class AttemptRunner:
         forbidden = await self._check_consent(claim)
         if forbidden is not None:
             return forbidden
-        # The renewal also stores that the delivery is sent in doubt.
-        must_renew = doubtful or not claim.outlasts(self.call_seconds)
-        if must_renew and await self.ledger.renew(claim, doubtful) is None:
-            return AskGateway(NO_TIME)  # another worker has claimed the delivery, so the ledger drops this result
+        permit = ClaimPermit(self.starts, claim, doubtful, self.call_seconds)
         try:
-            answer = await self._with_lease(claim, self._call(claim, profile, driver, prepared))
+            answer = await self._with_lease(claim, self._call(claim, profile, driver, prepared, permit))
         except asyncio.CancelledError:
-            return AskGateway(NO_TIME)
-        return self._decide_by(answer, claim, profile, doubtful)
+            return AskGateway(NO_TIME) if doubtful or permit.state is PermitState.GIVEN else RetryHere(NO_TIME)
+        match permit.state:
+            case PermitState.GIVEN:
+                return self._decide_by(answer, claim, profile, doubtful)
+            case PermitState.REFUSED:
+                return AskGateway(NO_TIME)  # the claim is no longer valid, so the ledger drops this result
+            case PermitState.FAILED:
+                again = RetryHere(START_WAIT)
+                return with_doubt(again) if doubtful else again
+            case PermitState.NOT_ASKED:  # no request was written
+                return self._decide_by(_not_sent(answer), claim, profile, doubtful)
+            case _:
+                assert_never(permit.state)
 
     async def _prepare(self, claim: Claim, profile: Profile, driver: Driver) -> PreparedSend | SendRefused:
         try:
@@ -188,13 +204,16 @@ class AttemptRunner:
             reason = objection(consents, opted_in_only)
         return None if reason is None else Suppress(reason)
 
-    async def _call(self, claim: Claim, profile: Profile, driver: Driver, prepared: PreparedSend) -> GatewayAnswer:
+    async def _call(
+        self, claim: Claim, profile: Profile, driver: Driver, prepared: PreparedSend, permit: ClaimPermit
+    ) -> GatewayAnswer:
         began = time.monotonic()
         try:
-            answer = await driver.send(prepared, claim.delivery, profile)
+            with requiring(permit):
+                answer = await driver.send(prepared, claim.delivery, profile)
         except Exception as error:  # a defect in a driver must neither lose the delivery nor send it twice
             log.error(
-                "driver raised an exception; the delivery may have been sent and is looked up next",
+                "driver raised an exception; if its request was written, the delivery is looked up next",
                 driver=profile.gateway.driver,
                 delivery_id=claim.delivery.delivery_id,
                 error=type(error).__name__,
@@ -215,6 +234,11 @@ class AttemptRunner:
             else f"this version of the sender has no driver {profile.gateway.driver}"
         )
         return decide(SendRefused("profile", reason), self._state(claim, doubtful=False), self.rng)
+
+
+def _not_sent(answer: GatewayAnswer) -> GatewayAnswer:
+    """The answer to a send whose request was not written."""
+    return SendRefused("transient", answer.reason) if isinstance(answer, SendInDoubt) else answer
 
 
 def _source_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
@@ -9,19 +10,24 @@ import structlog
 
 from sender.core.claim_result import ClaimResult, SettledClaim
 from sender.core.delivery import Delivery
-from sender.core.slot_pool import FreeSlots, SlotPool
+from sender.core.slot_pool import NO_SLOTS, FreeSlots, SlotPool
 from sender.ledger.claim import Claim
-from sender.ledger.postgres import DeliveryLedger
+from sender.ledger.postgres import DeliveryLedger, NotToClaim
 from sender.ledger.result_writer import ResultWriter
 from sender.metrics import IN_FLIGHT
 from spreader.kafka.guarded_consumer import Received
-from spreader.runtime.loop import Loop
+from spreader.runtime.loop import BACK_OFF_MAX_SECONDS, Loop
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 """The longest time between two looks into the ledger. Looks are needed because no event announces that another
 process's lease has ended."""
+LEASE_CLOCKS_SECONDS = 1.0
+"""By how much the clocks of this process and of the database may disagree about the end of a lease."""
+TAKE_OVER_PAUSE_SECONDS = BACK_OFF_MAX_SECONDS + 1
+"""After an error of the database, this process does not take over calls of other processes for this time. They were
+without the database as well, and write their results first."""
 
 
 class Dispatcher:
@@ -44,6 +50,9 @@ class Dispatcher:
         self._drain_seconds = drain_seconds
         self._look_seconds = look_seconds
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, Claim] = {}
+        """The claims whose results are not written yet, by delivery."""
+        self._take_over_from = 0.0
         self._claim_lock = asyncio.Lock()
         self._more_due = True
         """Whether a due delivery may be waiting for a slot. If so, the end of a send wakes the loop."""
@@ -52,17 +61,21 @@ class Dispatcher:
     async def on_deliveries(self, batch: Sequence[Received[Delivery]]) -> None:
         """Stores a batch and begins as many sends as slots are free. The sends continue after this returns."""
         async with self._free_slots() as free:
-            taken = await self._ledger.take_in(batch, free)
+            taken = await self._ledger.take_in(batch, free, self._not_to_claim())
             self._start_sends(taken.claims)
         if taken.waiting:
             self._wake()
 
     async def claim_due(self) -> float:
         """Claims due deliveries, up to the number of free slots; returns the seconds until the next look."""
-        async with self._free_slots() as free:
-            claims = await self._ledger.claim(free)
-            self._start_sends(claims)
-        work = await self._ledger.due_work()
+        try:
+            async with self._free_slots() as free:
+                claims = await self._ledger.claim(free, self._not_to_claim())
+                self._start_sends(claims)
+            work = await self._ledger.due_work()
+        except Exception:
+            self._take_over_from = time.monotonic() + TAKE_OVER_PAUSE_SECONDS
+            raise
         self._more_due = work.due_now
         if claims and work.due_now:
             return 0  # look again at once: each claim gives a host only a part of the free slots
@@ -102,16 +115,22 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def _free_slots(self) -> AsyncGenerator[FreeSlots]:
-        """Only one caller at a time may claim, because a claim takes its slot only when its send begins."""
+        """Only one caller at a time may claim, because a claim takes its slot only when its send begins. There are no
+        slots while results wait for the database: they are written first."""
         async with self._claim_lock:
-            yield self._slots.free()
+            yield NO_SLOTS if self._results.is_late() else self._slots.free()
+
+    def _not_to_claim(self) -> NotToClaim:
+        own = [delivery_id for delivery_id, claim in self._sending.items() if not claim.outlasts(LEASE_CLOCKS_SECONDS)]
+        return NotToClaim(own, take_over=time.monotonic() >= self._take_over_from)
 
     def _start_sends(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
             self._slots.take(claim.host)
+            self._sending[claim.delivery.delivery_id] = claim
             task = asyncio.create_task(self._process(claim), name=f"send {claim.delivery.delivery_id}")
             self._tasks.add(task)
-            task.add_done_callback(partial(self._on_done, claim.host))
+            task.add_done_callback(partial(self._on_done, claim))
         IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
 
     async def _process(self, claim: Claim) -> None:
@@ -124,9 +143,11 @@ class Dispatcher:
         self._more_due = True
         self._loop.wake()
 
-    def _on_done(self, host: str, task: asyncio.Task[None]) -> None:
+    def _on_done(self, claim: Claim, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._slots.give_back(host)
+        self._slots.give_back(claim.host)
+        if self._sending.get(claim.delivery.delivery_id) is claim:
+            del self._sending[claim.delivery.delivery_id]
         IN_FLIGHT.labels(self._ledger.lane).set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error(

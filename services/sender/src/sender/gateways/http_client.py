@@ -17,6 +17,7 @@ from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
 from sender.core.circuit_breaker import BreakerPolicy, CircuitBreaker
+from sender.gateways.call_permit import CallNotPermitted, PermittedRequest
 from sender.metrics import BREAKER_REFUSALS, BREAKERS_OPEN
 
 KEEP_ALIVE_SECONDS = (
@@ -55,6 +56,8 @@ class NotReached:
 
     detail: str
     retry_after: timedelta | None = None
+    not_permitted: bool = False
+    """The sender itself did not make the call, so it says nothing about the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class GatewayClient:
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=PermittedRequest,
         )
 
     async def stop(self) -> None:
@@ -120,7 +124,8 @@ class GatewayClient:
             return NotReached(f"no call was made: the gateway at {host} did not answer the last calls", pause)
         self._store_breaker(host, breaker.on_call(time.monotonic()))
         outcome = await self._reach(call, host)
-        self._record_outcome(host, outcome, probe=breaker.is_open)
+        if not (isinstance(outcome, NotReached) and outcome.not_permitted):
+            self._record_outcome(host, outcome, probe=breaker.is_open)
         return outcome
 
     async def _reach(self, call: GatewayCall, host: str) -> CallOutcome:
@@ -128,6 +133,8 @@ class GatewayClient:
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
+        except CallNotPermitted as error:
+            return NotReached(str(error), not_permitted=True)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotReached(f"the gateway at {host} cannot be reached: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -48,6 +48,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class StartingCall:
+    """A claim whose call is about to begin; `resent`: an earlier call may have sent the delivery."""
+
+    claim: Claim
+    resent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FinishedClaim:
     """A claim with its result, to be written to the ledger."""
 

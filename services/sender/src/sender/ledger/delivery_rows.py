@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sender.core.claim_result import RetryLater, SettledClaim, StillInDoubt
+from sender.core.claim_result import ClaimResult, RetryLater, SettledClaim, StillInDoubt
 from sender.core.delivery import Delivery, generation
 from sender.core.slot_pool import FreeSlots
-from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
+from sender.ledger.claim import Claim, ClaimKey, FinishedClaim, StartingCall
 from spreader.contract.events import (
     ConsentKind,
     DeliveryOutcome,
@@ -77,8 +77,18 @@ class ClaimRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRow:
+    """A claim whose call is about to begin."""
+
+    delivery_id: str
+    resent: bool
+    claim: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
 class ResultRow:
-    """The new state of a claimed delivery; `wait`: seconds until it is due again (0 if it is settled)."""
+    """The new state of a claimed delivery; `wait`: seconds until it is due again (0 if it is settled). `definite`: the
+    result says for certain whether the delivery was sent."""
 
     delivery_id: str
     state: str
@@ -86,6 +96,7 @@ class ResultRow:
     status: str | None
     gateway_message_id: str | None
     last_try_not_sent: bool
+    definite: bool
     claim: int = column("int")
 
 
@@ -147,19 +158,38 @@ def claim_of(row: ClaimRow, lease_until: float) -> Claim:
     )
 
 
+def start_row(starting: StartingCall) -> StartRow:
+    return StartRow(starting.claim.delivery.delivery_id, starting.resent, starting.claim.number)
+
+
 def result_row(finished: FinishedClaim) -> ResultRow:
     delivery_id, number = finished.claim.delivery.delivery_id, finished.claim.number
+    definite = is_definite(finished.result)
     match finished.result:
         case SettledClaim(status, _, gateway_message_id):
-            return ResultRow(delivery_id, "settled", 0.0, status, gateway_message_id, False, number)
+            return ResultRow(delivery_id, "settled", 0.0, status, gateway_message_id, False, definite, number)
         case RetryLater(after):
-            return ResultRow(delivery_id, "ready", after.total_seconds(), None, None, False, number)
+            return ResultRow(delivery_id, "ready", after.total_seconds(), None, None, False, definite, number)
         case StillInDoubt(after, last_try_not_sent):
             # This row looks as if a lease ended at that time. So the next claim finds the delivery in doubt and asks
             # the gateway first.
-            return ResultRow(delivery_id, "sending", after.total_seconds(), None, None, last_try_not_sent, number)
+            wait = after.total_seconds()
+            return ResultRow(delivery_id, "sending", wait, None, None, last_try_not_sent, definite, number)
         case _:
             assert_never(finished.result)
+
+
+def is_definite(result: ClaimResult) -> bool:
+    """Whether the result says for certain whether the delivery was sent."""
+    match result:
+        case SettledClaim(status):
+            return status != "unknown"
+        case RetryLater():
+            return True
+        case StillInDoubt():
+            return False
+        case _:
+            assert_never(result)
 
 
 def event_rows(settled: Sequence[FinishedClaim]) -> Iterator[EventRow]:

@@ -1,7 +1,7 @@
 """Delivery ledger: the deliveries that the sender has to send, their claims and results, and the unpublished events."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sender.core.claim_result import SettledClaim
 from sender.core.delivery import Delivery, generation
 from sender.core.slot_pool import FreeSlots
-from sender.ledger.claim import Claim, ClaimKey, FinishedClaim
+from sender.ledger.claim import Claim, ClaimKey, FinishedClaim, StartingCall
 from sender.ledger.delivery_rows import (
     ClaimRow,
     EventRow,
@@ -19,6 +19,7 @@ from sender.ledger.delivery_rows import (
     HostSlotsRow,
     NewDeliveryRow,
     ResultRow,
+    StartRow,
     claim_of,
     delivery_row,
     event_of,
@@ -26,6 +27,7 @@ from sender.ledger.delivery_rows import (
     no_host,
     result_row,
     slot_params,
+    start_row,
 )
 from spreader.contract.events import Event, Lane
 from spreader.kafka.guarded_consumer import Received
@@ -52,6 +54,19 @@ class DueWork:
 
 
 @dataclass(frozen=True, slots=True)
+class NotToClaim:
+    """Due deliveries that a claim leaves out. `own`: the ids of those that this process is still sending, although
+    their leases have ended. `take_over`: whether it may claim those that may be at the gateway for another worker,
+    whose lease has ended."""
+
+    own: Collection[str] = ()
+    take_over: bool = True
+
+
+NOTHING = NotToClaim()
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryLedger:
     """The deliveries of one lane, claimed in the name of one worker."""
 
@@ -62,42 +77,51 @@ class DeliveryLedger:
     lease: timedelta
     host_of: HostOf = no_host
 
-    async def take_in(self, batch: Sequence[Received[Delivery]], free: FreeSlots) -> TakenBatch:
+    async def take_in(
+        self, batch: Sequence[Received[Delivery]], free: FreeSlots, others: NotToClaim = NOTHING
+    ) -> TakenBatch:
         """Stores new deliveries and claims due ones, up to the number of free slots, in one commit."""
         async with self.engine.begin() as connection:
             unseen = await self.deduplicator.unseen(connection, batch)
             stored = await self._insert(connection, [received.event for received in unseen])
-            claims = await self._claim(connection, free)
+            claims = await self._claim(connection, free, others)
         return TakenBatch(claims, len(stored - {claim.delivery.delivery_id for claim in claims}))
 
-    async def claim(self, free: FreeSlots) -> tuple[Claim, ...]:
+    async def claim(self, free: FreeSlots, others: NotToClaim = NOTHING) -> tuple[Claim, ...]:
         """Claims due deliveries, up to the number of free slots."""
         async with self.engine.begin() as connection:
-            return await self._claim(connection, free)
+            return await self._claim(connection, free, others)
 
     async def due_work(self) -> DueWork:
         async with self.engine.connect() as connection:
             return fetched(DueWork, await connection.execute(DUE_WORK, {"lane": self.lane}))[0]
 
-    async def renew(self, claim: Claim, resent: bool = False) -> Claim | None:
-        """The claim with a new lease; None if another worker has claimed the delivery since.
-
-        `resent`: records that the delivery is now sent in doubt.
-        """
+    async def renew(self, claim: Claim) -> Claim | None:
+        """The claim with a new lease; None if another worker has claimed the delivery since."""
         lease_until = self._lease_until()
         params = {
             "delivery_id": claim.delivery.delivery_id,
             "claim": claim.number,
             "worker": self.worker,
             "lease": self.lease.total_seconds(),
-            "resent": resent,
         }
         async with self.engine.begin() as connection:
             renewed = await connection.execute(RENEW, params)
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
+    async def start_calls(self, starting: Sequence[StartingCall]) -> dict[ClaimKey, Claim]:
+        """Stores that these calls begin; returns the claims that are still valid, each with a new lease."""
+        lease_until = self._lease_until()
+        rows = sorted(map(start_row, starting), key=lambda row: row.delivery_id)
+        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **arrays(StartRow, rows)}
+        # With a commit of its own, the statement has no effect if the process dies before the commit is sent.
+        async with self.engine.begin() as connection:
+            valid = set(fetched(ClaimKey, await connection.execute(START_CALLS, params)))
+        claims = [call.claim for call in starting if call.claim.key in valid]
+        return {claim.key: replace(claim, lease_until=lease_until) for claim in claims}
+
     async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
-        """Writes results with the events to publish; returns the keys of the claims that were still valid."""
+        """Writes results with the events to publish; returns the keys of the claims whose results were accepted."""
         async with self.engine.begin() as connection:
             params = {"worker": self.worker, **arrays(ResultRow, map(result_row, results))}
             valid = set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
@@ -140,11 +164,18 @@ class DeliveryLedger:
         result = await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(NewDeliveryRow, rows)})
         return set(result.scalars())
 
-    async def _claim(self, connection: AsyncConnection, free: FreeSlots) -> tuple[Claim, ...]:
+    async def _claim(self, connection: AsyncConnection, free: FreeSlots, others: NotToClaim) -> tuple[Claim, ...]:
         if free.total <= 0:
             return ()
         lease_until = self._lease_until()
-        params = {"lane": self.lane, "worker": self.worker, "lease": self.lease.total_seconds(), **slot_params(free)}
+        params = {
+            "lane": self.lane,
+            "worker": self.worker,
+            "lease": self.lease.total_seconds(),
+            "own": sorted(others.own),
+            "take_over": others.take_over,
+            **slot_params(free),
+        }
         rows = fetched(ClaimRow, await connection.execute(CLAIM, params))
         return tuple(claim_of(row, lease_until) for row in rows)
 
@@ -173,13 +204,15 @@ RETURNING stored.delivery_id""")
 # - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
 # - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
+# - A delivery whose claim ended before its call began was not sent: the claim is not in doubt and counts as no try.
 # - Consents are read in the same statement, just before the call, to save a query for each delivery.
 CLAIM = text(f"""
 WITH candidates AS (
     SELECT candidate.delivery_id, candidate.state, candidate.host, candidate.due_at, candidate.sequence
     FROM sender.delivery AS candidate
     WHERE candidate.lane = :lane AND candidate.state <> 'settled' AND candidate.due_at <= statement_timestamp()
-      AND candidate.host <> ALL(CAST(:full AS text[]))
+      AND candidate.host <> ALL(CAST(:full AS text[])) AND candidate.delivery_id <> ALL(CAST(:own AS text[]))
+      AND (:take_over OR candidate.state <> 'sending' OR candidate.worker IS NULL)
       AND (candidate.lane = 'open' OR NOT EXISTS (
           SELECT FROM sender.delivery AS ahead
           WHERE ahead.lane = 'reply' AND ahead.state <> 'settled' AND ahead.package_id = candidate.package_id
@@ -194,7 +227,9 @@ due AS (
     LEFT JOIN {unnest(HostSlotsRow, "host_slots")} USING (host)
     WHERE place <= coalesce(host_slots.slots, :other))
 UPDATE sender.delivery AS claimed
-SET state = 'sending', worker = :worker, claim = claimed.claim + 1, tries = claimed.tries + 1,
+SET state = CASE WHEN due.state = 'sending' THEN 'sending' ELSE 'claimed' END, worker = :worker,
+    claim = claimed.claim + 1, uncalled = claimed.claim + 1,
+    tries = claimed.tries + CASE WHEN due.state = 'claimed' THEN 0 ELSE 1 END,
     due_at = clock_timestamp() + make_interval(secs => :lease)
 FROM due WHERE claimed.delivery_id = due.delivery_id
 RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries, claimed.host,
@@ -211,10 +246,20 @@ SELECT EXISTS (SELECT FROM sender.delivery
         WHERE lane = :lane AND state <> 'settled' AND due_at > statement_timestamp()) AS next_in_seconds""")
 
 RENEW = text("""
-UPDATE sender.delivery
-SET due_at = clock_timestamp() + make_interval(secs => :lease), resent = resent OR :resent
-WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state = 'sending'""")
+UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :lease)
+WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state IN ('claimed', 'sending')""")
 
+START_CALLS = text(f"""
+UPDATE sender.delivery AS stored
+SET state = 'sending', uncalled = 0, resent = stored.resent OR starting.resent,
+    due_at = clock_timestamp() + make_interval(secs => :lease)
+FROM {unnest(StartRow, "starting")}
+WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.claim AND stored.worker = :worker
+  AND stored.state IN ('claimed', 'sending')
+RETURNING stored.delivery_id, stored.claim""")
+
+# The second part of the condition accepts the late answer to the call of the claim before the newest one, if the newest
+# claim has not begun a call. If that claim has settled the delivery as unknown, only `sent` still counts.
 WRITE_RESULTS = text(f"""
 UPDATE sender.delivery AS stored
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
@@ -222,9 +267,11 @@ SET state = result.state, due_at = clock_timestamp() + make_interval(secs => res
     resent = stored.resent AND NOT result.last_try_not_sent,
     asked = CASE WHEN result.state = 'settled' THEN NULL ELSE stored.asked END
 FROM {unnest(ResultRow, "result")}
-WHERE stored.delivery_id = result.delivery_id AND stored.claim = result.claim AND stored.worker = :worker
-  AND stored.state = 'sending'
-RETURNING stored.delivery_id, stored.claim""")
+WHERE stored.delivery_id = result.delivery_id AND (
+    (stored.claim = result.claim AND stored.worker = :worker AND stored.state IN ('claimed', 'sending'))
+    OR (result.definite AND stored.claim = result.claim + 1 AND stored.uncalled = stored.claim
+        AND (stored.state IN ('claimed', 'sending') OR (stored.status = 'unknown' AND result.status = 'sent'))))
+RETURNING stored.delivery_id, result.claim""")
 
 KEEP_EVENTS = text(f"""
 INSERT INTO sender.unpublished (delivery_id, claim, type, lane, body, traceparent)

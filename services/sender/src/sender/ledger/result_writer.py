@@ -1,8 +1,9 @@
 """Result writer: writes the results of claims to the ledger in groups, and hands the settled ones to the outbox."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sender.core.claim_result import ClaimResult, SettledClaim
 from sender.ledger.claim import Claim, FinishedClaim
@@ -13,12 +14,14 @@ from spreader.runtime.loop import Loop
 
 GROUP_MAX = 100
 IDLE_SECONDS = 60.0
+LATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingResult:
     finished: FinishedClaim
     written: asyncio.Future[None]
+    since: float = field(default_factory=time.monotonic)
 
 
 class ResultWriter:
@@ -39,6 +42,11 @@ class ResultWriter:
         self._pending.append(pending)
         self._loop.wake()
         await pending.written
+
+    def is_late(self) -> bool:
+        """Whether a result has been waiting for long: the database is away or slow. Nothing more may be claimed until
+        it is written."""
+        return bool(self._pending) and time.monotonic() - self._pending[0].since > LATE_SECONDS
 
     async def start(self) -> None:
         await self._loop.start()

@@ -11,6 +11,8 @@ from aiohttp import web
 from sender.core.delivery import Delivery
 from sender.core.gateway_answer import GatewayAnswer, SendRefused
 from sender.gateways.driver import Driver
+from sender.ledger.claim import Claim, StartingCall
+from sender.ledger.postgres import DeliveryLedger
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import DeliveryReleased, Event, PackageConfigured, ReplyDeliveryAssigned
@@ -70,6 +72,11 @@ async def send_once(driver: Driver, delivery: Delivery, through: Profile) -> Gat
     """Runs both halves of a send."""
     ready = await driver.prepare(delivery, through)
     return ready if isinstance(ready, SendRefused) else await driver.send(ready, delivery, through)
+
+
+async def begin_calls(ledger: DeliveryLedger, *claims: Claim) -> list[Claim]:
+    """Stores that the calls of these claims begin; returns the claims that were still valid."""
+    return list((await ledger.start_calls([StartingCall(claim, resent=False) for claim in claims])).values())
 
 
 class FixedPackages(MemoryTable[PackageConfigured]):

@@ -14,6 +14,7 @@ from sender.dispatch.consent_check import ConsentCheck
 from sender.dispatch.dispatcher import Dispatcher
 from sender.dispatch.tracing import TracedAttempts
 from sender.gateways.driver import Driver
+from sender.ledger.call_starts import CallStarts
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
@@ -60,7 +61,9 @@ async def run_lane(
     results = ResultWriter(ledger, outbox, group_seconds=0)
     profiles = SenderConfigCache(packages or FixedPackages(() if gateway is None else (profile(gateway.base_url),)))
     consent_check = ConsentCheck(ledger.engine, FakeProgress()) if ledger.lane == "open" else None
-    attempts = AttemptRunner(ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), 30, consent_check)
+    attempts = AttemptRunner(
+        ledger, profiles, dict.fromkeys(DRIVERS, driver), clock, 1.0, Random(1), CallStarts(ledger), 30, consent_check
+    )
     traced = TracedAttempts(attempts.run, tracing, profiles)
     # The dispatcher looks by itself only once an hour. So a test passes only if every event that makes work due wakes
     # the dispatcher.
@@ -78,7 +81,7 @@ async def run_lane(
 def attempt_runner(ledger: DeliveryLedger, driver: Driver, gateway: FakeGateway) -> AttemptRunner:
     profiles = SenderConfigCache(FixedPackages((profile(gateway.base_url),)))
     return AttemptRunner(
-        ledger, profiles, dict.fromkeys(DRIVERS, driver), ManualClock(NOON), 1.0, Random(1), call_seconds=30
+        ledger, profiles, dict.fromkeys(DRIVERS, driver), ManualClock(NOON), 1.0, Random(1), CallStarts(ledger), 30
     )
 
 

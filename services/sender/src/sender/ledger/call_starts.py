@@ -1,0 +1,59 @@
+"""Call starts: writes to the ledger that calls begin, before they begin. Concurrent calls share one statement.
+
+A delivery that has begun and whose request is not written yet would be in doubt without reason, if the process died.
+So a group is small: it is only as large as it must be for the calls to begin as fast as they arrive.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from sender.ledger.claim import Claim, StartingCall
+from sender.ledger.postgres import DeliveryLedger
+
+GROUP_SHARE = 4
+"""Of many waiting calls, a quarter is one group."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PendingStart:
+    starting: StartingCall
+    started: asyncio.Future[Claim | None]
+
+
+class CallStarts:
+    def __init__(self, ledger: DeliveryLedger) -> None:
+        self._ledger = ledger
+        self._pending: list[_PendingStart] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self, claim: Claim, resent: bool) -> Claim | None:
+        """The claim with a new lease, when the ledger says that its call begins. None: the claim is no longer valid,
+        so the call must not begin. Raises the error of the database.
+
+        `resent`: the delivery is sent although an earlier call may have sent it.
+        """
+        pending = _PendingStart(StartingCall(claim, resent), asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_groups(), name=f"call starts of {self._ledger.lane}")
+        return await pending.started
+
+    async def _write_groups(self) -> None:
+        while self._pending:
+            size = max(1, len(self._pending) // GROUP_SHARE)
+            group = _waiting(self._pending[:size])
+            del self._pending[:size]
+            if not group:
+                continue
+            try:
+                started = await self._ledger.start_calls([pending.starting for pending in group])
+            except Exception as error:
+                for pending in _waiting(group):
+                    pending.started.set_exception(error)
+            else:
+                for pending in _waiting(group):
+                    pending.started.set_result(started.get(pending.starting.claim.key))
+
+
+def _waiting(group: list[_PendingStart]) -> list[_PendingStart]:
+    return [pending for pending in group if not pending.started.done()]  # done: the claim's task was cancelled
