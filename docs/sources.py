@@ -2,8 +2,8 @@
 
 - *Publishes:* every event that the service constructs. No service constructs an event for another purpose; one that is
   only read back (`model_validate_json`) does not count.
-- *Reads:* every event given to a `GuardedConsumer` or a `Table`, and those of a topic that it reads by itself
-  (`TopicPartition(Callback.topic, …)`).
+- *Reads:* every event given to a `GuardedConsumer` or a `Table` (the pacer's are `KnownEvents`), and those of a topic
+  that it reads by itself (`TopicPartition(Callback.topic, …)`).
 - *Calls:* every service that it has an address for (`<service>_url` in its settings) and names when it makes a client
   or a request. The paths are the first arguments of calls on something named like that service.
 
@@ -29,7 +29,11 @@ METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 BY_NAME: Mapping[str, type[Event]] = {
     name: kind for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
 }
-_READERS: Mapping[str, tuple[type, str]] = {"GuardedConsumer": (GuardedConsumer, "accepts"), "Table": (Table, "kind")}
+_READERS: Mapping[str, tuple[type, str]] = {
+    "GuardedConsumer": (GuardedConsumer, "accepts"),
+    "Table": (Table, "kind"),
+    "KnownEvents": (Table, "kind"),
+}
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 

@@ -48,10 +48,7 @@ class Workload:
     def config(self, limits: ProfileLimits) -> PacerConfigCache:
         """The pacer's own config cache, filled by hand."""
         rows = {event.package.package_id: event for event in self.configured(limits)}
-        cache = PacerConfigCache(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
-        for package_id, event in rows.items():
-            cache.on_package(package_id, event)
-        return cache
+        return PacerConfigCache(cast(Any, rows), cast(Any, dict[str, Any]()), Margins(timedelta(0), timedelta(0)))
 
     def records(self, first: int, count: int) -> Iterator[OpenDeliveriesAssigned]:
         """`count` deliveries from number `first`, spread evenly over all profiles, as the router publishes them."""

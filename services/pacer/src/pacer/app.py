@@ -10,6 +10,9 @@ from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.intake.handlers import Handlers
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
+from pacer.release.configuration_changes import ConfigurationChanges
+from pacer.release.freshness import Freshness
+from pacer.release.known_events import PACKAGES, STATES, KnownConfiguration, KnownEvents
 from pacer.release.loop import ReleaseLoop
 from pacer.release.maintenance import QueueMaintenance
 from pacer.release.outbox_relay import QueueOutboxRelay
@@ -34,7 +37,6 @@ from spreader.kafka.component import KafkaComponent
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
-from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
@@ -56,32 +58,26 @@ def build(settings: PacerSettings) -> FastAPI:
     broker = create_broker(settings, GROUP)
     bus = KafkaBus(broker, GROUP, clock)
 
-    def on_configured(package_id: str, event: PackageConfigured | None) -> None:  # called after everything is built
-        config.on_package(package_id, event)
-        rescheduler.on_configured(package_id, None if event is None or event.removed else event.package)
-        release_loop.wake()
-        consent_enforcer.on_configured(package_id)
-        consent_loop.wake()
-
-    def on_state(_: str, event: ProfileState | None) -> None:
-        if event is not None and config.changes_rules(event):
-            rescheduler.on_state_changed(event.package_id)
-            release_loop.wake()
-
-    configuration = Table(settings, PackageConfigured, on_configured)
-    states = Table(settings, ProfileState, on_state)
-    config = PacerConfigCache(configuration, states, margins)
+    packages = KnownEvents(settings, PackageConfigured, engine, PACKAGES)
+    states = KnownEvents(settings, ProfileState, engine, STATES)
+    known = KnownConfiguration(packages, states)
+    freshness = Freshness((packages, states), settings.pacer_silence_seconds)
+    config = PacerConfigCache(packages, states, margins, packages.is_read, freshness.not_ready_reason)
     pace_publisher = PacePublisher(bus, engine)
     relay_loop = Loop("announce", QueueOutboxRelay(engine, bus, clock, tracing).relay)
     rescheduler = Rescheduler(engine)
+    profiles_max = settings.pacer_profiles_a_turn
     releases = ReleaseLoop(
-        engine, config, clock, settings.pacer_profiles_a_turn, pace_publisher.on_pass, relay_loop.wake, rescheduler
+        engine, config, clock, profiles_max, pace_publisher.on_pass, relay_loop.wake, rescheduler, known
     )
     release_loop = Loop("release", releases.run_pass)
     maintenance = QueueMaintenance(engine, clock, relay_loop.wake)
     progress = GroupProgress(settings, GROUP)
     consent_enforcer = ConsentEnforcer(engine, config, progress, relay_loop.wake)
     consent_loop = Loop("heed opt-ins", consent_enforcer.enforce)
+    changes = ConfigurationChanges(config, rescheduler, consent_enforcer, release_loop.wake, consent_loop.wake)
+    packages.follow(changes.on_package)
+    states.follow(changes.on_state)
     offset_store = OffsetStoreComponent(settings, engine, GROUP, TOPICS)
 
     queue = HeldQueue(engine, clock, ReadTimes(config))
@@ -97,7 +93,7 @@ def build(settings: PacerSettings) -> FastAPI:
         [
             tracing,
             PostgresComponent(engine, GROUP),
-            *(configuration, states, offset_store, progress),
+            *(packages, states, freshness, offset_store, progress),
             KafkaComponent(broker, settings, consumers),
             relay_loop,
             release_loop,

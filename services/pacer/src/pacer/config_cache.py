@@ -1,28 +1,35 @@
 """Config cache: the pacer's view of packages and profile states, and the rules that follow for each profile."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pacer.core.policy import Margins, Rules
 from pacer.core.rules_in_force import rules_in_force
 from spreader.config_cache import CompactedTable, ConfigCache
-from spreader.contract.events import PackageConfigured, ProfileState
+from spreader.contract.bounds import Bound
+from spreader.contract.events import ProfileState
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def _never() -> None:
+    return None
 
 
 @dataclass(frozen=True)
 class PacerConfigCache(ConfigCache):
     states: CompactedTable[ProfileState]
     margins: Margins
-    _package_of: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    is_confirmed: Callable[[str], bool] = _always
+    """Whether this process has read the package from Kafka. If not, it knows it only from its schema, and other
+    services may not know it yet."""
+    stale_reason: Callable[[], str | None] = _never
+    """Why packages and states may be out of date; None when they are current."""
     _rule_inputs: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]], init=False)
     """For each profile, the part of its last state that its rules depend on."""
-
-    def on_package(self, package_id: str, event: PackageConfigured | None) -> None:
-        """A package was changed or deleted: update the index from profiles to packages."""
-        for profile_id in [profile for profile, package in self._package_of.items() if package == package_id]:
-            del self._package_of[profile_id]
-        if event is not None:
-            self._package_of.update(dict.fromkeys(event.package.profile_ids, package_id))
 
     def changes_rules(self, state: ProfileState) -> bool:
         """Whether the profile's rules differ from those under its previous state. Many new states change only counts,
@@ -35,13 +42,14 @@ class PacerConfigCache(ConfigCache):
         self._rule_inputs[state.profile_id] = rule_inputs
         return previous != rule_inputs
 
-    def rules(self, profile_id: str, now: datetime) -> Rules | None:
-        """The rules of a profile now. None: no package has this profile."""
-        package = self.package(self._package_of.get(profile_id, ""))
+    def rules(self, package_id: str, profile_id: str, now: datetime) -> Rules | None:
+        """The rules of a profile now. None: the package does not have it, as far as the pacer knows."""
+        package = self.package(package_id)
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:
             return None
-        return rules_in_force(package, profile, self.state(profile_id), self.margins, now)
+        rules = rules_in_force(package, profile, self.state(profile_id), self.margins, now)
+        return rules if self.stale_reason() is None else replace(rules, stopped=Bound.CONFIGURATION_STALE)
 
     def state(self, profile_id: str) -> ProfileState | None:
         return self.states.get(profile_id)

@@ -11,6 +11,9 @@ class PacerSettings(Settings):
     pacer_port: PositiveInt = 8003
     pacer_profiles_a_turn: PositiveInt = 200
     """The most profiles that one release pass decides for."""
+    pacer_silence_seconds: PositiveFloat = 30.0
+    """Nothing is released after Kafka has not answered the reads of configuration and profile states for this many
+    seconds. An empty answer counts."""
     pacer_release_margin_seconds: PositiveFloat = 2.5
     """How many wall seconds before a rest window the pacer stops releasing."""
     pacer_send_margin_seconds: PositiveFloat = 1.0

@@ -46,12 +46,28 @@ class MemoryPacerConfigCache(PacerConfigCache):
     """A config cache that a test fills."""
 
     def __init__(self, margins: Margins) -> None:
-        super().__init__(MemoryTable[PackageConfigured](), MemoryTable[ProfileState](), margins)
+        self.doubts: list[str] = []
+        """Why the configuration may be out of date."""
+        self.unconfirmed: set[str] = set()
+        """Packages that this process knows only from its schema."""
+        super().__init__(
+            MemoryTable[PackageConfigured](),
+            MemoryTable[ProfileState](),
+            margins,
+            lambda package_id: package_id not in self.unconfirmed,
+            lambda: next(iter(self.doubts), None),
+        )
 
     def configure(self, package: Package) -> None:
         self._set(package.package_id, PackageConfigured(package=package, at=START))
 
     def remove(self, package_id: str) -> None:
+        """Put the record that says that the package was deleted."""
+        package = Package(package_id=package_id, version=1_000, name="Removed", paused=True)
+        self._set(package_id, PackageConfigured(package=package, removed=True, at=START))
+
+    def forget(self, package_id: str) -> None:
+        """Nothing is known of the package any more."""
         self._set(package_id, None)
 
     def set_state(self, state: ProfileState) -> None:
@@ -61,7 +77,6 @@ class MemoryPacerConfigCache(PacerConfigCache):
     def _set(self, package_id: str, event: PackageConfigured | None) -> None:
         assert isinstance(self.table, MemoryTable)
         self.table.set(package_id, event)
-        self.on_package(package_id, event)
 
 
 class FixedClock(Clock):

@@ -103,5 +103,5 @@ def configured(pacer: Pacer, chance: Random) -> dict[str, Rules]:
     crowd = package(profiles=PROFILES)
     profiles = tuple(each.model_copy(update={"limits": drawn_limits(chance)}) for each in crowd.profiles)
     pacer.config.configure(crowd.model_copy(update={"profiles": profiles}))
-    rules = {each.profile_id: pacer.config.rules(each.profile_id, START) for each in profiles}
+    rules = {each.profile_id: pacer.config.rules(crowd.package_id, each.profile_id, START) for each in profiles}
     return {name: each for name, each in rules.items() if each is not None}

@@ -23,3 +23,4 @@ class Bound(StrEnum):
     PACKAGE_PAUSED = "package paused"
     PROFILE_PAUSED = "profile paused"
     OPEN_LANE_BLOCKED = "open lane blocked"
+    CONFIGURATION_STALE = "configuration out of date"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
 from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing, client_arguments
+from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.lifetimes import JOIN_SECONDS, closed, started
 from spreader.runtime.probe import Probe
@@ -44,7 +45,7 @@ class KafkaComponent(Probe):
         self._settings = settings
         self._consumers = consumers
         self._admin: AIOKafkaAdminClient | None = None
-        self._ends: AIOKafkaConsumer | None = None
+        self._ends = EndOffsets(settings)
         self._behind_since: dict[int, float] = {}
 
     async def check(self) -> None:
@@ -73,9 +74,7 @@ class KafkaComponent(Probe):
         if self._admin is not None:
             await closed(self._admin.close())
             self._admin = None
-        if self._ends is not None:
-            await closed(self._ends.stop())
-            self._ends = None
+        await self._ends.close()
 
     def failing(self) -> Mapping[str, str]:
         reports = {f"group {consumer.group}": consumer.streak.report() for consumer in self._consumers}
@@ -98,7 +97,7 @@ class KafkaComponent(Probe):
     async def _measure_lag(self) -> None:
         readers = [consumer.reader() for consumer in self._consumers]
         assigned = {partition for reader in readers if reader is not None for partition in reader.assignment()}
-        ends = await self._end_offsets(assigned)
+        ends = await self._ends.of(assigned)
         for number, (consumer, reader) in enumerate(zip(self._consumers, readers, strict=True)):
             backlogs = {} if reader is None else await _backlogs(reader, consumer, ends)
             if any(backlog.unfetched for backlog in backlogs.values()):
@@ -106,16 +105,6 @@ class KafkaComponent(Probe):
             else:
                 self._behind_since.pop(number, None)
             self._publish_metrics(number, consumer, backlogs)
-
-    async def _end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Asked over a connection of its own: on a reader's, each request waits until the long poll has ended."""
-        if not partitions:
-            return {}
-        if self._ends is None:
-            ends = AIOKafkaConsumer(**client_arguments(self._settings))
-            await started(ends.start(), ends.stop)
-            self._ends = ends
-        return await self._ends.end_offsets(list(partitions))
 
     def _publish_metrics(
         self, number: int, consumer: GuardedConsumer[Any], backlogs: Mapping[TopicPartition, PartitionBacklog]

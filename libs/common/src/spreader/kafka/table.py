@@ -9,8 +9,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
+from spreader.clock import wall_now
 from spreader.contract.events import Event
 from spreader.kafka.client import BROKER_ERRORS, Record, partitions_of
+from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
 from spreader.kafka.groupless_consumer import GrouplessConsumer
 from spreader.settings import Settings
@@ -37,6 +39,8 @@ class Table(GrouplessConsumer, Generic[E]):
         self._rows: dict[str, E] = {}
         self._caught_up = False
         self._positions: dict[TopicPartition, int] = {}
+        self._started_at = 0.0
+        self._ends = EndOffsets(settings)
         self._changed = asyncio.Event()
         TABLE_ROWS.labels(kind.topic)
 
@@ -56,6 +60,15 @@ class Table(GrouplessConsumer, Generic[E]):
                     await self._changed.wait()
         return satisfied()
 
+    @property
+    def silent_seconds(self) -> float:
+        """The wall seconds since Kafka last answered a fetch of each partition. An empty answer counts."""
+        if self._consumer is None:
+            return 0.0  # it has not started: `not_ready_reason` says so
+        answers = [self._consumer.last_poll_timestamp(partition) for partition in self._positions]
+        last = min((answer / 1000 for answer in answers if answer is not None), default=self._started_at)
+        return max(wall_now().timestamp() - last, 0.0)
+
     async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
         """Wait until `satisfied()`, but no longer than until everything is read that is in the topic now.
 
@@ -68,19 +81,34 @@ class Table(GrouplessConsumer, Generic[E]):
         return satisfied()
 
     async def _wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> None:
-        consumer = self._consumer
-        if consumer is None:
+        if self._consumer is None:
             return
-        ends = await consumer.end_offsets(list(self._positions))
+        ends = await self._ends.of(self._positions)
         await self.wait_for(lambda: satisfied() or self._has_read(ends), timeout)
 
     def _has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
         return all(self._positions[partition] >= end for partition, end in ends.items())
 
+    def replace(self, key: str, event: E) -> bool:
+        """Make `event` the row of its key, unless it is a late copy of an older version; returns whether it is now."""
+        if _is_older(event, self._rows.get(key)):
+            return False
+        self._rows[key] = event
+        return True
+
+    def drop(self, key: str) -> None:
+        """Take the row of a tombstone out of the table."""
+        self._rows.pop(key, None)
+
     async def start(self) -> None:
         self._caught_up = False
+        self._started_at = wall_now().timestamp()
         await super().start()
         self._caught_up = True
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self._ends.close()
 
     async def seek(self, consumer: AIOKafkaConsumer) -> None:
         partitions = await partitions_of(self._settings, self._kind.topic)
@@ -109,7 +137,7 @@ class Table(GrouplessConsumer, Generic[E]):
             return
         key = record.key.decode(errors="backslashreplace")
         if record.value is None:
-            self._rows.pop(key, None)
+            self.drop(key)
             event = None
         else:
             try:
@@ -123,15 +151,14 @@ class Table(GrouplessConsumer, Generic[E]):
                     error=str(error),
                 )
                 return
-            if not isinstance(event, self._kind) or _is_older(event, self._rows.get(key)):
+            if not isinstance(event, self._kind) or not self.replace(key, event):
                 return
-            self._rows[key] = event
         if self._on_change is not None:
             self._on_change(key, event)
 
 
 def _is_older(event: Event, row: Event | None) -> bool:
-    """Whether the event is a late copy of an older version. Without versions, the newest record counts."""
+    """Whether the event has an older version than the row. Without versions, the newest record counts."""
     if row is None or row.row_version is None or event.row_version is None:
         return False
     return event.row_version < row.row_version

@@ -35,6 +35,8 @@ _SENTENCES = {
     Bound.PACKAGE_PAUSED: "The package is paused. Resume it to go on.",
     Bound.PROFILE_PAUSED: "The profile is paused. Resume it to go on.",
     Bound.OPEN_LANE_BLOCKED: "WhatsApp blocks open messages of this profile, or seems to.",
+    Bound.CONFIGURATION_STALE: "Kafka does not answer, so the pacer does not know whether packages and profiles have"
+    " changed. It continues when Kafka answers.",
 }
 
 

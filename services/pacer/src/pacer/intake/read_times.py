@@ -80,7 +80,7 @@ class ReadTimes:
     ) -> BestHour:
         begin = max(event.options.schedule_at or now, now)
         package = self.config.package(event.package_id)
-        rules = self.config.rules(delivery.profile_id, begin)
+        rules = self.config.rules(event.package_id, delivery.profile_id, begin)
         if package is None or rules is None:
             return BestHour(begin, "the profile is not known: as soon as possible")
         own, of_package = counts.get(delivery.recipient, {}), counts.get(WHOLE_PACKAGE, {})

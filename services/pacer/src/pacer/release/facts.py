@@ -40,7 +40,7 @@ async def load_due(
     rules = {
         profile.profile_id: in_force
         for profile in profiles
-        if (in_force := config.rules(profile.profile_id, now)) is not None
+        if (in_force := config.rules(profile.package_id, profile.profile_id, now)) is not None
     }
     configured = [profile for profile in profiles if profile.profile_id in rules]
     facts = await read_facts(connection, rules, now)

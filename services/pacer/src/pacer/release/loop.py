@@ -9,7 +9,7 @@ A pass locks profiles, then packages, then deliveries and contacts.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
 
@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import HeldDelivery, Release, Wait
-from pacer.core.release_pass import Due, Parked, PassResult, run_pass
+from pacer.core.release_pass import LOOK_AGAIN, Due, Parked, PassResult, run_pass
 from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, NOTHING, RELEASED
 from pacer.release.facts import load_due, lock_packages
-from pacer.release.handback import hand_back, reassignment_of
+from pacer.release.handback import hand_back, queues_to_hand_back
+from pacer.release.known_events import KnownConfiguration
 from pacer.release.rescheduler import Rescheduler
 from pacer.sql import contacts
 from pacer.sql import release as sql
@@ -47,13 +48,19 @@ class ReleaseLoop:
     on_pass: OnPass
     wake_relay: Callable[[], None]
     rescheduler: Rescheduler
+    known: KnownConfiguration | None = None
+    """None in tests, whose packages are in memory."""
     _heads: int = field(default=HEADS_FEW, init=False)
     _bounds: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """The bound that each profile waits for, by its last pass in this process."""
 
     async def run_pass(self) -> float:
         """Run one pass; returns the wall seconds until the next one."""
+        if self.known is not None:
+            await self.known.save()
         await self.rescheduler.write()
+        if self.config.stale_reason() is not None:
+            return IDLE_SECONDS_MAX
         async with self.engine.begin() as connection:
             now, read_at = await system_now(connection, self.clock), time.monotonic()
             params = {"now": now, "profiles": self.profiles_a_pass}
@@ -63,17 +70,18 @@ class ReleaseLoop:
                 next_look = (await connection.execute(sql.NEXT_LOOK)).scalar_one_or_none()
                 return idle_seconds(self.clock, now, next_look, time.monotonic() - read_at)
             at_gateway = await lock_packages(connection, {profile.package_id for profile in profiles})
-            reassignments = {
-                profile.profile_id: reassignment
-                for profile in profiles
-                if (reassignment := reassignment_of(self.config, profile.package_id, profile.profile_id)) is not None
-            }
-            remaining = [profile for profile in profiles if profile.profile_id not in reassignments]
+            if self.known is not None:
+                await self.known.packages.refresh(connection, {profile.package_id for profile in profiles})
+            queues = await queues_to_hand_back(connection, self.config, profiles)
+            handing_back = {queue.profile_id for queue in queues}
+            remaining = [profile for profile in profiles if profile.profile_id not in handing_back]
             dues = await load_due(connection, remaining, self.config, self._heads, now)
             results = run_pass(dues, at_gateway, now)
             self._heads = HEADS_MANY if any(result.parked for result in results) else HEADS_FEW
             unpublished = await _write(connection, results, now)
-            unpublished += await hand_back(connection, reassignments)
+            unpublished += await hand_back(connection, queues)
+            without_rules = {profile.profile_id for profile in remaining} - {due.profile_id for due in dues}
+            await _look_again(connection, without_rules, now)
         self._record({profile.profile_id: profile.look_at for profile in profiles}, results, now)
         self.on_pass(list(zip(dues, results, strict=True)), now)
         if unpublished:
@@ -99,6 +107,13 @@ def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapse
     if next_look.year == MINYEAR:  # an event woke a profile ('-infinity'), but another pass has locked it
         return LOCKED_SECONDS
     return min(max(clock.wall(next_look - now).total_seconds() - elapsed, LOOK_SECONDS_MIN), IDLE_SECONDS_MAX)
+
+
+async def _look_again(connection: AsyncConnection, profile_ids: Collection[str], now: datetime) -> None:
+    """Profiles of packages that are not known. Their deliveries wait until the package is read, which wakes them."""
+    looks = [sql.NextLook(profile_id, now + LOOK_AGAIN, awaits_answer=False) for profile_id in sorted(profile_ids)]
+    if looks:
+        await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))
 
 
 async def _write(connection: AsyncConnection, results: Sequence[PassResult], now: datetime) -> int:

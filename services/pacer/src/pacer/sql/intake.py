@@ -93,7 +93,8 @@ ORDER BY profile_id
 ON CONFLICT (profile_id) DO UPDATE SET look_at = '-infinity',
     package_id = CASE WHEN excluded.assigned_until < known.assigned_until THEN known.package_id
                       ELSE excluded.package_id END,
-    assigned_until = greatest(known.assigned_until, excluded.assigned_until)""")
+    assigned_until = greatest(known.assigned_until, excluded.assigned_until),
+    moved = known.moved OR known.package_id <> excluded.package_id""")
 """The newest assignment decides which package the profile belongs to: an older event may be read again."""
 
 PACKAGE_INSERT = text("""

@@ -20,6 +20,8 @@ class PacedProfile:
     last_release: datetime | None
     position: float
     look_at: datetime
+    moved: bool
+    """Whether it may hold deliveries of a package that it was in before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class NextLook:
 
 
 DUE = text("""
-SELECT profile_id, package_id, last_release, position, look_at FROM pacer.profile
+SELECT profile_id, package_id, last_release, position, look_at, moved FROM pacer.profile
 WHERE look_at <= :now ORDER BY look_at LIMIT :profiles FOR UPDATE SKIP LOCKED""")
 
 NEXT_LOOK = text("SELECT min(look_at) FROM pacer.profile")
@@ -279,9 +281,3 @@ PROFILE_LOOKED = text(f"""
 UPDATE pacer.profile SET look_at = coalesce(looked.look_at, 'infinity'), awaits_answer = looked.awaits_answer
 FROM {unnest(NextLook, "looked")}
 WHERE profile.profile_id = looked.profile_id""")
-
-HAND_BACK = text("""
-UPDATE pacer.delivery SET state = :state, announced = false, reason = :reason, changed_at = clock_timestamp()
-WHERE delivery_id IN (
-    SELECT delivery_id FROM pacer.delivery
-    WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held' LIMIT :rows)""")

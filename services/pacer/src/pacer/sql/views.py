@@ -128,7 +128,7 @@ SELECT profile_id, count(*) AS deliveries FROM pacer.delivery
 WHERE message_id = CAST(:message_id AS text) AND state <> 'held' GROUP BY profile_id""")
 
 PROFILES = text("""
-SELECT profile_id, package_id, last_release, position, look_at FROM pacer.profile
+SELECT profile_id, package_id, last_release, position, look_at, moved FROM pacer.profile
 WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
 """Rows of `pacer.sql.release.PacedProfile`."""
 

@@ -53,9 +53,9 @@ class Explainer:
         for part in parts:
             held[part.profile_id] += part.deliveries
         profiles = [
-            self._profile(profile_id, due_by_id.get(profile_id), at_gateway, now)
+            self._profile(package_id, profile_id, due_by_id.get(profile_id), at_gateway, now)
             | {"held": held[profile_id]}
-            | _usage(self.config.rules(profile_id, now), used.get(profile_id), unanswered[profile_id])
+            | _usage(self.config.rules(package_id, profile_id, now), used.get(profile_id), unanswered[profile_id])
             for profile_id in package.profile_ids
         ]
         per_day = package.limits.per_day
@@ -79,7 +79,7 @@ class Explainer:
             locations = fetched(views.DeliveryLocation, result)
             if not locations:
                 return None
-            rules = self.config.rules(locations[0].profile_id, now)
+            rules = self.config.rules(locations[0].package_id, locations[0].profile_id, now)
             params = {
                 "delivery_id": delivery_id,
                 "now": now,
@@ -112,8 +112,10 @@ class Explainer:
         )
         return decide(rules, facts, held, now)
 
-    def _profile(self, profile_id: str, due: Due | None, at_gateway: int, now: datetime) -> dict[str, Any]:
-        rules = self.config.rules(profile_id, now)
+    def _profile(
+        self, package_id: str, profile_id: str, due: Due | None, at_gateway: int, now: datetime
+    ) -> dict[str, Any]:
+        rules = self.config.rules(package_id, profile_id, now)
         shown: dict[str, Any] = {"profile_id": profile_id, "stopped": rules and rules.stopped}
         if due is None or rules is None:
             return shown | {"due": 0, "last_release": None, **_next_release(None, rules, now)}
@@ -185,6 +187,8 @@ def _explanation(
     delivery: views.DeliveryView, decision: Decision | None, rules: Rules | None, now: datetime
 ) -> dict[str, Any]:
     next_release = {} if decision is None else _next_release(decision, rules, now)
+    if rules is None and delivery.state == "held":
+        next_release = _bounded(None, Bound.CONFIGURATION_STALE, {}, None)
     if delivery.ahead and decision is not None and not _is_own_bound(decision):
         bounds = decision.bounds if isinstance(decision, Wait) else {}
         next_release = _bounded(None, DELIVERIES_AHEAD, {**bounds, DELIVERIES_AHEAD: None}, rules)
