@@ -17,6 +17,7 @@ from ingress.configuration.profiles_endpoint import ProfilesEndpoint
 from ingress.configuration.queue_endpoint import QueueEndpoint
 from ingress.configuration.registry import Registry
 from ingress.configuration.removals import Removals
+from ingress.configuration.republication import Republication
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
 from ingress.http import openapi, problems
@@ -108,7 +109,7 @@ def build(settings: IngressSettings) -> FastAPI:
     media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
-    removals = Removals(engine, now, relay.wake)
+    kafka = KafkaComponent(request_broker, settings)
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, bus, now).publish_left_over),
@@ -116,8 +117,7 @@ def build(settings: IngressSettings) -> FastAPI:
         Loop("old files", MediaRetention(media, settings.media_keep_days).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
-        Loop("removed packages", removals.announce),
-        Loop("tombstones of removed packages", removals.forget),
+        *_configuration_loops(engine, now, relay.wake, kafka),
         Loop("look at the outbox", reconciliation.measure_outbox),
         Loop("look at the books", reconciliation.count_unfinished),
     )
@@ -125,7 +125,7 @@ def build(settings: IngressSettings) -> FastAPI:
         "ingress",
         [
             tracing,
-            KafkaComponent(request_broker, settings),
+            kafka,
             PostgresComponent(engine, "ingress"),
             packages,
             states,
@@ -144,6 +144,19 @@ def build(settings: IngressSettings) -> FastAPI:
         Dependencies(
             settings, engine, bus, config_cache, callbacks, router, pacer, sender, media, now, relay.wake, tracing
         ),
+    )
+
+
+def _configuration_loops(
+    engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
+) -> tuple[Loop, ...]:
+    """The loops that publish configuration apart from requests."""
+    removals = Removals(engine, now, wake_relay)
+    republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.cluster_id)
+    return (
+        Loop("removed packages", removals.announce),
+        Loop("tombstones of removed packages", removals.forget),
+        Loop("a new Kafka cluster", republication.run_once),
     )
 
 

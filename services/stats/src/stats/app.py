@@ -64,7 +64,7 @@ def build(settings: StatsSettings) -> FastAPI:
 
     store, config = CountStore(engine, deduplicator), StatsConfigCache(packages)
     current_state, closures = CurrentState(store), LaneClosures(config.same_holder_as)
-    publisher = StatePublisher(current_state, config, bus, clock, states.rows)
+    publisher = StatePublisher(current_state, config, bus, clock, states.rows, lambda: kafka.cluster_id)
     started_at = wall_now()
 
     def is_behind() -> bool:

@@ -117,6 +117,21 @@ async def test_a_ban_closes_both_lanes_for_one_and_a_half_times_its_length_and_c
     assert harness.alerts == [("account", "raised"), ("account", "cleared")]
 
 
+async def test_a_new_kafka_gets_the_states_of_all_profiles_also_unchanged_ones(harness: StatsHarness) -> None:
+    """Else a closed lane would count as open there."""
+    clusters = ["first", "first", "second", "second"]
+    harness.publisher.cluster_id = lambda: clusters[0]
+    await harness.receive(outcome(1, "deferred", NOON, "one", failure="credentials", code="190", reason="expired"))
+    await harness.evaluate()
+    counts: list[int] = []
+    while clusters:
+        counts.append(len(await harness.publish()))
+        clusters.pop(0)
+    everything = len(harness.config.package_of_profile())
+    assert counts == [everything, 0, everything, 0]
+    assert harness.published["one"].open.state == "blocked"
+
+
 async def test_a_refused_token_closes_all_profiles_of_its_holder_until_it_works_for_one(harness: StatsHarness) -> None:
     await harness.receive(
         outcome(1, "deferred", NOON, "one", failure="credentials", code="190", reason="token expired")

@@ -47,6 +47,8 @@ class KafkaComponent(Probe):
         self._admin: AIOKafkaAdminClient | None = None
         self._ends = EndOffsets(settings)
         self._behind_since: dict[int, float] = {}
+        self.cluster_id: str | None = None
+        """The id of the cluster that answered last; None: no cluster has answered yet."""
 
     async def check(self) -> None:
         if self._admin is None:
@@ -59,6 +61,7 @@ class KafkaComponent(Probe):
                 "SPREADER_KAFKA_ALONE is set, but this is not the in-memory broker of a trial. Unset it: with a real "
                 "Kafka, several processes would read the same partitions."
             )
+        self.cluster_id = str(described["cluster_id"])
         await self._measure_lag()
 
     async def start(self) -> None:

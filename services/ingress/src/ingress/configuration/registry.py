@@ -92,6 +92,14 @@ class Registry:
             await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
 
+    async def publish_again(self, package_id: str) -> None:
+        """Publish the package as it is now, in the same version. Does nothing if it was deleted meanwhile."""
+        async with self.engine.begin() as connection:
+            locked = await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
+            if locked.scalar_one_or_none() is not None:
+                await self._put_snapshot(connection, package_id)
+        self.wake_relay()
+
     async def delete_package(self, package_id: str) -> int:
         """Delete the package; returns the version of the record that says so."""
         async with self.engine.begin() as connection:

@@ -8,7 +8,7 @@ Of each alert, the database also has the state that was published last. If the c
 current state is published.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,8 +38,11 @@ class StatePublisher:
     bus: Bus
     clock: Now
     published: Mapping[str, ProfileState]
+    cluster_id: Callable[[], str | None] = lambda: None
+    """The Kafka cluster that answers now; None: not known. When it changes, all states are published again."""
     _touched: set[str] = field(default_factory=set[str], init=False)
     _all_compared_in: datetime | None = field(default=None, init=False)
+    _published_to: str | None = field(default=None, init=False)
 
     def touch(self, profiles: Iterable[str]) -> None:
         """Compare these profiles in the next turn, because something about them has changed."""
@@ -47,11 +50,14 @@ class StatePublisher:
 
     async def turn(self) -> float:
         now = self.clock()
-        due = self._due(now)
+        cluster_id = self.cluster_id() or self._published_to
+        is_new = self._published_to is not None and cluster_id != self._published_to
+        due = self.config.package_of_profile() if is_new else self._due(now)
         self._touched.clear()
         self._all_compared_in = None  # after a failure, the next turn compares all profiles
-        changed = await self._changed_states(due, now) if due else []
+        changed = await self._changed_states(due, {} if is_new else self.published, now) if due else []
         await self.bus.publish(*changed)
+        self._published_to = cluster_id
         STATES.inc(len(changed))
         self._all_compared_in = minute_of(now)
         return TURN_SECONDS
@@ -70,9 +76,11 @@ class StatePublisher:
         ends = (published.open.until, published.reply.until)
         return any(end is not None and end <= now for end in ends)
 
-    async def _changed_states(self, due: PackageOfProfile, now: datetime) -> list[ProfileState]:
+    async def _changed_states(
+        self, due: PackageOfProfile, published: Mapping[str, ProfileState], now: datetime
+    ) -> list[ProfileState]:
         states = profile_states(due, await self.current_state.records(due.keys(), now), now)
-        return [state for state in states if is_changed(state, self.published.get(state.profile_id))]
+        return [state for state in states if is_changed(state, published.get(state.profile_id))]
 
 
 @dataclass(frozen=True, slots=True)
