@@ -75,7 +75,7 @@ class Router:
         )
 
     async def return_deliveries(self, *returned: DeliveryReturned) -> None:
-        handler = Reassignment(self.bus, self.config, self.clock, self.pending)
+        handler = Reassignment(RoutingStore(self.engine), self.bus, self.config, self.clock, self.pending)
         await handler.on_returned(received(*returned))
 
     def shared(self) -> Counter[str]:

@@ -22,6 +22,7 @@ from spreader.contract.events import (
     LaneState,
     MessageRouted,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
     ProfileState,
 )
@@ -99,15 +100,27 @@ async def test_smart_sharing_gives_a_new_profile_the_deliveries_that_the_others_
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("profiles", [("a",), ()])
-async def test_without_an_eligible_profile_the_request_is_refused_and_the_round_waits(
-    engine: AsyncEngine, profiles: tuple[str, ...]
-) -> None:
+async def test_without_profiles_the_request_is_refused_and_the_round_waits(engine: AsyncEngine) -> None:
     campaign = Campaign(engine, "round_robin")
     await campaign.send("a", "b")
-    assert await campaign.send(*profiles, paused="a") == {}
+    assert await campaign.send() == {}
     routed = campaign.bus.of(MessageRouted)[-1]
-    assert (routed.rejected, "can open conversations" in (routed.reason or "")) == (60, True)
+    assert (routed.rejected, routed.waiting, "can open conversations" in (routed.reason or "")) == (60, 0, True)
+    assert await campaign.send("a", "b") == {"a": 30, "b": 30}
+
+
+@pytest.mark.postgres
+async def test_without_a_profile_that_can_send_the_deliveries_wait_and_the_round_waits(engine: AsyncEngine) -> None:
+    campaign = Campaign(engine, "round_robin")
+    await campaign.send("a", "b")
+    assert await campaign.send("a", paused="a") == {}
+    routed = campaign.bus.of(MessageRouted)[-1]
+    assert (routed.rejected, routed.waiting) == (0, 60)
+    (waiting,) = campaign.bus.of(OpenDeliveriesWaiting)
+    assert len({delivery.delivery_id for delivery in waiting.deliveries}) == 60
+    assert (waiting.strategy, waiting.reason) == (
+        "round_robin", "no profile of package one can send now (a: paused by an operator)",
+    )  # fmt: skip
     assert await campaign.send("a", "b") == {"a": 30, "b": 30}
 
 
@@ -151,4 +164,4 @@ def test_a_blocked_or_paused_profile_gets_no_delivery(
     may = {name for name, lane in lanes.items() if lane == "ok"}
     assert set(routing.profiles) <= may
     assert len(routing.profiles) == (deliveries if may else 0)
-    assert (routing.refused is None) == bool(may)
+    assert (routing.waiting is None, routing.refused) == (bool(may), None)

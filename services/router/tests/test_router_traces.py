@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.core.routing import ProfileSnapshot, route_record, terminal_outcomes
 from router.core.terminal_outcome import TerminalOutcome
 from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from router.reassignment import Reassignment
 from router.testing import MemoryConfigCache
 from spreader.clock import Clock
@@ -53,11 +55,12 @@ def test_every_event_of_a_rejected_reply_carries_its_trace() -> None:
     assert (len(events), traces(events)) == (2, {HERE})
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("lane", ["open", "reply"])
 @pytest.mark.parametrize("tried", [("a",), ("a", "b")], ids=["goes on", "ends"])
-async def test_a_returned_delivery_keeps_its_trace(lane: Lane, tried: tuple[str, ...]) -> None:
+async def test_a_returned_delivery_keeps_its_trace(engine: AsyncEngine, lane: Lane, tried: tuple[str, ...]) -> None:
     bus = MemoryBus(NOON)
-    handler = Reassignment(bus, MemoryConfigCache(PACKAGE), Clock(), PendingAssignments())
+    handler = Reassignment(RoutingStore(engine), bus, MemoryConfigCache(PACKAGE), Clock(), PendingAssignments())
     returned = DeliveryReturned(
         traceparent=HERE, package_id="one", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011",
         lane=lane, content=TEXT, attempt=len(tried), tried=tried, reason="the profile is blocked", requested_at=NOON,

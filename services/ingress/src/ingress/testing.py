@@ -122,6 +122,8 @@ class RespondingBus(MemoryBus):
     """The profiles among which the router shares the recipients. Empty: the router sends no callback."""
     settles: Status | None = None
     """The outcome of a reply. None: the sender sends no callback."""
+    waiting_reason: str | None = None
+    """Why no profile can send open deliveries; None: the profiles can send."""
     loses_acknowledgements: bool = False
     """Publishes events but reports a failure, like a broker whose acknowledgement is lost."""
 
@@ -136,6 +138,15 @@ class RespondingBus(MemoryBus):
             raise PublishFailed("no acknowledgement came")
 
     def _routed(self, event: OpenMessageRequested) -> MessageRouted:
+        if self.waiting_reason is not None:
+            return MessageRouted(
+                callback_partition=self.callbacks.partition,
+                message_id=event.message_id,
+                first_index=event.first_index,
+                distribution={},
+                waiting=len(event.recipients),
+                reason=self.waiting_reason,
+            )
         distribution = dict.fromkeys(self.profiles, 0)
         for index in range(len(event.recipients)):
             distribution[self.profiles[index % len(self.profiles)]] += 1

@@ -45,6 +45,7 @@ async def test_an_open_message_gets_its_response(system: System) -> None:
     assert system.bus.of(OpenMessageRequested)[0].callback_partition == 7
     assert (body["status"], body["recipients"], body["duplicates_removed"]) == ("queued", 3, 0)
     assert body["distribution"] == {"profile_1": 1, "profile_2": 1, "profile_3": 1}
+    assert body["waiting_for_profile"] == 0
     assert body["limits_status"] == {
         "profile_1": {"hourly": "45/50", "daily": "320/500"},
         "profile_2": {"hourly": "0/50", "daily": "0/500"},
@@ -232,20 +233,39 @@ async def test_malformed_json_comes_before_an_unknown_package_and_that_before_fi
     assert [answer.status_code for answer in answers] == [401, 413, 400, 404]
 
 
-async def test_a_package_that_cannot_send_is_a_409_that_says_why(system: System) -> None:
+async def test_a_package_without_profiles_is_a_409_that_says_why(system: System) -> None:
     await system.package()
-    said = [(await system.http.post(OPEN, json=PLAN))]
-    await system.package("a", package_id="other")
-    other = OPEN.replace("pkg", "other")
-    await system.http.post("/packages/other/profiles/a/pause")
-    said.append(await system.http.post(other, json=PLAN))
-    await system.http.post("/packages/other/profiles/a/resume")
-    await system.http.post("/packages/other/pause")
-    said.append(await system.http.post(other, json=PLAN))
-    assert [(answer.status_code, answer.json()["code"]) for answer in said] == [(409, "no-profile")] * 3
-    assert ["no profile" in said[0].text, "paused" in said[1].text, "is paused" in said[2].text] == [True] * 3
-    await system.http.post("/packages/other/resume")
-    assert (await system.http.post(other, json=PLAN)).status_code == 202
+    answer = await system.http.post(OPEN, json=PLAN)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no-profile")
+    assert "has no profile" in answer.json()["detail"]
+
+
+async def test_a_package_that_cannot_send_now_accepts_and_says_how_many_wait(system: System) -> None:
+    await system.package("a")
+    system.bus.profiles = ("a",)
+    system.bus.waiting_reason = "no profile of package pkg can send now (a: paused by an operator)"
+    answers = []
+    for paused in ("/packages/pkg/profiles/a", "/packages/pkg"):
+        await system.http.post(f"{paused}/pause")
+        answers.append(await system.http.post(OPEN, json=PLAN))
+        await system.http.post(f"{paused}/resume")
+    for answer in answers:
+        assert answer.status_code == 202
+        body = answer.json()
+        recipients = len(set(PLAN["recipients"]))
+        assert (body["distribution"], body["waiting_for_profile"]) == ({}, recipients)
+        note = f"{recipients} wait for a profile: {system.bus.waiting_reason}"
+        assert (body["estimated_completion"], body["estimated_completion_note"]) == (None, note)
+        assert "rejected" not in body
+
+
+async def test_a_reply_cannot_wait_for_a_profile(system: System) -> None:
+    await system.package("a")
+    await system.http.post("/packages/pkg/profiles/a/pause")
+    reply = {"type": "text", "text": "Hello", "recipient": "201000000011"}
+    answer = await system.http.post("/packages/pkg/messages/reply", json=reply)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no-profile")
+    assert "paused" in answer.json()["detail"]
 
 
 async def test_without_kafka_the_response_is_a_503_with_retry_after(system: System) -> None:

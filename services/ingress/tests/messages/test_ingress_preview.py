@@ -70,6 +70,18 @@ async def test_a_preview_refuses_what_the_open_endpoint_refuses(system: System) 
     assert (refused.status_code, refused.json()["code"]) == (409, "no-profile")
 
 
+async def test_a_preview_says_how_many_would_wait_for_a_profile(system: System) -> None:
+    await system.package("a")
+    await system.http.post("/packages/pkg/pause")
+    waits = {"distribution": {}, "waiting": "no profile of package pkg can send now"}
+    system.router.responses["/preview"] = SHARED | waits
+    system.pacer.responses["/forecast"] = FORESEEN | {"completion": None, "binds": ""}
+    body = (await system.http.post("/packages/pkg/messages/preview", json=MESSAGE)).json()
+    assert (body["waiting_for_profile"], body["estimated_completion"], body["binds"]) == (
+        2, None, "waiting for a profile",
+    )  # fmt: skip
+
+
 async def test_a_preview_without_the_router_is_a_503_with_retry_after(system: System) -> None:
     await system.package("a")
     response = await system.http.post("/packages/pkg/messages/preview", json=MESSAGE)

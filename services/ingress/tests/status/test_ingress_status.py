@@ -22,10 +22,12 @@ from spreader.contract.events import (
     DeliveryReleased,
     MessageCancelled,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
     OpenOptions,
     ReplyMessageRequested,
     Status,
+    WaitingDelivery,
 )
 from spreader.contract.ids import delivery_id
 from spreader.kafka.guarded_consumer import Received
@@ -161,12 +163,36 @@ async def test_a_message_shows_the_statuses_of_its_deliveries(system: System) ->
         "status": "queued",
         "recipients": 3,
         "counts": {**dict.fromkeys(STATUSES, 0), "held": 3},
+        "waiting_for_profile": 0,
         "accepted_at": "2026-06-01T12:00:00Z",
         "cancel_requested_at": None,
     }
     await system.projection.fold_deliveries([*delivery_updates.from_open_assigned(assigned(NOON)), *a_life(NOON)[:5]])
     message = (await system.http.get("/messages/msg_1")).json()
     assert (message["status"], message["counts"]["held"], message["counts"]["sent"]) == ("in_progress", 2, 1)
+
+
+async def test_a_message_says_how_many_deliveries_wait_for_a_profile(system: System) -> None:
+    handlers = StatusHandlers(system.projection, system.receipts)
+    await handlers.on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    event = assigned(NOON)
+    waiting = OpenDeliveriesWaiting(
+        package_id="pkg", message_id="msg_1", content=event.content, options=event.options, requested_at=NOON,
+        strategy="round_robin", reason="no profile can send now",
+        deliveries=tuple(
+            WaitingDelivery(delivery_id=each.delivery_id, recipient=each.recipient, index=each.index)
+            for each in event.deliveries
+        ),
+    )  # fmt: skip
+    await system.projection.fold_deliveries(delivery_updates.from_open_waiting(waiting))
+    message = (await system.http.get("/messages/msg_1")).json()
+    assert (message["status"], message["counts"]["held"], message["waiting_for_profile"]) == ("queued", 3, 3)
+    (row, *_) = await system.projection.deliveries("msg_1", "", 10)
+    assert (row.status, row.profile_id, row.reason) == ("held", None, "waiting for a profile")
+    await system.projection.fold_deliveries(delivery_updates.from_open_assigned(assigned(NOON, attempt=2)))
+    await system.projection.fold_deliveries(delivery_updates.from_open_waiting(waiting))
+    message = (await system.http.get("/messages/msg_1")).json()
+    assert (message["counts"]["held"], message["waiting_for_profile"]) == (3, 0)
 
 
 async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system: System) -> None:

@@ -29,6 +29,7 @@ from spreader.contract.events import (
     DeliveryOutcome,
     MessageCancelled,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     PackageConfigured,
     ProfileState,
 )
@@ -110,7 +111,7 @@ def build(settings: PacerSettings) -> FastAPI:
 def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
     """One consumer for each topic that the pacer handles."""
     return (
-        GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned,), bus, tracing),
+        GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned, OpenDeliveriesWaiting), bus, tracing),
         GuardedConsumer(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
         GuardedConsumer(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
         GuardedConsumer(GROUP, handlers.on_customer, (CustomerMessage,), bus),

@@ -8,7 +8,9 @@ from pacer.core.policy import Margins, Rules
 from pacer.core.rules_in_force import rules_in_force
 from spreader.config_cache import CompactedTable, ConfigCache
 from spreader.contract.bounds import Bound
+from spreader.contract.configuration import Package
 from spreader.contract.events import ProfileState
+from spreader.contract.obstacles import session_obstacle
 
 
 def _always(_: str) -> bool:
@@ -28,19 +30,19 @@ class PacerConfigCache(ConfigCache):
     services may not know it yet."""
     stale_reason: Callable[[], str | None] = _never
     """Why packages and states may be out of date; None when they are current."""
-    _rule_inputs: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]], init=False)
-    """For each profile, the part of its last state that its rules depend on."""
+    _inputs: dict[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]], init=False)
+    """For each profile, the part of its last state on which its rules depend, and whether it can send."""
 
     def changes_rules(self, state: ProfileState) -> bool:
-        """Whether the profile's rules differ from those under its previous state. Many new states change only counts,
-        which the rules do not depend on.
+        """Whether the profile's rules, or whether it can send, differ from those under its previous state. Many new
+        states change only counts, on which neither depends.
 
         Each call stores the state for the comparison with the next one.
         """
-        rule_inputs = (state.open.state, state.limit_factor)
-        previous = self._rule_inputs.get(state.profile_id)
-        self._rule_inputs[state.profile_id] = rule_inputs
-        return previous != rule_inputs
+        inputs = (state.open.state, state.limit_factor, session_obstacle(state))
+        previous = self._inputs.get(state.profile_id)
+        self._inputs[state.profile_id] = inputs
+        return previous != inputs
 
     def rules(self, package_id: str, profile_id: str, now: datetime) -> Rules | None:
         """The rules of a profile now. None: the package does not have it, as far as the pacer knows."""
@@ -50,6 +52,9 @@ class PacerConfigCache(ConfigCache):
             return None
         rules = rules_in_force(package, profile, self.state(profile_id), self.margins, now)
         return rules if self.stale_reason() is None else replace(rules, stopped=Bound.CONFIGURATION_STALE)
+
+    def states_of(self, package: Package) -> dict[str, ProfileState | None]:
+        return {profile_id: self.state(profile_id) for profile_id in package.profile_ids}
 
     def state(self, profile_id: str) -> ProfileState | None:
         return self.states.get(profile_id)

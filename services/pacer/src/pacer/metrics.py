@@ -8,6 +8,10 @@ from spreader.telemetry.metrics import from_zero
 TAKEN = Counter("spreader_taken_deliveries", "Assigned deliveries taken into the queue.")
 HELD = Gauge("spreader_held_deliveries", "Held deliveries, of all instances together.")
 DUE = Gauge("spreader_due_deliveries", "Held deliveries whose earliest release time has passed.")
+WAITING = Gauge(
+    "spreader_waiting_deliveries",
+    "Held deliveries without a profile, because none can send; of all instances together.",
+)
 RELEASED = Counter("spreader_released_deliveries", "Deliveries released to the sender.")
 BOUND_RELEASES = Counter(
     "spreader_bound_releases", "Releases by the bound that the profile waited for last, in this process.", ["bound"]

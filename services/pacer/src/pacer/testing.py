@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
+from pacer.core.waiting_queue import HeldEvent
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
 from pacer.release.loop import ReleaseLoop
@@ -27,10 +28,12 @@ from spreader.contract.events import (
     Event,
     MessageCancelled,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenOptions,
     PackageConfigured,
     ProfileState,
     Status,
+    WaitingDelivery,
 )
 from spreader.contract.ids import delivery_id
 from spreader.kafka.guarded_consumer import Received
@@ -125,7 +128,7 @@ class Pacer:
         self.config.configure(package)
         self.rescheduler.on_configured(package.package_id, package)
 
-    async def hold(self, *events: OpenDeliveriesAssigned) -> int:
+    async def hold(self, *events: HeldEvent) -> int:
         return await self._queue.hold(NoDeduplication(), received(*events))
 
     async def report(self, status: Status, *released: DeliveryReleased, not_before: datetime | None = None) -> None:
@@ -236,5 +239,35 @@ def assigned(
                 profile_id=profile or f"p{number % profiles}",
             )
             for number, recipient in enumerate(recipients)
+        ),
+    )
+
+
+def waiting(
+    count: int,
+    message_id: str = "msg_1",
+    options: OpenOptions | None = None,
+    attempt: int = 1,
+    tried: tuple[str, ...] = (),
+) -> OpenDeliveriesWaiting:
+    """The same deliveries as `assigned`, without a profile."""
+    event = assigned(count, message_id, options=options)
+    return OpenDeliveriesWaiting(
+        package_id=event.package_id,
+        message_id=message_id,
+        content=event.content,
+        options=event.options,
+        requested_at=START,
+        strategy="weighted",
+        reason="no profile can send now",
+        deliveries=tuple(
+            WaitingDelivery(
+                delivery_id=delivery.delivery_id,
+                recipient=delivery.recipient,
+                index=delivery.index,
+                attempt=attempt,
+                tried=tried,
+            )
+            for delivery in event.deliveries
         ),
     )

@@ -59,7 +59,7 @@ def build(settings: RouterSettings) -> FastAPI:
     )
 
     open_messages = OpenMessageRouter(open_store, open_bus, config, clock, pending, progress)
-    reassignment = Reassignment(open_bus, config, clock, pending)
+    reassignment = Reassignment(open_store, open_bus, config, clock, pending)
     consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router"))
     open_tracker = ConversationTracker(open_store, deduplicator, config)
     replies = ReplyRouter(reply_store, reply_bus, config, clock, progress, settings.router_heard_wait_seconds)

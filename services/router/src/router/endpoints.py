@@ -31,6 +31,8 @@ class PreviewResponse(BaseModel):
     passed_over: dict[str, str]
     reasons: dict[str, str]
     refused: str | None
+    waiting: str | None
+    """Why the deliveries would wait without a profile."""
 
 
 class RoutingResponse(BaseModel):
@@ -42,6 +44,8 @@ class RoutingResponse(BaseModel):
     passed_over: dict[str, str]
     reasons: dict[str, str]
     refused: str | None
+    waiting: str | None
+    """Why no profile could send at the time of the decision."""
 
 
 class MoveResponse(BaseModel):
@@ -84,6 +88,7 @@ def add_endpoints(
             passed_over=dict(routing.passed_over),
             reasons={**routing.reasons},
             refused=routing.refused,
+            waiting=routing.waiting,
         )
 
     @app.get("/messages/{message_id}/routing")
@@ -100,6 +105,7 @@ def add_endpoints(
             passed_over=dict(decision.passed_over),
             reasons={**decision.reasons},
             refused=decision.refused,
+            waiting=decision.waiting,
         )
 
     @app.get("/packages/{package_id}/conversations/{recipient}")

@@ -17,15 +17,17 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.config_cache import RouterConfigCache
-from router.core.conversations import is_over
 from router.core.routing import (
     RecordKey,
     Routing,
     assigned_event,
     keeps_profiles,
+    place_of,
     recipients,
     route_record,
     terminal_outcomes,
+    waiting_event,
+    waiting_recipients,
 )
 from router.metrics import REFUSED, ROUTED
 from router.pending_assignments import PendingAssignments
@@ -91,14 +93,8 @@ class OpenMessageRouter:
             if package is not None and keeps_profiles(package, request.distribution or package.distribution)
             for recipient in request.recipients
         }
-        talks_to: dict[str, dict[str, str]] = defaultdict(dict)
-        now = self.now()
         days = {package.package_id: package.conversation_days for package in packages if package is not None}
-        conversations = await self.store.conversations(connection, sorted(keys))
-        for (package_id, recipient), conversation in conversations.items():
-            if not is_over(conversation, days[package_id], now):
-                talks_to[package_id][recipient] = conversation.profile_id
-        return talks_to
+        return await self.store.talks_to(connection, keys, days, self.now())
 
     async def _suppressed(
         self,
@@ -141,8 +137,7 @@ class OpenMessageRouter:
                 talks_to.get(package_id),
                 suppressed.get(package_id),
             )
-            # Stored as a place, so that profiles that are added later do not move it.
-            cursors[package_id] = cursor % len(package.profiles) if package and package.profiles else cursor
+            cursors[package_id] = place_of(cursor, package)
             assigned_at = self.pending.add(filter(None, routing.profiles), self.now())
             decided[key] = replace(routing, assigned_at=assigned_at)
         return decided
@@ -152,6 +147,8 @@ class OpenMessageRouter:
         REFUSED.labels("open").inc(rejected)
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
         events: list[Event] = [assigned_event(request, routing)] if routing.distribution else []
+        if (waiting := waiting_event(request, routing)) is not None:
+            events.append(waiting)
         at = self.now()
         events += [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(at)]
         if request.callback_partition is not None:
@@ -164,7 +161,8 @@ class OpenMessageRouter:
                     distribution=routing.distribution,
                     rejected=rejected,
                     suppressed=len(routing.suppressed),
-                    reason=routing.refused,
+                    waiting=waiting_recipients(request, routing),
+                    reason=routing.refused or routing.waiting,
                 )
             )
         return events

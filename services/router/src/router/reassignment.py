@@ -1,33 +1,42 @@
-"""Reassignment: the handler that finds another profile for deliveries that were certainly not sent, or ends them."""
+"""Reassignment: the handler that finds a profile for deliveries that were not sent, lets them wait, or ends them."""
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from router.config_cache import RouterConfigCache
-from router.core.retries import next_routes
-from router.core.route import NoRoute, Route, RouteResult
+from router.core.retries import next_routes, share_waiting
+from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
+from router.core.routing import keeps_profiles, place_of
 from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
 from router.pending_assignments import PendingAssignments
+from router.postgres import RoutingStore
 from spreader.clock import Clock
+from spreader.contract.configuration import Package
 from spreader.contract.events import (
     RECIPIENTS_PER_RECORD_MAX,
     AssignedDelivery,
     DeliveryReturned,
     Event,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     ReplyDeliveryAssigned,
+    WaitingDelivery,
 )
 from spreader.kafka.bus import Bus
 from spreader.kafka.guarded_consumer import Received
+
+R = TypeVar("R", Route, NoRouteNow)
 
 
 @dataclass(frozen=True)
 class Reassignment:
     """A repeated record may get another result. Readers keep the first event of an attempt and drop later events."""
 
+    store: RoutingStore
     bus: Bus
     config: RouterConfigCache
     clock: Clock
@@ -36,21 +45,51 @@ class Reassignment:
 
     async def on_returned(self, batch: Sequence[Received[DeliveryReturned]]) -> None:
         by_package: dict[str, list[DeliveryReturned]] = defaultdict(list)
+        waited: dict[str, list[DeliveryReturned]] = defaultdict(list)
         for record in batch:
-            by_package[record.event.package_id].append(record.event)
-        await self.config.wait_for_versions((package_id, 1) for package_id in by_package)  # a table may be behind
+            chosen = by_package if record.event.distribution is None else waited
+            chosen[record.event.package_id].append(record.event)
+        package_ids = {*by_package, *waited}
+        await self.config.wait_for_versions((package_id, 1) for package_id in package_ids)  # a table may be behind
         events: list[Event] = []
         for package_id, returned in by_package.items():
             package = self.config.package(package_id)
             routes = next_routes(returned, package, self.pending.snapshot(self.config), self.chance)
-            events += self._events(returned, routes, None if package is None else package.version)
+            events += self._events(returned, routes, package)
+        if waited:
+            events += await self._share_waiting(waited)
         await self.bus.publish(*events)
 
+    async def _share_waiting(self, waited: Mapping[str, Sequence[DeliveryReturned]]) -> list[Event]:
+        """The events of deliveries that waited without a profile. Moves the cursors of their packages."""
+        packages = {package_id: self.config.package(package_id) for package_id in waited}
+        days = {package.package_id: package.conversation_days for package in packages.values() if package is not None}
+        keys = {
+            (package_id, delivery.recipient)
+            for package_id in days
+            for delivery in waited[package_id]
+            if (package := packages[package_id]) is not None
+            and keeps_profiles(package, delivery.distribution or package.distribution)
+        }
+        events: list[Event] = []
+        async with self.store.begin() as connection:
+            cursors = await self.store.lock_cursors(connection, list(waited))
+            talks_to = await self.store.talks_to(connection, keys, days, self.clock())
+            for package_id, returned in waited.items():
+                package, snapshot = packages[package_id], self.pending.snapshot(self.config)
+                talk = talks_to.get(package_id, {})
+                routes, cursor = share_waiting(returned, package, snapshot, cursors[package_id], self.chance, talk)
+                cursors[package_id] = place_of(cursor, package)
+                events += self._events(returned, routes, package)
+            await self.store.save_cursors(connection, cursors)
+        return events
+
     def _events(
-        self, returned: Sequence[DeliveryReturned], routes: Sequence[RouteResult], version: int | None
+        self, returned: Sequence[DeliveryReturned], routes: Sequence[ReassignResult], package: Package | None
     ) -> list[Event]:
         events: list[Event] = []
         open_routes: list[tuple[DeliveryReturned, Route]] = []
+        waiting: list[tuple[DeliveryReturned, NoRouteNow]] = []
         for delivery, result in zip(returned, routes, strict=True):
             match result:
                 case Route() if delivery.lane == "open":
@@ -58,22 +97,30 @@ class Reassignment:
                 case Route(profile_id, reason):
                     ROUTED.labels("reply", "another profile").inc()
                     events.append(_reply_event(delivery, profile_id, reason))
+                case NoRouteNow():
+                    waiting.append((delivery, result))
                 case NoRoute(reason):
                     REFUSED.labels(delivery.lane).inc()
                     events += TerminalOutcome.of_returned(delivery, reason).events(self.clock())
-        ROUTED.labels("open", "another profile").inc(len(open_routes))
+        for delivery, _ in open_routes:
+            ROUTED.labels("open", delivery.distribution or "another profile").inc()
         assigned_at = self.pending.add((route.profile_id for _, route in open_routes), self.clock())
-        assigned = _open_events(open_routes, version)
-        return [*events, *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned)]
+        version = None if package is None else package.version
+        assigned = [_open_event(part, version) for part in _parts(open_routes)]
+        return [
+            *events,
+            *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned),
+            *(_waiting_event(part, package) for part in _parts(waiting) if package is not None),
+        ]
 
 
-def _open_events(routes: Sequence[tuple[DeliveryReturned, Route]], version: int | None) -> list[OpenDeliveriesAssigned]:
-    """One event for the deliveries of a message with the same tried profiles, up to the size of a record."""
-    alike: dict[tuple[str, tuple[str, ...]], list[tuple[DeliveryReturned, Route]]] = defaultdict(list)
+def _parts(routes: Sequence[tuple[DeliveryReturned, R]]) -> list[list[tuple[DeliveryReturned, R]]]:
+    """The deliveries of a message with the same tried profiles together, up to the size of a record."""
+    alike: dict[tuple[object, ...], list[tuple[DeliveryReturned, R]]] = defaultdict(list)
     for delivery, route in routes:
-        alike[delivery.message_id, delivery.tried].append((delivery, route))
+        alike[delivery.message_id, delivery.tried, delivery.distribution].append((delivery, route))
     return [
-        _open_event(group[start : start + RECIPIENTS_PER_RECORD_MAX], version)
+        group[start : start + RECIPIENTS_PER_RECORD_MAX]
         for group in alike.values()
         for start in range(0, len(group), RECIPIENTS_PER_RECORD_MAX)
     ]
@@ -89,7 +136,7 @@ def _open_event(routes: Sequence[tuple[DeliveryReturned, Route]], version: int |
         options=first.options,
         requested_at=first.requested_at,
         package_version=version,
-        strategy="smart",
+        strategy=first.distribution or "smart",
         passed_over=dict.fromkeys(first.tried, first_route.reason),
         deliveries=tuple(
             AssignedDelivery(
@@ -101,6 +148,31 @@ def _open_event(routes: Sequence[tuple[DeliveryReturned, Route]], version: int |
                 tried=delivery.tried,
             )
             for delivery, route in routes
+        ),
+    )
+
+
+def _waiting_event(routes: Sequence[tuple[DeliveryReturned, NoRouteNow]], package: Package) -> OpenDeliveriesWaiting:
+    first, first_route = routes[0]
+    return OpenDeliveriesWaiting(
+        traceparent=first.traceparent,
+        package_id=first.package_id,
+        message_id=first.message_id,
+        content=first.content,
+        options=first.options,
+        requested_at=first.requested_at,
+        package_version=package.version,
+        strategy=first.distribution or package.distribution,
+        reason=first_route.reason,
+        deliveries=tuple(
+            WaitingDelivery(
+                delivery_id=delivery.delivery_id,
+                recipient=delivery.recipient,
+                index=delivery.index,
+                attempt=delivery.attempt + 1,
+                tried=delivery.tried,
+            )
+            for delivery, _ in routes
         ),
     )
 

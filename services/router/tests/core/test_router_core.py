@@ -14,7 +14,7 @@ from router.core.candidates import find_candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
 from router.core.loads import Load, balance
 from router.core.retries import next_routes
-from router.core.route import NoRoute, Route, RouteResult
+from router.core.route import NoRoute, ReassignResult, Route
 from router.core.routing import ProfileSnapshot, weights
 from router.core.strategies import CandidatePool, allocate
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
@@ -198,7 +198,7 @@ def returned(*tried: str) -> DeliveryReturned:
     )  # fmt: skip
 
 
-def next_route(returned: DeliveryReturned, one: Package | None) -> RouteResult:
+def next_route(returned: DeliveryReturned, one: Package | None) -> ReassignResult:
     (route,) = next_routes([returned], one, ProfileSnapshot(), CHANCE)
     return route
 

@@ -24,3 +24,4 @@ class Bound(StrEnum):
     PROFILE_PAUSED = "profile paused"
     OPEN_LANE_BLOCKED = "open lane blocked"
     CONFIGURATION_STALE = "configuration out of date"
+    WAITING_FOR_PROFILE = "waiting for a profile"

@@ -136,6 +136,8 @@ class Profile(Setting):
     phone: PhoneNumber
     weight: Annotated[int, Field(ge=1, le=100)] | None = None
     paused: bool = False
+    backup: bool = False
+    """It gets open deliveries only while no other profile of the package can send. It keeps what it was given."""
     limits: ProfileLimits = ProfileLimits()
     warm_up_from: AwareDatetime | None = None
     """When the account was registered at WhatsApp; None: long ago, without a warm-up."""

@@ -258,6 +258,51 @@ class OpenDeliveriesAssigned(Event):
         return f"{self.message_id}/{first.index}/{first.attempt}"
 
 
+class WaitingDelivery(BaseModel):
+    """A delivery without a profile. `tried`: the profiles that it was sent from in vain."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    delivery_id: Id
+    recipient: PhoneNumber
+    index: int
+    attempt: int = 1
+    tried: tuple[Id, ...] = ()
+
+
+class OpenDeliveriesWaiting(Event):
+    """No profile can send these deliveries now: the pacer holds them until one can.
+
+    A type of its own, because an older reader must not take these deliveries for assigned ones.
+    """
+
+    topic: ClassVar[str] = OpenDeliveriesAssigned.topic
+    type: ClassVar[str] = "spreader.delivery-waiting.open.v1"
+
+    package_id: Id
+    message_id: Id
+    content: Content
+    options: OpenOptions
+    requested_at: AwareDatetime
+    package_version: int | None = None
+    total: Annotated[int, Field(ge=1)] | None = None
+    """The number of recipients of the whole message."""
+    strategy: Distribution
+    """How the deliveries are shared out as soon as a profile can send."""
+    reason: str
+    """Why no profile can send now."""
+    deliveries: tuple[WaitingDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
+
+    @property
+    def key(self) -> str:
+        return self.package_id
+
+    @property
+    def event_id(self) -> str:
+        first = self.deliveries[0]
+        return f"{self.message_id}/{first.index}/{first.attempt}/waiting"
+
+
 class ReplyDeliveryAssigned(Event):
     """The router chose the profile for a reply."""
 
@@ -320,7 +365,7 @@ class DeliveryReleased(Event):
 
 
 class DeliveryReturned(Event):
-    """A delivery was certainly not sent and needs another profile."""
+    """A delivery was certainly not sent and needs a profile: another one, or its first after a wait for one."""
 
     topic: ClassVar[str] = "spreader.delivery-returned"
     type: ClassVar[str] = "spreader.delivery-returned.v1"
@@ -342,6 +387,8 @@ class DeliveryReturned(Event):
     quote: GatewayMessageId | None = None
     """Only for a reply."""
     callback_partition: Partition | None = None
+    distribution: Distribution | None = None
+    """Only for an open delivery that waited without a profile: the strategy by which it is shared out."""
 
     @property
     def key(self) -> str:
@@ -713,7 +760,10 @@ class MessageRouted(Callback):
     rejected: int = 0
     suppressed: int = 0
     """Recipients to whom the package may not open a conversation."""
+    waiting: int = 0
+    """Deliveries that wait without a profile, because none can send now."""
     reason: str | None = None
+    """Why deliveries were rejected, or why they wait."""
 
     @property
     def event_id(self) -> str:
@@ -767,6 +817,7 @@ EVENTS: tuple[type[Event], ...] = (
     OpenMessageRequested,
     ReplyMessageRequested,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     ReplyDeliveryAssigned,
     DeliveryReleased,
     DeliveryReturned,

@@ -41,6 +41,7 @@ class ApiProfile(ApiModel):
     name: str
     phone: str
     weight: int | None = None
+    backup: bool = False
     paused: bool = False
     limits: dict[str, int | None] = Field(default_factory=dict)
     effective_limits: ProfileLimits = ProfileLimits()
@@ -67,6 +68,7 @@ class ApiMessage(ApiModel):
     status: str
     recipients: int
     counts: dict[str, int]
+    waiting_for_profile: int = 0
     accepted_at: AwareDatetime
     cancel_requested_at: AwareDatetime | None = None
 
@@ -132,6 +134,7 @@ class ApiPreview(ApiForecast):
     strategy: str
     distribution: dict[str, int]
     passed_over: dict[str, str] = Field(default_factory=dict)
+    waiting_for_profile: int = 0
     estimated_completion: AwareDatetime | None = None
 
 

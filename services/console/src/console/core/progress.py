@@ -61,6 +61,11 @@ def _routed(
     steps = []
     if refused := routing.get("refused"):
         steps.append(ExplanationStep(f"No profile could take it: {refused}."))
+    elif waiting := routing.get("waiting"):
+        steps.append(ExplanationStep(f"When it was accepted, {waiting}."))
+        if profile_id:
+            steps.append(ExplanationStep(f"Now it is with {names.get(profile_id, profile_id)}."))
+        return steps
     elif profile_id:
         strategy = str(routing.get("strategy", "")).replace("_", " ")
         why = (routing.get("reasons") or {}).get(profile_id)
@@ -81,7 +86,9 @@ def _paced(pacing: Mapping[str, Any]) -> list[ExplanationStep]:
     if put_off := pacing.get("put_off_by"):
         steps.append(ExplanationStep(f"Put off by: {put_off}."))
     if pacing.get("state") == "held":
-        if pacing.get("ahead"):
+        if since := pacing.get("waiting_since"):
+            steps.append(ExplanationStep(f"It has no profile since {str(since)[:19].replace('T', ' ')} UTC."))
+        elif pacing.get("ahead"):
             steps.append(ExplanationStep(f"{pacing['ahead']} are ahead of it in the profile's queue."))
         bound = str(pacing.get("bound") or "")
         words = pacing.get("why") or f"The profile's next release waits for {BOUNDS.get(bound, bound)}."

@@ -252,6 +252,8 @@ def _render_preview(preview: ApiPreview, count: int, zone: str, now: Any) -> Any
         ("What holds it most", forecast.binds(preview)),
         ("Shared", preview.strategy.replace("_", " ") + seen),
     ]
+    if preview.waiting_for_profile:
+        facts.append(("Without a profile", f"{formats.count(preview.waiting_for_profile)} wait until one can send"))
     if preview.suppressed:
         facts.append(("Suppressed", f"{formats.count(preview.suppressed)} get nothing"))
     return join(

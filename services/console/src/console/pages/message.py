@@ -83,8 +83,22 @@ def _counts(message: ApiMessage | None) -> Markup:
         "span", f"{formats.count(done(message))} of {formats.count(message.recipients)} done", class_="soft num"
     )
     return components.card(
-        bar, tag("div", *legend, class_="legend", style="margin-top:.7rem"), title="Progress", beside=beside
+        bar,
+        tag("div", *legend, class_="legend", style="margin-top:.7rem"),
+        _waiting(message),
+        title="Progress",
+        beside=beside,
     )
+
+
+def _waiting(message: ApiMessage) -> Markup | None:
+    if not message.waiting_for_profile:
+        return None
+    words = (
+        f"{formats.count(message.waiting_for_profile)} of these wait without a profile, because no profile of the "
+        "package can send now. They are shared out as soon as one can."
+    )
+    return components.notice(words, "warn")
 
 
 class DeliveryTable:

@@ -48,6 +48,8 @@ async def show_profile(page: LivePage, package_id: str) -> None:
         form.text("name", "Name", "Sales WhatsApp #1")
         form.text("phone", "Phone number, with the country's code", "201001234567")
         form.text("profile_id", "Id in the API (made if left empty)", "sales-1")
+        backup = "A backup: it opens conversations only while no other profile can"
+        ui.switch(backup, on_change=lambda event: form.put("backup", event.value)).props('data-testid="backup"')
         driver_fields: list[Any] = []
 
         def choose(driver: str) -> None:
@@ -83,7 +85,7 @@ class CreateForm:
         self._page = page
         self._address = address
         self._refreshes = refreshes
-        self._typed: dict[str, str] = {}
+        self._typed: dict[str, str | bool] = {}
         self._fields: dict[str, ui.input] = {}
 
     def text(self, name: str, label: str, example: str, value: str = "", secret: bool = False) -> None:
@@ -92,8 +94,8 @@ class CreateForm:
         field.props(f'outlined dense placeholder="{example}" data-testid="new-{name.replace("/", "-")}" bottom-slots')
         self._fields[name] = field.style("width:100%;max-width:34rem")
 
-    def put(self, name: str, value: str | None) -> None:
-        self._typed[name] = (value or "").strip()
+    def put(self, name: str, value: str | bool | None) -> None:
+        self._typed[name] = value if isinstance(value, bool) else (value or "").strip()
 
     def remove(self, prefix: str) -> None:
         for name in [name for name in self._typed if name.startswith(prefix)]:
@@ -126,7 +128,7 @@ class CreateForm:
             for group in groups:
                 target = target.setdefault(group, {})
             if value:
-                target[last] = "".join(phone_numbers(value)) if name == "phone" else value
+                target[last] = "".join(phone_numbers(str(value))) if name == "phone" else value
         return result
 
     def _show_errors(self, errors: Mapping[str, str], otherwise: str) -> None:

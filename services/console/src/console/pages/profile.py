@@ -79,6 +79,7 @@ def _title(package_id: str, profile_id: str, profile: ApiProfile | None) -> Mark
     if profile is None:
         return tag("div", back, tag("h1", profile_id))
     about = f"{formats.phone(profile.phone)} · {profile.gateway.driver} · weight {profile.weight or 'automatic'}"
+    about += " · backup" if profile.backup else ""
     return tag("div", back, tag("h1", profile.name), tag("p", about, class_="soft num"))
 
 

@@ -57,3 +57,12 @@ def active_profiles(package: Package, lane: Lane) -> list[Profile]:
     else:
         detail = f"The package {name} has no profile. Add one with POST /api/v1/packages/{name}/profiles."
     raise Problem(NO_PROFILE, detail)
+
+
+def require_profiles(package: Package, lane: Lane) -> None:
+    """Raises the problem `no-profile` if no profile can ever send in this lane.
+
+    Open deliveries wait while no profile can send. A reply cannot wait, so it needs a profile that is not paused.
+    """
+    if lane == "reply" or not package.profiles:
+        active_profiles(package, "reply")

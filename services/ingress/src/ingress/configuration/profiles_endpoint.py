@@ -167,6 +167,7 @@ def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
     return {
         "profile_id": row.profile_id,
         "package_id": row.package_id,
+        "backup": False,  # settings that were stored before this field do not contain it
         **row.settings,
         "gateway": {**shown, "credentials": credentials_summary(gateway["driver"], gateway.get("sealed"))},
         "webhook_url": webhook_path(gateway["driver"], row.package_id, row.profile_id),

@@ -176,6 +176,9 @@ class ProfileForm(RequestForm):
     name: Name = Field(examples=["Sales WhatsApp #1"])
     phone: PhoneNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    backup: bool = Field(
+        default=False, strict=True, description="Gets open messages only while no other profile can send."
+    )
     limits: OverridesForm = OverridesForm()
     warm_up_from: Timestamp | None = Field(
         default=None, description="When a new account began at WhatsApp; null for an established account."

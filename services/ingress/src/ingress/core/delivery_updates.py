@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ingress.core.status import Progress, progress, shown_status
+from spreader.contract.bounds import Bound
 from spreader.contract.events import (
     DeliveryOutcome,
     DeliveryReleased,
     Lane,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     ReplyDeliveryAssigned,
     Status,
 )
@@ -46,6 +48,24 @@ def from_open_assigned(event: OpenDeliveriesAssigned) -> list[DeliveryUpdate]:
             at=event.requested_at,
             profile_id=delivery.profile_id,
             index=delivery.index,
+        )
+        for delivery in event.deliveries
+    ]
+
+
+def from_open_waiting(event: OpenDeliveriesWaiting) -> list[DeliveryUpdate]:
+    return [
+        DeliveryUpdate(
+            delivery_id=delivery.delivery_id,
+            message_id=event.message_id,
+            package_id=event.package_id,
+            lane="open",
+            recipient=delivery.recipient,
+            status="held",
+            progress=progress("held", delivery.attempt, None),
+            at=event.requested_at,
+            index=delivery.index,
+            reason=Bound.WAITING_FOR_PROFILE,
         )
         for delivery in event.deliveries
     ]

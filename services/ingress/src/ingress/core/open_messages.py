@@ -25,15 +25,20 @@ class RoutingSummary:
     suppressed: int = 0
     reasons: tuple[str, ...] = field(default=())
     """Why deliveries were rejected: each reason once."""
+    waiting: int = 0
+    """How many deliveries wait, because no profile can send now."""
+    waiting_reasons: tuple[str, ...] = field(default=())
 
 
 def sum_routing(results: Iterable[MessageRouted]) -> RoutingSummary:
     distribution: Counter[str] = Counter()
-    rejected, suppressed, reasons = 0, 0, dict[str, None]()
+    rejected, suppressed, waiting = 0, 0, 0
+    reasons, waiting_reasons = dict[str, None](), dict[str, None]()
     for result in results:
         distribution.update(result.distribution)
         rejected += result.rejected
         suppressed += result.suppressed
+        waiting += result.waiting
         if result.reason is not None:
-            reasons[result.reason] = None
-    return RoutingSummary(dict(distribution), rejected, suppressed, tuple(reasons))
+            (waiting_reasons if result.waiting else reasons)[result.reason] = None
+    return RoutingSummary(dict(distribution), rejected, suppressed, tuple(reasons), waiting, tuple(waiting_reasons))

@@ -48,12 +48,17 @@ def shown_status(status: Status) -> Status:
     return _SHOWN_AS.get(status, status)
 
 
+WAITING = "waiting"
+"""In stored counts: the held deliveries that wait because no profile can send. Callers see them as `held`."""
+
+
 def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, int]:
     """The deliveries of a message in each of `STATUSES`. `stored`: the counts of its stored deliveries.
 
     A recipient without a stored delivery is not assigned yet and counts as held.
     """
     counts: dict[Status, int] = {status: stored.get(status, 0) for status in STATUSES}
+    counts["held"] += stored.get(WAITING, 0)
     return {**counts, "held": counts["held"] + max(0, recipients - sum(counts.values()))}
 
 

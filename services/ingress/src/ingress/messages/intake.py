@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
 
-from ingress.configuration.config_cache import IngressConfigCache, active_profiles
+from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.http import request_body
 from ingress.http.responses import ApiResponse
 from ingress.messages.idempotency import IdempotentResponses, key_of
@@ -47,7 +47,7 @@ class MessageIntake(Generic[F]):
     async def accept(self, package_id: str, request: Request, publish: Publish[F]) -> Response:
         """Publishes the message, and returns the response that `publish` or an earlier request with the key made.
 
-        Problems are raised in this order: malformed body, unknown package, invalid fields, no active profile, invalid
+        Problems are raised in this order: malformed body, unknown package, invalid fields, no profile, invalid
         Idempotency-Key.
         """
         body = await request_body.read(request, self.body_bytes_max, too_large_advice(self.lane))
@@ -55,7 +55,7 @@ class MessageIntake(Generic[F]):
         package = self.config_cache.require_package(package_id)
         if isinstance(form, Problem):
             raise form
-        active_profiles(package, self.lane)
+        require_profiles(package, self.lane)
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
         new_message_id = new_id("msg", self.now())

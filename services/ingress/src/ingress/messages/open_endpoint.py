@@ -135,18 +135,29 @@ class OpenMessageEndpoint:
             )
             forecast, extra = CompletionForecast(None, reason), {"distribution_note": reason}
         else:
-            query = forecast_query(package.package_id, routing.distribution, form.options, recipients, message_id)
-            forecast = await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
+            forecast = await self._forecast(package, form, message_id, recipients, routing)
             rejections = {"rejected": routing.rejected, "rejected_reasons": routing.reasons}
             extra = rejections if routing.rejected else {}
         note = {"estimated_completion_note": forecast.note} if forecast.note else {}
         return {
             "estimated_completion": forecast.completion,
             "distribution": None if routing is None else routing.distribution,
+            "waiting_for_profile": None if routing is None else routing.waiting,
             "suppressed": None if routing is None else routing.suppressed,
             **note,
             **extra,
         }
+
+    async def _forecast(
+        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routing: RoutingSummary
+    ) -> CompletionForecast:
+        """There is no forecast while deliveries wait for a profile."""
+        if routing.waiting:
+            return CompletionForecast(
+                None, f"{routing.waiting} wait for a profile: {'; '.join(routing.waiting_reasons)}"
+            )
+        query = forecast_query(package.package_id, routing.distribution, form.options, recipients, message_id)
+        return await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -208,6 +219,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
     "duplicates_removed": 0,
     "estimated_completion": "2024-02-10T10:15:00Z",
     "distribution": {"profile_1": 1, "profile_2": 1, "profile_3": 1},
+    "waiting_for_profile": 0,
     "suppressed": 0,
     "limits_status": {
         "profile_1": {"hourly": "45/50", "daily": "320/500"},

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingress.configuration.config_cache import IngressConfigCache, active_profiles
+from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.consent.consent_lists import ConsentLists
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
@@ -19,6 +19,7 @@ from ingress.messages.forecast import forecast_query
 from ingress.messages.intake import too_large_advice
 from ingress.messages.open_endpoint import REQUEST_EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
+from spreader.contract.bounds import Bound
 from spreader.http.problems import Problem
 
 UNKNOWN_PACKAGE = "Not every service knows the package yet."
@@ -37,7 +38,7 @@ class PreviewEndpoint:
         body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))
         form = request_body.parse(OPEN, body, tagged=True)
         package = self.config_cache.require_package(package_id)
-        active_profiles(package, "open")
+        require_profiles(package, "open")
         all_recipients = without_repeats(form.recipients)
         suppressed = await self.consents.objections(package, all_recipients)
         recipients = tuple(recipient for recipient in all_recipients if recipient not in suppressed)
@@ -45,6 +46,7 @@ class PreviewEndpoint:
         routing = require_body(await self.router.query("/preview", query), UNKNOWN_PACKAGE)
         if routing["refused"] is not None:
             raise Problem(NO_PROFILE, routing["refused"])
+        waits = routing.get("waiting") is not None  # a router of an older version returns no such field
         query = forecast_query(package_id, routing["distribution"], form.options, recipients)
         forecast = require_body(await self.pacer.query("/forecast", query), UNKNOWN_PACKAGE)
         preview = {
@@ -54,9 +56,10 @@ class PreviewEndpoint:
             "suppressed_for": dict(Counter(suppressed.values())),
             "strategy": routing["strategy"],
             "distribution": routing["distribution"],
+            "waiting_for_profile": len(recipients) if waits else 0,
             "passed_over": routing["passed_over"],
             "estimated_completion": forecast["completion"],
-            "binds": forecast["binds"],
+            "binds": Bound.WAITING_FOR_PROFILE if waits else forecast["binds"],
             "counted_until": forecast["counted_until"],
             "profiles": forecast["profiles"],
             "curve": forecast["curve"],
@@ -88,6 +91,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
     "suppressed_for": {},
     "strategy": "round_robin",
     "distribution": {"profile_1": 2, "profile_2": 1},
+    "waiting_for_profile": 0,
     "passed_over": {"profile_3": "paused"},
     "estimated_completion": "2024-02-10T10:15:00Z",
     "binds": "gap",

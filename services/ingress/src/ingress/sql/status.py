@@ -6,6 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from ingress.core.status import WAITING
+from spreader.contract.bounds import Bound
 from spreader.contract.events import Lane, Status
 from spreader.runtime.rows import column, columns, unnest
 
@@ -26,7 +28,8 @@ class AcceptedMessage:
 
 @dataclass(frozen=True, slots=True)
 class CountedMessage(AcceptedMessage):
-    """A message with the number of its deliveries in each status."""
+    """A message with the number of its deliveries in each status. Held deliveries without a profile are counted as
+    WAITING."""
 
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -73,10 +76,12 @@ class ShownDelivery:
     updated_at: datetime
 
 
-_COUNTS = """
+_COUNTS = f"""
 coalesce((SELECT jsonb_object_agg(status, deliveries)
-          FROM (SELECT status, count(*) AS deliveries FROM ingress.delivery
-                WHERE delivery.message_id = message.message_id GROUP BY status) AS counted), '{}') AS counts"""
+          FROM (SELECT CASE WHEN status = 'held' AND reason = '{Bound.WAITING_FOR_PROFILE}' THEN '{WAITING}'
+                            ELSE status END AS status, count(*) AS deliveries
+                FROM ingress.delivery WHERE delivery.message_id = message.message_id GROUP BY 1) AS counted),
+         '{{}}') AS counts"""
 
 MESSAGES_INSERT = text(f"""
 INSERT INTO ingress.message ({columns(AcceptedMessage)})

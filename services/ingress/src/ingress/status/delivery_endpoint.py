@@ -102,11 +102,13 @@ EXPLANATION_EXAMPLE: dict[str, Any] = {
         "shared_with": {"profile_1": 2, "profile_2": 1},
         "passed_over": {"profile_3": "paused by an operator"},
         "refused": None,
+        "waiting": None,
     },
     "pacing": {
         "delivery_id": "dlv_0f3c",
         "state": "held",
         "profile_id": "profile_1",
+        "waiting_since": None,
         "attempt": 1,
         "tried": [],
         "waits_as": "ordinary",

@@ -14,6 +14,7 @@ from spreader.contract.events import (
     DeliveryReleased,
     Event,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
@@ -43,21 +44,35 @@ class StatusHandlers:
         return [
             GuardedConsumer("ingress", self.on_open_requested, (OpenMessageRequested,), bus),
             GuardedConsumer("ingress", self.on_reply_requested, (ReplyMessageRequested,), bus),
-            self._delivery_consumer(OpenDeliveriesAssigned, delivery_updates.from_open_assigned, bus),
+            self._open_assigned_consumer(bus),
             self._delivery_consumer(ReplyDeliveryAssigned, delivery_updates.from_reply_assigned, bus),
             self._delivery_consumer(DeliveryReleased, delivery_updates.from_released, bus),
             self._delivery_consumer(DeliveryOutcome, delivery_updates.from_outcome, bus),
         ]
 
+    def _open_assigned_consumer(self, bus: KafkaBus) -> GuardedConsumer[OpenDeliveriesAssigned | OpenDeliveriesWaiting]:
+        async def on_batch(batch: Sequence[Received[OpenDeliveriesAssigned | OpenDeliveriesWaiting]]) -> None:
+            await self._fold([update for received in batch for update in _open_updates(received.event)])
+
+        return GuardedConsumer("ingress", on_batch, (OpenDeliveriesAssigned, OpenDeliveriesWaiting), bus)
+
     def _delivery_consumer(
         self, kind: type[E], updates_of: Callable[[E], list[DeliveryUpdate]], bus: KafkaBus
     ) -> GuardedConsumer[E]:
         async def on_batch(batch: Sequence[Received[E]]) -> None:
-            updates = [update for received in batch for update in updates_of(received.event)]
-            await self.projection.fold_deliveries(updates)
-            await self.receipts.match_deliveries({update.delivery_id for update in updates})
+            await self._fold([update for received in batch for update in updates_of(received.event)])
 
         return GuardedConsumer("ingress", on_batch, (kind,), bus)
+
+    async def _fold(self, updates: Sequence[DeliveryUpdate]) -> None:
+        await self.projection.fold_deliveries(updates)
+        await self.receipts.match_deliveries({update.delivery_id for update in updates})
+
+
+def _open_updates(event: OpenDeliveriesAssigned | OpenDeliveriesWaiting) -> list[DeliveryUpdate]:
+    if isinstance(event, OpenDeliveriesWaiting):
+        return delivery_updates.from_open_waiting(event)
+    return delivery_updates.from_open_assigned(event)
 
 
 def _open_message(event: OpenMessageRequested) -> AcceptedMessage:

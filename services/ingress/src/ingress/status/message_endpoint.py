@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from ingress.core.status import STATUSES, message_status, status_counts
+from ingress.core.status import STATUSES, WAITING, message_status, status_counts
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import NOT_CANCELLABLE
@@ -104,6 +104,7 @@ def message_body(message: CountedMessage) -> dict[str, Any]:
         "status": message_status(counts),
         "recipients": message.recipients,
         "counts": counts,
+        "waiting_for_profile": message.counts.get(WAITING, 0),
         "accepted_at": message.accepted_at,
         "cancel_requested_at": message.cancelled_at,
     }
@@ -117,6 +118,7 @@ MESSAGE_EXAMPLE: dict[str, Any] = {
     "status": "in_progress",
     "recipients": 3,
     "counts": {**dict.fromkeys(STATUSES, 0), "held": 1, "sent": 2},
+    "waiting_for_profile": 0,
     "accepted_at": "2024-02-08T18:45:12Z",
     "cancel_requested_at": None,
 }

@@ -37,6 +37,7 @@ _SENTENCES = {
     Bound.OPEN_LANE_BLOCKED: "WhatsApp blocks open messages of this profile, or seems to.",
     Bound.CONFIGURATION_STALE: "Kafka does not answer, so the pacer does not know whether packages and profiles have"
     " changed. It continues when Kafka answers.",
+    Bound.WAITING_FOR_PROFILE: "No profile of the package can send now.",
 }
 
 

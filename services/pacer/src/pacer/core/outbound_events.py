@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pacer.core.waiting_queue import is_waiting_queue, profile_of
+from spreader.contract.configuration import Distribution
 from spreader.contract.content import CONTENT
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, Event, OpenOptions, Status
 
@@ -26,6 +28,8 @@ class UnpublishedDelivery:
     released_at: datetime | None
     send_by: datetime | None
     content: str
+    strategy: Distribution | None
+    """How the message is shared out; None: an older version stored the message."""
     options: str
     requested_at: datetime
     traceparent: str | None
@@ -86,6 +90,7 @@ def _returned(delivery: UnpublishedDelivery) -> DeliveryReturned:
         tried=tuple(delivery.tried),
         reason=delivery.reason or "",
         requested_at=delivery.requested_at,
+        distribution=delivery.strategy if is_waiting_queue(delivery.profile_id) else None,
     )
 
 
@@ -99,7 +104,7 @@ def _ended(delivery: UnpublishedDelivery, status: Status, now: datetime) -> Deli
         lane="open",
         status=status,
         at=now,
-        profile_id=delivery.profile_id,
+        profile_id=profile_of(delivery.profile_id),
         attempt=delivery.attempt,
         reason=delivery.reason,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacer.config_cache import PacerConfigCache
+from pacer.core.waiting_queue import HeldEvent
 from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.intake.held_queue import HeldQueue
 from pacer.metrics import TAKEN
@@ -17,7 +18,6 @@ from spreader.contract.events import (
     CustomerMessage,
     DeliveryOutcome,
     MessageCancelled,
-    OpenDeliveriesAssigned,
 )
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
@@ -33,7 +33,7 @@ class Handlers:
     wake_relay: Callable[[], None]
     wake_enforcer: Callable[[], None]
 
-    async def on_assigned(self, batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
+    async def on_assigned(self, batch: Sequence[Received[HeldEvent]]) -> None:
         await self.config.wait_for_versions((record.event.package_id, record.event.package_version) for record in batch)
         package_ids = {record.event.package_id for record in batch}
         opted_in_only = await self.consent_enforcer.enforceable(package_ids)

@@ -5,30 +5,35 @@ One transaction stores a batch and its offsets. Profiles are woken by a transact
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.core.best_hour import BestHour
 from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
 from pacer.core.settlement import TRIED_FOR, Settlement, settlement_of
+from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of, waiting_queue
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
 from pacer.sql import contacts, stops
 from pacer.sql import intake as sql
 from pacer.sql.database_clock import system_now
+from pacer.sql.waiting_queue import QUEUE_INSERT, WaitingQueue
 from spreader.clock import Clock
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
 from spreader.contract.content import content_json
 from spreader.contract.events import (
-    AssignedDelivery,
     CustomerMessage,
     DeliveryOutcome,
     MessageCancelled,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
 )
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays
+
+AGREED_AFTER = timedelta(seconds=1)
+"""In wall time: how long after a delivery began to wait the pacer looks whether a profile can send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class HeldQueue:
     async def hold(
         self,
         deduplicator: Deduplicator,
-        batch: Sequence[Received[OpenDeliveriesAssigned]],
+        batch: Sequence[Received[HeldEvent]],
         opted_in_only: Collection[str] = (),
     ) -> int:
         """Store the deliveries that are new or come with a newer attempt; returns their number.
@@ -57,7 +62,7 @@ class HeldQueue:
     async def _store(
         self,
         connection: AsyncConnection,
-        events: Sequence[OpenDeliveriesAssigned],
+        events: Sequence[HeldEvent],
         opted_in_only: Collection[str],
     ) -> int:
         await connection.execute(stops.STOPS_LOCK_SHARED)
@@ -74,18 +79,24 @@ class HeldQueue:
         }
         return len((await connection.execute(sql.DELIVERY_HOLD, params)).all())
 
-    async def _wake_assigned(self, events: Sequence[OpenDeliveriesAssigned]) -> None:
-        """Make the profiles of these events due. Repeated events wake them too, because the process may have crashed
+    async def _wake_assigned(self, events: Sequence[HeldEvent]) -> None:
+        """Make the profiles of these events due, and their waiting queues a little later, because router and pacer
+        may not agree yet on who can send. Repeated events wake them too, because the process may have crashed
         before it woke them.
 
         This is a transaction of its own: a release pass locks profiles before deliveries, and a transaction that
         locked deliveries before profiles could deadlock with it.
         """
-        profiles = _assigned_profiles(events)
-        package_ids = sorted({profile.package_id for profile in profiles})
+        profiles = _assigned_profiles([event for event in events if isinstance(event, OpenDeliveriesAssigned)])
+        waiting = sorted({event.package_id for event in events if isinstance(event, OpenDeliveriesWaiting)})
+        package_ids = sorted({*waiting, *(profile.package_id for profile in profiles)})
         async with self.engine.begin() as connection:
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": package_ids})
             await connection.execute(sql.PROFILE_WAKE_OR_INSERT, arrays(sql.AssignedProfile, profiles))
+            if waiting:
+                look_at = await system_now(connection, self.clock) + self.clock.system(AGREED_AFTER)
+                queues = [WaitingQueue(waiting_queue(package_id), package_id, look_at) for package_id in waiting]
+                await connection.execute(QUEUE_INSERT, arrays(WaitingQueue, queues))
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
         """Cancel the held deliveries of these messages. Deliveries of these messages that arrive later are cancelled on
@@ -172,11 +183,12 @@ async def _write_settlements(connection: AsyncConnection, settlements: Sequence[
     await connection.execute(sql.DELIVERY_SETTLE, params)
 
 
-def _message_params(event: OpenDeliveriesAssigned) -> dict[str, object]:
+def _message_params(event: HeldEvent) -> dict[str, object]:
     return {
         "message_id": event.message_id,
         "package_id": event.package_id,
         "content": content_json(event.content),
+        "strategy": event.strategy,
         "options": event.options.model_dump_json(exclude_none=True),
         "requested_at": event.requested_at,
         "traceparent": event.traceparent,
@@ -213,12 +225,13 @@ def _assigned_rows(assignments: Sequence[Assignment], best_hours: Mapping[str, B
             delivery_id=delivery.delivery_id,
             message_id=event.message_id,
             package_id=event.package_id,
-            profile_id=delivery.profile_id,
+            profile_id=queue_of(event, delivery),
             recipient=delivery.recipient,
             tried=",".join(delivery.tried),
             not_before=slot.not_before,
             timing=None if best_hour is None else best_hour.reason,
             expires_at=event.options.expires_at,
+            waits=isinstance(event, OpenDeliveriesWaiting),
             index=delivery.index,
             attempt=delivery.attempt,
             rank=slot.rank,
@@ -227,6 +240,6 @@ def _assigned_rows(assignments: Sequence[Assignment], best_hours: Mapping[str, B
     return rows
 
 
-def _slot(event: OpenDeliveriesAssigned, delivery: AssignedDelivery) -> ScheduleSlot:
+def _slot(event: HeldEvent, delivery: NewDelivery) -> ScheduleSlot:
     total = event.total or len(event.deliveries)
     return schedule_slot(event.options, event.requested_at, delivery.index, total, delivery.recipient)

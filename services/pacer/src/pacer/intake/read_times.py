@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pacer.config_cache import PacerConfigCache
 from pacer.core.best_hour import BestHour, ReadCounts, best_hour
 from pacer.core.recipient_hours import zone_of
+from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of
 from pacer.sql import contacts
-from spreader.contract.events import AssignedDelivery, CustomerMessage, DeliveryOutcome, OpenDeliveriesAssigned
+from spreader.contract.events import CustomerMessage, DeliveryOutcome
 from spreader.runtime.rows import arrays, fetched
 
-Assignment = tuple[OpenDeliveriesAssigned, AssignedDelivery]
+Assignment = tuple[HeldEvent, NewDelivery]
 
 WHOLE_PACKAGE = ""
 """The recipient of the rows that count all recipients of a package together."""
@@ -73,14 +74,14 @@ class ReadTimes:
 
     def _best_hour(
         self,
-        event: OpenDeliveriesAssigned,
-        delivery: AssignedDelivery,
+        event: HeldEvent,
+        delivery: NewDelivery,
         counts: Mapping[str, ReadCounts],
         now: datetime,
     ) -> BestHour:
         begin = max(event.options.schedule_at or now, now)
         package = self.config.package(event.package_id)
-        rules = self.config.rules(event.package_id, delivery.profile_id, begin)
+        rules = self.config.rules(event.package_id, queue_of(event, delivery), begin)
         if package is None or rules is None:
             return BestHour(begin, "the profile is not known: as soon as possible")
         own, of_package = counts.get(delivery.recipient, {}), counts.get(WHOLE_PACKAGE, {})

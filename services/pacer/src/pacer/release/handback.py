@@ -52,9 +52,7 @@ def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) 
         return reassignment_for(package_id, None, profile_id, {}) if config.is_removed(package_id) else None
     if not config.is_confirmed(package_id):
         return None
-    return reassignment_for(
-        package_id, package, profile_id, {other: config.state(other) for other in package.profile_ids}
-    )
+    return reassignment_for(package_id, package, profile_id, config.states_of(package))
 
 
 def _former_queue(

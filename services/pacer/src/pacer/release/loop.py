@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import HeldDelivery, Release, Wait
 from pacer.core.release_pass import LOOK_AGAIN, Due, Parked, PassResult, run_pass
+from pacer.core.waiting_queue import is_waiting_queue
 from pacer.metrics import BOUND_RELEASES, BOUND_WAITS, DUE_PROFILES, LATENESS, NOTHING, RELEASED
 from pacer.release.facts import load_due, lock_packages
 from pacer.release.handback import hand_back, queues_to_hand_back
 from pacer.release.known_events import KnownConfiguration
 from pacer.release.rescheduler import Rescheduler
+from pacer.release.waiting_queues import share_waiting
 from pacer.sql import contacts
 from pacer.sql import release as sql
 from pacer.sql.database_clock import system_now
@@ -75,12 +77,16 @@ class ReleaseLoop:
             queues = await queues_to_hand_back(connection, self.config, profiles)
             handing_back = {queue.profile_id for queue in queues}
             remaining = [profile for profile in profiles if profile.profile_id not in handing_back]
+            waiting = [queue for queue in remaining if is_waiting_queue(queue.profile_id)]
             dues = await load_due(connection, remaining, self.config, self._heads, now)
             results = run_pass(dues, at_gateway, now)
             self._heads = HEADS_MANY if any(result.parked for result in results) else HEADS_FEW
             unpublished = await _write(connection, results, now)
             unpublished += await hand_back(connection, queues)
-            without_rules = {profile.profile_id for profile in remaining} - {due.profile_id for due in dues}
+            unpublished += await share_waiting(connection, waiting, self.config, now)
+            without_rules = {profile.profile_id for profile in remaining} - {
+                row.profile_id for row in (*dues, *waiting)
+            }
             await _look_again(connection, without_rules, now)
         self._record({profile.profile_id: profile.look_at for profile in profiles}, results, now)
         self.on_pass(list(zip(dues, results, strict=True)), now)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.metrics import DUE, ENDED, HELD
+from pacer.core.waiting_queue import PREFIX
+from pacer.metrics import DUE, ENDED, HELD, WAITING
 from pacer.sql import maintenance as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
@@ -60,7 +61,10 @@ class QueueMaintenance:
         began = time.monotonic()
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
-            (count,) = fetched(sql.QueueCount, await connection.execute(sql.QUEUE_COUNT, {"now": now}))
+            (count,) = fetched(
+                sql.QueueCount, await connection.execute(sql.QUEUE_COUNT, {"now": now, "waiting": PREFIX})
+            )
         HELD.set(count.held)
         DUE.set(count.due)
+        WAITING.set(count.waiting)
         return max(COUNT_EVERY_SECONDS, COUNT_PAUSE_FACTOR * (time.monotonic() - began))

@@ -25,6 +25,8 @@ class AssignedRow:
     not_before: datetime
     timing: str | None
     expires_at: datetime | None
+    waits: bool
+    """Whether it has no profile. Then `profile_id` is the waiting queue of its package."""
     index: int = column("int")
     attempt: int = column("int")
     rank: int = column("smallint")
@@ -50,20 +52,22 @@ class SettlementRow:
 
 
 MESSAGE_INSERT = text("""
-INSERT INTO pacer.message (message_id, package_id, content, options, requested_at, traceparent)
-VALUES (:message_id, :package_id, :content, :options, :requested_at, :traceparent)
+INSERT INTO pacer.message (message_id, package_id, content, strategy, options, requested_at, traceparent)
+VALUES (:message_id, :package_id, :content, :strategy, :options, :requested_at, :traceparent)
 ON CONFLICT DO NOTHING""")
 
 DELIVERY_HOLD = text(f"""
 INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
-                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason)
+                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason,
+                                    waiting_since)
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
        CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
             THEN 'suppressed' ELSE 'held' END,
        cancellation.message_id IS NULL AND suppression.reason IS NULL,
-       CASE WHEN cancellation.message_id IS NULL THEN suppression.reason END
+       CASE WHEN cancellation.message_id IS NULL THEN suppression.reason END,
+       CASE WHEN taken.waits THEN CAST(:now AS timestamptz) END
 FROM {unnest(AssignedRow, "taken")}
 LEFT JOIN pacer.cancellation USING (message_id)
 LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
@@ -79,7 +83,9 @@ SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = exclud
     cold = excluded.cold, asked_at = greatest(excluded.asked_at, held.asked_at),
     not_before = greatest(excluded.not_before, held.asked_at), timing = excluded.timing,
     put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,
-    reason = excluded.reason, changed_at = clock_timestamp()
+    reason = excluded.reason, changed_at = clock_timestamp(),
+    waiting_since = CASE WHEN excluded.waiting_since IS NOT NULL
+                         THEN coalesce(held.waiting_since, excluded.waiting_since) END
 WHERE held.attempt < excluded.attempt
 RETURNING delivery_id""")
 """A delivery may have been deferred to a later time and come back with its next attempt. It still waits until that

@@ -7,10 +7,11 @@ from sqlalchemy import text
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """`due`: the held deliveries whose `not_before` has passed."""
+    """`due`: the held deliveries whose `not_before` has passed. `waiting`: those without a profile."""
 
     held: int
     due: int
+    waiting: int
 
 
 EXPIRE = text("""
@@ -40,5 +41,6 @@ DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
 )
 
 QUEUE_COUNT = text("""
-SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due
+SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due,
+       count(*) FILTER (WHERE starts_with(profile_id, :waiting)) AS waiting
 FROM pacer.delivery WHERE state = 'held'""")

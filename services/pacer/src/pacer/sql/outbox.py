@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 UNPUBLISHED = text("""
 SELECT delivery.delivery_id, delivery.message_id, delivery.package_id, profile_id, recipient, index, attempt, tried,
-       state, reason, release, released_at, send_by, content, options, requested_at, traceparent
+       state, reason, release, released_at, send_by, content, strategy, options, requested_at, traceparent
 FROM pacer.delivery JOIN pacer.message USING (message_id)
 WHERE NOT announced ORDER BY seq LIMIT :rows FOR UPDATE OF delivery SKIP LOCKED""")
 """The columns of `pacer.core.outbound_events.UnpublishedDelivery`."""

@@ -80,6 +80,7 @@ class DeliveryView:
     reason: str | None
     released_at: datetime | None
     full_since: datetime | None
+    waiting_since: datetime | None
     ahead: int
 
 
@@ -145,6 +146,7 @@ DELIVERY_LOCATION = text("SELECT package_id, profile_id FROM pacer.delivery WHER
 DELIVERY = text(f"""
 SELECT delivery.delivery_id, delivery.package_id, delivery.profile_id, delivery.recipient, attempt, tried, rank,
        {COLD} AS cold, asked_at, not_before, put_off_by, timing, state, reason, released_at, lately.at AS full_since,
+       waiting_since,
        (SELECT count(*) FROM (
             SELECT 1 FROM pacer.delivery AS other
             WHERE other.profile_id = delivery.profile_id AND other.state = 'held'

@@ -14,15 +14,18 @@ from pacer.core.limits import quarter_of_day, rolling_limits
 from pacer.core.policy import RECIPIENT_BOUNDS, Decision, HeldDelivery, Release, Rules, Wait, decide
 from pacer.core.release_pass import Due, run_pass
 from pacer.core.schedule import IMMEDIATE
+from pacer.core.waiting_queue import find_takers, is_waiting_queue, profile_of, waiting_queue
 from pacer.release.facts import load_due, package_days, read_facts, recipient_bounds, to_facts
 from pacer.sql import release as sql
 from pacer.sql import views
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.contract.bounds import Bound
+from spreader.contract.configuration import Package
 from spreader.runtime.rows import fetched
 
 AHEAD_COUNTED_MAX = 10_000
+WAITING_COUNTED_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Explainer:
             contacts = fetched(views.ProfileTime, await connection.execute(views.UNANSWERED, params))
             parts = fetched(views.QueuePartRow, await connection.execute(views.QUEUE_PARTS, params))
             days = await package_days(connection, {package_id}, self.config, now)
+            params = {"profile_ids": [waiting_queue(package_id)], "count_max": WAITING_COUNTED_MAX}
+            waiting = fetched(views.HeldCount, await connection.execute(views.HELD, params))
         due_by_id = {due.profile_id: due for due in dues}
         used = {row.profile_id: row for row in usage}
         unanswered = Counter(contact.profile_id for contact in contacts)
@@ -63,7 +68,8 @@ class Explainer:
         return {
             "package_id": package_id,
             "at": now,
-            "held": held.total(),
+            "held": held.total() + sum(row.held for row in waiting),
+            "waiting_for_profile": sum(row.held for row in waiting),
             "rush_over": package.gap.rush_over,
             "profiles_in_rush": sum(due.facts.waiting > package.gap.rush_over for due in dues),
             "at_gateway": {"now": at_gateway, "max": package.limits.concurrent_sends},
@@ -90,7 +96,19 @@ class Explainer:
             decision = None
             if delivery.state == "held" and rules is not None:
                 decision = await self._decide(connection, delivery, rules, now)
-        return _explanation(delivery, decision, rules, now)
+        explanation = _explanation(delivery, decision, rules, now)
+        if delivery.state == "held" and is_waiting_queue(delivery.profile_id):
+            explanation |= self._waiting(delivery)
+        return explanation
+
+    def _waiting(self, delivery: views.DeliveryView) -> dict[str, Any]:
+        package = self.config.package(delivery.package_id)
+        bound = Bound.WAITING_FOR_PROFILE
+        why = "The package is not known." if package is None else self._why_waiting(package)
+        return {"next_release": None, "bound": bound, "bounds": {bound: None}, "why": why}
+
+    def _why_waiting(self, package: Package) -> str:
+        return find_takers(package, self.config.states_of(package)).why_waiting
 
     async def _decide(
         self, connection: AsyncConnection, delivery: views.DeliveryView, rules: Rules, now: datetime
@@ -195,7 +213,8 @@ def _explanation(
     return {
         "delivery_id": delivery.delivery_id,
         "state": delivery.state,
-        "profile_id": delivery.profile_id,
+        "profile_id": profile_of(delivery.profile_id),
+        "waiting_since": delivery.waiting_since,
         "attempt": delivery.attempt,
         "tried": list(delivery.tried),
         "waits_as": "immediate" if delivery.rank == IMMEDIATE else "ordinary",

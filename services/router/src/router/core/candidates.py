@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import ProfileId
+from spreader.contract.obstacles import obstacle, session_obstacle
+
+BACKUP = "a backup: it gets open messages only while no other profile can send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,23 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
-    A profile without a state is eligible, because stats has not published a state of a new profile yet.
+    Backup profiles are candidates of the open lane only while no other profile is one. A reply cannot wait, so if no
+    other profile can send it, it goes to those whose sessions are not working.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)
         for profile in package.profiles
     }
+    if lane == "open":
+        backups = {profile.profile_id for profile in package.profiles if profile.backup}
+        if any(reason is None and profile_id not in backups for profile_id, reason in reasons.items()):
+            reasons |= {profile_id: BACKUP for profile_id in backups if reasons[profile_id] is None}
+    elif None not in reasons.values():
+        reasons |= {
+            profile_id: None
+            for profile_id, reason in reasons.items()
+            if reason is not None and reason == session_obstacle(states.get(profile_id))
+        }
     return Candidates(
         eligible=tuple(ProfileId(profile_id) for profile_id, reason in reasons.items() if reason is None),
         passed_over={profile_id: reason for profile_id, reason in reasons.items() if reason is not None},
@@ -46,17 +60,7 @@ def find_candidates(
 def _objection(
     package: Package, profile: Profile, state: ProfileState | None, lane: Lane, tried: Collection[str]
 ) -> str | None:
-    if profile.profile_id in tried:
-        return "already tried"
-    if profile.paused:
-        return "paused by an operator"
-    if package.paused and lane == "open":
-        return "the package is paused by an operator"
-    if state is not None:
-        lane_state = state.open if lane == "open" else state.reply
-        if lane_state.state == "blocked":
-            return f"blocked for the {lane} lane" + (f": {lane_state.cause}" if lane_state.cause else "")
-    return None
+    return "already tried" if profile.profile_id in tried else obstacle(package, profile, state, lane)
 
 
 def _sent_last_hour(state: ProfileState | None) -> int:

@@ -1,4 +1,4 @@
-"""Route: the profile that sends a delivery, or the reason why no profile can."""
+"""Route: the profile that sends a delivery, or the reason why no profile can, now or ever."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """No profile of the package can send the delivery."""
+    """No profile of the package can ever send the delivery."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoRouteNow:
+    """No profile can send the open delivery now, but one may later: it waits."""
 
     reason: str
 
 
 RouteResult = Route | NoRoute
+ReassignResult = Route | NoRoute | NoRouteNow

@@ -1,4 +1,4 @@
-"""Routing: the decision on one record of an open message: its deliveries are assigned, or all of them are refused."""
+"""Routing: the decision on one record of an open message: its deliveries are assigned, wait, or are refused."""
 
 import random
 from collections import Counter
@@ -14,9 +14,11 @@ from spreader.contract.configuration import Distribution, Package
 from spreader.contract.events import (
     AssignedDelivery,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
     ProfilePace,
     ProfileState,
+    WaitingDelivery,
 )
 from spreader.contract.ids import ProfileId, delivery_id
 
@@ -33,7 +35,8 @@ class Routing:
     strategy: Distribution
     package_version: int
     profiles: tuple[str, ...]
-    """The profile of each recipient, in their order, "" for a suppressed one. Empty when the record is refused."""
+    """The profile of each recipient, in their order, "" for a suppressed one. Empty when the record is refused, or when
+    its deliveries wait for a profile."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each profile that was not eligible."""
     refused: str | None = None
@@ -45,6 +48,8 @@ class Routing:
     assigned_at: datetime | None = None
     """The time of the decision, which no other decision has. The pacer publishes up to which of these times it has
     counted assignments. None: the record was refused, or an older version of the router has decided."""
+    waiting: str | None = None
+    """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
 
     @property
     def key(self) -> RecordKey:
@@ -91,14 +96,26 @@ def route_record(
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
     if request.options.contradiction is not None:
         return _refused(request, package.version, request.options.contradiction), cursor
+    if not package.profiles:
+        return _refused(request, package.version, no_profiles_reason(package)), cursor
     candidates = find_candidates(package, snapshot.states, "open")
-    if not candidates.eligible:
-        return _refused(request, package.version, no_candidate_reason(package, candidates)), cursor
     strategy = request.distribution or package.distribution
     suppressed = suppressed or {}
     left_out = {recipient: suppressed[recipient] for recipient in recipients(request) if recipient in suppressed}
+    if not candidates.eligible:
+        waiting = Routing(
+            request.message_id,
+            request.first_index,
+            strategy,
+            package.version,
+            (),
+            candidates.passed_over,
+            suppressed=left_out,
+            waiting=no_candidate_reason(package, candidates),
+        )
+        return waiting, cursor
     included = tuple(recipient for recipient in recipients(request) if recipient not in left_out)
-    bound = _bound(included, talks_to or {}, candidates) if keeps_profiles(package, strategy) else {}
+    bound = bound_profiles(included, talks_to or {}, candidates) if keeps_profiles(package, strategy) else {}
     allocation = allocate(strategy, len(included), snapshot.pool(package, candidates), cursor, chance, bound)
     routing = Routing(
         request.message_id,
@@ -111,6 +128,11 @@ def route_record(
         suppressed=left_out,
     )
     return routing, allocation.cursor
+
+
+def place_of(cursor: int, package: Package | None) -> int:
+    """The cursor as a place among the package's profiles, so that profiles that are added later do not move it."""
+    return cursor % len(package.profiles) if package is not None and package.profiles else cursor
 
 
 def keeps_profiles(package: Package, strategy: Distribution) -> bool:
@@ -129,9 +151,11 @@ def preview(
     """How a message would be shared out now. Nothing is decided or stored."""
     candidates = find_candidates(package, snapshot.states, "open")
     strategy = distribution or package.distribution
+    if not package.profiles:
+        return Routing("", 0, strategy, package.version, (), refused=no_profiles_reason(package))
     if not candidates.eligible:
         reason = no_candidate_reason(package, candidates)
-        return Routing("", 0, strategy, package.version, (), candidates.passed_over, reason)
+        return Routing("", 0, strategy, package.version, (), candidates.passed_over, waiting=reason)
     allocation = allocate(strategy, deliveries, snapshot.pool(package, candidates), cursor, chance)
     return Routing(
         "", 0, strategy, package.version, allocation.profiles, candidates.passed_over, reasons=allocation.reasons
@@ -139,7 +163,11 @@ def preview(
 
 
 def no_candidate_reason(package: Package, candidates: Candidates) -> str:
-    return f"no profile of package {package.package_id} can open conversations ({candidates.reasons})"
+    return f"no profile of package {package.package_id} can send now ({candidates.reasons})"
+
+
+def no_profiles_reason(package: Package) -> str:
+    return f"no profile of package {package.package_id} can open conversations: it has none"
 
 
 def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
@@ -162,6 +190,38 @@ def assigned_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliv
         passed_over=dict(routing.passed_over),
         deliveries=_deliveries(request, routing.profiles),
     )
+
+
+def waiting_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesWaiting | None:
+    """None if no delivery of the record waits for a profile."""
+    if routing.waiting is None or not waiting_recipients(request, routing):
+        return None
+    return OpenDeliveriesWaiting(
+        traceparent=request.traceparent,
+        package_id=request.package_id,
+        message_id=request.message_id,
+        content=request.content,
+        options=request.options,
+        requested_at=request.requested_at,
+        package_version=routing.package_version,
+        total=request.total or len(request.recipients),
+        strategy=routing.strategy,
+        reason=routing.waiting,
+        deliveries=tuple(
+            WaitingDelivery(
+                delivery_id=delivery_id(request.message_id, recipient),
+                recipient=recipient,
+                index=request.first_index + number,
+            )
+            for number, recipient in enumerate(recipients(request))
+            if recipient not in routing.suppressed
+        ),
+    )
+
+
+def waiting_recipients(request: OpenMessageRequested, routing: Routing) -> int:
+    """How many deliveries of the record wait for a profile."""
+    return 0 if routing.waiting is None else len(recipients(request)) - len(routing.suppressed)
 
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
@@ -190,7 +250,10 @@ def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, i
     }
 
 
-def _bound(included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates) -> dict[int, ProfileId]:
+def bound_profiles(
+    included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates
+) -> dict[int, ProfileId]:
+    """The eligible profiles of the recipients with a conversation, by their index."""
     eligible = set(candidates.eligible)
     profiles = ((index, talks_to.get(recipient)) for index, recipient in enumerate(included))
     return {index: ProfileId(profile) for index, profile in profiles if profile is not None and profile in eligible}

@@ -1,0 +1,175 @@
+"""Conversation store: the conversations of customers with profiles in Postgres, with all its statements."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from router.core.conversations import Conversation, ConversationKey, is_over, merge
+from spreader.contract.events import Event
+from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.rows import arrays, columns, fetched, unnest
+
+E = TypeVar("E", bound=Event)
+
+HISTORY_ROWS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKeyRow:
+    package_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewConversationRow:
+    package_id: str
+    recipient: str
+    profile_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMoveRow:
+    package_id: str
+    recipient: str
+    profile_id: str
+    at: datetime | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationMove:
+    """From `at` on the customer talked to this profile."""
+
+    profile_id: str
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStore:
+    engine: AsyncEngine
+
+    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.begin()
+
+    async def conversations(
+        self, connection: AsyncConnection, keys: Sequence[ConversationKey]
+    ) -> dict[ConversationKey, Conversation]:
+        rows = fetched(Conversation, await connection.execute(_CONVERSATIONS, _key_arrays(keys)))
+        return {conversation.key: conversation for conversation in rows}
+
+    async def talks_to(
+        self, connection: AsyncConnection, keys: Collection[ConversationKey], days: Mapping[str, int], now: datetime
+    ) -> dict[str, dict[str, str]]:
+        """For each package: the profile of each of these recipients with a conversation that is not over.
+
+        `days`: by package, after how many days without a message a conversation is over.
+        """
+        talks_to: dict[str, dict[str, str]] = defaultdict(dict)
+        for (package_id, recipient), conversation in (await self.conversations(connection, sorted(keys))).items():
+            if not is_over(conversation, days[package_id], now):
+                talks_to[package_id][recipient] = conversation.profile_id
+        return talks_to
+
+    async def begin_conversations(self, connection: AsyncConnection, conversations: Sequence[Conversation]) -> None:
+        """Store new conversations; one that exists already stays as it is."""
+        rows = [
+            NewConversationRow(conversation.package_id, conversation.recipient, conversation.profile_id)
+            for conversation in conversations
+        ]
+        await connection.execute(_CONVERSATION_ENSURE, arrays(NewConversationRow, rows))
+
+    async def track(
+        self,
+        deduplicator: Deduplicator,
+        batch: Sequence[Received[E]],
+        conversations_of: Callable[[Sequence[E]], Sequence[Conversation]],
+        binds_for: Mapping[str, timedelta],
+    ) -> None:
+        """Merge the conversations of a batch into the stored ones; a repeated batch changes nothing.
+
+        `binds_for`: by package, how long a conversation binds after its last message.
+        """
+        if not conversations_of([record.event for record in batch]):
+            return  # most outcomes concern no conversation, and cost no transaction
+        async with self.begin() as connection:
+            new = await deduplicator.unseen(connection, batch)
+            conversations = conversations_of([record.event for record in new])
+            if not conversations:
+                return
+            await self.begin_conversations(connection, conversations)
+            keys = [conversation.key for conversation in conversations]
+            await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys))
+            known = await self.conversations(connection, keys)
+            merged = [
+                merge(known[conversation.key], conversation, binds_for[conversation.package_id])
+                for conversation in conversations
+            ]
+            await self._save_moves(connection, [known[key] for key in keys], merged)
+            await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
+
+    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> Sequence[ConversationMove]:
+        """The profiles that a recipient has talked to, the latest first."""
+        parameters = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
+        return fetched(ConversationMove, await connection.execute(_MOVES, parameters))
+
+    async def _save_moves(
+        self, connection: AsyncConnection, before: Sequence[Conversation], after: Sequence[Conversation]
+    ) -> None:
+        pairs = zip(before, after, strict=True)
+        moved = [new for old, new in pairs if old.last_at is None or old.profile_id != new.profile_id]
+        if moved:
+            rows = [
+                NewMoveRow(
+                    conversation.package_id,
+                    conversation.recipient,
+                    conversation.profile_id,
+                    conversation.last_at,
+                    "the customer wrote" if conversation.customer_at else "we wrote",
+                )
+                for conversation in moved
+            ]
+            await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, rows))
+
+
+def _key_arrays(keys: Sequence[ConversationKey]) -> dict[str, list[str]]:
+    return arrays(ConversationKeyRow, [ConversationKeyRow(*key) for key in keys])
+
+
+_CONVERSATION_COLUMNS = ", ".join(f"conversation.{name}" for name in columns(Conversation).split(", "))
+
+_KEYS = unnest(ConversationKeyRow, "wanted")
+
+_CONVERSATIONS = text(f"""
+SELECT {_CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)""")
+
+_CONVERSATIONS_LOCK = text(f"""
+SELECT 1 FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
+ORDER BY conversation.package_id, conversation.recipient FOR UPDATE OF conversation""")
+
+_CONVERSATION_ENSURE = text(f"""
+INSERT INTO router.conversation ({columns(NewConversationRow)})
+SELECT {columns(NewConversationRow)} FROM {unnest(NewConversationRow, "new")}
+ON CONFLICT DO NOTHING""")
+
+_CONVERSATION_SAVE = text(f"""
+UPDATE router.conversation
+SET profile_id = saved.profile_id, customer_at = saved.customer_at, sent_at = saved.sent_at
+FROM {unnest(Conversation, "saved")}
+WHERE conversation.package_id = saved.package_id AND conversation.recipient = saved.recipient""")
+
+_MOVES = text(f"""
+SELECT {columns(ConversationMove)} FROM router.conversation_move
+WHERE package_id = :package_id AND recipient = :recipient ORDER BY at DESC LIMIT :rows""")
+
+_MOVE_INSERT = text(f"""
+INSERT INTO router.conversation_move ({columns(NewMoveRow)})
+SELECT {columns(NewMoveRow)} FROM {unnest(NewMoveRow, "new")}
+ON CONFLICT DO NOTHING""")
