@@ -15,7 +15,7 @@ from router.core.conversations import Conversation, fold, is_over, is_warm, merg
 from router.core.loads import Load, balance
 from router.core.retries import next_routes
 from router.core.route import NoRoute, ReassignResult, Route
-from router.core.routing import ProfileSnapshot, weights
+from router.core.routing import ProfileSnapshot, preview, weights
 from router.core.strategies import CandidatePool, allocate
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
@@ -292,3 +292,18 @@ def test_a_reply_continues_the_conversation_it_names_however_old_it_is() -> None
     assert route == Route(ProfileId("b"), "the customer wrote to this profile last")
     nobody_yet = reply_route(package(), {}, None, years_later, continues_conversation=True)
     assert nobody_yet == Route(ProfileId("a"), "the customer is new to this package: its calmest profile")
+
+
+def test_a_decision_about_a_thousand_profiles_keeps_the_reasons_of_a_few() -> None:
+    """Each refused delivery gets the text, and each record the reasons: neither may grow with the profiles."""
+    profiles = tuple(profile(f"p{number}") for number in range(1_000))
+    crowd = Package(package_id="one", version=1, name="One", profiles=profiles)
+    paused = crowd.model_copy(update={"profiles": tuple(p.model_copy(update={"paused": True}) for p in profiles)})
+    refused = preview(paused, ProfileSnapshot(), 3, "round_robin", 0, random.Random(1))
+    assert refused.waiting is not None
+    assert refused.waiting.count("paused by an operator") == 10
+    assert "and 990 more" in refused.waiting
+    assert len(refused.passed_over) == 50
+    shared = preview(crowd, ProfileSnapshot(), 3, "round_robin", 500, random.Random(1))
+    assert len(shared.reasons) == 53
+    assert set(shared.profiles) <= set(shared.reasons)

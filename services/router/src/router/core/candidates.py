@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import Lane, ProfileState
@@ -9,6 +10,9 @@ from spreader.contract.ids import ProfileId
 from spreader.contract.obstacles import obstacle, session_obstacle
 
 BACKUP = "a backup: it gets open messages only while no other profile can send"
+
+TOLD_MAX, KEPT_MAX = 10, 50
+"""Of how many passed-over profiles a text, and a record, give the reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,16 @@ class Candidates:
 
     @property
     def reasons(self) -> str:
-        return "; ".join(f"{profile}: {reason}" for profile, reason in self.passed_over.items()) or "it has none"
+        """For one text, which each refused delivery gets: of many profiles, the first ones and the number of others."""
+        texts = [f"{profile}: {reason}" for profile, reason in islice(self.passed_over.items(), TOLD_MAX)]
+        if len(self.passed_over) > TOLD_MAX:
+            texts.append(f"and {len(self.passed_over) - TOLD_MAX} more")
+        return "; ".join(texts) or "it has none"
+
+    @property
+    def first_passed_over(self) -> dict[str, str]:
+        """For records, which must not grow with the number of profiles."""
+        return dict(islice(self.passed_over.items(), KEPT_MAX))
 
 
 def find_candidates(

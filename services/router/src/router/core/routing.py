@@ -123,8 +123,8 @@ def route_record(
         strategy,
         package.version,
         _with_gaps(request, left_out, allocation.profiles),
-        candidates.passed_over,
-        reasons=allocation.reasons,
+        candidates.first_passed_over,
+        reasons=allocation.kept_reasons,
         suppressed=left_out,
     )
     return routing, allocation.cursor
@@ -155,10 +155,16 @@ def preview(
         return Routing("", 0, strategy, package.version, (), refused=no_profiles_reason(package))
     if not candidates.eligible:
         reason = no_candidate_reason(package, candidates)
-        return Routing("", 0, strategy, package.version, (), candidates.passed_over, waiting=reason)
+        return Routing("", 0, strategy, package.version, (), candidates.first_passed_over, waiting=reason)
     allocation = allocate(strategy, deliveries, snapshot.pool(package, candidates), cursor, chance)
     return Routing(
-        "", 0, strategy, package.version, allocation.profiles, candidates.passed_over, reasons=allocation.reasons
+        "",
+        0,
+        strategy,
+        package.version,
+        allocation.profiles,
+        candidates.first_passed_over,
+        reasons=allocation.kept_reasons,
     )
 
 

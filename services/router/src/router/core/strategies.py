@@ -4,7 +4,9 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
+from router.core.candidates import KEPT_MAX
 from router.core.loads import Load, balance
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import ProfileId
@@ -31,6 +33,14 @@ class Allocation:
     """The place at which the package's next round begins, modulo the number of places."""
     reasons: Mapping[ProfileId, str]
     """The reason for each candidate's share."""
+
+    @property
+    def kept_reasons(self) -> dict[ProfileId, str]:
+        """For records: the reasons of the profiles that got deliveries, and of some of the others."""
+        chosen = dict.fromkeys(self.profiles)
+        others = (profile for profile in self.reasons if profile not in chosen)
+        shown = [*chosen, *islice(others, KEPT_MAX)]
+        return {profile: self.reasons[profile] for profile in shown if profile in self.reasons}
 
 
 def allocate(
