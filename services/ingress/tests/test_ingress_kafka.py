@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from ingress.app import build
 from ingress.messages.callbacks import CallbackConsumer
@@ -26,6 +27,7 @@ from spreader.contract.events import (
 from spreader.contract.ids import delivery_id
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.table import Table
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -176,3 +178,40 @@ async def _is_unready_for(http: httpx.AsyncClient, part: str) -> bool:
 
 async def _is_accepted(http: httpx.AsyncClient, path: str) -> bool:
     return (await http.post(path, json=WORDS, headers=ASYNC)).status_code == 202
+
+
+async def test_a_package_of_a_thousand_profiles_with_the_longest_fields_takes_effect(
+    settings: Settings, bus: KafkaBus
+) -> None:
+    """The issue saw 61 of them exceed the largest record: then no change of any package took effect."""
+    own = IngressSettings(
+        api_key="k", kafka_bootstrap_servers=settings.kafka_bootstrap_servers, database_url=settings.database_url,
+        configured_wait_seconds=60,
+    )  # fmt: skip
+    async with serving(build(own)) as http:
+        package_id: str = (await http.post("/packages", json={"name": "Large"})).json()["package_id"]
+        engine = create_engine(settings, "test")
+        async with engine.begin() as connection:
+            await connection.execute(LONGEST_PROFILES, {"package_id": package_id})
+        await engine.dispose()
+        assert (await http.post(f"/packages/{package_id}/pause")).json()["paused"] is True
+        read_back = Table(settings, PackageConfigured)
+        await read_back.start()
+        row = read_back.get(package_id)
+        assert row is not None
+        assert (row.package.paused, len(row.package.profiles)) == (True, 1_000)
+        assert {len(profile.gateway.sealed or "") for profile in row.package.profiles} == {SEALED_CHARACTERS}
+        other: str = (await http.post("/packages", json={"name": "Small"})).json()["package_id"]
+        assert await read_back.wait_for(lambda: read_back.get(other) is not None, 30)
+        await read_back.stop()
+
+
+SEALED_CHARACTERS = 14_000
+LONGEST_PROFILES = text(f"""
+INSERT INTO ingress.profile (profile_id, package_id, settings, created_at, updated_at)
+SELECT rpad(md5(:package_id || number), 64, '0'), :package_id, jsonb_build_object(
+    'name', repeat('n', 200), 'phone', '201000000001', 'weight', null, 'limits', jsonb_build_object(),
+    'gateway', jsonb_build_object('driver', 'cloud_api', 'base_url', 'https://' || repeat('b', 2040),
+        'account', repeat('a', 200), 'sealed', repeat('s', {SEALED_CHARACTERS}), 'holder', repeat('h', 16))),
+    now(), now()
+FROM generate_series(1, 1000) AS number""")

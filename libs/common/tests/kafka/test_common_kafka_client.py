@@ -18,10 +18,11 @@ from faststream.kafka import KafkaBroker
 from topic_harness import NOON, TopicHarness, alert
 
 from spreader.clock import Clock
-from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted, PackageConfigured
 from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import (
+    PACKAGE_BYTES_MAX,
     KafkaBus,
     Record,
     Subscription,
@@ -137,8 +138,11 @@ async def test_only_states_are_compacted_and_dead_letters_may_be_the_largest_rec
     resources = [resource for answer in answers for resource in answer.resources]
     configs = {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in resources}
     assert {name for name, each in configs.items() if each["cleanup.policy"] == "compact"} == COMPACTED
-    largest = max(int(each["max.message.bytes"]) for name, each in configs.items() if name != DEAD_LETTER_TOPIC)
+    in_tables = (DEAD_LETTER_TOPIC, PackageConfigured.topic)  # a table never sends its records to the dead letter topic
+    largest = max(int(each["max.message.bytes"]) for name, each in configs.items() if name not in in_tables)
     assert int(configs[DEAD_LETTER_TOPIC]["max.message.bytes"]) > largest
+    packages = configs[PackageConfigured.topic]
+    assert int(packages["segment.bytes"]) > int(packages["max.message.bytes"]) == PACKAGE_BYTES_MAX
 
 
 @pytest.mark.kafka

@@ -50,7 +50,7 @@ from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.contract.events import PackageConfigured, ProfileState
 from spreader.kafka.bus import Bus
-from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, KafkaBus, create_broker
+from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.table import Table
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
@@ -90,7 +90,7 @@ class Dependencies:
 def build(settings: IngressSettings) -> FastAPI:
     now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
     engine = create_engine(settings, "ingress")
-    request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS)
+    request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS, PACKAGE_BYTES_MAX)
     # The consumers have their own broker, because the short timeout of requests would abort a slow join of the consumer
     # group.
     consumer_broker = create_broker(settings, "ingress")

@@ -18,7 +18,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
-from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event
+from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event, PackageConfigured
 from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, encode
@@ -35,6 +35,7 @@ REBALANCE_TIMEOUT_MS = 60_000
 FETCH_WAIT_MS = 500  # a shorter wait would only cost CPU, because the broker responds as soon as there is a record
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
+PACKAGE_BYTES_MAX = 32 * 1024 * 1024  # a package of 1,000 profiles with the longest fields takes 17 MB
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 """What a client raises when the brokers are unavailable or refuse a request."""
 REQUEST_TIMEOUT_MS = 10_000
@@ -76,7 +77,12 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
-def create_broker(settings: Settings, service: str, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> KafkaBroker:
+def create_broker(
+    settings: Settings,
+    service: str,
+    request_timeout_ms: int = REQUEST_TIMEOUT_MS,
+    record_bytes_max: int = RECORD_BYTES_MAX,
+) -> KafkaBroker:
     """A broker that is not started. Its producer is not idempotent, because aiokafka's idempotent producer may fail for
     ever."""
     return Broker(
@@ -87,7 +93,7 @@ def create_broker(settings: Settings, service: str, request_timeout_ms: int = RE
         enable_idempotence=False,
         linger_ms=0,
         max_batch_size=PRODUCE_BATCH_BYTES,
-        max_request_size=RECORD_BYTES_MAX,
+        max_request_size=record_bytes_max,
         request_timeout_ms=request_timeout_ms,
         metadata_max_age_ms=30_000,
         graceful_timeout=DRAIN_SECONDS,
@@ -247,6 +253,8 @@ def _new_topic(topic: str, replication: int) -> NewTopic:
         configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
     if topic == DEAD_LETTER_TOPIC:
         configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
+    if topic == PackageConfigured.topic:
+        configs |= {"max.message.bytes": str(PACKAGE_BYTES_MAX), "segment.bytes": str(2 * PACKAGE_BYTES_MAX)}
     return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=configs)
 
 

@@ -215,6 +215,8 @@ class Registry:
         package = await _package(connection, package_id)
         profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
         event = PackageConfigured(package=snapshot(package, profiles), at=self.now())
+        superseded = {"topic": PackageConfigured.topic, "package_id": package_id}
+        await connection.execute(sql.SUPERSEDED_DELETE, superseded)
         await outbox.put(connection, [encode(event, "ingress", self.now())])
         return package, package_document(package, profiles)
 

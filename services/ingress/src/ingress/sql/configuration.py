@@ -58,6 +58,8 @@ UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE packag
 """The first statement of every change. It locks the package's row, so that changes of one package are made one after
 the other."""
 
+SUPERSEDED_DELETE = text("DELETE FROM ingress.outbox WHERE topic = :topic AND key = :package_id")
+"""Older snapshots of the package that are not published yet: a snapshot may have many MB."""
 PACKAGE_LOCK = text("SELECT package_id FROM ingress.package WHERE package_id = :package_id FOR UPDATE")
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")

@@ -109,7 +109,7 @@ def route_record(
             strategy,
             package.version,
             (),
-            candidates.passed_over,
+            candidates.first_passed_over,
             suppressed=left_out,
             waiting=no_candidate_reason(package, candidates),
         )
