@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from router.config_cache import RouterConfigCache
 from router.conversation_tracker import ConversationTracker
+from router.core.substitutes import SubstituteTurns
 from router.endpoints import add_endpoints
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
@@ -59,10 +60,11 @@ def build(settings: RouterSettings) -> FastAPI:
     )
 
     open_messages = OpenMessageRouter(open_store, open_bus, config, clock, pending, progress)
-    reassignment = Reassignment(open_store, open_bus, config, clock, pending)
+    turns = SubstituteTurns()
+    reassignment = Reassignment(open_store, open_bus, config, clock, pending, turns=turns)
     consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router"))
     open_tracker = ConversationTracker(open_store, deduplicator, config)
-    replies = ReplyRouter(reply_store, reply_bus, config, clock, progress, settings.router_heard_wait_seconds)
+    replies = ReplyRouter(reply_store, reply_bus, config, clock, progress, settings.router_heard_wait_seconds, turns)
     reply_tracker = ConversationTracker(reply_store, deduplicator, config)
 
     requests = GuardedConsumer(GROUP, open_messages.on_requested, (OpenMessageRequested,), open_bus, tracing)

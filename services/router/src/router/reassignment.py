@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from router.config_cache import RouterConfigCache
+from router.core.candidates import find_candidates
+from router.core.conversations import ConversationKey
 from router.core.retries import next_routes, share_waiting
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
 from router.core.routing import keeps_profiles, place_of
+from router.core.substitutes import SubstituteTurns, substitute
 from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
 from router.pending_assignments import PendingAssignments
@@ -42,6 +45,7 @@ class Reassignment:
     clock: Clock
     pending: PendingAssignments
     chance: random.Random = field(default_factory=random.Random)
+    turns: SubstituteTurns = field(default_factory=SubstituteTurns)
 
     async def on_returned(self, batch: Sequence[Received[DeliveryReturned]]) -> None:
         by_package: dict[str, list[DeliveryReturned]] = defaultdict(list)
@@ -55,10 +59,36 @@ class Reassignment:
         for package_id, returned in by_package.items():
             package = self.config.package(package_id)
             routes = next_routes(returned, package, self.pending.snapshot(self.config), self.chance)
+            if package is not None and any(_is_reply(*pair) for pair in zip(returned, routes, strict=True)):
+                routes = await self._with_substitutes(package, returned, routes)
             events += self._events(returned, routes, package)
         if waited:
             events += await self._share_waiting(waited)
         await self.bus.publish(*events)
+
+    async def _with_substitutes(
+        self, package: Package, returned: Sequence[DeliveryReturned], routes: Sequence[ReassignResult]
+    ) -> list[ReassignResult]:
+        """The routes, with the substitute of its customer for each reply. New substitutes are stored."""
+        pairs = list(zip(returned, routes, strict=True))
+        keys = {(delivery.package_id, delivery.recipient) for delivery, route in pairs if _is_reply(delivery, route)}
+        results: list[ReassignResult] = []
+        async with self.store.begin() as connection:
+            stored = await self.store.substitutions(connection, keys)
+            substitutes = {key: row.substitute for key, row in stored.items()}
+            chosen: dict[ConversationKey, str | None] = {}
+            for delivery, route in pairs:
+                if not isinstance(route, Route) or delivery.lane != "reply":
+                    results.append(route)
+                    continue
+                key = delivery.package_id, delivery.recipient
+                candidates = find_candidates(package, self.config.states, "reply", delivery.tried)
+                profile_id = substitute(candidates, self.config.states, substitutes.get(key), self.turns)
+                if profile_id != substitutes.get(key):
+                    substitutes[key] = chosen[key] = profile_id
+                results.append(Route(profile_id, route.reason))
+            await self.store.save_substitutes(connection, chosen)
+        return results
 
     async def _share_waiting(self, waited: Mapping[str, Sequence[DeliveryReturned]]) -> list[Event]:
         """The events of deliveries that waited without a profile. Moves the cursors of their packages."""
@@ -112,6 +142,10 @@ class Reassignment:
             *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned),
             *(_waiting_event(part, package) for part in _parts(waiting) if package is not None),
         ]
+
+
+def _is_reply(delivery: DeliveryReturned, route: ReassignResult) -> bool:
+    return delivery.lane == "reply" and isinstance(route, Route)
 
 
 def _parts(routes: Sequence[tuple[DeliveryReturned, R]]) -> list[list[tuple[DeliveryReturned, R]]]:

@@ -5,14 +5,16 @@ that. A repeated record finds the same conversation, and the sender drops the re
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from router.config_cache import RouterConfigCache
-from router.core.conversations import Conversation, reply_route
+from router.core.candidates import find_candidates
+from router.core.conversations import Conversation, ConversationKey, is_over, reply_route
 from router.core.route import NoRoute, Route, RouteResult
+from router.core.substitutes import SubstituteTurns, substitute
 from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
 from router.postgres import RoutingStore
@@ -38,6 +40,7 @@ class ReplyRouter:
     clock: Clock
     progress: ReadProgress
     read_wait_seconds: float
+    turns: SubstituteTurns = field(default_factory=SubstituteTurns)
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
         await self._wait_for_customer_messages({record.partition for record in batch})
@@ -61,15 +64,25 @@ class ReplyRouter:
             log.warning("customers' messages are still unread; sending replies anyway", partitions=sorted(partitions))
 
     async def _route_all(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
-        """The route of each reply. Conversations that begin with these replies are stored."""
+        """The route of each reply. Conversations that begin with these replies, and new substitutes, are stored."""
         keys = sorted({(request.package_id, request.recipient) for request in requests})
         packages = await self.config.packages_of(requests)
         async with self.store.begin() as connection:
             known = await self.store.conversations(connection, keys)
+            stored = await self.store.substitutions(connection, keys)
+            substitutes: dict[ConversationKey, str | None] = {key: row.substitute for key, row in stored.items()}
             results = [
-                self._route(request, package, known.get((request.package_id, request.recipient)))
+                self._route(request, package, known.get((request.package_id, request.recipient)), substitutes)
                 for request, package in zip(requests, packages, strict=True)
             ]
+            await self.store.save_substitutes(
+                connection,
+                {
+                    key: chosen
+                    for key, chosen in substitutes.items()
+                    if chosen != (stored[key].substitute if key in stored else None)
+                },
+            )
             new = {
                 (request.package_id, request.recipient): result.profile_id
                 for request, result in zip(requests, results, strict=True)
@@ -79,13 +92,28 @@ class ReplyRouter:
         return results
 
     def _route(
-        self, request: ReplyMessageRequested, package: Package | None, conversation: Conversation | None
+        self,
+        request: ReplyMessageRequested,
+        package: Package | None,
+        conversation: Conversation | None,
+        substitutes: dict[ConversationKey, str | None],
     ) -> RouteResult:
+        """Changes the entry of the conversation in `substitutes` if it gets another substitute."""
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:
             return NoRoute(request.contradiction)
-        return reply_route(package, self.config.states, conversation, self.clock(), request.continues_conversation)
+        now, states = self.clock(), self.config.states
+        route = reply_route(package, states, conversation, now, request.continues_conversation)
+        if conversation is None or isinstance(route, NoRoute) or route.profile_id == conversation.profile_id:
+            return route
+        if not request.continues_conversation and is_over(conversation, package.conversation_days, now):
+            substitutes[conversation.key] = None  # the conversation begins again, with a profile of its own
+            return route
+        candidates = find_candidates(package, states, "reply")
+        chosen = substitute(candidates, states, substitutes.get(conversation.key), self.turns)
+        substitutes[conversation.key] = chosen
+        return Route(chosen, route.reason)
 
     def _events(self, request: ReplyMessageRequested, result: RouteResult) -> list[Event]:
         match result:

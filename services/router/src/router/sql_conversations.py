@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from router.core.conversations import Conversation, ConversationKey, is_over, merge
-from spreader.contract.events import Event
+from spreader.contract.events import DeliveryOutcome, Event
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays, columns, fetched, unnest
@@ -41,6 +41,27 @@ class NewMoveRow:
     profile_id: str
     at: datetime | None
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubstituteRow:
+    package_id: str
+    recipient: str
+    substitute: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """A customer's own profile, and the one that answers while it cannot send.
+
+    `has_messages`: whether the own profile has sent or received a message.
+    """
+
+    package_id: str
+    recipient: str
+    profile_id: str
+    substitute: str
+    has_messages: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +122,7 @@ class ConversationStore:
             return  # most outcomes concern no conversation, and cost no transaction
         async with self.begin() as connection:
             new = await deduplicator.unseen(connection, batch)
-            conversations = conversations_of([record.event for record in new])
+            conversations = conversations_of(await self._by_own_profile(connection, [record.event for record in new]))
             if not conversations:
                 return
             await self.begin_conversations(connection, conversations)
@@ -114,6 +135,36 @@ class ConversationStore:
             ]
             await self._save_moves(connection, [known[key] for key in keys], merged)
             await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
+
+    async def substitutions(
+        self, connection: AsyncConnection, keys: Collection[ConversationKey]
+    ) -> dict[ConversationKey, Substitution]:
+        """Those of these conversations that have a substitute."""
+        rows = fetched(Substitution, await connection.execute(_SUBSTITUTIONS, _key_arrays(sorted(keys))))
+        return {(row.package_id, row.recipient): row for row in rows}
+
+    async def save_substitutes(
+        self, connection: AsyncConnection, substitutes: Mapping[ConversationKey, str | None]
+    ) -> None:
+        """Remember the substitutes of these conversations; None: forget it."""
+        if substitutes:
+            keys = sorted(substitutes)
+            await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys))
+            rows = [SubstituteRow(*key, substitutes[key]) for key in keys]
+            await connection.execute(_SUBSTITUTE_SAVE, arrays(SubstituteRow, rows))
+
+    async def _by_own_profile(self, connection: AsyncConnection, events: Sequence[E]) -> list[E]:
+        """A reply that a substitute sent counts as one of the customer's own profile, so that the conversation stays
+        with it."""
+        keys = {
+            (event.package_id, event.recipient)
+            for event in events
+            if isinstance(event, DeliveryOutcome) and event.lane == "reply"
+        }
+        if not keys:
+            return list(events)
+        substitutions = await self.substitutions(connection, keys)
+        return [_by_own_profile(event, substitutions) for event in events]
 
     async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> Sequence[ConversationMove]:
         """The profiles that a recipient has talked to, the latest first."""
@@ -137,6 +188,15 @@ class ConversationStore:
                 for conversation in moved
             ]
             await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, rows))
+
+
+def _by_own_profile(event: E, substitutions: Mapping[ConversationKey, Substitution]) -> E:
+    if not isinstance(event, DeliveryOutcome) or event.lane != "reply":
+        return event
+    substitution = substitutions.get((event.package_id, event.recipient))
+    if substitution is None or not substitution.has_messages or event.profile_id != substitution.substitute:
+        return event
+    return event.model_copy(update={"profile_id": substitution.profile_id})
 
 
 def _key_arrays(keys: Sequence[ConversationKey]) -> dict[str, list[str]]:
@@ -163,6 +223,15 @@ _CONVERSATION_SAVE = text(f"""
 UPDATE router.conversation
 SET profile_id = saved.profile_id, customer_at = saved.customer_at, sent_at = saved.sent_at
 FROM {unnest(Conversation, "saved")}
+WHERE conversation.package_id = saved.package_id AND conversation.recipient = saved.recipient""")
+
+_SUBSTITUTIONS = text(f"""
+SELECT package_id, recipient, profile_id, substitute,
+       customer_at IS NOT NULL OR sent_at IS NOT NULL AS has_messages
+FROM router.conversation JOIN {_KEYS} USING (package_id, recipient) WHERE substitute IS NOT NULL""")
+
+_SUBSTITUTE_SAVE = text(f"""
+UPDATE router.conversation SET substitute = saved.substitute FROM {unnest(SubstituteRow, "saved")}
 WHERE conversation.package_id = saved.package_id AND conversation.recipient = saved.recipient""")
 
 _MOVES = text(f"""

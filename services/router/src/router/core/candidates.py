@@ -48,7 +48,7 @@ def find_candidates(
     """The candidates for a delivery of this lane, in the order of the package.
 
     Backup profiles are candidates of the open lane only while no other profile is one. A reply cannot wait, so if no
-    other profile can send it, it goes to those whose sessions are not working.
+    other profile can send it or answer it, it goes to those whose sessions are not working.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)
@@ -58,7 +58,7 @@ def find_candidates(
         backups = {profile.profile_id for profile in package.profiles if profile.backup}
         if any(reason is None and profile_id not in backups for profile_id, reason in reasons.items()):
             reasons |= {profile_id: BACKUP for profile_id in backups if reasons[profile_id] is None}
-    elif None not in reasons.values():
+    elif None not in reasons.values() or not package.reply_failover:
         reasons |= {
             profile_id: None
             for profile_id, reason in reasons.items()

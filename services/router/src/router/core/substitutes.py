@@ -1,0 +1,42 @@
+"""Substitute: the profile that answers a customer while the customer's own profile cannot send."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from router.core.candidates import Candidates
+from spreader.contract.events import ProfileState
+from spreader.contract.ids import ProfileId
+
+
+@dataclass
+class SubstituteTurns:
+    """Chooses a substitute for one customer after the other: each time the profile whose last turn is longest ago.
+
+    So a profile that can send again gets no more customers than the others. It is kept in the memory of each process,
+    and each process spreads its own customers.
+    """
+
+    _turns: dict[str, int] = field(default_factory=dict[str, int], init=False)
+    """The number of the last turn of each profile."""
+    _count: int = field(default=0, init=False)
+
+    def next(self, candidates: Candidates, states: Mapping[str, ProfileState]) -> ProfileId:
+        """There must be an eligible profile. Of those without a turn, the calmest one comes first."""
+        earliest = min(self._turns.get(profile, 0) for profile in candidates.eligible)
+        waiting = tuple(profile for profile in candidates.eligible if self._turns.get(profile, 0) == earliest)
+        chosen = Candidates(waiting).calmest(states)
+        self._count += 1
+        self._turns[chosen] = self._count
+        return chosen
+
+
+def substitute(
+    candidates: Candidates,
+    states: Mapping[str, ProfileState],
+    remembered: str | None,
+    turns: SubstituteTurns,
+) -> ProfileId:
+    """The one who answered the customer before, if it can send; otherwise the next in turn."""
+    if remembered is not None and remembered in candidates.eligible:
+        return ProfileId(remembered)
+    return turns.next(candidates, states)
