@@ -46,13 +46,12 @@ class CallStarts:
             if not group:
                 continue
             try:
-                started = await self._ledger.start_calls([pending.starting for pending in group])
+                async with self._ledger.start_calls([pending.starting for pending in group]) as started:
+                    for pending in _waiting(group):
+                        pending.started.set_result(started.get(pending.starting.claim.key))
             except Exception as error:
                 for pending in _waiting(group):
                     pending.started.set_exception(error)
-            else:
-                for pending in _waiting(group):
-                    pending.started.set_result(started.get(pending.starting.claim.key))
 
 
 def _waiting(group: list[_PendingStart]) -> list[_PendingStart]:

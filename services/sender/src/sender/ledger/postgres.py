@@ -1,7 +1,8 @@
 """Delivery ledger: the deliveries that the sender has to send, their claims and results, and the unpublished events."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -109,16 +110,21 @@ class DeliveryLedger:
             renewed = await connection.execute(RENEW, params)
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
-    async def start_calls(self, starting: Sequence[StartingCall]) -> dict[ClaimKey, Claim]:
-        """Stores that these calls begin; returns the claims that are still valid, each with a new lease."""
+    @asynccontextmanager
+    async def start_calls(self, starting: Sequence[StartingCall]) -> AsyncGenerator[dict[ClaimKey, Claim]]:
+        """Stores that these calls begin; yields the claims that are still valid, each with a new lease.
+
+        If the process dies before the commit is sent, nothing is stored. The claims are yielded right after the commit,
+        before the connection is given back, so that the requests follow as soon as possible.
+        """
         lease_until = self._lease_until()
         rows = sorted(map(start_row, starting), key=lambda row: row.delivery_id)
         params = {"worker": self.worker, "lease": self.lease.total_seconds(), **arrays(StartRow, rows)}
-        # With a commit of its own, the statement has no effect if the process dies before the commit is sent.
-        async with self.engine.begin() as connection:
+        async with self.engine.connect() as connection:
             valid = set(fetched(ClaimKey, await connection.execute(START_CALLS, params)))
-        claims = [call.claim for call in starting if call.claim.key in valid]
-        return {claim.key: replace(claim, lease_until=lease_until) for claim in claims}
+            await connection.commit()
+            claims = [call.claim for call in starting if call.claim.key in valid]
+            yield {claim.key: replace(claim, lease_until=lease_until) for claim in claims}
 
     async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
         """Writes results with the events to publish; returns the keys of the claims whose results were accepted."""

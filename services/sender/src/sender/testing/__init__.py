@@ -76,7 +76,8 @@ async def send_once(driver: Driver, delivery: Delivery, through: Profile) -> Gat
 
 async def begin_calls(ledger: DeliveryLedger, *claims: Claim) -> list[Claim]:
     """Stores that the calls of these claims begin; returns the claims that were still valid."""
-    return list((await ledger.start_calls([StartingCall(claim, resent=False) for claim in claims])).values())
+    async with ledger.start_calls([StartingCall(claim, resent=False) for claim in claims]) as started:
+        return list(started.values())
 
 
 class FixedPackages(MemoryTable[PackageConfigured]):
