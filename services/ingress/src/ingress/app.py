@@ -24,7 +24,6 @@ from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
 from ingress.infra.outbox import EnvelopeRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
-from ingress.infra.service_client import HttpServiceClient, ServiceClient
 from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
 from ingress.messages.idempotency import IdempotentResponses
 from ingress.messages.intake import MessageIntake
@@ -49,6 +48,7 @@ from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.contract.events import PackageConfigured, ProfileState
+from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent

@@ -17,7 +17,6 @@ from ingress.app import Dependencies, assemble
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
 from ingress.infra.outbox import POLL_SECONDS, EnvelopeRelay
-from ingress.infra.service_client import QUERY_SECONDS, ServiceResponse, ServiceUnavailable
 from ingress.messages.callbacks import CallbackWaiters
 from ingress.settings import IngressSettings
 from ingress.status.projection import StatusProjection
@@ -33,6 +32,7 @@ from spreader.contract.events import (
     ReplySettled,
     Status,
 )
+from spreader.http.service_client import QUERY_SECONDS, ServiceResponse, ServiceUnavailable
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, decode
 from spreader.media.store import MediaStore

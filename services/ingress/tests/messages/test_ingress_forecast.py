@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ingress.infra.service_client import HttpServiceClient, ServiceUnavailable
 from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
 from spreader.contract.events import OpenOptions
+from spreader.http.service_client import HttpServiceClient, ServiceUnavailable
 
 
 @contextlib.asynccontextmanager

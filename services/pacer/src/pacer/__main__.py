@@ -1,9 +1,28 @@
-"""python -m pacer: run the pacer until it receives a signal to stop."""
+"""python -m pacer: run the pacer until it receives a signal to stop; `outcomes` lists and settles overdue releases."""
+
+import argparse
+import asyncio
+from datetime import timedelta
 
 from pacer.app import build
+from pacer.release.overdue_command import ask_for_outcomes
 from pacer.settings import PacerSettings
 from spreader.runtime.service import run
 
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pacer")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    outcomes = commands.add_parser("outcomes", help="list the releases whose outcomes are overdue")
+    outcomes.add_argument("--minutes", type=float, help="overdue after this long (as SPREADER_PACER_OUTCOME_MINUTES)")
+    outcomes.add_argument("--ask", action="store_true", help="ask the sender for them now")
+    arguments, settings = parser.parse_args(), PacerSettings()
+    if arguments.command == "outcomes":
+        wait = settings.outcome_wait if arguments.minutes is None else timedelta(minutes=arguments.minutes)
+        asyncio.run(ask_for_outcomes(settings, wait, arguments.ask))
+    else:
+        run(build(settings), settings, settings.pacer_port)
+
+
 if __name__ == "__main__":
-    settings = PacerSettings()
-    run(build(settings), settings, settings.pacer_port)
+    main()

@@ -16,6 +16,7 @@ from pacer.release.known_events import PACKAGES, STATES, KnownConfiguration, Kno
 from pacer.release.loop import ReleaseLoop
 from pacer.release.maintenance import QueueMaintenance
 from pacer.release.outbox_relay import QueueOutboxRelay
+from pacer.release.outcome_requests import OutcomeRequests
 from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
 from pacer.views.endpoints import add_endpoints
@@ -33,6 +34,7 @@ from spreader.contract.events import (
     PackageConfigured,
     ProfileState,
 )
+from spreader.http.service_client import HttpServiceClient
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.group_progress import GroupProgress
@@ -89,6 +91,8 @@ def build(settings: PacerSettings) -> FastAPI:
     for consumer in consumers:
         consumer.subscribe(broker, settings, _records_max(consumer))
 
+    sender = HttpServiceClient("sender", settings.sender_url)
+    outcome_requests = OutcomeRequests(engine, clock, sender, settings.outcome_wait)
     service = Service(
         GROUP,
         [
@@ -101,6 +105,8 @@ def build(settings: PacerSettings) -> FastAPI:
             consent_loop,
             Loop("tell the pace", pace_publisher.publish),
             *maintenance.loops(),
+            sender,
+            Loop("ask for outcomes", outcome_requests.look),
         ],
     )
     app = service.app(title="Spreader pacer")

@@ -19,6 +19,15 @@ class PacerSettings(Settings):
     pacer_send_margin_seconds: PositiveFloat = 1.0
     """How many wall seconds before a rest window the sender stops beginning sends."""
 
+    pacer_outcome_minutes: PositiveFloat = 60.0
+    """If a release has had no outcome for this many minutes of wall time, the pacer asks the sender about it."""
+    sender_url: str = "http://127.0.0.1:8004"
+    """Where the pacer asks about releases without an outcome."""
+
+    @property
+    def outcome_wait(self) -> timedelta:
+        return timedelta(minutes=self.pacer_outcome_minutes)
+
     @property
     def release_margin(self) -> timedelta:
         return timedelta(seconds=self.pacer_release_margin_seconds)

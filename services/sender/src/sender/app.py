@@ -16,7 +16,7 @@ from sender.dispatch.attempt import AttemptRunner
 from sender.dispatch.consent_check import ConsentCheck
 from sender.dispatch.dispatcher import Dispatcher
 from sender.dispatch.tracing import TracedAttempts
-from sender.endpoints import CheckEndpoints, add_endpoints
+from sender.endpoints import CheckEndpoints, add_endpoints, add_outcome_endpoint
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver, MediaSource
@@ -34,6 +34,7 @@ from sender.gateways.waha import WahaDriver
 from sender.ledger.backlog import BacklogGauges
 from sender.ledger.call_starts import CallStarts
 from sender.ledger.delivery_rows import DELIVERY_TYPES
+from sender.ledger.lost_outcomes import LostOutcomes
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
@@ -126,6 +127,7 @@ def build(settings: SenderSettings) -> FastAPI:
     packages = Table(settings, PackageConfigured, on_change)
     config = SenderConfigCache(packages)
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
+    progress = GroupProgress(settings, f"{SERVICE}-open")
     context = LaneContext(settings, clock, config, worker, driver_factory, tracing)
     service = Service(
         SERVICE,
@@ -139,6 +141,7 @@ def build(settings: SenderSettings) -> FastAPI:
             *build_lane(context, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(context, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
             *build_receipts(settings, engine, bus),
+            progress,
             KafkaComponent(bus_broker, settings, name="producer of the gateways"),
             poller,
         ],
@@ -146,6 +149,7 @@ def build(settings: SenderSettings) -> FastAPI:
     app = service.app(title="Spreader sender")
     numbers = NumberChecker(number_store, drivers, clock, settings.sender_number_checks_per_hour)
     add_endpoints(app, CheckEndpoints(drivers, config, numbers, poller))
+    add_outcome_endpoint(app, LostOutcomes(engine, progress, clock))
     return app
 
 

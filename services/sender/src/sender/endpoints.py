@@ -1,4 +1,4 @@
-"""Endpoints: the sender's internal HTTP API. It checks whether a profile works and whether numbers are on WhatsApp."""
+"""Endpoints: the sender's internal HTTP API: checks of profiles and numbers, and outcomes that the pacer asks for."""
 
 import time
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from sender.config_cache import SenderConfigCache
+from sender.core.lost_outcome import ReleaseInQuestion
 from sender.gateways.driver import Drivers
 from sender.gateways.health_poller import HealthPoller
 from sender.gateways.number_check import NumberChecker, NumberResult
+from sender.ledger.lost_outcomes import LostOutcomes
 from spreader.contract.configuration import Driver, Gateway, Profile
 from spreader.contract.events import Quality, SessionState
 from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
+RELEASES_MAX = 500
 NO_NUMBER = "0000000"
 """A placeholder for the phone number. A profile that is being created may have none yet, and the check needs none."""
 
@@ -58,6 +61,39 @@ class NumberCheckItem(BaseModel):
 
 class NumberCheckResponse(BaseModel):
     numbers: list[NumberCheckItem]
+
+
+class ReleaseInQuestionView(BaseModel):
+    package_id: Id
+    message_id: Id
+    delivery_id: Id
+    recipient: PhoneNumber
+    profile_id: Id
+    attempt: int
+    release: int
+
+
+class OutcomesRequest(BaseModel):
+    """Releases whose outcomes the pacer never got."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    releases: Annotated[list[ReleaseInQuestionView], Field(min_length=1, max_length=RELEASES_MAX)]
+
+
+class OutcomesResponse(BaseModel):
+    """`reported`: how many outcomes are published again; `in_progress`: how many releases have none yet."""
+
+    reported: int
+    in_progress: int
+
+
+def add_outcome_endpoint(app: FastAPI, lost_outcomes: LostOutcomes) -> None:
+    @app.post("/releases/outcomes")
+    async def report_outcomes(request: OutcomesRequest) -> OutcomesResponse:
+        releases = [ReleaseInQuestion(**release.model_dump()) for release in request.releases]
+        reported = await lost_outcomes.report(releases)
+        return OutcomesResponse(reported=reported, in_progress=len(releases) - reported)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API, webhook_path
-from ingress.infra.service_client import ServiceClient
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
+from spreader.http.service_client import ServiceClient
 
 _NEW_PROFILE_FORM = TypeAdapter(NewProfile)
 _PROFILE_FORM = TypeAdapter(ProfileForm)

@@ -16,7 +16,7 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require_body
+from spreader.http.service_client import ServiceClient, require_body
 
 UNKNOWN_PACKAGE = "The pacer does not know the package yet."
 FORECAST_SECONDS = 20.0

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingress.infra.service_client import ServiceClient, ServiceUnavailable
 from spreader.contract.events import OpenOptions
+from spreader.http.service_client import ServiceClient, ServiceUnavailable
 
 SAMPLE_MAX = 200
 

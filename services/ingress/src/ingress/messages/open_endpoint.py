@@ -12,7 +12,6 @@ from ingress.core.open_messages import RoutingSummary, split_recipients, sum_rou
 from ingress.http.openapi import add_route
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient
 from ingress.messages.callbacks import CallbackChannel
 from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
 from ingress.messages.intake import MessageIntake
@@ -23,6 +22,7 @@ from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
+from spreader.http.service_client import ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.envelope import encode
 from spreader.telemetry.tracing import current_traceparent

@@ -14,13 +14,13 @@ from ingress.http.openapi import add_route
 from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require_body
 from ingress.messages.forecast import forecast_query
 from ingress.messages.intake import too_large_advice
 from ingress.messages.open_endpoint import REQUEST_EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
 from spreader.contract.bounds import Bound
 from spreader.http.problems import Problem
+from spreader.http.service_client import ServiceClient, require_body
 
 UNKNOWN_PACKAGE = "Not every service knows the package yet."
 

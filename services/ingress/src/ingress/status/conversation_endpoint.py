@@ -10,9 +10,9 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, require_body
 from spreader.contract.ids import PhoneNumber
 from spreader.http.problems import not_found
+from spreader.http.service_client import ServiceClient, require_body
 
 
 @dataclass(frozen=True, slots=True)

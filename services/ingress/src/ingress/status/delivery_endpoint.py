@@ -10,10 +10,10 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
 from ingress.sql.status import ShownDelivery
 from ingress.status.projection import StatusProjection
 from spreader.http.problems import not_found
+from spreader.http.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
 from pacer.core.settlement import TRIED_FOR, Settlement, settlement_of
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of, waiting_queue
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
+from pacer.intake.waiting_profiles import wake_waiting
 from pacer.sql import contacts, stops
 from pacer.sql import intake as sql
 from pacer.sql.database_clock import system_now
@@ -144,23 +145,10 @@ class HeldQueue:
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:
-            await self._wake_waiting(settlements)
+            packages = {settlement.package_id for settlement in settlements}
+            held = {settlement.profile_id for settlement in settlements if settlement.state == "held"}
+            await wake_waiting(self.engine, packages, held)
         return len(settlements)
-
-    async def _wake_waiting(self, settlements: Sequence[Settlement]) -> None:
-        """Wake the profiles that wait for these settlements. Repeated settlements wake them too, because the process
-        may have crashed before it woke them.
-
-        A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its
-        end. So the first transaction waits for such passes, by locking their packages. The second transaction locks the
-        profiles. Both locks in one transaction could deadlock, because a pass locks profiles before packages.
-        """
-        params = {"package_ids": sorted({settlement.package_id for settlement in settlements})}
-        async with self.engine.begin() as connection:
-            await connection.execute(sql.PACKAGES_SHARE, params)
-        async with self.engine.begin() as connection:
-            held = sorted({settlement.profile_id for settlement in settlements if settlement.state == "held"})
-            await connection.execute(sql.PROFILES_WAKE, {**params, "profile_ids": held})
 
 
 async def _write_settlements(connection: AsyncConnection, settlements: Sequence[Settlement], now: datetime) -> None:

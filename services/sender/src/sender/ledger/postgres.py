@@ -114,8 +114,7 @@ class DeliveryLedger:
     async def start_calls(self, starting: Sequence[StartingCall]) -> AsyncGenerator[dict[ClaimKey, Claim]]:
         """Stores that these calls begin; yields the claims that are still valid, each with a new lease.
 
-        If the process dies before the commit is sent, nothing is stored. The claims are yielded right after the commit,
-        before the connection is given back, so that the requests follow as soon as possible.
+        It yields right after the commit, before the connection is given back, so that the requests follow at once.
         """
         lease_until = self._lease_until()
         rows = sorted(map(start_row, starting), key=lambda row: row.delivery_id)

@@ -1,0 +1,85 @@
+"""Service client: queries to the internal HTTP APIs of other services. Messages are accepted without such queries."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+
+from spreader.http.problems import unavailable
+
+QUERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUnavailable:
+    """The service did not respond, or responded with an error."""
+
+    reason: str
+
+
+ServiceResponse = dict[str, Any] | ServiceUnavailable | None
+"""The response body. None: the service returned 404, because it does not know the subject of the query."""
+
+
+class ServiceClient(Protocol):
+    """The part of a client that endpoints use."""
+
+    async def query(
+        self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
+    ) -> ServiceResponse: ...
+
+
+class HttpServiceClient:
+    """A component with one HTTP connection pool for one service, `name`."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
+        self._url = url.rstrip("/")
+        self._client: aiohttp.ClientSession | None = None
+
+    async def query(
+        self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
+    ) -> ServiceResponse:
+        """Sends a POST if there is a body, otherwise a GET. Waits at most `seconds`."""
+        if self._client is None:
+            return ServiceUnavailable(f"the {self.name} cannot be queried yet: this process is still starting")
+        method = "GET" if body is None else "POST"
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._client.request(method, f"{self._url}{path}", json=body) as response,
+            ):
+                if response.status == 404:
+                    return None
+                if response.status != 200:
+                    return ServiceUnavailable(f"the {self.name} responded with status {response.status}")
+                return await response.json()
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return ServiceUnavailable(f"the {self.name} does not respond ({type(error).__name__})")
+
+    async def start(self) -> None:
+        self._client = aiohttp.ClientSession()
+
+    async def stop(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def not_ready_reason(self) -> str | None:
+        return None
+
+    def is_live(self) -> bool:
+        return True
+
+
+def require_body(response: ServiceResponse, not_found_detail: str) -> dict[str, Any]:
+    """The response body; raises the problem `unavailable` if there is none.
+
+    `not_found_detail`: the detail of that problem if the service returned 404.
+    """
+    if response is None:
+        raise unavailable(f"{not_found_detail} Try again shortly.")
+    if isinstance(response, ServiceUnavailable):
+        raise unavailable(f"{response.reason[:1].upper()}{response.reason[1:]}.")
+    return response

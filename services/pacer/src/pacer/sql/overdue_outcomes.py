@@ -1,0 +1,36 @@
+"""Overdue outcomes: the statement that finds releases whose outcomes have not arrived. Times are system time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueRelease:
+    """A release without an outcome. `message_id`, `recipient`, `attempt`: of its delivery; None if the delivery has
+    moved on to another release or attempt, or is gone, so that nothing is at the gateway under this release."""
+
+    profile_id: str
+    number: int
+    package_id: str
+    delivery_id: str
+    released_at: datetime
+    message_id: str | None
+    recipient: str | None
+    attempt: int | None
+
+
+OVERDUE_RELEASES = text("""
+SELECT overdue.profile_id, overdue.number, overdue.package_id, overdue.delivery_id, overdue.released_at,
+       delivery.message_id, delivery.recipient, delivery.attempt
+FROM pacer.package
+CROSS JOIN LATERAL (
+    SELECT * FROM pacer.release
+    WHERE release.package_id = package.package_id AND effective_at = 'infinity' AND release.released_at <= :before
+      AND (release.profile_id, release.number) > (:profile_id, :number)) AS overdue
+LEFT JOIN pacer.delivery ON delivery.delivery_id = overdue.delivery_id AND delivery.profile_id = overdue.profile_id
+     AND delivery.release = overdue.number AND delivery.state = 'released'
+WHERE delivery.announced IS NOT FALSE
+ORDER BY overdue.profile_id, overdue.number LIMIT :rows""")
+"""A release that is not published yet is not overdue: the sender cannot know it."""

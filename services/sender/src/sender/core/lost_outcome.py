@@ -1,0 +1,77 @@
+"""Lost outcome: what the pacer is answered when it asks about a release whose outcome it never got."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from spreader.contract.events import DeliveryOutcome
+
+NEVER_SENT = ("deferred", "returned")
+FinalStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInQuestion:
+    """A release that the pacer asks about."""
+
+    package_id: str
+    message_id: str
+    delivery_id: str
+    recipient: str
+    profile_id: str
+    attempt: int
+    release: int
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        return self.attempt, self.release
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRelease:
+    """What the ledger has about the delivery; `status` is None until it is settled."""
+
+    delivery_id: str
+    attempt: int
+    release: int
+    claim: int
+    status: FinalStatus | None
+    gateway_message_id: str | None
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        return self.attempt, self.release
+
+
+def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_read: bool) -> FinalStatus | None:
+    """The status to report again; None if the sender still works on the release or has not read it yet.
+
+    A release that the ledger does not have, although every record is read, may have been sent: the ledger was restored
+    from an older copy, or Kafka deleted the record. So it is unknown, and must never be sent. `all_read`: whether every
+    release that Kafka has is in the ledger.
+    """
+    if entry is None or (entry.generation < asked.generation and entry.status in NEVER_SENT):
+        return "unknown" if all_read else None
+    return entry.status
+
+
+def reported_outcome(
+    asked: ReleaseInQuestion, status: FinalStatus, gateway_message_id: str | None, at: datetime
+) -> DeliveryOutcome:
+    """The outcome of the release, as it was published when it was settled, so far as the ledger still has it."""
+    return DeliveryOutcome(
+        package_id=asked.package_id,
+        message_id=asked.message_id,
+        delivery_id=asked.delivery_id,
+        recipient=asked.recipient,
+        lane="open",
+        status="deferred" if status == "returned" else status,
+        at=at,
+        profile_id=asked.profile_id,
+        attempt=asked.attempt,
+        release=asked.release,
+        reason="its outcome had not arrived and was reported again" if status != "unknown" else "its outcome was lost",
+        failure="ambiguous" if status == "unknown" else None,
+        gateway_message_id=gateway_message_id if status == "sent" else None,
+        not_before=at if status == "deferred" else None,
+    )
