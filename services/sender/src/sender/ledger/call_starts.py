@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sender.ledger.claim import Claim, StartingCall
 from sender.ledger.postgres import DeliveryLedger
 
-GROUP_SHARE = 4
-"""Of many waiting calls, a quarter is one group."""
+GROUP_SHARE = 8
+"""Of many waiting calls, an eighth is one group."""
 
 
 @dataclass(frozen=True, slots=True)
