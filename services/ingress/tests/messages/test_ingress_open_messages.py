@@ -167,6 +167,8 @@ BAD_MEDIA: list[tuple[dict[str, Any], str]] = [
     ({"type": "image", "media": {"url": "https://a.example/x", "media_id": "m"}}, "/media"),
     ({"type": "video", "media": {"url": "file:///etc/passwd"}}, "/media/url"),
     ({"type": "voice", "media": {"media_id": "m"}, "caption": "no"}, "/caption"),
+    ({"type": "image", "media": {"media_id": "m", "colour": "red"}}, "/media/colour"),
+    ({"type": "template", "template": {"name": "n", "language": "en", "colour": "red"}}, "/template/colour"),
     (
         {"type": "template", "template": {"name": "n", "language": "en", "components": [{"x": "y" * 70_000}]}},
         "/template",

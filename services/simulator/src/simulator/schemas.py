@@ -70,7 +70,7 @@ class SendRequest(BaseModel):
 
     def content(self) -> Content:
         """The content. Raises pydantic's `ValidationError` for an unknown type or field."""
-        return CONTENT.validate_python(self.model_extra)
+        return CONTENT.validate_python(self.model_extra, extra="forbid")
 
 
 class CustomerMessageRequest(RequestModel):

@@ -16,9 +16,9 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$", 
 
 
 class ContentModel(BaseModel):
-    """Part of a caller's request: immutable; unknown fields are rejected."""
+    """Part of a content: immutable. Readers of events ignore unknown fields; the API of ingress rejects them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Media(ContentModel):

@@ -120,7 +120,7 @@ class Callback(Event):
 class OpenOptions(BaseModel):
     """When the deliveries of an open message may be sent; see the waiting strategies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     waiting_strategy: WaitingStrategy = "queued"
     schedule_at: AwareDatetime | None = None

@@ -141,6 +141,9 @@ def install(app: FastAPI, servers: Sequence[dict[str, str]] = ()) -> None:
 
 def _request_body(body: Any, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
     schema = TypeAdapter(body).json_schema(ref_template=_REFERENCE)
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:  # `request_body.try_parse` rejects unknown fields at every depth
+            part["additionalProperties"] = False
     named = {name: {"summary": name, "value": value} for name, value in examples.items()}
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
 

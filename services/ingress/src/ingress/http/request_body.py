@@ -104,10 +104,11 @@ def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Pr
     """The form, or the problem `invalid`. The problem is returned and not raised, so that the caller can report a more
     important one first.
 
-    Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union.
+    Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
+    invalid at every depth, also in the parts that are shared with events, whose readers ignore them.
     """
     try:
-        parsed = form.validate_json(body)
+        parsed = form.validate_json(body, extra="forbid")
     except ValidationError as error:
         problem = validation_problem(error, tagged)
         if problem.kind is MALFORMED:
