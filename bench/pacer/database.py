@@ -14,7 +14,8 @@ from sqlalchemy import text
 from local.process.ports import free_port
 from local.process.server_process import ServerProcess
 from local.servers.postgres import LocalPostgres, create_database, drop_database
-from spreader.runtime.postgres import create_engine, migrate
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 MEBIBYTE = 1024 * 1024

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.postgres import RoutingStore
-from spreader.runtime.postgres import create_engine, migrate
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres

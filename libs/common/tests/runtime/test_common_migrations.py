@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.runtime.postgres import MIGRATION_LOCK, create_engine, is_transient, migrate, statements
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine, is_transient, statements
 from spreader.settings import Settings
 
 pytestmark = pytest.mark.postgres
@@ -39,7 +40,8 @@ def upgrade() -> None:
 BROKEN = SECOND.replace("0002", "0003").replace('"0001"', '"0002"').replace("ADD COLUMN height", "ADD COLUMN name")
 PROCESS = """
 import asyncio, sys
-from spreader.runtime.postgres import create_engine, migrate
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 async def main():
     engine = create_engine(Settings(database_url=sys.argv[1]), "warehouse")
@@ -88,39 +90,22 @@ async def test_a_newer_version_runs_only_new_migrations(engine: AsyncEngine, mig
     assert await answer(engine, "SELECT name, height FROM warehouse.shelf") == [("first", 1)]
 
 
-async def test_a_migration_that_fails_leaves_nothing_half_done(engine: AsyncEngine, migrations: Path) -> None:
+async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_of_itself(
+    engine: AsyncEngine, migrations: Path
+) -> None:
     (migrations / "0002_height.py").write_text(SECOND)
     (migrations / "0003_broken.py").write_text(BROKEN)
     with pytest.raises(DBAPIError, match="already exists"):
         await migrate(engine, "warehouse")
-    assert await answer(engine, "SELECT 1 FROM pg_namespace WHERE nspname = 'warehouse'") == []
+    assert await answer(engine, "SELECT version_num FROM warehouse.migration") == [("0002",)]
+    (migrations / "0003_broken.py").write_text(BROKEN.replace("COLUMN name", "COLUMN width"))
+    await migrate(engine, "warehouse")
+    assert await answer(engine, "SELECT name, height, width FROM warehouse.shelf") == [("first", 1, 1)]
 
 
 async def test_concurrent_migrations_in_one_process_run_once(engine: AsyncEngine, migrations: Path) -> None:
     await asyncio.gather(*(migrate(engine, "warehouse") for _ in range(4)))
     assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
-
-
-LATE = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
-  AND clock_timestamp() - query_start > interval '200 milliseconds'"""
-
-
-async def test_waiting_for_another_migration_is_not_cut_by_the_lock_timeout(
-    engine: AsyncEngine, database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dies where the time-out of locks is lifted behind the wait and not before it."""
-    monkeypatch.setattr("spreader.runtime.postgres.LOCK_MS", 50)
-    hasty = create_engine(Settings(database_url=database_url), "warehouse")
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        waiting = asyncio.create_task(migrate(hasty, "warehouse"))
-        async with asyncio.timeout(30):
-            while not waiting.done() and await answer(engine, LATE) == [(0,)]:
-                await asyncio.sleep(0.02)
-    await waiting
-    assert await answer(engine, "SELECT name FROM warehouse.shelf") == [("first",)]
-    await hasty.dispose()
 
 
 @pytest.mark.usefixtures("migrations")

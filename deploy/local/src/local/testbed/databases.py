@@ -8,7 +8,8 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from local.servers.postgres import OTHERS, TABLES, create_database
-from spreader.runtime.postgres import create_engine, migrate
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
 

@@ -1,13 +1,9 @@
-"""Postgres: engines with time-outs, migrations of a service's schema, and which errors are transient."""
+"""Postgres: engines with time-outs, and which errors are transient."""
 
 from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import NullPool, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,7 +19,9 @@ POOL_WAIT_SECONDS = 10.0
 TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
 TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
-MIGRATION_LOCK = 7_201_944  # advisory lock of all services: they migrate one after the other
+MIGRATION_LOCK_MS = 2_000
+"""How long a migration waits for the lock of a table. All later statements on the table wait behind it. More than
+deadlock_timeout (1 s), because only after that time does an autovacuum make room."""
 
 
 def create_engine(settings: Settings, service: str) -> AsyncEngine:
@@ -57,6 +55,25 @@ def _prepare_connection(connection: Any, _: object) -> None:
     connection.run_async(timestamps.register)
 
 
+def create_migration_engine(engine: AsyncEngine, service: str) -> AsyncEngine:
+    """Connections to the same database for migrations, whose statements may take hours."""
+    return create_async_engine(
+        engine.url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": f"spreader-{service}-migration",
+                "statement_timeout": "0",
+                "lock_timeout": str(MIGRATION_LOCK_MS),
+                "idle_in_transaction_session_timeout": "0",
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed later, for example because the server is down or a lock timed out.
 
@@ -75,38 +92,3 @@ def is_transient(error: BaseException) -> bool:
 def statements(script: str) -> Sequence[str]:
     """Split a script at semicolons that end a line, because asyncpg executes one statement at a time."""
     return [piece.strip() for piece in script.split(";\n") if piece.strip()]
-
-
-async def migrate(engine: AsyncEngine, service: str) -> None:
-    """Migrate the schema of `service` to its newest version. Several processes may call this at once."""
-    async with engine.begin() as connection:
-        await connection.execute(
-            text("SET LOCAL lock_timeout = 0")
-        )  # another service's migration may take longer than the default time-out
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
-        await connection.execute(text(_POSITION_TABLE.format(schema=service)))
-        await connection.run_sync(_upgrade, service)
-
-
-def _upgrade(connection: Connection, service: str) -> None:
-    command.upgrade(_alembic(service, connection=connection), "head")
-
-
-def _alembic(service: str, **attributes: Any) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    config.set_main_option("version_locations", str(files(service) / "migrations"))
-    config.set_main_option("path_separator", "newline")
-    config.attributes.update(attributes, schema=service)
-    return config
-
-
-_POSITION_TABLE = """
-CREATE TABLE IF NOT EXISTS "{schema}".position (
-    cluster_id  text   NOT NULL,
-    topic       text   NOT NULL,
-    partition   int    NOT NULL,
-    next_offset bigint NOT NULL,
-    PRIMARY KEY (cluster_id, topic, partition)
-)"""

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.runtime.postgres import migrate
+from spreader.runtime.migrations.runner import migrate
 from spreader.runtime.probe import Probe
 
 
@@ -21,8 +21,14 @@ class PostgresComponent(Probe):
             await connection.execute(text("SELECT 1"))
 
     async def start(self) -> None:
-        await migrate(self._engine, self._service)
+        try:
+            await migrate(self._engine, self._service, self._report)
+        finally:
+            self._reason = None
         self.start_checks()
+
+    def _report(self, migration: str) -> None:
+        self._reason = migration
 
     async def stop(self) -> None:
         await self.stop_checks()

@@ -20,7 +20,7 @@ class Probe:
     """
 
     def __init__(self) -> None:
-        self._reason: str | None = "not checked yet"
+        self._reason: str | None = None
         self._checking_since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()

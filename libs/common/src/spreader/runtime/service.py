@@ -43,8 +43,10 @@ class Service:
         """Why the service is not ready, by component; empty when it is."""
         reasons: dict[str, str] = {}
         for component in self._components:
-            started = component in self._started
-            reason = component.not_ready_reason() if started else self._starting.get(component.name, "not started yet")
+            reason = component.not_ready_reason()
+            if component not in self._started:
+                error = self._starting.get(component.name)
+                reason = "; trying again: ".join(filter(None, (error, reason))) or "not started yet"
             if reason is not None:
                 reasons[component.name] = reason
         return reasons

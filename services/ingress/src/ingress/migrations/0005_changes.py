@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from spreader.runtime.migrations.indexes import create_index_concurrently
 from spreader.runtime.postgres import statements
 
 revision = "0005"
@@ -21,10 +22,10 @@ CREATE INDEX change_undone ON ingress.change (package_id, undoes) WHERE undoes I
 COMMENT ON TABLE ingress.change IS
     'One row for each change of a package or its profiles. number: the version of the package that it made. who: as the
      caller named them. differences: [{pointer, from, to}]; what was not there has no member. No credentials.';
-CREATE INDEX message_of_package ON ingress.message (package_id, accepted_at DESC, message_id DESC);
 """
 
 
 def upgrade() -> None:
+    create_index_concurrently("ingress.message_of_package", "message (package_id, accepted_at DESC, message_id DESC)")
     for statement in statements(SQL):
         op.execute(statement)

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from spreader.runtime.migrations.indexes import create_index_concurrently
 from spreader.runtime.postgres import statements
 
 revision = "0007"
@@ -9,11 +10,11 @@ down_revision = "0006"
 
 SQL = """
 ALTER TABLE ingress.outbox ADD COLUMN put_at timestamptz NOT NULL DEFAULT clock_timestamp();
-CREATE INDEX message_by_age ON ingress.message (accepted_at, message_id);
-CREATE INDEX delivery_unsettled ON ingress.delivery (at, lane, status) WHERE stage = 0;
 """
 
 
 def upgrade() -> None:
+    create_index_concurrently("ingress.message_by_age", "message (accepted_at, message_id)")
+    create_index_concurrently("ingress.delivery_unsettled", "delivery (at, lane, status) WHERE stage = 0")
     for statement in statements(SQL):
         op.execute(statement)

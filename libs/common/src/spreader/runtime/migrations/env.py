@@ -1,4 +1,4 @@
-"""Alembic environment: runs the migrations of one service on the connection that `migrate` passes in."""
+"""Alembic environment: runs the migrations of one service, each in its own transaction, on the runner's connection."""
 
 from alembic import context
 
@@ -7,5 +7,6 @@ context.configure(
     connection=config.attributes["connection"],
     version_table="migration",
     version_table_schema=config.attributes["schema"],
+    transaction_per_migration=True,
 )
 context.run_migrations()

@@ -1,0 +1,1 @@
+"""Migrations: how the schema of a service gets its newest version, and helpers for migration files."""
