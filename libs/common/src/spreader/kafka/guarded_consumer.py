@@ -25,6 +25,7 @@ from spreader.telemetry.tracing import NO_TRACING, Tracing, closing, consumer_sp
 log = structlog.get_logger()
 
 E = TypeVar("E", bound=Event)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 BACK_OFF_FIRST_SECONDS = 0.2
 BACK_OFF_MAX_SECONDS = 5.0
@@ -33,10 +34,10 @@ REASON_CHARACTERS_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
+class Received(Generic[E_co]):
     """An event and where its record was in Kafka."""
 
-    event: E
+    event: E_co
     topic: str
     partition: int
     offset: int

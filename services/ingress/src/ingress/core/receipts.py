@@ -43,8 +43,8 @@ class MatchedDelivery:
 
 
 def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
-    """Whether the reporting profile may change the delivery. It must be the profile of the delivery, or the delivery
-    has no profile yet."""
+    """Whether the reporting profile may change the delivery. It may if the delivery belongs to it or to no profile
+    yet."""
     return delivery.package_id == receipt.package_id and delivery.profile_id in (receipt.profile_id, None)
 
 

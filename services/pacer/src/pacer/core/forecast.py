@@ -46,7 +46,7 @@ class QueueSnapshot:
     added: Sequence[HeldDelivery] = ()
     """The message's deliveries that wait, behind those ahead."""
     gone: int = 0
-    """The message's deliveries that are not held any more: they count as released now."""
+    """The number of the message's deliveries that are not held any more. They count as released now."""
     position: float = 0.5
     """The position of the next gap in its range, as in `Facts`."""
 

@@ -1,6 +1,7 @@
 """Conversation: the profile that a customer talks to.
 
-It is the profile that the customer last wrote to, else the one that last sent to the customer.
+It is the profile that the customer last wrote to. If the customer has written to none, it is the profile that last sent
+to the customer.
 """
 
 from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ SPAN = timedelta(hours=24)
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     users: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    """The customers, each with the time of the first such message in the 24 hours."""
+    """Each customer, with the time of the first message to them in the 24 hours."""
 
     def take(self, phone: str, users_max: int, now: datetime) -> "Portfolio | None":
         """The portfolio with this customer added. None if it has `users_max` other customers already."""

@@ -13,7 +13,8 @@ FIRST_SHARE, SECOND_SHARE = 0.7, 0.9
 def quota_usage(
     rule: QuotaRule, contacts: Iterable[CustomerContact], since: datetime, age_days: float, now: datetime
 ) -> QuotaCounted:
-    """WhatsApp's counter. Cycles follow each other from `since`; `age_days` is the account's current age."""
+    """WhatsApp's counter. The first cycle begins at `since`, and each cycle when the last one ends. `age_days` is the
+    account's current age."""
     length = timedelta(days=rule.days)
     start = since + length * ((now - since) // length)
     total = allowed(rule, age_days)

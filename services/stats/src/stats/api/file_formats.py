@@ -73,7 +73,7 @@ class _Xlsx:
     """An XLSX file is a zip archive with its directory at the end, so it is written to disk and sent when complete."""
 
     def __init__(self, columns: Columns) -> None:
-        import xlsxwriter  # imported here, because few processes ever write one
+        import xlsxwriter  # imported here, because few processes ever write an XLSX file
 
         self._columns = columns
         self._file = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES)  # noqa: SIM115 - `end` closes it

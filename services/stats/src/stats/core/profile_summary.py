@@ -60,7 +60,7 @@ def _state(profile: str, package: str, records: ProfileRecords, now: datetime) -
 
 
 def _open_lane(closed: LaneState, condition: Condition | None, factor: float, cause: str | None) -> LaneState:
-    """Blocked by a closure, else blocked by a pause, else limited by the factor, else ok."""
+    """The state of the open lane. A closure takes precedence over a pause, and a pause over the limit factor."""
     if closed.state == "blocked" or condition is None:
         return closed
     if condition.pause.since is not None:

@@ -213,7 +213,7 @@ CROSS JOIN LATERAL (
     WHERE delivery.profile_id = wanted.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
       AND sent_at <= CAST(:this_minute AS timestamptz) + interval '1 minute'
     ORDER BY sent_at DESC LIMIT CAST(:sends_max AS int)) AS sent""")
-"""`:this_minute` is the start of the minute; the sends of that minute are included."""
+"""`:this_minute` is the start of the current minute. The sends of the current minute are included."""
 
 _STUCK = text(f"""
 SELECT profile_id, count(*) AS number FROM stats.delivery
