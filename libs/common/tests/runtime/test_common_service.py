@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +46,24 @@ class FakeComponent:
 
     def is_live(self) -> bool:
         return self.living
+
+
+NEVER_STOPS = """
+import contextlib, time
+from fastapi import FastAPI
+from spreader.runtime import service
+from spreader.settings import Settings
+
+@contextlib.asynccontextmanager
+async def lifespan(_):
+    print("started", flush=True)
+    yield
+    while True:
+        time.sleep(1)  # not even the event loop runs
+
+service.EXIT_SECONDS = 0.5
+service.run(FastAPI(lifespan=lifespan), Settings(), 0)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +118,33 @@ async def test_a_component_that_fails_to_stop_does_not_keep_others_from_stopping
     await service.start()
     await service.stop()
     assert diary[-1] == "postgres stopped"
+
+
+async def test_components_that_never_stop_use_up_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.runtime.service.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("spreader.runtime.service.STOP_COMPONENT_SECONDS", 0.01)
+    diary: list[str] = []
+
+    class Endless(FakeComponent):
+        async def stop(self) -> None:
+            await asyncio.Event().wait()
+
+    service = Service("test", [FakeComponent("postgres", diary), *(Endless(f"loop {n}", diary) for n in range(20))])
+    await service.start()
+    began = time.monotonic()
+    await service.stop()
+    assert time.monotonic() - began < 1
+    assert diary[-1] == "postgres stopped"
+
+
+def test_a_process_ends_after_its_signal_also_when_its_shutdown_never_ends() -> None:
+    process = subprocess.Popen([sys.executable, "-c", NEVER_STOPS], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"started\n"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"Timeout" in errors, "the interpreter shows where the process was stuck"
 
 
 async def test_ready_names_the_components_that_are_not_ready_and_why() -> None:

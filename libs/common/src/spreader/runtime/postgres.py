@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from spreader.runtime import timestamps
+from spreader.runtime.bounded_connection import COMMAND_SECONDS, BoundedConnection
 from spreader.settings import Settings
 
 CONNECT_SECONDS = 5.0
@@ -34,8 +35,9 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
         pool_pre_ping=False,
         hide_parameters=True,  # errors are logged: they must not contain phone numbers or messages
         connect_args={
+            "connection_class": BoundedConnection,
             "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_MS / 1000 + 5,
+            "command_timeout": COMMAND_SECONDS,
             "server_settings": {
                 "application_name": f"spreader-{settings.instance or service}",
                 "statement_timeout": str(STATEMENT_MS),

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import faulthandler
+import time
 from collections.abc import AsyncGenerator, Sequence
 from importlib.metadata import version
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -21,8 +24,12 @@ from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY, FAILING_WORK
 log = structlog.get_logger()
 
 START_BACK_OFF_SECONDS = 1.0
-STOP_COMPONENT_SECONDS = 25.0
+STOP_SECONDS = 25.0
+STOP_COMPONENT_SECONDS = 1.0
+"""Each component has at least this long to stop, also when others have used up `STOP_SECONDS`."""
 HTTP_DRAIN_SECONDS = 5
+EXIT_SECONDS = 38.0
+"""A process that has not ended so long after its signal ends itself (docker-compose.yml waits for 40 s)."""
 
 
 class Service:
@@ -65,9 +72,10 @@ class Service:
         log.info("ready", service=self.name)
 
     async def stop(self) -> None:
+        until = time.monotonic() + STOP_SECONDS
         for component in reversed(self._started):
             try:
-                async with asyncio.timeout(STOP_COMPONENT_SECONDS):
+                async with asyncio.timeout(max(until - time.monotonic(), STOP_COMPONENT_SECONDS)):
                     await component.stop()
             except Exception as error:
                 log.warning("a component failed to stop; stopping the others", part=component.name, exc_info=error)
@@ -134,8 +142,16 @@ class Service:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+class _Server(uvicorn.Server):
+    """From the signal on, a thread of the interpreter watches that the process ends."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)
+        super().handle_exit(sig, frame)
+
+
 def run(app: FastAPI, settings: Settings, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; then finish open requests and stop the components."""
+    """Serve until SIGTERM or SIGINT; then finish open requests and stop the components, within `EXIT_SECONDS`."""
     configure_logs(settings.log_level)
     config = uvicorn.Config(
         app,
@@ -146,4 +162,4 @@ def run(app: FastAPI, settings: Settings, port: int) -> None:
         timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
         server_header=False,
     )
-    uvicorn.Server(config).run()
+    _Server(config).run()
