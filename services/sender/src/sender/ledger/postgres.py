@@ -188,15 +188,23 @@ class DeliveryLedger:
         return time.monotonic() + self.lease.total_seconds()
 
 
+# Statements lock the rows that they change in the order of their ids. Without an order, two of them could each hold a
+# row that the other waits for, and Postgres would end one with a deadlock.
+IN_ORDER = """locked AS (
+    SELECT delivery_id FROM sender.delivery
+    WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) ORDER BY delivery_id FOR UPDATE)"""
+
 # A newer attempt or release reopens a delivery that was settled as certainly not sent. Any other repeat changes
 # nothing. A reopened row keeps its sequence number, so it keeps its place among the recipient's replies.
 INSERT_DELIVERIES = text(f"""
+WITH {IN_ORDER}
 INSERT INTO sender.delivery AS stored (
     delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
 SELECT incoming.delivery_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id, incoming.host,
        incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready', statement_timestamp()
 FROM {unnest(NewDeliveryRow, "incoming")}
-ORDER BY incoming.position
+LEFT JOIN locked USING (delivery_id)
+ORDER BY incoming.position, locked.delivery_id
 ON CONFLICT (delivery_id) DO UPDATE SET
     lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,
     release = excluded.release, asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready',
@@ -255,10 +263,11 @@ UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :l
 WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state IN ('claimed', 'sending')""")
 
 START_CALLS = text(f"""
+WITH {IN_ORDER}
 UPDATE sender.delivery AS stored
 SET state = 'sending', uncalled = 0, resent = stored.resent OR starting.resent,
     due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM {unnest(StartRow, "starting")}
+FROM {unnest(StartRow, "starting")} JOIN locked USING (delivery_id)
 WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.claim AND stored.worker = :worker
   AND stored.state IN ('claimed', 'sending')
 RETURNING stored.delivery_id, stored.claim""")
@@ -266,12 +275,13 @@ RETURNING stored.delivery_id, stored.claim""")
 # The second part of the condition accepts the late answer to the call of the claim before the newest one, if the newest
 # claim has not begun a call. If that claim has settled the delivery as unknown, only `sent` still counts.
 WRITE_RESULTS = text(f"""
+WITH {IN_ORDER}
 UPDATE sender.delivery AS stored
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
     status = result.status, gateway_message_id = result.gateway_message_id,
     resent = stored.resent AND NOT result.last_try_not_sent,
     asked = CASE WHEN result.state = 'settled' THEN NULL ELSE stored.asked END
-FROM {unnest(ResultRow, "result")}
+FROM {unnest(ResultRow, "result")} JOIN locked USING (delivery_id)
 WHERE stored.delivery_id = result.delivery_id AND (
     (stored.claim = result.claim AND stored.worker = :worker AND stored.state IN ('claimed', 'sending'))
     OR (result.definite AND stored.claim = result.claim + 1 AND stored.uncalled = stored.claim
@@ -289,8 +299,10 @@ WHERE lane = :lane AND settled_at <= statement_timestamp() - make_interval(secs 
 ORDER BY settled_at LIMIT :limit""")
 
 MARK_PUBLISHED = text(f"""
-DELETE FROM sender.unpublished AS unpublished
-USING {unnest(ClaimKey, "published")}
+DELETE FROM sender.unpublished
+USING (SELECT unpublished.delivery_id, unpublished.claim
+       FROM sender.unpublished JOIN {unnest(ClaimKey, "published")} USING (delivery_id, claim)
+       ORDER BY unpublished.delivery_id, unpublished.claim FOR UPDATE OF unpublished) AS published
 WHERE unpublished.delivery_id = published.delivery_id AND unpublished.claim = published.claim""")
 
 DELETE_SETTLED = text("""
