@@ -26,7 +26,7 @@ class BoundedConnection(asyncpg.Connection):
             return await super().execute(query, *args, timeout=timeout)
 
     async def close(self, *, timeout: float | None = None) -> None:
-        """A connection that cannot be closed is dropped, which is no error."""
+        """If the connection cannot be closed, it is dropped. Nothing is raised then."""
         with contextlib.suppress(ConnectionDoesNotExistError):
             async with self._at_most(CLOSE_SECONDS, "closing"):
                 await super().close(timeout=CLOSE_SECONDS)

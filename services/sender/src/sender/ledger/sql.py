@@ -1,0 +1,130 @@
+"""SQL: the statements of the delivery ledger."""
+
+from sqlalchemy import text
+
+from sender.ledger.claim import ClaimKey
+from sender.ledger.delivery_rows import EventRow, HostSlotsRow, NewDeliveryRow, ResultRow, StartRow
+from spreader.runtime.rows import unnest
+
+# Statements lock the rows that they change in the order of their ids. Without an order, two of them could each hold a
+# row that the other waits for, and Postgres would end one with a deadlock.
+IN_ORDER = """locked AS (
+    SELECT delivery_id FROM sender.delivery
+    WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) ORDER BY delivery_id FOR UPDATE)"""
+
+# A newer attempt or release reopens a delivery that was settled as certainly not sent. Any other repeat changes
+# nothing. A reopened row keeps its sequence number, so it keeps its place among the recipient's replies.
+INSERT_DELIVERIES = text(f"""
+WITH {IN_ORDER}
+INSERT INTO sender.delivery AS stored (
+    delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
+SELECT incoming.delivery_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id, incoming.host,
+       incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready', statement_timestamp()
+FROM {unnest(NewDeliveryRow, "incoming")}
+LEFT JOIN locked USING (delivery_id)
+ORDER BY incoming.position, locked.delivery_id
+ON CONFLICT (delivery_id) DO UPDATE SET
+    lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,
+    release = excluded.release, asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready',
+    due_at = excluded.due_at, status = NULL,
+    tries = CASE WHEN stored.attempt = excluded.attempt THEN stored.tries ELSE 0 END
+WHERE stored.state = 'settled' AND stored.status IN ('deferred', 'returned')
+  AND (stored.attempt, stored.release) < (excluded.attempt, excluded.release)
+RETURNING stored.delivery_id""")
+
+# - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
+# - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
+# - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
+# - A delivery whose claim ended before its call began was not sent: the claim is not in doubt and counts as no try.
+# - Consents are read in the same statement, just before the call, to save a query for each delivery.
+CLAIM = text(f"""
+WITH candidates AS (
+    SELECT candidate.delivery_id, candidate.state, candidate.host, candidate.due_at, candidate.sequence
+    FROM sender.delivery AS candidate
+    WHERE candidate.lane = :lane AND candidate.state <> 'settled' AND candidate.due_at <= statement_timestamp()
+      AND candidate.host <> ALL(CAST(:full AS text[])) AND candidate.delivery_id <> ALL(CAST(:own AS text[]))
+      AND (:take_over OR candidate.state <> 'sending' OR candidate.worker IS NULL)
+      AND (candidate.lane = 'open' OR NOT EXISTS (
+          SELECT FROM sender.delivery AS ahead
+          WHERE ahead.lane = 'reply' AND ahead.state <> 'settled' AND ahead.package_id = candidate.package_id
+            AND ahead.recipient = candidate.recipient AND ahead.sequence < candidate.sequence))
+    ORDER BY candidate.due_at, candidate.sequence
+    LIMIT :free
+    FOR UPDATE SKIP LOCKED),
+due AS (
+    SELECT delivery_id, state
+    FROM (SELECT *, row_number() OVER (PARTITION BY host ORDER BY due_at, sequence) AS place
+          FROM candidates) AS counted
+    LEFT JOIN {unnest(HostSlotsRow, "host_slots")} USING (host)
+    WHERE place <= coalesce(host_slots.slots, :other))
+UPDATE sender.delivery AS claimed
+SET state = CASE WHEN due.state = 'sending' THEN 'sending' ELSE 'claimed' END, worker = :worker,
+    claim = claimed.claim + 1, uncalled = claimed.claim + 1,
+    tries = claimed.tries + CASE WHEN due.state = 'claimed' THEN 0 ELSE 1 END,
+    due_at = clock_timestamp() + make_interval(secs => :lease)
+FROM due WHERE claimed.delivery_id = due.delivery_id
+RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries, claimed.host,
+          claimed.resent, claimed.heard, due.state = 'sending' AS in_doubt,
+          CASE WHEN claimed.lane = 'open' THEN ARRAY(
+              SELECT kind FROM sender.consent
+              WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
+          END AS consents""")
+
+DUE_WORK = text("""
+SELECT EXISTS (SELECT FROM sender.delivery
+               WHERE lane = :lane AND state <> 'settled' AND due_at <= statement_timestamp()) AS due_now,
+       (SELECT CAST(extract(epoch FROM min(due_at) - statement_timestamp()) AS float8) FROM sender.delivery
+        WHERE lane = :lane AND state <> 'settled' AND due_at > statement_timestamp()) AS next_in_seconds""")
+
+RENEW = text("""
+UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :lease)
+WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state IN ('claimed', 'sending')""")
+
+START_CALLS = text(f"""
+WITH {IN_ORDER}
+UPDATE sender.delivery AS stored
+SET state = 'sending', uncalled = 0, resent = stored.resent OR starting.resent,
+    due_at = clock_timestamp() + make_interval(secs => :lease)
+FROM {unnest(StartRow, "starting")} JOIN locked USING (delivery_id)
+WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.claim AND stored.worker = :worker
+  AND stored.state IN ('claimed', 'sending')
+RETURNING stored.delivery_id, stored.claim""")
+
+# The second part of the condition accepts the late answer to the call of the claim before the newest one, if the newest
+# claim has not begun a call. If that claim has settled the delivery as unknown, only `sent` still counts.
+WRITE_RESULTS = text(f"""
+WITH {IN_ORDER}
+UPDATE sender.delivery AS stored
+SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
+    status = result.status, gateway_message_id = result.gateway_message_id,
+    resent = stored.resent AND NOT result.last_try_not_sent,
+    asked = CASE WHEN result.state = 'settled' THEN NULL ELSE stored.asked END
+FROM {unnest(ResultRow, "result")} JOIN locked USING (delivery_id)
+WHERE stored.delivery_id = result.delivery_id AND (
+    (stored.claim = result.claim AND stored.worker = :worker AND stored.state IN ('claimed', 'sending'))
+    OR (result.definite AND stored.claim = result.claim + 1 AND stored.uncalled = stored.claim
+        AND (stored.state IN ('claimed', 'sending') OR (stored.status = 'unknown' AND result.status = 'sent'))))
+RETURNING stored.delivery_id, result.claim""")
+
+KEEP_EVENTS = text(f"""
+INSERT INTO sender.unpublished (delivery_id, claim, type, lane, body, traceparent)
+SELECT event.delivery_id, event.claim, event.type, :lane, event.body, event.traceparent
+FROM {unnest(EventRow, "event")}""")
+
+UNPUBLISHED = text("""
+SELECT delivery_id, type, body, traceparent, claim FROM sender.unpublished
+WHERE lane = :lane AND settled_at <= statement_timestamp() - make_interval(secs => :seconds)
+ORDER BY settled_at LIMIT :limit""")
+
+MARK_PUBLISHED = text(f"""
+DELETE FROM sender.unpublished
+USING (SELECT unpublished.delivery_id, unpublished.claim
+       FROM sender.unpublished JOIN {unnest(ClaimKey, "published")} USING (delivery_id, claim)
+       ORDER BY unpublished.delivery_id, unpublished.claim FOR UPDATE OF unpublished) AS published
+WHERE unpublished.delivery_id = published.delivery_id AND unpublished.claim = published.claim""")
+
+DELETE_SETTLED = text("""
+DELETE FROM sender.delivery WHERE delivery_id IN (
+    SELECT delivery_id FROM sender.delivery
+    WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)
+    ORDER BY due_at LIMIT :limit)""")
