@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from pacer.config_cache import PacerConfigCache
 from pacer.core.policy import Margins
 from pacer.intake.consent_enforcer import ConsentEnforcer
-from pacer.intake.handlers import Handlers
+from pacer.intake.handlers import Handlers, Wakes
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
+from pacer.intake.stopper import Stopper
 from pacer.release.configuration_changes import ConfigurationChanges
 from pacer.release.freshness import Freshness
 from pacer.release.known_events import PACKAGES, STATES, KnownConfiguration, KnownEvents
@@ -81,12 +82,12 @@ def build(settings: PacerSettings) -> FastAPI:
     changes = ConfigurationChanges(config, rescheduler, consent_enforcer, release_loop.wake, consent_loop.wake)
     packages.follow(changes.on_package)
     states.follow(changes.on_state)
+    stopper_loop = Loop("end stopped deliveries", Stopper(engine, relay_loop.wake).end_piece)
     offset_store = OffsetStoreComponent(settings, engine, GROUP, TOPICS)
 
     queue = HeldQueue(engine, clock, ReadTimes(config))
-    handlers = Handlers(
-        queue, consent_enforcer, offset_store, config, release_loop.wake, relay_loop.wake, consent_loop.wake
-    )
+    wakes = Wakes(release_loop.wake, relay_loop.wake, consent_loop.wake, stopper_loop.wake)
+    handlers = Handlers(queue, consent_enforcer, offset_store, config, wakes)
     consumers = _consumers(handlers, bus, tracing)
     for consumer in consumers:
         consumer.subscribe(broker, settings, _records_max(consumer))
@@ -100,9 +101,7 @@ def build(settings: PacerSettings) -> FastAPI:
             PostgresComponent(engine, GROUP),
             *(packages, states, freshness, offset_store, progress),
             KafkaComponent(broker, settings, consumers),
-            relay_loop,
-            release_loop,
-            consent_loop,
+            *(relay_loop, release_loop, consent_loop, stopper_loop),
             Loop("tell the pace", pace_publisher.publish),
             *maintenance.loops(),
             sender,

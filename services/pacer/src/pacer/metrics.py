@@ -34,4 +34,4 @@ NOTHING = "nothing"
 
 from_zero(BOUND_RELEASES, (*Bound, NOTHING))
 from_zero(BOUND_WAITS, Bound)
-from_zero(ENDED, ("expired", "returned", "cancelled"))
+from_zero(ENDED, ("expired", "returned", "cancelled", "suppressed"))

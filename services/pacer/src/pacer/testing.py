@@ -11,6 +11,7 @@ from pacer.core.policy import Margins
 from pacer.core.waiting_queue import HeldEvent
 from pacer.intake.held_queue import HeldQueue
 from pacer.intake.read_times import ReadTimes
+from pacer.intake.stopper import Stopper
 from pacer.release.loop import ReleaseLoop
 from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.rescheduler import Rescheduler
@@ -152,6 +153,12 @@ class Pacer:
     async def cancel(self, message_id: str) -> None:
         event = MessageCancelled(package_id="one", message_id=message_id, at=self.now)
         await self._queue.cancel(NoDeduplication(), received(event))
+        await self.end_stopped()
+
+    async def end_stopped(self) -> None:
+        """End everything that a stored cancellation or change of consent forbids."""
+        while await Stopper(self.engine, lambda: None).end_piece() == 0:
+            pass
 
     async def release(self) -> list[DeliveryReleased]:
         """Run release passes until no profile is due, and publish; returns the releases."""
@@ -221,8 +228,10 @@ def assigned(
     options: OpenOptions | None = None,
     attempt: int = 1,
     profile: str | None = None,
+    first: int = 0,
 ) -> OpenDeliveriesAssigned:
-    recipients = [f"2011{number:08}" for number in range(count)]
+    """`first`: the place of the first delivery in the message."""
+    recipients = {number: f"2011{number:08}" for number in range(first, first + count)}
     return OpenDeliveriesAssigned(
         package_id="one",
         message_id=message_id,
@@ -238,7 +247,7 @@ def assigned(
                 attempt=attempt,
                 profile_id=profile or f"p{number % profiles}",
             )
-            for number, recipient in enumerate(recipients)
+            for number, recipient in recipients.items()
         ),
     )
 
@@ -271,3 +280,12 @@ def waiting(
             for delivery in event.deliveries
         ),
     )
+
+
+def assigned_in_parts(
+    count: int, message_id: str = "msg_1", profiles: int = 1, options: OpenOptions | None = None
+) -> list[OpenDeliveriesAssigned]:
+    """One message in records of 500 deliveries, as the router publishes it."""
+    return [
+        assigned(min(500, count - first), message_id, profiles, options, first=first) for first in range(0, count, 500)
+    ]

@@ -26,6 +26,7 @@ async def change(
         for package, recipient in places
     ]
     await enforcer(pacer).apply(NoDeduplication(), received(*changes))
+    await pacer.end_stopped()
     await pacer.relay()
 
 

@@ -86,7 +86,6 @@ async def test_a_cancel_and_a_deferral_at_the_same_time_hold_nothing_back(pacer:
         await until_a_session_waits(pacer.engine)
         params = arrays(stops.Cancellation, [stops.Cancellation("msg_1", START)])
         await connection.execute(stops.CANCELLATION_INSERT, params)
-        await connection.execute(stops.CANCEL_HELD, {"message_ids": ["msg_1"]})
     await settling
     assert await pacer.states() == {"cancelled": 1}
 

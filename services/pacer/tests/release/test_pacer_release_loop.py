@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from pacer.release.maintenance import QueueMaintenance
+from pacer.release.maintenance import EXPIRE_EVERY_SECONDS, QueueMaintenance
 from pacer.sql.release import HEADS, RecipientLimit
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, assigned_in_parts, package
 from pacer.views.pace_publisher import PacePublisher
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import (
@@ -262,3 +262,25 @@ async def test_a_changed_package_becomes_due(pacer: Pacer) -> None:
     pacer.rescheduler.on_state_changed("one")
     await pacer.release_loop.run_pass()
     assert await pacer.states() == {"released": 1}
+
+
+async def test_an_expiry_works_in_pieces(pacer: Pacer) -> None:
+    pacer.config.configure(package().model_copy(update={"paused": True}))
+    await pacer.hold(*assigned_in_parts(1_100, options=OpenOptions(expires_at=START + timedelta(minutes=1))))
+    pacer.now += timedelta(minutes=2)
+    maintenance = QueueMaintenance(pacer.engine, pacer.clock, lambda: None)
+    assert await maintenance.expire() == 0
+    assert await pacer.states() == {"held": 600, "expired": 500}
+    assert (await maintenance.expire(), await maintenance.expire()) == (0, EXPIRE_EVERY_SECONDS)
+    assert await pacer.states() == {"expired": 1_100}
+
+
+async def test_a_pass_hands_back_one_piece_of_all_queues_together(pacer: Pacer) -> None:
+    """Fails if each blocked profile hands back a piece of its own: the releases of the pass would wait for all."""
+    pacer.config.configure(package(profiles=3))
+    await pacer.hold(*assigned_in_parts(1_800, profiles=3))
+    pacer.config.configure(package(profiles=1))
+    await pacer.release_loop.run_pass()
+    assert await pacer.states() == {"held": 1_299, "returned": 500, "released": 1}
+    await pacer.release()
+    assert len(pacer.bus.of(DeliveryReturned)) == 1_200

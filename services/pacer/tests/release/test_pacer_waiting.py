@@ -144,6 +144,7 @@ async def test_consent_ends_waiting_deliveries(pacer: Pacer) -> None:
         package_id="*", recipient="201100000000", kind="suppression", listed=True, source="api", at=START
     )
     await enforcer.apply(NoDeduplication(), received(opt_out))
+    await pacer.end_stopped()
     enforcer.on_configured("one")
     while await enforcer.enforce() == 0:
         pass

@@ -1,34 +1,47 @@
 """Consent enforcer: suppresses held deliveries to recipients who opted out, or who did not opt in although the package
 requires it.
 
+A change of consent is stored with the recipients whose held deliveries it ends; the stopper ends them.
+
 When a package begins to require opt-ins, its held deliveries are checked once. They are also checked after a start,
-because the last process may not have finished its check. A missing opt-in counts only when the consent topic is fully
-consumed. Before that, a recipient who opted in seconds ago would seem not to have opted in.
+because the last process may not have finished its check. The check walks over the held deliveries in pieces. A missing
+opt-in counts only when the consent topic is fully consumed. Before that, a recipient who opted in seconds ago would
+seem not to have opted in.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
+from pacer.intake.stopper import LOCKED_SECONDS, PIECE_ROWS, end_held
 from pacer.sql import stops
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentTable, wait_until_consents_consumed
 from spreader.contract.events import ConsentChanged
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress
-from spreader.runtime.rows import arrays
+from spreader.runtime.rows import arrays, fetched
 
 log = structlog.get_logger()
 
 CONSENTS = ConsentTable("pacer")
 CONSENT_SECONDS = 5.0
 """The longest wait for the consent topic to be consumed, in wall seconds. After that, the check is tried again."""
-ROWS_MAX = 10_000
-"""The most deliveries that one transaction ends."""
 IDLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A check in progress: the packages, and the place of the last held delivery that was examined."""
+
+    package_ids: frozenset[str]
+    recipient: str = ""
+    profile_id: str = ""
+    delivery_id: str = ""
 
 
 @dataclass
@@ -42,6 +55,7 @@ class ConsentEnforcer:
     """The packages that require opt-ins, by the last call of `on_configured`."""
     _to_check: set[str] = field(default_factory=set[str], init=False)
     """Packages that require opt-ins, and may hold deliveries whose opt-ins were not checked."""
+    _walk: Walk | None = field(default=None, init=False)
 
     def on_configured(self, package_id: str) -> None:
         """The package may have changed: if it begins to require opt-ins, plan a check of its held deliveries."""
@@ -65,48 +79,68 @@ class ConsentEnforcer:
         return bool(unchecked)
 
     async def apply(self, deduplicator: Deduplicator, batch: Sequence[Received[ConsentChanged]]) -> None:
-        """Store changes of consent, and end the held deliveries that they forbid."""
+        """Store changes of consent, and the recipients whose held deliveries they forbid."""
         async with self.engine.begin() as connection:
             unseen = await deduplicator.unseen(connection, batch)
             await connection.execute(stops.STOPS_LOCK)
             changes = await CONSENTS.fold(connection, [record.event for record in unseen])
-            suppressed = [change for change in changes if change.kind == "suppression" and change.listed]
-            opted_out = [
-                change
-                for change in changes
-                if change.kind == "opt_in" and not change.listed and self._requires_opt_in(change.package_id)
-            ]
-            for reason, ending in ((SUPPRESSED, suppressed), (NOT_OPTED_IN, opted_out)):
-                if ending:
-                    recipients = [stops.StoppedRecipient(change.package_id, change.recipient) for change in ending]
-                    params = {**arrays(stops.StoppedRecipient, recipients), "reason": reason}
-                    await connection.execute(stops.SUPPRESS_HELD, params)
-        self.wake_relay()
+            stopped = [_stopped(change) for change in changes if self._is_stop(change)]
+            lifted = [_stopped(change) for change in changes if not _forbids(change)]
+            if stopped:
+                await connection.execute(stops.STOPPED_RECIPIENT_INSERT, arrays(stops.StoppedRecipient, stopped))
+            if lifted:
+                await connection.execute(stops.STOPPED_RECIPIENT_LIFT, arrays(stops.StoppedRecipient, lifted))
 
     async def enforce(self) -> float:
-        """Check held deliveries of packages that require opt-ins; returns the wall seconds until the next check."""
-        package_ids = {package_id for package_id in self._to_check if self._requires_opt_in(package_id)}
-        if not package_ids:
-            self._to_check.clear()
-            return IDLE_SECONDS
-        if not await self._consents_are_consumed():
-            return 0  # no pause: the check has waited for the topic already
-        self._to_check -= package_ids  # before the check: `add_unchecked` may add a package again during it
-        ended = ROWS_MAX  # if the check raises an error, the packages are checked again, as after a full batch
-        try:
-            ended = await self._end_held(package_ids)
-        finally:
-            if ended == ROWS_MAX:
-                self._to_check |= package_ids
-        if ended:
-            self.wake_relay()
-        return 0
+        """Check one piece of the held deliveries, for the packages that require opt-ins; returns the wall seconds until
+        the next piece."""
+        if self._walk is None:
+            package_ids = frozenset(filter(self._requires_opt_in, self._to_check))
+            if not package_ids:
+                self._to_check.clear()
+                return IDLE_SECONDS
+            if not await self._consents_are_consumed():
+                return 0  # no pause: the check has waited for the topic already
+            await self._wait_for_intakes()
+            self._to_check -= package_ids  # `add_unchecked` may add a package again during the walk
+            self._walk = Walk(package_ids)
+        return await self._end_piece(self._walk)
 
-    async def _end_held(self, package_ids: Collection[str]) -> int:
+    async def _wait_for_intakes(self) -> None:
+        """Wait for the intakes in progress: the walk would not see the deliveries that they hold without a check."""
         async with self.engine.begin() as connection:
             await connection.execute(stops.STOPS_LOCK)
-            params = {"package_ids": sorted(package_ids), "reason": NOT_OPTED_IN, "rows": ROWS_MAX}
-            return (await connection.execute(stops.SUPPRESS_NOT_OPTED_IN, params)).rowcount
+
+    async def _end_piece(self, walk: Walk) -> float:
+        params = {
+            "package_ids": sorted(filter(self._requires_opt_in, walk.package_ids)),
+            "recipient": walk.recipient,
+            "profile_id": walk.profile_id,
+            "delivery_id": walk.delivery_id,
+            "rows": PIECE_ROWS,
+        }
+        async with self.engine.begin() as connection:
+            await connection.execute(stops.NO_SORT)
+            page = fetched(stops.HeldRecipient, await connection.execute(stops.HELD_RECIPIENTS, params))
+            ends = [stops.DeliveryEnd(row.delivery_id, "suppressed", NOT_OPTED_IN) for row in page if row.is_stopped]
+            ended = await end_held(connection, ends)
+        if ended:
+            self.wake_relay()
+        done = list(takewhile(lambda row: not row.is_stopped or row.delivery_id in ended, page))
+        if done:
+            last = done[-1]
+            self._walk = replace(
+                walk, recipient=last.recipient, profile_id=last.profile_id, delivery_id=last.delivery_id
+            )
+        if len(done) < len(page):  # another transaction has locked the next one
+            return LOCKED_SECONDS
+        if len(page) < PIECE_ROWS:
+            self._walk = None
+        return 0
+
+    def _is_stop(self, change: ConsentChanged) -> bool:
+        """Whether the change ends held deliveries."""
+        return _forbids(change) and (change.kind == "suppression" or self._requires_opt_in(change.package_id))
 
     def _requires_opt_in(self, package_id: str) -> bool:
         package = self.config.package(package_id)
@@ -117,3 +151,13 @@ class ConsentEnforcer:
         if not consumed:
             log.warning("opt-ins are not enforced yet: consent changes are still unread; trying again")
         return consumed
+
+
+def _forbids(change: ConsentChanged) -> bool:
+    """A suppression that is listed, or an opt-in that is not listed any more."""
+    return change.listed == (change.kind == "suppression")
+
+
+def _stopped(change: ConsentChanged) -> stops.StoppedRecipient:
+    reason = SUPPRESSED if change.kind == "suppression" else NOT_OPTED_IN
+    return stops.StoppedRecipient(change.package_id, change.recipient, reason)

@@ -23,15 +23,23 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 
 
+@dataclass(frozen=True, slots=True)
+class Wakes:
+    """Wakes the loops for which a batch brings work."""
+
+    release: Callable[[], None]
+    relay: Callable[[], None]
+    enforcer: Callable[[], None]
+    stopper: Callable[[], None]
+
+
 @dataclass(frozen=True)
 class Handlers:
     queue: HeldQueue
     consent_enforcer: ConsentEnforcer
     deduplicator: Deduplicator
     config: PacerConfigCache
-    wake_release: Callable[[], None]
-    wake_relay: Callable[[], None]
-    wake_enforcer: Callable[[], None]
+    wakes: Wakes
 
     async def on_assigned(self, batch: Sequence[Received[HeldEvent]]) -> None:
         await self.config.wait_for_versions((record.event.package_id, record.event.package_version) for record in batch)
@@ -39,22 +47,23 @@ class Handlers:
         opted_in_only = await self.consent_enforcer.enforceable(package_ids)
         TAKEN.inc(await self.queue.hold(self.deduplicator, batch, opted_in_only))
         if self.consent_enforcer.add_unchecked(package_ids - opted_in_only):
-            self.wake_enforcer()
-        self.wake_release()
-        self.wake_relay()
+            self.wakes.enforcer()
+        self.wakes.release()
+        self.wakes.relay()
 
     async def on_outcome(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         if await self.queue.settle(self.deduplicator, batch):
-            self.wake_release()
-            self.wake_relay()
+            self.wakes.release()
+            self.wakes.relay()
 
     async def on_customer(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         await self.queue.record_messages(self.deduplicator, batch)
-        self.wake_release()
+        self.wakes.release()
 
     async def on_consent(self, batch: Sequence[Received[ConsentChanged]]) -> None:
         await self.consent_enforcer.apply(self.deduplicator, batch)
+        self.wakes.stopper()
 
     async def on_cancelled(self, batch: Sequence[Received[MessageCancelled]]) -> None:
         await self.queue.cancel(self.deduplicator, batch)
-        self.wake_relay()
+        self.wakes.stopper()

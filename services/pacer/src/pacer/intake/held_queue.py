@@ -100,15 +100,14 @@ class HeldQueue:
                 await connection.execute(QUEUE_INSERT, arrays(WaitingQueue, queues))
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
-        """Cancel the held deliveries of these messages. Deliveries of these messages that arrive later are cancelled on
-        arrival."""
+        """Store the cancellations. The stopper ends the held deliveries of these messages; those that arrive later are
+        cancelled on arrival."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             await connection.execute(stops.STOPS_LOCK)
             newest = {event.message_id: event.at for event in events}
             cancellations = [stops.Cancellation(message_id, at) for message_id, at in sorted(newest.items())]
             await connection.execute(stops.CANCELLATION_INSERT, arrays(stops.Cancellation, cancellations))
-            await connection.execute(stops.CANCEL_HELD, {"message_ids": sorted(newest)})
 
     async def record_messages(self, deduplicator: Deduplicator, batch: Sequence[Received[CustomerMessage]]) -> None:
         """Store that customers wrote to a profile. They are no longer cold contacts of the profile, and count as having

@@ -11,7 +11,8 @@ from pacer.metrics import ENDED
 from pacer.sql.handback import FORMER_PACKAGES, HAND_BACK, PROFILE_HANDED_BACK, PROFILE_STAYS
 from pacer.sql.release import PacedProfile
 
-ROWS_MAX = 2_000
+ROWS_MAX = 500
+"""The most deliveries that one pass hands back, so that the releases of other packages in the pass do not wait."""
 
 
 @dataclass(frozen=True, slots=True)

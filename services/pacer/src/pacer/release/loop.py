@@ -10,8 +10,8 @@ A pass locks profiles, then packages, then deliveries and contacts.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import MAXYEAR, MINYEAR, datetime
+from dataclasses import dataclass, field, replace
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -25,7 +25,7 @@ from pacer.release.handback import hand_back, queues_to_hand_back
 from pacer.release.known_events import KnownConfiguration
 from pacer.release.rescheduler import Rescheduler
 from pacer.release.waiting_queues import share_waiting
-from pacer.sql import contacts
+from pacer.sql import contacts, stops
 from pacer.sql import release as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
@@ -37,6 +37,10 @@ HEADS_FEW, HEADS_MANY = 1, 50
 LOOK_SECONDS_MIN = 0.001
 LOCKED_SECONDS = 0.01
 """The pause when another pacer's pass has locked all due profiles."""
+
+STOPPED_PAUSE = timedelta(seconds=0.1)
+"""The pause of a profile whose next delivery was stopped, in wall time. Those behind it are often stopped too, and the
+stopper ends them faster than passes would."""
 
 OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
@@ -79,7 +83,8 @@ class ReleaseLoop:
             remaining = [profile for profile in profiles if profile.profile_id not in handing_back]
             waiting = [queue for queue in remaining if is_waiting_queue(queue.profile_id)]
             dues = await load_due(connection, remaining, self.config, self._heads, now)
-            results = run_pass(dues, at_gateway, now)
+            look_at = now + self.clock.system(STOPPED_PAUSE)
+            results = await _without_stopped(connection, run_pass(dues, at_gateway, now), look_at)
             self._heads = HEADS_MANY if any(result.parked for result in results) else HEADS_FEW
             unpublished = await _write(connection, results, now)
             unpublished += await hand_back(connection, queues)
@@ -120,6 +125,24 @@ async def _look_again(connection: AsyncConnection, profile_ids: Collection[str],
     looks = [sql.NextLook(profile_id, now + LOOK_AGAIN, awaits_answer=False) for profile_id in sorted(profile_ids)]
     if looks:
         await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))
+
+
+async def _without_stopped(
+    connection: AsyncConnection, results: Sequence[PassResult], look_at: datetime
+) -> list[PassResult]:
+    """End the chosen deliveries that a cancellation or the recipient's consent forbids. Their profiles choose others at
+    `look_at`."""
+    chosen = [result.delivery for result in results if isinstance(result.decision, Release) and result.delivery]
+    if not chosen:
+        return list(results)
+    params = {"delivery_ids": [delivery.delivery_id for delivery in chosen]}
+    stopped = set((await connection.execute(stops.STOPPED_AT_RELEASE, params)).scalars().all())
+    return [
+        replace(result, delivery=None, decision=None, look_at=look_at)
+        if result.delivery is not None and result.delivery.delivery_id in stopped
+        else result
+        for result in results
+    ]
 
 
 async def _write(connection: AsyncConnection, results: Sequence[PassResult], now: datetime) -> int:

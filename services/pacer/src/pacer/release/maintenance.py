@@ -16,6 +16,8 @@ from spreader.runtime.retention import retention_loop
 from spreader.runtime.rows import fetched
 
 ROWS_MAX = 2_000
+EXPIRED_ROWS_MAX = 500
+"""The most deliveries that one transaction expires."""
 EXPIRE_EVERY_SECONDS = 1.0
 DELETE_EVERY_SECONDS = 60.0
 COUNT_EVERY_SECONDS = 5.0
@@ -40,11 +42,11 @@ class QueueMaintenance:
         """Expire one batch of held deliveries; returns the wall seconds until the next one."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
-            expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": ROWS_MAX})).rowcount
+            expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": EXPIRED_ROWS_MAX})).rowcount
         if expired:
             ENDED.labels("expired").inc(expired)
             self.wake_relay()
-        return 0 if expired == ROWS_MAX else EXPIRE_EVERY_SECONDS
+        return 0 if expired == EXPIRED_ROWS_MAX else EXPIRE_EVERY_SECONDS
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` old rows of each table; returns the most it deleted of one table."""
