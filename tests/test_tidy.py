@@ -42,6 +42,7 @@ NAMES_OF_OTHERS = {
 """Modules whose classes have the names of another system."""
 CLOCK = "libs/common/src/spreader/clock.py"
 EVENTS_MODULE = "libs/common/src/spreader/contract/events.py"
+CLEAN_TEXT = "libs/common/src/spreader/text/clean_text.py"
 SQL_HOMES = {"postgres.py", "offset_store.py", "consent.py", "retention.py", "store.py", "backlog.py"}
 SQL_FOLDERS = {"sql", "ledger"}
 READS_THE_CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
@@ -186,6 +187,21 @@ def keeps_sql_at_home(source: Source) -> Iterator[str]:
                 yield f"line {line}: make the statement a named constant of the service's postgres.py"
 
 
+def cleans_with_the_one_function(source: Source) -> Iterator[str]:
+    """`CleanText(...)` and `cast(CleanText, ...)` would make any text pass for a clean one."""
+    if source.ships and source.path != CLEAN_TEXT:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call) and "CleanText" in {ast.unparse(part).strip("'") for part in _makers(node)}:
+                yield f"line {node.lineno}: use `clean` or `clean_id` of spreader.text.clean_text"
+
+
+def _makers(call: ast.Call) -> Iterator[ast.expr]:
+    """What a call is of, and for a cast also its type."""
+    yield call.func
+    if ast.unparse(call.func).split(".")[-1] == "cast":
+        yield call.args[0]
+
+
 def knows_no_machine(source: Source) -> Iterator[str]:
     for number, line in enumerate(source.text.splitlines(), 1):
         if found := OF_ONE_MACHINE.search(line):
@@ -203,7 +219,7 @@ def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 RULES: tuple[Rule, ...] = (
     opens_with_its_sentence, is_short, has_short_functions, is_named_by_a_noun, leaves_the_clock_alone,
     spells_no_topic, keeps_sql_at_home, knows_no_machine, is_not_named_by_a_participle, has_typed_rows,
-    aligns_only_data, reads_plainly, leaves_other_features_alone,
+    aligns_only_data, reads_plainly, leaves_other_features_alone, cleans_with_the_one_function,
 )  # fmt: skip
 RULES_FOR_ANY_FILE: frozenset[Rule] = frozenset({knows_no_machine, reads_plainly})
 
@@ -324,6 +340,8 @@ BAD: list[tuple[Rule, str, str]] = [
         "services/ingress/src/ingress/messages/reply_endpoint.py",
         "from ingress.webhooks import endpoint\n",
     ),
+    (cleans_with_the_one_function, HERE, "reason = CleanText(error)\n"),
+    (cleans_with_the_one_function, HERE, "reason = typing.cast('CleanText', error)\n"),
     *((reads_plainly, "docs/run.md", sentence) for sentence in IDIOMS_SPOKEN),
     *((reads_plainly, HERE, f'"""Queue: a queue.\n\n{sentence}\n"""\n') for sentence in IDIOMS_SPOKEN),
     (reads_plainly, HERE, "# the place where it lies\n"),
@@ -351,6 +369,8 @@ GOOD: list[tuple[Rule, str, str]] = [
         "services/ingress/src/ingress/messages/reply_endpoint.py",
         "from ingress.messages.open_endpoint import path\n",
     ),
+    (cleans_with_the_one_function, HERE, "reason: CleanText = clean(error)\n"),
+    (cleans_with_the_one_function, CLEAN_TEXT, "CleanText = NewType('CleanText', str)\nx = CleanText(y)\n"),
     (reads_plainly, "docs/run.md", "`nobody` is a role; the server answers, and the letters stand for words."),
     (reads_plainly, HERE, 'text = "nobody"\nvalue = heard(anew)\n'),
     (knows_no_machine, "deploy/docker/Dockerfile", "WORKDIR /app\nCOPY --chown=root:root . .\n# no duplicates\n"),

@@ -32,6 +32,7 @@ from spreader.contract.events import (
 )
 from spreader.contract.ids import conversation_id
 from spreader.kafka.bus import PublishFailed
+from spreader.kafka.envelope import decode, encode
 from spreader.kafka.guarded_consumer import Received
 from spreader.testing import FakeProgress, MemoryBus, NoDeduplication
 
@@ -274,3 +275,25 @@ async def test_a_returned_delivery_is_reassigned_or_fails(router: Router) -> Non
     (again,) = router.bus.of(OpenDeliveriesAssigned)
     assert [(each.profile_id, each.attempt, each.tried) for each in again.deliveries] == [("b", 2, ("a",))]
     assert [(each.status, each.attempt) for each in router.bus.of(DeliveryOutcome)] == [("failed", 3)]
+
+
+@pytest.mark.parametrize("broken", [r"\u0000", r"\ud83d"])
+async def test_a_request_with_a_text_that_cannot_be_stored_is_rejected_with_its_field(
+    router: Router, broken: str
+) -> None:
+    for event in (request("msg_1", 2), reply("201100000009")):
+        envelope = encode(event, "caller", NOON)
+        body = (envelope.body or b"").replace(b"Hello", f"Hello {broken}".encode())
+        decoded = decode(envelope.topic, envelope.headers, body)
+        match decoded:
+            case OpenMessageRequested():
+                await router.open(decoded)
+            case ReplyMessageRequested():
+                await router.reply(decoded)
+            case _:
+                pytest.fail("it is another event")
+    outcomes = router.bus.of(DeliveryOutcome)
+    assert [(each.status, (each.reason or "")[:14]) for each in outcomes] == [("rejected", "/content/text:")] * 3
+    assert router.bus.of(ReplySettled)[0].reason == outcomes[-1].reason
+    assert not router.bus.of(OpenDeliveriesAssigned)
+    assert not router.bus.of(ReplyDeliveryAssigned)

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from spreader.contract.events import CustomerMessage, MessageCancelled, MessageRouted
+from spreader.contract.content import TextContent
+from spreader.contract.events import (
+    CustomerMessage,
+    MessageCancelled,
+    MessageRouted,
+    OpenMessageRequested,
+    ReplyMessageRequested,
+)
 from spreader.kafka.envelope import UndecodableRecord, decode, encode, read_headers
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -78,3 +85,32 @@ def test_the_trace_is_sent_as_a_header() -> None:
 @pytest.mark.parametrize("said", ["", "00-trace-span-01", "00-a-b-01\r\nHost: elsewhere"])
 def test_an_invalid_trace_header_is_ignored(said: str) -> None:
     assert decode(TOPIC, {**HEADERS, "traceparent": said}, BODY) == EVENT
+
+
+@pytest.mark.parametrize("broken", [r"\u0000", r"\ud83d", r"\ude00"])
+def test_a_text_that_no_store_keeps_is_decoded_with_a_replacement(broken: str) -> None:
+    message = CustomerMessage(
+        package_id="pkg", profile_id="a", recipient="201000000001", gateway_message_id="g1", text="Hi #", at=NOON
+    )
+    body = message.model_dump_json().replace("#", broken).encode()
+    headers = {"ce_id": "a/g1", "ce_type": CustomerMessage.type}
+    assert decode(CustomerMessage.topic, headers, body) == message.model_copy(update={"text": "Hi \ufffd"})
+
+
+@pytest.mark.parametrize("kind", [OpenMessageRequested, ReplyMessageRequested])
+def test_a_request_with_such_a_text_says_which_field_it_was(
+    kind: type[OpenMessageRequested] | type[ReplyMessageRequested],
+) -> None:
+    whom = {"recipients": ("201000000001",)} if kind is OpenMessageRequested else {"recipient": "201000000001"}
+    hello = TextContent(type="text", text="Hello #")
+    request = kind.model_validate(
+        {"package_id": "pkg", "message_id": "msg_1", "content": hello, "requested_at": NOON, **whom}
+    )
+    headers = {"ce_id": "msg_1", "ce_type": kind.type}
+    whole = decode(kind.topic, headers, request.model_dump_json().replace("#", r"\ud83d\ude00").encode())
+    assert isinstance(whole, kind)
+    assert whole.contradiction is None
+    broken = decode(kind.topic, headers, request.model_dump_json().replace("#", r"\ud83d").encode())
+    assert isinstance(broken, kind)
+    assert str(broken.contradiction).startswith("/content/text: half a character")
+    assert broken.model_copy(update={"traceparent": "x"}).contradiction == broken.contradiction

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ingress.core import failures
+from ingress.core.opt_out import is_opt_out
 from ingress.core.reports import (
     AccountStatusReport,
     AddressedReport,
@@ -31,7 +32,9 @@ from ingress.core.reports import (
 from ingress.core.webhook_parsers import WebhookParser
 from ingress.core.webhook_parsers.cloud_api import CloudApiParser
 from ingress.core.webhook_parsers.evolution import EvolutionParser
+from ingress.core.webhook_parsers.simulator import SimulatorParser
 from ingress.core.webhook_parsers.waha import WahaParser
+from spreader.text.clean_text import clean
 
 SHAPES = sorted((Path(__file__).parent / "shapes").glob("*/*.json"))
 PARSERS: dict[str, WebhookParser] = {
@@ -121,6 +124,8 @@ JUNK: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, "x"]), st.just({"id": {"x": 1}}),
     st.sampled_from(["1@lid", "_", "true_", "9" * 400, "a\0b", "2025-03-06T08:28:22", "-1"]),
+    st.sampled_from(["half \ud83d", "\x1b" * 300]),
+    st.text("\0\x07\ud83d\ude00a@_", min_size=1, max_size=300),
 )  # fmt: skip
 
 
@@ -129,6 +134,19 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, member in members:
         yield from places(member, (*way, name))
+
+
+IDS = {"gateway_message_id", "delivery_id", "code", "report_id", "account", "phone", "recipient"}
+
+
+def assert_clean(addressed: AddressedReport) -> None:
+    """Every text of a report can be stored and sent, and no id is long."""
+    for part in (addressed.report, addressed.target):
+        for name in part.__dataclass_fields__:
+            value = getattr(part, name)
+            if isinstance(value, str):
+                assert value == clean(value)
+                assert name not in IDS or len(value) <= 256
 
 
 @settings(max_examples=400)
@@ -144,7 +162,52 @@ def test_any_value_in_any_place_is_parsed(data: st.DataObject) -> None:
     for report in read(path.parent.name, body):
         at = getattr(report.report, "at", NOON)
         assert at <= NOON
-        assert "\0" not in (getattr(report.report, "text", None) or "")
+        assert_clean(report)
+
+
+STOPS: dict[str, Any] = {
+    "cloud_api": {
+        "entry": [{"changes": [{"field": "messages", "value": {"messages": [
+            {"from": "201000000011", "id": "#", "type": "text", "text": {"body": "STOP #"}}
+        ]}}]}]
+    },
+    "waha": {
+        "event": "message",
+        "payload": {"id": "#", "from": "201000000011@c.us", "fromMe": False, "body": "STOP #"},
+    },
+    "evolution": {
+        "event": "messages.upsert",
+        "data": {
+            "key": {"id": "#", "remoteJid": "201000000011@s.whatsapp.net", "fromMe": False},
+            "message": {"conversation": "STOP #"},
+        },
+    },
+    "simulator": {
+        "event": "message", "message_id": "#", "from": "201000000011", "text": "STOP #", "at": NOON.isoformat(),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", [rb"\ud83d", rb"\ude00", rb"\u0000", b"\xed\xa0\xbd", b"\xf0\x9f"])
+@pytest.mark.parametrize("driver", STOPS)
+def test_an_opt_out_word_beside_half_an_emoji_is_understood(driver: str, broken: bytes) -> None:
+    body = json.dumps(STOPS[driver]).encode().replace(b"#", broken)
+    (addressed,) = {**PARSERS, "simulator": SimulatorParser()}[driver].parse(body, NOON)
+    assert_clean(addressed)
+    assert isinstance(addressed.report, InboundMessage)
+    assert is_opt_out(addressed.report.text)
+    assert set(addressed.report.gateway_message_id) == {"\ufffd"}
+
+
+@given(st.data())
+def test_the_simulators_parser_cleans_every_text(data: st.DataObject) -> None:
+    texts = st.text("\0\x07\ud83d\ude00a", min_size=1, max_size=30)
+    receipt = {"event": "receipt", "delivery_id": "dlv_1", "status": "failed", "reason": data.draw(texts)}
+    message = {"event": "message", "from": "201000000011", "text": data.draw(texts), "type": data.draw(texts)}
+    for report in (receipt, message):
+        body = {**report, "message_id": data.draw(texts) * 20, "at": NOON.isoformat()}
+        (addressed,) = SimulatorParser().parse(json.dumps(body).encode(), NOON)
+        assert_clean(addressed)
 
 
 def test_a_failure_reason_contains_no_phone_number() -> None:

@@ -19,6 +19,7 @@ from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.guarded_consumer import Received
 from spreader.settings import Settings
+from spreader.text.clean_text import clean_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PERSON = "201000000011"
@@ -56,11 +57,11 @@ async def age(system: System, seconds: float) -> None:
 
 
 def ack(status: Any, name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
-    return ProfileReceipt("pkg", "a", MessageReceipt(name, status, at))
+    return ProfileReceipt("pkg", "a", MessageReceipt(clean_id(name), status, at))
 
 
 def echo(name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
-    return ProfileReceipt("pkg", "a", Echo(name, PERSON, at))
+    return ProfileReceipt("pkg", "a", Echo(clean_id(name), PERSON, at))
 
 
 def shown(system: System) -> list[tuple[str, str, str | None]]:
@@ -107,7 +108,8 @@ async def test_of_two_early_reports_of_a_failure_the_one_with_the_code_is_kept(
 async def test_calls_with_the_same_receipts_in_another_order_do_not_deadlock(system: System) -> None:
     """Without a common order each call would wait for the rows of the other, and one of them would fail."""
     many = [
-        ProfileReceipt("pkg", "a", MessageReceipt(f"3EB0{number:05}", "delivered", NOON)) for number in range(5_000)
+        ProfileReceipt("pkg", "a", MessageReceipt(clean_id(f"3EB0{number:05}"), "delivered", NOON))
+        for number in range(5_000)
     ]
     await asyncio.gather(system.receipts.take(many), system.receipts.take(many[::-1]))
     assert await waiting(system) == len(many)

@@ -1,5 +1,6 @@
 """Webhooks of the simulator: reports are published before the simulator gets its response."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,10 +85,19 @@ async def test_invalid_reports_are_refused(system: System) -> None:
         (HOOK, {**RECEIPT, "status": "eaten"}, 422),
         (HOOK, {**RECEIPT, "at": "2026-06-01T12:00:00"}, 422),
         (HOOK, {**WORDS, "from": "someone"}, 422),
-        (HOOK, {**WORDS, "text": "a\0b"}, 422),
         (HOOK, {"event": "rain"}, 422),
         ("/webhooks/pigeon/pkg/a", WORDS, 404),
     ]
     seen = [(path, (await system.http.post(path, json=report)).status_code) for path, report, _ in calls]
     assert seen == [(path, status) for path, _, status in calls]
     assert system.bus.published == []
+
+
+async def test_a_stop_with_half_an_emoji_counts_and_the_message_is_published(system: System) -> None:
+    await system.package("a")
+    body = json.dumps({**WORDS, "text": "STOP #", "message_id": "g#"}).replace("#", r"\ud83d")
+    assert (await system.http.post(HOOK, content=body.encode(), headers=NO_KEY)).status_code == 200
+    listed = (await system.http.get("/packages/pkg/suppressions")).json()["data"]
+    assert [(each["recipient"], each["evidence"]) for each in listed] == [("201000000011", "a/g\ufffd")]
+    (message,) = system.bus.of(CustomerMessage)
+    assert (message.text, message.gateway_message_id) == ("STOP \ufffd", "g\ufffd")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sender.gateways.driver import Driver
 from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.postgres import DeliveryLedger
 from sender.testing import (
@@ -16,8 +17,10 @@ from sender.testing import (
     released,
     reply,
 )
+from sender.testing.gateway_server import GatewayServer, Respond, profile_at
 from sender.testing.lane_runner import run_lane, statuses
 from spreader.contract.events import DeliveryReturned, ReplySettled
+from spreader.text.clean_text import clean_id
 
 pytestmark = pytest.mark.postgres
 
@@ -103,6 +106,38 @@ async def test_a_reply_that_the_gateway_did_not_receive_is_sent_again(
         await sender.receive(delivery)
         await sender.outcomes(1)
     assert gateway.sent == [delivery.delivery_id]
+
+
+@pytest.mark.parametrize("odd_id", ["wamid\0", "wamid-\ud83d", "w" * 5_000], ids=["nul", "half", "long"])
+async def test_one_odd_message_id_holds_up_no_reply_and_sends_nothing_twice(
+    make_ledger: MakeLedger, driver: SimulatorDriver, gateway: FakeGateway, odd_id: str
+) -> None:
+    asked = [reply(f"m{number}", recipient=f"20100000000{number}") for number in range(8)]
+    gateway.script[asked[3].delivery_id] = [Accept(message_id=odd_id)]
+    async with run_lane(make_ledger("reply"), driver, gateway) as sender:
+        await sender.receive(*asked)
+        outcomes = await sender.outcomes(8)
+    assert statuses(outcomes) == {"sent": 8}
+    assert sorted(gateway.calls) == sorted(each.delivery_id for each in asked)
+    (odd,) = [each for each in outcomes if each.delivery_id == asked[3].delivery_id]
+    assert odd.gateway_message_id == clean_id(odd_id)
+
+
+async def test_an_error_text_with_half_an_emoji_holds_up_no_reply_of_another_package(
+    make_ledger: MakeLedger, drivers: dict[str, Driver], server: GatewayServer
+) -> None:
+    server.will(Respond(400, {"error": {"code": 131026, "message": "Message undeliverable \ud83d\0"}}))
+    packages = FixedPackages((profile_at("cloud_api", server.base_url),))
+    ledger = make_ledger("reply")
+    async with run_lane(ledger, drivers["cloud_api"], packages=packages) as sender:
+        await sender.receive(reply("m0"))
+        (failed,) = await sender.outcomes(1)
+        others = [reply(f"m{number}", f"20100000000{number}") for number in range(1, 9)]
+        await sender.receive(*(each.model_copy(update={"package_id": "other"}) for each in others))
+        outcomes = await sender.outcomes(9)
+    assert (failed.status, (failed.reason or "").count("\ufffd")) == ("failed", 2)
+    assert statuses(outcomes) == {"failed": 1, "sent": 8}
+    assert len(server.sends) == 9
 
 
 async def test_a_delivery_for_an_unknown_profile_returns_to_the_router(

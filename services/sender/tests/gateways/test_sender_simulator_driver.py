@@ -18,13 +18,14 @@ from sender.core.retry_policy import RefusalClass
 from sender.gateways.http_client import GatewayClient, Timeouts
 from sender.gateways.simulator import SimulatorDriver
 from sender.testing import Accept, Break, FakeGateway, Refuse, profile, reply, send_once
+from spreader.text.clean_text import clean
 
 DELIVERY = reply()
 ID = DELIVERY.delivery_id
 
 
 async def test_a_send_is_accepted(driver: SimulatorDriver, gateway: FakeGateway) -> None:
-    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(f"wamid-{ID}")
+    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(clean(f"wamid-{ID}"))
     assert gateway.sent == [ID]
 
 
@@ -45,13 +46,13 @@ async def test_each_refusal_has_its_class(
 ) -> None:
     gateway.script[ID] = [Refuse(status, code)]
     assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendRefused(
-        failure, f"the gateway refused it: {code}"
+        failure, clean(f"the gateway refused it: {code}")
     )
 
 
 async def test_a_refusal_of_a_message_that_was_sent_is_detected(driver: SimulatorDriver, gateway: FakeGateway) -> None:
     gateway.script[ID] = [Refuse(500, "transient", sent=True)]
-    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(f"wamid-{ID}")
+    assert await send_once(driver, DELIVERY, profile(gateway.base_url)) == SendAccepted(clean(f"wamid-{ID}"))
 
 
 async def test_a_refusal_that_cannot_be_checked_is_a_doubt(driver: SimulatorDriver, gateway: FakeGateway) -> None:
@@ -78,7 +79,7 @@ async def test_a_connection_that_breaks_after_the_request_is_a_doubt(
     gateway.script[ID] = [Break(sent)]
     assert isinstance(await send_once(driver, DELIVERY, profile(gateway.base_url)), SendInDoubt)
     assert await driver.find(DELIVERY, profile(gateway.base_url)) == (
-        MessageFound(f"wamid-{ID}") if sent else MessageNotFound()
+        MessageFound(clean(f"wamid-{ID}")) if sent else MessageNotFound()
     )
 
 

@@ -16,6 +16,7 @@ from sender.testing.files import TYPES, MemoryUploads
 from sender.testing.gateway_server import GatewayServer, Respond, profile_at
 from sender.testing.numbers import MemoryNumbers
 from spreader.testing import ManualClock
+from spreader.text.clean_text import SafeText, clean
 
 pytestmark = pytest.mark.postgres
 
@@ -28,10 +29,10 @@ def store(request: pytest.FixtureRequest, engine: AsyncEngine) -> UploadStore:
 
 
 async def test_concurrent_sends_of_one_file_wait_for_one_upload(store: UploadStore) -> None:
-    uploads, made = UploadCache(store), list[str]()
+    uploads, made = UploadCache(store), list[SafeText]()
 
-    async def upload() -> str:
-        made.append(f"name-{len(made)}")
+    async def upload() -> SafeText:
+        made.append(clean(f"name-{len(made)}"))
         await asyncio.sleep(0)
         return made[-1]
 
@@ -42,9 +43,9 @@ async def test_concurrent_sends_of_one_file_wait_for_one_upload(store: UploadSto
 
 
 async def test_a_forgotten_upload_is_made_again(store: UploadStore) -> None:
-    uploads, names = UploadCache(store), iter(["first", "second"])
+    uploads, names = UploadCache(store), iter([clean("first"), clean("second")])
 
-    async def upload() -> str:
+    async def upload() -> SafeText:
         return next(names)
 
     assert await uploads.upload_id("account", TYPES["image"], upload) == "first"
@@ -55,7 +56,7 @@ async def test_a_forgotten_upload_is_made_again(store: UploadStore) -> None:
 async def test_a_failed_upload_is_tried_again_by_the_next_send(store: UploadStore) -> None:
     uploads, troubles = UploadCache(store), [RuntimeError("no")]
 
-    async def upload() -> str:
+    async def upload() -> SafeText:
         if troubles:
             raise troubles.pop()
         return "name"

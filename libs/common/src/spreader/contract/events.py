@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, PrivateAttr
 
 from spreader.contract.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.contract.content import Content
@@ -144,7 +144,22 @@ class OpenOptions(BaseModel):
         return None
 
 
-class OpenMessageRequested(Event):
+class MessageRequest(Event):
+    """A caller's request over Kafka or over HTTP."""
+
+    _unstorable: str | None = PrivateAttr(default=None)
+
+    @property
+    def unstorable(self) -> str | None:
+        """The field of the record with a text that cannot be stored, and why. Such messages are rejected."""
+        return self._unstorable
+
+    def note_unstorable(self, detail: str) -> None:
+        """Called while the record is decoded. The event itself has U+FFFD in place of what cannot be stored."""
+        self._unstorable = detail
+
+
+class OpenMessageRequested(MessageRequest):
     """A caller submitted an open message: its content and up to 500 of its recipients."""
 
     topic: ClassVar[str] = "spreader.message-requested.open"
@@ -172,8 +187,13 @@ class OpenMessageRequested(Event):
     def event_id(self) -> str:
         return f"{self.message_id}/{self.first_index}"
 
+    @property
+    def contradiction(self) -> str | None:
+        """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
+        return self.unstorable or self.options.contradiction
 
-class ReplyMessageRequested(Event):
+
+class ReplyMessageRequested(MessageRequest):
     """A caller submitted a reply: one content for one recipient."""
 
     topic: ClassVar[str] = "spreader.message-requested.reply"
@@ -206,7 +226,9 @@ class ReplyMessageRequested(Event):
 
     @property
     def contradiction(self) -> str | None:
-        """Why the fields contradict each other; None when they do not. Messages with a contradiction are rejected."""
+        """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
+        if self.unstorable is not None:
+            return self.unstorable
         named = self.conversation_id
         if named is None or self.continues_conversation or not is_conversation_id(named):
             return None

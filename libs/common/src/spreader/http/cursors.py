@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spreader.text.clean_text import find_unstorable
+
 _VERSION = 1
 
 
@@ -46,9 +48,9 @@ def decode_cursor(path: str, cursor: str) -> str:
     """The id of the last row of the previous page; raises InvalidCursor."""
     try:
         version, mark, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor("it is not a cursor of this API") from error
-    if version != _VERSION or mark != _mark(path) or not isinstance(last_id, str) or "\0" in last_id:
+    if version != _VERSION or mark != _mark(path) or not isinstance(last_id, str) or find_unstorable(last_id):
         raise CursorOfAnotherList("it belongs to another list; use a cursor only at the path that returned it")
     return last_id
 

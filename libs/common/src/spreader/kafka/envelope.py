@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from spreader.contract.events import EVENTS, Callback, Event
+from pydantic_core import to_json
+
+from spreader.contract.events import EVENTS, Callback, Event, MessageRequest
 from spreader.telemetry.traceparent import valid_traceparent
+from spreader.text import lenient_json
 
 CONTENT_TYPE = "application/json"
 _BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
@@ -55,7 +58,8 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
     """The event in a record; raises UndecodableRecord, or pydantic's ValidationError, which names the field.
 
-    The headers `ce_type` and `ce_id` are required.
+    The headers `ce_type` and `ce_id` are required. In texts, U+FFFD replaces what cannot be stored: a record with such
+    a text would otherwise fail at each of its readers. A request also says which of its fields that was.
     """
     if not headers.get("ce_id"):
         raise UndecodableRecord("the header `ce_id` is missing; readers need it to drop repeats")
@@ -67,7 +71,20 @@ def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
         raise UndecodableRecord(f"an event of type {name} belongs to {kind.topic}, not to {topic}")
     if body is None:
         raise UndecodableRecord(f"the event of type {name} has no body")
-    event = kind.model_validate_json(body)
+    event = _event(kind, body)
     header = headers.get("traceparent")
     traceparent = None if header is None else valid_traceparent(header)
     return event if traceparent is None else event.model_copy(update={"traceparent": traceparent})
+
+
+def _event(kind: type[Event], body: bytes) -> Event:
+    try:
+        unstorable = lenient_json.unstorable_text(body)
+    except ValueError:
+        unstorable = None  # it is not JSON, and pydantic says where
+    if unstorable is None:
+        return kind.model_validate_json(body)
+    event = kind.model_validate_json(to_json(lenient_json.parse(body)))
+    if isinstance(event, MessageRequest):
+        event.note_unstorable(str(unstorable))
+    return event

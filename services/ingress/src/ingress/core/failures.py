@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from spreader.contract.events import FailureClass
 from spreader.contract.failure_codes import CLOUD_API, LINKED, FailureMeaning
+from spreader.text.clean_text import CleanText, SafeText, clean, clean_id
 from spreader.text.redaction import redact
 
 NO_CODE = "ERROR"
@@ -19,8 +20,8 @@ _REFUSED = FailureMeaning("transient", "WhatsApp refused it")
 @dataclass(frozen=True, slots=True)
 class ReportedFailure:
     kind: FailureClass
-    code: str
-    reason: str
+    code: SafeText
+    reason: SafeText
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
@@ -28,7 +29,7 @@ def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
-    return ReportedFailure(meaning.failure, str(code), _reason(meaning.says, details))
+    return ReportedFailure(meaning.failure, clean_id(str(code)), _reason(meaning.says, details))
 
 
 def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
@@ -40,8 +41,8 @@ def linked_device_failure(code: str | None, details: str | None = None) -> Repor
         reason = _reason("WhatsApp refused it, and the gateway does not say why", details)
         return ReportedFailure("transient", NO_CODE, reason)
     meaning = LINKED.get(code, _REFUSED)
-    return ReportedFailure(meaning.failure, code, _reason(meaning.says, details))
+    return ReportedFailure(meaning.failure, clean_id(code), _reason(meaning.says, details))
 
 
-def _reason(reason: str, details: str | None) -> str:
-    return f"{reason} ({redact(details)})" if details else reason
+def _reason(reason: str, details: str | None) -> CleanText:
+    return clean(f"{reason} ({redact(details)})" if details else reason)

@@ -1,10 +1,14 @@
-"""Report: what a gateway says in a webhook, in the same terms for all gateways, and which profiles it concerns."""
+"""Report: what a gateway says in a webhook, in the same terms for all gateways, and which profiles it concerns.
+
+Its texts are clean. A parser that gives a plain `str` to a report fails the type check.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from spreader.contract.events import FailureClass, Quality, Quota, Restriction, SessionState
+from spreader.text.clean_text import SafeText
 
 ReceiptStatus = Literal["acknowledged", "delivered", "read", "failed"]
 IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_event"]
@@ -17,21 +21,21 @@ class MessageReceipt:
     If the gateway returns our id, `delivery_id` identifies the message. Otherwise `gateway_message_id` does.
     """
 
-    gateway_message_id: str
+    gateway_message_id: SafeText
     status: ReceiptStatus
     at: datetime
-    delivery_id: str | None = None
+    delivery_id: SafeText | None = None
     failure: FailureClass | None = None
-    code: str | None = None
-    reason: str | None = None
+    code: SafeText | None = None
+    reason: SafeText | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
     """A message that the gateway sent through its API. The sender may have received no response for it."""
 
-    gateway_message_id: str
-    recipient: str
+    gateway_message_id: SafeText
+    recipient: SafeText
     at: datetime
 
 
@@ -39,10 +43,10 @@ class Echo:
 class InboundMessage:
     """A customer's message to a profile. `recipient`: the customer, as the recipient of our messages."""
 
-    gateway_message_id: str
-    recipient: str
-    kind: str
-    text: str | None
+    gateway_message_id: SafeText
+    recipient: SafeText
+    kind: SafeText
+    text: SafeText | None
     at: datetime
 
 
@@ -50,9 +54,9 @@ class InboundMessage:
 class MarketingPreference:
     """A customer's choice in WhatsApp itself to stop or resume a business's marketing messages."""
 
-    recipient: str
+    recipient: SafeText
     stop: bool
-    evidence: str
+    evidence: SafeText
     """Identifies this choice, so that a repeated report counts once."""
     at: datetime
 
@@ -61,14 +65,14 @@ class MarketingPreference:
 class AccountStatusReport:
     """The state of the profile itself. A field that the report does not mention is None."""
 
-    report_id: str
-    evidence: str
+    report_id: SafeText
+    evidence: SafeText
     at: datetime
     session: SessionState | None = None
     quality: Quality | None = None
     restriction: Restriction | None = None
     quota: Quota | None = None
-    code: str | None = None
+    code: SafeText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,14 @@ class CalledProfile:
 class ProfileByAccount:
     """The profile with this account name at the gateway."""
 
-    account: str
+    account: SafeText
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileByPhone:
     """The profile with this phone number."""
 
-    phone: str
+    phone: SafeText
 
 
 @dataclass(frozen=True, slots=True)

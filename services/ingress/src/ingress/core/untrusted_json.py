@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from spreader.text import lenient_json
+from spreader.text.clean_text import CleanText, clean, clean_id
 
 TEXT_CHARACTERS_MAX = 65_536
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -23,8 +26,8 @@ class UntrustedJson:
 
     @classmethod
     def parse(cls, body: bytes) -> "UntrustedJson":
-        """Raises ValueError if the body is not a JSON object."""
-        value = from_json(body, allow_inf_nan=False)
+        """Texts may be broken (`lenient_json`). Raises ValueError if the body is not a JSON object."""
+        value = lenient_json.parse(body)
         if not isinstance(value, dict):
             raise ValueError("it must be a JSON object")
         return cls(value)
@@ -42,14 +45,17 @@ class UntrustedJson:
         return isinstance(self.value, dict) and self.value.get(name) is not None
 
     @property
-    def text(self) -> str | None:
-        """A string, cut to `TEXT_CHARACTERS_MAX`, or an integer in decimal. None: it is empty or has another type.
-
-        U+0000 is removed, because Postgres cannot store it.
-        """
+    def text(self) -> CleanText | None:
+        """A string, cut to `TEXT_CHARACTERS_MAX`, or an integer in decimal. None: it is empty or has another type."""
         if isinstance(self.value, str):
-            return self.value.replace("\0", "")[:TEXT_CHARACTERS_MAX] or None
-        return str(self.value) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
+            return clean(self.value[:TEXT_CHARACTERS_MAX]) or None
+        return clean(str(self.value)) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
+
+    @property
+    def id(self) -> CleanText | None:
+        """Like `text`, but cut to the length of an id."""
+        text = self.text
+        return None if text is None else clean_id(text)
 
     @property
     def integer(self) -> int | None:

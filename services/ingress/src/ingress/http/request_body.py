@@ -21,13 +21,14 @@ from pydantic_core import from_json
 
 from ingress.http.problems import MALFORMED, TOO_LARGE, fields_problem, is_malformed
 from spreader.http.problems import INVALID, FieldError, Problem, invalid
+from spreader.text import lenient_json
+from spreader.text.clean_text import UnstorableText
 
 T = TypeVar("T")
 
 LINE_CHARACTERS_MAX = 10_000
 SMALLER_BODY = "Send a smaller one."
 _YEARS = range(2000, 3000)
-_NUL = rb"\u0000"  # only as an escape sequence: JSON does not allow the character itself
 
 
 class RequestForm(BaseModel):
@@ -111,10 +112,12 @@ def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Pr
         parsed = form.validate_json(body, extra="forbid")
     except ValidationError as error:
         problem = validation_problem(error, tagged)
-        if problem.kind is MALFORMED:
-            raise problem from None
-        return problem
-    return _nul_problem(body) or parsed
+        if problem.kind is not MALFORMED:
+            return problem
+        if (unstorable := _unstorable_problem(body)) is not None:  # pydantic takes a lone surrogate for broken JSON
+            return unstorable
+        raise problem from None
+    return _unstorable_problem(body) or parsed
 
 
 def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
@@ -130,11 +133,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise malformed(str(error)) from None
+        raise _unstorable_problem(body) or malformed(str(error)) from None
     if not isinstance(value, dict):
         detail = "it must be a JSON object"
         raise Problem(INVALID, f"the body: {detail}", [FieldError("", "dict_type", detail)])
-    problem = _nul_problem(body)
+    problem = _unstorable_problem(body)
     if problem is not None:
         raise problem
     return value
@@ -155,24 +158,14 @@ def too_large(bytes_max: int, advice: str) -> Problem:
     return Problem(TOO_LARGE, f"The body is larger than {bytes_max} bytes. {advice}")
 
 
-def _nul_problem(body: bytes) -> Problem | None:
-    """U+0000 is an error everywhere: Postgres cannot store it in a text."""
-    if _NUL not in body:
+def _unstorable_problem(body: bytes) -> Problem | None:
+    """The problem of the first text that can be neither stored nor sent; None if there is none, or no JSON."""
+    try:
+        found = lenient_json.unstorable_text(body)
+    except ValueError:
         return None
-    pointer = _find_nul(from_json(body), "")
-    return None if pointer is None else invalid(pointer, "nul", "the character U+0000 cannot be stored or sent")
+    return None if found is None else unstorable_problem(found)
 
 
-def _find_nul(value: Any, pointer: str) -> str | None:
-    """The JSON pointer of the first text or member name with U+0000; None if there is none."""
-    if isinstance(value, str):
-        return pointer if "\0" in value else None
-    if isinstance(value, dict):
-        parts = [(name, f"{pointer}/{name}") for name in value]
-        parts += [(member, f"{pointer}/{name}") for name, member in value.items()]
-    elif isinstance(value, list):
-        parts = [(item, f"{pointer}/{index}") for index, item in enumerate(value)]
-    else:
-        return None
-    pointers = (_find_nul(part, part_pointer) for part, part_pointer in parts)
-    return next((pointer for pointer in pointers if pointer is not None), None)
+def unstorable_problem(found: UnstorableText) -> Problem:
+    return invalid(found.pointer, found.code, found.detail)

@@ -23,6 +23,7 @@ from spreader.http.problems import Problem, invalid, not_found
 from spreader.media.safe_fetch import MediaRefused
 from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import BYTES_MAX
+from spreader.text.clean_text import find_unstorable
 
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """The largest allowed file and 64 KiB for the form around it."""
@@ -42,6 +43,9 @@ class MediaEndpoint:
             data, form_filename = await _read_form(request)
         else:
             data, form_filename = await request_body.read(request, BYTES_MAX, FILE_ADVICE), None
+        unstorable = find_unstorable(filename, "/query/filename") or find_unstorable(form_filename, "/file")
+        if unstorable is not None:
+            raise request_body.unstorable_problem(unstorable)
         try:
             file = await self.store.put(data, filename or form_filename)
         except MediaRefused as error:

@@ -14,6 +14,7 @@ from ingress.core.receipts import MatchedDelivery
 from ingress.core.reports import ReceiptStatus
 from spreader.contract.events import FailureClass
 from spreader.runtime.rows import columns, unnest
+from spreader.text.clean_text import CleanText
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,18 @@ class WaitingReceiptKey:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMatch(MatchedDelivery):
-    """A waiting receipt (`receipt_…` and the fields after it) with its delivery."""
+    """A waiting receipt (`receipt_…` and the fields after it) with its delivery. Only cleaned texts
+    are stored as waiting."""
 
     receipt_package_id: str
     receipt_profile_id: str
-    gateway_message_id: str
+    gateway_message_id: CleanText
     status: ReceiptStatus | Literal["sent"]
     """`sent`: an echo."""
     at: datetime
     failure: FailureClass | None
-    code: str | None
-    reason: str | None
+    code: CleanText | None
+    reason: CleanText | None
 
 
 _TRACE = "(SELECT traceparent FROM ingress.message WHERE message.message_id = {of}.message_id) AS traceparent"

@@ -25,6 +25,7 @@ from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, Waitin
 from spreader.contract.events import DeliveryOutcome
 from spreader.kafka.bus import Bus
 from spreader.runtime.rows import arrays, fetched
+from spreader.text.clean_text import clean
 
 BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
@@ -148,7 +149,7 @@ def _waiting_key(receipt: ProfileReceipt) -> WaitingReceiptKey:
 
 def _receipt(match: WaitingMatch) -> ProfileReceipt:
     report = (
-        Echo(match.gateway_message_id, match.recipient, match.at)
+        Echo(match.gateway_message_id, clean(match.recipient), match.at)
         if match.status == "sent"
         else MessageReceipt(
             match.gateway_message_id,

@@ -94,8 +94,8 @@ def route_record(
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
-    if request.options.contradiction is not None:
-        return _refused(request, package.version, request.options.contradiction), cursor
+    if request.contradiction is not None:
+        return _refused(request, package.version, request.contradiction), cursor
     if not package.profiles:
         return _refused(request, package.version, no_profiles_reason(package)), cursor
     candidates = find_candidates(package, snapshot.states, "open")

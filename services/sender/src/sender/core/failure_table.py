@@ -15,6 +15,7 @@ from sender.core.gateway_answer import SendInDoubt, SendRefused
 from sender.core.retry_policy import AfterRetries, LanePolicies, RefusalClass, in_both_lanes, no_retry
 from spreader.contract import failure_codes as meanings
 from spreader.contract.failure_codes import FailureMeaning
+from spreader.text.clean_text import clean, clean_id
 from spreader.text.redaction import redact
 
 
@@ -37,8 +38,9 @@ class FailureRule:
         elif redacted:
             detail = f"{self.explanation} ({redacted})"
         if self.failure == "ambiguous":
-            return SendInDoubt(detail, can_ask=False)
-        return SendRefused(self.failure, detail, retry_after, code, policies=self.policies)
+            return SendInDoubt(clean(detail), can_ask=False)
+        shown_code = None if code is None else clean_id(code)
+        return SendRefused(self.failure, clean(detail), retry_after, shown_code, policies=self.policies)
 
 
 def _rule(meaning: FailureMeaning, policies: LanePolicies | None = None) -> FailureRule:

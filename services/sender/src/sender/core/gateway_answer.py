@@ -1,14 +1,18 @@
-"""Gateway answer: the result of a send, or of a lookup whether an earlier send happened."""
+"""Gateway answer: the result of a send, or of a lookup whether an earlier send happened.
+
+The texts are clean: the ledger stores them, and events carry them to other services.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sender.core.retry_policy import LanePolicies, RefusalClass
+from spreader.text.clean_text import SafeText
 
 
 @dataclass(frozen=True, slots=True)
 class SendAccepted:
-    gateway_message_id: str | None
+    gateway_message_id: SafeText | None
     """None when the gateway's response contains no readable id."""
 
 
@@ -17,9 +21,9 @@ class SendRefused:
     """The message was certainly not sent."""
 
     failure: RefusalClass
-    detail: str
+    detail: SafeText
     retry_after: timedelta | None = None
-    code: str | None = None
+    code: SafeText | None = None
     """The gateway's own error code."""
     until: datetime | None = None
     """When a restriction ends, if the gateway says so."""
@@ -31,7 +35,7 @@ class SendRefused:
 class SendInDoubt:
     """The request was written and no clear answer came: the gateway may have sent the message."""
 
-    reason: str
+    reason: SafeText
     can_ask: bool = True
     """Whether the gateway can be asked about the delivery. If not, only a receipt from the gateway can settle the
     doubt."""
@@ -42,7 +46,7 @@ GatewayAnswer = SendAccepted | SendRefused | SendInDoubt
 
 @dataclass(frozen=True, slots=True)
 class MessageFound:
-    gateway_message_id: str | None
+    gateway_message_id: SafeText | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,14 @@ class MessageNotFound:
 class LookupUnsupported:
     """This gateway has no lookup by our delivery id."""
 
-    reason: str
+    reason: SafeText
 
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
     """The gateway did not answer the lookup. It is repeated later."""
 
-    reason: str
+    reason: SafeText
 
 
 LookupResult = MessageFound | MessageNotFound | LookupUnsupported | LookupFailed

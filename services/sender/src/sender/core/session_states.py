@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spreader.contract.events import Quality, SessionState
+from spreader.text.clean_text import SafeText, clean
 
 WAHA: Mapping[str, SessionState] = {
     "WORKING": "working",
@@ -44,10 +45,10 @@ class ProfileCheck:
     """The result of asking a gateway about a profile; `ok`: the profile can send."""
 
     ok: bool
-    detail: str
+    detail: SafeText
     session: SessionState | None = None
     quality: Quality | None = None
-    code: str | None = None
+    code: SafeText | None = None
     reached: bool = True
     """Whether the gateway answered. If not, the check says nothing about the profile."""
 
@@ -55,9 +56,8 @@ class ProfileCheck:
 def session_check(session: SessionState | None, gateway_word: str, quality: Quality | None = None) -> ProfileCheck:
     """`gateway_word`: the gateway's own name of the state. `session`: our name of that state; None if we have none."""
     if session is None:
-        return ProfileCheck(
-            False, f"the gateway reports the session state {gateway_word!r}, which this version does not know"
-        )
+        detail = f"the gateway reports the session state {gateway_word!r}, which this version does not know"
+        return ProfileCheck(False, clean(detail))
     if session == "working":
         return ProfileCheck(True, "the session is working", session, quality)
-    return ProfileCheck(False, f"the session is {session} ({gateway_word})", session, quality)
+    return ProfileCheck(False, clean(f"the session is {session} ({gateway_word})"), session, quality)

@@ -44,6 +44,7 @@ from spreader.clock import Now
 from spreader.consent import NOT_OPTED_IN, objection
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TemplateContent, TextContent
+from spreader.text.clean_text import clean
 
 log = structlog.get_logger()
 
@@ -155,7 +156,7 @@ class AttemptRunner:
                 delivery_id=claim.delivery.delivery_id,
                 at=_source_line(error),
             )
-            return SendRefused("transient", f"it could not be prepared: {type(error).__name__}")
+            return SendRefused("transient", clean(f"it could not be prepared: {type(error).__name__}"))
 
     async def _with_lease(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`. If the content has a file, the lease is renewed meanwhile, because a file takes long to
@@ -219,7 +220,7 @@ class AttemptRunner:
                 error=type(error).__name__,
                 at=_source_line(error),
             )
-            answer = SendInDoubt(f"the driver failed: {type(error).__name__}")
+            answer = SendInDoubt(clean(f"the driver failed: {type(error).__name__}"))
         SEND_SECONDS.labels(self.ledger.lane, profile.gateway.driver).observe(time.monotonic() - began)
         return answer
 
@@ -233,7 +234,7 @@ class AttemptRunner:
             if profile is None
             else f"this version of the sender has no driver {profile.gateway.driver}"
         )
-        return decide(SendRefused("profile", reason), self._state(claim, doubtful=False), self.rng)
+        return decide(SendRefused("profile", clean(reason)), self._state(claim, doubtful=False), self.rng)
 
 
 def _not_sent(answer: GatewayAnswer) -> GatewayAnswer:

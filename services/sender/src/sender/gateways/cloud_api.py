@@ -28,6 +28,7 @@ from spreader.contract.configuration import Profile
 from spreader.contract.content import Content, TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import CleanText, clean, clean_id
 from spreader.vault import Undecryptable
 
 NUMBER_FIELDS = "id,display_phone_number,verified_name,quality_rating,name_status,code_verification_status,status"
@@ -59,11 +60,11 @@ class CloudApiDriver:
             headers = self._headers(profile)
             part, upload = await self._content_part(delivery.content, profile, headers)
         except Undecryptable as error:
-            return SendRefused("credentials", str(error))
+            return SendRefused("credentials", clean(str(error)))
         except MediaRefused as error:
-            return SendRefused("content", str(error))
+            return SendRefused("content", clean(str(error)))
         except MediaUnavailable as error:
-            return SendRefused("transient", str(error))
+            return SendRefused("transient", clean(str(error)))
         except _UploadFailed as error:
             return error.refused
         return PreparedSend(f"{_number_url(profile)}/messages", headers, message_body(delivery, part), upload=upload)
@@ -75,7 +76,7 @@ class CloudApiDriver:
             case NoResponse(detail):
                 return SendInDoubt(detail, can_ask=False)
             case HttpResponse(200, {"messages": [{"id": str(message_id)}, *_]}):
-                return SendAccepted(message_id)
+                return SendAccepted(clean_id(message_id))
             case HttpResponse() as response:
                 answer = _error_answer(response)
         if prepared.upload is not None and isinstance(answer, SendRefused) and answer.code in UPLOAD_UNREADABLE:
@@ -91,7 +92,7 @@ class CloudApiDriver:
         try:
             headers = self._headers(profile)
         except Undecryptable as error:
-            return ProfileCheck(False, str(error), "failed", code="credentials")
+            return ProfileCheck(False, clean(str(error)), "failed", code="credentials")
         match await self._client.call(GatewayCall("GET", f"{_number_url(profile)}?fields={NUMBER_FIELDS}", headers)):
             case NotReached(detail) | NoResponse(detail):
                 return ProfileCheck(False, detail, reached=False)
@@ -127,7 +128,7 @@ class CloudApiDriver:
         caption = getattr(content, "caption", None)
         return media_part(content.type, file, upload_id, caption, content.media.filename), upload_id
 
-    async def _upload(self, file: MediaFile, profile: Profile, headers: Mapping[str, str]) -> str:
+    async def _upload(self, file: MediaFile, profile: Profile, headers: Mapping[str, str]) -> CleanText:
         """Meta's id of the file; raises `_UploadFailed`.
 
         An upload sends nothing to the customer, so it can be repeated if its response is missing.
@@ -139,15 +140,15 @@ class CloudApiDriver:
         call = GatewayCall("POST", f"{_number_url(profile)}/media", headers, data=form, seconds=self._upload_seconds)
         match await self._client.call(call):
             case HttpResponse(200, {"id": str(upload_id)}):
-                return upload_id
+                return clean_id(upload_id)
             case NotReached(detail, retry_after):
                 raise _UploadFailed(SendRefused("gateway", detail, retry_after))
             case NoResponse(detail):
-                raise _UploadFailed(SendRefused("transient", f"the file could not be uploaded: {detail}"))
+                raise _UploadFailed(SendRefused("transient", clean(f"the file could not be uploaded: {detail}")))
             case HttpResponse() as response:
                 answer = _error_answer(response)
         if isinstance(answer, SendInDoubt):
-            answer = SendRefused("transient", f"the file could not be uploaded: {answer.reason}")
+            answer = SendRefused("transient", clean(f"the file could not be uploaded: {answer.reason}"))
         raise _UploadFailed(answer)
 
 

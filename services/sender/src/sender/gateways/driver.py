@@ -1,7 +1,8 @@
 """Driver: how the sender talks to one kind of gateway. Each driver is a module of its own behind this protocol.
 
 A send has two steps. `prepare` gets everything ready and sends nothing. `send` makes the one call that sends. A driver
-returns expected failures as values and does not raise them.
+returns expected failures as values and does not raise them. What it returns contains no plain `str`: a text that comes
+from the gateway must be cleaned (`spreader.text.clean_text`), or the type check fails.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sender.core.session_states import ProfileCheck
 from spreader.contract.configuration import Profile
 from spreader.contract.content import Media
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import SafeText
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class NumberCheck:
     """Whether a number is on WhatsApp; `exists` is None if the gateway does not say."""
 
     exists: bool | None
-    detail: str
-    address: str | None = None
+    detail: SafeText
+    address: SafeText | None = None
     """The digits under which WhatsApp knows the number, if it exists and the gateway reports them."""
     refused: SendRefused | None = None
     """The gateway's error, if `exists` is None because of one."""

@@ -11,6 +11,7 @@ from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import clean, clean_id
 from spreader.vault import Undecryptable
 
 
@@ -25,7 +26,7 @@ class EvolutionDriver:
         outcome = await self._device.post(prepared, _with_file)
         match outcome:
             case HttpResponse(200 | 201, {"key": {"id": str(message_id)}}):
-                return SendAccepted(message_id)
+                return SendAccepted(clean_id(message_id))
             case HttpResponse(200 | 201):
                 return SendAccepted(None)
             case _:
@@ -38,7 +39,7 @@ class EvolutionDriver:
         try:
             outcome = await self._device.get(profile, f"/instance/connectionState/{session_name(profile)}")
         except Undecryptable as error:
-            return ProfileCheck(False, str(error), "failed", code="credentials")
+            return ProfileCheck(False, clean(str(error)), "failed", code="credentials")
         match outcome:
             case HttpResponse(200, {"instance": {"state": str(state)}}):
                 return session_check(session_states.EVOLUTION.get(state), state)
@@ -50,10 +51,10 @@ class EvolutionDriver:
             path = f"/chat/whatsappNumbers/{session_name(profile)}"
             outcome = await self._device.query(profile, path, {"numbers": [number]})
         except Undecryptable as error:
-            return NumberCheck(None, str(error), refused=SendRefused("credentials", str(error)))
+            return NumberCheck(None, clean(str(error)), refused=SendRefused("credentials", clean(str(error))))
         match outcome:
             case HttpResponse(200 | 201, [{"exists": bool(exists)} as result, *_]):
-                address = (digits_of(result.get("jid")) or number) if exists else None
+                address = (digits_of(result.get("jid")) or clean(number)) if exists else None
                 return NumberCheck(exists, "Evolution API asked WhatsApp", address)
             case _:
                 return self._device.failed_number_check(outcome)

@@ -5,7 +5,6 @@ may have arrived. The texts of exceptions are dropped, since they may contain an
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from yarl import URL
 from sender.core.circuit_breaker import BreakerPolicy, CircuitBreaker
 from sender.gateways.call_permit import CallNotPermitted, PermittedRequest
 from sender.metrics import BREAKER_REFUSALS, BREAKERS_OPEN
+from spreader.text import lenient_json
+from spreader.text.clean_text import SafeText, clean
 
 KEEP_ALIVE_SECONDS = (
     4.0  # shorter than the 5 s after which Node's HTTP server (WAHA, Evolution) closes idle connections
@@ -54,7 +55,7 @@ class HttpResponse:
 class NotReached:
     """The request was certainly not written."""
 
-    detail: str
+    detail: SafeText
     retry_after: timedelta | None = None
     not_permitted: bool = False
     """The sender itself did not make the call, so it says nothing about the gateway."""
@@ -64,7 +65,7 @@ class NotReached:
 class NoResponse:
     """The request was written, and no response arrived."""
 
-    detail: str
+    detail: SafeText
 
 
 CallOutcome = HttpResponse | NotReached | NoResponse
@@ -121,7 +122,7 @@ class GatewayClient:
         pause = breaker.pause_left(time.monotonic())
         if pause:
             BREAKER_REFUSALS.inc()
-            return NotReached(f"no call was made: the gateway at {host} did not answer the last calls", pause)
+            return NotReached(clean(f"no call was made: the gateway at {host} did not answer the last calls"), pause)
         self._store_breaker(host, breaker.on_call(time.monotonic()))
         outcome = await self._reach(call, host)
         if not (isinstance(outcome, NotReached) and outcome.not_permitted):
@@ -134,12 +135,12 @@ class GatewayClient:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
         except CallNotPermitted as error:
-            return NotReached(str(error), not_permitted=True)
+            return NotReached(clean(str(error)), not_permitted=True)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            return NotReached(f"the gateway at {host} cannot be reached: {type(error).__name__}")
+            return NotReached(clean(f"the gateway at {host} cannot be reached: {type(error).__name__}"))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             kind = type(error).__name__
-            return NoResponse(f"no answer from the gateway at {host} after the request was written: {kind}")
+            return NoResponse(clean(f"no answer from the gateway at {host} after the request was written: {kind}"))
 
     async def _exchange(self, call: GatewayCall) -> HttpResponse:
         assert self._session is not None, "start the client before the first call"
@@ -152,7 +153,7 @@ class GatewayClient:
                 raw += await response.content.read(RESPONSE_BYTES_MAX - len(raw))
             text = raw.decode(errors="replace")
             usage = response.headers.get("x-business-use-case-usage")
-            return HttpResponse(response.status, _json(text), text, _retry_after(response), usage)
+            return HttpResponse(response.status, _json(raw), text, _retry_after(response), usage)
 
     def _record_outcome(self, host: str, outcome: CallOutcome, probe: bool) -> None:
         breaker = self._breakers.get(host) or CircuitBreaker(self._breaker_policy)
@@ -177,9 +178,9 @@ def host_of(url: str) -> str | None:
         return None
 
 
-def _json(text: str) -> Any:
+def _json(raw: bytes) -> Any:
     try:
-        return json.loads(text)
+        return lenient_json.parse(raw)
     except ValueError:
         return None
 

@@ -23,6 +23,7 @@ from spreader.contract.configuration import Profile
 from spreader.contract.content import TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import CleanText, clean
 from spreader.vault import Undecryptable
 
 FILES_AT_A_TIME = 8
@@ -67,11 +68,11 @@ class LinkedDevice:
             if not isinstance(content, TextContent):
                 file = await self._media.file(content.media, content.type)
         except Undecryptable as error:
-            return SendRefused("credentials", str(error))
+            return SendRefused("credentials", clean(str(error)))
         except MediaRefused as error:
-            return SendRefused("content", str(error))
+            return SendRefused("content", clean(str(error)))
         except MediaUnavailable as error:
-            return SendRefused("transient", str(error))
+            return SendRefused("transient", clean(str(error)))
         path, body = request(file)
         return PreparedSend(f"{base_url(profile)}{path}", headers, body, file)
 
@@ -137,10 +138,10 @@ def session_name(profile: Profile) -> str:
     return quote(profile.gateway.account, safe="")
 
 
-def digits_of(chat_id: object) -> str | None:
+def digits_of(chat_id: object) -> CleanText | None:
     """The number in a chat id; None for a hidden id (`…@lid`), which does not contain one."""
     name, _, domain = str(chat_id).partition("@")
-    return name if name.isdecimal() and domain in ("c.us", "s.whatsapp.net") else None
+    return clean(name) if name.isdecimal() and domain in ("c.us", "s.whatsapp.net") else None
 
 
 def error_text(body: Any) -> str:

@@ -20,6 +20,7 @@ from sender.gateways.postgres import CheckedNumber
 from sender.metrics import NUMBER_CHECKS
 from spreader.clock import Now
 from spreader.contract.configuration import Profile
+from spreader.text.clean_text import clean
 
 ABSENT = SendRefused("recipient", "the number is not on WhatsApp, neither with the 9 nor without it")
 
@@ -60,4 +61,4 @@ class NumberResolver:
         refused = check.refused
         if refused is not None and refused.failure == "content":
             return number  # this WAHA engine does not support the check: use the number as given
-        return refused or SendRefused("transient", f"the gateway could not check the number: {check.detail}")
+        return refused or SendRefused("transient", clean(f"the gateway could not check the number: {check.detail}"))

@@ -22,6 +22,7 @@ from sender.gateways.driver import NumberCheck, PreparedSend
 from sender.gateways.http_client import GatewayCall, GatewayClient, HttpResponse, NoResponse, NotReached
 from spreader.contract.configuration import Profile
 from spreader.contract.content import content_json
+from spreader.text.clean_text import clean, clean_id
 
 FAILURES: Mapping[str, RefusalClass] = {
     "transient": "transient",
@@ -74,13 +75,13 @@ class SimulatorDriver:
         url = f"{_account_url(profile)}/messages/{delivery.delivery_id}"
         match await self._client.call(GatewayCall("GET", url, {})):
             case NotReached(detail) | NoResponse(detail):
-                return LookupFailed(f"the gateway did not answer the lookup: {detail}")
+                return LookupFailed(clean(f"the gateway did not answer the lookup: {detail}"))
             case HttpResponse(200, {"message_id": message_id}):
-                return MessageFound(str(message_id))
+                return MessageFound(clean_id(str(message_id)))
             case HttpResponse(404, body) if _code(body) == "not_found":
                 return MessageNotFound()
             case HttpResponse(status):
-                return LookupFailed(f"the gateway answered the lookup with status {status}")
+                return LookupFailed(clean(f"the gateway answered the lookup with status {status}"))
 
     async def check(self, profile: Profile) -> ProfileCheck:
         """Asks whether the simulator is ready. The answer concerns all profiles alike, because the sender registers
@@ -92,7 +93,7 @@ class SimulatorDriver:
             case HttpResponse(200):
                 return ProfileCheck(True, "the simulator is ready", "working")
             case HttpResponse(status):
-                return ProfileCheck(False, f"the simulator answered with status {status}", reached=False)
+                return ProfileCheck(False, clean(f"the simulator answered with status {status}"), reached=False)
 
     async def check_number(self, profile: Profile, number: str) -> NumberCheck:
         return NumberCheck(None, "the simulator accepts every number")
@@ -116,7 +117,9 @@ class SimulatorDriver:
             case MessageNotFound():
                 return refused
             case _:
-                return SendInDoubt(f"the gateway refused it and then did not answer the lookup: {refused.detail}")
+                return SendInDoubt(
+                    clean(f"the gateway refused it and then did not answer the lookup: {refused.detail}")
+                )
 
 
 def _account_url(profile: Profile) -> str:
@@ -125,18 +128,19 @@ def _account_url(profile: Profile) -> str:
 
 def _answer(response: HttpResponse) -> GatewayAnswer:
     if response.status == 201 and isinstance(response.body, dict) and "message_id" in response.body:
-        return SendAccepted(str(response.body["message_id"]))
+        return SendAccepted(clean_id(str(response.body["message_id"])))
     code = _code(response.body)
     failure = FAILURES.get(code)
     if failure is None:
         named = f"code {code}" if code else "no code"
-        return SendInDoubt(f"the gateway answered with status {response.status} and {named}, unknown to this version")
-    return SendRefused(failure, f"the gateway refused it: {code}", response.retry_after)
+        reason = f"the gateway answered with status {response.status} and {named}, unknown to this version"
+        return SendInDoubt(clean(reason))
+    return SendRefused(failure, clean(f"the gateway refused it: {code}"), response.retry_after)
 
 
 def _code(body: Any) -> str:
     match body:
         case {"error": {"code": code}}:
-            return str(code)
+            return clean_id(str(code))
         case _:
             return ""

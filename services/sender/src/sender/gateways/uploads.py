@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sender.metrics import UPLOADS
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import SafeText
 
 UPLOAD_VALID_FOR = timedelta(days=29)
 """Meta deletes an uploaded file after 30 days. This is a day less."""
@@ -14,7 +15,7 @@ UPLOAD_VALID_FOR = timedelta(days=29)
 
 class UploadStore(Protocol):
     async def upload_id(self, account: str, sha256: str, mime_type: str, younger_than: timedelta) -> str | None: ...
-    async def keep(self, account: str, sha256: str, mime_type: str, upload_id: str) -> None: ...
+    async def keep(self, account: str, sha256: str, mime_type: str, upload_id: SafeText) -> None: ...
     async def forget(self, account: str, upload_id: str) -> None: ...
 
 
@@ -25,7 +26,7 @@ class UploadCache:
         self._store = store
         self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
 
-    async def upload_id(self, account: str, file: MediaFile, upload: Callable[[], Awaitable[str]]) -> str:
+    async def upload_id(self, account: str, file: MediaFile, upload: Callable[[], Awaitable[SafeText]]) -> str:
         """The account's id of the file. If there is none, calls `upload`. The errors of `upload` are raised
         unchanged."""
         key = (account, file.sha256, file.type)

@@ -15,6 +15,7 @@ from sender.gateways.number_resolver import NumberResolver
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
 from spreader.media.store import MediaFile
+from spreader.text.clean_text import CleanText, clean, clean_id
 from spreader.vault import Undecryptable
 
 PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api/sendFile", "video": "/api/sendVideo"}
@@ -56,7 +57,7 @@ class WahaDriver:
         try:
             outcome = await self._device.get(profile, f"/api/sessions/{session_name(profile)}")
         except Undecryptable as error:
-            return ProfileCheck(False, str(error), "failed", code="credentials")
+            return ProfileCheck(False, clean(str(error)), "failed", code="credentials")
         match outcome:
             case HttpResponse(200, {"status": str(status)}):
                 return session_check(session_states.WAHA.get(status), status)
@@ -68,12 +69,12 @@ class WahaDriver:
             path = f"/api/contacts/check-exists?phone={number}&session={session_name(profile)}"
             outcome = await self._device.get(profile, path)
         except Undecryptable as error:
-            return NumberCheck(None, str(error), refused=SendRefused("credentials", str(error)))
+            return NumberCheck(None, clean(str(error)), refused=SendRefused("credentials", clean(str(error))))
         match outcome:
             case HttpResponse(200, {"numberExists": True, "chatId": chat}):
-                return NumberCheck(True, "WAHA asked WhatsApp", digits_of(chat) or number)
+                return NumberCheck(True, "WAHA asked WhatsApp", digits_of(chat) or clean(number))
             case HttpResponse(200, {"numberExists": bool(exists)}):
-                return NumberCheck(exists, "WAHA asked WhatsApp", number if exists else None)
+                return NumberCheck(exists, "WAHA asked WhatsApp", clean(number) if exists else None)
             case _:
                 return self._device.failed_number_check(outcome)
 
@@ -109,7 +110,7 @@ def _with_file(body: Body, data: str) -> Body:
     return {**body, "file": {**body["file"], "data": data}}
 
 
-def message_id(body: Any) -> str | None:
+def message_id(body: Any) -> CleanText | None:
     """WhatsApp's own id of a message; None if the body has none.
 
     Some engines of WAHA return the id alone, others `true_<chat>_<id>[_<participant>]`.
@@ -122,4 +123,4 @@ def message_id(body: Any) -> str | None:
         case _:
             return None
     parts = [part for part in serialized.split("_") if "@" not in part and part not in ("true", "false")]
-    return parts[-1] if parts and parts[-1] else None
+    return clean_id(parts[-1]) if parts and parts[-1] else None

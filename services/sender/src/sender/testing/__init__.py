@@ -118,9 +118,10 @@ class LossyBus(ObservedBus):
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Responds with status 201; waits until `after` is set, if there is one."""
+    """Responds with status 201; waits until `after` is set, if there is one. `message_id`: another id than usual."""
 
     after: asyncio.Event | None = None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +181,10 @@ class FakeGateway:
         if isinstance(behaviour, Accept) or behaviour.sent:
             self.sent.append(name)
         match behaviour:
-            case Accept(after):
+            case Accept(after, message_id):
                 if after is not None:
                     await after.wait()
-                return web.json_response({"message_id": f"wamid-{name}", "status": "accepted"}, status=201)
+                return web.json_response({"message_id": message_id or f"wamid-{name}"}, status=201)
             case Refuse(status, code, headers):
                 return web.json_response({"error": {"code": code, "message": code}}, status=status, headers=headers)
             case Break():

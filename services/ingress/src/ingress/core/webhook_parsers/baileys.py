@@ -2,10 +2,12 @@
 its events on."""
 
 from collections.abc import Mapping
+from typing import LiteralString
 
 from ingress.core.reports import ReceiptStatus
 from ingress.core.untrusted_json import UntrustedJson
 from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids
+from spreader.text.clean_text import CleanText
 
 RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
     "0": "failed", "2": "acknowledged", "3": "delivered", "4": "read", "5": "read",
@@ -17,7 +19,7 @@ _WRAPPERS = (
     "deviceSentMessage", "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
     "documentWithCaptionMessage",
 )  # fmt: skip
-_KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+_KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
     "conversation": ("text", ()),
     "extendedTextMessage": ("text", ("text",)),
     "imageMessage": ("image", ("caption",)),
@@ -44,7 +46,7 @@ _NOT_MESSAGES = frozenset(
 _JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
-def content(message: UntrustedJson) -> tuple[str, str | None] | None:
+def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
     """The kind of a message and its text. None: the record is traffic between WhatsApp's apps, not a message."""
     for _ in _WRAPPERS:  # wrappers may be nested
         inner = next((message[wrapper]["message"] for wrapper in _WRAPPERS if "message" in message[wrapper]), None)
@@ -61,7 +63,7 @@ def content(message: UntrustedJson) -> tuple[str, str | None] | None:
     return ("unknown", None) if other_members else None
 
 
-def phone_of_key(key: UntrustedJson) -> str | None:
+def phone_of_key(key: UntrustedJson) -> CleanText | None:
     """The phone number in a message's key. It may be only in an alternative JID. None if no JID has it."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 

@@ -19,6 +19,7 @@ from ingress.core.reports import (
 from ingress.core.untrusted_json import UntrustedJson, not_after
 from ingress.core.webhook_parsers.contact_ids import displayed_phone_number
 from spreader.contract.events import Quality, Restriction
+from spreader.text.clean_text import clean, clean_id
 
 OPEN_RESTRICTED = "RESTRICTED_BIZ_INITIATED_MESSAGING"
 REPLY_RESTRICTED = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"
@@ -43,7 +44,11 @@ def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: dat
             return [_quality(value, digest, at)]
         case "business_capability_update":
             evidence = f"Meta: the business may open {_limit(value)} conversations a day"
-            return [AddressedReport(AccountStatusReport(f"{field}/{digest}", evidence, at), PROFILES_OF_HOLDER)]
+            return [
+                AddressedReport(
+                    AccountStatusReport(clean_id(f"{field}/{digest}"), clean(evidence), at), PROFILES_OF_HOLDER
+                )
+            ]
         case "account_alerts":
             return [_alert(value, digest, at)]
         case "message_template_status_update" | "message_template_quality_update":
@@ -57,7 +62,11 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
 
     def report(evidence: str, restriction: Restriction | None) -> AddressedReport:
         status = AccountStatusReport(
-            f"account_update/{digest}", f"Meta: {evidence}", at, code=event, restriction=restriction
+            clean_id(f"account_update/{digest}"),
+            clean(f"Meta: {evidence}"),
+            at,
+            code=clean_id(event),
+            restriction=restriction,
         )
         return AddressedReport(status, PROFILES_OF_HOLDER)
 
@@ -81,7 +90,9 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
 
 def _restriction(value: UntrustedJson) -> Restriction | None:
     """The restriction of messaging; None if something else is restricted."""
-    ends = {info["restriction_type"].text: info["expiration"].timestamp for info in value["restriction_info"]}
+    ends: dict[str | None, datetime | None] = {
+        info["restriction_type"].text: info["expiration"].timestamp for info in value["restriction_info"]
+    }
     if REPLY_RESTRICTED in ends:
         return Restriction(lanes=("open", "reply"), failure="account", until=ends[REPLY_RESTRICTED])
     if OPEN_RESTRICTED in ends:
@@ -93,23 +104,23 @@ def _quality(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport
     event, number = value["event"].text or "?", displayed_phone_number(value["display_phone_number"].text)
     limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMIT_MEMBERS) else ""
     status = AccountStatusReport(
-        f"phone_number_quality_update/{digest}",
-        f"Meta: {event} of the number{limit}",
+        clean_id(f"phone_number_quality_update/{digest}"),
+        clean(f"Meta: {event} of the number{limit}"),
         at,
         quality=QUALITIES.get(event),
-        code=event,
+        code=clean_id(event),
     )
     return AddressedReport(status, CALLED_PROFILE if number is None else ProfileByPhone(number))
 
 
 def _alert(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
-    alert, entity_id = value["alert_info"], value["entity_id"].text
+    alert, entity_id = value["alert_info"], value["entity_id"].id
     kind, severity = alert["alert_type"].text or "?", alert["alert_severity"].text or "?"
     status = alert["alert_status"].text or "?"
     evidence = f"Meta: alert {kind}, {severity.lower()}, {status.lower()}"
     is_of_number = value["entity_type"].text == "PHONE_NUMBER"
     target: Target = ProfileByAccount(entity_id) if is_of_number and entity_id is not None else PROFILES_OF_HOLDER
-    return AddressedReport(AccountStatusReport(f"account_alerts/{digest}", evidence, at, code=kind), target)
+    return AddressedReport(_status(f"account_alerts/{digest}", evidence, at, kind), target)
 
 
 def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> AddressedReport:
@@ -118,10 +129,14 @@ def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> Ad
     if field == "message_template_status_update":
         event, reason = value["event"].text or "?", value["reason"].text
         evidence = f"template {template} is {event.lower()}{f': {reason}' if reason and reason != 'NONE' else ''}"
-        return AddressedReport(AccountStatusReport(report_id, f"Meta: {evidence}", at, code=f"template {event}"))
+        return AddressedReport(_status(report_id, f"Meta: {evidence}", at, f"template {event}"))
     before, after = value["previous_quality_score"].text or "?", value["new_quality_score"].text or "?"
     evidence = f"the quality of template {template} went from {before} to {after}"
-    return AddressedReport(AccountStatusReport(report_id, f"Meta: {evidence}", at, code=f"template quality {after}"))
+    return AddressedReport(_status(report_id, f"Meta: {evidence}", at, f"template quality {after}"))
+
+
+def _status(report_id: str, evidence: str, at: datetime, code: str) -> AccountStatusReport:
+    return AccountStatusReport(clean_id(report_id), clean(evidence), at, code=clean_id(code))
 
 
 def _limit(value: UntrustedJson) -> str:

@@ -24,6 +24,7 @@ from ingress.core.untrusted_json import UntrustedJson, not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
 from ingress.core.webhook_parsers.cloud_account_status import account_status_reports
 from ingress.core.webhook_parsers.contact_ids import phone_number
+from spreader.text.clean_text import CleanText, SafeText, clean
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 SIGNATURE_PREFIX = "sha256="
@@ -63,7 +64,7 @@ def is_verify_request(query: Mapping[str, str], secrets: Secrets) -> bool:
 
 def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Iterable[AddressedReport]:
     value, field = change["value"], change["field"].text
-    account = value["metadata"]["phone_number_id"].text
+    account = value["metadata"]["phone_number_id"].id
     target: Target = CALLED_PROFILE if account is None else ProfileByAccount(account)
     if field == "messages":
         reports: list[Report] = [*_messages(value, now), *_statuses(value, now)]
@@ -78,17 +79,17 @@ def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
     for message in value["messages"]:
         # The message of a user with a username may lack the number. A single contact must be the sender.
         sender = phone_number(message["from"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
-        message_id, meta_type = message["id"].text, message["type"].text or "unknown"
+        message_id, meta_type = message["id"].id, message["type"].text or "unknown"
         if meta_type == "system" or message_id is None:
             yield Ignored("no_news")
         elif sender is None:
             yield Ignored("no_number")
         else:
             kind, text = _content(meta_type, message)
-            yield InboundMessage(message_id[:256], sender, kind, text, not_after(now, message["timestamp"].timestamp))
+            yield InboundMessage(message_id, sender, kind, text, not_after(now, message["timestamp"].timestamp))
 
 
-def _content(meta_type: str, message: UntrustedJson) -> tuple[str, str | None]:
+def _content(meta_type: SafeText, message: UntrustedJson) -> tuple[SafeText, CleanText | None]:
     """Our kind of the message, and its text."""
     part = message[meta_type]
     match meta_type:
@@ -117,16 +118,16 @@ def _content(meta_type: str, message: UntrustedJson) -> tuple[str, str | None]:
 
 def _statuses(value: UntrustedJson, now: datetime) -> Iterator[Report]:
     for item in value["statuses"]:
-        status, message_id = RECEIPT_STATUSES.get(item["status"].text or ""), item["id"].text
+        status, message_id = RECEIPT_STATUSES.get(item["status"].text or ""), item["id"].id
         if status is None or message_id is None:
             yield Ignored("no_news")
             continue
         failure = _failure(item) if status == "failed" else None
         yield MessageReceipt(
-            message_id[:256],
+            message_id,
             status,
             not_after(now, item["timestamp"].timestamp),
-            item["biz_opaque_callback_data"].text,
+            item["biz_opaque_callback_data"].id,
             failure=failure.kind if failure else None,
             code=failure.code if failure else None,
             reason=failure.reason if failure else None,
@@ -146,4 +147,4 @@ def _preferences(value: UntrustedJson, now: datetime) -> Iterator[Report]:
             yield Ignored("no_number" if customer is None else "no_news")
         else:
             at = not_after(now, item["timestamp"].timestamp)
-            yield MarketingPreference(customer, choice == "stop", f"user_preferences/{item.digest}", at)
+            yield MarketingPreference(customer, choice == "stop", clean(f"user_preferences/{item.digest}"), at)

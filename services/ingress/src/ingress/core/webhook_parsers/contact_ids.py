@@ -8,24 +8,25 @@ import re
 from collections.abc import Iterable
 
 from spreader.contract.ids import RECIPIENT_PATTERN
+from spreader.text.clean_text import CleanText, clean, clean_id
 
 _NUMBER = re.compile(RECIPIENT_PATTERN)
 _PERSON_SERVERS = frozenset({"c.us", "s.whatsapp.net"})
 _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 
-def phone_number(text: str | None) -> str | None:
+def phone_number(text: str | None) -> CleanText | None:
     """The digits of a phone number in international form, with or without +; None if the text is something else."""
     digits = (text or "").removeprefix("+")
-    return digits if _NUMBER.fullmatch(digits) and digits.isascii() else None
+    return clean(digits) if _NUMBER.fullmatch(digits) and digits.isascii() else None
 
 
-def displayed_phone_number(text: str | None) -> str | None:
+def displayed_phone_number(text: str | None) -> CleanText | None:
     """Like `phone_number`, but the text may contain spaces, brackets, dots and dashes."""
     return phone_number(re.sub(r"[\s().\-\u00a0]", "", text or ""))
 
 
-def phone_of_jids(jids: Iterable[str | None]) -> str | None:
+def phone_of_jids(jids: Iterable[str | None]) -> CleanText | None:
     """The phone number in the first of these JIDs that is a person's and contains a number."""
     for jid in jids:
         user, _, server = (jid or "").partition("@")
@@ -39,10 +40,10 @@ def is_group_chat(jid: str | None) -> bool:
     return (jid or "").partition("@")[2] in _GROUP_SERVERS
 
 
-def whatsapp_message_id(text: str | None) -> str | None:
+def whatsapp_message_id(text: str | None) -> CleanText | None:
     """WhatsApp's id of a message, from `true_<chat>_<ID>[_<participant>]` or from the id alone; at most 256 characters.
 
     Chat and participant contain an @, so the last part without one is the id.
     """
     parts = [part for part in (text or "").split("_") if part and "@" not in part]
-    return parts[-1][:256] if parts else None
+    return clean_id(parts[-1]) if parts else None

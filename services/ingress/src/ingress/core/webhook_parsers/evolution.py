@@ -4,7 +4,6 @@ Its events have no id, and their time is not reliable. A customer's message or a
 report gets that time. Every other report gets the time of its arrival.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -45,7 +44,7 @@ class EvolutionParser:
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
         event = UntrustedJson.parse(body)
-        instance = event["instance"].text
+        instance = event["instance"].id
         target: Target = CALLED_PROFILE if instance is None else ProfileByAccount(instance)
         reports = [AddressedReport(report, target) for report in _reports(event, now)]
         return reports or [AddressedReport(Ignored("no_news"), target)]
@@ -76,7 +75,7 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
 
 def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
-    message_id, content = key["id"].text, baileys.content(message["message"])
+    message_id, content = key["id"].id, baileys.content(message["message"])
     if message_id is None or key["fromMe"].boolean or content is None:
         return Ignored("no_news")
     if baileys.is_group(key):
@@ -84,17 +83,17 @@ def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     sender = baileys.phone_of_key(key) or baileys.phone_of_key(message)
     if sender is None:
         return Ignored("no_number")
-    return InboundMessage(message_id[:256], sender, *content, not_after(now, _sent_at(message)))
+    return InboundMessage(message_id, sender, *content, not_after(now, _sent_at(message)))
 
 
 def _echo(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
-    message_id, recipient = key["id"].text, baileys.phone_of_key(key) or baileys.phone_of_key(message)
+    message_id, recipient = key["id"].id, baileys.phone_of_key(key) or baileys.phone_of_key(message)
     if message_id is None or key["fromMe"].boolean is False:
         return Ignored("no_news")
     if recipient is None:
         return Ignored("group" if baileys.is_group(key) else "no_number")
-    return Echo(message_id[:256], recipient, not_after(now, _sent_at(message)))
+    return Echo(message_id, recipient, not_after(now, _sent_at(message)))
 
 
 def _sent_at(message: UntrustedJson) -> datetime | None:
@@ -104,7 +103,7 @@ def _sent_at(message: UntrustedJson) -> datetime | None:
 
 
 def _receipt(update: UntrustedJson, now: datetime) -> Report:
-    message_id = update["keyId"].text or update["key"]["id"].text
+    message_id = update["keyId"].id or update["key"]["id"].id
     from_me = update["fromMe"].boolean if "fromMe" in update else update["key"]["fromMe"].boolean
     status = baileys.RECEIPT_STATUSES.get(update["status"].text or update["update"]["status"].text or "")
     if message_id is None or status is None or from_me is False:
@@ -112,9 +111,9 @@ def _receipt(update: UntrustedJson, now: datetime) -> Report:
     if baileys.is_group(update) or baileys.is_group(update["key"]):
         return Ignored("group")
     if status != "failed":
-        return MessageReceipt(message_id[:256], status, now)
+        return MessageReceipt(message_id, status, now)
     failure = failures.linked_device_failure(None)
-    return MessageReceipt(message_id[:256], status, now, failure=failure.kind, code=failure.code, reason=failure.reason)
+    return MessageReceipt(message_id, status, now, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
 def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
@@ -132,13 +131,13 @@ def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
     """The status of a connection that has ended for good, with WhatsApp's reason. None for any other event."""
     if data["status"].text != "closed":
         return None
-    error = UntrustedJson(_parse_or_none(data["disconnectionObject"].text))["error"]
+    error = _parse_or_none(data["disconnectionObject"].text)["error"]
     code = data["disconnectionReasonCode"].integer or error["output"]["statusCode"].integer
     return connection_ended(code, error["data"], now)
 
 
-def _parse_or_none(text: str | None) -> object:
+def _parse_or_none(text: str | None) -> UntrustedJson:
     try:
-        return json.loads(text or "null")
+        return UntrustedJson.parse((text or "").encode())
     except ValueError:
-        return None
+        return UntrustedJson(None)

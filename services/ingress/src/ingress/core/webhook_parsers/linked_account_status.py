@@ -11,6 +11,7 @@ from typing import Literal
 from ingress.core.reports import AccountStatusReport
 from ingress.core.untrusted_json import UntrustedJson
 from spreader.contract.events import Quota, Restriction, SessionState
+from spreader.text.clean_text import clean, clean_id
 
 BAN_CODES: Mapping[int, str] = {
     101: "too many messages to people who do not have the number in their address book",
@@ -40,13 +41,13 @@ class LinkedStatus:
 
     def reported_by(self, gateway: str, report_id: str, at: datetime) -> AccountStatusReport:
         return AccountStatusReport(
-            report_id,
-            f"{gateway}: {self.evidence}",
+            clean_id(report_id),
+            clean(f"{gateway}: {self.evidence}"),
             at,
             session=self.session,
             restriction=self.restriction,
             quota=self.quota,
-            code=self.code,
+            code=None if self.code is None else clean_id(self.code),
         )
 
 

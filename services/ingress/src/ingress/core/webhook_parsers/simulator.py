@@ -1,19 +1,31 @@
 """Simulator parser: the simulator's own format. Its calls carry no signature, and each contains one report."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
 
 from ingress.core.reports import AddressedReport, InboundMessage, MessageReceipt
 from ingress.core.untrusted_json import not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
-from spreader.contract.events import GatewayMessageId
 from spreader.contract.ids import Id, PhoneNumber
+from spreader.text import lenient_json
+from spreader.text.clean_text import ID_CHARACTERS_MAX, CleanText, clean, clean_id
 
 NO_REASON = "the gateway reported a failure after it had taken the message"
 
-Text = Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
+
+def _clean(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+def _clean_id(value: Any) -> Any:
+    return clean_id(value) if isinstance(value, str) else value
+
+
+Text = Annotated[CleanText, Field(max_length=65_536), BeforeValidator(_clean)]
+MessageId = Annotated[CleanText, Field(min_length=1, max_length=ID_CHARACTERS_MAX), BeforeValidator(_clean_id)]
 
 
 class _SimulatorReport(BaseModel):
@@ -22,20 +34,20 @@ class _SimulatorReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     at: AwareDatetime
-    message_id: GatewayMessageId
+    message_id: MessageId
 
 
 class SimulatorReceipt(_SimulatorReport):
     event: Literal["receipt"]
     delivery_id: Id
     status: Literal["delivered", "read", "failed"]
-    reason: str | None = Field(default=None, max_length=1_000)
+    reason: Annotated[CleanText, Field(max_length=1_000), BeforeValidator(_clean)] | None = None
 
 
 class SimulatorMessage(_SimulatorReport):
     event: Literal["message"]
     sender: PhoneNumber = Field(alias="from")
-    type: str = Field(default="text", min_length=1, max_length=32)
+    type: Annotated[CleanText, Field(min_length=1, max_length=32), BeforeValidator(_clean_id)] = clean("text")
     text: Text | None = None
 
 
@@ -52,17 +64,17 @@ class SimulatorParser:
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
         """The one report of a call. Raises pydantic's ValidationError, which names the invalid field."""
-        parsed = _BODY.validate_json(body)
+        parsed = _BODY.validate_json(to_json(lenient_json.parse(body)))
         at = not_after(now, parsed.at)
         if isinstance(parsed, SimulatorMessage):
-            message = InboundMessage(parsed.message_id, parsed.sender, parsed.type, parsed.text, at)
+            message = InboundMessage(parsed.message_id, clean(parsed.sender), parsed.type, parsed.text, at)
             return [AddressedReport(message)]
         has_failed = parsed.status == "failed"
         receipt = MessageReceipt(
             parsed.message_id,
             parsed.status,
             at,
-            parsed.delivery_id,
+            clean(parsed.delivery_id),
             failure="gateway" if has_failed else None,
             reason=(parsed.reason or NO_REASON) if has_failed else None,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 from ingress.core import failures
 from ingress.core.reports import (
@@ -23,6 +24,7 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
 from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids, whatsapp_message_id
 from ingress.core.webhook_parsers.waha_engine import engine_event
 from spreader.contract.events import SessionState
+from spreader.text.clean_text import CleanText, clean, clean_id
 
 SIGNATURE_HEADER, TIMESTAMP_HEADER = "x-webhook-hmac", "x-webhook-timestamp"
 AGE_MAX = timedelta(minutes=5)
@@ -33,7 +35,7 @@ SESSIONS: Mapping[str, SessionState] = {
     "PASSKEY_REQUIRED": "unlinked", "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
 }  # fmt: skip
 RECEIPT_STATUSES: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
-_KINDS: Mapping[str, str] = {
+_KINDS: Mapping[str, LiteralString] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive",
     **{kind: kind for kind in ("audio", "image", "video", "document", "sticker", "location", "order")},
@@ -55,7 +57,7 @@ class WahaParser:
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
         event = UntrustedJson.parse(body)
-        session = event["session"].text
+        session = event["session"].id
         target: Target = CALLED_PROFILE if session is None else ProfileByAccount(session)
         at = not_after(now, event["timestamp"].timestamp)
         return [AddressedReport(report, target) for report in _reports(event, at)]
@@ -109,7 +111,7 @@ def _echo(payload: UntrustedJson, at: datetime) -> Report:
     return Echo(message_id, recipient, not_after(at, payload["timestamp"].timestamp))
 
 
-def _hidden_phone(data: UntrustedJson, role: str) -> str | None:
+def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
     """The phone number of a chat with a hidden id, if the engine reports it: Baileys in `key`, whatsmeow in `Info`."""
     return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
 
@@ -122,7 +124,7 @@ def _reaction(payload: UntrustedJson, at: datetime) -> Report:
     return InboundMessage(report.gateway_message_id, report.recipient, "reaction", text, report.at)
 
 
-def _content(payload: UntrustedJson) -> tuple[str, str | None]:
+def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None]:
     body, data = payload["body"].text, payload["_data"]
     content = baileys.content(data["message"]) if "message" in data else None
     if content is not None and content[0] != "unknown":
@@ -138,11 +140,13 @@ def _content(payload: UntrustedJson) -> tuple[str, str | None]:
     return ("text", body) if body is not None else ("unknown", None)
 
 
-def _media_kind(mime: str) -> str:
-    kind = mime.partition("/")[0]
+_MEDIA_KINDS: Mapping[str, LiteralString] = {kind: kind for kind in ("image", "audio", "video")}
+
+
+def _media_kind(mime: str) -> LiteralString:
     if mime.startswith("audio/ogg"):
         return "voice"
-    return kind if kind in ("image", "audio", "video") else "document"
+    return _MEDIA_KINDS.get(mime.partition("/")[0], "document")
 
 
 def _receipt(payload: UntrustedJson, at: datetime) -> Report:
@@ -162,4 +166,6 @@ def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Report:
     state = SESSIONS.get(status)
     if state is None:
         return Ignored("no_news")
-    return AccountStatusReport(event_id, f"WAHA: the session is {status}", at, session=state, code=status)
+    return AccountStatusReport(
+        clean_id(event_id), clean(f"WAHA: the session is {status}"), at, session=state, code=clean_id(status)
+    )

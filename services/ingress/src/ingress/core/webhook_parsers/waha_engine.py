@@ -52,18 +52,16 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
     `message.ack` lacks."""
     for item in data:
         key, update = item["key"], item["update"]
-        message_id, status = key["id"].text, baileys.RECEIPT_STATUSES.get(update["status"].text or "")
+        message_id, status = key["id"].id, baileys.RECEIPT_STATUSES.get(update["status"].text or "")
         if message_id is None or status is None or key["fromMe"].boolean is False:
             yield Ignored("no_news")
         elif baileys.is_group(key):
             yield Ignored("group")
         elif status != "failed":
-            yield MessageReceipt(message_id[:256], status, at)
+            yield MessageReceipt(message_id, status, at)
         else:
             failure = failures.linked_device_failure(*_code_and_details(update["messageStubParameters"]))
-            yield MessageReceipt(
-                message_id[:256], status, at, failure=failure.kind, code=failure.code, reason=failure.reason
-            )
+            yield MessageReceipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:

@@ -1,0 +1,88 @@
+"""Clean text: text from outside in which every character can be stored and sent.
+
+Postgres stores no U+0000, and UTF-8 has no form for a lone surrogate (half of a character such as an emoji, which
+JavaScript's `slice` leaves). One such character in a group of rows would make the whole group fail.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, LiteralString, NewType
+
+ID_CHARACTERS_MAX = 256
+REPLACEMENT = "\ufffd"
+
+CleanText = NewType("CleanText", str)
+"""A text without lone surrogates, and without control characters other than line breaks and tabs. Only `clean` and
+`clean_id` make one. A class for what a gateway says takes no plain `str`, so no driver can forget to clean a text."""
+SafeText = CleanText | LiteralString
+"""A cleaned text, or a text of our own source code."""
+
+_UNCLEAN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNCLEAN_IN_ID = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def clean(text: str) -> CleanText:
+    """The text with U+FFFD in place of each control character and each lone surrogate. Line breaks and tabs stay."""
+    return CleanText(_UNCLEAN.sub(REPLACEMENT, text))
+
+
+def clean_id(text: str) -> CleanText:
+    """At most 256 characters of an id from outside, with U+FFFD in place of each control character and surrogate."""
+    return CleanText(_UNCLEAN_IN_ID.sub(REPLACEMENT, text[:ID_CHARACTERS_MAX]))
+
+
+@dataclass(frozen=True, slots=True)
+class UnstorableText:
+    """A text in a JSON value that cannot be stored, and its first such character."""
+
+    pointer: str
+    """The JSON pointer of the field."""
+    character: str
+
+    @property
+    def code(self) -> str:
+        return "nul" if self.character == "\0" else "surrogate"
+
+    @property
+    def detail(self) -> str:
+        if self.character == "\0":
+            return "the character U+0000 cannot be stored or sent"
+        return f"half a character (the lone surrogate U+{ord(self.character):04X}) cannot be stored or sent"
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.detail}"
+
+
+def find_unstorable(value: Any, pointer: str = "") -> UnstorableText | None:
+    """The first text or member name in a JSON value that cannot be stored; None if all can.
+
+    `pointer`: the JSON pointer of the value itself.
+    """
+    return next(_unstorable(value, pointer), None)
+
+
+def replace_unstorable(value: Any) -> Any:
+    """The JSON value with U+FFFD in place of each U+0000 and each lone surrogate."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub(REPLACEMENT, value)
+    if isinstance(value, list):
+        return [replace_unstorable(item) for item in value]
+    if isinstance(value, dict):
+        return {replace_unstorable(name): replace_unstorable(member) for name, member in value.items()}
+    return value
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[UnstorableText]:
+    if isinstance(value, str):
+        if (found := _UNSTORABLE.search(value)) is not None:
+            yield UnstorableText(pointer, found[0])
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unstorable(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            inner = f"{pointer}/{clean_id(name).replace('~', '~0').replace('/', '~1')}"
+            yield from _unstorable(name, inner)
+            yield from _unstorable(member, inner)

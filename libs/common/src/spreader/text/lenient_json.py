@@ -1,0 +1,50 @@
+"""Lenient JSON: reads JSON whose texts cannot all be stored, and finds the first of these texts."""
+
+import json
+import re
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from spreader.text.clean_text import UnstorableText, find_unstorable, replace_unstorable
+
+_MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""The escape sequences of U+0000 and of surrogates. A pair of surrogates is one whole character."""
+
+
+def parse(body: bytes) -> Any:
+    """The value of a JSON text, with U+FFFD in place of U+0000, of lone surrogates, and of bytes that are not UTF-8.
+
+    Control characters that are not escaped are allowed in texts. Raises ValueError if the body is not JSON even so.
+    """
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        return from_json(_repaired(body, error))
+    return replace_unstorable(value) if _MAY_BE_UNSTORABLE.search(body) else value
+
+
+def unstorable_text(body: bytes) -> UnstorableText | None:
+    """The first text or member name in a JSON text that cannot be stored; None if all can be stored.
+
+    Raises ValueError if the body is not JSON.
+    """
+    if _MAY_BE_UNSTORABLE.search(body) is None:
+        return None
+    try:
+        return find_unstorable(json.loads(body.decode(), parse_constant=_refuse_constant))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _repaired(body: bytes, error: ValueError) -> bytes:
+    """Raises `error`, which names the place, if the body is not JSON in any reading."""
+    try:
+        value = json.loads(body.decode(errors="replace"), strict=False, parse_constant=_refuse_constant)
+        return to_json(replace_unstorable(value))
+    except (ValueError, RecursionError):
+        raise error from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
