@@ -47,6 +47,11 @@ IN_DOUBT = Counter(
 FENCED = Counter(
     "spreader_sender_fenced_results", "Results dropped because another worker had claimed the delivery.", ["lane"]
 )
+WITHOUT_TEXTS = Counter(
+    "spreader_sender_results_without_texts",
+    "Results that could not be stored as they were, and were stored without the texts of the gateway.",
+    ["lane"],
+)
 REPUBLISHED = Counter("spreader_sender_republished_events", "Events that had to be published again.", ["lane"])
 BREAKERS_OPEN = Gauge("spreader_gateway_breakers_open", "Gateway hosts with an open circuit breaker.", ["client"])
 BREAKER_REFUSALS = Counter(
@@ -71,5 +76,6 @@ from_zero(BREAKERS_OPEN, (*(f"{lane} lane" for lane in LANES), "asking"))
 from_zero(CHECKS, DRIVERS, ("ok", "not_ok", "away"))
 from_zero(NUMBER_CHECKS, ("known", "asked", "not_said", "too_soon", "before_a_send"))
 from_zero(UPLOADS, ("made", "there"))
-for metric in (UNSETTLED, OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, IN_FLIGHT, IN_DOUBT, FENCED, REPUBLISHED):
+PER_LANE = (UNSETTLED, OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, IN_FLIGHT, IN_DOUBT, FENCED, REPUBLISHED)
+for metric in (*PER_LANE, WITHOUT_TEXTS):
     from_zero(metric, LANES)

@@ -11,13 +11,15 @@ from typing import Generic, TypeVar
 import structlog
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
 from spreader.kafka.envelope import Envelope, UndecodableRecord, decode, read_headers
 from spreader.runtime.failure_streak import FailureStreak
-from spreader.runtime.postgres import is_transient
+from spreader.runtime.group_write import write_in_parts
+from spreader.runtime.postgres import is_data_error, is_transient
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMED, CONSUMER_LAG, CONSUMER_OLDEST, DEAD_LETTERS, HANDLER_FAILURES
 from spreader.telemetry.tracing import NO_TRACING, Tracing, closing, consumer_span, with_span
@@ -54,7 +56,8 @@ class GuardedConsumer(Generic[E]):
 
     - A record that cannot be decoded goes to the dead letter topic, and the next one is handled.
     - After a transient failure (a server is down) it backs off and raises the error, so the batch is read again.
-    - After any other failure it tries the batch again a few times, then handles it record by record. A record that
+    - After any other failure it tries the batch again a few times (not if Postgres refuses a value or a constraint is
+      broken, because that does not pass), then handles ever smaller parts of the batch. A record that
       still fails goes to the dead letter topic with its traceback, so it cannot block its partition.
     """
 
@@ -128,7 +131,8 @@ class GuardedConsumer(Generic[E]):
         try:
             await self._call([received for _, received in batch])
         except Exception as error:
-            if _is_transient(error) or self.streak.count < TRIES_BEFORE_ISOLATION:
+            wrong_row = isinstance(error, DBAPIError) and is_data_error(error)
+            if _is_transient(error) or (not wrong_row and self.streak.count < TRIES_BEFORE_ISOLATION):
                 raise
             await self._isolate(batch)
 
@@ -145,14 +149,15 @@ class GuardedConsumer(Generic[E]):
             await self.handle([replace(received, event=with_span(received.event, span)) for received, span in traced])
 
     async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
-        """Handle each record by itself. A record that fails goes to the dead letter topic."""
-        for record, received in batch:
-            try:
-                await self._call([received])
-            except Exception as error:
-                if _is_transient(error):
-                    raise
-                await self._send_to_dead_letter(record, error)
+        """Handle ever smaller parts of the batch; a record that fails by itself goes to the dead letter topic."""
+
+        async def call(part: Sequence[tuple[Record, Received[E]]]) -> None:
+            await self._call([received for _, received in part])
+
+        async def set_aside(failed: tuple[Record, Received[E]], error: Exception) -> None:
+            await self._send_to_dead_letter(failed[0], error)
+
+        await write_in_parts(batch, call, set_aside, _is_transient)
 
     async def _back_off(self, error: BaseException) -> None:
         self.streak.failed(error)

@@ -23,6 +23,7 @@ TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
 MIGRATION_LOCK_MS = 2_000
 """How long a migration waits for the lock of a table. All later statements on the table wait behind it. More than
 deadlock_timeout (1 s), because only after that time does an autovacuum make room."""
+DATA_CLASSES = ("21", "22", "23", "54")  # cardinality, data, constraint, a row that is too large for an index
 
 
 def create_engine(settings: Settings, service: str) -> AsyncEngine:
@@ -89,6 +90,17 @@ def is_transient(error: BaseException) -> bool:
     if state is None:  # an error of the driver, which lost the connection or could not encode a value
         return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
     return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether a row itself is wrong: a value that cannot be stored, or a constraint that it breaks.
+
+    False for a failing server and for an error of the statement or the schema, which concern every row.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, ValueError)  # it could not be turned into a row
+    state = getattr(error.orig, "sqlstate", None)
+    return not is_transient(error) if state is None else state[:2] in DATA_CLASSES
 
 
 def statements(script: str) -> Sequence[str]:

@@ -37,6 +37,9 @@ SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "ex
 attempt may bring them back."""
 
 
+NOT_STORABLE = "the texts of this result could not be stored; the sender's log has the cause"
+
+
 @dataclass(frozen=True, slots=True)
 class SettledClaim:
     status: SettledStatus
@@ -89,6 +92,18 @@ def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: fl
             return SettledClaim("suppressed", _final(delivery, "suppressed", at, reason=reason))
         case _:
             assert_never(decision)
+
+
+def without_texts(result: ClaimResult) -> ClaimResult:
+    """The same result without any text from outside, for a result that cannot be stored as it is."""
+    if not isinstance(result, SettledClaim):
+        return result
+    plain = {"reason": NOT_STORABLE, "gateway_message_id": None, "code": None}
+    events = tuple(
+        event.model_copy(update={name: text for name, text in plain.items() if getattr(event, name, None) is not None})
+        for event in result.events
+    )
+    return SettledClaim(result.status, events)
 
 
 Cause = Defer | ReturnToRouter | Fail | Expire

@@ -5,12 +5,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sender.core.claim_result import ClaimResult, SettledClaim
+import structlog
+
+from sender.core.claim_result import ClaimResult, SettledClaim, without_texts
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
-from sender.metrics import FENCED, SETTLED
+from sender.metrics import FENCED, SETTLED, WITHOUT_TEXTS
+from spreader.runtime.group_write import write_in_parts
 from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import is_data_error, is_transient
+
+log = structlog.get_logger()
 
 GROUP_MAX = 100
 IDLE_SECONDS = 60.0
@@ -71,15 +77,43 @@ class ResultWriter:
         if self._group_seconds and len(self._pending) < GROUP_MAX:
             await asyncio.sleep(self._group_seconds)
         group = self._pending[:GROUP_MAX]
-        valid_keys = await self._ledger.write([pending.finished for pending in group])
-        del self._pending[: len(group)]
-        valid = [pending.finished for pending in group if pending.finished.claim.key in valid_keys]
+        await write_in_parts(group, self._write, self._write_without_texts, is_transient)
+        return 0 if self._pending else IDLE_SECONDS
+
+    async def _write(self, part: Sequence[_PendingResult]) -> None:
+        await self._store(part, [pending.finished for pending in part])
+
+    async def _write_without_texts(self, pending: _PendingResult, error: Exception) -> None:
+        """The delivery ends in the same state, so it is not sent again. Raises an error that concerns every result."""
+        if not is_data_error(error):
+            raise error
+        claim = pending.finished.claim
+        log.error(
+            "a result cannot be stored as it is; storing it without the texts of the gateway",
+            delivery_id=claim.delivery.delivery_id,
+            lane=self._ledger.lane,
+            error=type(error).__name__,
+        )
+        try:
+            await self._store([pending], [FinishedClaim(claim, without_texts(pending.finished.result))])
+        except Exception as again:
+            if not is_data_error(again):
+                raise
+            self._pending.remove(pending)
+            if not pending.written.done():
+                pending.written.set_exception(again)  # the delivery is looked up when its lease ends
+        WITHOUT_TEXTS.labels(self._ledger.lane).inc()
+
+    async def _store(self, part: Sequence[_PendingResult], results: Sequence[FinishedClaim]) -> None:
+        """Writes the results of a part of the first pending ones, which then are no longer pending."""
+        valid_keys = await self._ledger.write(results)
+        del self._pending[: len(part)]
+        valid = [finished for finished in results if finished.claim.key in valid_keys]
         self._outbox.publish_soon(valid)
-        self._count(valid, len(group))
-        for pending in group:
+        self._count(valid, len(results))
+        for pending in part:
             if not pending.written.done():  # done: the claim's task was cancelled
                 pending.written.set_result(None)
-        return 0 if self._pending else IDLE_SECONDS
 
     def _count(self, valid: Sequence[FinishedClaim], total: int) -> None:
         FENCED.labels(self._ledger.lane).inc(total - len(valid))
