@@ -1,4 +1,4 @@
-"""Substitutes on a real Postgres: one profile answers a customer while the customer's own profile cannot send."""
+"""Substitutes on a real Postgres: one profile replies to a customer while the conversation's profile cannot."""
 
 from collections import Counter
 from dataclasses import dataclass, field

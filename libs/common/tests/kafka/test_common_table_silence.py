@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
 PATIENCE_SECONDS = 90
 SILENCE_SECONDS = 2.5
-"""An idle broker answers a fetch after 0.5 s."""
+"""Longer than an idle broker needs for an empty answer to a fetch (0.5 s)."""
 
 
 async def until(condition: Callable[[], bool]) -> None:

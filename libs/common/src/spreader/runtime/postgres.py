@@ -81,8 +81,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed later, for example because the server is down or a lock timed out.
 
     It cannot succeed later if the statement or its data are wrong. The error's SQLSTATE decides (PostgreSQL's
-    documentation, appendix A, lists the classes). SQLAlchemy's exception classes are too coarse: one and the same class
-    stands for a server that is down and for a value that is refused (a NUL in a text, a number out of range).
+    documentation, appendix A, lists the classes). SQLAlchemy's exception classes are too coarse: it raises
+    the same class if the server is down and if a value is refused (a NUL in a text, a number out of range).
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)

@@ -1,4 +1,4 @@
-"""Sessions: who is signed in. Each session is stored in an encrypted cookie of the browser, not on the server."""
+"""Sessions: the signed-in operator of each browser. An encrypted cookie holds the session; the server stores none."""
 
 import base64
 import hashlib

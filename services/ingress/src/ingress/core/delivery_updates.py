@@ -7,6 +7,7 @@ from datetime import datetime
 from ingress.core.status import Progress, progress, shown_status
 from spreader.contract.bounds import Bound
 from spreader.contract.events import (
+    AssignedDelivery,
     DeliveryOutcome,
     DeliveryReleased,
     Lane,
@@ -14,6 +15,7 @@ from spreader.contract.events import (
     OpenDeliveriesWaiting,
     ReplyDeliveryAssigned,
     Status,
+    WaitingDelivery,
 )
 
 
@@ -36,39 +38,32 @@ class DeliveryUpdate:
 
 
 def from_open_assigned(event: OpenDeliveriesAssigned) -> list[DeliveryUpdate]:
-    return [
-        DeliveryUpdate(
-            delivery_id=delivery.delivery_id,
-            message_id=event.message_id,
-            package_id=event.package_id,
-            lane="open",
-            recipient=delivery.recipient,
-            status="held",
-            progress=progress("held", delivery.attempt, None),
-            at=event.requested_at,
-            profile_id=delivery.profile_id,
-            index=delivery.index,
-        )
-        for delivery in event.deliveries
-    ]
+    return [_held(event, delivery, profile_id=delivery.profile_id) for delivery in event.deliveries]
 
 
 def from_open_waiting(event: OpenDeliveriesWaiting) -> list[DeliveryUpdate]:
-    return [
-        DeliveryUpdate(
-            delivery_id=delivery.delivery_id,
-            message_id=event.message_id,
-            package_id=event.package_id,
-            lane="open",
-            recipient=delivery.recipient,
-            status="held",
-            progress=progress("held", delivery.attempt, None),
-            at=event.requested_at,
-            index=delivery.index,
-            reason=Bound.WAITING_FOR_PROFILE,
-        )
-        for delivery in event.deliveries
-    ]
+    return [_held(event, delivery, reason=Bound.WAITING_FOR_PROFILE) for delivery in event.deliveries]
+
+
+def _held(
+    event: OpenDeliveriesAssigned | OpenDeliveriesWaiting,
+    delivery: AssignedDelivery | WaitingDelivery,
+    profile_id: str | None = None,
+    reason: str | None = None,
+) -> DeliveryUpdate:
+    return DeliveryUpdate(
+        delivery_id=delivery.delivery_id,
+        message_id=event.message_id,
+        package_id=event.package_id,
+        lane="open",
+        recipient=delivery.recipient,
+        status="held",
+        progress=progress("held", delivery.attempt, None),
+        at=event.requested_at,
+        profile_id=profile_id,
+        index=delivery.index,
+        reason=reason,
+    )
 
 
 def from_reply_assigned(event: ReplyDeliveryAssigned) -> list[DeliveryUpdate]:

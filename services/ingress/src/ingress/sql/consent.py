@@ -52,8 +52,8 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Puts recipients on a list. It skips a recipient who is on the list already. It also skips a recipient whom the same
-evidence has put on the list before, even if that entry was removed since."""
+"""Adds recipients to a list. Recipients who are on the list are skipped. Evidence adds a recipient only once: if the
+entry is removed later, the same evidence does not add it again."""
 REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()

@@ -1,4 +1,4 @@
-"""Freshness: whether Kafka still answers the tables by which the pacer decides."""
+"""Freshness: how long ago Kafka last answered the fetches of the configuration and state tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

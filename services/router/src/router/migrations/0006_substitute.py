@@ -1,4 +1,4 @@
-"""Substitute: the profile that answers a customer while the customer's own profile cannot send."""
+"""Substitute: the profile that sends the replies to a customer while the conversation's profile cannot send."""
 
 from alembic import op
 

@@ -29,8 +29,8 @@ from spreader.runtime.rows import fetched
 log = structlog.get_logger()
 
 MIGRATION_LOCK = 7_201_945
-"""The first number of the advisory locks; the second stands for the service. Older versions wait for one other lock
-inside a transaction. CREATE INDEX CONCURRENTLY would wait for that transaction, so the locks must differ."""
+"""The first key of the advisory lock. The second key names the service. Older versions wait for a lock of another key
+inside a transaction. If the keys were equal, CREATE INDEX CONCURRENTLY would wait for that transaction for ever."""
 TURN_SECONDS = 0.25  # between two tries to get the advisory lock
 LOOK_SECONDS = 1.0
 SAY_SECONDS = 10.0  # between two log lines about one wait or one statement
