@@ -1,4 +1,4 @@
-"""App: builds the ingress: its components, and the endpoints of its API."""
+"""App: builds the ingress from its components and adds the endpoints of its API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,9 +64,9 @@ from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 
 RESPONSES_MAX, RECEIPTS_MAX = 1_000, 10_000
-"""How many old rows one batch deletes."""
+"""The most old rows that one batch deletes."""
 RESPONSES_EVERY_SECONDS, RECEIPTS_EVERY_SECONDS = 600.0, 60.0
-"""How often old rows are deleted."""
+"""The time between two deletions of old rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def build(settings: IngressSettings) -> FastAPI:
     now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
     engine = create_engine(settings, "ingress")
     request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS, PACKAGE_BYTES_MAX)
-    # The consumers have their own broker, because the short timeout of requests would abort a slow join of the consumer
-    # group.
+    # The consumers have their own broker, because the short timeout of `request_broker` would abort a slow join of the
+    # consumer group.
     consumer_broker = create_broker(settings, "ingress")
     consumer_bus = KafkaBus(consumer_broker, "ingress", now)
     handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, consumer_bus))
@@ -150,7 +150,7 @@ def build(settings: IngressSettings) -> FastAPI:
 def _configuration_loops(
     engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
 ) -> tuple[Loop, ...]:
-    """The loops that publish configuration apart from requests."""
+    """The loops that publish configuration that no request has published."""
     removals = Removals(engine, now, wake_relay)
     republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.cluster_id)
     return (
@@ -165,7 +165,7 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     if not deps.settings.api_key:
         raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your choice.")
     for endpoint in _endpoints(deps):
-        # Added without a nested router, which costs time on each request and hides which methods a path has.
+        # The routes are added directly. A nested router would cost time on each request and hide a path's methods.
         app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
@@ -179,7 +179,7 @@ class Endpoint(Protocol):
 
 
 def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
-    """In the order in which their routes are tried; the endpoints that accept messages come first."""
+    """All endpoints, in the order in which their routes are tried. Those that accept messages come first."""
     settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)

@@ -115,7 +115,7 @@ class FakeServiceClient:
 
 @dataclass
 class RespondingBus(MemoryBus):
-    """A bus whose router and sender send their callbacks at once."""
+    """A bus that stands in for router and sender: it delivers their callbacks at once."""
 
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()
@@ -213,7 +213,7 @@ class System:
     async def gateway_profile(
         self, driver: str, profile_id: str, like: str | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Adds a profile at a gateway to package `pkg`. `like`: another profile, whose credentials it gets."""
+        """Adds a profile at a gateway to package `pkg`. `like`: the profile whose credentials the new profile gets."""
         address = {"base_url": "http://127.0.0.1:3000", "account": profile_id}
         gateway = {"driver": driver, **address, "credentials": CREDENTIALS[driver](like or profile_id), **more}
         added = await self.http.post(
@@ -244,7 +244,7 @@ async def running(
     secret_keys: str | None = SECRET_KEYS,
     tracing: Tracing = NO_TRACING,
 ) -> AsyncGenerator[System]:
-    """The ingress with a real Postgres, and everything else in memory. Not `relaying`: the outbox is not published."""
+    """The ingress with a real Postgres, and everything else in memory. `relaying`: whether the outbox is published."""
     callbacks, clock = MemoryCallbacks(), ManualClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
     bus = RespondingBus(now, callbacks=callbacks)

@@ -20,7 +20,7 @@ _SHOWN_OF_GATEWAY = ("driver", "base_url", "account")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a package. `number`: the package version that the change made."""
+    """One change of a package. `number`: the package version that the change created."""
 
     number: int
     at: datetime
@@ -49,7 +49,7 @@ class ChangeHistory:
 
 
 async def get_change(connection: AsyncConnection, package_id: str, number: int) -> Change:
-    """Raises the problem `not-found`."""
+    """Raises the problem `not-found` if the package has no change with this number."""
     params = {"package_id": package_id, "number": number}
     rows = fetched(sql.ChangeEntry, await connection.execute(sql.CHANGE, params))
     if not rows:
@@ -66,7 +66,7 @@ async def record_change(
     at: datetime,
     undoes: int | None = None,
 ) -> None:
-    """Record the differences between two documents of a package; no record if the documents are equal."""
+    """Store the differences between two documents of a package as a change. Store nothing if they are equal."""
     changed = differences(before, after)
     if changed:
         row = {
@@ -81,7 +81,7 @@ async def record_change(
 
 
 def package_document(package: StoredPackage, profiles: Sequence[StoredProfile]) -> dict[str, Any]:
-    """Everything that can be changed in a package, without secrets."""
+    """The document of a package: everything that operators can change in it, without secrets."""
     members = {
         profile.profile_id: {**_without_secrets(profile.settings), "paused": profile.paused} for profile in profiles
     }

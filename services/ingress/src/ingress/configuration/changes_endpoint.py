@@ -56,7 +56,7 @@ class ChangesEndpoint:
 
 
 def _check(settings: Settings) -> Settings:
-    """The settings, validated like a form from a caller; raises the problem `invalid`."""
+    """Validate the settings like a form from a caller, and return them. Raises the problem `invalid`."""
     return request_body.parse(PACKAGE_FORM, to_json(settings)).settings()
 
 

@@ -15,7 +15,7 @@ class IngressConfigCache(ConfigCache):
     wait_seconds: float
 
     def package(self, package_id: str) -> Package | None:
-        """The package. None: this process has not read it. It may have been created just now.
+        """The package, or None if this process has not read it, for example because it was created just now.
 
         Raises the problem `unavailable` until the table is loaded.
         """
@@ -31,7 +31,7 @@ class IngressConfigCache(ConfigCache):
         return package
 
     def states_of(self, package: Package) -> dict[str, ProfileState]:
-        """By profile id: the current states of the package's profiles. A new profile has none yet."""
+        """The current states of the package's profiles, by profile id. A new profile has no state yet."""
         states = ((profile_id, self.states.get(profile_id)) for profile_id in package.profile_ids)
         return {profile_id: state for profile_id, state in states if state is not None}
 

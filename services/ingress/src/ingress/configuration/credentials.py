@@ -21,12 +21,12 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
 _SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""A value that an HTTP header may have. Text copied from a terminal often ends with a line break, which is not allowed
-there."""
+"""A value that an HTTP header may have. Text copied from a terminal often ends with a line break, and a header must not
+contain one."""
 
 
 def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
-    """The errors in the credentials of a profile, by field. No error text contains a value."""
+    """The errors in the credentials of a profile, by field. No error text contains a credential."""
     names = NAMES[driver]
     needed = f"{driver} needs {', '.join(names)}"
     missing = [
@@ -64,7 +64,7 @@ class CredentialSealer:
         self._open_cached = lru_cache(CACHED_MAX)(self._open)
 
     def seal(self, profile_id: str, driver: Driver, credentials: Credentials) -> dict[str, str]:
-        """The members of the stored gateway settings that keep the credentials, and the holder of an access token."""
+        """The fields to store in the gateway settings: the encrypted credentials, and the holder of an access token."""
         if not NAMES[driver]:
             return {}
         vault = self._require_vault()
@@ -77,7 +77,7 @@ class CredentialSealer:
         return self._open_cached(profile_id, sealed)
 
     def require(self, profile_id: str, sealed: str | None) -> Credentials:
-        """Like `open`, but raises the problem `unavailable`, with what an operator must do."""
+        """Like `open`, but raises the problem `unavailable` instead, which says what an operator must do."""
         try:
             return self.open(profile_id, sealed or "")
         except Undecryptable as error:
@@ -100,6 +100,6 @@ class CredentialSealer:
 
 
 def credentials_summary(driver: Driver, sealed: str | None) -> dict[str, Any]:
-    """Whether credentials are set, and their names: the form in which callers see them."""
+    """What callers see of the credentials: whether they are set, and their names."""
     names: Sequence[str] = NAMES[driver] if sealed else ()
     return {"set": sealed is not None, "names": names}

@@ -1,4 +1,4 @@
-"""Gateway checks endpoint: checks, through the sender, a profile's connection, and which numbers are on WhatsApp."""
+"""Gateway checks endpoint: asks the sender to check a profile's connection, or which numbers are on WhatsApp."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from spreader.contract.ids import PhoneNumber
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
 ADDED_CHECK_SECONDS = 5.0
-"""The time limit when a profile is added or changed: the response to that request waits for the check."""
+"""The time limit of the check after a profile is added or changed. It is short, because the response waits for it."""
 UNKNOWN_PROFILE = "The sender does not know the profile yet."
 
 
@@ -65,7 +65,7 @@ class GatewayChecksEndpoint:
         return await self._check(await self.registry.profile_anywhere(profile_id))
 
     async def check_numbers(self, package_id: PathId, request: Request) -> Response:
-        """Each profile checks its share of the numbers. 503 if the sender was unavailable for all shares."""
+        """Each profile checks its share of the numbers. The response is 503 if the sender could check no share."""
         form = request_body.parse(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
         numbers = without_repeats(form.numbers)
         package = self.config_cache.require_package(package_id)
@@ -126,7 +126,10 @@ class GatewayChecksEndpoint:
 
 
 def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    """The linked devices, because the Cloud API has no such check. All profiles if there are no linked devices."""
+    """The profiles that check numbers: the linked devices, because the Cloud API has no such check.
+
+    Without linked devices, all profiles.
+    """
     return [profile for profile in profiles if profile.gateway.driver != "cloud_api"] or profiles
 
 
@@ -138,7 +141,7 @@ def _shares(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Se
 
 
 def _results(profile_id: str, numbers: Sequence[str], response: ServiceResponse) -> dict[str, Mapping[str, Any]]:
-    """By number: the result of its check, or a result without `exists` whose `detail` says why."""
+    """The results by number. If a number was not checked, `exists` is None and `detail` says why."""
     checked = response.get("numbers", ()) if isinstance(response, dict) else ()
     reason = response.reason if isinstance(response, ServiceUnavailable) else "the sender returned no result for it"
     unknown = {"exists": None, "checked_at": None, "detail": reason}

@@ -47,7 +47,7 @@ class GatewayForm(RequestForm):
 
 
 def editable_gateway(stored: Mapping[str, Any], patch: Any) -> dict[str, Any]:
-    """The fields of the stored gateway to which a patch is applied; none if the patch changes the driver."""
+    """The fields of the stored gateway to which a patch is applied. There are none if the patch changes the driver."""
     if isinstance(patch, dict) and patch.get("driver", stored["driver"]) != stored["driver"]:
         return {}
     return {name: stored[name] for name in ("driver", "base_url", "account")}
@@ -98,7 +98,7 @@ def _address_errors(form: GatewayForm) -> list[FieldError]:
 
 
 def _open(sealer: CredentialSealer, profile_id: str, sealed: str) -> Mapping[str, str]:
-    """The stored credentials, so that a form can replace one of them; none if they cannot be decrypted."""
+    """The stored credentials, so that a form can replace one of them. Empty if they cannot be decrypted."""
     try:
         return sealer.open(profile_id, sealed)
     except Undecryptable:

@@ -34,7 +34,7 @@ _PROFILE_FORM = TypeAdapter(ProfileForm)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """`result`: None without a check. Then `warnings` says why, except for the simulator, which needs no check."""
+    """`result`: None if nothing was checked. `warnings` then says why, except for the simulator: it needs no check."""
 
     result: dict[str, Any] | None
     warnings: tuple[LimitWarning, ...] = ()

@@ -25,7 +25,7 @@ from spreader.kafka.envelope import encode
 from spreader.runtime.rows import fetched
 
 Edit = Callable[[Settings], Settings]
-"""Returns new settings for the stored ones; raises the problem `invalid`."""
+"""A function from the stored settings to the new settings. It may raise the problem `invalid`."""
 
 PROFILES_MAX = 1_000
 
@@ -55,7 +55,7 @@ class Registry:
             return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
 
     async def profile_anywhere(self, profile_id: str) -> ProfileEntry:
-        """The profile, whatever its package: a profile id is unique over all packages."""
+        """The profile in any package. Only one package can have it, because a profile id is unique."""
         async with self.engine.connect() as connection:
             rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id}))
         if not rows:
@@ -93,7 +93,7 @@ class Registry:
         return await self.package(package_id)
 
     async def publish_again(self, package_id: str) -> None:
-        """Publish the package as it is now, in the same version. Does nothing if it was deleted meanwhile."""
+        """Publish the package as it is now, with its present version. Does nothing if it was deleted meanwhile."""
         async with self.engine.begin() as connection:
             locked = await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
             if locked.scalar_one_or_none() is not None:
@@ -101,7 +101,7 @@ class Registry:
         self.wake_relay()
 
     async def delete_package(self, package_id: str) -> int:
-        """Delete the package; returns the version of the record that says so."""
+        """Delete the package; returns the version of the record that announces the deletion."""
         async with self.engine.begin() as connection:
             deleted = await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})
             version = deleted.scalar_one_or_none()
@@ -167,7 +167,8 @@ class Registry:
         document: Mapping[str, Any],
         check: Edit,
     ) -> None:
-        """Store the parts of a document that differ from the stored rows, except gateways."""
+        """Store the parts of a document that differ from the stored rows. Gateways stay, because an undo never changes
+        them."""
         package_id = package.package_id
         paused, members = document["paused"], document["profiles"]
         settings = {name: value for name, value in document.items() if name not in ("paused", "profiles")}

@@ -1,7 +1,8 @@
-"""Removals: the records that say that a package was deleted, and the tombstones that end them much later.
+"""Removals: the records that say that a package was deleted, and the tombstones that remove these records later.
 
-A tombstone alone says nothing: to a reader, a deleted package then looks like one that it has not read. So a deletion
-is published as a record, which compaction keeps. When nothing of the package can be held any more, a tombstone follows.
+A tombstone alone would not be enough, because a service cannot distinguish a package without a record from a package
+that it has not read yet. So the ingress publishes a deletion as a record, which compaction keeps. It publishes the
+tombstone much later, when no service can hold a delivery of the package any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ AT_ONCE_MAX = 100
 ANNOUNCE_EVERY_SECONDS = 5.0
 FORGET_EVERY_SECONDS = 3_600.0
 KEEP = timedelta(days=30)
-"""Much longer than records stay in the topics of deliveries (7 days)."""
+"""The least time from a removal to its tombstone. Records stay in the topics of deliveries for only 7 days."""
 
 MakeRecord = Callable[[RemovedPackage, datetime], Envelope]
 
@@ -37,7 +38,10 @@ class Removals:
     keep: timedelta = KEEP
 
     async def announce(self) -> float:
-        """Publish removals that are not published: those of an older ingress, and all when Kafka is new."""
+        """Publish the removals that are not published yet.
+
+        An older version of the ingress published none. After a move to a new Kafka cluster, all count as unpublished.
+        """
         async with self.engine.begin() as connection:
             packages = fetched(RemovedPackage, await connection.execute(sql.UNANNOUNCED, {"limit": AT_ONCE_MAX}))
             await announce(connection, packages, self.now())

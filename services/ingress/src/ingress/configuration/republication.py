@@ -1,7 +1,8 @@
 """Republication: publishes all configuration and consents again when Kafka is another cluster than before.
 
-Other services know both only from Kafka. The cluster's id is stored after everything is in the outbox or marked as
-unpublished, so a crash before that begins again. Records that are published twice change nothing.
+Other services know configuration and consents only from Kafka. The new cluster's id is stored last, after everything is
+in the outbox or marked as unpublished. So the republication begins again after a crash. A record that is published
+twice changes nothing.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ CONSENTS_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Republication:
-    """`cluster_id`: the cluster that answers now; None: not known yet."""
+    """`cluster_id` returns the id of the Kafka cluster in use, or None if it is not known yet."""
 
     engine: AsyncEngine
     registry: Registry

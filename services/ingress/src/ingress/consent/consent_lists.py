@@ -57,7 +57,7 @@ class ConsentLists:
     ) -> int:
         """Put the recipients on the list; returns how many were not on it.
 
-        The same `evidence` puts a recipient on the list only once. It does not do so again after the entry was removed.
+        The same `evidence` puts a recipient on the list only once, even if the entry was removed since then.
         `since`: when the entry begins; None: now.
         """
         entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
@@ -117,7 +117,7 @@ class ConsentLists:
             changed = (await connection.execute(statement, {**key.columns, **entry})).rowcount
         try:
             async with self.engine.begin() as connection:
-                # If another process is publishing the same rows, this waits, and then finds them published.
+                # If another process is publishing the same rows, this query waits, and then finds them published.
                 params = {**key.columns, "recipients": list(recipients)}
                 changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.UNPUBLISHED, params))
                 await self._publish(connection, changes)
@@ -129,7 +129,10 @@ class ConsentLists:
         return changed
 
     async def _publish(self, connection: AsyncConnection, changes: Sequence[sql.UnpublishedConsent]) -> None:
-        """The rows stay locked until they are marked as published, so a recipient's changes are published in order."""
+        """Publish the changes and mark them as published.
+
+        Their rows stay locked until then, so a recipient's changes are published in order.
+        """
         if changes:
             await self.bus.publish(*map(_event, changes))
             await connection.execute(sql.MARK_PUBLISHED, arrays(sql.ConsentEntryKey, changes))

@@ -125,9 +125,9 @@ class ConsentEndpoint:
         return Response(status_code=204)
 
     async def _import(self, key: ConsentListKey, request: Request) -> Response:
-        """Stores the rows of a CSV file in parts, while it arrives.
+        """Stores the rows of a CSV file in parts, while the file arrives.
 
-        After a broken connection, the caller can send the same file again: rows that are stored count as `already`.
+        After a broken connection, the caller can send the same file again, because stored rows count as `already`.
         """
         result, line, column = ImportResult(), 1, None
         async for lines in request_body.read_lines(request, CSV_BYTES_MAX, ROWS_AT_ONCE):
@@ -176,7 +176,7 @@ _ALL_PACKAGES = ConsentListKey(EVERYWHERE, "suppression")
 
 
 def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: Sequence[Any]) -> None:
-    """The four routes of one list. `noun`: the list in words; `endpoints`: add, list, lift, import."""
+    """Add the four routes of one list. `noun`: the list in words; `endpoints`: add, list, lift, import."""
     add, page, lift, import_file = endpoints
     add_route(
         router,

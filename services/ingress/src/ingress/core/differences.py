@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Absence(Enum):
-    """The value of a member that is missing. A member that is null has a value."""
+    """The value of a member that is missing. A member with the value null is not missing."""
 
     ABSENT = "absent"
 
@@ -24,7 +24,10 @@ class NotUndoable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`pointer`: a JSON pointer into the document; `""` is the whole document. `ABSENT`: the setting does not exist."""
+    """`pointer`: a JSON pointer into the document; `""` is the whole document.
+
+    `before` or `after` is `ABSENT` if the setting did not exist before or after the change.
+    """
 
     pointer: str
     before: Any
@@ -55,7 +58,7 @@ def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
 
 
 def not_undoable_reason(changed: Iterable[Difference]) -> str | None:
-    """Why these differences can never be undone; None if `revert` may undo them."""
+    """Why these differences can never be undone; None if `revert` can undo them."""
     for difference in changed:
         steps = _steps(difference.pointer)
         if not steps or (steps[0] == "profiles" and len(steps) == 2):

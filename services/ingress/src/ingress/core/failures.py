@@ -1,7 +1,7 @@
-"""Failure: says why a gateway did not send a message that it had accepted, by the gateway's own code.
+"""Failure: the reason why a gateway did not send a message that it had accepted, translated from the gateway's code.
 
-The gateway reports such a failure by webhook. It is final: the delivery is not sent again. The failure class says what
-the failure means for the profile. A code has the same meaning as in the response to a send call
+The gateway reports such a failure by webhook. The failure is final: the delivery is not sent again. The failure class
+says what the failure means for the profile. A code has the same meaning as in the response to a send call
 (`spreader.contract.failure_codes`).
 """
 
@@ -25,7 +25,7 @@ class ReportedFailure:
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
-    """A failure with Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
+    """`code`: Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
@@ -33,7 +33,7 @@ def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
 
 
 def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
-    """A failure at a linked device, with WhatsApp's error code; None: the gateway does not report one.
+    """`code`: WhatsApp's error code; None: the gateway does not report one.
 
     A failure without a code may be caused by a restriction too. The stats service recognises that from the counts.
     """

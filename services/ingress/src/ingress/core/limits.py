@@ -57,7 +57,10 @@ def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> lis
 def limits_status(
     package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]
 ) -> dict[str, dict[str, str]]:
-    """`used/limit` of each profile that the package has, for open messages of the last hour and the last 24 hours."""
+    """How much of its hour limit and day limit each profile has used, as texts such as `6/20`.
+
+    Profiles that the package no longer has are left out.
+    """
     status: dict[str, dict[str, str]] = {}
     for profile_id in profile_ids:
         profile, state = package.profile(profile_id), states.get(profile_id)

@@ -1,6 +1,6 @@
 """Report: what a gateway says in a webhook, in the same terms for all gateways, and which profiles it concerns.
 
-Its texts are clean. A parser that gives a plain `str` to a report fails the type check.
+The texts of a report are clean texts. A parser that puts a plain `str` into a report fails the type check.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ class MessageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A message that the gateway sent through its API. The sender may have received no response for it."""
+    """A report that a message went out through the gateway's API. It is also proof of a message for which the sender
+    received no response."""
 
     gateway_message_id: SafeText
     recipient: SafeText
@@ -41,7 +42,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A customer's message to a profile. `recipient`: the customer, as the recipient of our messages."""
+    """A customer's message to a profile. `recipient`: the customer, who is the recipient of our messages."""
 
     gateway_message_id: SafeText
     recipient: SafeText

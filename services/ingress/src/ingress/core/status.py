@@ -9,7 +9,8 @@ STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",
     "unknown",
 )  # fmt: skip
-"""The statuses that callers see. `deferred` is shown as `held`, because it waits again; `acknowledged` as `sent`."""
+"""The statuses that callers see. `deferred` is shown as `held`, because the delivery waits again. `acknowledged` is
+shown as `sent`."""
 
 _STAGES: Mapping[Status, int] = {
     "held": 0, "released": 0, "deferred": 0,
@@ -30,9 +31,9 @@ class Progress:
     """How far a delivery has come. Of two events, the one with the greater progress wins, whichever arrives first.
 
     At stage 0 a delivery may return to an earlier status. For example, it is released, deferred and released again, or
-    it is held again for another profile. Therefore the events of one stage are ordered by `attempt`, and those of one
-    attempt by `turn`. `turn` grows with the number of the release, and within a release from held over released to
-    deferred.
+    it is held again for another profile. Therefore the events of one stage are ordered by `attempt`, and the events of
+    one attempt by `turn`. A later release has a greater `turn`. Within one release, `turn` grows from held to released
+    to deferred.
     """
 
     stage: int
@@ -49,7 +50,7 @@ def shown_status(status: Status) -> Status:
 
 
 WAITING = "waiting"
-"""In stored counts: the held deliveries that wait because no profile can send. Callers see them as `held`."""
+"""The name, in stored counts, of held deliveries that wait because no profile can send. Callers see them as `held`."""
 
 
 def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, int]:

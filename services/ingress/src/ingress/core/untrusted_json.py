@@ -26,7 +26,8 @@ class UntrustedJson:
 
     @classmethod
     def parse(cls, body: bytes) -> "UntrustedJson":
-        """Texts may be broken (`lenient_json`). Raises ValueError if the body is not a JSON object."""
+        """Parses a body, even if its texts are broken (see `lenient_json`). Raises ValueError if it is not a JSON
+        object."""
         value = lenient_json.parse(body)
         if not isinstance(value, dict):
             raise ValueError("it must be a JSON object")
@@ -72,7 +73,7 @@ class UntrustedJson:
         """Unix time in seconds or milliseconds, or an RFC 3339 string."""
         if (number := self.integer) is not None:
             seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
-            seconds = min(max(seconds, 0.0), 1e11)  # so that the datetime exists; the check below refuses both ends
+            seconds = min(max(seconds, 0.0), 1e11)  # keeps `datetime` in range; the check below refuses both ends
             timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         else:
             try:
@@ -90,5 +91,5 @@ class UntrustedJson:
 
 
 def not_after(now: datetime, reported: datetime | None) -> datetime:
-    """The time that the gateway reported, but at most `now`, because its clock may be ahead. None reported: `now`."""
+    """The time that the gateway reported, but at most `now`, because its clock may be ahead. Without one, `now`."""
     return now if reported is None else min(reported, now)

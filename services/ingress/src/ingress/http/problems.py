@@ -86,7 +86,7 @@ def fields_problem(error: ValidationError, tagged: bool) -> Problem:
     details = error.errors(include_url=False, include_input=False, include_context=False)
     errors = [_field_error(detail, tagged) for detail in details[: ERRORS_MAX + 1]]
     parents = {error.pointer.rsplit("/", 1)[0] for error in errors}
-    # A list whose items are invalid is also reported as too short: only the items are worth showing.
+    # pydantic reports a list whose items are invalid as too short, too. Only the errors of the items are shown.
     shown = [error for error in errors if not (error.code == "too_short" and error.pointer in parents)][:ERRORS_MAX]
     first = f"{shown[0].pointer or 'the body'}: {shown[0].detail}"
     more = "" if len(details) == 1 else f" (and {len(details) - 1} more)"
@@ -108,7 +108,10 @@ def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
 
 
 def _path_problem(request: Request, error: Exception) -> Problem | None:
-    """404 for a path with a malformed id. None: another parameter is invalid, which is the usual problem."""
+    """The problem `not-found` for a path with a malformed id.
+
+    None: another parameter is invalid, and the caller gets the usual problem.
+    """
     assert isinstance(error, RequestValidationError)
     if any(detail["loc"][0] == "path" for detail in error.errors()):
         return Problem(NOT_FOUND, f"There is nothing at {request.url.path[:200]!r}.")
@@ -123,6 +126,9 @@ def _publish_problem(_: Request, __: Exception) -> Problem:
 
 
 def _migration_problem(request: Request, error: Exception) -> Problem | None:
-    """503 if a table does not exist yet, because a new system still runs its migrations. None: the usual problem."""
+    """The problem `unavailable` if a table does not exist yet, because a new system still runs its migrations.
+
+    None: the database reported another error, and the caller gets the usual problem.
+    """
     is_undefined = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED_STATES
     return database_unavailable(request, error) if is_undefined else None

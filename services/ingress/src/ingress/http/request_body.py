@@ -56,7 +56,7 @@ LocalTimestamp = Annotated[
 
 
 async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> bytes:
-    """The whole body; raises the problem `too-large` as soon as more than `bytes_max` are announced or received.
+    """The whole body. Raises the problem `too-large` as soon as more than `bytes_max` bytes are announced or received.
 
     `advice`: what that problem tells the caller to do.
     """
@@ -103,10 +103,11 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = Fals
 
 def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
     """The form, or the problem `invalid`. The problem is returned and not raised, so that the caller can report a more
-    important one first.
+    important problem first.
 
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
-    invalid at every depth, also in the parts that are shared with events, whose readers ignore them.
+    invalid at every depth. This includes the parts that forms share with events, although readers of events ignore
+    unknown fields.
     """
     try:
         parsed = form.validate_json(body, extra="forbid")
@@ -144,7 +145,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def validation_problem(error: ValidationError, tagged: bool = False) -> Problem:
-    """`malformed` when the body is not JSON, else `invalid` with the fields."""
+    """The problem `malformed` if the body is not JSON, otherwise the problem `invalid` with the fields."""
     if is_malformed(error):
         return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
     return fields_problem(error, tagged)
@@ -159,7 +160,10 @@ def too_large(bytes_max: int, advice: str) -> Problem:
 
 
 def _unstorable_problem(body: bytes) -> Problem | None:
-    """The problem of the first text that can be neither stored nor sent; None if there is none, or no JSON."""
+    """The problem of the first text that can be neither stored nor sent.
+
+    None if there is no such text, or if the body is not JSON.
+    """
     try:
         found = lenient_json.unstorable_text(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Callbacks: events that router and sender send to this instance, each delivered to the request that waits for it."""
+"""Callbacks: events from router and sender to this instance. Each one is given to the request that waits for it."""
 
 import asyncio
 import contextlib

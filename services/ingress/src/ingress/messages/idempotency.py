@@ -40,7 +40,7 @@ def key_of(request: Request) -> str | None:
 class IdempotentResponses:
     """Stores for each key the hash of the request body, the message id and, as soon as there is one, the response.
 
-    They are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
+    It keeps them for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
     repeat needs the same body and continues the same message. If the first request of a key is refused, it has
     published nothing, and the key is free again.
     """
@@ -52,8 +52,8 @@ class IdempotentResponses:
     ) -> ApiResponse:
         """The stored response of this key, or the response of `work`, which is then stored.
 
-        `work` gets the message id: that of an earlier request with the key, otherwise `new_message_id`. It must raise
-        `Problem` only before it publishes anything.
+        `work` gets the message id of an earlier request with the key, or `new_message_id` if there was none. It must
+        raise `Problem` only before it publishes anything.
 
         Raises the problem `key-reused` for another body, and `in-progress` while another request works on the key.
         """

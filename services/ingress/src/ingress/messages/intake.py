@@ -23,7 +23,8 @@ from spreader.telemetry.tracing import annotate
 F = TypeVar("F", bound=BaseModel)
 
 Publish = Callable[[Package, F, str, bool], Awaitable[ApiResponse]]
-"""Publishes a form of a package as the message with this id. The last argument: whether to wait for the result.
+"""A function that publishes a form as a message. Its arguments are the package, the form, the id of the message, and
+whether to wait for the result.
 
 It must raise `Problem` only before it publishes anything.
 """

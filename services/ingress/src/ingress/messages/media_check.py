@@ -56,7 +56,10 @@ class MediaCheck:
         await self.store.mark_used(file)
 
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
-        """The file at `url`, stored. None: it is unreachable now, or all profiles are at the simulator."""
+        """Download the file at `url` and store it.
+
+        None: the file is unreachable now, or it is not downloaded because all profiles are at the simulator.
+        """
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):
                 await self.downloader.address_filter.addresses(url)  # raises MediaRefused for a forbidden address

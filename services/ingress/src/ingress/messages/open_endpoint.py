@@ -151,7 +151,7 @@ class OpenMessageEndpoint:
     async def _forecast(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routing: RoutingSummary
     ) -> CompletionForecast:
-        """There is no forecast while deliveries wait for a profile."""
+        """The pacer's forecast for this message. There is none while deliveries wait for a profile."""
         if routing.waiting:
             return CompletionForecast(
                 None, f"{routing.waiting} wait for a profile: {'; '.join(routing.waiting_reasons)}"

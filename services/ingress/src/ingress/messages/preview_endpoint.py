@@ -34,7 +34,7 @@ class PreviewEndpoint:
     body_bytes_max: int
 
     async def preview(self, package_id: str, request: Request) -> Response:
-        """The router distributes the recipients that are not suppressed; the pacer forecasts that distribution."""
+        """The router distributes the recipients that are not suppressed. The pacer forecasts these deliveries."""
         body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))
         form = request_body.parse(OPEN, body, tagged=True)
         package = self.config_cache.require_package(package_id)

@@ -28,7 +28,7 @@ TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
 """Unsuccessful statuses that follow a call of the gateway. The other unsuccessful statuses are decided without a
 call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
-"""Failures of the gateway or of WhatsApp; the others concern the profile, the recipient or the content."""
+"""Failures of the gateway or of WhatsApp. All other failures concern the profile, the recipient or the content."""
 
 
 @dataclass(frozen=True, slots=True)

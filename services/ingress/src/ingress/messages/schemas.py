@@ -131,6 +131,6 @@ _CONTENTS: dict[str, type[Content]] = {
 
 
 def content_of(form: OpenMessage | ReplyMessage) -> Content:
-    """The content of a form. Built without validation, because the form is validated already."""
+    """The content of a form. It is built without validation, because the form is validated already."""
     kind = _CONTENTS[form.type]
     return kind.model_construct(**{name: getattr(form, name) for name in kind.model_fields})

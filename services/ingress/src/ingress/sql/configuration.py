@@ -26,7 +26,7 @@ class ProfileEntry(StoredProfile):
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """A change in the history of a package. `number`: the package version that the change made."""
+    """A change in the history of a package. `number`: the package version that the change created."""
 
     number: int
     at: datetime
@@ -47,8 +47,8 @@ SELECT :package_id,
        coalesce((SELECT version + 1 FROM ingress.package_gone WHERE package_id = :package_id FOR UPDATE), 0),
        CAST(:settings AS jsonb), :now, :now
 ON CONFLICT DO NOTHING""")
-"""A new package with the id of a deleted one continues its versions after that of the removal, so that a version is
-never used twice."""
+"""If the id is that of a deleted package, the versions of the new package continue after the version of the removal. So
+no version is used twice."""
 
 PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
 PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
@@ -59,7 +59,7 @@ UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE packag
 the other."""
 
 SUPERSEDED_DELETE = text("DELETE FROM ingress.outbox WHERE topic = :topic AND key = :package_id")
-"""Older snapshots of the package that are not published yet: a snapshot may have many MB."""
+"""Deletes the snapshots of the package that are not published yet. Only the newest is needed, and each may be large."""
 PACKAGE_LOCK = text("SELECT package_id FROM ingress.package WHERE package_id = :package_id FOR UPDATE")
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")

@@ -25,8 +25,8 @@ WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
 RETURNING message_id""")
 """Claims the key, and returns its message id, so that a later request continues the message of the first one.
 
-It returns no row if the key has a response, if its first request had another body, or if another request works on it. A
-claim that has no response after a minute belongs to a process that died. The next request takes it over.
+It returns no row if the key has a response, if its first request had another body, or if another request works on it.
+If a claim has no response after a minute, its process has probably died, and the next request takes the key over.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")

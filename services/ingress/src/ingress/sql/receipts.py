@@ -60,14 +60,14 @@ class WaitingReceiptKey:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMatch(MatchedDelivery):
-    """A waiting receipt (`receipt_…` and the fields after it) with its delivery. Only cleaned texts
-    are stored as waiting."""
+    """A waiting receipt with its delivery. The fields from `receipt_package_id` on belong to the receipt. Its texts
+    were cleaned before they were stored."""
 
     receipt_package_id: str
     receipt_profile_id: str
     gateway_message_id: CleanText
     status: ReceiptStatus | Literal["sent"]
-    """`sent`: an echo."""
+    """`sent` means that the receipt is an echo."""
     at: datetime
     failure: FailureClass | None
     code: CleanText | None
@@ -120,7 +120,6 @@ MATCH_BY_AGE = text(f"""{_MATCH_WAITING}
 WHERE receipt.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-
 """The receipts that have waited for at least 2 seconds and at most `oldest`, and whose delivery is now known."""
 
 DROP = text(f"""
@@ -154,8 +153,8 @@ LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
 fits no other echo.
 
 An echo is used only after some seconds, because it arrives before the gateway's response, and the response usually
-brings the gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a missing
-response.
+contains the gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a call
+without a response.
 """
 
 DELETE_OLD = text("""

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 @dataclass(frozen=True, slots=True)
 class RemovedPackage:
-    """A removed package. `version`: its last one; the record of the removal has the next one."""
+    """A removed package. `version`: the package's last version. The record of its removal has the next version."""
 
     package_id: str
     version: int
@@ -18,7 +18,8 @@ UNANNOUNCED = text(f"""
 SELECT package_id, version FROM ingress.package_gone
 WHERE announced IS DISTINCT FROM version AND {_STILL_REMOVED}
 ORDER BY package_id LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""A row is locked while its package is made again, so that the record of the removal cannot follow the new package."""
+"""A row is locked, and therefore skipped here, while a package with the same id is created. So the record of the
+removal cannot follow the record of the new package."""
 MARK_ANNOUNCED = text("""
 UPDATE ingress.package_gone SET announced = version WHERE package_id = ANY (CAST(:package_ids AS text[]))""")
 FORGETTABLE = text(f"""

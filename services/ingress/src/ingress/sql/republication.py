@@ -10,7 +10,7 @@ from spreader.runtime.rows import columns
 
 @dataclass(frozen=True, slots=True)
 class ConsentPlace:
-    """The key of an entry in the order of the table's primary key."""
+    """The key of a consent entry. The fields have the order of the table's primary key."""
 
     package_id: str
     kind: ConsentKind

@@ -1,4 +1,4 @@
-"""Status handlers: fold events into the status projection, and match waiting receipts. A repeat changes nothing."""
+"""Status handlers: fold events into the status projection, and match waiting receipts. Repeats change nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""The most records in a batch, for topics without the default: each of these records has up to 500 deliveries."""
+"""The most records in a batch, where the default is too much. Each of these records has up to 500 deliveries."""
 
 
 @dataclass(frozen=True, slots=True)

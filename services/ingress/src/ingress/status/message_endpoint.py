@@ -50,7 +50,7 @@ class MessageEndpoint:
     async def _message(self, message_id: str) -> CountedMessage:
         """Raises the problem `not-found` if the message is still unknown after `found_wait_seconds`.
 
-        The wait is for a message that was accepted just before, because a consumer writes its row shortly after.
+        The wait is needed because a consumer stores a message only shortly after the message was accepted.
         """
         deadline = time.monotonic() + self.found_wait_seconds
         while (message := await self.projection.message(message_id)) is None:

@@ -61,7 +61,7 @@ class StatusProjection:
     async def messages(
         self, package_id: str, lane: Lane | None, before: ListPosition | None, limit: int
     ) -> Sequence[CountedMessage]:
-        """A package's messages of one lane or of both, newest first. `before`: where the last page ended."""
+        """A package's messages of one lane or of both, newest first. `before`: where the previous page ended."""
         params = {
             "package_id": package_id,
             "lane": lane,

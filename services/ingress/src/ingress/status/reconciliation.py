@@ -17,19 +17,19 @@ from spreader.clock import Clock
 from spreader.runtime.rows import fetched
 
 UNCHANGED_FOR = timedelta(minutes=15)
-"""In wall time. A delivery without progress for this long is counted."""
+"""A delivery is counted when it has made no progress for this long, in wall time."""
 LOOK_BACK = timedelta(hours=24)
 """After a start, the first run reads the messages that were accepted within this time before the run."""
 MESSAGES_MAX = 2_000
-"""How many new messages a run reads."""
+"""The most new messages that a run reads."""
 INCOMPLETE_MAX = 10_000
-"""How many messages with missing deliveries are remembered; further ones are not counted."""
+"""The most messages with missing deliveries that are remembered. Further messages are not counted."""
 OUTBOX_EVERY_SECONDS = 5.0
 EVERY_SECONDS = 15.0
 PAUSE_FACTOR = 20
-"""The pause after a count is at least this many times as long as the count, so counting takes under 1/20 of the time.
+"""The pause after a run is at least this many times as long as the run, so that runs take under 1/20 of the time.
 
-While there are more messages to read, the pause is only as long as the count.
+While there are more messages to read, the pause is only as long as the run.
 """
 
 

@@ -60,8 +60,8 @@ class WebhookDispatcher:
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
     ) -> None:
-        """Raises an error if any event may not have been published. The gateway then calls again, and repeated reports
-        have no effect.
+        """Publishes the events of these reports. Raises an error unless all of them were certainly published. The
+        gateway then calls again, and reports that were published before have no effect.
 
         `called`: the profile whose webhook address was called, with its parser.
         """

@@ -5,7 +5,7 @@ then stored as waiting and matched when the projection folds the delivery. A wai
 outcome is published. After a crash between the two, the outcome is published again with the same event id.
 
 A receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits. If
-both happen at the same time, neither may see the other. Then `match_recent` finds the receipt and its delivery a few
+both happen at the same time, each may miss the other. Then `match_recent` finds the receipt and its delivery a few
 seconds later.
 """
 
@@ -31,7 +31,7 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
-"""The largest age of the receipts that a run matches. `ALL` exceeds the day after which receipts are deleted."""
+"""The largest age of the receipts that a run matches. `ALL` is longer than the day for which receipts are kept."""
 MATCH_EVERY_SECONDS = 1.0
 
 
@@ -65,7 +65,7 @@ class ReceiptMatcher:
             await self._match_all(sql.MATCH_DELIVERIES, {"delivery_ids": ids[start : start + DELIVERIES_MAX]})
 
     async def match_recent(self) -> float:
-        """Matches recent receipts that missed their delivery, and echoes. Returns the seconds until the next run."""
+        """Matches recent receipts and echoes that missed their delivery. Returns the seconds until the next run."""
         await self._match_all(sql.MATCH_BY_AGE, {"oldest": RECENT})
         await self._match_all(sql.MATCH_ECHOES, {"oldest": RECENT})
         return MATCH_EVERY_SECONDS

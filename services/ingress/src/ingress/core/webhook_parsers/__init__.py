@@ -14,7 +14,10 @@ Refusal = Literal["no_signature", "wrong_signature", "too_old"]
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """A webhook call as it arrived. Header names are in lower case; `wall` is wall time, not the system's clock."""
+    """A webhook call as it arrived. Header names are in lower case.
+
+    `wall`: when it arrived, in wall time. The system's clock may run faster than wall time.
+    """
 
     headers: Mapping[str, str]
     body: bytes
@@ -28,7 +31,7 @@ class WebhookParser(Protocol):
         ...
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        """Why the call does not prove that it comes from the gateway; None if it proves that."""
+        """Why the call does not prove that it comes from the gateway; None if it does."""
         ...
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:

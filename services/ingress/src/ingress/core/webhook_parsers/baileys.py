@@ -39,7 +39,8 @@ _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("interactive", ("body",)),
     "orderMessage": ("order", ("message",)),
 }
-"""By the member that a message has: its kind, and the members that may contain its text, in order of preference."""
+"""For each member that a message may have: the kind of the message, and where in the member its text may be, in order
+of preference."""
 _NOT_MESSAGES = frozenset(
     {"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"}
 )
@@ -64,7 +65,7 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
 
 
 def phone_of_key(key: UntrustedJson) -> CleanText | None:
-    """The phone number in a message's key. It may be only in an alternative JID. None if no JID has it."""
+    """The phone number in a message's key, which only an alternative JID may contain. None if no JID contains it."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 
 

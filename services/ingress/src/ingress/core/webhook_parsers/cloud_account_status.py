@@ -1,4 +1,4 @@
-"""Cloud account status: Meta's reports on accounts and numbers: restrictions, quality, limits, alerts, templates.
+"""Cloud account status: Meta's reports on accounts and numbers (restrictions, quality, limits, alerts, templates).
 
 Format: https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account
 """
@@ -28,7 +28,7 @@ STOPPING_EVENTS = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OF
 QUALITIES: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
 """By the event of `phone_number_quality_update`, which says that a time of low quality begins or ends.
 
-The event does not contain the exact quality; the sender polls it.
+The event does not contain the exact quality, so the sender polls the quality.
 """
 LIMIT_MEMBERS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
 

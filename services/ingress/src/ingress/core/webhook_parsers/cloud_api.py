@@ -1,4 +1,4 @@
-"""Cloud API parser: Meta's webhooks, with several accounts, changes, messages and statuses in one signed body.
+"""Cloud API parser: for Meta's webhooks. One signed body may hold several accounts, changes, messages and statuses.
 
 Format: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """

@@ -1,7 +1,7 @@
 """Evolution parser: Evolution API's webhooks, one event per call, verified by a static header.
 
-Its events have no id, and their time is not reliable. A customer's message or an echo contains its own time, and its
-report gets that time. Every other report gets the time of its arrival.
+The events of Evolution API have no id, and the time in an event is not reliable. The report of a customer's message or
+of an echo gets the time that the message itself contains. Every other report gets the time of its arrival.
 """
 
 from collections.abc import Iterable, Mapping
@@ -97,7 +97,8 @@ def _echo(message: UntrustedJson, now: datetime) -> Report:
 
 
 def _sent_at(message: UntrustedJson) -> datetime | None:
-    """The message's time in Unix seconds: a number, or an object whose `low` is the number (JavaScript's Long)."""
+    """When the message was sent. The field is a number of Unix seconds, or an object whose `low` is that number
+    (JavaScript's Long)."""
     timestamp = message["messageTimestamp"]
     return timestamp.timestamp or timestamp["low"].timestamp
 

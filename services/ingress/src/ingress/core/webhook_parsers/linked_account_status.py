@@ -52,7 +52,7 @@ class LinkedStatus:
 
 
 def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> LinkedStatus:
-    """The connection was closed with this status code. `data`: the details that WhatsApp sent with it."""
+    """The status after WhatsApp closed the connection with this code. `data`: the details that came with the code."""
     shown_code = None if code is None else str(code)
     match code:
         case 401:
@@ -70,10 +70,10 @@ def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> Lin
 
 
 def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
-    """`expire`: the length of the ban in seconds; whatsmeow (Go) gives it in nanoseconds. None: WhatsApp gave no
-    length.
+    """The status during a temporary ban, which counts for at most `_BAN_MAX`.
 
-    A ban counts for at most `_BAN_MAX`.
+    `expire`: the length of the ban, in seconds from Baileys and in nanoseconds from whatsmeow. None: WhatsApp gave no
+    length.
     """
     until = None
     if expire is not None and expire > 0:
@@ -85,10 +85,9 @@ def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedS
 
 
 def time_lock(lock: UntrustedJson) -> LinkedStatus:
-    """Reports that WhatsApp lets the profile open no chats, or that this lock has ended. `lock` has the member names of
-    Baileys or of whatsmeow.
+    """The status while WhatsApp forbids the profile to open chats, or after WhatsApp has ended this lock.
 
-    A violation of the commerce policy stops replies too.
+    `lock` has the member names of Baileys or of whatsmeow. A violation of the commerce policy stops replies too.
     """
     kind = lock["enforcementType"].text or lock["enforcement_type"].text
     active = lock["isActive"].boolean if "isActive" in lock else lock["is_active"].boolean

@@ -1,4 +1,4 @@
-"""Simulator parser: the simulator's own format. Its calls carry no signature, and each contains one report."""
+"""Simulator parser: the simulator's own format. Its calls have no signature, and each call contains one report."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -63,7 +63,7 @@ class SimulatorParser:
         return None
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
-        """The one report of a call. Raises pydantic's ValidationError, which names the invalid field."""
+        """The one report of a call. An invalid body raises pydantic's ValidationError with the invalid field."""
         parsed = _BODY.validate_json(to_json(lenient_json.parse(body)))
         at = not_after(now, parsed.at)
         if isinstance(parsed, SimulatorMessage):

@@ -1,4 +1,4 @@
-"""WAHA parser: WAHA's webhooks, one signed event per call. A call is refused if its time stamp is too far from ours."""
+"""WAHA parser: WAHA's webhooks, one signed event per call. A call is refused if its time stamp is too far from now."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -112,7 +112,10 @@ def _echo(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
-    """The phone number of a chat with a hidden id, if the engine reports it: Baileys in `key`, whatsmeow in `Info`."""
+    """The phone number of a chat whose own id hides it; None if the engine does not report the number.
+
+    Baileys reports it in `key`, and whatsmeow in `Info`.
+    """
     return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
 
 

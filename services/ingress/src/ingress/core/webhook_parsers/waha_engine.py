@@ -65,7 +65,7 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
-    """The first two of the error's parameters; None for one that is missing."""
+    """The code and the details of an error: the first two of its parameters. A missing parameter is None."""
     items = parameters.value if isinstance(parameters.value, list) else []
     texts = [UntrustedJson(item).text for item in items]
     return (texts[0] if texts else None), (texts[1] if len(texts) > 1 else None)
