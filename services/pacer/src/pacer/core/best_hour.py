@@ -12,7 +12,8 @@ from spreader.contract.configuration import QuietHours
 
 HOURS = 24
 PRIOR_STRENGTH = 10.0
-"""An assumption weighs as much as this many counted readings (the Dirichlet smoothing of docs/hours.md)."""
+"""When counts are combined with an assumption about the hours, the assumption weighs as much as this many counted
+readings (the Dirichlet smoothing of docs/hours.md)."""
 HORIZON = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 GENERAL: Sequence[float] = (
@@ -35,8 +36,8 @@ class BestHour:
 
 
 def likelihoods(own: ReadCounts, package: ReadCounts) -> list[float]:
-    """The likelihood of each local hour, 0 to 23, from the recipient's own counts. The fewer these are, the more the
-    package's counts decide. The fewer the package has, the more GENERAL decides."""
+    """The likelihood of each local hour, 0 to 23, from the recipient's own counts. If the recipient has few counts, the
+    package's counts weigh more. If the package has few counts too, GENERAL weighs more."""
     general = [weight / sum(GENERAL) for weight in GENERAL]
     return _smoothed(own, _smoothed(package, general))
 
@@ -75,5 +76,5 @@ def _next_full_hour(at: datetime) -> datetime:
 
 
 def _within_hour(at: datetime, recipient: str) -> datetime:
-    """The recipient's fixed time within the first three quarters of what is left of the hour."""
+    """A time in the first three quarters of the rest of the hour. It depends only on `at` and the recipient."""
     return at + (_next_full_hour(at) - at) * 0.75 * hash_fraction(recipient)

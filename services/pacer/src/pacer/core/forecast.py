@@ -33,20 +33,22 @@ class QueuePart:
 class QueueSnapshot:
     """The state of a profile from which a forecast starts.
 
-    The forecast is of one message if its deliveries are given (`added`, `gone`), and of the whole queue otherwise.
+    If the deliveries of a message are given (`added`, `gone`), the forecast is for that message. Otherwise it is for
+    the whole queue.
     """
 
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
-    """The releases of the last day, and of the longest possible slack before that day."""
+    """The releases that are at most a day plus the longest possible slack old."""
     contacts: Sequence[datetime]
     """The releases of the last 30 days to cold contacts that have not answered."""
     ahead: Sequence[QueuePart]
     added: Sequence[HeldDelivery] = ()
-    """The message's deliveries that wait, behind those ahead."""
+    """The message's held deliveries. They are released after those in `ahead`."""
     gone: int = 0
-    """The number of the message's deliveries that are not held any more. They count as released now."""
+    """The number of the message's deliveries that are not held any more. They count as released at the begin of the
+    forecast."""
     position: float = 0.5
     """The position of the next gap in its range, as in `Facts`."""
 
@@ -71,16 +73,17 @@ class ProfileForecast:
     completion: datetime | None
     deliveries: int
     binds: str
-    """The bound that holds most of its releases; empty: none."""
+    """The bound that most of the profile's releases wait for. Empty: they wait for no bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageForecast:
     profiles: Mapping[str, ProfileForecast]
     curve: Mapping[datetime, Mapping[str, int]]
-    """Deliveries by hour (its begin, in UTC) and profile."""
+    """How many deliveries each profile releases in each hour. The key of an hour is its begin in UTC."""
     counted_until: datetime | None
-    """From this time on, the curve is extrapolated from the pace until then. None: the whole curve was simulated."""
+    """The curve is simulated up to this time. After it, the curve is extrapolated from the simulated pace. None: the
+    whole curve is simulated."""
 
     @property
     def completion(self) -> datetime | None:
@@ -92,7 +95,7 @@ class PackageForecast:
 
     @property
     def binds(self) -> str:
-        """The bound that holds most deliveries; empty: none."""
+        """The bound that most deliveries wait for. Empty: they wait for no bound."""
         held = Counter[str]()
         for profile in self.profiles.values():
             if profile.binds:  # empty if all its deliveries are gone
@@ -158,12 +161,13 @@ def _fixed_position(number: int, profiles: int, deliveries: int) -> float:
     """The position, from 0 (shortest) to 1 (longest), that the forecast uses for every gap of profile `number`.
 
     In reality each gap is drawn at random, so some profiles end earlier than others, and the last one decides when the
-    message is complete. If all profiles had the position 0.5, they would end at the same time, which is too early. So
-    the positions are spread as far as the profiles' mean draws are expected to be. They are Blom's normal scores,
-    scaled by the standard deviation of a mean of uniform draws, one draw for each gap.
+    message is complete. If all profiles had the position 0.5 here, they would all end at the same time, which is
+    earlier than the last one ends in reality. So each profile gets another position, and the positions differ as much
+    as the means of real draws are expected to differ. They are Blom's normal scores, scaled by the standard deviation
+    of a mean of uniform draws, with one draw for each gap.
     """
     score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
-    gaps = max(deliveries - 1, 1)  # the first release has no gap, or one that is drawn already
+    gaps = max(deliveries - 1, 1)  # the gap before the first release is not drawn here
     return min(max(0.5 + score * UNIFORM_DEVIATION / sqrt(gaps), 0.0), 1.0)
 
 

@@ -16,7 +16,8 @@ PROFILE_SPREAD = 0.05  # a profile's spread is at most this far from its package
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The factors of the gap in force, and the mean gap that they make."""
+    """The factors of the gap in force, and the mean gap that they make. `spread`: how far a gap may be from the mean,
+    as a share of the mean."""
 
     base_seconds: float
     pressure: float
@@ -58,8 +59,8 @@ def pace(
 
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """The number of releases sent, divided by the number expected. The expected number is the daily limit times
-    `share`, the counted part of the day's active time.
+    """The number of releases in a time (`sent`), divided by the number expected in it. The expected number is the daily
+    limit times `share`, which is the part of the day's active time that this time covers.
 
     0.5 is added to both numbers, so that the load is defined even when no release is expected.
     """
@@ -91,8 +92,8 @@ def hash_fraction(name: str) -> float:
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
     """The mean gap before pressure and tempo, and its spread.
 
-    If `min_seconds` and `max_seconds` are both set, they replace the computed range. If only one is set, the mean moves
-    just far enough that the whole range respects it.
+    If `min_seconds` and `max_seconds` are both set, they replace the computed range. If only one of them is set, the
+    mean moves just far enough that no gap of the range goes beyond that value.
     """
     if gap.min_seconds is not None and gap.max_seconds is not None:
         low, high = gap.min_seconds, gap.max_seconds
@@ -119,9 +120,9 @@ def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
     """The square of the load, kept between a lowest and a highest value. The more was released lately, the longer are
     the gaps.
 
-    In a calm queue these two values are close together, so the random draw changes a gap more than the tempo does.
-    Otherwise the mean gap would climb while the last few deliveries are released, and each gap would predict the next
-    one (decision 0019).
+    In a calm queue (few deliveries wait) these two values are close together, so the random draw changes a gap more
+    than the tempo does. Otherwise the mean gap would climb while the last few deliveries are released, and each gap
+    would predict the next one (decision 0019).
     """
     low, high = gap.tempo_min, gap.tempo_max
     if is_calm:

@@ -12,7 +12,7 @@ from spreader.contract.configuration import ActiveWindow, RestWindow
 DAY = timedelta(days=1)
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 DAYS_BEHIND, DAYS_AHEAD = 2, 3
-"""How many days before and after a time its rests are computed."""
+"""The rests around a time are computed for this many days before it and after it."""
 PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 """The day whose active seconds are counted. Any day will do, because it is evaluated in UTC, which has no clock
 changes."""
@@ -22,7 +22,7 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """An optional daily rest window, and optional windows of work (none: the whole day).
+    """An optional daily rest window, and optional windows of work. Without windows, the whole day is for work.
 
     A rest begins at a local time, shifted by the profile's own `offset`. It lasts a fixed number of hours, even when
     the clocks change. A window of work begins and ends at local times.
@@ -57,7 +57,7 @@ class Hours:
         return at
 
     def next_rest(self, at: datetime) -> datetime | None:
-        """When the next rest begins, at `at` or later; None: there is no rest."""
+        """The begin of the first rest that begins at `at` or later. None: there is no rest."""
         return next((begin for begin, _ in self._rests(at) if begin >= at), None)
 
     def active_seconds(self, begin: datetime, end: datetime) -> float:

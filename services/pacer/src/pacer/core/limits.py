@@ -35,7 +35,8 @@ def scaled_limits(limits: ProfileLimits, factor: float) -> ProfileLimits:
 
 
 def quarter_of_day(limits: ProfileLimits) -> int:
-    """The most releases in any hour, whatever the hourly limit: a quarter of the daily limit, rounded down, at least 1.
+    """A quarter of the daily limit, rounded down, but at least 1. No hour may have more releases, even if the hourly
+    limit is higher.
 
     WhatsApp looks for profiles that send many of a day's messages in a few hours after an idle night (decision 0033).
     """
@@ -48,7 +49,8 @@ def hourly_limit(limits: ProfileLimits) -> int:
 
 
 def rolling_limits(limits: ProfileLimits) -> tuple[Limit, ...]:
-    """The limits that count every open delivery of a profile. Of the two limits of an hour only the lower is listed."""
+    """The limits that count every open delivery of a profile. Two limits apply to an hour, and only the lower one is
+    listed."""
     hour = Bound.HOUR_LIMIT if limits.per_hour <= quarter_of_day(limits) else Bound.QUARTER_OF_DAY
     windows = ((hour, HOUR), (Bound.THREE_HOURS_LIMIT, THREE_HOURS), (Bound.DAY_LIMIT, DAY))
     return _limits(windows, (hourly_limit(limits), limits.per_3_hours, limits.per_day))

@@ -11,7 +11,7 @@ from pacer.core.policy import HeldDelivery
 _Part = tuple[int, bool]
 """A part of the queue: its rank, and whether its contacts are cold. Each part has its own order."""
 _Entry = tuple[datetime, int, HeldDelivery]
-"""The delivery's `not_before`, its number by arrival, and the delivery."""
+"""The delivery's `not_before`, its arrival number, and the delivery itself."""
 
 
 @dataclass
@@ -32,14 +32,14 @@ class MemoryQueue:
             heapq.heappush(self._later, (delivery.not_before, next(self._arrivals), delivery))
 
     def advance(self, now: datetime) -> None:
-        """Make the deliveries due whose `not_before` has passed."""
+        """Mark the deliveries as due whose `not_before` has passed."""
         while self._later and self._later[0][0] <= now:
             entry = heapq.heappop(self._later)
             heapq.heappush(self._due.setdefault(_part(entry[2]), []), entry)
             self.due += 1
 
     def heads(self) -> tuple[HeldDelivery, ...]:
-        """The first delivery of each part, and the first of those that are due later."""
+        """The first due delivery of each part, and the first of the deliveries that are not due yet."""
         firsts = [entries[0][2] for entries in self._due.values() if entries]
         return (*firsts, self._later[0][2]) if self._later else tuple(firsts)
 
@@ -49,7 +49,7 @@ class MemoryQueue:
         self.due -= 1
 
     def park(self, head: HeldDelivery, until: datetime) -> None:
-        """Move the first delivery of a part out of the way: it is due again at `until`."""
+        """Move the first delivery of a part out of the way. It is due again at `until`."""
         self.take(head)
         self.add([replace(head, not_before=until)])
 

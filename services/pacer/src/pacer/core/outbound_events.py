@@ -29,7 +29,8 @@ class UnpublishedDelivery:
     send_by: datetime | None
     content: str
     strategy: Distribution | None
-    """How the message is shared out; None: an older version stored the message."""
+    """How the message's deliveries are shared among the profiles. None: an older version of the pacer stored the
+    message."""
     options: str
     requested_at: datetime
     traceparent: str | None

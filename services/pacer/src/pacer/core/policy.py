@@ -1,10 +1,11 @@
-"""Policy: decides whether a profile may release a delivery now, and if not, which bound holds it until when
-(docs/pacing.md).
+"""Policy: decides whether a profile may release a delivery now. If it may not, the policy names the bound that holds
+the delivery, and the end of that bound (docs/pacing.md).
 
-The limits hold at the gateway, not only in the pacer. A release counts against a limit from the time it is made until a
-window's length after the gateway's answer (`effective_at`). If no answer comes, it counts for ever. The pacer makes the
-next release only when the window has room, and that release reaches the gateway even later. So no delay on the way to
-the gateway can put one message too many into a window (decision 0006).
+The limits hold at the gateway, not only in the pacer. A release counts against a limit from the time it is made. It
+stops counting one window's length after the gateway's answer (`effective_at` is the time of that answer). While there
+is no answer, it keeps counting. The pacer makes the next release only when the window has room, and that release
+reaches the gateway even later. So no delay on the way to the gateway can put one message too many into a window
+(decision 0006).
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,8 @@ Bounds = Mapping[Bound, datetime | None]
 """The earliest release time that each bound allows; UNTIL_ANSWERED if that time is not known."""
 
 RECIPIENT_BOUNDS = frozenset({Bound.RECIPIENT_LIMIT, Bound.QUIET_HOURS})
-"""The bounds that come from a delivery's recipient. The deliveries behind it in the queue need not wait for them."""
+"""The bounds that come from a delivery's recipient. Deliveries to other recipients, behind it in the queue, need not
+wait for these bounds."""
 
 RELEASES_FOR_RHYTHM_MIN = 5
 """If fewer releases than this are expected in three hours, their number depends on chance and shows no rhythm."""
@@ -35,8 +37,8 @@ RELEASES_FOR_RHYTHM_MIN = 5
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How long before a rest the pacer stops releasing and the sender stops beginning sends, so that nothing is sent in
-    the rest.
+    """How long before a rest the pacer stops releasing (`release`), and how long before it the sender stops beginning
+    sends (`send`). Because of these margins nothing is sent in the rest.
 
     Both are in system time. The faster the system's clock runs, the longer they must be, because a send takes the same
     wall time at any speed of the clock.
@@ -103,9 +105,10 @@ class Facts:
     full_until: Bounds
     """Each limit that is full now or was full less than `slack_max` ago, with the time at which it has room again."""
     sent_last_2_hours: int
-    """Releases in the two hours up to the last release, this one included."""
+    """Releases in the two hours up to the last release, the last one included."""
     waiting: int
-    """Deliveries that are due, counted up to one more than `gap.rush_over`."""
+    """The number of due deliveries. They are counted only up to `gap.rush_over` + 1, because the rest makes no
+    difference."""
     position: float
     """The position of the next release in the ranges of gap and slack, from 0 (earliest) to 1 (latest). It is drawn at
     random after each release."""
@@ -116,7 +119,7 @@ class Facts:
     package_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
     """Like `full_until`, for the package's own limit."""
     pair: Pair | None = None
-    """None: the day had room after the last release."""
+    """None: the day limit had room after the last release, or it is not known when it has room again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +167,8 @@ def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) ->
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
-    """The pace in force. It does not change merely because time passes: the tempo always counts the two hours before
-    the last release (decision 0014)."""
+    """The pace in force. It does not change merely because time passes, because the tempo counts the two hours before
+    the last release, and not the last two hours (decision 0014)."""
     since = facts.last_release or now
     return pace(
         rules.limits,
@@ -203,12 +206,12 @@ def _bounds(
 
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
-    """Whether to release in pairs (decision 0032). This is so if few deliveries wait, and the day limit gets room as
-    slowly as a rush used it up the day before. Single releases would then repeat the rhythm of that rush for another
-    day.
+    """Whether to release in pairs (decision 0032). The profile does so if few deliveries wait, and if the day limit
+    gets room again in the rhythm in which a rush used it up the day before. Single releases would repeat that rhythm
+    for another day.
 
-    A release does not wait for room for a second one if that room comes after a rest, or later than the longest gap of
-    a rush.
+    A release does not wait until there is room for a second one if that room comes only after a rest, or later than the
+    longest gap of a rush.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)
@@ -236,7 +239,7 @@ def _position(facts: Facts, delivery: HeldDelivery) -> float:
 
 
 def _send_by(rules: Rules, now: datetime) -> datetime:
-    """The time at which the send margin before the next rest begins, but never more than a day from now."""
+    """The latest time to begin the send: the next rest minus the send margin, but at most a day from now."""
     rest = rules.hours.next_rest(now)
     latest = now + timedelta(days=1)
     return latest if rest is None else min(rest - rules.margins.send, latest)

@@ -19,11 +19,12 @@ OFFSET_DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RecipientRules:
-    """The settings of a package that apply to its recipients. When they change, parked deliveries are decided again."""
+    """The settings of a package that apply to its recipients. When they change, the pacer decides again about the
+    parked deliveries."""
 
     quiet: QuietHours | None
     per_day: Set[int | None]
-    """Each profile's limit of messages to one recipient in 24 hours."""
+    """The profiles' limits of messages to one recipient in 24 hours, each different value once."""
 
     def __str__(self) -> str:
         """The same text for the same rules in every process."""

@@ -50,7 +50,8 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """The result for one profile. `decision` is None if its queue is empty or every delivery looked at was parked."""
+    """The result for one profile. `decision` is None if the profile's queue is empty, or if the pass parked or skipped
+    every delivery that it looked at."""
 
     profile_id: str
     package_id: str
@@ -74,7 +75,7 @@ class _Usage:
     recipients: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def facts(self, due: Due) -> Facts:
-        """The profile's facts, read before the pass, with the releases of this pass counted in."""
+        """The profile's facts, which were read before the pass, brought up to date with the releases of this pass."""
         at_gateway = self.at_gateway.get(due.package_id, 0)
         is_full = due.package_room is not None and self.released[due.package_id] >= due.package_room
         if not is_full and at_gateway == due.facts.at_gateway:
@@ -145,7 +146,8 @@ def _order(head: HeldDelivery, now: datetime) -> tuple[float, float]:
 
 
 def _parking(head: HeldDelivery, decision: Wait, now: datetime) -> Parked | None:
-    """Park until the recipient's latest bound ends; if that time is not known, until the next look."""
+    """Park until the latest of the recipient's bounds ends. A bound without a known end counts until the next look.
+    None: no bound of the recipient holds the delivery."""
     own = {bound: until or now + LOOK_AGAIN for bound, until in decision.bounds.items() if bound in RECIPIENT_BOUNDS}
     if not own:
         return None

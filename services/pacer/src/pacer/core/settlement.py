@@ -15,7 +15,7 @@ TRIED_FOR = timedelta(hours=24)
 class Settlement:
     """The end of a release, and the next state of its delivery.
 
-    `settled`: the delivery has ended. `held`: it waits here again, from `not_before` on.
+    `settled`: the delivery has ended. `held`: the pacer holds it again, and may release it from `not_before` on.
     `returned`: the router assigns it again.
     """
 

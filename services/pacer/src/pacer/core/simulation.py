@@ -1,4 +1,5 @@
-"""Simulation: runs the release policy forward from the current state, with the decisions of the release loop."""
+"""Simulation: runs the release policy forward from the current state. Its decisions come from the code that the release
+loop uses."""
 
 import heapq
 from bisect import bisect_right, insort
@@ -16,7 +17,8 @@ from spreader.contract.bounds import Bound
 STEP_MIN = timedelta(microseconds=1)
 """The shortest time between two looks at a profile. Without it, a simulation might never end."""
 RELEASES_KEPT = 4_096
-"""A simulated profile always keeps this many of its newest releases. Older ones are dropped from time to time."""
+"""A simulated profile always keeps at least this many of its newest releases. Older ones are dropped from time to
+time."""
 
 DrawPosition = Callable[[], float]
 """Draws the position of the next gap in its range, 0 to 1."""
@@ -100,7 +102,8 @@ class SimulatedProfile:
 
 @dataclass
 class Simulation:
-    """The profiles of one package and what they share. Gateways answer at once, so no delivery is ever at a gateway."""
+    """The profiles of one package and what they share. Simulated gateways answer at once, so no delivery is ever at a
+    gateway."""
 
     package_id: str
     profiles: Sequence[SimulatedProfile]
@@ -115,8 +118,8 @@ class Simulation:
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
-        """Plan a look at these profiles now (None: at all profiles). Call this after a delivery was added or the clock
-        was set."""
+        """Plan a look at these profiles for now (None: at all profiles). Call this after adding a delivery or setting
+        the clock."""
         for number in range(len(self.profiles)) if numbers is None else numbers:
             self.profiles[number].look_at, self.profiles[number].gap_until = self.now, None
             heapq.heappush(self._agenda, (self.now, number))
@@ -186,8 +189,8 @@ class Simulation:
 
 
 def _next_look(result: PassResult, now: datetime) -> datetime | None:
-    """When to look next: at the end of the wait. In a simulation nothing changes before that, except the pace while a
-    gap binds."""
+    """When to look next. That is the end of the wait, because in a simulation nothing changes before it. Only while a
+    gap binds, the pace may change earlier."""
     if isinstance(result.decision, Wait) and result.decision.until is not None:
         until = result.decision.until
         pace_changes = now + LOOK_AGAIN if result.decision.bound == Bound.GAP else until

@@ -1,4 +1,5 @@
-"""Stop progress: how far a piece has ended the held deliveries of cancelled messages."""
+"""Stop progress: how far the stopper has come with the held deliveries of each cancelled message. It ends them in
+pieces, and each piece is one transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ class ExaminedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class CancellationProgress:
-    """`pending_after`: the deliveries up to this place are done; None: all of them."""
+    """The message's deliveries whose `seq` is at most `pending_after` are done. None: all of them are done."""
 
     message_id: str
     pending_after: int | None
@@ -26,10 +27,10 @@ class CancellationProgress:
 def cancellation_progress(
     page: Sequence[ExaminedDelivery], ended: Collection[str], page_max: int
 ) -> list[CancellationProgress]:
-    """The progress of each message of a page, which is ordered by message and place.
+    """The progress of each message of a page. The page is ordered by message and `seq`.
 
-    `ended`: the held deliveries of the page that were ended. The others were locked by another transaction, so the next
-    piece examines them again.
+    `ended`: the ids of the held deliveries of the page that this piece has ended. The other held deliveries were locked
+    by another transaction, so the next piece examines them again.
     """
     messages = [(message_id, list(rows)) for message_id, rows in groupby(page, lambda row: row.message_id)]
     progress: list[CancellationProgress] = []
@@ -38,7 +39,7 @@ def cancellation_progress(
         pending_after = None
         if skipped:
             pending_after = skipped[0] - 1
-        elif number == len(messages) and len(page) == page_max:  # there may be more of this message
+        elif number == len(messages) and len(page) == page_max:  # it may have more deliveries
             pending_after = rows[-1].seq
         progress.append(CancellationProgress(message_id, pending_after))
     return progress

@@ -21,7 +21,7 @@ HeldEvent = OpenDeliveriesAssigned | OpenDeliveriesWaiting
 NewDelivery = AssignedDelivery | WaitingDelivery
 
 PREFIX = "*"
-"""No id of a profile contains it."""
+"""The id of a profile never contains this character."""
 REASON = "it waited for a profile"
 
 
@@ -34,7 +34,7 @@ def is_waiting_queue(profile_id: str) -> bool:
 
 
 def profile_of(profile_id: str) -> str | None:
-    """The profile of a queue; None: it is a waiting queue."""
+    """The profile whose queue has this id. None: it is a waiting queue."""
     return None if is_waiting_queue(profile_id) else profile_id
 
 
@@ -49,12 +49,13 @@ class Takers:
     able: tuple[str, ...]
     """All of them, backups included."""
     taking: tuple[str, ...]
-    """Those that get deliveries now: backups only if no other profile can send."""
+    """Those that get deliveries now. Backups are among them only if no other profile can send."""
     obstacles: Mapping[str, str]
     """Why each of the other profiles cannot send."""
     is_complete: bool
-    """Whether no profile is missing among those that take. If one is missing, each of the others gets only a day's work
-    at a time, so that not all deliveries go to the first profile that can send."""
+    """Whether all profiles that share the package's work can send (backups share it only if all profiles are backups).
+    If one cannot, each of the others gets only a day's work at a time, so that not all deliveries go to the first
+    profile that can send."""
 
     @property
     def why_waiting(self) -> str:
@@ -88,8 +89,8 @@ def find_takers(package: Package, states: Mapping[str, ProfileState | None]) -> 
 def portion(takers: Takers, per_day: Mapping[str, int], ahead: Mapping[str, int]) -> int | None:
     """How many waiting deliveries to share out now; None: all.
 
-    `per_day`: the daily limit in force of each profile that takes. `ahead`: how many deliveries in its queue go before
-    the first waiting one, counted up to its daily limit.
+    `per_day`: the daily limit in force of each profile in `takers.taking`. `ahead`: how many deliveries in the queue of
+    that profile go before the first waiting delivery, counted up to its daily limit.
     """
     if takers.is_complete:
         return None
