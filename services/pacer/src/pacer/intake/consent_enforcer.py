@@ -1,12 +1,13 @@
 """Consent enforcer: suppresses held deliveries to recipients who opted out, or who did not opt in although the package
 requires it.
 
-A change of consent is stored with the recipients whose held deliveries it ends; the stopper ends them.
+The enforcer stores each change of consent, and with it the recipients whose held deliveries must end. The stopper then
+ends these deliveries.
 
 When a package begins to require opt-ins, its held deliveries are checked once. They are also checked after a start,
-because the last process may not have finished its check. The check walks over the held deliveries in pieces. A missing
-opt-in counts only when the consent topic is fully consumed. Before that, a recipient who opted in seconds ago would
-seem not to have opted in.
+because the last process may not have finished its check. The check goes through the held deliveries in pieces, one
+transaction for each piece. A missing opt-in counts only when the consent topic is fully consumed. Before that, a
+recipient who opted in seconds ago would seem not to have opted in.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -72,8 +73,8 @@ class ConsentEnforcer:
         return requiring if requiring and await self._consents_are_consumed() else frozenset()
 
     def add_unchecked(self, package_ids: Collection[str]) -> bool:
-        """Record that deliveries of these packages were held without a check of opt-ins; returns whether any of the
-        packages requires one."""
+        """Record that deliveries of these packages were held without a check of opt-ins; returns whether any of these
+        packages requires opt-ins."""
         unchecked = set(filter(self._requires_opt_in, package_ids))
         self._to_check |= unchecked
         return bool(unchecked)
@@ -107,7 +108,8 @@ class ConsentEnforcer:
         return await self._end_piece(self._walk)
 
     async def _wait_for_intakes(self) -> None:
-        """Wait for the intakes in progress: the walk would not see the deliveries that they hold without a check."""
+        """Wait for the intakes in progress, because the walk would not see the deliveries that they are about to
+        store."""
         async with self.engine.begin() as connection:
             await connection.execute(stops.STOPS_LOCK)
 
@@ -154,7 +156,7 @@ class ConsentEnforcer:
 
 
 def _forbids(change: ConsentChanged) -> bool:
-    """A suppression that is listed, or an opt-in that is not listed any more."""
+    """Whether the change forbids open messages: it adds a suppression or removes an opt-in."""
     return change.listed == (change.kind == "suppression")
 
 

@@ -1,6 +1,6 @@
 """Held queue: stores what the records of each topic change about held deliveries.
 
-One transaction stores a batch and its offsets. Profiles are woken by a transaction of their own after it.
+One transaction stores a batch and its offsets. A second transaction then wakes the profiles.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +34,7 @@ from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays
 
 AGREED_AFTER = timedelta(seconds=1)
-"""In wall time: how long after a delivery began to wait the pacer looks whether a profile can send."""
+"""After a delivery has joined a waiting queue, the pacer looks only after this wall time whether a profile can send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class HeldQueue:
         return len((await connection.execute(sql.DELIVERY_HOLD, params)).all())
 
     async def _wake_assigned(self, events: Sequence[HeldEvent]) -> None:
-        """Make the profiles of these events due, and their waiting queues a little later, because router and pacer
-        may not agree yet on who can send. Repeated events wake them too, because the process may have crashed
-        before it woke them.
+        """Make the profiles of these events due now. The waiting queues of these events become due a little later,
+        because router and pacer may not agree yet on which profiles can send. Repeated events do the same, because the
+        process may have crashed after it stored the events.
 
         This is a transaction of its own: a release pass locks profiles before deliveries, and a transaction that
         locked deliveries before profiles could deadlock with it.
@@ -126,10 +126,11 @@ class HeldQueue:
             await self.read_times.record(connection, [ReadTime.of_message(event) for event in events])
 
     async def settle(self, deduplicator: Deduplicator, batch: Sequence[Received[DeliveryOutcome]]) -> int:
-        """Settle the releases that the outcomes end; returns how many outcomes end a release, repeats included.
+        """Settle the releases that these outcomes end; returns the number of outcomes that end a release, repeats
+        included.
 
-        A settled release is dated by the database's clock. That time is later than the gateway's answer, whatever the
-        sender's clock shows.
+        A settled release gets the time of the database's clock. So its time is later than the gateway's answer, even if
+        the sender's clock is wrong.
         """
         settlements = [settlement for record in batch if (settlement := settlement_of(record.event)) is not None]
         if not settlements and not any(record.event.status == "read" for record in batch):
@@ -140,7 +141,7 @@ class HeldQueue:
             await self.read_times.record(connection, read_times)
             to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
             if any(settlement.state == "held" for settlement in to_write):
-                await connection.execute(stops.STOPS_LOCK_SHARED)  # like an intake: a cancel sees these deliveries
+                await connection.execute(stops.STOPS_LOCK_SHARED)  # as for an intake: a cancellation waits for these
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:
@@ -193,7 +194,8 @@ def _assigned_profiles(events: Sequence[OpenDeliveriesAssigned]) -> list[sql.Ass
 
 
 def _last_attempts(assignments: Sequence[Assignment]) -> list[Assignment]:
-    """The newest attempt of each delivery. The others are dropped, because a statement must not change a row twice."""
+    """The newest attempt of each delivery. Older attempts are dropped, because one statement must not change a row
+    twice."""
     newest: dict[str, Assignment] = {}
     for event, delivery in assignments:
         stored = newest.get(delivery.delivery_id)

@@ -18,7 +18,7 @@ from spreader.runtime.rows import arrays, fetched
 Assignment = tuple[HeldEvent, NewDelivery]
 
 WHOLE_PACKAGE = ""
-"""The recipient of the rows that count all recipients of a package together."""
+"""The value of the recipient in rows that count all recipients of a package together."""
 
 
 @dataclass(frozen=True, slots=True)

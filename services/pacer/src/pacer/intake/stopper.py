@@ -1,4 +1,4 @@
-"""Stopper: ends the held deliveries that a stored cancellation or change of consent forbids, one piece after the other.
+"""Stopper: ends the held deliveries that a stored cancellation or change of consent forbids, in pieces.
 
 A piece is a transaction that ends at most PIECE_ROWS deliveries. It holds no lock that an intake or another package's
 release waits for. Its progress is stored with its effects, so any process continues after a crash.
@@ -19,7 +19,7 @@ PIECE_ROWS = 500
 MESSAGES_A_PIECE = 20
 IDLE_SECONDS = 1.0
 LOCKED_SECONDS = 0.01
-"""The pause when other transactions have locked everything that is to be ended."""
+"""The pause when other transactions have locked all deliveries that are to be ended."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Stopper:
     wake_relay: Callable[[], None]
 
     async def end_piece(self) -> float:
-        """End one piece of each kind; returns the wall seconds until the next ones."""
+        """End one piece of cancelled and one of suppressed deliveries; returns the wall seconds until the next call."""
         pauses = [await self._cancel(), await self._suppress()]
         if 0 in pauses:
             self.wake_relay()

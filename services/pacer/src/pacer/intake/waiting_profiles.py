@@ -8,11 +8,11 @@ from pacer.sql import intake as sql
 
 
 async def wake_waiting(engine: AsyncEngine, package_ids: Collection[str], profile_ids: Collection[str]) -> None:
-    """Wake the profiles that wait for settlements of these packages, and these profiles. Repeated settlements wake them
-    too, because the process may have crashed before it woke them.
+    """Wake the profiles that wait for a settlement in these packages, and wake the profiles with these ids. Repeated
+    settlements wake them too, because the process may have crashed after it stored the settlements.
 
     A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its end.
-    So the first transaction waits for such passes, by locking their packages. The second transaction locks the
+    So the first transaction locks the packages, and by that waits for such passes. The second transaction locks the
     profiles. Both locks in one transaction could deadlock, because a pass locks profiles before packages.
     """
     params = {"package_ids": sorted(package_ids)}
