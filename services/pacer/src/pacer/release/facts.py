@@ -1,5 +1,5 @@
-"""Facts: reads what the policy needs to know about the profiles of a pass. A few statements read it for all
-profiles."""
+"""Facts: reads what the policy needs to know about the profiles of a pass. A few statements read the facts of all
+profiles together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,8 @@ async def load_due(
     heads_max: int,
     now: datetime,
 ) -> list[Due]:
-    """The profiles with their rules, facts and first deliveries. A profile without a package is left out."""
+    """The profiles with their rules, facts and first deliveries. A profile is left out if its package, or the profile
+    in it, is not known."""
     rules = {
         profile.profile_id: in_force
         for profile in profiles
@@ -83,8 +84,8 @@ async def _heads(
 ) -> dict[str, list[HeldDelivery]]:
     """The first deliveries of each part of each queue, by profile id.
 
-    A contact may become cold, or stop being cold, while a delivery to it waits. In that case the delivery is also moved
-    to the other part in the database.
+    A contact may become cold, or stop being cold, while a delivery to it waits. In that case this function also moves
+    the delivery, in the database, to the other part of its queue.
     """
     limits = [
         sql.RecipientLimit(profile_id, in_force.limits.per_recipient_per_day) for profile_id, in_force in rules.items()
@@ -154,8 +155,8 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 
 def _pair(row: sql.FactsRow) -> Pair | None:
-    """None if the day limit had room, or if the gateway has not answered the later of the two releases. In the second
-    case, the time at which that release leaves the window is not known."""
+    """None if the day limit had room, or if the gateway has not answered the second of the two releases that must leave
+    the window. In the second case, the time at which that release leaves the window is not known."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)

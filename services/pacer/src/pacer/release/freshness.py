@@ -14,7 +14,8 @@ class FollowedTable(Protocol):
 
 @dataclass(slots=True)
 class Freshness:
-    """A component. While it is not ready, nothing is released: a package may be paused, or a lane closed, by now."""
+    """A component. While it is not ready, the pacer releases nothing, because in the meantime a package may have been
+    paused or a lane closed."""
 
     tables: Sequence[FollowedTable]
     silence_seconds_max: float

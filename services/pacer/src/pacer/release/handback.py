@@ -27,7 +27,7 @@ class QueueOfPackage:
 async def queues_to_hand_back(
     connection: AsyncConnection, config: PacerConfigCache, profiles: Sequence[PacedProfile]
 ) -> list[QueueOfPackage]:
-    """What these profiles must give up, by the current configuration and states."""
+    """The queues that these profiles must give up, by the current configuration and states."""
     queues: list[QueueOfPackage] = []
     for profile in profiles:
         own = reassignment_of(config, profile.package_id, profile.profile_id)
@@ -46,7 +46,8 @@ async def queues_to_hand_back(
 def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) -> QueueReassignment | None:
     """What happens to the profile's queue, by the current configuration and states. None: the profile keeps it.
 
-    If the package is not known, or known only from earlier, the profile keeps it: only a record takes a queue away.
+    If the pacer does not know the package, or knows it only from its own database schema, the profile keeps its queue,
+    because only a record from Kafka may take a queue away.
     """
     package = config.package(package_id)
     if package is None:
@@ -59,9 +60,10 @@ def reassignment_of(config: PacerConfigCache, package_id: str, profile_id: str) 
 def _former_queue(
     config: PacerConfigCache, profile: PacedProfile, package_id: str, stays: bool
 ) -> QueueOfPackage | None:
-    """The deliveries of another package than the profile's. They are never released under its rules.
+    """The profile's deliveries of a package that it was in before. They are never released under the rules of its
+    present package.
 
-    `stays`: whether the profile keeps its package. If not, it may go on with the other one.
+    `stays`: whether the profile keeps the queue of its present package. If not, it may go on with the former package.
     """
     reassignment = reassignment_of(config, package_id, profile.profile_id)
     if reassignment is None and stays:
@@ -73,7 +75,7 @@ def _former_queue(
 async def hand_back(connection: AsyncConnection, queues: Sequence[QueueOfPackage]) -> int:
     """Write the new state of these deliveries; returns their number.
 
-    A profile stays due until none of them is left: the next pass continues with it.
+    A profile stays due until none of these deliveries is left, so the next pass continues with it.
     """
     total = 0
     for queue in queues:

@@ -1,7 +1,9 @@
-"""Known events: a compacted table that is also stored in the pacer's schema, so that it never goes back or forgets.
+"""Known events: a compacted table that is also stored in the pacer's database schema, so that the pacer neither forgets
+an event nor goes back to an older one.
 
-When Kafka is new or away, the topic has fewer events than pacers have read before. The pacer then decides by what it
-has stored. A record with an older version than the stored one changes nothing, and neither does a tombstone.
+When Kafka was set up again, or cannot be reached, the pacer can read fewer events than pacers have read before. It then
+decides by the events that are stored. A record with an older version than the stored one changes nothing, and neither
+does a tombstone.
 """
 
 from collections.abc import Callable, Collection, Hashable
@@ -30,11 +32,12 @@ class Storing(Generic[E]):
     slim: Callable[[E], E]
     """The event without what the pacer does not need."""
     essence: Callable[[E], Hashable]
-    """An event is stored again when this differs."""
+    """The part of the event that the pacer decides by. An event is stored again only when this part has changed."""
 
 
 class KnownEvents(Table[E]):
-    """Put it behind the Postgres component: its start reads the stored events first, then the topic."""
+    """A component that starts after the Postgres component, because it reads the stored events before it reads the
+    topic."""
 
     def __init__(self, settings: Settings, kind: type[E], engine: AsyncEngine, storing: Storing[E]) -> None:
         super().__init__(settings, kind, self._on_record)
@@ -60,7 +63,7 @@ class KnownEvents(Table[E]):
         await super().start()
 
     def drop(self, key: str) -> None:
-        """A tombstone says nothing, so the event stays known, as one that is not in Kafka."""
+        """Handle a tombstone. The event stays known, but no longer counts as read from Kafka."""
         self._from_kafka.discard(key)
 
     async def save(self) -> None:
@@ -100,7 +103,7 @@ class KnownEvents(Table[E]):
         self._on_event(key, event)
 
     def note(self, key: str, event: E) -> None:
-        """The next `save` stores the event, if it differs from the stored one."""
+        """Let the next `save` store the event, if its essence differs from that of the stored event."""
         if self._stored.get(key) != self._storing.essence(event):
             self._unsaved.add(key)
 
@@ -118,7 +121,7 @@ def _version(event: Event) -> int:
 
 
 def _slim_package(event: PackageConfigured) -> PackageConfigured:
-    """Without credentials."""
+    """The event without credentials."""
     profiles = tuple(
         profile.model_copy(update={"gateway": profile.gateway.model_copy(update={"sealed": None})})
         for profile in event.package.profiles
@@ -137,7 +140,7 @@ STATES = Storing(_slim_state, lambda event: (event.package_id, event.open, event
 
 @dataclass(frozen=True, slots=True)
 class KnownConfiguration:
-    """All that the pacer decides by."""
+    """The packages and the profile states that the pacer decides by."""
 
     packages: KnownEvents[PackageConfigured]
     states: KnownEvents[ProfileState]

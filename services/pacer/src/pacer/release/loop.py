@@ -33,7 +33,8 @@ from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 0.5
 HEADS_FEW, HEADS_MANY = 1, 50
-"""How many deliveries of each part of a queue a pass reads: many if the pass before it parked some, few otherwise."""
+"""How many deliveries of each part of a queue a pass reads. It reads many if the pass before it parked some, and few
+otherwise."""
 LOOK_SECONDS_MIN = 0.001
 LOCKED_SECONDS = 0.01
 """The pause when another pacer's pass has locked all due profiles."""
@@ -121,7 +122,8 @@ def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapse
 
 
 async def _look_again(connection: AsyncConnection, profile_ids: Collection[str], now: datetime) -> None:
-    """Profiles of packages that are not known. Their deliveries wait until the package is read, which wakes them."""
+    """Plan the next look at profiles whose package is not known. Their deliveries wait until the pacer reads the
+    package, which wakes these profiles."""
     looks = [sql.NextLook(profile_id, now + LOOK_AGAIN, awaits_answer=False) for profile_id in sorted(profile_ids)]
     if looks:
         await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))

@@ -39,7 +39,7 @@ class QueueMaintenance:
         )
 
     async def expire(self) -> float:
-        """Expire one batch of held deliveries; returns the wall seconds until the next one."""
+        """Expire one batch of the held deliveries whose time is over; returns the wall seconds until the next one."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": EXPIRED_ROWS_MAX})).rowcount
@@ -49,7 +49,8 @@ class QueueMaintenance:
         return 0 if expired == EXPIRED_ROWS_MAX else EXPIRE_EVERY_SECONDS
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` old rows of each table; returns the most it deleted of one table."""
+        """Delete at most `rows_max` old rows of each table; returns the largest number that it deleted from one
+        table."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             rows = [

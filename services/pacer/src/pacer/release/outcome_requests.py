@@ -1,9 +1,9 @@
 """Outcome requests: finds releases whose outcomes have not arrived, and asks the sender about them.
 
-A release without an outcome counts against the limits and the concurrent sends, so lost outcomes would stop a package
-for good. An outcome is lost if its record was set aside, if the database of the sender was restored from an older copy,
-or if the sender was away for longer than Kafka keeps records. The sender publishes the outcome again
-(`sender.ledger.lost_outcomes`), and it settles the release like any other outcome.
+A release without an outcome counts against the limits, and as one of the package's concurrent sends. So lost outcomes
+would stop a package for good. An outcome is lost if its record went to the dead letter topic, if the database of the
+sender was restored from an older copy, or if the sender was away for longer than Kafka keeps records. The sender
+publishes the outcome again (`sender.ledger.lost_outcomes`), and it settles the release like any other outcome.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ BEGINNING: Place = ("", 0)
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
     """`overdue`: releases found; `freed`: those that no delivery waits for any more; `reported`: those whose outcomes
-    the sender publishes again; `in_progress`: those that it still works on; `unavailable`: why it was not asked."""
+    the sender publishes again; `in_progress`: those that the sender still works on; `unavailable`: why the sender was
+    not asked."""
 
     overdue: int = 0
     freed: int = 0
@@ -54,7 +55,8 @@ class OutcomeRequests:
     sender: ServiceClient
     wait: timedelta
     _after: Place = field(default=BEGINNING, init=False)
-    """The last release of the batch before. So releases that are still in progress do not hide those behind them."""
+    """The last release of the previous batch. The next batch begins after it, so that releases that are still in
+    progress do not hide those behind them."""
     _found: int = field(default=0, init=False)
 
     async def look(self) -> float:
@@ -70,7 +72,7 @@ class OutcomeRequests:
         return LOOK_SECONDS
 
     async def overdue(self, after: Place = BEGINNING) -> Sequence[OverdueRelease]:
-        """The next batch of overdue releases after this one."""
+        """The next batch of overdue releases, from after this place."""
         async with self.engine.connect() as connection:
             before = await system_now(connection, self.clock) - self.clock.system(self.wait)
             params = {"before": before, "profile_id": after[0], "number": after[1], "rows": ROWS_MAX}

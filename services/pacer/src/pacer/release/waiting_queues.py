@@ -18,16 +18,17 @@ from spreader.runtime.rows import arrays, fetched
 ROWS_MAX = 500
 """The most deliveries of a package that one pass gives back."""
 PORTION_EVERY = timedelta(minutes=1)
-"""While a profile is missing: how often to look whether the others need more work."""
+"""While one of the profiles cannot send, the pacer looks this often whether the others need more work."""
 
 
 async def share_waiting(
     connection: AsyncConnection, queues: Sequence[PacedProfile], config: PacerConfigCache, now: datetime
 ) -> int:
-    """Give back what the profiles that can send should get of these waiting queues; returns the number of deliveries.
+    """Give deliveries of these waiting queues back to the router: as many as the profiles that can send should get.
+    Returns their number.
 
-    The router then chooses the profiles by the strategy of each message. A delivery whose every other profile was tried
-    is given back too: the router ends it.
+    The router then chooses the profiles by the strategy of each message. A delivery for which every profile of the
+    package was tried is given back too, and the router ends it.
     """
     total = 0
     for queue in queues:
