@@ -14,9 +14,10 @@ COLD = """(contact.recipient IS NULL
 profile for 28 days."""
 
 STILL_HELD = "delivery.state || '' = 'held'"
-"""Means `state = 'held'`, but is written so that Postgres cannot use a partial index over held deliveries. It then
-finds the rows by the statement's own key. After a large intake, its statistics do not show yet that many deliveries are
-held. With `state = 'held'`, it would read all of them to find a few rows."""
+"""Means `state = 'held'`, but is written so that Postgres cannot use a partial index over held deliveries. So Postgres
+finds the rows by the statement's own key. With `state = 'held'`, Postgres would choose that index after a large intake,
+because its statistics do not show yet how many deliveries are held. It would then read all held deliveries to find a
+few rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ ON CONFLICT (profile_id) DO UPDATE SET look_at = '-infinity',
                       ELSE excluded.package_id END,
     assigned_until = greatest(known.assigned_until, excluded.assigned_until),
     moved = known.moved OR known.package_id <> excluded.package_id""")
-"""The newest assignment decides which package the profile belongs to: an older event may be read again."""
+"""The newest assignment decides which package the profile belongs to, because an older event may be read again after
+it."""
 
 PACKAGE_INSERT = text("""
 INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")

@@ -1,4 +1,4 @@
-"""Known events: the statements of the rows that pacers have read from compacted topics."""
+"""Known events: the statements that store and find the events that pacers have read from compacted topics."""
 
 from dataclasses import dataclass
 

@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 @dataclass(frozen=True, slots=True)
 class OverdueRelease:
-    """A release without an outcome. `message_id`, `recipient`, `attempt`: of its delivery; None if the delivery has
-    moved on to another release or attempt, or is gone, so that nothing is at the gateway under this release."""
+    """A release without an outcome. `message_id`, `recipient` and `attempt` are those of its delivery. They are None if
+    the delivery has another release or attempt by now, or is deleted. Then nothing is at the gateway for this
+    release."""
 
     profile_id: str
     number: int
@@ -33,4 +34,4 @@ LEFT JOIN pacer.delivery ON delivery.delivery_id = overdue.delivery_id AND deliv
      AND delivery.release = overdue.number AND delivery.state = 'released'
 WHERE delivery.announced IS NOT FALSE
 ORDER BY overdue.profile_id, overdue.number LIMIT :rows""")
-"""A release that is not published yet is not overdue: the sender cannot know it."""
+"""A release that is not published yet is not overdue, because the sender cannot know it."""

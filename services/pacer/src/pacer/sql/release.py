@@ -21,7 +21,7 @@ class PacedProfile:
     position: float
     look_at: datetime
     moved: bool
-    """Whether it may hold deliveries of a package that it was in before."""
+    """Whether the profile may hold deliveries of a package that it was in before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +223,8 @@ LEFT JOIN LATERAL (
     WHERE contact.profile_id = asked.profile_id AND contact.unanswered
       AND opened_at > CAST(:now AS timestamptz) - interval '30 days' - asked.slack
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0""")
-"""A limit of N is filled by its N-th newest release, if that release is within the limit's window or the slack after
-it."""
+"""A limit of N releases is filled by the N-th newest release, if that release is in the limit's window or in the slack
+after it."""
 
 PACKAGE_DAY = text(f"""
 SELECT asked.package_id, day.releases, day.oldest

@@ -20,7 +20,7 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class StoppedRecipient:
-    """A recipient whose held deliveries a change of consent ends. `package_id` '*': in all packages."""
+    """A recipient whose held deliveries end because of a change of consent. `package_id` '*' means all packages."""
 
     package_id: str
     recipient: str
@@ -44,7 +44,7 @@ class StoppedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class HeldRecipient:
-    """A held delivery by its place in the walk over all recipients.
+    """A held delivery, read by the walk of the consent enforcer, which goes from recipient to recipient.
 
     `is_stopped`: its package requires opt-ins, and its recipient has not opted in.
     """
@@ -57,9 +57,9 @@ class HeldRecipient:
 
 STOPS_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
 STOPS_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
-"""A stop takes this lock exclusively, and intakes share it. So a stop first waits for the intakes in progress,
-because it would not see their deliveries. Every later intake sees the stop. The lock is held only until the stop is
-stored. After that, the held deliveries are ended in pieces, without the lock."""
+"""A stop (a cancellation or a change of consent) takes this lock exclusively, and intakes share it. So a stop first
+waits for the intakes in progress, because it would not see their deliveries. Every later intake sees the stop. The lock
+is held only until the stop is stored. After that, the held deliveries are ended in pieces, without the lock."""
 
 CANCELLATION_INSERT = text(f"""
 INSERT INTO pacer.cancellation (message_id, at, pending_after)
@@ -75,8 +75,8 @@ FROM pending LEFT JOIN LATERAL (
     WHERE delivery.message_id = pending.message_id AND seq > pending.pending_after ORDER BY seq LIMIT :rows) AS found
   ON true
 ORDER BY pending.noted_at, pending.message_id, found.seq LIMIT :rows""")
-"""Rows of `pacer.core.stop_progress.ExaminedDelivery`. The piece locks its cancellations, so another process takes
-others."""
+"""Rows of `pacer.core.stop_progress.ExaminedDelivery`. The transaction locks the cancellations that it reads, so
+another process takes others."""
 
 CANCELLATION_ADVANCE = text(f"""
 UPDATE pacer.cancellation SET pending_after = progress.pending_after
@@ -91,7 +91,8 @@ CROSS JOIN LATERAL (
     WHERE delivery.recipient = stopped.recipient AND state = 'held'
       AND stopped.package_id IN (delivery.package_id, '*') LIMIT 1) AS held
 ORDER BY stopped.recipient, stopped.package_id ON CONFLICT DO NOTHING""")
-"""Stores only recipients of held deliveries: intake checks the later ones."""
+"""Stores only recipients that have held deliveries. Intake itself checks the consent for deliveries that arrive
+later."""
 
 STOPPED_RECIPIENT_LIFT = text(f"""
 DELETE FROM pacer.stopped_recipient USING {unnest(StoppedRecipient, "lifted")}
@@ -144,8 +145,8 @@ WHERE delivery.delivery_id = ended.delivery_id AND delivery.delivery_id = ANY (A
     SELECT delivery_id FROM pacer.delivery
     WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) AND {STILL_HELD} FOR UPDATE SKIP LOCKED))
 RETURNING delivery.delivery_id""")
-"""Ends those that are still held and that no other transaction has locked. It waits for no lock, so it cannot deadlock
-with a release pass."""
+"""Ends those of these deliveries that are still held and that no other transaction has locked. It waits for no lock, so
+it cannot deadlock with a release pass."""
 
 STOPPED_AT_RELEASE = text(f"""
 UPDATE pacer.delivery SET state = stopped.state, announced = false, reason = stopped.reason,

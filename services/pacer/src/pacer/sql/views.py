@@ -10,7 +10,7 @@ from pacer.sql.contacts import COLD
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The number of deliveries in a profile's queue, and the time of the newest assignment that is stored."""
+    """The number of deliveries in a profile's queue, and the time of the profile's newest stored assignment."""
 
     profile_id: str
     assigned_until: datetime | None

@@ -11,7 +11,7 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class WaitingQueue:
-    """The waiting queue of a package; `look_at`: when to look at it at the latest."""
+    """The waiting queue of a package. The pacer looks at it at `look_at` or earlier."""
 
     profile_id: str
     package_id: str
@@ -62,4 +62,5 @@ WHERE delivery_id = ANY (ARRAY(
     WHERE profile_id = :queue AND state = 'held'
       AND (NOT CAST(:able AS text[]) <@ tried OR CAST(:profiles AS text[]) <@ tried)
     ORDER BY rank, not_before, seq LIMIT :rows)) AND {STILL_HELD}""")
-"""Those for which a profile that can send was not tried, and those for which every profile was tried."""
+"""Gives back the deliveries that have not tried every profile that can send, and the deliveries that have tried every
+profile of the package."""
