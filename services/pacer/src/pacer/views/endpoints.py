@@ -1,4 +1,4 @@
-"""Endpoints: the pacer's internal HTTP API: forecasts, and explanations of what waits."""
+"""Endpoints: the pacer's internal HTTP API. It serves forecasts, and explanations of why deliveries wait."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -28,7 +28,7 @@ class PlannedMessage:
     recipients: Sequence[str]
     options: OpenOptions
     message_id: str | None = None
-    """The id, if the message is accepted already: some of its deliveries may be held or released by now."""
+    """The id, if the message is accepted already. Then some of its deliveries may be held or released by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Forecaster:
 
 
 def _added(message: PlannedMessage, profile_id: str, number: int, profiles: int, now: datetime) -> list[HeldDelivery]:
-    """The message's deliveries of profile `number`. There are `profiles` profiles, and each gets every `profiles`-th
-    delivery.
+    """The message's deliveries that this profile would get. The deliveries go to the profiles in turn: of n profiles,
+    profile `number` gets every n-th delivery, beginning with delivery `number`.
 
     All recipients count as cold contacts, so the forecast shows the slowest case.
     """

@@ -20,7 +20,7 @@ HELD_COUNTED_MAX = 100_000
 
 @dataclass
 class PacePublisher:
-    """Publishes only the newest pace of each profile, at most once a second: enough for a display."""
+    """Publishes only the newest pace of each profile, at most once a second. That is enough for a display."""
 
     bus: Bus
     engine: AsyncEngine
@@ -91,5 +91,5 @@ def _pace(due: Due, decision: Release | Wait, now: datetime) -> ProfilePace:
 
 
 def _is_same(pace: ProfilePace, published: ProfilePace | None) -> bool:
-    """Whether nothing but the time differs."""
+    """Whether the two paces are equal except for their time."""
     return published is not None and pace.model_copy(update={"at": published.at}) == published

@@ -29,8 +29,8 @@ class PackageSnapshot:
     """How many deliveries of the message that is forecast are not held any more."""
 
     def profile(self, profile_id: str, rules: Rules, added: Sequence[HeldDelivery] = ()) -> QueueSnapshot:
-        """`added`: the deliveries of the message that is forecast, in order. If some of them are not held any more, as
-        many are left out from the beginning, because the first ones are released first."""
+        """`added`: the deliveries of the message that is forecast, in order. If n of them are not held any more, the
+        first n are left out, because the first ones are released first."""
         gone = min(self.gone.get(profile_id, 0), len(added))
         return QueueSnapshot(
             profile_id,
