@@ -1,4 +1,5 @@
-"""python -m pacer: run the pacer until it receives a signal to stop; `outcomes` lists and settles overdue releases."""
+"""python -m pacer: runs the pacer until it receives a signal to stop. The subcommand `outcomes` lists the releases
+whose outcomes are overdue, and with `--ask` asks the sender for these outcomes."""
 
 import argparse
 import asyncio

@@ -26,18 +26,18 @@ class PacerConfigCache(ConfigCache):
     states: CompactedTable[ProfileState]
     margins: Margins
     is_confirmed: Callable[[str], bool] = _always
-    """Whether this process has read the package from Kafka. If not, it knows it only from its schema, and other
-    services may not know it yet."""
+    """Whether this process has read the package from Kafka. If not, the pacer knows the package only from its own
+    database schema, and other services may not know the package yet."""
     stale_reason: Callable[[], str | None] = _never
     """Why packages and states may be out of date; None when they are current."""
     _inputs: dict[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]], init=False)
-    """For each profile, the part of its last state on which its rules depend, and whether it can send."""
+    """For each profile: the parts of its last state that decide its rules and whether it can send."""
 
     def changes_rules(self, state: ProfileState) -> bool:
-        """Whether the profile's rules, or whether it can send, differ from those under its previous state. Many new
-        states change only counts, on which neither depends.
+        """Whether this state changes the profile's rules or its ability to send. Many new states change only counts,
+        which affect neither.
 
-        Each call stores the state for the comparison with the next one.
+        Each call stores the state, and the next call compares its own state with it.
         """
         inputs = (state.open.state, state.limit_factor, session_obstacle(state))
         previous = self._inputs.get(state.profile_id)
@@ -45,7 +45,7 @@ class PacerConfigCache(ConfigCache):
         return previous != inputs
 
     def rules(self, package_id: str, profile_id: str, now: datetime) -> Rules | None:
-        """The rules of a profile now. None: the package does not have it, as far as the pacer knows."""
+        """The rules of a profile now. None: as far as the pacer knows, the package has no such profile."""
         package = self.package(package_id)
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:

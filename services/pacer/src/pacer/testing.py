@@ -66,12 +66,12 @@ class MemoryPacerConfigCache(PacerConfigCache):
         self._set(package.package_id, PackageConfigured(package=package, at=START))
 
     def remove(self, package_id: str) -> None:
-        """Put the record that says that the package was deleted."""
+        """Add the record that marks the package as deleted."""
         package = Package(package_id=package_id, version=1_000, name="Removed", paused=True)
         self._set(package_id, PackageConfigured(package=package, removed=True, at=START))
 
     def forget(self, package_id: str) -> None:
-        """Nothing is known of the package any more."""
+        """Take the package out, as if the pacer had never read it."""
         self._set(package_id, None)
 
     def set_state(self, state: ProfileState) -> None:
