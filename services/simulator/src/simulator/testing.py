@@ -1,4 +1,4 @@
-"""Testing: for tests, a running simulator, a client for it, and a fake webhook. Only tests may import this module."""
+"""Testing: a running simulator, a client for it, and a fake webhook. Only tests may import this module."""
 
 import asyncio
 import contextlib

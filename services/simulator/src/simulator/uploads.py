@@ -1,6 +1,6 @@
 """Uploads: media files that a sender uploads to a business's account before it sends them.
 
-They expire after 30 days, like Meta's. The simulator stores a hash of each file, but not its content.
+An upload expires after 30 days, as at Meta. The simulator stores a hash of each file, but not its content.
 """
 
 import json

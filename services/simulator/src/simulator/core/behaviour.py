@@ -15,7 +15,8 @@ class BehaviourModel(BaseModel):
 
 
 class QuotaRule(BehaviourModel):
-    """How many customers who do not reply an account may write to first, in a cycle of `days`."""
+    """The quota of new chats. In a cycle of `days`, an account may write first to `total` customers. A customer who
+    replies does not count."""
 
     total: PositiveInt = 300
     days: PositiveInt = 30
@@ -27,11 +28,11 @@ class BanRule(BehaviourModel):
     """The reasons for which WhatsApp bans the account for `hours`. A reason that is None is off."""
 
     cold: PositiveInt | None = None
-    """Ban 101: this many sends to cold contacts in 24 hours."""
+    """Ban 101 comes after this many sends to cold contacts in 24 hours."""
     blocks: PositiveInt | None = None
-    """Ban 102: this many blocks in 7 days."""
+    """Ban 102 comes after this many blocks in 7 days."""
     same_text: PositiveInt | None = None
-    """Ban 104: this many sends of one content to cold contacts in 24 hours."""
+    """Ban 104 comes after this many sends of one content to cold contacts in 24 hours."""
     hours: PositiveFloat = 24.0
 
 
@@ -69,19 +70,19 @@ class Behaviour(BehaviourModel):
     pair_limit: bool = False
     """Cloud API: whether messages that come too fast to one customer fail with 131056.
 
-    Allowed are one message in 6 seconds, and up to 45 at once after a pause.
+    One message in 6 seconds is allowed, and up to 45 messages at once after a pause.
     """
     throughput_per_second: PositiveInt | None = None
     """Cloud API: how many sends a second are allowed. Further sends fail with 130429."""
     daily_users: PositiveInt | None = None
-    """Cloud API: how many customers all accounts of one `waba_id` may write to in 24 hours, outside their windows.
+    """Cloud API: how many customers the accounts of one `waba_id` together may write to in 24 hours.
 
-    Messages to further customers fail with 131048.
+    Only messages outside a customer's window count (`core/contact`). Messages to further customers fail with 131048.
     """
     marketing_cap_share: Share = 0.0
-    """Cloud API: the share of templates to customers outside their windows that fail with 131049."""
+    """Cloud API: of the templates that are sent outside a customer's window, the share that fails with 131049."""
     quality: QualityRule | None = None
-    """Cloud API: how blocks lower the quality of a number. None: they do not."""
+    """Cloud API: how blocks lower the quality of a number. None: blocks do not change it."""
     limits_told: FailureChannel = "answer"
     """Cloud API: whether 131047, 131048 and 131056 come in the answer or in a receipt. Meta uses both."""
 

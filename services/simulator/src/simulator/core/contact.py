@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from simulator.core.rate_bucket import RateBucket
 
 TRUST = timedelta(days=28)
-"""How long after a customer's message the account may write without being cold."""
+"""For this long after a customer's message, the customer is not a cold contact of the account."""
 WINDOW = timedelta(hours=24)
-"""How long after a customer's message the Cloud API allows free text."""
+"""The customer's window: for this long after a customer's message, the Cloud API allows free text."""
 WROTE_MAX = 8
 
 

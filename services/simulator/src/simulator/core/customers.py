@@ -1,4 +1,4 @@
-"""Customers: draws from a seed how customers react to messages: whether they get them, read them and reply."""
+"""Customers: draws from a seed whether a customer gets a message, reads it and replies to it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ class CustomerHabits:
     """How often customers react in each way.
 
     `delivered_share` and `failed_share` are shares of all messages. `read_share` and `reply_share` are shares of the
-    delivered messages. A customer who replies has read the message, so at least `reply_share` of them are read.
+    delivered messages. A customer who replies has read the message, so at least the share `reply_share` is read.
     """
 
     seed: int = 1

@@ -1,4 +1,4 @@
-"""Failures: the ways in which each gateway fails a send, by code.
+"""Failures: how each gateway can fail a send, by the code of the failure.
 
 The tables contain each failure of the sender's failure tables that can happen to a send. A numeric code, such as
 `131048`, is the gateway's own. A failure for which the gateway has only a text gets a name here, such as `closed`. Its
@@ -16,7 +16,7 @@ FailureChannel = Literal["answer", "receipt"]
 
 @dataclass(frozen=True, slots=True)
 class GatewayFailure:
-    """`status` is the HTTP status of the answer; `channel` is the one that the gateway usually uses."""
+    """`status`: the HTTP status of the answer. `channel`: how the gateway usually reports the failure."""
 
     status: int
     title: str
@@ -172,6 +172,6 @@ GENERIC_CODES: Mapping[Driver, Mapping[str, str]] = {
 
 
 def code_for(driver: Driver, code: str) -> str | None:
-    """The gateway's own code for `code`, which is a generic code or already the gateway's own. None if it has none."""
+    """The gateway's own code for `code`, which may be a generic code. None if the gateway has no such code."""
     own = GENERIC_CODES[driver].get(code, code)
     return own if own in FAILURES[driver] else None

@@ -124,7 +124,7 @@ class SendPlan:
 def apply_faults(faults: tuple[ActiveFault, ...], target: FaultTarget) -> tuple[tuple[ActiveFault, ...], SendPlan]:
     """The faults after this send, and the plan of the send. Faults combine in the order of their creation.
 
-    If several refuse the send, the first one's code is the answer.
+    If several faults refuse the send, the answer has the code of the first one.
     """
     updated = tuple(active.after(target) for active in faults)
     plan = SendPlan()

@@ -1,4 +1,7 @@
-"""Portfolio: the customers whom all numbers of one business wrote to outside their windows in the last 24 hours."""
+"""Portfolio: the customers to whom the numbers of one business wrote in the last 24 hours.
+
+Only messages outside a customer's window count (`core/contact`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Quota: WhatsApp's limit for how many customers who do not reply an account may write to first, in a cycle of days."""
+"""Quota: WhatsApp's limit of new chats, in which the account writes first. It applies to a cycle of some days.
+
+A customer who replies does not count.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,8 +16,8 @@ FIRST_SHARE, SECOND_SHARE = 0.7, 0.9
 def quota_usage(
     rule: QuotaRule, contacts: Iterable[CustomerContact], since: datetime, age_days: float, now: datetime
 ) -> QuotaCounted:
-    """WhatsApp's counter. The first cycle begins at `since`, and each cycle when the last one ends. `age_days` is the
-    account's current age."""
+    """WhatsApp's counter. The first cycle begins at `since`, and each later cycle when the one before it ends.
+    `age_days` is the account's current age."""
     length = timedelta(days=rule.days)
     start = since + length * ((now - since) // length)
     total = allowed(rule, age_days)

@@ -65,7 +65,8 @@ class CloudApiDialect:
         return _messages(account, {"contacts": [contact], "messages": [message]})
 
     def report(self, account: GatewayAccount, report: Report, now: datetime) -> tuple[Json, ...]:
-        """Meta reports neither quality changes nor the end of a restriction, which follows from its expiration."""
+        """Meta reports no quality changes. It does not report the end of a restriction either, because the report of
+        the restriction contains its end."""
         match report:
             case TimeLocked(until):
                 return () if until is None else (_restriction(account, now, until, BUSINESS_INITIATED),)

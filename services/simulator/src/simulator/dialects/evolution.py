@@ -114,7 +114,7 @@ class EvolutionDialect:
 
 
 def sent_message(account: GatewayAccount, sent: SentMessage) -> Json:
-    """The message as both the answer to a send and its event contain it."""
+    """The form of a message in the answer to its send, and in the event `send.message`."""
     content = sent.content
     name = MESSAGE_TYPES[content.type]
     body: Any = content.text if isinstance(content, TextContent) else {"caption": getattr(content, "caption", None)}

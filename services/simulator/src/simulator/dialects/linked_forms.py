@@ -26,7 +26,7 @@ class LinkedForm(BaseModel):
 
     @property
     def quote(self) -> str | None:
-        """The id of the message that it quotes."""
+        """The id of the message that this message quotes. None if it quotes none."""
         raise NotImplementedError
 
     def content(self) -> Content:

@@ -1,4 +1,4 @@
-"""Own dialect: unsigned webhook calls of the simulator's own protocol. Messages are retried for ever."""
+"""Own dialect: unsigned webhook calls of the simulator's own protocol. Customers' messages are retried for ever."""
 
 from datetime import datetime
 
@@ -10,8 +10,8 @@ from simulator.dialects.dialect import CallKind, Json, RetrySchedule, SentMessag
 from simulator.schemas import rfc3339
 from spreader.contract.ids import new_id
 
-# The retries last about a quarter of an hour. The last delays are long, because tens of thousands of receipts may wait
-# for an ingress that is down.
+# A receipt is retried for about a quarter of an hour. The last delays are long, because tens of thousands of receipts
+# may wait for an ingress that is down.
 RECEIPT_RETRIES = RetrySchedule(0.075, 2, 22.5, jitter=1 / 3, attempts_max=40)
 MESSAGE_RETRIES = RetrySchedule(0.075, 2, 3.75, jitter=1 / 3, attempts_max=None)
 

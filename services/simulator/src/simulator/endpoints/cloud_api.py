@@ -111,7 +111,7 @@ def _refused(code: str, details: str) -> GatewayErrorResponse:
 
 
 def _account(accounts: AccountRegistry, number: str, request: Request) -> GatewayAccount:
-    """The account, if the token is valid for it. Like Meta, checks the token before anything else."""
+    """The account, if the token is valid for it. The token is checked before anything else, as Meta does."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     account = accounts.get(AccountKey("cloud_api", number))
     if account is not None and scheme == "Bearer" and _is_token_of(token, account):

@@ -101,7 +101,8 @@ def _sender(
 def failed(
     code: str, account: GatewayAccount, recipient: str, retry_after_seconds: float | None = None
 ) -> JSONResponse:
-    """Every failure of the engine is a 400; only the message distinguishes them."""
+    """The answer for a failure. All failures of the engine have the status 400, and only the message distinguishes
+    them."""
     failure = EVOLUTION_FAILURES[code]
     match code:
         case "no_whatsapp":
@@ -123,7 +124,7 @@ def _error(status: int, message: Any, retry_after_seconds: float | None = None) 
 
 
 def _account(accounts: AccountRegistry, instance: str, request: Request) -> GatewayAccount:
-    """The account, if the key is valid for it. Like Evolution, checks the instance before the key."""
+    """The account, if the key is valid for it. The instance is checked before the key, as Evolution does."""
     account = accounts.get(AccountKey("evolution", instance))
     key = request.headers.get("apikey", "")
     if account is None:

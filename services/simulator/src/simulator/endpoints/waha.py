@@ -116,7 +116,7 @@ def failed(
 
 
 def _form(form: type[WahaSend], name: str, raw: bytes, accounts: AccountRegistry, request: Request) -> WahaSend:
-    """The posted form. Like WAHA, checks the key first."""
+    """The posted form. The key is checked first, as WAHA does."""
     _check_key(accounts, request)
     try:
         sent = form.model_validate_json(raw)
