@@ -10,8 +10,8 @@ from datetime import timedelta
 
 PAUSE_FACTOR = 2
 DOUBLINGS_MAX = 20
-"""The pause doubles at most this often. It reaches its longest value earlier, so this limit only keeps the number that
-is computed small."""
+"""The pause doubles at most this often. It reaches `longest_pause` earlier, so this limit only keeps the computed
+number small."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ from spreader.contract.events import (
 from spreader.text.fingerprint import fingerprint
 
 SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
-"""The final status of a delivery in the ledger. `deferred` and `returned` were certainly not sent: a newer release or
-attempt may bring them back."""
+"""The final status of a delivery in the ledger. A `deferred` or `returned` delivery was certainly not sent, and may
+come back with a newer release or attempt."""
 
 
 NOT_STORABLE = "the texts of this result could not be stored; the sender's log has the cause"
@@ -60,15 +60,15 @@ class StillInDoubt:
 
     after: timedelta
     last_try_not_sent: bool = False
-    """The last try certainly sent nothing. The doubt is about an earlier try."""
+    """Whether the last try certainly sent nothing. Then the doubt is about an earlier try."""
 
 
 ClaimResult = SettledClaim | RetryLater | StillInDoubt
 
 
 def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: float) -> ClaimResult:
-    """`at`: system time, read after the answer. `speed`: how many times faster than wall time the system's clock
-    runs."""
+    """`at`: system time, read after the gateway's answer. `speed`: how many times faster than wall time the system's
+    clock runs."""
     match decision:
         case MarkSent(gateway_message_id):
             extra = {"gateway_message_id": gateway_message_id, "fingerprint": fingerprint(delivery.content)}
@@ -120,7 +120,8 @@ def _final(
     cause: Cause | None = None,
     extra: Mapping[str, Any] = NO_EXTRA,
 ) -> tuple[Event, ...]:
-    """The outcome of the delivery. If a caller waits for a reply, the callback to that caller's ingress comes first."""
+    """The outcome of the delivery. If a caller waits for the result of a reply, a `ReplySettled` event for that
+    caller's ingress comes first."""
     outcome = _outcome(delivery, status, at, reason, cause).model_copy(update=extra)
     if not isinstance(delivery, ReplyDeliveryAssigned) or delivery.callback_partition is None:
         return (outcome,)
@@ -171,8 +172,8 @@ def _outcome(
 
 
 def _returned(delivery: Delivery, cause: ReturnToRouter, at: datetime) -> tuple[Event, ...]:
-    """Returns the delivery to the router. A second event, the outcome, reports the refusal to stats. It also shows the
-    pacer that an open delivery is no longer at the gateway."""
+    """The event that returns the delivery to the router, and an outcome. The outcome reports the refusal to stats. It
+    also shows the pacer that an open delivery is no longer at the gateway."""
     returned = DeliveryReturned(
         package_id=delivery.package_id,
         message_id=delivery.message_id,

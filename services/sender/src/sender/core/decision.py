@@ -30,14 +30,14 @@ PROFILES_MAX = 3
 DOUBT_TRIES_MAX = 12
 """After this many tries, a delivery that is still in doubt ends as unknown."""
 LOOKUP_WAIT: Mapping[Lane, timedelta] = {
-    # An open delivery must never be sent twice: the gateway gets time to finish a request that is still in progress.
+    # An open delivery must never be sent twice, so the gateway gets time to finish a request that is still in progress.
     "open": timedelta(seconds=15),
     "reply": timedelta(seconds=1),
 }
 """The time from a send in doubt to the lookup at the gateway."""
 RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
-"""The time from a send in doubt to the next decision, if the gateway has no lookup. Its receipt may arrive in this
-time."""
+"""The time from a send in doubt to the next decision, if the gateway has no lookup. The gateway's receipt may arrive in
+this time."""
 TOO_LATE = "too late: the rest window began"
 NO_TIME = timedelta(0)
 
@@ -60,7 +60,7 @@ class AskGateway:
 
     after: timedelta
     last_try_not_sent: bool = False
-    """The last try certainly sent nothing. The doubt is about an earlier try."""
+    """Whether the last try certainly sent nothing. Then the doubt is about an earlier try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ class AttemptState:
     time_left: timedelta | None = None
     """Wall time until the delivery expires; None if it never expires."""
     doubtful: bool = False
-    """An earlier try may have reached the customer."""
+    """Whether an earlier try may have reached the customer."""
     resent: bool = False
-    """The delivery was sent again in doubt, and that try may have reached the customer as well."""
+    """Whether the delivery was sent again while it was in doubt, so that two tries may have reached the customer."""
 
 
 def attempt_state(
@@ -194,7 +194,8 @@ def decide_in_doubt(lookup: LookupResult, state: AttemptState) -> MarkSent | Sen
 
 
 def with_doubt(decision: Decision) -> Decision:
-    """A delivery that may have reached the customer never goes to another profile and never counts as failed."""
+    """The decision for a delivery that an earlier try may have sent. Such a delivery never goes to another profile and
+    never counts as failed."""
     match decision:
         case RetryHere(after):
             return AskGateway(after, last_try_not_sent=True)
@@ -218,7 +219,8 @@ def _refused(refused: SendRefused, state: AttemptState, rng: Random) -> Decision
 
 
 def _retry(refused: SendRefused, state: AttemptState, wait: timedelta) -> RetryHere | Defer | Expire:
-    """The sender retries replies itself. Open deliveries go back to the pacer: each try needs a new release."""
+    """The sender retries replies itself. Open deliveries go back to the pacer, because each of their tries needs a new
+    release."""
     after = max(wait, refused.retry_after or NO_TIME)
     if state.time_left is not None and after >= state.time_left:
         reason = f"it would expire before the next try: {refused.detail}"

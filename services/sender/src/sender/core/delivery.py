@@ -1,4 +1,4 @@
-"""Delivery: what the sender has to send. In each lane it is the event that brought it."""
+"""Delivery: what the sender has to send. Its type in each lane is the event by which the sender receives it."""
 
 from datetime import datetime
 

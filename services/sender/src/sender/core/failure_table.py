@@ -30,7 +30,7 @@ class FailureRule:
     def answer(
         self, code: str | None, gateway_text: object, retry_after: timedelta | None = None
     ) -> SendRefused | SendInDoubt:
-        """`code` and `gateway_text` are the gateway's own; the operator sees both after the explanation."""
+        """`code` and `gateway_text` come from the gateway. The operator sees both after the explanation."""
         redacted = redact(gateway_text)
         detail = self.explanation
         if code:
@@ -95,7 +95,7 @@ class ErrorPattern:
 
 
 def _pattern(statuses: int | range, text: str, rule: FailureRule, code: str | None = None) -> ErrorPattern:
-    """`text`: a regular expression, which ignores case; empty: it matches every text."""
+    """`text`: a regular expression that ignores case. An empty one matches every text."""
     span = range(statuses, statuses + 1) if isinstance(statuses, int) else statuses
     return ErrorPattern(span, re.compile(text, re.IGNORECASE), rule, code)
 
@@ -135,7 +135,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(403, "", _KEY, "403"),
     _pattern(404, "", FailureRule("profile", "the gateway has no such instance"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
-    # All other errors have HTTP status 400: only the text distinguishes them.
+    # All other errors have HTTP status 400, so only their texts distinguish them.
     *_LINKED,
     _pattern(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
     _pattern(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),
@@ -147,7 +147,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
 def cloud_api_answer(
     status: int, code: int | None, gateway_text: object, retry_after: timedelta | None
 ) -> SendRefused | SendInDoubt:
-    """`code` is None when the answer is not in Meta's form: a proxy before Meta may have written it."""
+    """`code` is None when the answer is not in Meta's form, because a proxy before Meta may have written it."""
     if code in VAGUE_CODES and status >= 500:
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:
@@ -161,7 +161,7 @@ def cloud_api_answer(
 def answer_by_pattern(
     patterns: tuple[ErrorPattern, ...], status: int, gateway_text: str, retry_after: timedelta | None
 ) -> SendRefused | SendInDoubt:
-    """The answer of the first pattern that matches; in doubt if none does."""
+    """The answer by the first pattern that matches. If none matches, the send is in doubt."""
     pattern = next((pattern for pattern in patterns if pattern.matches(status, gateway_text)), None)
     if pattern is None:
         return _UNCLEAR.answer(str(status), gateway_text)

@@ -1,6 +1,6 @@
-"""Gateway answer: the result of a send, or of a lookup whether an earlier send happened.
+"""Gateway answer: the result of a send, or of a lookup that asks whether an earlier send happened.
 
-The texts are clean: the ledger stores them, and events carry them to other services.
+The texts must be clean, because the ledger stores them, and events carry them to other services.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class SendRefused:
 
 @dataclass(frozen=True, slots=True)
 class SendInDoubt:
-    """The request was written and no clear answer came: the gateway may have sent the message."""
+    """The request was written and no clear answer came, so the gateway may have sent the message."""
 
     reason: SafeText
     can_ask: bool = True
@@ -63,7 +63,7 @@ class LookupUnsupported:
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
-    """The gateway did not answer the lookup. It is repeated later."""
+    """The gateway did not answer the lookup. The sender repeats the lookup later."""
 
     reason: SafeText
 

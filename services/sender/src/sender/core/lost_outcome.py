@@ -1,4 +1,4 @@
-"""Lost outcome: what the pacer is answered when it asks about a release whose outcome it never got."""
+"""Lost outcome: what the sender reports when the pacer asks about a release whose outcome it never got."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,9 +46,9 @@ class StoredRelease:
 def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_read: bool) -> FinalStatus | None:
     """The status to report again; None if the sender still works on the release or has not read it yet.
 
-    A release that the ledger does not have, although every record is read, may have been sent: the ledger was restored
-    from an older copy, or Kafka deleted the record. So it is unknown, and must never be sent. `all_read`: whether every
-    release that Kafka has is in the ledger.
+    `all_read`: whether every release that Kafka has is in the ledger. If so, and the ledger does not have this release,
+    then the ledger was restored from an older copy, or Kafka deleted the record. The release may have been sent, so its
+    status is `unknown`, and it must never be sent.
     """
     if entry is None or (entry.generation < asked.generation and entry.status in NEVER_SENT):
         return "unknown" if all_read else None
@@ -58,7 +58,7 @@ def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_
 def reported_outcome(
     asked: ReleaseInQuestion, status: FinalStatus, gateway_message_id: str | None, at: datetime
 ) -> DeliveryOutcome:
-    """The outcome of the release, as it was published when it was settled, so far as the ledger still has it."""
+    """The outcome of the release, with everything that the ledger still has of the outcome that was published first."""
     return DeliveryOutcome(
         package_id=asked.package_id,
         message_id=asked.message_id,

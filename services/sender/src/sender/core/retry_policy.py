@@ -83,8 +83,8 @@ _SESSION_WAIT = timedelta(seconds=30)
 POLICIES: Mapping[RefusalClass, LanePolicies] = {
     "transient": {"open": RetryPolicy(4, _OTHER), "reply": _reply(_FAIL)},
     "throttled": {"open": RetryPolicy(8, _FAIL), "reply": _reply(_FAIL)},
-    # Meta limits how often one profile writes to one recipient. So the delivery waits: another profile must not join
-    # the conversation.
+    # Meta limits how often one profile writes to one recipient. So the delivery waits for this profile, because another
+    # profile must not join the conversation.
     "pair": {
         "open": RetryPolicy(5, _FAIL, timedelta(seconds=6), timedelta(minutes=30), NEVER_EARLIER),
         "reply": RetryPolicy(5, _FAIL, timedelta(seconds=1), timedelta(minutes=5), NEVER_EARLIER),

@@ -1,5 +1,5 @@
-"""Slot pool: how many deliveries a lane may send at a time. It shares these slots so that no gateway host can take all
-of them."""
+"""Slot pool: the slots of a lane. Each delivery that is being sent takes one, and no gateway host can take all of
+them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ take 4/9 each. So a responsive host always finds a free slot."""
 
 @dataclass(frozen=True, slots=True)
 class FreeSlots:
-    """How many deliveries may be claimed now: in total, for each host that has slots, and for any other host."""
+    """How many deliveries may be claimed now: in total, for each host that uses slots already, and for any other
+    host."""
 
     total: int
     by_host: Mapping[str, int] = field(default_factory=dict[str, int])
