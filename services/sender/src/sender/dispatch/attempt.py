@@ -59,8 +59,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """`call_seconds`: if the lease ends sooner than this after the start of a call was written, the process was frozen,
-    and the start is written again."""
+    """`call_seconds`: how long the lease must still last when the ledger has stored that a call begins. If it ends
+    sooner, the process was frozen in between, and the ledger stores the start again."""
 
     ledger: DeliveryLedger
     config: SenderConfigCache
@@ -74,7 +74,7 @@ class AttemptRunner:
     """None in the reply lane: replies need no opt-in."""
 
     async def run(self, claim: Claim) -> ClaimResult:
-        """The result of the claim. If the task is cancelled, there is still a result, with which another sender can
+        """The result of the claim. If the task is cancelled, this still returns a result, so that another sender can
         continue at once."""
         decision = await self._decide(claim)
         now = self.now()
@@ -159,8 +159,8 @@ class AttemptRunner:
             return SendRefused("transient", clean(f"it could not be prepared: {type(error).__name__}"))
 
     async def _with_lease(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`. If the content has a file, the lease is renewed meanwhile, because a file takes long to
-        fetch and send."""
+        """The result of `work`. If the content has a file, this renews the lease until `work` ends, because a file
+        takes long to fetch and send."""
         if isinstance(claim.delivery.content, TextContent | TemplateContent):
             return await work
         task = asyncio.ensure_future(work)
@@ -192,7 +192,7 @@ class AttemptRunner:
     async def _check_consent(self, claim: Claim) -> Suppress | Defer | None:
         """What to do instead of the send if consent forbids it; None if consent allows it.
 
-        Replies are always allowed: the customer wrote first, and may get a confirmation of an opt-out.
+        Replies are always allowed, because the customer wrote first, and may get a confirmation of an opt-out.
         """
         if self.ledger.lane == "reply":
             return None
@@ -243,7 +243,8 @@ def _not_sent(answer: GatewayAnswer) -> GatewayAnswer:
 
 
 def _source_line(error: BaseException) -> str:
-    """File and line of the error, without its text or values: they may contain a key or a customer's message."""
+    """File and line of the error. Its text and values are left out, because they may contain a key or a customer's
+    message."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 

@@ -1,4 +1,5 @@
-"""Claim permit: the permit of one claim's call. It is given when the ledger says that the call begins."""
+"""Claim permit: the permission for the call of one claim (`sender.gateways.call_permit`). It is given when the ledger
+has stored that the call begins."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from sender.ledger.call_starts import CallStarts
 from sender.ledger.claim import Claim
 
 START_SECONDS = 5.0
-"""How long the write to the ledger may take. It counts against the time-out of the call."""
+"""How long the write to the ledger may take. This time is part of the time-out of the call."""
 
 
 class PermitState(Enum):
@@ -21,7 +22,7 @@ class PermitState(Enum):
 
 @dataclass(slots=True)
 class ClaimPermit:
-    """`call_seconds`: how long the lease must last when the request is written."""
+    """`call_seconds`: how long the lease must still last when the request is written."""
 
     starts: CallStarts
     claim: Claim
@@ -31,7 +32,7 @@ class ClaimPermit:
 
     async def get(self) -> None:
         if self.state is PermitState.GIVEN:
-            return  # a further request of the same send, such as the question that follows a refusal
+            return  # a further request of the same send, such as the lookup after a refusal
         self.state = PermitState.FAILED
         started = await self._start()
         if started is not None and not started.outlasts(self.call_seconds):

@@ -26,8 +26,8 @@ process's lease has ended."""
 LEASE_CLOCKS_SECONDS = 1.0
 """By how much the clocks of this process and of the database may disagree about the end of a lease."""
 TAKE_OVER_PAUSE_SECONDS = BACK_OFF_MAX_SECONDS + 1
-"""After an error of the database, this process does not take over calls of other processes for this time. They were
-without the database as well, and write their results first."""
+"""After an error of the database, this process does not take over deliveries of other processes for this time. The
+other processes were without the database as well, and this time lets them write their results first."""
 
 
 class Dispatcher:
@@ -51,7 +51,7 @@ class Dispatcher:
         self._look_seconds = look_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: dict[str, Claim] = {}
-        """The claims whose results are not written yet, by delivery."""
+        """The claims whose results are not written yet, by delivery id."""
         self._take_over_from = 0.0
         self._claim_lock = asyncio.Lock()
         self._more_due = True
@@ -78,7 +78,7 @@ class Dispatcher:
             raise
         self._more_due = work.due_now
         if claims and work.due_now:
-            return 0  # look again at once: each claim gives a host only a part of the free slots
+            return 0  # look again at once, because one look gives a host only a part of the free slots
         next_in = work.next_in_seconds
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
 
@@ -115,8 +115,8 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def _free_slots(self) -> AsyncGenerator[FreeSlots]:
-        """Only one caller at a time may claim, because a claim takes its slot only when its send begins. There are no
-        slots while results wait for the database: they are written first."""
+        """Only one caller at a time may claim, because a claim takes its slot only when its send begins. While results
+        wait for the database, there are no free slots, because those results must be written first."""
         async with self._claim_lock:
             yield NO_SLOTS if self._results.is_late() else self._slots.free()
 

@@ -49,7 +49,7 @@ class TracedAttempts:
 
 
 def _record_result(span: Span, result: ClaimResult) -> None:
-    """Leaves out the gateway's own message id: WhatsApp's ids contain the customer's number."""
+    """Leaves out the gateway's own message id, because WhatsApp's ids contain the customer's number."""
     match result:
         case SettledClaim(status):
             span.set_attribute("spreader.status", status)
