@@ -1,7 +1,7 @@
-"""Call permit: what a send must get just before its request is written.
+"""Call permit: the permission that a send must get just before its request is written.
 
-The connection to the gateway is already open then. So the time in which a delivery counts as being at its gateway, but
-is not, is as short as it can be.
+From the permit on, the delivery counts as possibly sent. The connection to the gateway is open before that, so only a
+very short time passes between the permit and the request.
 """
 
 from collections.abc import Generator
@@ -20,7 +20,7 @@ class CallNotPermitted(Exception):
 
 class CallPermit(Protocol):
     async def get(self) -> None:
-        """Returns when the request may be written. Raises `CallNotPermitted`."""
+        """Returns when the request may be written. Raises `CallNotPermitted` if it must not be written."""
         ...
 
 
@@ -29,8 +29,8 @@ _PERMIT: ContextVar[CallPermit | None] = ContextVar("call permit", default=None)
 
 @contextmanager
 def requiring(permit: CallPermit) -> Generator[None]:
-    """Inside, no HTTP request of this task or of the tasks that it creates is written without the permit. A driver
-    cannot forget to ask for it."""
+    """Inside this context, no HTTP request is written without the permit, neither by this task nor by the tasks that it
+    creates. So a driver cannot forget to ask for the permit."""
     token = _PERMIT.set(permit)
     try:
         yield

@@ -1,4 +1,5 @@
-"""Driver: how the sender talks to one kind of gateway. Each driver is a module of its own behind this protocol.
+"""Driver: how the sender talks to one kind of gateway. Each driver is a module of its own that implements this
+protocol.
 
 A send has two steps. `prepare` gets everything ready and sends nothing. `send` makes the one call that sends. A driver
 returns expected failures as values and does not raise them. What it returns contains no plain `str`: a text that comes
@@ -82,6 +83,6 @@ class Registrar(Protocol):
 
 
 Drivers = Mapping[str, Driver]
-"""By `gateway.driver` of a profile."""
+"""The drivers by their names in `gateway.driver` of a profile."""
 Registrars = Mapping[str, Registrar]
-"""By `gateway.driver` of a profile."""
+"""The registrars by their names in `gateway.driver` of a profile."""

@@ -1,7 +1,7 @@
 """Health poller: asks every real gateway periodically about its profiles, and publishes what has changed.
 
-All senders share the work. A sender takes profiles that are due, with a lease. Until the lease ends, no other sender
-gets them.
+All senders share the work. A sender takes profiles that are due, under a lease. Until the lease ends, no other sender
+takes these profiles.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ REPEAT = timedelta(hours=1)
 """System time after which an unchanged state is reported again. The repeats are needed because a report that the
 profile works reopens a lane that was closed after a failed send."""
 PERIOD_MIN = timedelta(seconds=5)
-"""Wall time between two checks, at any speed of the system's clock."""
+"""The shortest mean wall time between two checks of a profile, at any speed of the system's clock."""
 LEASE = timedelta(seconds=60)
 BATCH = 32
-"""Profiles that are taken and checked at a time."""
+"""The most profiles that are taken and checked at a time."""
 LOOK_SECONDS = 1.0
 """Wall time between two looks for profiles that are due."""
 
@@ -124,7 +124,7 @@ class HealthPoller:
 
     async def _follow_changed(self) -> None:
         for package_id in tuple(self._changed):
-            self._changed.discard(package_id)  # before the write: a change during it is for the next run
+            self._changed.discard(package_id)  # first, so that a change during the write is kept for the next run
             package = self._packages.get(package_id)
             profiles = () if package is None else package.profiles
             real = [profile for profile in profiles if profile.gateway.driver != "simulator"]
@@ -136,8 +136,8 @@ class HealthPoller:
                 raise
 
     async def _poll(self, polled: PolledProfile) -> None:
-        """Publishes the report before it writes the row. After a crash between the two, the report is repeated with the
-        same id."""
+        """Checks one profile. The report is published before the row is written. After a crash between these two steps,
+        the report is repeated with the same id."""
         package = self._packages.get(polled.package_id)
         profile = None if package is None else package.profile(polled.profile_id)
         driver = None if profile is None else self._drivers.get(profile.gateway.driver)

@@ -33,7 +33,8 @@ PROXY_STATUSES = frozenset({502, 503, 504})  # sent by a proxy when the gateway 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """`connect_seconds`: to open a connection, TLS included; `call_seconds`: a whole call."""
+    """`connect_seconds`: the time-out for opening a connection, TLS included. `call_seconds`: the time-out for a whole
+    call."""
 
     connect_seconds: float
     call_seconds: float
@@ -58,7 +59,7 @@ class NotReached:
     detail: SafeText
     retry_after: timedelta | None = None
     not_permitted: bool = False
-    """The sender itself did not make the call, so it says nothing about the gateway."""
+    """Whether the sender itself decided not to make the call. Then this outcome says nothing about the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class GatewayCall:
 
 
 class GatewayClient:
-    """A component. It follows no redirects: they would repeat a POST and forward the gateway's key."""
+    """A component. It follows no redirects, because a redirect would repeat a POST and forward the gateway's key."""
 
     def __init__(
         self, name: str, connections: int, timeouts: Timeouts, breaker_policy: BreakerPolicy | None = None

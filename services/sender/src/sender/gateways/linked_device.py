@@ -1,7 +1,7 @@
 """Linked device: the common part of the WAHA and Evolution drivers, whose gateways run WhatsApp Web sessions.
 
 Files travel inside the request as base64. To save memory, the file is encoded just before the call, and only a few
-calls with a file run at a time. A file of 100 MB needs 200 MB more while it is sent.
+calls with a file run at a time. A file of 100 MB needs another 200 MB of memory while it is sent.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class LinkedDevice:
         return PreparedSend(f"{base_url(profile)}{path}", headers, body, file)
 
     async def post(self, prepared: PreparedSend, with_file: Callable[[Body, str], Body]) -> CallOutcome:
-        """`with_file` returns the body with the base64 text of the file in its place."""
+        """`with_file` puts the base64 text of the file into the body, and returns the new body."""
         if prepared.file is None:
             return await self._client.call(GatewayCall("POST", prepared.url, prepared.headers, json=prepared.body))
         file = prepared.file
@@ -145,8 +145,8 @@ def digits_of(chat_id: object) -> CleanText | None:
 
 
 def error_text(body: Any) -> str:
-    """The gateway's error message. Some errors contain a copy of the request. The copy is left out, because it has the
-    customer's number."""
+    """The gateway's error message. Some errors also contain a copy of the request. The copy is left out, because it
+    contains the customer's number."""
     match body:
         case {"response": {"message": message}} | {"exception": {"message": message}}:
             words = message

@@ -135,7 +135,8 @@ class ReportedDelivery:
 
 
 async def mark_reported(connection: AsyncConnection, reported: Sequence[ReportedDelivery]) -> int:
-    """Stores that gateways reported these deliveries; returns how many of them could otherwise be sent again."""
+    """Stores that gateways reported these deliveries; returns how many of them could have been sent again without
+    this."""
     return (await connection.execute(MARK_REPORTED, arrays(ReportedDelivery, reported))).rowcount
 
 
@@ -198,8 +199,8 @@ SET due_at = statement_timestamp() + make_interval(secs => :seconds), reported =
     reported_at = :reported_at, reports = :reports
 WHERE profile_id = :profile_id""")
 
-# Deliveries that were settled as certainly not sent are marked too: the gateway's own report is better evidence, and
-# the next release must not send them again.
+# Deliveries that were settled as certainly not sent are marked too, because the gateway's own report is better
+# evidence, and the next release must not send them again.
 MARK_REPORTED = text(f"""
 UPDATE sender.delivery AS delivery SET heard = reported.gateway_message_id
 FROM {unnest(ReportedDelivery, "reported")}

@@ -12,7 +12,7 @@ from spreader.runtime.loop import Loop
 REPEAT_SECONDS = 60.0
 """Every profile is registered again after this time, in case its gateway has lost it."""
 CALLS_MAX = 16
-"""Registrations at a time."""
+"""The most registrations at a time."""
 
 
 class RegistrationIncomplete(Exception):
@@ -55,7 +55,7 @@ class ProfileRegistration:
     async def register_due(self) -> float:
         """Registers the profiles that are due; returns the seconds until the next look.
 
-        A failure does not stop the other registrations; after them it raises `RegistrationIncomplete`.
+        A failure does not stop the other registrations. After the last of them, this raises `RegistrationIncomplete`.
         """
         due = [
             (package.package_id, profile)
