@@ -1,7 +1,8 @@
-"""Call starts: writes to the ledger that calls begin, before they begin. Concurrent calls share one statement.
+"""Call starts: stores in the ledger that a call begins, before it begins. One statement stores a group of calls.
 
-A delivery that has begun and whose request is not written yet would be in doubt without reason, if the process died.
-So a group is small: it is only as large as it must be for the calls to begin as fast as they arrive.
+If the process dies after the start is stored and before the request is written, the delivery is in doubt without need.
+The larger the group, the more deliveries this can concern. So a group is only as large as it must be for the calls to
+begin as fast as they arrive.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from sender.ledger.claim import Claim, StartingCall
 from sender.ledger.postgres import DeliveryLedger
 
 GROUP_SHARE = 8
-"""Of many waiting calls, an eighth is one group."""
+"""A group has an eighth of the waiting calls, but at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class CallStarts:
         self._writing: asyncio.Task[None] | None = None
 
     async def start(self, claim: Claim, resent: bool) -> Claim | None:
-        """The claim with a new lease, when the ledger says that its call begins. None: the claim is no longer valid,
-        so the call must not begin. Raises the error of the database.
+        """Returns the claim with a new lease, after the ledger has stored that its call begins. None: the claim is no
+        longer valid, so the call must not begin. Raises the error of the database.
 
         `resent`: the delivery is sent although an earlier call may have sent it.
         """

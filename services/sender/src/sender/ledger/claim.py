@@ -22,16 +22,17 @@ class Claim:
     delivery: Delivery
     number: int
     tries: int
-    """Claims since the delivery was assigned to this profile, this one included."""
+    """The claims since the delivery was assigned to this profile, this claim included. Earlier claims that ended before
+    their calls began do not count."""
     in_doubt: bool
-    """An earlier claim ended without an answer, so the gateway may have sent the message."""
+    """Whether an earlier claim ended without a clear answer, so that the gateway may have sent the message."""
     lease_until: float
     """The end of the lease, by `time.monotonic()`. The clock was read before the statement that claims, so the lease in
     the ledger never ends earlier than this."""
     host: str = ""
     """The gateway's host when the delivery was stored."""
     resent: bool = False
-    """The delivery was sent again in doubt, so it may have arrived twice already."""
+    """Whether the delivery was sent again while it was in doubt, so that it may have arrived twice already."""
     reported_id: str | None = None
     """The gateway's id of the message, if the gateway has reported it. Empty: the report has no id. None: there is no
     report."""

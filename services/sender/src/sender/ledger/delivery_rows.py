@@ -48,7 +48,7 @@ class NewDeliveryRow:
     body: str
     traceparent: str | None
     position: int
-    """Its place in the batch: the order in which replies to one recipient are sent."""
+    """Its place in the batch. Replies to one recipient are sent in this order."""
     attempt: int = column("int")
 
 
@@ -62,7 +62,8 @@ class HostSlotsRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A delivery that has just been claimed. `asked`: its event. `heard`: as `Claim.reported_id`."""
+    """A delivery that has just been claimed. `asked`: the event by which the sender received it. `heard`: the same as
+    `Claim.reported_id`."""
 
     lane: Lane
     asked: str

@@ -58,7 +58,8 @@ class LostOutcomes:
     read_seconds: float = READ_SECONDS
 
     async def report(self, releases: Sequence[ReleaseInQuestion]) -> int:
-        """Reports the outcomes of these releases; returns how many have one now. The others are still in progress."""
+        """Reports the outcomes of those of these releases that have one; returns their number. The other releases are
+        still in progress."""
         all_read = await self._all_read()
         async with self.engine.begin() as connection:
             entries = await self._entries(connection, releases)
@@ -144,10 +145,10 @@ ON CONFLICT (delivery_id) DO UPDATE SET
 WHERE stored.state = 'settled' AND stored.status = ANY (CAST(:never_sent AS text[]))
   AND (stored.attempt, stored.release) < (excluded.attempt, excluded.release)
 RETURNING stored.delivery_id, stored.claim""")
-"""A release that has arrived since is not settled here."""
+"""If the release has arrived in the ledger by now, it is not settled here."""
 
 KEEP_REPORTED = text(f"""
 INSERT INTO sender.unpublished (delivery_id, claim, type, lane, body, traceparent)
 SELECT event.delivery_id, event.claim, event.type, :lane, event.body, event.traceparent
 FROM {unnest(EventRow, "event")} ON CONFLICT DO NOTHING""")
-"""A conflict: the outcome is still waiting to be published."""
+"""A conflict means that the outcome is still waiting to be published."""

@@ -31,7 +31,8 @@ BATCH_MAX = 500
 
 
 class OutcomeOutbox:
-    """A component of two loops: one marks what was published, the other publishes what was left behind."""
+    """A component with two loops. One marks published events as published, and the other publishes events that were
+    left behind."""
 
     def __init__(self, ledger: DeliveryLedger, bus: Bus, overdue: timedelta = OVERDUE) -> None:
         self.name = f"outbox of the {ledger.lane} lane"

@@ -67,8 +67,8 @@ class DueWork:
 @dataclass(frozen=True, slots=True)
 class NotToClaim:
     """Due deliveries that a claim leaves out. `own`: the ids of those that this process is still sending, although
-    their leases have ended. `take_over`: whether it may claim those that may be at the gateway for another worker,
-    whose lease has ended."""
+    their leases have ended. `take_over`: whether this process may claim a delivery that another worker may have at the
+    gateway, when the lease of that worker has ended."""
 
     own: Collection[str] = ()
     take_over: bool = True

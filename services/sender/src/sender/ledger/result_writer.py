@@ -31,8 +31,8 @@ class _PendingResult:
 
 
 class ResultWriter:
-    """A component. A result waits `group_seconds` for others. If that is 0, a group has the results that arrived during
-    the last write."""
+    """A component. A result waits `group_seconds` for other results, and they are written as a group. If that time is
+    0, a group has the results that arrived during the last write."""
 
     def __init__(self, ledger: DeliveryLedger, outbox: OutcomeOutbox, group_seconds: float) -> None:
         self.name = f"results of the {ledger.lane} lane"
@@ -50,8 +50,8 @@ class ResultWriter:
         await pending.written
 
     def is_late(self) -> bool:
-        """Whether a result has been waiting for long: the database is away or slow. Nothing more may be claimed until
-        it is written."""
+        """Whether a result has been waiting for long, because the database is unavailable or slow. Nothing more may be
+        claimed until that result is written."""
         return bool(self._pending) and time.monotonic() - self._pending[0].since > LATE_SECONDS
 
     async def start(self) -> None:
@@ -84,7 +84,8 @@ class ResultWriter:
         await self._store(part, [pending.finished for pending in part])
 
     async def _write_without_texts(self, pending: _PendingResult, error: Exception) -> None:
-        """The delivery ends in the same state, so it is not sent again. Raises an error that concerns every result."""
+        """Writes the result without its texts. The delivery gets the same state as with them, so it is not sent again.
+        Raises `error` if it is not about the data of this result."""
         if not is_data_error(error):
             raise error
         claim = pending.finished.claim
@@ -105,7 +106,8 @@ class ResultWriter:
         WITHOUT_TEXTS.labels(self._ledger.lane).inc()
 
     async def _store(self, part: Sequence[_PendingResult], results: Sequence[FinishedClaim]) -> None:
-        """Writes the results of a part of the first pending ones, which then are no longer pending."""
+        """Writes `results`. They belong to `part`, the first pending results, which are no longer pending after
+        this."""
         valid_keys = await self._ledger.write(results)
         del self._pending[: len(part)]
         valid = [finished for finished in results if finished.claim.key in valid_keys]

@@ -35,7 +35,7 @@ RETURNING stored.delivery_id""")
 # - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
 # - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
-# - A delivery whose claim ended before its call began was not sent: the claim is not in doubt and counts as no try.
+# - A claim that ended before its call began has sent nothing, so it leaves no doubt and does not count as a try.
 # - Consents are read in the same statement, just before the call, to save a query for each delivery.
 CLAIM = text(f"""
 WITH candidates AS (
@@ -90,8 +90,8 @@ WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.clai
   AND stored.state IN ('claimed', 'sending')
 RETURNING stored.delivery_id, stored.claim""")
 
-# The second part of the condition accepts the late answer to the call of the claim before the newest one, if the newest
-# claim has not begun a call. If that claim has settled the delivery as unknown, only `sent` still counts.
+# The second part of the condition accepts a late result of the claim before the newest one, if the newest claim has not
+# begun a call. If the newest claim has settled the delivery as unknown, only the result `sent` is accepted.
 WRITE_RESULTS = text(f"""
 WITH {IN_ORDER}
 UPDATE sender.delivery AS stored
