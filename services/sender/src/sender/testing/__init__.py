@@ -69,7 +69,7 @@ def profile(base_url: str, profile_id: str = "p1") -> Profile:
 
 
 async def send_once(driver: Driver, delivery: Delivery, through: Profile) -> GatewayAnswer:
-    """Runs both halves of a send."""
+    """Prepares the delivery and then sends it."""
     ready = await driver.prepare(delivery, through)
     return ready if isinstance(ready, SendRefused) else await driver.send(ready, delivery, through)
 
