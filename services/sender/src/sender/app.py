@@ -185,8 +185,8 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
     outbox = OutcomeOutbox(ledger, bus)
     results = ResultWriter(ledger, outbox, group_seconds)
-    # When a request is written, the lease must last for the call and half the margin. A new lease lasts for a call and
-    # the whole margin.
+    # When a request is written, its lease must still last for the longest call and half the margin. A new lease lasts
+    # for the longest call and the whole margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     progress = GroupProgress(settings, f"{SERVICE}-{lane}")
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None

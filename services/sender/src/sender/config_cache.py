@@ -7,7 +7,7 @@ from spreader.config_cache import ConfigCache
 from spreader.contract.configuration import Profile
 
 WAIT_SECONDS = 2.0
-"""How long to wait for a profile that is not known yet: its configuration may be on its way."""
+"""How long to wait for a profile that is not known yet, because its configuration may be on its way."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class SenderConfigCache(ConfigCache):
     wait_seconds: float = WAIT_SECONDS
 
     async def wait_for_profile(self, package_id: str, profile_id: str) -> Profile | None:
-        """The profile. None: it is unknown although everything that was published is read, or after `wait_seconds`."""
+        """The profile. If it is unknown, waits up to `wait_seconds` until it is read. None: it is still unknown then,
+        or all published packages are read without it."""
         profile = self.profile(package_id, profile_id)
         if profile is None:
             await self.table.wait_until_read(

@@ -1,4 +1,5 @@
-"""Endpoints: the sender's internal HTTP API: checks of profiles and numbers, and outcomes that the pacer asks for."""
+"""Endpoints: the sender's internal HTTP API. It checks profiles and numbers, and reports outcomes that the pacer asks
+for."""
 
 import time
 from dataclasses import dataclass
@@ -112,7 +113,8 @@ class CheckEndpoints:
         check = await self.drivers[request.driver].check(profile)
         configured = self.config.profile(request.package_id, request.profile_id)
         if check.reached and configured is not None and configured.gateway.sealed == request.sealed:
-            # Report the check now: a lane that was closed for wrong credentials can open before the next scheduled one.
+            # Report the check now, so that a lane closed for wrong credentials can open before the next scheduled
+            # check.
             await self.poller.report(request.package_id, configured, check)
         return ProfileCheckResponse(
             ok=check.ok,
