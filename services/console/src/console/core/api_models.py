@@ -1,4 +1,4 @@
-"""API models: the responses of ingress and stats as Python objects. Fields without a model are ignored."""
+"""API models: the responses of ingress and stats as Python objects. Fields that a model lacks are ignored."""
 
 from typing import Any, Literal
 

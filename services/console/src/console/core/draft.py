@@ -17,7 +17,7 @@ SWITCHED: Mapping[str, Mapping[str, Any]] = {
 }
 """The settings that are null while they are off, and an object while they are on.
 
-For each there are the members that the object gets when an operator switches the setting on.
+Each setting has here the members that its object gets when an operator switches the setting on.
 """
 
 

@@ -16,7 +16,7 @@ FRESH_FOR = timedelta(seconds=5)  # in wall time. Most queries are repeated ever
 class LastAnswer(Generic[T]):
     value: T
     received_at: datetime | None = None
-    """When the value came. None until a request has succeeded; until then `value` has no meaning."""
+    """When the value came. Until a request has succeeded, it is None and `value` has no meaning."""
     error: str | None = None
     """Why the newest request failed; None if it succeeded."""
     is_refused: bool = False

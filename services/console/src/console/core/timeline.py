@@ -9,7 +9,7 @@ COLUMNS_MAX = 200
 
 
 def fill_gaps(history: ApiHistory, zone: str) -> list[ApiHistoryPoint]:
-    """The points from the begin to the end of the history. If there are more than `COLUMNS_MAX`, only the last ones."""
+    """The points from the begin to the end of the history, but only the last `COLUMNS_MAX` if there are more."""
     points = {_begin(point.at, history.by, zone): point for point in history.data}
     at, filled = _begin(history.begin, history.by, zone), list[ApiHistoryPoint]()
     while at < history.end.astimezone(ZoneInfo(zone)):

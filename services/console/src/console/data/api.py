@@ -1,4 +1,4 @@
-"""API: the HTTP client that calls ingress and stats for an operator. A call that fails returns a value, too."""
+"""API: the HTTP client that calls ingress and stats for an operator. A failed call returns its failure as a value."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field

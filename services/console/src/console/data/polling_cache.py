@@ -70,9 +70,9 @@ class PollingCache:
     )
 
     def last_answer(self, query: Query[T]) -> LastAnswer[T | None]:
-        """The last answer to the query. The first call sends the request.
+        """The last answer to the query. The first call for a query sends the request.
 
-        The cache drops a query that is not called for, so every call also keeps the query alive.
+        The cache drops a query that no page uses any more, so every call also keeps its query in the cache.
         """
         return cast(LastAnswer[T | None], self._entry(query).answer)
 

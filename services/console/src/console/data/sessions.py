@@ -1,4 +1,4 @@
-"""Sessions: the signed-in operator of each browser. An encrypted cookie holds the session; the server stores none."""
+"""Sessions: the signed-in operator of each browser. The session is in an encrypted cookie and not on the server."""
 
 import base64
 import hashlib

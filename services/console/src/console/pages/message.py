@@ -122,7 +122,7 @@ class DeliveryTable:
                     self._next = button("Next", self._go_on)
             text = "No delivery is known yet: the router is still choosing profiles."
             self._placeholder = html(tag("p", text, class_="soft"))
-            self._placeholder.set_visibility(False)  # because until the first answer there may be deliveries
+            self._placeholder.set_visibility(False)  # until the first answer, there may be deliveries
             self._place = stack("stack tight")
         self._page.on_update(self._update)
 

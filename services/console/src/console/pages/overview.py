@@ -13,7 +13,7 @@ from console.ui.live_page import LivePage
 from console.ui.page_context import ALERTS, PACKAGES, STATES, queue_query
 
 QUEUES_MAX = 50
-"""The overview polls the queues of only this many packages. The queue of any other package is on its own page."""
+"""The overview polls the queues of only this many packages. A further package shows its queue only on its own page."""
 QUEUE_SECONDS = 2.0
 
 

@@ -35,7 +35,10 @@ def badge(text: str, tone: str = "", why: str | None = None) -> Markup:
 
 
 def status_badge(status: Status) -> Markup:
-    """A badge that shows a status. Its dot differs too, for people who do not see the colour. A tooltip explains it."""
+    """A badge with the word of a status, and a tooltip that explains the status.
+
+    The dot in it differs too, for people who cannot distinguish the colours.
+    """
     return badge(status.text, status.tone, status.why)
 
 

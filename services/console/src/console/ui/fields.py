@@ -1,4 +1,4 @@
-"""Fields: a form of settings. Each field has an explanation, what the setting does now, and any error in its value."""
+"""Fields: a form of settings. A field shows an explanation, what the setting does now, and the error in its value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Forecast: shows when all waiting deliveries will have been released, what delays them, and how many go each hour."""
+"""Forecast: shows when the last waiting delivery will be released, what delays it, and the releases of each hour."""
 
 from collections.abc import Sequence
 from datetime import datetime
