@@ -16,7 +16,9 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from spreader.runtime.cancellation import is_cancelled
+from spreader.runtime.collector import spare_the_start
 from spreader.runtime.component import Component, FailureReporter
+from spreader.runtime.loop_watch import LoopWatch
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
 from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY, FAILING_WORK
@@ -100,18 +102,26 @@ class Service:
     def app(self, **arguments: Any) -> FastAPI:
         """The FastAPI application of the service; `arguments` are FastAPI's own (title, description, …)."""
 
+        async def start() -> None:
+            await self.start()
+            app.state.when_ready()
+
         @contextlib.asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-            starting = asyncio.create_task(self.start())
+            watch = LoopWatch()
+            watch.start()
+            starting = asyncio.create_task(start())
             try:
                 yield
             finally:
+                watch.stop()
                 starting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await starting
                 await self.stop()
 
         app = FastAPI(lifespan=lifespan, **arguments)
+        app.state.when_ready = _nothing
         app.add_api_route("/health/live", self._live, include_in_schema=False)
         app.add_api_route("/health/ready", self._ready, include_in_schema=False)
         app.add_api_route("/metrics", self._metrics, include_in_schema=False)
@@ -142,6 +152,10 @@ class Service:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+def _nothing() -> None:
+    """Tests share one process, whose objects must all be collected."""
+
+
 class _Server(uvicorn.Server):
     """From the signal on, a thread of the interpreter watches that the process ends."""
 
@@ -153,6 +167,7 @@ class _Server(uvicorn.Server):
 def run(app: FastAPI, settings: Settings, port: int) -> None:
     """Serve until SIGTERM or SIGINT; then finish open requests and stop the components, within `EXIT_SECONDS`."""
     configure_logs(settings.log_level)
+    app.state.when_ready = spare_the_start
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -25,6 +25,11 @@ COMPONENT_NOT_READY = Gauge("spreader_troubled_parts", "1 for a component that i
 FAILING_WORK = Gauge(
     "spreader_failing_work", "1 for a loop, group or writer that has failed 5 times in a row, or for 60 s.", ["name"]
 )
+EVENT_LOOP_STOPS = Histogram(
+    "spreader_event_loop_stop_seconds",
+    "Stops of the event loop that were longer than 50 ms: no request or record was handled meanwhile.",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
 BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 
