@@ -49,7 +49,7 @@ def build(settings: RouterSettings) -> FastAPI:
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
     config, pending = RouterConfigCache(packages, states.rows, paces.rows), PendingAssignments()
-    progress = GroupProgress(settings, GROUP)
+    progress = GroupProgress(settings, GROUP, CustomerMessage.topic)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")

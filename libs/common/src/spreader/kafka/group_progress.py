@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from spreader.contract.events import PARTITIONS
 from spreader.kafka.client import client_arguments
 from spreader.kafka.lifetimes import closed, started
 from spreader.settings import Settings
@@ -14,16 +15,29 @@ from spreader.settings import Settings
 class GroupProgress:
     """A component that only reads offsets; it does not join the group."""
 
-    def __init__(self, settings: Settings, group: str) -> None:
+    def __init__(self, settings: Settings, group: str, *topics: str) -> None:
+        """The first question about one of the `topics` is as quick as the later ones."""
         self.name = f"progress of {group}"
         self._settings = settings
         self._group = group
+        self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         consumer = AIOKafkaConsumer(**client_arguments(self._settings), group_id=self._group, enable_auto_commit=False)
-        await started(consumer.start(), consumer.stop)
+        await started(self._warmed(consumer), consumer.stop)
         self._consumer = consumer
+
+    async def _warmed(self, consumer: AIOKafkaConsumer) -> None:
+        """Start the consumer, let it learn the leaders of the topics, and connect it to them and to the group.
+
+        aiokafka learns about a topic at the first question, and waits for 100 ms until it asks again.
+        """
+        await consumer.start()
+        for topic in self._topics:
+            partitions = [TopicPartition(topic, number) for number in range(PARTITIONS[topic])]
+            await consumer.end_offsets(partitions)
+            await asyncio.gather(*map(consumer.committed, partitions))
 
     async def stop(self) -> None:
         if self._consumer is not None:
