@@ -19,9 +19,17 @@ from bench.sender.command import main as sender
 from bench.stats.command import main as stats
 from bench.system import run_system
 from bench.topics import Topics
+from bench.turns.command import main as turns
 
 PARTS = ("replies", "singles", "large")
-SERVICE_BENCHES = {"console": console, "pacer": pacer, "router": router, "sender": sender, "stats": stats}
+SERVICE_BENCHES = {
+    "console": console,
+    "pacer": pacer,
+    "router": router,
+    "sender": sender,
+    "stats": stats,
+    "turns": turns,
+}
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:

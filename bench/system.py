@@ -32,9 +32,22 @@ TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """A checkout of the project and the Python that has its packages."""
+
+    folder: Path
+    python: Path
+
+
+THIS_TREE = Tree(TREE, Path(sys.executable))
+
+
+@dataclass(frozen=True, slots=True)
 class BenchSystem:
     ports: Mapping[str, int]
     session: aiohttp.ClientSession
+    pid: int
+    """Of `make up`, which has started all other processes."""
 
     @property
     def kafka(self) -> str:
@@ -69,11 +82,11 @@ class BenchSystem:
 
 
 @asynccontextmanager
-async def run_system() -> AsyncGenerator[BenchSystem]:
+async def run_system(tree: Tree = THIS_TREE) -> AsyncGenerator[BenchSystem]:
     """Run a system while the block runs; it is ready when the block begins. Keeps nothing but the log of a failure."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-"))
     try:
-        async with _up(folder) as system:
+        async with _up(folder, tree) as system:
             yield system
     except MeasurementError as reason:
         log = shutil.move(folder / "log", folder.with_suffix(".log"))
@@ -83,16 +96,18 @@ async def run_system() -> AsyncGenerator[BenchSystem]:
 
 
 @asynccontextmanager
-async def _up(folder: Path) -> AsyncGenerator[BenchSystem]:
+async def _up(folder: Path, tree: Tree) -> AsyncGenerator[BenchSystem]:
     ports = {name: free_port() for name in (*(service.name for service in CATALOGUE), "kafka")}
-    up = Command([sys.executable, "-m", "local", "up"], _environment(folder, ports), TREE, orphan_signal=SIGTERM)
+    up = Command(
+        [str(tree.python), "-m", "local", "up"], _environment(folder, ports), tree.folder, orphan_signal=SIGTERM
+    )
     with (folder / "log").open("wb") as log:
         process = spawn(up, log)
     try:
         await _ready(process, folder / "log")
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}, timeout=TIMEOUT)
         async with session:
-            yield BenchSystem(ports, session)
+            yield BenchSystem(ports, session, process.pid)
     finally:
         _stop(process)
 
