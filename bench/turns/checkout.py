@@ -14,20 +14,15 @@ from bench.system import Tree
 
 @asynccontextmanager
 async def checkout(commit: str) -> AsyncGenerator[Tree]:
-    """The tree of the commit while the block runs. Needs `uv` on the PATH or in the virtual environment."""
+    """The tree of the commit while the block runs."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-before-"))
     try:
         await _run("git", "worktree", "add", "--detach", str(folder / "tree"), commit, folder=TREE)
-        await _run(_uv(), "sync", "--all-packages", "--locked", "--quiet", folder=folder / "tree")
+        await _run("make", "setup", folder=folder / "tree")
         yield Tree(folder / "tree", folder / "tree" / ".venv" / "bin" / "python")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         await _run("git", "worktree", "prune", folder=TREE)
-
-
-def _uv() -> str:
-    beside = TREE / ".venv" / "bin" / "uv"
-    return str(beside) if beside.exists() else "uv"
 
 
 async def _run(*command: str, folder: Path) -> None:
