@@ -12,7 +12,7 @@ from spreader.contract.obstacles import obstacle, session_obstacle
 BACKUP = "a backup: it gets open messages only while no other profile can send"
 
 TOLD_MAX, KEPT_MAX = 10, 50
-"""Of how many passed-over profiles a text, and a record, give the reasons."""
+"""The most passed-over profiles whose reasons a text gives (`TOLD_MAX`) and a stored record keeps (`KEPT_MAX`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Candidates:
 
     @property
     def reasons(self) -> str:
-        """For one text, which each refused delivery gets: of many profiles, the first ones and the number of others."""
+        """The reasons as one text. Each refused delivery gets it, so of many profiles it names only the first ones, and
+        then the number of the others."""
         texts = [f"{profile}: {reason}" for profile, reason in islice(self.passed_over.items(), TOLD_MAX)]
         if len(self.passed_over) > TOLD_MAX:
             texts.append(f"and {len(self.passed_over) - TOLD_MAX} more")
@@ -35,7 +36,8 @@ class Candidates:
 
     @property
     def first_passed_over(self) -> dict[str, str]:
-        """For records, which must not grow with the number of profiles."""
+        """The first passed-over profiles, for stored records, because a record must not grow with the number of
+        profiles."""
         return dict(islice(self.passed_over.items(), KEPT_MAX))
 
 
@@ -47,8 +49,9 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
-    Backup profiles are candidates of the open lane only while no other profile is one. A reply cannot wait, so if no
-    other profile can send it or answer it, it goes to those whose sessions are not working.
+    Backup profiles are candidates of the open lane only while no other profile is one. A reply cannot wait. So the
+    profiles whose sessions are not working become candidates if there is no other candidate, or if the package lets no
+    other profile answer.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)

@@ -36,7 +36,7 @@ class Conversation:
 
     @property
     def last_at(self) -> datetime | None:
-        """The last message of either side; None when the conversation is bound but has no message yet."""
+        """The time of the last message of either side. None: the conversation is bound, but has no message yet."""
         return _latest(self.customer_at, self.sent_at)
 
 
@@ -54,8 +54,9 @@ def from_outcome(event: DeliveryOutcome) -> Conversation | None:
 def merge(older: Conversation, newer: Conversation, binds_for: timedelta = timedelta.max) -> Conversation:
     """Both conversations as one. The order of the arguments does not matter.
 
-    The profile that the customer last wrote to takes precedence, else the one that sent last. If the last
-    message of one conversation is more than `binds_for` before that of the other, the later conversation replaces it.
+    The profile that the customer last wrote to takes precedence. If the customer wrote to neither profile, the one that
+    sent last takes precedence. If the last message of one conversation is more than `binds_for` before that of the
+    other, the later conversation replaces it.
     """
     if older.last_at is not None and newer.last_at is not None and abs(newer.last_at - older.last_at) > binds_for:
         return max(older, newer, key=lambda conversation: conversation.last_at or OLDEST)
@@ -92,7 +93,8 @@ def reply_route(
     now: datetime,
     continues_conversation: bool = False,
 ) -> RouteResult:
-    """The profile of the conversation; another one only when it cannot send and the package allows failover.
+    """The route of a reply. It leads to the profile of the conversation. It leads to another profile only if no
+    conversation binds, or if that profile cannot send and the package allows failover.
 
     `continues_conversation`: the caller named the conversation, so it binds however old it is.
     """

@@ -18,7 +18,8 @@ class Load:
     held: int
     """Open deliveries that wait for the profile."""
     per_day: float
-    """Deliveries a day with a full queue, by the limits in force and the package's gap."""
+    """How many deliveries a day the profile sends while its queue is long, by the limits in force and the package's
+    gap."""
 
     @property
     def days(self) -> float:

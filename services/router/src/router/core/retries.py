@@ -1,4 +1,5 @@
-"""Retry: the next profile for deliveries that were certainly not sent, or why there is none, now or ever."""
+"""Retry: finds the next profile for deliveries that were certainly not sent, or the reason why there is none now or
+ever."""
 
 import random
 from collections import defaultdict
@@ -51,8 +52,8 @@ def share_waiting(
 ) -> tuple[list[ReassignResult], int]:
     """The routes of a package's deliveries that waited without a profile, and the package's cursor after them.
 
-    They are shared out by the strategy of their message, as if they had been requested now. `talks_to`: the profile of
-    each recipient with a conversation.
+    These deliveries are shared out by the strategy of their message, as if they had been requested now. `talks_to`: the
+    profile of each recipient with a conversation.
     """
     if package is None:
         return [_gone(delivery) for delivery in returned], cursor
@@ -73,7 +74,7 @@ def share_waiting(
 
 
 def _groups(keys: Iterable[object]) -> list[list[int]]:
-    """The indexes of equal keys."""
+    """The indexes of the keys in groups: the keys of one group are equal."""
     groups: dict[object, list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         groups[key].append(index)

@@ -20,7 +20,7 @@ class NoRoute:
 
 @dataclass(frozen=True, slots=True)
 class NoRouteNow:
-    """No profile can send the open delivery now, but one may later: it waits."""
+    """No profile can send the open delivery now, but one may later, so the delivery waits."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Routing: the decision on one record of an open message: its deliveries are assigned, wait, or are refused."""
+"""Routing: decides on one record of an open message, whether its deliveries are assigned, wait, or are refused."""
 
 import random
 from collections import Counter
@@ -23,20 +23,20 @@ from spreader.contract.events import (
 from spreader.contract.ids import ProfileId, delivery_id
 
 RecordKey = tuple[str, int]
-"""A message and the index of the first recipient of a record."""
+"""The key of a record: its message, and the index of its first recipient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """A decision. It is stored before it is published, so that a repeated record gets the same one."""
+    """A decision. It is stored before it is published, so that a repeated record gets the same decision."""
 
     message_id: str
     first_index: int
     strategy: Distribution
     package_version: int
     profiles: tuple[str, ...]
-    """The profile of each recipient, in their order, "" for a suppressed one. Empty when the record is refused, or when
-    its deliveries wait for a profile."""
+    """The profile of each recipient, in the order of the recipients; "" for a suppressed recipient. There are none if
+    the record is refused or its deliveries wait for a profile."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each profile that was not eligible."""
     refused: str | None = None
@@ -46,8 +46,8 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """The time of the decision, which no other decision has. The pacer publishes up to which of these times it has
-    counted assignments. None: the record was refused, or an older version of the router has decided."""
+    """The time of the decision, different for each decision. The pacer publishes the last of these times whose
+    assignments it has counted. None: the record was refused, or an older version of the router decided."""
     waiting: str | None = None
     """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
 
@@ -244,7 +244,8 @@ def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[T
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight of each profile. Without one, it is made from daily limit, limit factor and health."""
+    """The operator's weight of each profile. If there is none, it is computed from daily limit, limit factor and
+    health."""
     room = {
         profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
         for profile in package.profiles
@@ -259,7 +260,7 @@ def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, i
 def bound_profiles(
     included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates
 ) -> dict[int, ProfileId]:
-    """The eligible profiles of the recipients with a conversation, by their index."""
+    """The eligible profiles of the recipients with a conversation, by the index of the recipient."""
     eligible = set(candidates.eligible)
     profiles = ((index, talks_to.get(recipient)) for index, recipient in enumerate(included))
     return {index: ProfileId(profile) for index, profile in profiles if profile is not None and profile in eligible}
@@ -268,7 +269,7 @@ def bound_profiles(
 def _with_gaps(
     request: OpenMessageRequested, left_out: Mapping[str, str], profiles: Sequence[ProfileId]
 ) -> tuple[str, ...]:
-    """The profiles by index of the recipients, with "" for those left out."""
+    """The profile of each recipient, in the order of the recipients; "" for those left out."""
     rest = iter(profiles)
     return tuple("" if recipient in left_out else next(rest) for recipient in recipients(request))
 

@@ -22,7 +22,8 @@ class CandidatePool:
     weights: Mapping[str, int] = field(default_factory=dict[str, int])
     loads: Mapping[str, Load] = field(default_factory=dict[str, Load])
     places: Sequence[ProfileId] = ()
-    """All profiles of the package, in their order: the places of a round. Empty: only the eligible ones."""
+    """The places of a round: all profiles of the package, in their order. Empty: only the eligible profiles are
+    places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Allocation:
 
     @property
     def kept_reasons(self) -> dict[ProfileId, str]:
-        """For records: the reasons of the profiles that got deliveries, and of some of the others."""
+        """The reasons that a stored record keeps: those of the profiles that got deliveries, and of some of the
+        others."""
         chosen = dict.fromkeys(self.profiles)
         others = (profile for profile in self.reasons if profile not in chosen)
         shown = [*chosen, *islice(others, KEPT_MAX)]
@@ -53,9 +55,8 @@ def allocate(
 ) -> Allocation:
     """Share out `deliveries` by the strategy.
 
-    `cursor`: how many places of the package's rounds were passed before.
-    `bound`: the profiles of recipients with a conversation, by index. They keep their profile; the strategy shares out
-    the others.
+    `cursor`: how many places of the package's rounds were passed before. `bound`: the profiles of recipients with a
+    conversation, by index. These recipients keep their profile, and the strategy shares out the other deliveries.
     """
     bound = bound or {}
     rest = deliveries - len(bound)

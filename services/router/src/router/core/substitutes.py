@@ -10,10 +10,11 @@ from spreader.contract.ids import ProfileId
 
 @dataclass
 class SubstituteTurns:
-    """Chooses a substitute for one customer after the other: each time the profile whose last turn is longest ago.
+    """Chooses a substitute for one customer after the other. Each time it takes the profile whose last turn is longest
+    ago.
 
-    So a profile that can send again gets no more customers than the others. It is kept in the memory of each process,
-    and each process spreads its own customers.
+    So a profile that can send again gets no more customers than the others. The turns are kept in the memory of each
+    process, so each process spreads its own customers.
     """
 
     _turns: dict[str, int] = field(default_factory=dict[str, int], init=False)
@@ -21,7 +22,8 @@ class SubstituteTurns:
     _count: int = field(default=0, init=False)
 
     def next(self, candidates: Candidates, states: Mapping[str, ProfileState]) -> ProfileId:
-        """There must be an eligible profile. Of those without a turn, the calmest one comes first."""
+        """The profile whose turn is next. There must be an eligible profile. Of those without a turn so far, the
+        calmest one comes first."""
         earliest = min(self._turns.get(profile, 0) for profile in candidates.eligible)
         waiting = tuple(profile for profile in candidates.eligible if self._turns.get(profile, 0) == earliest)
         chosen = Candidates(waiting).calmest(states)
@@ -36,7 +38,7 @@ def substitute(
     remembered: str | None,
     turns: SubstituteTurns,
 ) -> ProfileId:
-    """The one who answered the customer before, if it can send; otherwise the next in turn."""
+    """The profile that answered the customer before, if it can send; otherwise the profile whose turn is next."""
     if remembered is not None and remembered in candidates.eligible:
         return ProfileId(remembered)
     return turns.next(candidates, states)
