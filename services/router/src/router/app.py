@@ -41,7 +41,8 @@ GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
 OPEN_RECORDS_MAX = 4
-"""Four records have 2,000 recipients. They take milliseconds, so no reply waits long behind a bulk import."""
+"""The most records that the open lane handles at a time. Four records have up to 2,000 recipients, which take
+milliseconds, so no reply waits long behind a bulk import."""
 
 
 def build(settings: RouterSettings) -> FastAPI:

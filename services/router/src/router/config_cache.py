@@ -16,6 +16,7 @@ class RouterConfigCache(ConfigCache):
     paces: Mapping[str, ProfilePace]
 
     async def packages_of(self, requests: Sequence[Request]) -> list[Package | None]:
-        """The package of each request, at least as new as the request's version. None: there is no such package."""
+        """The package of each request, in the version that the request names or a newer one. None: there is no such
+        package."""
         await self.wait_for_versions((request.package_id, request.package_version) for request in requests)
         return [self.package(request.package_id) for request in requests]

@@ -37,7 +37,8 @@ class ConversationTracker:
         )
 
     def _binds_for(self, package_ids: set[str]) -> dict[str, timedelta]:
-        """How long a conversation of each package binds after its last message. In a deleted package: for ever."""
+        """How long a conversation of each package binds after its last message. The conversations of a deleted package
+        bind for ever."""
         packages = {package_id: self.config.package(package_id) for package_id in package_ids}
         return {
             package_id: timedelta.max if package is None else timedelta(days=package.conversation_days)

@@ -1,4 +1,4 @@
-"""Endpoints: the router's internal HTTP API: preview a distribution, and look up decisions and conversations."""
+"""Endpoints: the router's internal HTTP API. It previews a distribution, and looks up decisions and conversations."""
 
 import random
 from datetime import datetime

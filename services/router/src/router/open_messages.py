@@ -1,8 +1,8 @@
 """Open message router: the handler that assigns a profile to each delivery of an open message.
 
 Delivery promise: decide once, then publish until acknowledged. The decision on a record is stored (one row) before its
-events are published, and the record's offset is committed after that. So a crash in between repeats the same events,
-which their readers drop, and never makes another decision (decision 0004).
+events are published, and the record's offset is committed after that. After a crash in between, the router publishes
+the same events again, and their readers drop the repeats. It never makes another decision (decision 0004).
 
 A recipient who was suppressed before a message was requested gets no delivery of it, so the router first reads the
 changes of consent up to now (decision 0018).
@@ -44,7 +44,8 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("router")
 CONSENT_WAIT_SECONDS = 5.0
-"""How long the router waits. Reading a large import may take longer, but pacer and sender check consent again."""
+"""How long the router waits for this. Reading a large import of consents may take longer. The router then goes on,
+because pacer and sender check consent again."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class OpenMessageRouter:
         talks_to: Mapping[str, Mapping[str, str]],
         suppressed: Mapping[str, Mapping[str, str]],
     ) -> dict[RecordKey, Routing]:
-        """Decisions on the records without one. Moves the cursors."""
+        """New decisions on the records that have none yet. Moves the `cursors` on."""
         decided: dict[RecordKey, Routing] = {}
         for request, package in zip(requests, packages, strict=True):
             key, package_id = _record_key(request), request.package_id

@@ -12,7 +12,8 @@ TICK = timedelta(microseconds=1)
 
 
 class PendingAssignments:
-    """Kept in the memory of each process, because only `smart` sharing needs it. No limit depends on it."""
+    """The assignments are kept in the memory of each process, because only `smart` sharing needs them. No limit depends
+    on them."""
 
     def __init__(self) -> None:
         self._queues: defaultdict[str, deque[tuple[datetime, int]]] = defaultdict(deque)
@@ -38,8 +39,8 @@ class PendingAssignments:
     def not_counted(self, profile: str, pace: ProfilePace | None) -> int:
         """How many assignments of the profile the pacer has not counted.
 
-        Drops those that it has counted. Each assignment is dropped once, so the cost of a call does not grow with the
-        number of assignments that stay.
+        This call also drops the assignments that the pacer has counted. Each assignment is dropped once, so the cost of
+        a call does not grow with the number of assignments that stay.
         """
         queue = self._queues.get(profile)
         if queue is None:
@@ -54,7 +55,7 @@ class PendingAssignments:
 
 
 class _NotCounted(Mapping[str, int]):
-    """The number of assignments of each profile that its pace does not count; counted when it is asked for."""
+    """The number of assignments of each profile that its pace does not count. It is computed only when it is read."""
 
     def __init__(self, pending: PendingAssignments, paces: Mapping[str, ProfilePace]) -> None:
         self._pending, self._paces = pending, paces

@@ -14,7 +14,8 @@ from spreader.contract.configuration import Distribution
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 
 KEPT = "8 days"
-"""Longer than a record stays in its topic, so that no decision is made twice when a topic is read from its start."""
+"""How long decisions are kept. A record stays in its topic for a shorter time, so when a topic is read again from its
+start, no decision is made twice."""
 
 
 @dataclass(frozen=True, slots=True)

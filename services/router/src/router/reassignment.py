@@ -69,7 +69,7 @@ class Reassignment:
     async def _with_substitutes(
         self, package: Package, returned: Sequence[DeliveryReturned], routes: Sequence[ReassignResult]
     ) -> list[ReassignResult]:
-        """The routes, with the substitute of its customer for each reply. New substitutes are stored."""
+        """The routes, in which each reply goes to the substitute of its customer. New substitutes are stored."""
         pairs = list(zip(returned, routes, strict=True))
         keys = {(delivery.package_id, delivery.recipient) for delivery, route in pairs if _is_reply(delivery, route)}
         results: list[ReassignResult] = []
@@ -149,7 +149,8 @@ def _is_reply(delivery: DeliveryReturned, route: ReassignResult) -> bool:
 
 
 def _parts(routes: Sequence[tuple[DeliveryReturned, R]]) -> list[list[tuple[DeliveryReturned, R]]]:
-    """The deliveries of a message with the same tried profiles together, up to the size of a record."""
+    """The deliveries in groups, one for each event. A group has deliveries of one message with the same tried profiles,
+    and at most as many as a record may have."""
     alike: dict[tuple[object, ...], list[tuple[DeliveryReturned, R]]] = defaultdict(list)
     for delivery, route in routes:
         alike[delivery.message_id, delivery.tried, delivery.distribution].append((delivery, route))

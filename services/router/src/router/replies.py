@@ -29,7 +29,8 @@ from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 log = structlog.get_logger()
 
 EXPIRES_AFTER = timedelta(minutes=10)
-"""This is wall time, because a reply waits only for machines, which do not run faster with the system's time."""
+"""How long after its request a reply expires. This is wall time, because a reply waits only for machines, which do not
+run faster when the system's clock does."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class ReplyRouter:
         conversation: Conversation | None,
         substitutes: dict[ConversationKey, str | None],
     ) -> RouteResult:
-        """Changes the entry of the conversation in `substitutes` if it gets another substitute."""
+        """The route of one reply. If the conversation gets another substitute, this changes its entry in
+        `substitutes`."""
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:

@@ -52,7 +52,7 @@ class SubstituteRow:
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A customer's own profile, and the one that answers while it cannot send.
+    """A customer's own profile, and the substitute that answers while the own profile cannot send.
 
     `has_messages`: whether the own profile has sent or received a message.
     """
@@ -139,14 +139,14 @@ class ConversationStore:
     async def substitutions(
         self, connection: AsyncConnection, keys: Collection[ConversationKey]
     ) -> dict[ConversationKey, Substitution]:
-        """Those of these conversations that have a substitute."""
+        """The substitutions of the conversations among these that have a substitute."""
         rows = fetched(Substitution, await connection.execute(_SUBSTITUTIONS, _key_arrays(sorted(keys))))
         return {(row.package_id, row.recipient): row for row in rows}
 
     async def save_substitutes(
         self, connection: AsyncConnection, substitutes: Mapping[ConversationKey, str | None]
     ) -> None:
-        """Remember the substitutes of these conversations; None: forget it."""
+        """Store the substitutes of these conversations. None removes a stored substitute."""
         if substitutes:
             keys = sorted(substitutes)
             await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys))
@@ -154,8 +154,8 @@ class ConversationStore:
             await connection.execute(_SUBSTITUTE_SAVE, arrays(SubstituteRow, rows))
 
     async def _by_own_profile(self, connection: AsyncConnection, events: Sequence[E]) -> list[E]:
-        """A reply that a substitute sent counts as one of the customer's own profile, so that the conversation stays
-        with it."""
+        """The events, in which a reply sent by a substitute counts as sent by the customer's own profile. So the
+        conversation stays with that profile."""
         keys = {
             (event.package_id, event.recipient)
             for event in events
