@@ -1,7 +1,8 @@
 """Event stream: profile states and alerts as server-sent events, as they change.
 
-The stream contains states, not their history: a slow or returning listener gets the newest state of each profile. So
-nothing is stored for a listener, and an event's id is only a time. Any instance can continue another instance's stream.
+The stream contains states, not their history. A slow or returning listener gets only the newest state of each profile.
+So nothing is stored for a listener, and an event's id is only a time. Any instance can continue another instance's
+stream.
 """
 
 import asyncio
@@ -34,8 +35,8 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""When a listener reconnects, it gets the events of this much real time before its last event again. The instance that
-it reaches now may have read them later than the instance that it left."""
+"""A listener that reconnects gets the events again that came at most this much real time before its last event. The
+reason is that the instance that it reaches now may have read them later than the instance that it left."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 

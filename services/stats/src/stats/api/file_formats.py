@@ -141,7 +141,7 @@ class _Parquet:
 
 
 class _Sink(io.RawIOBase):
-    """A write-only file whose written bytes are taken away as they are sent."""
+    """A write-only file. `take` returns the bytes that were written, and removes them."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -33,7 +33,7 @@ ALERT_STATES: Mapping[AlertFilter, Sequence[str]] = {
 
 
 def report_range(start: datetime | None, end: datetime | None, step: Step, zone: str, clock: Now) -> ReportRange:
-    """The requested range; a problem `invalid` when there is no such range."""
+    """The requested range. Raises the problem `invalid` if the range is not valid."""
     try:
         return ReportRange.of(start, end, step, zone, clock())
     except InvalidRange as reason:
