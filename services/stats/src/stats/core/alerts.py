@@ -59,7 +59,8 @@ class NewAlert:
 def differences(
     open_alerts: Mapping[str, StoredAlert], reasons: AlertReasons, now: datetime
 ) -> tuple[Sequence[NewAlert], Sequence[StoredAlert]]:
-    """The alerts to raise, and the open alerts to change: updated with new evidence, or cleared without a reason.
+    """The alerts to raise, and the open alerts that change. An open alert is updated if its evidence is new, and
+    cleared if its reason is gone.
 
     `open_alerts` and `reasons` are of one profile, by kind.
     """

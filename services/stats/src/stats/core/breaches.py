@@ -22,7 +22,7 @@ WINDOWS = ("1h", "3h", "24h")
 
 
 def limit_windows(limits: ProfileLimits) -> Mapping[str, LimitWindow]:
-    """The limits that the operator set. What the pacer allows (limit factor, warm-up) is never more."""
+    """The limits that the operator set. The pacer may allow less (limit factor, warm-up), but never more."""
     spans = (timedelta(hours=1), timedelta(hours=3), timedelta(days=1))
     maxima = (limits.per_hour, limits.per_3_hours, limits.per_day)
     return {name: LimitWindow(span, most) for name, span, most in zip(WINDOWS, spans, maxima, strict=True)}
@@ -31,7 +31,8 @@ def limit_windows(limits: ProfileLimits) -> Mapping[str, LimitWindow]:
 def breaches(
     sent: Sequence[datetime], limits: ProfileLimits, after: datetime, tolerance: timedelta
 ) -> Mapping[str, int]:
-    """For each window, how many messages sent after `after` exceed its limit. Each message ends a window of its own.
+    """For each window, how many messages sent after `after` exceed its limit. Each message is checked in the window
+    that ends with it.
 
     `sent`: sorted, from 24 hours before `after` on.
     `tolerance`: how much shorter each window is than its limit says. It allows for a message that seems to be sent

@@ -13,7 +13,8 @@ FORGIVEN_AFTER = timedelta(days=7)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Ladder = tuple[timedelta | None, ...]
-"""The length of the first closure, of the second, and so on; the last entry is repeated. None: until it is lifted."""
+"""The length of the first closure, of the second, and so on. The last entry holds for all later closures. None: a
+closure lasts until it is lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ClosureRule:
 
     ladders: Mapping[Lane, Ladder]
     of_holder: bool = False
-    """Whether it closes the lanes of all profiles with the same holder."""
+    """Whether the sign closes the lanes of all profiles with the same holder."""
 
 
 UNTIL_LIFTED: Mapping[Lane, Ladder] = {"open": (None,), "reply": (None,)}

@@ -108,7 +108,8 @@ def alert_reasons(
 
 
 def weakest(evaluated: Health) -> str:
-    """What lowers the score most: its cap if there is one, else the component that costs most."""
+    """What lowers the score most. That is its cap if there is one, and otherwise the component that costs the most
+    points."""
     if evaluated.capped_by is not None:
         return evaluated.capped_by
     if not evaluated.reasons:

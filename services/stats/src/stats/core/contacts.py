@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 SPOKEN_FOR = timedelta(days=30)
-"""A recipient is no new contact for this long after the profile's last open message."""
+"""For this long after the profile's last open message to a recipient, the recipient is not a new contact."""
 WARM_FOR = timedelta(days=28)
-"""A recipient is no new contact for this long after their last message. WhatsApp trusts a profile for as long."""
+"""For this long after a recipient's last message, the recipient is not a new contact. WhatsApp also trusts the profile
+for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class CustomerAnswer:
 
     at: datetime
     message_id: str | None
-    """The first open message that it answers."""
+    """The id of the first open message that it answers."""
     opened_at: datetime | None
     """When the open messages made the recipient a new contact, if they did."""
 

@@ -40,7 +40,8 @@ def assemble_evidence(
     stuck_after: timedelta | None,
     now: datetime,
 ) -> Evidence:
-    """The evidence of a profile. `stuck_after` None: a missing acknowledgement is no evidence."""
+    """The evidence of a profile. `stuck_after`: the wall time after which a missing acknowledgement is evidence. None:
+    it never is."""
     lately, before, recent = raw.lately, raw.before, raw.recent
     faults = sum(count for failure, count in raw.failures.items() if failure in PROFILE_FAULTS)
     invalid, sent = raw.failures.get("recipient", 0), lately.get("sent", 0)

@@ -20,7 +20,8 @@ SEVERITY: Mapping[str, float] = {
     "account": 1.0, "restricted": 1.0, "cold_sends": 0.8, "profile": 0.6, "silent": 0.5, "stuck": 0.4, "quota": 0.3,
     "delivered_share": 0.7, "undelivered_run": 0.6, "reply_share": 0.3,
 }  # fmt: skip
-"""How much a new block signal of this kind takes from its component. The effect halves every 24 hours."""
+"""How much a new block signal of each kind takes from the component `block signals`. This effect halves every 24
+hours."""
 SHOWN_MIN = 0.05
 """A block signal whose effect has faded below this is left out of the evidence text."""
 REPLIES_EXPECTED_MIN = 0.01
@@ -42,7 +43,8 @@ class Pause:
     since: datetime | None = None
 
     def after(self, score: int, now: datetime) -> "Pause":
-        """A pause begins at a score under 40. It ends when the score is back at 55 and 6 hours have passed."""
+        """The pause after an evaluation with this score. A pause begins at a score under 40. It ends when the score is
+        back at 55 and the pause has lasted 6 hours."""
         if self.since is None:
             return Pause(now) if score < PAUSE_UNDER else self
         return Pause() if score >= BACK_AT and now - self.since >= PAUSED_FOR else self

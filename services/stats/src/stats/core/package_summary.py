@@ -9,7 +9,7 @@ from spreader.contract.events import ProfileState
 
 LaneStatus = Literal["ok", "limited", "blocked", "unknown"]
 OTHERS = "(others)"
-"""The label value that all packages beyond the largest ones share."""
+"""The common label value of all packages that are not among the largest ones."""
 COUNTED = ("sent_open", "sent", "delivered", "read", "failed", "received", "answered", "new_contacts")
 """The counts of the last 24 hours that are shown, as fields of `spreader.contract.events.Counts`."""
 

@@ -56,7 +56,8 @@ class RecentSends:
         return sum(1 for _ in takewhile(lambda send: not send.delivered, due))
 
     def of_hour(self, now: datetime, is_new: bool) -> HourResults:
-        """The results of the last hour's messages to new contacts, or of those to the others."""
+        """The results of the last hour's messages: of those to new contacts (`is_new`), or of those to other
+        contacts."""
         sends = [send for send in self.sent if send.at > now - HOUR and send.is_new is is_new]
         return HourResults(sum(send.failed for send in sends), sum(send.delivered for send in sends))
 

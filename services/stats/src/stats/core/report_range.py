@@ -29,7 +29,7 @@ class ReportRange:
 
     @classmethod
     def of(cls, start: datetime | None, end: datetime | None, step: Step, zone: str, now: datetime) -> "ReportRange":
-        """The range with its defaults: up to now, and back by the default span of the step.
+        """The range. Without `end`, it ends now. Without `start`, it begins the step's default span before its end.
 
         Raises InvalidRange for an unknown time zone and for a start that is not before the end.
         """

@@ -29,7 +29,8 @@ IMPLIED: Mapping[str, Marks] = {
     "read": Marks.SENT | Marks.ACKNOWLEDGED | Marks.DELIVERED | Marks.READ,
     "failed": Marks.FAILED,
 }
-"""The statuses that a status implies: a message that was read was also sent. Other statuses are not counted."""
+"""The statuses that a status implies. For example, a message that was read was also sent. Other statuses are not
+counted."""
 
 REFUSED = frozenset({"deferred", "expired", "unknown"})
 """The statuses, besides `failed`, that a refused try may cause. Only their failure class is counted."""
@@ -64,11 +65,12 @@ class Tally:
     added: dict[MinuteBucket, Sums] = field(default_factory=dict[MinuteBucket, Sums])
     failures: dict[tuple[MinuteBucket, str], int] = field(default_factory=dict[tuple[MinuteBucket, str], int])
     messages: dict[tuple[str, MinuteBucket], Sums] = field(default_factory=dict[tuple[str, MinuteBucket], Sums])
-    """By message and bucket."""
+    """The sums by message and bucket."""
     marks: dict[str, Marks] = field(default_factory=dict[str, Marks])
     """The marks of the deliveries that have new ones."""
     sent: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes that first count a delivery as sent. `count_contacts` must still look at their contacts."""
+    """The outcomes that count a delivery as sent for the first time. `count_contacts` must still look at their
+    contacts."""
     delivered: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
     """The outcomes that count a delivery as delivered for the first time."""
     sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
@@ -115,11 +117,11 @@ def count_outcomes(
     counted: Mapping[str, CountedDelivery],
     new_refusals: Collection[DeliveryOutcome] = (),
 ) -> Tally:
-    """Count the statuses of `outcomes` that `counted` (by delivery) does not contain, and all of `new_refusals`.
+    """Count the statuses of `outcomes` that `counted` (by delivery id) does not contain, and all of `new_refusals`.
 
     Marks are only ever added, so the counts do not depend on the order or the repetition of a delivery's outcomes. A
-    receipt may imply an earlier status: a message that was read was also sent. Such a status is counted in the minute
-    of the receipt. When its own outcome arrives later, the count does not change.
+    receipt may imply an earlier status, because a message that was read was also sent. Such an earlier status is
+    counted in the minute of the receipt. When its own outcome arrives later, the count does not change.
     """
     tally = Tally()
     sent_in: dict[str, MinuteBucket] = {}
@@ -149,7 +151,8 @@ _UNCOUNTED = CountedDelivery()
 
 
 def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) -> Tally:
-    """Add the new contacts and answers of the tally's new messages. `contacts`: those of its `contact_keys`."""
+    """Add the new contacts and answers of the tally's new messages. `contacts`: the stored histories of its
+    `contact_keys`."""
     tally.contacts.update({key: contacts.get(key, ContactHistory()) for key in tally.contact_keys})
     for outcome in tally.sent:
         key = _contact_key(outcome)
@@ -172,7 +175,7 @@ def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) 
 def count_customer_messages(
     messages: Iterable[CustomerMessage], contacts: Mapping[ContactKey, ContactHistory]
 ) -> Tally:
-    """Count new customers' messages. They count in the reply lane, in which they are answered."""
+    """Count new messages of customers. They count in the reply lane, because the business answers them in that lane."""
     tally = Tally()
     for message in messages:
         key = (message.profile_id, message.recipient)
