@@ -1,8 +1,8 @@
 """Counting handlers: count the events of a batch, and close or open lanes by them.
 
-Each record takes effect once: the offsets of the batch, the marks of its deliveries, the counts and the closures are
-saved in one transaction. The profile states that follow from them are published by `stats.health.publisher`, which
-finds unpublished changes again after a crash.
+Each record takes effect once, because one transaction saves the offsets of the batch, the marks of its deliveries, the
+counts and the closures. The profile states that follow from them are published by `stats.health.publisher`, which finds
+unpublished changes again after a crash.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -45,7 +45,7 @@ class LaneClosures:
         ]
 
     def _lifts_of_holders(self, lifts: Iterable[Lift]) -> list[Lift]:
-        """The lifts. For kinds that concern the whole holder, one is added for every other profile of that holder."""
+        """The given lifts. If a kind concerns the whole holder, every other profile of that holder gets a lift too."""
         spread: list[Lift] = []
         for lift in lifts:
             spread.append(lift)

@@ -1,7 +1,8 @@
 """Limit audit: independently recounts sent messages against the limits. It should never find a breach.
 
 After a change of limits, messages that the pacer released under the old limits are still on their way. So a profile is
-not audited for a grace period after each change. The same holds after a start, when the last change is unknown.
+not audited for a grace period after each change. After a start, no profile is audited for this time either, because the
+last change is not known then.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +44,7 @@ class AuditDelays:
 class _Audit:
     limits: ProfileLimits
     until: datetime
-    """Messages sent up to this time need no audit: they are audited already, or belong to the grace period."""
+    """Messages sent up to this time need no audit, because they are audited already or belong to the grace period."""
 
 
 @dataclass

@@ -44,7 +44,8 @@ class Retention:
     now: Now
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` old rows of each table, one transaction a table; returns the largest number."""
+        """Delete at most `rows_max` old rows of each table, in one transaction for each table. Returns the largest
+        number of rows that it deleted from one table."""
         now = self.now()
         before = {"minutes": now - MINUTES_KEPT, "hours": now - HOURS_KEPT}
         deleted: list[int] = []

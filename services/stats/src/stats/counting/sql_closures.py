@@ -50,7 +50,8 @@ async def save_closures(connection: AsyncConnection, changed: Sequence[Closure])
 
 
 async def save_reports(connection: AsyncConnection, reports: Sequence[ProfileReported]) -> None:
-    """Save each field that a report contains, unless a newer report has set it. One statement for each report."""
+    """Save each field that a report contains, unless a newer report has set it. This runs one statement for each
+    report."""
     for report in sorted(reports, key=lambda report: (report.profile_id, report.at)):
         parameters = {
             "profile": report.profile_id,

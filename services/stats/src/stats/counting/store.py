@@ -152,7 +152,7 @@ _NOTHING = Counts()
 
 
 def _windows(sums: Sequence[WindowRow], failures: Sequence[WindowFailureRow]) -> dict[str, Windows]:
-    """Sums up the parts of each window. A window without any count stays at its default."""
+    """The windows, each summed up from its parts. A window without any count keeps its default value."""
     counts: dict[str, dict[str, dict[str, Any]]] = {}
     for row in sums:
         window = counts.setdefault(row.profile_id, {}).setdefault(row.span, {})
