@@ -37,12 +37,12 @@ TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
 FAILED_AT_ONCE_MAX = 20
 AGAIN_SECONDS = 10.0
-"""In real time: the least time between two evaluations of a profile whose counts keep changing."""
+"""The shortest real time between two evaluations of a profile whose counts keep changing."""
 ALL_EVERY = timedelta(minutes=5)
 
 
 class EvaluationFailed(Exception):
-    """Profiles could not be evaluated. All others were."""
+    """Some profiles could not be evaluated. All others were evaluated."""
 
 
 @dataclass
@@ -54,14 +54,16 @@ class Evaluator:
     on_evaluated: Callable[[Iterable[str]], None]
     """Called with the evaluated profiles, after the commit."""
     is_behind: Callable[[], bool] = lambda: False
-    """Whether counted messages may have unread receipts. While they may, no profile is evaluated."""
+    """Whether counted messages may have receipts that stats has not read yet. While this is so, no profile is
+    evaluated."""
     can_detect_stuck: Callable[[], bool] = lambda: True
     """Whether stats has been reading for long enough that a missing acknowledgement is evidence."""
     again_seconds: float = AGAIN_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _failed: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    """The profiles whose last evaluation failed, with the error: they are evaluated alone, so they stop no other."""
+    """The profiles whose last evaluation failed, with the error. They are evaluated alone, so that they do not stop
+    others."""
     _all_at: datetime | None = field(default=None, init=False)
 
     def schedule(self, profiles: Iterable[str]) -> None:
@@ -97,9 +99,10 @@ class Evaluator:
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
     async def _evaluate(self, batch: Sequence[str], alone: Sequence[str], now: datetime) -> None:
-        """Evaluate a batch; if that fails for good, and where it failed before, profile by profile.
+        """Evaluate a batch together. If that fails with an error that will not pass by itself, its profiles are
+        evaluated one by one. The profiles in `alone`, which failed before, are always evaluated one by one.
 
-        Raises EvaluationFailed after all others are evaluated, and every transient error at once.
+        Raises EvaluationFailed after all other profiles are evaluated. A transient error is raised at once.
         """
         try:
             await self.evaluate(batch, now)

@@ -4,8 +4,8 @@ Published states of profiles are not stored in the database, because each instan
 topic. All profiles are compared with their published states once a minute and after a start. This also finds a change
 that was not published because of a crash. Two instances may publish the same state twice, which is harmless.
 
-Of each alert, the database also has the state that was published last. If the current state differs from that, the
-current state is published.
+For each alert, the database also has the state that was published last. If the alert's current state differs from it,
+the current state is published.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ from stats.health.sql_alerts import mark_published, unpublished_alerts
 from stats.metrics import ALERTS, STATES
 
 TURN_SECONDS = 1.0
-"""In real time: the least time between two published states of a profile."""
+"""The shortest real time between two published states of a profile."""
 ALERTS_AT_ONCE_MAX = 1_000
 
 
@@ -63,7 +63,8 @@ class StatePublisher:
         return TURN_SECONDS
 
     def _due(self, now: datetime) -> PackageOfProfile:
-        """In a new minute all profiles, because counts leave their windows by the minute. Else the touched profiles."""
+        """The profiles to compare. In a new minute these are all profiles, because counts leave their windows every
+        minute. Otherwise they are the profiles whose states may have changed."""
         packages = self.config.package_of_profile()
         if minute_of(now) != self._all_compared_in:
             return packages

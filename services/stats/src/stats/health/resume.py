@@ -24,7 +24,7 @@ class Resumption:
     """Called with the resumed profiles, after the commit."""
 
     async def resume(self, profile_id: str, lane: Lane | None, by: str) -> None:
-        """Resume one lane, or both without `lane`. Idempotent. New evidence closes a lane again."""
+        """Resume one lane, or both if `lane` is None. A repeat changes nothing. New evidence may close a lane again."""
         now = self.clock()
         lift = Lift(profile_id, now, frozenset(CLOSURE_RULES), lanes=LANES if lane is None else (lane,))
         async with self.engine.begin() as connection:

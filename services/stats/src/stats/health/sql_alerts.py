@@ -49,7 +49,8 @@ async def save_alerts(connection: AsyncConnection, alerts: Sequence[StoredAlert]
 
 
 async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime) -> StoredAlert | None:
-    """The alert, acknowledged now or before; None when there is no such alert."""
+    """Acknowledge the alert, unless it is acknowledged or cleared already. Returns the alert; None: there is no such
+    alert."""
     async with engine.begin() as connection:
         await connection.execute(_ACKNOWLEDGE, {"alert": alert_id, "by": by, "now": now})
         rows = fetched(StoredAlert, await connection.execute(_ONE, {"alert": alert_id}))

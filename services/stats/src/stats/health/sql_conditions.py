@@ -63,7 +63,8 @@ async def conditions(connection: AsyncConnection, profiles: Collection[str]) -> 
 
 
 async def lock_conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
-    """The conditions of these profiles, locked until the commit; a profile without a condition is locked too."""
+    """The conditions of these profiles. All these profiles are locked until the commit, also those without a
+    condition."""
     ordered = sorted(profiles)
     await connection.execute(_LOCK, {"profiles": ordered})
     return await conditions(connection, ordered)
