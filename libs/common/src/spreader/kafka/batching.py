@@ -1,7 +1,7 @@
 """Batching: a consumer that returns a batch when its first record arrives, or a chosen time later with more records.
 
-Without it, FastStream polls every `batch_timeout_ms` and sleeps as long after each empty poll. A record that arrives
-during the sleep would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
+Without it, FastStream polls every `batch_timeout_ms` and sleeps for the same time after each empty poll. A record that
+arrives during the sleep would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ class LowLatencyConsumer(AIOKafkaConsumer):
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:
-        """The next records. Empty: none arrived for half a second.
+        """The next records, or nothing if none arrived for half a second.
 
-        `timeout_ms` says how long to gather more records after the first one. It is not a limit for the wait for the
-        first record.
+        `timeout_ms` says how long to gather more records after the first one. It does not limit the wait for the first
+        record.
         """
         batches: Batches = await super().getmany(*partitions, timeout_ms=IDLE_MS, max_records=max_records)
         left = None if max_records is None else max_records - sum(map(len, batches.values()))
@@ -32,15 +32,15 @@ class LowLatencyConsumer(AIOKafkaConsumer):
             return batches
         await asyncio.sleep(timeout_ms / 1000)
         # The first records have left aiokafka's buffer, so raising an error here would lose them. The next call raises
-        # it.
+        # the error.
         with contextlib.suppress(KafkaError, ConsumerStoppedError):
             merge_records(batches, await super().getmany(*partitions, max_records=left))
         return batches
 
     async def commit(self, offsets: Any = None) -> None:
-        """Commits within `COMMIT_SECONDS` or raises: aiokafka alone would try until Kafka is back.
+        """Commits within `COMMIT_SECONDS` or raises an error. aiokafka alone would try until Kafka is back.
 
-        The next commit covers what this one did not.
+        After an error, the next commit covers these offsets too.
         """
         try:
             async with asyncio.timeout(COMMIT_SECONDS):

@@ -12,8 +12,8 @@ from spreader.kafka.batching import LowLatencyConsumer
 
 
 class Broker(KafkaBroker):
-    """In sequence, each subscriber would wait for one more rebalance of the group, and one that cannot stop would use
-    up the time of the others."""
+    """Starts and stops its subscribers concurrently. In sequence, each subscriber would wait for one more rebalance of
+    the group, and a subscriber that cannot stop would use up the time of the others."""
 
     async def start(self) -> None:
         await self.connect()
@@ -21,7 +21,7 @@ class Broker(KafkaBroker):
         config.builder = partial(LowLatencyConsumer, **cast("partial[AIOKafkaConsumer]", config.builder).keywords)
         starts = (subscriber.start() for subscriber in self.subscribers)
         started = await asyncio.gather(*starts, return_exceptions=True)
-        for result in started:  # only after all have ended, because after an error the caller stops them all
+        for result in started:  # only after all starts have ended, because the caller then stops all subscribers
             if isinstance(result, BaseException):
                 raise result
         for publisher in self.publishers:

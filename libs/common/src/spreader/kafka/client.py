@@ -137,7 +137,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         topics, member = (), None
 
     async def parse(records: tuple[Record, ...]) -> KafkaMessage:
-        # FastStream's parser decodes headers and bodies as text, and skips (loses) a whole batch when one is not text.
+        # FastStream's parser decodes headers and bodies as text. It skips (loses) a whole batch if one is not text.
         return KafkaAckableMessage(records, b"", consumer=subscriber.consumer)
 
     async def raw(message: KafkaMessage) -> Sequence[Record]:
@@ -197,7 +197,7 @@ class KafkaBus:
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka has limits for the parts, but none for the whole
+            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits the parts of this, but not the whole
                 if len(envelopes) == 1:  # most requests publish one event, and need no task for it
                     await self._publish(envelopes[0])
                     return

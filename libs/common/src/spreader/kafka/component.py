@@ -126,7 +126,7 @@ class KafkaComponent(Probe):
 async def _backlogs(
     reader: AIOKafkaConsumer, consumer: GuardedConsumer[Any], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, PartitionBacklog]:
-    """Of the partitions that the reader has had since `ends` were asked."""
+    """The backlogs of the partitions that were assigned to the reader when `ends` were read, and still are."""
     backlogs: dict[TopicPartition, PartitionBacklog] = {}
     for partition in ends.keys() & reader.assignment():
         position = await _position(reader, partition, consumer.group)

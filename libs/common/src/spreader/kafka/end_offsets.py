@@ -1,6 +1,6 @@
 """End offsets: asks for the ends of partitions over a connection of its own.
 
-On the connection of a reader, each request waits until the reader's long poll has ended.
+On the connection of a reader, each request would wait until the reader's long poll has ended.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from spreader.settings import Settings
 
 
 class EndOffsets:
-    """Connects at the first question."""
+    """Connects to Kafka when it is first asked for offsets."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -58,8 +58,8 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
     """The event in a record; raises UndecodableRecord, or pydantic's ValidationError, which names the field.
 
-    The headers `ce_type` and `ce_id` are required. In texts, U+FFFD replaces what cannot be stored: a record with such
-    a text would otherwise fail at each of its readers. A request also says which of its fields that was.
+    The headers `ce_type` and `ce_id` are required. In texts, U+FFFD replaces each character that cannot be stored,
+    because otherwise every reader of the record would fail. A message request also notes in which field that was.
     """
     if not headers.get("ce_id"):
         raise UndecodableRecord("the header `ce_id` is missing; readers need it to drop repeats")

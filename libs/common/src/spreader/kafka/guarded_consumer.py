@@ -56,9 +56,10 @@ class GuardedConsumer(Generic[E]):
 
     - A record that cannot be decoded goes to the dead letter topic, and the next one is handled.
     - After a transient failure (a server is down) it backs off and raises the error, so the batch is read again.
-    - After any other failure it tries the batch again a few times (not if Postgres refuses a value or a constraint is
-      broken, because that does not pass), then handles ever smaller parts of the batch. A record that
-      still fails goes to the dead letter topic with its traceback, so it cannot block its partition.
+    - After any other failure it tries the batch again a few times, and then handles ever smaller parts of the batch. If
+      Postgres refuses a value or a constraint is broken, it handles smaller parts at once, because such an error does
+      not pass. A record that still fails goes to the dead letter topic with its traceback, so it cannot block its
+      partition.
     """
 
     group: str

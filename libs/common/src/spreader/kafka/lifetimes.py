@@ -1,6 +1,6 @@
 """Lifetimes: how Kafka clients are started and closed, each within a bound.
 
-aiokafka waits for a broker that accepts connections but does not answer, in some places without an end.
+Without a bound, aiokafka may wait for ever for a broker that accepts connections but does not answer.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 START_SECONDS = 15.0
 JOIN_SECONDS = 90.0
-"""A member of a group waits for the others, at most for REBALANCE_TIMEOUT_MS."""
+"""This is longer than REBALANCE_TIMEOUT_MS, for which a member of a group may have to wait for the other members."""
 CLOSE_SECONDS = 5.0
 
 
@@ -29,7 +29,7 @@ async def started(
 
 
 async def closed(close: Awaitable[object], seconds: float = CLOSE_SECONDS) -> None:
-    """Wait for `close` for at most `seconds`. What is not closed then is left behind, and so is an error."""
+    """Wait for `close` for at most `seconds`. A client that is still open then is left so. Errors are only logged."""
     try:
         async with asyncio.timeout(seconds):
             await close

@@ -62,7 +62,10 @@ class Table(GrouplessConsumer, Generic[E]):
 
     @property
     def silent_seconds(self) -> float:
-        """The wall seconds since Kafka last answered a fetch of each partition. An empty answer counts."""
+        """The seconds of wall time since Kafka last answered a fetch of the longest silent partition.
+
+        An empty answer counts too.
+        """
         if self._consumer is None:
             return 0.0  # it has not started: `not_ready_reason` says so
         answers = [self._consumer.last_poll_timestamp(partition) for partition in self._positions]
@@ -70,9 +73,9 @@ class Table(GrouplessConsumer, Generic[E]):
         return max(wall_now().timestamp() - last, 0.0)
 
     async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        """Wait until `satisfied()`, but no longer than until everything is read that is in the topic now.
+        """Wait until `satisfied()`, or until everything that is now in the topic has been read. Returns `satisfied()`.
 
-        So a row that does not exist is waited for only while records are unread. Returns `satisfied()`.
+        So the wait for a row that does not exist ends as soon as no record is unread.
         """
         if not satisfied():
             with contextlib.suppress(TimeoutError, *BROKER_ERRORS):
@@ -90,7 +93,7 @@ class Table(GrouplessConsumer, Generic[E]):
         return all(self._positions[partition] >= end for partition, end in ends.items())
 
     def replace(self, key: str, event: E) -> bool:
-        """Make `event` the row of its key, unless it is a late copy of an older version; returns whether it is now."""
+        """Make `event` the row of its key, unless the row has a newer version. Returns whether it is the row now."""
         if _is_older(event, self._rows.get(key)):
             return False
         self._rows[key] = event

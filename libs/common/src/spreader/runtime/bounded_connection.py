@@ -1,8 +1,8 @@
-"""Bounded connection: an asyncpg connection that is thrown away when Postgres does not answer, and never awaited.
+"""Bounded connection: an asyncpg connection that is dropped if Postgres does not answer in time.
 
-asyncpg and SQLAlchemy bound a statement. They do not bound, or only by the same half minute, what follows a broken one:
-to roll it back, to close the connection and to close old prepared statements. A task that waits there keeps its place
-in the pool, and a pool without a free place stops the whole service.
+asyncpg and SQLAlchemy limit the time of a statement. After a failed statement come a rollback, the closing of the
+connection and the closing of old prepared statements, and these have no limit or the same half minute. A task that
+waits for them keeps its place in the connection pool, and a pool without a free place stops the whole service.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ CLOSE_SECONDS = 2.0
 
 class BoundedConnection(asyncpg.Connection):
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """SQLAlchemy begins, commits and rolls back with this."""
+        """SQLAlchemy calls this to begin, commit and roll back a transaction."""
         seconds = ROLLBACK_SECONDS if query.startswith("ROLLBACK") else COMMAND_SECONDS
         async with self._at_most(seconds, query):
             return await super().execute(query, *args, timeout=timeout)
 
     async def close(self, *, timeout: float | None = None) -> None:
-        """If the connection cannot be closed, it is dropped. Nothing is raised then."""
+        """Closes the connection, or drops it without an error if it cannot be closed in time."""
         with contextlib.suppress(ConnectionDoesNotExistError):
             async with self._at_most(CLOSE_SECONDS, "closing"):
                 await super().close(timeout=CLOSE_SECONDS)

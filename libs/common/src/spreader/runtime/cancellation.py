@@ -1,7 +1,7 @@
 """Cancellation: whether a CancelledError means that the running task shall end.
 
-Libraries cancel their own tasks and futures and let the error out. Code that takes such an error for a cancellation of
-its own task ends for good, and no log line says so.
+Libraries cancel their own tasks and futures, and the error may reach the code that called the library. If that code
+took the error for a cancellation of its own task, it would end for good without a log line.
 """
 
 import asyncio

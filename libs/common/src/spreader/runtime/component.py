@@ -17,7 +17,7 @@ class Component(Protocol):
         ...
 
     def is_live(self) -> bool:
-        """False only when a restart of the process may help. It is not False because another server is down."""
+        """False only when a restart of the process may help. The outage of another server does not make it False."""
         ...
 
 
@@ -26,5 +26,5 @@ class FailureReporter(Protocol):
     """A component whose work can keep failing while the service is ready for other work."""
 
     def failing(self) -> Mapping[str, str]:
-        """What keeps failing, by its name, with its last error; shown by `/health/ready` and a metric."""
+        """The last error of each piece of work that keeps failing, by its name, for `/health/ready` and a metric."""
         ...

@@ -1,4 +1,4 @@
-"""Failure streak: failures in a row of one piece of work, and whether they are many enough to be reported."""
+"""Failure streak: the failures in a row of one piece of work. A long streak is reported."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ ERROR_CHARACTERS_MAX = 300
 
 @dataclass
 class FailureStreak:
-    """Reported after 5 failures in a row, or when they have gone on for 60 s; the first success ends it.
+    """A streak is reported after 5 failures in a row, or when the failures have gone on for 60 s.
 
-    It also ends when nothing is tried any more: a consumer whose partition went to another process learns nothing of
-    the success there.
+    The first success ends it. It also ends 3 minutes after the last failure, because a consumer whose partition went to
+    another process learns nothing of a success there.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -35,7 +35,7 @@ class FailureStreak:
         self.count = 0
 
     def report(self) -> str | None:
-        """How often, for how long and with which last error; None while it is not worth a report."""
+        """How often and for how long the work has failed, and its last error. None while no report is due."""
         seconds = self._last_at - self._since
         if self.count < REPORTED_FAILURES and seconds < REPORTED_SECONDS:
             return None

@@ -1,4 +1,4 @@
-"""Group write: writes a group of rows, so that no row holds up the others."""
+"""Group write: writes a group of rows, so that a row that cannot be written does not hold up the others."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -12,9 +12,10 @@ async def write_in_parts(
     set_aside: Callable[[T, Exception], Awaitable[None]],
     is_transient: Callable[[BaseException], bool],
 ) -> None:
-    """Write the group at once. After an error that will not pass, write its two halves, each in the same way, in order.
+    """Write the group at once. After an error that will not pass, write its two halves, one after the other.
 
-    A single row that fails so is given to `set_aside`. Raises the error if it may pass, or if `set_aside` raises it.
+    Each half is written in the same way, down to single rows. A single row that fails with such an error is given to
+    `set_aside`. An error that may pass is raised, and so is an error of `set_aside`.
     """
     try:
         await write(group)

@@ -21,8 +21,8 @@ TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
 TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
 MIGRATION_LOCK_MS = 2_000
-"""How long a migration waits for the lock of a table. All later statements on the table wait behind it. More than
-deadlock_timeout (1 s), because only after that time does an autovacuum make room."""
+"""How long a migration waits for the lock of a table. The time is short, because all later statements on the table wait
+behind the migration. It is longer than deadlock_timeout (1 s), because an autovacuum makes room only after that."""
 DATA_CLASSES = ("21", "22", "23", "54")  # cardinality, data, constraint, a row that is too large for an index
 
 

@@ -31,7 +31,7 @@ STOP_COMPONENT_SECONDS = 1.0
 """Each component has at least this long to stop, also when others have used up `STOP_SECONDS`."""
 HTTP_DRAIN_SECONDS = 5
 EXIT_SECONDS = 38.0
-"""A process that has not ended so long after its signal ends itself (docker-compose.yml waits for 40 s)."""
+"""A process ends itself if it still runs this long after its stop signal (docker-compose.yml waits for 40 s)."""
 
 
 class Service:
@@ -157,7 +157,7 @@ def _nothing() -> None:
 
 
 class _Server(uvicorn.Server):
-    """From the signal on, a thread of the interpreter watches that the process ends."""
+    """After the stop signal, a thread of the interpreter ends the process if it still runs after `EXIT_SECONDS`."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)

@@ -1,7 +1,7 @@
 """Timestamps: `timestamptz` values of Postgres as aware datetimes, with both infinities.
 
 asyncpg decodes `infinity` and `-infinity` as naive datetimes, and comparing those with aware ones raises TypeError.
-Here they are the greatest and the least aware datetime, in both directions.
+This module reads them as the greatest and the least aware datetime, and writes these two as the infinities.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,12 +21,12 @@ class CodecConnection(Protocol):
 
 
 async def register(connection: CodecConnection) -> None:
-    """Read and write all `timestamptz` values of an asyncpg connection by this module."""
+    """Let an asyncpg connection read and write all `timestamptz` values with this module."""
     await connection.set_type_codec("timestamptz", schema="pg_catalog", format="tuple", encoder=encode, decoder=decode)
 
 
 def encode(value: datetime) -> tuple[int]:
-    """Microseconds since 2000. Raises ValueError for a naive datetime: its instant is unknown."""
+    """Microseconds since 2000. Raises ValueError for a naive datetime, because its instant is unknown."""
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
     if value in (FIRST, LAST):
@@ -35,7 +35,7 @@ def encode(value: datetime) -> tuple[int]:
 
 
 def decode(value: tuple[int]) -> datetime:
-    """Instants outside the years 1 to 9999 become the nearest infinity: Python has no datetime for them."""
+    """Instants outside the years 1 to 9999 become the nearest infinity, because Python has no datetime for them."""
     try:
         return _EPOCH + timedelta(microseconds=value[0])
     except OverflowError:

@@ -14,7 +14,7 @@ REPLACEMENT = "\ufffd"
 
 CleanText = NewType("CleanText", str)
 """A text without lone surrogates, and without control characters other than line breaks and tabs. Only `clean` and
-`clean_id` make one. A class for what a gateway says takes no plain `str`, so no driver can forget to clean a text."""
+`clean_id` make one. The classes for a gateway's texts accept no plain `str`, so no driver can forget to clean one."""
 SafeText = CleanText | LiteralString
 """A cleaned text, or a text of our own source code."""
 
@@ -35,7 +35,7 @@ def clean_id(text: str) -> CleanText:
 
 @dataclass(frozen=True, slots=True)
 class UnstorableText:
-    """A text in a JSON value that cannot be stored, and its first such character."""
+    """A text in a JSON value that cannot be stored, and the first character that makes it so."""
 
     pointer: str
     """The JSON pointer of the field."""

@@ -1,7 +1,7 @@
 """Fingerprint: a hash of a content that shows how similar two contents are, but not what they say.
 
-It is a SimHash (Charikar 2002) of 64 bits over words and pairs of words: texts that differ in a name or a number differ
-in a few bits, unrelated texts in about half of them.
+It is a SimHash (Charikar 2002) of 64 bits over words and pairs of words. The fingerprints of two texts that differ in a
+name or a number differ in a few bits. The fingerprints of unrelated texts differ in about half of the bits.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 def fingerprint(content: Content) -> str:
-    """16 hex digits. For a file without a caption, its address or media id is hashed; for a template, its name."""
+    """16 hex digits. If a file has no caption, its address or media id is hashed. Of a template, the name is hashed."""
     return _fingerprint(_text_of(content))
 
 

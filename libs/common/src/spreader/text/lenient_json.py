@@ -38,7 +38,7 @@ def unstorable_text(body: bytes) -> UnstorableText | None:
 
 
 def _repaired(body: bytes, error: ValueError) -> bytes:
-    """Raises `error`, which names the place, if the body is not JSON in any reading."""
+    """The body as strict JSON, with U+FFFD for what cannot be stored. Raises `error` if even lenient reading fails."""
     try:
         value = json.loads(body.decode(errors="replace"), strict=False, parse_constant=_refuse_constant)
         return to_json(replace_unstorable(value))
