@@ -40,7 +40,7 @@ class QueueSnapshot:
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
-    """The releases that are at most a day plus the longest possible slack old."""
+    """The profile's newest releases: those of the last day, and those of the longest possible slack before that day."""
     contacts: Sequence[datetime]
     """The releases of the last 30 days to cold contacts that have not answered."""
     ahead: Sequence[QueuePart]

@@ -167,8 +167,8 @@ def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) ->
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
-    """The pace in force. It does not change merely because time passes, because the tempo counts the two hours before
-    the last release, and not the last two hours (decision 0014)."""
+    """The pace in force. The tempo counts the two hours before the last release, and not the last two hours. So the
+    pace does not change merely because time passes (decision 0014)."""
     since = facts.last_release or now
     return pace(
         rules.limits,
