@@ -85,7 +85,7 @@ class HeldQueue:
         because router and pacer may not agree yet on which profiles can send. Repeated events do the same, because the
         process may have crashed after it stored the events.
 
-        This is a transaction of its own: a release pass locks profiles before deliveries, and a transaction that
+        This is a transaction of its own, because a release pass locks profiles before deliveries. A transaction that
         locked deliveries before profiles could deadlock with it.
         """
         profiles = _assigned_profiles([event for event in events if isinstance(event, OpenDeliveriesAssigned)])
@@ -141,7 +141,7 @@ class HeldQueue:
             await self.read_times.record(connection, read_times)
             to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
             if any(settlement.state == "held" for settlement in to_write):
-                await connection.execute(stops.STOPS_LOCK_SHARED)  # as for an intake: a cancellation waits for these
+                await connection.execute(stops.STOPS_LOCK_SHARED)  # so that a cancellation waits for this
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:
