@@ -1,9 +1,9 @@
 """Known events: a compacted table that is also stored in the pacer's database schema, so that the pacer neither forgets
 an event nor goes back to an older one.
 
-When Kafka was set up again, or cannot be reached, the pacer can read fewer events than pacers have read before. It then
-decides by the events that are stored. A record with an older version than the stored one changes nothing, and neither
-does a tombstone.
+After Kafka was set up again, or while it cannot be reached, the pacer can read fewer events than pacers have read
+before. It then decides by the events that are stored. A record with an older version than the stored one changes
+nothing, and neither does a tombstone.
 """
 
 from collections.abc import Callable, Collection, Hashable
@@ -30,9 +30,10 @@ class Storing(Generic[E]):
     """How the events of one topic are stored."""
 
     slim: Callable[[E], E]
-    """The event without what the pacer does not need."""
+    """Returns the event without the parts that the pacer does not need."""
     essence: Callable[[E], Hashable]
-    """The part of the event that the pacer decides by. An event is stored again only when this part has changed."""
+    """Returns the part of the event that the pacer decides by. An event is stored again only when this part has
+    changed."""
 
 
 class KnownEvents(Table[E]):
@@ -53,7 +54,8 @@ class KnownEvents(Table[E]):
         self._on_event = on_event
 
     def is_read(self, key: str) -> bool:
-        """Whether this process has read the event from Kafka. If not, it knows the event only from its schema."""
+        """Whether this process has read the event from Kafka. If not, it knows the event only from the pacer's database
+        schema."""
         return key in self._from_kafka
 
     async def start(self) -> None:
@@ -113,7 +115,7 @@ class KnownEvents(Table[E]):
 
 
 def _ignore(_: str, __: Event) -> None:
-    """Nothing follows the events yet."""
+    """Does nothing. This is the callback until `follow` sets another one."""
 
 
 def _version(event: Event) -> int:

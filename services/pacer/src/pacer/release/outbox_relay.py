@@ -47,7 +47,8 @@ class QueueOutboxRelay:
         return 0
 
     def _events(self, deliveries: Sequence[UnpublishedDelivery], now: datetime) -> tuple[list[Event], list[Span]]:
-        """The events, and a span for each release. Other states get no span: one cancellation may end thousands."""
+        """The events, and a span for each release. Other states get no span, because one cancellation may end thousands
+        of deliveries."""
         events: list[Event] = [outbound_event(delivery, now) for delivery in deliveries]
         spans: list[Span] = []
         if self.tracing.on:

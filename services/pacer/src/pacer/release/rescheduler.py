@@ -1,4 +1,4 @@
-"""Rescheduler: makes profiles due again whose settings or state changed, whatever they wait for.
+"""Rescheduler: makes profiles due again when their settings or state have changed, whatever they wait for.
 
 Changes are noted in memory and written before the next release pass. A change that could not be written stays noted, so
 no change is lost while the database is unavailable.
