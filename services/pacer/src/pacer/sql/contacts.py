@@ -1,4 +1,5 @@
-"""Contacts: the statements about a profile's contacts and its recipients' read times; which contacts are cold."""
+"""Contacts: the statements about a profile's contacts and its recipients' read times, and the condition for a cold
+contact."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -26,4 +26,4 @@ FROM (SELECT max(delivery.package_id) FILTER (WHERE delivery.package_id = profil
       FROM pacer.delivery JOIN pacer.profile USING (profile_id)
       WHERE profile_id = :profile_id AND state = 'held') AS held
 WHERE profile.profile_id = :profile_id""")
-"""If the profile holds deliveries of another package, it goes on with that one. Otherwise an event wakes it."""
+"""If the profile still holds deliveries, it goes on with the package of those at once. Otherwise an event wakes it."""

@@ -26,7 +26,7 @@ class AssignedRow:
     timing: str | None
     expires_at: datetime | None
     waits: bool
-    """Whether it has no profile. Then `profile_id` is the waiting queue of its package."""
+    """Whether the delivery has no profile. Then `profile_id` is the waiting queue of its package."""
     index: int = column("int")
     attempt: int = column("int")
     rank: int = column("smallint")
@@ -34,7 +34,7 @@ class AssignedRow:
 
 @dataclass(frozen=True, slots=True)
 class AssignedProfile:
-    """`assigned_at`: the newest assignment to the profile."""
+    """`assigned_at`: the time of the newest assignment to the profile."""
 
     profile_id: str
     package_id: str

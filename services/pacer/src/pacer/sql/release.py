@@ -1,4 +1,4 @@
-"""Release: the statements of the release loop: due profiles, the facts about them, releases. Times are system time."""
+"""Release: the statements of the release loop, about due profiles, their facts and releases. Times are system time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
