@@ -1,4 +1,5 @@
-"""Metrics: everything that the pacer measures. No label names a profile: Prometheus keeps each label value for ever."""
+"""Metrics: everything that the pacer measures. No label names a profile, because Prometheus keeps each label value for
+ever."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
