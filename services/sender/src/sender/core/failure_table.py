@@ -76,7 +76,7 @@ CLOUD_API_BY_STATUS: Mapping[range, FailureRule] = {
 counts."""
 CLOUD_API_SERVER_ERROR = FailureRule("ambiguous", "Meta's server failed; it may have sent the message")
 """The rule for `VAGUE_CODES` with a status of 500 or more. Meta documents these codes as unknown errors and unavailable
-services. It does not promise that the message was not sent."""
+services. Meta does not promise that the message was not sent."""
 VAGUE_CODES = frozenset({1, 2, 131000, 131016, 135000})
 
 
@@ -147,7 +147,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
 def cloud_api_answer(
     status: int, code: int | None, gateway_text: object, retry_after: timedelta | None
 ) -> SendRefused | SendInDoubt:
-    """`code` is None when the answer is not in Meta's form, because a proxy before Meta may have written it."""
+    """`code` is None when the answer is not in Meta's form. A proxy before Meta may have written such an answer."""
     if code in VAGUE_CODES and status >= 500:
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:

@@ -15,14 +15,14 @@ WAHA: Mapping[str, SessionState] = {
     "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
     "FAILED": "failed",
 }
-"""By the `status` of a session."""
+"""The states by the `status` that WAHA reports of a session."""
 EVOLUTION: Mapping[str, SessionState] = {
     "open": "working",
     "connecting": "starting",
     "close": "stopped",
     "refused": "unlinked",
 }
-"""By the `state` of an instance."""
+"""The states by the `state` that Evolution API reports of an instance."""
 CLOUD_API: Mapping[str, SessionState] = {
     "CONNECTED": "working",
     "FLAGGED": "working",
@@ -35,8 +35,8 @@ CLOUD_API: Mapping[str, SessionState] = {
     "DELETED": "failed",
     "BANNED": "failed",
 }
-"""By the `status` of a phone number. A missing or unlisted status counts as working, because Meta has answered for the
-number."""
+"""The states by the `status` that Meta reports of a phone number. A missing or unlisted status counts as working,
+because Meta has answered for the number."""
 QUALITY: Mapping[str, Quality] = {"GREEN": "green", "YELLOW": "yellow", "RED": "red"}
 
 
