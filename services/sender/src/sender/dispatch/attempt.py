@@ -71,7 +71,7 @@ class AttemptRunner:
     starts: CallStarts
     call_seconds: float
     consent_check: ConsentCheck | None = None
-    """None in the reply lane: replies need no opt-in."""
+    """None in the reply lane, because replies need no opt-in."""
 
     async def run(self, claim: Claim) -> ClaimResult:
         """The result of the claim. If the task is cancelled, this still returns a result, so that another sender can
