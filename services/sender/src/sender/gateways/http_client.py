@@ -1,7 +1,7 @@
 """Gateway client: HTTP calls to gateways, with pooled connections, time-outs, and a circuit breaker for each host.
 
-Errors are values. `NotReached` means that the request was certainly not written. `NoResponse` means that the request
-may have arrived. The texts of exceptions are dropped, since they may contain an address with credentials.
+Errors are returned as values. `NotReached` means that the request was certainly not written. `NoResponse` means that
+the request may have arrived. The texts of exceptions are dropped, since they may contain an address with credentials.
 """
 
 import asyncio
