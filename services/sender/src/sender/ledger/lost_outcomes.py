@@ -1,7 +1,7 @@
 """Lost outcomes: reports the outcomes of releases that the pacer asks about.
 
 The outcome goes the usual way: it is stored as an unpublished event, and the outbox publishes it. The release is
-settled in the ledger first. So if its record is read later, the delivery is not sent.
+settled in the ledger first. So if the record of the release is read later, the delivery is not sent.
 """
 
 from collections.abc import Mapping, Sequence
