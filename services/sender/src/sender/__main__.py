@@ -1,4 +1,4 @@
-"""Process: `python -m sender`."""
+"""python -m sender: run the sender until it is stopped."""
 
 from sender.app import build
 from sender.settings import SenderSettings

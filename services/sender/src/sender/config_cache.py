@@ -15,8 +15,8 @@ class SenderConfigCache(ConfigCache):
     wait_seconds: float = WAIT_SECONDS
 
     async def wait_for_profile(self, package_id: str, profile_id: str) -> Profile | None:
-        """The profile. If it is unknown, waits up to `wait_seconds` until it is read. None: it is still unknown then,
-        or all published packages are read without it."""
+        """The profile. If it is unknown, waits up to `wait_seconds` until it is read. None: the profile is still
+        unknown after this time, or after everything that was published is read."""
         profile = self.profile(package_id, profile_id)
         if profile is None:
             await self.table.wait_until_read(
