@@ -74,7 +74,7 @@ def share_waiting(
 
 
 def _groups(keys: Iterable[object]) -> list[list[int]]:
-    """The indexes of the keys in groups: the keys of one group are equal."""
+    """The indexes of the keys, in groups of equal keys."""
     groups: dict[object, list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         groups[key].append(index)

@@ -28,7 +28,7 @@ class TerminalOutcome:
     status: Literal["rejected", "suppressed", "failed"]
     reason: str
     profile_id: str | None = None
-    """The last profile that tried it."""
+    """The last profile that tried the delivery."""
     attempt: int = 1
     callback_partition: int | None = None
     """The partition of the caller that waits for the result of this delivery."""
