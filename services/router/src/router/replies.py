@@ -59,7 +59,7 @@ class ReplyRouter:
         """Wait until earlier messages of the customers are read, because they decide the profile of a reply.
 
         A customer's messages and the replies to them have the same key, so they have the same partition number in both
-        topics. The wait is bounded: a reply through another profile is better than a reply that does not come.
+        topics. The wait is bounded, because a reply through another profile is better than a reply that does not come.
         """
         if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.read_wait_seconds):
             log.warning("customers' messages are still unread; sending replies anyway", partitions=sorted(partitions))

@@ -91,7 +91,7 @@ class ConversationStore:
     ) -> dict[str, dict[str, str]]:
         """For each package: the profile of each of these recipients with a conversation that is not over.
 
-        `days`: by package, after how many days without a message a conversation is over.
+        `days`: for each package, the number of days without a message after which a conversation is over.
         """
         talks_to: dict[str, dict[str, str]] = defaultdict(dict)
         for (package_id, recipient), conversation in (await self.conversations(connection, sorted(keys))).items():
@@ -116,10 +116,10 @@ class ConversationStore:
     ) -> None:
         """Merge the conversations of a batch into the stored ones; a repeated batch changes nothing.
 
-        `binds_for`: by package, how long a conversation binds after its last message.
+        `binds_for`: for each package, how long a conversation binds after its last message.
         """
         if not conversations_of([record.event for record in batch]):
-            return  # most outcomes concern no conversation, and cost no transaction
+            return  # most outcomes concern no conversation, so they cost no transaction
         async with self.begin() as connection:
             new = await deduplicator.unseen(connection, batch)
             conversations = conversations_of(await self._by_own_profile(connection, [record.event for record in new]))
