@@ -157,7 +157,7 @@ def _event(kind: str, data: Any, now: datetime) -> bytes:
 
 
 def _parse_time(event_id: str | None) -> datetime | None:
-    """The time in an event id. None for an unknown id: the listener then gets everything."""
+    """The time in an event id. None: the id is missing or has another form, so the listener gets everything."""
     try:
         at = datetime.fromisoformat(event_id or "")
     except ValueError:
