@@ -17,11 +17,11 @@ for this long."""
 @dataclass(frozen=True, slots=True)
 class ContactHistory:
     spoke_at: datetime | None = None
-    """The profile's last open message."""
+    """The time of the profile's last open message."""
     wrote_first_at: datetime | None = None
-    """The recipient's first message."""
+    """The time of the recipient's first message."""
     wrote_at: datetime | None = None
-    """The recipient's last message."""
+    """The time of the recipient's last message."""
     asked_at: datetime | None = None
     """The time of the first open message that the recipient has not answered. None: no message awaits an answer."""
     asked_by: str | None = None

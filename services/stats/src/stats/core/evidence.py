@@ -79,4 +79,4 @@ class Evidence:
     baseline: PackageBaseline = field(default_factory=PackageBaseline)
     account: AccountStatus = field(default_factory=AccountStatus)
     closures: Sequence[Closure] = ()
-    """The closures in force, and those that ended within the last days."""
+    """The closures in force, and those that ended within the last 7 days."""
