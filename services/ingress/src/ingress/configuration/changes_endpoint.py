@@ -1,4 +1,4 @@
-"""Changes endpoint: the history of a package's configuration, and undoing a change."""
+"""Changes endpoint: lists the changes of a package's configuration, and undoes one of them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

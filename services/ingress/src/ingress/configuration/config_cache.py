@@ -41,9 +41,9 @@ class IngressConfigCache(ConfigCache):
 
 
 def active_profiles(package: Package, lane: Lane) -> list[Profile]:
-    """The profiles that may send in this lane; raises the problem `no-profile` if there is none.
+    """The profiles that may send in this lane. Raises the problem `no-profile` if there is none.
 
-    A paused profile sends nothing; a paused package sends only replies.
+    A paused profile sends nothing. A paused package sends only replies.
     """
     stopped = package.paused and lane == "open"
     active = [profile for profile in package.profiles if not profile.paused and not stopped]

@@ -1,4 +1,4 @@
-"""Queue endpoint: the queue of a package, why it waits, and a forecast of the queue under other settings."""
+"""Queue endpoint: the queue of a package, what it waits for, and a forecast of the queue under other settings."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -25,7 +25,7 @@ class ReportedFailure:
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
-    """`code`: Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
+    """The failure with Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
@@ -33,7 +33,7 @@ def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
 
 
 def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
-    """`code`: WhatsApp's error code; None: the gateway does not report one.
+    """The failure of a linked device with WhatsApp's error code. `code` is None if the gateway does not report one.
 
     A failure without a code may be caused by a restriction too. The stats service recognises that from the counts.
     """

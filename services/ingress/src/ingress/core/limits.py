@@ -13,7 +13,7 @@ _SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a da
 
 @dataclass(frozen=True, slots=True)
 class LimitWarning:
-    """A limit that is allowed but has no effect, so that it is probably a mistake."""
+    """A limit that is allowed but has no effect, and is therefore probably a mistake."""
 
     pointer: str
     detail: str

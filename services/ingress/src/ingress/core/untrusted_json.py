@@ -91,5 +91,6 @@ class UntrustedJson:
 
 
 def not_after(now: datetime, reported: datetime | None) -> datetime:
-    """The time that the gateway reported, but at most `now`, because its clock may be ahead. Without one, `now`."""
+    """The time that the gateway reported, or `now` if it reported none. At most `now`, because its clock may be
+    ahead."""
     return now if reported is None else min(reported, now)

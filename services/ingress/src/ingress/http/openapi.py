@@ -168,7 +168,7 @@ def _kinds_text(status: int) -> str:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    """Move the forms' schemas to the components, add those of problems, and remove the 422 that FastAPI adds."""
+    """Move the forms' schemas to the components, add the problems' schemas, and remove the 422 that FastAPI adds."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for path in document["paths"].values():
         for operation in path.values():

@@ -11,7 +11,7 @@ _operator: ContextVar[str | None] = ContextVar("operator", default=None)
 
 
 def current_operator() -> str | None:
-    """The operator of the request that this task handles; None if it names none."""
+    """The operator of the request that this task handles. None if the request names no operator."""
     return _operator.get()
 
 

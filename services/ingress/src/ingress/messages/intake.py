@@ -46,7 +46,7 @@ class MessageIntake(Generic[F]):
     body_bytes_max: int
 
     async def accept(self, package_id: str, request: Request, publish: Publish[F]) -> Response:
-        """Publishes the message, and returns the response that `publish` or an earlier request with the key made.
+        """Publishes the message and returns the response, which may be that of an earlier request with the same key.
 
         Problems are raised in this order: malformed body, unknown package, invalid fields, no profile, invalid
         Idempotency-Key.

@@ -1,4 +1,7 @@
-"""Status handlers: fold events into the status projection, and match waiting receipts. Repeats change nothing."""
+"""Status handlers: fold events into the status projection, and match waiting receipts.
+
+A repeated event changes nothing.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ class WebhookParser(Protocol):
         ...
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        """Why the call does not prove that it comes from the gateway; None if it does."""
+        """Why the call does not prove that it comes from the gateway. None if it proves that."""
         ...
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:

@@ -26,9 +26,10 @@ REPLY_RESTRICTED = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"
 STOPPING_EVENTS = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"})
 """Events of `account_update` after which the account cannot send at all."""
 QUALITIES: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
-"""By the event of `phone_number_quality_update`, which says that a time of low quality begins or ends.
+"""The quality that follows from each event of `phone_number_quality_update`.
 
-The event does not contain the exact quality, so the sender polls the quality.
+Such an event says that a time of low quality begins or ends. It does not contain the exact quality, which the sender
+polls.
 """
 LIMIT_MEMBERS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
 

@@ -77,7 +77,7 @@ def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Itera
 def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
     contacts = [contact["wa_id"].text for contact in value["contacts"]]
     for message in value["messages"]:
-        # The message of a user with a username may lack the number. A single contact must be the sender.
+        # The message of a user with a username may lack the phone number. A single contact is then the sender.
         sender = phone_number(message["from"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
         message_id, meta_type = message["id"].id, message["type"].text or "unknown"
         if meta_type == "system" or message_id is None:
