@@ -17,7 +17,7 @@ Engine = Literal["NOWEB", "WEBJS", "GOWS"]
 
 
 class AccountKey(NamedTuple):
-    """Identifies an account. The name alone does not, because two gateways may each have an account named `default`."""
+    """Identifies an account. Two gateways may each have an account with the same name, such as `default`."""
 
     driver: Driver
     account: str

@@ -28,7 +28,7 @@ LOCK_STEPS = (timedelta(seconds=60), timedelta(hours=24), timedelta(days=7))
 
 @dataclass(frozen=True, slots=True)
 class ChatLock:
-    """A lock that forbids an account to open chats until a time. Each lock is longer than the one before."""
+    """A lock that forbids an account to open chats until a time. Each new lock is longer than the one before."""
 
     until: datetime | None = None
     locks: int = 0

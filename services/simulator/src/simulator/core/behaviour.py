@@ -54,7 +54,7 @@ class Behaviour(BehaviourModel):
     unknown_share: Share = 0.0
     """The share of numbers that are not on WhatsApp."""
     without_nine: tuple[PhoneNumber, ...] = ()
-    """Brazilian numbers that WhatsApp knows without the 9 before their last eight digits. Write them without the 9."""
+    """Brazilian numbers that WhatsApp knows without the 9 before their last eight digits. List them without the 9."""
 
     opens_chats: bool = True
     """Linked devices. If false, sends to cold contacts fail with 463."""

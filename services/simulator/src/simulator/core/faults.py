@@ -31,7 +31,7 @@ class Fault:
     code: str = "transient"
     """The code of the failure. The fault matches only sends over gateways that have this code."""
     channel: FailureChannel | None = None
-    """None: the channel that the gateway usually uses."""
+    """How the failure is reported. None: as the gateway usually reports it."""
     seconds: float = 1.0
     """The length of a delay, of a hang or of `Retry-After` in wall time, or of late receipts in system time."""
     at: FaultPoint = "before"

@@ -1,4 +1,4 @@
-"""Quota: WhatsApp's limit of new chats, in which the account writes first. It applies to a cycle of some days.
+"""Quota: how many customers an account may write to first in a cycle of some days. It is WhatsApp's own limit.
 
 A customer who replies does not count.
 """
