@@ -94,7 +94,7 @@ class KafkaComponent(Probe):
 
     @property
     def behind_seconds(self) -> float:
-        """For how long each check has found records that are not fetched. 0: the last check found none."""
+        """For how many seconds every check has found unfetched records. 0: the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     async def _measure_lag(self) -> None:

@@ -1,6 +1,6 @@
-"""Lifetimes: how Kafka clients are started and closed, each within a bound.
+"""Lifetimes: how Kafka clients are started and closed, each within a time limit.
 
-Without a bound, aiokafka may wait for ever for a broker that accepts connections but does not answer.
+Without a limit, aiokafka may wait for ever for a broker that accepts connections but does not answer.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ async def started(
 
 
 async def closed(close: Awaitable[object], seconds: float = CLOSE_SECONDS) -> None:
-    """Wait for `close` for at most `seconds`. A client that is still open then is left so. Errors are only logged."""
+    """Wait for `close` for at most `seconds`. A client that is still open then is abandoned. Errors are only logged."""
     try:
         async with asyncio.timeout(seconds):
             await close

@@ -75,7 +75,7 @@ class OffsetStore:
 
 
 class Deduplicator(Protocol):
-    """The port of a handler that must process each record once."""
+    """The port through which a handler drops the records whose effects are stored already."""
 
     async def unseen(self, connection: AsyncConnection, batch: Sequence[Received[E]]) -> list[Received[E]]: ...
 

@@ -15,7 +15,7 @@ _MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 def parse(body: bytes) -> Any:
     """The value of a JSON text, with U+FFFD in place of U+0000, of lone surrogates, and of bytes that are not UTF-8.
 
-    Control characters that are not escaped are allowed in texts. Raises ValueError if the body is not JSON even so.
+    Control characters that are not escaped are allowed in texts. Raises ValueError if the body is not JSON even then.
     """
     try:
         value = from_json(body, allow_inf_nan=False)
