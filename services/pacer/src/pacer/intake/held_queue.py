@@ -34,7 +34,8 @@ from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays
 
 AGREED_AFTER = timedelta(seconds=1)
-"""After a delivery has joined a waiting queue, the pacer looks only after this wall time whether a profile can send."""
+"""A delivery that joins a waiting queue waits there at least this wall time. Then the pacer looks whether a profile can
+send."""
 
 
 @dataclass(frozen=True, slots=True)

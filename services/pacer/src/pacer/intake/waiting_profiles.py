@@ -12,8 +12,9 @@ async def wake_waiting(engine: AsyncEngine, package_ids: Collection[str], profil
     settlements wake them too, because the process may have crashed after it stored the settlements.
 
     A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its end.
-    So the first transaction locks the packages, and by that waits for such passes. The second transaction locks the
-    profiles. Both locks in one transaction could deadlock, because a pass locks profiles before packages.
+    So the first transaction locks the packages, because the lock waits until such passes have ended. The second
+    transaction locks the profiles. Both locks in one transaction could deadlock, because a pass locks profiles before
+    packages.
     """
     params = {"package_ids": sorted(package_ids)}
     async with engine.begin() as connection:
