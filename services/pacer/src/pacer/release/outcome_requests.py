@@ -35,9 +35,9 @@ BEGINNING: Place = ("", 0)
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """`overdue`: releases found; `freed`: those that no delivery waits for any more; `reported`: those whose outcomes
-    the sender publishes again; `in_progress`: those that the sender still works on; `unavailable`: why the sender was
-    not asked."""
+    """`overdue`: how many releases were found. `freed`: how many of them no delivery waits for any more. `reported`:
+    for how many of them the sender publishes the outcome again. `in_progress`: on how many of them the sender still
+    works. `unavailable`: why the sender could not be asked."""
 
     overdue: int = 0
     freed: int = 0
