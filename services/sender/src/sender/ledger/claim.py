@@ -22,8 +22,8 @@ class Claim:
     delivery: Delivery
     number: int
     tries: int
-    """The claims since the delivery was assigned to this profile, this claim included. Earlier claims that ended before
-    their calls began do not count."""
+    """The claims since the delivery was assigned to this profile, this claim included. An earlier claim does not count
+    if its lease ended before its call began."""
     in_doubt: bool
     """Whether an earlier claim ended without a clear answer, so that the gateway may have sent the message."""
     lease_until: float

@@ -35,7 +35,7 @@ RETURNING stored.delivery_id""")
 # - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
 # - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
-# - A claim that ended before its call began has sent nothing, so it leaves no doubt and does not count as a try.
+# - A claim whose lease ended before its call began has sent nothing. So it leaves no doubt and counts as no try.
 # - Consents are read in the same statement, just before the call, to save a query for each delivery.
 CLAIM = text(f"""
 WITH candidates AS (
