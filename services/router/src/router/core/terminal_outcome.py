@@ -31,7 +31,7 @@ class TerminalOutcome:
     """The last profile that tried the delivery."""
     attempt: int = 1
     callback_partition: int | None = None
-    """The partition of the caller that waits for the result of this delivery."""
+    """The partition of the callback topic from which the waiting caller gets the result. None: no caller waits."""
     traceparent: str | None = None
 
     @classmethod
