@@ -35,8 +35,8 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""A listener that reconnects gets the events again that came at most this much real time before its last event. The
-reason is that the instance that it reaches now may have read them later than the instance that it left."""
+"""When a listener reconnects, the stream repeats the events of this much real time before the listener's last event. It
+does so because the new instance may have read these events later than the old instance."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
