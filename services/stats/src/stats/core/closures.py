@@ -141,7 +141,7 @@ def signs_and_lifts(report: ProfileReported) -> tuple[list[Sign], list[Lift]]:
 
 
 def close_lanes(sign: Sign, known: Closures) -> list[Closure]:
-    """The closures of the sign's profile that are new or changed by it. `known`: the profile's closures so far."""
+    """The closures that the sign adds or changes. `known`: the closures of the sign's profile so far."""
     closures: list[Closure] = []
     for lane in sign.lanes:
         ladder = CLOSURE_RULES[sign.kind].ladders.get(lane)
