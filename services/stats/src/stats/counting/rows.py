@@ -81,7 +81,7 @@ class WindowKeyRow:
 
 @dataclass(frozen=True)
 class WindowRow(Sums, WindowKeyRow):
-    """The sums of one window of a profile. The week comes in three parts."""
+    """The sums of one window of a profile. The week has up to three rows, which are added up."""
 
 
 @dataclass(frozen=True, slots=True)
