@@ -98,7 +98,7 @@ class FailureClassRow:
 
 @dataclass(frozen=True, slots=True)
 class StuckRow:
-    """The number of the last hour's messages that wait for `STUCK_AFTER` or longer (see `RecentSend.waits`)."""
+    """The number of the last hour's messages that have waited for `STUCK_AFTER` or longer (see `RecentSend.waits`)."""
 
     profile_id: str
     number: int
