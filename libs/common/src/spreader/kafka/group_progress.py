@@ -16,7 +16,7 @@ class GroupProgress:
     """A component that only reads offsets; it does not join the group."""
 
     def __init__(self, settings: Settings, group: str, *topics: str) -> None:
-        """The first question about one of the `topics` is as quick as the later ones."""
+        """`topics`: the topics for which even the first request for offsets must be quick."""
         self.name = f"progress of {group}"
         self._settings = settings
         self._group = group
@@ -31,7 +31,7 @@ class GroupProgress:
     async def _warmed(self, consumer: AIOKafkaConsumer) -> None:
         """Start the consumer, let it learn the leaders of the topics, and connect it to them and to the group.
 
-        aiokafka learns about a topic at the first question, and waits for 100 ms until it asks again.
+        Otherwise aiokafka would learn about a topic only at the first request, which would then wait for 100 ms.
         """
         await consumer.start()
         for topic in self._topics:

@@ -3,14 +3,15 @@
 import gc
 
 THRESHOLDS = (10_000, 20, 50)
-"""New objects before the youngest generation is collected, and collections of each generation before the next older."""
+"""When the garbage collector runs: the youngest generation is collected after this many new objects, and each older
+generation after this many collections of the generation before it."""
 
 
 def spare_the_start() -> None:
     """Collect once, and let later collections skip all objects that the start has made.
 
-    A collection of the oldest generation visits every object it knows, and no other code runs meanwhile. Modules,
-    schemas and tables are most of the objects of a service and live as long as it does.
+    A collection of the oldest generation visits every object that the collector knows, and no other code runs in that
+    time. Most objects of a service belong to modules, schemas and tables, which live as long as the service.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Loop watch: measures how long the event loop stands still, because then the whole service does."""
+"""Loop watch: measures how long the event loop is stopped. The whole service does nothing during that time."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ STOP_SECONDS = 0.05
 
 
 class LoopWatch:
-    """Schedules a tick every 20 ms. A tick that comes more than 50 ms late was held up by a stop of that length."""
+    """Schedules a tick every 20 ms. If a tick comes more than 50 ms late, the delay counts as a stop of the loop."""
 
     def __init__(self) -> None:
         self._due = 0.0
