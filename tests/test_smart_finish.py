@@ -102,7 +102,7 @@ def test_all_profiles_finish_within_a_tenth_of_the_same_time(
     waiting: dict[str, int] = dict(zip(one.profile_ids, held, strict=True))
     paces: dict[str, ProfilePace] = {name: pace(name, count) for name, count in waiting.items()}
     pool = ProfileSnapshot(states, paces).pool(one, find_candidates(one, states, "open"))
-    shared = Counter[str](allocate("smart", DELIVERIES, pool, 0, chance).profiles)
+    shared = Counter[str](allocate("smart", DELIVERIES, pool, "", chance).profiles)
     simulated = [
         SimulatedProfile(each.profile_id, rules_in_force(one, each, states.get(each.profile_id), NO_MARGINS, NOON))
         for each in one.profiles

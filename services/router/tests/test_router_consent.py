@@ -46,9 +46,9 @@ def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
 
 def test_suppressed_recipients_do_not_change_the_indexes_and_the_round_of_the_others() -> None:
     suppressed = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
-    routing, cursor = route_record(request(), package(), ProfileSnapshot(), 7, Random(1), suppressed=suppressed)
+    routing, cursor = route_record(request(), package(), ProfileSnapshot(), "a", Random(1), suppressed=suppressed)
     assert routing.profiles == ("", "b", "a", "", "b", "a")
-    assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, 11)
+    assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, "a")
     assert routing.suppressed == {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED}
     places = [(each.recipient, each.index, each.profile_id) for each in assigned_event(request(), routing).deliveries]
     assert places == [(PEOPLE[1], 501, "b"), (PEOPLE[2], 502, "a"), (PEOPLE[4], 504, "b"), (PEOPLE[5], 505, "a")]
@@ -58,10 +58,10 @@ def test_suppressed_recipients_do_not_change_the_indexes_and_the_round_of_the_ot
 def test_a_record_with_only_suppressed_recipients_is_not_refused(strategy: Any) -> None:
     everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
     routing, cursor = route_record(
-        request(), package(distribution=strategy), ProfileSnapshot(), 7, Random(1), suppressed=everybody
+        request(), package(distribution=strategy), ProfileSnapshot(), "a", Random(1), suppressed=everybody
     )
-    assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, 7, 6)
-    assert preview(package(), ProfileSnapshot(), 0, strategy, 7, Random(1)).distribution == {}
+    assert (routing.distribution, routing.refused, cursor, len(routing.suppressed)) == ({}, None, "a", 6)
+    assert preview(package(), ProfileSnapshot(), 0, strategy, "a", Random(1)).distribution == {}
 
 
 @dataclass

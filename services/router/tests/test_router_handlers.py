@@ -1,5 +1,7 @@
 """The router's handlers on a real Postgres: decisions made once and published until acknowledged; conversations."""
 
+import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,6 +10,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from router import reassignment
 from router.conversation_tracker import ConversationTracker
 from router.open_messages import OpenMessageRouter
 from router.pending_assignments import PendingAssignments
@@ -23,9 +26,12 @@ from spreader.contract.events import (
     DeliveryOutcome,
     DeliveryReturned,
     Event,
+    LaneState,
     MessageRouted,
     OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
+    ProfileState,
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
     ReplySettled,
@@ -275,6 +281,55 @@ async def test_a_returned_delivery_is_reassigned_or_fails(router: Router) -> Non
     (again,) = router.bus.of(OpenDeliveriesAssigned)
     assert [(each.profile_id, each.attempt, each.tried) for each in again.deliveries] == [("b", 2, ("a",))]
     assert [(each.status, each.attempt) for each in router.bus.of(DeliveryOutcome)] == [("failed", 3)]
+
+
+async def test_returned_deliveries_of_a_package_that_is_not_known_wait_for_the_record_of_it_or_of_its_removal(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reassignment, "UNKNOWN_PACKAGE_SECONDS", 0.01)
+    first = DeliveryReturned(
+        package_id="two", message_id="msg_1", delivery_id="dlv_1", recipient="201100000000", lane="open", content=TEXT,
+        attempt=1, tried=("a",), reason="blocked", requested_at=NOON,
+    )  # fmt: skip
+    waited = first.model_copy(update={"delivery_id": "dlv_2", "tried": (), "distribution": "round_robin"})
+    answer = first.model_copy(
+        update={"delivery_id": "dlv_3", "lane": "reply", "expires_at": router.clock() + timedelta(minutes=9)}
+    )
+    await router.return_deliveries(first, waited)
+    await router.return_deliveries(answer)
+    assert [(each.deliveries[0].delivery_id, each.strategy) for each in router.bus.of(OpenDeliveriesWaiting)] == [
+        ("dlv_1", "smart"), ("dlv_2", "round_robin"),
+    ]  # fmt: skip
+    assert router.bus.of(DeliveryReturned) == [answer]
+    assert not router.bus.of(DeliveryOutcome)
+    router.config.remove(package().model_copy(update={"package_id": "two"}))
+    await router.return_deliveries(first, waited)
+    await router.return_deliveries(answer)
+    assert [(each.delivery_id, each.status) for each in router.bus.of(DeliveryOutcome)] == [
+        ("dlv_1", "failed"), ("dlv_2", "failed"), ("dlv_3", "failed"),
+    ]  # fmt: skip
+
+
+async def test_an_open_message_waits_until_the_states_of_the_profiles_are_known(engine: AsyncEngine) -> None:
+    """After a start with a new Kafka: a closed lane must not count as open because stats has not published it yet."""
+    router = Router(engine, config=MemoryConfigCache(package("a", "b"), states_wait_seconds=60))
+    closed = ProfileState(profile_id="a", package_id="one", open=LaneState(state="blocked"), at=NOON)
+    routing = asyncio.create_task(router.open(request("msg_1", 4)))
+    _, waits = await asyncio.wait({routing}, timeout=0.3)
+    assert waits
+    router.config.set_state(closed)
+    router.config.set_state(closed.model_copy(update={"profile_id": "b", "open": LaneState()}))
+    await routing
+    assert router.shared() == {"b": 4}
+
+
+async def test_states_that_do_not_come_are_waited_for_once(engine: AsyncEngine) -> None:
+    router = Router(engine, config=MemoryConfigCache(package("a", "b"), states_wait_seconds=0.5))
+    began = time.monotonic()
+    for number in range(6):
+        await router.open(request(f"msg_{number}", 4))
+    assert router.shared() == {"a": 12, "b": 12}
+    assert 0.5 <= time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("broken", [r"\u0000", r"\ud83d"])

@@ -159,7 +159,7 @@ def test_a_blocked_or_paused_profile_gets_no_delivery(
     )  # fmt: skip
     known = dict(zip(people, talks_to, strict=False))
     routing, _ = route_record(
-        request, one.model_copy(update={"profiles": profiles}), ProfileSnapshot(states), 3, Random(1), known
+        request, one.model_copy(update={"profiles": profiles}), ProfileSnapshot(states), "c", Random(1), known
     )
     may = {name for name, lane in lanes.items() if lane == "ok"}
     assert set(routing.profiles) <= may

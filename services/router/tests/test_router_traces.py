@@ -40,7 +40,7 @@ def test_terminal_outcomes_carry_the_trace_of_their_request(package: Package | N
         recipients=("201000000011", "201000000012", "201000000013"),
     )  # fmt: skip
     suppressed = {"201000000012": "it is on the list"}
-    routing, _ = route_record(request, package, ProfileSnapshot(), 0, random.Random(1), None, suppressed)
+    routing, _ = route_record(request, package, ProfileSnapshot(), "", random.Random(1), None, suppressed)
     events = [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(NOON)]
     assert len(events) == (1 if package else 3)
     assert traces(events) == {HERE}

@@ -1,6 +1,6 @@
 """Config cache: a service's view of packages and profiles, read from the configuration topic."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -41,6 +41,10 @@ class ConfigCache:
         """Whether a record says that the package was deleted. A missing record says nothing."""
         event = self.table.get(package_id)
         return event is not None and event.removed
+
+    async def wait_until_known(self, package_ids: Collection[str], seconds: float) -> None:
+        """Wait, for at most `seconds`, until each of these packages, or the record of its removal, is read."""
+        await self.table.wait_for(lambda: all(self.table.get(each) is not None for each in package_ids), seconds)
 
     def profile(self, package_id: str, profile_id: str) -> Profile | None:
         package = self.package(package_id)

@@ -49,7 +49,7 @@ def build(settings: RouterSettings) -> FastAPI:
     clock, tracing = clock_from_environment(), Tracing.of("router", settings)
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     paces = Table(settings, ProfilePace)
-    config, pending = RouterConfigCache(packages, states.rows, paces.rows), PendingAssignments()
+    config, pending = RouterConfigCache(packages, states, paces.rows), PendingAssignments()
     progress = GroupProgress(settings, GROUP, CustomerMessage.topic)
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")

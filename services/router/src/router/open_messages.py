@@ -22,7 +22,6 @@ from router.core.routing import (
     Routing,
     assigned_event,
     keeps_profiles,
-    place_of,
     recipients,
     route_record,
     terminal_outcomes,
@@ -64,6 +63,7 @@ class OpenMessageRouter:
             log.warning("changes of consent are still unread; routing open messages anyway")
         requests = [record.event for record in batch]
         packages = await self.config.packages_of(requests)
+        await self.config.wait_for_states(packages)
         routings = await self._decide(requests, packages)
         decisions = zip(requests, routings, strict=True)
         await self.bus.publish(*(event for decision in decisions for event in self._events(*decision)))
@@ -119,7 +119,7 @@ class OpenMessageRouter:
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
         known: Mapping[RecordKey, Routing],
-        cursors: dict[str, int],
+        cursors: dict[str, str],
         talks_to: Mapping[str, Mapping[str, str]],
         suppressed: Mapping[str, Mapping[str, str]],
     ) -> dict[RecordKey, Routing]:
@@ -129,7 +129,7 @@ class OpenMessageRouter:
             key, package_id = _record_key(request), request.package_id
             if key in known or key in decided:
                 continue
-            routing, cursor = route_record(
+            routing, cursors[package_id] = route_record(
                 request,
                 package,
                 self.pending.snapshot(self.config),
@@ -138,7 +138,6 @@ class OpenMessageRouter:
                 talks_to.get(package_id),
                 suppressed.get(package_id),
             )
-            cursors[package_id] = place_of(cursor, package)
             assigned_at = self.pending.add(filter(None, routing.profiles), self.now())
             decided[key] = replace(routing, assigned_at=assigned_at)
         return decided

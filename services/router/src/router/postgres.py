@@ -74,7 +74,7 @@ class RoutingRow:
 @dataclass(frozen=True, slots=True)
 class CursorRow:
     package_id: str
-    next: int
+    last_profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +93,23 @@ class RoutingStore(ConversationStore):
         rows = fetched(RoutingRow, await connection.execute(_ROUTING_OF, parameters))
         return rows[0].routing if rows else None
 
-    async def cursor(self, connection: AsyncConnection, package: str) -> int:
-        """Where the package's next round begins."""
-        return (await connection.execute(_CURSOR, {"package": package})).scalar_one_or_none() or 0
+    async def cursor(self, connection: AsyncConnection, package: str) -> str:
+        """The profile that had the last turn of the package's rounds."""
+        return (await connection.execute(_CURSOR, {"package": package})).scalar_one_or_none() or ""
 
-    async def lock_cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, int]:
-        """Where each package's next round begins; locked, so that concurrent requests share one round."""
+    async def lock_cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, str]:
+        """The profile that had each package's last turn; locked, so that concurrent requests share one round."""
         await connection.execute(_CURSOR_ENSURE, {"packages": sorted(set(packages))})
         rows = fetched(CursorRow, await connection.execute(_CURSOR_LOCK, {"packages": sorted(set(packages))}))
-        return {row.package_id: row.next for row in rows}
+        return {row.package_id: row.last_profile for row in rows}
 
-    async def save(self, connection: AsyncConnection, routings: Sequence[Routing], cursors: Mapping[str, int]) -> None:
+    async def save(self, connection: AsyncConnection, routings: Sequence[Routing], cursors: Mapping[str, str]) -> None:
         if routings:
             rows = [asdict(RoutingRow.of(routing)) for routing in routings]
             await connection.execute(_ROUTING_INSERT, rows)
         await self.save_cursors(connection, cursors)
 
-    async def save_cursors(self, connection: AsyncConnection, cursors: Mapping[str, int]) -> None:
+    async def save_cursors(self, connection: AsyncConnection, cursors: Mapping[str, str]) -> None:
         rows = [CursorRow(package, cursor) for package, cursor in cursors.items()]
         await connection.execute(_CURSOR_SAVE, arrays(CursorRow, rows))
 
@@ -144,8 +144,8 @@ _CURSOR_LOCK = text(f"""
 SELECT {columns(CursorRow)} FROM router.cursor WHERE package_id = ANY (CAST(:packages AS text[]))
 ORDER BY package_id FOR UPDATE""")
 
-_CURSOR = text("SELECT next FROM router.cursor WHERE package_id = :package")
+_CURSOR = text("SELECT last_profile FROM router.cursor WHERE package_id = :package")
 
 _CURSOR_SAVE = text(f"""
-UPDATE router.cursor SET next = saved.next FROM {unnest(CursorRow, "saved")}
+UPDATE router.cursor SET last_profile = saved.last_profile FROM {unnest(CursorRow, "saved")}
 WHERE cursor.package_id = saved.package_id""")

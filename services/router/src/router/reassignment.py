@@ -9,9 +9,9 @@ from typing import TypeVar
 from router.config_cache import RouterConfigCache
 from router.core.candidates import find_candidates
 from router.core.conversations import ConversationKey
-from router.core.retries import next_routes, share_waiting
+from router.core.retries import next_routes, share_waiting, without_package
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
-from router.core.routing import keeps_profiles, place_of
+from router.core.routing import keeps_profiles
 from router.core.substitutes import SubstituteTurns, substitute
 from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
@@ -34,6 +34,9 @@ from spreader.kafka.guarded_consumer import Received
 
 R = TypeVar("R", Route, NoRouteNow)
 
+UNKNOWN_PACKAGE_SECONDS = 1.0
+"""A reply of a package that is not known is published again after at most this time."""
+
 
 @dataclass(frozen=True)
 class Reassignment:
@@ -55,16 +58,26 @@ class Reassignment:
             chosen[record.event.package_id].append(record.event)
         package_ids = {*by_package, *waited}
         await self.config.wait_for_versions((package_id, 1) for package_id in package_ids)  # a table may be behind
+        of_open = {record.event.package_id for record in batch if record.event.lane == "open"}
+        await self.config.wait_for_states([self.config.package(package_id) for package_id in of_open])
+        await self.config.wait_until_known(package_ids - of_open, UNKNOWN_PACKAGE_SECONDS)
         events: list[Event] = []
         for package_id, returned in by_package.items():
             package = self.config.package(package_id)
+            if package is None:
+                events += self._events(returned, self._without_package(returned), None)
+                continue
             routes = next_routes(returned, package, self.pending.snapshot(self.config), self.chance)
-            if package is not None and any(_is_reply(*pair) for pair in zip(returned, routes, strict=True)):
+            if any(_is_reply(*pair) for pair in zip(returned, routes, strict=True)):
                 routes = await self._with_substitutes(package, returned, routes)
             events += self._events(returned, routes, package)
         if waited:
             events += await self._share_waiting(waited)
         await self.bus.publish(*events)
+
+    def _without_package(self, returned: Sequence[DeliveryReturned]) -> list[ReassignResult]:
+        now = self.clock()
+        return [without_package(each, self.config.is_removed(each.package_id), now) for each in returned]
 
     async def _with_substitutes(
         self, package: Package, returned: Sequence[DeliveryReturned], routes: Sequence[ReassignResult]
@@ -107,9 +120,13 @@ class Reassignment:
             talks_to = await self.store.talks_to(connection, keys, days, self.clock())
             for package_id, returned in waited.items():
                 package, snapshot = packages[package_id], self.pending.snapshot(self.config)
+                if package is None:
+                    events += self._events(returned, self._without_package(returned), None)
+                    continue
                 talk = talks_to.get(package_id, {})
-                routes, cursor = share_waiting(returned, package, snapshot, cursors[package_id], self.chance, talk)
-                cursors[package_id] = place_of(cursor, package)
+                routes, cursors[package_id] = share_waiting(
+                    returned, package, snapshot, cursors[package_id], self.chance, talk
+                )
                 events += self._events(returned, routes, package)
             await self.store.save_cursors(connection, cursors)
         return events
@@ -120,6 +137,7 @@ class Reassignment:
         events: list[Event] = []
         open_routes: list[tuple[DeliveryReturned, Route]] = []
         waiting: list[tuple[DeliveryReturned, NoRouteNow]] = []
+        again: list[DeliveryReturned] = []
         for delivery, result in zip(returned, routes, strict=True):
             match result:
                 case Route() if delivery.lane == "open":
@@ -127,6 +145,8 @@ class Reassignment:
                 case Route(profile_id, reason):
                     ROUTED.labels("reply", "another profile").inc()
                     events.append(_reply_event(delivery, profile_id, reason))
+                case NoRouteNow() if delivery.lane == "reply":
+                    again.append(delivery)
                 case NoRouteNow():
                     waiting.append((delivery, result))
                 case NoRoute(reason):
@@ -139,8 +159,9 @@ class Reassignment:
         assigned = [_open_event(part, version) for part in _parts(open_routes)]
         return [
             *events,
+            *again,
             *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned),
-            *(_waiting_event(part, package) for part in _parts(waiting) if package is not None),
+            *(_waiting_event(part, package) for part in _parts(waiting)),
         ]
 
 
@@ -187,7 +208,9 @@ def _open_event(routes: Sequence[tuple[DeliveryReturned, Route]], version: int |
     )
 
 
-def _waiting_event(routes: Sequence[tuple[DeliveryReturned, NoRouteNow]], package: Package) -> OpenDeliveriesWaiting:
+def _waiting_event(
+    routes: Sequence[tuple[DeliveryReturned, NoRouteNow]], package: Package | None
+) -> OpenDeliveriesWaiting:
     first, first_route = routes[0]
     return OpenDeliveriesWaiting(
         traceparent=first.traceparent,
@@ -196,8 +219,8 @@ def _waiting_event(routes: Sequence[tuple[DeliveryReturned, NoRouteNow]], packag
         content=first.content,
         options=first.options,
         requested_at=first.requested_at,
-        package_version=package.version,
-        strategy=first.distribution or package.distribution,
+        package_version=None if package is None else package.version,
+        strategy=first.distribution or ("smart" if package is None else package.distribution),
         reason=first_route.reason,
         deliveries=tuple(
             WaitingDelivery(

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from router.core.candidates import find_candidates
 from router.core.conversations import Conversation, fold, is_over, is_warm, merge, reply_route
 from router.core.loads import Load, balance
-from router.core.retries import next_routes
-from router.core.route import NoRoute, ReassignResult, Route
+from router.core.retries import next_routes, without_package
+from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
 from router.core.routing import ProfileSnapshot, preview, weights
 from router.core.strategies import CandidatePool, allocate
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
-from spreader.contract.events import Counts, DeliveryReturned, Health, LaneState, ProfileState, Windows
+from spreader.contract.events import Counts, DeliveryReturned, Health, Lane, LaneState, ProfileState, Windows
 from spreader.contract.ids import ProfileId
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_a_paused_package_still_sends_replies() -> None:
 def test_round_robin_differs_by_one_at_most_also_across_requests(requests: list[int], profiles: int) -> None:
     """Fails when the cursor is not carried over, and when it counts requests instead of deliveries."""
     eligible = [ProfileId(f"p{number}") for number in range(profiles)]
-    counts, cursor = Counter[str](dict.fromkeys(eligible, 0)), 0
+    counts, cursor = Counter[str](dict.fromkeys(eligible, 0)), ""
     for deliveries in requests:
         shared = allocate("round_robin", deliveries, CandidatePool(eligible), cursor, CHANCE)
         counts.update(shared.profiles)
@@ -88,7 +88,7 @@ def test_weighted_is_exact_to_the_unit(deliveries: int, weights: list[int]) -> N
     """Fails with rounding instead of largest remainders."""
     eligible = [ProfileId(f"p{number}") for number in range(len(weights))]
     weight: dict[str, int] = dict(zip(eligible, weights, strict=True))
-    counts = Counter(allocate("weighted", deliveries, CandidatePool(eligible, weight), 0, CHANCE).profiles)
+    counts = Counter(allocate("weighted", deliveries, CandidatePool(eligible, weight), "", CHANCE).profiles)
     assert sum(counts.values()) == deliveries
     for each in eligible:
         exact = deliveries * weight[each] / sum(weights)
@@ -109,13 +109,13 @@ def test_an_automatic_weight_is_the_day_limit_in_force_times_health() -> None:
 def test_random_sharing_is_uniform() -> None:
     """Chi-square test with 3 degrees of freedom: 16.27 is exceeded by chance once in a thousand; the seed is fixed."""
     eligible = [ProfileId(each) for each in "abcd"]
-    counts = Counter(allocate("random", 4_000, CandidatePool(eligible), 0, random.Random(1)).profiles)
+    counts = Counter(allocate("random", 4_000, CandidatePool(eligible), "", random.Random(1)).profiles)
     assert sum((counts[each] - 1_000) ** 2 / 1_000 for each in eligible) < 16.27
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_every_strategy_gives_each_delivery_a_profile(strategy: Distribution) -> None:
-    shared = allocate(strategy, 7, CandidatePool([ProfileId("a"), ProfileId("b")]), 0, CHANCE)
+    shared = allocate(strategy, 7, CandidatePool([ProfileId("a"), ProfileId("b")]), "", CHANCE)
     assert len(shared.profiles) == 7
     assert set(shared.profiles) <= {"a", "b"}
 
@@ -198,7 +198,7 @@ def returned(*tried: str) -> DeliveryReturned:
     )  # fmt: skip
 
 
-def next_route(returned: DeliveryReturned, one: Package | None) -> ReassignResult:
+def next_route(returned: DeliveryReturned, one: Package) -> ReassignResult:
     (route,) = next_routes([returned], one, ProfileSnapshot(), CHANCE)
     return route
 
@@ -213,13 +213,29 @@ def test_a_returned_delivery_goes_to_a_profile_that_has_not_been_tried() -> None
     [
         (("a", "b", "c"), package(), "tried from 3 profiles; last: blocked"),
         (("a",), package(profile("a")), "no other profile can send it; last: blocked"),
-        (("a",), None, "there is no package one any more"),
     ],
 )
 def test_a_delivery_fails_after_three_profiles_or_without_another(
-    tried: tuple[str, ...], one: Package | None, reason: str
+    tried: tuple[str, ...], one: Package, reason: str
 ) -> None:
     assert next_route(returned(*tried), one) == NoRoute(reason)
+
+
+@pytest.mark.parametrize(
+    ("lane", "removed", "expired", "result"),
+    [
+        ("open", True, False, NoRoute("there is no package one any more")),
+        ("reply", True, False, NoRoute("there is no package one any more")),
+        ("open", False, True, NoRouteNow("the router does not know package one yet")),
+        ("reply", False, False, NoRouteNow("the router does not know package one yet")),
+        ("reply", False, True, NoRoute("it expired before the router knew package one; last: blocked")),
+    ],
+)
+def test_without_its_package_a_delivery_waits_unless_the_package_was_removed(
+    lane: Lane, removed: bool, expired: bool, result: ReassignResult
+) -> None:
+    delivery = returned("a").model_copy(update={"lane": lane, "expires_at": NOON + timedelta(minutes=10)})
+    assert without_package(delivery, removed, NOON + timedelta(minutes=10 if expired else 9)) == result
 
 
 def test_deliveries_returned_together_are_shared_out_among_the_other_profiles() -> None:
@@ -252,7 +268,7 @@ def test_smart_sharing_lets_all_profiles_finish_at_about_the_same_time(
 def test_all_profiles_finish_a_smart_campaign_within_a_tenth_of_the_same_time() -> None:
     eligible = [ProfileId(each) for each in "abcd"]
     loads: dict[str, Load] = {"a": Load(0, 120), "b": Load(200, 120), "c": Load(0, 60), "d": Load(30, 240)}
-    shared = Counter(allocate("smart", 1_000, CandidatePool(eligible, loads=loads), 0, CHANCE).profiles)
+    shared = Counter(allocate("smart", 1_000, CandidatePool(eligible, loads=loads), "", CHANCE).profiles)
     ends = [(loads[each].held + shared[each]) / loads[each].per_day for each in eligible]
     assert max(ends) <= 1.1 * min(ends)
 
@@ -262,11 +278,11 @@ def test_recipients_with_a_conversation_keep_their_profile_and_the_others_are_sh
     strategy: Distribution,
 ) -> None:
     bound = {2: ProfileId("b"), 5: ProfileId("b")}
-    shared = allocate(strategy, 8, CandidatePool([ProfileId("a"), ProfileId("b")]), 0, CHANCE, bound)
+    shared = allocate(strategy, 8, CandidatePool([ProfileId("a"), ProfileId("b")]), "", CHANCE, bound)
     assert (len(shared.profiles), shared.profiles[2], shared.profiles[5]) == (8, "b", "b")
     assert "2 talk to it" in shared.reasons[ProfileId("b")]
     if strategy == "round_robin":
-        assert (Counter(shared.profiles), shared.cursor) == ({"a": 3, "b": 5}, 6)
+        assert (Counter(shared.profiles), shared.cursor) == ({"a": 3, "b": 5}, "b")
 
 
 def test_without_failover_a_reply_whose_profile_is_blocked_has_no_route() -> None:
@@ -299,11 +315,11 @@ def test_a_decision_about_a_thousand_profiles_keeps_the_reasons_of_a_few() -> No
     profiles = tuple(profile(f"p{number}") for number in range(1_000))
     crowd = Package(package_id="one", version=1, name="One", profiles=profiles)
     paused = crowd.model_copy(update={"profiles": tuple(p.model_copy(update={"paused": True}) for p in profiles)})
-    refused = preview(paused, ProfileSnapshot(), 3, "round_robin", 0, random.Random(1))
+    refused = preview(paused, ProfileSnapshot(), 3, "round_robin", "", random.Random(1))
     assert refused.waiting is not None
     assert refused.waiting.count("paused by an operator") == 10
     assert "and 990 more" in refused.waiting
     assert len(refused.passed_over) == 50
-    shared = preview(crowd, ProfileSnapshot(), 3, "round_robin", 500, random.Random(1))
+    shared = preview(crowd, ProfileSnapshot(), 3, "round_robin", "p500", random.Random(1))
     assert len(shared.reasons) == 53
     assert set(shared.profiles) <= set(shared.reasons)

@@ -4,6 +4,7 @@ ever."""
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from router.core.candidates import Candidates, find_candidates
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
@@ -17,15 +18,13 @@ PROFILES_MAX = 3
 
 
 def next_routes(
-    returned: Sequence[DeliveryReturned], package: Package | None, snapshot: ProfileSnapshot, chance: random.Random
+    returned: Sequence[DeliveryReturned], package: Package, snapshot: ProfileSnapshot, chance: random.Random
 ) -> list[ReassignResult]:
     """For each returned delivery of a package, a profile that has not been tried, or why there is none.
 
     Deliveries of the same lane and the same tried profiles are shared out together, so that the profiles that take them
     finish at about the same time.
     """
-    if package is None:
-        return [_gone(delivery) for delivery in returned]
     routes: dict[int, ReassignResult] = {}
     for alike in _groups((delivery.lane, frozenset(delivery.tried)) for delivery in returned):
         candidates = _candidates(returned[alike[0]], package, snapshot)
@@ -35,7 +34,7 @@ def next_routes(
         if returned[alike[0]].lane == "reply":
             profiles = [candidates.calmest(snapshot.states)] * len(alike)
         else:
-            profiles = list(allocate("smart", len(alike), snapshot.pool(package, candidates), 0, chance).profiles)
+            profiles = list(allocate("smart", len(alike), snapshot.pool(package, candidates), "", chance).profiles)
         for index, profile in zip(alike, profiles, strict=True):
             whence = ", ".join(returned[index].tried) or "the pacer"
             routes[index] = Route(profile, f"given back by {whence}: {returned[index].reason}")
@@ -44,19 +43,17 @@ def next_routes(
 
 def share_waiting(
     returned: Sequence[DeliveryReturned],
-    package: Package | None,
+    package: Package,
     snapshot: ProfileSnapshot,
-    cursor: int,
+    cursor: str,
     chance: random.Random,
     talks_to: Mapping[str, str],
-) -> tuple[list[ReassignResult], int]:
+) -> tuple[list[ReassignResult], str]:
     """The routes of a package's deliveries that waited without a profile, and the package's cursor after them.
 
     These deliveries are shared out by the strategy of their message, as if they had been requested now. `talks_to`: the
     profile of each recipient with a conversation.
     """
-    if package is None:
-        return [_gone(delivery) for delivery in returned], cursor
     routes: dict[int, ReassignResult] = {}
     for alike in _groups((delivery.distribution, frozenset(delivery.tried)) for delivery in returned):
         candidates = _candidates(returned[alike[0]], package, snapshot)
@@ -97,5 +94,11 @@ def _no_route(returned: DeliveryReturned, package: Package, candidates: Candidat
     return NoRoute(f"no other profile can send it; last: {returned.reason}")
 
 
-def _gone(returned: DeliveryReturned) -> NoRoute:
-    return NoRoute(f"there is no package {returned.package_id} any more")
+def without_package(returned: DeliveryReturned, is_removed: bool, now: datetime) -> NoRoute | NoRouteNow:
+    """The result for a delivery whose package this process does not have. Only a record of the removal ends it; the
+    record of a package that is not known may come later. A reply waits until it expires."""
+    if is_removed:
+        return NoRoute(f"there is no package {returned.package_id} any more")
+    if returned.lane == "reply" and (returned.expires_at is None or returned.expires_at <= now):
+        return NoRoute(f"it expired before the router knew package {returned.package_id}; last: {returned.reason}")
+    return NoRouteNow(f"the router does not know package {returned.package_id} yet")

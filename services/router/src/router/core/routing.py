@@ -74,7 +74,6 @@ class ProfileSnapshot:
             candidates.eligible,
             weights(package, self.states),
             loads(package, self.states, self.paces, self.pending),
-            package.profile_ids,
         )
 
 
@@ -82,11 +81,11 @@ def route_record(
     request: OpenMessageRequested,
     package: Package | None,
     snapshot: ProfileSnapshot,
-    cursor: int,
+    cursor: str,
     chance: random.Random,
     talks_to: Mapping[str, str] | None = None,
     suppressed: Mapping[str, str] | None = None,
-) -> tuple[Routing, int]:
+) -> tuple[Routing, str]:
     """The decision on a record, and the package's cursor after it.
 
     `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
@@ -130,11 +129,6 @@ def route_record(
     return routing, allocation.cursor
 
 
-def place_of(cursor: int, package: Package | None) -> int:
-    """The cursor as a place among the package's profiles, so that profiles that are added later do not move it."""
-    return cursor % len(package.profiles) if package is not None and package.profiles else cursor
-
-
 def keeps_profiles(package: Package, strategy: Distribution) -> bool:
     """Whether recipients with a conversation get open messages from its profile."""
     return package.keep_profile_per_customer or strategy == "smart"
@@ -145,7 +139,7 @@ def preview(
     snapshot: ProfileSnapshot,
     deliveries: int,
     distribution: Distribution | None,
-    cursor: int,
+    cursor: str,
     chance: random.Random,
 ) -> Routing:
     """How a message would be shared out now. Nothing is decided or stored."""

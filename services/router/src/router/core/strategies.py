@@ -21,17 +21,14 @@ class CandidatePool:
     eligible: Sequence[ProfileId]
     weights: Mapping[str, int] = field(default_factory=dict[str, int])
     loads: Mapping[str, Load] = field(default_factory=dict[str, Load])
-    places: Sequence[ProfileId] = ()
-    """The places of a round: all profiles of the package, in their order. Empty: only the eligible profiles are
-    places."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
     profiles: tuple[ProfileId, ...]
     """The profile of each delivery, in the order of the recipients."""
-    cursor: int
-    """The place at which the package's next round begins, modulo the number of places."""
+    cursor: str
+    """The profile that had the last turn of the package's rounds; "": no profile has had one."""
     reasons: Mapping[ProfileId, str]
     """The reason for each candidate's share."""
 
@@ -49,13 +46,13 @@ def allocate(
     strategy: Distribution,
     deliveries: int,
     pool: CandidatePool,
-    cursor: int,
+    cursor: str,
     chance: random.Random,
     bound: Mapping[int, ProfileId] | None = None,
 ) -> Allocation:
     """Share out `deliveries` by the strategy.
 
-    `cursor`: how many places of the package's rounds were passed before. `bound`: the profiles of recipients with a
+    `cursor`: the profile that had the last turn of the package's rounds. `bound`: the profiles of recipients with a
     conversation, by index. These recipients keep their profile, and the strategy shares out the other deliveries.
     """
     bound = bound or {}
@@ -75,22 +72,17 @@ def allocate(
 
 
 def _round_robin(
-    deliveries: int, pool: CandidatePool, cursor: int
-) -> tuple[list[ProfileId], dict[ProfileId, str], int]:
-    """Each eligible profile in turn, beginning at the cursor.
+    deliveries: int, pool: CandidatePool, cursor: str
+) -> tuple[list[ProfileId], dict[ProfileId, str], str]:
+    """Each eligible profile in turn, in the order of their ids, beginning after the cursor.
 
-    A profile that is not eligible keeps its place and is passed over. So among profiles that are eligible over the same
-    time, the numbers of deliveries never differ by more than one, whatever the other profiles do.
+    The others are passed over. The order and the cursor do not depend on them, so among profiles that are eligible over
+    the same time the numbers of deliveries never differ by more than one, whatever profiles pause, come or go.
     """
-    places, eligible = pool.places or pool.eligible, set(pool.eligible)
-    begin = cursor % len(places)
-    steps = [step for step in range(len(places)) if places[(begin + step) % len(places)] in eligible]
-    turns = [places[(begin + step) % len(places)] for step in steps]
+    turns = sorted(pool.eligible, key=lambda profile: (profile <= cursor, profile))
     reasons = {profile: f"number {number} of {len(turns)} in the round" for number, profile in enumerate(turns, 1)}
-    if deliveries:
-        rounds, last = divmod(deliveries - 1, len(turns))
-        cursor += rounds * len(places) + steps[last] + 1
-    return [turns[number % len(turns)] for number in range(deliveries)], reasons, cursor
+    shared = [turns[number % len(turns)] for number in range(deliveries)]
+    return shared, reasons, shared[-1] if shared else cursor
 
 
 def _weighted(

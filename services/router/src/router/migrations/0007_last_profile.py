@@ -1,0 +1,10 @@
+"""Last profile: the cursor of a package is the profile that had the last turn. `next` is for older versions."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE router.cursor ADD COLUMN last_profile text NOT NULL DEFAULT ''")
