@@ -33,6 +33,8 @@ WAIT_SECONDS = 20.0
 WAITS = ("ROUTED", "FORECAST", "CONFIGURED", "FOUND", "ROUTER_HEARD")
 SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "console")
 PORTS = (*SERVICES, "kafka", "postgres")
+BUILDS = Path(__file__).parent / "builds"
+"""In a test, a service can be replaced by a newer build of itself: see its `sitecustomize.py`."""
 
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ class RunningSystem:
     def environment(self) -> dict[str, str]:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},
+            "PYTHONPATH": str(BUILDS),
+            "TEST_BUILDS": str(self.folder / "builds"),
             "SPREADER_HOME": str(self.folder),
             "SPREADER_API_KEY": KEY,
             "SPREADER_DEMO": "0",
@@ -129,6 +133,12 @@ class RunningSystem:
         """The process ids of `make up` and of everything that it runs."""
         running = json.loads((self.folder / "running.json").read_text())
         return {running["pid"], *(pid for pid in running["processes"].values() if pid is not None)}
+
+    def choose_build(self, name: str, generation: int) -> None:
+        """From its next start, a service is the build of this generation."""
+        folder = self.folder / "builds"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(str(generation))
 
     def kill(self, name: str) -> int:
         pid = self.pid(name)
