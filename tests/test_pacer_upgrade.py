@@ -64,9 +64,10 @@ SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.column
 WHERE table_schema = 'pacer' AND table_name = 'delivery'
   AND column_name NOT IN ('delivery_id', 'recipient', 'seq', 'state', 'release', 'released_at', 'message_id')"""
 PAUSES = """
-SELECT max(extract(epoch FROM released_at - before))::float AS longest, count(*) AS releases
-FROM (SELECT released_at, lag(released_at) OVER (ORDER BY released_at) AS before FROM pacer.release
-      WHERE released_at BETWEEN $1 AND $2) AS releases"""
+SELECT max(extract(epoch FROM at - before))::float AS longest, count(*) - 2 AS releases
+FROM (SELECT at, lag(at) OVER (ORDER BY at) AS before
+      FROM (SELECT released_at AS at FROM pacer.release WHERE released_at BETWEEN $1 AND $2
+            UNION ALL VALUES ($1), ($2)) AS moments) AS pauses"""
 NOW = "SELECT clock_timestamp()"
 OF_MESSAGE = "SELECT count(*) FROM pacer.delivery WHERE message_id = $1"
 INDEX = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('pacer.delivery_of_test')"
@@ -146,6 +147,7 @@ class Upgrade:
             statement = FILL.format(columns=columns, first=first, last=first + each - 1)
             await self.database.execute(statement, originals)
             first += each
+        await self.database.execute("VACUUM (ANALYZE) pacer.delivery")  # as autovacuum does in a living database
 
     @contextmanager
     def process(self, name: str, extra: Mapping[str, str]) -> Generator["PacerProcess"]:
@@ -186,11 +188,12 @@ class PacerProcess:
     log: Path
 
     async def readiness(self) -> tuple[bool, str]:
+        """Whether it is ready, and what it says about its Postgres."""
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         try:
             address = f"http://127.0.0.1:{self.port}/health/ready"
             async with aiohttp.ClientSession() as session, session.get(address) as response:
-                return response.status == 200, str((await response.json())["reasons"])
+                return response.status == 200, (await response.json())["reasons"].get("postgres", "")
         except OSError as error:
             return False, str(error)
 
