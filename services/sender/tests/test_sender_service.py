@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
@@ -14,7 +15,14 @@ from sender.settings import SenderSettings
 from sender.testing import FakeGateway, profile, released, reply
 from spreader.clock import wall_now
 from spreader.contract.configuration import Package
-from spreader.contract.events import DeliveryOutcome, Event, PackageConfigured, ReplySettled
+from spreader.contract.events import (
+    DeliveryOutcome,
+    DeliveryReleased,
+    Event,
+    MessageCancelled,
+    PackageConfigured,
+    ReplySettled,
+)
 from spreader.kafka.envelope import decode, encode, read_headers
 from spreader.settings import Settings
 
@@ -43,15 +51,33 @@ async def write(servers: str, *events: Event) -> None:
             await producer.send_and_wait(record.topic, record.body, key=record.key, headers=headers)
 
 
+def release_of(name: str, run: str) -> DeliveryReleased:
+    send_by = wall_now() + timedelta(hours=1)
+    return released(f"{name}-{run}").model_copy(update={"package_id": run, "send_by": send_by})
+
+
 def fresh_deliveries(run: str) -> tuple[Event, Event]:
     """A reply and a release of this run that have not expired."""
-    now = wall_now()
-    asked = reply(f"reply-{run}").model_copy(update={"package_id": run, "expires_at": now + timedelta(minutes=10)})
-    let_go = released(f"open-{run}").model_copy(update={"package_id": run, "send_by": now + timedelta(hours=1)})
-    return asked, let_go
+    expires_at = wall_now() + timedelta(minutes=10)
+    asked = reply(f"reply-{run}").model_copy(update={"package_id": run, "expires_at": expires_at})
+    return asked, release_of("open", run)
+
+
+async def wait_for_cancellation(settings: Settings, message_id: str) -> None:
+    """Waits until the sender has read the cancellation of the message. At first its tables may not exist yet."""
+    connection = await asyncpg.connect(settings.database_url)
+    stored = "SELECT FROM sender.cancellation WHERE message_id = $1"
+    try:
+        while not await connection.fetchval(
+            "SELECT to_regclass('sender.cancellation')::text"
+        ) or not await connection.fetch(stored, message_id):
+            pass
+    finally:
+        await connection.close()
 
 
 async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settings, gateway: FakeGateway) -> None:
+    """And a release of a message that was cancelled before does not."""
     run = settings.database_url.rpartition("/")[2]
     arguments: dict[str, Any] = settings.model_dump()
     app = build(SenderSettings(**arguments))
@@ -61,11 +87,16 @@ async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settin
     async with asyncio.timeout(TIMEOUT_SECONDS), reading(servers) as consumer:
         await write(servers, PackageConfigured(package=package, at=wall_now()), *fresh_deliveries(run))
         async with app.router.lifespan_context(app):
-            while len(statuses) < 3:
+            cancelled = MessageCancelled(package_id=run, message_id=f"cancelled-{run}", at=wall_now())
+            await write(servers, cancelled)
+            await wait_for_cancellation(settings, cancelled.message_id)
+            await write(servers, release_of("cancelled", run))
+            while len(statuses) < 4:
                 record = await consumer.getone()
                 event = decode(record.topic, read_headers(record.headers), record.value)
                 if isinstance(event, DeliveryOutcome | ReplySettled) and event.message_id.endswith(run):
                     statuses[event.type, event.message_id] = event.status
+    assert statuses.pop((DeliveryOutcome.type, f"cancelled-{run}")) == "cancelled"
     assert set(statuses.values()) == {"sent"}
     assert sorted(gateway.sent) == sorted(
         event.delivery_id for event in (reply(f"reply-{run}"), released(f"open-{run}"))

@@ -98,6 +98,60 @@ async def until_a_session_waits(engine: AsyncEngine) -> None:
             await connection.rollback()
 
 
+async def age(pacer: Pacer, *tables: str) -> None:
+    """Nine days pass for what these tables contain, by the machine's clock."""
+    columns = {"delivery": "changed_at", "cancellation": "noted_at"}
+    async with pacer.engine.begin() as connection:
+        for table in tables:
+            await connection.execute(
+                text(f"UPDATE pacer.{table} SET {columns[table]} = {columns[table]} - interval '9 days'")
+            )
+
+
+async def test_a_cancellation_is_kept_for_as_long_as_one_of_its_deliveries_may_come_back(pacer: Pacer) -> None:
+    """The sender was away for nine days, and then the gateway deferred the delivery."""
+    maintenance = QueueMaintenance(pacer.engine, pacer.clock, lambda: None)
+    await pacer.hold(assigned(1))
+    released = await pacer.release()
+    await pacer.cancel("msg_1")
+    await age(pacer, "delivery", "cancellation")
+    assert await maintenance.delete_old(10) == 0
+    await pacer.report("deferred", *released, not_before=START)
+    await pacer.relay()
+    assert await pacer.states() == {"cancelled": 1}
+    await age(pacer, "delivery")
+    assert await maintenance.delete_old(10) == 1
+    async with pacer.engine.connect() as connection:
+        left = await connection.scalar(
+            text("SELECT (SELECT count(*) FROM pacer.delivery) + (SELECT count(*) FROM pacer.cancellation)")
+        )
+    assert left == 0
+
+
+async def test_old_cancellations_are_deleted_in_pieces_and_never_before_they_have_ended_what_is_held(
+    pacer: Pacer,
+) -> None:
+    maintenance = QueueMaintenance(pacer.engine, pacer.clock, lambda: None)
+    names = [f"msg_{number}" for number in range(5)]
+    async with pacer.engine.begin() as connection:
+        params = arrays(stops.Cancellation, [stops.Cancellation(name, START) for name in names])
+        await connection.execute(stops.CANCELLATION_INSERT, params)
+    await age(pacer, "cancellation")
+    assert await maintenance.delete_old(2) == 0
+    await pacer.end_stopped()
+    assert [await maintenance.delete_old(2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_the_outcome_of_a_delivery_that_the_sender_cancelled_settles_its_release(pacer: Pacer) -> None:
+    pacer.config.configure(package(concurrent=1))
+    await pacer.hold(assigned(1), assigned(1, "msg_2"))
+    (first,) = await pacer.release()
+    await pacer.cancel("msg_1")
+    await pacer.report("cancelled", first)
+    pacer.now += timedelta(hours=1)
+    assert [release.message_id for release in await pacer.release()] == ["msg_2"]
+
+
 async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) -> None:
     await pacer.hold(assigned(1))
     await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)

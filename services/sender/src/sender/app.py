@@ -33,6 +33,7 @@ from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache
 from sender.gateways.waha import WahaDriver
 from sender.ledger.backlog import BacklogGauges
 from sender.ledger.call_starts import CallStarts
+from sender.ledger.cancellations import Cancellations
 from sender.ledger.delivery_rows import DELIVERY_TYPES
 from sender.ledger.lost_outcomes import LostOutcomes
 from sender.ledger.outbox import OutcomeOutbox
@@ -42,7 +43,7 @@ from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract import events
-from spreader.contract.events import ConsentChanged, DeliveryOutcome, PackageConfigured
+from spreader.contract.events import ConsentChanged, DeliveryOutcome, MessageCancelled, PackageConfigured
 from spreader.contract.ids import new_id
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -56,7 +57,7 @@ from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
-from spreader.runtime.retention import retention_loop
+from spreader.runtime.retention import DeleteBatch, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
@@ -164,7 +165,7 @@ def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus)
     delete_old = partial(uploads.delete_old, UPLOAD_VALID_FOR)
     return [
         offsets,
-        retention_loop("forget old uploads", delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
+        _forgetting("forget old uploads", delete_old),
         KafkaComponent(broker, settings, [consumer], "consumer of receipts"),
     ]
 
@@ -178,7 +179,9 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     engine = create_engine(settings, f"{SERVICE}-{lane}")
     producer, broker = create_broker(settings, f"{SERVICE}-{lane}"), create_broker(settings, f"{SERVICE}-{lane}")
     bus = KafkaBus(producer, SERVICE, clock)
-    offsets = OffsetStoreComponent(settings, engine, SERVICE, (delivery_type.topic, ConsentChanged.topic))
+    offsets = OffsetStoreComponent(
+        settings, engine, SERVICE, (delivery_type.topic, ConsentChanged.topic, MessageCancelled.topic)
+    )
     client = GatewayClient(f"{lane} lane", limit, _timeouts(settings))
     drivers = context.driver_factory.drivers(client)
 
@@ -188,7 +191,8 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     # When a request is written, its lease must still last for the longest call and half the margin. A new lease lasts
     # for the longest call and the whole margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
-    progress = GroupProgress(settings, f"{SERVICE}-{lane}")
+    group = f"{SERVICE}-{lane}"
+    progress = GroupProgress(settings, group)
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None
     attempts = AttemptRunner(
         ledger,
@@ -203,16 +207,15 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     )
     traced = TracedAttempts(attempts.run, context.tracing, context.config)
     dispatcher = Dispatcher(ledger, traced.run, results, limit, settings.sender_drain_seconds)
-    consumers: list[GuardedConsumer[Any]] = [
-        GuardedConsumer(f"{SERVICE}-{lane}", dispatcher.on_deliveries, (delivery_type,), bus)
-    ]
+    consumers: list[GuardedConsumer[Any]] = [GuardedConsumer(group, dispatcher.on_deliveries, (delivery_type,), bus)]
+    keep, cancellations = timedelta(days=settings.sender_keep_days), Cancellations(engine, offsets)
     if lane == "open":
         follower = ConsentFollower(engine, offsets, ConsentTable(SERVICE))
-        consumers.append(GuardedConsumer(f"{SERVICE}-{lane}", follower.on_changed, (ConsentChanged,), bus))
+        consumers.append(GuardedConsumer(group, follower.on_changed, (ConsentChanged,), bus))
+        consumers.append(GuardedConsumer(group, cancellations.on_cancelled, (MessageCancelled,), bus))
     for consumer in consumers:
         consumer.subscribe(broker, settings)
 
-    delete_settled = partial(ledger.delete_settled, timedelta(days=settings.sender_keep_days))
     return [
         PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),
         offsets,
@@ -222,12 +225,15 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
         outbox,
         results,
         dispatcher,
-        retention_loop(
-            f"forget old deliveries of the {lane} lane", delete_settled, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS
-        ),
+        _forgetting(f"forget old deliveries of the {lane} lane", partial(ledger.delete_settled, keep)),
+        *([_forgetting("forget old cancellations", partial(cancellations.delete_old, keep))] if lane == "open" else []),
         Loop(f"look at the backlog of the {lane} lane", BacklogGauges(engine, lane).update),
         KafkaComponent(broker, settings, consumers, f"consumer of the {lane} lane"),
     ]
+
+
+def _forgetting(name: str, delete: DeleteBatch) -> Loop:
+    return retention_loop(name, delete, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS)
 
 
 def _timeouts(settings: SenderSettings) -> Timeouts:

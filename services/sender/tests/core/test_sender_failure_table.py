@@ -121,6 +121,13 @@ def test_an_unknown_code_of_meta_is_judged_by_its_status(status: int, failure: s
     assert (answer.failure, answer.code) == (failure, "987654")
 
 
+@pytest.mark.parametrize("status", [200, 201, 302])
+def test_an_unknown_code_in_an_answer_that_says_it_succeeded_is_a_doubt(status: int) -> None:
+    answer = failure_table.cloud_api_answer(status, 987_654, "new", None)
+    assert isinstance(answer, SendInDoubt)
+    assert "987654" in answer.reason
+
+
 @pytest.mark.parametrize("status", [500, 503, 599])
 @pytest.mark.parametrize("code", [1, 2, 131000, 131016, 135000, 987_654])
 def test_a_vague_server_error_of_meta_is_a_doubt(status: int, code: int) -> None:

@@ -207,7 +207,7 @@ async def test_concurrent_calls_begin_in_few_statements(make_ledger: MakeLedger,
     starts = CallStarts(ledger)
     with counted_statements(engine) as statements:
         started = await asyncio.gather(*(starts.start(claim, resent=False) for claim in claims))
-    assert [claim.number for claim in started if claim is not None] == [1] * 60
+    assert [start.claim.number for start in started if start is not None] == [1] * 60
     assert len(statements) <= 30
 
 

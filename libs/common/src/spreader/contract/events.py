@@ -541,7 +541,7 @@ class CustomerMessage(Event):
 
 
 class MessageCancelled(Event):
-    """A caller cancelled a message: its held deliveries are not sent."""
+    """A caller cancelled a message: its deliveries whose gateway call has not begun are not sent."""
 
     topic: ClassVar[str] = "spreader.message-cancelled"
     type: ClassVar[str] = "spreader.message-cancelled.v1"

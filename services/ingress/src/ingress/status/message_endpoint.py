@@ -44,7 +44,7 @@ class MessageEndpoint:
             raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply, and replies are sent at once.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.projection.cancel(message_id, self.now())
-        note = "Held deliveries are cancelled. Released deliveries are still sent."
+        note = "Held deliveries are cancelled, and released ones whose gateway call has not begun."
         return ApiResponse(202, {"message_id": message_id, "status": "cancelling", "note": note}).render()
 
     async def _message(self, message_id: str) -> CountedMessage:

@@ -35,7 +35,7 @@ def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
     if outcome.lane != "open" or outcome.release is None or outcome.profile_id is None:
         return None
     match outcome.status:
-        case "sent" | "failed" | "unknown" | "expired" | "suppressed" | "rejected":
+        case "sent" | "failed" | "unknown" | "expired" | "suppressed" | "cancelled" | "rejected":
             state = "settled"
         case "deferred":
             state = "returned" if outcome.not_before is None else "held"

@@ -75,6 +75,8 @@ class HourCount:
     readings: int
 
 
+# `CONTACT_WROTE`, `CONTACT_RELEASED` and `CONTACT_SETTLE` lock contacts in the order of their keys. Without an order,
+# two of them could each hold a contact that the other waits for, and Postgres would end one with a deadlock.
 CONTACT_WROTE = text(f"""
 INSERT INTO pacer.contact AS known (profile_id, recipient, wrote_at)
 SELECT profile_id, recipient, max(at)
@@ -112,15 +114,20 @@ CONTACT_RELEASED = text(f"""
 INSERT INTO pacer.contact AS known (profile_id, recipient, opened_at, last_release, unanswered)
 SELECT profile_id, recipient, CASE WHEN cold THEN CAST(:now AS timestamptz) END, :now, cold
 FROM {unnest(ContactRelease, "released")}
+ORDER BY profile_id, recipient
 ON CONFLICT (profile_id, recipient) DO UPDATE
 SET opened_at = coalesce(excluded.opened_at, known.opened_at), last_release = excluded.last_release,
     unanswered = known.unanswered OR excluded.unanswered""")
 
 CONTACT_SETTLE = text(f"""
 UPDATE pacer.contact SET opened_at = :now
-FROM {unnest(ReleaseKey, "answered")}
-JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
-WHERE contact.profile_id = release.profile_id AND contact.recipient = release.recipient
-  AND contact.opened_at = release.released_at""")
+FROM (
+    SELECT opened.profile_id, opened.recipient
+    FROM {unnest(ReleaseKey, "answered")}
+    JOIN pacer.release ON release.profile_id = answered.profile_id AND release.number = answered.number AND release.cold
+    JOIN pacer.contact AS opened ON opened.profile_id = release.profile_id AND opened.recipient = release.recipient
+     AND opened.opened_at = release.released_at
+    ORDER BY opened.profile_id, opened.recipient FOR UPDATE OF opened) AS locked
+WHERE contact.profile_id = locked.profile_id AND contact.recipient = locked.recipient""")
 """When the gateway has answered a release to a cold contact, the contact counts as opened at the time of the answer and
 not of the release. The release itself is dated in the same way (`RELEASE_SETTLE`)."""

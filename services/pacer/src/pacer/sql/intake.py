@@ -109,8 +109,14 @@ INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[]
 
 RELEASE_SETTLE = text(f"""
 UPDATE pacer.release SET effective_at = :now
-FROM {unnest(ReleaseKey, "answered")}
-WHERE release.profile_id = answered.profile_id AND release.number = answered.number AND effective_at = 'infinity'""")
+FROM (
+    SELECT open.profile_id, open.number
+    FROM {unnest(ReleaseKey, "answered")}
+    JOIN pacer.release AS open ON open.profile_id = answered.profile_id AND open.number = answered.number
+     AND open.effective_at = 'infinity'
+    ORDER BY open.profile_id, open.number FOR UPDATE OF open) AS locked
+WHERE release.profile_id = locked.profile_id AND release.number = locked.number""")
+"""Two instances may settle the same releases after a rebalance, so both lock them in one order."""
 
 DELIVERY_SETTLE = text(f"""
 WITH settled AS (
@@ -121,7 +127,8 @@ WITH settled AS (
                 ELSE 'held' END AS state
     FROM {unnest(SettlementRow, "answered")}
     JOIN pacer.delivery USING (delivery_id)
-    LEFT JOIN pacer.cancellation USING (message_id))
+    LEFT JOIN pacer.cancellation USING (message_id)
+    ORDER BY delivery_id FOR UPDATE OF delivery)
 UPDATE pacer.delivery
 SET state = settled.state, announced = settled.state NOT IN ('cancelled', 'expired'),
     not_before = coalesce(settled.not_before, delivery.not_before),

@@ -29,7 +29,12 @@ DELETE FROM pacer.delivery WHERE delivery_id IN (
 DELETE FROM pacer.message WHERE message_id IN (
     SELECT message_id FROM pacer.message WHERE noted_at < clock_timestamp() - interval '8 days'
       AND NOT EXISTS (SELECT 1 FROM pacer.delivery WHERE delivery.message_id = message.message_id) LIMIT :rows)"""),
-    text("DELETE FROM pacer.cancellation WHERE noted_at < clock_timestamp() - interval '8 days'"),
+    text("""
+DELETE FROM pacer.cancellation WHERE message_id IN (
+    SELECT message_id FROM pacer.cancellation
+    WHERE noted_at < clock_timestamp() - interval '8 days' AND pending_after IS NULL
+      AND NOT EXISTS (SELECT 1 FROM pacer.delivery WHERE delivery.message_id = cancellation.message_id)
+    LIMIT :rows)"""),
     text("""
 DELETE FROM pacer.release WHERE (profile_id, number) IN (
     SELECT profile_id, number FROM pacer.release
@@ -39,6 +44,8 @@ DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
     SELECT profile_id, recipient FROM pacer.contact
     WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
 )
+"""At most `rows` rows of each table. A delivery may be deferred or assigned again long after its message was cancelled.
+So a cancellation is kept for as long as the pacer has a delivery of its message."""
 
 QUEUE_COUNT = text("""
 SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due,

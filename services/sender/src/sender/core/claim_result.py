@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
 from sender.core.decision import (
+    CANCELLED,
     AskGateway,
+    Cancel,
     Decision,
     Defer,
     Expire,
@@ -32,10 +34,12 @@ from spreader.contract.events import (
 )
 from spreader.text.fingerprint import fingerprint
 
-SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
+SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed", "cancelled"]
 """The final status of a delivery in the ledger. A `deferred` or `returned` delivery was certainly not sent, and may
 come back with a newer release or attempt."""
 
+
+FinalStatus = Literal["sent", "failed", "unknown", "expired", "suppressed", "cancelled"]
 
 NOT_STORABLE = "the texts of this result could not be stored; the sender's log has the cause"
 
@@ -90,6 +94,8 @@ def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: fl
             return SettledClaim("expired", _final(delivery, "expired", at, reason=reason, cause=decision))
         case Suppress(reason):
             return SettledClaim("suppressed", _final(delivery, "suppressed", at, reason=reason))
+        case Cancel():
+            return SettledClaim("cancelled", _final(delivery, "cancelled", at, reason=CANCELLED))
         case _:
             assert_never(decision)
 
@@ -113,7 +119,7 @@ NO_EXTRA: Mapping[str, Any] = MappingProxyType({})
 
 def _final(
     delivery: Delivery,
-    status: Literal["sent", "failed", "unknown", "expired", "suppressed"],
+    status: FinalStatus,
     at: datetime,
     *,
     reason: str | None = None,
@@ -147,7 +153,7 @@ def _deferred(
 
 def _outcome(
     delivery: Delivery,
-    status: Literal["sent", "failed", "unknown", "expired", "suppressed", "deferred"],
+    status: FinalStatus | Literal["deferred"],
     at: datetime,
     reason: str | None,
     cause: Cause | None,

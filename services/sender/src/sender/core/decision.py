@@ -39,6 +39,7 @@ RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply"
 """The time from a send in doubt to the next decision, if the gateway has no lookup. The gateway's receipt may arrive in
 this time."""
 TOO_LATE = "too late: the rest window began"
+CANCELLED = "cancelled by the caller"
 NO_TIME = timedelta(0)
 
 
@@ -115,6 +116,11 @@ class Suppress:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """The caller cancelled the message before the call."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendNow:
     """Send the delivery in this claim. `doubtful`: an earlier try may have arrived, so the customer may get the message
     twice."""
@@ -122,7 +128,7 @@ class SendNow:
     doubtful: bool
 
 
-Decision = MarkSent | RetryHere | AskGateway | Defer | ReturnToRouter | Fail | MarkUnknown | Expire | Suppress
+Decision = MarkSent | RetryHere | AskGateway | Defer | ReturnToRouter | Fail | MarkUnknown | Expire | Suppress | Cancel
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ def cloud_api_answer(
     if code in VAGUE_CODES and status >= 500:
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:
-        rule = CLOUD_API.get(code) or next(rule for span, rule in CLOUD_API_BY_STATUS.items() if status in span)
+        by_status = (rule for span, rule in CLOUD_API_BY_STATUS.items() if status in span)
+        rule = CLOUD_API.get(code) or next(by_status, _UNCLEAR)  # an error in an answer that says it succeeded
         return rule.answer(str(code), gateway_text, retry_after)
     if status == 429:  # a proxy that limits the rate has not passed the request on
         return _TOO_FAST.answer("429", gateway_text, retry_after)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
+from sender.core.claim_result import SettledStatus
 from spreader.contract.events import DeliveryOutcome
 
 NEVER_SENT = ("deferred", "returned")
-FinalStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class StoredRelease:
     attempt: int
     release: int
     claim: int
-    status: FinalStatus | None
+    status: SettledStatus | None
     gateway_message_id: str | None
 
     @property
@@ -43,7 +42,7 @@ class StoredRelease:
         return self.attempt, self.release
 
 
-def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_read: bool) -> FinalStatus | None:
+def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_read: bool) -> SettledStatus | None:
     """The status to report again; None if the sender still works on the release or has not read it yet.
 
     `all_read`: whether every release that Kafka has is in the ledger. If so, and the ledger does not have this release,
@@ -56,7 +55,7 @@ def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_
 
 
 def reported_outcome(
-    asked: ReleaseInQuestion, status: FinalStatus, gateway_message_id: str | None, at: datetime
+    asked: ReleaseInQuestion, status: SettledStatus, gateway_message_id: str | None, at: datetime
 ) -> DeliveryOutcome:
     """The outcome of the release, with everything that the ledger still has of the outcome that was published first."""
     return DeliveryOutcome(

@@ -18,6 +18,7 @@ from sender.core.decision import (
     NO_TIME,
     AskGateway,
     AttemptState,
+    Cancel,
     Decision,
     Defer,
     MarkSent,
@@ -37,11 +38,11 @@ from sender.dispatch.consent_check import ConsentCheck
 from sender.gateways.call_permit import requiring
 from sender.gateways.driver import Driver, Drivers, PreparedSend
 from sender.ledger.call_starts import CallStarts
-from sender.ledger.claim import Claim
+from sender.ledger.claim import Claim, Stop
 from sender.ledger.postgres import DeliveryLedger
 from sender.metrics import IN_DOUBT, REPLY_SECONDS, SEND_SECONDS, SENDS
 from spreader.clock import Now
-from spreader.consent import NOT_OPTED_IN, objection
+from spreader.consent import NOT_OPTED_IN, SUPPRESSED, objection
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TemplateContent, TextContent
 from spreader.text.clean_text import clean
@@ -120,6 +121,8 @@ class AttemptRunner:
         return decision
 
     async def _send(self, claim: Claim, profile: Profile, driver: Driver, doubtful: bool) -> Decision:
+        if claim.cancelled:
+            return Cancel()
         late = too_late(claim.delivery, self.now())
         if late is not None:
             return with_doubt(late) if doubtful else late
@@ -139,6 +142,8 @@ class AttemptRunner:
                 return self._decide_by(answer, claim, profile, doubtful)
             case PermitState.REFUSED:
                 return AskGateway(NO_TIME)  # the claim is no longer valid, so the ledger drops this result
+            case PermitState.STOPPED:
+                return _decide_by_stop(permit.stop)
             case PermitState.FAILED:
                 again = RetryHere(START_WAIT)
                 return with_doubt(again) if doubtful else again
@@ -235,6 +240,10 @@ class AttemptRunner:
             else f"this version of the sender has no driver {profile.gateway.driver}"
         )
         return decide(SendRefused("profile", clean(reason)), self._state(claim, doubtful=False), self.rng)
+
+
+def _decide_by_stop(stop: Stop | None) -> Cancel | Suppress:
+    return Suppress(SUPPRESSED) if stop == "suppressed" else Cancel()
 
 
 def _not_sent(answer: GatewayAnswer) -> GatewayAnswer:

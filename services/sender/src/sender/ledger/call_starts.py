@@ -8,7 +8,7 @@ begin as fast as they arrive.
 import asyncio
 from dataclasses import dataclass
 
-from sender.ledger.claim import Claim, StartingCall
+from sender.ledger.claim import CallStart, Claim, StartingCall
 from sender.ledger.postgres import DeliveryLedger
 
 GROUP_SHARE = 8
@@ -18,7 +18,7 @@ GROUP_SHARE = 8
 @dataclass(frozen=True, slots=True)
 class _PendingStart:
     starting: StartingCall
-    started: asyncio.Future[Claim | None]
+    started: asyncio.Future[CallStart | None]
 
 
 class CallStarts:
@@ -27,8 +27,8 @@ class CallStarts:
         self._pending: list[_PendingStart] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def start(self, claim: Claim, resent: bool) -> Claim | None:
-        """Returns the claim with a new lease, after the ledger has stored that its call begins. None: the claim is no
+    async def start(self, claim: Claim, resent: bool) -> CallStart | None:
+        """Returns after the ledger has stored that the call begins, or that it must not begin. None: the claim is no
         longer valid, so the call must not begin. Raises the error of the database.
 
         `resent`: the delivery is sent although an earlier call may have sent it.

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from sender.core.claim_result import ClaimResult
 from sender.core.delivery import Delivery
@@ -38,6 +39,8 @@ class Claim:
     report."""
     consents: frozenset[ConsentKind] = frozenset()
     """The recipient's consents and objections at the time of the claim (open lane only)."""
+    cancelled: bool = False
+    """The message had been cancelled at the time of the claim."""
 
     @property
     def key(self) -> ClaimKey:
@@ -54,6 +57,19 @@ class StartingCall:
 
     claim: Claim
     resent: bool
+
+
+Stop = Literal["cancelled", "suppressed"]
+"""Why a call must not begin: its message was cancelled, or its recipient was suppressed, since the claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """What the ledger says about a call that is about to begin. `claim` has a new lease. `stop`: the call did not
+    begin."""
+
+    claim: Claim
+    stop: Stop | None
 
 
 @dataclass(frozen=True, slots=True)

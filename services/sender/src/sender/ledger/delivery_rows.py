@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from sender.core.claim_result import ClaimResult, RetryLater, SettledClaim, StillInDoubt
 from sender.core.delivery import Delivery, generation
 from sender.core.slot_pool import FreeSlots
-from sender.ledger.claim import Claim, ClaimKey, FinishedClaim, StartingCall
+from sender.ledger.claim import Claim, ClaimKey, FinishedClaim, StartingCall, Stop
 from spreader.contract.events import (
     ConsentKind,
     DeliveryOutcome,
@@ -40,6 +40,7 @@ class NewDeliveryRow:
     """A delivery to store."""
 
     delivery_id: str
+    message_id: str
     package_id: str
     recipient: str
     profile_id: str
@@ -74,6 +75,7 @@ class ClaimRow:
     resent: bool
     heard: str | None
     in_doubt: bool
+    cancelled: bool
     consents: list[ConsentKind] | None
 
 
@@ -82,8 +84,22 @@ class StartRow:
     """A claim whose call is about to begin."""
 
     delivery_id: str
+    message_id: str
     resent: bool
     claim: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
+class CallStartRow:
+    """A valid claim whose call begins, or does not begin because of `stop`."""
+
+    delivery_id: str
+    claim: int
+    stop: Stop | None
+
+    @property
+    def key(self) -> ClaimKey:
+        return ClaimKey(self.delivery_id, self.claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,7 @@ def delivery_row(delivery: Delivery, host_of: HostOf, position: int) -> NewDeliv
     attempt, release = generation(delivery)
     return NewDeliveryRow(
         delivery_id=delivery.delivery_id,
+        message_id=delivery.message_id,
         package_id=delivery.package_id,
         recipient=delivery.recipient,
         profile_id=delivery.profile_id,
@@ -156,11 +173,13 @@ def claim_of(row: ClaimRow, lease_until: float) -> Claim:
         resent=row.resent,
         reported_id=row.heard,
         consents=frozenset(row.consents or ()),
+        cancelled=row.cancelled,
     )
 
 
 def start_row(starting: StartingCall) -> StartRow:
-    return StartRow(starting.claim.delivery.delivery_id, starting.resent, starting.claim.number)
+    delivery = starting.claim.delivery
+    return StartRow(delivery.delivery_id, delivery.message_id, starting.resent, starting.claim.number)
 
 
 def result_row(finished: FinishedClaim) -> ResultRow:

@@ -11,9 +11,9 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from sender.core.claim_result import SettledStatus
 from sender.core.lost_outcome import (
     NEVER_SENT,
-    FinalStatus,
     ReleaseInQuestion,
     StoredRelease,
     reported_outcome,
@@ -63,7 +63,7 @@ class LostOutcomes:
         all_read = await self._all_read()
         async with self.engine.begin() as connection:
             entries = await self._entries(connection, releases)
-            statuses: dict[ReleaseInQuestion, FinalStatus] = {
+            statuses: dict[ReleaseInQuestion, SettledStatus] = {
                 asked: status
                 for asked in releases
                 if (status := status_to_report(asked, entries.get(asked.delivery_id), all_read)) is not None
@@ -117,13 +117,13 @@ class LostOutcomes:
         return {row.delivery_id: row.claim for row in settled}
 
 
-def _is_settled(asked: ReleaseInQuestion, entries: Mapping[str, StoredRelease], status: FinalStatus) -> bool:
+def _is_settled(asked: ReleaseInQuestion, entries: Mapping[str, StoredRelease], status: SettledStatus) -> bool:
     entry = entries.get(asked.delivery_id)
     return entry is not None and entry.status == status
 
 
 def _event_row(
-    asked: ReleaseInQuestion, status: FinalStatus, entry: StoredRelease | None, claim: int, now: Now
+    asked: ReleaseInQuestion, status: SettledStatus, entry: StoredRelease | None, claim: int, now: Now
 ) -> EventRow:
     outcome = reported_outcome(asked, status, None if entry is None else entry.gateway_message_id, now())
     return EventRow(asked.delivery_id, outcome.type, outcome.model_dump_json(exclude_none=True), None, claim)

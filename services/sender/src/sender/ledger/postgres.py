@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sender.core.claim_result import SettledClaim
 from sender.core.delivery import Delivery, generation
 from sender.core.slot_pool import FreeSlots
-from sender.ledger.claim import Claim, ClaimKey, FinishedClaim, StartingCall
+from sender.ledger.claim import CallStart, Claim, ClaimKey, FinishedClaim, StartingCall
 from sender.ledger.delivery_rows import (
+    CallStartRow,
     ClaimRow,
     EventRow,
     HostOf,
@@ -121,19 +122,23 @@ class DeliveryLedger:
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
     @asynccontextmanager
-    async def start_calls(self, starting: Sequence[StartingCall]) -> AsyncGenerator[dict[ClaimKey, Claim]]:
-        """Stores that these calls begin; yields the claims that are still valid, each with a new lease.
+    async def start_calls(self, starting: Sequence[StartingCall]) -> AsyncGenerator[dict[ClaimKey, CallStart]]:
+        """Stores that these calls begin; yields the claims that are still valid, each with a new lease, or with the
+        reason why its call must not begin.
 
         It yields right after the commit, before the connection is given back, so that the requests follow at once.
         """
         lease_until = self._lease_until()
-        rows = sorted(map(start_row, starting), key=lambda row: row.delivery_id)
-        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **arrays(StartRow, rows)}
+        begun = sorted(map(start_row, starting), key=lambda row: row.delivery_id)
+        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **arrays(StartRow, begun)}
         async with self.engine.connect() as connection:
-            valid = set(fetched(ClaimKey, await connection.execute(START_CALLS, params)))
+            rows = {row.key: row for row in fetched(CallStartRow, await connection.execute(START_CALLS, params))}
             await connection.commit()
-            claims = [call.claim for call in starting if call.claim.key in valid]
-            yield {claim.key: replace(claim, lease_until=lease_until) for claim in claims}
+            yield {
+                key: CallStart(replace(call.claim, lease_until=lease_until), rows[key].stop)
+                for call in starting
+                if (key := call.claim.key) in rows
+            }
 
     async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
         """Writes results with the events to publish; returns the keys of the claims whose results were accepted."""

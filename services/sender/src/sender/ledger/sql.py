@@ -17,9 +17,11 @@ IN_ORDER = """locked AS (
 INSERT_DELIVERIES = text(f"""
 WITH {IN_ORDER}
 INSERT INTO sender.delivery AS stored (
-    delivery_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent, state, due_at)
-SELECT incoming.delivery_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id, incoming.host,
-       incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready', statement_timestamp()
+    delivery_id, message_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent,
+    state, due_at)
+SELECT incoming.delivery_id, incoming.message_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id,
+       incoming.host, incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready',
+       statement_timestamp()
 FROM {unnest(NewDeliveryRow, "incoming")}
 LEFT JOIN locked USING (delivery_id)
 ORDER BY incoming.position, locked.delivery_id
@@ -36,7 +38,7 @@ RETURNING stored.delivery_id""")
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
 # - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
 # - A claim whose lease ended before its call began has sent nothing. So it leaves no doubt and counts as no try.
-# - Consents are read in the same statement, just before the call, to save a query for each delivery.
+# - Cancellations and consents are read in the same statement, to save a query for each delivery.
 CLAIM = text(f"""
 WITH candidates AS (
     SELECT candidate.delivery_id, candidate.state, candidate.host, candidate.due_at, candidate.sequence
@@ -65,6 +67,8 @@ SET state = CASE WHEN due.state = 'sending' THEN 'sending' ELSE 'claimed' END, w
 FROM due WHERE claimed.delivery_id = due.delivery_id
 RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claimed.tries, claimed.host,
           claimed.resent, claimed.heard, due.state = 'sending' AS in_doubt,
+          claimed.lane = 'open' AND EXISTS (
+              SELECT FROM sender.cancellation WHERE cancellation.message_id = claimed.message_id) AS cancelled,
           CASE WHEN claimed.lane = 'open' THEN ARRAY(
               SELECT kind FROM sender.consent
               WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
@@ -80,15 +84,28 @@ RENEW = text("""
 UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :lease)
 WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state IN ('claimed', 'sending')""")
 
+# A call begins only if its message is not cancelled and its recipient not suppressed. A stop that is committed after
+# this statement began does not change the call any more. Replies cannot be cancelled, and need no consent.
 START_CALLS = text(f"""
-WITH {IN_ORDER}
+WITH {IN_ORDER},
+starting AS (
+    SELECT starting.delivery_id, starting.claim, starting.resent,
+           CASE WHEN stored.lane <> 'open' THEN NULL
+                WHEN EXISTS (SELECT FROM sender.cancellation
+                             WHERE cancellation.message_id = starting.message_id) THEN 'cancelled'
+                WHEN EXISTS (SELECT FROM sender.consent
+                             WHERE consent.recipient = stored.recipient AND kind = 'suppression'
+                               AND consent.package_id IN (stored.package_id, '*')) THEN 'suppressed' END AS stop
+    FROM {unnest(StartRow, "starting")} JOIN sender.delivery AS stored USING (delivery_id))
 UPDATE sender.delivery AS stored
-SET state = 'sending', uncalled = 0, resent = stored.resent OR starting.resent,
+SET state = CASE WHEN starting.stop IS NULL THEN 'sending' ELSE stored.state END,
+    uncalled = CASE WHEN starting.stop IS NULL THEN 0 ELSE stored.uncalled END,
+    resent = stored.resent OR (starting.resent AND starting.stop IS NULL),
     due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM {unnest(StartRow, "starting")} JOIN locked USING (delivery_id)
+FROM starting JOIN locked USING (delivery_id)
 WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.claim AND stored.worker = :worker
   AND stored.state IN ('claimed', 'sending')
-RETURNING stored.delivery_id, stored.claim""")
+RETURNING stored.delivery_id, stored.claim, starting.stop""")
 
 # The second part of the condition accepts a late result of the claim before the newest one, if the newest claim has not
 # begun a call. If the newest claim has settled the delivery as unknown, only the result `sent` is accepted.
@@ -128,3 +145,18 @@ DELETE FROM sender.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM sender.delivery
     WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)
     ORDER BY due_at LIMIT :limit)""")
+
+INSERT_CANCELLATIONS = text("""
+INSERT INTO sender.cancellation (message_id)
+SELECT message_id FROM unnest(CAST(:message_id AS text[])) AS cancelled (message_id)
+ORDER BY message_id ON CONFLICT DO NOTHING""")
+
+# A cancellation is kept for as long as an unsettled delivery may need it, even after the sender was away for long.
+DELETE_CANCELLATIONS = text("""
+DELETE FROM sender.cancellation WHERE message_id IN (
+    SELECT message_id FROM sender.cancellation AS old
+    WHERE noted_at < statement_timestamp() - make_interval(secs => :seconds)
+      AND NOT EXISTS (SELECT FROM sender.delivery
+                      WHERE delivery.lane = 'open' AND delivery.state <> 'settled'
+                        AND delivery.message_id = old.message_id)
+    ORDER BY noted_at LIMIT :limit)""")

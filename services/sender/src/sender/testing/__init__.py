@@ -77,7 +77,7 @@ async def send_once(driver: Driver, delivery: Delivery, through: Profile) -> Gat
 async def begin_calls(ledger: DeliveryLedger, *claims: Claim) -> list[Claim]:
     """Stores that the calls of these claims begin; returns the claims that were still valid."""
     async with ledger.start_calls([StartingCall(claim, resent=False) for claim in claims]) as started:
-        return list(started.values())
+        return [start.claim for start in started.values() if start.stop is None]
 
 
 class FixedPackages(MemoryTable[PackageConfigured]):
