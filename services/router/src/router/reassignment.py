@@ -104,7 +104,8 @@ class Reassignment:
         return results
 
     async def _share_waiting(self, waited: Mapping[str, Sequence[DeliveryReturned]]) -> list[Event]:
-        """The events of deliveries that waited without a profile. Moves the cursors of their packages."""
+        """The events of deliveries that waited without a profile. Also stores how far each package's distribution has
+        moved through its profiles."""
         packages = {package_id: self.config.package(package_id) for package_id in waited}
         days = {package.package_id: package.conversation_days for package in packages.values() if package is not None}
         keys = {
@@ -170,8 +171,8 @@ def _is_reply(delivery: DeliveryReturned, route: ReassignResult) -> bool:
 
 
 def _parts(routes: Sequence[tuple[DeliveryReturned, R]]) -> list[list[tuple[DeliveryReturned, R]]]:
-    """The deliveries in groups, one for each event. A group has deliveries of one message with the same tried profiles,
-    and at most as many as a record may have."""
+    """The deliveries in groups, one group for each event. All deliveries of a group belong to one message, have tried
+    the same profiles and have the same distribution. A group has at most `RECIPIENTS_PER_RECORD_MAX` deliveries."""
     alike: dict[tuple[object, ...], list[tuple[DeliveryReturned, R]]] = defaultdict(list)
     for delivery, route in routes:
         alike[delivery.message_id, delivery.tried, delivery.distribution].append((delivery, route))

@@ -1,4 +1,5 @@
-"""Delivery: what the sender has to send. Its type in each lane is the event by which the sender receives it."""
+"""Delivery: what the sender has to send. There is no class of its own: a delivery is the event that brought it. Each
+lane has its own type of event."""
 
 from datetime import datetime
 
