@@ -20,6 +20,8 @@ POOL_WAIT_SECONDS = 10.0
 TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
 TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
+# Statements that Postgres gave up: time-out, lock not available; and class 40, such as a deadlock.
+GIVEN_UP = ("57014", "55P03", "40")
 MIGRATION_LOCK_MS = 2_000
 """How long a migration waits for the lock of a table. The time is short, because all later statements on the table wait
 behind the migration. It is longer than deadlock_timeout (1 s), because an autovacuum makes room only after that."""
@@ -90,6 +92,12 @@ def is_transient(error: BaseException) -> bool:
     if state is None:  # an error of the driver, which lost the connection or could not encode a value
         return error.orig is not None and not isinstance(error.orig.__cause__, ValueError | TypeError)
     return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
+
+
+def is_given_up(error: BaseException) -> bool:
+    """Whether Postgres works but gave up the statement, because it took too long or other transactions were in its way.
+    Such an error is transient, but it may come back whenever the same rows are concerned."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith(GIVEN_UP)
 
 
 def is_data_error(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from spreader.clock import Now
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import new_id
-from spreader.runtime.postgres import is_transient
+from spreader.runtime.postgres import is_given_up, is_transient
 from stats.config_cache import StatsConfigCache
 from stats.core.alerts import StoredAlert, differences
 from stats.core.closures import Closure
@@ -36,6 +36,8 @@ log = structlog.get_logger()
 TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
 FAILED_AT_ONCE_MAX = 20
+ALONE_SECONDS = 30.0
+"""How long a turn evaluates profiles one by one. The rest of them has to wait for the next turn."""
 AGAIN_SECONDS = 10.0
 """The shortest real time between two evaluations of a profile whose counts keep changing."""
 ALL_EVERY = timedelta(minutes=5)
@@ -59,6 +61,7 @@ class Evaluator:
     can_detect_stuck: Callable[[], bool] = lambda: True
     """Whether stats has been reading for long enough that a missing acknowledgement is evidence."""
     again_seconds: float = AGAIN_SECONDS
+    alone_seconds: float = ALONE_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _failed: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -92,31 +95,35 @@ class Evaluator:
         try:
             await self._evaluate(batch, alone, now)
         except EvaluationFailed:
-            raise  # all other profiles are evaluated
+            raise  # all other profiles are evaluated, or wait for the next turn
         except BaseException:
             self.schedule_now((*batch, *alone))
             raise
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
     async def _evaluate(self, batch: Sequence[str], alone: Sequence[str], now: datetime) -> None:
-        """Evaluate a batch together. If that fails with an error that will not pass by itself, its profiles are
-        evaluated one by one. The profiles in `alone`, which failed before, are always evaluated one by one.
+        """Evaluate a batch together. If that fails although Postgres works, its profiles are evaluated one by one. The
+        profiles in `alone`, which failed before, are always evaluated one by one.
 
-        Raises EvaluationFailed after all other profiles are evaluated. A transient error is raised at once.
+        Raises EvaluationFailed after all other profiles are evaluated. An error of the server is raised at once.
         """
         try:
             await self.evaluate(batch, now)
         except Exception as error:
-            if is_transient(error):
+            if _is_of_server(error):
                 raise
             alone = (*batch, *alone)
         else:
             self._evaluated_at.update(dict.fromkeys(batch, time.monotonic()))
-        for profile in alone:
+        began = time.monotonic()
+        for number, profile in enumerate(alone):
+            if number and time.monotonic() - began >= self.alone_seconds:
+                self._waiting = {**dict.fromkeys(alone[number:]), **self._waiting}
+                break
             try:
                 await self.evaluate((profile,), now)
             except Exception as error:
-                if is_transient(error):
+                if _is_of_server(error):
                     raise
                 if profile not in self._failed:
                     log.exception("a profile cannot be evaluated; trying again", profile_id=profile)
@@ -178,6 +185,11 @@ class Evaluator:
             )
             for name, profile in profiles.items()
         }
+
+
+def _is_of_server(error: Exception) -> bool:
+    """Whether the error concerns every profile. A statement that takes too long may be due to one profile."""
+    return is_transient(error) and not is_given_up(error)
 
 
 def _alerts(
