@@ -16,7 +16,7 @@ from local.testbed.databases import MigratedDatabases
 from local.testbed.promtool import promtool as _promtool
 from local.testbed.workbench import Workbench, workbench
 from local.unavailable import Unavailable
-from spreader.kafka.client import create_topics
+from spreader.kafka.topics import create_topics
 from spreader.settings import Settings
 
 hypothesis.settings.register_profile("spreader", deadline=None)  # machines are noisy: examples have no deadline

@@ -23,8 +23,9 @@ from bench.topics import Topics
 from local.process.ports import HOST, free_port
 from local.process.program import Command, spawn
 from local.testbed.workbench import Workbench, workbench
-from spreader.kafka.client import PRODUCE_BATCH_BYTES, create_topics
+from spreader.kafka.client import PRODUCE_BATCH_BYTES
 from spreader.kafka.envelope import Envelope
+from spreader.kafka.topics import create_topics
 from spreader.settings import Settings
 from spreader.vault import new_key
 

@@ -1,6 +1,7 @@
 """Commands for operating a deployment.
 
-`python -m spreader topics` creates Kafka's topics; `python -m spreader key` prints a new key for SPREADER_SECRET_KEYS;
+`python -m spreader topics` creates Kafka's topics and completes the settings of existing ones; `python -m spreader key`
+prints a new key for SPREADER_SECRET_KEYS;
 `python -m spreader replay` lists the dead letters, and with `--send` publishes them to their topics again.
 """
 
@@ -12,8 +13,9 @@ from datetime import UTC, datetime
 import structlog
 
 from spreader.contract.events import PARTITIONS
-from spreader.kafka.client import BROKER_ERRORS, create_topics
+from spreader.kafka.client import BROKER_ERRORS
 from spreader.kafka.dead_letter_replay import ReplayFilter, ReplaySummary, replay
+from spreader.kafka.topics import create_topics
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
 from spreader.vault import new_key
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spreader")
     commands = parser.add_subparsers(required=True, dest="command")
     commands.add_parser("key", help="print a new key for SPREADER_SECRET_KEYS")
-    topics = commands.add_parser("topics", help="create the missing topics")
+    topics = commands.add_parser("topics", help="create the missing topics; complete the settings of the others")
     topics.add_argument("--replication", type=int, default=1, help="copies of each record (3 in production)")
     letters = commands.add_parser("replay", help="list the dead letters; with --send, publish them again")
     letters.add_argument("--topic", choices=sorted(PARTITIONS), metavar="TOPIC", help="only records of this topic")

@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,14 +29,14 @@ from spreader.kafka.client import (
     Subscription,
     check_subscribers_lose_nothing,
     client_arguments,
-    cluster_and_end_offsets,
     create_broker,
-    create_topics,
     partitions_of,
     subscribe,
 )
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.topic_ids import TopicIds
+from spreader.kafka.topics import SET_ON_TOPIC, create_topics
 from spreader.settings import Settings
 
 NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")
@@ -143,6 +144,70 @@ async def test_only_states_are_compacted_and_dead_letters_may_be_the_largest_rec
     assert int(configs[DEAD_LETTER_TOPIC]["max.message.bytes"]) > largest
     packages = configs[PackageConfigured.topic]
     assert int(packages["segment.bytes"]) > int(packages["max.message.bytes"]) == PACKAGE_BYTES_MAX
+    kept = {name: each for name, each in configs.items() if name not in COMPACTED}
+    assert {_longest_life(each) for each in kept.values()} == {timedelta(days=7, hours=12)}
+    assert {configs[name]["max.compaction.lag.ms"] for name in COMPACTED} == {"86400000"}
+    assert {each["segment.ms"] for each in configs.values()} == {"43200000"}
+
+
+def _longest_life(config: Mapping[str, str]) -> timedelta:
+    """Kafka removes a segment when its newest record is old enough."""
+    return timedelta(milliseconds=int(config["retention.ms"]) + int(config["segment.ms"]))
+
+
+@pytest.mark.kafka
+async def test_existing_topics_get_the_settings_that_they_lack_and_keep_those_of_the_operator(
+    kafka_servers: str,
+) -> None:
+    settings = Settings(kafka_bootstrap_servers=kafka_servers)
+    compacted, ordinary = PackageConfigured.topic, Alert.topic
+    before = await _own_settings(settings, compacted, ordinary)
+    try:
+        await _replace_settings(settings, {ordinary: {"retention.ms": "1000000000", "segment.ms": "777000000"}})
+        await _replace_settings(settings, {compacted: {"cleanup.policy": "compact"}})
+        await create_topics(settings)
+        after = await _own_settings(settings, compacted, ordinary)
+        assert after[ordinary] == {"retention.ms": "1000000000", "segment.ms": "777000000"}
+        assert after[compacted] == {
+            "cleanup.policy": "compact",
+            "segment.ms": "43200000",
+            "max.compaction.lag.ms": "86400000",
+        }
+    finally:
+        await _replace_settings(settings, before)
+
+
+async def _own_settings(settings: Settings, *topics: str) -> dict[str, dict[str, str]]:
+    """The settings that are set on each topic, without defaults."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    await admin.start()
+    try:
+        answers: list[Any] = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+        )
+    finally:
+        await admin.close()
+    return {
+        resource["resource_name"]: {
+            entry["config_names"]: entry["config_value"]
+            for entry in resource["config_entries"]
+            if entry["config_source"] == SET_ON_TOPIC
+        }
+        for answer in answers
+        for resource in answer.to_object()["resources"]
+    }
+
+
+async def _replace_settings(settings: Settings, configs: Mapping[str, dict[str, str]]) -> None:
+    """Give topics exactly these settings of their own."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    await admin.start()
+    try:
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name, wanted in configs.items()]
+        )
+    finally:
+        await admin.close()
 
 
 @pytest.mark.kafka
@@ -163,14 +228,21 @@ def test_a_command_reports_in_one_line_that_kafka_is_unavailable(command: str) -
 
 
 @pytest.mark.kafka
-async def test_end_offsets_come_with_the_cluster_id(harness: TopicHarness) -> None:
-    cluster, ends = await cluster_and_end_offsets(harness.settings, [Alert.topic])
-    assert cluster
-    assert len(ends) == PARTITIONS[Alert.topic]
-    await harness.put(alert(1))
-    again, later = await cluster_and_end_offsets(harness.settings, [Alert.topic])
-    assert again == cluster
-    assert later == {**ends, (Alert.topic, 0): ends[Alert.topic, 0] + 1}
+async def test_topic_ids_differ_stay_the_same_and_come_with_the_cluster_id(harness: TopicHarness) -> None:
+    topic_ids = TopicIds(harness.settings)
+    known = await topic_ids.of([*PARTITIONS, "no-such-topic"])
+    assert known.cluster_id
+    assert known.ids.keys() == PARTITIONS.keys()
+    assert len(set(known.ids.values())) == len(PARTITIONS)
+    assert "" not in known.ids.values()
+    await topic_ids.close()
+    assert await topic_ids.of(PARTITIONS) == known
+    await topic_ids.close()
+
+
+async def test_topic_ids_without_kafka_are_a_lost_connection() -> None:
+    with pytest.raises(ConnectionError, match="did not tell the ids"):
+        await TopicIds(NOWHERE).of(PARTITIONS)
 
 
 @pytest.mark.kafka
@@ -222,13 +294,18 @@ async def test_a_bus_publishes_by_key_and_callbacks_to_their_partition(harness: 
     await part.start()
     bus = KafkaBus(broker, "test", Clock())
     callback = MessageRouted(callback_partition=11, message_id="msg_1", first_index=0, distribution={})
-    _, before = await cluster_and_end_offsets(harness.settings, [MessageRouted.topic, Alert.topic])
+    before = await end_offsets(harness, MessageRouted.topic, Alert.topic)
     await bus.publish(callback, *(alert(number) for number in range(2_500)))
-    _, after = await cluster_and_end_offsets(harness.settings, [MessageRouted.topic, Alert.topic])
+    after = await end_offsets(harness, MessageRouted.topic, Alert.topic)
     await part.stop()
     grown = {place: after[place] - before[place] for place in after if after[place] != before[place]}
     assert sorted(grown.values()) == [1, 2_500]  # equal keys, one partition
     assert grown[MessageRouted.topic, 11] == 1
+
+
+async def end_offsets(harness: TopicHarness, *topics: str) -> dict[tuple[str, int], int]:
+    ends = await harness.reader.end_offsets(await partitions_of(harness.settings, *topics))
+    return {(place.topic, place.partition): end for place, end in ends.items()}
 
 
 async def test_a_bus_without_a_started_broker_raises() -> None:

@@ -1,7 +1,7 @@
 """Offset store on a real Postgres: each record has its effect once, however often and by whom it is read."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import MessageCancelled
-from spreader.kafka.guarded_consumer import Received
-from spreader.kafka.offset_store import OffsetStore
+from spreader.kafka.guarded_consumer import Received, RecreatedTopic
+from spreader.kafka.offset_store import OffsetStore, StoredPosition
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 
@@ -25,6 +25,7 @@ TABLES = (
     "CREATE SCHEMA counter",
     "CREATE TABLE counter.effect (topic text, partition int, place bigint)",
     "CREATE TABLE counter.position (cluster_id text, topic text, partition int, next_offset bigint NOT NULL,"
+    " topic_id text,"
     " PRIMARY KEY (cluster_id, topic, partition))",
 )
 
@@ -132,12 +133,95 @@ async def test_the_offsets_of_another_cluster_are_separate(engine: AsyncEngine) 
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 0), ("requests", 0, 1)]
 
 
-async def test_an_offset_beyond_the_end_of_a_recreated_topic_is_dropped(engine: AsyncEngine) -> None:
+async def test_an_offset_beyond_the_end_of_its_partition_is_dropped(engine: AsyncEngine) -> None:
     await read(engine, records(9) + records(4, partition=1))
-    async with engine.begin() as connection:
-        assert await POSITIONS.drop_beyond(connection, {("requests", 0): 2, ("requests", 1): 5}) == 1
+    assert await dropped(engine, await stored(engine), {("requests", 0): 2, ("requests", 1): 5}) == 1
     await read(engine, records(0) + records(4, partition=1))
     assert await effects(engine) == [("requests", 0, 0), ("requests", 0, 9), ("requests", 1, 4)]
+
+
+async def test_an_offset_that_has_changed_since_it_was_looked_at_is_kept(engine: AsyncEngine) -> None:
+    await read(engine, records(9))
+    seen = await stored(engine)
+    await read(engine, records(10))
+    assert await dropped(engine, seen, {("requests", 0): 2}) == 0
+    await read(engine, records(10))
+    assert await effects(engine) == [("requests", 0, 9), ("requests", 0, 10)]
+
+
+async def stored(engine: AsyncEngine) -> Sequence[StoredPosition]:
+    async with engine.connect() as connection:
+        return await POSITIONS.positions(connection, ["requests"])
+
+
+async def dropped(engine: AsyncEngine, seen: Sequence[StoredPosition], ends: dict[tuple[str, int], int]) -> int:
+    async with engine.begin() as connection:
+        return await POSITIONS.drop_beyond(connection, seen, ends)
+
+
+class Kafka:
+    """Says what id the topic has."""
+
+    def __init__(self, topic_id: str) -> None:
+        self.topic_id = topic_id
+        self.asked = 0
+
+    async def ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        self.asked += 1
+        return dict.fromkeys(topics, self.topic_id)
+
+
+async def test_the_records_of_a_recreated_topic_are_not_skipped(engine: AsyncEngine) -> None:
+    kafka = Kafka("first")
+    reader = OffsetStore("counter", "cluster-1", kafka.ids)
+    await read(engine, records(0, 1, 2), reader)
+    kafka.topic_id = "second"
+    await read(engine, records(0, 1), reader)
+    await read(engine, records(0, 1, 2), OffsetStore("counter", "cluster-1", kafka.ids))
+    assert await effects(engine) == [("requests", 0, place) for place in (0, 0, 1, 1, 2, 2)]
+
+
+async def test_a_recreated_topic_that_is_read_from_the_middle_is_read_from_its_beginning(engine: AsyncEngine) -> None:
+    kafka = Kafka("first")
+    await read(engine, records(0, 1, 2), OffsetStore("counter", "cluster-1", kafka.ids))
+    kafka.topic_id = "second"
+    restarted = OffsetStore("counter", "cluster-1", kafka.ids)
+    with pytest.raises(RecreatedTopic) as raised:
+        await read(engine, records(3, 4) + records(7, partition=1), restarted)
+    assert raised.value.partitions == {("requests", 0)}
+    await read(engine, records(1, 2, 3), restarted)  # Kafka has deleted the record at 0
+    assert await effects(engine) == [("requests", 0, place) for place in (0, 1, 1, 2, 2, 3)]
+
+
+async def test_kafka_is_asked_only_before_a_record_is_skipped(engine: AsyncEngine) -> None:
+    kafka = Kafka("first")
+    reader = OffsetStore("counter", "cluster-1", kafka.ids)
+    for place in range(5):
+        await read(engine, records(place), reader)
+    assert kafka.asked == 1
+    await read(engine, records(4, 5), reader)
+    assert kafka.asked == 2
+
+
+async def test_another_instance_that_has_noticed_first_is_believed(engine: AsyncEngine) -> None:
+    kafka = Kafka("first")
+    early, late = (OffsetStore("counter", "cluster-1", kafka.ids) for _ in range(2))
+    await read(engine, records(0), late)
+    kafka.topic_id = "second"
+    await read(engine, records(0, 1, 2), early)
+    await read(engine, records(2, 3), late)
+    assert await effects(engine) == [("requests", 0, place) for place in (0, 0, 1, 2, 3)]
+
+
+async def test_an_offset_of_an_older_version_gets_the_id_of_its_topic(engine: AsyncEngine) -> None:
+    kafka = Kafka("first")
+    await read(engine, records(0, 1))
+    assert [position.topic_id for position in await stored(engine)] == [None]
+    async with engine.begin() as connection:
+        await POSITIONS.adopt(connection, await POSITIONS.positions(connection, ["requests"]), {"requests": "first"})
+    assert [position.topic_id for position in await stored(engine)] == ["first"]
+    await read(engine, records(1, 2), OffsetStore("counter", "cluster-1", kafka.ids))
+    assert await effects(engine) == [("requests", 0, place) for place in (0, 1, 2)]
 
 
 async def test_an_empty_batch_changes_nothing(engine: AsyncEngine) -> None:

@@ -16,7 +16,8 @@ from local.servers.trial_broker import TrialBroker
 from local.settings import LocalSettings
 from local.unavailable import Unavailable
 from local.view import View
-from spreader.kafka.client import BROKER_ERRORS, create_topics
+from spreader.kafka.client import BROKER_ERRORS
+from spreader.kafka.topics import create_topics
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 

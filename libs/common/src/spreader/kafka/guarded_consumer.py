@@ -4,11 +4,12 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import structlog
+from aiokafka import TopicPartition
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -45,6 +46,15 @@ class Received(Generic[E_co]):
     offset: int
 
 
+class RecreatedTopic(ConnectionError):
+    """Partitions belong to a topic that was created again, and are read from their beginning. No record of the batch
+    had an effect yet."""
+
+    def __init__(self, partitions: Collection["Partition"]) -> None:
+        super().__init__(f"these partitions are of a topic that was created again: {sorted(partitions)}")
+        self.partitions = frozenset(partitions)
+
+
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
@@ -73,6 +83,7 @@ class GuardedConsumer(Generic[E]):
     in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
     """The first record of each partition in the batch that is being handled."""
     streak: FailureStreak = field(default_factory=FailureStreak, init=False)
+    _to_rewind: set[str] = field(default_factory=set[str], init=False)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -94,13 +105,41 @@ class GuardedConsumer(Generic[E]):
         subscription = Subscription(self.group, self.topics, records_max, gather_ms)
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
+    def rewind(self, topic: str) -> None:
+        """Read a topic from the beginning, because it was created again. A batch in progress ends first: if it fails,
+        it is read again, and only then the topic."""
+        if self.in_progress:
+            self._to_rewind.add(topic)
+        self._seek(dict.fromkeys(self._partitions_of({topic}), 0))
+
     async def on_records(self, records: Sequence[Record]) -> None:
         self.last_call = time.monotonic()
         self.in_progress = {(record.topic, record.partition): record for record in reversed(records)}
         try:
+            if self._to_rewind:
+                raise RecreatedTopic(self._partitions_of(self._to_rewind))
             await self._on_records(records)
+        except RecreatedTopic as recreated:
+            # Returning makes FastStream commit these positions.
+            firsts = {partition: record.offset for partition, record in self.in_progress.items()}
+            self._seek({**firsts, **dict.fromkeys(recreated.partitions, 0)})
+            self._to_rewind.clear()
         finally:
             self.in_progress = {}
+
+    def _partitions_of(self, topics: Collection[str]) -> list[Partition]:
+        reader = self.reader()
+        assigned = set[TopicPartition]() if reader is None else reader.assignment()
+        return [(partition.topic, partition.partition) for partition in assigned if partition.topic in topics]
+
+    def _seek(self, offsets: Mapping[Partition, int]) -> None:
+        """Read on from these offsets. A partition that another member has got meanwhile is left out. If Kafka has
+        deleted the record at an offset, reading begins at the first one that it still has."""
+        reader = self.reader()
+        for (topic, number), offset in offsets.items():
+            partition = TopicPartition(topic, number)
+            if reader is not None and partition in reader.assignment():
+                reader.seek(partition, offset)
 
     async def _on_records(self, records: Sequence[Record]) -> None:
         readable: list[tuple[Record, Received[E]]] = []
@@ -114,6 +153,8 @@ class GuardedConsumer(Generic[E]):
             await self._handle(readable)
             for record, error in undecodable:  # sent last, so that reading the batch again does not send them twice
                 await self._send_to_dead_letter(record, error)
+        except RecreatedTopic:
+            raise
         except Exception as error:
             await self._back_off(error)
             raise

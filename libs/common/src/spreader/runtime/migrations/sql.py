@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS "{schema}".position (
     topic       text   NOT NULL,
     partition   int    NOT NULL,
     next_offset bigint NOT NULL,
+    topic_id    text,
     PRIMARY KEY (cluster_id, topic, partition)
 )"""
 

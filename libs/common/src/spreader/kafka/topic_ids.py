@@ -1,0 +1,58 @@
+"""Topic ids: Kafka's own id of each topic. A topic that was deleted and created again has another one."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from spreader.kafka.client import client_arguments
+from spreader.kafka.lifetimes import closed, started
+from spreader.kafka.protocol import TopicsRequest
+from spreader.settings import Settings
+
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTopics:
+    """The cluster's id, and the id of each topic that exists. "": the broker gives its topics no ids."""
+
+    cluster_id: str
+    ids: Mapping[str, str]
+
+
+class TopicIds:
+    """Asks over a connection of its own. Connects at the first question."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: AIOKafkaClient | None = None
+        self._asking = asyncio.Lock()
+
+    async def of(self, topics: Collection[str]) -> KnownTopics:
+        """Raises OSError or TimeoutError if Kafka does not answer within a few seconds."""
+        async with self._asking:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._ask(topics)
+            except KafkaError as error:
+                await self.close()  # the next question connects again: the brokers may have other addresses by now
+                raise ConnectionError(f"Kafka did not tell the ids of its topics: {error!r}") from error
+
+    async def close(self) -> None:
+        if self._client is not None:
+            client, self._client = self._client, None
+            await closed(client.close())
+
+    async def _ask(self, topics: Collection[str]) -> KnownTopics:
+        if self._client is None:
+            client = AIOKafkaClient(**client_arguments(self._settings))
+            await started(client.bootstrap(), client.close)
+            self._client = client
+        response = await self._client.send(self._client.get_random_node(), TopicsRequest(sorted(topics)))
+        answer: dict[str, Any] = response.to_object()
+        ids = {topic["topic"]: topic.get("topic_id", "") for topic in answer["topics"] if not topic["error_code"]}
+        return KnownTopics(str(answer["cluster_id"]), ids)
