@@ -24,6 +24,7 @@ from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssign
 from spreader.contract.ids import delivery_id
 from spreader.kafka.bus import Bus
 from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.partitions import partition_of
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 
 log = structlog.get_logger()
@@ -44,7 +45,8 @@ class ReplyRouter:
     turns: SubstituteTurns = field(default_factory=SubstituteTurns)
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
-        await self._wait_for_customer_messages({record.partition for record in batch})
+        partitions = {partition_of(CustomerMessage.topic, record.event.key.encode()) for record in batch}
+        await self._wait_for_customer_messages({number for number in partitions if number is not None})
         requests = [record.event for record in batch]
         results = await self._route_all(requests)
         await self.bus.publish(

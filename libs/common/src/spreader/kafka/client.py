@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -22,7 +23,10 @@ from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import Envelope, encode
 from spreader.kafka.lifetimes import closed
+from spreader.kafka.partitions import partition_of
 from spreader.settings import Settings
+
+log = structlog.get_logger()
 
 Record = ConsumerRecord[bytes | None, bytes | None]
 
@@ -207,11 +211,12 @@ class KafkaBus:
                 raise _publish_failed(result) from result
 
     async def _publish(self, envelope: Envelope) -> None:
+        partition = envelope.partition
         await self.broker.publish(
             envelope.body,
             envelope.topic,
             key=envelope.key,
-            partition=envelope.partition,
+            partition=partition_of(envelope.topic, envelope.key) if partition is None else partition,
             headers=dict(envelope.headers),
         )
 
@@ -221,7 +226,7 @@ def _publish_failed(error: BaseException) -> PublishFailed:
 
 
 async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:
-    """All partitions of the topics; raises KafkaError for a topic that does not exist."""
+    """All partitions of the topics; raises KafkaError for a topic that does not exist or has too few partitions."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
@@ -234,8 +239,25 @@ async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition
                 f"the topic {topic['topic']} does not exist: start the system with `make up`, "
                 "or create the topics with `python -m spreader topics`"
             )
+        _check_partitions(topic["topic"], len(topic["partitions"]))
     return sorted(
         TopicPartition(topic["topic"], partition["partition"])
         for topic in described
         for partition in topic["partitions"]
     )
+
+
+def _check_partitions(topic: str, count: int) -> None:
+    wanted = PARTITIONS.get(topic, count)
+    if count < wanted:
+        raise KafkaError(
+            f"the topic {topic} has {count} partitions, but Spreader writes to {wanted}: stop all services and add the "
+            f"missing ones (`kafka-topics.sh --alter --topic {topic} --partitions {wanted}`; docs/upgrades.md)"
+        )
+    if count > wanted:
+        log.warning(
+            "a topic has more partitions than Spreader writes to; the others stay empty (docs/upgrades.md)",
+            topic=topic,
+            partitions=count,
+            used=wanted,
+        )

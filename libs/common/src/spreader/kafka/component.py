@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
-from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing
+from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing, partitions_of
 from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.lifetimes import JOIN_SECONDS, started
@@ -68,6 +68,8 @@ class KafkaComponent(Probe):
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
         await self.check()  # raises an error if there is no broker, so that nothing is started only in part
+        if topics := {topic for consumer in self._consumers for topic in consumer.topics}:
+            await partitions_of(self._settings, *topics)  # refuses topics with too few partitions
         # If this fails, the broker is stopped. Otherwise the next try would start subscribers that are running already.
         await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
 from spreader.kafka.client import RECORD_BYTES_MAX, Record, client_arguments, partitions_of
 from spreader.kafka.envelope import read_headers
+from spreader.kafka.partitions import partition_of
 from spreader.settings import Settings
 from spreader.text.redaction import redact
 
@@ -184,7 +185,7 @@ async def _send(producer: AIOKafkaProducer, letter: DeadLetter) -> None:
         (name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX) and name != REPLAYED_FROM
     ]
     headers.append((REPLAYED_FROM, f"{partition}/{offset}".encode()))
-    target = letter.partition if record.key is None else None
+    target = letter.partition if record.key is None else partition_of(letter.topic, record.key)
     await producer.send_and_wait(letter.topic, record.value, key=record.key, partition=target, headers=headers)
 
 
