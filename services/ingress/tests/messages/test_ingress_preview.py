@@ -38,6 +38,15 @@ async def test_a_preview_has_distribution_and_forecast_and_publishes_nothing(sys
     assert system.bus.published == []
 
 
+async def test_a_preview_of_more_than_the_pacer_simulates_says_so(system: System) -> None:
+    await system.package("a")
+    system.router.responses["/preview"] = SHARED
+    system.pacer.responses["/forecast"] = FORESEEN | {"counted_until": "2026-02-10T10:10:00Z", "simulated": 8_000}
+    body = (await system.http.post("/packages/pkg/messages/preview", json=MESSAGE)).json()
+    assert body["estimated_completion_note"].startswith("extrapolated: the pacer simulated 8000 releases")
+    assert system.pacer.queries[0][1]["purpose"] == "preview"
+
+
 @pytest.mark.parametrize("opted_in_only", [False, True])
 async def test_a_preview_counts_suppressed_recipients_and_distributes_the_rest(
     system: System, opted_in_only: bool

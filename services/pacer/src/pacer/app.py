@@ -23,6 +23,7 @@ from pacer.settings import PacerSettings
 from pacer.views.endpoints import add_endpoints
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
+from pacer.views.forecast_process import ForecastProcess
 from pacer.views.pace_publisher import PacePublisher
 from spreader.clock import clock_from_environment
 from spreader.contract.events import (
@@ -94,6 +95,7 @@ def build(settings: PacerSettings) -> FastAPI:
 
     sender = HttpServiceClient("sender", settings.sender_url)
     outcome_requests = OutcomeRequests(engine, clock, sender, settings.outcome_wait)
+    forecasts = ForecastProcess()
     service = Service(
         GROUP,
         [
@@ -106,10 +108,11 @@ def build(settings: PacerSettings) -> FastAPI:
             *maintenance.loops(),
             sender,
             Loop("ask for outcomes", outcome_requests.look),
+            forecasts,
         ],
     )
     app = service.app(title="Spreader pacer")
-    add_endpoints(app, Forecaster(engine, config, clock), Explainer(engine, config, clock))
+    add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
     return app
 
 

@@ -29,6 +29,16 @@ WITHOUT_OUTCOME = Gauge(
     "Releases that have waited for their outcome so long that the sender is asked, found in the last look.",
 )
 DUE_PROFILES = Gauge("spreader_due_profiles", "Profiles in the last release pass.")
+FORECASTS_WAITING = Gauge("spreader_forecasts_waiting", "Forecasts that wait for their turn.")
+FORECASTS_REFUSED = Counter(
+    "spreader_forecasts_refused", "Forecasts that were not made, by reason: queue full, late, failed.", ["reason"]
+)
+FORECAST_SECONDS = Histogram(
+    "spreader_forecast_seconds",
+    "Time of a forecast by purpose (answer, preview), waiting included.",
+    ["purpose"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15),
+)
 
 NOTHING = "nothing"
 """The `bound` label of a release whose profile has not waited for a bound in this process."""
@@ -36,3 +46,5 @@ NOTHING = "nothing"
 from_zero(BOUND_RELEASES, (*Bound, NOTHING))
 from_zero(BOUND_WAITS, Bound)
 from_zero(ENDED, ("expired", "returned", "cancelled", "suppressed"))
+from_zero(FORECASTS_REFUSED, ("queue full", "late", "failed"))
+from_zero(FORECAST_SECONDS, ("answer", "preview"))

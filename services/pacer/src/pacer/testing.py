@@ -7,6 +7,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
+from pacer.core.forecast.package_forecast import ForecastTask, PackageForecast
 from pacer.core.policy import Margins
 from pacer.core.waiting_queue import HeldEvent
 from pacer.intake.held_queue import HeldQueue
@@ -18,6 +19,7 @@ from pacer.release.rescheduler import Rescheduler
 from pacer.sql import views
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
+from pacer.views.forecast_process import Purpose
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Gateway, Package, PackageLimits, Profile, ProfileLimits
 from spreader.contract.content import TextContent
@@ -122,7 +124,7 @@ class Pacer:
 
     @property
     def forecaster(self) -> Forecaster:
-        return Forecaster(self.engine, self.config, self.clock)
+        return Forecaster(self.engine, self.config, self.clock, compute_here)
 
     def configure(self, package: Package) -> None:
         """Change the configuration as an operator does: the package's profiles become due."""
@@ -179,6 +181,10 @@ class Pacer:
         async with self.engine.connect() as connection:
             rows = fetched(views.StateCount, await connection.execute(views.STATES))
         return {row.state: row.deliveries for row in rows}
+
+
+async def compute_here(task: ForecastTask, _: Purpose) -> PackageForecast:
+    return task.forecast()
 
 
 def received(*events: E) -> list[Received[E]]:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.core.forecast import ADDED_PREFIX, PackageForecast, QueuePart, QueueSnapshot, forecast_package
+from pacer.core.forecast.message_share import ADDED_PREFIX
+from pacer.core.forecast.package_forecast import PackageForecast, forecast_package
+from pacer.core.forecast.queue_snapshot import QueuePart, QueueSnapshot
 from pacer.core.hours import Hours
 from pacer.core.limits import rolling_limits, scaled_limits
 from pacer.core.policy import Facts, HeldDelivery, Margins, Release, Rules, Wait, decide

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pacer.core.explanations import explain_bound
-from pacer.core.forecast import PackageForecast, QueuePart, QueueSnapshot, forecast_package
+from pacer.core.forecast.package_forecast import PackageForecast, forecast_package
+from pacer.core.forecast.queue_snapshot import QueuePart, QueueSnapshot
 from pacer.core.gap import pace
 from pacer.core.hours import Hours
 from pacer.core.limits import rolling_limits

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pacer.core.forecast import PackageForecast
+from pacer.core.forecast.package_forecast import PackageForecast
 from pacer.testing import START, Pacer, assigned, package
 from pacer.views.forecast import PlannedMessage
 from spreader.contract.configuration import ProfileLimits

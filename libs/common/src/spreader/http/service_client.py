@@ -53,6 +53,8 @@ class HttpServiceClient:
             ):
                 if response.status == 404:
                     return None
+                if response.status == 503 and (reason := await _detail(response)):
+                    return ServiceUnavailable(reason)
                 if response.status != 200:
                     return ServiceUnavailable(f"the {self.name} responded with status {response.status}")
                 return await response.json()
@@ -71,6 +73,16 @@ class HttpServiceClient:
 
     def is_live(self) -> bool:
         return True
+
+
+async def _detail(response: aiohttp.ClientResponse) -> str | None:
+    """The reason in the service's own words, if it gives one."""
+    try:
+        body: Any = await response.json(content_type=None)
+    except ValueError:
+        return None
+    detail: Any = body.get("detail") if isinstance(body, dict) else None
+    return detail if isinstance(detail, str) else None
 
 
 def require_body(response: ServiceResponse, not_found_detail: str) -> dict[str, Any]:

@@ -241,11 +241,7 @@ def _render_preview(preview: ApiPreview, count: int, zone: str, now: Any) -> Any
     passed = [(f"{name} gets none", why) for name, why in preview.passed_over.items()]
     seen = "" if preview.recipients == count else f" (of the first {formats.count(preview.recipients)})"
     done = preview.estimated_completion
-    by = (
-        f"{formats.clock(done, zone, now)}, {formats.until(done, now)}"
-        if done
-        else forecast.completion(preview, zone, now)
-    )
+    by = forecast.done_at(done, preview, zone, now) if done else forecast.completion(preview, zone, now)
     facts: list[tuple[str, Any]] = [
         ("Recipients", formats.count(count)),
         ("Sent by", by),

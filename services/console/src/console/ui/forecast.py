@@ -19,12 +19,17 @@ COLUMNS_MAX = 96
 def completion(forecast: ApiForecast, zone: str, now: datetime) -> str:
     """When the last delivery will be released, or why that is unknown."""
     if forecast.completion is not None:
-        return f"{formats.clock(forecast.completion, zone, now)} ({formats.until(forecast.completion, now)})"
+        return done_at(forecast.completion, forecast, zone, now)
     if forecast.counted_until is not None:
         return f"later than {formats.clock(forecast.counted_until, zone, now)}"
     if any(profile.deliveries and profile.completion is None for profile in forecast.profiles.values()):
         return "not for now: some of it waits for a profile that sends nothing"
     return f"not for now: {binds(forecast)}" if forecast.binds else "nothing waits"
+
+
+def done_at(at: datetime, forecast: ApiForecast, zone: str, now: datetime) -> str:
+    note = "" if forecast.counted_until is None else ", extrapolated"
+    return f"{formats.clock(at, zone, now)} ({formats.until(at, now)}{note})"
 
 
 def binds(forecast: ApiForecast) -> str:

@@ -35,7 +35,10 @@ class QueueEndpoint:
         ).render()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
-        """The pacer forecasts the present queue under the present and under the proposed settings. Nothing changes."""
+        """The pacer forecasts the present queue under the present and under the proposed settings. Nothing changes.
+
+        Each forecast simulates at most 8,000 releases. Later ones are extrapolated, from the time `counted_until` on.
+        """
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
         row, profiles = await self.registry.package_with_profiles(package_id)
         settings = request_body.parse(PACKAGE_FORM, to_json(merge_settings(row.settings, patch))).settings()

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from spreader.contract.events import OpenOptions
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
 
 SAMPLE_MAX = 200
+FORECAST_SECONDS = 20.0
+"""How long a preview waits for the pacer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionForecast:
-    """`completion`: an RFC 3339 time. None: there is no forecast, and `note` says why."""
+    """`completion`: an RFC 3339 time; `note` says if it was extrapolated. None: there is no forecast, and `note` says
+    why."""
 
     completion: str | None
     note: str | None = None
@@ -23,12 +26,14 @@ def forecast_query(
     deliveries: Mapping[str, int],
     options: OpenOptions,
     recipients: Sequence[str],
+    purpose: Literal["answer", "preview"],
     message_id: str | None = None,
 ) -> dict[str, Any]:
     """The body of the pacer's forecast query. It contains only a sample of the recipients, from which the pacer gets
     their time zones.
 
-    `deliveries`: how many each profile gets. `message_id`: None if the message is not accepted yet.
+    `deliveries`: how many each profile gets. `purpose`: for an answer the pacer simulates fewer releases and returns no
+    curve. `message_id`: None if the message is not accepted yet.
     """
     return {
         "package_id": package_id,
@@ -36,6 +41,7 @@ def forecast_query(
         "recipients": list(recipients[:: max(len(recipients) // SAMPLE_MAX, 1)][:SAMPLE_MAX]),
         "options": options.model_dump(mode="json", exclude_none=True),
         "message_id": message_id,
+        "purpose": purpose,
     }
 
 
@@ -51,4 +57,14 @@ async def forecast_completion(
     completion = response.get("completion")
     if not completion:
         return CompletionForecast(None, f"nothing can be sent for now: {response.get('binds')}")
-    return CompletionForecast(completion)
+    return CompletionForecast(completion, extrapolation_note(response))
+
+
+def extrapolation_note(forecast: Mapping[str, Any]) -> str | None:
+    """None: the pacer simulated every release."""
+    if forecast["completion"] is None or forecast.get("counted_until") is None:
+        return None
+    simulated = forecast.get("simulated", "first")  # a pacer of an older version returns no number
+    return (
+        f"extrapolated: the pacer simulated {simulated} releases of the queue, and expects the others at the same pace"
+    )

@@ -48,6 +48,11 @@ class OpenMessageEndpoint:
     forecast_wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
+        """The message is stored; its deliveries are sent later.
+
+        `estimated_completion` comes from a simulation of at most 500 releases. If more are waiting, it is extrapolated,
+        and `estimated_completion_note` says so. If it is null, the note says why.
+        """
         return await self.intake.accept(package_id, request, self._publish_and_wait)
 
     async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
@@ -128,7 +133,8 @@ class OpenMessageEndpoint:
         routing: RoutingSummary | None,
         waits: bool,
     ) -> dict[str, Any]:
-        """The members of the body that depend on router and pacer. For a member without a value, a note says why."""
+        """The members of the body that depend on router and pacer. A note says why a member has no value, or how
+        it was estimated."""
         if routing is None:
             reason = (
                 "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
@@ -156,7 +162,7 @@ class OpenMessageEndpoint:
             return CompletionForecast(
                 None, f"{routing.waiting} wait for a profile: {'; '.join(routing.waiting_reasons)}"
             )
-        query = forecast_query(package.package_id, routing.distribution, form.options, recipients, message_id)
+        query = forecast_query(package.package_id, routing.distribution, form.options, recipients, "answer", message_id)
         return await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
 
     def routes(self) -> APIRouter:

@@ -14,7 +14,7 @@ from ingress.http.openapi import add_route
 from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.messages.forecast import forecast_query
+from ingress.messages.forecast import FORECAST_SECONDS, extrapolation_note, forecast_query
 from ingress.messages.intake import too_large_advice
 from ingress.messages.open_endpoint import REQUEST_EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
@@ -34,7 +34,11 @@ class PreviewEndpoint:
     body_bytes_max: int
 
     async def preview(self, package_id: str, request: Request) -> Response:
-        """The router distributes the recipients that are not suppressed. The pacer forecasts these deliveries."""
+        """The router distributes the recipients that are not suppressed. The pacer forecasts these deliveries.
+
+        At most 8,000 releases are simulated. Later ones are extrapolated, from the time `counted_until` on, and
+        `estimated_completion_note` says so.
+        """
         body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))
         form = request_body.parse(OPEN, body, tagged=True)
         package = self.config_cache.require_package(package_id)
@@ -47,8 +51,9 @@ class PreviewEndpoint:
         if routing["refused"] is not None:
             raise Problem(NO_PROFILE, routing["refused"])
         waits = routing.get("waiting") is not None  # a router of an older version returns no such field
-        query = forecast_query(package_id, routing["distribution"], form.options, recipients)
-        forecast = require_body(await self.pacer.query("/forecast", query), UNKNOWN_PACKAGE)
+        query = forecast_query(package_id, routing["distribution"], form.options, recipients, "preview")
+        forecast = require_body(await self.pacer.query("/forecast", query, FORECAST_SECONDS), UNKNOWN_PACKAGE)
+        note = extrapolation_note(forecast)
         preview = {
             "recipients": len(all_recipients),
             "duplicates_removed": len(form.recipients) - len(all_recipients),
@@ -59,6 +64,7 @@ class PreviewEndpoint:
             "waiting_for_profile": len(recipients) if waits else 0,
             "passed_over": routing["passed_over"],
             "estimated_completion": forecast["completion"],
+            **({"estimated_completion_note": note} if note else {}),
             "binds": Bound.WAITING_FOR_PROFILE if waits else forecast["binds"],
             "counted_until": forecast["counted_until"],
             "profiles": forecast["profiles"],

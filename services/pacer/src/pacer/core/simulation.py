@@ -115,6 +115,12 @@ class Simulation:
     """None: every gap of a profile has its `fixed_position`."""
     recipients: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])
     """The package's releases to each recipient, in order."""
+    looks_max: int | None = None
+    """After this many looks the simulation is cut; None: never."""
+    is_cut: bool = field(default=False, init=False)
+    """Whether it ended because it had no look left. Then `now` is the time that it has reached."""
+    looks: int = field(default=0, init=False)
+    """The looks so far."""
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
 
     def wake(self, numbers: Iterable[int] | None = None) -> None:
@@ -125,8 +131,11 @@ class Simulation:
             heapq.heappush(self._agenda, (self.now, number))
 
     def run(self, until: datetime) -> Iterator[SimulatedRelease]:
-        """Every release before `until`, in order of time; afterwards `now` is `until`."""
+        """Every release before `until`, in order of time; afterwards `now` is `until`, unless it was cut."""
         while self._agenda and self._agenda[0][0] < until:
+            if self.looks == self.looks_max:
+                self.is_cut = True
+                return
             look_at, number = heapq.heappop(self._agenda)
             profile = self.profiles[number]
             if profile.look_at != look_at:
@@ -142,6 +151,7 @@ class Simulation:
         self.now = max(self.now, until)
 
     def _look(self, profile: SimulatedProfile) -> PassResult:
+        self.looks += 1
         facts = profile.facts(self.now, self._package_full_until())
         heads = profile.queue.heads()
         bounded = tuple(self._with_recipient_limit(head, profile.rules) for head in heads) if self.recipients else heads

@@ -1,18 +1,21 @@
 """Endpoints: the pacer's internal HTTP API. It serves forecasts, and explanations of why deliveries wait."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field, NonNegativeInt
 
-from pacer.core.forecast import PackageForecast
+from pacer.core.forecast.package_forecast import PackageForecast
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster, PlannedMessage
+from pacer.views.forecast_process import ForecastRefused, Purpose
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.contract.ids import Id, PhoneNumber
+from spreader.http.problems import RETRY_AFTER_SECONDS
 
 SAMPLE_MAX = 1_000
 T = TypeVar("T")
@@ -27,6 +30,8 @@ class ForecastRequest(BaseModel):
     options: OpenOptions = OpenOptions()
     message_id: Id | None = None
     """The id, if the message is accepted already: then its own held deliveries do not count as ahead of it."""
+    purpose: Purpose = "preview"
+    """An `answer` is a forecast for the response to the message: it takes fewer steps and has no curve."""
 
 
 class WhatIfRequest(BaseModel):
@@ -53,6 +58,7 @@ class PackageForecastView(BaseModel):
     binds: str
     """The bound that holds most of the deliveries; empty: none."""
     counted_until: datetime | None
+    simulated: int
     profiles: Mapping[str, ProfileForecastView]
     curve: list[ForecastHour]
 
@@ -66,16 +72,17 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
     @app.post("/forecast")
     async def forecast(request: ForecastRequest) -> PackageForecastView:
         message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
-        package_forecast = await forecaster.message(request.package_id, message)
+        async with refused_as_503():
+            package_forecast = await forecaster.message(request.package_id, message, request.purpose)
         return _view(_required(package_forecast, f"package {request.package_id}"))
 
     @app.post("/what-if")
     async def what_if(request: WhatIfRequest) -> WhatIfForecast:
         package_id = request.package.package_id
         current = _required(forecaster.config.package(package_id), f"package {package_id}")
-        return WhatIfForecast(
-            now=_view(await forecaster.queue(current)), then=_view(await forecaster.queue(request.package))
-        )
+        async with refused_as_503():
+            now, then = await forecaster.queue(current), await forecaster.queue(request.package)
+        return WhatIfForecast(now=_view(now), then=_view(then))
 
     @app.get("/packages/{package_id}/queue")
     async def queue(package_id: str) -> dict[str, Any]:
@@ -84,6 +91,14 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
     @app.get("/deliveries/{delivery_id}/explain")
     async def explain(delivery_id: str) -> dict[str, Any]:
         return _required(await explainer.delivery(delivery_id), f"delivery {delivery_id}")
+
+
+@contextlib.asynccontextmanager
+async def refused_as_503() -> AsyncGenerator[None]:
+    try:
+        yield
+    except ForecastRefused as error:
+        raise HTTPException(503, str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)}) from error
 
 
 def _required(value: T | None, name: str) -> T:
@@ -97,6 +112,7 @@ def _view(forecast: PackageForecast) -> PackageForecastView:
         completion=forecast.completion,
         binds=forecast.binds,
         counted_until=forecast.counted_until,
+        simulated=forecast.simulated,
         profiles={
             profile_id: ProfileForecastView(
                 completion=profile.completion, deliveries=profile.deliveries, binds=profile.binds

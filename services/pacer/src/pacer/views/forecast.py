@@ -2,33 +2,57 @@
 settings."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.config_cache import PacerConfigCache
-from pacer.core.forecast import ADDED_PREFIX, PackageForecast, QueueSnapshot, forecast_package
-from pacer.core.policy import HeldDelivery, Rules
+from pacer.core.forecast.message_share import MessageShare
+from pacer.core.forecast.package_forecast import ForecastTask, PackageForecast
+from pacer.core.forecast.plan import STEPS_OF_ANSWER, STEPS_OF_PREVIEW, QueueLoad, plan_forecast
+from pacer.core.forecast.queue_snapshot import QueueSnapshot
+from pacer.core.policy import Rules
 from pacer.core.rules_in_force import rules_in_force
-from pacer.core.schedule import schedule_slot
 from pacer.sql.database_clock import system_now
-from pacer.views.snapshot import read_snapshot
+from pacer.views.forecast_process import Purpose
+from pacer.views.snapshot import PackageQueues, read_queues, read_snapshot
 from spreader.clock import Clock
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
+
+STEPS: Mapping[Purpose, int] = {"answer": STEPS_OF_ANSWER, "preview": STEPS_OF_PREVIEW}
+PROFILES_A_TURN = 50
+"""The rules of this number of profiles are computed at a time. Then other work of this process has its turn."""
+
+Compute = Callable[[ForecastTask, Purpose], Awaitable[PackageForecast]]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
     """How many deliveries each profile would get, some of the recipients, and the options of the message."""
 
-    deliveries: dict[str, int]
+    deliveries: Mapping[str, int]
     recipients: Sequence[str]
     options: OpenOptions
     message_id: str | None = None
     """The id, if the message is accepted already. Then some of its deliveries may be held or released by now."""
+
+    def shares(self, profile_ids: Sequence[str], now: datetime) -> dict[str, MessageShare]:
+        """What each profile gets: with `n` profiles, every `n`-th delivery."""
+        total, step = sum(self.deliveries.values()), len(profile_ids)
+        return {
+            profile_id: MessageShare(
+                profile_id,
+                self.options,
+                self.recipients,
+                now,
+                total,
+                range(number, number + step * self.deliveries[profile_id], step),
+            )
+            for number, profile_id in enumerate(profile_ids)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +60,72 @@ class Forecaster:
     engine: AsyncEngine
     config: PacerConfigCache
     clock: Clock
+    compute: Compute
 
-    async def message(self, package_id: str, message: PlannedMessage) -> PackageForecast | None:
+    async def message(
+        self, package_id: str, message: PlannedMessage, purpose: Purpose = "preview"
+    ) -> PackageForecast | None:
         """When the message's deliveries will be released, behind those that wait; None: the package is not known."""
         package = self.config.package(package_id)
         if package is None:
             return None
-        profiles = sorted(profile for profile, count in message.deliveries.items() if count)
-        return await self._forecast(package, profiles, message)
+        profile_ids = sorted(profile for profile, count in message.deliveries.items() if count)
+        return await self.compute(await self._task(package, profile_ids, message, purpose), purpose)
 
     async def queue(self, package: Package) -> PackageForecast:
         """When all waiting deliveries will be released, if the package has the given settings."""
-        return await self._forecast(package, sorted(package.profile_ids), None)
+        return await self.compute(await self._task(package, sorted(package.profile_ids), None, "preview"), "preview")
 
-    async def _forecast(
-        self, package: Package, profiles: Sequence[str], message: PlannedMessage | None
-    ) -> PackageForecast:
+    async def _task(
+        self, package: Package, profile_ids: Sequence[str], message: PlannedMessage | None, purpose: Purpose
+    ) -> ForecastTask:
+        """Only the profiles that the plan simulates are read in full."""
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
+            rules = await self._rules(package, profile_ids, now)
+            shares = {} if message is None else message.shares(profile_ids, now)
             message_id = None if message is None else message.message_id
-            snapshot = await read_snapshot(connection, package.package_id, profiles, now, message_id)
-        snapshots: list[QueueSnapshot] = []
-        for number, profile_id in enumerate(profiles):
-            rules = self._rules(package, profile_id, now)
-            if rules is not None:
-                added = [] if message is None else _added(message, profile_id, number, len(profiles), now)
-                snapshots.append(snapshot.profile(profile_id, rules, added))
-        return await asyncio.to_thread(
-            forecast_package, package.package_id, snapshots, package.limits.per_day, snapshot.package_releases, now
+            queues = await read_queues(connection, profile_ids, message_id)
+            loads = [_load(profile_id, in_force, shares, queues) for profile_id, in_force in rules.items()]
+            plan = plan_forecast(loads, STEPS[purpose])
+            per_day, planned = package.limits.per_day, list(plan.steps)
+            state = await read_snapshot(connection, package.package_id, per_day, planned, now, message_id)
+        snapshots = [
+            QueueSnapshot(
+                load.profile_id,
+                rules[load.profile_id],
+                state.releases.get(load.profile_id, ()),
+                state.contacts.get(load.profile_id, ()),
+                state.parts.get(load.profile_id, ()),
+                shares[load.profile_id][load.gone :] if shares else (),
+                load.gone,
+                state.positions.get(load.profile_id, 0.5),
+            )
+            for load in loads
+            if load.profile_id in plan.steps
+        ]
+        return ForecastTask(
+            package.package_id, loads, plan, snapshots, per_day, state.package_releases, now, purpose == "preview"
         )
 
-    def _rules(self, package: Package, profile_id: str, now: datetime) -> Rules | None:
-        profile = package.profile(profile_id)
-        if profile is None:
-            return None
-        return rules_in_force(package, profile, self.config.state(profile_id), self.config.margins, now)
+    async def _rules(self, package: Package, profile_ids: Sequence[str], now: datetime) -> dict[str, Rules]:
+        """The rules of these profiles under the package's settings, without those that it does not have."""
+        profiles = {profile.profile_id: profile for profile in package.profiles}
+        rules: dict[str, Rules] = {}
+        for number, profile_id in enumerate(profile_ids, start=1):
+            if (profile := profiles.get(profile_id)) is not None:
+                state = self.config.state(profile_id)
+                rules[profile_id] = rules_in_force(package, profile, state, self.config.margins, now)
+            if number % PROFILES_A_TURN == 0:
+                await asyncio.sleep(0)
+        return rules
 
 
-def _added(message: PlannedMessage, profile_id: str, number: int, profiles: int, now: datetime) -> list[HeldDelivery]:
-    """The message's deliveries that this profile would get. The deliveries go to the profiles in turn: of n profiles,
-    profile `number` gets every n-th delivery, beginning with delivery `number`.
-
-    All recipients count as cold contacts, so the forecast shows the slowest case.
-    """
-    total = sum(message.deliveries.values())
-    added: list[HeldDelivery] = []
-    for place in range(message.deliveries[profile_id]):
-        index = number + place * profiles
-        recipient = message.recipients[index % len(message.recipients)] if message.recipients else ""
-        slot = schedule_slot(message.options, now, index, total, recipient)
-        delivery_id = f"{ADDED_PREFIX}{profile_id}/{index}"
-        added.append(HeldDelivery(delivery_id, slot.rank, slot.not_before, recipient, cold=True))
-    return added
+def _load(profile_id: str, rules: Rules, shares: Mapping[str, MessageShare], queues: PackageQueues) -> QueueLoad:
+    """If some of a message's deliveries are not held any more, the first ones are left out, because they are released
+    first."""
+    ahead, deliveries = queues.waiting.get(profile_id, 0), len(shares.get(profile_id, ()))
+    gone = min(queues.gone.get(profile_id, 0), deliveries)
+    waiting = ahead + deliveries - gone
+    forecast = deliveries if shares else waiting
+    return QueueLoad(profile_id, waiting, forecast, gone, rules.limits.per_day, rules.stopped)

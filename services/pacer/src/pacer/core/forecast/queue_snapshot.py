@@ -1,0 +1,75 @@
+"""Queue snapshot: the state of a profile from which a forecast starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pacer.core.forecast.plan import QueueLoad
+from pacer.core.limits import DAY
+from pacer.core.policy import HeldDelivery, Rules
+
+RECIPIENTS_MAX = 1_000  # a message share has at most this many recipients, which it uses in turn
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePart:
+    """Held deliveries with the same rank, contact class and release time."""
+
+    count: int
+    rank: int
+    cold: bool
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """The state of a profile from which a forecast starts.
+
+    If the deliveries of a message are given (`added`, `gone`), the forecast is for that message. Otherwise it is for
+    the whole queue.
+    """
+
+    profile_id: str
+    rules: Rules
+    releases: Sequence[datetime]
+    """The profile's newest releases: those of the last day, and those of the longest possible slack before that day."""
+    contacts: Sequence[datetime]
+    """The releases of the last 30 days to cold contacts that have not answered."""
+    ahead: Sequence[QueuePart]
+    added: Sequence[HeldDelivery] = ()
+    """The message's held deliveries. They are released after those in `ahead`."""
+    gone: int = 0
+    """The number of the message's deliveries that are not held any more. They count as released at the begin of the
+    forecast."""
+    position: float = 0.5
+    """The position of the next gap in its range, as in `Facts`."""
+
+    @property
+    def of_message(self) -> bool:
+        return bool(self.added or self.gone)
+
+    @property
+    def load(self) -> QueueLoad:
+        waiting = sum(part.count for part in self.ahead) + len(self.added)
+        deliveries = len(self.added) + self.gone if self.of_message else waiting
+        return QueueLoad(self.profile_id, waiting, deliveries, self.gone, self.rules.limits.per_day, self.rules.stopped)
+
+    @property
+    def shortest(self) -> timedelta:
+        """The queue is not released faster than this: each full window of a limit takes its whole length.
+
+        The first releases may be faster, so their pace alone would forecast a long queue too early.
+        """
+        limits, waiting = self.rules.limits, self.load.waiting
+        cold = sum(part.count for part in self.ahead if part.cold) + len(self.added)
+        windows = (
+            (waiting, limits.per_day, DAY),
+            (cold, limits.new_contacts_per_day, DAY),
+            (cold, limits.unanswered_per_30_days, timedelta(days=30)),
+        )
+        return max((count - 1) // most * window for count, most, window in windows if most and count)
+
+    def last_scheduled(self, now: datetime) -> datetime:
+        """The latest time before which a delivery must not be sent. For one recipient it never falls from place to
+        place, so the last deliveries decide."""
+        return max((delivery.not_before for delivery in self.added[-RECIPIENTS_MAX:]), default=now)
