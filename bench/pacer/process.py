@@ -87,7 +87,7 @@ async def running(
     """Runs the release loop, the outbox relay and the settlements, each in a loop of its own, during the block."""
     clock, config = Clock(), WORKLOAD.config(limits)
     gateway = Gateway(HeldQueue(engine, clock, ReadTimes(config)), on_published)
-    relay_loop = Loop("announce", QueueOutboxRelay(engine, gateway, clock).relay)
+    relay_loop = Loop("announce", QueueOutboxRelay(engine, gateway, gateway, clock).relay)
     profiles_a_pass = PacerSettings().pacer_profiles_a_turn
     rescheduler = Rescheduler(engine)
     release_loop = Loop(

@@ -93,7 +93,7 @@ class TopicHarness:
             while len(self.letters) < count:
                 await self._read_letters(timeout_ms=500)
         await self._read_letters(timeout_ms=100)
-        return sorted(self.letters, key=lambda record: int(dict(record.headers)["dead_letter_offset"]))
+        return sorted(self.letters, key=lambda record: int(dict(record.headers).get("dead_letter_offset", b"0")))
 
     async def _read_letters(self, timeout_ms: int) -> None:
         for records in (await self.reader.getmany(timeout_ms=timeout_ms)).values():

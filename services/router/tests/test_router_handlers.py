@@ -22,6 +22,7 @@ from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import (
+    CALLBACK_PARTITIONS,
     CustomerMessage,
     DeliveryOutcome,
     DeliveryReturned,
@@ -352,3 +353,15 @@ async def test_a_request_with_a_text_that_cannot_be_stored_is_rejected_with_its_
     assert router.bus.of(ReplySettled)[0].reason == outcomes[-1].reason
     assert not router.bus.of(OpenDeliveriesAssigned)
     assert not router.bus.of(ReplyDeliveryAssigned)
+
+
+async def test_a_request_with_a_callback_partition_that_does_not_exist_is_rejected_with_the_field(
+    router: Router,
+) -> None:
+    """Its callback, which Kafka could never take, is not sent."""
+    wrong = {"callback_partition": CALLBACK_PARTITIONS}
+    await router.open(request("msg_1", 2).model_copy(update=wrong))
+    await router.reply(reply("201100000009").model_copy(update=wrong))
+    assert {type(event) for event in router.bus.published} == {DeliveryOutcome}
+    reasons = {(each.status, each.reason) for each in router.bus.of(DeliveryOutcome)}
+    assert reasons == {("rejected", f"/callback_partition: {CALLBACK_PARTITIONS} is not below {CALLBACK_PARTITIONS}")}

@@ -80,6 +80,8 @@ def _report(summary: ReplaySummary, sent: bool) -> str:
     ]
     if summary.unknown_topic:
         lines.append(f"{summary.unknown_topic} name no topic of Spreader and cannot be replayed")
+    if summary.without_body:
+        lines.append(f"{summary.without_body} were too large to be kept as dead letters and cannot be replayed")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,10 +14,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from spreader.clock import Clock
 from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
+from spreader.kafka.client import KafkaBus, create_broker, partitions_of
+from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import Received
+from spreader.settings import Settings
 from spreader.telemetry.exporter import tracer_provider
 from spreader.telemetry.tracing import Tracing
 
@@ -40,6 +45,26 @@ class MemoryBus:
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.published if isinstance(event, kind)]
+
+
+@contextlib.asynccontextmanager
+async def kafka_bus(kafka_servers: str) -> AsyncGenerator[KafkaBus]:
+    broker = create_broker(Settings(kafka_bootstrap_servers=kafka_servers), "test")
+    await broker.start()
+    try:
+        yield KafkaBus(broker, "test", Clock())
+    finally:
+        await broker.stop()
+
+
+async def record_counts(kafka_servers: str, *topics: str) -> Counter[str]:
+    """How many records have been written to each topic."""
+    settings, counts = Settings(kafka_bootstrap_servers=kafka_servers), Counter[str]()
+    ends = EndOffsets(settings)
+    for partition, end in (await ends.of(await partitions_of(settings, *topics))).items():
+        counts[partition.topic] += end
+    await ends.close()
+    return counts
 
 
 class MemoryTable(Generic[E]):

@@ -164,7 +164,7 @@ async def test_existing_topics_get_the_settings_that_they_lack_and_keep_those_of
     before = await _own_settings(settings, compacted, ordinary)
     try:
         await _replace_settings(settings, {ordinary: {"retention.ms": "1000000000", "segment.ms": "777000000"}})
-        await _replace_settings(settings, {compacted: {"cleanup.policy": "compact"}})
+        await _replace_settings(settings, {compacted: {"cleanup.policy": "compact", "segment.bytes": "16777216"}})
         await create_topics(settings)
         after = await _own_settings(settings, compacted, ordinary)
         assert after[ordinary] == {"retention.ms": "1000000000", "segment.ms": "777000000"}
@@ -172,6 +172,8 @@ async def test_existing_topics_get_the_settings_that_they_lack_and_keep_those_of
             "cleanup.policy": "compact",
             "segment.ms": "43200000",
             "max.compaction.lag.ms": "86400000",
+            "segment.bytes": "67108864",
+            "max.message.bytes": "33554432",
         }
     finally:
         await _replace_settings(settings, before)

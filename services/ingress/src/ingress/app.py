@@ -52,6 +52,7 @@ from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
+from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.table import Table
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
 from spreader.media.store import MediaStore
@@ -76,6 +77,8 @@ class Dependencies:
     settings: IngressSettings
     engine: AsyncEngine
     bus: Bus
+    webhook_bus: Bus
+    """For events that no caller of the API waits for."""
     config_cache: IngressConfigCache
     callbacks: CallbackChannel
     router: ServiceClient
@@ -95,24 +98,25 @@ def build(settings: IngressSettings) -> FastAPI:
     # consumer group.
     consumer_broker = create_broker(settings, "ingress")
     consumer_bus = KafkaBus(consumer_broker, "ingress", now)
-    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, consumer_bus))
+    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, DeadLetterBus(consumer_bus, "ingress")))
     consumers = handlers.consumers(consumer_bus)
     for consumer in consumers:
         records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)
         consumer.subscribe(consumer_broker, settings, records_max, GATHER_MS)
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
+    webhook_bus = DeadLetterBus(bus, "ingress")
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks = CallbackConsumer(settings)
     router = HttpServiceClient("router", settings.router_url)
     pacer = HttpServiceClient("pacer", settings.pacer_url)
     sender = HttpServiceClient("sender", settings.sender_url)
     media = MediaStore(settings.media_store, now)
-    receipts, reconciliation = ReceiptMatcher(engine, bus), Reconciliation(engine, now)
+    receipts, reconciliation = ReceiptMatcher(engine, webhook_bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
     kafka = KafkaComponent(request_broker, settings)
     loops = (
         relay,
-        Loop("news of consent", ConsentLists(engine, bus, now).publish_left_over),
+        Loop("news of consent", ConsentLists(engine, webhook_bus, now).publish_left_over),
         retention_loop("old answers", IdempotentResponses(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS),
         Loop("old files", MediaRetention(media, settings.media_keep_days).run_once),
         Loop("early receipts", receipts.match_recent),
@@ -142,7 +146,8 @@ def build(settings: IngressSettings) -> FastAPI:
     return assemble(
         service.app(title=openapi.TITLE, version="1.0.0"),
         Dependencies(
-            settings, engine, bus, config_cache, callbacks, router, pacer, sender, media, now, relay.wake, tracing
+            *(settings, engine, bus, webhook_bus, config_cache, callbacks),
+            *(router, pacer, sender, media, now, relay.wake, tracing),
         ),
     )
 
@@ -183,15 +188,15 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
-    consents = ConsentLists(deps.engine, deps.bus, deps.now)
+    consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
     sealer = CredentialSealer(settings.secret_keys)
     media_check = MediaCheck(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
-        deps.bus,
+        deps.webhook_bus,
         AccountIndex(deps.config_cache.table),
-        ReceiptMatcher(deps.engine, deps.bus),
-        InboundMessages(deps.bus, deps.config_cache, consents),
+        ReceiptMatcher(deps.engine, deps.webhook_bus),
+        InboundMessages(deps.webhook_bus, deps.config_cache, consents),
         consents,
         sealer,
     )

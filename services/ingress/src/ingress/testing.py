@@ -264,7 +264,7 @@ async def running(
     media = MediaStore("memory://", clock)
     await media.start()
     deps = Dependencies(
-        settings, engine, bus, config_cache, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
+        settings, engine, bus, bus, config_cache, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
     )
     app = assemble(FastAPI(), deps)
     if relaying:

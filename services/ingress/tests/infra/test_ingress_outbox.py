@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.infra import outbox
 from ingress.infra.outbox import BULK_MAX, BULK_PAUSE_SECONDS, POLL_SECONDS, EnvelopeRelay, without_superseded
+from ingress.sql.outbox import OutboxRow
 from ingress.testing import MemoryLog
 from spreader.contract.configuration import Package
 from spreader.contract.content import TextContent
@@ -45,12 +46,12 @@ async def test_a_bulk_import_is_published_in_pieces_and_settings_overtake_it(eng
 
 
 def test_of_several_snapshots_of_a_package_in_one_batch_only_the_newest_is_published() -> None:
-    def row(topic: str, key: str, body: str) -> Envelope:
-        return Envelope(topic, key.encode(), body.encode(), {})
+    def row(topic: str, key: str, body: str) -> OutboxRow:
+        return OutboxRow(int(body), topic, key, body, {})
 
     config, message = PackageConfigured.topic, OpenMessageRequested.topic
     rows = [
         row(config, "a", "1"), row(message, "a", "2"), row(config, "b", "3"), row(message, "a", "4"),
         row(config, "a", "5"),
     ]  # fmt: skip
-    assert [each.body for each in without_superseded(rows)] == [b"2", b"3", b"4", b"5"]
+    assert [each.body for each in without_superseded(rows)] == ["2", "3", "4", "5"]

@@ -39,6 +39,7 @@ from spreader.contract.events import (
 from spreader.http.service_client import HttpServiceClient
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
+from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
@@ -62,14 +63,15 @@ def build(settings: PacerSettings) -> FastAPI:
     engine = create_engine(settings, GROUP)
     broker = create_broker(settings, GROUP)
     bus = KafkaBus(broker, GROUP, clock)
+    events = DeadLetterBus(bus, GROUP)
 
     packages = KnownEvents(settings, PackageConfigured, engine, PACKAGES)
     states = KnownEvents(settings, ProfileState, engine, STATES)
     known = KnownConfiguration(packages, states)
     freshness = Freshness((packages, states), settings.pacer_silence_seconds)
     config = PacerConfigCache(packages, states, margins, packages.is_read, freshness.not_ready_reason)
-    pace_publisher = PacePublisher(bus, engine)
-    relay_loop = Loop("announce", QueueOutboxRelay(engine, bus, clock, tracing).relay)
+    pace_publisher = PacePublisher(events, engine)
+    relay_loop = Loop("announce", QueueOutboxRelay(engine, bus, events, clock, tracing).relay)
     rescheduler = Rescheduler(engine)
     profiles_max = settings.pacer_profiles_a_turn
     releases = ReleaseLoop(

@@ -24,6 +24,9 @@ LATENESS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 ENDED = Counter("spreader_ended_deliveries", "Held deliveries that ended without a release, by state.", ["state"])
+UNPUBLISHABLE = Counter(
+    "spreader_unpublishable_deliveries", "Deliveries whose event could not be built, or was refused by Kafka for good."
+)
 WITHOUT_OUTCOME = Gauge(
     "spreader_releases_without_outcome",
     "Releases that have waited for their outcome so long that the sender is asked, found in the last look.",

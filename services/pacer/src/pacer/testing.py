@@ -173,7 +173,7 @@ class Pacer:
 
     async def relay(self) -> None:
         """Publish everything that is in the outbox."""
-        while await QueueOutboxRelay(self.engine, self.bus, self.clock, self.tracing).relay() == 0:
+        while await QueueOutboxRelay(self.engine, self.bus, self.bus, self.clock, self.tracing).relay() == 0:
             pass
 
     async def states(self) -> dict[str, int]:

@@ -119,7 +119,7 @@ async def test_another_package_releases_between_two_pieces_of_a_large_cancellati
         assert await pacer.hold(of_another_package(assigned(1, "msg_2", profile="other"))) == 1
         assert await pacer.states() == {"held": MANY - 2 * PIECE_ROWS + 1, "cancelled": 2 * PIECE_ROWS}
         await pacer.release_loop.run_pass()
-        await QueueOutboxRelay(pacer.engine, pacer.bus, pacer.clock).relay()
+        await QueueOutboxRelay(pacer.engine, pacer.bus, pacer.bus, pacer.clock).relay()
         assert isinstance(pacer.bus.published[0], DeliveryReleased)
         assert pacer.bus.published[0].package_id == "another"
         await pacer.end_stopped()

@@ -27,6 +27,7 @@ from spreader.contract.events import (
 )
 from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
+from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
@@ -56,16 +57,17 @@ def build(settings: RouterSettings) -> FastAPI:
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
     open_store, reply_store = RoutingStore(open_engine), RoutingStore(reply_engine)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
+    open_events, reply_events = DeadLetterBus(open_bus, "router"), DeadLetterBus(reply_bus, "router")
     deduplicator = OffsetStoreComponent(
         settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
     )
 
-    open_messages = OpenMessageRouter(open_store, open_bus, config, clock, pending, progress)
+    open_messages = OpenMessageRouter(open_store, open_events, config, clock, pending, progress)
     turns = SubstituteTurns()
-    reassignment = Reassignment(open_store, open_bus, config, clock, pending, turns=turns)
+    reassignment = Reassignment(open_store, open_events, config, clock, pending, turns=turns)
     consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router"))
     open_tracker = ConversationTracker(open_store, deduplicator, config)
-    replies = ReplyRouter(reply_store, reply_bus, config, clock, progress, settings.router_heard_wait_seconds, turns)
+    replies = ReplyRouter(reply_store, reply_events, config, clock, progress, settings.router_heard_wait_seconds, turns)
     reply_tracker = ConversationTracker(reply_store, deduplicator, config)
 
     requests = GuardedConsumer(GROUP, open_messages.on_requested, (OpenMessageRequested,), open_bus, tracing)

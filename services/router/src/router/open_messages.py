@@ -151,11 +151,11 @@ class OpenMessageRouter:
             events.append(waiting)
         at = self.now()
         events += [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(at)]
-        if request.callback_partition is not None:
+        if request.existing_callback_partition is not None:
             events.append(
                 MessageRouted(
                     traceparent=request.traceparent,
-                    callback_partition=request.callback_partition,
+                    callback_partition=request.existing_callback_partition,
                     message_id=request.message_id,
                     first_index=request.first_index,
                     distribution=routing.distribution,

@@ -47,6 +47,7 @@ from spreader.contract.events import ConsentChanged, DeliveryOutcome, MessageCan
 from spreader.contract.ids import new_id
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
+from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
@@ -119,7 +120,7 @@ def build(settings: SenderSettings) -> FastAPI:
     drivers = driver_factory.drivers(check_client)
     bus = KafkaBus(bus_broker, SERVICE, clock)
     period = PollPeriod.of(timedelta(minutes=settings.sender_watch_minutes), clock, Random(os.urandom(8)))
-    poller = HealthPoller(PostgresPollSchedule(engine), drivers, bus, clock, period)
+    poller = HealthPoller(PostgresPollSchedule(engine), drivers, DeadLetterBus(bus, SERVICE), clock, period)
 
     def on_change(package_id: str, configured: PackageConfigured | None) -> None:
         registration.on_change(package_id, configured)
@@ -186,7 +187,7 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     drivers = context.driver_factory.drivers(client)
 
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
-    outbox = OutcomeOutbox(ledger, bus)
+    outbox = OutcomeOutbox(ledger, DeadLetterBus(bus, SERVICE))
     results = ResultWriter(ledger, outbox, group_seconds)
     # When a request is written, its lease must still last for the longest call and half the margin. A new lease lasts
     # for the longest call and the whole margin.

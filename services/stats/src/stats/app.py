@@ -15,6 +15,7 @@ from spreader.contract.events import (
 from spreader.http import problems
 from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
+from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.table import Table
@@ -57,6 +58,7 @@ def build(settings: StatsSettings) -> FastAPI:
     engine = create_engine(settings, "stats")
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
+    events = DeadLetterBus(bus, "stats")
     stream = EventStream(engine, clock)
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState, stream.on_state)
     alerts = Table(settings, Alert, stream.on_alert)
@@ -64,7 +66,7 @@ def build(settings: StatsSettings) -> FastAPI:
 
     store, config = CountStore(engine, deduplicator), StatsConfigCache(packages)
     current_state, closures = CurrentState(store), LaneClosures(config.same_holder_as)
-    publisher = StatePublisher(current_state, config, bus, clock, states.rows, lambda: kafka.cluster_id)
+    publisher = StatePublisher(current_state, config, events, clock, states.rows, lambda: kafka.cluster_id)
     started_at = wall_now()
 
     def is_behind() -> bool:
@@ -96,7 +98,7 @@ def build(settings: StatsSettings) -> FastAPI:
         deduplicator,
         kafka,
         Loop("publish profile states", publisher.turn),
-        Loop("tell of alerts", AlertPublisher(engine, bus).turn),
+        Loop("tell of alerts", AlertPublisher(engine, events).turn),
         Loop("judge profiles", evaluator.turn),
         Loop("recount the limits", audit.turn),
         Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),

@@ -73,6 +73,9 @@ Quality = Literal["green", "yellow", "red", "unknown"]
 Partition = Annotated[int, Field(ge=0)]
 GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
+CALLBACK_PARTITIONS = 16
+"""Routers reject a request that names a higher partition: before this number is raised, all of them must know it."""
+
 EVERYWHERE: Literal["*"] = "*"
 """Instead of a package's id: all packages."""
 
@@ -147,12 +150,25 @@ class OpenOptions(BaseModel):
 class MessageRequest(Event):
     """A caller's request over Kafka or over HTTP."""
 
+    callback_partition: Partition | None = None
+    """Where the caller waits for a callback."""
     _unstorable: str | None = PrivateAttr(default=None)
 
     @property
-    def unstorable(self) -> str | None:
-        """The field of the record with a text that cannot be stored, and why. Such messages are rejected."""
-        return self._unstorable
+    def wrong_field(self) -> str | None:
+        """A field with a text that cannot be stored or a partition that does not exist, and why. Such messages are
+        rejected."""
+        if self._unstorable is not None:
+            return self._unstorable
+        if self.callback_partition == self.existing_callback_partition:
+            return None
+        return f"/callback_partition: {self.callback_partition} is not below {CALLBACK_PARTITIONS}"
+
+    @property
+    def existing_callback_partition(self) -> int | None:
+        """None: no callback can be sent."""
+        partition = self.callback_partition
+        return partition if partition is not None and partition < CALLBACK_PARTITIONS else None
 
     def note_unstorable(self, detail: str) -> None:
         """Called while the record is decoded. The event itself has U+FFFD in place of what cannot be stored."""
@@ -177,7 +193,6 @@ class OpenMessageRequested(MessageRequest):
     requested_at: AwareDatetime
     package_version: int | None = None
     """The configuration with which the request was checked; a reader waits until it has read it too."""
-    callback_partition: Partition | None = None
 
     @property
     def key(self) -> str:
@@ -190,7 +205,7 @@ class OpenMessageRequested(MessageRequest):
     @property
     def contradiction(self) -> str | None:
         """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
-        return self.unstorable or self.options.contradiction
+        return self.wrong_field or self.options.contradiction
 
 
 class ReplyMessageRequested(MessageRequest):
@@ -209,7 +224,6 @@ class ReplyMessageRequested(MessageRequest):
     """The gateway's id of the message to quote above the reply."""
     requested_at: AwareDatetime
     package_version: int | None = None
-    callback_partition: Partition | None = None
 
     @property
     def key(self) -> str:
@@ -227,8 +241,8 @@ class ReplyMessageRequested(MessageRequest):
     @property
     def contradiction(self) -> str | None:
         """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
-        if self.unstorable is not None:
-            return self.unstorable
+        if self.wrong_field is not None:
+            return self.wrong_field
         named = self.conversation_id
         if named is None or self.continues_conversation or not is_conversation_id(named):
             return None
@@ -860,7 +874,6 @@ DEAD_LETTER_TOPIC = "spreader.dead-letter"
 COMPACTED: frozenset[str] = frozenset(
     {ConsentChanged.topic, PackageConfigured.topic, ProfileState.topic, ProfilePace.topic}
 )
-CALLBACK_PARTITIONS = 16
 PARTITIONS: Mapping[str, int] = {
     **{event.topic: 6 for event in EVENTS},
     **dict.fromkeys(COMPACTED, 3),

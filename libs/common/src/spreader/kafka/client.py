@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import structlog
@@ -20,7 +20,14 @@ from faststream.security import BaseSecurity, SASLPlaintext
 from spreader.clock import Now
 from spreader.contract.events import PARTITIONS, Event
 from spreader.kafka.broker import Broker
-from spreader.kafka.bus import PublishFailed
+from spreader.kafka.bus import (
+    PublishFailed,
+    RecordsRefused,
+    RefusedRecord,
+    is_refusal,
+    refused_and_later,
+    report_refused,
+)
 from spreader.kafka.envelope import Envelope, encode
 from spreader.kafka.lifetimes import closed
 from spreader.kafka.partitions import partition_of
@@ -193,36 +200,63 @@ class KafkaBus:
     now: Now
 
     async def publish(self, *events: Event) -> None:
+        refused: list[RefusedRecord] = []
         for start in range(0, len(events), PUBLISH_WINDOW):
             window = events[start : start + PUBLISH_WINDOW]
-            await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
+            try:
+                await self.publish_envelopes(*(encode(event, self.source, self.now()) for event in window))
+            except RecordsRefused as error:
+                refused += (replace(record, index=start + record.index) for record in error.refused)
+        if refused:
+            raise RecordsRefused(refused)
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits the parts of this, but not the whole
                 if len(envelopes) == 1:  # most requests publish one event, and need no task for it
-                    await self._publish(envelopes[0])
-                    return
-                results = await asyncio.gather(*map(self._publish, envelopes), return_exceptions=True)
-        except Exception as error:
-            raise _publish_failed(error) from error
-        for result in results:
-            if isinstance(result, BaseException):
-                raise _publish_failed(result) from result
+                    errors: Sequence[Exception | None] = [await self._publish(envelopes[0])]
+                else:
+                    errors = await asyncio.gather(*map(self._publish, envelopes))
+                refused = await self._publish_apart(envelopes, errors)
+        except TimeoutError as error:
+            raise PublishFailed.because(error) from error
+        if refused:
+            report_refused(refused)
+            raise RecordsRefused(refused)
 
-    async def _publish(self, envelope: Envelope) -> None:
+    async def _publish(self, envelope: Envelope) -> Exception | None:
+        """Returns the error, if there is one."""
         partition = envelope.partition
-        await self.broker.publish(
-            envelope.body,
-            envelope.topic,
-            key=envelope.key,
-            partition=partition_of(envelope.topic, envelope.key) if partition is None else partition,
-            headers=dict(envelope.headers),
-        )
+        try:
+            await self.broker.publish(
+                envelope.body,
+                envelope.topic,
+                key=envelope.key,
+                partition=partition_of(envelope.topic, envelope.key) if partition is None else partition,
+                headers=dict(envelope.headers),
+            )
+        except Exception as error:
+            return error
+        return None
 
-
-def _publish_failed(error: BaseException) -> PublishFailed:
-    return PublishFailed(f"Kafka did not acknowledge an event: {type(error).__name__}: {error}")
+    async def _publish_apart(
+        self, envelopes: Sequence[Envelope], errors: Sequence[Exception | None]
+    ) -> Sequence[RefusedRecord]:
+        """Publish each refused record once more, by itself, because Kafka refuses whole batches. Returns those that it
+        refuses again. Raises PublishFailed for any other error."""
+        for envelope, error in zip(envelopes, errors, strict=True):
+            if error is not None and not is_refusal(error, envelope):
+                raise PublishFailed.because(error) from error
+        refused: list[RefusedRecord] = []
+        for index in refused_and_later(envelopes, errors):
+            envelope = envelopes[index]
+            error = await self._publish(envelope)
+            if error is None:
+                continue
+            if not is_refusal(error, envelope):
+                raise PublishFailed.because(error) from error
+            refused.append(RefusedRecord(index, envelope, f"{type(error).__name__}: {error}"))
+        return refused
 
 
 async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:

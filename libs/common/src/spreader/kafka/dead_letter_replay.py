@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
 from spreader.kafka.client import RECORD_BYTES_MAX, Record, client_arguments, partitions_of
+from spreader.kafka.dead_letter import HEADER_PREFIX, WITHOUT_BODY
 from spreader.kafka.envelope import read_headers
 from spreader.kafka.partitions import partition_of
 from spreader.settings import Settings
@@ -23,7 +24,6 @@ from spreader.text.redaction import redact
 
 BATCH_MAX = 500
 POLL_MS = 1_000
-HEADER_PREFIX = "dead_letter_"
 MARK = "dead_letter_replayed"
 REPLAYED_FROM = "replayed_from"
 
@@ -67,6 +67,8 @@ class DeadLetter:
     partition: int
     failed_again: bool
     """Whether it was replayed before and failed again."""
+    without_body: bool = False
+    """The record was too large for the dead letter topic too, so it cannot be replayed."""
 
     @property
     def position(self) -> Position:
@@ -88,6 +90,7 @@ class ReplaySummary:
     selected: int = 0
     filtered_out: int = 0
     already_replayed: int = 0
+    without_body: int = 0
     unknown_topic: int = 0
     """The number of dead letters that name no topic of ours, so they cannot be replayed."""
 
@@ -103,6 +106,7 @@ def read_letter(record: Record) -> DeadLetter:
         headers.get(f"{HEADER_PREFIX}reason", ""),
         int(partition) if partition.isdecimal() else 0,
         REPLAYED_FROM in headers,
+        WITHOUT_BODY in headers,
     )
 
 
@@ -146,6 +150,8 @@ def _select(
             summary.filtered_out += 1
         elif letter.position in replayed:
             summary.already_replayed += 1
+        elif letter.without_body:
+            summary.without_body += 1
         elif letter.topic not in PARTITIONS:
             summary.unknown_topic += 1
         else:

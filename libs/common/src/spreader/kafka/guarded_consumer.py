@@ -14,9 +14,10 @@ from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from spreader.contract.events import DEAD_LETTER_TOPIC, Event
+from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
+from spreader.kafka.dead_letter import send_to_dead_letter
 from spreader.kafka.envelope import Envelope, UndecodableRecord, decode, read_headers
 from spreader.runtime.failure_streak import FailureStreak
 from spreader.runtime.group_write import write_in_parts
@@ -33,7 +34,6 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 BACK_OFF_FIRST_SECONDS = 0.2
 BACK_OFF_MAX_SECONDS = 5.0
 TRIES_BEFORE_ISOLATION = 3
-REASON_CHARACTERS_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +216,9 @@ class GuardedConsumer(Generic[E]):
 
     async def _send_to_dead_letter(self, record: Record, error: Exception) -> None:
         reason = _reason(error)
-        headers = {
-            **read_headers(record.headers),
-            "dead_letter_reason": reason[:REASON_CHARACTERS_MAX],
-            "dead_letter_group": self.group,
-            "dead_letter_topic": record.topic,
-            "dead_letter_partition": str(record.partition),
-            "dead_letter_offset": str(record.offset),
-        }
-        await self.bus.publish_envelopes(Envelope(DEAD_LETTER_TOPIC, record.key, record.value or b"", headers))
-        DEAD_LETTERS.labels(self.group).inc()
+        origin = {"partition": str(record.partition), "offset": str(record.offset)}
+        envelope = Envelope(record.topic, record.key, record.value, read_headers(record.headers))
+        await send_to_dead_letter(self.bus, envelope, reason, self.group, origin)
         log.error(
             "a record cannot be processed; sent it to the dead letter topic (see `python -m spreader replay`)",
             group=self.group,

@@ -34,12 +34,18 @@ TOPICS_SHOWN_SECONDS = 0.05
 SET_ON_TOPIC = 1
 """Kafka's name for the source of a setting that is the topic's own, not a default."""
 
+LIMITS: Mapping[str, Mapping[str, int]] = {
+    DEAD_LETTER_TOPIC: {"max.message.bytes": RECORD_BYTES_MAX},
+    PackageConfigured.topic: {"max.message.bytes": PACKAGE_BYTES_MAX, "segment.bytes": 2 * PACKAGE_BYTES_MAX},
+}
+"""What these topics need for their largest records. A higher limit of an operator stays."""
+
 TopicSettings = Mapping[str, str]
 
 
 async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
-    """Create the missing topics, and give existing ones the settings of time that they lack; returns the names of the
-    created ones."""
+    """Create the missing topics, and give existing ones the settings of time that they lack and the limits that their
+    largest records need; returns the names of the created ones."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
@@ -61,10 +67,7 @@ def _new_topic(topic: str, replication: int) -> NewTopic:
     configs = {"cleanup.policy": "delete", "retention.ms": _ms(RETENTION)}
     if topic in COMPACTED:
         configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
-    if topic == DEAD_LETTER_TOPIC:
-        configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
-    if topic == PackageConfigured.topic:
-        configs |= {"max.message.bytes": str(PACKAGE_BYTES_MAX), "segment.bytes": str(2 * PACKAGE_BYTES_MAX)}
+    configs |= {name: str(limit) for name, limit in LIMITS.get(topic, {}).items()}
     return NewTopic(topic, PARTITIONS[topic], replication, topic_configs={**configs, **_times(topic)})
 
 
@@ -75,27 +78,29 @@ def _times(topic: str) -> TopicSettings:
 
 
 async def _lacking_settings(admin: AIOKafkaAdminClient, topics: list[str]) -> Mapping[str, TopicSettings]:
-    """Of each topic the settings of time that it does not have. What an operator has set stays."""
+    """Of each topic the settings of time that it does not have, and the limits that are too low. All else that an
+    operator has set stays."""
     if not topics:
         return {}
     answers: list[Any] = await admin.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
     )
     resources = [resource for answer in answers for resource in answer.to_object()["resources"]]
-    chosen = {
-        resource["resource_name"]: {
-            entry["config_names"] for entry in resource["config_entries"] if entry["config_source"] == SET_ON_TOPIC
-        }
-        for resource in resources
-    }
-    lacking = {
-        topic: {name: value for name, value in _times(topic).items() if name not in chosen[topic]} for topic in topics
-    }
+    lacking = {resource["resource_name"]: _lacking(resource) for resource in resources}
     return {topic: wanted for topic, wanted in lacking.items() if wanted}
 
 
+def _lacking(resource: Mapping[str, Any]) -> TopicSettings:
+    topic, entries = resource["resource_name"], resource["config_entries"]
+    chosen = {entry["config_names"] for entry in entries if entry["config_source"] == SET_ON_TOPIC}
+    values = {entry["config_names"]: entry["config_value"] for entry in entries}
+    limits = {name: str(limit) for name, limit in LIMITS.get(topic, {}).items() if int(values[name]) < limit}
+    return {name: value for name, value in _times(topic).items() if name not in chosen} | limits
+
+
 async def _complete(settings: Settings, lacking: Mapping[str, TopicSettings]) -> None:
-    """Set these settings. A refusal is only logged: the system works, but keeps records for longer."""
+    """Set these settings. A refusal is only logged: the system works, but Kafka keeps records for longer or refuses the
+    largest."""
     client = AIOKafkaClient(**client_arguments(settings))
     try:
         await client.bootstrap()
@@ -105,10 +110,10 @@ async def _complete(settings: Settings, lacking: Mapping[str, TopicSettings]) ->
     for topic in answer.to_object()["topic_errors"]:
         name, error = topic["topic"], for_code(topic["error_code"])
         if error is NoError:
-            log.info("an existing topic got settings by which Kafka removes old records", topic=name, **lacking[name])
+            log.info("an existing topic got settings that it lacked", topic=name, **lacking[name])
         else:
             log.warning(
-                "Kafka refused settings by which it would remove old records of a topic; set them yourself",
+                "Kafka refused settings that a topic lacks; set them yourself (see docs/operations.md)",
                 topic=name,
                 error=error.__name__,
                 **lacking[name],

@@ -18,6 +18,7 @@ CONSUMER_OLDEST = Gauge(
     ["group", "topic"],
 )
 DEAD_LETTERS = Counter("spreader_dead_letters_records", "Records sent to the dead letter topic.", ["group"])
+REFUSED = Counter("spreader_refused_records", "Records that Kafka refused for good.", ["topic"])
 HANDLER_FAILURES = Counter("spreader_handler_failures", "Batches that failed and were tried again.", ["group"])
 LOOP_FAILURES = Counter("spreader_loop_failures", "Failed steps of a background loop.", ["loop"])
 TABLE_ROWS = Gauge("spreader_table_rows", "Rows of an in-memory table over a compacted topic.", ["topic"])

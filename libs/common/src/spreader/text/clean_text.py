@@ -35,7 +35,7 @@ def clean_id(text: str) -> CleanText:
 
 @dataclass(frozen=True, slots=True)
 class UnstorableText:
-    """A text in a JSON value that cannot be stored, and the first character that makes it so."""
+    """A text in a JSON value with a character that cannot be stored or sent, and the first such character."""
 
     pointer: str
     """The JSON pointer of the field."""
@@ -43,24 +43,29 @@ class UnstorableText:
 
     @property
     def code(self) -> str:
-        return "nul" if self.character == "\0" else "surrogate"
+        if self.character == "\0":
+            return "nul"
+        return "surrogate" if self.character >= "\ud800" else "control"
 
     @property
     def detail(self) -> str:
         if self.character == "\0":
             return "the character U+0000 cannot be stored or sent"
+        if self.code == "control":
+            return f"the control character U+{ord(self.character):04X} cannot be sent"
         return f"half a character (the lone surrogate U+{ord(self.character):04X}) cannot be stored or sent"
 
     def __str__(self) -> str:
         return f"{self.pointer}: {self.detail}"
 
 
-def find_unstorable(value: Any, pointer: str = "") -> UnstorableText | None:
+def find_unstorable(value: Any, pointer: str = "", controls: bool = False) -> UnstorableText | None:
     """The first text or member name in a JSON value that cannot be stored; None if all can.
 
-    `pointer`: the JSON pointer of the value itself.
+    `pointer`: the JSON pointer of the value itself. `controls`: a text with a control character counts too. Line breaks
+    and tabs never count.
     """
-    return next(_unstorable(value, pointer), None)
+    return next(_found(value, pointer, _UNCLEAN if controls else _UNSTORABLE), None)
 
 
 def replace_unstorable(value: Any) -> Any:
@@ -74,15 +79,15 @@ def replace_unstorable(value: Any) -> Any:
     return value
 
 
-def _unstorable(value: Any, pointer: str) -> Iterator[UnstorableText]:
+def _found(value: Any, pointer: str, characters: re.Pattern[str]) -> Iterator[UnstorableText]:
     if isinstance(value, str):
-        if (found := _UNSTORABLE.search(value)) is not None:
+        if (found := characters.search(value)) is not None:
             yield UnstorableText(pointer, found[0])
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unstorable(item, f"{pointer}/{index}")
+            yield from _found(item, f"{pointer}/{index}", characters)
     elif isinstance(value, dict):
         for name, member in value.items():
             inner = f"{pointer}/{clean_id(name).replace('~', '~0').replace('/', '~1')}"
-            yield from _unstorable(name, inner)
-            yield from _unstorable(member, inner)
+            yield from _found(name, inner, characters)
+            yield from _found(member, inner, characters)

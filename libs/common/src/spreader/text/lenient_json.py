@@ -10,6 +10,10 @@ from spreader.text.clean_text import UnstorableText, find_unstorable, replace_un
 
 _MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 """The escape sequences of U+0000 and of surrogates. A pair of surrogates is one whole character."""
+_MAY_BE_UNCLEAN = re.compile(
+    rb"\\u(?:00[01][0-9a-fA-F]|007[fF]|00[89][0-9a-fA-F]|[dD][89a-fA-F])|\\[bf]|\x7f|\xc2[\x80-\x9f]"
+)
+"""Also the control characters, escaped or not."""
 
 
 def parse(body: bytes) -> Any:
@@ -24,15 +28,15 @@ def parse(body: bytes) -> Any:
     return replace_unstorable(value) if _MAY_BE_UNSTORABLE.search(body) else value
 
 
-def unstorable_text(body: bytes) -> UnstorableText | None:
+def unstorable_text(body: bytes, controls: bool = False) -> UnstorableText | None:
     """The first text or member name in a JSON text that cannot be stored; None if all can be stored.
 
-    Raises ValueError if the body is not JSON.
+    `controls`: as in `find_unstorable`. Raises ValueError if the body is not JSON.
     """
-    if _MAY_BE_UNSTORABLE.search(body) is None:
+    if (_MAY_BE_UNCLEAN if controls else _MAY_BE_UNSTORABLE).search(body) is None:
         return None
     try:
-        return find_unstorable(json.loads(body.decode(), parse_constant=_refuse_constant))
+        return find_unstorable(json.loads(body.decode(), parse_constant=_refuse_constant), controls=controls)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

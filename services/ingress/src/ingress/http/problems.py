@@ -25,7 +25,7 @@ from spreader.http.problems import (
     database_unavailable,
     unavailable,
 )
-from spreader.kafka.bus import PublishFailed
+from spreader.kafka.bus import PublishFailed, RecordsRefused
 from spreader.telemetry.metrics import from_zero
 
 MALFORMED = ProblemKind("malformed", 400, "Malformed request body")
@@ -63,6 +63,7 @@ _TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
 def install(app: FastAPI) -> None:
     own: dict[type[Exception], ProblemOf] = {
         PublishFailed: _publish_problem,
+        RecordsRefused: _refused_problem,
         RequestValidationError: _path_problem,
         DBAPIError: _migration_problem,
     }
@@ -123,6 +124,10 @@ def _publish_problem(_: Request, __: Exception) -> Problem:
         "Kafka did not acknowledge the event in time, but may have stored it. Send the request again. "
         "Repeat a message with the same Idempotency-Key: without a key the repeat may be sent as a second message."
     )
+
+
+def _refused_problem(_: Request, error: Exception) -> Problem:
+    return Problem(TOO_LARGE, f"Kafka does not take the record of this request, so it is not accepted: {error}")
 
 
 def _migration_problem(request: Request, error: Exception) -> Problem | None:

@@ -160,12 +160,9 @@ def too_large(bytes_max: int, advice: str) -> Problem:
 
 
 def _unstorable_problem(body: bytes) -> Problem | None:
-    """The problem of the first text that can be neither stored nor sent.
-
-    None if there is no such text, or if the body is not JSON.
-    """
+    """The problem of the first text with a forbidden character; None if there is none, or no JSON."""
     try:
-        found = lenient_json.unstorable_text(body)
+        found = lenient_json.unstorable_text(body, controls=True)
     except ValueError:
         return None
     return None if found is None else unstorable_problem(found)

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ingress.infra.publisher import EnvelopeBus
 from ingress.metrics import RELAYED
 from ingress.sql import outbox as sql
-from ingress.sql.outbox import NewOutboxRow, OutboxRow
+from ingress.sql.outbox import NewOutboxRow, OutboxRow, RefusedRow
 from spreader.contract.events import COMPACTED, OpenMessageRequested
+from spreader.kafka.bus import EnvelopeBus, RecordsRefused
 from spreader.kafka.envelope import Envelope
 from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+"""The most bytes in a batch, except a single larger record. A batch is in memory, and Kafka must take it within
+seconds."""
 BULK_MAX = 2
 """The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3
@@ -55,29 +58,41 @@ class EnvelopeRelay:
         async with self.engine.begin() as connection:
             if not (await connection.execute(sql.LOCK)).scalar_one():
                 return CONTENDED_SECONDS
-            params = {"bulk": OpenMessageRequested.topic, "bulk_max": BULK_MAX, "limit": BATCH_MAX}
+            params = {
+                "bulk": OpenMessageRequested.topic,
+                "bulk_max": BULK_MAX,
+                "limit": BATCH_MAX,
+                "bytes_max": BATCH_BYTES_MAX,
+            }
             rows = fetched(OutboxRow, await connection.execute(sql.BATCH, params))
             if not rows:
                 return POLL_SECONDS
-            await self.bus.publish_envelopes(*without_superseded([_envelope(row) for row in rows]))
-            await connection.execute(sql.DELETE, {"outbox_ids": [row.outbox_id for row in rows]})
-        RELAYED.inc(len(rows))
+            refused = await self._publish(rows)
+            await connection.execute(sql.SET_ASIDE, arrays(RefusedRow, refused))
+            done = {row.outbox_id for row in rows} - {row.outbox_id for row in refused}
+            await connection.execute(sql.DELETE, {"outbox_ids": list(done)})
+        RELAYED.inc(len(done))
         return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _has_full_bulk(rows) else 0.0
 
+    async def _publish(self, rows: Sequence[OutboxRow]) -> list[RefusedRow]:
+        """Returns the rows that Kafka refuses for good. They stay in the table, with the reason."""
+        published = without_superseded(rows)
+        try:
+            await self.bus.publish_envelopes(*map(_envelope, published))
+        except RecordsRefused as error:
+            return [RefusedRow(published[record.index].outbox_id, record.reason) for record in error.refused]
+        return []
 
-def without_superseded(envelopes: Sequence[Envelope]) -> list[Envelope]:
-    """The records of a batch that are to be published; `envelopes` is in commit order.
+
+def without_superseded(rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """The rows of a batch that are to be published; `rows` is in commit order.
 
     On a compacted topic, a record replaces the older records with its key. So only the newest record of each key is
     published. Records of a batch are published concurrently, so an older record could otherwise arrive after the
     newest.
     """
-    newest = {(envelope.topic, envelope.key): index for index, envelope in enumerate(envelopes)}
-    return [
-        envelope
-        for index, envelope in enumerate(envelopes)
-        if envelope.topic not in COMPACTED or newest[envelope.topic, envelope.key] == index
-    ]
+    newest = {(row.topic, row.key): row.outbox_id for row in rows}
+    return [row for row in rows if row.topic not in COMPACTED or newest[row.topic, row.key] == row.outbox_id]
 
 
 def _has_full_bulk(rows: Sequence[OutboxRow]) -> bool:

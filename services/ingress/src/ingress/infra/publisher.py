@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Protocol
 
 from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
@@ -11,12 +10,6 @@ from spreader.kafka.envelope import Envelope
 
 REQUEST_TIMEOUT_MS = 3_000
 PUBLISH_SECONDS_MAX = 4.0
-
-
-class EnvelopeBus(Protocol):
-    async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        """Returns when all replicas have all records; raises PublishFailed if that is not certain."""
-        ...
 
 
 class TimeLimitedBus:

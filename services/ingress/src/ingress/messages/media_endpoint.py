@@ -43,7 +43,7 @@ class MediaEndpoint:
             data, form_filename = await _read_form(request)
         else:
             data, form_filename = await request_body.read(request, BYTES_MAX, FILE_ADVICE), None
-        unstorable = find_unstorable(filename, "/query/filename") or find_unstorable(form_filename, "/file")
+        unstorable = find_unstorable(filename, "/query/filename", True) or find_unstorable(form_filename, "/file", True)
         if unstorable is not None:
             raise request_body.unstorable_problem(unstorable)
         try:

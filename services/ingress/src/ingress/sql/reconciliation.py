@@ -30,9 +30,9 @@ class MessageGap:
 
 
 OUTBOX = text("""
-SELECT (SELECT count(*) FROM ingress.outbox) AS records,
+SELECT (SELECT count(*) FROM ingress.outbox WHERE refusal IS NULL) AS records,
        (SELECT CAST(extract(epoch FROM clock_timestamp() - put_at) AS float8)
-        FROM ingress.outbox ORDER BY outbox_id LIMIT 1) AS oldest_seconds""")
+        FROM ingress.outbox WHERE refusal IS NULL ORDER BY outbox_id LIMIT 1) AS oldest_seconds""")
 
 UNFINISHED = text("""
 SELECT count(*) FILTER (WHERE lane = 'open' AND status = 'held') AS pacer,

@@ -1,7 +1,7 @@
 """Outbound events: the event that the pacer publishes for each state of a delivery."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pacer.core.waiting_queue import is_waiting_queue, profile_of
@@ -51,6 +51,14 @@ def outbound_event(delivery: UnpublishedDelivery, now: datetime) -> Event:
             return _ended(delivery, "suppressed", now)
         case _:
             raise ValueError(f"delivery {delivery.delivery_id}: no event is defined for state {delivery.state!r}")
+
+
+def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome:
+    """In place of an event that cannot be published: the delivery ends, and a release no longer counts as unfinished.
+
+    Raises ValueError if the row has not even the fields of an outcome.
+    """
+    return _ended(replace(delivery, reason=reason), "failed", now)
 
 
 def _released(delivery: UnpublishedDelivery) -> DeliveryReleased:
@@ -107,5 +115,6 @@ def _ended(delivery: UnpublishedDelivery, status: Status, now: datetime) -> Deli
         at=now,
         profile_id=profile_of(delivery.profile_id),
         attempt=delivery.attempt,
+        release=delivery.release if status == "failed" else None,
         reason=delivery.reason,
     )

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from opentelemetry.trace import Span, SpanKind
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.core.outbound_events import UnpublishedDelivery, outbound_event
+from pacer.core.outbound_events import UnpublishedDelivery, failed_event, outbound_event
+from pacer.metrics import UNPUBLISHABLE
 from pacer.sql import outbox as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
-from spreader.contract.events import DeliveryReleased, Event
-from spreader.kafka.bus import Bus
+from spreader.contract.events import DeliveryOutcome, DeliveryReleased, Event
+from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.runtime.rows import fetched
 from spreader.telemetry.tracing import NO_TRACING, SpanSpec, Tracing, closing, messaging_attributes, with_span
+
+log = structlog.get_logger()
 
 ROWS_MAX = 500
 IDLE_SECONDS = 1.0
@@ -27,8 +31,13 @@ IDLE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class QueueOutboxRelay:
+    """A delivery whose event cannot be built, or is refused by Kafka for good, ends as failed. So it holds up no
+    others, and its release frees its place."""
+
     engine: AsyncEngine
     bus: Bus
+    failures: Bus
+    """For the outcomes of deliveries that end as failed. What Kafka refuses of these becomes a dead letter."""
     clock: Clock
     tracing: Tracing = NO_TRACING
 
@@ -39,17 +48,26 @@ class QueueOutboxRelay:
             if not deliveries:
                 return IDLE_SECONDS
             now = await system_now(connection, self.clock)
-            events, spans = self._events(deliveries, now)
-            with closing(spans):
-                await self.bus.publish(*events)
+            await self._publish(deliveries, now)
             delivery_ids = [delivery.delivery_id for delivery in deliveries]
             await connection.execute(sql.MARK_PUBLISHED, {"delivery_ids": delivery_ids})
         return 0
 
-    def _events(self, deliveries: Sequence[UnpublishedDelivery], now: datetime) -> tuple[list[Event], list[Span]]:
-        """The events, and a span for each release. Other states get no span, because one cancellation may end thousands
-        of deliveries."""
-        events: list[Event] = [outbound_event(delivery, now) for delivery in deliveries]
+    async def _publish(self, deliveries: Sequence[UnpublishedDelivery], now: datetime) -> None:
+        pairs, failures = _events(deliveries, now)
+        events, spans = self._traced([event for _, event in pairs])
+        with closing(spans):
+            try:
+                await self.bus.publish(*events)
+            except RecordsRefused as error:
+                for record in error.refused:
+                    delivery, event = pairs[record.index]
+                    is_end = isinstance(event, DeliveryOutcome)
+                    failures.append(event if is_end else _failure(delivery, f"Kafka: {record.reason}", now))
+        await self.failures.publish(*filter(None, failures))
+
+    def _traced(self, events: list[Event]) -> tuple[list[Event], list[Span]]:
+        """The events, and a span for each release. Other states get no span: one cancellation may end thousands."""
         spans: list[Span] = []
         if self.tracing.on:
             for index, event in enumerate(events):
@@ -57,6 +75,35 @@ class QueueOutboxRelay:
                     spans.append(self.tracing.start_span(_release_span(event)))
                     events[index] = with_span(event, spans[-1])
         return events, spans
+
+
+def _events(
+    deliveries: Sequence[UnpublishedDelivery], now: datetime
+) -> tuple[list[tuple[UnpublishedDelivery, Event]], list[Event | None]]:
+    """The event of each delivery, and the outcomes of those that have none because their rows are wrong."""
+    pairs: list[tuple[UnpublishedDelivery, Event]] = []
+    failures: list[Event | None] = []
+    for delivery in deliveries:
+        try:
+            pairs.append((delivery, outbound_event(delivery, now)))
+        except (ValueError, AssertionError) as error:
+            failures.append(_failure(delivery, f"no event can be made of it ({type(error).__name__})", now))
+    return pairs, failures
+
+
+def _failure(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome | None:
+    """None if not even this can be made of the row."""
+    UNPUBLISHABLE.inc()
+    log.error(
+        "a delivery's event cannot be published; the delivery ends as failed",
+        delivery_id=delivery.delivery_id,
+        state=delivery.state,
+        reason=reason,
+    )
+    try:
+        return failed_event(delivery, reason, now)
+    except ValueError:
+        return None
 
 
 def _release_span(event: DeliveryReleased) -> SpanSpec:

@@ -59,7 +59,7 @@ class TerminalOutcome:
             lane="reply",
             status="rejected",
             reason=reason,
-            callback_partition=request.callback_partition,
+            callback_partition=request.existing_callback_partition,
             traceparent=request.traceparent,
         )
 

@@ -1,0 +1,55 @@
+"""Dead letter: a record that cannot be handled or published, kept in a topic of its own with the reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from spreader.contract.events import DEAD_LETTER_TOPIC, Event
+from spreader.kafka.bus import EnvelopeBus, RecordBus, RecordsRefused
+from spreader.kafka.envelope import Envelope
+from spreader.telemetry.metrics import DEAD_LETTERS
+from spreader.text.clean_text import clean
+
+REASON_CHARACTERS_MAX = 2_000
+HEADER_PREFIX = "dead_letter_"
+WITHOUT_BODY = f"{HEADER_PREFIX}without_body"
+
+
+async def send_to_dead_letter(
+    bus: EnvelopeBus, record: Envelope, reason: str, group: str, origin: Mapping[str, str]
+) -> None:
+    """`record`: as it was, with its own topic. `origin`: where it was in Kafka; empty if it never was there.
+
+    A letter that is too large for the topic is sent without its body.
+    """
+    headers = {
+        **record.headers,
+        f"{HEADER_PREFIX}reason": clean(reason[:REASON_CHARACTERS_MAX]),
+        f"{HEADER_PREFIX}group": group,
+        f"{HEADER_PREFIX}topic": record.topic,
+        **{f"{HEADER_PREFIX}{name}": value for name, value in origin.items()},
+    }
+    letter = Envelope(DEAD_LETTER_TOPIC, record.key, record.body or b"", headers)
+    try:
+        await bus.publish_envelopes(letter)
+    except RecordsRefused:
+        await bus.publish_envelopes(replace(letter, body=b"", headers={**headers, WITHOUT_BODY: "1"}))
+    DEAD_LETTERS.labels(group).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterBus:
+    """A bus for publishers that no caller waits for. A record that Kafka refuses for good becomes a dead letter of the
+    service, so it holds up no others."""
+
+    bus: RecordBus
+    service: str
+
+    def __post_init__(self) -> None:
+        DEAD_LETTERS.labels(self.service)
+
+    async def publish(self, *events: Event) -> None:
+        try:
+            await self.bus.publish(*events)
+        except RecordsRefused as error:
+            for record in error.refused:
+                await send_to_dead_letter(self.bus, record.envelope, record.reason, self.service, {})
