@@ -58,6 +58,22 @@ async def kill(engine: AsyncEngine) -> None:
         await connection.execute(text("UPDATE ingress.answer SET status = NULL, body = NULL"))
 
 
+async def test_a_key_that_is_older_than_its_message_id_gets_one_that_stays(system: System) -> None:
+    """Migration 0010 leaves the id of existing rows empty."""
+    await system.package("a")
+    path, body = CALLS[0]
+    await system.http.post(path, json=body, headers=KEY)
+    async with system.engine.begin() as connection:
+        await connection.execute(text("UPDATE ingress.answer SET message_id = ''"))
+    ids = list[str]()
+    for _ in range(2):
+        await kill(system.engine)
+        await later(system.engine, 61)
+        ids.append((await system.http.post(path, json=body, headers=KEY)).json()["message_id"])
+    assert ids[0].startswith("msg_")
+    assert ids == ids[:1] * 2
+
+
 @pytest.mark.parametrize(("path", "body"), CALLS, ids=NAMES)
 async def test_a_key_used_a_week_later_is_a_new_message(system: System, path: str, body: dict[str, Any]) -> None:
     """Dies when the id follows from the key alone: then the large message finds the old row, and nothing goes out."""

@@ -9,7 +9,8 @@ revision = "0007"
 down_revision = "0006"
 
 SQL = """
-ALTER TABLE ingress.outbox ADD COLUMN put_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE ingress.outbox ADD COLUMN put_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE ingress.outbox ALTER put_at SET DEFAULT clock_timestamp();
 """
 
 

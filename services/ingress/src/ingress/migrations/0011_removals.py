@@ -8,7 +8,8 @@ revision = "0011"
 down_revision = "0010"
 
 SQL = """
-ALTER TABLE ingress.package_gone ADD COLUMN removed_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE ingress.package_gone ADD COLUMN removed_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE ingress.package_gone ALTER removed_at SET DEFAULT clock_timestamp();
 ALTER TABLE ingress.package_gone ADD COLUMN announced bigint;
 ALTER TABLE ingress.package_gone ADD COLUMN forgotten bigint;
 """

@@ -19,14 +19,16 @@ class StoredResponse:
 CLAIM = text("""
 INSERT INTO ingress.answer AS stored (route, key, body_hash, claim, message_id)
 VALUES (:route, :key, :body_hash, :claim, :message_id)
-ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = excluded.taken_at
+ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = excluded.taken_at,
+    message_id = coalesce(nullif(stored.message_id, ''), excluded.message_id)
 WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
   AND (stored.claim = '' OR stored.taken_at < clock_timestamp() - interval '60 seconds')
 RETURNING message_id""")
 """Claims the key, and returns its message id, so that a later request continues the message of the first one.
 
 It returns no row if the key has a response, if its first request had another body, or if another request works on it.
-If a claim has no response after a minute, its process has probably died, and the next request takes the key over.
+If a claim has no response after a minute, its process has probably died, and the next request takes the key over. A
+row that is older than the column has an empty id.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")
