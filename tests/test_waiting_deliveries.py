@@ -64,7 +64,7 @@ class RouterAndPacer:
             assert isinstance(self.config.states, dict)
             self.config.states[profile_id] = event
             self.pacer.config.set_state(event)
-        self.pacer.rescheduler.on_state_changed("one")
+            self.pacer.rescheduler.on_state_changed("one", profile_id, self.pacer.config.can_send(event))
 
     async def request(self, *requests: OpenMessageRequested) -> None:
         clock = ManualClock(self.pacer.now)

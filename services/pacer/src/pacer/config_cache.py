@@ -1,6 +1,6 @@
 """Config cache: the pacer's view of packages and profile states, and the rules that follow for each profile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from pacer.core.policy import Margins, Rules
 from pacer.core.rules_in_force import rules_in_force
 from spreader.config_cache import CompactedTable, ConfigCache
 from spreader.contract.bounds import Bound
-from spreader.contract.configuration import Package
+from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import ProfileState
-from spreader.contract.obstacles import session_obstacle
+from spreader.contract.obstacles import obstacle, session_obstacle
 
 
 def _always(_: str) -> bool:
@@ -33,6 +33,9 @@ class PacerConfigCache(ConfigCache):
     _inputs: dict[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]], init=False)
     """For each profile: the parts of its last state that decide its rules and whether it can send."""
 
+    _profiles: dict[str, tuple[Package, Mapping[str, Profile]]] = field(default_factory=dict, init=False)
+    """For each package, the profiles of the configuration that was asked for last."""
+
     def changes_rules(self, state: ProfileState) -> bool:
         """Whether this state changes the profile's rules or its ability to send. Many new states change only counts,
         which affect neither.
@@ -44,10 +47,24 @@ class PacerConfigCache(ConfigCache):
         self._inputs[state.profile_id] = inputs
         return previous != inputs
 
+    def can_send(self, state: ProfileState) -> bool:
+        """Whether the profile can open conversations in this state."""
+        package = self.package(state.package_id)
+        profile = None if package is None else self.profile_of(package, state.profile_id)
+        return package is not None and profile is not None and obstacle(package, profile, state, "open") is None
+
+    def profile_of(self, package: Package, profile_id: str) -> Profile | None:
+        """Like `Package.profile`, at a cost that does not grow with the number of profiles."""
+        of_package, profiles = self._profiles.get(package.package_id, (None, {}))
+        if of_package is not package:
+            profiles = {profile.profile_id: profile for profile in package.profiles}
+            self._profiles[package.package_id] = package, profiles
+        return profiles.get(profile_id)
+
     def rules(self, package_id: str, profile_id: str, now: datetime) -> Rules | None:
         """The rules of a profile now. None: as far as the pacer knows, the package has no such profile."""
         package = self.package(package_id)
-        profile = None if package is None else package.profile(profile_id)
+        profile = None if package is None else self.profile_of(package, profile_id)
         if package is None or profile is None:
             return None
         rules = rules_in_force(package, profile, self.state(profile_id), self.margins, now)

@@ -57,7 +57,7 @@ async def test_a_package_that_is_known_only_from_earlier_keeps_its_queues(pacer:
     await pacer.release()
     assert pacer.bus.of(DeliveryReturned) == []
     pacer.config.unconfirmed.clear()
-    pacer.rescheduler.on_state_changed("one")
+    pacer.rescheduler.on_state_changed("one", "p0", can_send=False)
     await pacer.release()
     assert [each.index for each in pacer.bus.of(DeliveryReturned)] == [0]
 

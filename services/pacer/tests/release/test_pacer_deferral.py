@@ -156,7 +156,7 @@ async def test_no_change_of_the_package_brings_a_deferral_forward(pacer: Pacer) 
     await pacer.hold(assigned(1))
     await pacer.report("deferred", *await pacer.release(), not_before=START + DAY)
     pacer.now += timedelta(hours=2)
-    pacer.rescheduler.on_state_changed("one")
+    pacer.configure(package())
     await pacer.release_loop.run_pass()
     assert await pacer.states() == {"held": 1}
 

@@ -258,8 +258,7 @@ async def test_a_changed_package_becomes_due(pacer: Pacer) -> None:
     pacer.config.configure(package().model_copy(update={"paused": True}))
     await pacer.hold(assigned(1))
     assert await pacer.release() == []
-    pacer.config.configure(package())
-    pacer.rescheduler.on_state_changed("one")
+    pacer.configure(package())
     await pacer.release_loop.run_pass()
     assert await pacer.states() == {"released": 1}
 

@@ -25,7 +25,7 @@ from spreader.runtime.rows import arrays
 pytestmark = pytest.mark.postgres
 
 WIDE = ProfileLimits(per_hour=3600, per_3_hours=9000, per_day=20_000)
-LOOK = "SELECT look_at = '-infinity' FROM pacer.profile WHERE profile_id = :profile_id"
+LOOK = "SELECT look_at <= :now FROM pacer.profile WHERE profile_id = :profile_id"
 BLOCKED = """
 SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
@@ -44,7 +44,7 @@ async def test_a_settlement_during_a_pass_wakes_the_profiles_that_wait_for_it(pa
         await release_pass.execute(sql.PROFILE_LOOKED, waits)
     await answering
     async with pacer.engine.connect() as connection:
-        assert (await connection.execute(text(LOOK), {"profile_id": other})).scalar_one()
+        assert (await connection.execute(text(LOOK), {"profile_id": other, "now": START})).scalar_one()
     assert [each.profile_id for each in await pacer.release()] == [other]
 
 
@@ -70,7 +70,7 @@ async def test_a_setting_comes_into_force_after_the_database_was_unavailable(pac
     pacer.configure(package())
     pacer.rescheduler.engine = create_async_engine("postgresql+asyncpg://127.0.0.1:1/nowhere")
     with pytest.raises(ConnectionRefusedError):
-        await pacer.rescheduler.write()
+        await pacer.rescheduler.write(pacer.clock)
     pacer.rescheduler.engine = pacer.engine
     assert len(await pacer.release()) == 1
 
@@ -83,14 +83,14 @@ async def test_parked_deliveries_come_back_only_when_recipient_rules_change(pace
     assert await pacer.release() == []
     for same in (quiet.model_copy(update={"version": 2}), quiet.model_copy(update={"name": "Two"})):
         pacer.configure(same)
-        await pacer.rescheduler.write()
+        await pacer.rescheduler.write(pacer.clock)
         assert await put_off(pacer.engine) == 3
     again = Rescheduler(pacer.engine)  # as after a start
     again.on_configured("one", quiet)
-    await again.write()
+    await again.write(pacer.clock)
     assert await put_off(pacer.engine) == 3
     pacer.configure(package(limits=WIDE))
-    await pacer.rescheduler.write()
+    await pacer.rescheduler.write(pacer.clock)
     assert await put_off(pacer.engine) == 0
 
 
@@ -107,7 +107,7 @@ async def test_parked_deliveries_come_back_when_rules_changed_while_no_pacer_ran
     for left in (1, 0):
         fresh = Rescheduler(pacer.engine)
         fresh.on_configured("one", package(limits=WIDE))
-        await fresh.write()
+        await fresh.write(pacer.clock)
         assert await put_off(pacer.engine) == left
 
 
@@ -118,15 +118,15 @@ async def test_each_pacer_brings_back_the_deliveries_that_it_parked(pacer: Pacer
     other = Rescheduler(pacer.engine)
     for rescheduler in (pacer.rescheduler, other):
         rescheduler.on_configured("one", quiet)
-        await rescheduler.write()
+        await rescheduler.write(pacer.clock)
     other.on_configured("one", package(limits=WIDE))
-    await other.write()
+    await other.write(pacer.clock)
     pacer.config.configure(quiet)
     await pacer.hold(assigned(3))
     assert await pacer.release() == []
     assert await put_off(pacer.engine) == 3
     pacer.configure(package(limits=WIDE))
-    await pacer.rescheduler.write()
+    await pacer.rescheduler.write(pacer.clock)
     assert await put_off(pacer.engine) == 0
 
 
@@ -136,12 +136,12 @@ async def test_a_change_while_deliveries_come_back_is_not_lost(pacer: Pacer, is_
     quiet = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=12)})
     quieter = package(limits=WIDE).model_copy(update={"recipient_quiet_hours": QuietHours(hours=13)})
     pacer.rescheduler.on_configured("one", package(limits=WIDE))
-    await pacer.rescheduler.write()
+    await pacer.rescheduler.write(pacer.clock)
     pacer.rescheduler.on_configured("one", quiet)
     with listening(pacer.engine, lambda: pacer.rescheduler.on_configured("one", None if is_gone else quieter)):
-        await pacer.rescheduler.write()
+        await pacer.rescheduler.write(pacer.clock)
     assert await kept_rules(pacer.engine) == str(recipient_rules(quiet))
-    await pacer.rescheduler.write()
+    await pacer.rescheduler.write(pacer.clock)
     assert await kept_rules(pacer.engine) == str(recipient_rules(quiet if is_gone else quieter))
 
 

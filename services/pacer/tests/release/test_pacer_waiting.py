@@ -82,7 +82,7 @@ async def test_a_closed_lane_and_a_session_that_does_not_work_make_deliveries_wa
     await pacer.hold(waiting(2))
     assert await returned(pacer) == []
     pacer.config.set_state(state.model_copy(update={"open": LaneState(), "session": "working"}))
-    pacer.rescheduler.on_state_changed("one")
+    pacer.rescheduler.on_state_changed("one", "p0", can_send=True)
     assert len(await returned(pacer)) == 2
 
 

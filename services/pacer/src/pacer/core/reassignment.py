@@ -1,13 +1,15 @@
 """Reassignment: when a profile must give up its queue, and what happens to the deliveries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from pacer.core.waiting_queue import is_waiting_queue
-from spreader.contract.configuration import Package
+from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import ProfileState
-from spreader.contract.obstacles import obstacle
+
+OthersCanSend = Callable[[Package, str], bool]
+"""Whether another profile of the package than this one can open conversations now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +22,27 @@ class QueueReassignment:
 
 
 def reassignment_for(
-    package_id: str, package: Package | None, profile_id: str, states: Mapping[str, ProfileState | None]
+    package: Package,
+    profile: Profile | None,
+    profile_id: str,
+    state: ProfileState | None,
+    others_can_send: OthersCanSend,
 ) -> QueueReassignment | None:
-    """None: the profile keeps its queue. `states` has the known states of all profiles of the package."""
-    if package is None:
-        return QueueReassignment("cancelled", f"package {package_id} is gone")
+    """None: the profile keeps its queue. `profile`: as the package has it; None: it does not have it."""
     if is_waiting_queue(profile_id):
         return None  # `pacer.release.waiting_queues` decides
-    if package.profile(profile_id) is None:
+    if profile is None:
         return QueueReassignment("returned", f"profile {profile_id} is no longer in the package")
-    if not _is_blocked(states.get(profile_id)):
+    if not _is_blocked(state):
         return None
-    others = (profile for profile in package.profiles if profile.profile_id != profile_id)
-    if all(obstacle(package, other, states.get(other.profile_id), "open") is not None for other in others):
+    if not others_can_send(package, profile_id):
         return None  # the router could not choose another profile either: the deliveries wait here instead of failing
-    state = states.get(profile_id)
     cause = state.open.cause if state is not None and state.open.cause else "no cause given"
     return QueueReassignment("returned", f"profile {profile_id} is blocked for open chat: {cause}")
+
+
+def removed(package_id: str) -> QueueReassignment:
+    return QueueReassignment("cancelled", f"package {package_id} is gone")
 
 
 def _is_blocked(state: ProfileState | None) -> bool:

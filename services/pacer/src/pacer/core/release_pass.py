@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +21,10 @@ from pacer.core.policy import (
 from spreader.contract.bounds import Bound
 
 LOOK_AGAIN = timedelta(minutes=5)  # factors change as time passes, so no profile waits longer than this for a look
+
+
+BOUNDS_OF_PACKAGE = frozenset({Bound.CONCURRENT_SENDS, Bound.PACKAGE_DAY_LIMIT, Bound.RECIPIENT_LIMIT})
+"""The bounds that count the releases of all profiles of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,20 @@ class PassResult:
 
     @property
     def awaits_answer(self) -> bool:
-        return isinstance(self.decision, Wait) and self.decision.until is None
+        """Whether it waits only for an answer to some release of its package."""
+        return bool(self._endless) and self._endless <= BOUNDS_OF_PACKAGE
+
+    @property
+    def awaits_own_event(self) -> bool:
+        """Whether it waits for an answer to a release of its own, for an operator, or for its health."""
+        return not self._endless <= BOUNDS_OF_PACKAGE
+
+    @property
+    def _endless(self) -> AbstractSet[Bound]:
+        """The bounds whose end is not known."""
+        if not isinstance(self.decision, Wait):
+            return frozenset()
+        return {bound for bound, until in self.decision.bounds.items() if until is None}
 
 
 @dataclass

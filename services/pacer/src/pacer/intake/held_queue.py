@@ -14,7 +14,7 @@ from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
 from pacer.core.settlement import TRIED_FOR, Settlement, settlement_of
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of, waiting_queue
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
-from pacer.intake.waiting_profiles import wake_waiting
+from pacer.intake.waiting_profiles import Answered, wake_waiting
 from pacer.sql import contacts, stops
 from pacer.sql import intake as sql
 from pacer.sql.database_clock import system_now
@@ -94,9 +94,11 @@ class HeldQueue:
         package_ids = sorted({*waiting, *(profile.package_id for profile in profiles)})
         async with self.engine.begin() as connection:
             await connection.execute(sql.PACKAGE_INSERT, {"package_ids": package_ids})
-            await connection.execute(sql.PROFILE_WAKE_OR_INSERT, arrays(sql.AssignedProfile, profiles))
+            now = await system_now(connection, self.clock)
+            woken = {**arrays(sql.AssignedProfile, profiles), "now": now}
+            await connection.execute(sql.PROFILE_WAKE_OR_INSERT, woken)
             if waiting:
-                look_at = await system_now(connection, self.clock) + self.clock.system(AGREED_AFTER)
+                look_at = now + self.clock.system(AGREED_AFTER)
                 queues = [WaitingQueue(waiting_queue(package_id), package_id, look_at) for package_id in waiting]
                 await connection.execute(QUEUE_INSERT, arrays(WaitingQueue, queues))
 
@@ -119,7 +121,9 @@ class HeldQueue:
                 return
             # Profiles first: a release pass locks profiles before contacts, and the reverse order would deadlock.
             profile_ids = sorted({event.profile_id for event in events})
-            await connection.execute(sql.PROFILES_WAKE, {"profile_ids": profile_ids, "package_ids": []})
+            now = await system_now(connection, self.clock)
+            params = {"profile_ids": profile_ids, "package_ids": [], "answered_ids": [], "now": now}
+            await connection.execute(sql.PROFILES_WAKE, params)
             messages = [contacts.ContactMessage(event.profile_id, event.recipient, event.at) for event in events]
             await connection.execute(contacts.CONTACT_WROTE, arrays(contacts.ContactMessage, messages))
             keys = [contacts.ContactKey(event.profile_id, event.recipient) for event in events]
@@ -147,8 +151,9 @@ class HeldQueue:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:
             packages = {settlement.package_id for settlement in settlements}
+            profiles = {settlement.profile_id for settlement in settlements}
             held = {settlement.profile_id for settlement in settlements if settlement.state == "held"}
-            await wake_waiting(self.engine, packages, held)
+            await wake_waiting(self.engine, self.clock, Answered(packages, profiles, held))
         return len(settlements)
 
 

@@ -1,23 +1,41 @@
 """Waiting profiles: wakes the profiles that wait for the settlement of releases."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.sql import intake as sql
+from pacer.sql.database_clock import system_now
+from spreader.clock import Clock
 
 
-async def wake_waiting(engine: AsyncEngine, package_ids: Collection[str], profile_ids: Collection[str]) -> None:
-    """Wake the profiles that wait for a settlement in these packages, and wake the profiles with these ids. Repeated
-    settlements wake them too, because the process may have crashed after it stored the settlements.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Releases that were answered: their packages and profiles. `held`: the profiles that hold one of them again."""
+
+    package_ids: Collection[str]
+    profile_ids: Collection[str]
+    held: Collection[str] = ()
+
+
+async def wake_waiting(engine: AsyncEngine, clock: Clock, answered: Answered) -> None:
+    """Wake the profiles that wait for places of these packages, or for answers of their own. Repeated settlements wake
+    them too, because the process may have crashed before it woke them.
 
     A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its end.
     So the first transaction locks the packages, because the lock waits until such passes have ended. The second
     transaction locks the profiles. Both locks in one transaction could deadlock, because a pass locks profiles before
     packages.
     """
-    params = {"package_ids": sorted(package_ids)}
+    params = {"package_ids": sorted(answered.package_ids)}
     async with engine.begin() as connection:
         await connection.execute(sql.PACKAGES_SHARE, params)
     async with engine.begin() as connection:
-        await connection.execute(sql.PROFILES_WAKE, {**params, "profile_ids": sorted(profile_ids)})
+        params = {
+            **params,
+            "profile_ids": sorted(answered.held),
+            "answered_ids": sorted(answered.profile_ids),
+            "now": await system_now(connection, clock),
+        }
+        await connection.execute(sql.PROFILES_WAKE, params)

@@ -25,5 +25,6 @@ class ConfigurationChanges:
 
     def on_state(self, _: str, state: ProfileState) -> None:
         if self.config.changes_rules(state):
-            self.rescheduler.on_state_changed(state.package_id)
+            can_send = self.config.can_send(state)
+            self.rescheduler.on_state_changed(state.package_id, state.profile_id, can_send)
             self.wake_release()

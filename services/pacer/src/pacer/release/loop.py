@@ -65,7 +65,7 @@ class ReleaseLoop:
         """Run one pass; returns the wall seconds until the next one."""
         if self.known is not None:
             await self.known.save()
-        await self.rescheduler.write()
+        await self.rescheduler.write(self.clock)
         if self.config.stale_reason() is not None:
             return IDLE_SECONDS_MAX
         async with self.engine.begin() as connection:
@@ -88,7 +88,7 @@ class ReleaseLoop:
             results = await _without_stopped(connection, run_pass(dues, at_gateway, now), look_at)
             self._heads = HEADS_MANY if any(result.parked for result in results) else HEADS_FEW
             unpublished = await _write(connection, results, now)
-            unpublished += await hand_back(connection, queues)
+            unpublished += await hand_back(connection, queues, now)
             unpublished += await share_waiting(connection, waiting, self.config, now)
             without_rules = {profile.profile_id for profile in remaining} - {
                 row.profile_id for row in (*dues, *waiting)
@@ -116,7 +116,7 @@ def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapse
     """Wall seconds until the next look. `elapsed`: wall seconds since the clock showed `now`."""
     if next_look is None or next_look.year == MAXYEAR:  # there is no profile, or all wait for an event ('infinity')
         return IDLE_SECONDS_MAX
-    if next_look.year == MINYEAR:  # an event woke a profile ('-infinity'), but another pass has locked it
+    if next_look.year == MINYEAR or next_look <= now:  # a profile is due, but another pass has locked it
         return LOCKED_SECONDS
     return min(max(clock.wall(next_look - now).total_seconds() - elapsed, LOOK_SECONDS_MIN), IDLE_SECONDS_MAX)
 
@@ -124,7 +124,7 @@ def idle_seconds(clock: Clock, now: datetime, next_look: datetime | None, elapse
 async def _look_again(connection: AsyncConnection, profile_ids: Collection[str], now: datetime) -> None:
     """Plan the next look at profiles whose package is not known. Their deliveries wait until the pacer reads the
     package, which wakes these profiles."""
-    looks = [sql.NextLook(profile_id, now + LOOK_AGAIN, awaits_answer=False) for profile_id in sorted(profile_ids)]
+    looks = [sql.NextLook(profile_id, now + LOOK_AGAIN) for profile_id in sorted(profile_ids)]
     if looks:
         await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))
 
@@ -158,7 +158,10 @@ async def _write(connection: AsyncConnection, results: Sequence[PassResult], now
     parked = [parked for result in results for parked in result.parked]
     if parked:
         await connection.execute(sql.DELIVERY_PARK, arrays(Parked, parked))
-    looks = [sql.NextLook(result.profile_id, result.look_at, result.awaits_answer) for result in results]
+    looks = [
+        sql.NextLook(result.profile_id, result.look_at, result.awaits_answer, result.awaits_own_event)
+        for result in results
+    ]
     await connection.execute(sql.PROFILE_LOOKED, arrays(sql.NextLook, looks))
     RELEASED.inc(released)
     return released

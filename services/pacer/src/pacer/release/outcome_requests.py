@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pacer.intake.waiting_profiles import wake_waiting
+from pacer.intake.waiting_profiles import Answered, wake_waiting
 from pacer.metrics import WITHOUT_OUTCOME
 from pacer.sql import contacts, intake
 from pacer.sql.contacts import ReleaseKey
@@ -108,7 +108,8 @@ class OutcomeRequests:
             params = {**arrays(ReleaseKey, keys), "now": await system_now(connection, self.clock)}
             await connection.execute(contacts.CONTACT_SETTLE, params)
             await connection.execute(intake.RELEASE_SETTLE, params)
-        await wake_waiting(self.engine, {release.package_id for release in releases}, ())
+        packages, profiles = {release.package_id for release in releases}, {release.profile_id for release in releases}
+        await wake_waiting(self.engine, self.clock, Answered(packages, profiles))
 
 
 def place_of(release: OverdueRelease) -> Place:

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.core.recipient_hours import recipient_rules
+from pacer.core.waiting_queue import waiting_queue
 from pacer.sql import reschedule as sql
+from pacer.sql.database_clock import system_now
+from spreader.clock import Clock
 from spreader.contract.configuration import Package
 from spreader.runtime.rows import arrays
 
@@ -26,6 +29,9 @@ class Rescheduler:
     engine: AsyncEngine
     _to_wake: set[str] = field(default_factory=set[str], init=False)
     """Packages whose profiles become due."""
+    _profiles_to_wake: set[str] = field(default_factory=set[str], init=False)
+    _able_in: set[str] = field(default_factory=set[str], init=False)
+    """Packages in which a profile can send after its state changed."""
     _rules: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """The recipient rules of each package that this process has seen, as text."""
     _to_compare: set[str] = field(default_factory=set[str], init=False)
@@ -33,9 +39,13 @@ class Rescheduler:
     _to_unpark: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """Packages whose rules changed, with the new rules."""
 
-    def on_state_changed(self, package_id: str) -> None:
-        """The state of one of the package's profiles changed."""
-        self._to_wake.add(package_id)
+    def on_state_changed(self, package_id: str, profile_id: str, can_send: bool) -> None:
+        """The state of a profile changed. The other profiles are not concerned, with two exceptions: if it can send,
+        it may get what waits for a profile, and what blocked profiles hold."""
+        self._profiles_to_wake.add(profile_id)
+        if can_send:
+            self._profiles_to_wake.add(waiting_queue(package_id))
+            self._able_in.add(package_id)
 
     def on_configured(self, package_id: str, package: Package | None) -> None:
         """The package's settings may have changed; None: it was deleted."""
@@ -52,20 +62,32 @@ class Rescheduler:
         elif previous != rules:
             self._to_unpark[package_id] = rules
 
-    async def write(self) -> None:
+    async def write(self, clock: Clock) -> None:
         """Write the changes that were noted since the last call."""
-        if self._to_wake:
-            package_ids, self._to_wake = self._to_wake, set()
-            try:
-                async with self.engine.begin() as connection:
-                    await connection.execute(sql.PACKAGES_WAKE, {"package_ids": sorted(package_ids)})
-            except BaseException:
-                self._to_wake |= package_ids
-                raise
+        if self._to_wake or self._profiles_to_wake:
+            await self._wake(clock)
         if self._to_compare:
             await self._compare()
         for package_id, rules in sorted(self._to_unpark.items()):
             await self._unpark(package_id, rules)
+
+    async def _wake(self, clock: Clock) -> None:
+        package_ids, profile_ids, able_in = self._to_wake, self._profiles_to_wake, self._able_in
+        self._to_wake, self._profiles_to_wake, self._able_in = set(), set(), set()
+        try:
+            async with self.engine.begin() as connection:
+                params = {
+                    "package_ids": sorted(package_ids),
+                    "profile_ids": sorted(profile_ids),
+                    "able_in": sorted(able_in),
+                    "now": await system_now(connection, clock),
+                }
+                await connection.execute(sql.PROFILES_WAKE, params)
+        except BaseException:
+            self._to_wake |= package_ids
+            self._profiles_to_wake |= profile_ids
+            self._able_in |= able_in
+            raise
 
     async def _compare(self) -> None:
         """Compare the rules seen for the first time with the stored ones; store the rules of new packages."""

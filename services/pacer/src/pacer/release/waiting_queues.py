@@ -37,7 +37,7 @@ async def share_waiting(
             (0, now + LOOK_AGAIN) if package is None else await _share(connection, queue, package, config, now)
         )
         total += rows
-        looked = NextLook(queue.profile_id, look_at, awaits_answer=False)
+        looked = NextLook(queue.profile_id, look_at)
         await connection.execute(release_sql.PROFILE_LOOKED, arrays(NextLook, [looked]))
     ENDED.labels("returned").inc(total)
     return total

@@ -19,11 +19,15 @@ PROFILE_STAYS = text("UPDATE pacer.profile SET moved = false WHERE profile_id = 
 PROFILE_HANDED_BACK = text("""
 UPDATE pacer.profile
 SET package_id = coalesce(held.own, held.other, profile.package_id), moved = held.packages > 1,
-    look_at = CAST(CASE WHEN held.packages = 0 THEN 'infinity' ELSE '-infinity' END AS timestamptz),
-    awaits_answer = false
+    look_at = CASE WHEN held.packages = 0 THEN 'infinity' ELSE CAST(:now AS timestamptz) END,
+    awaits_answer = false, awaits_own_event = false
 FROM (SELECT max(delivery.package_id) FILTER (WHERE delivery.package_id = profile.package_id) AS own,
              max(delivery.package_id) AS other, count(DISTINCT delivery.package_id) AS packages
       FROM pacer.delivery JOIN pacer.profile USING (profile_id)
       WHERE profile_id = :profile_id AND state = 'held') AS held
 WHERE profile.profile_id = :profile_id""")
 """If the profile still holds deliveries, it goes on with the package of those at once. Otherwise an event wakes it."""
+
+PROFILES_STAY_DUE = text("""
+UPDATE pacer.profile SET look_at = :now WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
+"""Other profiles that are due already have their turn before them."""

@@ -93,10 +93,10 @@ time."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
 INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
-SELECT profile_id, package_id, assigned_at, '-infinity'
+SELECT profile_id, package_id, assigned_at, CAST(:now AS timestamptz)
 FROM {unnest(AssignedProfile, "assigned")}
 ORDER BY profile_id
-ON CONFLICT (profile_id) DO UPDATE SET look_at = '-infinity',
+ON CONFLICT (profile_id) DO UPDATE SET look_at = least(known.look_at, excluded.look_at),
     package_id = CASE WHEN excluded.assigned_until < known.assigned_until THEN known.package_id
                       ELSE excluded.package_id END,
     assigned_until = greatest(known.assigned_until, excluded.assigned_until),
@@ -144,10 +144,12 @@ SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids A
 ORDER BY package_id FOR SHARE""")
 """Waits for the release passes in progress that have locked these packages."""
 
-# Wakes these profiles, and the profiles of these packages that wait for an answer.
 PROFILES_WAKE = text("""
-UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
+UPDATE pacer.profile SET look_at = least(look_at, CAST(:now AS timestamptz)) WHERE profile_id IN (
     SELECT profile_id FROM pacer.profile
     WHERE profile_id = ANY (CAST(:profile_ids AS text[]))
        OR (package_id = ANY (CAST(:package_ids AS text[])) AND awaits_answer)
+       OR (profile_id = ANY (CAST(:answered_ids AS text[])) AND awaits_own_event)
     ORDER BY profile_id FOR UPDATE)""")
+"""Wakes `profile_ids`; the profiles that wait for places of `package_ids`; and those of `answered_ids` that wait for an
+answer to a release of their own."""

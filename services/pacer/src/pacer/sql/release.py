@@ -12,8 +12,9 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class PacedProfile:
-    """`position`: as in `pacer.core.policy.Facts`. `look_at`: when the profile is due. If an event woke the profile, it
-    is `-infinity`, which Python reads as a time in the year 1."""
+    """`position`: as in `pacer.core.policy.Facts`. `look_at`: since when the profile is due. If an event woke the
+    profile, that is the time of the event. Earlier versions store `-infinity` then, which Python reads as a time in the
+    year 1."""
 
     profile_id: str
     package_id: str
@@ -152,7 +153,8 @@ class NextLook:
 
     profile_id: str
     look_at: datetime | None
-    awaits_answer: bool
+    awaits_answer: bool = False
+    awaits_own_event: bool = False
 
 
 DUE = text("""
@@ -278,6 +280,7 @@ FROM {unnest(Parked, "chosen")}
 WHERE delivery.delivery_id = chosen.delivery_id AND {STILL_HELD}""")
 
 PROFILE_LOOKED = text(f"""
-UPDATE pacer.profile SET look_at = coalesce(looked.look_at, 'infinity'), awaits_answer = looked.awaits_answer
+UPDATE pacer.profile SET look_at = coalesce(looked.look_at, 'infinity'), awaits_answer = looked.awaits_answer,
+                         awaits_own_event = looked.awaits_own_event
 FROM {unnest(NextLook, "looked")}
 WHERE profile.profile_id = looked.profile_id""")

@@ -15,10 +15,14 @@ class PackageRules:
     rules: str
 
 
-PACKAGES_WAKE = text("""
-UPDATE pacer.profile SET look_at = '-infinity' WHERE profile_id IN (
-    SELECT profile_id FROM pacer.profile WHERE package_id = ANY (CAST(:package_ids AS text[]))
+PROFILES_WAKE = text("""
+UPDATE pacer.profile SET look_at = least(look_at, CAST(:now AS timestamptz)) WHERE profile_id IN (
+    SELECT profile_id FROM pacer.profile
+    WHERE profile_id = ANY (CAST(:profile_ids AS text[])) OR package_id = ANY (CAST(:package_ids AS text[]))
+       OR (package_id = ANY (CAST(:able_in AS text[])) AND awaits_own_event)
     ORDER BY profile_id FOR UPDATE)""")
+"""Wakes `profile_ids`; all profiles of `package_ids`; and those of `able_in` that are stopped. `able_in`: packages in
+which a profile can send, so that a blocked one may hand its queue back."""
 
 UNPARK = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL

@@ -1,0 +1,13 @@
+"""Own events: whether a profile waits for an answer to its own release, for an operator, or for its health.
+
+The previous version does not set it. Then such a profile has its next turn after five minutes at the latest.
+"""
+
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE pacer.profile ADD COLUMN awaits_own_event boolean NOT NULL DEFAULT false")
