@@ -17,7 +17,7 @@ from console.core.markup import tag
 from console.core.message_body import InvalidField, open_body, phone_numbers, reply_body
 from console.core.pacing_factors import effects, gap_factors, rush
 from console.core.progress import explanation_steps
-from console.core.queue import ApiPace, ApiQueue
+from console.core.queue import ApiOutcomeRequest, ApiPace, ApiQueue, missing_outcomes, outcome_request_words
 from console.core.recipient_list import RecipientScan, column_names, guess_column, phone_number
 from console.core.timeline import fill_gaps
 from spreader.contract.configuration import Package
@@ -219,6 +219,35 @@ def test_rush_and_current_effects_of_settings() -> None:
     assert said["/gap/min_seconds"] == "Now: 1 min 27 s"
     assert said["/gap/pairs_under"] == "Now: 1 profile two at a time"
     assert effects(None) == {}
+
+
+def test_missing_outcomes_are_said_and_what_came_of_the_question() -> None:
+    def queue(now: int, without_outcome: int) -> ApiQueue:
+        slots = {"now": now, "max": 10, "without_outcome": without_outcome}
+        return ApiQueue.model_validate(
+            {"package_id": "p", "at": NOON, "held": 1, "rush_over": 10, "profiles_in_rush": 0, "at_gateway": slots,
+             "profiles": []}
+        )  # fmt: skip
+
+    assert (missing_outcomes(None), missing_outcomes(queue(3, 0))) == (None, None)
+    stopped, working = missing_outcomes(queue(10, 1)), missing_outcomes(queue(9, 9))
+    assert stopped is not None
+    assert working is not None
+    assert stopped.startswith("1 delivery has had no outcome")
+    assert ("No other open message goes" in stopped, "No other open message goes" in working) == (True, False)
+    words = [
+        outcome_request_words(ApiOutcomeRequest.model_validate(body))
+        for body in (
+            {"overdue": 3, "freed": 1, "reported": 1, "in_progress": 1, "unavailable": None},
+            {"overdue": 0},
+            {"overdue": 2, "unavailable": "the sender does not respond"},
+        )
+    ]
+    assert words == [
+        "Settled: 2 of 3. On the others the sender still works: 1.",
+        "No outcome is missing any more.",
+        "The sender was not asked: the sender does not respond",
+    ]
 
 
 def test_a_history_has_a_point_for_every_interval() -> None:

@@ -39,7 +39,18 @@ async def test_a_what_if_sends_the_proposed_package_and_changes_nothing(system: 
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (422, "/profile_limits/per_hour")
 
 
-@pytest.mark.parametrize(("method", "path", "body"), [("GET", "queue", None), ("POST", "what-if", {})])
+async def test_missing_outcomes_are_asked_for_by_the_pacer(system: System) -> None:
+    await system.package("a")
+    asked = {"overdue": 2, "freed": 0, "reported": 2, "in_progress": 0, "unavailable": None}
+    system.pacer.responses["/packages/pkg/outcomes"] = asked
+    answer = await system.http.post("/packages/pkg/outcomes")
+    assert (answer.status_code, answer.json()) == (200, asked)
+    assert (await system.http.post("/packages/none/outcomes")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("GET", "queue", None), ("POST", "what-if", {}), ("POST", "outcomes", None)]
+)
 async def test_without_the_pacer_the_response_is_a_503_with_retry_after(
     system: System, method: str, path: str, body: dict[str, Any] | None
 ) -> None:

@@ -114,7 +114,8 @@ def build(settings: PacerSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader pacer")
-    add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
+    forecaster = Forecaster(engine, config, clock, forecasts.compute)
+    add_endpoints(app, forecaster, Explainer(engine, config, clock), outcome_requests)
     return app
 
 

@@ -1,16 +1,26 @@
 """Outcome requests: releases without an outcome are found, and none stops a package for good."""
 
-from collections.abc import Mapping
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
+from pacer import __main__ as entry
 from pacer.metrics import WITHOUT_OUTCOME
-from pacer.release import outcome_requests
+from pacer.release import outcome_requests, overdue_command
 from pacer.release.outcome_requests import LOOK_SECONDS, OutcomeRequests, RequestSummary
+from pacer.settings import PacerSettings
 from pacer.testing import START, Pacer, assigned, outcome, package
+from pacer.views import explain
+from spreader.clock import Clock
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.events import DeliveryReleased
 from spreader.http.service_client import ServiceResponse, ServiceUnavailable
@@ -117,3 +127,107 @@ async def test_releases_in_progress_do_not_hide_those_behind_them(
         pass
     assert [len(asked) for asked in sender.asked] == [2, 2, 1]
     assert {delivery for asked in sender.asked for delivery in asked} == {release.delivery_id for release in releases}
+
+
+async def test_an_operator_has_the_sender_asked_about_one_package_after_five_minutes(
+    pacer: Pacer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_requests, "ROWS_MAX", 2)
+    monkeypatch.setattr(outcome_requests, "ASK_NOW_AFTER", 5 * MINUTE / pacer.clock.speed)
+    monkeypatch.setattr(explain, "ASK_NOW_AFTER", 5 * MINUTE / pacer.clock.speed)
+    await released_long_ago(pacer, 3)
+    sender = AskedSender({"reported": 1, "in_progress": 1})
+    pacer.now = START + 4 * MINUTE
+    assert await requests_of(pacer, sender).ask_now("one") == RequestSummary()
+    assert await slots(pacer) == {"now": 3, "max": 3, "without_outcome": 0}
+    pacer.now = START + 6 * MINUTE
+    assert await slots(pacer) == {"now": 3, "max": 3, "without_outcome": 3}
+    assert await requests_of(pacer, sender).ask_now("another") == RequestSummary()
+    assert await requests_of(pacer, sender).ask_now("one") == RequestSummary(overdue=3, reported=2, in_progress=2)
+    assert [len(asked) for asked in sender.asked] == [2, 1]
+    away = AskedSender(ServiceUnavailable("the sender does not respond"))
+    summary = await requests_of(pacer, away).ask_now("one")
+    assert (summary.overdue, summary.unavailable) == (2, "the sender does not respond")
+
+
+async def slots(pacer: Pacer) -> dict[str, int]:
+    queue = await pacer.explainer.queue("one")
+    assert queue is not None
+    return queue["at_gateway"]
+
+
+@asynccontextmanager
+async def reporting_sender() -> AsyncGenerator[tuple[str, list[dict[str, Any]]]]:
+    """A sender over HTTP, which reports every outcome; yields its address, and the releases that it is asked about."""
+    app, asked = FastAPI(), list[dict[str, Any]]()
+
+    @app.post("/releases/outcomes")
+    async def report(body: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
+        asked.extend(body["releases"])
+        return {"reported": len(body["releases"]), "in_progress": 0}
+
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        serving = asyncio.create_task(server.serve([bound]))
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}", asked
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@pytest.fixture
+def pacer_settings(pacer: Pacer) -> PacerSettings:
+    url = pacer.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return PacerSettings(database_url=url, sender_url="http://127.0.0.1:1")
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was printed since the last call, without lines of the log."""
+    return [line for line in capsys.readouterr().out.splitlines() if not line.startswith("level=")]
+
+
+async def test_the_command_lists_overdue_releases_and_asks_only_if_it_is_told_to(
+    pacer: Pacer, pacer_settings: PacerSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overdue_command, "clock_from_environment", lambda: Clock())
+    pacer.configure(package(profiles=2, limits=MANY, concurrent=2))
+    await pacer.hold(assigned(1, profile="p0"), assigned(1, "msg_2", profile="p1"))
+    first, second = await pacer.release()
+    await pacer.hold(assigned(1, "msg_2", profile="p0", attempt=2))
+    lines = [
+        f"{release.released_at:%Y-%m-%d %H:%M} one {release.delivery_id} {release.profile_id}"
+        for release in sorted((first, second), key=lambda release: release.profile_id)
+    ]
+    lines[1] += " (its delivery has moved on)"
+    async with reporting_sender() as (address, asked):
+        settings = pacer_settings.model_copy(update={"sender_url": address})
+        await overdue_command.ask_for_outcomes(settings, HOUR, ask=False)
+        only_listed = "2 releases without an outcome; add --ask to ask the sender"
+        assert printed(capsys) == [*lines, only_listed]
+        assert asked == []
+        await overdue_command.ask_for_outcomes(settings, HOUR, ask=True)
+        report = "1 freed, 1 reported by the sender, 0 still in progress"
+        assert printed(capsys) == [*lines, report, "2 releases without an outcome"]
+        assert [release["profile_id"] for release in asked] == ["p0"]
+    await overdue_command.ask_for_outcomes(pacer_settings, HOUR, ask=True)
+    assert "the sender was not asked: " in capsys.readouterr().out
+    await overdue_command.ask_for_outcomes(pacer_settings, 1e5 * HOUR, ask=True)
+    assert printed(capsys) == ["0 releases without an outcome"]
+
+
+def test_the_command_is_understood_as_it_is_documented(
+    pacer_settings: PacerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails if the options or their defaults change."""
+    calls: list[tuple[timedelta, bool]] = []
+
+    async def note(settings: PacerSettings, wait: timedelta, ask: bool) -> None:
+        calls.append((wait, ask))
+
+    monkeypatch.setattr(entry, "ask_for_outcomes", note)
+    monkeypatch.setattr(entry, "PacerSettings", lambda: pacer_settings)
+    for arguments in ([], ["--ask"], ["--minutes", "5", "--ask"]):
+        monkeypatch.setattr(sys, "argv", ["pacer", "outcomes", *arguments])
+        entry.main()
+    assert calls == [(HOUR, False), (HOUR, True), (5 * MINUTE, True)]

@@ -49,8 +49,21 @@ class ApiPace(ApiModel):
 
 
 class ApiSendSlots(ApiModel):
+    """`without_outcome`: how many of these deliveries have had no outcome for five minutes."""
+
     now: int
     max: int
+    without_outcome: int = 0
+
+
+class ApiOutcomeRequest(ApiModel):
+    """What came of the question about missing outcomes."""
+
+    overdue: int = 0
+    freed: int = 0
+    reported: int = 0
+    in_progress: int = 0
+    unavailable: str | None = None
 
 
 class ApiQueue(ApiModel):
@@ -62,3 +75,26 @@ class ApiQueue(ApiModel):
     at_gateway: ApiSendSlots
     package_day: ApiLimitUsage | None = None
     profiles: tuple[ApiPace, ...]
+
+
+def missing_outcomes(queue: ApiQueue | None) -> str | None:
+    """A sentence about released deliveries without an outcome; None when there are none."""
+    if queue is None or not queue.at_gateway.without_outcome:
+        return None
+    slots = queue.at_gateway
+    stops = " No other open message goes until then." if slots.now >= slots.max else ""
+    deliveries = "1 delivery has" if slots.without_outcome == 1 else f"{slots.without_outcome} deliveries have"
+    return (
+        f"{deliveries} had no outcome for 5 minutes, and count as with the gateway.{stops} "
+        "The sender is asked for the outcomes after an hour, or now, if you wish."
+    )
+
+
+def outcome_request_words(request: ApiOutcomeRequest) -> str:
+    """What came of the question, for the operator who asked it."""
+    if request.unavailable is not None:
+        return f"The sender was not asked: {request.unavailable}"
+    if not request.overdue:
+        return "No outcome is missing any more."
+    settled = request.freed + request.reported
+    return f"Settled: {settled} of {request.overdue}. On the others the sender still works: {request.in_progress}."

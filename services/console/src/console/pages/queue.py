@@ -9,9 +9,12 @@ from console.core.api_models import ApiProfileList
 from console.core.markup import join, tag
 from console.core.pacing_factors import GapFactor, gap_factors, rush
 from console.core.profile_table import BOUNDS, LimitBar, waits_for
-from console.core.queue import ApiPace, ApiQueue
+from console.core.queue import ApiOutcomeRequest, ApiPace, ApiQueue, missing_outcomes, outcome_request_words
+from console.data.api import CallSucceeded
 from console.theme import icon
 from console.ui import components
+from console.ui.actions import error_text, notify
+from console.ui.elements import button
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES, profiles_query, queue_query
 from console.ui.page_heads import package_head
@@ -25,6 +28,7 @@ async def show(page: LivePage, package_id: str) -> None:
     page.stale_notices(lambda: context.page_data(queue, "queue and factors"))
 
     page.live_html(lambda: context.cache.memo(("rush", package_id), _rush, context.latest(queue)))
+    _missing_outcomes(page, package_id)
 
     def render() -> Mapping[str, Markup]:
         return context.cache.memo(
@@ -33,6 +37,33 @@ async def show(page: LivePage, package_id: str) -> None:
 
     table = page.live_rows(render, "stack")
     page.fade_when_old(table, lambda: context.is_old(queue))
+
+
+def _missing_outcomes(page: LivePage, package_id: str) -> None:
+    """A notice about deliveries without an outcome, and the button that has the sender asked. Both are visible while
+    there are such deliveries."""
+    query = queue_query(package_id)
+
+    async def ask() -> None:
+        result = await page.context.api.call("POST", "ingress", f"/packages/{package_id}/outcomes")
+        if isinstance(result, CallSucceeded):
+            notify(outcome_request_words(ApiOutcomeRequest.model_validate(result.body)))
+            page.context.cache.refresh(query)
+        else:
+            notify(error_text(result, "ingress"), is_error=True)
+
+    def notice() -> Markup:
+        words = missing_outcomes(page.context.latest(query))
+        return components.notice(words, "warn", "missing-outcomes") if words else join()
+
+    page.live_html(notice)
+    element = button("Ask for the outcomes now", ask).props('data-testid="ask-outcomes"')
+
+    def update() -> None:
+        element.set_visibility(missing_outcomes(page.context.latest(query)) is not None)
+
+    page.on_update(update)
+    update()
 
 
 def _rush(queue: ApiQueue | None) -> Markup:

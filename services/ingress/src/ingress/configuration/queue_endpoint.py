@@ -1,4 +1,5 @@
-"""Queue endpoint: the queue of a package, what it waits for, and a forecast of the queue under other settings."""
+"""Queue endpoint: the queue of a package, what it waits for, a forecast of the queue under other settings, and the
+request for outcomes that are missing."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,6 +50,14 @@ class QueueEndpoint:
         )
         return ApiResponse(200, {**forecast, "warnings": package_warnings(proposed)}).render()
 
+    async def ask_for_outcomes(self, package_id: PathId) -> Response:
+        """The sender reports again what became of releases that have had no outcome for five minutes."""
+        self.config_cache.require_package(package_id)
+        path = f"/packages/{package_id}/outcomes"
+        return ApiResponse(
+            200, require_body(await self.pacer.query(path, {}, FORECAST_SECONDS), UNKNOWN_PACKAGE)
+        ).render()
+
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}", tags=["packages"])
         add_route(
@@ -73,6 +82,16 @@ class QueueEndpoint:
             response=WHAT_IF_EXAMPLE,
             problems=(400, 404, 413, 422, 503),
         )
+        add_route(
+            router,
+            "POST",
+            "/outcomes",
+            self.ask_for_outcomes,
+            "askForOutcomes",
+            "Ask the sender for outcomes that are missing",
+            response=OUTCOMES_EXAMPLE,
+            problems=(404, 503),
+        )
         return router
 
 
@@ -82,7 +101,7 @@ QUEUE_EXAMPLE: dict[str, Any] = {
     "held": 120,
     "rush_over": 10,
     "profiles_in_rush": 1,
-    "at_gateway": {"now": 1, "max": 10},
+    "at_gateway": {"now": 1, "max": 10, "without_outcome": 0},
     "package_day": None,
     "profiles": [
         {
@@ -125,4 +144,5 @@ _FORECAST_EXAMPLE: dict[str, Any] = {
     "profiles": {"profile_1": {"completion": "2024-02-11T18:00:00Z", "deliveries": 120, "binds": "gap"}},
     "curve": [{"begin": "2024-02-10T10:00:00Z", "deliveries": 4, "profiles": {"profile_1": 4}}],
 }
+OUTCOMES_EXAMPLE: dict[str, Any] = {"overdue": 3, "freed": 1, "reported": 2, "in_progress": 0, "unavailable": None}
 WHAT_IF_EXAMPLE: dict[str, Any] = {"now": _FORECAST_EXAMPLE, "then": _FORECAST_EXAMPLE, "warnings": []}

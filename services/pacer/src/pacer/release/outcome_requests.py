@@ -28,6 +28,8 @@ log = structlog.get_logger()
 LOOK_SECONDS = 60.0
 ROWS_MAX = 500
 ASK_SECONDS = 15.0
+ASK_NOW_AFTER = timedelta(minutes=5)
+"""In wall time: from this age on an operator may have the sender asked. No call takes so long."""
 Place = tuple[str, int]
 """A profile and the number of a release."""
 BEGINNING: Place = ("", 0)
@@ -44,6 +46,15 @@ class RequestSummary:
     reported: int = 0
     in_progress: int = 0
     unavailable: str | None = None
+
+    def plus(self, other: "RequestSummary") -> "RequestSummary":
+        return RequestSummary(
+            self.overdue + other.overdue,
+            self.freed + other.freed,
+            self.reported + other.reported,
+            self.in_progress + other.in_progress,
+            self.unavailable or other.unavailable,
+        )
 
 
 @dataclass
@@ -71,11 +82,28 @@ class OutcomeRequests:
         self._found, self._after = 0, BEGINNING
         return LOOK_SECONDS
 
-    async def overdue(self, after: Place = BEGINNING) -> Sequence[OverdueRelease]:
+    async def ask_now(self, package_id: str) -> RequestSummary:
+        """Asks the sender about all releases of a package that have waited for longer than ASK_NOW_AFTER."""
+        total, after = RequestSummary(), BEGINNING
+        while releases := await self.overdue(after, ASK_NOW_AFTER, package_id):
+            total, after = total.plus(await self.ask(releases)), place_of(releases[-1])
+            if total.unavailable is not None:
+                break
+        return total
+
+    async def overdue(
+        self, after: Place = BEGINNING, wait: timedelta | None = None, package_id: str | None = None
+    ) -> Sequence[OverdueRelease]:
         """The next batch of overdue releases, from after this place."""
         async with self.engine.connect() as connection:
-            before = await system_now(connection, self.clock) - self.clock.system(self.wait)
-            params = {"before": before, "profile_id": after[0], "number": after[1], "rows": ROWS_MAX}
+            before = await system_now(connection, self.clock) - self.clock.system(wait or self.wait)
+            params = {
+                "before": before,
+                "profile_id": after[0],
+                "number": after[1],
+                "package_id": package_id,
+                "rows": ROWS_MAX,
+            }
             return fetched(OverdueRelease, await connection.execute(OVERDUE_RELEASES, params))
 
     async def ask(self, releases: Sequence[OverdueRelease]) -> RequestSummary:

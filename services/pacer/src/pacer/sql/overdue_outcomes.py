@@ -28,10 +28,16 @@ SELECT overdue.profile_id, overdue.number, overdue.package_id, overdue.delivery_
 FROM pacer.package
 CROSS JOIN LATERAL (
     SELECT * FROM pacer.release
-    WHERE release.package_id = package.package_id AND effective_at = 'infinity' AND release.released_at <= :before
+    WHERE (CAST(:package_id AS text) IS NULL OR package.package_id = :package_id)
+      AND release.package_id = package.package_id AND effective_at = 'infinity' AND release.released_at <= :before
       AND (release.profile_id, release.number) > (:profile_id, :number)) AS overdue
 LEFT JOIN pacer.delivery ON delivery.delivery_id = overdue.delivery_id AND delivery.profile_id = overdue.profile_id
      AND delivery.release = overdue.number AND delivery.state = 'released'
 WHERE delivery.announced IS NOT FALSE
 ORDER BY overdue.profile_id, overdue.number LIMIT :rows""")
-"""A release that is not published yet is not overdue, because the sender cannot know it."""
+"""A release that is not published yet is not overdue, because the sender cannot know it. `package_id` null: of all
+packages."""
+
+OVERDUE_COUNT = text("""
+SELECT count(*) FROM pacer.release
+WHERE package_id = :package_id AND effective_at = 'infinity' AND released_at <= :before""")

@@ -1,7 +1,9 @@
-"""Endpoints: the pacer's internal HTTP API. It serves forecasts, and explanations of why deliveries wait."""
+"""Endpoints: the pacer's internal HTTP API. It serves forecasts, and explanations of why deliveries wait, and has the
+sender asked for missing outcomes."""
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,6 +11,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field, NonNegativeInt
 
 from pacer.core.forecast.package_forecast import PackageForecast
+from pacer.release.outcome_requests import OutcomeRequests
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster, PlannedMessage
 from pacer.views.forecast_process import ForecastRefused, Purpose
@@ -68,7 +71,9 @@ class WhatIfForecast(BaseModel):
     then: PackageForecastView
 
 
-def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:
+def add_endpoints(
+    app: FastAPI, forecaster: Forecaster, explainer: Explainer, outcome_requests: OutcomeRequests
+) -> None:
     @app.post("/forecast")
     async def forecast(request: ForecastRequest) -> PackageForecastView:
         message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
@@ -87,6 +92,10 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
     @app.get("/packages/{package_id}/queue")
     async def queue(package_id: str) -> dict[str, Any]:
         return _required(await explainer.queue(package_id), f"package {package_id}")
+
+    @app.post("/packages/{package_id}/outcomes")
+    async def ask_for_outcomes(package_id: str) -> dict[str, Any]:
+        return asdict(await outcome_requests.ask_now(package_id))
 
     @app.get("/deliveries/{delivery_id}/explain")
     async def explain(delivery_id: str) -> dict[str, Any]:

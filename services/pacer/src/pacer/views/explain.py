@@ -16,9 +16,11 @@ from pacer.core.release_pass import Due, run_pass
 from pacer.core.schedule import IMMEDIATE
 from pacer.core.waiting_queue import find_takers, is_waiting_queue, profile_of, waiting_queue
 from pacer.release.facts import load_due, package_days, read_facts, recipient_bounds, to_facts
+from pacer.release.outcome_requests import ASK_NOW_AFTER
 from pacer.sql import release as sql
 from pacer.sql import views
 from pacer.sql.database_clock import system_now
+from pacer.sql.overdue_outcomes import OVERDUE_COUNT
 from spreader.clock import Clock
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Package
@@ -44,6 +46,8 @@ class Explainer:
             params = {"profile_ids": list(package.profile_ids), "now": now, "message_id": None}
             rows = fetched(sql.PacedProfile, await connection.execute(views.PROFILES, params))
             at_gateway = await _at_gateway(connection, package_id)
+            params_of_count = {"package_id": package_id, "before": now - self.clock.system(ASK_NOW_AFTER)}
+            without_outcome = await connection.scalar(OVERDUE_COUNT, params_of_count)
             dues = await load_due(connection, rows, self.config, 1, now)
             usage = fetched(views.UsageRow, await connection.execute(views.USED, params))
             contacts = fetched(views.ProfileTime, await connection.execute(views.UNANSWERED, params))
@@ -72,7 +76,11 @@ class Explainer:
             "waiting_for_profile": sum(row.held for row in waiting),
             "rush_over": package.gap.rush_over,
             "profiles_in_rush": sum(due.facts.waiting > package.gap.rush_over for due in dues),
-            "at_gateway": {"now": at_gateway, "max": package.limits.concurrent_sends},
+            "at_gateway": {
+                "now": at_gateway,
+                "max": package.limits.concurrent_sends,
+                "without_outcome": without_outcome or 0,
+            },
             "package_day": package_day,
             "profiles": profiles,
         }
