@@ -1,14 +1,37 @@
 """Broker: a FastStream broker that starts and stops its subscribers concurrently."""
 
 import asyncio
-from functools import partial
+from functools import partial, wraps
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from spreader.kafka.batching import LowLatencyConsumer
+
+_send = AIOKafkaConnection.send
+
+
+@wraps(_send)
+def _send_or_break(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
+    """When the connection has just closed, aiokafka expects OSError, but uvloop raises RuntimeError.
+
+    That would end the background task that keeps a consumer in its group, for good: the service looks ready, and the
+    records of its partitions wait until it is restarted.
+    """
+    try:
+        return _send(self, *args, **options)
+    except KafkaError:  # a RuntimeError as well
+        raise
+    except RuntimeError as error:
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
+
+
+AIOKafkaConnection.send = _send_or_break  # of every client of Kafka in this process
 
 
 class Broker(KafkaBroker):
