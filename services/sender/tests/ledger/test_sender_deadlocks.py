@@ -12,7 +12,7 @@ from sender.core.decision import MarkSent
 from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
-from sender.testing import NOON, batch_of, reply
+from sender.testing import NOON, batch_of, begin_calls, reply
 
 pytestmark = pytest.mark.postgres
 
@@ -53,8 +53,14 @@ async def together(engine: AsyncEngine, middle: str, first: Awaitable[object], s
         await asyncio.gather(*tasks)
 
 
+async def begun(engine: AsyncEngine) -> list[str]:
+    async with engine.connect() as connection:
+        found = await connection.execute(text("SELECT delivery_id FROM sender.delivery WHERE state = 'sending'"))
+        return list(found.scalars())
+
+
 @pytest.mark.usefixtures("in_the_given_order")
-@pytest.mark.parametrize("other", ["write", "take in again", "mark"])
+@pytest.mark.parametrize("other", ["write", "take in again", "mark", "begin calls"])
 async def test_two_statements_that_name_the_rows_in_another_order_both_end(
     make_ledger: Callable[..., DeliveryLedger], engine: AsyncEngine, other: str
 ) -> None:
@@ -68,6 +74,11 @@ async def test_two_statements_that_name_the_rows_in_another_order_both_end(
         keys = [result.claim.key for result in results]
         await together(engine, middle, ledger.mark_published(keys), ledger.mark_published(keys[::-1]))
         assert await ledger.unpublished(older_than=NOON - NOON, limit=10) == []
+        return
+    if other == "begin calls":
+        forwards = [result.claim for result in results]
+        await together(engine, middle, begin_calls(ledger, *forwards), begin_calls(ledger, *forwards[::-1]))
+        assert sorted(await begun(engine)) == sorted(claim.delivery.delivery_id for claim in forwards)
         return
     again = batch_of(*(result.claim.delivery for result in backwards), first=len(deliveries))
     second = ledger.write(backwards) if other == "write" else ledger.take_in(again, free=FreeSlots(0))

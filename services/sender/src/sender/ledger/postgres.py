@@ -129,8 +129,8 @@ class DeliveryLedger:
         It yields right after the commit, before the connection is given back, so that the requests follow at once.
         """
         lease_until = self._lease_until()
-        begun = sorted(map(start_row, starting), key=lambda row: row.delivery_id)
-        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **arrays(StartRow, begun)}
+        begun = arrays(StartRow, map(start_row, starting))
+        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **begun}
         async with self.engine.connect() as connection:
             rows = {row.key: row for row in fetched(CallStartRow, await connection.execute(START_CALLS, params))}
             await connection.commit()
