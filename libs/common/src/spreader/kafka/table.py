@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ from spreader.kafka.client import BROKER_ERRORS, Record, partitions_of
 from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
 from spreader.kafka.groupless_consumer import GrouplessConsumer
+from spreader.kafka.topic_ids import TopicIds
 from spreader.settings import Settings
 from spreader.telemetry.metrics import TABLE_ROWS
 
@@ -24,6 +26,7 @@ E = TypeVar("E", bound=Event)
 
 POLL_MS = 1_000
 POLL_RECORDS_MAX = 1_000
+TOPIC_CHECK_SECONDS = 5.0
 
 
 class Table(GrouplessConsumer, Generic[E]):
@@ -41,6 +44,9 @@ class Table(GrouplessConsumer, Generic[E]):
         self._positions: dict[TopicPartition, int] = {}
         self._started_at = 0.0
         self._ends = EndOffsets(settings)
+        self._topic_ids = TopicIds(settings)
+        self._topic_id = ""
+        self._checked_at = 0.0
         self._changed = asyncio.Event()
         TABLE_ROWS.labels(kind.topic)
 
@@ -112,8 +118,10 @@ class Table(GrouplessConsumer, Generic[E]):
     async def stop(self) -> None:
         await super().stop()
         await self._ends.close()
+        await self._topic_ids.close()
 
     async def seek(self, consumer: AIOKafkaConsumer) -> None:
+        self._topic_id = await self._id_of_topic()
         partitions = await partitions_of(self._settings, self._kind.topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -126,6 +134,8 @@ class Table(GrouplessConsumer, Generic[E]):
         return super().not_ready_reason() if self._caught_up else "it has not read all of its topic yet"
 
     async def poll(self, consumer: AIOKafkaConsumer) -> None:
+        if self._caught_up and time.monotonic() - self._checked_at >= TOPIC_CHECK_SECONDS:
+            await self._check_topic(consumer)
         polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
         for records in polled.values():
             for record in records:
@@ -134,6 +144,30 @@ class Table(GrouplessConsumer, Generic[E]):
             self._positions = {partition: await consumer.position(partition) for partition in self._positions}
             TABLE_ROWS.labels(self._kind.topic).set(len(self._rows))
             self._changed.set()
+
+    async def _check_topic(self, consumer: AIOKafkaConsumer) -> None:
+        """If the topic was created again, read it from its beginning. The reader would go on at its old offset.
+
+        Rows without versions are dropped: stats publishes a state again only if its own table does not have it. Others
+        stay, because only the record of a removal takes a package away.
+        """
+        self._checked_at = time.monotonic()
+        try:
+            topic_id = await self._id_of_topic()
+        except (OSError, TimeoutError):
+            return  # Kafka is away: see `silent_seconds`
+        if topic_id in ("", self._topic_id):
+            return
+        log.warning("a topic was created again; reading it from the beginning", topic=self._kind.topic)
+        self._topic_id = topic_id
+        for key in [key for key, row in self._rows.items() if row.row_version is None]:
+            self.drop(key)
+        await consumer.seek_to_beginning(*self._positions)
+        self._positions = dict.fromkeys(self._positions, 0)
+
+    async def _id_of_topic(self) -> str:
+        """ "" while the topic does not exist, and with a broker that gives its topics no ids."""
+        return (await self._topic_ids.of((self._kind.topic,))).ids.get(self._kind.topic, "")
 
     def _apply(self, record: Record) -> None:
         if record.key is None:
