@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from spreader.clock import wall_now
 from spreader.contract.events import Alert, MessageCancelled
 from spreader.kafka.client import client_arguments
 from spreader.kafka.dead_letter_replay import REPLAYED_FROM, ReplayFilter, ReplaySummary, replay
+from spreader.kafka.envelope import first_written
 from spreader.kafka.guarded_consumer import Received
 
 pytestmark = pytest.mark.kafka
@@ -77,6 +78,9 @@ async def test_a_dead_letter_is_handled_once_when_the_handler_is_fixed(
     assert (record.key, record.value) == (before.key, before.value)
     ours = {name: value for name, value in before.headers if not name.startswith("dead_letter_")}
     assert dict(record.headers) == {**ours, REPLAYED_FROM: f"{before.partition}/{before.offset}".encode()}
+    first = (await harness.dead_letters(2))[0]
+    assert first_written(record) < datetime.fromtimestamp(first.timestamp / 1000, UTC) + timedelta(milliseconds=1)
+    assert first_written(record) == first_written(first) < datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
 async def test_a_dead_letter_that_fails_again_can_be_replayed_again(

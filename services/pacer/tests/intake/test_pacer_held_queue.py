@@ -7,7 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pacer.release.maintenance import QueueMaintenance
 from pacer.testing import START, Pacer, assigned, package
+from spreader.clock import wall_now
+from spreader.contract.age import OLDEST, REFUSED
+from spreader.contract.events import DeliveryOutcome
 
 pytestmark = pytest.mark.postgres
 
@@ -45,6 +49,38 @@ async def test_an_older_assignment_that_is_read_again_does_not_move_the_profile_
     async with pacer.engine.connect() as connection:
         package_ids = (await connection.execute(text("SELECT package_id FROM pacer.profile"))).scalars().all()
     assert package_ids == ["another"]
+
+
+async def test_an_assignment_that_is_older_than_what_is_remembered_ends_with_the_reason(pacer: Pacer) -> None:
+    old, still_read = (wall_now() - OLDEST + timedelta(hours=late) for late in (-1, 1))
+    await pacer.hold(assigned(2, "msg_old").model_copy(update={"written_at": old}))
+    await pacer.hold(assigned(2, "msg_read").model_copy(update={"written_at": still_read}))
+    assert await pacer.states() == {"expired": 2, "held": 2}
+    await pacer.relay()
+    outcomes = pacer.bus.of(DeliveryOutcome)
+    assert [(each.message_id, each.status, each.reason) for each in outcomes] == [("msg_old", "expired", REFUSED)] * 2
+
+
+async def test_an_old_assignment_that_is_remembered_changes_nothing(pacer: Pacer) -> None:
+    await pacer.hold(assigned(2))
+    assert await pacer.hold(assigned(2).model_copy(update={"written_at": wall_now() - 2 * OLDEST})) == 0
+    assert await pacer.states() == {"held": 2}
+
+
+async def test_what_has_ended_is_remembered_for_longer_than_its_request_can_be_read(pacer: Pacer) -> None:
+    for message_id, days in (("msg_kept", 11), ("msg_gone", 13)):
+        await pacer.hold(assigned(1, message_id))
+        await pacer.cancel(message_id)
+        await pacer.relay()
+        async with pacer.engine.begin() as connection:
+            aged = text(
+                "UPDATE pacer.delivery SET changed_at = now() - make_interval(days => :days) WHERE message_id = :id"
+            )
+            await connection.execute(aged, {"days": days, "id": message_id})
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).delete_old(100)
+    async with pacer.engine.connect() as connection:
+        kept = (await connection.execute(text("SELECT message_id FROM pacer.delivery"))).scalars().all()
+    assert kept == ["msg_kept"]
 
 
 async def _until_waiting(engine: AsyncEngine) -> None:

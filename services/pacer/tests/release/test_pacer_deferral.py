@@ -104,7 +104,7 @@ async def age(pacer: Pacer, *tables: str) -> None:
     async with pacer.engine.begin() as connection:
         for table in tables:
             await connection.execute(
-                text(f"UPDATE pacer.{table} SET {columns[table]} = {columns[table]} - interval '9 days'")
+                text(f"UPDATE pacer.{table} SET {columns[table]} = {columns[table]} - interval '13 days'")
             )
 
 

@@ -214,7 +214,7 @@ async def test_old_rows_are_deleted_and_others_kept(pacer: Pacer) -> None:
     await pacer.report("sent", *first)
     async with pacer.engine.begin() as connection:
         await connection.execute(
-            text("UPDATE pacer.delivery SET changed_at = changed_at - interval '9 days' WHERE state = 'settled'")
+            text("UPDATE pacer.delivery SET changed_at = changed_at - interval '13 days' WHERE state = 'settled'")
         )
     pacer.now += timedelta(days=36)
     await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).delete_old(1_000)

@@ -31,8 +31,9 @@ from router.core.routing import (
 from router.metrics import REFUSED, ROUTED
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
-from spreader.clock import Now
+from spreader.clock import Now, wall_now
 from spreader.consent import ConsentTable, objection, wait_until_consents_consumed
+from spreader.contract.age import refusal_of_age
 from spreader.contract.configuration import Package
 from spreader.contract.events import Event, MessageRouted, OpenMessageRequested
 from spreader.kafka.bus import Bus
@@ -57,6 +58,7 @@ class OpenMessageRouter:
     progress: ReadProgress
     consents: ConsentTable = CONSENTS
     chance: random.Random = field(default_factory=random.Random)
+    wall: Now = wall_now
 
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
         if not await wait_until_consents_consumed(self.progress, CONSENT_WAIT_SECONDS):
@@ -64,12 +66,16 @@ class OpenMessageRouter:
         requests = [record.event for record in batch]
         packages = await self.config.packages_of(requests)
         await self.config.wait_for_states(packages)
-        routings = await self._decide(requests, packages)
-        decisions = zip(requests, routings, strict=True)
+        refusals = [refusal_of_age(record.written_at, self.wall()) for record in batch]
+        routings = await self._decide(requests, packages, refusals)
+        decisions = zip(batch, routings, strict=True)
         await self.bus.publish(*(event for decision in decisions for event in self._events(*decision)))
 
     async def _decide(
-        self, requests: Sequence[OpenMessageRequested], packages: Sequence[Package | None]
+        self,
+        requests: Sequence[OpenMessageRequested],
+        packages: Sequence[Package | None],
+        refusals: Sequence[str | None],
     ) -> list[Routing]:
         """The stored decision on each record, or a new one, which is stored now."""
         async with self.store.begin() as connection:
@@ -77,7 +83,7 @@ class OpenMessageRouter:
             known = await self.store.routings(connection, [_record_key(request) for request in requests])
             talks_to = await self._talks_to(connection, requests, packages)
             suppressed = await self._suppressed(connection, requests, packages)
-            decided = self._route_new(requests, packages, known, cursors, talks_to, suppressed)
+            decided = self._route_new(requests, packages, refusals, known, cursors, talks_to, suppressed)
             await self.store.save(connection, list(decided.values()), cursors)
         return [known.get(_record_key(request)) or decided[_record_key(request)] for request in requests]
 
@@ -118,6 +124,7 @@ class OpenMessageRouter:
         self,
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
+        refusals: Sequence[str | None],
         known: Mapping[RecordKey, Routing],
         cursors: dict[str, str],
         talks_to: Mapping[str, Mapping[str, str]],
@@ -125,7 +132,7 @@ class OpenMessageRouter:
     ) -> dict[RecordKey, Routing]:
         """New decisions on the records that have none yet. Moves the `cursors` on."""
         decided: dict[RecordKey, Routing] = {}
-        for request, package in zip(requests, packages, strict=True):
+        for request, package, refusal in zip(requests, packages, refusals, strict=True):
             key, package_id = _record_key(request), request.package_id
             if key in known or key in decided:
                 continue
@@ -137,17 +144,19 @@ class OpenMessageRouter:
                 self.chance,
                 talks_to.get(package_id),
                 suppressed.get(package_id),
+                refusal,
             )
             assigned_at = self.pending.add(filter(None, routing.profiles), self.now())
             decided[key] = replace(routing, assigned_at=assigned_at)
         return decided
 
-    def _events(self, request: OpenMessageRequested, routing: Routing) -> list[Event]:
+    def _events(self, record: Received[OpenMessageRequested], routing: Routing) -> list[Event]:
+        request, written_at = record.event, record.written_at
         rejected = 0 if routing.refused is None else len(recipients(request))
         REFUSED.labels("open").inc(rejected)
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
-        events: list[Event] = [assigned_event(request, routing)] if routing.distribution else []
-        if (waiting := waiting_event(request, routing)) is not None:
+        events: list[Event] = [assigned_event(request, routing, written_at)] if routing.distribution else []
+        if (waiting := waiting_event(request, routing, written_at)) is not None:
             events.append(waiting)
         at = self.now()
         events += [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(at)]

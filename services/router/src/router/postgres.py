@@ -10,12 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.routing import RecordKey, Routing
 from router.sql_conversations import ConversationStore
+from spreader.contract.age import REMEMBERED
 from spreader.contract.configuration import Distribution
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
-
-KEPT = "8 days"
-"""How long decisions are kept. A record stays in its topic for a shorter time, so when a topic is read again from its
-start, no decision is made twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ VALUES ({", ".join(f":{name}" for name in columns(RoutingRow).split(", "))})""")
 _ROUTING_DELETE = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (
     SELECT message_id, first_index FROM router.routing
-    WHERE noted_at < clock_timestamp() - interval '{KEPT}' ORDER BY noted_at LIMIT :rows)""")
+    WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}' ORDER BY noted_at LIMIT :rows)""")
 
 _CURSOR_ENSURE = text("""
 INSERT INTO router.cursor (package_id, next) SELECT unnest(CAST(:packages AS text[])), 0 ON CONFLICT DO NOTHING""")

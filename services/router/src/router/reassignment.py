@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from router.config_cache import RouterConfigCache
@@ -73,7 +74,8 @@ class Reassignment:
             events += self._events(returned, routes, package)
         if waited:
             events += await self._share_waiting(waited)
-        await self.bus.publish(*events)
+        written = {record.event.delivery_id: record.written_at for record in batch}
+        await self.bus.publish(*(_dated(event, written) for event in events))
 
     def _without_package(self, returned: Sequence[DeliveryReturned]) -> list[ReassignResult]:
         now = self.clock()
@@ -164,6 +166,14 @@ class Reassignment:
             *(event.model_copy(update={"assigned_at": assigned_at}) for event in assigned),
             *(_waiting_event(part, package) for part in _parts(waiting)),
         ]
+
+
+def _dated(event: Event, written: Mapping[str, datetime | None]) -> Event:
+    """The event with the time at which the first of its returns was written."""
+    if not isinstance(event, OpenDeliveriesAssigned | OpenDeliveriesWaiting):
+        return event
+    times = [at for delivery in event.deliveries if (at := written.get(delivery.delivery_id)) is not None]
+    return event.model_copy(update={"written_at": min(times)}) if times else event
 
 
 def _is_reply(delivery: DeliveryReturned, route: ReassignResult) -> bool:

@@ -6,7 +6,7 @@ that. A repeated record finds the same conversation, and the sender drops the re
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -50,11 +50,7 @@ class ReplyRouter:
         requests = [record.event for record in batch]
         results = await self._route_all(requests)
         await self.bus.publish(
-            *(
-                event
-                for request, result in zip(requests, results, strict=True)
-                for event in self._events(request, result)
-            )
+            *(event for record, result in zip(batch, results, strict=True) for event in self._events(record, result))
         )
 
     async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
@@ -119,16 +115,25 @@ class ReplyRouter:
         substitutes[conversation.key] = chosen
         return Route(chosen, route.reason)
 
-    def _events(self, request: ReplyMessageRequested, result: RouteResult) -> list[Event]:
+    def _events(self, record: Received[ReplyMessageRequested], result: RouteResult) -> list[Event]:
+        request = record.event
         match result:
             case Route(profile_id, reason):
                 ROUTED.labels("reply", "sticky").inc()
-                return [self._assigned(request, profile_id, reason)]
+                return [self._assigned(request, self._expiry(record), profile_id, reason)]
             case NoRoute(reason):
                 REFUSED.labels("reply").inc()
                 return TerminalOutcome.of_reply(request, reason).events(self.clock())
 
-    def _assigned(self, request: ReplyMessageRequested, profile_id: str, reason: str) -> ReplyDeliveryAssigned:
+    def _expiry(self, record: Received[ReplyMessageRequested]) -> datetime:
+        """Ten minutes after the request, or after its record was first written, if that was earlier. So a request that
+        is read again later is not sent again, whatever time its publisher has given."""
+        asked, written = record.event.requested_at, record.written_at
+        return (asked if written is None else min(asked, self.clock.at(written))) + self.clock.system(EXPIRES_AFTER)
+
+    def _assigned(
+        self, request: ReplyMessageRequested, expires_at: datetime, profile_id: str, reason: str
+    ) -> ReplyDeliveryAssigned:
         return ReplyDeliveryAssigned(
             traceparent=request.traceparent,
             package_id=request.package_id,
@@ -139,7 +144,7 @@ class ReplyRouter:
             content=request.content,
             reason=reason,
             requested_at=request.requested_at,
-            expires_at=request.requested_at + self.clock.system(EXPIRES_AFTER),
+            expires_at=expires_at,
             quote=request.quote,
             callback_partition=request.callback_partition,
         )

@@ -282,6 +282,9 @@ class OpenDeliveriesAssigned(Event):
     """The time of the choice, later than that of all records before. None: the writer is older than this field."""
     passed_over: dict[str, str] = Field(default_factory=dict)
     """The profiles that were no candidates, with the reasons."""
+    written_at: AwareDatetime | None = None
+    """The wall time at which the request, or the return of these deliveries, was first written to Kafka. None: the
+    writer is older than this field."""
     deliveries: tuple[AssignedDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
 
     @property
@@ -327,6 +330,8 @@ class OpenDeliveriesWaiting(Event):
     """How the deliveries are shared out as soon as a profile can send."""
     reason: str
     """Why no profile can send now."""
+    written_at: AwareDatetime | None = None
+    """As in `OpenDeliveriesAssigned`."""
     deliveries: tuple[WaitingDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
 
     @property

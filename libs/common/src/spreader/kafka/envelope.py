@@ -1,8 +1,10 @@
 """Envelope: an event as a Kafka record and back (CloudEvents 1.0 in binary mode)."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Protocol
 
 from pydantic_core import to_json
 
@@ -11,6 +13,7 @@ from spreader.telemetry.traceparent import valid_traceparent
 from spreader.text import lenient_json
 
 CONTENT_TYPE = "application/json"
+FIRST_WRITTEN = "first_written"
 _BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
 
 
@@ -27,6 +30,15 @@ class Envelope:
     body: bytes | None
     headers: Mapping[str, str]
     partition: int | None = None
+
+
+class WrittenRecord(Protocol):
+    """A record as it was read. `timestamp`: in milliseconds, by the clock of who wrote it."""
+
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 def encode(event: Event, source: str, now: datetime) -> Envelope:
@@ -53,6 +65,17 @@ def encode(event: Event, source: str, now: datetime) -> Envelope:
 def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """Kafka's headers as text; bytes that are not UTF-8 are escaped."""
     return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
+
+
+def first_written(record: WrittenRecord) -> datetime:
+    """The wall time at which a record was first written to Kafka. A replay of a dead letter writes it again, with the
+    first time in a header."""
+    written = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    for name, value in record.headers:
+        if name == FIRST_WRITTEN:
+            with contextlib.suppress(ValueError, TypeError):  # a header of somebody else
+                return min(written, datetime.fromisoformat(value.decode()))
+    return written
 
 
 def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:

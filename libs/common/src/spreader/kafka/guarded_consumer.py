@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import structlog
@@ -18,7 +19,7 @@ from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
 from spreader.kafka.dead_letter import send_to_dead_letter
-from spreader.kafka.envelope import Envelope, UndecodableRecord, decode, read_headers
+from spreader.kafka.envelope import FIRST_WRITTEN, Envelope, UndecodableRecord, decode, first_written, read_headers
 from spreader.runtime.failure_streak import FailureStreak
 from spreader.runtime.group_write import write_in_parts
 from spreader.runtime.postgres import is_data_error, is_transient
@@ -44,6 +45,8 @@ class Received(Generic[E_co]):
     topic: str
     partition: int
     offset: int
+    written_at: datetime | None = None
+    """The wall time at which the event was first written to Kafka. None: a test has not said."""
 
 
 class RecreatedTopic(ConnectionError):
@@ -165,7 +168,7 @@ class GuardedConsumer(Generic[E]):
         event = decode(record.topic, read_headers(record.headers), record.value)
         if not isinstance(event, self.accepts):
             raise UndecodableRecord(f"{self.group} does not read events of type {event.type}")
-        return Received(event, record.topic, record.partition, record.offset)
+        return Received(event, record.topic, record.partition, record.offset, first_written(record))
 
     async def _handle(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
         if not batch:
@@ -217,7 +220,8 @@ class GuardedConsumer(Generic[E]):
     async def _send_to_dead_letter(self, record: Record, error: Exception) -> None:
         reason = _reason(error)
         origin = {"partition": str(record.partition), "offset": str(record.offset)}
-        envelope = Envelope(record.topic, record.key, record.value, read_headers(record.headers))
+        headers = {**read_headers(record.headers), FIRST_WRITTEN: first_written(record).isoformat()}
+        envelope = Envelope(record.topic, record.key, record.value, headers)
         await send_to_dead_letter(self.bus, envelope, reason, self.group, origin)
         log.error(
             "a record cannot be processed; sent it to the dead letter topic (see `python -m spreader replay`)",

@@ -19,8 +19,9 @@ from pacer.sql import contacts, stops
 from pacer.sql import intake as sql
 from pacer.sql.database_clock import system_now
 from pacer.sql.waiting_queue import QUEUE_INSERT, WaitingQueue
-from spreader.clock import Clock
+from spreader.clock import Clock, wall_now
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
+from spreader.contract.age import refusal_of_age
 from spreader.contract.content import content_json
 from spreader.contract.events import (
     CustomerMessage,
@@ -56,7 +57,7 @@ class HeldQueue:
         packages that require opt-ins. Name a package only when the consent topic is fully consumed.
         """
         async with self.engine.begin() as connection:
-            events = [record.event for record in await deduplicator.unseen(connection, batch)]
+            events = [_dated(record) for record in await deduplicator.unseen(connection, batch)]
             held = await self._store(connection, events, opted_in_only) if events else 0
         await self._wake_assigned([record.event for record in batch])
         return held
@@ -73,7 +74,7 @@ class HeldQueue:
         now = await system_now(connection, self.clock)
         best_hours = await self.read_times.best_hours(connection, assignments, now)
         params = {
-            **arrays(sql.AssignedRow, _assigned_rows(assignments, best_hours)),
+            **arrays(sql.AssignedRow, _assigned_rows(assignments, best_hours, wall_now())),
             "now": now,
             "suppressed": SUPPRESSED,
             "not_opted_in": NOT_OPTED_IN,
@@ -177,6 +178,12 @@ async def _write_settlements(connection: AsyncConnection, settlements: Sequence[
     await connection.execute(sql.DELIVERY_SETTLE, params)
 
 
+def _dated(record: Received[HeldEvent]) -> HeldEvent:
+    """The event with the time at which it was written, if the router has not said when its request was."""
+    event = record.event
+    return event if event.written_at is not None else event.model_copy(update={"written_at": record.written_at})
+
+
 def _message_params(event: HeldEvent) -> dict[str, object]:
     return {
         "message_id": event.message_id,
@@ -210,7 +217,10 @@ def _last_attempts(assignments: Sequence[Assignment]) -> list[Assignment]:
     return list(newest.values())
 
 
-def _assigned_rows(assignments: Sequence[Assignment], best_hours: Mapping[str, BestHour]) -> list[sql.AssignedRow]:
+def _assigned_rows(
+    assignments: Sequence[Assignment], best_hours: Mapping[str, BestHour], now: datetime
+) -> list[sql.AssignedRow]:
+    """`now` is wall time."""
     rows: list[sql.AssignedRow] = []
     for place, (event, delivery) in enumerate(assignments):
         best_hour = best_hours.get(delivery.delivery_id)
@@ -227,6 +237,7 @@ def _assigned_rows(assignments: Sequence[Assignment], best_hours: Mapping[str, B
             timing=None if best_hour is None else best_hour.reason,
             expires_at=event.options.expires_at,
             waits=isinstance(event, OpenDeliveriesWaiting),
+            refused=refusal_of_age(event.written_at, now),
             index=delivery.index,
             attempt=delivery.attempt,
             rank=slot.rank,

@@ -25,6 +25,8 @@ class AssignedRow:
     not_before: datetime
     timing: str | None
     expires_at: datetime | None
+    refused: str | None
+    """Why it ends at once if its assignment is not known yet."""
     waits: bool
     """Whether the delivery has no profile. Then `profile_id` is the waiting queue of its package."""
     index: int = column("int")
@@ -64,9 +66,9 @@ SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, 
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
        CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
-            THEN 'suppressed' ELSE 'held' END,
-       cancellation.message_id IS NULL AND suppression.reason IS NULL,
-       CASE WHEN cancellation.message_id IS NULL THEN suppression.reason END,
+            THEN 'suppressed' WHEN taken.refused IS NOT NULL THEN 'expired' ELSE 'held' END,
+       cancellation.message_id IS NULL AND suppression.reason IS NULL AND taken.refused IS NULL,
+       CASE WHEN cancellation.message_id IS NULL THEN coalesce(suppression.reason, taken.refused) END,
        CASE WHEN taken.waits THEN CAST(:now AS timestamptz) END
 FROM {unnest(AssignedRow, "taken")}
 LEFT JOIN pacer.cancellation USING (message_id)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from spreader.contract.age import REMEMBERED
+
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
@@ -21,18 +23,18 @@ WHERE delivery_id IN (SELECT delivery_id FROM pacer.delivery WHERE state = 'held
                       LIMIT :rows FOR UPDATE SKIP LOCKED)""")
 
 DELETE_OLD = (
-    text("""
+    text(f"""
 DELETE FROM pacer.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM pacer.delivery WHERE state NOT IN ('held', 'released') AND announced
-      AND changed_at < clock_timestamp() - interval '8 days' ORDER BY changed_at LIMIT :rows)"""),
-    text("""
+      AND changed_at < clock_timestamp() - interval '{REMEMBERED}' ORDER BY changed_at LIMIT :rows)"""),
+    text(f"""
 DELETE FROM pacer.message WHERE message_id IN (
-    SELECT message_id FROM pacer.message WHERE noted_at < clock_timestamp() - interval '8 days'
+    SELECT message_id FROM pacer.message WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}'
       AND NOT EXISTS (SELECT 1 FROM pacer.delivery WHERE delivery.message_id = message.message_id) LIMIT :rows)"""),
-    text("""
+    text(f"""
 DELETE FROM pacer.cancellation WHERE message_id IN (
     SELECT message_id FROM pacer.cancellation
-    WHERE noted_at < clock_timestamp() - interval '8 days' AND pending_after IS NULL
+    WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}' AND pending_after IS NULL
       AND NOT EXISTS (SELECT 1 FROM pacer.delivery WHERE delivery.message_id = cancellation.message_id)
     LIMIT :rows)"""),
     text("""

@@ -85,16 +85,17 @@ def route_record(
     chance: random.Random,
     talks_to: Mapping[str, str] | None = None,
     suppressed: Mapping[str, str] | None = None,
+    refusal: str | None = None,
 ) -> tuple[Routing, str]:
     """The decision on a record, and the package's cursor after it.
 
     `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
-    no delivery.
+    no delivery. `refusal`: why nothing of the record may be sent, whatever it says.
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
-    if request.contradiction is not None:
-        return _refused(request, package.version, request.contradiction), cursor
+    if (contradiction := refusal or request.contradiction) is not None:
+        return _refused(request, package.version, contradiction), cursor
     if not package.profiles:
         return _refused(request, package.version, no_profiles_reason(package)), cursor
     candidates = find_candidates(package, snapshot.states, "open")
@@ -175,7 +176,9 @@ def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
     return tuple(dict.fromkeys(request.recipients))
 
 
-def assigned_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesAssigned:
+def assigned_event(
+    request: OpenMessageRequested, routing: Routing, written_at: datetime | None = None
+) -> OpenDeliveriesAssigned:
     return OpenDeliveriesAssigned(
         traceparent=request.traceparent,
         package_id=request.package_id,
@@ -188,11 +191,14 @@ def assigned_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliv
         strategy=routing.strategy,
         assigned_at=routing.assigned_at,
         passed_over=dict(routing.passed_over),
+        written_at=written_at,
         deliveries=_deliveries(request, routing.profiles),
     )
 
 
-def waiting_event(request: OpenMessageRequested, routing: Routing) -> OpenDeliveriesWaiting | None:
+def waiting_event(
+    request: OpenMessageRequested, routing: Routing, written_at: datetime | None = None
+) -> OpenDeliveriesWaiting | None:
     """None if no delivery of the record waits for a profile."""
     if routing.waiting is None or not waiting_recipients(request, routing):
         return None
@@ -207,6 +213,7 @@ def waiting_event(request: OpenMessageRequested, routing: Routing) -> OpenDelive
         total=request.total or len(request.recipients),
         strategy=routing.strategy,
         reason=routing.waiting,
+        written_at=written_at,
         deliveries=tuple(
             WaitingDelivery(
                 delivery_id=delivery_id(request.message_id, recipient),

@@ -14,7 +14,7 @@ HOURS_KEPT = timedelta(days=731)
 
 # The age of counts is system time. The age of the rows below, which detect repeats and match later receipts and
 # answers, is wall time, because repeats, receipts and answers come from real machines and people.
-# - 8 days are longer than a record stays in its topic.
+# - 15 days, because a gateway repeats its webhook calls for up to a week, and Kafka keeps their records for another.
 # - 35 days, because a phone that was off for a month still sends its receipts.
 # - 70 days, because a message that comes even later does not count as an answer.
 _KEPT = {
@@ -27,8 +27,8 @@ _KEPT = {
 }
 _KEPT_DAYS = {
     "stats.delivery": ("noted_at", 35),
-    "stats.refusal": ("noted_at", 8),
-    "stats.customer_message": ("noted_at", 8),
+    "stats.refusal": ("noted_at", 15),
+    "stats.customer_message": ("noted_at", 15),
     "stats.contact": ("touched_at", 70),
 }
 
