@@ -20,7 +20,7 @@ from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.outcome_requests import OutcomeRequests
 from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
-from pacer.views.endpoints import add_endpoints
+from pacer.views.endpoints import add_endpoints, add_outcome_endpoint
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
 from pacer.views.forecast_process import ForecastProcess
@@ -114,8 +114,8 @@ def build(settings: PacerSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader pacer")
-    forecaster = Forecaster(engine, config, clock, forecasts.compute)
-    add_endpoints(app, forecaster, Explainer(engine, config, clock), outcome_requests)
+    add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
+    add_outcome_endpoint(app, outcome_requests)
     return app
 
 

@@ -71,9 +71,13 @@ class WhatIfForecast(BaseModel):
     then: PackageForecastView
 
 
-def add_endpoints(
-    app: FastAPI, forecaster: Forecaster, explainer: Explainer, outcome_requests: OutcomeRequests
-) -> None:
+def add_outcome_endpoint(app: FastAPI, outcome_requests: OutcomeRequests) -> None:
+    @app.post("/packages/{package_id}/outcomes")
+    async def ask_for_outcomes(package_id: str) -> dict[str, Any]:
+        return asdict(await outcome_requests.ask_now(package_id))
+
+
+def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:
     @app.post("/forecast")
     async def forecast(request: ForecastRequest) -> PackageForecastView:
         message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
@@ -92,10 +96,6 @@ def add_endpoints(
     @app.get("/packages/{package_id}/queue")
     async def queue(package_id: str) -> dict[str, Any]:
         return _required(await explainer.queue(package_id), f"package {package_id}")
-
-    @app.post("/packages/{package_id}/outcomes")
-    async def ask_for_outcomes(package_id: str) -> dict[str, Any]:
-        return asdict(await outcome_requests.ask_now(package_id))
 
     @app.get("/deliveries/{delivery_id}/explain")
     async def explain(delivery_id: str) -> dict[str, Any]:
