@@ -21,6 +21,7 @@ import aiohttp
 
 from local.process.ports import free_port
 from local.process.program import die_with_parent
+from spreader.clock import Clock
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -90,6 +91,10 @@ class RunningSystem:
     @property
     def log(self) -> Path:
         return self.folder.with_suffix(".log")
+
+    @property
+    def clock(self) -> Clock:
+        return Clock.parse(json.loads((self.folder / "clock.json").read_text())["clock"])
 
     @property
     def is_running(self) -> bool:
@@ -255,14 +260,23 @@ class ExtraProcess:
     port: int
     log: Path
     _process: subprocess.Popen[bytes] | None = None
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
         await self.restart()
         await eventually(self._is_ready, START_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self.name} does not run"
+        return self._process.pid
+
     async def restart(self) -> None:
-        """Start the process again without waiting until it is ready."""
-        self._process = await asyncio.to_thread(self._spawn)
+        """Start the process again without waiting until it is ready. It must not run."""
+        async with self._starting:
+            assert self._process is None or self._process.poll() is not None, f"{self.name} runs"
+            self._process = await asyncio.to_thread(self._spawn)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         return _spawn(["-m", self.name], self.environment, self.log)

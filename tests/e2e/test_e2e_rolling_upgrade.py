@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from e2e.chaos import Callers, Fleet
+from e2e.callers import Callers
+from e2e.chaos import Fleet
 from e2e.system import RunningSystem, eventually
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
@@ -49,10 +50,10 @@ async def test_services_are_replaced_one_by_one_in_both_orders(fast: RunningSyst
             await _more_arrive(fast)
         upgraded.set()
     accepted = callers.accepted
-    for message, people in {**accepted.open, **{message: [who] for message, who in accepted.replies.items()}}.items():
+    for message, people in accepted.messages.items():
         await _all_sent(fast, message, len(people))
     lines = Counter(line["recipient"] for line in await fast.ledger() if line["package"] == "rolling" and line["ok"])
-    assert lines == Counter([*(who for people in accepted.open.values() for who in people), *accepted.replies.values()])
+    assert lines == Counter(accepted.people)
     records = await _records_since(fast, began)
     assert [record for record in records if record.topic == DEAD_LETTER_TOPIC] == []
     assert "cannot decode a record of a table" not in fast.log.read_text(errors="replace")
