@@ -20,15 +20,21 @@ from pacer.core.forecast.plan import STEPS_OF_ANSWER, ForecastPlan, plan_forecas
 from pacer.core.forecast.queue_snapshot import QueuePart, QueueSnapshot
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins, Rules
+from pacer.release.outcome_requests import OutcomeRequests
 from pacer.testing import Pacer, assigned
 from pacer.views.endpoints import add_endpoints
 from pacer.views.forecast import Forecaster
 from pacer.views.forecast_process import COMMAND, WAITING_MAX, ForecastProcess, ForecastRefused
 from spreader.contract.configuration import Gap, ProfileLimits
+from spreader.http.service_client import HttpServiceClient
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
-SILENT = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
-"""A child that never answers."""
+SILENT = (
+    sys.executable,
+    "-c",
+    "import sys; sys.stdout.buffer.write(bytes(8)); sys.stdout.flush(); sys.stdin.buffer.read()",
+)
+"""A child that loads, and then never answers."""
 PARENT = """
 import asyncio
 from pacer.views.forecast_process import ForecastProcess
@@ -93,6 +99,12 @@ async def test_the_child_computes_the_same_forecast() -> None:
     assert has_ended(child)
 
 
+async def test_the_first_answer_after_a_start_does_not_wait_for_the_child_to_load() -> None:
+    """Red before: on a busy machine the child was still loading when the first message came."""
+    async with started() as process:
+        assert (await process.compute(task(), "answer")).completion is not None
+
+
 async def test_after_the_child_was_killed_the_next_forecast_works() -> None:
     async with started() as process:
         expected = await process.compute(task(), "preview")
@@ -115,7 +127,7 @@ async def test_the_child_ends_when_the_pacer_is_killed() -> None:
 
 
 async def test_a_child_that_does_not_answer_is_replaced() -> None:
-    async with started(SILENT, seconds=0.05) as process:
+    async with started(SILENT, seconds=2.0) as process:
         silent, before = process.child_id, refused("failed")
         with pytest.raises(ForecastRefused, match="no forecast now: it failed"):
             await process.compute(task(), "preview")
@@ -170,7 +182,9 @@ async def test_the_endpoint_refuses_with_503_and_retry_after(pacer: Pacer) -> No
     async with started() as process:
         app = FastAPI()
         forecaster = Forecaster(pacer.engine, pacer.config, pacer.clock, process.compute)
-        add_endpoints(app, forecaster, pacer.explainer)
+        sender = HttpServiceClient("sender", "http://127.0.0.1:1")
+        outcome_requests = OutcomeRequests(pacer.engine, pacer.clock, sender, timedelta(hours=1))
+        add_endpoints(app, forecaster, pacer.explainer, outcome_requests)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pacer")
         body = {"package_id": "one", "deliveries": {"p0": 900}}
         preview = (await http.post("/forecast", json=body)).json()

@@ -20,7 +20,7 @@ import structlog
 
 from pacer.core.forecast.package_forecast import ForecastTask, PackageForecast
 from pacer.metrics import FORECAST_SECONDS, FORECASTS_REFUSED, FORECASTS_WAITING
-from pacer.views.forecast_worker import LENGTH_BYTES, TaskFailed, pack
+from pacer.views.forecast_worker import LENGTH_BYTES, LOADED, TaskFailed, pack
 from spreader.runtime.failure_streak import FailureStreak
 
 log = structlog.get_logger()
@@ -62,6 +62,7 @@ class ForecastProcess:
         self._numbers = count()
         self._has_turn = asyncio.Event()
         self._child: Process | None = None
+        self._is_loaded = False
         self._running: asyncio.Task[None] | None = None
         self._streak = FailureStreak()
 
@@ -89,7 +90,12 @@ class ForecastProcess:
             FORECAST_SECONDS.labels(purpose).observe(time.monotonic() - began)
 
     async def start(self) -> None:
-        await self._spawn()
+        """Waits until the child is loaded, because the first answer cannot wait for that. If that fails, the first
+        forecast tries again."""
+        child = await self._spawn()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(self._simulation_seconds):
+                await self._loaded(child)
         self._running = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
@@ -155,6 +161,7 @@ class ForecastProcess:
         child = self._child or await self._spawn()
         assert child.stdin is not None
         assert child.stdout is not None
+        await self._loaded(child)
         child.stdin.write(pack(task))
         await child.stdin.drain()
         length = int.from_bytes(await child.stdout.readexactly(LENGTH_BYTES))
@@ -163,7 +170,14 @@ class ForecastProcess:
             raise RuntimeError(result.error)
         return result
 
+    async def _loaded(self, child: Process) -> None:
+        if not self._is_loaded:
+            assert child.stdout is not None
+            await child.stdout.readexactly(len(LOADED))
+            self._is_loaded = True
+
     async def _spawn(self) -> Process:
+        self._is_loaded = False
         self._child = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
         return self._child
 

@@ -1,7 +1,7 @@
 """Forecast worker: a child process of the pacer that computes forecasts, one after the other.
 
 It reads a pickled `ForecastTask` from its standard input and writes the pickled result to its standard output, each
-after its length. It ends when its input ends, so it never outlives the pacer.
+after its length. First it writes LOADED. It ends when its input ends, so it never outlives the pacer.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import BinaryIO
 from pacer.core.forecast.package_forecast import ForecastTask, PackageForecast
 
 LENGTH_BYTES = 8
+LOADED = bytes(LENGTH_BYTES)
 NICENESS = 5
 """How much this process gives way to others when processors are scarce."""
 
@@ -32,6 +33,8 @@ def pack(content: ForecastTask | PackageForecast | TaskFailed) -> bytes:
 
 def serve(tasks: BinaryIO, results: BinaryIO) -> None:
     """Compute each task until there are no more tasks."""
+    results.write(LOADED)
+    results.flush()
     while len(length := tasks.read(LENGTH_BYTES)) == LENGTH_BYTES:
         packed = tasks.read(int.from_bytes(length))
         if len(packed) < int.from_bytes(length):
