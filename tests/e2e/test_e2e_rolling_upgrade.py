@@ -22,7 +22,8 @@ from e2e.chaos import Fleet
 from e2e.system import RunningSystem, eventually
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
-from spreader.kafka.client import Record, partitions_of
+from spreader.kafka.client import partitions_of
+from spreader.kafka.subscription import Record
 from spreader.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

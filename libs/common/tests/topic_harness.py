@@ -15,6 +15,7 @@ from spreader.kafka.client import KafkaBus, client_arguments, create_broker, par
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import GuardedConsumer, Handler
+from spreader.kafka.subscription import NO_GATHERING, Gathering
 from spreader.settings import Settings
 
 TOPIC = Alert.topic
@@ -55,11 +56,11 @@ class TopicHarness:
     async def put_raw(self, body: bytes | None, headers: Headers = (), key: bytes | None = None) -> None:
         await self.producer.send_and_wait(TOPIC, body, key=key, partition=0, headers=list(headers))
 
-    async def join(self, handle: Handler[Alert], gather_ms: int = 0) -> KafkaComponent:
+    async def join(self, handle: Handler[Alert], gathering: Gathering = NO_GATHERING) -> KafkaComponent:
         """Join the group with a guarded consumer."""
         broker = create_broker(self.settings, "test")
         consumer = GuardedConsumer(self.group, handle, (Alert,), KafkaBus(broker, "test", Clock()))
-        consumer.subscribe(broker, self.settings, gather_ms=gather_ms)
+        consumer.subscribe(broker, self.settings, gathering=gathering)
         component = KafkaComponent(broker, self.settings, [consumer])
         await component.start()
         self.members.append(component)

@@ -18,9 +18,9 @@ from spreader.clock import Clock
 from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import KafkaBus, create_broker, partitions_of
-from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.topic_state import EndOffsets
 from spreader.settings import Settings
 from spreader.telemetry.exporter import tracer_provider
 from spreader.telemetry.tracing import Tracing

@@ -12,6 +12,7 @@ from topic_harness import TopicHarness, alert
 from spreader.contract.events import Alert
 from spreader.kafka.batching import IDLE_MS, Batches, LowLatencyConsumer, merge_records
 from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.subscription import Gathering
 
 ONE, TWO = TopicPartition("topic", 0), TopicPartition("topic", 1)
 GATHER_MS = 3_000
@@ -106,7 +107,7 @@ async def test_records_close_together_are_one_batch_when_gathering(harness: Topi
     async def count(batch: Sequence[Received[Alert]]) -> None:
         sizes.append(len(batch))
 
-    await harness.join(count, GATHER_MS)
+    await harness.join(count, Gathering(GATHER_MS, commits=False))
     for number in range(8):
         await harness.put(alert(number))
     await harness.wait_until_consumed()

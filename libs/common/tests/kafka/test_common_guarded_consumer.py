@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from topic_harness import TOPIC, Headers, TopicHarness, alert
+from topic_harness import NOON, TOPIC, Headers, TopicHarness, alert
 
+from spreader.clock import Clock
 from spreader.contract.events import Alert, MessageCancelled
 from spreader.kafka.bus import PublishFailed
-from spreader.kafka.guarded_consumer import Received
+from spreader.kafka.client import KafkaBus, create_broker
+from spreader.kafka.component import KafkaComponent
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 
 pytestmark = pytest.mark.kafka
 
@@ -143,3 +147,28 @@ async def test_records_after_a_failing_one_are_handled_in_batches_again(harness:
     await harness.put(*map(alert, range(2, 6)))
     await harness.wait_until_consumed()
     assert [name for call in handler.calls for name in call] == ["alr_2", "alr_3", "alr_4", "alr_5"]
+
+
+async def test_records_of_an_ignored_publisher_are_passed_over(harness: TopicHarness) -> None:
+    """The harness publishes as `test`; the other record is as another service would publish it."""
+    seen = list[str]()
+
+    async def handle(batch: Sequence[Received[Alert]]) -> None:
+        seen.extend(received.event.alert_id for received in batch)
+
+    broker = create_broker(harness.settings, "test")
+    bus = KafkaBus(broker, "other", Clock())
+    consumer = GuardedConsumer(harness.group, handle, (Alert,), bus, ignored_publisher="test")
+    consumer.subscribe(broker, harness.settings)
+    component = KafkaComponent(broker, harness.settings, [consumer])
+    await component.start()
+    await harness.put(alert("ours"))
+    await harness.put_raw(*_published(alert("another"), "other"))
+    await harness.wait_until_consumed()
+    await component.stop()
+    assert seen == ["alr_another"]
+
+
+def _published(event: Alert, source: str) -> tuple[bytes | None, list[tuple[str, bytes]]]:
+    envelope = encode(event, source, NOON)
+    return envelope.body, [(name, value.encode()) for name, value in envelope.headers.items()]

@@ -10,9 +10,10 @@ from topic_harness import NOON, alert
 
 from spreader.clock import Clock
 from spreader.contract.events import Alert
-from spreader.kafka.client import KafkaBus, Record, create_broker
+from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import GuardedConsumer, Received
+from spreader.kafka.subscription import Record
 from spreader.settings import Settings
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 from spreader.testing import RecordedSpans, parent_traceparent_of, recording_spans, traceparent_of

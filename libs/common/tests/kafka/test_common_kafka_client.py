@@ -22,20 +22,11 @@ from spreader.clock import Clock
 from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted, PackageConfigured
 from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
-from spreader.kafka.client import (
-    PACKAGE_BYTES_MAX,
-    KafkaBus,
-    Record,
-    Subscription,
-    check_subscribers_lose_nothing,
-    client_arguments,
-    create_broker,
-    partitions_of,
-    subscribe,
-)
+from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, client_arguments, create_broker, partitions_of
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.guarded_consumer import Received
-from spreader.kafka.topic_ids import TopicIds
+from spreader.kafka.subscription import Record, Subscription, check_subscribers_lose_nothing, subscribe
+from spreader.kafka.topic_state import TopicIds
 from spreader.kafka.topics import SET_ON_TOPIC, create_topics
 from spreader.settings import Settings
 
@@ -96,7 +87,7 @@ async def test_a_subscriber_that_cannot_start_raises_after_all_others_have_ended
 def test_a_subscriber_with_another_acknowledgement_is_refused(policy: AckPolicy) -> None:
     broker = create_broker(NOWHERE, "test")
     broker.subscriber("topic", group_id="g", auto_offset_reset="earliest", ack_policy=policy)
-    with pytest.raises(AssertionError, match=r"use spreader\.kafka\.client\.subscribe"):
+    with pytest.raises(AssertionError, match=r"use spreader\.kafka\.subscription\.subscribe"):
         check_subscribers_lose_nothing(broker)
 
 

@@ -17,7 +17,7 @@ from spreader.contract.events import Alert
 from spreader.kafka.client import client_arguments
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStoreComponent
-from spreader.kafka.topic_ids import KnownTopics, TopicIds
+from spreader.kafka.topic_state import KnownTopics, TopicIds
 from spreader.kafka.topics import create_topics
 from spreader.runtime.migrations.sql import POSITION_TABLE
 from spreader.runtime.postgres import create_engine

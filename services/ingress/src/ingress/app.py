@@ -50,9 +50,10 @@ from spreader.clock import Now, clock_from_environment, wall_now
 from spreader.contract.events import PackageConfigured, ProfileState
 from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
-from spreader.kafka.client import BATCH_RECORDS_MAX, GATHER_MS, PACKAGE_BYTES_MAX, KafkaBus, create_broker
+from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
+from spreader.kafka.subscription import BATCH_RECORDS_MAX, GATHER
 from spreader.kafka.table import Table
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
 from spreader.media.store import MediaStore
@@ -102,7 +103,7 @@ def build(settings: IngressSettings) -> FastAPI:
     consumers = handlers.consumers(consumer_bus)
     for consumer in consumers:
         records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)
-        consumer.subscribe(consumer_broker, settings, records_max, GATHER_MS)
+        consumer.subscribe(consumer_broker, settings, records_max, GATHER)
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     webhook_bus = DeadLetterBus(bus, "ingress")
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)

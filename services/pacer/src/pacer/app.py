@@ -37,12 +37,13 @@ from spreader.contract.events import (
     ProfileState,
 )
 from spreader.http.service_client import HttpServiceClient
-from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, create_broker
+from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.subscription import BATCH_RECORDS_MAX, GATHER_BRIEFLY, GATHER_COMMITS, NO_GATHERING, Gathering
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
@@ -93,7 +94,7 @@ def build(settings: PacerSettings) -> FastAPI:
     handlers = Handlers(queue, consent_enforcer, offset_store, config, wakes)
     consumers = _consumers(handlers, bus, tracing)
     for consumer in consumers:
-        consumer.subscribe(broker, settings, _records_max(consumer))
+        consumer.subscribe(broker, settings, _records_max(consumer), _gathering(consumer))
 
     sender = HttpServiceClient("sender", settings.sender_url)
     outcome_requests = OutcomeRequests(engine, clock, sender, settings.outcome_wait)
@@ -128,6 +129,14 @@ def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gua
         GuardedConsumer(GROUP, handlers.on_customer, (CustomerMessage,), bus),
         GuardedConsumer(GROUP, handlers.on_consent, (ConsentChanged,), bus),
     )
+
+
+def _gathering(consumer: GuardedConsumer[Any]) -> Gathering:
+    """Outcomes only free places for later releases, so 100 ms do not matter. Consents are committed at once, because
+    the check of opt-ins waits for these commits."""
+    if DeliveryOutcome in consumer.accepts:
+        return GATHER_BRIEFLY
+    return GATHER_COMMITS if CustomerMessage in consumer.accepts else NO_GATHERING
 
 
 def _records_max(consumer: GuardedConsumer[Any]) -> int:

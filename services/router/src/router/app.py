@@ -25,12 +25,13 @@ from spreader.contract.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
+from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.subscription import GATHER_BRIEFLY, GATHER_COMMITS
 from spreader.kafka.table import Table
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
@@ -77,15 +78,16 @@ def build(settings: RouterSettings) -> FastAPI:
     requests.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     returns.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     consent_changes.subscribe(open_broker, settings)
-    outcomes.subscribe(open_broker, settings, gather_ms=GATHER_MS)
+    outcomes.subscribe(open_broker, settings, gathering=GATHER_BRIEFLY)
     open_consumers = (requests, returns, consent_changes, outcomes)
 
     reply_consumers = (
         GuardedConsumer(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus, tracing),
         GuardedConsumer(GROUP, reply_tracker.on_customer_message, (CustomerMessage,), reply_bus),
     )
-    for consumer in reply_consumers:
-        consumer.subscribe(reply_broker, settings)
+    reply_requests, customer_messages = reply_consumers
+    reply_requests.subscribe(reply_broker, settings, gathering=GATHER_COMMITS)
+    customer_messages.subscribe(reply_broker, settings)  # replies wait for its commits
 
     service = Service(
         "router",

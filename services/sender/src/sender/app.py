@@ -51,6 +51,7 @@ from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.subscription import GATHER, GATHER_COMMITS, NO_GATHERING, Gathering
 from spreader.kafka.table import Table
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
 from spreader.media.store import MediaCache, MediaStore
@@ -66,6 +67,8 @@ SERVICE = "sender"
 CHECK_CONNECTIONS = 64
 DELETE_ROWS_MAX = 1_000
 DELETE_EVERY_SECONDS = 60.0
+GATHERING: Mapping[events.Lane, Gathering] = {"reply": GATHER_COMMITS, "open": NO_GATHERING}
+"""The checks of consents and of lost outcomes wait for the commits of the open lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +163,10 @@ def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus)
     broker = create_broker(settings, f"{SERVICE}-receipts")
     offsets = OffsetStoreComponent(settings, engine, SERVICE, (DeliveryOutcome.topic,))
     handler = ReceiptHandler(engine, offsets)
-    consumer = GuardedConsumer(f"{SERVICE}-receipts", handler.on_outcomes, (DeliveryOutcome,), bus)
-    consumer.subscribe(broker, settings)
+    consumer = GuardedConsumer(
+        f"{SERVICE}-receipts", handler.on_outcomes, (DeliveryOutcome,), bus, ignored_publisher=SERVICE
+    )
+    consumer.subscribe(broker, settings, gathering=GATHER)
     uploads = PostgresUploads(engine)
     delete_old = partial(uploads.delete_old, UPLOAD_VALID_FOR)
     return [
@@ -215,7 +220,7 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
         consumers.append(GuardedConsumer(group, follower.on_changed, (ConsentChanged,), bus))
         consumers.append(GuardedConsumer(group, cancellations.on_cancelled, (MessageCancelled,), bus))
     for consumer in consumers:
-        consumer.subscribe(broker, settings)
+        consumer.subscribe(broker, settings, gathering=GATHERING[lane])
 
     return [
         PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),

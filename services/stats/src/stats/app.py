@@ -13,11 +13,12 @@ from spreader.contract.events import (
     ProfileState,
 )
 from spreader.http import problems
-from spreader.kafka.client import GATHER_MS, KafkaBus, create_broker
+from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
+from spreader.kafka.subscription import GATHER
 from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
@@ -87,7 +88,7 @@ def build(settings: StatsSettings) -> FastAPI:
         GuardedConsumer(GROUP, handlers.on_reports, (ProfileReported,), bus),
     )
     for consumer in consumers:
-        consumer.subscribe(broker, settings, gather_ms=GATHER_MS)
+        consumer.subscribe(broker, settings, gathering=GATHER)
     kafka = KafkaComponent(broker, settings, consumers)
 
     components = [

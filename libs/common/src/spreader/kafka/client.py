@@ -1,20 +1,18 @@
-"""Kafka client: brokers and subscriptions, with the settings that keep FastStream from losing records."""
+"""Kafka client: brokers, what is published through them, and the partitions of topics."""
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka import TopicPartition as StreamPartition
-from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
@@ -35,14 +33,6 @@ from spreader.settings import Settings
 
 log = structlog.get_logger()
 
-Record = ConsumerRecord[bytes | None, bytes | None]
-
-BATCH_RECORDS_MAX = 500
-GATHER_MS = 100  # used for views and counts: larger batches are worth the delay
-SESSION_TIMEOUT_MS = 6_000  # after this time another member gets the partitions of a killed member (docs/delivery.md)
-HEARTBEAT_MS = 1_000
-REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 500  # a shorter wait would only cost CPU, because the broker responds as soon as there is a record
 PRODUCE_BATCH_BYTES = 262_144
 RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
 PACKAGE_BYTES_MAX = 32 * 1024 * 1024  # a package of 1,000 profiles with the longest fields takes 17 MB
@@ -112,83 +102,6 @@ def create_broker(
         log_level=logging.DEBUG,
         apply_types=False,
     )
-
-
-RecordsHandler = Callable[[Sequence[Record]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What a service reads, and how."""
-
-    group: str
-    topics: tuple[str, ...]
-    records_max: int = BATCH_RECORDS_MAX
-    gather_ms: int = 0
-    """How long a batch waits for more records after its first."""
-
-
-Reader = Callable[[], AIOKafkaConsumer | None]
-"""Returns the consumer that reads for a handler; None while the broker is not started."""
-
-
-def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:
-    """Call `handle` with batches of records. When `handle` returns, the batch is committed. When `handle` raises an
-    error, the batch is read again.
-
-    Each subscriber sets the acknowledgement policy itself, because FastStream 0.7 does not apply the broker's policy to
-    all subscribers.
-    """
-    topics, partitions = subscription.topics, ()
-    member = f"{settings.instance}-{'-'.join(topics)}" if settings.instance else None
-    if settings.kafka_alone:  # read all partitions without joining the group, but commit offsets under the group's name
-        partitions = [StreamPartition(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
-        topics, member = (), None
-
-    async def parse(records: tuple[Record, ...]) -> KafkaMessage:
-        # FastStream's parser decodes headers and bodies as text. It skips (loses) a whole batch if one is not text.
-        return KafkaAckableMessage(records, b"", consumer=subscriber.consumer)
-
-    async def raw(message: KafkaMessage) -> Sequence[Record]:
-        return cast("tuple[Record, ...]", message.raw_message)
-
-    async def on_batch(records: Sequence[Record]) -> None:
-        await handle(records)
-
-    subscriber = broker.subscriber(
-        *topics,
-        partitions=partitions,
-        batch=True,
-        group_id=subscription.group,
-        group_instance_id=member,
-        max_records=subscription.records_max,
-        batch_timeout_ms=subscription.gather_ms,  # see LowLatencyConsumer
-        auto_offset_reset="earliest",
-        ack_policy=AckPolicy.NACK_ON_ERROR,
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        heartbeat_interval_ms=HEARTBEAT_MS,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
-        no_reply=True,
-        parser=parse,
-        decoder=raw,
-    )
-    subscriber(on_batch)
-    return lambda: subscriber.consumer
-
-
-def check_subscribers_lose_nothing(broker: KafkaBroker) -> None:
-    """Raise AssertionError for a subscriber that would commit before its work is done, or skip older records."""
-    for subscriber in broker.subscribers:
-        arguments: dict[str, Any] = getattr(subscriber, "_connection_args")  # noqa: B009 - FastStream shows it nowhere else
-        loses = {
-            "ack_policy is not NACK_ON_ERROR": subscriber.ack_policy is not AckPolicy.NACK_ON_ERROR,
-            "enable_auto_commit is on": bool(arguments.get("enable_auto_commit")),
-            "auto_offset_reset is not earliest": arguments.get("auto_offset_reset") != "earliest",
-        }
-        if any(loses.values()):
-            wrong = ", ".join(text for text, is_so in loses.items() if is_so)
-            raise AssertionError(f"a subscriber would lose records: {wrong}; use spreader.kafka.client.subscribe")
 
 
 @dataclass(frozen=True, slots=True)

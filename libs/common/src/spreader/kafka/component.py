@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
-from spreader.kafka.client import TRIAL_CLUSTER, check_subscribers_lose_nothing, partitions_of
-from spreader.kafka.end_offsets import EndOffsets
+from spreader.kafka.client import TRIAL_CLUSTER, partitions_of
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.lifetimes import JOIN_SECONDS, started
-from spreader.kafka.topic_ids import TopicIds
+from spreader.kafka.subscription import check_subscribers_lose_nothing
+from spreader.kafka.topic_state import EndOffsets, TopicIds
 from spreader.runtime.probe import Probe
 from spreader.settings import Settings
 from spreader.telemetry.metrics import CONSUMER_LAG, CONSUMER_OLDEST

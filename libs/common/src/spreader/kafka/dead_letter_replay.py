@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
-from spreader.kafka.client import RECORD_BYTES_MAX, Record, client_arguments, partitions_of
+from spreader.kafka.client import RECORD_BYTES_MAX, client_arguments, partitions_of
 from spreader.kafka.dead_letter import HEADER_PREFIX, WITHOUT_BODY
 from spreader.kafka.envelope import read_headers
 from spreader.kafka.partitions import partition_of
+from spreader.kafka.subscription import Record
 from spreader.settings import Settings
 from spreader.text.redaction import redact
 

@@ -41,12 +41,17 @@ class WrittenRecord(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
+def source_of(service: str) -> str:
+    """The header `ce_source` of all events that the service publishes."""
+    return f"/spreader/{service}"
+
+
 def encode(event: Event, source: str, now: datetime) -> Envelope:
     """The record of an event; `source` is the name of the service that publishes it."""
     headers = {
         "ce_specversion": "1.0",
         "ce_id": event.event_id,
-        "ce_source": f"/spreader/{source}",
+        "ce_source": source_of(source),
         "ce_type": event.type,
         "ce_time": now.isoformat(),
         "content-type": CONTENT_TYPE,

@@ -6,8 +6,9 @@ from typing import Literal
 
 from aiokafka import AIOKafkaConsumer
 
-from spreader.kafka.client import FETCH_WAIT_MS, client_arguments
+from spreader.kafka.client import client_arguments
 from spreader.kafka.lifetimes import closed, started
+from spreader.kafka.subscription import FETCH_WAIT_MS
 from spreader.settings import Settings
 
 

@@ -17,9 +17,26 @@ from sqlalchemy.exc import DBAPIError
 
 from spreader.contract.events import Event
 from spreader.kafka.bus import PublishFailed
-from spreader.kafka.client import BATCH_RECORDS_MAX, KafkaBus, Reader, Record, Subscription, subscribe
+from spreader.kafka.client import KafkaBus
 from spreader.kafka.dead_letter import send_to_dead_letter
-from spreader.kafka.envelope import FIRST_WRITTEN, Envelope, UndecodableRecord, decode, first_written, read_headers
+from spreader.kafka.envelope import (
+    FIRST_WRITTEN,
+    Envelope,
+    UndecodableRecord,
+    decode,
+    first_written,
+    read_headers,
+    source_of,
+)
+from spreader.kafka.subscription import (
+    BATCH_RECORDS_MAX,
+    NO_GATHERING,
+    Gathering,
+    Reader,
+    Record,
+    Subscription,
+    subscribe,
+)
 from spreader.runtime.failure_streak import FailureStreak
 from spreader.runtime.group_write import write_in_parts
 from spreader.runtime.postgres import is_data_error, is_transient
@@ -81,6 +98,8 @@ class GuardedConsumer(Generic[E]):
     bus: KafkaBus
     tracing: Tracing = NO_TRACING
     """With tracing, each record gets a span, and its event carries that span to the handler."""
+    ignored_publisher: str | None = None
+    """The service whose records are passed over, because the handler need not hear what its own service has said."""
     last_call: float = field(default_factory=time.monotonic, init=False)
     reader: Reader = field(default=lambda: None, init=False)
     in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
@@ -97,15 +116,15 @@ class GuardedConsumer(Generic[E]):
         broker: KafkaBroker,
         settings: Settings,
         records_max: int = BATCH_RECORDS_MAX,
-        gather_ms: int = 0,
+        gathering: Gathering = NO_GATHERING,
     ) -> None:
-        """Subscribe to the topics of the accepted events; `gather_ms` as in Subscription."""
+        """Subscribe to the topics of the accepted events."""
         for counter in (CONSUMED, DEAD_LETTERS, HANDLER_FAILURES):
             counter.labels(self.group)
         for topic in self.topics:
             CONSUMER_LAG.labels(self.group, topic)
             CONSUMER_OLDEST.labels(self.group, topic)
-        subscription = Subscription(self.group, self.topics, records_max, gather_ms)
+        subscription = Subscription(self.group, self.topics, records_max, gathering)
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     def rewind(self, topic: str) -> None:
@@ -147,7 +166,7 @@ class GuardedConsumer(Generic[E]):
     async def _on_records(self, records: Sequence[Record]) -> None:
         readable: list[tuple[Record, Received[E]]] = []
         undecodable: list[tuple[Record, Exception]] = []
-        for record in records:
+        for record in self._wanted(records):
             try:
                 readable.append((record, self._decode(record)))
             except (ValidationError, UndecodableRecord) as error:
@@ -163,6 +182,12 @@ class GuardedConsumer(Generic[E]):
             raise
         self.streak.succeeded()
         CONSUMED.labels(self.group).inc(len(records))
+
+    def _wanted(self, records: Sequence[Record]) -> Sequence[Record]:
+        if self.ignored_publisher is None:
+            return records
+        ignored = ("ce_source", source_of(self.ignored_publisher).encode())
+        return [record for record in records if ignored not in record.headers]
 
     def _decode(self, record: Record) -> Received[E]:
         event = decode(record.topic, read_headers(record.headers), record.value)

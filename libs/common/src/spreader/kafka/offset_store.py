@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.contract.events import Event
 from spreader.kafka.client import partitions_of
-from spreader.kafka.end_offsets import EndOffsets
 from spreader.kafka.guarded_consumer import Partition, Received, RecreatedTopic
-from spreader.kafka.topic_ids import TopicIds
+from spreader.kafka.topic_state import EndOffsets, TopicIds
 from spreader.runtime.rows import arrays, column, fetched, unnest
 from spreader.settings import Settings
 

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from spreader.clock import wall_now
 from spreader.contract.events import Event
-from spreader.kafka.client import BROKER_ERRORS, Record, partitions_of
-from spreader.kafka.end_offsets import EndOffsets
+from spreader.kafka.client import BROKER_ERRORS, partitions_of
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
 from spreader.kafka.groupless_consumer import GrouplessConsumer
-from spreader.kafka.topic_ids import TopicIds
+from spreader.kafka.subscription import Record
+from spreader.kafka.topic_state import EndOffsets, TopicIds
 from spreader.settings import Settings
 from spreader.telemetry.metrics import TABLE_ROWS
 

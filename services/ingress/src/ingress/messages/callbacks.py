@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from spreader.contract.events import CALLBACK_PARTITIONS, Callback, MessageRouted, ReplySettled
-from spreader.kafka.client import Record
 from spreader.kafka.envelope import UndecodableRecord, decode, read_headers
 from spreader.kafka.groupless_consumer import GrouplessConsumer
+from spreader.kafka.subscription import Record
 from spreader.settings import Settings
 
 log = structlog.get_logger()

@@ -15,8 +15,8 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 
 PROVES_SEND: frozenset[Status] = frozenset({"sent", "acknowledged", "delivered", "read"})
-"""Statuses that prove that the gateway has the message. The sender also receives the `sent` outcomes that it published
-itself. They change nothing, because those deliveries are settled already."""
+"""Statuses that prove that the gateway has the message. `sent` is here because an echo, which is a gateway's report on
+a sent message, has this status too. The consumer passes over the `sent` outcomes that the sender has published."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,15 @@
-"""Topic ids: Kafka's own id of each topic. A topic that was deleted and created again has another one."""
+"""Topic state: the ids of topics, and the ends of their partitions, asked for over connections of their own.
+
+A topic that was deleted and created again has another id. On the connection of a reader, each question would wait until
+the reader's long poll has ended.
+"""
 
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
@@ -56,3 +61,28 @@ class TopicIds:
         answer: dict[str, Any] = response.to_object()
         ids = {topic["topic"]: topic.get("topic_id", "") for topic in answer["topics"] if not topic["error_code"]}
         return KnownTopics(str(answer["cluster_id"]), ids)
+
+
+class EndOffsets:
+    """Connects to Kafka when it is first asked for offsets."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer: AIOKafkaConsumer | None = None
+        self._connecting = asyncio.Lock()
+
+    async def of(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The offset of the next record of each partition. Raises KafkaError or OSError without Kafka."""
+        if not partitions:
+            return {}
+        async with self._connecting:
+            if self._consumer is None:
+                consumer = AIOKafkaConsumer(**client_arguments(self._settings))
+                await started(consumer.start(), consumer.stop)
+                self._consumer = consumer
+        return await self._consumer.end_offsets(list(partitions))
+
+    async def close(self) -> None:
+        if self._consumer is not None:
+            await closed(self._consumer.stop())
+            self._consumer = None
