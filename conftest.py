@@ -49,6 +49,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: order.get(_group(item) or "", len(order)))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escapes half characters in captured output, because pytest-xdist cannot send them."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 def _group(item: pytest.Item) -> str | None:
     """Tests with Kafka are a group because they share topics and consumer groups of one broker."""
     fixtures: list[str] = getattr(item, "fixturenames", [])

@@ -9,9 +9,9 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from spreader.kafka.topic_ids import TopicIds
 
 from spreader.contract.events import PARTITIONS
+from spreader.kafka.topic_state import TopicIds
 from spreader.kafka.topics import create_topics
 from spreader.settings import Settings
 

@@ -51,7 +51,10 @@ class LocalHome:
                 self._running.unlink(missing_ok=True)
 
     def clock(self, wall: datetime, speed: float, given: str | None = None) -> Clock:
-        """The clock that continues from the last run at `speed`, or the `given` one. It is saved for the next run."""
+        """The `given` clock, or else one that continues where the last run ended, at `speed`.
+
+        It is saved for the next run.
+        """
         last = self._last_clock()
         clock = continued_clock(last, wall, speed) if given is None else Clock.parse(given)
         if last is not None and clock.at(wall) < last.at(wall):

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from topic_harness import TOPIC, TopicHarness, alert
 
 from spreader.contract.events import Alert
-from spreader.kafka.client import client_arguments
+from spreader.kafka.client import client_arguments, create_broker
+from spreader.kafka.component import KafkaComponent
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.topic_state import KnownTopics, TopicIds
@@ -218,3 +219,18 @@ async def test_an_instance_that_starts_under_load_keeps_the_positions_of_the_oth
         await harness.leave(member)
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM counter.deleted"))).scalar_one() == 0
+
+
+async def test_a_component_knows_when_a_topic_that_it_only_watches_was_recreated(harness: TopicHarness) -> None:
+    component = KafkaComponent(create_broker(harness.settings, "test"), harness.settings, watched=(TOPIC,))
+    assert component.home is None
+    await component.start()
+    before = component.home
+    assert before is not None
+    await recreate(harness)
+
+    async def has_changed() -> bool:
+        return component.home != before
+
+    await until(has_changed)
+    await component.stop()

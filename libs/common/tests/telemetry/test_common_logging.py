@@ -52,6 +52,13 @@ def test_a_repeated_message_of_a_library_is_logged_once(capsys: pytest.CaptureFi
     assert {line["logger"] for line in said} == {"aiokafka.conn"}
 
 
+def test_a_line_with_half_a_character_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO")
+    structlog.get_logger().error("cannot read \ud83d")
+    (line,) = lines(capsys)
+    assert line["event"] == "cannot read \ud83d"
+
+
 def test_an_error_shows_its_traceback_in_the_same_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     try:

@@ -234,7 +234,7 @@ def test_missing_outcomes_are_said_and_what_came_of_the_question() -> None:
     assert stopped is not None
     assert working is not None
     assert stopped.startswith("1 delivery has had no outcome")
-    assert ("No other open message goes" in stopped, "No other open message goes" in working) == (True, False)
+    assert ("No other open message is sent" in stopped, "No other open message is sent" in working) == (True, False)
     words = [
         outcome_request_words(ApiOutcomeRequest.model_validate(body))
         for body in (
@@ -244,7 +244,7 @@ def test_missing_outcomes_are_said_and_what_came_of_the_question() -> None:
         )
     ]
     assert words == [
-        "Settled: 2 of 3. On the others the sender still works: 1.",
+        "Settled: 2 of 3. Still at the sender: 1.",
         "No outcome is missing any more.",
         "The sender was not asked: the sender does not respond",
     ]

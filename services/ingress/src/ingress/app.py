@@ -47,7 +47,7 @@ from ingress.webhooks.endpoint import WebhooksEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Now, clock_from_environment, wall_now
-from spreader.contract.events import PackageConfigured, ProfileState
+from spreader.contract.events import ConsentChanged, PackageConfigured, ProfileState
 from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, create_broker
@@ -114,7 +114,7 @@ def build(settings: IngressSettings) -> FastAPI:
     media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, webhook_bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
-    kafka = KafkaComponent(request_broker, settings)
+    kafka = KafkaComponent(request_broker, settings, watched=(PackageConfigured.topic, ConsentChanged.topic))
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, webhook_bus, now).publish_left_over),
@@ -158,7 +158,7 @@ def _configuration_loops(
 ) -> tuple[Loop, ...]:
     """The loops that publish configuration that no request has published."""
     removals = Removals(engine, now, wake_relay)
-    republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.cluster_id)
+    republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.home)
     return (
         Loop("removed packages", removals.announce),
         Loop("tombstones of removed packages", removals.forget),

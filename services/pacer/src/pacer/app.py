@@ -132,8 +132,8 @@ def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gua
 
 
 def _gathering(consumer: GuardedConsumer[Any]) -> Gathering:
-    """Outcomes only free places for later releases, so 100 ms do not matter. Consents are committed at once, because
-    the check of opt-ins waits for these commits."""
+    """An outcome only makes room for later releases, so its consumer may wait 100 ms to gather more outcomes. Consents
+    are committed at once, because the check of opt-ins waits for these commits."""
     if DeliveryOutcome in consumer.accepts:
         return GATHER_BRIEFLY
     return GATHER_COMMITS if CustomerMessage in consumer.accepts else NO_GATHERING

@@ -20,13 +20,11 @@ from pacer.core.forecast.plan import STEPS_OF_ANSWER, ForecastPlan, plan_forecas
 from pacer.core.forecast.queue_snapshot import QueuePart, QueueSnapshot
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins, Rules
-from pacer.release.outcome_requests import OutcomeRequests
 from pacer.testing import Pacer, assigned
 from pacer.views.endpoints import add_endpoints
 from pacer.views.forecast import Forecaster
 from pacer.views.forecast_process import COMMAND, WAITING_MAX, ForecastProcess, ForecastRefused
 from spreader.contract.configuration import Gap, ProfileLimits
-from spreader.http.service_client import HttpServiceClient
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 SILENT = (
@@ -182,9 +180,7 @@ async def test_the_endpoint_refuses_with_503_and_retry_after(pacer: Pacer) -> No
     async with started() as process:
         app = FastAPI()
         forecaster = Forecaster(pacer.engine, pacer.config, pacer.clock, process.compute)
-        sender = HttpServiceClient("sender", "http://127.0.0.1:1")
-        outcome_requests = OutcomeRequests(pacer.engine, pacer.clock, sender, timedelta(hours=1))
-        add_endpoints(app, forecaster, pacer.explainer, outcome_requests)
+        add_endpoints(app, forecaster, pacer.explainer)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pacer")
         body = {"package_id": "one", "deliveries": {"p0": 900}}
         preview = (await http.post("/forecast", json=body)).json()

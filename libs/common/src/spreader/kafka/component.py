@@ -41,12 +41,15 @@ class KafkaComponent(Probe):
         settings: Settings,
         consumers: Sequence[GuardedConsumer[Any]] = (),
         name: str = "kafka",
+        watched: Sequence[str] = (),
     ) -> None:
+        """`watched`: topics that this component does not read, but whose ids are in `home`."""
         super().__init__()
         self.name = name
         self._broker = broker
         self._settings = settings
         self._consumers = consumers
+        self._watched = watched
         self._topic_ids = TopicIds(settings)
         self._known_ids: dict[str, str] = {}
         self._ends = EndOffsets(settings)
@@ -55,7 +58,8 @@ class KafkaComponent(Probe):
         """The id of the cluster that answered last; None: no cluster has answered yet."""
 
     async def check(self) -> None:
-        known = await self._topic_ids.of({topic for consumer in self._consumers for topic in consumer.topics})
+        read = {topic for consumer in self._consumers for topic in consumer.topics}
+        known = await self._topic_ids.of({*read, *self._watched})
         if self._settings.kafka_alone and not known.cluster_id.startswith(TRIAL_CLUSTER):
             raise ValueError(
                 "SPREADER_KAFKA_ALONE is set, but this is not the in-memory broker of a trial. Unset it: with a real "
@@ -64,6 +68,14 @@ class KafkaComponent(Probe):
         self.cluster_id = known.cluster_id
         self._rewind_recreated(known.ids)
         await self._measure_lag()
+
+    @property
+    def home(self) -> str | None:
+        """The ids of the cluster and of the watched topics: another text means that their records are gone. None: not
+        known yet."""
+        if self.cluster_id is None or not self._known_ids.keys() >= {*self._watched}:
+            return None
+        return "/".join((self.cluster_id, *filter(None, (self._known_ids[topic] for topic in self._watched))))
 
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
@@ -103,7 +115,7 @@ class KafkaComponent(Probe):
         at its old offset, if the new topic already has that many records."""
         recreated = [topic for topic, topic_id in ids.items() if self._known_ids.get(topic, topic_id) != topic_id]
         for topic in recreated:
-            log.warning("a topic was created again; reading it from the beginning", topic=topic)
+            log.warning("a topic was created again; its readers begin at its first record", topic=topic)
             for consumer in self._consumers:
                 if topic in consumer.topics:
                     consumer.rewind(topic)

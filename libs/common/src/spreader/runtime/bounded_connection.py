@@ -1,8 +1,9 @@
 """Bounded connection: an asyncpg connection that is dropped if Postgres does not answer in time.
 
-asyncpg and SQLAlchemy limit the time of a statement. After a failed statement come a rollback, the closing of the
-connection and the closing of old prepared statements. These have either no limit or the same half minute. A task that
-waits for them keeps its place in the connection pool, and a pool without a free place stops the whole service.
+asyncpg and SQLAlchemy limit the time of a statement to half a minute. After a failed statement come a rollback, the
+closing of the connection and the closing of old prepared statements. Each of these has no time limit, or again half a
+minute. A task that waits for them keeps its place in the connection pool, and a pool without a free place stops the
+whole service.
 """
 
 import asyncio

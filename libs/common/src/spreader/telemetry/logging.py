@@ -1,8 +1,10 @@
 """Logging: JSON lines on standard output, from Spreader and from its libraries."""
 
+import json
 import logging
 import sys
 import time
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -42,6 +44,11 @@ def _with_trace(_: object, __: str, line: structlog.typing.EventDict) -> structl
     return line
 
 
+def _json(line: object, **arguments: Any) -> str:
+    """Escapes half characters, which a text from outside may have: a line with one could not be written."""
+    return json.dumps(line, ensure_ascii=False, **arguments).encode(errors="backslashreplace").decode()
+
+
 def configure_logs(level: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -62,7 +69,7 @@ def configure_logs(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                structlog.processors.JSONRenderer(_json),
             ],
         )
     )

@@ -34,7 +34,7 @@ BOUNDS: Mapping[str, str] = {
     "day limit in pairs": "the daily limit, two at a time",
     "new contacts limit": "the limit of new contacts",
     "unanswered budget": "the budget of unanswered people",
-    "quarter-of-day limit": "the limit of a quarter of the day an hour",
+    "quarter-of-day limit": "the hourly limit of a quarter of the daily limit",
 }
 
 
@@ -171,7 +171,7 @@ def status(
     if state is not None and state.open.state == "limited":
         return Status("Limited", "warn", _cause(state.open, "It opens fewer conversations than its limits allow."))
     if not any(bar.used for bar in shown):
-        return Status("Available", "good", "It sent nothing in the last 24 hours, and may.")
+        return Status("Available", "good", "It sent nothing in the last 24 hours, and is free to send.")
     return Status("Active", "good", "It sent in the last 24 hours, and has room for more.")
 
 

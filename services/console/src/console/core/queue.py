@@ -13,7 +13,7 @@ class ApiLimitUsage(ApiModel):
 class ApiGapFactors(ApiModel):
     """The factors of the gap to the profile's next release.
 
-    While no delivery waits, the pacer draws no gap, so all fields without another default are None.
+    While no delivery waits, the pacer draws no gap. Then all fields are None, except those that have another default.
     """
 
     base_seconds: float | None = None
@@ -49,7 +49,8 @@ class ApiPace(ApiModel):
 
 
 class ApiSendSlots(ApiModel):
-    """`without_outcome`: how many of these deliveries have had no outcome for five minutes."""
+    """How many deliveries count as being at the gateway, and their maximum. `without_outcome` says how many of them
+    have had no outcome for five minutes."""
 
     now: int
     max: int
@@ -57,7 +58,7 @@ class ApiSendSlots(ApiModel):
 
 
 class ApiOutcomeRequest(ApiModel):
-    """What came of the question about missing outcomes."""
+    """The result of asking the sender for missing outcomes."""
 
     overdue: int = 0
     freed: int = 0
@@ -82,19 +83,19 @@ def missing_outcomes(queue: ApiQueue | None) -> str | None:
     if queue is None or not queue.at_gateway.without_outcome:
         return None
     slots = queue.at_gateway
-    stops = " No other open message goes until then." if slots.now >= slots.max else ""
+    stops = " No other open message is sent until one of them has an outcome." if slots.now >= slots.max else ""
     deliveries = "1 delivery has" if slots.without_outcome == 1 else f"{slots.without_outcome} deliveries have"
     return (
-        f"{deliveries} had no outcome for 5 minutes, and count as with the gateway.{stops} "
+        f"{deliveries} had no outcome for 5 minutes, and are still counted as being at the gateway.{stops} "
         "The sender is asked for the outcomes after an hour, or now, if you wish."
     )
 
 
 def outcome_request_words(request: ApiOutcomeRequest) -> str:
-    """What came of the question, for the operator who asked it."""
+    """The result of asking the sender for missing outcomes, for the operator who wanted it."""
     if request.unavailable is not None:
         return f"The sender was not asked: {request.unavailable}"
     if not request.overdue:
         return "No outcome is missing any more."
     settled = request.freed + request.reported
-    return f"Settled: {settled} of {request.overdue}. On the others the sender still works: {request.in_progress}."
+    return f"Settled: {settled} of {request.overdue}. Still at the sender: {request.in_progress}."

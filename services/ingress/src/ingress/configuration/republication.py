@@ -1,8 +1,9 @@
-"""Republication: publishes all configuration and consents again when Kafka is another cluster than before.
+"""Republication: publishes all configuration and consents again when Kafka has lost them.
 
-Other services know configuration and consents only from Kafka. The new cluster's id is stored last, after everything is
-in the outbox or marked as unpublished. So the republication begins again after a crash. A record that is published
-twice changes nothing.
+That is the case in another cluster than before, or after a topic was created again. Other services know configuration
+and consents only from Kafka. The ids of the new cluster and of its topics are stored last, after everything is in the
+outbox or marked as unpublished. So the republication begins again after a crash. A record that is published twice
+changes nothing.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ CONSENTS_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Republication:
-    """`cluster_id` returns the id of the Kafka cluster in use, or None if it is not known yet."""
+    """`cluster_id` returns the ids of the Kafka cluster and its topics as one text; None: not known yet."""
 
     engine: AsyncEngine
     registry: Registry
@@ -42,7 +43,9 @@ class Republication:
             await connection.execute(removals.ANNOUNCE_AGAIN)
             await connection.execute(sql.FORGET_CLUSTERS, {"cluster_id": cluster_id})
             await connection.execute(sql.SAVE_CLUSTER, {"cluster_id": cluster_id})
-        log.info("this Kafka cluster is new; publishing all packages and consents to it", packages=packages)
+        log.info(
+            "this Kafka cluster or one of its topics is new; publishing all packages and consents", packages=packages
+        )
         return CHECK_SECONDS
 
     async def _is_published(self, cluster_id: str) -> bool:

@@ -144,7 +144,7 @@ DELETE_SETTLED = text("""
 DELETE FROM sender.delivery WHERE delivery_id IN (
     SELECT delivery_id FROM sender.delivery
     WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)
-    ORDER BY due_at LIMIT :limit)""")
+    ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)""")
 
 INSERT_CANCELLATIONS = text("""
 INSERT INTO sender.cancellation (message_id)

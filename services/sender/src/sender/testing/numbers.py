@@ -1,4 +1,4 @@
-"""Memory numbers: a store of checked numbers and of the rate limit of number checks, in memory."""
+"""Memory numbers: a store of checked numbers, kept in memory. It also keeps the rate limit for such checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

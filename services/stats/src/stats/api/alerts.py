@@ -43,7 +43,10 @@ class AlertEndpoints:
         return page_body(page, [alert.alert_id for alert in alerts], [alert_json(alert) for alert in alerts])
 
     async def acknowledge(self, alert_id: Annotated[Id, Path()], body: Acknowledgement) -> dict[str, Any]:
-        """Record who looks after an alert. The first name stays; a cleared alert does not change."""
+        """Record who looks after an alert.
+
+        The name that was recorded first stays, and a cleared alert does not change.
+        """
         alert = await acknowledge(self._engine, alert_id, body.by, self._clock())
         if alert is None:
             raise not_found("alert", alert_id)

@@ -60,8 +60,8 @@ class Evidence:
     fingerprints: Sequence[str] = ()
     """The fingerprints of the last open messages, the newest first."""
     misses_in_a_row: int = 0
-    """How many of the newest open messages in a row were not delivered. Only messages count that are over an hour old
-    and whose recipient had received a message before."""
+    """How many of the newest open messages in a row were not delivered. A message counts only if it is
+    over an hour old and its recipient had received a message before."""
     cold_failed: int = 0
     """Messages of the last hour to new contacts that failed."""
     cold_delivered: int = 0

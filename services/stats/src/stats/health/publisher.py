@@ -12,17 +12,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Now
-from spreader.contract.events import ProfileState
+from spreader.contract.events import Alert, ProfileState
 from spreader.kafka.bus import Bus
 from stats.config_cache import StatsConfigCache
+from stats.core.alerts import StoredAlert
 from stats.core.profile_summary import PackageOfProfile, is_changed, profile_states
 from stats.core.sums import minute_of
 from stats.health.current_state import CurrentState
 from stats.health.sql_alerts import mark_published, unpublished_alerts
 from stats.metrics import ALERTS, STATES
+
+log = structlog.get_logger()
 
 TURN_SECONDS = 1.0
 """The shortest real time between two published states of a profile."""
@@ -94,8 +99,20 @@ class AlertPublisher:
     async def turn(self) -> float:
         alerts = await unpublished_alerts(self.engine, ALERTS_AT_ONCE_MAX)
         if alerts:
-            await self.bus.publish(*(alert.event for alert in alerts))
+            await self.bus.publish(*_events(alerts))
             await mark_published(self.engine, alerts)
         for alert in alerts:
             ALERTS.labels(alert.state).inc()
         return 0 if len(alerts) == ALERTS_AT_ONCE_MAX else TURN_SECONDS
+
+
+def _events(alerts: Iterable[StoredAlert]) -> Iterable[Alert]:
+    """The events of the alerts. An alert of which no event can be made is passed over, so it holds up no other."""
+    for alert in alerts:
+        try:
+            yield alert.event
+        except ValidationError as error:
+            fields = sorted({"/".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)})
+            log.error(
+                "an alert cannot be published; it is only in the list of alerts", alert=alert.alert_id, fields=fields
+            )

@@ -60,7 +60,10 @@ class BeforeRow:
 
 @dataclass(frozen=True, slots=True)
 class RecentSendRow:
-    """`age`, `waits`, `is_new`, `receives`: as in `RecentSend`; None means no. `marks` has the bits of `Marks`."""
+    """A `RecentSend` as the database has it. If `is_new` or `receives` is None, it counts as False.
+
+    `marks` has the bits of `Marks`.
+    """
 
     profile_id: str
     lane: Lane
