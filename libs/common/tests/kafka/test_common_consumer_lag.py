@@ -78,3 +78,14 @@ async def test_a_check_of_many_idle_readers_is_answered_at_once(harness: TopicHa
             assert time.monotonic() - began < ANSWER_SECONDS
     finally:
         await component.stop()
+
+
+async def test_a_consumer_that_has_lost_its_group_needs_a_restart(harness: TopicHarness) -> None:
+    before = asyncio.all_tasks()
+    component = await harness.join(Slow())
+    assert (component.not_ready_reason(), component.is_live()) == (None, True)
+    (task,) = [task for task in asyncio.all_tasks() - before if "_coordination_routine" in repr(task)]
+    task.cancel()
+    await asyncio.wait([task])
+    assert f"no longer a member of the group {harness.group}" in (component.not_ready_reason() or "")
+    assert not component.is_live()

@@ -8,4 +8,4 @@ from spreader.settings import Settings
 class RouterSettings(Settings):
     router_port: PositiveInt = 8002
     router_heard_wait_seconds: PositiveFloat = 0.5
-    """How long a reply waits until earlier customers' messages are read, which decide the profile of the reply."""
+    """How long a reply waits for earlier messages of its customer to be read. They decide the profile of the reply."""

@@ -21,7 +21,7 @@ def kafka_jars() -> Path:
 
 
 def archive_file(program: Path) -> Path:
-    """The path of the jars' class archive for this Java program. The file may not exist yet."""
+    """The path of the jars' class archive for this `java` executable. The file may not exist yet."""
     name = str(program.resolve()).strip("/").replace("/", "-")
     return cache_folder() / f"kafka-{KAFKA_VERSION}-{name}.jsa"
 

@@ -113,6 +113,12 @@ class LowLatencyConsumer(AIOKafkaConsumer):
         await self.gathered.stop()
         await super().stop()
 
+    def has_lost_its_group(self) -> bool:
+        """Whether the background task that keeps the consumer in its group has ended. aiokafka does not start it again,
+        so the consumer reads nothing more."""
+        task: asyncio.Task[None] | None = getattr(self._coordinator, "_coordination_task", None)
+        return task is not None and task.done()
+
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:

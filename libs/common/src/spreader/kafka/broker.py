@@ -31,7 +31,9 @@ def _send_or_break(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
         raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
 
 
-AIOKafkaConnection.send = _send_or_break  # of every client of Kafka in this process
+def survive_broken_connections() -> None:
+    """Call it before the first client of the process is made. It holds for every client of Kafka in the process."""
+    AIOKafkaConnection.send = _send_or_break
 
 
 class Broker(KafkaBroker):

@@ -17,7 +17,7 @@ from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
 from spreader.contract.events import PARTITIONS, Event
-from spreader.kafka.broker import Broker
+from spreader.kafka.broker import Broker, survive_broken_connections
 from spreader.kafka.bus import (
     PublishFailed,
     RecordsRefused,
@@ -62,6 +62,7 @@ def _security(settings: Settings) -> BaseSecurity | None:
 
 def client_arguments(settings: Settings) -> dict[str, Any]:
     """Connection arguments for an aiokafka client that is used without FastStream."""
+    survive_broken_connections()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security,
@@ -84,6 +85,7 @@ def create_broker(
 ) -> KafkaBroker:
     """A broker that is not started. Its producer is not idempotent, because aiokafka's idempotent producer may fail for
     ever."""
+    survive_broken_connections()
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
+from spreader.kafka.batching import LowLatencyConsumer
 from spreader.kafka.client import TRIAL_CLUSTER, partitions_of
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.lifetimes import JOIN_SECONDS, started
@@ -96,11 +97,16 @@ class KafkaComponent(Probe):
         reports = {f"group {consumer.group}": consumer.streak.report() for consumer in self._consumers}
         return {name: report for name, report in reports.items() if report is not None}
 
+    def not_ready_reason(self) -> str | None:
+        if lost := self._lost_groups():
+            return f"no longer a member of {', '.join(lost)}, which only a restart mends"
+        return super().not_ready_reason()
+
     def is_live(self) -> bool:
-        """False when records wait but their handler was not called for a minute. The consumer has then probably lost
-        its group, and only a restart helps."""
+        """False when a consumer has lost its group, or when records wait but their handler was not called for a minute.
+        Then only a restart helps."""
         now = time.monotonic()
-        return all(
+        return not self._lost_groups() and all(
             now - max(since, self._consumers[number].last_call) < STUCK_SECONDS
             for number, since in self._behind_since.items()
         )
@@ -109,6 +115,14 @@ class KafkaComponent(Probe):
     def behind_seconds(self) -> float:
         """For how many seconds every check has found unfetched records. 0: the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
+
+    def _lost_groups(self) -> list[str]:
+        readers = ((consumer.group, consumer.reader()) for consumer in self._consumers)
+        return [
+            f"the group {group}"
+            for group, reader in readers
+            if isinstance(reader, LowLatencyConsumer) and reader.has_lost_its_group()
+        ]
 
     def _rewind_recreated(self, ids: Mapping[str, str]) -> None:
         """Read topics from the beginning that have been created again since the last check. A consumer would continue

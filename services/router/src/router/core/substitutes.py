@@ -13,7 +13,7 @@ class SubstituteTurns:
     """Chooses a substitute for one customer after the other. Each time it takes the profile whose last turn is longest
     ago.
 
-    So a profile that can send again gets no more customers than the others. The turns are kept in the memory of each
+    So when a profile can send again, it does not get a larger share of the customers than the others. The turns are kept in the memory of each
     process, so each process spreads its own customers.
     """
 
