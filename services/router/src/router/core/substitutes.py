@@ -13,8 +13,8 @@ class SubstituteTurns:
     """Chooses a substitute for one customer after the other. Each time it takes the profile whose last turn is longest
     ago.
 
-    So when a profile can send again, it does not get a larger share of the customers than the others. The turns are kept in the memory of each
-    process, so each process spreads its own customers.
+    So when a profile can send again, it does not get a larger share of the customers than the others. The turns are
+    kept in the memory of each process, so each process spreads its own customers.
     """
 
     _turns: dict[str, int] = field(default_factory=dict[str, int], init=False)

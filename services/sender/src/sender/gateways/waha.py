@@ -38,7 +38,7 @@ class WahaDriver:
         prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
         if isinstance(prepared, SendRefused):
             return prepared
-        # Evolution API finds by itself under which form WhatsApp knows a number. WAHA does not.
+        # WhatsApp may know a number by other digits than the given ones. Evolution API looks them up, WAHA does not.
         digits = await self._numbers.resolve(delivery, profile, lambda number: self.check_number(profile, number))
         if isinstance(digits, SendRefused):
             return digits

@@ -36,7 +36,7 @@ RETURNING stored.delivery_id""")
 
 # - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
-# - Deliveries to a host without a free slot are skipped. A host with free slots gets at most as many deliveries.
+# - A host gets at most as many deliveries as it has free slots. If it has none, its deliveries are skipped.
 # - A claim whose lease ended before its call began has sent nothing. So it leaves no doubt and counts as no try.
 # - Cancellations and consents are read in the same statement, to save a query for each delivery.
 CLAIM = text(f"""
@@ -107,7 +107,7 @@ WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.clai
   AND stored.state IN ('claimed', 'sending')
 RETURNING stored.delivery_id, stored.claim, starting.stop""")
 
-# The second part of the condition accepts a late result of the claim before the newest one, if the newest claim has not
+# The second part of the condition accepts a late result of the previous claim, as long as the newest claim has not
 # begun a call. If the newest claim has settled the delivery as unknown, only the result `sent` is accepted.
 WRITE_RESULTS = text(f"""
 WITH {IN_ORDER}
