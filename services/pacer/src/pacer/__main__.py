@@ -3,7 +3,10 @@ whose outcomes are overdue, and with `--ask` asks the sender for these outcomes.
 
 import argparse
 import asyncio
+import sys
 from datetime import timedelta
+
+import structlog
 
 from pacer.app import build
 from pacer.release.overdue_command import ask_for_outcomes
@@ -20,6 +23,7 @@ def main() -> None:
     arguments, settings = parser.parse_args(), PacerSettings()
     if arguments.command == "outcomes":
         wait = settings.outcome_wait if arguments.minutes is None else timedelta(minutes=arguments.minutes)
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the list goes to the output
         asyncio.run(ask_for_outcomes(settings, wait, arguments.ask))
     else:
         run(build(settings), settings, settings.pacer_port)
