@@ -23,7 +23,7 @@ ANSWER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class KnownTopics:
-    """The cluster's id, and the id of each topic that exists. "": the broker gives its topics no ids."""
+    """The cluster's id, and the id of each topic that exists. An id is "" if the broker gives its topics no ids."""
 
     cluster_id: str
     ids: Mapping[str, str]

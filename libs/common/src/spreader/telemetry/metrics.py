@@ -14,7 +14,7 @@ CONSUMER_LAG = Gauge(
 )
 CONSUMER_OLDEST = Gauge(
     "spreader_consumer_oldest_seconds",
-    "Age of the oldest unhandled record: since it was written if it is being handled, else since it was first seen.",
+    "Age of the oldest unhandled record: since its writing while a handler works on it, else since it was first seen.",
     ["group", "topic"],
 )
 DEAD_LETTERS = Counter("spreader_dead_letters_records", "Records sent to the dead letter topic.", ["group"])
