@@ -12,12 +12,12 @@ class PacerSettings(Settings):
     pacer_profiles_a_turn: PositiveInt = 200
     """The most profiles that one release pass decides for."""
     pacer_silence_seconds: PositiveFloat = 30.0
-    """Nothing is released after Kafka has not answered the reads of configuration and profile states for this many
-    seconds. An empty answer counts."""
+    """If Kafka leaves the reads of configuration and profile states unanswered for this many seconds, the pacer stops
+    releasing. An answer without records is an answer too."""
     pacer_release_margin_seconds: PositiveFloat = 2.5
     """How many wall seconds before a rest window the pacer stops releasing."""
     pacer_send_margin_seconds: PositiveFloat = 1.0
-    """How many wall seconds before a rest window the sender stops beginning sends."""
+    """From this many wall seconds before a rest window, the sender begins no send."""
 
     pacer_outcome_minutes: PositiveFloat = 60.0
     """If a release has had no outcome for this many minutes of wall time, the pacer asks the sender about it."""

@@ -71,7 +71,7 @@ class LocalPostgres:
             "listen_addresses": HOST,
             "unix_socket_directories": "",
             "max_connections": str(CONNECTIONS_MAX),
-            "shared_buffers": "512MB",  # a million held deliveries take 700 MB, and due ones are spread over them
+            "shared_buffers": "512MB",  # a million held deliveries take 700 MB, and due ones are all over it
             "fsync": "on" if self.durable else "off",
             "timezone": "UTC",
             "log_min_messages": "fatal",

@@ -31,8 +31,8 @@ class Pace:
         return timedelta(seconds=self.mean_seconds * (1 + self.spread * (2 * position - 1)))
 
     def slack(self, position: float) -> timedelta:
-        """The extra delay after a limit has room again. Without it, a profile that is always at a limit would repeat
-        the release times of the day before to the second (decision 0031)."""
+        """The extra delay after a limit has room again. Without it, a profile that is always at a limit would release
+        at exactly the same times as on the day before (decision 0031)."""
         return timedelta(seconds=self.slack_seconds_max * position)
 
     def start_delay(self, position: float) -> timedelta:
@@ -59,8 +59,8 @@ def pace(
 
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """The number of releases in a time (`sent`), divided by the number expected in it. The expected number is the daily
-    limit times `share`, which is the part of the day's active time that this time covers.
+    """The number of releases in a period (`sent`), divided by the number expected in it. The expected number is the daily
+    limit multiplied by `share`: the part of the day's active hours that fall in the period.
 
     0.5 is added to both numbers, so that the load is defined even when no release is expected.
     """

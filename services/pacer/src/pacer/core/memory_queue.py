@@ -32,7 +32,7 @@ class MemoryQueue:
             heapq.heappush(self._later, (delivery.not_before, next(self._arrivals), delivery))
 
     def advance(self, now: datetime) -> None:
-        """Make every delivery due whose `not_before` has passed."""
+        """Mark as due every delivery whose `not_before` has passed."""
         while self._later and self._later[0][0] <= now:
             entry = heapq.heappop(self._later)
             heapq.heappush(self._due.setdefault(_part(entry[2]), []), entry)

@@ -114,7 +114,7 @@ WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND effective_at > CAST(:n
 GROUP BY profile_id""")
 """The releases of the last 28 hours: 24 for the day limit, and 4 for the slack after it.
 
-The slack is at most 8 % of a base gap by default, and a base gap is at most about a day, so 4 hours are enough.
+A base gap is at most about a day. The slack is by default at most 8 % of it, which is about 2 hours.
 """
 
 PAST_CONTACTS = text(f"""

@@ -26,7 +26,8 @@ class QueueLimit:
 
 @dataclass(frozen=True, slots=True)
 class AheadCount:
-    """How many deliveries in a profile's queue go before the first waiting one, counted up to its daily limit."""
+    """How many deliveries in a profile's queue would go before the first delivery of the waiting queue. The count stops
+    at the profile's daily limit."""
 
     profile_id: str
     deliveries: int
@@ -62,5 +63,5 @@ WHERE delivery_id = ANY (ARRAY(
     WHERE profile_id = :queue AND state = 'held'
       AND (NOT CAST(:able AS text[]) <@ tried OR CAST(:profiles AS text[]) <@ tried)
     ORDER BY rank, not_before, seq LIMIT :rows)) AND {STILL_HELD}""")
-"""Gives back the deliveries that have not tried every profile that can send, and the deliveries that have tried every
-profile of the package."""
+"""Gives back a delivery if it has not been tried on some profile that can send, or if it has been tried on all profiles
+of the package."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spreader.contract.bounds import Bound
 
 STEPS_OF_ANSWER = 500
-"""The most simulated releases of all profiles together in a forecast for the response to a message."""
+"""For the response to a request with an open message, at most so many releases of all profiles are simulated."""
 STEPS_OF_PREVIEW = 8_000
 """The same for a preview or a what-if. Later releases are extrapolated at the same pace."""
 STEPS_OF_PROFILE_MIN = 20
@@ -21,7 +21,7 @@ class QueueLoad:
 
     profile_id: str
     waiting: int
-    """All deliveries in its queue, those of the message that is forecast included."""
+    """All deliveries in its queue, including those of the message that is forecast."""
     deliveries: int
     """The deliveries that are forecast: those of the message, or the whole queue."""
     gone: int
@@ -47,7 +47,8 @@ class ForecastPlan:
 
 
 def plan_forecast(loads: Sequence[QueueLoad], steps: int) -> ForecastPlan:
-    """At most `steps` releases in all. Profiles that are stopped, or have nothing to forecast, are in neither part.
+    """At most `steps` releases in all. Profiles that are stopped, or have nothing to
+    forecast, are not in the plan.
 
     The profiles are ordered by how many days of work wait for them. If there are too many of them, every n-th one is
     simulated, and the last one always is, because it decides when everything is sent.
