@@ -59,8 +59,8 @@ def pace(
 
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
-    """The number of releases in a period (`sent`), divided by the number expected in it. The expected number is the daily
-    limit multiplied by `share`: the part of the day's active hours that fall in the period.
+    """The number of releases in a period (`sent`), divided by the number expected in it. The expected number is the
+    daily limit multiplied by `share`: the part of the day's active hours that fall in the period.
 
     0.5 is added to both numbers, so that the load is defined even when no release is expected.
     """
