@@ -212,7 +212,7 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
     await write(servers, [trial.package()])
     fault_id = await trial.gateways.fault(kind="hang", at="after")
     interrupted, unanswered, before = Counter[Way](), Counter[str](), 0
-    began_calls = set[str]()
+    began_calls, waited_for = set[str](), 0
     for _ in range(kills):
         added = trial.add(count)
         first, rest = frozenset([added[0].recipient]), frozenset(delivery.recipient for delivery in added[1:])
@@ -221,7 +221,9 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
             await wait_for_sends(trial.gateways, before, first, 1)
             # The others arrive while it works: it dies with some sends at the gateway and some still on their way.
             writing = asyncio.create_task(write(servers, added[1:]))
-            await wait_for_sends(trial.gateways, before, rest, chance.randint(1, len(rest)))
+            wanted = chance.randint(1, len(rest))
+            waited_for += 1 + wanted
+            await wait_for_sends(trial.gateways, before, rest, wanted)
             died_at = kill()
             began_calls |= await may_be_at_gateways(settings.database_url)
             await writing
@@ -243,8 +245,10 @@ async def test_no_open_delivery_arrives_twice_and_no_reply_three_times_however_o
         "seconds": round(time.monotonic() - began),
         **summary(trial, lines, ended, interrupted, began_calls),
     }
+    # More sends arrive until the kill, the more the slower the machine is: a short run counts on none of these.
+    least = 1.5 * count * kills if kills == RECORDED else waited_for / 4
     for driver in DRIVERS:
-        assert sum(interrupted[driver, lane] for lane in LANES) >= 1.5 * count * kills, interrupted
+        assert sum(interrupted[driver, lane] for lane in LANES) >= least, interrupted
     if kills == RECORDED:
         keep("kills", figures)
 

@@ -21,7 +21,7 @@ CUSTOMERS = 3
 CONVERSATION_SECONDS, CONVERSATION_POLL_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
 POLL_SECONDS = 1.0
-UNCHANGED_POLLS_MAX = 12  # after so many polls without a change, the rest is only waiting for its release time
+UNCHANGED_POLLS_MAX = 12  # polls without a change; after these, the rest only waits for its release time
 _NOT_FINAL = ("held", "released")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spreader.contract.bounds import Bound
 
 STEPS_OF_ANSWER = 500
-"""For the response to a request with an open message, at most so many releases of all profiles are simulated."""
+"""The maximum for the response to a request with an open message: simulated releases of all profiles together."""
 STEPS_OF_PREVIEW = 8_000
 """The same for a preview or a what-if. Later releases are extrapolated at the same pace."""
 STEPS_OF_PROFILE_MIN = 20
