@@ -17,7 +17,11 @@ def run(name: str, measure: Measure, arguments: Sequence[str]) -> int:
     """Run the bench and return the exit code. `name` is the default name of the result files."""
     parser = argparse.ArgumentParser(prog=f"python -m bench {name}")
     parser.add_argument("--name", default=name, help="name of the files in bench/results")
-    options = parser.parse_args(arguments)
+    return measure_and_keep(parser.parse_args(arguments).name, measure)
+
+
+def measure_and_keep(name: str, measure: Measure) -> int:
+    """Run the bench, print its figures and write them to files with this name; returns the exit code."""
     machine, progress = Machine.this(), Progress()
 
     async def measured() -> list[Figure]:
@@ -28,7 +32,7 @@ def run(name: str, measure: Measure, arguments: Sequence[str]) -> int:
     except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
-    kept = keep(options.name, machine, time.monotonic() - progress.began, figures)
+    kept = keep(name, machine, time.monotonic() - progress.began, figures)
     print("\n".join(table(figures)))
     progress.say(f"written to {' and '.join(str(file) for file in kept)}")
     return 0

@@ -3,14 +3,12 @@
 import argparse
 import asyncio
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.child import MeasurementError
+from bench.command import measure_and_keep
 from bench.figures import Figure, Pair, p99
 from bench.progress import Progress
-from bench.report import Machine, keep, table
 from bench.system import THIS_TREE, BenchSystem, Tree, run_system
 from bench.turns.checkout import checkout
 from bench.turns.processes import processor_seconds
@@ -114,13 +112,4 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--name", default="turns", help="name of the files in bench/results")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
-    machine, progress = Machine.this(), Progress()
-    try:
-        figures = asyncio.run(measure(options.commit, options.rounds, progress))
-    except MeasurementError as reason:
-        progress.say(f"given up: {reason}")
-        return 1
-    kept = keep(options.name, machine, time.monotonic() - progress.began, figures)
-    print("\n".join(table(figures)))
-    progress.say(f"written to {' and '.join(str(file) for file in kept)}")
-    return 0
+    return measure_and_keep(options.name, lambda progress: measure(options.commit, options.rounds, progress))
