@@ -46,7 +46,7 @@ async def show(page: LivePage, package_id: str, message_id: str) -> None:
 def _cancel_dialog(page: LivePage, message_id: str, message: Query[ApiMessage]) -> ui.dialog:
     async def cancel() -> None:
         dialog.close()
-        success = "Cancelling: what is held or waits for its gateway stops; a call that has begun ends."
+        success = "Cancelling. Nothing more is sent, except where a call to the gateway has already begun."
         if await run_action(page.context, "POST", "ingress", f"/messages/{message_id}/cancel", success=success):
             page.context.cache.refresh(message)
 
