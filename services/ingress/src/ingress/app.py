@@ -79,7 +79,7 @@ class Dependencies:
     engine: AsyncEngine
     bus: Bus
     webhook_bus: Bus
-    """For events that no caller of the API waits for."""
+    """Publishes the events that no caller of the API waits for."""
     config_cache: IngressConfigCache
     callbacks: CallbackChannel
     router: ServiceClient
@@ -156,7 +156,7 @@ def build(settings: IngressSettings) -> FastAPI:
 def _configuration_loops(
     engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
 ) -> tuple[Loop, ...]:
-    """The loops that publish configuration that no request has published."""
+    """The loops that publish configuration when no request does."""
     removals = Removals(engine, now, wake_relay)
     republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.home)
     return (
@@ -171,7 +171,8 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     if not deps.settings.api_key:
         raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your choice.")
     for endpoint in _endpoints(deps):
-        # The routes are added directly. A nested router would cost time on each request and hide a path's methods.
+        # The routes are added directly. A nested router would cost time on each request. It would also hide the methods
+        # of its paths, which the response 405 must list.
         app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
@@ -185,7 +186,7 @@ class Endpoint(Protocol):
 
 
 def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
-    """All endpoints, in the order in which their routes are tried. Those that accept messages come first."""
+    """All endpoints, in the order in which their routes are tried. The endpoints that accept messages come first."""
     settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)

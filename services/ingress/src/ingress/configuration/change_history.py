@@ -31,7 +31,8 @@ class Change:
 
     @property
     def not_undoable_reason(self) -> str | None:
-        """Why the change can never be undone. None: it can be undone, unless the same settings have changed since."""
+        """Why the change can never be undone. If this is None, the change can be undone until the same settings change
+        again."""
         if self.undone_by is not None:
             return f"it has been undone already, by change {self.undone_by}"
         return not_undoable_reason(self.differences)
@@ -66,7 +67,8 @@ async def record_change(
     at: datetime,
     undoes: int | None = None,
 ) -> None:
-    """Store the differences between two documents of a package as a change. Store nothing if they are equal."""
+    """Store the differences between two documents of a package as a change. Store nothing if the documents are
+    equal."""
     changed = differences(before, after)
     if changed:
         row = {

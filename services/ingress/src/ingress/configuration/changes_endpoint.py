@@ -61,7 +61,7 @@ def _check(settings: Settings) -> Settings:
 
 
 def _before(after: str | None) -> int | None:
-    """The change number that a decoded cursor names; None for the first page."""
+    """The change number that a decoded cursor names, or None for the first page."""
     if after and not after.isdecimal():
         raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.")
     return int(after) if after else None

@@ -1,4 +1,4 @@
-"""Credentials: the secrets of a profile at its gateway. They are validated by field, stored encrypted, never shown."""
+"""Credentials: the secrets of a profile at its gateway. They are validated, stored encrypted, and never shown."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
     "waha": ("api_key", "hmac_key"),
     "evolution": ("api_key", "webhook_token"),
 }
-"""The credentials of each driver; all of them are required."""
+"""The credentials that each driver requires."""
 
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
 _SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""A value that an HTTP header may have. Text copied from a terminal often ends with a line break, and a header must not
-contain one."""
+"""A value that an HTTP header may have. It must not end with a line break, as text copied from a terminal often
+does."""
 
 
 def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
@@ -72,12 +72,12 @@ class CredentialSealer:
         return {"sealed": vault.seal(profile_id, {name: credentials[name] for name in NAMES[driver]}), **holder}
 
     def open(self, profile_id: str, sealed: str) -> Credentials:
-        """The decrypted credentials; raises `Undecryptable`."""
+        """The decrypted credentials. Raises `Undecryptable`."""
         self._require_vault()
         return self._open_cached(profile_id, sealed)
 
     def require(self, profile_id: str, sealed: str | None) -> Credentials:
-        """Like `open`, but raises the problem `unavailable` instead, which says what an operator must do."""
+        """Like `open`, but raises the problem `unavailable`. Its text says what an operator must do."""
         try:
             return self.open(profile_id, sealed or "")
         except Undecryptable as error:

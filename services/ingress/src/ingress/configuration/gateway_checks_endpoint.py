@@ -40,8 +40,8 @@ _NUMBERS = TypeAdapter(NumbersForm)
 
 
 async def check_connection(sender: ServiceClient, row: ProfileEntry, seconds: float) -> ServiceResponse:
-    """The sender's check of the gateway. The query contains the gateway settings, because the sender may not have read
-    them yet."""
+    """Ask the sender to check the connection to a profile's gateway. The query contains the gateway settings, because
+    the sender may not have read them yet."""
     gateway = row.settings["gateway"]
     query = {
         "package_id": row.package_id,
@@ -126,16 +126,16 @@ class GatewayChecksEndpoint:
 
 
 def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    """The profiles that check numbers: the linked devices, because the Cloud API has no such check.
+    """The profiles that check numbers. Profiles of the Cloud API are left out, because it has no such check.
 
-    Without linked devices, all profiles.
+    If the package has only such profiles, they are used anyway.
     """
     return [profile for profile in profiles if profile.gateway.driver != "cloud_api"] or profiles
 
 
 def _shares(numbers: Sequence[str], profiles: Sequence[Profile]) -> dict[str, Sequence[str]]:
-    """The numbers that each profile checks. They are shared evenly, because WhatsApp notices many checks by one
-    account."""
+    """The numbers that each profile checks. Each profile gets an equal share, because WhatsApp notices many checks by
+    one account."""
     shares = {profile.profile_id: numbers[index :: len(profiles)] for index, profile in enumerate(profiles)}
     return {profile_id: share for profile_id, share in shares.items() if share}
 

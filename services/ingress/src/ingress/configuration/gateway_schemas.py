@@ -47,7 +47,8 @@ class GatewayForm(RequestForm):
 
 
 def editable_gateway(stored: Mapping[str, Any], patch: Any) -> dict[str, Any]:
-    """The fields of the stored gateway to which a patch is applied. There are none if the patch changes the driver."""
+    """The fields of the stored gateway that stay unless the patch changes them. If the patch changes the driver, no
+    field stays."""
     if isinstance(patch, dict) and patch.get("driver", stored["driver"]) != stored["driver"]:
         return {}
     return {name: stored[name] for name in ("driver", "base_url", "account")}
@@ -60,10 +61,10 @@ def gateway_settings(
     sealer: CredentialSealer,
     stored: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The settings to store for a form, with sealed credentials; raises the problem `invalid` or `secret-keys`.
+    """The settings to store for a form, with sealed credentials. Raises the problem `invalid` or `secret-keys`.
 
-    `stored`: the profile's present gateway; None for a new profile. Its credentials stay unless the form replaces them
-    or changes the driver.
+    `stored`: the profile's present gateway, or None for a new profile. The stored credentials stay unless the form
+    replaces them or changes the driver.
     """
     present = stored if stored is not None and stored["driver"] == form.driver and stored.get("sealed") else None
     errors = _address_errors(form)
@@ -98,7 +99,8 @@ def _address_errors(form: GatewayForm) -> list[FieldError]:
 
 
 def _open(sealer: CredentialSealer, profile_id: str, sealed: str) -> Mapping[str, str]:
-    """The stored credentials, so that a form can replace one of them. Empty if they cannot be decrypted."""
+    """The stored credentials, so that a form can replace one of them. Empty if the stored credentials cannot be
+    decrypted."""
     try:
         return sealer.open(profile_id, sealed)
     except Undecryptable:

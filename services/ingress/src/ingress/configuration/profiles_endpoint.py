@@ -34,7 +34,8 @@ _PROFILE_FORM = TypeAdapter(ProfileForm)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """`result`: None if nothing was checked. `warnings` then says why, except for the simulator: it needs no check."""
+    """`result` is None if nothing was checked. Then `warnings` says why. The simulator needs no check, so it gets no
+    warning."""
 
     result: dict[str, Any] | None
     warnings: tuple[LimitWarning, ...] = ()
@@ -167,7 +168,7 @@ def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
     return {
         "profile_id": row.profile_id,
         "package_id": row.package_id,
-        "backup": False,  # settings that were stored before this field do not contain it
+        "backup": False,  # settings that were stored before this field existed lack it
         **row.settings,
         "gateway": {**shown, "credentials": credentials_summary(gateway["driver"], gateway.get("sealed"))},
         "webhook_url": webhook_path(gateway["driver"], row.package_id, row.profile_id),

@@ -1,5 +1,5 @@
-"""Queue endpoint: the queue of a package, what it waits for, a forecast of the queue under other settings, and the
-request for outcomes that are missing."""
+"""Queue endpoint: shows a package's queue and what it waits for. It forecasts the queue under other settings, and
+requests missing outcomes."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,9 +36,10 @@ class QueueEndpoint:
         ).render()
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
-        """The pacer forecasts the present queue under the present and under the proposed settings. Nothing changes.
+        """The pacer forecasts the present queue twice: under the present settings, and under the proposed ones. The
+        request changes nothing.
 
-        Each forecast simulates at most 8,000 releases. Later ones are extrapolated, from the time `counted_until` on.
+        Each forecast simulates at most 8,000 releases. The releases after the time `counted_until` are extrapolated.
         """
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
         row, profiles = await self.registry.package_with_profiles(package_id)
@@ -51,7 +52,7 @@ class QueueEndpoint:
         return ApiResponse(200, {**forecast, "warnings": package_warnings(proposed)}).render()
 
     async def ask_for_outcomes(self, package_id: PathId) -> Response:
-        """The sender reports again what became of releases that have had no outcome for five minutes."""
+        """Asks the sender to report again what became of releases that have had no outcome for five minutes."""
         self.config_cache.require_package(package_id)
         path = f"/packages/{package_id}/outcomes"
         return ApiResponse(

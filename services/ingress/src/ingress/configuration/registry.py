@@ -93,7 +93,8 @@ class Registry:
         return await self.package(package_id)
 
     async def publish_again(self, package_id: str) -> None:
-        """Publish the package as it is now, with its present version. Does nothing if it was deleted meanwhile."""
+        """Publish the package as it is now, with its present version. Do nothing if the package was deleted
+        meanwhile."""
         async with self.engine.begin() as connection:
             locked = await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
             if locked.scalar_one_or_none() is not None:
@@ -101,7 +102,7 @@ class Registry:
         self.wake_relay()
 
     async def delete_package(self, package_id: str) -> int:
-        """Delete the package; returns the version of the record that announces the deletion."""
+        """Delete the package. Returns the version of the record that announces the deletion."""
         async with self.engine.begin() as connection:
             deleted = await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})
             version = deleted.scalar_one_or_none()
@@ -145,7 +146,7 @@ class Registry:
         return await self.package(package_id)
 
     async def undo(self, package_id: str, number: int, check: Edit) -> PackageEntry:
-        """Undo a change; `check` validates the package settings that result. Raises the problem `not-undoable`."""
+        """Undo a change. `check` validates the package settings that result. Raises the problem `not-undoable`."""
         async with self._change(package_id, undoes=number) as connection:
             change = await get_change(connection, package_id, number)
             if change.not_undoable_reason is not None:
@@ -167,8 +168,8 @@ class Registry:
         document: Mapping[str, Any],
         check: Edit,
     ) -> None:
-        """Store the parts of a document that differ from the stored rows. Gateways stay, because an undo never changes
-        them."""
+        """Store the parts of a document that differ from the stored rows. The stored gateways stay, because a document
+        lacks their credentials and an undo never changes a gateway."""
         package_id = package.package_id
         paused, members = document["paused"], document["profiles"]
         settings = {name: value for name, value in document.items() if name not in ("paused", "profiles")}
@@ -192,7 +193,7 @@ class Registry:
         await connection.execute(sql.PROFILE_SAVE, {**params, "settings": json.dumps(settings)})
 
     async def _pause_profile(self, connection: AsyncConnection, package_id: str, profile_id: str, paused: bool) -> bool:
-        """Pause or resume a profile; returns whether there is such a profile."""
+        """Pause or resume a profile. Returns whether there is such a profile."""
         params = {"package_id": package_id, "profile_id": profile_id, "now": self.now(), "paused": paused}
         return (await connection.execute(sql.PROFILE_PAUSE, params)).rowcount > 0
 
@@ -212,7 +213,7 @@ class Registry:
         self.wake_relay()
 
     async def _put_snapshot(self, connection: AsyncConnection, package_id: str) -> tuple[PackageEntry, dict[str, Any]]:
-        """Put the snapshot into the outbox; returns the package as it is now, and its document."""
+        """Put the package's snapshot into the outbox. Returns the package as it is now, and its document."""
         package = await _package(connection, package_id)
         profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
         event = PackageConfigured(package=snapshot(package, profiles), at=self.now())

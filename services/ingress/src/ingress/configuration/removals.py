@@ -1,4 +1,4 @@
-"""Removals: the records that say that a package was deleted, and the tombstones that remove these records later.
+"""Removals: records that announce the deletion of a package, and tombstones that remove these records later.
 
 A tombstone alone would not be enough, because a service cannot distinguish a package without a record from a package
 that it has not read yet. So the ingress publishes a deletion as a record, which compaction keeps. It publishes the
@@ -25,7 +25,8 @@ AT_ONCE_MAX = 100
 ANNOUNCE_EVERY_SECONDS = 5.0
 FORGET_EVERY_SECONDS = 3_600.0
 KEEP = timedelta(days=30)
-"""The least time from a removal to its tombstone. Records stay in the topics of deliveries for only 7 days."""
+"""The least time from a removal to its tombstone. It is far longer than the 7 days for which records stay in the topics
+of deliveries."""
 
 MakeRecord = Callable[[RemovedPackage, datetime], Envelope]
 
@@ -40,7 +41,8 @@ class Removals:
     async def announce(self) -> float:
         """Publish the removals that are not published yet.
 
-        An older version of the ingress published none. After a move to a new Kafka cluster, all count as unpublished.
+        There are two reasons for unpublished removals. An older version of the ingress published none, and after a move
+        to a new Kafka cluster all count as unpublished.
         """
         async with self.engine.begin() as connection:
             packages = fetched(RemovedPackage, await connection.execute(sql.UNANNOUNCED, {"limit": AT_ONCE_MAX}))

@@ -1,9 +1,11 @@
 """Republication: publishes all configuration and consents again when Kafka has lost them.
 
-That is the case in another cluster than before, or after a topic was created again. Other services know configuration
-and consents only from Kafka. The ids of the new cluster and of its topics are stored last, after everything is in the
-outbox or marked as unpublished. So the republication begins again after a crash. A record that is published twice
-changes nothing.
+Kafka has lost these records if it is another cluster than before, or if a topic was created again. Other services know
+configuration and consents only from Kafka.
+
+The ingress stores the ids of the new cluster and its topics only after everything is in the outbox or marked as
+unpublished. After a crash before that, the republication begins again. A record that is published twice changes
+nothing.
 """
 
 from collections.abc import Callable
@@ -27,7 +29,7 @@ CONSENTS_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Republication:
-    """`cluster_id` returns the ids of the Kafka cluster and its topics as one text; None: not known yet."""
+    """`cluster_id` returns the ids of the Kafka cluster and its topics as one text, or None while they are unknown."""
 
     engine: AsyncEngine
     registry: Registry
@@ -53,7 +55,7 @@ class Republication:
             return (await connection.execute(sql.IS_PUBLISHED, {"cluster_id": cluster_id})).scalar_one()
 
     async def _packages(self) -> int:
-        """Put every package into the outbox; returns their number."""
+        """Put every package into the outbox. Returns the number of packages."""
         count, after = 0, ""
         while rows := await self.registry.packages(after, PACKAGES_AT_ONCE):
             for row in rows:
@@ -62,7 +64,7 @@ class Republication:
         return count
 
     async def _consents(self) -> None:
-        """Mark all consents as unpublished, in pieces."""
+        """Mark all consents as unpublished, `CONSENTS_AT_ONCE` in each transaction."""
         last = ConsentPlace("", "opt_in", "")
         while True:
             place = {"package_id": last.package_id, "kind": last.kind, "recipient": last.recipient}

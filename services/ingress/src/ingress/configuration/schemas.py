@@ -94,8 +94,8 @@ OptOutWord = Annotated[
 
 
 class WarmUpForm(RequestForm):
-    """How the limits of a new account grow: from `from_share` of each limit to the whole limit, in `days` days. It
-    applies to profiles with `warm_up_from`."""
+    """How the limits of a new account grow: from `from_share` of each limit to the whole limit, in `days` days. Only
+    profiles with `warm_up_from` have a warm-up."""
 
     days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
     from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
@@ -165,7 +165,8 @@ class PackageForm(RequestForm):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """The settings to store. They contain all fields, so that a new default does not change existing packages."""
+        """The settings to store. They contain all fields, so that a package keeps its settings when a later version has
+        other defaults."""
         return self.model_dump(mode="json", exclude={"package_id"})
 
 
@@ -199,7 +200,7 @@ class NewProfile(ProfileForm):
 def _has_active_minute(windows: Sequence[tuple[time, time]], rest: tuple[time, float] | None) -> bool:
     """Whether any minute of the day is inside an active window and outside the rest window.
 
-    `windows`: the begin and the end of each active window; without windows, the whole day is active. `rest`: the begin
+    `windows`: the begin and the end of each active window. Without windows, the whole day is active. `rest`: the begin
     of the rest window and its length in hours.
     """
     return any(_in_windows(minute, windows) and not _in_rest(minute, rest) for minute in range(_MINUTES_PER_DAY))

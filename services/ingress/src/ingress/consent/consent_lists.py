@@ -55,20 +55,20 @@ class ConsentLists:
         evidence: str | None = None,
         since: datetime | None = None,
     ) -> int:
-        """Put the recipients on the list; returns how many were not on it.
+        """Put the recipients on the list. Returns how many of them were not on it before.
 
-        The same `evidence` puts a recipient on the list only once, even if the entry was removed since then.
-        `since`: when the entry begins; None: now.
+        The same `evidence` puts a recipient on the list only once, even if the entry was removed since then. `since`:
+        when the entry begins. None means now.
         """
         entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
         return await self._change(sql.ADD, key, recipients, entry)
 
     async def remove(self, key: ConsentListKey, recipient: str) -> bool:
-        """Take the recipient off the list; returns whether it was on it."""
+        """Take the recipient off the list. Returns whether the recipient was on it."""
         return await self._change(sql.REMOVE, key, [recipient], {"recipient": recipient, "now": self.now()}) > 0
 
     async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
-        """Take the recipient off the list, but only if a gateway's report put it there at or before `requested_at`.
+        """Take the recipient off the list, but only if a gateway's report made the entry at or before `requested_at`.
 
         Returns whether the recipient was taken off.
         """
@@ -100,7 +100,7 @@ class ConsentLists:
         return objections
 
     async def publish_left_over(self) -> float:
-        """Publish changes that have been unpublished for some seconds; returns the seconds until the next run."""
+        """Publish changes that have been unpublished for some seconds. Returns the seconds until the next run."""
         async with self.engine.begin() as connection:
             changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.LEFT_OVER, {"limit": LEFT_OVER_MAX}))
             await self._publish(connection, changes)
@@ -109,7 +109,7 @@ class ConsentLists:
     async def _change(
         self, statement: TextClause, key: ConsentListKey, recipients: Sequence[str], entry: Mapping[str, Any]
     ) -> int:
-        """Store a change, then publish it; returns how many entries changed.
+        """Store a change, then publish it. Returns how many entries changed.
 
         Raises the problem `unavailable` if the change is stored, but not published yet.
         """
@@ -117,7 +117,8 @@ class ConsentLists:
             changed = (await connection.execute(statement, {**key.columns, **entry})).rowcount
         try:
             async with self.engine.begin() as connection:
-                # If another process is publishing the same rows, this query waits, and then finds them published.
+                # If another process is publishing the same rows, this query waits. Then it no longer finds these rows,
+                # because they are published.
                 params = {**key.columns, "recipients": list(recipients)}
                 changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.UNPUBLISHED, params))
                 await self._publish(connection, changes)
@@ -131,7 +132,8 @@ class ConsentLists:
     async def _publish(self, connection: AsyncConnection, changes: Sequence[sql.UnpublishedConsent]) -> None:
         """Publish the changes and mark them as published.
 
-        Their rows stay locked until then, so a recipient's changes are published in order.
+        The caller has locked their rows, so no other process can publish a newer change of a recipient before an older
+        one.
         """
         if changes:
             await self.bus.publish(*map(_event, changes))

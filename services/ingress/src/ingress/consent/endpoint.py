@@ -44,7 +44,7 @@ class ImportResult:
     errors: list[InvalidRow] = field(default_factory=list[InvalidRow])
 
     def count(self, rows: Sequence[PhoneRow | InvalidRow]) -> list[str]:
-        """Count these rows; returns the recipients of the valid ones."""
+        """Count these rows. Returns the recipients of the valid rows."""
         invalid = [row for row in rows if isinstance(row, InvalidRow)]
         self.rows += len(rows)
         self.wrong += len(invalid)
@@ -176,7 +176,8 @@ _ALL_PACKAGES = ConsentListKey(EVERYWHERE, "suppression")
 
 
 def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: Sequence[Any]) -> None:
-    """Add the four routes of one list. `noun`: the list in words; `endpoints`: add, list, lift, import."""
+    """Add the four routes of one list. `noun` is the list in words. `endpoints` has the functions that add, list, lift
+    and import, in this order."""
     add, page, lift, import_file = endpoints
     add_route(
         router,
