@@ -263,7 +263,7 @@ class AssignedDelivery(BaseModel):
 
 
 class OpenDeliveriesAssigned(Event):
-    """The router chose a profile for each delivery of a record: one event for all (decision 0003)."""
+    """The router chose a profile for each delivery of a record. One event has all the choices (decision 0003)."""
 
     topic: ClassVar[str] = "spreader.delivery-assigned.open"
     type: ClassVar[str] = "spreader.delivery-assigned.open.v1"
@@ -375,7 +375,7 @@ class ReplyDeliveryAssigned(Event):
 
 
 class DeliveryReleased(Event):
-    """The pacer released an open delivery: send it now, and do not start after `send_by`."""
+    """The pacer released an open delivery: the sender must send it now, and must not start after `send_by`."""
 
     topic: ClassVar[str] = "spreader.delivery-released"
     type: ClassVar[str] = "spreader.delivery-released.v1"
@@ -406,7 +406,7 @@ class DeliveryReleased(Event):
 
 
 class DeliveryReturned(Event):
-    """A delivery was certainly not sent and needs a profile: another one, or its first after a wait for one."""
+    """A delivery was certainly not sent. The router must choose its next profile, or its first if it has had none."""
 
     topic: ClassVar[str] = "spreader.delivery-returned"
     type: ClassVar[str] = "spreader.delivery-returned.v1"
@@ -560,7 +560,7 @@ class CustomerMessage(Event):
 
 
 class MessageCancelled(Event):
-    """A caller cancelled a message: its deliveries whose gateway call has not begun are not sent."""
+    """A caller cancelled a message. If the gateway call of a delivery has not begun, the delivery is not sent."""
 
     topic: ClassVar[str] = "spreader.message-cancelled"
     type: ClassVar[str] = "spreader.message-cancelled.v1"
@@ -812,7 +812,7 @@ class MessageRouted(Callback):
 
 
 class ReplySettled(Callback):
-    """The result of a reply that a caller waits for. `reason`: why this profile was used, or why it was not sent."""
+    """The result of a reply that a caller waits for. `reason`: why this profile was used, or why nothing was sent."""
 
     type: ClassVar[str] = "spreader.reply-settled.v1"
 
@@ -829,7 +829,7 @@ class ReplySettled(Callback):
 
 
 class Alert(Event):
-    """A condition of a profile that a person should know about began, was acknowledged, or ended."""
+    """An alert about a profile was raised, acknowledged or cleared."""
 
     topic: ClassVar[str] = "spreader.alerts"
     type: ClassVar[str] = "spreader.alert.v1"
