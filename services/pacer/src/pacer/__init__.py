@@ -1,1 +1,1 @@
-"""The pacer: holds open deliveries until their release time; the only authority on limits."""
+"""The pacer: holds open deliveries until their release time. No other service enforces the limits."""

@@ -55,7 +55,7 @@ INTAKE_RECORDS_MAX = 20  # a record has up to 500 deliveries, so a transaction s
 TOPICS = tuple(
     kind.topic for kind in (OpenDeliveriesAssigned, DeliveryOutcome, MessageCancelled, CustomerMessage, ConsentChanged)
 )
-"""The topics whose processed offsets are stored with their effects."""
+"""For these topics, the processed offsets are stored together with the effects of the records."""
 
 
 def build(settings: PacerSettings) -> FastAPI:
@@ -132,8 +132,9 @@ def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gua
 
 
 def _gathering(consumer: GuardedConsumer[Any]) -> Gathering:
-    """An outcome only makes room for later releases, so its consumer may wait 100 ms to gather more outcomes. Consents
-    are committed at once, because the check of opt-ins waits for these commits."""
+    """What the consumer of a topic may gather to save processor time. An outcome only makes room for later releases, so
+    its consumer may wait 100 ms for more outcomes. For outcomes and customers' messages, the offsets are committed once
+    a second. Consents are committed at once, because the check of opt-ins waits for these commits."""
     if DeliveryOutcome in consumer.accepts:
         return GATHER_BRIEFLY
     return GATHER_COMMITS if CustomerMessage in consumer.accepts else NO_GATHERING

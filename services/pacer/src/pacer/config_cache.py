@@ -34,13 +34,13 @@ class PacerConfigCache(ConfigCache):
     """For each profile: the parts of its last state that decide its rules and whether it can send."""
 
     _profiles: dict[str, tuple[Package, Mapping[str, Profile]]] = field(default_factory=dict, init=False)
-    """For each package, the profiles of the configuration that was asked for last."""
+    """For each package: the configuration of the last call of `profile_of`, and its profiles by id."""
 
     def changes_rules(self, state: ProfileState) -> bool:
         """Whether this state changes the profile's rules or its ability to send. Many new states change only counts,
         which affect neither.
 
-        Each call stores the state, and the next call compares its own state with it.
+        Each call remembers its state, so that the next call can compare the next state with it.
         """
         inputs = (state.open.state, state.limit_factor, session_obstacle(state))
         previous = self._inputs.get(state.profile_id)

@@ -15,14 +15,14 @@ class PacerSettings(Settings):
     """If Kafka leaves the reads of configuration and profile states unanswered for this many seconds, the pacer stops
     releasing. An answer without records is an answer too."""
     pacer_release_margin_seconds: PositiveFloat = 2.5
-    """How many wall seconds before a rest window the pacer stops releasing."""
+    """The time before a rest window, in wall seconds, in which the pacer releases nothing."""
     pacer_send_margin_seconds: PositiveFloat = 1.0
-    """From this many wall seconds before a rest window, the sender begins no send."""
+    """The time before a rest window, in wall seconds, in which the sender begins no send."""
 
     pacer_outcome_minutes: PositiveFloat = 60.0
     """If a release has had no outcome for this many minutes of wall time, the pacer asks the sender about it."""
     sender_url: str = "http://127.0.0.1:8004"
-    """Where the pacer asks about releases without an outcome."""
+    """The URL of the sender. The pacer asks it about releases without an outcome."""
 
     @property
     def outcome_wait(self) -> timedelta:

@@ -1,4 +1,4 @@
-"""Testing: a pacer on a real Postgres without Kafka, whose clock and configuration a test sets."""
+"""Testing: a pacer with a real Postgres and without Kafka. A test sets its clock and its configuration."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

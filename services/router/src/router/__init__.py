@@ -1,1 +1,2 @@
-"""Router: assigns a profile to each delivery, by the conversation for replies and by a strategy for open messages."""
+"""Router: assigns a profile to each delivery. The conversation decides for a reply, and a strategy for an open
+message."""

@@ -43,8 +43,8 @@ GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
 OPEN_RECORDS_MAX = 4
-"""The most records that the open lane handles at a time. Four records have up to 2,000 recipients, which take
-milliseconds, so no reply waits long behind a bulk import."""
+"""The most records that the open lane handles at a time. Four records have up to 2,000 recipients. The router handles
+them in milliseconds, so no reply waits long behind a bulk import."""
 
 
 def build(settings: RouterSettings) -> FastAPI:
@@ -87,7 +87,7 @@ def build(settings: RouterSettings) -> FastAPI:
     )
     reply_requests, customer_messages = reply_consumers
     reply_requests.subscribe(reply_broker, settings, gathering=GATHER_COMMITS)
-    customer_messages.subscribe(reply_broker, settings)  # replies wait for its commits
+    customer_messages.subscribe(reply_broker, settings)  # no gathering, because replies wait for its commits
 
     service = Service(
         "router",

@@ -10,7 +10,7 @@ from spreader.contract.events import OpenMessageRequested, ProfilePace, ProfileS
 Request = OpenMessageRequested | ReplyMessageRequested
 
 STATES_WAIT_SECONDS = 2.0
-"""Stats publishes the state of a new profile within about a second."""
+"""How long the router waits for the state of a new profile. Stats publishes it within about a second."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class RouterConfigCache(ConfigCache):
         return [self.package(request.package_id) for request in requests]
 
     async def wait_for_states(self, packages: Sequence[Package | None]) -> None:
-        """Wait until each profile of these packages has a state. It is one wait for all, and bounded.
+        """Wait until each profile of these packages has a state, but at most `states_wait_seconds` for all of them
+        together.
 
-        A new Kafka has no states until stats publishes them again. A profile without one counts as able to send, so one
-        whose open lane is closed would get deliveries that others could send.
+        A new Kafka has no states until stats publishes them again. A profile without a state counts as able to send. So
+        without this wait, a profile whose open lane is closed would get deliveries that other profiles could send.
         """
 
         def missing() -> set[str]:

@@ -21,7 +21,7 @@ class PreviewRequest(BaseModel):
 
     package_id: Id
     recipients: NonNegativeInt
-    """Their number, without suppressed ones."""
+    """The number of recipients, without suppressed ones."""
     distribution: Distribution | None = None
 
 

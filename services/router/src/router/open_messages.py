@@ -44,8 +44,8 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("router")
 CONSENT_WAIT_SECONDS = 5.0
-"""How long the router waits for this. Reading a large import of consents may take longer. The router then goes on,
-because pacer and sender check consent again."""
+"""How long the router waits until it has read the changes of consent. To read a large import of consents may take
+longer. The router then goes on, because pacer and sender check consent again."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class OpenMessageRouter:
         talks_to: Mapping[str, Mapping[str, str]],
         suppressed: Mapping[str, Mapping[str, str]],
     ) -> dict[RecordKey, Routing]:
-        """New decisions on the records that have none yet. Moves the `cursors` on."""
+        """New decisions on the records that have none yet. Also updates `cursors`."""
         decided: dict[RecordKey, Routing] = {}
         for request, package, refusal in zip(requests, packages, refusals, strict=True):
             key, package_id = _record_key(request), request.package_id

@@ -1,4 +1,4 @@
-"""Routing store: the router's decisions and round cursors in Postgres, with their statements, and the conversations."""
+"""Routing store: keeps the router's decisions and the cursors of its rounds in Postgres, beside the conversations."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,8 @@ class RoutingStore(ConversationStore):
         return (await connection.execute(_CURSOR, {"package": package})).scalar_one_or_none() or ""
 
     async def lock_cursors(self, connection: AsyncConnection, packages: Sequence[str]) -> dict[str, str]:
-        """The profile that had each package's last turn; locked, so that concurrent requests share one round."""
+        """For each package, the profile that had the last turn. The rows are locked, so that concurrent requests
+        continue one round."""
         await connection.execute(_CURSOR_ENSURE, {"packages": sorted(set(packages))})
         rows = fetched(CursorRow, await connection.execute(_CURSOR_LOCK, {"packages": sorted(set(packages))}))
         return {row.package_id: row.last_profile for row in rows}

@@ -36,7 +36,8 @@ from spreader.kafka.guarded_consumer import Received
 R = TypeVar("R", Route, NoRouteNow)
 
 UNKNOWN_PACKAGE_SECONDS = 1.0
-"""A reply of a package that is not known is published again after at most this time."""
+"""The router waits at most this long for the package of a reply that it does not know. Then it publishes the returned
+reply again."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,7 @@ class Reassignment:
         return results
 
     async def _share_waiting(self, waited: Mapping[str, Sequence[DeliveryReturned]]) -> list[Event]:
-        """The events of deliveries that waited without a profile. Also stores how far each package's distribution has
-        moved through its profiles."""
+        """The events of deliveries that waited without a profile. Also stores the new cursor of each package."""
         packages = {package_id: self.config.package(package_id) for package_id in waited}
         days = {package.package_id: package.conversation_days for package in packages.values() if package is not None}
         keys = {
@@ -169,7 +169,7 @@ class Reassignment:
 
 
 def _dated(event: Event, written: Mapping[str, datetime | None]) -> Event:
-    """The event with the time at which the first of its returns was written."""
+    """The event with `written_at`: the time at which the first of its returned deliveries was written to Kafka."""
     if not isinstance(event, OpenDeliveriesAssigned | OpenDeliveriesWaiting):
         return event
     times = [at for delivery in event.deliveries if (at := written.get(delivery.delivery_id)) is not None]

@@ -8,4 +8,5 @@ from spreader.settings import Settings
 class RouterSettings(Settings):
     router_port: PositiveInt = 8002
     router_heard_wait_seconds: PositiveFloat = 0.5
-    """How long a reply waits for earlier messages of its customer to be read. They decide the profile of the reply."""
+    """How many seconds a reply waits, at most, until the router has read the customer's earlier messages. These
+    messages decide the profile of the reply."""

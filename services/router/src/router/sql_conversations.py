@@ -1,4 +1,4 @@
-"""Conversation store: the conversations of customers with profiles in Postgres, with all its statements."""
+"""Conversation store: keeps the conversations of customers with profiles in Postgres."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -100,7 +100,7 @@ class ConversationStore:
         return talks_to
 
     async def begin_conversations(self, connection: AsyncConnection, conversations: Sequence[Conversation]) -> None:
-        """Store new conversations; one that exists already stays as it is."""
+        """Store new conversations. A conversation that exists already stays as it is."""
         rows = [
             NewConversationRow(conversation.package_id, conversation.recipient, conversation.profile_id)
             for conversation in conversations
@@ -139,7 +139,7 @@ class ConversationStore:
     async def substitutions(
         self, connection: AsyncConnection, keys: Collection[ConversationKey]
     ) -> dict[ConversationKey, Substitution]:
-        """The substitutions of the conversations among these that have a substitute."""
+        """The substitution of each of these conversations that has a substitute."""
         rows = fetched(Substitution, await connection.execute(_SUBSTITUTIONS, _key_arrays(sorted(keys))))
         return {(row.package_id, row.recipient): row for row in rows}
 

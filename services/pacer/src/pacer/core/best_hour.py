@@ -76,5 +76,6 @@ def _next_full_hour(at: datetime) -> datetime:
 
 
 def _within_hour(at: datetime, recipient: str) -> datetime:
-    """A time in the first three quarters of the rest of the hour. It depends only on `at` and the recipient."""
+    """A time between `at` and the next full hour, but not in the last quarter of this span. It depends only on `at` and
+    the recipient."""
     return at + (_next_full_hour(at) - at) * 0.75 * hash_fraction(recipient)

@@ -42,7 +42,7 @@ _SENTENCES = {
 
 
 def explain_bound(bound: str, rules: Rules) -> str:
-    """The sentence for a bound, with the figures of the rules. For a bound that has no sentence, its name."""
+    """The sentence for a bound, with the figures of the rules. If a bound has no sentence, the result is its name."""
     sentence = _SENTENCES.get(bound, bound)
     quarter = quarter_of_day(rules.limits)
     return sentence.format(limits=rules.limits, quarter=quarter, concurrent=rules.concurrent_sends)

@@ -1,4 +1,4 @@
-"""Gap: the time between two releases of one profile: base × pressure × tempo × draw (docs/pacing.md)."""
+"""Gap: the time between two releases of one profile. It is base × pressure × tempo × draw (docs/pacing.md)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def pace(
 
 def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
     """The number of releases in a period (`sent`), divided by the number expected in it. The expected number is the
-    daily limit multiplied by `share`: the part of the day's active hours that fall in the period.
+    daily limit multiplied by `share`: the part of the day's active hours that falls in the period.
 
     0.5 is added to both numbers, so that the load is defined even when no release is expected.
     """
@@ -76,8 +76,8 @@ def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spre
 def spread_of(package_id: str, profile_id: str, centre: float | None) -> float:
     """The permanent spread of a profile, near its package's centre.
 
-    It follows from the ids, so every instance computes the same one. `centre` is the operator's choice for the package;
-    None: it is derived from the package's id.
+    It follows from the ids, so every instance of the pacer computes the same spread. `centre` is what the operator
+    chose for the package. If it is None, the centre follows from the package's id.
     """
     if centre is None:
         centre = CENTRE_MIN + (CENTRE_MAX - CENTRE_MIN) * hash_fraction(package_id)
@@ -92,8 +92,9 @@ def hash_fraction(name: str) -> float:
 def _base(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> tuple[float, float]:
     """The mean gap before pressure and tempo, and its spread.
 
-    If `min_seconds` and `max_seconds` are both set, they replace the computed range. If only one of them is set, the
-    mean moves just far enough that no gap of the range goes beyond that value.
+    If `min_seconds` and `max_seconds` are both set, they replace the computed range. If only `min_seconds` is set, the
+    mean is raised just enough that no gap is shorter. If only `max_seconds` is set, the mean is lowered just enough
+    that no gap is longer.
     """
     if gap.min_seconds is not None and gap.max_seconds is not None:
         low, high = gap.min_seconds, gap.max_seconds
@@ -117,8 +118,8 @@ def _pressure(waiting: int, gap: Gap) -> float:
 
 
 def _tempo(load: float, gap: Gap, spread: float, is_calm: bool) -> float:
-    """The square of the load, kept between a lowest and a highest value. The more was released lately, the longer are
-    the gaps.
+    """The square of the load, kept between a lowest and a highest value. The more a profile released lately, the longer
+    its gaps are.
 
     In a calm queue (few deliveries wait) these two values are close together, so the random draw changes a gap more
     than the tempo does. Otherwise the mean gap would climb while the last few deliveries are released, and each gap

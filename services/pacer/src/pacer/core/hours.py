@@ -14,8 +14,8 @@ HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 DAYS_BEHIND, DAYS_AHEAD = 2, 3
 """The rests around a time are computed for this many days before it and after it."""
 PLAIN_DAY = datetime(2026, 1, 15, tzinfo=UTC)
-"""The day whose active seconds are counted. Any day will do, because it is evaluated in UTC, which has no clock
-changes."""
+"""The day whose active seconds are counted. It could be any day, because the seconds are counted in UTC, which has no
+clock changes."""
 
 Span = tuple[datetime, datetime]
 
@@ -45,8 +45,8 @@ class Hours:
     ) -> datetime:
         """`at`, or the end of the rest that contains it.
 
-        Each rest is treated as if it began `margin` earlier and ended `start_delay` later. The delay takes at most half
-        of the active time that follows.
+        Each rest is treated as if it began `margin` earlier and ended `start_delay` later. The start delay takes at
+        most half of the active time after the rest.
         """
         rests = self._rests(at)
         for (begin, end), following in zip_longest(rests, rests[1:]):
@@ -107,7 +107,8 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _at(local_time: time, timezone: str, day: date) -> datetime:
-    """The local time in UTC. If a clock change skips it, it is read with the UTC offset before the change."""
+    """The local time of that day, converted to UTC. If a clock change skips this local time, the UTC offset before the
+    change is used."""
     return datetime.combine(day, local_time, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 

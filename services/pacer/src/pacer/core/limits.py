@@ -22,7 +22,8 @@ class Limit:
 
 
 def scaled_limits(limits: ProfileLimits, factor: float) -> ProfileLimits:
-    """The limits times a factor (0 to 1), rounded down, but at least 1."""
+    """The limits, of which those for 1 hour, 3 hours and 24 hours are multiplied by a factor (0 to 1). The results are
+    rounded down, but are at least 1."""
     if factor == 1:
         return limits
     return limits.model_copy(
@@ -81,7 +82,7 @@ def _limits(windows: tuple[tuple[Bound, timedelta], ...], maxima: tuple[int | No
 def warm_up_share(warm_up: WarmUp, since: datetime | None, now: datetime) -> float:
     """The share of its limits that an account may use now. It grows by a step each day after `since`, up to 1.
 
-    `since`: when the warm-up began; None: the account has none.
+    `since` is the time at which the warm-up began. None: the account has no warm-up.
     """
     if since is None:
         return 1.0

@@ -12,7 +12,7 @@ from spreader.contract.events import DeliveryOutcome, DeliveryReleased, Delivery
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedDelivery:
-    """A delivery whose state has changed and is not published yet, with its message."""
+    """A delivery and its message. The delivery's state has changed, and the new state is not published yet."""
 
     delivery_id: str
     message_id: str
@@ -54,9 +54,10 @@ def outbound_event(delivery: UnpublishedDelivery, now: datetime) -> Event:
 
 
 def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome:
-    """In place of an event that cannot be published: the delivery ends, and a release no longer counts as unfinished.
+    """The outcome that replaces an event which cannot be published. It ends the delivery, and a release of it no longer
+    counts as unfinished.
 
-    Raises ValueError if the row has not even the fields of an outcome.
+    Raises ValueError if the row lacks even the fields of an outcome.
     """
     return _ended(replace(delivery, reason=reason), "failed", now)
 

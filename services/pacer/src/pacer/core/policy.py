@@ -37,8 +37,8 @@ RELEASES_FOR_RHYTHM_MIN = 5
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How long before a rest the pacer stops releasing (`release`), and how long before it the sender stops beginning
-    sends (`send`). Because of these margins nothing is sent in the rest.
+    """Before a rest, the pacer makes its last release at least `release` earlier, and the sender begins its last send
+    at least `send` earlier. Because of these margins nothing is sent in the rest.
 
     Both are in system time. The faster the system's clock runs, the longer they must be, because a send takes the same
     wall time at any speed of the clock.
@@ -107,8 +107,8 @@ class Facts:
     sent_last_2_hours: int
     """Releases in the two hours up to the last release, the last one included."""
     waiting: int
-    """The number of due deliveries. They are counted only up to `gap.rush_over` + 1, because the rest makes no
-    difference."""
+    """The number of due deliveries. They are counted only up to `gap.rush_over` + 1, because a higher number would
+    change no decision."""
     position: float
     """The position of the next release in the ranges of gap and slack, from 0 (earliest) to 1 (latest). It is drawn at
     random after each release."""
@@ -119,7 +119,7 @@ class Facts:
     package_full_until: Bounds = field(default_factory=dict[Bound, datetime | None])
     """Like `full_until`, for the package's own limit."""
     pair: Pair | None = None
-    """None: the day limit had room after the last release, or it is not known when it has room again."""
+    """None: the day limit had room after the last release, or the time at which it gets room again is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait until `until` (None: not known). `bound` is the one that binds; `bounds` has every bound that has not
-    ended."""
+    """Wait until `until` (None: the time is not known). `bounds` has every bound that has not ended, and `bound` is the
+    one that binds."""
 
     until: datetime | None
     bound: Bound
@@ -167,8 +167,8 @@ def decide(rules: Rules, facts: Facts, delivery: HeldDelivery, now: datetime) ->
 
 
 def current_pace(rules: Rules, facts: Facts, now: datetime) -> Pace:
-    """The pace in force. The tempo counts the two hours before the last release, and not the last two hours. So the
-    pace does not change merely because time passes (decision 0014)."""
+    """The pace in force. The tempo counts the releases of the two hours before the last release, and not of the two
+    hours before now. So the pace does not change merely because time passes (decision 0014)."""
     since = facts.last_release or now
     return pace(
         rules.limits,
@@ -206,12 +206,12 @@ def _bounds(
 
 
 def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> bool:
-    """Whether to release in pairs (decision 0032). The profile does so if few deliveries wait, and if the day limit
-    gets room again in the rhythm in which a rush used it up the day before. Single releases would repeat that rhythm
-    for another day.
+    """Whether to release in pairs (decision 0032). The profile does so if few deliveries wait and the day limit gets
+    room again in the rhythm of a rush. A rush on the day before used up the limit in this rhythm, and single releases
+    would repeat it for another day.
 
-    A release does not wait until there is room for a second one if that room comes only after a rest, or later than the
-    longest gap of a rush.
+    There is no pair if the room for the second release comes only after a rest, or later than the longest gap of a
+    rush. Then the first release does not wait for it.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)

@@ -9,7 +9,7 @@ from spreader.contract.configuration import Package, Profile
 from spreader.contract.events import ProfileState
 
 OthersCanSend = Callable[[Package, str], bool]
-"""Whether another profile of the package than this one can open conversations now."""
+"""Whether the package has another profile, besides the one with this id, that can open conversations now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def reassignment_for(
     state: ProfileState | None,
     others_can_send: OthersCanSend,
 ) -> QueueReassignment | None:
-    """None: the profile keeps its queue. `profile`: as the package has it; None: it does not have it."""
+    """None: the profile keeps its queue. The argument `profile` is None if the package does not have the profile."""
     if is_waiting_queue(profile_id):
         return None  # `pacer.release.waiting_queues` decides
     if profile is None:

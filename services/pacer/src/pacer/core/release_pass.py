@@ -68,12 +68,12 @@ class PassResult:
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether it waits only for an answer to some release of its package."""
+        """Whether the profile waits only for the gateway's answer to some release of its package."""
         return bool(self._endless) and self._endless <= BOUNDS_OF_PACKAGE
 
     @property
     def awaits_own_event(self) -> bool:
-        """Whether it waits for an answer to a release of its own, for an operator, or for its health."""
+        """Whether the profile waits for an answer to one of its own releases, for an operator, or for better health."""
         return not self._endless <= BOUNDS_OF_PACKAGE
 
     @property
@@ -93,7 +93,8 @@ class _Usage:
     recipients: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def facts(self, due: Due) -> Facts:
-        """The profile's facts, which were read before the pass, brought up to date with the releases of this pass."""
+        """The profile's facts. They were read before the pass, and are now brought up to date with the releases of this
+        pass."""
         at_gateway = self.at_gateway.get(due.package_id, 0)
         is_full = due.package_room is not None and self.released[due.package_id] >= due.package_room
         if not is_full and at_gateway == due.facts.at_gateway:
@@ -101,14 +102,14 @@ class _Usage:
         package_full_until = due.facts.package_full_until
         if is_full:
             # The releases of this pass have filled the package's day limit. It has room again a day after the gateway
-            # answers one of its releases. That time is not known yet.
+            # answers one of these releases. That time is not known yet.
             filled: Bounds = {Bound.PACKAGE_DAY_LIMIT: UNTIL_ANSWERED}
             package_full_until = {**filled, **package_full_until}
         return replace(due.facts, at_gateway=at_gateway, package_full_until=package_full_until)
 
     def is_served(self, due: Due, delivery: HeldDelivery) -> bool:
-        """Whether this pass has already released to the recipient. The recipient's limit was read before that release,
-        so the next pass decides about this delivery."""
+        """Whether this pass has already released a delivery to the same recipient. The recipient's limit was read
+        before that release, so the next pass decides about this delivery."""
         return (due.package_id, delivery.recipient) in self.recipients
 
     def record(self, due: Due, delivery: HeldDelivery) -> None:
@@ -145,7 +146,7 @@ def _decide_for(due: Due, usage: _Usage, now: datetime) -> PassResult:
         elif best is None or _is_sooner(decision, best[1]):
             best = (head, decision)
     delivery, decision = best or (None, None)
-    # There may be deliveries behind the parked and skipped ones that this pass has not seen.
+    # This pass has not seen the deliveries behind the parked and skipped ones.
     look_at = now if parked or skipped else _look_at(decision, now)
     return PassResult(due.profile_id, due.package_id, delivery, decision, look_at, tuple(parked))
 
@@ -164,8 +165,8 @@ def _order(head: HeldDelivery, now: datetime) -> tuple[float, float]:
 
 
 def _parking(head: HeldDelivery, decision: Wait, now: datetime) -> Parked | None:
-    """Park until the latest of the recipient's bounds ends. A bound without a known end counts until the next look.
-    None: no bound of the recipient holds the delivery."""
+    """Park until the latest of the recipient's bounds ends. If the end of a bound is not known, the bound counts as
+    ending at the next look. None: no bound of the recipient holds the delivery."""
     own = {bound: until or now + LOOK_AGAIN for bound, until in decision.bounds.items() if bound in RECIPIENT_BOUNDS}
     if not own:
         return None

@@ -1,4 +1,4 @@
-"""Settlement: what an outcome that the sender reported means for the queue."""
+"""Settlement: what an outcome from the sender means for the queue."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

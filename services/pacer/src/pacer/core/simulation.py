@@ -102,8 +102,8 @@ class SimulatedProfile:
 
 @dataclass
 class Simulation:
-    """The profiles of one package and what they share. Simulated gateways answer at once, so no delivery is ever at a
-    gateway."""
+    """The profiles of one package and what they share. Simulated gateways answer at once, so no delivery ever waits for
+    an answer."""
 
     package_id: str
     profiles: Sequence[SimulatedProfile]
@@ -118,7 +118,7 @@ class Simulation:
     looks_max: int | None = None
     """After this many looks the simulation is cut; None: never."""
     is_cut: bool = field(default=False, init=False)
-    """Whether it ended because it had no look left. Then `now` is the time that it has reached."""
+    """Whether the simulation ended because it had used all its looks. Then `now` is the time that it had reached."""
     looks: int = field(default=0, init=False)
     """The looks so far."""
     _agenda: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]], init=False)
@@ -131,7 +131,8 @@ class Simulation:
             heapq.heappush(self._agenda, (self.now, number))
 
     def run(self, until: datetime) -> Iterator[SimulatedRelease]:
-        """Every release before `until`, in order of time; afterwards `now` is `until`, unless it was cut."""
+        """Yields every release before `until`, in order of time. At the end `now` is `until`, unless the simulation was
+        cut."""
         while self._agenda and self._agenda[0][0] < until:
             if self.looks == self.looks_max:
                 self.is_cut = True
@@ -199,8 +200,8 @@ class Simulation:
 
 
 def _next_look(result: PassResult, now: datetime) -> datetime | None:
-    """When to look next. That is the end of the wait, because in a simulation nothing changes before it. Only while a
-    gap binds, the pace may change earlier."""
+    """When to look next. That is the end of the wait, because nothing changes earlier in a simulation. There is one
+    exception: while a gap binds, the pace may change, so the next look is after LOOK_AGAIN at the latest."""
     if isinstance(result.decision, Wait) and result.decision.until is not None:
         until = result.decision.until
         pace_changes = now + LOOK_AGAIN if result.decision.bound == Bound.GAP else until

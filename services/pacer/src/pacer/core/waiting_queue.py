@@ -89,8 +89,8 @@ def find_takers(package: Package, states: Mapping[str, ProfileState | None]) -> 
 def portion(takers: Takers, per_day: Mapping[str, int], ahead: Mapping[str, int]) -> int | None:
     """How many waiting deliveries to share out now; None: all.
 
-    `per_day`: the daily limit in force of each profile in `takers.taking`. `ahead`: how many deliveries in the queue of
-    that profile go before the first waiting delivery, counted up to its daily limit.
+    `per_day`: the daily limit in force of each profile in `takers.taking`. `ahead`: how many deliveries in each
+    profile's own queue go before the first waiting delivery. The count stops at the profile's daily limit.
     """
     if takers.is_complete:
         return None

@@ -59,7 +59,7 @@ class ConsentEnforcer:
     _walk: Walk | None = field(default=None, init=False)
 
     def on_configured(self, package_id: str) -> None:
-        """The package may have changed: if it begins to require opt-ins, plan a check of its held deliveries."""
+        """The package may have changed. If it begins to require opt-ins, plan a check of its held deliveries."""
         if not self._requires_opt_in(package_id):
             self._opted_in_only.discard(package_id)
         elif package_id not in self._opted_in_only:
@@ -67,8 +67,8 @@ class ConsentEnforcer:
             self._to_check.add(package_id)
 
     async def enforceable(self, package_ids: Collection[str]) -> frozenset[str]:
-        """The packages among these that require opt-ins; empty if the consent topic is not consumed within
-        `wait_seconds`."""
+        """Those of the given packages that require opt-ins. The result is empty if the consent topic is not fully
+        consumed within `wait_seconds`."""
         requiring = frozenset(filter(self._requires_opt_in, package_ids))
         return requiring if requiring and await self._consents_are_consumed() else frozenset()
 

@@ -1,7 +1,7 @@
 """Handlers: what the pacer does with the records of each topic.
 
-Delivery promise: one transaction writes the effects of a batch and its offsets, so a batch that is delivered again
-changes nothing. Handlers publish nothing: they store a delivery's new state as unpublished, and the outbox relay
+Delivery promise: one transaction writes the effects of a batch and its offsets. So a batch that is read again changes
+nothing. Handlers publish nothing. They store a delivery's new state and mark it as unpublished, and the outbox relay
 publishes it.
 """
 

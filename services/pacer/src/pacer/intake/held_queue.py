@@ -53,8 +53,8 @@ class HeldQueue:
     ) -> int:
         """Store the deliveries that are new or come with a newer attempt; returns their number.
 
-        They are held, or end at once if a cancellation or the recipient's consent forbids them. `opted_in_only`: the
-        packages that require opt-ins. Name a package only when the consent topic is fully consumed.
+        They are held, or end at once if a cancellation or the recipient's consent forbids them. `opted_in_only` names
+        packages that require opt-ins. The caller may name a package only when the consent topic is fully consumed.
         """
         async with self.engine.begin() as connection:
             events = [_dated(record) for record in await deduplicator.unseen(connection, batch)]
@@ -84,8 +84,8 @@ class HeldQueue:
 
     async def _wake_assigned(self, events: Sequence[HeldEvent]) -> None:
         """Make the profiles of these events due now. The waiting queues of these events become due a little later,
-        because router and pacer may not agree yet on which profiles can send. Repeated events do the same, because the
-        process may have crashed after it stored the events.
+        because router and pacer may not agree yet on which profiles can send. Events that were stored before do the
+        same, because the process may have crashed before it woke the profiles.
 
         This is a transaction of its own, because a release pass locks profiles before deliveries. A transaction that
         locked deliveries before profiles could deadlock with it.
@@ -104,8 +104,8 @@ class HeldQueue:
                 await connection.execute(QUEUE_INSERT, arrays(WaitingQueue, queues))
 
     async def cancel(self, deduplicator: Deduplicator, batch: Sequence[Received[MessageCancelled]]) -> None:
-        """Store the cancellations. The stopper ends the held deliveries of these messages; those that arrive later are
-        cancelled on arrival."""
+        """Store the cancellations. The stopper ends the held deliveries of these messages. Deliveries of these messages
+        that arrive later are cancelled on arrival."""
         async with self.engine.begin() as connection:
             events = [record.event for record in await deduplicator.unseen(connection, batch)]
             await connection.execute(stops.STOPS_LOCK)
@@ -179,7 +179,8 @@ async def _write_settlements(connection: AsyncConnection, settlements: Sequence[
 
 
 def _dated(record: Received[HeldEvent]) -> HeldEvent:
-    """The event with the time at which it was written, if the router has not said when its request was."""
+    """The event with `written_at`. An older router does not set it, and then the time at which the record was written
+    is used."""
     event = record.event
     return event if event.written_at is not None else event.model_copy(update={"written_at": record.written_at})
 

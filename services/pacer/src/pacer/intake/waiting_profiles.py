@@ -12,7 +12,8 @@ from spreader.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Releases that were answered: their packages and profiles. `held`: the profiles that hold one of them again."""
+    """The packages and profiles of releases that were answered. `held`: the profiles that hold the delivery of such a
+    release again."""
 
     package_ids: Collection[str]
     profile_ids: Collection[str]
@@ -20,8 +21,8 @@ class Answered:
 
 
 async def wake_waiting(engine: AsyncEngine, clock: Clock, answered: Answered) -> None:
-    """Wake the profiles that wait for places of these packages, or for answers of their own. Repeated settlements wake
-    them too, because the process may have crashed before it woke them.
+    """Wake the profiles that wait for an answer to some release of these packages, or to one of their own releases.
+    Settlements that were stored before wake them again, because the process may have crashed before it woke them.
 
     A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its end.
     So the first transaction locks the packages, because the lock waits until such passes have ended. The second

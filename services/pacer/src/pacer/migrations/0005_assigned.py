@@ -1,4 +1,4 @@
-"""Assigned: the newest assignment that is included in the length of a profile's queue."""
+"""Assigned: the time of the newest assignment that a profile's queue contains."""
 
 from alembic import op
 

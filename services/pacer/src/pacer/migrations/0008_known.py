@@ -1,4 +1,5 @@
-"""Known events: the newest version of each package, and the lane of each profile, as pacers read them."""
+"""Known events: the newest configuration of each package, and the newest state of each profile, that a pacer has
+read."""
 
 from alembic import op
 

@@ -1,4 +1,5 @@
-"""Stops: which held deliveries a cancellation or a change of consent has still to end; releases are published first."""
+"""Stops: which held deliveries must still be ended because of a cancellation or a change of consent. A new index lets
+the relay publish releases first."""
 
 from alembic import op
 

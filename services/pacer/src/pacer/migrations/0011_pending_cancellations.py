@@ -1,4 +1,5 @@
-"""Pending cancellations: an index of those whose held deliveries are not all ended. It needs the column of 0010."""
+"""Pending cancellations: an index of the cancellations whose held deliveries have not all ended. It needs a column that
+migration 0010 adds."""
 
 from spreader.runtime.migrations.indexes import create_index_concurrently
 

@@ -1,6 +1,7 @@
 """Own events: whether a profile waits for an answer to its own release, for an operator, or for its health.
 
-The previous version does not set it. Then such a profile has its next turn after five minutes at the latest.
+The previous version of the pacer does not set this column. Then such a profile is looked at again after five minutes at
+the latest.
 """
 
 from alembic import op

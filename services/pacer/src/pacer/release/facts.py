@@ -36,8 +36,8 @@ async def load_due(
     heads_max: int,
     now: datetime,
 ) -> list[Due]:
-    """The profiles with their rules, facts and first deliveries. A profile is left out if its package, or the profile
-    in it, is not known."""
+    """The profiles with their rules, facts and first deliveries. A profile is left out if the pacer does not know its
+    package, or if the package does not have the profile."""
     rules = {
         profile.profile_id: in_force
         for profile in profiles
@@ -155,8 +155,8 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 
 def _pair(row: sql.FactsRow) -> Pair | None:
-    """None if the day limit had room, or if the gateway has not answered the second of the two releases that must leave
-    the window. In the second case, the time at which that release leaves the window is not known."""
+    """None if the day limit had room. Also None if the gateway has not answered the second of the two releases that
+    must leave the window, because then nobody knows when that release leaves it."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)

@@ -14,8 +14,8 @@ class FollowedTable(Protocol):
 
 @dataclass(slots=True)
 class Freshness:
-    """A component. While it is not ready, the pacer releases nothing, because in the meantime a package may have been
-    paused or a lane closed."""
+    """A component that is not ready while Kafka is silent. Then the pacer releases nothing, because a package may have
+    been paused or a lane closed, and the pacer would not know."""
 
     tables: Sequence[FollowedTable]
     silence_seconds_max: float

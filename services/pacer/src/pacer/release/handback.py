@@ -32,17 +32,19 @@ class QueueOfPackage:
 class Reassignments:
     """What happens to the queues of profiles in one pass, by the current configuration and states.
 
-    In each package the profiles that can send are looked for once, not for each profile of the pass.
+    The profiles that can send are looked for once in each package, and not again for each profile of the pass.
     """
 
     config: PacerConfigCache
     _able: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], init=False)
-    """Two profiles of each package that can send, or fewer if there are no two."""
+    """For each package, the first two profiles that can send, or fewer if there are not two. Two are enough to know
+    whether a profile is the only one."""
 
     def of(self, package_id: str, profile_id: str) -> QueueReassignment | None:
         """None: the profile keeps its queue.
 
-        If the package is not known, or known only from earlier, the profile keeps it: only a record takes a queue away.
+        The profile also keeps its queue if the pacer does not know the package, or knows it only from its own database.
+        Only a record that was read from Kafka takes a queue away.
         """
         package = self.config.package(package_id)
         if package is None:
@@ -86,9 +88,11 @@ async def queues_to_hand_back(
 def _former_queue(
     reassignments: Reassignments, profile: PacedProfile, package_id: str, stays: bool
 ) -> QueueOfPackage | None:
-    """The deliveries of another package than the profile's. They are never released under its rules.
+    """The deliveries that a profile holds for a package that is not its present one. They are never released under the
+    rules of the present package.
 
-    `stays`: whether the profile keeps its package. If not, it may go on with the other one.
+    `stays`: whether the profile stays in its present package. If not, it may keep these deliveries, because it may be
+    in their package now.
     """
     reassignment = reassignments.of(package_id, profile.profile_id)
     if reassignment is None and stays:

@@ -3,7 +3,7 @@ an event nor goes back to an older one.
 
 After Kafka was set up again, or while it cannot be reached, the pacer can read fewer events than pacers have read
 before. It then decides by the events that are stored. A record with an older version than the stored one changes
-nothing, and neither does a tombstone.
+nothing. A tombstone (a record that deletes a key) changes nothing either.
 """
 
 from collections.abc import Callable, Collection, Hashable

@@ -40,8 +40,8 @@ LOCKED_SECONDS = 0.01
 """The pause when another pacer's pass has locked all due profiles."""
 
 STOPPED_PAUSE = timedelta(seconds=0.1)
-"""The pause of a profile whose next delivery was stopped, in wall time. Those behind it are often stopped too, and the
-stopper ends them faster than passes would."""
+"""The pause, in wall time, of a profile whose next delivery was stopped. The deliveries behind it are often stopped
+too, and the stopper ends them faster than passes would."""
 
 OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 
@@ -170,7 +170,8 @@ async def _write(connection: AsyncConnection, results: Sequence[PassResult], now
 async def _release(
     connection: AsyncConnection, chosen: Sequence[tuple[str, HeldDelivery, Release]], now: datetime
 ) -> int:
-    """Release the chosen deliveries that are still held; a delivery may have been cancelled since it was read."""
+    """Release those of the chosen deliveries that are still held. A delivery may have been cancelled since the pass
+    read it."""
     profile_ids = [profile_id for profile_id, _, _ in chosen]
     params = {"profile_ids": profile_ids, "now": now}
     numbers = fetched(sql.ReleaseNumber, await connection.execute(sql.PROFILE_RELEASED, params))

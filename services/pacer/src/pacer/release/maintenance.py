@@ -39,7 +39,7 @@ class QueueMaintenance:
         )
 
     async def expire(self) -> float:
-        """Expire one batch of the held deliveries whose time is over; returns the wall seconds until the next one."""
+        """Expire one batch of the held deliveries whose time is over; returns the wall seconds until the next batch."""
         async with self.engine.begin() as connection:
             now = await system_now(connection, self.clock)
             expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": EXPIRED_ROWS_MAX})).rowcount

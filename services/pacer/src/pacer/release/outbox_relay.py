@@ -31,13 +31,13 @@ IDLE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class QueueOutboxRelay:
-    """A delivery whose event cannot be built, or is refused by Kafka for good, ends as failed. So it holds up no
-    others, and its release frees its place."""
+    """If the event of a delivery cannot be built, or if Kafka refuses it for good, the delivery ends as failed. So it
+    holds up no other deliveries, and its release is settled."""
 
     engine: AsyncEngine
     bus: Bus
     failures: Bus
-    """For the outcomes of deliveries that end as failed. What Kafka refuses of these becomes a dead letter."""
+    """Publishes the outcomes of deliveries that end as failed. An outcome that Kafka refuses becomes a dead letter."""
     clock: Clock
     tracing: Tracing = NO_TRACING
 
@@ -67,7 +67,8 @@ class QueueOutboxRelay:
         await self.failures.publish(*filter(None, failures))
 
     def _traced(self, events: list[Event]) -> tuple[list[Event], list[Span]]:
-        """The events, and a span for each release. Other states get no span: one cancellation may end thousands."""
+        """The events, and a span for each release. Other events get no span, because one cancellation may end thousands
+        of deliveries."""
         spans: list[Span] = []
         if self.tracing.on:
             for index, event in enumerate(events):
@@ -80,7 +81,8 @@ class QueueOutboxRelay:
 def _events(
     deliveries: Sequence[UnpublishedDelivery], now: datetime
 ) -> tuple[list[tuple[UnpublishedDelivery, Event]], list[Event | None]]:
-    """The event of each delivery, and the outcomes of those that have none because their rows are wrong."""
+    """The deliveries with their events. For each delivery whose row is wrong, so that no event can be built, there is
+    an outcome instead (None if not even that can be built)."""
     pairs: list[tuple[UnpublishedDelivery, Event]] = []
     failures: list[Event | None] = []
     for delivery in deliveries:
@@ -92,7 +94,7 @@ def _events(
 
 
 def _failure(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome | None:
-    """None if not even this can be made of the row."""
+    """The outcome `failed` of the delivery. None if the row lacks even the fields of an outcome."""
     UNPUBLISHABLE.inc()
     log.error(
         "a delivery's event cannot be published; the delivery ends as failed",

@@ -3,7 +3,7 @@
 A release without an outcome counts against the limits, and as one of the package's concurrent sends. So lost outcomes
 would stop a package for good. An outcome is lost if its record went to the dead letter topic, if the database of the
 sender was restored from an older copy, or if the sender was away for longer than Kafka keeps records. The sender
-publishes the outcome again (`sender.ledger.lost_outcomes`), and it settles the release like any other outcome.
+publishes the lost outcome again (`sender.ledger.lost_outcomes`), and this settles the release like any other outcome.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ LOOK_SECONDS = 60.0
 ROWS_MAX = 500
 ASK_SECONDS = 15.0
 ASK_NOW_AFTER = timedelta(minutes=5)
-"""In wall time: from this age on an operator may have the sender asked. No call takes so long."""
+"""When an operator asks, the pacer asks the sender about all releases that are older than this (in wall time). No call
+of a gateway takes so long."""
 Place = tuple[str, int]
 """A profile and the number of a release."""
 BEGINNING: Place = ("", 0)
@@ -37,9 +38,9 @@ BEGINNING: Place = ("", 0)
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """`overdue`: how many releases were found. `freed`: how many of them no delivery waits for any more. `reported`:
-    for how many of them the sender publishes the outcome again. `in_progress`: on how many of them the sender still
-    works. `unavailable`: why the sender could not be asked."""
+    """How many releases were overdue, and what became of them. `freed`: no delivery waits for the release any more.
+    `reported`: the sender publishes the outcome again. `in_progress`: the sender still works on the delivery.
+    `unavailable`: why the sender could not be asked."""
 
     overdue: int = 0
     freed: int = 0
@@ -94,7 +95,7 @@ class OutcomeRequests:
     async def overdue(
         self, after: Place = BEGINNING, wait: timedelta | None = None, package_id: str | None = None
     ) -> Sequence[OverdueRelease]:
-        """The next batch of overdue releases, from after this place."""
+        """The next batch of overdue releases, beginning behind the place `after`."""
         async with self.engine.connect() as connection:
             before = await system_now(connection, self.clock) - self.clock.system(wait or self.wait)
             params = {

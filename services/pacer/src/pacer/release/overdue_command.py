@@ -12,7 +12,8 @@ from spreader.runtime.postgres import create_engine
 
 
 async def ask_for_outcomes(settings: PacerSettings, wait: timedelta, ask: bool) -> None:
-    """Prints the releases whose outcomes have been missing for longer than `wait`. `ask`: asks the sender for them."""
+    """Prints the releases whose outcomes have been missing for longer than `wait`. With `ask`, it also asks the sender
+    for these outcomes."""
     engine, clock = create_engine(settings, "pacer-outcomes"), clock_from_environment()
     sender = HttpServiceClient("sender", settings.sender_url)
     await sender.start()

@@ -3,8 +3,8 @@
 Changes are noted in memory and written before the next release pass. A change that could not be written stays noted, so
 no change is lost while the database is unavailable.
 
-When a package's recipient rules change, its parked deliveries are brought back: they get the earliest release time
-again that they had before they were parked. The rescheduler compares the rules with those that it saw last. After a
+When a package's recipient rules change, its parked deliveries are brought back. Each of them gets back the earliest
+release time that it had before it was parked. The rescheduler compares the rules with those that it saw last. After a
 start, it compares them with the rules stored with the package, because they may have changed while no pacer ran. One
 pass brings back at most ROWS_MAX deliveries of a package. The new rules are stored after the last of them.
 """
@@ -40,8 +40,8 @@ class Rescheduler:
     """Packages whose rules changed, with the new rules."""
 
     def on_state_changed(self, package_id: str, profile_id: str, can_send: bool) -> None:
-        """The state of a profile changed. The other profiles are not concerned, with two exceptions: if it can send,
-        it may get what waits for a profile, and what blocked profiles hold."""
+        """The state of a profile changed, so the profile becomes due. If it can send now, the package's waiting queue
+        and its blocked profiles become due too, because this profile may get their deliveries."""
         self._profiles_to_wake.add(profile_id)
         if can_send:
             self._profiles_to_wake.add(waiting_queue(package_id))
@@ -99,7 +99,7 @@ class Rescheduler:
             changed = (await connection.execute(sql.RECIPIENT_RULES_CHANGED, params)).scalars().all()
         self._to_compare.difference_update(package_ids)
         for package_id in changed:
-            if (rules := self._rules.get(package_id)) is not None:  # it may have changed again, or been deleted
+            if (rules := self._rules.get(package_id)) is not None:  # the package may have been deleted
                 self._to_unpark[package_id] = rules
 
     async def _unpark(self, package_id: str, rules: str) -> None:

@@ -1,4 +1,5 @@
-"""Waiting queues: a pass gives deliveries that wait without a profile to the router, as soon as a profile can send."""
+"""Waiting queues: as soon as a profile can send, a pass gives the deliveries that wait without a profile back to the
+router."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,8 +25,8 @@ PORTION_EVERY = timedelta(minutes=1)
 async def share_waiting(
     connection: AsyncConnection, queues: Sequence[PacedProfile], config: PacerConfigCache, now: datetime
 ) -> int:
-    """Give deliveries of these waiting queues back to the router: as many as the profiles that can send should get.
-    Returns their number.
+    """Give deliveries of these waiting queues back to the router, as many as the profiles that can send should get now.
+    Returns the number of these deliveries.
 
     The router then chooses the profiles by the strategy of each message. A delivery for which every profile of the
     package was tried is given back too, and the router ends it.

@@ -26,7 +26,7 @@ class AssignedRow:
     timing: str | None
     expires_at: datetime | None
     refused: str | None
-    """Why it ends at once if its assignment is not known yet."""
+    """Why the delivery expires at once, if the pacer does not know this assignment yet. None: it does not expire."""
     waits: bool
     """Whether the delivery has no profile. Then `profile_id` is the waiting queue of its package."""
     index: int = column("int")
@@ -118,7 +118,8 @@ FROM (
      AND open.effective_at = 'infinity'
     ORDER BY open.profile_id, open.number FOR UPDATE OF open) AS locked
 WHERE release.profile_id = locked.profile_id AND release.number = locked.number""")
-"""Two instances may settle the same releases after a rebalance, so both lock them in one order."""
+"""Two instances may settle the same releases after a rebalance. Both lock them in the same order, so that they cannot
+deadlock."""
 
 DELIVERY_SETTLE = text(f"""
 WITH settled AS (
@@ -153,5 +154,6 @@ UPDATE pacer.profile SET look_at = least(look_at, CAST(:now AS timestamptz)) WHE
        OR (package_id = ANY (CAST(:package_ids AS text[])) AND awaits_answer)
        OR (profile_id = ANY (CAST(:answered_ids AS text[])) AND awaits_own_event)
     ORDER BY profile_id FOR UPDATE)""")
-"""Wakes `profile_ids`; the profiles that wait for places of `package_ids`; and those of `answered_ids` that wait for an
-answer to a release of their own."""
+"""Wakes all of `profile_ids`. In the packages `package_ids` it wakes the profiles that wait only for an answer to some
+release of their package. Of `answered_ids` it wakes the profiles that wait for an answer to one of their own
+releases."""

@@ -46,8 +46,8 @@ DELETE FROM pacer.contact WHERE (profile_id, recipient) IN (
     SELECT profile_id, recipient FROM pacer.contact
     WHERE greatest(last_release, wrote_at) < CAST(:now AS timestamptz) - interval '180 days' LIMIT :rows)"""),
 )
-"""At most `rows` rows of each table. A delivery may be deferred or assigned again long after its message was cancelled.
-So a cancellation is kept for as long as the pacer has a delivery of its message."""
+"""Each statement deletes at most `rows` rows. A delivery may be deferred or assigned again long after its message was
+cancelled. So a cancellation is kept for as long as the pacer has a delivery of its message."""
 
 QUEUE_COUNT = text("""
 SELECT count(*) AS held, count(*) FILTER (WHERE not_before <= :now) AS due,

@@ -35,8 +35,8 @@ LEFT JOIN pacer.delivery ON delivery.delivery_id = overdue.delivery_id AND deliv
      AND delivery.release = overdue.number AND delivery.state = 'released'
 WHERE delivery.announced IS NOT FALSE
 ORDER BY overdue.profile_id, overdue.number LIMIT :rows""")
-"""A release that is not published yet is not overdue, because the sender cannot know it. `package_id` null: of all
-packages."""
+"""A release that is not published yet is not overdue, because the sender cannot know it. If `package_id` is null, the
+releases of all packages are found."""
 
 OVERDUE_COUNT = text("""
 SELECT count(*) FROM pacer.release

@@ -13,8 +13,8 @@ from spreader.runtime.rows import column, unnest
 @dataclass(frozen=True, slots=True)
 class PacedProfile:
     """`position`: as in `pacer.core.policy.Facts`. `look_at`: since when the profile is due. If an event woke the
-    profile, that is the time of the event. Earlier versions store `-infinity` then, which Python reads as a time in the
-    year 1."""
+    profile, that is the time of the event. Earlier versions of the pacer store `-infinity` instead, which Python reads
+    as a time in the year 1."""
 
     profile_id: str
     package_id: str
@@ -78,7 +78,7 @@ class PackageLimit:
 
 @dataclass(frozen=True, slots=True)
 class PackageDayRow:
-    """The number of releases in the last 24 hours, counted up to the limit, and the time of the oldest of them."""
+    """The number of releases in the last 24 hours, counted up to the limit, and the time of the oldest counted one."""
 
     package_id: str
     releases: int

@@ -21,8 +21,8 @@ UPDATE pacer.profile SET look_at = least(look_at, CAST(:now AS timestamptz)) WHE
     WHERE profile_id = ANY (CAST(:profile_ids AS text[])) OR package_id = ANY (CAST(:package_ids AS text[]))
        OR (package_id = ANY (CAST(:able_in AS text[])) AND awaits_own_event)
     ORDER BY profile_id FOR UPDATE)""")
-"""Wakes `profile_ids`; all profiles of `package_ids`; and those of `able_in` that are stopped. `able_in`: packages in
-which a profile can send, so that a blocked one may hand its queue back."""
+"""Wakes all of `profile_ids`, and all profiles of the packages `package_ids`. In each package of `able_in`, some
+profile can send now. So a blocked profile of such a package may hand its queue back, and is woken too."""
 
 UNPARK = text("""
 UPDATE pacer.delivery SET not_before = asked_at, put_off_by = NULL

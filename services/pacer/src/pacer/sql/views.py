@@ -39,7 +39,7 @@ class QueuePartRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileMicroseconds:
-    """Times of a profile in order, as microseconds since 1970: far cheaper to read than times."""
+    """Times of a profile in order, as microseconds since 1970. Numbers are far cheaper to read than times."""
 
     profile_id: str
     microseconds: list[int]

@@ -1,5 +1,5 @@
-"""Endpoints: the pacer's internal HTTP API. It serves forecasts, and explanations of why deliveries wait, and has the
-sender asked for missing outcomes."""
+"""Endpoints: the pacer's internal HTTP API. It serves forecasts and explains why deliveries wait. One endpoint makes
+the pacer ask the sender for missing outcomes."""
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
@@ -32,9 +32,11 @@ class ForecastRequest(BaseModel):
     recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
     message_id: Id | None = None
-    """The id, if the message is accepted already: then its own held deliveries do not count as ahead of it."""
+    """The message's id, if the message is accepted already. Then its own held deliveries do not count as ahead of
+    it."""
     purpose: Purpose = "preview"
-    """An `answer` is a forecast for the response to the message: it takes fewer steps and has no curve."""
+    """An `answer` is a forecast for the response to a request with a message. It simulates fewer releases and has no
+    curve."""
 
 
 class WhatIfRequest(BaseModel):

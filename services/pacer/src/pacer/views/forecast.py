@@ -24,7 +24,7 @@ from spreader.contract.events import OpenOptions
 
 STEPS: Mapping[Purpose, int] = {"answer": STEPS_OF_ANSWER, "preview": STEPS_OF_PREVIEW}
 PROFILES_A_TURN = 50
-"""The rules of this number of profiles are computed at a time. Then other work of this process has its turn."""
+"""After the rules of so many profiles, the forecaster gives other work of this process a turn."""
 
 Compute = Callable[[ForecastTask, Purpose], Awaitable[PackageForecast]]
 
@@ -37,10 +37,11 @@ class PlannedMessage:
     recipients: Sequence[str]
     options: OpenOptions
     message_id: str | None = None
-    """The id, if the message is accepted already. Then some of its deliveries may be held or released by now."""
+    """The message's id, if the message is accepted already. Then some of its deliveries may be held or released by
+    now."""
 
     def shares(self, profile_ids: Sequence[str], now: datetime) -> dict[str, MessageShare]:
-        """What each profile gets: with `n` profiles, every `n`-th delivery."""
+        """What each profile gets. With `n` profiles, each one gets every `n`-th delivery."""
         total, step = sum(self.deliveries.values()), len(profile_ids)
         return {
             profile_id: MessageShare(
@@ -65,7 +66,8 @@ class Forecaster:
     async def message(
         self, package_id: str, message: PlannedMessage, purpose: Purpose = "preview"
     ) -> PackageForecast | None:
-        """When the message's deliveries will be released, behind those that wait; None: the package is not known."""
+        """When the message's deliveries will be released, behind those that wait already. None: the package is not
+        known."""
         package = self.config.package(package_id)
         if package is None:
             return None
@@ -109,7 +111,8 @@ class Forecaster:
         )
 
     async def _rules(self, package: Package, profile_ids: Sequence[str], now: datetime) -> dict[str, Rules]:
-        """The rules of these profiles under the package's settings, without those that it does not have."""
+        """The rules of these profiles under the package's settings. Profiles that the package does not have are left
+        out."""
         profiles = {profile.profile_id: profile for profile in package.profiles}
         rules: dict[str, Rules] = {}
         for number, profile_id in enumerate(profile_ids, start=1):
@@ -122,8 +125,8 @@ class Forecaster:
 
 
 def _load(profile_id: str, rules: Rules, shares: Mapping[str, MessageShare], queues: PackageQueues) -> QueueLoad:
-    """If some of a message's deliveries are not held any more, the first ones are left out, because they are released
-    first."""
+    """If some of a message's deliveries are not held any more, the forecast leaves out as many of the first ones,
+    because they are released first."""
     ahead, deliveries = queues.waiting.get(profile_id, 0), len(shares.get(profile_id, ()))
     gone = min(queues.gone.get(profile_id, 0), deliveries)
     waiting = ahead + deliveries - gone

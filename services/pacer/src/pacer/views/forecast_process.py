@@ -1,7 +1,7 @@
 """Forecast process: runs forecasts in a child process, one at a time, behind a short queue.
 
-A simulation takes up to seconds of processor time. In this process it would share the interpreter with the release
-loop, also in a thread.
+A simulation may take seconds of processor time. In the pacer's own process it would slow down the release loop, even in
+a thread, because both would share one interpreter.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 WAITING_MAX = 8
 """The most forecasts that wait for their turn."""
 SIMULATION_SECONDS = 10.0
-"""A child that has not computed a forecast by then is replaced."""
+"""If the child has not computed a forecast after this time, another child replaces it."""
 STOP_SECONDS = 1.0
 COMMAND = (sys.executable, "-m", "pacer.views.forecast_worker")
 
@@ -51,7 +51,8 @@ class _Turn:
 
 
 class ForecastProcess:
-    """A component. The child runs from the start, and is started again when it has ended."""
+    """A component. It starts the child process when it starts itself, and starts another child when that one has
+    ended."""
 
     name = "forecasts"
 
@@ -90,8 +91,8 @@ class ForecastProcess:
             FORECAST_SECONDS.labels(purpose).observe(time.monotonic() - began)
 
     async def start(self) -> None:
-        """Waits until the child is loaded, because the first answer cannot wait for that. If that fails, the first
-        forecast tries again."""
+        """Waits until the child is loaded, because the first forecast for a response could not wait so long. If the
+        child does not load, the first forecast tries again."""
         child = await self._spawn()
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             async with asyncio.timeout(self._simulation_seconds):
@@ -140,8 +141,8 @@ class ForecastProcess:
                     turn.result.set_exception(_refused("failed", f"it failed ({error or type(error).__name__})"))
 
     async def _compute(self, task: ForecastTask) -> PackageForecast:
-        """A child that has ended, or does not answer, is replaced. A task is tried twice if its child ended, because
-        that may have happened before the task."""
+        """If the child has ended or does not answer, another child replaces it. If it has ended, the task is tried a
+        second time, because the child may have ended before it got the task."""
         for is_last in (False, True):
             try:
                 async with asyncio.timeout(self._simulation_seconds):

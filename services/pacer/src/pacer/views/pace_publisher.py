@@ -38,7 +38,7 @@ class PacePublisher:
     async def publish(self) -> float:
         """Publish the paces that changed; returns the wall seconds until the next call.
 
-        If that fails, the next call publishes the same paces.
+        If publishing fails, the next call publishes the same paces.
         """
         changed, self._changed = self._changed, {}
         paces = [pace for pace in changed.values() if not _is_same(pace, self._published.get(pace.profile_id))]

@@ -1,7 +1,7 @@
 """Snapshot: the current state of a package's profiles, read for a forecast.
 
-Times are read as numbers, and become times only in the process that computes the forecast: a profile may have hundreds
-of them.
+Times are read as numbers, because a profile may have hundreds of them. They become times only in the process that
+computes the forecast.
 """
 
 from array import array
@@ -48,8 +48,8 @@ def times(microseconds: Sequence[int]) -> Times:
 
 @dataclass(frozen=True, slots=True)
 class PackageQueues:
-    """`waiting`: how much each profile holds, without the message that is forecast. `gone`: how many deliveries of that
-    message are not held any more."""
+    """`waiting`: how many deliveries each profile holds, without those of the message that is forecast. `gone`: how
+    many deliveries of that message are not held any more."""
 
     waiting: Mapping[str, int]
     gone: Mapping[str, int]

@@ -27,8 +27,8 @@ class Candidates:
 
     @property
     def reasons(self) -> str:
-        """The reasons as one text. Each refused delivery gets it, so of many profiles it names only the first ones, and
-        then the number of the others."""
+        """The reasons as one text. Each refused delivery carries this text, so it names at most TOLD_MAX profiles, and
+        then only the number of the others."""
         texts = [f"{profile}: {reason}" for profile, reason in islice(self.passed_over.items(), TOLD_MAX)]
         if len(self.passed_over) > TOLD_MAX:
             texts.append(f"and {len(self.passed_over) - TOLD_MAX} more")
@@ -36,8 +36,8 @@ class Candidates:
 
     @property
     def first_passed_over(self) -> dict[str, str]:
-        """The first passed-over profiles, for stored records, because a record must not grow with the number of
-        profiles."""
+        """The first passed-over profiles, with their reasons. A stored record keeps only these, because it must not
+        grow with the number of profiles."""
         return dict(islice(self.passed_over.items(), KEPT_MAX))
 
 
@@ -49,9 +49,9 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
-    Backup profiles are candidates of the open lane only while no other profile is one. A reply cannot wait. So the
-    profiles whose sessions are not working become candidates if there is no other candidate, or if the package lets no
-    other profile answer.
+    In the open lane, backup profiles are candidates only while there is no other candidate. A reply cannot wait. So in
+    the reply lane, profiles whose sessions are not working become candidates too, if there is no other candidate or if
+    the package lets no other profile answer.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)

@@ -94,7 +94,7 @@ def reply_route(
     continues_conversation: bool = False,
 ) -> RouteResult:
     """The route of a reply. It leads to the profile of the conversation. It leads to another profile only if no
-    conversation binds, or if that profile cannot send and the package allows failover.
+    conversation binds, or if that profile cannot send and the package lets another one answer.
 
     `continues_conversation`: the caller named the conversation, so it binds however old it is.
     """

@@ -60,7 +60,7 @@ def _per_day(limits: ProfileLimits, factor: float, package: Package) -> float:
 
 
 def _operator_gap_seconds(gap: Gap) -> float:
-    """The mean of the gap that the operator has set; 0 when there is none."""
+    """The mean of the gap that the operator has set. It is 0 if the operator has set no minimum."""
     if gap.min_seconds is None:
         return 0.0
     return gap.min_seconds / (1 - SPREAD) if gap.max_seconds is None else (gap.min_seconds + gap.max_seconds) / 2
@@ -96,7 +96,8 @@ def balance(deliveries: int, loads: Mapping[str, Load]) -> dict[str, int]:
 
 
 def _exact_parts(deliveries: int, loads: Mapping[str, Load]) -> dict[str, float]:
-    """Each profile's part: the deliveries that raise its `days` to the level of the others (water filling)."""
+    """Each profile's part of the deliveries, by water filling: all profiles that get deliveries reach the same
+    `days`."""
     lowest_first = sorted(loads, key=lambda name: loads[name].days)
     capacity = held = 0.0
     level = 0.0

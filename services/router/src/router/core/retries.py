@@ -49,7 +49,8 @@ def share_waiting(
     chance: random.Random,
     talks_to: Mapping[str, str],
 ) -> tuple[list[ReassignResult], str]:
-    """The routes of a package's deliveries that waited without a profile, and the package's cursor after them.
+    """The routes of a package's deliveries that waited without a profile. Also returns the package's new cursor, which
+    is the profile that had the last turn of its rounds.
 
     These deliveries are shared out by the strategy of their message, as if they had been requested now. `talks_to`: the
     profile of each recipient with a conversation.
@@ -95,8 +96,9 @@ def _no_route(returned: DeliveryReturned, package: Package, candidates: Candidat
 
 
 def without_package(returned: DeliveryReturned, is_removed: bool, now: datetime) -> NoRoute | NoRouteNow:
-    """The result for a delivery whose package this process does not have. Only a record of the removal ends it; the
-    record of a package that is not known may come later. A reply waits until it expires."""
+    """The result for a delivery whose package this process does not know. The delivery ends only if a record says that
+    the package was removed. Otherwise it waits, because the record of the package may come later. A reply waits only
+    until it expires."""
     if is_removed:
         return NoRoute(f"there is no package {returned.package_id} any more")
     if returned.lane == "reply" and (returned.expires_at is None or returned.expires_at <= now):

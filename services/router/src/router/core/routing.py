@@ -1,4 +1,4 @@
-"""Routing: decides on one record of an open message, whether its deliveries are assigned, wait, or are refused."""
+"""Routing: decides for one record of an open message whether its deliveries are assigned, wait, or are refused."""
 
 import random
 from collections import Counter
@@ -35,8 +35,8 @@ class Routing:
     strategy: Distribution
     package_version: int
     profiles: tuple[str, ...]
-    """The profile of each recipient, in the order of the recipients; "" for a suppressed recipient. There are none if
-    the record is refused or its deliveries wait for a profile."""
+    """The profile of each recipient, in the order of the recipients; "" for a suppressed recipient. The tuple is empty
+    if the record is refused or its deliveries wait for a profile."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each profile that was not eligible."""
     refused: str | None = None
@@ -46,8 +46,9 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """The time of the decision, different for each decision. The pacer publishes the last of these times whose
-    assignments it has counted. None: the record was refused, or an older version of the router decided."""
+    """The time of the decision. No two decisions of a router process have the same time. The pacer publishes the last
+    of these times whose assignments it has counted. None: the record was refused, or an older version of the router
+    decided."""
     waiting: str | None = None
     """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
 
@@ -87,10 +88,11 @@ def route_record(
     suppressed: Mapping[str, str] | None = None,
     refusal: str | None = None,
 ) -> tuple[Routing, str]:
-    """The decision on a record, and the package's cursor after it.
+    """The decision on a record, and the package's new cursor. A cursor is the profile that had the last turn of the
+    package's rounds.
 
     `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
-    no delivery. `refusal`: why nothing of the record may be sent, whatever it says.
+    no delivery. `refusal`: why nothing of the record may be sent, regardless of its content.
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor

@@ -76,8 +76,9 @@ def _round_robin(
 ) -> tuple[list[ProfileId], dict[ProfileId, str], str]:
     """Each eligible profile in turn, in the order of their ids, beginning after the cursor.
 
-    The others are passed over. The order and the cursor do not depend on them, so among profiles that are eligible over
-    the same time the numbers of deliveries never differ by more than one, whatever profiles pause, come or go.
+    Other profiles are passed over, and the order and the cursor do not depend on them. So profiles that are eligible
+    over the same time get equally many deliveries, give or take one. It does not matter which other profiles pause,
+    come or go.
     """
     turns = sorted(pool.eligible, key=lambda profile: (profile <= cursor, profile))
     reasons = {profile: f"number {number} of {len(turns)} in the round" for number, profile in enumerate(turns, 1)}

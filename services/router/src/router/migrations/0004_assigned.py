@@ -1,4 +1,4 @@
-"""Assigned at: the time of a decision. The pacer reports up to which of these times it has counted."""
+"""Assigned at: the time of a decision. The pacer reports the last of these times whose assignments it has counted."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Last profile: the cursor of a package is the profile that had the last turn. `next` is for older versions."""
+"""Last profile: the cursor of a package is the profile that had the last turn. Only older versions use `next`."""
 
 from alembic import op
 

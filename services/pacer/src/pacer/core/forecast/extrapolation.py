@@ -1,4 +1,4 @@
-"""Extrapolation: counts releases that were not simulated, by hour."""
+"""Extrapolation: estimates the hours of the releases that were not simulated."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 HOUR = timedelta(hours=1)
 
 Curve = Counter[datetime]
-"""Releases by hour (its begin, in UTC)."""
+"""The number of releases in each hour. The key of an hour is its begin in UTC."""
 
 
 def hour_of(at: datetime) -> datetime:
@@ -15,7 +15,8 @@ def hour_of(at: datetime) -> datetime:
 
 
 def even_curve(first: datetime, gap: timedelta, count: int, until: datetime) -> Curve:
-    """`count` releases, the first at `first` and one each `gap`; those after `until` are left out."""
+    """A curve of `count` releases. The first is at `first`, and each of the others comes one `gap` later. Releases
+    after `until` are left out."""
     curve, number = Curve(), 0
     while number < count and (at := first + gap * number) <= until:
         hour = hour_of(at)

@@ -15,7 +15,7 @@ ADDED_PREFIX = "added/"
 
 @dataclass(frozen=True, slots=True)
 class MessageShare(Sequence[HeldDelivery]):
-    """A delivery is built only when it is read, because a message may have 100,000 of them.
+    """A delivery is built only when it is read, because a message may have 100,000 deliveries.
 
     All recipients count as cold contacts, so the forecast shows the slowest case.
     """
@@ -23,7 +23,7 @@ class MessageShare(Sequence[HeldDelivery]):
     profile_id: str
     options: OpenOptions
     recipients: Sequence[str]
-    """Some recipients of the message, for their time zones. They are used in turn."""
+    """Some recipients of the message. The deliveries use them in turn, because only their time zones matter."""
     requested_at: datetime
     total: int
     """The number of the message's deliveries to all profiles."""

@@ -14,8 +14,9 @@ from pacer.core.simulation import Simulation
 from spreader.contract.bounds import Bound
 
 LOOKS_OF_A_STEP = 20
-"""A simulation is cut after this many looks for each of its steps. A release usually takes 2 or 3 looks. But when the
-package's own limit is full, every profile looks again for each release."""
+"""A step is one simulated release, and a look is one decision about a profile. A simulation ends early after this many
+looks for each of its steps. A release usually takes 2 or 3 looks. But while the package's own limit is full, each
+release takes a look at every profile."""
 HORIZON = timedelta(days=400)
 """How far a simulation and the curve go."""
 EXTRAPOLATED_MAX = timedelta(days=36_500)
@@ -116,7 +117,8 @@ class ForecastTask:
         return list(tallies.values()), simulation
 
     def _share_of_package(self) -> tuple[int | None, list[datetime]]:
-        """The package's own limit and releases. If some profiles are not simulated, the others get their share."""
+        """The package's own limit and its past releases. If only some profiles are simulated, they get a part of both,
+        in proportion to how many of the deliveries wait for them."""
         past = sorted(self.past)
         if self.per_day is None or not self.plan.like:
             return self.per_day, past
@@ -159,7 +161,8 @@ class ForecastTask:
         return forecasts, curves
 
     def _shortest_of_package(self, tally: ReleaseTally) -> timedelta:
-        """As `QueueSnapshot.shortest`, if the package's own limit holds the profile."""
+        """Like `QueueSnapshot.shortest`, but for the package's own limit. It is zero if another bound holds the
+        profile."""
         if self.per_day is None or tally.bound != Bound.PACKAGE_DAY_LIMIT:
             return timedelta(0)
         waiting = sum(load.waiting for load in self.loads if load.stopped is None)
@@ -190,7 +193,8 @@ def forecast_package(
 
 
 def _end_after_cut(tallies: Iterable[ReleaseTally], simulation: Simulation, now: datetime) -> datetime | None:
-    """If the simulation was cut: when everything is released at the pace that the package had until then."""
+    """When everything will be released, at the pace that the simulated package had until the simulation was cut. None:
+    the simulation was not cut, or it released nothing."""
     count = sum(tally.count for tally in tallies)
     if not simulation.is_cut or not count:
         return None

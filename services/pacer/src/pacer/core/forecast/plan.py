@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from spreader.contract.bounds import Bound
 
 STEPS_OF_ANSWER = 500
-"""The maximum for the response to a request with an open message: simulated releases of all profiles together."""
+"""The response to a request with an open message contains a forecast. It simulates at most this many releases, counted
+over all profiles."""
 STEPS_OF_PREVIEW = 8_000
-"""The same for a preview or a what-if. Later releases are extrapolated at the same pace."""
+"""A preview or a what-if simulates at most this many releases, counted over all profiles. Later releases are
+extrapolated at the simulated pace."""
 STEPS_OF_PROFILE_MIN = 20
-"""The fewest releases that show the pace of a profile. If there are too few steps for that, some profiles are not
-simulated."""
+"""Fewer simulated releases would not show the pace of a profile. If there are too few steps to give every profile this
+many, some profiles are not simulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,9 @@ class QueueLoad:
     deliveries: int
     """The deliveries that are forecast: those of the message, or the whole queue."""
     gone: int
-    """How many of them are not held any more."""
+    """How many of the forecast deliveries are not held any more."""
     per_day: int
-    """Its day limit in force."""
+    """The profile's daily limit in force."""
     stopped: Bound | None
 
     @property
@@ -39,7 +41,8 @@ class QueueLoad:
 class ForecastPlan:
     """`steps`: how many releases of each simulated profile are simulated.
 
-    `like`: for each of the others, a simulated profile that finishes at about the same time, or a little later.
+    `like`: for each profile that is not simulated, a simulated one that finishes at about the same time, or a little
+    later.
     """
 
     steps: Mapping[str, int]
@@ -47,11 +50,11 @@ class ForecastPlan:
 
 
 def plan_forecast(loads: Sequence[QueueLoad], steps: int) -> ForecastPlan:
-    """At most `steps` releases in all. Profiles that are stopped, or have nothing to
-    forecast, are not in the plan.
+    """A plan with at most `steps` releases in all. Profiles that are stopped, or have nothing to forecast, are not in
+    the plan.
 
-    The profiles are ordered by how many days of work wait for them. If there are too many of them, every n-th one is
-    simulated, and the last one always is, because it decides when everything is sent.
+    The profiles are ordered by how many days of work wait for them. If there are too many profiles, only every n-th one
+    is simulated. The last one is always simulated, because it decides when everything is sent.
     """
     working = [load for load in loads if load.forecast_waiting and load.stopped is None]
     working.sort(key=lambda load: (load.waiting / load.per_day, load.profile_id))
@@ -67,7 +70,7 @@ def plan_forecast(loads: Sequence[QueueLoad], steps: int) -> ForecastPlan:
 
 
 def _shares(loads: Sequence[QueueLoad], steps: int) -> dict[str, int]:
-    """The same number of steps for each profile. What a short queue does not need is left to the longer ones."""
+    """Each profile gets the same number of steps. Steps that a short queue does not need go to the longer queues."""
     shares: dict[str, int] = {}
     for number, load in enumerate(sorted(loads, key=lambda load: load.waiting)):
         shares[load.profile_id] = min(load.waiting, steps // (len(loads) - number))

@@ -32,7 +32,7 @@ class QueueSnapshot:
     profile_id: str
     rules: Rules
     releases: Sequence[datetime]
-    """The profile's newest releases: those of the last day, and those of the longest possible slack before that day."""
+    """The profile's newest releases. They reach back one day and the longest possible slack."""
     contacts: Sequence[datetime]
     """The releases of the last 30 days to cold contacts that have not answered."""
     ahead: Sequence[QueuePart]
@@ -56,9 +56,11 @@ class QueueSnapshot:
 
     @property
     def shortest(self) -> timedelta:
-        """The queue is not released faster than this: each full window of a limit takes its whole length.
+        """The shortest time in which the limits allow the release of the whole queue. Each full window of a limit takes
+        its whole length.
 
-        The first releases may be faster, so their pace alone would forecast a long queue too early.
+        The first releases may go faster than the limits allow for long. From their pace alone, the forecast for a long
+        queue would be too early.
         """
         limits, waiting = self.rules.limits, self.load.waiting
         cold = sum(part.count for part in self.ahead if part.cold) + len(self.added)
@@ -70,6 +72,6 @@ class QueueSnapshot:
         return max((count - 1) // most * window for count, most, window in windows if most and count)
 
     def last_scheduled(self, now: datetime) -> datetime:
-        """The latest time before which a delivery must not be sent. For one recipient it never falls from place to
-        place, so the last deliveries decide."""
+        """The latest `not_before` of the message's deliveries. If two deliveries use the same recipient, the later one
+        never has the earlier `not_before`. So it is enough to look at the last deliveries, which use all recipients."""
         return max((delivery.not_before for delivery in self.added[-RECIPIENTS_MAX:]), default=now)

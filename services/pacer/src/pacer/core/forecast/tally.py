@@ -25,10 +25,10 @@ class ReleaseTally:
     first: datetime | None = None
     last: datetime | None = None
     last_forecast: datetime | None = None
-    """The last release that belongs to a delivery that is forecast. The others are ahead of the message."""
+    """The last release of a delivery that is forecast. Deliveries ahead of the message do not count here."""
     binds: Counter[str] = field(default_factory=Counter[str])
     curve: Curve = field(default_factory=Curve)
-    """The releases that are forecast."""
+    """The releases of the deliveries that are forecast."""
 
     def record(self, release: SimulatedRelease) -> None:
         self.count += 1
@@ -49,7 +49,7 @@ class ReleaseTally:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the simulation ended before the deliveries that it had."""
+        """Whether the simulation ended while this profile still had simulated deliveries in its queue."""
         return len(self.profile.queue) > 0
 
     @property
@@ -67,11 +67,11 @@ class ReleaseTally:
 def fixed_position(number: int, profiles: int, deliveries: int) -> float:
     """The position, from 0 (shortest) to 1 (longest), that the forecast uses for every gap of profile `number`.
 
-    In reality each gap is drawn at random, so some profiles end earlier than others, and the last one decides when the
-    message is complete. If all profiles had the position 0.5 here, they would all end at the same time, which is
-    earlier than the last one ends in reality. So each profile gets another position, and the positions differ as much
-    as the means of real draws are expected to differ. They are Blom's normal scores, scaled by the standard deviation
-    of a mean of uniform draws, with one draw for each gap.
+    In reality each gap is drawn at random. So some profiles end earlier than others, and the last one decides when the
+    message is complete. If all profiles had the position 0.5 here, they would all end at the same time. In reality the
+    last one ends later than that. So each profile gets its own position. The positions differ as much as the mean
+    positions of real draws are expected to differ. They are Blom's normal scores, scaled by the standard deviation of
+    the mean of uniform draws, with one draw for each gap.
     """
     score = NormalDist().inv_cdf((number + 1 - 0.375) / (profiles + 0.25))
     gaps = max(deliveries - 1, 1)  # the gap before the first release is not drawn here
@@ -81,8 +81,8 @@ def fixed_position(number: int, profiles: int, deliveries: int) -> float:
 def simulated_profile(snapshot: QueueSnapshot, steps: int, fixed_position: float) -> SimulatedProfile:
     """The profile with the first `steps` deliveries of its queue.
 
-    It has no limit for each recipient: a message has each recipient once, but a forecast knows only some of them and
-    uses these again and again.
+    The recipient limit is left out. A real message has each recipient once, but a forecast knows only some recipients
+    and uses them again and again.
     """
     limits = snapshot.rules.limits.model_copy(update={"per_recipient_per_day": None})
     profile = SimulatedProfile(
