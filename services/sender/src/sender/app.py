@@ -1,4 +1,4 @@
-"""Assembly: builds the sender from its settings; the only module that chooses the real components."""
+"""Assembly: builds the sender from its settings. No other module chooses the real components."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,8 @@ CHECK_CONNECTIONS = 64
 DELETE_ROWS_MAX = 1_000
 DELETE_EVERY_SECONDS = 60.0
 GATHERING: Mapping[events.Lane, Gathering] = {"reply": GATHER_COMMITS, "open": NO_GATHERING}
-"""The checks of consents and of lost outcomes wait for the commits of the open lane."""
+"""The reply lane commits its offsets once a second. The open lane commits after each batch, because the checks of
+consents and of lost outcomes wait for its commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,8 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
     outbox = OutcomeOutbox(ledger, DeadLetterBus(bus, SERVICE))
     results = ResultWriter(ledger, outbox, group_seconds)
-    # When a request is written, its lease must still last for the longest call and half the margin. A new lease lasts
-    # for the longest call and the whole margin.
+    # When a request is written, the lease of its claim must still last for the longest call and half the margin. A new
+    # lease lasts for the longest call and the whole margin.
     call_seconds = settings.sender_call_seconds + LEASE_MARGIN_SECONDS / 2
     group = f"{SERVICE}-{lane}"
     progress = GroupProgress(settings, group)

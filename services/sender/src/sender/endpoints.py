@@ -83,7 +83,7 @@ class OutcomesRequest(BaseModel):
 
 
 class OutcomesResponse(BaseModel):
-    """`reported`: how many outcomes are published again; `in_progress`: how many releases have none yet."""
+    """`reported`: how many outcomes are published again. `in_progress`: how many releases have no outcome yet."""
 
     reported: int
     in_progress: int

@@ -13,30 +13,32 @@ LEASE_MARGIN_SECONDS = 2.0
 class SenderSettings(Settings):
     sender_port: int = 8004
     ingress_url: str = "http://127.0.0.1:8000"
-    """The address of ingress as gateways reach it: their webhooks go there."""
+    """The address at which gateways reach ingress. They call their webhooks there."""
     sender_reply_concurrency: PositiveInt = 256
-    """Replies that one process sends at a time; one gateway host gets at most four fifths of them."""
+    """The most replies that one process sends at a time. One gateway host gets at most four fifths of them."""
     sender_open_concurrency: PositiveInt = 256
-    """Open deliveries that one process sends at a time; one gateway host gets at most four fifths of them."""
+    """The most open deliveries that one process sends at a time. One gateway host gets at most four fifths of them."""
     sender_connect_seconds: PositiveFloat = 2.0
     """Time-out for opening a connection to a gateway."""
     sender_call_seconds: PositiveFloat = 10.0
-    """Time-out of one gateway call, all phases together."""
+    """Time-out of a whole gateway call, from the connection to the response."""
     sender_file_seconds: PositiveFloat = 60.0
-    """Time-out of a call that carries a file: an upload, or a send with the file in it."""
+    """Time-out of a call that carries a file. This is an upload, or a send that contains the file."""
     sender_lease_seconds: PositiveFloat = 15.0
-    """How long a claim is valid; after that another process may claim the delivery."""
+    """How long a claim is valid. After that, another process may claim the delivery."""
     sender_drain_seconds: PositiveFloat = 15.0
     """How long a stopping sender waits for its running calls."""
     sender_group_seconds: float = Field(default=0.01, ge=0)
-    """How long the result of an open delivery waits for others, to be written together with them."""
+    """How long the result of an open delivery waits for other results, so that they are written together."""
     sender_keep_days: float = Field(default=8.0, gt=7.0)
-    """How long the ledger keeps a settled delivery: longer than Kafka keeps records, so that a replay sends nothing."""
+    """How many days the ledger keeps a settled delivery. This must be longer than Kafka keeps records, so that a replay
+    sends nothing."""
 
     sender_watch_minutes: PositiveFloat = 10.0
-    """How often each profile at a real gateway is checked, by the system's clock."""
+    """The time between two checks of a profile at a real gateway, in minutes of the system's clock."""
     sender_number_checks_per_hour: PositiveInt = 20
-    """Number checks of one profile in an hour. WhatsApp may block new chats of a profile that checks many."""
+    """The most number checks of one profile in an hour. WhatsApp may block new chats of a profile that checks many
+    numbers."""
 
     @property
     def lease(self) -> timedelta:

@@ -46,8 +46,8 @@ def package(name: str, *profiles: Profile) -> Package:
 
 
 class StatsHarness:
-    """All components with one manual clock. The harness also gives the states that it publishes to their readers in
-    stats."""
+    """All components with one manual clock. The harness hands the states that it publishes to the components of stats
+    that read them."""
 
     def __init__(self, engine: AsyncEngine, now: datetime, *packages: Package) -> None:
         self.engine = engine

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 PAUSE_FACTOR = 2
 DOUBLINGS_MAX = 20
-"""The pause doubles at most this often. It reaches `longest_pause` earlier, so this limit only keeps the computed
+"""The pause doubles at most this many times. It reaches `longest_pause` earlier, so this limit only keeps the computed
 number small."""
 
 

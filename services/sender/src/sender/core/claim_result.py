@@ -101,7 +101,7 @@ def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: fl
 
 
 def without_texts(result: ClaimResult) -> ClaimResult:
-    """The same result without any text from outside, for a result that cannot be stored as it is."""
+    """The same result without any text from outside. It is stored if the complete result cannot be stored."""
     if not isinstance(result, SettledClaim):
         return result
     plain = {"reason": NOT_STORABLE, "gateway_message_id": None, "code": None}

@@ -1,5 +1,5 @@
-"""Delivery: what the sender has to send. There is no class of its own: a delivery is the event that brought it. Each
-lane has its own type of event."""
+"""Delivery: what the sender has to send. It has no class of its own, because a delivery is the event that brought it to
+the sender. Each lane has its own type of event."""
 
 from datetime import datetime
 

@@ -76,7 +76,7 @@ CLOUD_API_BY_STATUS: Mapping[range, FailureRule] = {
 counts."""
 CLOUD_API_SERVER_ERROR = FailureRule("ambiguous", "Meta's server failed; it may have sent the message")
 """The rule for `VAGUE_CODES` with a status of 500 or more. Meta documents these codes as unknown errors and unavailable
-services. Meta does not promise that the message was not sent."""
+services, so the message may have been sent."""
 VAGUE_CODES = frozenset({1, 2, 131000, 131016, 135000})
 
 
@@ -140,7 +140,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
     _pattern(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),
     _pattern(400, r"owned media|requires property|is not of a type|must be|invalid mimetype|unsupported", _UNABLE),
-    _pattern(_ANY, "", _UNCLEAR),  # among them Evolution's own time-out
+    _pattern(_ANY, "", _UNCLEAR),  # Evolution's own time-out is one of these errors
 )
 
 
@@ -152,7 +152,7 @@ def cloud_api_answer(
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:
         by_status = (rule for span, rule in CLOUD_API_BY_STATUS.items() if status in span)
-        rule = CLOUD_API.get(code) or next(by_status, _UNCLEAR)  # an error in an answer that says it succeeded
+        rule = CLOUD_API.get(code) or next(by_status, _UNCLEAR)  # the status means success, but the body has an error
         return rule.answer(str(code), gateway_text, retry_after)
     if status == 429:  # a proxy that limits the rate has not passed the request on
         return _TOO_FAST.answer("429", gateway_text, retry_after)

@@ -1,4 +1,4 @@
-"""Lost outcome: what the sender reports when the pacer asks about a release whose outcome it never got."""
+"""Lost outcome: what the sender reports when the pacer asks about a release whose outcome never reached the pacer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,9 +45,9 @@ class StoredRelease:
 def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_read: bool) -> SettledStatus | None:
     """The status to report again; None if the sender still works on the release or has not read it yet.
 
-    `all_read`: whether every release that Kafka has is in the ledger. If so, and the ledger does not have this release,
-    then the ledger was restored from an older copy, or Kafka deleted the record. The release may have been sent, so its
-    status is `unknown`, and it must never be sent.
+    `all_read`: whether the sender has read every release that Kafka has. If it has, and the ledger still lacks this
+    release, then the ledger was restored from an older copy, or Kafka has deleted the record. In both cases the
+    delivery may have been sent. So its status is `unknown`, and the sender must not send it.
     """
     if entry is None or (entry.generation < asked.generation and entry.status in NEVER_SENT):
         return "unknown" if all_read else None
@@ -57,7 +57,7 @@ def status_to_report(asked: ReleaseInQuestion, entry: StoredRelease | None, all_
 def reported_outcome(
     asked: ReleaseInQuestion, status: SettledStatus, gateway_message_id: str | None, at: datetime
 ) -> DeliveryOutcome:
-    """The outcome of the release, with everything that the ledger still has of the outcome that was published first."""
+    """The outcome of the release, built from what the ledger still has of the lost outcome."""
     return DeliveryOutcome(
         package_id=asked.package_id,
         message_id=asked.message_id,

@@ -60,8 +60,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """`call_seconds`: how long the lease must still last when the ledger has stored that a call begins. If it ends
-    sooner, the process was frozen in between, and the ledger stores the start again."""
+    """`call_seconds`: how long the lease must still last when the ledger has stored that a call begins. If the lease
+    ends sooner, the process was frozen in between, and the ledger stores the start again."""
 
     ledger: DeliveryLedger
     config: SenderConfigCache
@@ -197,7 +197,7 @@ class AttemptRunner:
     async def _check_consent(self, claim: Claim) -> Suppress | Defer | None:
         """What to do instead of the send if consent forbids it; None if consent allows it.
 
-        Replies are always allowed, because the customer wrote first, and may get a confirmation of an opt-out.
+        Replies are always allowed, because the customer wrote first. A reply may also confirm an opt-out.
         """
         if self.ledger.lane == "reply":
             return None

@@ -54,13 +54,15 @@ class PermittedRequest(aiohttp.ClientRequest):
     def write_bytes(  # pyright: ignore[reportIncompatibleMethodOverride]: a coroutine of another class
         self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
     ) -> Coroutine[Any, Any, None]:
-        """Writes the request before it returns, so that nothing else runs between the permit and the request. aiohttp
-        itself does so from Python 3.12 on; before, it only starts a task that writes later."""
+        """Writes the request before it returns, so that nothing else runs between the permit and the request. With
+        Python 3.12 or newer, aiohttp itself does so. With older versions, aiohttp only starts a task that writes
+        later."""
         return _begun(super().write_bytes(writer, conn, content_length))
 
 
 def _begun(work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
-    """Runs a coroutine up to its first wait; returns a coroutine that runs the rest. An error is raised by the rest."""
+    """Runs a coroutine up to its first wait; returns a coroutine that runs the rest. If the coroutine raises an error,
+    the returned one raises it."""
     try:
         waits_for = work.send(None)
     except StopIteration:

@@ -2,8 +2,8 @@
 protocol.
 
 A send has two steps. `prepare` gets everything ready and sends nothing. `send` makes the one call that sends. A driver
-returns expected failures as values and does not raise them. What it returns contains no plain `str`: a text that comes
-from the gateway must be cleaned (`spreader.text.clean_text`), or the type check fails.
+returns expected failures as values and does not raise them. Its results contain no plain `str`. A text that comes from
+the gateway must be cleaned (`spreader.text.clean_text`), or the type check fails.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class NumberCheck:
     address: SafeText | None = None
     """The digits under which WhatsApp knows the number, if it exists and the gateway reports them."""
     refused: SendRefused | None = None
-    """The gateway's error, if `exists` is None because of one."""
+    """The gateway's error, if `exists` is None because of an error."""
 
 
 class MediaSource(Protocol):
@@ -72,7 +72,8 @@ class Driver(Protocol):
         ...
 
     async def check_number(self, profile: Profile, number: str) -> NumberCheck:
-        """Asks WhatsApp through the profile. The caller limits the rate (`sender.gateways.number_check`)."""
+        """Asks WhatsApp about the number, through the profile. The caller limits the rate
+        (`sender.gateways.number_check`)."""
         ...
 
 

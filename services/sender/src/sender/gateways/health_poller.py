@@ -22,8 +22,8 @@ from spreader.kafka.bus import Bus
 from spreader.runtime.loop import Loop
 
 REPEAT = timedelta(hours=1)
-"""System time after which an unchanged state is reported again. The repeats are needed because a report that the
-profile works reopens a lane that was closed after a failed send."""
+"""System time after which an unchanged state is reported again. The repeats are needed for a lane that was closed after
+a failed send. It opens again when a report says that the profile works."""
 PERIOD_MIN = timedelta(seconds=5)
 """The shortest mean wall time between two checks of a profile, at any speed of the system's clock."""
 LEASE = timedelta(seconds=60)

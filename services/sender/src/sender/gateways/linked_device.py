@@ -139,7 +139,7 @@ def session_name(profile: Profile) -> str:
 
 
 def digits_of(chat_id: object) -> CleanText | None:
-    """The number in a chat id; None for a hidden id (`…@lid`), which does not contain one."""
+    """The number in a chat id. None for a hidden id (`…@lid`), which contains no number."""
     name, _, domain = str(chat_id).partition("@")
     return clean(name) if name.isdecimal() and domain in ("c.us", "s.whatsapp.net") else None
 

@@ -102,7 +102,8 @@ class PostgresPollSchedule:
     engine: AsyncEngine
 
     async def follow(self, package_id: str, checks: Sequence[FirstCheck]) -> None:
-        """Makes these the package's profiles in the schedule. A profile that is already in it keeps its due time."""
+        """Makes these profiles the only ones of the package in the schedule. A profile that was in the schedule before
+        keeps its due time."""
         params = {"package_id": package_id, **arrays(FirstCheck, checks)}
         async with self.engine.begin() as connection:
             await connection.execute(UNFOLLOW_OTHERS, params)
@@ -135,8 +136,8 @@ class ReportedDelivery:
 
 
 async def mark_reported(connection: AsyncConnection, reported: Sequence[ReportedDelivery]) -> int:
-    """Stores that gateways reported these deliveries; returns how many of them could have been sent again without
-    this."""
+    """Stores that gateways reported these deliveries; returns how many of them the sender might otherwise have sent
+    again."""
     return (await connection.execute(MARK_REPORTED, arrays(ReportedDelivery, reported))).rowcount
 
 

@@ -40,7 +40,7 @@ class Claim:
     consents: frozenset[ConsentKind] = frozenset()
     """The recipient's consents and objections at the time of the claim (open lane only)."""
     cancelled: bool = False
-    """The message had been cancelled at the time of the claim."""
+    """Whether the message had been cancelled at the time of the claim."""
 
     @property
     def key(self) -> ClaimKey:
@@ -60,7 +60,7 @@ class StartingCall:
 
 
 Stop = Literal["cancelled", "suppressed"]
-"""Why a call must not begin: its message was cancelled, or its recipient was suppressed, since the claim."""
+"""Why a call must not begin. Since the claim, the message was cancelled, or the recipient was suppressed."""
 
 
 @dataclass(frozen=True, slots=True)

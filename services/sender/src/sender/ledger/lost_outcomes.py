@@ -58,8 +58,8 @@ class LostOutcomes:
     read_seconds: float = READ_SECONDS
 
     async def report(self, releases: Sequence[ReleaseInQuestion]) -> int:
-        """Reports the outcomes of those of these releases that have one; returns their number. The other releases are
-        still in progress."""
+        """Reports the outcome of each of these releases that has one; returns the number of reported outcomes. The
+        other releases are still in progress."""
         all_read = await self._all_read()
         async with self.engine.begin() as connection:
             entries = await self._entries(connection, releases)

@@ -21,7 +21,7 @@ from spreader.runtime.loop import Loop
 log = structlog.get_logger()
 
 OVERDUE = timedelta(seconds=5)
-"""An event that is still not marked as published this long after its commit is published again."""
+"""If an event is not marked as published within this time after its commit, it is published again."""
 LOOK_SECONDS = 2.0
 MARK_SECONDS = 0.05
 """How long a published event waits for others, so that all are marked in one statement."""
@@ -48,7 +48,7 @@ class OutcomeOutbox:
     def publish_soon(self, results: Sequence[FinishedClaim]) -> None:
         """Publishes the events of the settled claims in the background.
 
-        If the events of IN_FLIGHT_MAX claims are being published already, `publish_overdue` publishes these later.
+        If the events of IN_FLIGHT_MAX claims are being published already, these events are left to `publish_overdue`.
         """
         settled = [finished for finished in results if isinstance(finished.result, SettledClaim)]
         if settled and len(self._in_flight) < IN_FLIGHT_MAX:

@@ -68,8 +68,8 @@ class DueWork:
 @dataclass(frozen=True, slots=True)
 class NotToClaim:
     """Due deliveries that a claim leaves out. `own`: the ids of those that this process is still sending, although
-    their leases have ended. `take_over`: whether this process may claim a delivery that another worker may have at the
-    gateway, when the lease of that worker has ended."""
+    their leases have ended. `take_over`: whether this process may claim a delivery whose lease by another worker has
+    ended, although that worker may have it at the gateway."""
 
     own: Collection[str] = ()
     take_over: bool = True
@@ -123,8 +123,8 @@ class DeliveryLedger:
 
     @asynccontextmanager
     async def start_calls(self, starting: Sequence[StartingCall]) -> AsyncGenerator[dict[ClaimKey, CallStart]]:
-        """Stores that these calls begin; yields the claims that are still valid, each with a new lease, or with the
-        reason why its call must not begin.
+        """Stores that these calls begin; yields the claims that are still valid. Each has a new lease and, if its call
+        must not begin, the reason.
 
         It yields right after the commit, before the connection is given back, so that the requests follow at once.
         """

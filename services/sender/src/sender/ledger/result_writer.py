@@ -106,8 +106,8 @@ class ResultWriter:
         WITHOUT_TEXTS.labels(self._ledger.lane).inc()
 
     async def _store(self, part: Sequence[_PendingResult], results: Sequence[FinishedClaim]) -> None:
-        """Writes `results`. They belong to `part`, the first pending results, which are no longer pending after
-        this."""
+        """Writes `results`, the results of `part`. `part` is the first of the pending results. After this call they are
+        no longer pending."""
         valid_keys = await self._ledger.write(results)
         del self._pending[: len(part)]
         valid = [finished for finished in results if finished.claim.key in valid_keys]

@@ -34,7 +34,7 @@ WHERE stored.state = 'settled' AND stored.status IN ('deferred', 'returned')
   AND (stored.attempt, stored.release) < (excluded.attempt, excluded.release)
 RETURNING stored.delivery_id""")
 
-# - statement_timestamp() is stable, so it can bound the index scan; clock_timestamp() cannot.
+# - statement_timestamp() is stable, so Postgres can bound the index scan by it. It cannot do so by clock_timestamp().
 # - A reply waits until every earlier reply to its recipient is settled, even one that another worker has claimed.
 # - A host gets at most as many deliveries as it has free slots. If it has none, its deliveries are skipped.
 # - A claim whose lease ended before its call began has sent nothing. So it leaves no doubt and counts as no try.

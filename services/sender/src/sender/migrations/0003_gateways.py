@@ -1,4 +1,4 @@
-"""Migration 0003: uploaded files, checked numbers and checked profiles; deliveries that gateways reported."""
+"""Migration 0003: uploaded files, checked numbers, checked profiles, and deliveries that gateways reported."""
 
 from alembic import op
 

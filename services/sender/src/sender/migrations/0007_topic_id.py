@@ -1,4 +1,4 @@
-"""Topic id: the topic that a stored offset belongs to. Null: an older version has stored it."""
+"""Topic id: the topic that a stored offset belongs to. Null: an older version stored the offset."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Event stream: profile states and alerts as server-sent events, as they change.
+"""Event stream: sends profile states and alerts as server-sent events when they change.
 
 The stream contains states, not their history. A slow or returning listener gets only the newest state of each profile.
 So nothing is stored for a listener, and an event's id is only a time. Any instance can continue another instance's
@@ -35,8 +35,9 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""When a listener reconnects, the stream repeats the events of this much real time before the listener's last event. It
-does so because the new instance may have read these events later than the old instance."""
+"""When a listener reconnects, the stream starts this much real time before the listener's last event, and repeats the
+events since then. This is needed because the instance that continues the stream may have read some of these events
+later than the first instance."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -70,7 +71,8 @@ class EventStream:
                 str | None, Header(description="The id of the last event of an earlier stream, to continue from.")
             ] = None,
         ) -> StreamingResponse:
-            """Server-sent events: `profile` and `alert` as in their lists, and `ready` after the initial ones."""
+            """Server-sent events. A `profile` or `alert` event has the form of an entry of its list. A `ready` event
+            follows the initial events."""
             if len(self._listeners) >= LISTENERS_MAX:
                 raise unavailable(f"There are {LISTENERS_MAX} listeners already.")
             stream = self.stream(states, package_id, _parse_time(last_event_id))
@@ -146,7 +148,8 @@ class EventStream:
     async def _alerts(
         self, package_id: str | None, after: datetime | None, states: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """The alerts changed after `after`, the oldest first, so that the newest state of each comes last."""
+        """The alerts that have changed after `after`, the oldest first, so that the newest state of each alert comes
+        last."""
         async with self._engine.connect() as connection:
             alerts = await list_alerts(connection, ALERTS_MAX, package_id, states=states, changed_after=after)
         return [jsonable_encoder(alert_json(alert)) for alert in reversed(alerts)]

@@ -31,7 +31,7 @@ def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, An
 
 
 def number_below(page: PageRequest) -> int:
-    """A number that all ids of the page are below, for a list with numeric ids in descending order."""
+    """For a list with numeric ids in descending order: all ids of the page are below this number."""
     if page.after is None:
         return NUMBER_MAX
     if not page.after.isascii() or not page.after.isdigit():

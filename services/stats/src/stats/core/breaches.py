@@ -34,9 +34,9 @@ def breaches(
     """For each window, how many messages sent after `after` exceed its limit. Each message is checked in the window
     that ends with it.
 
-    `sent`: sorted, from 24 hours before `after` on.
-    `tolerance`: how much shorter each window is than its limit says. It allows for a message that seems to be sent
-    later than it was, because its receipt arrived before the sender's own outcome.
+    `sent`: the times of the sent messages, sorted, from 24 hours before `after` on. `tolerance`: how much shorter the
+    audit makes each window than the limit says. It does so because a message may seem to be sent later than it was, if
+    its receipt arrived before the sender's own outcome.
     """
     return {name: _excess(sent, window, after, tolerance) for name, window in limit_windows(limits).items()}
 

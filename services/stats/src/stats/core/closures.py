@@ -9,7 +9,7 @@ from spreader.contract.events import DeliveryOutcome, Lane, LaneState, ProfileRe
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 FORGIVEN_AFTER = timedelta(days=7)
-"""A closure that begins this long after the last one of its kind ended counts as the first again."""
+"""If a closure begins this long after the end of the last one of its kind, it counts as the first again."""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Ladder = tuple[timedelta | None, ...]

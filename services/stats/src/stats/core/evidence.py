@@ -52,7 +52,7 @@ class Evidence:
     new_contacts: Share = NONE
     """Of the open messages of the last 7 days, the share that went to new contacts."""
     hour_open: int = 0
-    """Open messages of the last hour."""
+    """The number of open messages of the last hour."""
     per_day: int = 120
     """The operator's daily limit."""
     open_sent_at: Sequence[datetime] = ()
@@ -60,22 +60,22 @@ class Evidence:
     fingerprints: Sequence[str] = ()
     """The fingerprints of the last open messages, the newest first."""
     misses_in_a_row: int = 0
-    """How many of the newest open messages in a row were not delivered. A message counts only if it is
-    over an hour old and its recipient had received a message before."""
+    """How many of the newest open messages in a row were not delivered. A message counts only if it is over an hour old
+    and its recipient had received another message before."""
     cold_failed: int = 0
-    """Messages of the last hour to new contacts that failed."""
+    """How many messages of the last hour to new contacts failed."""
     cold_delivered: int = 0
-    """Messages of the last hour to new contacts that were delivered."""
+    """How many messages of the last hour to new contacts were delivered."""
     warm_failed: int = 0
-    """Messages of the last hour to other contacts that failed."""
+    """How many messages of the last hour to other contacts failed."""
     warm_delivered: int = 0
-    """Messages of the last hour to other contacts that were delivered."""
+    """How many messages of the last hour to other contacts were delivered."""
     stuck: Share = NONE
     """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that has neither been
     acknowledged by WhatsApp nor failed."""
     unacknowledged_in_a_row: int = 0
-    """Among the messages over 2 minutes old: how many of the newest in a row have neither been acknowledged by WhatsApp
-    nor failed."""
+    """How many of the newest messages in a row have neither been acknowledged by WhatsApp nor failed. Only messages
+    over 2 minutes old count."""
     baseline: PackageBaseline = field(default_factory=PackageBaseline)
     account: AccountStatus = field(default_factory=AccountStatus)
     closures: Sequence[Closure] = ()

@@ -28,7 +28,8 @@ class RawEvidence:
     """Failures of the last 24 hours, by failure class."""
     recent: RecentSends = field(default_factory=RecentSends)
     stuck: int = 0
-    """Messages of the last hour that the gateway accepted and that were neither acknowledged nor failed in time."""
+    """How many messages of the last hour have waited too long: the gateway accepted them, but no acknowledgement or
+    failure has followed."""
 
 
 def assemble_evidence(

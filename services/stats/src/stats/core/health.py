@@ -57,8 +57,8 @@ def band(score: int, pause: Pause) -> Band:
 
 
 def health(evidence: Evidence, soft: Collection[SoftSign], pause: Pause, now: datetime) -> Health:
-    """The health that follows from the evidence. `pause` is the pause before this evaluation; `stats.core.condition`
-    derives the next one from the result."""
+    """The health that follows from the evidence. `pause` is the pause before this evaluation. `stats.core.condition`
+    derives the next pause from the result."""
     components = (
         _delivered(evidence),
         _block_signals(evidence, soft, now),

@@ -26,7 +26,8 @@ class PackageSummary:
 
 
 def named_packages(packages: Iterable[Package], packages_max: int) -> Mapping[str, Sequence[Package]]:
-    """The packages of each label value: the largest have a value of their own, the others share `OTHERS`."""
+    """The packages of each label value. The largest packages have a value of their own, and the others share
+    `OTHERS`."""
     ordered = sorted(packages, key=lambda package: (-len(package.profiles), package.package_id))
     named: dict[str, Sequence[Package]] = {package.package_id: (package,) for package in ordered[:packages_max]}
     return {**named, OTHERS: ordered[packages_max:]} if len(ordered) > packages_max else named

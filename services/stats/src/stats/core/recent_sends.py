@@ -56,13 +56,12 @@ class RecentSends:
         return sum(1 for _ in takewhile(lambda send: not send.delivered, due))
 
     def of_hour(self, now: datetime, is_new: bool) -> HourResults:
-        """The results of the last hour's messages: of those to new contacts (`is_new`), or of those to other
-        contacts."""
+        """The results of the last hour's messages to new contacts (if `is_new`), or of those to other contacts."""
         sends = [send for send in self.sent if send.at > now - HOUR and send.is_new is is_new]
         return HourResults(sum(send.failed for send in sends), sum(send.delivered for send in sends))
 
     def unacknowledged_in_a_row(self, stuck_after: timedelta) -> int:
-        """Among the messages older than `stuck_after`: how many of the newest in a row still wait."""
+        """How many of the newest messages in a row still wait. Only messages older than `stuck_after` count."""
         due = (send for send in self.sent if send.age >= stuck_after)
         return sum(1 for _ in takewhile(lambda send: send.waits, due))
 

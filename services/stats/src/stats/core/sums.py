@@ -16,7 +16,7 @@ class MinuteBucket:
     minute: datetime
     lane: Lane
     package_id: str = field(compare=False)
-    """The profile's package at that time. Two buckets that differ only in it are the same bucket."""
+    """The profile's package at that time. Two buckets that differ only in the package are the same bucket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,10 +69,10 @@ class Tally:
     marks: dict[str, Marks] = field(default_factory=dict[str, Marks])
     """The marks of the deliveries that have new ones."""
     sent: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes that count a delivery as sent for the first time. `count_contacts` must still look at their
+    """The outcomes by which a delivery is counted as sent for the first time. `count_contacts` must still look at their
     contacts."""
     delivered: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes that count a delivery as delivered for the first time."""
+    """The outcomes by which a delivery is counted as delivered for the first time."""
     sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
     contacts: dict[ContactKey, ContactHistory] = field(default_factory=dict[ContactKey, ContactHistory])
 

@@ -1,1 +1,1 @@
-"""Counting: events folded into counts and closures, and what is derived from the counts alone."""
+"""Counting: folds events into counts and closures, and audits the limits by the counts."""

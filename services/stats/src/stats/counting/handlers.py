@@ -1,4 +1,4 @@
-"""Counting handlers: count the events of a batch, and close or open lanes by them.
+"""Counting handlers: count the events of a batch, and close or open lanes because of them.
 
 Each record takes effect once, because one transaction saves the offsets of the batch, the marks of its deliveries, the
 counts and the closures. The profile states that follow from them are published by `stats.health.publisher`, which finds

@@ -1,8 +1,8 @@
 """Limit audit: independently recounts sent messages against the limits. It should never find a breach.
 
 After a change of limits, messages that the pacer released under the old limits are still on their way. So a profile is
-not audited for a grace period after each change. After a start, no profile is audited for this time either, because the
-last change is not known then.
+not audited for a grace period after each change. After a start, no profile is audited for this time either, because
+stats does not know when the limits last changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Rows: the rows that a tally adds to the tables, one for each key and sorted by it.
+"""Rows: the rows that a tally adds to the tables. There is one row for each key, and the rows are sorted by key.
 
 Transactions that update the same rows therefore lock them in the same order and cannot deadlock.
 """

@@ -42,7 +42,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class CountTransaction:
-    """One transaction of a batch: what is new in it, what is already counted, and the counts to add."""
+    """The transaction of one batch. It finds what is new in the batch and what is already counted, and saves the new
+    counts."""
 
     connection: AsyncConnection
     deduplicator: Deduplicator

@@ -37,7 +37,7 @@ TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
 FAILED_AT_ONCE_MAX = 20
 ALONE_SECONDS = 30.0
-"""How long a turn evaluates profiles one by one. The rest of them has to wait for the next turn."""
+"""How long a turn evaluates profiles one by one. The remaining profiles wait for the next turn."""
 AGAIN_SECONDS = 10.0
 """The shortest real time between two evaluations of a profile whose counts keep changing."""
 ALL_EVERY = timedelta(minutes=5)
@@ -105,7 +105,8 @@ class Evaluator:
         """Evaluate a batch together. If that fails although Postgres works, its profiles are evaluated one by one. The
         profiles in `alone`, which failed before, are always evaluated one by one.
 
-        Raises EvaluationFailed after all other profiles are evaluated. An error of the server is raised at once.
+        Raises EvaluationFailed after all other profiles are evaluated. An error of the database server is raised at
+        once.
         """
         try:
             await self.evaluate(batch, now)
@@ -188,7 +189,8 @@ class Evaluator:
 
 
 def _is_of_server(error: Exception) -> bool:
-    """Whether the error concerns every profile. A statement that takes too long may be due to one profile."""
+    """Whether the database server caused the error, so that it concerns every profile. A statement that takes too long
+    does not count, because one profile may be the cause."""
     return is_transient(error) and not is_given_up(error)
 
 

@@ -1,4 +1,4 @@
-"""Counts: those of profiles and packages by minute and hour, and the sent deliveries and contacts behind them."""
+"""Counts: the counts of profiles and packages by minute and hour, and the sent deliveries and contacts behind them."""
 
 from alembic import op
 
