@@ -126,8 +126,8 @@ class ReplyRouter:
                 return TerminalOutcome.of_reply(request, reason).events(self.clock())
 
     def _expiry(self, record: Received[ReplyMessageRequested]) -> datetime:
-        """EXPIRES_AFTER the request, or EXPIRES_AFTER its record was first written, if that was earlier. So a request
-        that is read again much later is not sent again, whatever time its publisher has given."""
+        """A reply expires EXPIRES_AFTER its request. If its record was first written before the time that the publisher
+        gave for the request, the earlier time counts. So a request that is read again much later is not sent again."""
         asked, written = record.event.requested_at, record.written_at
         return (asked if written is None else min(asked, self.clock.at(written))) + self.clock.system(EXPIRES_AFTER)
 

@@ -13,7 +13,7 @@ LEASE_MARGIN_SECONDS = 2.0
 class SenderSettings(Settings):
     sender_port: int = 8004
     ingress_url: str = "http://127.0.0.1:8000"
-    """The address at which gateways reach ingress. They call their webhooks there."""
+    """The address at which gateways reach ingress. They send their webhook calls to it."""
     sender_reply_concurrency: PositiveInt = 256
     """The most replies that one process sends at a time. One gateway host gets at most four fifths of them."""
     sender_open_concurrency: PositiveInt = 256

@@ -41,8 +41,8 @@ def recipient_rules(package: Package) -> RecipientRules:
 def zone_of(recipient: str) -> ZoneInfo:
     """The time zone of a number (digits with the country code), by the numbering plans of Google's libphonenumber.
 
-    If the number fits several time zones of a country, the middle one from west to east is chosen. If its zone is
-    unknown, the zone is UTC.
+    If the number fits several time zones of a country, the middle one from west to east is chosen. If no zone is known,
+    the result is UTC.
     """
     try:
         names = zones.time_zones_for_number(phonenumbers.parse(f"+{recipient}"))

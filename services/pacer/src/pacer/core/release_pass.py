@@ -146,7 +146,7 @@ def _decide_for(due: Due, usage: _Usage, now: datetime) -> PassResult:
         elif best is None or _is_sooner(decision, best[1]):
             best = (head, decision)
     delivery, decision = best or (None, None)
-    # This pass has not seen the deliveries behind the parked and skipped ones.
+    # Look again at once, because this pass has not seen the deliveries behind the parked and skipped ones.
     look_at = now if parked or skipped else _look_at(decision, now)
     return PassResult(due.profile_id, due.package_id, delivery, decision, look_at, tuple(parked))
 

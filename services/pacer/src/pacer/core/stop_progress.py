@@ -39,7 +39,7 @@ def cancellation_progress(
         pending_after = None
         if skipped:
             pending_after = skipped[0] - 1
-        elif number == len(messages) and len(page) == page_max:  # it may have more deliveries
+        elif number == len(messages) and len(page) == page_max:  # the last message may have more deliveries
             pending_after = rows[-1].seq
         progress.append(CancellationProgress(message_id, pending_after))
     return progress

@@ -84,8 +84,8 @@ class HeldQueue:
 
     async def _wake_assigned(self, events: Sequence[HeldEvent]) -> None:
         """Make the profiles of these events due now. The waiting queues of these events become due a little later,
-        because router and pacer may not agree yet on which profiles can send. Events that were stored before do the
-        same, because the process may have crashed before it woke the profiles.
+        because router and pacer may not agree yet on which profiles can send. Events that are read again wake them
+        again, because the process may have crashed before it woke the profiles.
 
         This is a transaction of its own, because a release pass locks profiles before deliveries. A transaction that
         locked deliveries before profiles could deadlock with it.
@@ -147,7 +147,7 @@ class HeldQueue:
             await self.read_times.record(connection, read_times)
             to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
             if any(settlement.state == "held" for settlement in to_write):
-                await connection.execute(stops.STOPS_LOCK_SHARED)  # so that a cancellation waits for this
+                await connection.execute(stops.STOPS_LOCK_SHARED)  # so that a cancellation waits for this commit
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
         if settlements:

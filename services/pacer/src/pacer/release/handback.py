@@ -38,13 +38,13 @@ class Reassignments:
     config: PacerConfigCache
     _able: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], init=False)
     """For each package, the first two profiles that can send, or fewer if there are not two. Two are enough to know
-    whether a profile is the only one."""
+    whether there is another one besides a given profile."""
 
     def of(self, package_id: str, profile_id: str) -> QueueReassignment | None:
         """None: the profile keeps its queue.
 
-        The profile also keeps its queue if the pacer does not know the package, or knows it only from its own database.
-        Only a record that was read from Kafka takes a queue away.
+        That is also the result if the pacer does not know the package, or knows it only from its own database. Only a
+        record that was read from Kafka takes a queue away.
         """
         package = self.config.package(package_id)
         if package is None:
@@ -91,8 +91,8 @@ def _former_queue(
     """The deliveries that a profile holds for a package that is not its present one. They are never released under the
     rules of the present package.
 
-    `stays`: whether the profile stays in its present package. If not, it may keep these deliveries, because it may be
-    in their package now.
+    `stays`: whether the profile keeps the queue of its present package. If not, it may still belong to the other
+    package, and then it keeps these deliveries.
     """
     reassignment = reassignments.of(package_id, profile.profile_id)
     if reassignment is None and stays:

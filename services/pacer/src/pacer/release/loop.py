@@ -2,8 +2,7 @@
 
 Delivery promise: a pass checks the limits and writes its releases in one transaction over locked rows. So any number of
 pacers can run, and none owns a profile. A crash leaves either all of a pass or nothing. After the commit, the outbox
-relay publishes the releases. It finds them by their state, so a crash before it publishes delays them and loses
-nothing.
+relay publishes the releases. It finds them by their state, so a crash before the publication only delays them.
 
 A pass locks profiles, then packages, then deliveries and contacts.
 """

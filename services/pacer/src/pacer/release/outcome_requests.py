@@ -67,8 +67,8 @@ class OutcomeRequests:
     sender: ServiceClient
     wait: timedelta
     _after: Place = field(default=BEGINNING, init=False)
-    """The last release of the previous batch. The next batch begins after it, so that releases that are still in
-    progress do not hide those behind them."""
+    """The last release of the previous batch. The next batch begins after it. Otherwise releases that are still in
+    progress would hide those behind them."""
     _found: int = field(default=0, init=False)
 
     async def look(self) -> float:

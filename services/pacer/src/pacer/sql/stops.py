@@ -76,7 +76,7 @@ FROM pending LEFT JOIN LATERAL (
   ON true
 ORDER BY pending.noted_at, pending.message_id, found.seq LIMIT :rows""")
 """Rows of `pacer.core.stop_progress.ExaminedDelivery`. The transaction locks the cancellations that it reads, so
-another process takes others."""
+another process takes other cancellations."""
 
 CANCELLATION_ADVANCE = text(f"""
 UPDATE pacer.cancellation SET pending_after = progress.pending_after
@@ -145,8 +145,8 @@ WHERE delivery.delivery_id = ended.delivery_id AND delivery.delivery_id = ANY (A
     SELECT delivery_id FROM pacer.delivery
     WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) AND {STILL_HELD} FOR UPDATE SKIP LOCKED))
 RETURNING delivery.delivery_id""")
-"""Ends those of these deliveries that are still held and that no other transaction has locked. It waits for no lock, so
-it cannot deadlock with a release pass."""
+"""Of these deliveries, ends those that are still held and that no other transaction has locked. It waits for no lock,
+so it cannot deadlock with a release pass."""
 
 STOPPED_AT_RELEASE = text(f"""
 UPDATE pacer.delivery SET state = stopped.state, announced = false, reason = stopped.reason,
@@ -165,5 +165,5 @@ FROM (
       AND (cancellation.message_id IS NOT NULL OR stop.reason IS NOT NULL)) AS stopped
 WHERE delivery.delivery_id = stopped.delivery_id AND {STILL_HELD}
 RETURNING delivery.delivery_id""")
-"""A delivery that a stop has not reached yet, or that a gateway deferred after its message was cancelled, ends when it
-would be released."""
+"""Ends deliveries when they would be released. Such a delivery is one that a stop has not reached yet, or one that a
+gateway deferred after the message was cancelled."""

@@ -1,7 +1,8 @@
 """Forecast worker: a child process of the pacer that computes forecasts, one after the other.
 
-It reads a pickled `ForecastTask` from its standard input and writes the pickled result to its standard output, each
-after its length. First it writes LOADED. It ends when its input ends, so it never outlives the pacer.
+It reads a pickled `ForecastTask` from its standard input and writes the pickled result to its standard output. The
+length comes before each of them. At the start it writes LOADED. It ends when its input ends, so it never outlives the
+pacer.
 """
 
 import os
@@ -52,7 +53,7 @@ def _result(packed: bytes) -> PackageForecast | TaskFailed:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pacer closes the input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but the pacer ends it
     os.nice(NICENESS)
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer)

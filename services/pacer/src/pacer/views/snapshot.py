@@ -27,7 +27,7 @@ class Times(Sequence[datetime]):
     """Times that are computed when they are read."""
 
     microseconds: "array[int]"
-    """Since 1970."""
+    """The times, counted from 1970."""
 
     def __len__(self) -> int:
         return len(self.microseconds)

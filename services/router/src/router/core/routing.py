@@ -46,9 +46,9 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """The time of the decision. No two decisions of a router process have the same time. The pacer publishes the last
-    of these times whose assignments it has counted. None: the record was refused, or an older version of the router
-    decided."""
+    """The time of the decision. No two decisions of a router process have the same time. With the length of a profile's
+    queue, the pacer publishes the time of the newest assignment in the queue. None: the record was refused, or an older
+    version of the router decided."""
     waiting: str | None = None
     """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
 

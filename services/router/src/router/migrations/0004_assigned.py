@@ -1,4 +1,5 @@
-"""Assigned at: the time of a decision. The pacer reports the last of these times whose assignments it has counted."""
+"""Assigned at: the time of a decision. With the length of a profile's queue, the pacer publishes the time of the newest
+decision in it."""
 
 from alembic import op
 

@@ -65,8 +65,8 @@ Stop = Literal["cancelled", "suppressed"]
 
 @dataclass(frozen=True, slots=True)
 class CallStart:
-    """What the ledger says about a call that is about to begin. `claim` has a new lease. `stop`: the call did not
-    begin."""
+    """What the ledger says about a call that is about to begin. `claim` has a new lease. `stop`: why the call must not
+    begin. None: it begins."""
 
     claim: Claim
     stop: Stop | None

@@ -68,8 +68,8 @@ class DueWork:
 @dataclass(frozen=True, slots=True)
 class NotToClaim:
     """Due deliveries that a claim leaves out. `own`: the ids of those that this process is still sending, although
-    their leases have ended. `take_over`: whether this process may claim a delivery whose lease by another worker has
-    ended, although that worker may have it at the gateway."""
+    their leases have ended. `take_over`: whether this process may claim a delivery after another worker's lease has
+    ended. The other worker may still have the delivery at the gateway."""
 
     own: Collection[str] = ()
     take_over: bool = True

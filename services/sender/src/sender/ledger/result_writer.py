@@ -106,8 +106,8 @@ class ResultWriter:
         WITHOUT_TEXTS.labels(self._ledger.lane).inc()
 
     async def _store(self, part: Sequence[_PendingResult], results: Sequence[FinishedClaim]) -> None:
-        """Writes `results`, the results of `part`. `part` is the first of the pending results. After this call they are
-        no longer pending."""
+        """Writes `results`. They are the results of `part`, which is the front of the pending list. Afterwards `part`
+        is no longer pending."""
         valid_keys = await self._ledger.write(results)
         del self._pending[: len(part)]
         valid = [finished for finished in results if finished.claim.key in valid_keys]

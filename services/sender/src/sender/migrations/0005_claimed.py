@@ -7,8 +7,8 @@ from spreader.runtime.postgres import statements
 revision = "0005"
 down_revision = "0004"
 
-# Existing rows satisfy the new constraint, because the old one was narrower. NOT VALID skips their check, which would
-# read the whole table.
+# Existing rows satisfy the new constraint, because the old one was narrower. NOT VALID skips the check of these rows,
+# which would read the whole table.
 SQL = """
 ALTER TABLE sender.delivery
     ADD COLUMN uncalled int NOT NULL DEFAULT 0,

@@ -62,7 +62,7 @@ class ExportEndpoints:
         lane: OfLane = None,
         each: Each = None,
     ) -> StreamingResponse:
-        """The rows of the list of the same name. `by`, `lane` and `each` apply to the history only."""
+        """The rows of the list that `what` names. `by`, `lane` and `each` apply to the history only."""
         span = report_range(start, to, by if what == "history" else "day", timezone, self._clock)
         if what == "history":
             query = history(span, package_id, profile_id, lane, each_profile=each is not None, limit=None)

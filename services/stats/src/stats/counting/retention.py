@@ -12,8 +12,8 @@ from spreader.clock import Now
 MINUTES_KEPT = timedelta(days=14)
 HOURS_KEPT = timedelta(days=731)
 
-# The age of counts is system time. The age of the rows below, which detect repeats and match later receipts and
-# answers, is wall time, because repeats, receipts and answers come from real machines and people.
+# The age of counts is system time. The rows of `_KEPT_DAYS` detect repeats, and match later receipts and answers. Their
+# age is wall time, because repeats, receipts and answers come from real machines and people. They are kept for:
 # - 15 days, because a gateway repeats its webhook calls for up to a week, and Kafka keeps their records for another.
 # - 35 days, because a phone that was off for a month still sends its receipts.
 # - 70 days, because a message that comes even later does not count as an answer.

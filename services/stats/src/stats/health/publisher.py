@@ -107,7 +107,8 @@ class AlertPublisher:
 
 
 def _events(alerts: Iterable[StoredAlert]) -> Iterable[Alert]:
-    """The events of the alerts. An alert of which no event can be made is passed over, so it holds up no other."""
+    """The events of the alerts. If no event can be made of an alert, the alert is passed over, so that it does not hold
+    up the others."""
     for alert in alerts:
         try:
             yield alert.event

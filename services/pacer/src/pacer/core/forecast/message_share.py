@@ -23,7 +23,8 @@ class MessageShare(Sequence[HeldDelivery]):
     profile_id: str
     options: OpenOptions
     recipients: Sequence[str]
-    """Some recipients of the message. The deliveries use them in turn, because only their time zones matter."""
+    """Some recipients of the message. The deliveries use them in turn, because the forecast needs only the recipients'
+    time zones."""
     requested_at: datetime
     total: int
     """The number of the message's deliveries to all profiles."""
