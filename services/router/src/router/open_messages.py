@@ -4,8 +4,8 @@ Delivery promise: decide once, then publish until acknowledged. The decision on 
 events are published, and the record's offset is committed after that. After a crash in between, the router publishes
 the same events again, and their readers drop the repeats. It never makes another decision (decision 0004).
 
-A recipient who was suppressed before a message was requested gets no delivery of it, so the router first reads the
-changes of consent up to now (decision 0018).
+If a recipient was suppressed before a message was requested, the recipient gets no delivery of it. So the router first
+reads the changes of consent up to now (decision 0018).
 """
 
 import random

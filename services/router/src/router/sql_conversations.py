@@ -114,7 +114,7 @@ class ConversationStore:
         conversations_of: Callable[[Sequence[E]], Sequence[Conversation]],
         binds_for: Mapping[str, timedelta],
     ) -> None:
-        """Merge the conversations of a batch into the stored ones; a repeated batch changes nothing.
+        """Merge the conversations of a batch into the stored ones. A repeated batch changes nothing.
 
         `binds_for`: for each package, how long a conversation binds after its last message.
         """

@@ -32,7 +32,7 @@ class Due:
     """A profile that is due, with everything that the policy needs to decide.
 
     `heads` are the first deliveries of each part of its queue. Rank and contact class (cold or not) divide the queue
-    into parts, so that a delivery that may be released is always near the front of one part (decision 0015).
+    into parts. So a delivery that may be released is always near the front of its part (decision 0015).
     """
 
     profile_id: str
@@ -152,7 +152,7 @@ def _decide_for(due: Due, usage: _Usage, now: datetime) -> PassResult:
 
 
 def in_order(heads: Iterable[HeldDelivery], now: datetime) -> Sequence[HeldDelivery]:
-    """Due deliveries first, by rank; then the others by their `not_before`."""
+    """First the due deliveries, by rank. Then the others, by their `not_before`."""
     listed = tuple(heads)
     if len(listed) < 2:
         return listed

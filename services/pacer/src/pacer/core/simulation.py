@@ -30,7 +30,7 @@ class SimulatedRelease:
     at: datetime
     delivery: HeldDelivery
     waited_for: str
-    """The last bound that held the delivery; empty: none did."""
+    """The last bound that held the delivery. Empty: no bound held it."""
     pace: Pace
 
 
@@ -110,7 +110,7 @@ class Simulation:
     now: datetime
     per_day: int | None = None
     releases: list[datetime] = field(default_factory=list[datetime])
-    """The releases of the whole package, in order; recorded only if the package has a daily limit."""
+    """The releases of the whole package, in order. They are recorded only if the package has a daily limit."""
     draw_position: DrawPosition | None = None
     """None: every gap of a profile has its `fixed_position`."""
     recipients: dict[str, list[datetime]] = field(default_factory=dict[str, list[datetime]])

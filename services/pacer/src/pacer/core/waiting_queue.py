@@ -54,7 +54,7 @@ class Takers:
     """Why each of the other profiles cannot send."""
     is_complete: bool
     """Whether all profiles that share the package's work can send (backups share it only if all profiles are backups).
-    If one cannot, each of the others gets only a day's work at a time, so that not all deliveries go to the first
+    If one cannot, each of the others gets only a day's work at a time. Otherwise all deliveries would go to the first
     profile that can send."""
 
     @property

@@ -155,8 +155,8 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 
 def _pair(row: sql.FactsRow) -> Pair | None:
-    """None if the day limit had room. Also None if the gateway has not answered the second of the two releases that
-    must leave the window, because then nobody knows when that release leaves it."""
+    """None if the day limit had room. Two releases must leave the window to make room for a pair. If the gateway has
+    not answered the second one, the result is None too, because nobody knows when that one leaves."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)

@@ -1,5 +1,5 @@
-"""Known events: a compacted table that is also stored in the pacer's database schema, so that the pacer neither forgets
-an event nor goes back to an older one.
+"""Known events: a compacted table that is also stored in the pacer's database schema. So the pacer forgets no event,
+and never goes back to an older one.
 
 After Kafka was set up again, or while it cannot be reached, the pacer can read fewer events than pacers have read
 before. It then decides by the events that are stored. A record with an older version than the stored one changes

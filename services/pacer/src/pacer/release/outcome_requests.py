@@ -1,9 +1,10 @@
 """Outcome requests: finds releases whose outcomes have not arrived, and asks the sender about them.
 
 A release without an outcome counts against the limits, and as one of the package's concurrent sends. So lost outcomes
-would stop a package for good. An outcome is lost if its record went to the dead letter topic, if the database of the
-sender was restored from an older copy, or if the sender was away for longer than Kafka keeps records. The sender
-publishes the lost outcome again (`sender.ledger.lost_outcomes`), and this settles the release like any other outcome.
+would stop a package for good. An outcome is lost if its record went to the dead letter topic, or if the sender's
+database was restored from an older copy. It is also lost if the sender was away for longer than Kafka keeps records.
+The sender publishes the lost outcome again (`sender.ledger.lost_outcomes`), and this settles the release like any other
+outcome.
 """
 
 from collections.abc import Sequence

@@ -90,7 +90,7 @@ class Rescheduler:
             raise
 
     async def _compare(self) -> None:
-        """Compare the rules seen for the first time with the stored ones; store the rules of new packages."""
+        """Compare the rules seen for the first time with the stored ones. The rules of new packages are stored."""
         package_ids = sorted(self._to_compare)
         rows = [sql.PackageRules(package_id, self._rules[package_id]) for package_id in package_ids]
         params = arrays(sql.PackageRules, rows)
@@ -103,7 +103,7 @@ class Rescheduler:
                 self._to_unpark[package_id] = rules
 
     async def _unpark(self, package_id: str, rules: str) -> None:
-        """Bring back one batch of the package's parked deliveries; after the last batch, store the rules.
+        """Bring back one batch of the package's parked deliveries. After the last batch, store the rules.
 
         The batch locks only deliveries. If it also locked profiles or packages, it could deadlock with a release pass,
         which locks them before deliveries.

@@ -11,8 +11,8 @@ from spreader.runtime.rows import column, unnest
 COLD = """(contact.recipient IS NULL
         OR coalesce(contact.last_release, '-infinity') < CAST(:now AS timestamptz) - interval '30 days'
        AND coalesce(contact.wrote_at, '-infinity') < CAST(:now AS timestamptz) - interval '28 days')"""
-"""A cold contact: the profile has not written to the contact for 30 days, and the contact has not written to the
-profile for 28 days."""
+"""The condition for a cold contact. The profile has not written to the contact for 30 days, and the contact has not
+written to the profile for 28 days."""
 
 STILL_HELD = "delivery.state || '' = 'held'"
 """Means `state = 'held'`, but is written so that Postgres cannot use a partial index over held deliveries. So Postgres
@@ -129,5 +129,5 @@ FROM (
      AND opened.opened_at = release.released_at
     ORDER BY opened.profile_id, opened.recipient FOR UPDATE OF opened) AS locked
 WHERE contact.profile_id = locked.profile_id AND contact.recipient = locked.recipient""")
-"""When the gateway has answered a release to a cold contact, the contact counts as opened at the time of the answer and
-not of the release. The release itself is dated in the same way (`RELEASE_SETTLE`)."""
+"""The gateway has answered a release to a cold contact. From now on, the contact counts as opened at the time of this
+answer, and not at the time of the release. The release itself is dated in the same way (`RELEASE_SETTLE`)."""

@@ -111,7 +111,7 @@ class HeadRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChoice:
-    """A delivery to release; `release`: the number of its release."""
+    """A delivery to release. `release`: the number of its release."""
 
     delivery_id: str
     release: int
@@ -149,7 +149,7 @@ class ReleaseNumber:
 
 @dataclass(frozen=True, slots=True)
 class NextLook:
-    """When to look at a profile again; `look_at` None: when an event wakes it."""
+    """When to look at a profile again. `look_at` is None if only an event wakes it."""
 
     profile_id: str
     look_at: datetime | None
@@ -225,8 +225,8 @@ LEFT JOIN LATERAL (
     WHERE contact.profile_id = asked.profile_id AND contact.unanswered
       AND opened_at > CAST(:now AS timestamptz) - interval '30 days' - asked.slack
     ORDER BY opened_at DESC OFFSET asked.unanswered - 1 LIMIT 1) AS unanswered ON asked.unanswered > 0""")
-"""A limit of N releases is filled by the N-th newest release, if that release is in the limit's window or in the slack
-after it."""
+"""The N-th newest release fills a limit of N releases. It does so while it is in the limit's window, or in the slack
+after the window."""
 
 PACKAGE_DAY = text(f"""
 SELECT asked.package_id, day.releases, day.oldest
@@ -254,8 +254,8 @@ LEFT JOIN LATERAL (
       AND effective_at > CAST(:now AS timestamptz) - interval '24 hours'
     ORDER BY effective_at DESC OFFSET asked.per_recipient - 1 LIMIT 1) AS lately ON asked.per_recipient > 0
 ORDER BY head.not_before, head.seq""")
-"""The last ORDER BY is needed because Postgres may join a long table of contacts by hash, and then returns the rows in
-another order than the queue's."""
+"""The last ORDER BY is needed because Postgres may join a long table of contacts by hash. Then the rows lose the order
+of the queue."""
 
 PROFILE_RELEASED = text("""
 UPDATE pacer.profile SET releases = releases + 1, last_release = :now, position = random()

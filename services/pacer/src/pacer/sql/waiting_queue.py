@@ -63,5 +63,5 @@ WHERE delivery_id = ANY (ARRAY(
     WHERE profile_id = :queue AND state = 'held'
       AND (NOT CAST(:able AS text[]) <@ tried OR CAST(:profiles AS text[]) <@ tried)
     ORDER BY rank, not_before, seq LIMIT :rows)) AND {STILL_HELD}""")
-"""Gives back a delivery if it has not been tried on some profile that can send, or if it has been tried on all profiles
-of the package."""
+"""Gives back two kinds of deliveries: those not yet tried on some profile that can send, and those tried on all
+profiles of the package."""

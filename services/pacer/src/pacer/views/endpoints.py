@@ -61,7 +61,7 @@ class PackageForecastView(BaseModel):
     completion: datetime | None
     """None: a profile with deliveries is stopped or too slow to finish, or there are no deliveries."""
     binds: str
-    """The bound that holds most of the deliveries; empty: none."""
+    """The bound that holds most of the deliveries. Empty: no bound holds them."""
     counted_until: datetime | None
     simulated: int
     profiles: Mapping[str, ProfileForecastView]

@@ -125,8 +125,8 @@ class Forecaster:
 
 
 def _load(profile_id: str, rules: Rules, shares: Mapping[str, MessageShare], queues: PackageQueues) -> QueueLoad:
-    """If some of a message's deliveries are not held any more, the forecast leaves out as many of the first ones,
-    because they are released first."""
+    """Some of a message's deliveries may not be held any more. Then the forecast leaves out as many of the first
+    deliveries, because these are released first."""
     ahead, deliveries = queues.waiting.get(profile_id, 0), len(shares.get(profile_id, ()))
     gone = min(queues.gone.get(profile_id, 0), deliveries)
     waiting = ahead + deliveries - gone

@@ -38,7 +38,7 @@ WAIT_SECONDS: Mapping[Purpose, float] = {"answer": 0.9, "preview": 15.0}
 
 
 class ForecastRefused(Exception):
-    """There is no forecast now; the text says why."""
+    """There is no forecast now. The text says why."""
 
 
 @dataclass(order=True)

@@ -50,8 +50,8 @@ def find_candidates(
     """The candidates for a delivery of this lane, in the order of the package.
 
     In the open lane, backup profiles are candidates only while there is no other candidate. A reply cannot wait. So in
-    the reply lane, profiles whose sessions are not working become candidates too, if there is no other candidate or if
-    the package lets no other profile answer.
+    the reply lane, profiles whose sessions are not working become candidates too, in two cases. There is no other
+    candidate, or the package lets no other profile answer.
     """
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)

@@ -22,8 +22,8 @@ def next_routes(
 ) -> list[ReassignResult]:
     """For each returned delivery of a package, a profile that has not been tried, or why there is none.
 
-    Deliveries of the same lane and the same tried profiles are shared out together, so that the profiles that take them
-    finish at about the same time.
+    Deliveries of the same lane that were tried on the same profiles are shared out together. So the profiles that take
+    them finish at about the same time.
     """
     routes: dict[int, ReassignResult] = {}
     for alike in _groups((delivery.lane, frozenset(delivery.tried)) for delivery in returned):

@@ -28,7 +28,7 @@ class Allocation:
     profiles: tuple[ProfileId, ...]
     """The profile of each delivery, in the order of the recipients."""
     cursor: str
-    """The profile that had the last turn of the package's rounds; "": no profile has had one."""
+    """The profile that had the last turn of the package's rounds. It is "" if no profile has had a turn."""
     reasons: Mapping[ProfileId, str]
     """The reason for each candidate's share."""
 

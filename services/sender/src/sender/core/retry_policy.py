@@ -68,7 +68,7 @@ def no_retry(then: AfterRetries) -> LanePolicies:
 def in_both_lanes(
     first_wait: timedelta, longest_wait: timedelta, tries_max: int, then: AfterRetries = AfterRetries.FAIL
 ) -> LanePolicies:
-    """The same policy in both lanes; no wait is shorter than `first_wait`."""
+    """The same policy in both lanes. No wait is shorter than `first_wait`."""
     policy = RetryPolicy(tries_max, then, first_wait, longest_wait, NEVER_EARLIER)
     return {"open": policy, "reply": policy}
 

@@ -42,7 +42,7 @@ QUALITY: Mapping[str, Quality] = {"GREEN": "green", "YELLOW": "yellow", "RED": "
 
 @dataclass(frozen=True, slots=True)
 class ProfileCheck:
-    """The result of asking a gateway about a profile; `ok`: the profile can send."""
+    """The result of asking a gateway about a profile. `ok`: whether the profile can send."""
 
     ok: bool
     detail: SafeText

@@ -36,7 +36,8 @@ Body = dict[str, Any]
 
 
 class LinkedDevice:
-    """The calls of one gateway kind. `key_header`: the header with its API key; `patterns`: its failure table."""
+    """The calls of one kind of gateway. `key_header`: the header with the API key. `patterns`: the failure table of
+    this kind."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ TOO_SOON = "not asked: the profile has reached its rate limit of number checks; 
 
 @dataclass(frozen=True, slots=True)
 class NumberResult:
-    """`exists` is None if the check has no result; `detail` says why."""
+    """`exists` is None if the check has no result. Then `detail` says why."""
 
     number: str
     exists: bool | None

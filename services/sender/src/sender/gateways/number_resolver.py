@@ -34,7 +34,8 @@ class NumberResolver:
     async def resolve(
         self, delivery: Delivery, profile: Profile, ask: Callable[[str], Awaitable[NumberCheck]]
     ) -> str | SendRefused:
-        """The digits of the number to send to; a refusal if the number is not on WhatsApp or cannot be checked now.
+        """The digits of the number to send to. The result is a refusal if the number is not on WhatsApp or cannot be
+        checked now.
 
         `ask` checks a number on WhatsApp through the profile.
         """

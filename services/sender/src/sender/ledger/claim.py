@@ -53,7 +53,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class StartingCall:
-    """A claim whose call is about to begin; `resent`: an earlier call may have sent the delivery."""
+    """A claim whose call is about to begin. `resent`: whether an earlier call may have sent the delivery."""
 
     claim: Claim
     resent: bool

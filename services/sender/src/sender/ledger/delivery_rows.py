@@ -104,8 +104,8 @@ class CallStartRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """The new state of a claimed delivery; `wait`: seconds until it is due again (0 if it is settled). `definite`: the
-    result says for certain whether the delivery was sent."""
+    """The new state of a claimed delivery. `wait`: seconds until it is due again (0 if it is settled). `definite`:
+    whether it is certain that the delivery was sent, or that it was not sent."""
 
     delivery_id: str
     state: str
@@ -200,7 +200,7 @@ def result_row(finished: FinishedClaim) -> ResultRow:
 
 
 def is_definite(result: ClaimResult) -> bool:
-    """Whether the result says for certain whether the delivery was sent."""
+    """Whether the result is certain: the delivery was certainly sent, or it was certainly not sent."""
     match result:
         case SettledClaim(status):
             return status != "unknown"

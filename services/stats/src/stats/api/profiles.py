@@ -32,7 +32,7 @@ class LiveStates(BaseModel):
 
 
 class ResumeRequest(BaseModel):
-    """Who resumes the profile, and which lane; null: both lanes."""
+    """Who resumes the profile, and which lane is resumed. If `lane` is null, both lanes are resumed."""
 
     by: str = Field(min_length=1, max_length=200, examples=["Mona"])
     lane: Lane | None = None

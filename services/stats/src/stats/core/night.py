@@ -25,7 +25,7 @@ def is_night(recipient: str, at: datetime) -> bool:
 @lru_cache(maxsize=PREFIXES_CACHED_MAX)
 def _zone_of(number: str) -> ZoneInfo:
     """The time zone of a number. If it fits several zones, the middle one from west to east is chosen. If no zone is
-    known, it is UTC."""
+    known, the result is UTC."""
     try:
         names = zones.time_zones_for_number(phonenumbers.parse(f"+{number}"))
     except phonenumbers.NumberParseException:

@@ -29,8 +29,8 @@ class ReportRange:
 
     @classmethod
     def of(cls, start: datetime | None, end: datetime | None, step: Step, zone: str, now: datetime) -> "ReportRange":
-        """The range. Without `end`, it ends a minute from now. Without `start`, it begins the step's default span
-        before its end.
+        """The range. Without `end`, it ends a minute from now. Without `start`, its length is the default span of its
+        step.
 
         Raises InvalidRange for an unknown time zone and for a start that is not before the end.
         """

@@ -39,9 +39,9 @@ class CountingHandlers:
     closures: LaneClosures
     clock: Now
     on_counts: OnProfiles
-    """Called with the profiles that have new counts, after the commit."""
+    """Called after the commit, with the profiles that have new counts."""
     on_lanes: OnProfiles
-    """Called with the profiles whose lanes changed or that a gateway reported on, after the commit."""
+    """Called after the commit, with the profiles whose lanes changed and those that a gateway reported on."""
 
     async def on_outcomes(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         async with self.store.begin() as transaction:

@@ -119,7 +119,7 @@ class BaselineRow:
 
 
 async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
-    """The raw evidence of each profile. `now` is system time; the ages of sends are wall time."""
+    """The raw evidence of each profile. `now` is system time, but the ages of sends are wall time."""
     minute = minute_of(now)
     parameters = {
         "profiles": list(profiles),
