@@ -47,7 +47,7 @@ class Takers:
     """The profiles that can send now."""
 
     able: tuple[str, ...]
-    """All of them, backups included."""
+    """All profiles that can send now, backups included."""
     taking: tuple[str, ...]
     """Those that get deliveries now. Backups are among them only if no other profile can send."""
     obstacles: Mapping[str, str]

@@ -28,7 +28,8 @@ class Stopper:
     wake_relay: Callable[[], None]
 
     async def end_piece(self) -> float:
-        """End one piece of cancelled and one of suppressed deliveries; returns the wall seconds until the next call."""
+        """End one piece of the cancelled deliveries and one piece of the suppressed deliveries; returns the wall
+        seconds until the next call."""
         pauses = [await self._cancel(), await self._suppress()]
         if 0 in pauses:
             self.wake_relay()

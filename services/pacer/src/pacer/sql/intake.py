@@ -118,8 +118,8 @@ FROM (
      AND open.effective_at = 'infinity'
     ORDER BY open.profile_id, open.number FOR UPDATE OF open) AS locked
 WHERE release.profile_id = locked.profile_id AND release.number = locked.number""")
-"""Two instances may settle the same releases after a rebalance. Both lock them in the same order, so that they cannot
-deadlock."""
+"""Two instances may settle the same releases after a rebalance. Each locks them in the order of their keys, so that the
+two cannot deadlock."""
 
 DELIVERY_SETTLE = text(f"""
 WITH settled AS (

@@ -95,8 +95,8 @@ class RecipientLimit:
 class HeadRow:
     """A delivery near the front of a part of a queue.
 
-    `filed_cold`: whether it is in the part of cold contacts; `cold`: whether it belongs there. `full_since`:
-    `effective_at` of the release that fills its recipient's limit; None: the limit has room.
+    `filed_cold`: whether the delivery is in the part of cold contacts. `cold`: whether it belongs there. `full_since`:
+    `effective_at` of the release that fills the recipient's limit. None: that limit has room.
     """
 
     profile_id: str

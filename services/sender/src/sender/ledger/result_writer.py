@@ -84,8 +84,8 @@ class ResultWriter:
         await self._store(part, [pending.finished for pending in part])
 
     async def _write_without_texts(self, pending: _PendingResult, error: Exception) -> None:
-        """Writes the result without its texts. The delivery gets the same state as with them, so it is not sent again.
-        Raises `error` if it is not about the data of this result."""
+        """Writes the result without its texts. The delivery gets the same state as with the texts, so it is not sent
+        again. Raises `error` if it is not about the data of this result."""
         if not is_data_error(error):
             raise error
         claim = pending.finished.claim

@@ -101,7 +101,8 @@ class EventStream:
     async def stream(
         self, states: Mapping[str, ProfileState], package_id: str | None, since: datetime | None
     ) -> AsyncGenerator[bytes]:
-        """The events of one listener. `since`: the time up to which the listener has all events; None: it has none."""
+        """The events of one listener. `since`: the time up to which the listener has all events. None: the listener has
+        no events yet."""
         listener = _Listener(package_id)
         self._listeners.add(listener)  # before the initial events, so that no change in between is missed
         LISTENERS.set(len(self._listeners))

@@ -40,7 +40,7 @@ class Prior:
         return (seen.hits + self.share * self.strength) / (seen.trials + self.strength)
 
     def sharpened(self, seen: Share) -> "Prior":
-        """A prior of the same strength whose share is the posterior mean after `seen`, the share of a larger group."""
+        """A prior of the same strength. Its share is the posterior mean after `seen`, the share of a larger group."""
         return Prior(self.smoothed(seen), self.strength)
 
 

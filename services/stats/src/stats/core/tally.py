@@ -69,8 +69,8 @@ class Tally:
     marks: dict[str, Marks] = field(default_factory=dict[str, Marks])
     """The marks of the deliveries that have new ones."""
     sent: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
-    """The outcomes by which a delivery is counted as sent for the first time. `count_contacts` must still look at their
-    contacts."""
+    """The outcomes by which a delivery is counted as sent for the first time. `count_contacts` must still look at the
+    contacts of these outcomes."""
     delivered: list[DeliveryOutcome] = field(default_factory=list[DeliveryOutcome])
     """The outcomes by which a delivery is counted as delivered for the first time."""
     sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
