@@ -31,8 +31,9 @@ BOUNDS_OF_PACKAGE = frozenset({Bound.CONCURRENT_SENDS, Bound.PACKAGE_DAY_LIMIT, 
 class Due:
     """A profile that is due, with everything that the policy needs to decide.
 
-    `heads` are the first deliveries of each part of its queue. Rank and contact class (cold or not) divide the queue
-    into parts. So a delivery that may be released is always near the front of its part (decision 0015).
+    `heads` are the first deliveries of each part of its queue. Rank (immediate or ordinary) and contact class (cold or
+    not) divide the queue into parts. So a delivery that may be released is always near the front of its part (decision
+    0015).
     """
 
     profile_id: str

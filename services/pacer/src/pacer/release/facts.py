@@ -104,7 +104,8 @@ async def _heads(
 
 
 def recipient_bounds(full_since: datetime | None) -> Bounds:
-    """`full_since`: `effective_at` of the release that fills the recipient's limit. None: the limit has room."""
+    """`full_since`: when the gateway answered the release that fills the recipient's limit. None: the limit has
+    room."""
     return {} if full_since is None else {Bound.RECIPIENT_LIMIT: _room_at(full_since, DAY)}
 
 
@@ -164,8 +165,8 @@ def _pair(row: sql.FactsRow) -> Pair | None:
 
 
 def _full_until(windows: Sequence[tuple[Bound, timedelta]], filling: Sequence[datetime | None]) -> Bounds:
-    """The full limits, each with the time at which it has room again. `filling`: `effective_at` of the release that
-    fills each limit; None: the limit has room."""
+    """The full limits, each with the time at which it has room again. `filling`: for each limit, when the gateway
+    answered the release that fills it (`effective_at`). None: the limit has room."""
     return {
         bound: _room_at(effective_at, window)
         for (bound, window), effective_at in zip(windows, filling, strict=True)

@@ -52,9 +52,9 @@ class FactsRow:
     """`waiting`: the number of due deliveries, counted up to `rush_over` + 1. `lately`: the number of releases in the
     two hours up to the last release.
 
-    `hour`, `three_hours`, `day`, `contacts`, `unanswered`: `effective_at` of the release that fills this limit. None:
-    the limit has room. `first`, `second`, `places`: the values of `pacer.core.policy.Pair`, but with both times a day
-    earlier. None: the day limit had room after the last release.
+    `hour`, `three_hours`, `day`, `contacts`, `unanswered`: when the gateway answered the release that fills this limit
+    (`effective_at`). None: the limit has room. `first`, `second`, `places`: the values of `pacer.core.policy.Pair`, but
+    with both times a day earlier. None: the day limit had room after the last release.
     """
 
     profile_id: str
@@ -96,7 +96,7 @@ class HeadRow:
     """A delivery near the front of a part of a queue.
 
     `filed_cold`: whether the delivery is in the part of cold contacts. `cold`: whether it belongs there. `full_since`:
-    `effective_at` of the release that fills the recipient's limit. None: that limit has room.
+    when the gateway answered the release that fills the recipient's limit. None: that limit has room.
     """
 
     profile_id: str
