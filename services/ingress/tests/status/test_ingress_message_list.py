@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from ingress.sql.status import AcceptedMessage
 from ingress.testing import System
+from spreader.http.cursors import encode_cursor
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -41,6 +44,36 @@ async def test_pages_neither_skip_nor_repeat_messages_of_the_same_time(system: S
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == [f"msg_{number}" for number in (7, 6, 5, 4, 3, 2, 1, 0)]
+
+
+async def test_the_link_to_the_next_page_keeps_the_filters(system: System) -> None:
+    await system.package("a")
+    await system.projection.fold_messages([accepted(number, number, "reply") for number in range(3)])
+    await system.projection.fold_messages([accepted(9, 2, "open")])
+    first = await system.http.get("/packages/pkg/messages?lane=reply&limit=2")
+    following = await system.http.get(f"http://test{first.links['next']['url']}")
+    assert [each["message_id"] for each in following.json()["data"]] == ["msg_0"]
+    assert "next" not in following.links
+    other = await system.http.get("/packages/pkg/messages", params={"cursor": first.json()["next_cursor"]})
+    assert (other.status_code, other.json()["code"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize(
+    ("path", "last_ids"),
+    [
+        (
+            "messages",
+            ["x", "2026-06-01T12:00:00 msg_1 msg_2", "0001-01-01T00:00:00+14:00 m", "9999-12-31T23:59:59-14:00 m"],
+        ),
+        ("changes", ["x", "-1", "9" * 40, "9" * 300]),
+    ],
+)
+async def test_a_forged_cursor_is_no_cursor(system: System, path: str, last_ids: list[str]) -> None:
+    await system.package("a")
+    for last_id in last_ids:
+        cursor = encode_cursor(f"/api/v1/packages/pkg/{path}", last_id)
+        response = await system.http.get(f"/packages/pkg/{path}?cursor={cursor}")
+        assert (response.status_code, response.json()["code"]) == (400, "cursor"), last_id
 
 
 async def test_invalid_requests(system: System) -> None:

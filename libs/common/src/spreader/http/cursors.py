@@ -4,12 +4,14 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from spreader.text.clean_text import find_unstorable
 
 _VERSION = 1
+_PAGE_PARAMETERS = ("limit", "cursor")
 
 
 class InvalidCursor(ValueError):
@@ -25,7 +27,8 @@ class PageRequest:
     """The page of a list that a caller asks for."""
 
     path: str
-    """Identifies the list: a cursor is valid for one path."""
+    filters: str
+    """The parameters that choose the rows, as a query string in the order of their names; empty without a filter."""
     limit: int
     after: str | None
     """The id of the last row of the previous page; None for the first page."""
@@ -35,25 +38,44 @@ class PageRequest:
         """How many rows to read: one more than the page has, which shows whether another page follows."""
         return self.limit + 1
 
+    @property
+    def list_name(self) -> str:
+        """Identifies the list: a cursor is valid only for the same path with the same filters."""
+        return f"{self.path}?{self.filters}" if self.filters else self.path
+
     def next_cursor(self, ids: Sequence[str]) -> str | None:
         """The cursor of the page after these rows, which were read with `read_limit`; None on the last page."""
-        return encode_cursor(self.path, ids[self.limit - 1]) if len(ids) > self.limit else None
+        return encode_cursor(self.list_name, ids[self.limit - 1]) if len(ids) > self.limit else None
+
+    def next_url(self, cursor: str) -> str:
+        """The path of the next page, with the same filters and the same limit."""
+        return f"{self.path}?{'&'.join(filter(None, (self.filters, f'limit={self.limit}')))}&cursor={cursor}"
+
+    @classmethod
+    def of(cls, path: str, parameters: Iterable[tuple[str, str]], limit: int, cursor: str | None) -> "PageRequest":
+        """`parameters`: all parameters of the request's query. Raises InvalidCursor."""
+        filters = urlencode(sorted((name, value) for name, value in parameters if name not in _PAGE_PARAMETERS))
+        first = cls(path, filters, limit, None)
+        return first if cursor is None else replace(first, after=decode_cursor(first.list_name, cursor))
 
 
-def encode_cursor(path: str, last_id: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([_VERSION, _mark(path), last_id]).encode()).decode().rstrip("=")
+def encode_cursor(list_name: str, last_id: str) -> str:
+    content = json.dumps([_VERSION, _mark(list_name), last_id]).encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def decode_cursor(path: str, cursor: str) -> str:
+def decode_cursor(list_name: str, cursor: str) -> str:
     """The id of the last row of the previous page; raises InvalidCursor."""
     try:
         version, mark, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor("it is not a cursor of this API") from error
-    if version != _VERSION or mark != _mark(path) or not isinstance(last_id, str) or find_unstorable(last_id):
-        raise CursorOfAnotherList("it belongs to another list; use a cursor only at the path that returned it")
+    if version != _VERSION or mark != _mark(list_name) or not isinstance(last_id, str) or find_unstorable(last_id):
+        raise CursorOfAnotherList(
+            "it belongs to another list; use a cursor only with the path and the filters that returned it"
+        )
     return last_id
 
 
-def _mark(path: str) -> str:
-    return hashlib.sha256(path.encode()).hexdigest()[:8]
+def _mark(list_name: str) -> str:
+    return hashlib.sha256(list_name.encode(errors="surrogatepass")).hexdigest()[:8]

@@ -19,7 +19,8 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.http.problems import Problem
 
-ChangeNumber = Annotated[int, Path(ge=1, le=2**53, description="The package's version that the change made.")]
+NUMBER_MAX = 2**53
+ChangeNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX, description="The package's version that the change made.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,12 @@ def _check(settings: Settings) -> Settings:
 
 
 def _before(after: str | None) -> int | None:
-    """The change number that a decoded cursor names, or None for the first page."""
-    if after and not after.isdecimal():
+    """The change number that a decoded cursor names; None for the first page."""
+    if not after:
+        return None
+    if not after.isdecimal() or int(after) > NUMBER_MAX:
         raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.")
-    return int(after) if after else None
+    return int(after)
 
 
 def _body(change: Change) -> dict[str, Any]:

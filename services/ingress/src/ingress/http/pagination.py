@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from ingress.http.problems import CURSOR
 from ingress.http.responses import ApiResponse
 from spreader.contract.ids import CHOSEN_ID_PATTERN
-from spreader.http.cursors import InvalidCursor, PageRequest, decode_cursor
+from spreader.http.cursors import InvalidCursor, PageRequest
 from spreader.http.problems import Problem
 
 PathId = Annotated[str, Path(pattern=CHOSEN_ID_PATTERN)]
@@ -19,9 +19,8 @@ def _page_request(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows on a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")] = None,
 ) -> PageRequest:
-    path = request.url.path
     try:
-        return PageRequest(path, limit, None if cursor is None else decode_cursor(path, cursor))
+        return PageRequest.of(request.url.path, request.query_params.multi_items(), limit, cursor)
     except InvalidCursor as error:
         raise Problem(CURSOR, f"`cursor`: {error}.") from None
 
@@ -35,5 +34,5 @@ def page_response(page_request: PageRequest, ids: Sequence[str], rows: Sequence[
     `rows` were read with `page_request.read_limit`. `ids`: for each row, the text that a cursor contains.
     """
     cursor = page_request.next_cursor(ids)
-    link = {"Link": f'<{page_request.path}?limit={page_request.limit}&cursor={cursor}>; rel="next"'} if cursor else {}
+    link = {"Link": f'<{page_request.next_url(cursor)}>; rel="next"'} if cursor else {}
     return ApiResponse(200, {"data": rows[: page_request.limit], "next_cursor": cursor}, link)

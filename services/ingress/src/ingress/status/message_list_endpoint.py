@@ -1,7 +1,7 @@
 """Message list endpoint: a package's messages, newest first, each with its status."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -53,8 +53,8 @@ def _position(after: str | None) -> ListPosition | None:
         return None
     try:
         accepted_at, message_id = after.split(" ")
-        return ListPosition(datetime.fromisoformat(accepted_at), message_id)
-    except ValueError:
+        return ListPosition(datetime.fromisoformat(accepted_at).astimezone(UTC), message_id)
+    except (ValueError, OverflowError):
         raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.") from None
 
 

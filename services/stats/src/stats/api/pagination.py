@@ -3,12 +3,14 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
-from spreader.http.cursors import CursorOfAnotherList, InvalidCursor, PageRequest, decode_cursor
+from spreader.http.cursors import CursorOfAnotherList, InvalidCursor, PageRequest
 from spreader.http.problems import INVALID, Problem
+from spreader.text.clean_text import find_unstorable
 
 NUMBER_MAX = 2**62
 
@@ -18,8 +20,16 @@ def _page_request(
     limit: Annotated[int, Query(ge=1, le=200, description="The most rows of the page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the previous page.")] = None,
 ) -> PageRequest:
-    path = request.url.path
-    return PageRequest(path, limit, None if cursor is None else _decoded(path, cursor))
+    parameters = request.query_params.multi_items()
+    try:
+        return PageRequest.of(request.url.path, parameters, limit, cursor)
+    except CursorOfAnotherList as error:
+        raise _invalid_cursor(str(error)) from None
+    except InvalidCursor as error:
+        last_id = _first_version(cursor or "")
+        if last_id is None:
+            raise _invalid_cursor(str(error)) from None
+        return replace(PageRequest.of(request.url.path, parameters, limit, None), after=last_id)
 
 
 Page = Annotated[PageRequest, Depends(_page_request)]
@@ -36,20 +46,16 @@ def number_below(page: PageRequest) -> int:
         return NUMBER_MAX
     if not page.after.isascii() or not page.after.isdigit():
         raise _invalid_cursor("it is not a cursor of this list")
-    return int(page.after)
+    return min(int(page.after), NUMBER_MAX)
 
 
-def _decoded(path: str, cursor: str) -> str:
-    """The id in a cursor. Cursors of the first version, which are only the last id in Base64, are still accepted."""
+def _first_version(cursor: str) -> str | None:
+    """The id in a cursor of the first version, which was only the last id in Base64. None if it is none."""
     try:
-        return decode_cursor(path, cursor)
-    except CursorOfAnotherList as error:
-        raise _invalid_cursor(str(error)) from None
-    except InvalidCursor as error:
-        try:
-            return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
-        except (binascii.Error, UnicodeError, ValueError):
-            raise _invalid_cursor(str(error)) from None
+        last_id = base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        return None
+    return None if find_unstorable(last_id) else last_id
 
 
 def _invalid_cursor(reason: str) -> Problem:
