@@ -1,6 +1,6 @@
 """Settings: the environment variables of every service; each service adds its own."""
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     instance: str | None = None
     """A name that this process keeps over restarts: it then gets its partitions back at once (static membership)."""
     host: str = "127.0.0.1"
+    keep_alive_seconds: PositiveFloat = 75.0
+    """How long an HTTP connection stays open without a request. Set more than your load balancer's idle time, which is
+    usually 60 s: otherwise it may send a request into a connection that is just being closed."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     otlp_endpoint: str | None = Field(default=None, pattern="^https?://.+$")
     """The address of an OpenTelemetry collector (OTLP over HTTP). Not set: no traces."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from spreader.telemetry.logging import configure_logs
 
@@ -57,6 +58,38 @@ def test_a_line_with_half_a_character_is_logged(capsys: pytest.CaptureFixture[st
     structlog.get_logger().error("cannot read \ud83d")
     (line,) = lines(capsys)
     assert line["event"] == "cannot read \ud83d"
+
+
+class Person(BaseModel):
+    name: int
+
+
+def test_no_line_has_a_phone_number_or_what_somebody_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO")
+    log = structlog.get_logger()
+    log.info("stored +201001234567", path="/packages/p/suppressions/201001234567", numbers=["4915112345678"])
+    log.info("raw", value={"201001234567@s.whatsapp.net": b"201001234567"})
+    logging.getLogger("library").error("cannot call %s", "201001234567")
+    try:
+        Person.model_validate_json(json.dumps({"name": " ".join(("a private", "word of", "201001234567"))}))
+    except ValidationError as error:
+        log.error("not read", error=str(error))
+        log.error("failed", exc_info=error)
+        logging.getLogger("library").error("failed", exc_info=error)
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == 6
+    for hidden in ("1001234567", "5112345678", "private word"):
+        assert hidden not in said
+    assert said.count("input_value=…, input_type=") == 3
+    assert (json.loads(said.splitlines()[0])["event"], "…67" in said) == ("stored …67", True)
+
+
+def test_ids_times_and_numbers_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO")
+    kept = {"id": "dlv_00jq1234567890abcdefghijkl", "at": "2026-11-30T10:00:00.123456+00:00", "offset": 1234567890}
+    structlog.get_logger().info("kept", **kept)
+    (line,) = lines(capsys)
+    assert {name: line[name] for name in kept} == kept
 
 
 def test_an_error_shows_its_traceback_in_the_same_line(capsys: pytest.CaptureFixture[str]) -> None:

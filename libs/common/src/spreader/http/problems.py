@@ -17,9 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from spreader.clock import wall_now
-from spreader.contract.ids import new_id
 from spreader.runtime.postgres import is_transient
+from spreader.telemetry.request_id import current_request_id
 
 log = structlog.get_logger()
 
@@ -67,13 +66,13 @@ class Problem(Exception):
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def body(self) -> dict[str, Any]:
-        """The response's JSON object. Its `instance` is a new URN each time."""
+        """The response's JSON object. Its `instance` contains the id of the request."""
         body: dict[str, Any] = {
             "type": f"/problems/{self.kind.code}",
             "title": self.kind.title,
             "status": self.kind.status,
             "detail": self.detail,
-            "instance": f"urn:spreader:{new_id('req', wall_now())}",
+            "instance": instance(),
             "code": self.kind.code,
             **self.more,
         }
@@ -83,6 +82,11 @@ class Problem(Exception):
 
     def response(self) -> Response:
         return Response(to_json(self.body()), self.kind.status, dict(self.headers), MEDIA_TYPE)
+
+
+def instance() -> str:
+    """The URN of the present request, with the id of its `X-Request-Id`."""
+    return f"urn:spreader:{current_request_id()}"
 
 
 ProblemOf = Callable[[Request, Exception], Problem | None]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import faulthandler
+import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 from importlib.metadata import version
@@ -14,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp
 
 from spreader.runtime.cancellation import is_cancelled
 from spreader.runtime.collector import spare_the_start
@@ -22,6 +24,7 @@ from spreader.runtime.loop_watch import LoopWatch
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
 from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY, FAILING_WORK
+from spreader.telemetry.request_id import RequestIds
 
 log = structlog.get_logger()
 
@@ -120,7 +123,7 @@ class Service:
                     await starting
                 await self.stop()
 
-        app = FastAPI(lifespan=lifespan, **arguments)
+        app = _App(lifespan=lifespan, **arguments)
         app.state.when_ready = _nothing
         app.add_api_route("/health/live", self._live, include_in_schema=False)
         app.add_api_route("/health/ready", self._ready, include_in_schema=False)
@@ -152,6 +155,12 @@ class Service:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+class _App(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Puts the request id around everything, because Starlette answers 500 outside all added middleware."""
+        return RequestIds(super().build_middleware_stack())
+
+
 def _nothing() -> None:
     """Tests share one process, whose objects must all be collected."""
 
@@ -176,5 +185,6 @@ def run(app: FastAPI, settings: Settings, port: int) -> None:
         access_log=False,
         timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
         server_header=False,
+        timeout_keep_alive=math.ceil(settings.keep_alive_seconds),
     )
     _Server(config).run()

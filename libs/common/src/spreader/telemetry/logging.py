@@ -9,6 +9,8 @@ from typing import Any
 import structlog
 from opentelemetry import trace
 
+from spreader.text.redaction import for_log
+
 REPEAT_SECONDS = 5.0
 _REPEATING = (
     "aiokafka",
@@ -44,6 +46,10 @@ def _with_trace(_: object, __: str, line: structlog.typing.EventDict) -> structl
     return line
 
 
+def _without_personal_data(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: for_log(value) for name, value in line.items()}
+
+
 def _json(line: object, **arguments: Any) -> str:
     """Escapes half characters, which a text from outside may have: a line with one could not be written."""
     return json.dumps(line, ensure_ascii=False, **arguments).encode(errors="backslashreplace").decode()
@@ -69,6 +75,7 @@ def configure_logs(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_personal_data,
                 structlog.processors.JSONRenderer(_json),
             ],
         )

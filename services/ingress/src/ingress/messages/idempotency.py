@@ -16,7 +16,7 @@ from ingress.http.responses import ApiResponse
 from ingress.sql import idempotency as sql
 from spreader.clock import wall_now
 from spreader.contract.ids import new_id
-from spreader.http.problems import Problem
+from spreader.http.problems import Problem, instance
 from spreader.runtime.rows import fetched
 
 KEY_CHARACTERS_MAX = 255
@@ -95,7 +95,10 @@ class IdempotentResponses:
         if stored is None or stored.status is None:
             detail = "A request with this Idempotency-Key is still in progress. Send it again shortly."
             raise Problem(IN_PROGRESS, detail, headers={"Retry-After": "1"})
-        return ApiResponse(stored.status, json.loads(stored.body or ""), {"Idempotency-Replayed": "true"})
+        body = json.loads(stored.body or "")
+        if stored.status >= 400:
+            body["instance"] = instance()
+        return ApiResponse(stored.status, body, {"Idempotency-Replayed": "true"})
 
     async def _run(self, statement: TextClause, **params: object) -> int:
         async with self.engine.begin() as connection:
