@@ -157,7 +157,7 @@ def to_facts(profile: sql.PacedProfile, row: sql.FactsRow, rules: Rules, package
 
 def _pair(row: sql.FactsRow) -> Pair | None:
     """None if the day limit had room. Two releases must leave the window to make room for a pair. If the gateway has
-    not answered the second one, the result is None too, because nobody knows when that one leaves."""
+    not answered the second one, the result is None too, because it is not known when that one leaves."""
     if row.first is None or row.second is None or row.places is None:
         return None
     second_at = _room_at(row.second, DAY)

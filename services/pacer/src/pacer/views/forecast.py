@@ -24,7 +24,7 @@ from spreader.contract.events import OpenOptions
 
 STEPS: Mapping[Purpose, int] = {"answer": STEPS_OF_ANSWER, "preview": STEPS_OF_PREVIEW}
 PROFILES_A_TURN = 50
-"""After computing the rules of so many profiles, the forecaster gives other work of this process a turn."""
+"""After it has computed the rules of this many profiles, the forecaster lets other work of this process run."""
 
 Compute = Callable[[ForecastTask, Purpose], Awaitable[PackageForecast]]
 

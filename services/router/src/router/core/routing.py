@@ -46,9 +46,8 @@ class Routing:
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
     """The reason for each recipient who gets no delivery."""
     assigned_at: datetime | None = None
-    """The time of the decision. No two decisions of a router process have the same time. With the length of a profile's
-    queue, the pacer publishes the time of the newest assignment in the queue. None: the record was refused, or an older
-    version of the router decided."""
+    """The time of the decision, which no other decision of this router process has. None: the record was refused, or an
+    older version of the router decided."""
     waiting: str | None = None
     """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
 
@@ -88,8 +87,7 @@ def route_record(
     suppressed: Mapping[str, str] | None = None,
     refusal: str | None = None,
 ) -> tuple[Routing, str]:
-    """The decision on a record, and the package's new cursor. A cursor is the profile that had the last turn of the
-    package's rounds.
+    """The decision on a record, and the package's new cursor: the profile that had the last turn of its rounds.
 
     `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
     no delivery. `refusal`: why nothing of the record may be sent, regardless of its content.
