@@ -63,7 +63,8 @@ def contact_limits(limits: ProfileLimits) -> tuple[Limit, ...]:
 
 
 def full_limits(limits: Iterable[Limit], releases: Sequence[datetime], now: datetime) -> dict[Bound, datetime | None]:
-    """The limits that have no room at `now`, each with the time at which it has room again. `releases` are in order."""
+    """The limits that have no room at `now`. Each comes with the time at which it has room again. `releases` are in
+    order."""
     return {
         limit.bound: room_at
         for limit in limits

@@ -2,8 +2,8 @@
 the delivery, and the end of that bound (docs/pacing.md).
 
 The limits hold at the gateway, not only in the pacer. A release counts against a limit from the time it is made. It
-stops counting one window's length after the gateway's answer (`effective_at` is the time of that answer). While there
-is no answer, it keeps counting. The pacer makes the next release only when the window has room, and that release
+counts until a whole window has passed since the gateway's answer (`effective_at` is the time of that answer). While
+there is no answer, it keeps counting. The pacer makes the next release only when the window has room, and that release
 reaches the gateway even later. So no delay on the way to the gateway can put one message too many into a window
 (decision 0006).
 """
@@ -103,7 +103,8 @@ class Facts:
 
     last_release: datetime | None
     full_until: Bounds
-    """Each limit that is full now or was full less than `slack_max` ago, with the time at which it has room again."""
+    """The limits that are full now, and those that were full less than `slack_max` ago. Each comes with the time at
+    which it has room again."""
     sent_last_2_hours: int
     """Releases in the two hours up to the last release, the last one included."""
     waiting: int

@@ -1,4 +1,5 @@
-"""Waiting queue: the held deliveries of a package that have no profile, and who gets them when a profile can send.
+"""Waiting queue: the held deliveries of a package that have no profile. This module decides who gets them when a
+profile can send.
 
 A waiting queue is stored like the queue of a profile, under an id that no profile can have. So a cancellation, an
 expiry or a change of consent ends these deliveries like all others.

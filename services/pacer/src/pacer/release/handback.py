@@ -16,7 +16,8 @@ from spreader.contract.configuration import Package
 from spreader.contract.obstacles import obstacle
 
 ROWS_MAX = 500
-"""The most deliveries that one pass hands back, so that the releases of other packages in the pass do not wait."""
+"""The most deliveries that one pass hands back. With more, the releases of other packages in the pass would have to
+wait."""
 
 
 @dataclass(frozen=True, slots=True)

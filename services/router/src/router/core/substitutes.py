@@ -38,7 +38,7 @@ def substitute(
     remembered: str | None,
     turns: SubstituteTurns,
 ) -> ProfileId:
-    """The profile that answered the customer before, if it can send; otherwise the profile whose turn is next."""
+    """The profile that answered the customer before, if it can send. Otherwise the profile whose turn is next."""
     if remembered is not None and remembered in candidates.eligible:
         return ProfileId(remembered)
     return turns.next(candidates, states)

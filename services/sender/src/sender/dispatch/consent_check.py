@@ -1,7 +1,7 @@
 """Consent check: reads a recipient's consents again before a delivery is suppressed for a missing opt-in.
 
 A missing opt-in counts only when the consent topic is fully consumed (decision 0034). Before that, the sender may not
-know yet that the recipient opted in seconds ago, or it may have just begun to read the topic.
+know yet that the recipient opted in seconds ago. It may even have just begun to read the topic.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Number resolver: finds the form of a number under which WhatsApp knows it, for gateways that do not find this form
+"""Number resolver: finds the form of a number under which WhatsApp knows it. Some gateways do not find this form
 themselves.
 
 A number with two forms (`sender.core.brazil_numbers`) is looked up before the first open message to it, and the result

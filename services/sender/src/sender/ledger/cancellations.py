@@ -27,8 +27,8 @@ class Cancellations:
             await connection.execute(INSERT_CANCELLATIONS, {"message_id": message_ids})
 
     async def delete_old(self, older_than: timedelta, limit: int) -> int:
-        """Deletes up to `limit` cancellations that were stored at least `older_than` ago and that no unsettled delivery
-        needs; returns how many it deleted."""
+        """Deletes up to `limit` cancellations that were stored at least `older_than` ago; returns how many it deleted.
+        A cancellation that an unsettled delivery needs stays."""
         params = {"seconds": older_than.total_seconds(), "limit": limit}
         async with self.engine.begin() as connection:
             return (await connection.execute(DELETE_CANCELLATIONS, params)).rowcount

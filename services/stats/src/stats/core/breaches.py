@@ -1,7 +1,7 @@
 """Breach: a sent message that exceeds the limit of a rolling window.
 
-The pacer enforces the limits by counting its releases. This module counts the messages that gateways accepted instead,
-so it also finds a breach that the pacer's own count hides.
+The pacer enforces the limits by counting its releases. Instead, this module counts the messages that gateways accepted.
+So it also finds a breach that the pacer's own count hides.
 """
 
 from bisect import bisect_right
