@@ -1,5 +1,6 @@
 """Fixtures of all tests: Kafka and Postgres from the environment, as local processes, or in containers."""
 
+import logging
 import os
 import uuid
 from collections.abc import Generator
@@ -35,6 +36,18 @@ def pytest_configure() -> None:
     """By default structlog renders exceptions with all variables, which blocks the event loop for seconds."""
     processors = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
     structlog.configure(processors=[*processors, structlog.processors.KeyValueRenderer(key_order=["level", "event"])])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Restores how logs are written, because a test may start a service, which changes that for the whole process."""
+    root, structlog_config = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers, root.level
+    try:
+        return (yield)
+    finally:
+        structlog.configure(**structlog_config)
+        root.handlers, root.level = handlers, level
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import sys
 import threading
 import time
@@ -167,16 +166,6 @@ async def test_a_collector_that_accepts_nothing_delays_nothing(
     assert time.monotonic() - made < 2  # all that the queue holds would take eight exports
 
 
-@pytest.fixture
-def _logs_as_they_were() -> Generator[None]:
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    yield
-    root.handlers, root.level = before
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_logs_as_they_were")
 def test_a_log_line_contains_its_trace_id(memory: RecordedSpans, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     with memory.tracing.span(step(CALLER)):
