@@ -19,6 +19,7 @@ import aiohttp
 
 from bench.child import TREE, MeasurementError
 from bench.messages import PACKAGE
+from local.home import LocalHome
 from local.process.ports import HOST, free_port
 from local.process.program import Command, spawn
 from local.services import CATALOGUE
@@ -48,6 +49,7 @@ class BenchSystem:
     session: aiohttp.ClientSession
     pid: int
     """Of `make up`, which has started all other processes."""
+    home: Path
 
     @property
     def kafka(self) -> str:
@@ -56,6 +58,12 @@ class BenchSystem:
     @property
     def api(self) -> str:
         return f"http://{HOST}:{self.ports['ingress']}/api/v1"
+
+    def pids(self) -> Mapping[str, int]:
+        """The process ids of the servers and services, by their names."""
+        running = LocalHome(self.home).running()
+        assert running is not None, "make up writes this file before it is ready"
+        return {name: pid for name, pid in running["processes"].items() if pid is not None}
 
     async def post(self, path: str, body: bytes) -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"}
@@ -82,11 +90,14 @@ class BenchSystem:
 
 
 @asynccontextmanager
-async def run_system(tree: Tree = THIS_TREE) -> AsyncGenerator[BenchSystem]:
-    """Run a system while the block runs; it is ready when the block begins. Keeps nothing but the log of a failure."""
+async def run_system(tree: Tree = THIS_TREE, settings: Mapping[str, str] | None = None) -> AsyncGenerator[BenchSystem]:
+    """Run a system while the block runs; it is ready when the block begins. Keeps nothing but the log of a failure.
+
+    `settings`: environment variables of all its processes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-"))
     try:
-        async with _up(folder, tree) as system:
+        async with _up(folder, tree, settings or {}) as system:
             yield system
     except MeasurementError as reason:
         log = shutil.move(folder / "log", folder.with_suffix(".log"))
@@ -96,18 +107,17 @@ async def run_system(tree: Tree = THIS_TREE) -> AsyncGenerator[BenchSystem]:
 
 
 @asynccontextmanager
-async def _up(folder: Path, tree: Tree) -> AsyncGenerator[BenchSystem]:
+async def _up(folder: Path, tree: Tree, settings: Mapping[str, str]) -> AsyncGenerator[BenchSystem]:
     ports = {name: free_port() for name in (*(service.name for service in CATALOGUE), "kafka")}
-    up = Command(
-        [str(tree.python), "-m", "local", "up"], _environment(folder, ports), tree.folder, orphan_signal=SIGTERM
-    )
+    environment = {**_environment(folder, ports), **settings}
+    up = Command([str(tree.python), "-m", "local", "up"], environment, tree.folder, orphan_signal=SIGTERM)
     with (folder / "log").open("wb") as log:
         process = spawn(up, log)
     try:
         await _ready(process, folder / "log")
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}, timeout=TIMEOUT)
         async with session:
-            yield BenchSystem(ports, session, process.pid)
+            yield BenchSystem(ports, session, process.pid, folder / "home")
     finally:
         _stop(process)
 

@@ -1,107 +1,68 @@
 """Command: `python -m bench turns COMMIT` measures replies, open messages and idling, before and after, in turns."""
 
 import argparse
-import asyncio
-import statistics
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from bench.command import measure_and_keep
-from bench.figures import Figure, Pair, p99
+from bench.figures import Figure, Pair
 from bench.progress import Progress
-from bench.system import THIS_TREE, BenchSystem, Tree, run_system
+from bench.system import THIS_TREE, Tree, run_system
 from bench.turns.checkout import checkout
-from bench.turns.processes import processor_seconds
-from bench.turns.request_load import RequestLoad
+from bench.turns.loop_stops import watch_settings
+from bench.turns.round import Lengths, Round
 
 ROUNDS = 3
-RATES = (25, 50, 100)
-LOAD_SECONDS = 20.0
-IDLE_SECONDS = 20.0
-SETTLE_SECONDS = 10.0
-OPEN_PER_SECOND = 50.0
-WARM_SECONDS = 10.0
-WARM_PER_SECOND = 25.0
-FIRST_REPLIES = 30
+LONG_ROUNDS = 1
+
+Measured = Mapping[str, float]
 
 
-@dataclass(slots=True)
-class Round:
-    """One system from its start to its end; `measured` has a value for each line of the table."""
+@dataclass(frozen=True, slots=True)
+class Turns:
+    commit: str
+    rounds: int
+    long_rounds: int
+    """How many of the rounds end with the long load. They are the last ones."""
+    lengths: Lengths
 
-    system: BenchSystem
-    measured: dict[str, float] = field(default_factory=dict[str, float])
-    _first: int = 0
+    async def measure(self, progress: Progress) -> list[Figure]:
+        progress.say(f"checking out {self.commit} ...")
+        results = list[tuple[Measured, Measured]]()
+        async with checkout(self.commit) as before:
+            for number in range(self.rounds):
+                order = [("before", before), ("after", THIS_TREE)]
+                if number % 2:
+                    order.reverse()
+                of = {name: await self._round(tree, number, name, progress) for name, tree in order}
+                results.append((of["after"], of["before"]))
+        whats = dict.fromkeys(what for after, _ in results for what in after)
+        return [self._figure(what, results) for what in whats]
 
-    async def run(self) -> Mapping[str, float]:
-        await self.system.create_package()
-        await self._first_replies()
-        await self._load("reply", WARM_PER_SECOND, WARM_SECONDS)
-        await asyncio.sleep(SETTLE_SECONDS)
-        self.measured["idle"] = await self._processor_ms(IDLE_SECONDS) / IDLE_SECONDS
-        for rate in RATES:
-            await self._rate("reply", rate)
-        await self._rate("open", OPEN_PER_SECOND)
-        return self.measured
+    async def _round(self, tree: Tree, number: int, name: str, progress: Progress) -> Measured:
+        what = f"round {number + 1} of {self.rounds}, {name}"
+        progress.say(f"{what}: starting ...")
+        with tempfile.TemporaryDirectory(prefix="spreader-turns-") as folder:
+            stops = Path(folder) / "stops"
+            async with run_system(tree, watch_settings(stops)) as system:
+                long = self.lengths.long > 0 and number >= self.rounds - self.long_rounds
+                measured = await Round(system, stops, self.lengths).run(long=long)
+        progress.say(f"{what}: " + "; ".join(f"{name} {value:.1f}" for name, value in measured.items()))
+        return measured
 
-    async def _first_replies(self) -> None:
-        """One after the other; the first one is compared with the median of the others."""
-        taken = [(await self._load("reply", 1, 0.5))[0] for _ in range(FIRST_REPLIES)]
-        self.measured["first reply after a start"] = taken[0] / statistics.median(taken[1:])
-
-    async def _rate(self, lane: str, rate: float) -> None:
-        what = f"{'replies' if lane == 'reply' else 'open messages'} at {rate:g} a second"
-        before = processor_seconds(self.system.pid)
-        taken = await self._load(lane, rate, LOAD_SECONDS)
-        spent = processor_seconds(self.system.pid) - before
-        self.measured[f"{what}, CPU of one"] = spent * 1e3 / len(taken)
-        self.measured[f"{what}, median"] = statistics.median(taken)
-        self.measured[f"{what}, p99"] = p99(taken)
-        await asyncio.sleep(SETTLE_SECONDS)
-
-    async def _processor_ms(self, seconds: float) -> float:
-        before = processor_seconds(self.system.pid)
-        await asyncio.sleep(seconds)
-        return (processor_seconds(self.system.pid) - before) * 1e3
-
-    async def _load(self, lane: str, rate: float, seconds: float) -> list[float]:
-        load = RequestLoad(
-            self.system.ports["ingress"], "reply" if lane == "reply" else "open", rate, seconds, self._first
-        )
-        self._first += load.count
-        return await load.run()
-
-
-async def measure(commit: str, rounds: int, progress: Progress) -> list[Figure]:
-    progress.say(f"checking out {commit} ...")
-    results = list[tuple[Mapping[str, float], Mapping[str, float]]]()
-    async with checkout(commit) as before:
-        for number in range(rounds):
-            order = [("before", before), ("after", THIS_TREE)]
-            if number % 2:
-                order.reverse()
-            of = {name: await _round(tree, f"round {number + 1} of {rounds}, {name}", progress) for name, tree in order}
-            results.append((of["after"], of["before"]))
-    return [
-        Figure(
-            what, f"commit {commit}", _unit(what), "less", tuple(Pair(after[what], old[what]) for after, old in results)
-        )
-        for what in results[0][0]
-    ]
-
-
-async def _round(tree: Tree, what: str, progress: Progress) -> Mapping[str, float]:
-    progress.say(f"{what}: starting ...")
-    async with run_system(tree) as system:
-        measured = await Round(system).run()
-    progress.say(f"{what}: " + "; ".join(f"{name} {value:.1f}" for name, value in measured.items()))
-    return measured
+    def _figure(self, what: str, results: Sequence[tuple[Measured, Measured]]) -> Figure:
+        pairs = tuple(Pair(after[what], before[what]) for after, before in results if what in after)
+        return Figure(what, f"commit {self.commit}", _unit(what), "less", pairs)
 
 
 def _unit(what: str) -> str:
     if what == "idle":
         return "ms CPU/s"
-    return "times the median" if what.startswith("first") else "ms"
+    if what.startswith("memory"):
+        return "MiB"
+    return "times" if what.endswith("times the median") else "ms"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,7 +70,12 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m bench turns", description="Measure beside another commit, in turns."
     )
     parser.add_argument("commit", help="the commit to measure beside, for example HEAD~1")
-    parser.add_argument("--name", default="turns", help="name of the files in bench/results")
+    parser.add_argument("--name", default="replies-quick", help="name of the files in bench/results")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--load-seconds", type=float, default=Lengths.load, help="length of each load")
+    parser.add_argument("--long-seconds", type=float, default=Lengths.long, help="length of the long load; 0: none")
+    parser.add_argument("--long-rounds", type=int, default=LONG_ROUNDS, help="how many rounds have the long load")
     options = parser.parse_args(arguments)
-    return measure_and_keep(options.name, lambda progress: measure(options.commit, options.rounds, progress))
+    lengths = Lengths.of(options.load_seconds, options.long_seconds)
+    turns = Turns(options.commit, options.rounds, options.long_rounds, lengths)
+    return measure_and_keep(options.name, turns.measure)

@@ -1,12 +1,46 @@
-"""Processes: the processor time and the memory of a process and all that it has started, from `/proc`."""
+"""Processes: the processor time of a process and all that it has started, from `/proc`."""
 
+import asyncio
 import os
+import time
 from collections import defaultdict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-MEBIBYTE = 1024 * 1024
+SAMPLE_SECONDS = 0.5
+
+
+class ProcessorSample(NamedTuple):
+    at: float
+    """By `time.monotonic()`."""
+    seconds: float
+    """Processor time so far."""
+
+
+@asynccontextmanager
+async def sampled(root: int) -> AsyncGenerator[list[ProcessorSample]]:
+    """The processor time of the process tree, twice a second while the block runs."""
+    samples = list[ProcessorSample]()
+
+    async def sample() -> None:
+        while True:
+            samples.append(ProcessorSample(time.monotonic(), processor_seconds(root)))
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    sampling = asyncio.create_task(sample())
+    try:
+        yield samples
+    finally:
+        sampling.cancel()
+
+
+def processors_used(samples: list[ProcessorSample], since: float, until: float) -> float:
+    """How many processors were used between two times, on average."""
+    inside = [sample for sample in samples if since <= sample.at <= until]
+    return (inside[-1].seconds - inside[0].seconds) / (inside[-1].at - inside[0].at)
 
 
 def tree_of(root: int) -> list[int]:
@@ -27,11 +61,6 @@ def processor_seconds(root: int) -> float:
     for pid in tree_of(root):
         ticks += sum(map(int, _stat(pid)[11:15]))
     return ticks / TICKS_PER_SECOND
-
-
-def resident_mebibytes(pid: int) -> float:
-    fields = _stat(pid)
-    return int(fields[21]) * PAGE_BYTES / MEBIBYTE if fields else 0.0
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,6 +1,7 @@
-"""Request load: messages posted at a fixed rate by a process of their own, each timed from when it was due.
+"""Request load: messages posted by a process of their own, at a fixed rate or one after the other.
 
-Counting from the due time includes the wait that a slow answer causes for the next request.
+At a rate, each message is timed from when it was due. This includes the wait that a slow answer causes for the next
+request.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import uvloop
 
@@ -19,49 +20,68 @@ from bench.system import KEY
 
 GRACE_SECONDS = 30.0
 REQUEST_SECONDS = 20.0
+ALONE_SECONDS = 2.0
+FRESH_SECONDS = 3.0
+
+
+Lane = Literal["reply", "open"]
+
+
+class RequestTimes(NamedTuple):
+    began: float
+    """When the first request was due, by `time.monotonic()`, which all processes of a machine share."""
+    milliseconds: list[float]
+    """Of each request, until its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLoad:
     port: int
-    lane: Literal["reply", "open"]
-    per_second: float
-    seconds: float
+    lane: Lane
+    per_second: float | None
+    """None: each request follows the answer to the one before."""
+    count: int
     first: int
     """The number of the first recipient. No two loads share recipients."""
 
-    @property
-    def count(self) -> int:
-        return max(1, round(self.per_second * self.seconds))
-
-    async def run(self) -> list[float]:
-        """Runs in its own process; returns the milliseconds of each request. Raises MeasurementError if one fails."""
-        answer = await child.ask("bench.turns.request_load", asdict(self), self.seconds + GRACE_SECONDS)
+    async def run(self) -> RequestTimes:
+        """Runs in its own process. Raises MeasurementError if a request fails."""
+        seconds = self.count * ALONE_SECONDS if self.per_second is None else self.count / self.per_second
+        answer = await child.ask("bench.turns.request_load", asdict(self), seconds + GRACE_SECONDS)
         if answer["refused"]:
             raise child.MeasurementError(f"some requests were refused: {answer['refused'][:3]}")
-        return answer["milliseconds"]
+        return RequestTimes(answer["began"], answer["milliseconds"])
 
 
 class _Connections:
-    """Connections to the ingress, opened when needed and used again."""
+    """Connections to the ingress, opened when needed and used again while they are fresh: the ingress closes a
+    connection that has been idle for 5 s."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def post(self, request: bytes) -> tuple[int, bytes]:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(HOST, self._port)
+        reader, writer = await self._connection()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
         body = await reader.readexactly(length)
-        self._idle.append((reader, writer))
+        self._idle.append((time.monotonic(), reader, writer))
         return int(head.split(b" ", 2)[1]), body
 
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            since, reader, writer = self._idle.pop()
+            if time.monotonic() - since < FRESH_SECONDS:
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(HOST, self._port)
+
     def close(self) -> None:
-        for _, writer in self._idle:
+        for _, _, writer in self._idle:
             writer.close()
 
 
@@ -89,11 +109,13 @@ async def _run(load: RequestLoad) -> dict[str, Any]:
             refused.append(f"{status} {body.decode(errors='replace')[:300]}")
         return (time.monotonic() - due) * 1e3
 
-    taken = await asyncio.gather(
-        *(at(began + number / load.per_second, request) for number, request in enumerate(requests))
-    )
+    if load.per_second is None:
+        taken = [await at(time.monotonic(), request) for request in requests]
+    else:
+        dues = (began + number / load.per_second for number in range(load.count))
+        taken = await asyncio.gather(*(at(due, request) for due, request in zip(dues, requests, strict=True)))
     connections.close()
-    return {"milliseconds": taken, "refused": refused}
+    return {"began": began, "milliseconds": taken, "refused": refused}
 
 
 def main() -> None:

@@ -1,0 +1,33 @@
+"""Loop stops: the longest stops of the services' event loops, from the files of the watch."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+WATCH = Path(__file__).parent / "loop_watch"
+
+
+class LoopStop(NamedTuple):
+    at: float
+    """When its second ended, by `time.monotonic()`, which all processes of a machine share."""
+    seconds: float
+    worked_seconds: float
+    """The longest stop in which the process had the processor."""
+
+
+def watch_settings(folder: Path) -> Mapping[str, str]:
+    """The environment that makes every service of a system write its stops to the folder."""
+    folder.mkdir()
+    return {"PYTHONPATH": str(WATCH), "BENCH_LOOP_WATCH": str(folder)}
+
+
+def longest(folder: Path, service: str, since: float, until: float) -> LoopStop:
+    """The longest stop of the service between two times, and the longest in which it had the processor."""
+    stops = [stop for stop in _stops(folder, service) if since <= stop.at <= until]
+    return LoopStop(until, max(stop.seconds for stop in stops), max(stop.worked_seconds for stop in stops))
+
+
+def _stops(folder: Path, service: str) -> Iterator[LoopStop]:
+    for file in folder.glob(f"{service}-*"):
+        for line in file.read_text().splitlines():
+            yield LoopStop(*map(float, line.split()))
