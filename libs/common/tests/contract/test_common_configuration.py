@@ -43,6 +43,25 @@ def test_a_profile_is_found_by_its_id() -> None:
     assert two.profile("prf_3") is None
 
 
+def test_a_profile_is_found_without_a_search() -> None:
+    """The sender looks for a profile at each send, and a package may have a thousand."""
+    many = package(profiles=[profile(f"prf_{number}") for number in range(1_000)])
+    assert many.profile("prf_0") is many.profiles[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(many.__dict__, "profiles", None)
+        assert many.profile("prf_999") is not None
+
+
+def test_a_copy_of_a_package_finds_its_own_profiles() -> None:
+    two = package(profiles=[profile("prf_1"), profile("prf_2")])
+    assert two.profile("prf_1") is not None
+    other = two.model_copy(update={"profiles": (two.profiles[1],)})
+    assert other.profile("prf_1") is None
+    assert other.profile_ids == ("prf_2",)
+    assert two.model_copy(deep=True).profile("prf_1") == two.profile("prf_1")
+    assert two == package(profiles=[profile("prf_1"), profile("prf_2")])
+
+
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -69,6 +69,32 @@ def test_which_profiles_are_candidates_and_why_others_are_not() -> None:
 def test_a_paused_package_still_sends_replies() -> None:
     assert find_candidates(package(paused=True), {}, "open").eligible == ()
     assert find_candidates(package(paused=True), {}, "reply").eligible == ("a", "b", "c")
+
+
+def test_candidates_are_remembered_until_the_package_or_a_state_changes() -> None:
+    one, states = package(), {"a": state("a")}
+    found = find_candidates(one, states, "reply")
+    assert find_candidates(one, states, "reply") is found
+    states["a"] = state("a", reply_lane="blocked")
+    assert find_candidates(one, states, "reply").eligible == ("b", "c")
+    states["b"] = state("b", reply_lane="blocked")
+    assert find_candidates(one, states, "reply").eligible == ("c",)
+    assert find_candidates(package(profile("a", paused=True)), {}, "reply").eligible == ()
+    assert find_candidates(one, {}, "open").eligible == ("a", "b", "c")
+
+
+LANE_STATES = st.sampled_from(["ok", "limited", "blocked"])
+STATES = st.dictionaries(st.sampled_from("abc"), st.tuples(LANE_STATES, LANE_STATES))
+
+
+@given(st.lists(st.tuples(STATES, st.booleans(), st.sampled_from(["open", "reply"])), min_size=1))
+def test_remembered_candidates_are_those_that_would_be_found_now(steps: list[tuple[Any, bool, Lane]]) -> None:
+    """`tried` of an unknown profile changes nothing, except that nothing is remembered."""
+    one, states = package(), dict[str, ProfileState]()
+    for changes, reconfigured, lane in steps:
+        one = package() if reconfigured else one
+        states |= {name: state(name, *lanes) for name, lanes in changes.items()}
+        assert find_candidates(one, states, lane) == find_candidates(one, states, lane, tried=("nobody",))
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8), st.integers(1, 5))

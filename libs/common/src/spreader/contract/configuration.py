@@ -1,7 +1,9 @@
 """Configuration: the settings of a package and its profiles, as published to all services."""
 
+from collections.abc import Mapping
 from datetime import time, timedelta
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt
@@ -174,8 +176,18 @@ class Package(Setting):
     profiles: tuple[Profile, ...] = ()
 
     def profile(self, profile_id: str) -> Profile | None:
-        return next((profile for profile in self.profiles if profile.profile_id == profile_id), None)
+        return self._profile_index.get(ProfileId(profile_id))
 
     @property
     def profile_ids(self) -> tuple[ProfileId, ...]:
-        return tuple(ProfileId(profile.profile_id) for profile in self.profiles)
+        return tuple(self._profile_index)
+
+    @cached_property
+    def _profile_index(self) -> Mapping[ProfileId, Profile]:
+        return {ProfileId(profile.profile_id): profile for profile in self.profiles}
+
+    def __copy__(self) -> Self:
+        """The copy may get other profiles (`model_copy`), so it makes an index of its own."""
+        copied = super().__copy__()
+        vars(copied).pop("_profile_index", None)
+        return copied

@@ -14,6 +14,9 @@ BACKUP = "a backup: it gets open messages only while no other profile can send"
 TOLD_MAX, KEPT_MAX = 10, 50
 """The most passed-over profiles whose reasons a text gives (`TOLD_MAX`) and a stored record keeps (`KEPT_MAX`)."""
 
+REMEMBERED_MAX = 10_000
+"""The most results that are remembered. If there are more packages, all results are forgotten and found again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -49,10 +52,44 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
+    The result for a package is remembered until its configuration or the state of one of its profiles changes. Most
+    deliveries have not been tried yet, so they have the same candidates.
+
     In the open lane, backup profiles are candidates only while there is no other candidate. A reply cannot wait. So in
     the reply lane, profiles whose sessions are not working become candidates too, in two cases. There is no other
     candidate, or the package lets no other profile answer.
     """
+    if tried:
+        return _find_candidates(package, states, lane, tried)
+    remembered = _remembered.get((package.package_id, lane))
+    if remembered is None or not remembered.holds_for(package, states):
+        found = _find_candidates(package, states, lane, tried)
+        remembered = _Remembered(package, tuple((each, states.get(each)) for each in package.profile_ids), found)
+        if len(_remembered) >= REMEMBERED_MAX:
+            _remembered.clear()
+        _remembered[package.package_id, lane] = remembered
+    return remembered.candidates
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """The candidates of a package, and the objects that they were found from. These objects never change: a new
+    configuration and a new state are other objects."""
+
+    package: Package
+    states: tuple[tuple[ProfileId, ProfileState | None], ...]
+    candidates: Candidates
+
+    def holds_for(self, package: Package, states: Mapping[str, ProfileState]) -> bool:
+        return self.package is package and all(states.get(profile) is state for profile, state in self.states)
+
+
+_remembered: dict[tuple[str, Lane], _Remembered] = {}
+
+
+def _find_candidates(
+    package: Package, states: Mapping[str, ProfileState], lane: Lane, tried: Collection[str]
+) -> Candidates:
     reasons = {
         profile.profile_id: _objection(package, profile, states.get(profile.profile_id), lane, tried)
         for profile in package.profiles
