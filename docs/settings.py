@@ -30,57 +30,57 @@ SECTIONS: Mapping[str, type[BaseSettings]] = {
     "`make up` and `make demo`": LocalSettings,
 }
 NOTES: Mapping[str, str] = {
-    "kafka_bootstrap_servers": "Where Kafka is; several addresses with commas between.",
+    "kafka_bootstrap_servers": "The addresses of Kafka, separated by commas.",
     "kafka_security": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
-    "kafka_username": "For SASL (mechanism PLAIN).",
-    "kafka_password": "For SASL.",
-    "kafka_ca_file": "Certificate authorities of the brokers; by default those of the machine.",
-    "database_url": "Where Postgres is. The role may create schemas; the database exists.",
-    "database_connections": "The most connections of one pool. Router and sender have a pool for each lane.",
-    "host": "The address to listen on; `0.0.0.0` in a container.",
+    "kafka_username": "The user name for SASL (mechanism PLAIN).",
+    "kafka_password": "The password for SASL.",
+    "kafka_ca_file": "A file with the certificate authorities of the brokers. Not set: those of the machine.",
+    "database_url": "The address of Postgres. The database must exist, and the role must be allowed to create schemas.",
+    "database_connections": "The most Postgres connections of one pool. Router and sender have a pool for each lane.",
+    "host": "The address on which the service listens. In a container use `0.0.0.0`.",
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
-    "router_url": "The router's address, for previews, explanations and conversations.",
-    "sender_url": "The sender's address, for checks of profiles and numbers.",
-    "pacer_url": "The pacer's address, for forecasts, queues and explanations.",
-    "simulator_url": "The `base_url` of a simulator profile that names none.",
+    "router_url": "The address of the router. Ingress asks it for previews, explanations and conversations.",
+    "sender_url": "The address of the sender. Ingress asks it to check profiles and numbers.",
+    "pacer_url": "The address of the pacer. Ingress asks it for forecasts, queues and explanations.",
+    "simulator_url": "The `base_url` of a simulator profile that has no `base_url` of its own.",
     "body_bytes_max": "A larger body is refused with `413`.",
     "pacer_profiles_a_turn": "The most profiles that one release pass takes.",
     "sender_reply_concurrency": "Replies that one process sends at a time.",
     "sender_open_concurrency": "Open deliveries that one process sends at a time.",
     "sender_connect_seconds": "How long a connection to a gateway may take.",
     "sender_lease_seconds": "How long a claim is valid; afterwards another worker takes over the delivery.",
-    "ingress_url": "The address of ingress, for everything but figures.",
-    "stats_url": "The address of stats, for figures, alerts and reports.",
-    "simulator_home": "The folder of its ledger, registrations and mailbox; one process at a time.",
-    "simulator_seed": "Seed of the customers' reactions.",
-    "simulator_delivered_share": "Share of sends that are reported delivered.",
-    "simulator_failed_share": "Share of sends that are reported failed.",
-    "simulator_read_share": "Share of delivered messages that are read.",
-    "simulator_reply_share": "Share of delivered messages that are answered; `make up` sets one for its demo.",
-    "simulator_registration_wait_seconds": "How long a send or a customer waits for a profile that is not registered.",
-    "simulator_callbacks_max": "Callbacks that may wait; above it receipts are dropped and customers get `503`.",
-    "simulator_callback_workers": "Concurrent webhook calls.",
-    "simulator_callback_back_off_factor": "Multiplies the waits between tries of a webhook call.",
+    "ingress_url": "The address of ingress. The console gets packages, profiles and messages from it.",
+    "stats_url": "The address of stats. The console gets figures, alerts and reports from it.",
+    "simulator_home": "The folder of its ledger, registrations and mailbox. Only one process at a time can use it.",
+    "simulator_seed": "The seed from which the customers' reactions are drawn.",
+    "simulator_delivered_share": "The share of sends that are reported as delivered.",
+    "simulator_failed_share": "The share of sends that are reported as failed.",
+    "simulator_read_share": "The share of delivered messages that are read.",
+    "simulator_reply_share": "The share of delivered messages that get a reply. `make up` sets one for its demo.",
+    "simulator_registration_wait_seconds": "How long a send or a customer's message waits for a profile to register.",
+    "simulator_callbacks_max": "The most waiting webhook calls. Above it, receipts are dropped and customers get `503`.",
+    "simulator_callback_workers": "How many webhook calls it makes at the same time.",
+    "simulator_callback_back_off_factor": "The waits between tries of a webhook call are multiplied by this number.",
     "simulator_callback_timeout_seconds": "How long one webhook call may take.",
-    "api_key": "The key of all its services. Choose your own as soon as others can reach the machine.",
-    "clock_speed": "How many times as fast as the machine's clock system time runs.",
-    "kafka_port": "Port of the Kafka that `make up` starts.",
-    "ready_seconds": "`make up` gives up when the system is not ready by then.",
+    "api_key": "The API key of the services that it starts. If others can reach the machine, choose a key of your own.",
+    "clock_speed": "How many times as fast as the machine's clock the system's time runs.",
+    "kafka_port": "The port of the Kafka that `make up` starts.",
+    "ready_seconds": "If the system is not ready after this many seconds, `make up` gives up.",
 }
 """What a setting decides, if its class has no docstring under the field."""
 ELSEWHERE: Mapping[str, str] = {
-    "SPREADER_CLOCK": "System time, the same for every service, as `speed@wall=system`; `make up` sets it.",
-    "SPREADER_CACHE": "The folder of what `make setup` fetches; by default `spreader` in the user's cache folder.",
-    "SPREADER_TEST_SERVERS": "`containers`: the tests use Kafka and Postgres from Docker instead of local processes.",
+    "SPREADER_CLOCK": "The system time of every service, as `speed@wall=system`. `make up` sets it.",
+    "SPREADER_CACHE": "The folder for what `make setup` fetches. Not set: `spreader` in the user's cache folder.",
+    "SPREADER_TEST_SERVERS": "With `containers`, the tests run Kafka and Postgres in Docker, not as local processes.",
 }
 """Variables that are in no settings class: the clock, `make setup` and the tests read them."""
 INTRODUCTION = """\
 # Settings
 
-Written by `make docs` from the settings classes; change those, not this page. All are environment variables. They are
-optional unless their row says otherwise, and `make up` gives every service what it needs.
-Settings that operators change while the system runs (limits, rest window, gap, strategies) belong to a package and are
-changed through the [API](api.md).
+These are the environment variables of all services. Every variable is optional unless its row says otherwise. `make up`
+gives every service what it needs. `make docs` writes this page from the settings classes, so change those instead.
+The settings of a package (limits, rest window, gap, strategies) are not here, because operators change them while the
+system runs, through the [API](api.md).
 """
 
 

@@ -20,26 +20,27 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPREADER_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = TREE / ".spreader"
-    """Where data are stored. Two systems with different homes and ports can run side by side."""
+    """The folder of all data. Two systems with different homes and ports can run side by side."""
     clock_speed: float = Field(default=1.0, gt=0, le=SPEED_MAX)
     clock: str | None = None
     """A clock (`600@<wall>=<system>`) instead of the one that is saved in the home."""
     demo: bool = True
-    """Whether an empty system gets the demo package, and simulated customers who reply by themselves."""
+    """Whether an empty system gets the demo package, with simulated customers who reply by themselves."""
     api_key: str = DEMO_KEY
     secret_keys: str | None = Field(default=None, repr=False)
-    """Not set: a key is created at the first start and kept in the home."""
+    """Keys that encrypt gateway credentials. Not set: `make up` creates a key at the first start and keeps it in the
+    home."""
     media_store: str | None = None
-    """Not set: media files are stored in the home."""
+    """Where media files are stored. Not set: in the home."""
     kafka_port: Port = 9092
     postgres_port: Port | None = None
-    """Not set: any free port; only the services need it."""
+    """The port of the Postgres that `make up` starts. Not set: any free port."""
     kafka_bootstrap_servers: str | None = None
-    """An existing Kafka. Not set: one is started here."""
+    """The addresses of an existing Kafka. Not set: `make up` starts one."""
     database_url: str | None = None
-    """An existing database. Not set: a server is started here."""
+    """The address of an existing database. Not set: `make up` starts a Postgres server."""
     local_broker: str = "kafka"
-    """`memory`: use the in-memory broker, which machines without Java and Maven use anyway."""
+    """With `memory`, `make up` uses the in-memory broker. It also does so if it cannot download Kafka."""
     ready_seconds: PositiveFloat = 120.0
 
     @field_validator("clock")
