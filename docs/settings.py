@@ -58,7 +58,7 @@ NOTES: Mapping[str, str] = {
     "simulator_read_share": "The share of delivered messages that are read.",
     "simulator_reply_share": "The share of delivered messages that get a reply. `make up` sets one for its demo.",
     "simulator_registration_wait_seconds": "How long a send or a customer's message waits for a profile to register.",
-    "simulator_callbacks_max": "The most waiting webhook calls. Above it, receipts are dropped and customers get `503`.",
+    "simulator_callbacks_max": "The most webhook calls that may wait. Further receipts are lost; customers get `503`.",
     "simulator_callback_workers": "How many webhook calls it makes at the same time.",
     "simulator_callback_back_off_factor": "The waits between tries of a webhook call are multiplied by this number.",
     "simulator_callback_timeout_seconds": "How long one webhook call may take.",
