@@ -1,8 +1,8 @@
 """Commands for operating a deployment.
 
-`python -m spreader topics` creates Kafka's topics and completes the settings of existing ones; `python -m spreader key`
-prints a new key for SPREADER_SECRET_KEYS;
-`python -m spreader replay` lists the dead letters, and with `--send` publishes them to their topics again.
+- `python -m spreader topics` creates the missing Kafka topics and completes the settings of the existing ones.
+- `python -m spreader key` prints a new key for SPREADER_SECRET_KEYS.
+- `python -m spreader replay` lists the dead letters. With `--send` it also publishes them to their topics again.
 """
 
 import argparse

@@ -11,15 +11,16 @@ Now = Callable[[], datetime]
 
 
 def wall_now() -> datetime:
-    """The machine's time. Leases, time-outs and back-offs use it, because they do not run faster in a trial."""
+    """The machine's time. Leases, time-outs and back-offs use it, because a trial must not make them shorter."""
     return datetime.now(UTC)  # noqa: TID251 - the only caller
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The system's time. It is wall time, or it runs `speed` times as fast since its anchor, a given time.
+    """The system's time. It is `anchor_system` when the wall time is `anchor_wall`, and it runs `speed` times as fast
+    as wall time. The default clock is wall time.
 
-    All processes of a system get the same speed and anchor, so their clocks differ no more than their wall clocks.
+    All processes of a system get the same speed and anchors, so that they agree on the time.
     """
 
     speed: float = 1.0
@@ -50,7 +51,7 @@ class Clock:
         return duration * self.speed
 
     def anchored(self, wall: datetime, speed: float) -> "Clock":
-        """A clock with another speed that continues from this one's time at `wall`, so time never runs backwards."""
+        """A clock with another speed. At the wall time `wall` both clocks are equal, so time does not jump."""
         return self if speed == self.speed else Clock(speed, wall, self.at(wall))
 
     @property
@@ -72,7 +73,7 @@ def clock_from_environment() -> Clock:
     """The clock that `SPREADER_CLOCK` describes. Without this variable, it is wall time.
 
     Raises ValueError when only `SPREADER_CLOCK_SPEED` is set, because the processes would not agree on when the fast
-    clock began. `make up` computes `SPREADER_CLOCK` from the speed. Any other deployment must do this too.
+    clock began. `make up` computes `SPREADER_CLOCK` from the speed. Any other deployment must compute it too.
     """
     text = os.environ.get("SPREADER_CLOCK")
     if text:

@@ -33,7 +33,7 @@ class ConfigCache:
         return [event.package for event in self.table.rows.values() if not event.removed]
 
     def package(self, package_id: str) -> Package | None:
-        """None: the package was removed, or this process has not read it. See `is_removed`."""
+        """None: the package was removed, or this process has not read it yet. `is_removed` tells which."""
         event = self.table.get(package_id)
         return None if event is None or event.removed else event.package
 
@@ -43,7 +43,8 @@ class ConfigCache:
         return event is not None and event.removed
 
     async def wait_until_known(self, package_ids: Collection[str], seconds: float) -> None:
-        """Wait, for at most `seconds`, until each of these packages, or the record of its removal, is read."""
+        """Wait until this process has read a record of each of these packages, but at most `seconds`. A record of the
+        package's removal counts too."""
         await self.table.wait_for(lambda: all(self.table.get(each) is not None for each in package_ids), seconds)
 
     def profile(self, package_id: str, profile_id: str) -> Profile | None:
@@ -51,11 +52,11 @@ class ConfigCache:
         return None if package is None else package.profile(profile_id)
 
     async def wait_for_versions(self, wanted: Iterable[tuple[str, int | None]]) -> None:
-        """Wait until each of these packages is at least as new as its version. None: do not wait.
+        """Wait until each of these packages is at least as new as its version. A version of None needs no wait.
 
-        A version that a request names was published before the request. So the wait is over when everything is read
-        that is published now, whatever the version. It is one wait for all packages, and at most
-        `CONFIGURATION_WAIT_SECONDS` long. Call it outside transactions.
+        The wait also ends when everything is read that was in the topic when the wait began. Waiting longer would be in
+        vain, because the version that a request names was published before the request. The wait for all packages
+        together takes at most `CONFIGURATION_WAIT_SECONDS`. Call this outside transactions.
         """
         newest: dict[str, int] = {}
         for package_id, version in wanted:

@@ -20,7 +20,7 @@ RecipientKey = tuple[str, str]
 
 
 def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | None:
-    """Why the package may not open a conversation with a recipient on these lists; None when it may."""
+    """Why a package may not open a conversation with a recipient who is on the lists `listed`. None: it may."""
     if "suppression" in listed:
         return SUPPRESSED
     if opted_in_only and "opt_in" not in listed:
@@ -32,7 +32,7 @@ async def wait_until_consents_consumed(progress: ReadProgress, seconds: float) -
     """Waits until every change of consent that was published before this call is consumed. Returns False if some are
     still unread after `seconds`. Raises OSError when Kafka is unavailable.
 
-    Before that, a service must not act on a missing opt-in: the recipient may have opted in seconds ago, or the service
+    Until then a service must not act on a missing opt-in. The recipient may have opted in seconds ago, or the service
     may have just begun to read the topic.
     """
     return await wait_until_consumed(progress, ConsentChanged.topic, range(PARTITIONS[ConsentChanged.topic]), seconds)
@@ -53,10 +53,10 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class ConsentTable:
-    """The table `consent` of a schema: a row for each recipient on a list, folded from the events.
+    """The table `consent` of a schema. It has one row for each list that a recipient is on, folded from the events.
 
-    It is in Postgres and not in memory, because the lists may have millions of rows, which a restart must not read
-    again.
+    It is in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make each
+    restart slow.
     """
 
     schema: str
@@ -64,7 +64,7 @@ class ConsentTable:
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
         """Apply the changes; returns the newest one of each package, recipient and list."""
         newest = {change.key: change for change in changes}
-        ordered = [newest[key] for key in sorted(newest)]  # in one order, so that two writers do not deadlock
+        ordered = [newest[key] for key in sorted(newest)]  # all writers use this order, so they do not deadlock
         listed = [_listing(change) for change in ordered if change.listed]
         removed = [_listing(change) for change in ordered if not change.listed]
         if listed:
@@ -76,7 +76,8 @@ class ConsentTable:
     async def of(
         self, connection: AsyncConnection, recipients: Collection[RecipientKey]
     ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """The lists that each recipient is on, for the package or for all packages. Recipients on none are omitted."""
+        """The lists that each recipient is on: lists of the package, and lists for all packages. A recipient who is on
+        no list is left out."""
         keys = [_Recipient(*key) for key in sorted(recipients)]
         lists: dict[RecipientKey, set[ConsentKind]] = {}
         for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):
@@ -89,7 +90,7 @@ class ConsentTable:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFollower:
-    """The handler of a service that only keeps a copy of the lists."""
+    """The handler of consent events in a service that only keeps a copy of the lists."""
 
     engine: AsyncEngine
     deduplicator: Deduplicator

@@ -3,11 +3,14 @@
 from datetime import datetime, timedelta
 
 OLDEST = timedelta(days=8)
-"""Kafka deletes a record after seven and a half days (`spreader.kafka.topics`)."""
+"""A service refuses an older record, unless it remembers the record. This is longer than Kafka keeps a record (seven
+and a half days, `spreader.kafka.topics`)."""
 REPEATED_WITHIN = timedelta(hours=72)
-"""How much later than its first record a request may be written again: as long as an `Idempotency-Key` is kept."""
+"""A caller may repeat a request for this long after the first time, because ingress keeps its `Idempotency-Key` for
+this long."""
 REMEMBERED = "12 days"
-"""For how long, in wall time, a service remembers what it did: longer than both together."""
+"""For this long, in wall time, a service remembers what it did. It is longer than `OLDEST` and `REPEATED_WITHIN`
+together."""
 REFUSED = (
     f"its request was written to Kafka more than {OLDEST.days} days ago, and this system no longer remembers whether "
     "it was sent; send it again as a new message if it was not"
@@ -15,8 +18,9 @@ REFUSED = (
 
 
 def refusal_of_age(written_at: datetime | None, now: datetime) -> str | None:
-    """Why a record that this service does not know is refused; None if it is not. Both times are wall time.
+    """Why a service refuses a record that it does not remember. None: it accepts the record.
 
-    `written_at`: when the request was first written to Kafka. None: it is not known, so the record is not refused.
+    Both times are wall time. `written_at` is the time at which the request was first written to Kafka. If it is None,
+    the time is not known, and the record is accepted.
     """
     return REFUSED if written_at is not None and now - written_at > OLDEST else None

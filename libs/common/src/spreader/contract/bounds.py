@@ -4,7 +4,8 @@ from enum import StrEnum
 
 
 class Bound(StrEnum):
-    """In the order in which explanations list them. Of the bounds that apply, the latest to end binds."""
+    """The bounds, in the order in which explanations list them. Of the bounds that apply, the one that ends last
+    binds."""
 
     DELIVERY = "delivery"
     GAP = "gap"

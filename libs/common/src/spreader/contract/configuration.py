@@ -27,7 +27,8 @@ Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
 class Setting(BaseModel):
-    """A group of settings: immutable. Unknown fields are ignored, because a writer may be newer than its readers."""
+    """A group of settings. It is immutable. Readers ignore fields that they do not know, because the writer may be
+    newer than they are."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -42,7 +43,8 @@ class ProfileLimits(Setting):
     per_recipient_per_day: PositiveInt | None = 2
     """Open messages to one recipient in 24 hours, from all profiles of the package together."""
     unanswered_per_30_days: PositiveInt | None = 300
-    """How many cold contacts may be without an answer. WhatsApp limits this number. Each answer makes room for one."""
+    """How many cold contacts of the last 30 days may be without an answer, because WhatsApp limits this number. Each
+    answer makes room for one more."""
 
 
 class PackageLimits(Setting):
@@ -58,7 +60,8 @@ class RestWindow(Setting):
     start: time = time(1, 0)
     hours: float = Field(default=4, gt=0, lt=24)
     stagger_minutes: Annotated[int, Field(ge=0, le=60)] = 0
-    """Each profile's rest begins up to this many minutes before or after `start`, by a fixed amount per profile."""
+    """Each profile's rest begins up to this many minutes before or after `start`. A profile always begins at the same
+    time."""
 
     @property
     def length(self) -> timedelta:
@@ -66,7 +69,8 @@ class RestWindow(Setting):
 
 
 class ActiveWindow(Setting):
-    """Hours in which profiles may send, in the package's time zone. An `end` not after `start` is on the next day."""
+    """Hours in which profiles may send, in the package's time zone. If `end` is not later than `start`, the window ends
+    on the next day."""
 
     start: time
     end: time
@@ -84,37 +88,40 @@ class QuietHours(Setting):
 
 
 class WarmUp(Setting):
-    """How the limits of a new account grow: from `from_share` of them to all of them, linearly over `days`."""
+    """A new account begins with the share `from_share` of its limits. The share grows linearly and is 1 after
+    `days`."""
 
     days: Annotated[int, Field(ge=1, le=365)] = 14
     from_share: float = Field(default=0.2, gt=0, le=1)
 
 
 class Gap(Setting):
-    """The time between two releases of a profile. If neither bound is set, it follows from the limits."""
+    """The time between two releases of a profile. Without `min_seconds` and `max_seconds`, it follows from the
+    limits."""
 
     min_seconds: Seconds | None = None
     max_seconds: Seconds | None = None
     rush_over: Annotated[int, Field(ge=1, le=1000)] = 10
     spread: float | None = Field(default=None, ge=0.2, le=0.6)
-    """How far gaps vary around their mean, as a share of it; each profile uses a value near it. None: derived from the
-    package's id."""
+    """How far gaps may be from their mean, as a share of the mean. Each profile uses its own value near this one. None:
+    the value is derived from the package's id."""
     rush_factor: float = Field(default=2.0, ge=1, le=10)
     """The factor of a gap while more than `rush_over` deliveries wait."""
     calm_factor: float = Field(default=0.5, ge=0.1, le=1)
-    """The factor of a gap while fewer wait."""
+    """The factor of a gap while fewer than `rush_over` deliveries wait."""
     tempo_min: float = Field(default=0.5, ge=0.1, le=1)
     tempo_max: float = Field(default=2.0, ge=1, le=10)
-    """The range of the tempo, the factor of a gap that follows from the last two hours."""
+    """The lowest and the highest tempo are `tempo_min` and `tempo_max`. The tempo is the factor of a gap that follows
+    from the releases of the last two hours."""
     calm_tempo: float = Field(default=0.15, ge=0, le=10)
-    """How far the tempo may move the mean while fewer than `rush_over` wait, as a share of the spread."""
+    """How far the tempo may move the mean gap while fewer than `rush_over` deliveries wait, as a share of `spread`."""
     fastest: float = Field(default=0.75, ge=0.1, le=1)
     """The smallest mean gap, as a share of the gap that uses up an hour's limit evenly."""
     slack: float = Field(default=0.08, ge=0, le=1)
-    """The largest random delay after a full limit has room again, as a share of the base gap."""
+    """The largest random delay of a release after a full limit has room again, as a share of the base gap."""
     pairs_under: float = Field(default=0.8, ge=0, le=1)
-    """While few deliveries wait and the day limit is full, releases go in pairs if the profile released less than this
-    share of its expected number at the same time a day ago. 0: never."""
+    """While few deliveries wait and the day limit is full, releases may go in pairs. They do so if the profile released
+    less than this share of the expected number at the same time of the day before. 0: never."""
 
 
 class Gateway(Setting):
@@ -126,8 +133,8 @@ class Gateway(Setting):
     sealed: str | None = Field(default=None, repr=False)
     """The encrypted credentials."""
     holder: str | None = None
-    """The owner of the access token or business account; profiles with the same holder are restricted together. None:
-    the profile shares it with no other."""
+    """The owner of the access token or business account. Profiles with the same holder are restricted together. None:
+    no other profile uses the same token or business account."""
 
 
 class Profile(Setting):
@@ -139,15 +146,16 @@ class Profile(Setting):
     weight: Annotated[int, Field(ge=1, le=100)] | None = None
     paused: bool = False
     backup: bool = False
-    """It gets open deliveries only while no other profile of the package can send. It keeps what it was given."""
+    """A backup gets open deliveries only while no other profile of the package can send. When another profile can send
+    again, the backup keeps the deliveries that it has."""
     limits: ProfileLimits = ProfileLimits()
     warm_up_from: AwareDatetime | None = None
-    """When the account was registered at WhatsApp; None: long ago, without a warm-up."""
+    """The time at which the account was registered at WhatsApp. None: so long ago that the account needs no warm-up."""
     gateway: Gateway
 
 
 class Package(Setting):
-    """A package and its profiles: a full snapshot. `version` grows with every change."""
+    """A full snapshot of a package and its profiles. `version` grows with every change."""
 
     package_id: Id
     version: PositiveInt
@@ -165,7 +173,8 @@ class Package(Setting):
     opted_in_only: bool = False
     """Open messages go only to recipients on the package's opt-in list."""
     opt_out_words: tuple[str, ...] = ()
-    """A customer whose message consists only of one of these opts out. Added to the words for all packages."""
+    """Opt-out words of this package, in addition to those of all packages. A customer opts out with a message that is
+    only such a word."""
     keep_profile_per_customer: bool = False
     """Open messages also go through the profile of the recipient's conversation, whatever the distribution."""
     reply_failover: bool = True

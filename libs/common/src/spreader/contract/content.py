@@ -67,7 +67,7 @@ MediaContent = ImageContent | VoiceContent | DocumentContent | VideoContent
 
 
 class Template(ContentModel):
-    """A template that Meta has approved; `components` as in Meta's Cloud API."""
+    """A template that Meta has approved. `components` has the form that Meta's Cloud API requires."""
 
     name: str = Field(min_length=1, max_length=512)
     language: str = Field(min_length=2, max_length=16, examples=["en_US"])
@@ -88,10 +88,10 @@ CONTENT_FIELDS = ("type", "text", "media", "caption", "template")
 
 
 def content_json(content: Content) -> str:
-    """The canonical JSON of a content: stored in tables, and hashed by `content_hash`."""
+    """The JSON of a content, as tables store it. Equal contents have equal JSON, so `content_hash` hashes it."""
     return CONTENT.dump_json(content, exclude_none=True).decode()
 
 
 def content_hash(content: Content) -> str:
-    """16 hex digits of the content's SHA-256, for ledgers and logs, which must not contain the text."""
+    """16 hex digits of the content's SHA-256. Ledgers and logs contain it, because they must not contain the text."""
     return hashlib.sha256(content_json(content).encode()).hexdigest()[:16]

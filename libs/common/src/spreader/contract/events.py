@@ -45,7 +45,8 @@ FailureClass = Literal[
     "gateway",
     "ambiguous",
 ]
-"""Why a delivery was not sent. For all classes but `ambiguous` it was certainly not sent.
+"""Why a delivery was not sent. Only with `ambiguous` it may have been sent; with every other class it certainly was
+not.
 
 | class | meaning | what it affects |
 | --- | --- | --- |
@@ -60,7 +61,7 @@ FailureClass = Literal[
 | `recipient` | this number cannot receive messages | the recipient |
 | `capped` | this recipient gets no more marketing for now, from any business | the recipient |
 | `opted_out` | the recipient opted out at WhatsApp | the recipient |
-| `window` | the 24 h in which free text is allowed are over | this content for this recipient |
+| `window` | the recipient wrote over 24 h ago, so WhatsApp allows no free text | this content for this recipient |
 | `content` | this content cannot be sent | the message |
 | `template` | the template is missing, paused or does not fit | the message |
 | `gateway` | the gateway is unavailable | all profiles of the gateway |
@@ -74,43 +75,47 @@ Partition = Annotated[int, Field(ge=0)]
 GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 CALLBACK_PARTITIONS = 16
-"""Routers reject a request that names a higher partition: before this number is raised, all of them must know it."""
+"""The number of partitions of the callback topic. A router rejects a request that names a partition beyond it. So
+before any ingress uses a higher number, all routers must know the number."""
 
 EVERYWHERE: Literal["*"] = "*"
-"""Instead of a package's id: all packages."""
+"""Stands in the place of a package's id and means all packages."""
 
 
 class Event(BaseModel):
-    """A fact. Immutable; unknown fields are ignored, so that a reader may be older than the writer."""
+    """A fact. It is immutable. Readers ignore fields that they do not know, so a reader may be older than the
+    writer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     topic: ClassVar[str]
     type: ClassVar[str]
     nulls_travel: ClassVar[bool] = False
-    """Whether null fields are written: needed when None differs from the field's default."""
+    """Whether the record contains fields that are None. It must if None is not the default of such a field."""
 
     traceparent: str | None = Field(default=None, exclude=True, repr=False)
-    """W3C trace context; sent as a header, not in the body."""
+    """The W3C trace context. It is sent as a header, not in the body."""
 
     @property
     def key(self) -> str | None:
-        """The Kafka key: events with equal keys are read in the order in which they were written."""
+        """The Kafka key. Events with equal keys are read in the order in which they were written."""
         raise NotImplementedError
 
     @property
     def event_id(self) -> str:
-        """Identifies the fact: equal for every repeat, so that readers can drop repeats."""
+        """The id of the fact. Every repeat of the event has the same id, so that readers can drop repeats."""
         raise NotImplementedError
 
     @property
     def row_version(self) -> int | None:
-        """In a compacted table, an event never replaces one of a greater version. None: the newest record counts."""
+        """The version of the event as a row of a compacted table. It never replaces a row with a greater version. None:
+        the newest record is the row."""
         return None
 
 
 class Callback(Event):
-    """A response to one ingress instance, which waits for it and reads only its partition of this topic."""
+    """A response to the ingress instance that waits for it. Each instance reads only its own partition of this
+    topic."""
 
     topic: ClassVar[str] = "spreader.callbacks"
     callback_partition: Partition
@@ -121,7 +126,7 @@ class Callback(Event):
 
 
 class OpenOptions(BaseModel):
-    """When the deliveries of an open message may be sent; see the waiting strategies."""
+    """When the deliveries of an open message may be sent. `docs/hours.md` explains the waiting strategies."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -131,13 +136,15 @@ class OpenOptions(BaseModel):
     """Like `schedule_at`, but in each recipient's local time (by the time zone of the phone number)."""
     drip_interval_minutes: Annotated[float, Field(gt=0, le=7 * 24 * 60)] | None = None
     drip_until: AwareDatetime | None = None
-    """With `drip`: when the last delivery is due; the others are spread evenly before it."""
+    """With `drip`: the time at which the last delivery is due. The others are spread evenly before it."""
     expires_at: AwareDatetime | None = None
-    """Deliveries still held then are not sent. None: a held delivery waits as long as the limits require."""
+    """A delivery that is still held at this time is not sent. None: a held delivery waits as long as the limits
+    require."""
 
     @property
     def contradiction(self) -> str | None:
-        """Why the options contradict each other; None when they do not. Messages with a contradiction are rejected."""
+        """Why the options contradict each other. Such a message is rejected. None: they do not contradict each
+        other."""
         if self.schedule_at is not None and self.schedule_local is not None:
             return "give `schedule_at` or `schedule_local`, not both"
         if self.drip_until is not None and self.waiting_strategy != "drip":
@@ -151,13 +158,13 @@ class MessageRequest(Event):
     """A caller's request over Kafka or over HTTP."""
 
     callback_partition: Partition | None = None
-    """Where the caller waits for a callback."""
+    """The partition on which the caller waits for a callback. None: it waits for none."""
     _unstorable: str | None = PrivateAttr(default=None)
 
     @property
     def wrong_field(self) -> str | None:
-        """A field with a text that cannot be stored or a partition that does not exist, and why. Such messages are
-        rejected."""
+        """What is wrong with a field: its text cannot be stored, or its partition does not exist. Such a message is
+        rejected. None: nothing is wrong."""
         if self._unstorable is not None:
             return self._unstorable
         if self.callback_partition == self.existing_callback_partition:
@@ -166,12 +173,13 @@ class MessageRequest(Event):
 
     @property
     def existing_callback_partition(self) -> int | None:
-        """None: no callback can be sent."""
+        """The callback partition, if it exists. None: no callback can be sent."""
         partition = self.callback_partition
         return partition if partition is not None and partition < CALLBACK_PARTITIONS else None
 
     def note_unstorable(self, detail: str) -> None:
-        """Called while the record is decoded. The event itself has U+FFFD in place of what cannot be stored."""
+        """The decoder of records calls this for a text that cannot be stored. In the event, U+FFFD replaces each
+        character that cannot be stored."""
         self._unstorable = detail
 
 
@@ -187,12 +195,13 @@ class OpenMessageRequested(MessageRequest):
     recipients: tuple[PhoneNumber, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
     first_index: Annotated[int, Field(ge=0)] = 0
     total: Annotated[int, Field(ge=1)] | None = None
-    """The number of recipients of the whole message; None when this record contains all."""
+    """The number of recipients of the whole message. None: this record contains all of them."""
     distribution: Distribution | None = None
     options: OpenOptions = OpenOptions()
     requested_at: AwareDatetime
     package_version: int | None = None
-    """The configuration with which the request was checked; a reader waits until it has read it too."""
+    """The version of the configuration with which the request was checked. A reader waits until it has read this
+    version too."""
 
     @property
     def key(self) -> str:
@@ -204,7 +213,7 @@ class OpenMessageRequested(MessageRequest):
 
     @property
     def contradiction(self) -> str | None:
-        """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
+        """Why the request can never be sent as it is. Such a message is rejected. None: it can be sent."""
         return self.wrong_field or self.options.contradiction
 
 
@@ -235,12 +244,13 @@ class ReplyMessageRequested(MessageRequest):
 
     @property
     def continues_conversation(self) -> bool:
-        """Whether it names its conversation, which then binds to its profile however old it is."""
+        """Whether the request names the conversation with its recipient. If so, the reply goes to the profile of the
+        conversation, however old the conversation is."""
         return self.conversation_id == conversation_id(self.package_id, self.recipient)
 
     @property
     def contradiction(self) -> str | None:
-        """Why the request can never be sent as it is; None when it can. Such messages are rejected."""
+        """Why the request can never be sent as it is. Such a message is rejected. None: it can be sent."""
         if self.wrong_field is not None:
             return self.wrong_field
         named = self.conversation_id
@@ -274,17 +284,19 @@ class OpenDeliveriesAssigned(Event):
     options: OpenOptions
     requested_at: AwareDatetime
     package_version: int | None = None
-    """The configuration with which the profiles were chosen; the pacer waits until it has read it too."""
+    """The version of the configuration with which the profiles were chosen. The pacer waits until it has read this
+    version too."""
     total: Annotated[int, Field(ge=1)] | None = None
-    """The number of recipients of the whole message; None: the writer is older than this field."""
+    """The number of recipients of the whole message. None: the writer is older than this field."""
     strategy: Distribution
     assigned_at: AwareDatetime | None = None
-    """The time of the choice, later than that of all records before. None: the writer is older than this field."""
+    """The time of the choice. It is later than in every earlier record of the same router. None: the writer is older
+    than this field."""
     passed_over: dict[str, str] = Field(default_factory=dict)
-    """The profiles that were no candidates, with the reasons."""
+    """The profiles that could not be chosen, each with the reason."""
     written_at: AwareDatetime | None = None
-    """The wall time at which the request, or the return of these deliveries, was first written to Kafka. None: the
-    writer is older than this field."""
+    """The wall time at which the request was first written to Kafka. For deliveries that were returned, it is the time
+    of their return. None: the writer is older than this field."""
     deliveries: tuple[AssignedDelivery, ...] = Field(min_length=1, max_length=RECIPIENTS_PER_RECORD_MAX)
 
     @property
@@ -298,7 +310,7 @@ class OpenDeliveriesAssigned(Event):
 
 
 class WaitingDelivery(BaseModel):
-    """A delivery without a profile. `tried`: the profiles that it was sent from in vain."""
+    """A delivery without a profile. `tried` lists the profiles that could not send it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -310,9 +322,9 @@ class WaitingDelivery(BaseModel):
 
 
 class OpenDeliveriesWaiting(Event):
-    """No profile can send these deliveries now: the pacer holds them until one can.
+    """No profile can send these deliveries now, so the pacer holds them until one can.
 
-    A type of its own, because an older reader must not take these deliveries for assigned ones.
+    The event has a type of its own, because an older reader must not take these deliveries for assigned ones.
     """
 
     topic: ClassVar[str] = OpenDeliveriesAssigned.topic
@@ -327,7 +339,7 @@ class OpenDeliveriesWaiting(Event):
     total: Annotated[int, Field(ge=1)] | None = None
     """The number of recipients of the whole message."""
     strategy: Distribution
-    """How the deliveries are shared out as soon as a profile can send."""
+    """How the deliveries are shared among the profiles as soon as one can send."""
     reason: str
     """Why no profile can send now."""
     written_at: AwareDatetime | None = None
@@ -357,7 +369,7 @@ class ReplyDeliveryAssigned(Event):
     profile_id: Id
     content: Content
     reason: str
-    """Why this profile was chosen, for people."""
+    """Why this profile was chosen, in words for people."""
     attempt: int = 1
     tried: tuple[Id, ...] = ()
     requested_at: AwareDatetime
@@ -375,7 +387,7 @@ class ReplyDeliveryAssigned(Event):
 
 
 class DeliveryReleased(Event):
-    """The pacer released an open delivery: the sender must send it now, and must not start after `send_by`."""
+    """The pacer released an open delivery. The sender must send it now, and must not begin after `send_by`."""
 
     topic: ClassVar[str] = "spreader.delivery-released"
     type: ClassVar[str] = "spreader.delivery-released.v1"
@@ -392,7 +404,7 @@ class DeliveryReleased(Event):
     attempt: int
     tried: tuple[Id, ...] = ()
     release: int
-    """The profile's releases are numbered; a repeated event has the same number."""
+    """The number of this release among the profile's releases. A repeat of the event has the same number."""
     released_at: AwareDatetime
     send_by: AwareDatetime
 
@@ -424,12 +436,12 @@ class DeliveryReturned(Event):
     reason: str
     requested_at: AwareDatetime
     expires_at: AwareDatetime | None = None
-    """Only for a reply; an open message has it in its options."""
+    """When a reply expires. None for an open delivery, whose expiry is in `options`."""
     quote: GatewayMessageId | None = None
-    """Only for a reply."""
+    """Only a reply has one."""
     callback_partition: Partition | None = None
     distribution: Distribution | None = None
-    """Only for an open delivery that waited without a profile: the strategy by which it is shared out."""
+    """The strategy by which the router chooses the profile. Only set if the delivery waited without a profile."""
 
     @property
     def key(self) -> str:
@@ -443,9 +455,9 @@ class DeliveryReturned(Event):
 class DeliveryOutcome(Event):
     """The outcome of a delivery changed.
 
-    `deferred`: certainly not sent. With `not_before`, the pacer holds it again on the same profile; without, it also
-    went back to the router (DeliveryReturned) and waits for another profile. `sent`: the gateway has accepted it.
-    `acknowledged`: WhatsApp's server has it (one tick).
+    `deferred`: the delivery was certainly not sent. If `not_before` is set, the pacer holds it again on the same
+    profile. Otherwise it also went back to the router (`DeliveryReturned`) and waits for another profile. `sent`: the
+    gateway has accepted it. `acknowledged`: WhatsApp's server has it (one tick).
     """
 
     topic: ClassVar[str] = "spreader.delivery-outcome"
@@ -465,7 +477,7 @@ class DeliveryOutcome(Event):
     failure: FailureClass | None = None
     gateway_message_id: str | None = None
     not_before: AwareDatetime | None = None
-    """With `deferred`: when it may be sent."""
+    """With `deferred`: the earliest time at which the delivery may be sent."""
     code: str | None = None
     """The gateway's error code, such as 131048 or 463."""
     until: AwareDatetime | None = None
@@ -483,14 +495,14 @@ class DeliveryOutcome(Event):
 
 
 class Restriction(BaseModel):
-    """The lanes that WhatsApp does not let a profile use; no lanes: the restriction has ended."""
+    """The lanes that WhatsApp does not let a profile use. If `lanes` is empty, the restriction has ended."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     lanes: tuple[Lane, ...]
     failure: Literal["restricted", "account", "credentials"]
     until: AwareDatetime | None = None
-    """None: the gateway did not report it."""
+    """The end of the restriction. None: the gateway did not report it."""
 
 
 class Quota(BaseModel):
@@ -516,7 +528,7 @@ class ProfileReported(Event):
     profile_id: Id
     package_id: Id
     report_id: str = Field(max_length=256)
-    """The same for every repeat of a report."""
+    """Every repeat of a report has the same id."""
     session: SessionState | None = None
     quality: Quality | None = None
     restriction: Restriction | None = None
@@ -592,7 +604,8 @@ class ConsentChanged(Event):
     kind: ConsentKind
     listed: bool
     source: str
-    """Its origin: `api`, `csv`, `opt_out_word` (a customer's message) or `gateway` (WhatsApp's own opt-out)."""
+    """Where the change came from: `api`, `csv`, `opt_out_word` (a customer's message) or `gateway` (WhatsApp's own
+    opt-out)."""
     at: AwareDatetime
 
     @property
@@ -613,7 +626,8 @@ class PackageConfigured(Event):
 
     package: Package
     removed: bool = False
-    """The package was deleted. `package` then has no profiles and is paused, for readers older than this field."""
+    """Whether the package was deleted. Then `package` has no profiles and is paused, so that readers older than this
+    field use none of its profiles."""
     at: AwareDatetime
 
     @property
@@ -636,10 +650,11 @@ class LaneState(BaseModel):
 
     state: Literal["ok", "limited", "blocked"] = "ok"
     until: AwareDatetime | None = None
-    """None for a closed lane: until evidence or an operator lifts the closure."""
+    """The end of the closure. None: the lane is open, or it stays closed until evidence or an operator lifts the
+    closure."""
     cause: str | None = None
     kind: str | None = None
-    """Why it is closed: a failure class, or a sign from stats such as `stuck`."""
+    """Why the lane is closed: a failure class, or a sign from stats such as `stuck`."""
     since: AwareDatetime | None = None
 
 
@@ -651,7 +666,7 @@ class Counts(BaseModel):
     sent: int = 0
     sent_open: int = 0
     acknowledged: int = 0
-    """Accepted by WhatsApp's server; includes all delivered ones."""
+    """Deliveries that WhatsApp's server has accepted. All delivered ones are included."""
     delivered: int = 0
     read: int = 0
     failed: int = 0
@@ -663,7 +678,7 @@ class Counts(BaseModel):
     unanswered: int = 0
     """New contacts that have not written since."""
     failures: dict[str, int] = Field(default_factory=dict)
-    """By failure class: failed deliveries and failed tries."""
+    """The failed deliveries and failed tries of each failure class."""
 
 
 class Windows(BaseModel):
@@ -679,7 +694,8 @@ class Windows(BaseModel):
 
 
 class HealthReason(BaseModel):
-    """One component of a profile's health: its weight, the share of it that the profile gets, and the evidence."""
+    """One component of a profile's health. Of its `weight` the profile gets the part `share`, because of the
+    `evidence`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -692,7 +708,8 @@ class HealthReason(BaseModel):
 class Health(BaseModel):
     """A profile's health, 0 to 100, with its components.
 
-    `warning`: under 60. `paused`: the open lane is closed from under 40 until it is 55 again and 6 hours have passed.
+    `warning`: the score is under 60. `paused`: the score fell under 40 and the open lane was closed. The lane opens
+    when the score is back at 55 and the pause has lasted 6 hours.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -700,7 +717,7 @@ class Health(BaseModel):
     score: Annotated[int, Field(ge=0, le=100)]
     band: Literal["good", "warning", "paused"]
     capped_by: str | None = None
-    """What caps the score below the sum of its components."""
+    """Why the score is lower than the sum of its components. None: it is the sum."""
     reasons: tuple[HealthReason, ...] = ()
 
 
@@ -732,7 +749,7 @@ class ProfileState(Event):
     session: SessionState | None = None
     quality: Quality | None = None
     quota: Quota | None = None
-    """The gateway's last report; None: there was none."""
+    """The gateway's last report of its counter. None: there was none."""
     windows: Windows = Windows()
     at: AwareDatetime
 
@@ -755,17 +772,17 @@ class ProfilePace(Event):
     profile_id: Id
     package_id: Id
     waiting: int
-    """Held deliveries that are due by their own not-before time; counted up to one more than the rush bound."""
+    """The number of held deliveries whose own earliest time has come. It is counted only up to `rush_over` + 1."""
     held: int = 0
-    """All held deliveries, counted up to 100,000."""
+    """The number of all held deliveries, counted up to 100,000."""
     assigned_until: AwareDatetime | None = None
-    """All deliveries assigned up to this time (`assigned_at`) are counted in."""
+    """`held` includes all deliveries that the router assigned up to this time (`assigned_at`)."""
     last_release: AwareDatetime | None
     next_release: AwareDatetime | None
     """None: nothing waits, or the end of its bound is not known."""
     bound: str
     bounds: dict[str, AwareDatetime | None] = Field(default_factory=dict)
-    """All bounds in force with their ends, `bound` included; None: the end is not known."""
+    """All bounds in force, `bound` included, each with its end. An end of None is not known."""
     base_seconds: float
     pressure: float
     tempo: float
@@ -778,7 +795,7 @@ class ProfilePace(Event):
     warm_up: float = 1
     """The share of its limits that the account may use."""
     limits: ProfileLimits = ProfileLimits()
-    """The limits in force: the operator's, times both factors."""
+    """The limits in force: the operator's limits, multiplied by `limit_factor` and `warm_up`."""
     at: AwareDatetime
 
     @property
@@ -791,7 +808,8 @@ class ProfilePace(Event):
 
 
 class MessageRouted(Callback):
-    """How the router distributed one record of a message: the number of deliveries per profile."""
+    """How the router distributed one record of a message. `distribution` is the number of deliveries of each
+    profile."""
 
     type: ClassVar[str] = "spreader.message-routed.v1"
 
@@ -842,7 +860,7 @@ class Alert(Event):
     state: Literal["raised", "acknowledged", "cleared"]
     evidence: str
     by: str | None = None
-    """Who acknowledged it."""
+    """Who acknowledged the alert."""
     at: AwareDatetime
 
     @property
@@ -885,7 +903,9 @@ PARTITIONS: Mapping[str, int] = {
     Callback.topic: CALLBACK_PARTITIONS,
     DEAD_LETTER_TOPIC: 3,
 }
-"""The number of partitions of every topic, which limits how many instances of a service can share the work."""
+"""The number of partitions of every topic. No more instances of a service than this can share the records of a
+topic."""
 
 TERMINAL: frozenset[Status] = frozenset({"failed", "expired", "cancelled", "suppressed", "rejected"})
-"""The statuses after which a delivery does not change. (`sent`, `delivered`, `read` and `unknown` still may.)"""
+"""The statuses that a delivery keeps. (A delivery that is `sent`, `delivered`, `read` or `unknown` may still
+change.)"""

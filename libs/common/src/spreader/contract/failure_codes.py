@@ -12,7 +12,7 @@ from spreader.contract.events import FailureClass
 
 @dataclass(frozen=True, slots=True)
 class FailureMeaning:
-    """`says`: an explanation for operators."""
+    """What an error code means. `says` explains it to operators."""
 
     failure: FailureClass
     says: str
@@ -66,7 +66,7 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     132069: FailureMeaning("throttled", "the template's flow is slowed down"),
     131063: FailureMeaning("template", "marketing messages are turned off for this account"),
 }
-"""The meaning of each `error.code`. Meta uses the same HTTP status for many of these codes."""
+"""The meaning of each `error.code`. The HTTP status does not tell it, because many of these codes have the same one."""
 
 NO_CHATS = FailureMeaning("restricted", "WhatsApp lets this profile open no chats")
 STALE = FailureMeaning("transient", "the session's keys were stale")

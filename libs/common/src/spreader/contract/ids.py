@@ -57,5 +57,5 @@ _OUR_CONVERSATION = re.compile(r"conv_[0-9a-v]{26}")
 
 
 def is_conversation_id(name: str) -> bool:
-    """Whether a text has the form of `conversation_id`. Callers' own names never have this form."""
+    """Whether a text has the form of `conversation_id`. A caller's own name must not have this form."""
     return _OUR_CONVERSATION.fullmatch(name) is not None

@@ -5,9 +5,9 @@ from spreader.contract.events import Lane, ProfileState
 
 
 def obstacle(package: Package, profile: Profile, state: ProfileState | None, lane: Lane) -> str | None:
-    """None: the profile can send, though its limits may make it wait.
+    """Why the profile cannot send in the lane. None: it can, though its limits may make it wait.
 
-    A profile without a state can send, because stats has not published a state of a new profile yet.
+    A profile without a state can send. It is new, so stats has not published its state yet.
     """
     if profile.paused:
         return "paused by an operator"
@@ -22,7 +22,7 @@ def obstacle(package: Package, profile: Profile, state: ProfileState | None, lan
 
 
 def session_obstacle(state: ProfileState | None) -> str | None:
-    """None: the session works, or the gateway has not reported on it."""
+    """Why the session keeps the profile from sending. None: it does not, or the gateway has not reported on it."""
     if state is None or state.session in (None, "working"):
         return None
     return f"its session is {state.session}"

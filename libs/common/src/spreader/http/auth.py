@@ -6,7 +6,8 @@ from spreader.http.problems import UNAUTHORIZED, Problem
 
 
 def is_authorized(header: bytes, key: str) -> bool:
-    """Whether the `Authorization` header carries the key; takes the same time for every wrong key."""
+    """Whether the `Authorization` header carries the key. The check takes equally long for every wrong key, so its time
+    does not help to guess the key."""
     return hmac.compare_digest(header, f"Bearer {key}".encode())
 
 

@@ -35,7 +35,8 @@ class PageRequest:
 
     @property
     def read_limit(self) -> int:
-        """How many rows to read: one more than the page has, which shows whether another page follows."""
+        """How many rows to read. It is one more than the page has, because an extra row shows that another page
+        follows."""
         return self.limit + 1
 
     @property

@@ -57,7 +57,7 @@ class FieldError:
 
 @dataclass
 class Problem(Exception):
-    """An endpoint raises it to respond with this problem. `more`: extension members of the body."""
+    """An endpoint raises this exception to respond with the problem. `more` holds additional members of the body."""
 
     kind: ProblemKind
     detail: str
@@ -90,7 +90,7 @@ def instance() -> str:
 
 
 ProblemOf = Callable[[Request, Exception], Problem | None]
-"""Returns the problem for an exception. None: the usual problem for this exception."""
+"""Returns the problem for an exception. None: the exception gets its usual problem."""
 
 
 def not_found(what: str, name: str) -> Problem:
@@ -115,8 +115,8 @@ def install(
 ) -> None:
     """Turn every exception of `app` into a problem, and describe each kind at `/problems/{code}`.
 
-    `own`: for a class of exceptions, a function that may return another problem than the usual one.
-    `count` is called once for each problem that is returned.
+    `own` gives a function for a class of exceptions. It may return another problem than the usual one. `count` is
+    called once for each problem that is returned.
     """
     by_code = {kind.code: kind for kind in kinds}
 

@@ -1,4 +1,4 @@
-"""Service client: queries to the internal HTTP APIs of other services. Messages are accepted without such queries."""
+"""Service client: queries to the internal HTTP APIs of other services. No such query is needed to accept a message."""
 
 import asyncio
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class ServiceClient(Protocol):
 
 
 class HttpServiceClient:
-    """A component with one HTTP connection pool for one service, `name`."""
+    """A component that queries one service, called `name`. It keeps one pool of HTTP connections to it."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name

@@ -1,7 +1,7 @@
 """Batching: a consumer that reads in batches and can commit in batches.
 
-It returns a batch when its first record arrives, or a chosen time later with more records. FastStream alone polls every
-`batch_timeout_ms` and sleeps for the same time after each empty poll. A record that arrives during the sleep
+It returns a batch as soon as the first record arrives, or a chosen time later with more records. FastStream alone polls
+every `batch_timeout_ms` and sleeps for the same time after each empty poll. A record that arrives during the sleep
 would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
 """
 
@@ -20,7 +20,8 @@ GATHER_STEP_SECONDS = 0.1
 COMMIT_SECONDS = 20.0
 COMMIT_EVERY_SECONDS = 1.0
 FLUSH_SECONDS = 5.0
-"""A revocation and a stop wait this long for the commit. Without it, the next reader only reads some records again."""
+"""A consumer that stops or loses partitions waits at most this long for its last commit. If that commit fails, the next
+reader only reads some records again."""
 
 Batches = dict[TopicPartition, list[ConsumerRecord[Any, Any]]]
 
@@ -31,10 +32,10 @@ class CommittingConsumer(Protocol):
 
 
 class GatheredCommits:
-    """Commits at most once each `COMMIT_EVERY_SECONDS`, and only offsets of records that were added before.
+    """Commits at most once in `COMMIT_EVERY_SECONDS`, and only the offsets of records that were passed to `add`.
 
-    After a crash, the records of the last second are read again. So this is for readers that recognise records that
-    they have handled. It is not for a topic whose committed offsets another reader waits for (`GroupProgress`).
+    After a crash, the records of the last second are read again. So only a reader that recognises records that it has
+    handled may use this. Where somebody waits for committed offsets (`GroupProgress`), they would come too late.
     """
 
     def __init__(self, consumer: CommittingConsumer) -> None:
@@ -71,7 +72,8 @@ class GatheredCommits:
         await self.flush()
 
     async def _commit(self) -> None:
-        """Offsets of partitions that another member has now are dropped: that member commits them."""
+        """Offsets of partitions that another member of the group has now are dropped, because that member commits
+        them."""
         async with self._committing:
             assigned = set(self._consumer.assignment())
             offsets = {partition: offset for partition, offset in self._handled.items() if partition in assigned}

@@ -17,10 +17,11 @@ _send = AIOKafkaConnection.send
 
 @wraps(_send)
 def _send_or_break(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
-    """When the connection has just closed, aiokafka expects OSError, but uvloop raises RuntimeError.
+    """Raises KafkaConnectionError if the connection has just closed. aiokafka does so only when it gets an OSError, but
+    uvloop raises RuntimeError.
 
-    That would end the background task that keeps a consumer in its group, for good: the service looks ready, and the
-    records of its partitions wait until it is restarted.
+    The RuntimeError would end the background task that keeps a consumer in its group. Then the service would look
+    ready, but the records of its partitions would wait until somebody restarts it.
     """
     try:
         return _send(self, *args, **options)
@@ -32,13 +33,14 @@ def _send_or_break(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
 
 
 def survive_broken_connections() -> None:
-    """Call it before the first client of the process is made. It holds for every client of Kafka in the process."""
+    """Makes every Kafka client of this process survive a connection that has just closed. Call this before the process
+    makes its first client."""
     AIOKafkaConnection.send = _send_or_break
 
 
 class Broker(KafkaBroker):
-    """Starts and stops its subscribers concurrently. In sequence, each subscriber would wait for one more rebalance of
-    the group, and a subscriber that cannot stop would use up the time of the others."""
+    """Starts and stops its subscribers concurrently. If they started one after the other, each would wait for one more
+    rebalance of the group. And if one could not stop, it would use up the time in which the next ones have to stop."""
 
     async def start(self) -> None:
         await self.connect()

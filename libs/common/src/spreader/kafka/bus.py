@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class PublishFailed(Exception):
-    """Kafka did not acknowledge an event in time. Publish it again: readers drop repeats."""
+    """Kafka did not acknowledge an event in time. Publishing it again is safe, because readers drop repeats."""
 
     @classmethod
     def because(cls, error: BaseException) -> "PublishFailed":
@@ -49,14 +49,14 @@ class RecordsRefused(Exception):
 
 class Bus(Protocol):
     async def publish(self, *events: Event) -> None:
-        """Returns when all events are on all replicas; raises PublishFailed when that is not certain, and
-        RecordsRefused when Kafka will never take some of them."""
+        """Returns when all events are on all replicas. Raises PublishFailed when this is not certain. Raises
+        RecordsRefused when Kafka will never take some of the events."""
         ...
 
 
 class EnvelopeBus(Protocol):
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
-        """Like `Bus.publish`, for records."""
+        """Like `Bus.publish`, but for records that are ready to be written."""
         ...
 
 
@@ -65,8 +65,8 @@ class RecordBus(Bus, EnvelopeBus, Protocol):
 
 
 class InvalidRecordError(BrokerResponseError):
-    """aiokafka does not know this error: a broker refuses a record, for example one without a key in a compacted
-    topic."""
+    """The broker refuses a record, for example one without a key in a compacted topic. aiokafka has no class for this
+    error."""
 
     errno = 87
     message = "INVALID_RECORD"
@@ -83,13 +83,14 @@ from_zero(REFUSED, PARTITIONS)
 
 
 def is_refusal(error: Exception, envelope: Envelope) -> bool:
-    """Whether Kafka, or its client, will never take this record. The client asserts that the partition exists."""
+    """Whether Kafka, or its client, will never take this record. For a partition that does not exist, the client raises
+    AssertionError."""
     return isinstance(error, REFUSALS) or (envelope.partition is not None and isinstance(error, AssertionError))
 
 
 def refused_and_later(envelopes: Sequence[Envelope], errors: Sequence[Exception | None]) -> Sequence[int]:
-    """The refused records, and the later records with their keys: a refused batch may have good records, which must not
-    come after a later one of their key."""
+    """The indexes of the records to publish again: each refused record, and all later records of the same key. Kafka
+    refuses a whole batch, so a refused record may be good. A good record must not come after a later one of its key."""
     refused_keys: set[tuple[str, bytes | None]] = set()
     indexes: list[int] = []
     for index, (envelope, error) in enumerate(zip(envelopes, errors, strict=True)):
