@@ -1,11 +1,11 @@
-"""Settings: the environment variables of every service; each service adds its own."""
+"""Settings: the environment variables that all services have. Each service adds its own."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from `SPREADER_…`; an empty variable counts as not set. docs/settings.md lists them all."""
+    """Read from the variables `SPREADER_…`. An empty variable counts as not set. docs/settings.md lists all of them."""
 
     model_config = SettingsConfigDict(env_prefix="SPREADER_", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -15,10 +15,10 @@ class Settings(BaseSettings):
     kafka_password: str | None = None
     kafka_ca_file: str | None = None
     kafka_alone: bool = False
-    """For the in-memory broker of trials, where joining a group takes minutes: each service is one process, which reads
-    all partitions without joining a group. With any other broker, a service refuses to start."""
+    """Only for the in-memory broker of trials, where joining a group takes minutes. Each service is then one process,
+    which reads all partitions without joining a group. With any other broker, a service refuses to start."""
     secret_keys: str | None = Field(default=None, repr=False)
-    """Keys that encrypt gateway credentials, newest first, separated by commas; `python -m spreader key` makes one."""
+    """Keys that encrypt gateway credentials, newest first, separated by commas. `python -m spreader key` makes one."""
     media_store: str = "file:.spreader/media"
     """Where media files are stored: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own
     variables)."""
@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
     database_connections: PositiveInt = 8
     instance: str | None = None
-    """A name that this process keeps over restarts: it then gets its partitions back at once (static membership)."""
+    """A name that this process keeps over restarts. With a name, it gets its partitions back at once after a restart
+    (static membership)."""
     host: str = "127.0.0.1"
     keep_alive_seconds: PositiveFloat = 75.0
     """How long an HTTP connection stays open without a request. Set more than your load balancer's idle time, which is
@@ -37,4 +38,5 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = Field(default=None, pattern="^https?://.+$")
     """The address of an OpenTelemetry collector (OTLP over HTTP). Not set: no traces."""
     trace_share: float = Field(default=1.0, ge=0, le=1)
-    """The fraction of new traces that is recorded; for a trace that a caller started, the caller's decision holds."""
+    """The fraction of new traces that is recorded. If a caller started a trace, the caller decides whether it is
+    recorded."""

@@ -30,7 +30,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass
 class MemoryBus:
-    """A bus that keeps the published events; while `away` is set it fails, as with a broker that is down."""
+    """A bus that keeps the published events. While `away` is true, publishing fails as if the broker were down."""
 
     now: datetime
     published: list[Event] = field(default_factory=list)
@@ -100,7 +100,7 @@ class MemoryTable(Generic[E]):
         return satisfied()
 
     async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        """Nothing is ever unread."""
+        """Returns at once, because this table never has unread records."""
         return satisfied()
 
 
@@ -126,7 +126,7 @@ class NoDeduplication:
 
 @dataclass
 class FakeProgress:
-    """Reports unread records in the first `behind` calls, and in later calls that all are consumed."""
+    """In the first `behind` calls, it reports unread records. In later calls, it reports that all are consumed."""
 
     behind: int = 0
     calls: int = 0

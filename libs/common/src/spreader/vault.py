@@ -11,7 +11,7 @@ Credentials = Mapping[str, str]
 
 
 class Undecryptable(Exception):
-    """Credentials cannot be decrypted, because they were sealed with another key or for another profile, or are
+    """Credentials cannot be decrypted. They were sealed with another key, they belong to another profile, or they are
     damaged.
 
     The error never contains the credentials.
@@ -33,7 +33,7 @@ class Vault:
         self._naming_key = hashlib.sha256(b"spreader holder" + names[-1].encode()).digest()
 
     def seal(self, owner: str, credentials: Credentials) -> str:
-        """Encrypt credentials for one owner (a profile id): they cannot be opened for another."""
+        """Encrypt credentials for one owner (a profile id). They cannot be opened for another owner."""
         return self._fernet.encrypt(json.dumps({"owner": owner, "credentials": dict(credentials)}).encode()).decode()
 
     def open(self, owner: str, sealed: str) -> Credentials:

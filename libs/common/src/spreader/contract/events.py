@@ -808,8 +808,7 @@ class ProfilePace(Event):
 
 
 class MessageRouted(Callback):
-    """How the router distributed one record of a message. `distribution` is the number of deliveries of each
-    profile."""
+    """How the router distributed one record of a message. `distribution` counts the deliveries of each profile."""
 
     type: ClassVar[str] = "spreader.message-routed.v1"
 

@@ -1,4 +1,4 @@
-"""Kafka client: brokers, what is published through them, and the partitions of topics."""
+"""Kafka client: connections to Kafka, the bus that publishes through them, and the partitions of topics."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ from spreader.settings import Settings
 log = structlog.get_logger()
 
 PRODUCE_BATCH_BYTES = 262_144
-RECORD_BYTES_MAX = 2 * 1024 * 1024  # a dead letter is a record of another topic (up to 1 MiB) and its headers
+RECORD_BYTES_MAX = 2 * 1024 * 1024  # for dead letters: the record of another topic (up to 1 MiB), and more headers
 PACKAGE_BYTES_MAX = 32 * 1024 * 1024  # a package of 1,000 profiles with the longest fields takes 17 MB
 BROKER_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)
 """What a client raises when the brokers are unavailable or refuse a request."""
@@ -83,8 +83,8 @@ def create_broker(
     request_timeout_ms: int = REQUEST_TIMEOUT_MS,
     record_bytes_max: int = RECORD_BYTES_MAX,
 ) -> KafkaBroker:
-    """A broker that is not started. Its producer is not idempotent, because aiokafka's idempotent producer may fail for
-    ever."""
+    """A broker that is not started. Its producer is not idempotent, because aiokafka's idempotent producer may fail
+    permanently (decision 0002)."""
     survive_broken_connections()
     return Broker(
         settings.kafka_bootstrap_servers,
@@ -127,8 +127,8 @@ class KafkaBus:
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits the parts of this, but not the whole
-                if len(envelopes) == 1:  # most requests publish one event, and need no task for it
+            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits the time of each step, but not of all
+                if len(envelopes) == 1:  # the usual case, which needs no task
                     errors: Sequence[Exception | None] = [await self._publish(envelopes[0])]
                 else:
                     errors = await asyncio.gather(*map(self._publish, envelopes))
@@ -157,8 +157,8 @@ class KafkaBus:
     async def _publish_apart(
         self, envelopes: Sequence[Envelope], errors: Sequence[Exception | None]
     ) -> Sequence[RefusedRecord]:
-        """Publish each refused record once more, by itself, because Kafka refuses whole batches. Returns those that it
-        refuses again. Raises PublishFailed for any other error."""
+        """Publish each refused record once more, by itself, because Kafka refuses a whole batch for one bad record.
+        Returns the records that Kafka refuses again. Raises PublishFailed for any other error."""
         for envelope, error in zip(envelopes, errors, strict=True):
             if error is not None and not is_refusal(error, envelope):
                 raise PublishFailed.because(error) from error
@@ -175,7 +175,7 @@ class KafkaBus:
 
 
 async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition]:
-    """All partitions of the topics; raises KafkaError for a topic that does not exist or has too few partitions."""
+    """All partitions of the topics. Raises KafkaError if a topic does not exist or has too few partitions."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()

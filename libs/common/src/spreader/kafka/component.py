@@ -72,8 +72,8 @@ class KafkaComponent(Probe):
 
     @property
     def home(self) -> str | None:
-        """The ids of the cluster and of the watched topics: another text means that their records are gone. None: not
-        known yet."""
+        """The ids of the cluster and of the watched topics, as one text. If the text changes, the records of these
+        topics are gone. None: an id is not known yet."""
         if self.cluster_id is None or not self._known_ids.keys() >= {*self._watched}:
             return None
         return "/".join((self.cluster_id, *filter(None, (self._known_ids[topic] for topic in self._watched))))
@@ -83,7 +83,7 @@ class KafkaComponent(Probe):
         await self.check()  # raises an error if there is no broker, so that nothing is started only in part
         if topics := {topic for consumer in self._consumers for topic in consumer.topics}:
             await partitions_of(self._settings, *topics)  # refuses topics with too few partitions
-        # If this fails, the broker is stopped. Otherwise the next try would start subscribers that are running already.
+        # If the start fails, `started` stops the broker. If it did not, the next try would start running subscribers.
         await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
 
@@ -113,7 +113,7 @@ class KafkaComponent(Probe):
 
     @property
     def behind_seconds(self) -> float:
-        """For how many seconds every check has found unfetched records. 0: the last check found none."""
+        """For how many seconds each check has found records that are not fetched yet. 0: the last check found none."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     def _lost_groups(self) -> list[str]:
@@ -125,8 +125,8 @@ class KafkaComponent(Probe):
         ]
 
     def _rewind_recreated(self, ids: Mapping[str, str]) -> None:
-        """Read topics from the beginning that have been created again since the last check. A consumer would continue
-        at its old offset, if the new topic already has that many records."""
+        """If a topic was created again since the last check, read it from its beginning. Otherwise a consumer would
+        continue at its old offset if the new topic already has that many records."""
         recreated = [topic for topic, topic_id in ids.items() if self._known_ids.get(topic, topic_id) != topic_id]
         for topic in recreated:
             log.warning("a topic was created again; its readers begin at its first record", topic=topic)
@@ -164,7 +164,7 @@ class KafkaComponent(Probe):
 async def _backlogs(
     reader: AIOKafkaConsumer, consumer: GuardedConsumer[Any], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, PartitionBacklog]:
-    """The backlogs of the partitions that were assigned to the reader when `ends` were read, and still are."""
+    """The backlogs of the reader's partitions. A partition that the reader got after `ends` were read is left out."""
     backlogs: dict[TopicPartition, PartitionBacklog] = {}
     for partition in ends.keys() & reader.assignment():
         position = await _position(reader, partition, consumer.group)

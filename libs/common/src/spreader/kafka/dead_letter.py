@@ -17,9 +17,11 @@ WITHOUT_BODY = f"{HEADER_PREFIX}without_body"
 async def send_to_dead_letter(
     bus: EnvelopeBus, record: Envelope, reason: str, group: str, origin: Mapping[str, str]
 ) -> None:
-    """`record`: as it was, with its own topic. `origin`: where it was in Kafka; empty if it never was there.
+    """Write `record` to the dead letter topic with the `reason`. If it is too large for this topic, its body is left
+    out.
 
-    A letter that is too large for the topic is sent without its body.
+    `record` names its own topic. `origin` says where the record was in Kafka. It is empty if the record never was
+    there.
     """
     headers = {
         **record.headers,

@@ -1,8 +1,8 @@
 """Dead letter replay: publishes dead letters to their topics again, unchanged, once the cause is fixed.
 
-Progress is stored in the dead letter topic itself. After each batch, a *mark* lists the records that were published
-again, so that no later run publishes them once more. After a crash between a batch and its mark, the batch is published
-twice. That does no harm, because readers drop repeats (decision 0002).
+Progress is stored in the dead letter topic itself. After each batch, the replay writes a *mark*: a record that lists
+what it has published again, so that no later run publishes the same records. If it crashes between a batch and its
+mark, the next run publishes the batch again. That does no harm, because readers drop repeats (decision 0002).
 """
 
 import asyncio
@@ -164,7 +164,7 @@ def _select(
 @asynccontextmanager
 async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
     arguments = client_arguments(settings)
-    # With the default instead of "earliest", a reset to the end might follow the seek to the beginning.
+    # With aiokafka's default ("latest"), the consumer might go to the end after the seek to the beginning.
     consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
     producer = AIOKafkaProducer(**arguments, acks="all", enable_idempotence=False, max_request_size=RECORD_BYTES_MAX)
     try:

@@ -33,7 +33,7 @@ class Envelope:
 
 
 class WrittenRecord(Protocol):
-    """A record as it was read. `timestamp`: in milliseconds, by the clock of who wrote it."""
+    """A record as it was read. `timestamp` is in milliseconds, by the clock of its writer."""
 
     @property
     def timestamp(self) -> int: ...
@@ -73,21 +73,21 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 
 
 def first_written(record: WrittenRecord) -> datetime:
-    """The wall time at which a record was first written to Kafka. A replay of a dead letter writes it again, with the
-    first time in a header."""
+    """The wall time at which a record was first written to Kafka. A replay of a dead letter writes the record again,
+    with its first time in a header."""
     written = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     for name, value in record.headers:
         if name == FIRST_WRITTEN:
-            with contextlib.suppress(ValueError, TypeError):  # a header of somebody else
+            with contextlib.suppress(ValueError, TypeError):  # somebody else's header, which is not a time
                 return min(written, datetime.fromisoformat(value.decode()))
     return written
 
 
 def decode(topic: str, headers: Mapping[str, str], body: bytes | None) -> Event:
-    """The event in a record; raises UndecodableRecord, or pydantic's ValidationError, which names the field.
+    """The event in a record. Raises UndecodableRecord, or pydantic's ValidationError, which names the field.
 
     The headers `ce_type` and `ce_id` are required. In texts, U+FFFD replaces each character that cannot be stored,
-    because otherwise every reader of the record would fail. A message request also notes in which field that was.
+    because otherwise every reader of the record would fail. A message request notes the field with such a character.
     """
     if not headers.get("ce_id"):
         raise UndecodableRecord("the header `ce_id` is missing; readers need it to drop repeats")

@@ -13,7 +13,7 @@ from spreader.settings import Settings
 
 
 class GroupProgress:
-    """A component that only reads offsets; it does not join the group."""
+    """A component that reads the offsets of a group without joining the group."""
 
     def __init__(self, settings: Settings, group: str, *topics: str) -> None:
         """`topics`: the topics for which even the first request for offsets must be quick."""
@@ -72,6 +72,6 @@ class GroupProgress:
 
 
 def _unavailable(error: KafkaError) -> ConnectionError:
-    """The error as a ConnectionError, which counts as transient. If Kafka cannot return offsets, no record may become a
-    dead letter because of that."""
+    """The error as a ConnectionError, which counts as transient. Otherwise records would become dead letters while
+    Kafka cannot return offsets."""
     return ConnectionError(f"cannot read the group's offsets from Kafka: {type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from spreader.settings import Settings
 
 
 class GrouplessConsumer:
-    """A component that reads in a background task; each instance of a service gets all records.
+    """A component that reads in a background task. Each instance of a service gets all records.
 
     A subclass implements `seek` (assign partitions and choose where to begin) and `poll` (read and handle a batch).
     """

@@ -63,12 +63,12 @@ class Received(Generic[E_co]):
     partition: int
     offset: int
     written_at: datetime | None = None
-    """The wall time at which the event was first written to Kafka. None: a test has not said."""
+    """The wall time at which the event was first written to Kafka. It is None only in tests."""
 
 
 class RecreatedTopic(ConnectionError):
-    """Partitions belong to a topic that was created again, and are read from their beginning. No record of the batch
-    had an effect yet."""
+    """The topic of these partitions was created again, so the consumer must read them from their beginning. No record
+    of the batch has had an effect yet."""
 
     def __init__(self, partitions: Collection["Partition"]) -> None:
         super().__init__(f"these partitions are of a topic that was created again: {sorted(partitions)}")
@@ -99,7 +99,7 @@ class GuardedConsumer(Generic[E]):
     tracing: Tracing = NO_TRACING
     """With tracing, each record gets a span, and its event carries that span to the handler."""
     ignored_publisher: str | None = None
-    """The service whose records are passed over, because the handler need not hear what its own service has said."""
+    """The consumer skips the records of this service. It is the handler's own service, which knows them already."""
     last_call: float = field(default_factory=time.monotonic, init=False)
     reader: Reader = field(default=lambda: None, init=False)
     in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
@@ -128,8 +128,8 @@ class GuardedConsumer(Generic[E]):
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     def rewind(self, topic: str) -> None:
-        """Read a topic from the beginning, because it was created again. A batch in progress ends first: if it fails,
-        it is read again, and only then the topic."""
+        """Read a topic from the beginning, because it was created again. If a batch is in progress, FastStream may seek
+        back to it when it fails. So the next batch then makes the consumer seek to the beginning once more."""
         if self.in_progress:
             self._to_rewind.add(topic)
         self._seek(dict.fromkeys(self._partitions_of({topic}), 0))
@@ -142,7 +142,7 @@ class GuardedConsumer(Generic[E]):
                 raise RecreatedTopic(self._partitions_of(self._to_rewind))
             await self._on_records(records)
         except RecreatedTopic as recreated:
-            # Returning makes FastStream commit these positions.
+            # FastStream commits these positions, because this method returns without an error.
             firsts = {partition: record.offset for partition, record in self.in_progress.items()}
             self._seek({**firsts, **dict.fromkeys(recreated.partitions, 0)})
             self._to_rewind.clear()
@@ -155,8 +155,8 @@ class GuardedConsumer(Generic[E]):
         return [(partition.topic, partition.partition) for partition in assigned if partition.topic in topics]
 
     def _seek(self, offsets: Mapping[Partition, int]) -> None:
-        """Read on from these offsets. A partition that another member has got meanwhile is left out. If Kafka has
-        deleted the record at an offset, reading begins at the first one that it still has."""
+        """Read on from these offsets. A partition that another member of the group has now is left out. If Kafka has
+        deleted the record at an offset, reading begins at the first record that Kafka still has."""
         reader = self.reader()
         for (topic, number), offset in offsets.items():
             partition = TopicPartition(topic, number)
@@ -173,7 +173,7 @@ class GuardedConsumer(Generic[E]):
                 undecodable.append((record, error))
         try:
             await self._handle(readable)
-            for record, error in undecodable:  # sent last, so that reading the batch again does not send them twice
+            for record, error in undecodable:  # sent last, because a batch that fails is read again
                 await self._send_to_dead_letter(record, error)
         except RecreatedTopic:
             raise
@@ -264,7 +264,7 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without the record's own values, which may be a customer's text or phone number."""
+    """What is wrong, without the values in the record, because they may be a customer's text or phone number."""
     if isinstance(error, ValidationError):
         errors = error.errors(include_url=False, include_input=False, include_context=False)
         return "; ".join(f"{'/'.join(map(str, detail['loc'])) or 'body'}: {detail['msg']}" for detail in errors)

@@ -12,14 +12,15 @@ log = structlog.get_logger()
 
 START_SECONDS = 15.0
 JOIN_SECONDS = 90.0
-"""This is longer than REBALANCE_TIMEOUT_MS, for which a member of a group may have to wait for the other members."""
+"""This must be longer than REBALANCE_TIMEOUT_MS, because a new member of a group may wait that long for the others."""
 CLOSE_SECONDS = 5.0
 
 
 async def started(
     start: Awaitable[object], close: Callable[[], Awaitable[object]], seconds: float = START_SECONDS
 ) -> None:
-    """Wait for `start`. If it fails or takes longer than `seconds`, close what is half started and raise."""
+    """Wait for `start`. If it fails or takes longer than `seconds`, close the half-started client and raise the
+    error."""
     try:
         async with asyncio.timeout(seconds):
             await start

@@ -20,18 +20,19 @@ log = structlog.get_logger()
 E = TypeVar("E", bound=Event)
 
 Ids = Mapping[str, str]
-"""The id of each topic that exists; "" where the broker gives none."""
+"""The id of each topic that exists. It is "" if the broker gives its topics no ids."""
 Ask = Callable[[Collection[str]], Awaitable[Ids]]
 
 
 async def no_ids(topics: Collection[str]) -> Ids:
-    """For tests of one service, and for brokers without ids."""
+    """Answers without asking Kafka, for tests of one service and for brokers without ids."""
     return dict.fromkeys(topics, "")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPosition:
-    """`topic_id`: the topic that the offset belongs to. None: an older version has stored it."""
+    """How far a partition is processed. `topic_id` is the id of the topic that the offset belongs to. It is None if an
+    older version of the service stored the offset."""
 
     topic: str
     next_offset: int
@@ -43,7 +44,7 @@ class StoredPosition:
 class OffsetStore:
     """Skips the records below the stored offset, because they have had their effects.
 
-    The offset that is committed to Kafka cannot decide this, because it may be older: the process may crash after the
+    The offset that is committed to Kafka cannot decide this. It may be older, because the process may crash after the
     commit to Postgres and before the commit to Kafka. A stored offset is valid for one topic of one cluster only. A
     topic that was deleted and created again has another id and begins at 0.
     """
@@ -61,7 +62,7 @@ class OffsetStore:
         which must also write their effects.
 
         After a rebalance there may be a second reader of the same partition. It waits here until the first has
-        committed. Raises RecreatedTopic if an earlier record of a recreated topic may be unread.
+        committed. Raises RecreatedTopic if a topic was created again and records before this batch may be unread.
         """
         ends = _ends(batch)
         stored = await self._locked(connection, ends)
@@ -93,11 +94,12 @@ class OffsetStore:
     async def drop_beyond(
         self, connection: AsyncConnection, positions: Sequence[StoredPosition], ends: Mapping[Partition, int]
     ) -> int:
-        """Delete those of `positions` that are past the end of their partition and have not changed since; returns how
-        many it deleted. `ends` must be newer than `positions`: a living reader moves both.
+        """Delete the stored positions that are past the end of their partition. Returns how many it deleted.
 
-        Such a partition has lost records, or the broker gives its topics no ids and the topic was created again. With
-        the old offset, its next records would be skipped as processed.
+        Such a partition has lost records, or its topic was created again by a broker without topic ids. With the old
+        offset, its next records would be skipped as processed. A position that has changed since `positions` was read
+        stays. `ends` must be read after `positions`. Otherwise the position of a running reader could be past an old
+        end.
         """
         beyond = [
             position
@@ -107,8 +109,8 @@ class OffsetStore:
         return (await self._execute(connection, _DROP, beyond)).rowcount
 
     async def adopt(self, connection: AsyncConnection, positions: Sequence[StoredPosition], ids: Ids) -> None:
-        """Give those of `positions` that an older version has stored, and that have not changed since, the ids of their
-        topics."""
+        """Add the topic's id to each position that an older version has stored without one. A position that has changed
+        since `positions` was read stays as it is."""
         without = [
             StoredPosition(position.topic, position.next_offset, ids[position.topic], position.partition)
             for position in positions
@@ -117,8 +119,8 @@ class OffsetStore:
         await self._execute(connection, _ADOPT, without)
 
     async def _ids_for(self, skipping: Collection[str], stored: Mapping[Partition, StoredPosition]) -> Ids:
-        """The ids of the topics. Kafka is asked only where it matters: before a record is skipped, and where a stored
-        id is not the known one. So the ids of a living reader cost nothing."""
+        """The ids of the topics. Kafka is asked only before a record is skipped, and when the stored id is not the one
+        that this process knows. So a reader that only moves on asks Kafka nothing."""
         topics = {topic for topic, _ in stored}
         doubtful = {
             position.topic
@@ -180,7 +182,7 @@ class OffsetStoreComponent:
         try:
             self._store = await self._checked_store()
         finally:
-            await self._disconnect()  # while it runs, hardly anything is asked
+            await self._disconnect()  # a running service asks too rarely to keep the connections
 
     async def stop(self) -> None:
         self._store = None
@@ -191,7 +193,7 @@ class OffsetStoreComponent:
         store = OffsetStore(self._schema, known.cluster_id, self._ask)
         async with self._engine.connect() as connection:
             positions = await store.positions(connection, self._topics)
-        ends = await self._end_offsets()  # later than the positions, which other instances move on meanwhile
+        ends = await self._end_offsets()  # after reading the positions, because other instances move them on meanwhile
         async with self._engine.begin() as connection:
             dropped = await store.drop_beyond(connection, positions, ends)
             await store.adopt(connection, positions, known.ids)
@@ -230,7 +232,7 @@ def _is_of_another_topic(position: StoredPosition, ids: Ids) -> bool:
 
 
 def _firsts(batch: Sequence[Received[E]]) -> dict[Partition, int]:
-    """The offset of the first record of each partition."""
+    """The offset of the first record of each partition in the batch."""
     firsts: dict[Partition, int] = {}
     for record in batch:
         key = (record.topic, record.partition)
@@ -239,7 +241,8 @@ def _firsts(batch: Sequence[Received[E]]) -> dict[Partition, int]:
 
 
 def _ends(batch: Sequence[Received[E]]) -> list[StoredPosition]:
-    """The offset after the last record of each partition, sorted, so that two readers do not deadlock."""
+    """For each partition, the offset after its last record in the batch. The partitions are sorted, so that two readers
+    do not deadlock."""
     ends: dict[Partition, int] = {}
     for record in batch:
         key = (record.topic, record.partition)

@@ -1,4 +1,4 @@
-"""Protocol: two requests to Kafka that aiokafka does not know: the ids of topics, and a change of single settings."""
+"""Protocol: two requests to Kafka that aiokafka lacks. One asks for the ids of topics, one changes single settings."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ from aiokafka.protocol.types import (
 )
 
 TOPIC = 2
-"""A kind of resource in Kafka's settings."""
+"""Kafka's number for topics among the kinds of resources that have settings."""
 SET = 0
 UUID_BYTES = 16
 
 
 class Uuid(AbstractType[str]):
-    """Shown as Kafka's own tools show it. The id without a single bit is shown as "": there is none."""
+    """An id, as the text that Kafka's own tools show. An id of zeros means that there is none, and becomes ""."""
 
     @classmethod
     def encode(cls, value: str) -> bytes:
@@ -101,7 +101,7 @@ class TopicsRequest_v10(RequestStruct):
 
 
 class TopicsRequest(Request[MetadataRequest_v5 | TopicsRequest_v10]):
-    """Asks for topics and the cluster's id. A broker that does not know the later version returns no ids of topics."""
+    """Asks for topics and the cluster's id. A broker that knows only the older version returns no topic ids."""
 
     API_KEY = 3
 
@@ -153,7 +153,8 @@ class ChangeSettingsRequest_v0(RequestStruct):
 
 
 class ChangeSettingsRequest(Request[ChangeSettingsRequest_v0]):
-    """Sets these settings of topics and leaves their others as they are. (aiokafka's own request would reset them.)"""
+    """Sets these settings of topics, and leaves all other settings as they are. aiokafka's own request would reset the
+    others."""
 
     API_KEY = 44
 

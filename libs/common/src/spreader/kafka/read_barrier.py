@@ -16,7 +16,8 @@ class ReadProgress(Protocol):
 
 
 async def wait_until_consumed(progress: ReadProgress, topic: str, partitions: Iterable[int], seconds: float) -> bool:
-    """Wait, for at most `seconds`, until every record now in the partitions is consumed; returns whether it is."""
+    """Wait until every record that is now in the partitions is consumed, but at most `seconds`. Returns whether all
+    are."""
     ends = await progress.ends(topic, partitions)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):

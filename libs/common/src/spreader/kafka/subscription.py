@@ -1,4 +1,4 @@
-"""Subscription: what a service reads from Kafka and how, with the settings that keep FastStream from losing records."""
+"""Subscription: what a service reads from Kafka, with the settings that keep FastStream from losing records."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ FETCH_WAIT_MS = 500  # a shorter wait would only cost CPU, because the broker re
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """What a reader does together instead of record by record, to save processor time."""
+    """Which steps a reader does for many records at once, to save processor time."""
 
     batch_ms: int
-    """How long a batch waits for more records after its first."""
+    """For how many milliseconds a batch waits for more records after its first."""
     commits: bool
     """Whether offsets are committed once a second (`GatheredCommits`) instead of after each batch."""
 
@@ -80,7 +80,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         topics, member = (), None
 
     async def parse(records: tuple[Record, ...]) -> KafkaMessage:
-        # FastStream's parser decodes headers and bodies as text. It skips (loses) a whole batch if one is not text.
+        # FastStream's parser decodes headers and bodies as text. If one is not text, the whole batch is lost.
         message = _GatheredMessage if subscription.gathering.commits else KafkaAckableMessage
         return message(records, b"", consumer=subscriber.consumer)
 

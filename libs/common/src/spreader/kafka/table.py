@@ -58,7 +58,8 @@ class Table(GrouplessConsumer, Generic[E]):
         return self._rows.get(key)
 
     async def wait_for(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        """Wait until `satisfied()`, checked after each change of the table; returns False after `timeout` seconds."""
+        """Wait until `satisfied()`, which is checked after each change of the table. Returns False after `timeout`
+        seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while not satisfied():
@@ -68,12 +69,13 @@ class Table(GrouplessConsumer, Generic[E]):
 
     @property
     def silent_seconds(self) -> float:
-        """The seconds of wall time since Kafka last answered a fetch of the longest silent partition.
+        """For how many seconds of wall time Kafka has not answered a fetch of records. An empty answer counts as an
+        answer.
 
-        An empty answer counts too.
+        Of several partitions, the one without an answer for the longest time counts.
         """
         if self._consumer is None:
-            return 0.0  # it has not started: `not_ready_reason` says so
+            return 0.0  # the table is not started, which `not_ready_reason` reports
         answers = [self._consumer.last_poll_timestamp(partition) for partition in self._positions]
         last = min((answer / 1000 for answer in answers if answer is not None), default=self._started_at)
         return max(wall_now().timestamp() - last, 0.0)
@@ -146,10 +148,11 @@ class Table(GrouplessConsumer, Generic[E]):
             self._changed.set()
 
     async def _check_topic(self, consumer: AIOKafkaConsumer) -> None:
-        """If the topic was created again, read it from its beginning. The reader would go on at its old offset.
+        """If the topic was created again, read it from its beginning. Otherwise the reader would go on at its old
+        offset.
 
-        Rows without versions are dropped: stats publishes a state again only if its own table does not have it. Others
-        stay, because only the record of a removal takes a package away.
+        Rows without versions are dropped, because stats publishes a state again only if its own table lacks the state.
+        Rows with versions stay, because a package goes away only by the record of its removal.
         """
         self._checked_at = time.monotonic()
         try:
@@ -166,7 +169,7 @@ class Table(GrouplessConsumer, Generic[E]):
         self._positions = dict.fromkeys(self._positions, 0)
 
     async def _id_of_topic(self) -> str:
-        """ "" while the topic does not exist, and with a broker that gives its topics no ids."""
+        """The topic's id. It is "" while the topic does not exist, or if the broker gives its topics no ids."""
         return (await self._topic_ids.of((self._kind.topic,))).ids.get(self._kind.topic, "")
 
     def _apply(self, record: Record) -> None:
@@ -180,7 +183,7 @@ class Table(GrouplessConsumer, Generic[E]):
             try:
                 event = decode(record.topic, read_headers(record.headers), record.value)
             except (ValidationError, UndecodableRecord) as error:
-                # The record does not become a dead letter, because every start would make another one of it.
+                # The record does not become a dead letter, because every start would write another one.
                 log.error(
                     "cannot decode a record of a table; keeping the previous row",
                     topic=record.topic,

@@ -1,7 +1,7 @@
-"""Topic state: the ids of topics, and the ends of their partitions, asked for over connections of their own.
+"""Topic state: the ids of topics, and the ends of their partitions.
 
-A topic that was deleted and created again has another id. On the connection of a reader, each question would wait until
-the reader's long poll has ended.
+A topic that was deleted and created again has another id. Kafka is asked over separate connections, because on a
+reader's connection each question would wait until the reader's long poll has ended.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class KnownTopics:
 
 
 class TopicIds:
-    """Asks over a connection of its own. Connects at the first question."""
+    """Asks Kafka for the ids of topics. It connects when it is first asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class TopicIds:
 
 
 class EndOffsets:
-    """Connects to Kafka when it is first asked for offsets."""
+    """Asks Kafka for the ends of partitions. It connects when it is first asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Topics: creates Kafka's topics, with settings by which it removes old records in time.
+"""Topics: creates Kafka's topics, with settings that make Kafka remove old records in time.
 
 Kafka removes a record only with its whole segment, and compacts only closed segments. With Kafka's default of a week
 for a segment, a topic with few records would keep them for two weeks.
@@ -26,9 +26,9 @@ log = structlog.get_logger()
 
 RETENTION = timedelta(days=7)
 SEGMENT = timedelta(hours=12)
-"""A record is removed at most this much later than `RETENTION`, plus the minutes between two looks of Kafka."""
+"""A record is removed at most this long after `RETENTION`, plus the minutes until Kafka looks for old records."""
 COMPACTION = timedelta(days=1)
-"""After this time a record of a compacted topic is compacted, even if little of the topic has changed."""
+"""After this time Kafka compacts a record of a compacted topic, even if the topic has hardly changed."""
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
 TOPICS_SHOWN_SECONDS = 0.05
 SET_ON_TOPIC = 1
@@ -38,14 +38,14 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
     DEAD_LETTER_TOPIC: {"max.message.bytes": RECORD_BYTES_MAX},
     PackageConfigured.topic: {"max.message.bytes": PACKAGE_BYTES_MAX, "segment.bytes": 2 * PACKAGE_BYTES_MAX},
 }
-"""What these topics need for their largest records. A higher limit of an operator stays."""
+"""What these topics need for their largest records. If an operator has set a higher limit, it stays."""
 
 TopicSettings = Mapping[str, str]
 
 
 async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
-    """Create the missing topics, and give existing ones the settings of time that they lack and the limits that their
-    largest records need; returns the names of the created ones."""
+    """Create the missing topics, and return their names. Existing topics get the time settings that they lack, and the
+    limits that their largest records need."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
@@ -78,7 +78,7 @@ def _times(topic: str) -> TopicSettings:
 
 
 async def _lacking_settings(admin: AIOKafkaAdminClient, topics: list[str]) -> Mapping[str, TopicSettings]:
-    """Of each topic the settings of time that it does not have, and the limits that are too low. All else that an
+    """The settings to change in each topic: time settings that it lacks, and limits that are too low. Whatever else an
     operator has set stays."""
     if not topics:
         return {}
@@ -99,8 +99,8 @@ def _lacking(resource: Mapping[str, Any]) -> TopicSettings:
 
 
 async def _complete(settings: Settings, lacking: Mapping[str, TopicSettings]) -> None:
-    """Set these settings. A refusal is only logged: the system works, but Kafka keeps records for longer or refuses the
-    largest."""
+    """Set these settings. A refusal is only logged, because the system works without them. But then Kafka keeps records
+    for longer, or refuses the largest."""
     client = AIOKafkaClient(**client_arguments(settings))
     try:
         await client.bootstrap()

@@ -1,4 +1,5 @@
-"""Safe fetch: downloads a file from a caller's URL, and refuses private addresses (server-side request forgery)."""
+"""Safe fetch: downloads a file from a caller's URL. It refuses private addresses, so that no caller reaches our servers
+through it (server-side request forgery)."""
 
 import asyncio
 import ipaddress
@@ -26,7 +27,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class MediaRefused(Exception):
-    """The file can never be sent; the text says why."""
+    """The file can never be sent. The text of the error says why."""
 
 
 class MediaUnavailable(Exception):
@@ -54,7 +55,7 @@ def is_public(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AddressFilter:
-    """Allows only public addresses. `allowed`: the `host:port` of internal servers that may be used too."""
+    """Allows only public addresses, and the internal servers in `allowed` (each as `host:port`)."""
 
     allowed: frozenset[str] = frozenset()
     resolve: Resolve = field(default=system_resolver, repr=False)

@@ -74,7 +74,8 @@ def inspect_file(data: bytes, filename: str | None, today: date) -> MediaInfo:
 
 
 class MediaStore:
-    """A component. `location`: `file:` and a folder, or a URL of obstore (`s3://`, `gs://`, `az://`)."""
+    """A component that keeps files. `location` is `file:` and a folder, or a URL of obstore (`s3://`, `gs://`,
+    `az://`)."""
 
     def __init__(self, location: str, now: Now) -> None:
         self.name = "media"
@@ -123,7 +124,7 @@ class MediaStore:
         return bytes(await result.bytes_async())
 
     async def delete_unused(self, unused_for: timedelta) -> int:
-        """Delete the files that no message has used for this long; returns how many."""
+        """Delete the files that no message has used for this long. Returns how many it deleted."""
         before, deleted = (self._now() - unused_for).date(), 0
         async for media_id in self._ids():
             info = await self.info(media_id)
@@ -153,7 +154,8 @@ class MediaStore:
 
 
 class MediaCache:
-    """The files that messages refer to, from the store or from their URL. Files that were used last stay in memory."""
+    """The files that messages refer to, from the store or from their URL. The files that were used last stay in
+    memory."""
 
     def __init__(self, store: MediaStore, downloader: MediaDownloader, cache_bytes_max: int = CACHE_BYTES_MAX) -> None:
         self._store = store

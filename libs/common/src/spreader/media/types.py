@@ -1,4 +1,4 @@
-"""Media types: which files WhatsApp accepts. The type is detected from the bytes; names and headers do not count.
+"""Media types: which files WhatsApp accepts. The type of a file is detected from its bytes, not from names or headers.
 
 The types and sizes are those of "Supported media types" in Meta's Cloud API documentation. Other gateways accept at
 least these.
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 MEGABYTE = 1024 * 1024
 HEAD_BYTES = 4096
-"""How much of a file is needed to detect its type."""
+"""This many bytes from the beginning of a file are enough to detect most types."""
 PIXELS_MAX = 50_000_000
 UNKNOWN = "application/octet-stream"
 
@@ -71,7 +71,7 @@ def content_kinds(type_: str, size_bytes: int) -> tuple[str, ...]:
 
 
 def objection(kind: str, type_: str, size_bytes: int) -> str | None:
-    """Why a file cannot be sent as this kind; None when it can."""
+    """Why a file cannot be sent as a content of this kind. None: it can."""
     rule = RULES[kind]
     if type_ not in rule.types:
         allowed = ", ".join(sorted(rule.types))
@@ -82,7 +82,7 @@ def objection(kind: str, type_: str, size_bytes: int) -> str | None:
 
 
 def image_problem(type_: str, data: bytes) -> str | None:
-    """Why an image cannot be displayed; None when it can, or when the file is not an image."""
+    """Why an image cannot be displayed. None: it can, or the file is not an image."""
     if not type_.startswith("image/"):
         return None
     try:
@@ -110,8 +110,8 @@ _SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "a
 
 
 def _of_magic(head: bytes, whole: bytes) -> str | None:
-    """The most likely type among those that can be sent. If none of them fits, the most likely of all types. The type
-    of an Office file can only be detected from the whole file."""
+    """The most likely type among those that can be sent. If none of these fits, it is the most likely of all types. The
+    type of an Office file can only be detected from the whole file."""
     try:
         matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
     except (puremagic.PureError, ValueError):

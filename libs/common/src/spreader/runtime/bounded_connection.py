@@ -1,9 +1,9 @@
 """Bounded connection: an asyncpg connection that is dropped if Postgres does not answer in time.
 
-asyncpg and SQLAlchemy limit the time of a statement to half a minute. After a failed statement come a rollback, the
-closing of the connection and the closing of old prepared statements. Each of these has no time limit, or again half a
-minute. A task that waits for them keeps its place in the connection pool, and a pool without a free place stops the
-whole service.
+asyncpg and SQLAlchemy limit the time of a statement to half a minute. After a failed statement they roll back, close
+the connection, and close old prepared statements. Each of these steps has no time limit, or another half a minute. A
+task that waits for them keeps its place in the connection pool, and a pool without a free place stops the whole
+service.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class BoundedConnection(asyncpg.Connection):
             async with self._at_most(CLOSE_SECONDS, "closing"):
                 await super().close(timeout=CLOSE_SECONDS)
 
-    async def _cleanup_stmts(self) -> None:  # asyncpg closes them without a time limit
+    async def _cleanup_stmts(self) -> None:  # asyncpg closes old statements without a time limit
         async with self._at_most(COMMAND_SECONDS, "closing old statements"):
             await super()._cleanup_stmts()
 

@@ -26,5 +26,6 @@ class FailureReporter(Protocol):
     """A component whose work can keep failing while the service is ready for other work."""
 
     def failing(self) -> Mapping[str, str]:
-        """The last error of each piece of work that keeps failing, by its name, for `/health/ready` and a metric."""
+        """The name and the last error of each piece of work that keeps failing. `/health/ready` and a metric show
+        them."""
         ...

@@ -20,7 +20,7 @@ POOL_WAIT_SECONDS = 10.0
 TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
 TRANSIENT_STATES = ("55P03", "55006", "25006", "25P03")
-# Statements that Postgres gave up: time-out, lock not available; and class 40, such as a deadlock.
+# The states of a statement that Postgres gave up: time-out, lock not available, or class 40 (for example a deadlock).
 GIVEN_UP = ("57014", "55P03", "40")
 MIGRATION_LOCK_MS = 2_000
 """How long a migration waits for the lock of a table. The time is short, because all later statements on the table wait
@@ -56,7 +56,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
 
 
 def _prepare_connection(connection: Any, _: object) -> None:
-    """Called by SQLAlchemy with its adapter of each new asyncpg connection."""
+    """SQLAlchemy calls this with its adapter of each new asyncpg connection."""
     connection.run_async(timestamps.register)
 
 
@@ -95,18 +95,18 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_given_up(error: BaseException) -> bool:
-    """Whether Postgres works but gave up the statement, because it took too long or other transactions were in its way.
-    Such an error is transient, but it may come back whenever the same rows are concerned."""
+    """Whether Postgres works, but gave up the statement because it took too long or waited for other transactions. Such
+    an error is transient, but it may come back with every statement on the same rows."""
     return str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith(GIVEN_UP)
 
 
 def is_data_error(error: BaseException) -> bool:
-    """Whether a row itself is wrong: a value that cannot be stored, or a constraint that it breaks.
+    """Whether a row itself is wrong: it has a value that cannot be stored, or it breaks a constraint.
 
     False for a failing server and for an error of the statement or the schema, which concern every row.
     """
     if not isinstance(error, DBAPIError):
-        return isinstance(error, ValueError)  # it could not be turned into a row
+        return isinstance(error, ValueError)  # a value could not be turned into a row
     state = getattr(error.orig, "sqlstate", None)
     return not is_transient(error) if state is None else state[:2] in DATA_CLASSES
 

@@ -8,7 +8,7 @@ from spreader.runtime.probe import Probe
 
 
 class PostgresComponent(Probe):
-    """Put it first among a service's components: the others need the migrated schema."""
+    """Put this component first in a service, because the others need the migrated schema."""
 
     def __init__(self, engine: AsyncEngine, service: str, name: str = "postgres") -> None:
         super().__init__()

@@ -13,10 +13,10 @@ STOP_SECONDS = 3.0
 
 
 class Probe:
-    """A subclass implements `check`, which raises an error when the server is not up. The component is then not ready.
+    """A subclass implements `check`. If `check` raises an error, the server is not up and the component is not ready.
 
-    If a check takes longer than `ANSWER_SECONDS`, the service is not ready, but the check continues. A client that is
-    cut off while it connects would have to begin again, and aiokafka would leak its connection.
+    If a check takes longer than `ANSWER_SECONDS`, the component is not ready, but the check continues. If it were cut
+    off while a client connects, the client would have to begin again, and aiokafka would leak the connection.
     """
 
     def __init__(self) -> None:

@@ -26,12 +26,14 @@ _TYPES: dict[Any, str] = {
 
 
 def column(sql_type: str, **arguments: Any) -> Any:
-    """A dataclass field whose column type does not follow from its annotation, such as `int` or `jsonb`."""
+    """A dataclass field with its column type, such as `int` or `jsonb`. Use it if the annotation does not tell the
+    type."""
     return dataclasses.field(metadata={"sql_type": sql_type}, **arguments)
 
 
 def arrays(kind: type[R], rows: Iterable[R]) -> dict[str, list[Any]]:
-    """The parameters of a statement over `unnest(kind, …)`: one list for each field, also when there are no rows."""
+    """The parameters of a statement with `unnest(kind, …)`. Each field has one list. It is empty if there are no
+    rows."""
     listed = list(rows)
     return {name: [getattr(row, name) for row in listed] for name in _column_names(kind)}
 

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 START_BACK_OFF_SECONDS = 1.0
 STOP_SECONDS = 25.0
 STOP_COMPONENT_SECONDS = 1.0
-"""Each component has at least this long to stop, also when others have used up `STOP_SECONDS`."""
+"""Each component has at least this long to stop, even if the others have used up `STOP_SECONDS`."""
 HTTP_DRAIN_SECONDS = 5
 EXIT_SECONDS = 38.0
 """A process ends itself if it still runs this long after its stop signal (docker-compose.yml waits for 40 s)."""
@@ -52,7 +52,7 @@ class Service:
         BUILD.labels(name, version("spreader")).set(1)
 
     def not_ready_reasons(self) -> dict[str, str]:
-        """Why the service is not ready, by component; empty when it is."""
+        """The name of each component that is not ready, and the reason. Empty: the service is ready."""
         reasons: dict[str, str] = {}
         for component in self._components:
             reason = component.not_ready_reason()
@@ -64,7 +64,7 @@ class Service:
         return reasons
 
     def failing(self) -> dict[str, str]:
-        """What keeps failing although the service is ready for other work, by name, with its last error."""
+        """The work that keeps failing although the service is ready for other work: each name with its last error."""
         reporters = (component for component in self._started if isinstance(component, FailureReporter))
         return {name: report for reporter in reporters for name, report in reporter.failing().items()}
 
@@ -162,7 +162,8 @@ class _App(FastAPI):
 
 
 def _nothing() -> None:
-    """Tests share one process, whose objects must all be collected."""
+    """The default of `when_ready`. Tests keep it, because they share one process whose objects must all be
+    collected."""
 
 
 class _Server(uvicorn.Server):

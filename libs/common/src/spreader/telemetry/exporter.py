@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 QUEUE_SPANS_MAX = 4_096
 BATCH_SPANS_MAX = 512
 BATCH_WAIT_MS = 1_000
-EXPORT_SECONDS = 5.0  # all tries of one batch together may take this long
+EXPORT_SECONDS = 5.0  # the limit for all tries of one batch together
 
 
 def batch_processor(endpoint: str) -> SpanProcessor:
-    """`endpoint`: the collector's address, without `/v1/traces`."""
+    """Sends spans in batches to `endpoint`: the collector's address, without `/v1/traces`."""
     return BatchSpanProcessor(
         OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS),
         max_queue_size=QUEUE_SPANS_MAX,

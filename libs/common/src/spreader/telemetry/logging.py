@@ -51,7 +51,8 @@ def _without_personal_data(_: object, __: str, line: structlog.typing.EventDict)
 
 
 def _json(line: object, **arguments: Any) -> str:
-    """Escapes half characters, which a text from outside may have: a line with one could not be written."""
+    """The line as JSON. Half characters (lone surrogates), which a text from outside may have, are escaped. Otherwise
+    the line could not be written."""
     return json.dumps(line, ensure_ascii=False, **arguments).encode(errors="backslashreplace").decode()
 
 

@@ -1,6 +1,7 @@
 """Metrics: the metrics of the common library, which every service exports.
 
-No label grows with customers. Every series that a dashboard or an alert rule names exists from the start, at 0.
+No label gets more values when there are more customers. Every series that a dashboard or an alert rule names exists
+from the start, with the value 0.
 """
 
 from collections.abc import Iterable

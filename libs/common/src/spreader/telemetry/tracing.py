@@ -1,4 +1,4 @@
-"""Tracing: the spans of a message on its way from HTTP to the gateway. Off unless a collector is configured.
+"""Tracing: the spans of a message on its way from HTTP to the gateway. It is off unless a collector is configured.
 
 A span never contains a recipient or the text of a message. When an error occurs, it contains only the error's type,
 because the error's text may contain a recipient or a message.
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 E = TypeVar("E", bound=Event)
 
 FLUSH_SECONDS = 3.0
-"""How long a service that stops waits for the collector to accept the last spans."""
+"""A service that stops waits this long for the collector to accept the last spans."""
 IDS = ("message_id", "delivery_id", "package_id", "profile_id", "lane", "attempt", "release")
 """The fields of an event that a span may contain: they identify no person."""
 
@@ -126,7 +126,7 @@ def current_traceparent() -> str | None:
 
 
 def annotate(**ids: str) -> None:
-    """Add ids to the current task's span that were not known when the span started."""
+    """Add ids to the current task's span. Call this for ids that were not known when the span started."""
     span = trace.get_current_span()
     if span.is_recording():
         span.set_attributes({f"spreader.{name}": value for name, value in ids.items()})

@@ -14,7 +14,8 @@ REPLACEMENT = "\ufffd"
 
 CleanText = NewType("CleanText", str)
 """A text without lone surrogates, and without control characters other than line breaks and tabs. Only `clean` and
-`clean_id` make one. The classes for a gateway's texts accept no plain `str`, so no driver can forget to clean one."""
+`clean_id` make one. The classes for a gateway's texts accept no plain `str`, so no driver can forget to clean a
+text."""
 SafeText = CleanText | LiteralString
 """A cleaned text, or a text of our own source code."""
 
@@ -62,8 +63,8 @@ class UnstorableText:
 def find_unstorable(value: Any, pointer: str = "", controls: bool = False) -> UnstorableText | None:
     """The first text or member name in a JSON value that cannot be stored; None if all can.
 
-    `pointer`: the JSON pointer of the value itself. `controls`: a text with a control character counts too. Line breaks
-    and tabs never count.
+    `pointer` is the JSON pointer of the value itself. If `controls` is true, a text with a control character counts
+    too. Line breaks and tabs never count.
     """
     return next(_found(value, pointer, _UNCLEAN if controls else _UNSTORABLE), None)
 

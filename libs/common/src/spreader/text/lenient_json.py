@@ -1,4 +1,4 @@
-"""Lenient JSON: reads JSON whose texts cannot all be stored, and finds the first of these texts."""
+"""Lenient JSON: reads JSON in which some texts cannot be stored, and finds the first of these texts."""
 
 import json
 import re
@@ -9,11 +9,12 @@ from pydantic_core import from_json, to_json
 from spreader.text.clean_text import UnstorableText, find_unstorable, replace_unstorable
 
 _MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-"""The escape sequences of U+0000 and of surrogates. A pair of surrogates is one whole character."""
+"""The escape sequences of U+0000 and of surrogates. A match may be harmless, because a pair of surrogates is one whole
+character."""
 _MAY_BE_UNCLEAN = re.compile(
     rb"\\u(?:00[01][0-9a-fA-F]|007[fF]|00[89][0-9a-fA-F]|[dD][89a-fA-F])|\\[bf]|\x7f|\xc2[\x80-\x9f]"
 )
-"""Also the control characters, escaped or not."""
+"""The same escape sequences, and all control characters, whether they are escaped or not."""
 
 
 def parse(body: bytes) -> Any:

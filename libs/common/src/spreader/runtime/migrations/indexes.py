@@ -15,8 +15,9 @@ log = structlog.get_logger()
 def create_index_concurrently(name: str, on: str, *, unique: bool = False) -> None:
     """Build an index: `create_index_concurrently("pacer.delivery_age", "delivery (changed_at)")`.
 
-    Call it before everything else in `upgrade`. It ends the transaction of the migration, and a migration that dies
-    later begins again. An index that a try has finished is kept. One that a failed try left is dropped and built again.
+    Call this before everything else in `upgrade`, because it ends the transaction of the migration. A migration that
+    fails after that runs again from its beginning. Then an index that is complete stays, and an index that a failed try
+    has left incomplete is dropped and built again.
     """
     schema, index = name.split(".")
     with _outside_transactions() as connection:
@@ -31,14 +32,15 @@ def create_index_concurrently(name: str, on: str, *, unique: bool = False) -> No
 
 
 def drop_index_concurrently(name: str) -> None:
-    """Drop an index if it exists. Call it before everything else in `upgrade`, as above."""
+    """Drop an index if it exists. Call this before everything else in `upgrade`, because it ends the transaction."""
     with _outside_transactions():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 @contextmanager
 def _outside_transactions() -> Generator[Connection]:
-    """No lock time-out: such a statement waits for older transactions, but no other statement waits behind it."""
+    """Statements in this block have no transaction and no lock time-out. They may wait for older transactions, because
+    no other statement waits behind them."""
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
         try:

@@ -1,6 +1,6 @@
 """Runner of migrations: brings a schema to its newest version while other instances go on working.
 
-Decision 0046 says why no statement of a migration has a time-out, and why a wait for a lock has a short one.
+Decision 0046 says why a migration's statements have no time-out, but its waits for locks have a short one.
 """
 
 import asyncio
@@ -29,14 +29,15 @@ from spreader.runtime.rows import fetched
 log = structlog.get_logger()
 
 MIGRATION_LOCK = 7_201_945
-"""The first key of the advisory lock. The second key names the service. Older versions wait for a lock of another key
-inside a transaction. If the keys were equal, CREATE INDEX CONCURRENTLY would wait for that transaction for ever."""
+"""The first key of the advisory lock. The second key names the service. Older versions wait for a lock with another
+key, inside a transaction. If the keys were equal, CREATE INDEX CONCURRENTLY would wait for ever for that
+transaction."""
 TURN_SECONDS = 0.25  # between two tries to get the advisory lock
 LOOK_SECONDS = 1.0
 SAY_SECONDS = 10.0  # between two log lines about one wait or one statement
 LOST_SECONDS = 30.0
 """If Postgres does not know the migration's process for this long, the connection is lost."""
-PAUSE_SECONDS = 4.0  # after a table could not be locked: time for the statements that queued behind the migration
+PAUSE_SECONDS = 4.0  # after a table could not be locked, so that the statements behind the migration can run
 NOT_LOCKED = ("55P03", "40P01")  # lock_timeout, and a deadlock
 
 Report = Callable[[str], None]
@@ -74,7 +75,8 @@ class Scripts:
         return cls(service, [script.revision for script in directory.walk_revisions()][::-1])
 
     def after(self, revision: str | None) -> Sequence[str]:
-        """The migrations still to run. None after a revision that is unknown, because a newer version made it."""
+        """The migrations that are still to run. If this version does not know `revision`, there are none, because a
+        newer version has migrated the schema."""
         if revision is None:
             return self.revisions
         return self.revisions[self.revisions.index(revision) + 1 :] if revision in self.revisions else ()
@@ -99,7 +101,7 @@ class Run:
             log.info("migrated the schema", schema=service, seconds=round(time.monotonic() - began, 1))
 
     async def _until_locked(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Run `step` again until it gets the locks of its tables. Each try waits only for `lock_timeout`."""
+        """Run `step` again until it gets the locks of its tables. Each try waits at most `lock_timeout` for a lock."""
         while True:
             try:
                 return await step()
@@ -139,8 +141,8 @@ async def _run_watched(run: Run, engine: AsyncEngine) -> None:
 
 
 async def _watch(run: Run, engine: AsyncEngine, pid: int) -> None:
-    """Report what process `pid` of Postgres does, until it is gone. Nothing else would notice that the server died
-    during a statement that has no time-out."""
+    """Report what process `pid` of Postgres does, until the process is gone. Nothing else would notice if the server
+    died during a statement, because the statement has no time-out."""
     progress, seen = _Progress(run.report, run.scripts.service), time.monotonic()
     while time.monotonic() - seen < LOST_SECONDS:
         await asyncio.sleep(LOOK_SECONDS)
@@ -156,7 +158,7 @@ async def _watch(run: Run, engine: AsyncEngine, pid: int) -> None:
 
 @dataclass(slots=True)
 class _Progress:
-    """Reports each text, and logs one when some seconds have passed since the last."""
+    """Reports each text. It logs a text only if `SAY_SECONDS` have passed since the last log line."""
 
     report: Report
     schema: str
@@ -183,7 +185,7 @@ async def _take_turn(connection: AsyncConnection, service: str, report: Report) 
 
 
 async def _is_done(engine: AsyncEngine, scripts: Scripts) -> bool:
-    """Whether there is nothing to do. Then a start does not wait."""
+    """Whether no migration is missing. Then the service starts without waiting for its turn."""
     async with _session(engine) as connection:
         if not (await connection.execute(sql.IS_PREPARED, {"schema": scripts.service})).scalar_one():
             return False

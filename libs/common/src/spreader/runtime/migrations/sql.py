@@ -22,7 +22,7 @@ class Activity:
 
     @property
     def text(self) -> str:
-        """For the log and for readiness."""
+        """The activity in words, for the log and for `/health/ready`."""
         what = f"process {self.pid} of Postgres runs `{self.statement}` for {self.seconds} s"
         if self.phase is not None:
             what += f" ({self.phase})" if self.percent is None else f" ({self.phase}, {self.percent} %)"
