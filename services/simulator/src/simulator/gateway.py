@@ -32,7 +32,7 @@ from spreader.contract.content import Content, content_hash
 
 STUCK = "stuck"
 REPEAT_AFTER = timedelta(seconds=1)
-"""When a customer's message is delivered twice, the second delivery comes after this system time."""
+"""If a customer's message is delivered twice, this much system time passes between the two deliveries."""
 EXIT_CODE_OF_DIE = 137  # the exit code that a shell shows for a process that kill -9 ended
 
 Disconnection = Callable[[], Coroutine[None, None, None]]
@@ -109,7 +109,7 @@ class SimulatedGateway:
             return answer if plan.refusal else plan.answer or answer
 
     def accept_customer_message(self, account: GatewayAccount, phone: str, text: str) -> str:
-        """Store a message from a customer that a tester requested, and call the webhook. Returns the message's id."""
+        """Store a customer's message that a tester requested, and call the webhook. Returns the message's id."""
         now = self._clock()
         message_id = DIALECTS[account.driver].message_id(now)
         self._whatsapp.customer_writes(account, phone, now)
@@ -120,7 +120,7 @@ class SimulatedGateway:
         return message_id
 
     def report(self, account: GatewayAccount, report: Report) -> None:
-        """Apply an account's event that a tester requested. Report it to the webhook if the real gateway would."""
+        """Apply an account's event that a tester requested. If the real gateway would report it, call the webhook."""
         self._whatsapp.apply_report(account, report)
         self._send_report(account, report, self._clock())
 

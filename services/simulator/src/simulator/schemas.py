@@ -55,7 +55,7 @@ class AccountRegistration(OwnRegistration):
 
 
 class SendRequest(BaseModel):
-    """A delivery. All other fields are its content (`type`, `text`, `media`, …)."""
+    """A delivery to send. All fields except `delivery_id` and `to` are its content (`type`, `text`, `media`, …)."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -32,5 +32,5 @@ class SendsInFlight:
         return dict(self._highest)
 
     def reset(self) -> None:
-        """Forget the highest counts of the past: they begin again at the current counts."""
+        """Forget the highest counts of the past. The new highest counts begin at the current counts."""
         self._highest = +self._now

@@ -12,7 +12,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SimulatorSettings(Settings):
-    """Each is read from `SPREADER_SIMULATOR_…`; README.md describes them."""
+    """Read from the variables `SPREADER_SIMULATOR_…`. README.md describes each."""
 
     simulator_port: int = 8090
     simulator_home: Path = Path(".spreader/simulator")

@@ -80,7 +80,7 @@ class Behaviour(BehaviourModel):
     Only messages outside a customer's window count (`core/contact`). Messages to further customers fail with 131048.
     """
     marketing_cap_share: Share = 0.0
-    """Cloud API: of the templates that are sent outside a customer's window, the share that fails with 131049."""
+    """Cloud API: the share of templates that fail with 131049 when they are sent outside a customer's window."""
     quality: QualityRule | None = None
     """Cloud API: how blocks lower the quality of a number. None: blocks do not change it."""
     limits_told: FailureChannel = "answer"

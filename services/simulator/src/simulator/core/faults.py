@@ -17,7 +17,8 @@ THROTTLED = ("throttled", "429", "4", "80007", "130429")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A requested fault. `profile` is a profile's id or its account; a filter that is None matches every send."""
+    """A fault that a tester requested. `profile` is a profile's id or its account. A filter that is None matches every
+    send."""
 
     fault_id: str
     kind: FaultKind
@@ -33,7 +34,7 @@ class Fault:
     channel: FailureChannel | None = None
     """How the failure is reported. None: as the gateway usually reports it."""
     seconds: float = 1.0
-    """The length of a delay, of a hang or of `Retry-After` in wall time, or of late receipts in system time."""
+    """How long a delay, a hang or `Retry-After` is, in wall time. For late receipts, their delay in system time."""
     at: FaultPoint = "before"
 
 
@@ -57,7 +58,7 @@ class ActiveFault:
 
 @dataclass(frozen=True, slots=True)
 class FaultTarget:
-    """The attributes of a send that faults select by."""
+    """The attributes by which faults select a send."""
 
     profile: str
     account: str

@@ -11,14 +11,15 @@ LOST_ANSWER = Refusal("500")
 
 
 def apply_verdict(plan: SendPlan, verdict: Verdict) -> SendPlan:
-    """The plan of a send that no injected fault refuses, with WhatsApp's verdict."""
+    """The plan with WhatsApp's verdict added. Call this only for a send that no injected fault refuses."""
     if verdict.refusal is not None:
         return replace(plan, refusal=Refusal(verdict.refusal, verdict.retry_after_seconds))
     return replace(plan, failure=plan.failure or verdict.failure, reached=verdict.reached)
 
 
 def add_random_faults(plan: SendPlan, behaviour: Behaviour, draw: Random) -> SendPlan:
-    """The plan with random faults. Each kind is drawn independently, always in this order."""
+    """The plan with random faults added. Each kind is drawn independently. The order of the draws is always the same,
+    so equal seeds give equal faults."""
     stuck, missing, doubled, late, disordered, lost, slow = (draw.random() for _ in range(7))
     if stuck < behaviour.stuck_share and plan.failure is None:
         plan = replace(plan, failure="stuck")

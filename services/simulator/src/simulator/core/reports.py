@@ -54,7 +54,7 @@ class TemporarilyBanned:
 
 @dataclass(frozen=True, slots=True)
 class QualityRated:
-    """The quality of the number. The Cloud API does not report it: it must be queried."""
+    """The quality of the number. The Cloud API does not report it, so Spreader must query it."""
 
     rating: QualityRating
 

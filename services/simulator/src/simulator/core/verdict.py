@@ -125,7 +125,7 @@ def _reports_after_cold_send(case: SendCase) -> tuple[SendCase, tuple[Report, ..
     if behaviour.bans is not None and code is not None:
         ban = TemporarilyBanned(code, now + timedelta(hours=behaviour.bans.hours))
         reports.append(ban)
-        # Reset the count: otherwise the first send after the ban would cause the next ban.
+        # The count is reset, because otherwise the first send after the ban would cause the next ban.
         state = replace(state.after(ban), cold=())
     return case.with_state(state), tuple(reports)
 
@@ -158,7 +158,7 @@ def _judge_cloud(case: SendCase) -> tuple[SendCase, Verdict]:
 
 
 def _judge_opening(case: SendCase) -> tuple[SendCase, Verdict]:
-    """A message outside the customer's window."""
+    """The verdict about a message outside the customer's window."""
     behaviour, message, now = case.behaviour, case.message, case.now
     if not exists(behaviour, message.phone, case.seed):
         return case, Verdict(failure="131026")

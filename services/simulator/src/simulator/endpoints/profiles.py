@@ -41,8 +41,8 @@ def profile_routes(
         if registered is not None:
             return registered
         registered = await accounts.wait_for(account)
-        # Do not send if the caller has disconnected during the wait. It may have asked by GET whether the message was
-        # sent, got a no, and sent the message again.
+        # Do not send if the caller has disconnected during the wait. The caller may have asked by GET whether the
+        # message was sent. After the answer no, it may have sent the message again.
         if registered is None or registered.driver != "simulator" or await request.is_disconnected():
             raise RequestProblem(
                 503, "profile_unknown", f"No profile is registered as {account}: PUT /profiles/{account} first."
@@ -83,7 +83,7 @@ def profile_routes(
         if webhook_caller.is_full:
             raise RequestProblem(503, "busy", "Too many webhook calls are waiting. Try again later.")
         message_id = gateway.accept_customer_message(account, phone, message.text)
-        # Wait, so that a tester who replies after this response finds the conversation open.
+        # Wait until the webhook has accepted the message, so that a tester can reply right after this response.
         await webhook_caller.wait_until_accepted(message_id)
         return {"message_id": message_id}
 
