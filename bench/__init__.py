@@ -1,1 +1,1 @@
-"""Bench: the speed of the system, measured in one run with the bare limits of the same machine."""
+"""Bench: the speed of the system, measured beside the barest programs that do the same work on the same machine."""

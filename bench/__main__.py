@@ -1,4 +1,4 @@
-"""Command: `python -m bench` starts a system, measures it beside the bare limits, and writes the results."""
+"""Command: `python -m bench` starts a system, measures it beside bare programs, and writes the results."""
 
 import argparse
 import asyncio
@@ -33,7 +33,8 @@ SERVICE_BENCHES = {
 
 
 async def measure(parts: list[str], progress: Progress) -> list[Figure]:
-    """Replies come first: they need an idle system, and later parts fill the pacer's queue."""
+    """Measure the parts. Replies come first, because they need an idle system, and the other parts fill the pacer's
+    queue."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -1,4 +1,4 @@
-"""Acceptance: requests and recipients that the ingress accepts per second, beside the bare limits."""
+"""Acceptance: how many requests and recipients the ingress accepts per second, beside what bare programs reach."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -96,7 +96,7 @@ class AcceptanceBench:
         return await self.topics.wait_until_idle(IDLE_SECONDS_MAX)
 
     def _report(self, what: str, number: int, pair: Pair, unread: int) -> list[str]:
-        """Print the round; returns a note for the reader of the figure if the system was not idle."""
+        """Print the round. If the system was not idle, return a note for the reader of the figure."""
         notes = [f"not quiet in round {number + 1}: {unread} records were still unread"] if unread else []
         speeds = f"ours {pair.ours:,.0f}/s, bare {pair.bare:,.0f}/s"
         self.progress.say("; ".join([f"{what}, round {number + 1} of {ROUNDS}: {speeds}", *notes]))

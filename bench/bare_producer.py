@@ -28,7 +28,8 @@ class BareProducer:
     seconds_max: float
 
     async def run(self) -> float:
-        """Runs in its own process; returns recipients per second until Kafka has acknowledged all records."""
+        """Run in a process of its own. Returns recipients per second, measured until Kafka has acknowledged all
+        records."""
         return await child.ask("bench.bare_producer", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 

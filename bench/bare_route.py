@@ -1,4 +1,5 @@
-"""Bare route: the least that a FastAPI service can do: validate a message, produce it, wait for the acknowledgement."""
+"""Bare route: a FastAPI service that does as little as possible. It validates a message, produces it, and waits until
+Kafka has acknowledged it."""
 
 import sys
 from collections.abc import AsyncGenerator

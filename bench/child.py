@@ -1,4 +1,4 @@
-"""Child: another Python process of the bench, so that measuring takes no time from the measured process."""
+"""Child: a Python process that the bench starts, so that the measuring takes no time from what is measured."""
 
 import asyncio
 import json
@@ -18,11 +18,11 @@ STOP_SECONDS = 10.0
 
 
 class MeasurementError(Exception):
-    """A measurement failed; the text says why."""
+    """A measurement failed. The text of the error says why."""
 
 
 async def ask(module: str, question: object, seconds: float) -> Any:
-    """Run `python -m module` with JSON on its input; returns the JSON from its output."""
+    """Run `python -m module` with the question as JSON on its input. Returns the JSON from its output."""
     process = await _start(module, asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(seconds):
@@ -38,7 +38,8 @@ async def ask(module: str, question: object, seconds: float) -> Any:
 
 @asynccontextmanager
 async def serving(module: str, *arguments: str) -> AsyncGenerator[int]:
-    """Run `python -m module` while the block runs, ready when it begins. Yields the process id."""
+    """Run `python -m module` as long as the block runs. The block begins when the process says that it is ready. Yields
+    the process id."""
     process = await _start(module, asyncio.subprocess.DEVNULL, *arguments)
     assert process.stdout is not None
     try:

@@ -21,7 +21,7 @@ def run(name: str, measure: Measure, arguments: Sequence[str]) -> int:
 
 
 def measure_and_keep(name: str, measure: Measure) -> int:
-    """Run the bench, print its figures and write them to files with this name; returns the exit code."""
+    """Run the bench, print its figures and write them to files with this name. Returns the exit code."""
     machine, progress = Machine.this(), Progress()
 
     async def measured() -> list[Figure]:

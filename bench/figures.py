@@ -19,8 +19,8 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The result is the median of the rounds' ratios. So it hardly matters if something disturbs the machine: it
-    disturbs both measurements of a round, or only one round."""
+    """The result is the median of the rounds' ratios. So a disturbance of the machine hardly matters, because it
+    affects both measurements of a round alike, or affects only one round."""
 
     what: str
     beside: str

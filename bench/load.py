@@ -1,4 +1,4 @@
-"""Load: open messages posted over several connections, each request as soon as the previous response arrives.
+"""Load: posts open messages over several connections. Each connection sends its next request when a response arrives.
 
 It uses no HTTP library, because on a machine with two cores the client's work takes time from the server. A slow client
 would slow down our server and the bare one alike, and so hide the difference between them. Here a request costs the
@@ -65,9 +65,9 @@ def _request(load: Load, number: int) -> bytes:
 
 
 async def send_all(port: int, requests: Iterator[bytes], until: float, answers: Counter[str], expected: int) -> None:
-    """Send requests one after the other over one connection, until `until` (monotonic).
+    """Send requests one after the other over one connection, until the monotonic time `until`.
 
-    `answers` counts responses with the status `expected` under "", and others by their status and body.
+    `answers` counts the responses. Those with the status `expected` have the key "", all others their status and body.
     """
     reader, writer = await asyncio.open_connection(HOST, port)
     for request in requests:

@@ -42,7 +42,7 @@ class ReplyTimes(NamedTuple):
 
 
 async def one_by_one(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
-    """Send one reply after the other; returns milliseconds for each. Ends early after `SECONDS_MAX`."""
+    """Send one reply after the other. Returns milliseconds for each. Ends early after `SECONDS_MAX`."""
     taken, until = list[float](), time.monotonic() + SECONDS_MAX
     for recipient in recipients:
         began = time.monotonic()
@@ -56,7 +56,7 @@ async def one_by_one(send: SendReply, recipients: tuple[str, ...]) -> list[float
 
 
 async def at_a_rate(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
-    """Send replies at a fixed rate; returns milliseconds for each, counted from the time when it was due.
+    """Send replies at a fixed rate. Returns milliseconds for each, counted from the time at which it was due.
 
     Counting from the due time includes the wait that a slow reply causes for the next one.
     """
@@ -86,7 +86,8 @@ class SystemReplies:
             raise child.MeasurementError(f"a reply got status {status}: {answer}")
 
     async def at_gateway(self) -> list[float]:
-        """Milliseconds from each POST since the last call to its line in the gateway's ledger."""
+        """Milliseconds from the POST of each reply until its line in the gateway's ledger. Only replies that were
+        posted since the last call of this method count."""
         arrived = {line["recipient"]: line["wall"] for line in await self.system.ledger()}
         posted, self._posted = self._posted, {}
         return [(datetime.fromisoformat(arrived[each]) - at).total_seconds() * 1e3 for each, at in posted.items()]
@@ -94,7 +95,8 @@ class SystemReplies:
 
 @dataclass(slots=True)
 class BareReplies:
-    """Records through three topics: two processes copy them, and this process is at both ends."""
+    """Sends records through three topics. Two processes copy them from topic to topic. This process writes to the first
+    topic and reads the last."""
 
     producer: AIOKafkaProducer
     consumer: AIOKafkaConsumer

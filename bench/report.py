@@ -58,7 +58,7 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 
 def rows_of_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table; the first row contains the headings."""
+    """A Markdown table. The first row contains the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

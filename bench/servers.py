@@ -59,7 +59,7 @@ class Servers:
     database: asyncpg.Connection
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """Returns when all are acknowledged."""
+        """Publish the records. Returns when Kafka has acknowledged all of them."""
         sent = [
             await self.producer.send(
                 each.topic,
@@ -73,7 +73,7 @@ class Servers:
 
     @asynccontextmanager
     async def run_service(self, name: str, port: int | None = None, **settings: str) -> AsyncGenerator[ServiceProcess]:
-        """Run a service while the block runs; it is ready when the block begins."""
+        """Run a service as long as the block runs. The block begins when the service is ready."""
         port = port or free_port()
         environment = {**self.environment, **settings, f"SPREADER_{name.upper()}_PORT": str(port)}
         with (self.folder / f"{name}.log").open("ab") as log:

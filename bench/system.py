@@ -147,7 +147,7 @@ async def _ready(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop `make up`, and kill it after a time-out; its processes end with it."""
+    """Stop `make up`, and kill it after a time-out. The processes that it started end with it."""
     process.send_signal(SIGTERM)
     try:
         process.wait(STOP_SECONDS)

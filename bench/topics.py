@@ -40,7 +40,7 @@ class Topics:
         return sum(ends.values())
 
     async def wait_for(self, topic: str, records: int, seconds: float) -> float | None:
-        """The monotonic time at which a topic had this number of records; None if that takes over `seconds`."""
+        """The monotonic time at which the topic has this number of records. None: it takes longer than `seconds`."""
         until = time.monotonic() + seconds
         while await self.record_count(topic) < records:
             if time.monotonic() > until:

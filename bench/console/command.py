@@ -39,7 +39,7 @@ class ConsoleCost:
     mebibytes_idle: float
     mebibytes: float
     core_share: float
-    """CPU time over wall time during half a minute, with all pages open."""
+    """CPU time divided by wall time, during half a minute with all pages open."""
     bytes_a_second: float
     """How many bytes a second the console sends to each page."""
     usable_seconds: tuple[float, ...]

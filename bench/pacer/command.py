@@ -63,7 +63,7 @@ class Run:
         return small, large
 
     async def releases(self, small: str, large: str) -> None:
-        """Each round releases one delivery per profile and holds as many new ones, so the queues stay as long."""
+        """Each round releases one delivery per profile and holds as many new ones, so the queues keep their length."""
         self._begin("releases")
         profiles = WORKLOAD.profiles
         for number in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Database: a durable Postgres of the bench, in a temporary folder on a free port; removed at the end."""
+"""Database: a durable Postgres of the bench, in a temporary folder and on a free port. It is removed at the end."""
 
 import asyncio
 import shutil

@@ -46,7 +46,8 @@ Batch = Sequence[Received[OpenDeliveriesAssigned]]
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Stores `count` deliveries from number `first` in `url`, and by COPY in `copy_url` if that is given."""
+    """Stores `count` deliveries, beginning with number `first`, in the database at `url`. If `copy_url` is given, COPY
+    stores the same rows there."""
 
     url: str
     first: int
@@ -54,7 +55,7 @@ class Intake:
     copy_url: str | None = None
 
     async def run(self) -> dict[str, float]:
-        """Run in a process of its own; returns the seconds that the pacer and COPY took."""
+        """Run in a process of its own. Returns the seconds that the pacer and COPY took."""
         return await child.ask("bench.pacer.intake", asdict(self), GRACE_SECONDS + 2 * self.count / ROWS_A_SECOND_MIN)
 
 

@@ -1,4 +1,4 @@
-"""Lateness: the time from when a release is due until it is made, and until it is published, at wall speed."""
+"""Lateness: how long after its due time a release is made, and how long after it the release is published."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ WARM_SECONDS_MAX = 60.0
 GRACE_SECONDS = 60.0
 QUIET_DUE_MAX = 20  # due profiles in one pass: about as many as become due while a pass runs
 
-# As if every profile had been working before: their next releases are spread at random over a gap.
+# Makes it look as if every profile had been sending before, so that their next releases are spread at random.
 AT_WORK = text("""
 UPDATE pacer.profile SET last_release = clock_timestamp() - random() * interval '120 seconds', look_at = '-infinity'""")
 
@@ -40,14 +40,15 @@ class Lateness:
     seconds: float
 
     async def run(self) -> dict[str, Any]:
-        """Run in a process of its own; returns milliseconds of lateness, releases a second, and memory."""
+        """Run in a process of its own. Returns milliseconds of lateness, releases a second, and memory."""
         seconds = self.seconds + WARM_SECONDS_MAX + GRACE_SECONDS
         return await child.ask("bench.pacer.lateness", asdict(self), seconds)
 
 
 @dataclass
 class Watch:
-    """Records lateness against the time that the last pass set for the next look; a profile's first look has none."""
+    """Records how late releases are. A release is due when the profile's last pass wanted to look at it again. The
+    first look at a profile has no such time, so its release does not count."""
 
     _due_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _moments: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)

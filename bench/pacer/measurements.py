@@ -9,16 +9,17 @@ from bench.pacer.peers.peer import PeerResult
 
 @dataclass(frozen=True, slots=True)
 class SizeResult:
-    """The results with `held` deliveries, over all profiles."""
+    """The results while all profiles together hold `held` deliveries."""
 
     held: int
     late_ms: dict[str, float]
-    """How long after it was due a release was published: median, p99, max, and the number of releases."""
+    """Milliseconds from a release's due time until it was published: median, p99 and maximum. Also the number of
+    releases."""
     committed_ms: dict[str, float]
     per_second: float
     """Releases a second while lateness was measured."""
     overdue: int
-    """Profiles that still waited for a pass at the end."""
+    """The number of profiles that were due at the end and still waited for a pass."""
     own_cpu_share: float
     own_mebibytes: float
     own_mebibytes_peak: float
@@ -35,8 +36,8 @@ class Measurements:
     releases: list[Pair] = field(default_factory=list[Pair])
     """Releases a second in each round, with the large number of held deliveries and with the small one (`bare`)."""
     release_cpu_ms: list[Pair] = field(default_factory=list[Pair])
-    """CPU milliseconds of one release in each round, of the pacer and Postgres together: with the large number and with
-    the small one."""
+    """CPU milliseconds of one release in each round, with the large number of held deliveries and with the small one.
+    They are the time of the pacer and Postgres together."""
     statements: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """The mean milliseconds of each statement in the last round. The outer keys are `small` and `large`."""
     sizes: list[SizeResult] = field(default_factory=list[SizeResult])

@@ -1,4 +1,4 @@
-"""Process: the release loop and outbox relay in a process without Kafka; every release is settled at once."""
+"""Process: the release loop and the outbox relay in a process without Kafka. Every release is settled at once."""
 
 import os
 from collections import deque
@@ -29,7 +29,7 @@ from spreader.runtime.postgres import create_engine
 
 ANSWERS_A_BATCH = 500
 IDLE_SECONDS = 1.0
-OFFSETS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process has a log of its own
+OFFSETS = OffsetStore(GROUP, f"bench-{os.getpid()}")  # each process counts as a Kafka cluster of its own
 
 OnPass = Callable[[Sequence[tuple[Due, PassResult]], datetime], None]
 

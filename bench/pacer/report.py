@@ -85,8 +85,8 @@ def _lateness(found: Measurements) -> list[Row]:
 
 
 def beside_the_peers(found: Measurements) -> list[str]:
-    """The lines that compare the pacer with its peers. The pacer's scheduling rate is the same at 10,000 and at
-    100,000: its intake rate in the first tenth of the large number."""
+    """The lines that compare the pacer with its peers. With 10,000 and with 100,000 held deliveries, the pacer's
+    scheduling rate is its intake rate in the first tenth of the large number."""
     rows = [("queue", "held", "scheduled/s", "late: median", "p99", "ran in time", "its process", "the server")]
     rows += [_ours(size, found) for size in sorted(found.sizes, key=_held)]
     rows += [_theirs(seen) for seen in found.peers]

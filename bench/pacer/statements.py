@@ -33,7 +33,7 @@ class Statements:
         self._seconds.clear()
 
     def milliseconds(self) -> dict[str, dict[str, float]]:
-        """How often each statement ran, and its mean time; the statement with the longest total comes first."""
+        """How often each statement ran, and its mean time. The statement with the longest total time comes first."""
         taken = sorted(self._seconds.items(), key=lambda each: -sum(each[1]))
         return {name: {"times": len(each), "mean": round(sum(each) / len(each) * 1e3, 3)} for name, each in taken}
 

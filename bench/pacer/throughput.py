@@ -38,7 +38,7 @@ class Throughput:
     releases: int
 
     async def run(self) -> dict[str, Any]:
-        """Run in a process of its own; returns releases a second, CPU milliseconds of one release, and the times of
+        """Run in a process of its own. Returns releases a second, CPU milliseconds of one release, and the times of
         statements."""
         return await child.ask("bench.pacer.throughput", asdict(self), SECONDS_MAX)
 

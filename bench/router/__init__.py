@@ -1,1 +1,2 @@
-"""Router: recipients that one process routes a second, the time of a reply's hop, and memory."""
+"""Router: how many recipients one process routes a second, how long a reply takes through it, and how much memory it
+needs."""

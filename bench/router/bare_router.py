@@ -1,4 +1,4 @@
-"""Bare router: the least that a router could do: decode each request and produce as much output as ours."""
+"""Bare router: does the least that a router could do. It decodes each request and produces as much output as ours."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ class BareRouter:
     records: int
 
     async def run(self) -> float:
-        """Runs in its own process; returns recipients per second."""
+        """Run in a process of its own. Returns recipients per second."""
         return await child.ask("bench.router.bare_router", asdict(self), GRACE_SECONDS)
 
 

@@ -67,7 +67,7 @@ class RouterBench:
         return Figure(what, "decoding and producing the same with bare aiokafka", "a second", "more", tuple(rounds))
 
     async def replies(self, what: str, known: bool) -> list[Figure]:
-        """Replies to customers; `known`: the customers have a conversation."""
+        """The times of replies to customers. `known` says whether the customers have a conversation."""
         kafka = self.servers.topics.kafka
         rounds: list[tuple[list[float], list[float]]] = []
         async with serving("bench.bare_hop", kafka, HOP_TOPICS[0], HOP_TOPICS[1], str(PARTITIONS)):
@@ -144,7 +144,7 @@ async def _figures(run: RouterBench) -> list[Figure]:
 
 
 def packages() -> list[Package]:
-    """One package per strategy, after one for all other measurements."""
+    """A package for replies and memory, and one package for each strategy."""
     return [_package(PACKAGE, "round_robin"), *(_package(f"{PACKAGE}-{each}", each) for each in STRATEGIES)]
 
 

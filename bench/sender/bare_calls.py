@@ -23,7 +23,7 @@ class BareCalls:
     seconds_max: float
 
     async def run(self) -> float:
-        """Runs in a process of its own; returns responses per second."""
+        """Run in a process of its own. Returns responses per second."""
         return await child.ask("bench.sender.bare_calls", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 

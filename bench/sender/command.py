@@ -37,7 +37,7 @@ DELAYED_SECONDS = 25.0
 WEBHOOKS = 3_000
 CONNECTIONS = 16
 SECONDS_MAX = 120.0
-SHARE = 1.25  # of the concurrency: one gateway's host gets four fifths of a sender's slots
+SHARE = 1.25  # slots for each concurrent call, because one gateway's host gets only four fifths of a sender's slots
 CREDENTIALS = {"access_token": "EAAG-bench", "app_secret": "bench-secret", "verify_token": "bench"}
 
 
@@ -143,7 +143,7 @@ class Run:
             yield sender
 
     async def _send(self, count: int) -> tuple[list[str], float]:
-        """The ids of new deliveries, and the seconds from their publication until all their outcomes are in Kafka."""
+        """Publish new deliveries. Returns their ids, and the seconds until the outcomes of all are in Kafka."""
         released = self._released(count)
         before = await self.servers.topics.record_count(DeliveryOutcome.topic)
         began = time.monotonic()

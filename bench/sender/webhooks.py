@@ -29,7 +29,8 @@ class Webhooks:
     seconds_max: float
 
     async def run(self) -> float:
-        """Runs in a process of its own; returns webhooks per second. Each one reports one delivery as delivered."""
+        """Run in a process of its own. Returns webhooks per second. Each webhook call reports one delivery as
+        delivered."""
         answer = await child.ask("bench.sender.webhooks", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
             raise child.MeasurementError(f"some webhooks were refused: {answer['refused']}")

@@ -73,7 +73,8 @@ class StatsBench:
     _written: int = 0
 
     async def exact(self) -> None:
-        """Kill stats with SIGKILL again and again until it has read everything; then compare every window."""
+        """Kill stats with SIGKILL again and again until it has read everything. Then compare every window of its counts
+        with a recount."""
         chance = random.Random(7)
         outcomes = self._generate(OUTCOMES, chance, hours=20)
         records = outcomes.records(chance, DOUBLED_SHARE)

@@ -29,7 +29,8 @@ class GeneratedOutcomes:
     def generate(
         cls, count: int, first: int, chance: random.Random, earliest: datetime, latest: datetime
     ) -> "GeneratedOutcomes":
-        """At least `count` outcomes of deliveries numbered from `first`, which begin between the two times."""
+        """At least `count` outcomes. Their deliveries are numbered from `first`, and begin between `earliest` and
+        `latest`."""
         histories: list[Sequence[DeliveryOutcome]] = []
         made = 0
         while made < count:
@@ -39,7 +40,8 @@ class GeneratedOutcomes:
         return cls(histories)
 
     def records(self, chance: random.Random, doubled_share: float) -> list[Envelope]:
-        """Records in random order, but in order for each delivery. Some come twice at once, some again later."""
+        """The records in random order, in which each delivery's own records stay in order. Some records come twice in a
+        row, and some come again later."""
         left = [list(history) for history in self.histories]
         order = [number for number, history in enumerate(left) for _ in history]
         chance.shuffle(order)

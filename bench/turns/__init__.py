@@ -1,1 +1,1 @@
-"""Turns: the whole system of this checkout beside that of another commit, measured one after the other in one run."""
+"""Turns: measures the whole system of this checkout beside that of another commit. One run measures both in turns."""

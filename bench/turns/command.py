@@ -1,4 +1,5 @@
-"""Command: `python -m bench turns COMMIT` measures replies, open messages and idling, before and after, in turns."""
+"""Command: `python -m bench turns COMMIT` measures a commit and this checkout in turns: replies, open messages,
+idling."""
 
 import argparse
 import tempfile

@@ -56,7 +56,8 @@ def tree_of(root: int) -> list[int]:
 
 
 def processor_seconds(root: int) -> float:
-    """Processor time so far of the processes that run, and of those that have ended and were waited for."""
+    """The processor time of the process and its descendants so far. Descendants that have ended count if their parent
+    has waited for them."""
     ticks = 0
     for pid in tree_of(root):
         ticks += sum(map(int, _stat(pid)[11:15]))
@@ -64,7 +65,7 @@ def processor_seconds(root: int) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of `/proc/<pid>/stat` from the third on (proc(5)); zeros for a process that has ended."""
+    """The fields of `/proc/<pid>/stat` from the third on (proc(5)). For a process that has ended, they are zeros."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

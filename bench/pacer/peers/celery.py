@@ -1,4 +1,5 @@
-"""Celery: tasks with an ETA on Redis. `worker` runs them; without it, a task batch from stdin is scheduled."""
+"""Celery: tasks with a due time (ETA) on Redis. With the argument `worker`, this process runs tasks. Without it, the
+process schedules a task batch from stdin."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Peer: another queue in the pacer's place, of which we measure the scheduling rate, the memory and the lateness."""
+"""Peer: another queue in the pacer's place. Its scheduling rate, its memory and its lateness are measured."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from bench.pacer.peers.task_log import read_delays
 from spreader.clock import wall_now
 
 PER_SECOND = 60
-AHEAD_SECONDS = 15.0  # the first task that is due soon is due this long after its scheduling begins
+AHEAD_SECONDS = 15.0  # from the begin of the scheduling until the first of the tasks that are due soon is due
 SETTLE_SECONDS_MAX = 60.0
 GRACE_SECONDS_MAX = 60.0
 STILL_SECONDS = 5.0
@@ -54,11 +54,11 @@ class PeerResult:
     server_mebibytes_empty: float
     expected: int
     late: list[float] = field(repr=False)
-    """How many milliseconds late each task began that ran within the time."""
+    """How many milliseconds late a task began, for each task that ran before the measurement ended."""
 
 
 async def measure(peer: Peer, held: int, seconds: float) -> PeerResult:
-    """Schedule `held` tasks far ahead, then others that become due at random times within `seconds`."""
+    """Schedule `held` tasks far ahead. Then schedule other tasks, which become due at random times within `seconds`."""
     with tempfile.TemporaryDirectory(prefix="spreader-bench-peer-") as folder:
         file = Path(folder) / "late"
         async with (
@@ -85,7 +85,8 @@ async def measure(peer: Peer, held: int, seconds: float) -> PeerResult:
 
 
 async def _fall_due(peer: Peer, started: Started, file: Path, seconds: float) -> int:
-    """Schedule tasks before the first is due and wait until all ran or time is up; returns their number."""
+    """Schedule the tasks that are due soon, and wait until all have run or the time is up. Returns their number. All
+    must be scheduled before the first is due."""
     count = int(PER_SECOND * seconds)
     first = wall_now() + timedelta(seconds=AHEAD_SECONDS)
     due_ats = sorted(first + timedelta(seconds=random.uniform(0, seconds)) for _ in range(count))

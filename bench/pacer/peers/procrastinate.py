@@ -1,5 +1,5 @@
-"""Procrastinate: jobs with `schedule_at` on Postgres. `worker` runs them; without it, a task batch from stdin
-is scheduled."""
+"""Procrastinate: jobs with `schedule_at` on Postgres. With the argument `worker`, this process runs jobs. Without it,
+the process schedules a task batch from stdin."""
 
 import asyncio
 import json
@@ -38,7 +38,8 @@ async def work(url: str, poll_seconds: float) -> None:
 
 
 async def schedule(asked: TaskBatch) -> float:
-    """Schedule the tasks. Those far ahead go in batches with one time for each batch, those due soon one by one."""
+    """Schedule the tasks. Tasks far ahead go in batches, with one time for each batch. Tasks that are due soon go one
+    by one."""
     app = build(asked.url)
     task = app.tasks["note"]
     async with app.open_async():

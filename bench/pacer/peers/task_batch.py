@@ -1,4 +1,5 @@
-"""Task batch: the tasks that a process schedules with a peer, either a number far ahead or one for each given time."""
+"""Task batch: the tasks that a process schedules with a peer. They are `held` tasks far ahead, or one task for each
+time in `due_ats`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,5 +24,5 @@ class TaskBatch:
         return (wall_now() + FAR).isoformat()
 
     async def of(self, module: str) -> float:
-        """Schedule the tasks with a peer's module in a process of its own; returns the seconds that it took."""
+        """Schedule the tasks with a peer's module, in a process of its own. Returns the seconds that this took."""
         return await child.ask(module, asdict(self), SECONDS_MAX)
