@@ -26,7 +26,7 @@ def steady(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def bursts(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """Two to four times a day, 15 to 40 deliveries come at once, at any hour, also in the rest."""
+    """Two to four times a day, 15 to 40 deliveries come at once. They come at any hour, even during the rest."""
     for day in range(days):
         for second in sorted(rng.uniform(0, 86_400) for _ in range(rng.randint(2, 4))):
             yield begin + day * DAY + timedelta(seconds=second), rng.randint(15, 40)
@@ -54,7 +54,7 @@ def no_arrivals(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def refill_level(pattern: str, since_begin: timedelta) -> int | None:
-    """The length to which a pattern refills its queues after each release; None: it does not refill them."""
+    """The length to which a pattern refills its queues after each release. None: it does not refill them."""
     match pattern:
         case "rush":
             return LEVELS[0]

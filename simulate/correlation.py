@@ -1,4 +1,4 @@
-"""Correlation: how well a gap predicts the next one: the autocorrelation at lag 1 (decision 0019)."""
+"""Correlation: how well a gap predicts the next one, measured by the autocorrelation at lag 1 (decision 0019)."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,8 +14,8 @@ def paced_autocorrelation(gaps: Sequence[Gap]) -> float | None:
 
 
 def autocorrelation(gaps: Sequence[Gap]) -> float:
-    """The autocorrelation of all gaps, also those that a limit made longer: the covariance of adjacent gaps divided by
-    the variance of all."""
+    """The autocorrelation of all gaps, including those that a limit made longer. It is the covariance of adjacent gaps
+    divided by the variance of all gaps."""
     seconds = [gap.seconds for gap in gaps]
     mean = fmean(seconds)
     variance = fmean([(second - mean) ** 2 for second in seconds])
@@ -26,6 +26,6 @@ def autocorrelation(gaps: Sequence[Gap]) -> float:
 
 
 def is_paced(gaps: Sequence[Gap]) -> bool:
-    """Whether the gaps that no limit made longer are a fair sample of the draws. They are if they are at least nine in
-    ten."""
+    """Whether the gaps that no limit made longer are a fair sample of the draws. They are a fair sample if they make up
+    at least nine tenths of all gaps."""
     return sum(gap.is_paced for gap in gaps) >= 0.9 * len(gaps)

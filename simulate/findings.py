@@ -88,8 +88,8 @@ def _correlation(promise: str, studies: Sequence[Study], measure: Callable[[GapS
 
 
 def _together(promise: str, studies: Sequence[Study]) -> list[Finding]:
-    """The autocorrelation of all profiles together: the sum of the covariances divided by the sum of the variances.
-    Both are computed around each profile's own mean."""
+    """The autocorrelation of all profiles together. It is the sum of the profiles' covariances divided by the sum of
+    their variances. Each of these is computed around the profile's own mean."""
 
     def of(queue: str) -> Measure:
         gaps = [gaps for study in studies if (gaps := study.gaps.get(queue))]

@@ -23,10 +23,10 @@ class Fleet:
     """The pattern of all packages. `all`: the packages take the patterns in turn."""
     seed: int
     spread: float | None = None
-    """The operator's spread for all packages; None: each package has its own, derived from its id."""
+    """The operator's spread for all packages. None: each package has its own, derived from its id."""
     limits: ProfileLimits = DEFAULTS
     gap_max_seconds: int | None = None
-    """The operator's largest gap; None: it follows from the limits."""
+    """The operator's largest gap. None: it follows from the limits."""
 
     @property
     def packages(self) -> int:

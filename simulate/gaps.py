@@ -22,8 +22,8 @@ class Gap:
     """The number of the release that ends the gap. Gaps with successive numbers are adjacent."""
     seconds: float
     queue: str
-    """RUSH, EVEN or CALM, the same at the begin and at the end of the gap. It was then the same in between, because a
-    queue only grows between two releases."""
+    """The class of the queue: RUSH, EVEN or CALM. It is the same at the begin and at the end of the gap. So it was the
+    same in between, because a queue only grows between two releases."""
     base_seconds: float
     pressure: float
     tempo: float
@@ -33,7 +33,8 @@ class Gap:
     is_paced: bool
     """Whether the gap itself, and not a limit, was the last bound that held the release."""
     load: float
-    """The releases in the two hours before the end of the gap, divided by the number expected. 0.5 is added to both."""
+    """The number of releases in the two hours before the end of the gap, divided by the expected number. 0.5 is added
+    to both numbers."""
 
 
 def measure_gaps(ledger: Ledger) -> Iterator[Gap]:
@@ -66,7 +67,7 @@ def measure_gaps(ledger: Ledger) -> Iterator[Gap]:
 
 
 def coefficient_of_variation(seconds: Sequence[float]) -> float:
-    """The standard deviation over the mean."""
+    """The standard deviation divided by the mean."""
     mean = fmean(seconds)
     return fmean([(second - mean) ** 2 for second in seconds]) ** 0.5 / mean
 

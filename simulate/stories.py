@@ -106,7 +106,7 @@ class Story:
                 self._run(self.now + time)
 
     def end(self) -> None:
-        """Run long enough for every delivery that can be released."""
+        """Run for 60 more days, because almost every delivery can be released by then."""
         self._run(self.now + 60 * DAY)
 
     def _arrive(self, profile: int, deliveries: list[tuple[timedelta, str, int, bool]]) -> None:

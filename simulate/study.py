@@ -41,11 +41,11 @@ class GapStudy:
     autocorrelation: float | None
     """The autocorrelation of the gaps that no limit made longer. None: limits made too many gaps longer."""
     with_limits: float
-    """The autocorrelation of all gaps, also those that a limit made longer."""
+    """The autocorrelation of all gaps, including those that a limit made longer."""
     pressure: float | None
     """The measured pressure: the mean of gap / (base × tempo) of the gaps that no limit made longer.
 
-    None: there are too few, or limits made too many longer.
+    None: there are too few such gaps, or limits made too many gaps longer.
     """
 
 
@@ -56,21 +56,22 @@ class Study:
     spread: float
     releases: int
     breaches: dict[str, int]
-    """For each limit: the releases that exceeded it."""
+    """The number of releases that exceeded each limit."""
     in_rest: int
     """Releases in a rest window, computed here independently of the policy."""
     fullest_hour: float
     """The most releases in any hour (its end excluded) after an idle night, divided by the daily limit."""
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
-    """The measured tempo, `slow` and `fast`: the mean of gap / (base × pressure) of the gaps that no limit made longer,
-    after two hours with under 0.8 or over 1.25 of the releases expected. A key is missing if there are too few.
+    """The measured tempo: the mean of gap / (base × pressure) of gaps that no limit made longer. `slow` is the tempo
+    after two hours with under 0.8 of the expected releases, and `fast` that after over 1.25. A key is missing if there
+    are too few such gaps.
     """
     gap_counts: dict[str, Counter[int]]
     """Gaps by class of queue and length, in steps of half a minute."""
     tempo_sums: dict[int, tuple[int, float]]
-    """For each load, in steps of 0.1: the number of the gaps that no limit made longer, and the sum of their
-    gap / (base × pressure)."""
+    """Two numbers for each load, in steps of 0.1. The first is the number of gaps that no limit made longer. The second
+    is the sum of gap / (base × pressure) of these gaps."""
     hours: Counter[int]
     """Releases by local hour."""
     days: Counter[int]
@@ -113,8 +114,8 @@ def study(ledger: Ledger) -> Study:
 
 
 def _is_in_rest(at: datetime, hours: Hours, zone: ZoneInfo) -> bool:
-    """Whether the time is in a rest, computed by local time: a rest begins on the same day or the day before, at its
-    start, and lasts its hours."""
+    """Whether the time is in a rest, computed by local time. A rest begins each day at its start time and lasts its
+    hours. The stagger (`offset`) may move it to another day."""
     if hours.rest is None:
         return False
     today = at.astimezone(zone).date()

@@ -12,7 +12,7 @@ from simulate.year import year
 
 
 def study_package(fleet: Fleet, number: int) -> list[Study]:
-    gc.disable()  # a package makes no reference cycles: there is nothing to collect
+    gc.disable()  # a package makes no reference cycles, so there is nothing to collect
     try:
         return [study(ledger) for ledger in year(fleet, number)]
     finally:

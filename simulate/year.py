@@ -20,7 +20,7 @@ MARGINS = Margins(timedelta(seconds=2.5), timedelta(seconds=1))  # the pacer's d
 
 @dataclass(slots=True)
 class Release:
-    """A release with the factors that it was decided with."""
+    """A release, with the factors by which the policy decided it."""
 
     at: datetime
     base_seconds: float
@@ -32,7 +32,7 @@ class Release:
     """The last bound that held the release."""
     waited: timedelta
     left: int
-    """The queue after the release and a refill: how many deliveries waited at the begin of the next gap."""
+    """The number of deliveries that waited at the begin of the next gap. A refill after the release is included."""
 
 
 @dataclass(frozen=True, slots=True)
