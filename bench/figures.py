@@ -1,4 +1,5 @@
-"""Figure: one measurement in several rounds, each of our system and of the barest program that does the same."""
+"""Figure: one measurement in several rounds. Each round measures our system and the barest program that does the
+same."""
 
 import statistics
 from collections.abc import Sequence

@@ -38,8 +38,8 @@ class Gap:
 
 
 def measure_gaps(ledger: Ledger) -> Iterator[Gap]:
-    """The gaps that can be judged. Such a gap contains no rest, deliveries wait at its begin, and its class of queue
-    does not change."""
+    """The gaps that can be judged. Such a gap contains no rest, and its class of queue stays the same. Deliveries wait
+    at its begin."""
     hours, limits, rush_over = ledger.rules.hours, ledger.rules.limits, ledger.rules.gap.rush_over
     moments = [release.at for release in ledger.releases]
     rest: datetime | None = None

@@ -120,7 +120,7 @@ def _mean(queue: str, studies: Sequence[Study]) -> str:
 
 
 def _duration(waits: Counter[int], share: float) -> str:
-    """The waiting time that the share `share` of all deliveries did not exceed, rounded up to the end of its step."""
+    """The waiting time that this share of all deliveries did not exceed, rounded up to the end of its step."""
     seen, total = 0, sum(waits.values())
     for step in sorted(waits):
         seen += waits[step]

@@ -34,7 +34,7 @@ class Arrive:
 
 @dataclass(frozen=True)
 class Set:
-    """Other rules, and another daily limit of the package."""
+    """The rules and the daily limit of the package change."""
 
     rules: Rules
     per_day: int | None
@@ -96,7 +96,7 @@ class Story:
                 self._arrive(profile, deliveries)
             case Set(rules, per_day):
                 self.rules, self.per_day = rules, per_day
-                self._restart()  # as in the pacer: when rules change, parked deliveries come back
+                self._restart()  # as in the pacer, parked deliveries come back when the rules change
             case Restart():
                 self._restart()
             case Jump(by):

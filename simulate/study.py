@@ -64,8 +64,8 @@ class Study:
     gaps: dict[str, GapStudy]
     tempo: dict[str, float]
     """The measured tempo: the mean of gap / (base × pressure) of gaps that no limit made longer. `slow` is the tempo
-    after two hours with under 0.8 of the expected releases, and `fast` that after over 1.25. A key is missing if there
-    are too few such gaps.
+    after two hours with under 0.8 of the expected releases. `fast` is the tempo after two hours with over 1.25 of them.
+    A key is missing if there are too few such gaps.
     """
     gap_counts: dict[str, Counter[int]]
     """Gaps by class of queue and length, in steps of half a minute."""

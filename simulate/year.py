@@ -14,7 +14,7 @@ from pacer.core.simulation import SimulatedProfile, SimulatedRelease, Simulation
 from simulate.arrivals import DAY, PATTERNS, Arrival, refill_level
 from simulate.fleet import Fleet
 
-BEGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; both clock changes are in the year
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday. The clocks change twice in the year that begins here
 MARGINS = Margins(timedelta(seconds=2.5), timedelta(seconds=1))  # the pacer's defaults
 
 

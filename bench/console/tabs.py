@@ -43,7 +43,7 @@ async def _read(session: aiohttp.ClientSession, address: str, path: str, receive
 
 
 async def _load(session: aiohttp.ClientSession, address: str, path: str, received: list[int], index: int) -> None:
-    """Do what NiceGUI's script does: load the page, then open its socket with its query (Engine.IO 4, Socket.IO 5)."""
+    """Do what NiceGUI's script does (Engine.IO 4, Socket.IO 5). Load the page, then open its socket with its query."""
     async with session.get(address + path) as page:
         match = _QUERY.search(await page.text())
     if match is None:

@@ -1,4 +1,4 @@
-"""Command of the pacer's bench: `python -m bench pacer` measures, prints the result against the aims, and stores it."""
+"""Command: `python -m bench pacer` measures the pacer, compares the results with the aims, and stores them."""
 
 import argparse
 import asyncio
@@ -29,7 +29,7 @@ PARTS = ("releases", "lateness", "restart", "peers")
 SMALL, LARGE = 10_000, 1_000_000
 CHUNKS = 10
 ROUNDS = 5
-WARM, MEASURED_SHARE = 0.1, 0.8  # shares of a round's releases: those of the cold start, and those that count
+WARM, MEASURED_SHARE = 0.1, 0.8  # of a round's releases: the share of the cold start, and the share that is measured
 RESTARTS = 3
 LATENESS_SECONDS = 30.0
 PEER_SECONDS = 10.0

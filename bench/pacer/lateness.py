@@ -1,4 +1,4 @@
-"""Lateness: how long after its due time a release is made, and how long after it the release is published."""
+"""Lateness: how late a release is made, and how late it is published, measured from its due time."""
 
 import asyncio
 import json

@@ -37,7 +37,7 @@ class Measurements:
     """Releases a second in each round, with the large number of held deliveries and with the small one (`bare`)."""
     release_cpu_ms: list[Pair] = field(default_factory=list[Pair])
     """CPU milliseconds of one release in each round, with the large number of held deliveries and with the small one.
-    They are the time of the pacer and Postgres together."""
+    The times of the pacer and of Postgres are added up."""
     statements: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """The mean milliseconds of each statement in the last round. The outer keys are `small` and `large`."""
     sizes: list[SizeResult] = field(default_factory=list[SizeResult])

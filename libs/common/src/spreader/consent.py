@@ -62,7 +62,7 @@ class ConsentTable:
     schema: str
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
-        """Apply the changes; returns the newest one of each package, recipient and list."""
+        """Apply the changes. Returns the newest change of each package, recipient and list."""
         newest = {change.key: change for change in changes}
         ordered = [newest[key] for key in sorted(newest)]  # all writers use this order, so they do not deadlock
         listed = [_listing(change) for change in ordered if change.listed]

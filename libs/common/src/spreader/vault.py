@@ -19,7 +19,7 @@ class Undecryptable(Exception):
 
 
 class Vault:
-    """`keys`: Fernet keys, newest first, separated by commas. The first one seals; all of them can open."""
+    """`keys`: Fernet keys, newest first, separated by commas. The first key encrypts. All keys can decrypt."""
 
     def __init__(self, keys: str) -> None:
         names = [key.strip() for key in keys.split(",") if key.strip()]

@@ -44,7 +44,7 @@ class Reply:
 
 
 class SimulatorClient:
-    """Sends a simulator the requests that drivers and testers send."""
+    """Sends requests to a simulator, as drivers and testers do."""
 
     def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
         self.address = urlsplit(address)
@@ -205,7 +205,7 @@ class FakeWebhook:
         return web.Response(status=self.status if refuses else 204)
 
     async def on_verification(self, request: web.Request) -> web.Response:
-        """Answer Meta's verification request: return its challenge if its token is right."""
+        """Answer Meta's verification request. If its token is right, return its challenge."""
         if request.query.get("hub.verify_token") != CREDENTIALS["cloud_api"]["verify_token"]:
             return web.Response(status=403)
         return web.Response(text=request.query["hub.challenge"])

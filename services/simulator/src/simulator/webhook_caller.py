@@ -35,7 +35,8 @@ IDLE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WebhookPost:
-    """One call of an account's webhook. `message`: the customer's message that the call reports; None for other calls.
+    """One call of an account's webhook. `message` is the customer's message that the call reports. It is None for other
+    calls.
 
     The first attempt creates the headers, and the body if there is none. Retries send the same headers and body.
     """

@@ -22,7 +22,7 @@ from spreader.clock import Clock
 class JudgedSend:
     plan: SendPlan
     reports: tuple[Report, ...]
-    """What the send caused to happen to its account, such as a lock or a ban."""
+    """The events that the send causes for its account, such as a lock or a ban."""
 
 
 class WhatsAppNetwork:

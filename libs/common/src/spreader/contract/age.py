@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 OLDEST = timedelta(days=8)
-"""A service refuses an older record, unless it remembers the record. This is longer than Kafka keeps a record (seven
-and a half days, `spreader.kafka.topics`)."""
+"""A service refuses an older record, except a record that it remembers. Kafka keeps records for a shorter time, at most
+seven and a half days (`spreader.kafka.topics`)."""
 REPEATED_WITHIN = timedelta(hours=72)
 """A caller may repeat a request for this long after the first time, because ingress keeps its `Idempotency-Key` for
 this long."""

@@ -34,7 +34,7 @@ class Setting(BaseModel):
 
 
 class ProfileLimits(Setting):
-    """What one profile may send in the open lane. All windows are rolling; none starts at midnight."""
+    """What one profile may send in the open lane. All windows are rolling, so none starts at midnight."""
 
     per_hour: PositiveInt = 20
     per_3_hours: PositiveInt = 50
@@ -60,8 +60,8 @@ class RestWindow(Setting):
     start: time = time(1, 0)
     hours: float = Field(default=4, gt=0, lt=24)
     stagger_minutes: Annotated[int, Field(ge=0, le=60)] = 0
-    """Each profile's rest begins up to this many minutes before or after `start`. A profile always begins at the same
-    time."""
+    """Each profile's rest begins up to this many minutes before or after `start`. For one profile, the shift is always
+    the same."""
 
     @property
     def length(self) -> timedelta:
@@ -138,7 +138,7 @@ class Gateway(Setting):
 
 
 class Profile(Setting):
-    """One WhatsApp account, with its limits in force: the package's, overridden by its own."""
+    """One WhatsApp account. `limits` are its limits in force: those of the package, except where it has its own."""
 
     profile_id: Id
     name: Name
@@ -176,9 +176,10 @@ class Package(Setting):
     """Opt-out words of this package, in addition to those of all packages. A customer opts out with a message that is
     only such a word."""
     keep_profile_per_customer: bool = False
-    """Open messages also go through the profile of the recipient's conversation, whatever the distribution."""
+    """Not only replies, but also open messages go through the profile of the recipient's conversation. The distribution
+    then does not matter."""
     reply_failover: bool = True
-    """A reply goes through another profile when the customer's own cannot send."""
+    """A reply goes through another profile while the profile of the conversation cannot send."""
     conversation_days: Annotated[int, Field(ge=1, le=3650)] = 180
     """After this many days without a message, a conversation no longer binds to its profile."""
     paused: bool = False

@@ -1,4 +1,4 @@
-"""Content: what a message contains; one class for each kind of WhatsApp message."""
+"""Content: what a message contains. Each kind of WhatsApp message has a class."""
 
 import hashlib
 from typing import Annotated, Any, Literal
@@ -16,7 +16,8 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$", 
 
 
 class ContentModel(BaseModel):
-    """Part of a content: immutable. Readers of events ignore unknown fields; the API of ingress rejects them."""
+    """Part of a content. It is immutable. Readers of events ignore unknown fields, but the API of ingress rejects
+    them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -45,7 +45,7 @@ FailureClass = Literal[
     "gateway",
     "ambiguous",
 ]
-"""Why a delivery was not sent. Only with `ambiguous` it may have been sent; with every other class it certainly was
+"""Why a delivery was not sent. With the class `ambiguous`, it may have been sent. With all others, it certainly was
 not.
 
 | class | meaning | what it affects |
@@ -75,8 +75,8 @@ Partition = Annotated[int, Field(ge=0)]
 GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 CALLBACK_PARTITIONS = 16
-"""The number of partitions of the callback topic. A router rejects a request that names a partition beyond it. So
-before any ingress uses a higher number, all routers must know the number."""
+"""The number of partitions of the callback topic. A router rejects a request that names a higher partition. So if this
+number is raised, all routers must know it before any ingress uses it."""
 
 EVERYWHERE: Literal["*"] = "*"
 """Stands in the place of a package's id and means all packages."""
@@ -91,7 +91,7 @@ class Event(BaseModel):
     topic: ClassVar[str]
     type: ClassVar[str]
     nulls_travel: ClassVar[bool] = False
-    """Whether the record contains fields that are None. It must if None is not the default of such a field."""
+    """Whether the record contains fields that are None. It must, if the default of such a field is another value."""
 
     traceparent: str | None = Field(default=None, exclude=True, repr=False)
     """The W3C trace context. It is sent as a header, not in the body."""
@@ -108,8 +108,8 @@ class Event(BaseModel):
 
     @property
     def row_version(self) -> int | None:
-        """The version of the event as a row of a compacted table. It never replaces a row with a greater version. None:
-        the newest record is the row."""
+        """The event's version as a row of a compacted table. The event never replaces a row with a greater version.
+        None: the newest record is the row."""
         return None
 
 
@@ -644,7 +644,7 @@ class PackageConfigured(Event):
 
 
 class LaneState(BaseModel):
-    """Whether a profile may use a lane; if not, until when and why."""
+    """Whether a profile may use a lane. If it may not, until when and why."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -906,5 +906,4 @@ PARTITIONS: Mapping[str, int] = {
 topic."""
 
 TERMINAL: frozenset[Status] = frozenset({"failed", "expired", "cancelled", "suppressed", "rejected"})
-"""The statuses that a delivery keeps. (A delivery that is `sent`, `delivered`, `read` or `unknown` may still
-change.)"""
+"""The statuses that a delivery keeps for good. (`sent`, `delivered`, `read` and `unknown` are not among them.)"""

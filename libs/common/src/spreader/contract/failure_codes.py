@@ -57,7 +57,7 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     **dict.fromkeys((131045, 133010, 131037, 33), _NOT_READY),
     **dict.fromkeys((131051, 131008, 131009, 100), _INVALID_FORM),
     131053: FailureMeaning("content", "Meta could not read the file"),
-    # The codes of templates; some have a more specific meaning below.
+    # The codes of templates. Some of them get a more specific meaning below.
     **dict.fromkeys(range(132000, 133000), FailureMeaning("template", "the template cannot be sent")),
     **dict.fromkeys((132000, 132001, 132005, 132007, 132008, 132012), _TEMPLATE_MISMATCH),
     132015: FailureMeaning("template", "the template is paused, because people did not like it"),

@@ -22,7 +22,8 @@ def obstacle(package: Package, profile: Profile, state: ProfileState | None, lan
 
 
 def session_obstacle(state: ProfileState | None) -> str | None:
-    """Why the session keeps the profile from sending. None: it does not, or the gateway has not reported on it."""
+    """Why the session keeps the profile from sending. None: it works, or the gateway has not reported on the
+    session."""
     if state is None or state.session in (None, "working"):
         return None
     return f"its session is {state.session}"

@@ -31,7 +31,7 @@ class PageRequest:
     """The parameters that choose the rows, as a query string in the order of their names; empty without a filter."""
     limit: int
     after: str | None
-    """The id of the last row of the previous page; None for the first page."""
+    """The id of the last row of the previous page. None: the first page is wanted."""
 
     @property
     def read_limit(self) -> int:

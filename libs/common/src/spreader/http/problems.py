@@ -115,8 +115,8 @@ def install(
 ) -> None:
     """Turn every exception of `app` into a problem, and describe each kind at `/problems/{code}`.
 
-    `own` gives a function for a class of exceptions. It may return another problem than the usual one. `count` is
-    called once for each problem that is returned.
+    `own` gives a function for a class of exceptions. This function may return another problem than the usual one.
+    `count` is called once for each problem that is returned.
     """
     by_code = {kind.code: kind for kind in kinds}
 
@@ -181,7 +181,7 @@ def _pointer(detail: Mapping[str, Any]) -> str:
 
 
 def _allowed_methods(request: Request) -> str:
-    """All methods of the path; empty if the path has no route. Starlette's own `Allow` would contain only the methods
+    """All methods of the path. Empty if the path has no route. Starlette's own `Allow` would contain only the methods
     of one route."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     here = [route for route in routes if route.path_regex.match(request.url.path)]

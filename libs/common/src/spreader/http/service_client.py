@@ -32,7 +32,7 @@ class ServiceClient(Protocol):
 
 
 class HttpServiceClient:
-    """A component that queries one service, called `name`. It keeps one pool of HTTP connections to it."""
+    """A component that queries one service, called `name`. It keeps one pool of HTTP connections to the service."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -86,7 +86,7 @@ async def _detail(response: aiohttp.ClientResponse) -> str | None:
 
 
 def require_body(response: ServiceResponse, not_found_detail: str) -> dict[str, Any]:
-    """The response body; raises the problem `unavailable` if there is none.
+    """The response body. Raises the problem `unavailable` if there is none.
 
     `not_found_detail`: the detail of that problem if the service returned 404.
     """

@@ -53,7 +53,7 @@ class GatheredCommits:
             self._next = asyncio.create_task(self._commit_later())
 
     async def flush(self) -> None:
-        """Commit everything that was added, within `FLUSH_SECONDS`; an error is only logged."""
+        """Commit everything that was added, within `FLUSH_SECONDS`. An error is only logged."""
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
                 await self._commit()

@@ -17,8 +17,8 @@ _send = AIOKafkaConnection.send
 
 @wraps(_send)
 def _send_or_break(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
-    """Raises KafkaConnectionError if the connection has just closed. aiokafka does so only when it gets an OSError, but
-    uvloop raises RuntimeError.
+    """Raises KafkaConnectionError if the connection has just closed. aiokafka alone raises it only after an OSError,
+    but uvloop raises RuntimeError.
 
     The RuntimeError would end the background task that keeps a consumer in its group. Then the service would look
     ready, but the records of its partitions would wait until somebody restarts it.

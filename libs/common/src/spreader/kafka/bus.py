@@ -1,4 +1,4 @@
-"""Bus: the port through which a service publishes its events, and what Kafka refuses of them."""
+"""Bus: the port through which a service publishes its events, and the records that Kafka refuses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

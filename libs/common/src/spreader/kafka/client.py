@@ -43,7 +43,7 @@ METADATA_MS = 30_000  # after this time at the latest a client sees new topics a
 DRAIN_SECONDS = 20.0
 PUBLISH_WINDOW = 2_000
 PUBLISH_SECONDS = 30.0
-TRIAL_CLUSTER = "trial-"  # prefix of the id of an in-memory cluster: see Settings.kafka_alone
+TRIAL_CLUSTER = "trial-"  # the id of an in-memory cluster begins with this (see Settings.kafka_alone)
 
 
 def _security(settings: Settings) -> BaseSecurity | None:

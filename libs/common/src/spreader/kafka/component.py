@@ -56,7 +56,7 @@ class KafkaComponent(Probe):
         self._ends = EndOffsets(settings)
         self._behind_since: dict[int, float] = {}
         self.cluster_id: str | None = None
-        """The id of the cluster that answered last; None: no cluster has answered yet."""
+        """The id of the cluster that answered last. None: no cluster has answered yet."""
 
     async def check(self) -> None:
         read = {topic for consumer in self._consumers for topic in consumer.topics}
@@ -83,7 +83,8 @@ class KafkaComponent(Probe):
         await self.check()  # raises an error if there is no broker, so that nothing is started only in part
         if topics := {topic for consumer in self._consumers for topic in consumer.topics}:
             await partitions_of(self._settings, *topics)  # refuses topics with too few partitions
-        # If the start fails, `started` stops the broker. If it did not, the next try would start running subscribers.
+        # If the start fails, `started` stops the broker. Otherwise the next try would start subscribers that run
+        # already.
         await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
 

@@ -1,8 +1,9 @@
 """Dead letter replay: publishes dead letters to their topics again, unchanged, once the cause is fixed.
 
-Progress is stored in the dead letter topic itself. After each batch, the replay writes a *mark*: a record that lists
-what it has published again, so that no later run publishes the same records. If it crashes between a batch and its
-mark, the next run publishes the batch again. That does no harm, because readers drop repeats (decision 0002).
+Progress is stored in the dead letter topic itself. After each batch, the replay writes a *mark*. This record
+lists what the replay has published again, so that no later run publishes it once more. If the replay crashes between a
+batch and its mark, the next run publishes the batch again. That does no harm, because readers drop repeats (decision
+0002).
 """
 
 import asyncio
@@ -36,7 +37,7 @@ Position = tuple[int, int]
 class ReplayFilter:
     """Which dead letters to take. A field that is None selects all.
 
-    `reason` is a part of the letter's reason; upper and lower case do not matter. `since` and `until` limit the time at
+    `reason` is a part of the letter's reason. Upper and lower case do not matter. `since` and `until` limit the time at
     which the record became a dead letter (`until` itself is excluded).
     """
 
@@ -112,7 +113,7 @@ def read_letter(record: Record) -> DeadLetter:
 
 
 def marked_positions(record: Record) -> frozenset[Position] | None:
-    """The positions that a mark names; None when the record is not a mark."""
+    """The positions that a mark names. None: the record is not a mark."""
     if all(name != MARK for name, _ in record.headers):
         return None
     return frozenset((partition, offset) for partition, offset in json.loads(record.value or b"[]"))
@@ -121,7 +122,7 @@ def marked_positions(record: Record) -> frozenset[Position] | None:
 async def replay(
     settings: Settings, wanted: ReplayFilter, show: Callable[[str], None], send: bool = False
 ) -> ReplaySummary:
-    """Show the wanted dead letters; with `send`, also publish and mark them. Stops at the topic's current end."""
+    """Show the wanted dead letters. With `send`, also publish and mark them. Stops at the topic's current end."""
     summary = ReplaySummary()
     replayed: set[Position] = set()
     async with _clients(settings) as (consumer, producer):

@@ -18,7 +18,7 @@ _BY_TYPE: Mapping[str, type[Event]] = {event.type: event for event in EVENTS}
 
 
 class UndecodableRecord(Exception):
-    """A record that this version cannot decode; the text says why."""
+    """A record that this version cannot decode. The text of the error says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def source_of(service: str) -> str:
 
 
 def encode(event: Event, source: str, now: datetime) -> Envelope:
-    """The record of an event; `source` is the name of the service that publishes it."""
+    """The record of an event. `source` is the name of the service that publishes it."""
     headers = {
         "ce_specversion": "1.0",
         "ce_id": event.event_id,
@@ -68,7 +68,7 @@ def encode(event: Event, source: str, now: datetime) -> Envelope:
 
 
 def read_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """Kafka's headers as text; bytes that are not UTF-8 are escaped."""
+    """Kafka's headers as text. Bytes that are not UTF-8 are escaped."""
     return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
 
 

@@ -82,7 +82,7 @@ Partition = tuple[str, int]
 
 @dataclass
 class GuardedConsumer(Generic[E]):
-    """Guards one handler; call `subscribe` before the broker starts.
+    """Guards one handler. Call `subscribe` before the broker starts.
 
     - A record that cannot be decoded goes to the dead letter topic, and the next one is handled.
     - After a transient failure (a server is down) it backs off and raises the error, so the batch is read again.
@@ -219,7 +219,7 @@ class GuardedConsumer(Generic[E]):
             await self.handle([replace(received, event=with_span(received.event, span)) for received, span in traced])
 
     async def _isolate(self, batch: Sequence[tuple[Record, Received[E]]]) -> None:
-        """Handle ever smaller parts of the batch; a record that fails by itself goes to the dead letter topic."""
+        """Handle ever smaller parts of the batch. A record that fails by itself goes to the dead letter topic."""
 
         async def call(part: Sequence[tuple[Record, Received[E]]]) -> None:
             await self._call([received for _, received in part])

@@ -42,7 +42,7 @@ class StoredPosition:
 
 @dataclass(slots=True)
 class OffsetStore:
-    """Skips the records below the stored offset, because they have had their effects.
+    """Skips the records below the stored offset, because their effects are stored already.
 
     The offset that is committed to Kafka cannot decide this. It may be older, because the process may crash after the
     commit to Postgres and before the commit to Kafka. A stored offset is valid for one topic of one cluster only. A

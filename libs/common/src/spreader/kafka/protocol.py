@@ -101,7 +101,8 @@ class TopicsRequest_v10(RequestStruct):
 
 
 class TopicsRequest(Request[MetadataRequest_v5 | TopicsRequest_v10]):
-    """Asks for topics and the cluster's id. A broker that knows only the older version returns no topic ids."""
+    """Asks for topics and the cluster's id. A broker that knows only the older version of this request returns no topic
+    ids."""
 
     API_KEY = 3
 

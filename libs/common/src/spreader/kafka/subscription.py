@@ -38,7 +38,7 @@ NO_GATHERING = Gathering(0, commits=False)
 GATHER_COMMITS = Gathering(0, commits=True)
 GATHER_BRIEFLY = Gathering(100, commits=True)
 GATHER = Gathering(500, commits=True)
-"""For views and counts: a delay of half a second does not matter there."""
+"""For views and counts, where a delay of half a second does not matter."""
 
 RecordsHandler = Callable[[Sequence[Record]], Awaitable[None]]
 
@@ -63,7 +63,7 @@ class _GatheredMessage(KafkaAckableMessage):
 
 
 Reader = Callable[[], AIOKafkaConsumer | None]
-"""Returns the consumer that reads for a handler; None while the broker is not started."""
+"""Returns the consumer that reads for a handler. None: the broker is not started."""
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscription, handle: RecordsHandler) -> Reader:

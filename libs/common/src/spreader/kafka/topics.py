@@ -32,7 +32,7 @@ COMPACTION = timedelta(days=1)
 SEGMENT_BYTES_COMPACTED = 16 * 1024 * 1024
 TOPICS_SHOWN_SECONDS = 0.05
 SET_ON_TOPIC = 1
-"""Kafka's name for the source of a setting that is the topic's own, not a default."""
+"""Kafka's number for the source of a setting that was set on the topic itself, and is not a default."""
 
 LIMITS: Mapping[str, Mapping[str, int]] = {
     DEAD_LETTER_TOPIC: {"max.message.bytes": RECORD_BYTES_MAX},
@@ -72,7 +72,7 @@ def _new_topic(topic: str, replication: int) -> NewTopic:
 
 
 def _times(topic: str) -> TopicSettings:
-    """The settings that older versions did not give to their topics."""
+    """The settings that older versions of Spreader did not give to their topics."""
     compacted = {"max.compaction.lag.ms": _ms(COMPACTION)} if topic in COMPACTED else {}
     return {"segment.ms": _ms(SEGMENT), **compacted}
 

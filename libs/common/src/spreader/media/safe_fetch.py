@@ -23,7 +23,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Returns the IP addresses of a host; raises OSError when it has none."""
+"""Returns the IP addresses of a host. Raises OSError if the host has none."""
 
 
 class MediaRefused(Exception):
@@ -31,7 +31,7 @@ class MediaRefused(Exception):
 
 
 class MediaUnavailable(Exception):
-    """The file cannot be read now; a later try may succeed."""
+    """The file cannot be read now. A later try may succeed."""
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -65,7 +65,7 @@ class AddressFilter:
         return cls(frozenset(host.strip().lower() for host in hosts.split(",") if host.strip()))
 
     async def addresses(self, url: str) -> tuple[str, int, Sequence[str]]:
-        """Host, port and IP addresses of a URL; raises `MediaRefused` or `MediaUnavailable`."""
+        """Host, port and IP addresses of a URL. Raises `MediaRefused` or `MediaUnavailable`."""
         host, port = _host_and_port(url)
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):

@@ -19,7 +19,7 @@ BACK_OFF_MAX_SECONDS = 5.0
 STUCK_SECONDS = 60.0
 
 Step = Callable[[], Awaitable[float]]
-"""Does a bounded piece of work; returns the seconds to sleep before the next step (0: do not sleep)."""
+"""Does a bounded piece of work. Returns how many seconds to sleep before the next step. 0: do not sleep."""
 
 
 class Loop:

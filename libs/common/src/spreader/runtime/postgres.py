@@ -36,7 +36,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=False,
-        hide_parameters=True,  # errors are logged: they must not contain phone numbers or messages
+        hide_parameters=True,  # errors are logged, so they must not contain phone numbers or messages
         connect_args={
             "connection_class": BoundedConnection,
             "timeout": CONNECT_SECONDS,
@@ -47,7 +47,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
                 "lock_timeout": str(LOCK_MS),
                 "idle_in_transaction_session_timeout": str(2 * STATEMENT_MS),
                 "timezone": "UTC",
-                "jit": "off",  # the statements are short: compiling them costs more than it saves
+                "jit": "off",  # the statements are short, so compiling them costs more than it saves
             },
         },
     )
@@ -83,8 +83,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed later, for example because the server is down or a lock timed out.
 
     It cannot succeed later if the statement or its data are wrong. The error's SQLSTATE decides (PostgreSQL's
-    documentation, appendix A, lists the classes). SQLAlchemy's exception classes are too coarse: it raises
-    the same class if the server is down and if a value is refused (a NUL in a text, a number out of range).
+    documentation, appendix A, lists the classes). SQLAlchemy's exception classes are too coarse. It raises
+    the same class if the server is down and if a value is refused (such as a NUL in a text).
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeout | OSError | TimeoutError)

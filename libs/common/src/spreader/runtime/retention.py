@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from spreader.runtime.loop import Loop
 
 DeleteBatch = Callable[[int], Awaitable[int]]
-"""Deletes at most this many rows of each table; returns the largest number that it deleted from one table."""
+"""Deletes at most this many rows of each table. Returns the largest number of rows that it deleted from one table."""
 
 
 def retention_loop(name: str, delete: DeleteBatch, rows_max: int, every_seconds: float) -> Loop:

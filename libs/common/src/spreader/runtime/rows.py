@@ -32,8 +32,8 @@ def column(sql_type: str, **arguments: Any) -> Any:
 
 
 def arrays(kind: type[R], rows: Iterable[R]) -> dict[str, list[Any]]:
-    """The parameters of a statement with `unnest(kind, …)`. Each field has one list. It is empty if there are no
-    rows."""
+    """The parameters of a statement with `unnest(kind, …)`. Each field has one list. The lists are empty if
+    there are no rows."""
     listed = list(rows)
     return {name: [getattr(row, name) for row in listed] for name in _column_names(kind)}
 

@@ -103,7 +103,7 @@ class Service:
                 return
 
     def app(self, **arguments: Any) -> FastAPI:
-        """The FastAPI application of the service; `arguments` are FastAPI's own (title, description, …)."""
+        """The FastAPI application of the service. `arguments` are FastAPI's own (title, description, …)."""
 
         async def start() -> None:
             await self.start()
@@ -175,7 +175,7 @@ class _Server(uvicorn.Server):
 
 
 def run(app: FastAPI, settings: Settings, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; then finish open requests and stop the components, within `EXIT_SECONDS`."""
+    """Serve until SIGTERM or SIGINT. Then finish open requests and stop the components, within `EXIT_SECONDS`."""
     configure_logs(settings.log_level)
     app.state.when_ready = spare_the_start
     config = uvicorn.Config(

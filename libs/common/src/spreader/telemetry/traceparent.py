@@ -7,7 +7,7 @@ _KNOWN_FLAGS = 0b11  # sampled, and random
 
 
 def valid_traceparent(text: str) -> str | None:
-    """The header in the form of version 00; None when the header is not valid.
+    """The header in the form of version 00. None: the header is not valid.
 
     The header of a later version begins with this form, so only its beginning is used. If the header is invalid, the
     receiver starts a new trace (a rule of W3C).

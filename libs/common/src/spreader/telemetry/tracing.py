@@ -38,7 +38,7 @@ class SpanProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpanSpec:
-    """A span before it starts. `parent` is the traceparent of its cause; None starts a trace."""
+    """A span before it starts. `parent` is the traceparent of its cause. None: the span starts a trace."""
 
     name: str
     kind: SpanKind
@@ -76,7 +76,7 @@ class Tracing:
 
     @contextlib.contextmanager
     def span(self, spec: SpanSpec) -> Generator[Span]:
-        """The block runs in this span; its log lines carry the trace id."""
+        """The block runs in this span, and its log lines contain the trace id."""
         span = self.start_span(spec)
         with closing([span]), active(span):
             yield span
@@ -121,7 +121,7 @@ def with_span(event: E, span: Span) -> E:
 
 
 def current_traceparent() -> str | None:
-    """The traceparent of the current task's span; None outside of any trace."""
+    """The traceparent of the current task's span. None: the task is in no trace."""
     return _traceparent(trace.get_current_span().get_span_context())
 
 

@@ -1,7 +1,7 @@
 """Clean text: text from outside in which every character can be stored and sent.
 
-Postgres stores no U+0000, and UTF-8 has no form for a lone surrogate (half of a character such as an emoji, which
-JavaScript's `slice` leaves). One such character in a group of rows would make the whole group fail.
+Postgres stores no U+0000, and UTF-8 has no form for a lone surrogate. A lone surrogate is half of a character such as
+an emoji. JavaScript's `slice` may leave one. One such character in a group of rows would make the whole group fail.
 """
 
 import re
@@ -61,7 +61,7 @@ class UnstorableText:
 
 
 def find_unstorable(value: Any, pointer: str = "", controls: bool = False) -> UnstorableText | None:
-    """The first text or member name in a JSON value that cannot be stored; None if all can.
+    """The first text or member name in a JSON value that cannot be stored. None: all can be stored.
 
     `pointer` is the JSON pointer of the value itself. If `controls` is true, a text with a control character counts
     too. Line breaks and tabs never count.

@@ -15,7 +15,7 @@ from spreader.contract.content import Content, MediaContent, TemplateContent, Te
 BITS = 64
 SIMILAR_BITS_MAX = 12
 """Contents whose fingerprints differ in at most this many bits count as similar."""
-WORDS_MAX = 2_000  # the most words of one content that are hashed; more could overflow the counters of 16 bits below
+WORDS_MAX = 2_000  # the most words of a content that are hashed, because more could overflow the 16-bit counters
 CACHED_MAX = 4_096
 
 _COUNTER_BITS = 16

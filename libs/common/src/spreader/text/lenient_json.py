@@ -30,7 +30,7 @@ def parse(body: bytes) -> Any:
 
 
 def unstorable_text(body: bytes, controls: bool = False) -> UnstorableText | None:
-    """The first text or member name in a JSON text that cannot be stored; None if all can be stored.
+    """The first text or member name in a JSON text that cannot be stored. None: all can be stored.
 
     `controls`: as in `find_unstorable`. Raises ValueError if the body is not JSON.
     """

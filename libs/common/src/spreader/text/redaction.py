@@ -26,6 +26,7 @@ def for_log(value: Any) -> Any:
 
 
 def redact(value: object) -> str:
-    """The value as one line of at most 300 characters. Long tokens are removed; phone numbers keep two digits."""
+    """The value as one line of at most 300 characters. Long tokens are removed. Of a phone number the last two digits
+    stay."""
     text = _POSSIBLE_SECRET.sub("…", " ".join(str(value).split()))
     return _DIGITS.sub(lambda match: f"…{match[0][-2:]}", text)[:CHARACTERS_MAX]

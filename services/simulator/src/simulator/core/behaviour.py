@@ -91,7 +91,7 @@ class Behaviour(BehaviourModel):
     missing_share: Share = 0.0
     """The share of sends whose receipts are lost."""
     doubled_share: Share = 0.0
-    """The share of sends whose receipts come twice. The same share of customers' messages come twice."""
+    """The share of sends whose receipts come twice. The same share of customers' messages comes twice."""
     late_share: Share = 0.0
     late_seconds: NonNegativeFloat = 3_600.0
     """The delay of late receipts, in system time."""

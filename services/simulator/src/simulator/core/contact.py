@@ -15,7 +15,7 @@ WROTE_MAX = 8
 @dataclass(frozen=True, slots=True)
 class CustomerContact:
     wrote: tuple[datetime, ...] = ()
-    """The last times at which the customer wrote. A time in the future is that of a reply that is scheduled."""
+    """The last times at which the customer wrote. A time in the future belongs to a reply that is scheduled."""
     opened_at: datetime | None = None
     """The time of the account's first message to the customer after the customer last wrote."""
     sends: int = 0

@@ -11,7 +11,7 @@ def hide_number(phone: str) -> str:
 
 
 def reveal_number(lid: str) -> str | None:
-    """The number behind a hidden id; None if the simulator did not make the id."""
+    """The number behind a hidden id. None: the simulator did not make the id."""
     phone = lid[3:][::-1]
     return phone if lid.isdecimal() and hide_number(phone) == lid else None
 

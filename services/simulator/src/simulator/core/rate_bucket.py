@@ -21,6 +21,6 @@ class RateBucket:
     full_at: datetime | None = None
 
     def take(self, allowance: Allowance, now: datetime) -> "RateBucket | None":
-        """The bucket after taking one token; None if it is empty."""
+        """The bucket after one token was taken. None: the bucket is empty."""
         full_at = max(self.full_at or now, now) + allowance.interval
         return RateBucket(full_at) if full_at - now <= allowance.interval * allowance.burst else None

@@ -21,7 +21,8 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class TimeLocked:
-    """The account may open no new chats before `until`. None if the lock is over. Existing chats are not affected."""
+    """The account may open no new chats before `until`. Existing chats are not affected. If `until` is None, the lock
+    is over."""
 
     until: datetime | None
     enforcement: str = "DEFAULT"

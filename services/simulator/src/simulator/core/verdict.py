@@ -61,7 +61,8 @@ class SendCase:
 
     @property
     def is_cold(self) -> bool:
-        """The customer neither has the account in the address book nor wrote in the last 28 days."""
+        """Whether the contact is cold. It is cold if the account is not in the customer's address book, and the
+        customer has not written in the last 28 days."""
         return not self.is_known and not self.contact.is_trusted(self.now)
 
     def with_state(self, state: AccountState) -> "SendCase":
@@ -104,7 +105,7 @@ def _judge_linked(case: SendCase) -> tuple[SendCase, Verdict]:
 
 
 def _capped(case: SendCase) -> bool:
-    """Whether the quota is used up. Another message to a contact that has not replied does not count again."""
+    """Whether the quota is used up. A further message to a contact who has not replied needs no quota."""
     rule = case.behaviour.quota
     if rule is None or case.contact.is_unanswered(case.state.since, case.now):
         return False

@@ -21,7 +21,7 @@ class LinkedForm(BaseModel):
 
     @property
     def recipient(self) -> str | None:
-        """The recipient's number; None for an unknown hidden id."""
+        """The recipient's number. None: the hidden id is unknown."""
         raise NotImplementedError
 
     @property

@@ -1,7 +1,7 @@
 """WAHA dialect: webhook events in one envelope, signed with HMAC-SHA512. They are tried 15 times, every 2 seconds.
 
-`X-Webhook-Timestamp` is wall time, because receivers reject old calls by it. Timestamps in events are system time. A
-retry has the request id and the timestamp of the first attempt.
+`X-Webhook-Timestamp` is wall time, because receivers use it to reject old calls. Timestamps in events are system time.
+A retry has the request id and the timestamp of the first attempt.
 """
 
 import hashlib

@@ -135,7 +135,7 @@ def _account(accounts: AccountRegistry, instance: str, request: Request) -> Gate
 
 
 def _existence(account: GatewayAccount, number: str, exists: bool, known: str) -> dict[str, Any]:
-    """The result of a number check; `known` is the number under which WhatsApp knows the customer."""
+    """The result of a number check. `known` is the number under which WhatsApp knows the customer."""
     result: dict[str, Any] = {"jid": f"{known}@s.whatsapp.net", "exists": exists, "number": number}
     return {**result, "lid": f"{hide_number(known)}@lid"} if exists and account.behaviour.lid else result
 
