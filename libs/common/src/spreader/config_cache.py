@@ -33,7 +33,7 @@ class ConfigCache:
         return [event.package for event in self.table.rows.values() if not event.removed]
 
     def package(self, package_id: str) -> Package | None:
-        """None: the package was removed, or this process has not read it yet. `is_removed` tells which."""
+        """None: the package was removed, or this process has not read it yet. `is_removed` shows which."""
         event = self.table.get(package_id)
         return None if event is None or event.removed else event.package
 

@@ -79,7 +79,7 @@ CALLBACK_PARTITIONS = 16
 number is raised, all routers must know it before any ingress uses it."""
 
 EVERYWHERE: Literal["*"] = "*"
-"""Stands in the place of a package's id and means all packages."""
+"""Used in place of a package's id. It means all packages."""
 
 
 class Event(BaseModel):

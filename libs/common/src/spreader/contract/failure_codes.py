@@ -66,7 +66,7 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     132069: FailureMeaning("throttled", "the template's flow is slowed down"),
     131063: FailureMeaning("template", "marketing messages are turned off for this account"),
 }
-"""The meaning of each `error.code`. The HTTP status does not tell it, because many of these codes have the same one."""
+"""The meaning of each `error.code`. The HTTP status does not show it, because many of these codes share one status."""
 
 NO_CHATS = FailureMeaning("restricted", "WhatsApp lets this profile open no chats")
 STALE = FailureMeaning("transient", "the session's keys were stale")

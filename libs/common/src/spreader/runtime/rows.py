@@ -26,7 +26,7 @@ _TYPES: dict[Any, str] = {
 
 
 def column(sql_type: str, **arguments: Any) -> Any:
-    """A dataclass field with its column type, such as `int` or `jsonb`. Use it if the annotation does not tell the
+    """A dataclass field with its column type, such as `int` or `jsonb`. Use it if the annotation does not show the
     type."""
     return dataclasses.field(metadata={"sql_type": sql_type}, **arguments)
 
