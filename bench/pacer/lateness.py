@@ -47,8 +47,8 @@ class Lateness:
 
 @dataclass
 class Watch:
-    """Records how late releases are. A release is due when the profile's last pass wanted to look at it again. The
-    first look at a profile has no such time, so its release does not count."""
+    """Records how late releases are. Each pass sets the time of the next look at a profile, and a release is due at
+    this time. The first look at a profile has no such time, so its release does not count."""
 
     _due_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _moments: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)

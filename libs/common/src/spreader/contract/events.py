@@ -75,8 +75,8 @@ Partition = Annotated[int, Field(ge=0)]
 GatewayMessageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 CALLBACK_PARTITIONS = 16
-"""The number of partitions of the callback topic. A router rejects a request that names a higher partition. So if this
-number is raised, all routers must know it before any ingress uses it."""
+"""The number of partitions of the callback topic. A router rejects a request that names a partition from this number
+on. So all routers must know a new, higher number before any ingress uses it."""
 
 EVERYWHERE: Literal["*"] = "*"
 """Used in place of a package's id. It means all packages."""

@@ -28,7 +28,7 @@ class PageRequest:
 
     path: str
     filters: str
-    """The parameters that choose the rows, as a query string in the order of their names; empty without a filter."""
+    """The parameters that choose the rows, as a query string in the order of their names. Empty: no filter."""
     limit: int
     after: str | None
     """The id of the last row of the previous page. None: the first page is wanted."""
@@ -41,11 +41,11 @@ class PageRequest:
 
     @property
     def list_name(self) -> str:
-        """Identifies the list: a cursor is valid only for the same path with the same filters."""
+        """The name of the list. A cursor is valid only for the same path with the same filters."""
         return f"{self.path}?{self.filters}" if self.filters else self.path
 
     def next_cursor(self, ids: Sequence[str]) -> str | None:
-        """The cursor of the page after these rows, which were read with `read_limit`; None on the last page."""
+        """The cursor of the next page. None: this is the last page. `ids` are those of all rows that were read."""
         return encode_cursor(self.list_name, ids[self.limit - 1]) if len(ids) > self.limit else None
 
     def next_url(self, cursor: str) -> str:
@@ -54,7 +54,7 @@ class PageRequest:
 
     @classmethod
     def of(cls, path: str, parameters: Iterable[tuple[str, str]], limit: int, cursor: str | None) -> "PageRequest":
-        """`parameters`: all parameters of the request's query. Raises InvalidCursor."""
+        """The page that a request asks for. `parameters` are all of its query. Raises InvalidCursor."""
         filters = urlencode(sorted((name, value) for name, value in parameters if name not in _PAGE_PARAMETERS))
         first = cls(path, filters, limit, None)
         return first if cursor is None else replace(first, after=decode_cursor(first.list_name, cursor))
@@ -66,7 +66,7 @@ def encode_cursor(list_name: str, last_id: str) -> str:
 
 
 def decode_cursor(list_name: str, cursor: str) -> str:
-    """The id of the last row of the previous page; raises InvalidCursor."""
+    """The id of the last row of the previous page. Raises InvalidCursor."""
     try:
         version, mark, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
