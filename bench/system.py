@@ -48,7 +48,7 @@ class BenchSystem:
     ports: Mapping[str, int]
     session: aiohttp.ClientSession
     pid: int
-    """Of `make up`, which has started all other processes."""
+    """The process id of `make up`, which has started all other processes."""
     home: Path
 
     @property
@@ -91,7 +91,7 @@ class BenchSystem:
 
 @asynccontextmanager
 async def run_system(tree: Tree = THIS_TREE, settings: Mapping[str, str] | None = None) -> AsyncGenerator[BenchSystem]:
-    """Run a system while the block runs; it is ready when the block begins. Keeps nothing but the log of a failure.
+    """Run a system as long as the block runs. The block begins when the system is ready. Only a failure keeps its log.
 
     `settings`: environment variables of all its processes.
     """
