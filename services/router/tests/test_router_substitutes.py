@@ -30,7 +30,7 @@ from spreader.contract.events import (
     ReplyMessageRequested,
 )
 from spreader.kafka.guarded_consumer import Received
-from spreader.testing import FakeProgress, MemoryBus, NoDeduplication
+from spreader.testing import FakeProgress, MemoryBus, NoDeduplication, counted_sql
 
 pytestmark = pytest.mark.postgres
 
@@ -114,6 +114,16 @@ def received(*events: E) -> list[Received[E]]:
 @pytest.fixture
 def router(engine: AsyncEngine) -> Router:
     return Router(engine)
+
+
+async def test_a_reply_costs_one_statement_and_a_new_customer_one_more(router: Router) -> None:
+    await router.reply(PEOPLE[1])  # connects
+    with counted_sql() as first:
+        await router.reply(PEOPLE[0])
+    with counted_sql() as second:
+        await router.reply(PEOPLE[0])
+    assert (len(first.statements), first.transactions) == (2, 2)
+    assert (len(second.statements), second.transactions) == (1, 1)
 
 
 async def test_one_substitute_answers_a_customer_until_the_own_profile_can_send_again(router: Router) -> None:

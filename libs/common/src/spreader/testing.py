@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext
+from sqlalchemy import Engine
+from sqlalchemy import event as sql_event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.clock import Clock
@@ -21,6 +23,7 @@ from spreader.kafka.client import KafkaBus, create_broker, partitions_of
 from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.topic_state import EndOffsets
+from spreader.runtime.bounded_connection import BoundedConnection
 from spreader.settings import Settings
 from spreader.telemetry.exporter import tracer_provider
 from spreader.telemetry.tracing import Tracing
@@ -137,6 +140,41 @@ class FakeProgress:
     async def has_read(self, topic: str, ends: Mapping[int, int]) -> bool:
         self.calls += 1
         return self.calls > self.behind
+
+
+@dataclass
+class SqlCount:
+    """What this process sent to Postgres."""
+
+    statements: list[str] = field(default_factory=list[str])
+    """Includes BEGIN, COMMIT and ROLLBACK, because each of them is a round trip too."""
+    transactions: int = 0
+
+
+@contextlib.contextmanager
+def counted_sql() -> Generator[SqlCount]:
+    """Count the statements and transactions of all engines of this process while the block runs."""
+    count, execute = SqlCount(), BoundedConnection.execute
+
+    def on_statement(connection: Any, cursor: object, statement: str, *_: object) -> None:
+        count.statements.append(statement)
+        count.transactions += connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+    async def counted_execute(
+        connection: BoundedConnection, query: str, *args: Any, timeout: float | None = None
+    ) -> str:
+        """SQLAlchemy calls this for BEGIN, COMMIT and ROLLBACK only."""
+        count.statements.append(query)
+        count.transactions += query.startswith("BEGIN")
+        return await execute(connection, query, *args, timeout=timeout)
+
+    sql_event.listen(Engine, "before_cursor_execute", on_statement)
+    setattr(BoundedConnection, "execute", counted_execute)  # noqa: B010 - its type does not allow the assignment
+    try:
+        yield count
+    finally:
+        setattr(BoundedConnection, "execute", execute)  # noqa: B010
+        sql_event.remove(Engine, "before_cursor_execute", on_statement)
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,8 @@ async def test_a_loop_survives_a_cancellation_that_a_library_let_out() -> None:
 
 
 async def test_a_probe_survives_a_cancellation_that_a_library_let_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spreader.runtime.probe.PROBE_SECONDS", 0)
+    for name in ("PROBE_SECONDS", "RECOVERY_SECONDS"):
+        monkeypatch.setattr(f"spreader.runtime.probe.{name}", 0)
 
     class Fickle(Probe):
         checks = 0

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.core import delivery_updates
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import Echo, MessageReceipt
 from ingress.status.handlers import StatusHandlers
+from ingress.status.projection import StatusProjection
 from ingress.testing import System, signed
+from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.contract.events import ConsentChanged, DeliveryOutcome, Lane, ProfileReported, Status
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.guarded_consumer import Received
 from spreader.settings import Settings
+from spreader.testing import MemoryBus, counted_sql
 from spreader.text.clean_text import clean_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -66,6 +70,21 @@ def echo(name: str = "3EB0", at: datetime = NOON) -> ProfileReceipt:
 
 def shown(system: System) -> list[tuple[str, str, str | None]]:
     return [(each.delivery_id, each.status, each.gateway_message_id) for each in system.bus.of(DeliveryOutcome)]
+
+
+async def test_an_outcome_and_a_receipt_cost_few_statements(engine: AsyncEngine) -> None:
+    projection, receipts = StatusProjection(engine), ReceiptMatcher(engine, MemoryBus(NOON))
+    await receipts.match_recent()  # connects
+    with counted_sql() as of_outcome:
+        await projection.fold_deliveries(delivery_updates.from_outcome(outcome("sent", gateway_message_id="3EB0")))
+        await receipts.match_deliveries(["dlv_1"])
+    with counted_sql() as of_receipt:
+        await receipts.take([ack("delivered")])
+    with counted_sql() as of_idling:
+        await receipts.match_recent()
+    assert (len(of_outcome.statements), of_outcome.transactions) == (2, 2)
+    assert (len(of_receipt.statements), of_receipt.transactions) == (1, 1)
+    assert len(of_idling.statements) == 1
 
 
 async def test_a_receipt_is_matched_by_the_gateways_message_id(system: System) -> None:

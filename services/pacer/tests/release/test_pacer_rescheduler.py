@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pacer.core.recipient_hours import recipient_rules
 from pacer.release.facts import lock_packages
-from pacer.release.loop import idle_seconds
+from pacer.release.loop import IDLE_SECONDS_MAX, idle_seconds
 from pacer.release.rescheduler import Rescheduler
 from pacer.sql import contacts
 from pacer.sql import release as sql
@@ -227,8 +227,8 @@ async def _scalar(engine: AsyncEngine, question: str) -> float:
     [
         (timedelta(seconds=180), 0.1, 0.2),  # at 600 times as fast it is 0.3 s off
         (timedelta(seconds=180), 0.4, 0.001),
-        (timedelta(hours=1), 0.1, 0.5),
-        (None, 0.1, 0.5),
+        (timedelta(hours=1), 0.1, IDLE_SECONDS_MAX),
+        (None, 0.1, IDLE_SECONDS_MAX),
     ],
 )
 def test_the_pause_of_the_loop_excludes_the_time_that_the_pass_took(

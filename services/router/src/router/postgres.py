@@ -12,6 +12,7 @@ from router.core.routing import RecordKey, Routing
 from router.sql_conversations import ConversationStore
 from spreader.contract.age import REMEMBERED
 from spreader.contract.configuration import Distribution
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 
 
@@ -113,7 +114,7 @@ class RoutingStore(ConversationStore):
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
-        async with self.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(_ROUTING_DELETE, {"rows": rows_max})).rowcount
 
 

@@ -26,6 +26,7 @@ from spreader.kafka.bus import Bus
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.runtime.postgres import autocommit
 
 log = structlog.get_logger()
 
@@ -66,28 +67,25 @@ class ReplyRouter:
         """The route of each reply. Conversations that begin with these replies, and new substitutes, are stored."""
         keys = sorted({(request.package_id, request.recipient) for request in requests})
         packages = await self.config.packages_of(requests)
-        async with self.store.begin() as connection:
+        async with autocommit(self.store.engine) as connection:
             known = await self.store.conversations(connection, keys)
-            stored = await self.store.substitutions(connection, keys)
-            substitutes: dict[ConversationKey, str | None] = {key: row.substitute for key, row in stored.items()}
-            results = [
-                self._route(request, package, known.get((request.package_id, request.recipient)), substitutes)
-                for request, package in zip(requests, packages, strict=True)
-            ]
-            await self.store.save_substitutes(
-                connection,
-                {
-                    key: chosen
-                    for key, chosen in substitutes.items()
-                    if chosen != (stored[key].substitute if key in stored else None)
-                },
-            )
-            new = {
-                (request.package_id, request.recipient): result.profile_id
-                for request, result in zip(requests, results, strict=True)
-                if isinstance(result, Route) and (request.package_id, request.recipient) not in known
-            }
-            await self.store.begin_conversations(connection, [Conversation(*key, new[key]) for key in sorted(new)])
+        substitutes = {key: conversation.substitute for key, conversation in known.items()}
+        results = [
+            self._route(request, package, known.get((request.package_id, request.recipient)), substitutes)
+            for request, package in zip(requests, packages, strict=True)
+        ]
+        new = {
+            (request.package_id, request.recipient): result.profile_id
+            for request, result in zip(requests, results, strict=True)
+            if isinstance(result, Route) and (request.package_id, request.recipient) not in known
+        }
+        if new:
+            async with autocommit(self.store.engine) as connection:
+                await self.store.begin_conversations(connection, [Conversation(*key, new[key]) for key in sorted(new)])
+        changed = {key: chosen for key, chosen in substitutes.items() if chosen != known[key].substitute}
+        if changed:
+            async with self.store.begin() as connection:
+                await self.store.save_substitutes(connection, changed)
         return results
 
     def _route(

@@ -51,6 +51,13 @@ class SubstituteRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SubstitutedConversation(Conversation):
+    """A conversation, and the profile that answers the customer for its own profile."""
+
+    substitute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Substitution:
     """A customer's own profile, and the substitute that answers while the own profile cannot send.
 
@@ -82,8 +89,8 @@ class ConversationStore:
 
     async def conversations(
         self, connection: AsyncConnection, keys: Sequence[ConversationKey]
-    ) -> dict[ConversationKey, Conversation]:
-        rows = fetched(Conversation, await connection.execute(_CONVERSATIONS, _key_arrays(keys)))
+    ) -> dict[ConversationKey, SubstitutedConversation]:
+        rows = fetched(SubstitutedConversation, await connection.execute(_CONVERSATIONS, _key_arrays(keys)))
         return {conversation.key: conversation for conversation in rows}
 
     async def talks_to(
@@ -127,8 +134,8 @@ class ConversationStore:
                 return
             await self.begin_conversations(connection, conversations)
             keys = [conversation.key for conversation in conversations]
-            await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys))
-            known = await self.conversations(connection, keys)
+            rows = fetched(Conversation, await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys)))
+            known = {conversation.key: conversation for conversation in rows}
             merged = [
                 merge(known[conversation.key], conversation, binds_for[conversation.package_id])
                 for conversation in conversations
@@ -208,10 +215,11 @@ _CONVERSATION_COLUMNS = ", ".join(f"conversation.{name}" for name in columns(Con
 _KEYS = unnest(ConversationKeyRow, "wanted")
 
 _CONVERSATIONS = text(f"""
-SELECT {_CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)""")
+SELECT {_CONVERSATION_COLUMNS}, conversation.substitute
+FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)""")
 
 _CONVERSATIONS_LOCK = text(f"""
-SELECT 1 FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
+SELECT {_CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
 ORDER BY conversation.package_id, conversation.recipient FOR UPDATE OF conversation""")
 
 _CONVERSATION_ENSURE = text(f"""

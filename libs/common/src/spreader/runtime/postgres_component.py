@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.probe import Probe
 
 
@@ -17,7 +18,7 @@ class PostgresComponent(Probe):
         self._service = service
 
     async def check(self) -> None:
-        async with self._engine.connect() as connection:
+        async with autocommit(self._engine) as connection:
             await connection.execute(text("SELECT 1"))
 
     async def start(self) -> None:

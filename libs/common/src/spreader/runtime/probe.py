@@ -6,7 +6,9 @@ import time
 
 from spreader.runtime.cancellation import is_cancelled
 
-PROBE_SECONDS = 1.0
+PROBE_SECONDS = 4.0
+RECOVERY_SECONDS = 1.0
+"""The time to the next check after one that failed, so that the service is soon ready again."""
 ANSWER_SECONDS = 2.0
 CHECK_SECONDS = 15.0
 STOP_SECONDS = 3.0
@@ -62,5 +64,5 @@ class Probe:
             finally:
                 self._checking_since = None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PROBE_SECONDS):
+                async with asyncio.timeout(PROBE_SECONDS if self._reason is None else RECOVERY_SECONDS):
                     await self._stop.wait()

@@ -22,7 +22,9 @@ BULK_MAX = 2
 """The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3
 """The pause after a batch with `BULK_MAX` such records, so that a bulk import leaves room for replies."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 3.0
+"""The time between two looks for records that another instance has stored and not published, because it died. What this
+instance stores wakes the relay."""
 CONTENDED_SECONDS = 0.1
 """The pause while another instance holds the lock."""
 

@@ -17,6 +17,7 @@ from ingress.sql import idempotency as sql
 from spreader.clock import wall_now
 from spreader.contract.ids import new_id
 from spreader.http.problems import Problem, instance
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
 KEY_CHARACTERS_MAX = 255
@@ -64,7 +65,7 @@ class IdempotentResponses:
         claim = new_id("clm", wall_now())
         row_key = {"route": route, "key": key}
         params = {**row_key, "body_hash": body_hash, "claim": claim, "message_id": new_message_id}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             message_id = (await connection.execute(sql.CLAIM, params)).scalar_one_or_none()
         if message_id is None:
             return await self._stored(row_key, body_hash)
@@ -83,7 +84,7 @@ class IdempotentResponses:
         return await self._run(sql.DELETE_OLD, limit=rows_max)
 
     async def _stored(self, row_key: dict[str, str], body_hash: str) -> ApiResponse:
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             rows = fetched(sql.StoredResponse, await connection.execute(sql.RESPONSE, row_key))
         stored = rows[0] if rows else None
         if stored is not None and stored.body_hash != body_hash:
@@ -101,5 +102,5 @@ class IdempotentResponses:
         return ApiResponse(stored.status, body, {"Idempotency-Replayed": "true"})
 
     async def _run(self, statement: TextClause, **params: object) -> int:
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(statement, params)).rowcount

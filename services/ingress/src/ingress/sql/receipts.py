@@ -100,6 +100,9 @@ ON CONFLICT DO NOTHING""")
 """The rows are ordered because gateways repeat calls. Two calls with the same receipts in different orders could
 deadlock."""
 
+IS_ANY_WAITING = text("SELECT EXISTS (SELECT FROM ingress.receipt_waiting)")
+"""Mostly none is waiting, and then nothing else need be asked."""
+
 _WAITING = """
 receipt.package_id AS receipt_package_id, receipt.profile_id AS receipt_profile_id, receipt.gateway_message_id,
 receipt.status, receipt.at, receipt.failure, receipt.code, receipt.reason"""
@@ -107,7 +110,7 @@ _MATCH_WAITING = f"""
 SELECT matched.*, {_WAITING} FROM ingress.receipt_waiting AS receipt CROSS JOIN {_MATCH}"""
 
 MATCH_DELIVERIES = text(f"""{_MATCH_WAITING}
-WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (receipt.profile_id, receipt.gateway_message_id) IN (
+WHERE (receipt.profile_id, receipt.gateway_message_id) IN (
     SELECT waiting.profile_id, waiting.gateway_message_id FROM ingress.receipt_waiting AS waiting
     WHERE waiting.delivery_id = ANY(CAST(:delivery_ids AS text[]))
     UNION
@@ -115,7 +118,7 @@ WHERE EXISTS (SELECT FROM ingress.receipt_waiting) AND (receipt.profile_id, rece
     WHERE delivery.delivery_id = ANY(CAST(:delivery_ids AS text[])) AND delivery.gateway_message_id IS NOT NULL)
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code
 LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
-"""The receipts that wait for any of these deliveries. The query costs almost nothing if no receipt is waiting."""
+"""The receipts that wait for any of these deliveries."""
 MATCH_BY_AGE = text(f"""{_MATCH_WAITING}
 WHERE receipt.kept_at BETWEEN now() - CAST(:oldest AS interval) AND now() - interval '2 seconds'
 ORDER BY receipt.profile_id, receipt.gateway_message_id, receipt.status, receipt.code

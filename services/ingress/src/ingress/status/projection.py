@@ -12,6 +12,7 @@ from ingress.sql import status as sql
 from ingress.sql.status import AcceptedMessage, CountedMessage, FoldedDelivery, ShownDelivery
 from spreader.contract.events import Lane
 from spreader.kafka.envelope import Envelope
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 
 ROWS_MAX = 5_000
@@ -44,17 +45,17 @@ class StatusProjection:
     async def fold_messages(self, messages: Iterable[AcceptedMessage]) -> None:
         by_id = {message.message_id: message for message in messages}
         ordered = [by_id[message_id] for message_id in sorted(by_id)]
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, ordered))
 
     async def fold_deliveries(self, updates: Iterable[DeliveryUpdate]) -> None:
         rows = [_row(update) for update in fold(updates)]
         for start in range(0, len(rows), ROWS_MAX):
-            async with self.engine.begin() as connection:
+            async with autocommit(self.engine) as connection:
                 await connection.execute(sql.DELIVERIES_FOLD, arrays(FoldedDelivery, rows[start : start + ROWS_MAX]))
 
     async def message(self, message_id: str) -> CountedMessage | None:
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             result = await connection.execute(sql.MESSAGE, {"message_id": message_id})
             return next(iter(fetched(CountedMessage, result)), None)
 
@@ -69,23 +70,23 @@ class StatusProjection:
             "before_id": before and before.message_id,
             "limit": limit,
         }
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             return fetched(CountedMessage, await connection.execute(sql.MESSAGES, params))
 
     async def cancel(self, message_id: str, now: datetime) -> None:
         """Stores the time of the first request to cancel the message."""
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(sql.MESSAGE_CANCEL, {"message_id": message_id, "now": now})
 
     async def delivery(self, delivery_id: str) -> ShownDelivery | None:
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             result = await connection.execute(sql.DELIVERY, {"delivery_id": delivery_id})
             return next(iter(fetched(ShownDelivery, result)), None)
 
     async def deliveries(self, message_id: str, after: str, limit: int) -> Sequence[ShownDelivery]:
         """A message's deliveries after the id `after`, ordered by id."""
         params = {"message_id": message_id, "after": after, "limit": limit}
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             return fetched(ShownDelivery, await connection.execute(sql.DELIVERIES, params))
 
 

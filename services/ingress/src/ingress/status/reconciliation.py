@@ -14,6 +14,7 @@ from ingress.metrics import OUTBOX_OLDEST, OUTBOX_WAITING, UNSETTLED
 from ingress.sql import reconciliation as sql
 from ingress.sql.reconciliation import MessageGap, OutboxBacklog, UnfinishedDeliveries
 from spreader.clock import Clock
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
 UNCHANGED_FOR = timedelta(minutes=15)
@@ -48,7 +49,7 @@ class Reconciliation:
 
     async def measure_outbox(self) -> float:
         """Sets the metrics of the outbox. Returns the seconds until the next run."""
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             (backlog,) = fetched(OutboxBacklog, await connection.execute(sql.OUTBOX))
         OUTBOX_WAITING.set(backlog.records)
         OUTBOX_OLDEST.set(backlog.oldest_seconds or 0)
@@ -58,7 +59,7 @@ class Reconciliation:
         """Sets the metric of unfinished deliveries. Returns the seconds until the next run."""
         began = time.monotonic()
         until = self.clock() - self.clock.system(UNCHANGED_FOR)
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             (unfinished,) = fetched(UnfinishedDeliveries, await connection.execute(sql.UNFINISHED, {"until": until}))
             has_more = await self._find_missing(connection, until)
         UNSETTLED.labels("router").set(sum(self._missing.values()))

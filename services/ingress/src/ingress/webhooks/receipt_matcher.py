@@ -24,6 +24,7 @@ from ingress.sql import receipts as sql
 from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, WaitingReceipt, WaitingReceiptKey
 from spreader.contract.events import DeliveryOutcome
 from spreader.kafka.bus import Bus
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 from spreader.text.clean_text import clean
 
@@ -48,7 +49,7 @@ class ReceiptMatcher:
         if not receipts:
             return
         keys = [_keys(position, receipt) for position, receipt in enumerate(receipts)]
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             matches = fetched(ReceiptMatch, await connection.execute(sql.MATCH, arrays(ReceiptKeys, keys)))
             matched = {match.position for match in matches}
             waiting = [_waiting(receipt) for position, receipt in enumerate(receipts) if position not in matched]
@@ -61,13 +62,16 @@ class ReceiptMatcher:
     async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
         """Matches the receipts that wait for these deliveries, which have just changed."""
         ids = list(delivery_ids)
+        if not ids or not await self._is_any_waiting():
+            return
         for start in range(0, len(ids), DELIVERIES_MAX):
             await self._match_all(sql.MATCH_DELIVERIES, {"delivery_ids": ids[start : start + DELIVERIES_MAX]})
 
     async def match_recent(self) -> float:
         """Matches recent receipts and echoes that missed their delivery. Returns the seconds until the next run."""
-        await self._match_all(sql.MATCH_BY_AGE, {"oldest": RECENT})
-        await self._match_all(sql.MATCH_ECHOES, {"oldest": RECENT})
+        if await self._is_any_waiting():
+            await self._match_all(sql.MATCH_BY_AGE, {"oldest": RECENT})
+            await self._match_all(sql.MATCH_ECHOES, {"oldest": RECENT})
         return MATCH_EVERY_SECONDS
 
     async def match_all_and_delete_old(self, rows_max: int) -> int:
@@ -77,11 +81,15 @@ class ReceiptMatcher:
         """
         await self._match_all(sql.MATCH_BY_AGE, {"oldest": ALL})
         await self._match_all(sql.MATCH_ECHOES, {"oldest": ALL})
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             params = {"kept_max": self.kept_max, "limit": rows_max}
             deleted = (await connection.execute(sql.DELETE_OLD, params)).rowcount
         WAITING_RECEIPTS.labels("forgotten").inc(deleted)
         return deleted
+
+    async def _is_any_waiting(self) -> bool:
+        async with autocommit(self.engine) as connection:
+            return (await connection.execute(sql.IS_ANY_WAITING)).scalar_one()
 
     async def _match_all(self, statement: TextClause, params: dict[str, Any]) -> None:
         while await self._match(statement, {**params, "limit": BATCH_MAX}) == BATCH_MAX:

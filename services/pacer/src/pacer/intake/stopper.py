@@ -17,7 +17,7 @@ from spreader.runtime.rows import arrays, fetched
 PIECE_ROWS = 500
 """The most deliveries that one transaction ends."""
 MESSAGES_A_PIECE = 20
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 3.0
 LOCKED_SECONDS = 0.01
 """The pause when other transactions have locked all deliveries that are to be ended."""
 

@@ -30,7 +30,11 @@ from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.runtime.rows import arrays, fetched
 
-IDLE_SECONDS_MAX = 0.5
+IDLE_SECONDS_MAX = 3.0
+"""The longest time between two passes. A pass knows when the next profile is due, and an event that makes one due wakes
+the pacer that handles it. So this is only for the work of another pacer that has died."""
+STALE_SECONDS = 0.5
+"""The pause while the configuration is too old to release anything."""
 HEADS_FEW, HEADS_MANY = 1, 50
 """How many deliveries of each part of a queue a pass reads. It reads many if the pass before it parked some, and few
 otherwise."""
@@ -66,7 +70,7 @@ class ReleaseLoop:
             await self.known.save()
         await self.rescheduler.write(self.clock)
         if self.config.stale_reason() is not None:
-            return IDLE_SECONDS_MAX
+            return STALE_SECONDS
         async with self.engine.begin() as connection:
             now, read_at = await system_now(connection, self.clock), time.monotonic()
             params = {"now": now, "profiles": self.profiles_a_pass}

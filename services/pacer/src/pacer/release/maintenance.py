@@ -12,6 +12,7 @@ from pacer.sql import maintenance as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
 from spreader.runtime.loop import Loop
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.retention import retention_loop
 from spreader.runtime.rows import fetched
 
@@ -40,7 +41,7 @@ class QueueMaintenance:
 
     async def expire(self) -> float:
         """Expire one batch of the held deliveries whose time is over; returns the wall seconds until the next batch."""
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             now = await system_now(connection, self.clock)
             expired = (await connection.execute(sql.EXPIRE, {"now": now, "rows": EXPIRED_ROWS_MAX})).rowcount
         if expired:
@@ -62,7 +63,7 @@ class QueueMaintenance:
     async def count(self) -> float:
         """Set the gauges of the queue; returns the wall seconds until the next count."""
         began = time.monotonic()
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             now = await system_now(connection, self.clock)
             (count,) = fetched(
                 sql.QueueCount, await connection.execute(sql.QUEUE_COUNT, {"now": now, "waiting": PREFIX})

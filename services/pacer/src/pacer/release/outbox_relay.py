@@ -26,7 +26,7 @@ from spreader.telemetry.tracing import NO_TRACING, SpanSpec, Tracing, closing, m
 log = structlog.get_logger()
 
 ROWS_MAX = 500
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pacer.core.release_pass import Due, PassResult
 from pacer.sql import views
 from spreader.contract.events import ProfilePace
 from spreader.kafka.bus import Bus
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
 PUBLISH_EVERY_SECONDS = 1.0
@@ -55,7 +56,7 @@ class PacePublisher:
         """The lengths of the profiles' queues, counted up to HELD_COUNTED_MAX."""
         if not profile_ids:
             return {}
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             params = {"profile_ids": list(profile_ids), "count_max": HELD_COUNTED_MAX}
             rows = fetched(views.HeldCount, await connection.execute(views.HELD, params))
         return {row.profile_id: row for row in rows}

@@ -13,6 +13,7 @@ from sender.core.delivery import Delivery
 from spreader.consent import ConsentTable, wait_until_consents_consumed
 from spreader.contract.events import ConsentKind
 from spreader.kafka.read_barrier import ReadProgress
+from spreader.runtime.postgres import autocommit
 
 log = structlog.get_logger()
 
@@ -39,5 +40,5 @@ class ConsentCheck:
             )
             return None
         key = delivery.package_id, delivery.recipient
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             return frozenset((await CONSENTS.of(connection, [key])).get(key, ()))

@@ -15,14 +15,15 @@ from sender.ledger.claim import Claim
 from sender.ledger.postgres import DeliveryLedger, NotToClaim
 from sender.ledger.result_writer import ResultWriter
 from sender.metrics import IN_FLIGHT
+from spreader.contract.events import Lane
 from spreader.kafka.guarded_consumer import Received
 from spreader.runtime.loop import BACK_OFF_MAX_SECONDS, Loop
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 0.5
-"""The longest time between two looks into the ledger. Looks are needed because no event announces that another
-process's lease has ended."""
+LOOK_SECONDS: Mapping[Lane, float] = {"reply": 1.0, "open": 3.0}
+"""The longest time between two looks into the ledger. A look knows when the next lease of another process ends. So the
+next look finds only what another process has stored and has no free slot for, or has left behind when it died."""
 LEASE_CLOCKS_SECONDS = 1.0
 """By how much the clocks of this process and of the database may disagree about the end of a lease."""
 TAKE_OVER_PAUSE_SECONDS = BACK_OFF_MAX_SECONDS + 1
@@ -40,7 +41,7 @@ class Dispatcher:
         results: ResultWriter,
         limit: int,
         drain_seconds: float,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float | None = None,
     ) -> None:
         self.name = f"{ledger.lane} lane"
         self._ledger = ledger
@@ -48,7 +49,7 @@ class Dispatcher:
         self._results = results
         self._slots = SlotPool(limit)
         self._drain_seconds = drain_seconds
-        self._look_seconds = look_seconds
+        self._look_seconds = LOOK_SECONDS[ledger.lane] if look_seconds is None else look_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: dict[str, Claim] = {}
         """The claims whose results are not written yet, by delivery id."""
@@ -69,18 +70,22 @@ class Dispatcher:
     async def claim_due(self) -> float:
         """Claims due deliveries, up to the number of free slots; returns the seconds until the next look."""
         try:
-            async with self._free_slots() as free:
-                claims = await self._ledger.claim(free, self._not_to_claim())
-                self._start_sends(claims)
             work = await self._ledger.due_work()
+            self._more_due = work.due_now
+            if work.due_now and await self._claim():
+                return 0  # look again at once, because one look gives a host only a part of the free slots
         except Exception:
             self._take_over_from = time.monotonic() + TAKE_OVER_PAUSE_SECONDS
             raise
-        self._more_due = work.due_now
-        if claims and work.due_now:
-            return 0  # look again at once, because one look gives a host only a part of the free slots
         next_in = work.next_in_seconds
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
+
+    async def _claim(self) -> bool:
+        """Whether there was a delivery to claim, and a slot for it."""
+        async with self._free_slots() as free:
+            claims = await self._ledger.claim(free, self._not_to_claim())
+            self._start_sends(claims)
+        return bool(claims)
 
     async def start(self) -> None:
         await self._loop.start()

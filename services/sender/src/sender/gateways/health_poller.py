@@ -29,7 +29,7 @@ PERIOD_MIN = timedelta(seconds=5)
 LEASE = timedelta(seconds=60)
 BATCH = 32
 """The most profiles that are taken and checked at a time."""
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 """Wall time between two looks for profiles that are due."""
 
 

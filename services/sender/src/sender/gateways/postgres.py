@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched, unnest
 
 
@@ -18,22 +19,22 @@ class PostgresUploads:
 
     async def upload_id(self, account: str, sha256: str, mime_type: str, younger_than: timedelta) -> str | None:
         params = {"account": account, "sha256": sha256, "type": mime_type, "seconds": younger_than.total_seconds()}
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             return await connection.scalar(FIND_UPLOAD, params)
 
     async def keep(self, account: str, sha256: str, mime_type: str, upload_id: str) -> None:
         params = {"account": account, "sha256": sha256, "type": mime_type, "name": upload_id}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(KEEP_UPLOAD, params)
 
     async def forget(self, account: str, upload_id: str) -> None:
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(FORGET_UPLOAD, {"account": account, "name": upload_id})
 
     async def delete_old(self, older_than: timedelta, limit: int) -> int:
         """Deletes up to `limit` old uploads; returns how many it deleted."""
         params = {"seconds": older_than.total_seconds(), "limit": limit}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(DELETE_OLD_UPLOADS, params)).rowcount
 
 
@@ -55,7 +56,7 @@ class PostgresNumbers:
     engine: AsyncEngine
 
     async def find(self, numbers: Sequence[str], since: datetime) -> Mapping[str, CheckedNumber]:
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             result = await connection.execute(FIND_NUMBERS, {"numbers": list(numbers), "since": since})
             return {row.number: row for row in fetched(CheckedNumber, result)}
 
@@ -66,13 +67,13 @@ class PostgresNumbers:
             "at": checked.checked_at,
             "address": checked.address,
         }
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(KEEP_NUMBER, params)
 
     async def book(self, profile_id: str, now: datetime, interval: timedelta, burst: int) -> bool:
         """Takes one of the checks that the profile may make; False if it may make none now."""
         params = {"profile_id": profile_id, "now": now, "interval": interval, "ahead_max": interval * (burst - 1)}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(BOOK_CHECK, params)).rowcount == 1
 
 
@@ -111,7 +112,7 @@ class PostgresPollSchedule:
 
     async def take(self, limit: int, lease: timedelta) -> Sequence[PolledProfile]:
         """The profiles that are due. No other sender gets them until the lease ends."""
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             result = await connection.execute(TAKE_DUE, {"limit": limit, "lease": lease.total_seconds()})
             return fetched(PolledProfile, result)
 
@@ -123,7 +124,7 @@ class PostgresPollSchedule:
             "reports": polled.reports,
             "seconds": due_in.total_seconds(),
         }
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(RESCHEDULE, params)
 
 

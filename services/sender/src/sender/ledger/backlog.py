@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.metrics import OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, UNSETTLED
 from spreader.contract.events import Lane
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
 EVERY_SECONDS = 5.0
@@ -29,7 +30,7 @@ class BacklogGauges:
 
     async def update(self) -> float:
         """Sets the gauges; returns the seconds until the next measurement."""
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             size = fetched(BacklogSize, await connection.execute(BACKLOG_SIZE, {"lane": self.lane}))[0]
         UNSETTLED.labels(self.lane).set(size.unsettled)
         OVERDUE_SECONDS.labels(self.lane).set(max(size.overdue_seconds or 0, 0))  # negative: nothing is due yet

@@ -13,6 +13,7 @@ from sender.ledger.sql import DELETE_CANCELLATIONS, INSERT_CANCELLATIONS
 from spreader.contract.events import MessageCancelled
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.postgres import autocommit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +31,5 @@ class Cancellations:
         """Deletes up to `limit` cancellations that were stored at least `older_than` ago; returns how many it deleted.
         A cancellation that an unsettled delivery needs stays."""
         params = {"seconds": older_than.total_seconds(), "limit": limit}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(DELETE_CANCELLATIONS, params)).rowcount

@@ -118,6 +118,17 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NewEventRow:
+    """An event of a settled delivery, to be stored with the result. The names differ from those of `ResultRow`."""
+
+    event_of: str
+    event_type: str
+    event_body: str
+    event_traceparent: str | None
+    event_claim: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
 class EventRow:
     """An event of a settled delivery that is to be published."""
 
@@ -212,13 +223,13 @@ def is_definite(result: ClaimResult) -> bool:
             assert_never(result)
 
 
-def event_rows(settled: Sequence[FinishedClaim]) -> Iterator[EventRow]:
-    for finished in settled:
+def event_rows(results: Sequence[FinishedClaim]) -> Iterator[NewEventRow]:
+    for finished in results:
         if isinstance(finished.result, SettledClaim):
             delivery_id, number = finished.claim.delivery.delivery_id, finished.claim.number
             for event in finished.result.events:
                 body = event.model_dump_json(exclude_none=True)
-                yield EventRow(delivery_id, event.type, body, event.traceparent, number)
+                yield NewEventRow(delivery_id, event.type, body, event.traceparent, number)
 
 
 def event_of(row: EventRow) -> Event:

@@ -22,8 +22,8 @@ log = structlog.get_logger()
 
 OVERDUE = timedelta(seconds=5)
 """If an event is not marked as published within this time after its commit, it is published again."""
-LOOK_SECONDS = 2.0
-MARK_SECONDS = 0.05
+LOOK_SECONDS = 3.0
+MARK_SECONDS = 0.2
 """How long a published event waits for others, so that all are marked in one statement."""
 IDLE_SECONDS = 60.0
 IN_FLIGHT_MAX = 5_000

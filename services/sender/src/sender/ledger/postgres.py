@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from sender.core.claim_result import SettledClaim
 from sender.core.delivery import Delivery, generation
 from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import CallStart, Claim, ClaimKey, FinishedClaim, StartingCall
@@ -18,6 +17,7 @@ from sender.ledger.delivery_rows import (
     EventRow,
     HostOf,
     NewDeliveryRow,
+    NewEventRow,
     ResultRow,
     StartRow,
     claim_of,
@@ -34,7 +34,6 @@ from sender.ledger.sql import (
     DELETE_SETTLED,
     DUE_WORK,
     INSERT_DELIVERIES,
-    KEEP_EVENTS,
     MARK_PUBLISHED,
     RENEW,
     START_CALLS,
@@ -44,6 +43,7 @@ from sender.ledger.sql import (
 from spreader.contract.events import Event, Lane
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 
 
@@ -101,11 +101,11 @@ class DeliveryLedger:
 
     async def claim(self, free: FreeSlots, others: NotToClaim = NOTHING) -> tuple[Claim, ...]:
         """Claims due deliveries, up to the number of free slots."""
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return await self._claim(connection, free, others)
 
     async def due_work(self) -> DueWork:
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             return fetched(DueWork, await connection.execute(DUE_WORK, {"lane": self.lane}))[0]
 
     async def renew(self, claim: Claim) -> Claim | None:
@@ -117,7 +117,7 @@ class DeliveryLedger:
             "worker": self.worker,
             "lease": self.lease.total_seconds(),
         }
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             renewed = await connection.execute(RENEW, params)
         return replace(claim, lease_until=lease_until) if renewed.rowcount else None
 
@@ -131,9 +131,8 @@ class DeliveryLedger:
         lease_until = self._lease_until()
         begun = arrays(StartRow, map(start_row, starting))
         params = {"worker": self.worker, "lease": self.lease.total_seconds(), **begun}
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             rows = {row.key: row for row in fetched(CallStartRow, await connection.execute(START_CALLS, params))}
-            await connection.commit()
             yield {
                 key: CallStart(replace(call.claim, lease_until=lease_until), rows[key].stop)
                 for call in starting
@@ -141,35 +140,32 @@ class DeliveryLedger:
             }
 
     async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
-        """Writes results with the events to publish; returns the keys of the claims whose results were accepted."""
-        async with self.engine.begin() as connection:
-            params = {"worker": self.worker, **arrays(ResultRow, map(result_row, results))}
-            valid = set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
-            settled = [
-                finished
-                for finished in results
-                if finished.claim.key in valid and isinstance(finished.result, SettledClaim)
-            ]
-            if settled:
-                params = {"lane": self.lane, **arrays(EventRow, event_rows(settled))}
-                await connection.execute(KEEP_EVENTS, params)
-        return valid
+        """Writes results with the events to publish; returns the keys of the claims whose results were accepted. One
+        statement writes both, so there is no result without its events."""
+        params = {
+            "worker": self.worker,
+            "lane": self.lane,
+            **arrays(ResultRow, map(result_row, results)),
+            **arrays(NewEventRow, event_rows(results)),
+        }
+        async with autocommit(self.engine) as connection:
+            return set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
 
     async def unpublished(self, older_than: timedelta, limit: int) -> list[tuple[ClaimKey, Event]]:
         """The oldest events that were stored at least `older_than` ago and are not marked as published."""
         params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             rows = fetched(EventRow, await connection.execute(UNPUBLISHED, params))
         return [(row.key, event_of(row)) for row in rows]
 
     async def mark_published(self, keys: Sequence[ClaimKey]) -> None:
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             await connection.execute(MARK_PUBLISHED, arrays(ClaimKey, keys))
 
     async def delete_settled(self, older_than: timedelta, limit: int) -> int:
         """Deletes up to `limit` deliveries that were settled at least `older_than` ago; returns how many it deleted."""
         params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(DELETE_SETTLED, params)).rowcount
 
     async def _insert(self, connection: AsyncConnection, deliveries: Sequence[Delivery]) -> set[str]:

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from sender.ledger.claim import ClaimKey
-from sender.ledger.delivery_rows import EventRow, HostSlotsRow, NewDeliveryRow, ResultRow, StartRow
+from sender.ledger.delivery_rows import HostSlotsRow, NewDeliveryRow, NewEventRow, ResultRow, StartRow
 from spreader.runtime.rows import unnest
 
 # Statements lock the rows that they change in the order of their ids. Without an order, two of them could each hold a
@@ -107,10 +107,12 @@ WHERE stored.delivery_id = starting.delivery_id AND stored.claim = starting.clai
   AND stored.state IN ('claimed', 'sending')
 RETURNING stored.delivery_id, stored.claim, starting.stop""")
 
-# The second part of the condition accepts a late result of the previous claim, as long as the newest claim has not
-# begun a call. If the newest claim has settled the delivery as unknown, only the result `sent` is accepted.
+# One statement writes results and events, so that no result is stored without its events. The second part of the
+# condition accepts a late result of the previous claim, as long as the newest claim has not begun a call. If the newest
+# claim has settled the delivery as unknown, only the result `sent` is accepted.
 WRITE_RESULTS = text(f"""
-WITH {IN_ORDER}
+WITH {IN_ORDER},
+written AS (
 UPDATE sender.delivery AS stored
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
     status = result.status, gateway_message_id = result.gateway_message_id,
@@ -121,12 +123,12 @@ WHERE stored.delivery_id = result.delivery_id AND (
     (stored.claim = result.claim AND stored.worker = :worker AND stored.state IN ('claimed', 'sending'))
     OR (result.definite AND stored.claim = result.claim + 1 AND stored.uncalled = stored.claim
         AND (stored.state IN ('claimed', 'sending') OR (stored.status = 'unknown' AND result.status = 'sent'))))
-RETURNING stored.delivery_id, result.claim""")
-
-KEEP_EVENTS = text(f"""
+RETURNING stored.delivery_id, result.claim),
+stored_events AS (
 INSERT INTO sender.unpublished (delivery_id, claim, type, lane, body, traceparent)
-SELECT event.delivery_id, event.claim, event.type, :lane, event.body, event.traceparent
-FROM {unnest(EventRow, "event")}""")
+SELECT event_of, event_claim, event_type, :lane, event_body, event_traceparent
+FROM {unnest(NewEventRow, "event")} JOIN written ON (delivery_id, claim) = (event_of, event_claim))
+SELECT delivery_id, claim FROM written""")
 
 UNPUBLISHED = text("""
 SELECT delivery_id, type, body, traceparent, claim FROM sender.unpublished

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Now
 from spreader.contract.ids import Id
 from spreader.http.problems import not_found
+from spreader.runtime.postgres import autocommit
 from stats.api.pagination import Page, page_body
 from stats.api.parameters import ALERT_STATES, AlertFilter, OfPackage, OfProfile
 from stats.api.representations import alert_json
@@ -36,7 +37,7 @@ class AlertEndpoints:
         self, page: Page, package_id: OfPackage = None, profile_id: OfProfile = None, state: AlertFilter = "open"
     ) -> dict[str, Any]:
         """The alerts in this state, the newest first."""
-        async with self._engine.connect() as connection:
+        async with autocommit(self._engine) as connection:
             alerts = await list_alerts(
                 connection, page.read_limit, package_id, profile_id, ALERT_STATES[state], before=page.after
             )

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.clock import Clock
 from spreader.contract.events import Alert, ProfileState
 from spreader.http.problems import unavailable
+from spreader.runtime.postgres import autocommit
 from stats.api.parameters import ALERT_STATES, OfPackage
 from stats.api.representations import alert_json
 from stats.health.sql_alerts import STATES, list_alerts
@@ -151,7 +152,7 @@ class EventStream:
     ) -> list[dict[str, Any]]:
         """The alerts that have changed after `after`, the oldest first, so that the newest state of each alert comes
         last."""
-        async with self._engine.connect() as connection:
+        async with autocommit(self._engine) as connection:
             alerts = await list_alerts(connection, ALERTS_MAX, package_id, states=states, changed_after=after)
         return [jsonable_encoder(alert_json(alert)) for alert in reversed(alerts)]
 

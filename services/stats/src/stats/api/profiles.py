@@ -13,6 +13,7 @@ from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
 from spreader.http.auth import is_authorized, unauthorized
 from spreader.http.problems import not_found, unavailable
+from spreader.runtime.postgres import autocommit
 from stats.api.pagination import Page, number_below, page_body
 from stats.api.parameters import OfPackage
 from stats.config_cache import StatsConfigCache
@@ -84,7 +85,7 @@ class ProfileEndpoints:
     async def list_changes(self, profile_id: Annotated[Id, Path()], page: Page) -> dict[str, Any]:
         """The changes of lanes, limit factor and health that the system made by itself, the newest first."""
         self._package_of(profile_id)
-        async with self.current_state.store.engine.connect() as connection:
+        async with autocommit(self.current_state.store.engine) as connection:
             changes = await list_changes(connection, profile_id, number_below(page), page.read_limit)
         data = [
             {

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, Event, Windows
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 from stats.core.contacts import ContactHistory
 from stats.core.sums import MinuteBucket, minute_of
@@ -130,7 +131,7 @@ class CountStore:
             "last": last,
             "until": starts.until,
         }
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             sums = fetched(WindowRow, await connection.execute(sql.WINDOWS, parameters))
             failures = fetched(WindowFailureRow, await connection.execute(sql.FAILURES, parameters))
         return _windows(sums, failures)
@@ -141,7 +142,7 @@ class CountStore:
         if not since:
             return sent
         parameters = arrays(SinceRow, [SinceRow(profile, at) for profile, at in since.items()])
-        async with self.engine.connect() as connection:
+        async with autocommit(self.engine) as connection:
             rows_sent = fetched(SentRow, await connection.execute(sql.SENT_SINCE, parameters))
         for row in rows_sent:
             sent.setdefault(row.profile_id, []).append(row.sent_at)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from spreader.runtime.postgres import autocommit
 from stats.core.closures import Closure
 from stats.core.profile_summary import ProfileRecords
 from stats.core.windows import WindowStarts
@@ -19,7 +20,7 @@ class CurrentState:
 
     async def records(self, profiles: Collection[str], now: datetime) -> ProfileRecords:
         windows = await self.store.windows(profiles, WindowStarts.at(now))
-        async with self.store.engine.connect() as connection:
+        async with autocommit(self.store.engine) as connection:
             closures: defaultdict[str, list[Closure]] = defaultdict(list)
             for closure in (await recent_closures(connection, profiles, now)).values():
                 closures[closure.profile_id].append(closure)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, columns, fetched, unnest
 from stats.core.alerts import StoredAlert
 
@@ -37,7 +38,7 @@ async def open_alerts(connection: AsyncConnection, profiles: Collection[str]) ->
 
 async def count_open_alerts(engine: AsyncEngine) -> dict[tuple[str, str], int]:
     """The number of alerts that are not cleared, by kind and severity."""
-    async with engine.connect() as connection:
+    async with autocommit(engine) as connection:
         rows = fetched(OpenAlertsRow, await connection.execute(_COUNT_OPEN))
     return {(row.kind, row.severity): row.alerts for row in rows}
 
@@ -59,14 +60,14 @@ async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime
 
 async def unpublished_alerts(engine: AsyncEngine, limit: int) -> Sequence[StoredAlert]:
     """The alerts whose current state is not published yet, the oldest first."""
-    async with engine.connect() as connection:
+    async with autocommit(engine) as connection:
         return fetched(StoredAlert, await connection.execute(_UNPUBLISHED, {"limit": limit}))
 
 
 async def mark_published(engine: AsyncEngine, alerts: Sequence[StoredAlert]) -> None:
     ordered = sorted(alerts, key=lambda alert: alert.alert_id)
     rows = [PublishedAlertRow(alert.alert_id, alert.state) for alert in ordered]
-    async with engine.begin() as connection:
+    async with autocommit(engine) as connection:
         await connection.execute(_MARK_PUBLISHED, arrays(PublishedAlertRow, rows))
 
 

@@ -1,0 +1,85 @@
+"""Idling: what all services together ask of Postgres while there is nothing to do."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ingress.app import build as build_ingress
+from ingress.settings import IngressSettings
+from pacer.app import build as build_pacer
+from pacer.settings import PacerSettings
+from router.app import build as build_router
+from router.settings import RouterSettings
+from sender.app import build as build_sender
+from sender.settings import SenderSettings
+from spreader.runtime.migrations.runner import migrate
+from spreader.runtime.postgres import create_engine
+from spreader.settings import Settings
+from spreader.testing import SqlCount, counted_sql
+from stats.app import build as build_stats
+from stats.settings import StatsSettings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+STATEMENTS_PER_SECOND_MAX = 25.0
+TIMEOUT_SECONDS = 60
+AUTHORIZED = {"Authorization": "Bearer key"}
+CHECK = "SELECT 1"
+CHECKS = 2
+"""How many checks of each Postgres component are waited for. Between two of them are 4 s."""
+COMPONENTS = 7
+"""The components that check Postgres: three in the sender, two in the router, and one in each other service."""
+
+
+async def migrated(settings: Settings, service: str) -> None:
+    engine = create_engine(settings, service)
+    try:
+        await migrate(engine, service)
+    finally:
+        await engine.dispose()
+
+
+def apps(settings: Settings) -> list[FastAPI]:
+    values = settings.model_dump()
+    return [
+        build_ingress(IngressSettings(**values, api_key="key")),
+        build_router(RouterSettings(**values)),
+        build_pacer(PacerSettings(**values)),
+        build_sender(SenderSettings(**values)),
+        build_stats(StatsSettings(**values, api_key="key")),
+    ]
+
+
+async def wait_until_ready(app: FastAPI) -> None:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=AUTHORIZED) as client:
+        while (await client.get("/health/ready")).status_code != 200:
+            await asyncio.sleep(0.05)
+
+
+async def wait_for_checks(sql: SqlCount) -> None:
+    """Waits until every Postgres component has checked Postgres a few more times."""
+    before = sql.statements.count(CHECK)
+    while sql.statements.count(CHECK) < before + CHECKS * COMPONENTS:
+        await asyncio.sleep(0.05)
+
+
+async def test_idle_services_ask_postgres_little(settings: Settings) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS), AsyncExitStack() as stack:
+        for service in ("ingress", "router", "pacer", "sender", "stats"):  # Alembic migrates one schema at a time
+            await migrated(settings, service)
+        sql = stack.enter_context(counted_sql())
+        started = apps(settings)
+        for app in started:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        await asyncio.gather(*map(wait_until_ready, started))
+        before, began = len(sql.statements), time.monotonic()
+        await wait_for_checks(sql)
+        statements, seconds = sql.statements[before:], time.monotonic() - began
+    kinds = Counter(" ".join(statement.split())[:80] for statement in statements)
+    assert len(statements) / seconds < STATEMENTS_PER_SECOND_MAX, f"in {seconds:.0f} s: {kinds.most_common()}"
