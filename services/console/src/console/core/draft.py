@@ -6,7 +6,7 @@ from typing import Any
 from console.core.setting_texts import SettingField
 
 Values = Mapping[str, Any]
-"""The values of the fields by JSON pointer, in the form that the API uses. None means an empty field.
+"""The values of the fields by JSON pointer, as the API expects them. None means an empty field.
 
 For the pointers in `SWITCHED` the value is True if the setting is on, and False if it is off.
 """
@@ -17,7 +17,7 @@ SWITCHED: Mapping[str, Mapping[str, Any]] = {
 }
 """The settings that are null while they are off, and an object while they are on.
 
-Each setting has here the members that its object gets when an operator switches the setting on.
+Each setting is listed with the members that its object gets when an operator switches the setting on.
 """
 
 
@@ -99,14 +99,15 @@ def changed_fields(fields: tuple[SettingField, ...], before: Values, now: Values
 
 
 def _applies(field: SettingField, now: Values) -> bool:
-    """Whether the setting applies. It does if it depends on no switch (`only_with` is empty) or if its switch is on."""
+    """Whether the setting applies. A setting applies if its switch is on, or if it depends on no switch (`only_with` is
+    empty)."""
     return not field.only_with or bool(now[field.only_with])
 
 
 def _put_switch(result: dict[str, Any], field: SettingField, before: Values, now: Values) -> None:
     """Put the setting of a switch into `result` if the switch was changed.
 
-    The setting is null if the switch is off. Otherwise it is the whole object, with the values of its own fields.
+    The setting is null if the switch is off. Otherwise the setting is the whole object, with the values of its fields.
     """
     if now[field.pointer] == before[field.pointer]:
         return

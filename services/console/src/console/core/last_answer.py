@@ -1,6 +1,6 @@
 """Last answer: the newest data that a service returned.
 
-It has the time at which the data came, and the error of the newest request if that request failed.
+It keeps the time at which the data came. If the newest request failed, it keeps the error too.
 """
 
 from dataclasses import dataclass, replace
@@ -18,14 +18,15 @@ class LastAnswer(Generic[T]):
     received_at: datetime | None = None
     """When the value came. Until a request has succeeded, it is None and `value` has no meaning."""
     error: str | None = None
-    """Why the newest request failed; None if it succeeded."""
+    """Why the newest request failed. None if the request succeeded."""
     is_refused: bool = False
     """Whether the service refused the request, for example because the package does not exist."""
 
     def succeeded(self, value: T, now: datetime) -> "LastAnswer[T]":
         """The answer after a successful request.
 
-        If the new value equals the old one, the old object is kept, because pages redraw only for a new object.
+        If the new value equals the old value, the old object is kept, because pages redraw only when they get a new
+        object.
         """
         return LastAnswer(self.value if value == self.value else value, now)
 
@@ -35,6 +36,6 @@ class LastAnswer(Generic[T]):
     def is_fresh(self, now: datetime, interval: timedelta = timedelta(0)) -> bool:
         """Whether the value is recent enough for a query that is repeated after each `interval`.
 
-        One request without a response does not make the value old, but a refusal does.
+        A single request without a response does not make the value old. A refusal does.
         """
         return not self.is_refused and self.received_at is not None and now - self.received_at <= FRESH_FOR + interval

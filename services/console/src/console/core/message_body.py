@@ -28,7 +28,7 @@ class InvalidField(ValueError):
 def phone_numbers(typed: str) -> list[str]:
     """The parts of a text between commas, semicolons, spaces and line ends, without punctuation.
 
-    A part may be something else than a phone number. The API reports those.
+    A part may be something else than a phone number. The API reports such a part as an error.
     """
     return [_PUNCTUATION.sub("", part) for part in _SEPARATORS.split(typed) if part]
 

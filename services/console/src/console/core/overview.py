@@ -1,4 +1,5 @@
-"""Overview: one card for each package. It shows limits, status, and how many deliveries and alerts there are."""
+"""Overview: one card for each package. A card shows limits, status, the number of waiting deliveries, and the number of
+alerts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ def cards(
 ) -> tuple[PackageCard, ...]:
     """The cards of all packages. `alerts` is None until the alerts are known.
 
-    A profile or package is missing in `states` or `queues` until its state or queue is known.
+    A profile is missing in `states` until its state is known. A package is missing in `queues` until its queue is
+    known.
     """
     return tuple(_card(package, states, queues.get(package.package_id), alerts) for package in packages)
 

@@ -23,7 +23,8 @@ WINDOWS = (
 )
 """Four names for each window of a limit.
 
-They are the pacer's name of the limit, the stats' name of the window, the setting's name, and the word on the page.
+These are the pacer's name of the limit, the stats' name of the window, the name of the setting, and the word on the
+page.
 """
 
 BOUNDS: Mapping[str, str] = {
@@ -104,7 +105,7 @@ def rows(
 def bars(profile: ApiProfile, state: ProfileState | None, pace: ApiPace | None) -> tuple[LimitBar, ...]:
     """The bars of a profile's limits, from the pacer's counts and limits.
 
-    While those are unknown, the counts come from the stats and the limits from the profile's settings.
+    While the pacer's numbers are unknown, the counts come from the stats and the limits from the profile's settings.
     """
     return tuple(_bar(profile, state, pace, *window) for window in WINDOWS)
 

@@ -15,7 +15,8 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("failed", ("failed", "rejected", "unknown")),
     ("off", ("expired", "cancelled", "suppressed")),
 )
-"""The outcomes that each coloured part of the bar counts. The empty rest of the bar stands for waiting deliveries."""
+"""The coloured parts of the bar, each with the outcomes that it counts. The empty rest of the bar stands for waiting
+deliveries."""
 
 TONES: Mapping[str, Tone] = {
     "read": "good", "delivered": "good", "sent": "good", "completed": "good", "failed": "bad", "rejected": "bad",

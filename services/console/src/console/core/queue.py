@@ -13,7 +13,7 @@ class ApiLimitUsage(ApiModel):
 class ApiGapFactors(ApiModel):
     """The factors of the gap to the profile's next release.
 
-    While no delivery waits, the pacer draws no gap. Then all fields are None, except those that have another default.
+    While no delivery waits, the pacer draws no gap. Then only `limit_factor` and `warm_up` have a value.
     """
 
     base_seconds: float | None = None
@@ -49,8 +49,8 @@ class ApiPace(ApiModel):
 
 
 class ApiSendSlots(ApiModel):
-    """How many deliveries count as being at the gateway, and their maximum. `without_outcome` says how many of them
-    have had no outcome for five minutes."""
+    """How many deliveries count as being at the gateway, and how many may be there at most. `without_outcome` is the
+    number of those that have had no outcome for five minutes."""
 
     now: int
     max: int
@@ -58,7 +58,7 @@ class ApiSendSlots(ApiModel):
 
 
 class ApiOutcomeRequest(ApiModel):
-    """The result of asking the sender for missing outcomes."""
+    """What became of a request to the sender for missing outcomes."""
 
     overdue: int = 0
     freed: int = 0
@@ -79,7 +79,7 @@ class ApiQueue(ApiModel):
 
 
 def missing_outcomes(queue: ApiQueue | None) -> str | None:
-    """A sentence about released deliveries without an outcome; None when there are none."""
+    """A sentence about deliveries whose outcome is missing. None if no outcome is missing."""
     if queue is None or not queue.at_gateway.without_outcome:
         return None
     slots = queue.at_gateway
@@ -92,7 +92,7 @@ def missing_outcomes(queue: ApiQueue | None) -> str | None:
 
 
 def outcome_request_words(request: ApiOutcomeRequest) -> str:
-    """The result of asking the sender for missing outcomes, for the operator who wanted it."""
+    """A text that tells the operator what the request for missing outcomes achieved."""
     if request.unavailable is not None:
         return f"The sender was not asked: {request.unavailable}"
     if not request.overdue:

@@ -13,8 +13,8 @@ from console.core.last_answer import LastAnswer
 class PageData:
     """One kind of data on a page.
 
-    `subject` begins the notice, as `The stats give` in `The stats give no answer`. `name`: what the notice calls the
-    data.
+    `subject` is the begin of the notice, such as `The stats give` in `The stats give no answer`. `name` is what the
+    notice calls the data.
     """
 
     subject: str

@@ -28,7 +28,8 @@ def _begin(at: datetime, by: str, zone: str) -> datetime:
 def _next(at: datetime, by: str) -> datetime:
     """The begin of the next interval. Days follow the calendar of the time zone.
 
-    Minutes and hours are added in UTC. So none is skipped when daylight saving time begins or ends.
+    Minutes and hours are added in UTC, because local time skips or repeats an hour when daylight saving time begins or
+    ends.
     """
     if by == "day":
         return at + timedelta(days=1)

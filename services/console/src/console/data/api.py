@@ -113,7 +113,8 @@ class OperatorClient:
 
 @dataclass(frozen=True, slots=True)
 class ExportStream:
-    """The body of a successful response. The response is closed when its reader has read all of it, or stops early."""
+    """The body of a successful response. The response is closed when its reader has read the whole body or stops
+    early."""
 
     response: aiohttp.ClientResponse
 

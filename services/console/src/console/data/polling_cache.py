@@ -72,7 +72,7 @@ class PollingCache:
     def last_answer(self, query: Query[T]) -> LastAnswer[T | None]:
         """The last answer to the query. The first call for a query sends the request.
 
-        The cache drops a query that no page uses any more, so every call also keeps its query in the cache.
+        A page must repeat this call, because the cache drops queries that no page has used for a while.
         """
         return cast(LastAnswer[T | None], self._entry(query).answer)
 
@@ -87,7 +87,7 @@ class PollingCache:
             await asyncio.wait(tasks, timeout=seconds)
 
     def refresh(self, query: Query[Any]) -> None:
-        """Repeat the query at the next poll, because its data has just been changed."""
+        """Repeat the query at the next poll. Call this after a change of its data."""
         if (entry := self._entries.get(query)) is not None:
             entry.requested_at = float("-inf")
 
@@ -102,9 +102,9 @@ class PollingCache:
         return bool(self._entries)
 
     def memo(self, key: Hashable, build: Callable[..., V], *inputs: Any) -> V:
-        """The result of `build(*inputs)`, shared by all pages.
+        """The result of `build(*inputs)`, which all pages share.
 
-        It is computed again only when an input is another object than before.
+        The result is computed again only when an input is another object than before.
         """
         memo = self._memos.get(key)
         if memo is None or len(memo[0]) != len(inputs) or any(a is not b for a, b in zip(memo[0], inputs, strict=True)):
@@ -166,7 +166,7 @@ class PollingCache:
 
 
 class PollingCaches:
-    """Component: the HTTP connections of the process, and one cache for each operator who has a page open."""
+    """A component with the HTTP connections of the process, and one cache for each operator who has a page open."""
 
     name = "feeds"
 

@@ -27,7 +27,7 @@ class Session:
 class Sessions:
     """Creates and checks session cookies.
 
-    It remembers only the ids of sessions that were signed out, each until the session would have expired.
+    It remembers the ids of sessions that were signed out, but each only until the session would have expired.
     """
 
     def __init__(self, secret: str | None, lifetime: timedelta, now: Now) -> None:
@@ -47,7 +47,8 @@ class Sessions:
         return self._fernet.encrypt(json.dumps(content).encode()).decode()
 
     def read(self, cookie: str | None) -> Session | None:
-        """The session in a cookie. None if there is no cookie or it is not ours, or if the session has ended."""
+        """The session in a cookie. None if there is no cookie, if the console did not make it, or if the session has
+        ended."""
         try:
             content = json.loads(self._fernet.decrypt(cookie or ""))
         except InvalidToken:
@@ -60,7 +61,7 @@ class Sessions:
         return session.session_id not in self._signed_out and self._now() < session.until
 
     def sign_out(self, session: Session) -> None:
-        """End the session: from now on `read` accepts no copy of its cookie."""
+        """End the session. From now on `read` accepts no copy of its cookie."""
         now = self._now()
         self._signed_out = {session_id: until for session_id, until in self._signed_out.items() if until > now}
         self._signed_out[session.session_id] = session.until

@@ -35,7 +35,7 @@ class Spreadsheet:
         return self.path.with_suffix(".numbers")
 
     def rows(self) -> Iterator[tuple[float, list[str]]]:
-        """The cells of each row as texts, with the share of the file that has been read so far.
+        """Yields the cells of each row as texts, with the share of the file that has been read so far.
 
         The share is 0 if it is unknown. Raises `UnreadableFile`.
         """
@@ -116,7 +116,8 @@ class Spreadsheet:
 
 
 def open_spreadsheet(name: str, path: Path) -> Spreadsheet:
-    """Take over an uploaded file, by renaming it. Raises `UnreadableFile` if its suffix is not supported."""
+    """Rename an uploaded file, so that it is kept after the upload. Raises `UnreadableFile` if its suffix is not
+    supported."""
     suffix = Path(name).suffix.lower()
     if suffix not in (".csv", ".txt", ".xlsx"):
         raise UnreadableFile(f"{name[:80]} is neither .csv nor .xlsx: export the list as one of them.")

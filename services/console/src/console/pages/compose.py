@@ -1,4 +1,4 @@
-"""Compose page: an operator writes an open message to many recipients or a reply to one, and can preview it."""
+"""Compose page: an operator writes an open message to many recipients, with a preview, or a reply to one customer."""
 
 import os
 from collections.abc import Mapping

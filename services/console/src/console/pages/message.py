@@ -1,4 +1,5 @@
-"""Message page: the progress of one message and the list of its deliveries, each with an explanation of its status."""
+"""Message page: the progress of one message, and the list of its deliveries. Each delivery has an explanation of its
+status."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -122,7 +123,7 @@ class DeliveryTable:
                     self._next = button("Next", self._go_on)
             text = "No delivery is known yet: the router is still choosing profiles."
             self._placeholder = html(tag("p", text, class_="soft"))
-            self._placeholder.set_visibility(False)  # until the first answer, there may be deliveries
+            self._placeholder.set_visibility(False)  # hidden until the first answer, because there may be deliveries
             self._place = stack("stack tight")
         self._page.on_update(self._update)
 

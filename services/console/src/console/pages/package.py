@@ -1,4 +1,4 @@
-"""Package page: a table of the package's profiles, which changes as they send, and the package's counts."""
+"""Package page: the package's counts, and a table of its profiles that is updated while they send."""
 
 from collections.abc import Mapping
 

@@ -198,7 +198,7 @@ async def _check(page: LivePage, address: str) -> None:
 def _reopen_button(page: LivePage, profile_id: str) -> None:
     """The button that lifts the profile's closures. It is visible while a lane of the profile is closed.
 
-    If the cause of a closure still exists, the profile is closed again.
+    If the cause of a closure still exists, the stats close the lane again.
     """
 
     async def press() -> None:

@@ -11,7 +11,7 @@ from console.ui.page_context import PageContext
 async def run_action(
     context: PageContext, method: str, service: Service, path: str, body: Any = None, *, success: str
 ) -> CallSucceeded | None:
-    """Call the service. Then show the text `success`, or the error. Returns None after an error."""
+    """Call the service. Then show the text `success` or an error. Returns None after an error."""
     result = await context.api.call(method, service, path, body)
     if isinstance(result, CallSucceeded):
         notify(success)

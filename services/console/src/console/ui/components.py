@@ -37,7 +37,7 @@ def badge(text: str, tone: str = "", why: str | None = None) -> Markup:
 def status_badge(status: Status) -> Markup:
     """A badge with the word of a status, and a tooltip that explains the status.
 
-    The dot in it differs too, for people who cannot distinguish the colours.
+    The dot in the badge is filled only for a good status, because some people cannot distinguish the colours.
     """
     return badge(status.text, status.tone, status.why)
 

@@ -59,7 +59,7 @@ class SettingsEditor:
             self.show_errors({"": error_text(result, "ingress")})
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
-        """Show each error at its field. Errors that belong to no field are shown below the form."""
+        """Show each error at its field. Show the errors that belong to no field below the form."""
         others = self.form.show_errors(errors)
         self._errors.set_content(join(*(components.notice(error, "bad", "form-error") for error in others)))
 

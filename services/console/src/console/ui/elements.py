@@ -9,7 +9,8 @@ from nicegui.element import Element
 
 
 def html(content: Markup, tag: str = "div") -> ui.html:
-    """An element with markup of `core/markup`. NiceGUI must not sanitize the markup, because it is escaped already."""
+    """An element with markup of `core/markup`. NiceGUI need not sanitize the markup, because its texts are escaped
+    already."""
     return ui.html(content, sanitize=False, tag=tag)
 
 

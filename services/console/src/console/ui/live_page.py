@@ -18,7 +18,8 @@ Render = Callable[[], Markup]
 
 
 class LivePage:
-    """Keeps one page up to date. Create it while the page is built, because then its timer stops with the page."""
+    """Keeps one page up to date. Create it while the page is built, because only then its timer stops when the page
+    closes."""
 
     def __init__(self, context: PageContext) -> None:
         self.context = context
@@ -39,7 +40,8 @@ class LivePage:
         self._callbacks.append(callback)
 
     def live_html(self, render: Render, testid: str | None = None, tag: str = "div", classes: str = "") -> ui.html:
-        """Add markup to the page. It is rendered at every update, and sent to the browser if it has changed."""
+        """Add markup to the page. At every update the markup is rendered, and it is sent to the browser if it has
+        changed."""
         element = html(render(), tag).classes(classes)
         if testid:
             element.props(f'data-testid="{testid}"')

@@ -15,7 +15,7 @@ from console.ui.page_context import PACKAGES
 
 
 def package_head(page: LivePage, package_id: str, subtitle: str) -> None:
-    """Show the package's name, whether the package is paused, and the button that pauses it."""
+    """Show the package's name, whether the package is paused, and the button that pauses or resumes it."""
     context = page.context
 
     def render() -> Markup:
@@ -37,7 +37,8 @@ def package_head(page: LivePage, package_id: str, subtitle: str) -> None:
 def pause_button(page: LivePage, path: str, noun: str, is_paused: Callable[[], bool | None], query: Query[Any]) -> None:
     """Add a button that pauses or resumes the package or profile at `path`.
 
-    `is_paused` returns None while that is unknown. It reads the data of `query`, which is repeated after a change.
+    `is_paused` returns None while the answer is unknown. It reads the data of `query`, so the query is repeated after a
+    change.
     """
 
     async def press() -> None:

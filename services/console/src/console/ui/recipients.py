@@ -1,4 +1,5 @@
-"""Recipients: the part of the compose page in which an operator types phone numbers or uploads a file of them."""
+"""Recipients: the part of the compose page in which an operator types phone numbers or uploads a file with phone
+numbers."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Uploads: the file fields of pages, and the endpoint that receives the files that operators choose there."""
+"""Uploads: the file fields of pages, and the endpoint that receives the chosen files."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ MOUNT = "/uploads"
 BYTES_MAX = 256 * 1024 * 1024
 
 OnUpload = Callable[[str, Path], Awaitable[None]]
-"""A function that gets the name and the temporary path of an uploaded file.
+"""A function that is called with the name and the temporary path of an uploaded file.
 
 After the function returns, the file is deleted. To keep the file, the function must move it.
 """
