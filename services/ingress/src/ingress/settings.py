@@ -24,6 +24,7 @@ class IngressSettings(Settings):
     configured_wait_seconds: PositiveFloat = 1.0
     """How long the response to a change of configuration waits for this process to read the change back from Kafka."""
     found_wait_seconds: PositiveFloat = 1.0
-    """How long a request for an unknown message waits: the message may have been accepted just before."""
+    """How long a request for an unknown message waits, because the message may have been accepted just before."""
     media_keep_days: PositiveFloat = 90.0
-    """How many days a file is kept after its upload or its last use by a message. Set more than any message waits."""
+    """How many days a file is kept after its upload or its last use by a message. Choose more days than any message
+    waits."""

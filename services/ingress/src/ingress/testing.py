@@ -51,7 +51,7 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
     "waha": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["waha"]},
     "evolution": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["evolution"]},
 }
-"""By driver: the credentials of a profile, different for each profile."""
+"""For each driver, a function that makes the credentials of a profile. Different profiles get different credentials."""
 
 
 def signed(
@@ -75,7 +75,8 @@ def signed(
 
 @dataclass
 class MemoryLog(Generic[E]):
-    """The bus of the outbox relay. Keeps every record, and puts the events of one kind into a table."""
+    """The bus to which the outbox relay publishes. It keeps every record, and puts the events of one kind into a
+    table."""
 
     kind: type[E]
     table: MemoryTable[E]
@@ -115,17 +116,17 @@ class FakeServiceClient:
 
 @dataclass
 class RespondingBus(MemoryBus):
-    """A bus that stands in for router and sender: it delivers their callbacks at once."""
+    """A bus that stands in for router and sender. It delivers their callbacks at once."""
 
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()
-    """The profiles among which the router shares the recipients. Empty: the router sends no callback."""
+    """The profiles among which the router shares the recipients. If it is empty, the router sends no callback."""
     settles: Status | None = None
-    """The outcome of a reply. None: the sender sends no callback."""
+    """The outcome of a reply. If it is None, the sender sends no callback."""
     waiting_reason: str | None = None
-    """Why no profile can send open deliveries; None: the profiles can send."""
+    """Why no profile can send open deliveries. None if the profiles can send."""
     loses_acknowledgements: bool = False
-    """Publishes events but reports a failure, like a broker whose acknowledgement is lost."""
+    """Whether the bus publishes events but reports a failure, like a broker whose acknowledgement is lost."""
 
     async def publish(self, *events: Event) -> None:
         await super().publish(*events)

@@ -120,7 +120,8 @@ def from_outcome(event: DeliveryOutcome) -> list[DeliveryUpdate]:
 
 
 def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
-    """One merged update for each delivery, ordered by delivery id, so that all writers lock rows in the same order."""
+    """Merges the updates of each delivery into one. They are ordered by delivery id, so that all writers lock rows in
+    the same order."""
     by_id: dict[str, DeliveryUpdate] = {}
     for update in updates:
         earlier = by_id.get(update.delivery_id)
@@ -131,7 +132,7 @@ def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
 def merge(first: DeliveryUpdate, second: DeliveryUpdate) -> DeliveryUpdate:
     """The update with more progress.
 
-    Its profile, index, gateway message id and sending time come from the other update if it has none itself.
+    If it lacks a profile, an index, a gateway message id or a sending time, that value comes from the other update.
     """
     newer, older = (second, first) if second.progress > first.progress else (first, second)
     return replace(

@@ -1,5 +1,5 @@
-"""Difference: one setting that a change has set, with its value before and after. Differences are also used to undo a
-change."""
+"""Difference: one setting that a change of the configuration has set, with its value before and after. An undo sets the
+old value again."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Absence(Enum):
-    """The value of a member that is missing. A member with the value null is not missing."""
+    """Stands for the value of a member that is missing. A member with the value null is not missing."""
 
     ABSENT = "absent"
 
@@ -19,14 +19,14 @@ _OF_A_GATEWAY = "is a setting of the gateway: change the profile's gateway inste
 
 
 class NotUndoable(Exception):
-    """The change cannot be undone; the text says why and is shown to the caller."""
+    """The change cannot be undone. The text says why, and the caller sees it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`pointer`: a JSON pointer into the document; `""` is the whole document.
+    """`pointer` is a JSON pointer into the package's document. The pointer `""` means the whole document.
 
-    `before` or `after` is `ABSENT` if the setting did not exist before or after the change.
+    `before` is `ABSENT` if the change added the setting. `after` is `ABSENT` if the change removed it.
     """
 
     pointer: str
@@ -44,7 +44,7 @@ class Difference:
 
 
 def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
-    """The differences between two documents: objects are compared member by member, other values as a whole."""
+    """The differences between two documents. Objects are compared member by member, and all other values as a whole."""
     if before == after:
         return []
     if not (isinstance(before, dict) and isinstance(after, dict)):
@@ -58,7 +58,7 @@ def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
 
 
 def not_undoable_reason(changed: Iterable[Difference]) -> str | None:
-    """Why these differences can never be undone; None if `revert` can undo them."""
+    """Why these differences can never be undone, or None if `revert` can undo them."""
     for difference in changed:
         steps = _steps(difference.pointer)
         if not steps or (steps[0] == "profiles" and len(steps) == 2):

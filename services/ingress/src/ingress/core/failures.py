@@ -1,7 +1,7 @@
 """Failure: the reason why a gateway did not send a message that it had accepted, translated from the gateway's code.
 
-The gateway reports such a failure by webhook. The failure is final: the delivery is not sent again. The failure class
-says what the failure means for the profile. A code has the same meaning as in the response to a send call
+The gateway reports such a failure by webhook. The failure is final, so the delivery is not sent again. The failure
+class says what the failure means for the profile. A code means the same as in the response to a send call
 (`spreader.contract.failure_codes`).
 """
 
@@ -25,7 +25,8 @@ class ReportedFailure:
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
-    """The failure with Meta's error code; None: Meta gave none. `details`: Meta's own text, shown in redacted form."""
+    """The failure that Meta reports with the error code `code`, or without a code. `details` is Meta's own text, which
+    is redacted."""
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
@@ -33,9 +34,11 @@ def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
 
 
 def linked_device_failure(code: str | None, details: str | None = None) -> ReportedFailure:
-    """The failure of a linked device with WhatsApp's error code. `code` is None if the gateway does not report one.
+    """The failure that a linked device reports with WhatsApp's error code. `code` is None if the gateway reports no
+    code.
 
-    A failure without a code may be caused by a restriction too. The stats service recognises that from the counts.
+    A restriction of the profile may also cause a failure without a code. The stats service finds such a restriction by
+    counting failures.
     """
     if code is None:
         reason = _reason("WhatsApp refused it, and the gateway does not say why", details)

@@ -1,5 +1,4 @@
-"""Limits: the limits in force for a profile, warnings about limits that have no effect, and how much of each limit is
-used."""
+"""Limits: finds the limits in force for a profile, limits that have no effect, and how much of each limit is used."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ _SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a da
 
 @dataclass(frozen=True, slots=True)
 class LimitWarning:
-    """A limit that is allowed but has no effect, and is therefore probably a mistake."""
+    """A setting that is allowed but probably a mistake, such as a limit that has no effect."""
 
     pointer: str
     detail: str

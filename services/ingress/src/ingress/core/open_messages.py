@@ -24,7 +24,7 @@ class RoutingSummary:
     rejected: int = 0
     suppressed: int = 0
     reasons: tuple[str, ...] = field(default=())
-    """Why deliveries were rejected: each reason once."""
+    """The different reasons why deliveries were rejected."""
     waiting: int = 0
     """How many deliveries wait, because no profile can send now."""
     waiting_reasons: tuple[str, ...] = field(default=())

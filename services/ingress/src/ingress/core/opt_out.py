@@ -1,4 +1,5 @@
-"""Opt-out word: a message that consists only of a word such as STOP, which ends a business's open messages."""
+"""Opt-out word: a customer's message that consists only of a word such as STOP. It ends the business's open messages to
+this customer."""
 
 import re
 import unicodedata
@@ -17,7 +18,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "مش عاوزة رسايل", "متبعتوش تاني", "ماتبعتوش تاني", "متبعتليش تاني", "شيلوني من القائمة",
     ),
     "en": (
-        # The first seven are required by law, although some have other meanings: 47 CFR 64.1200(a)(10).
+        # US law requires the first seven, although some have other meanings (47 CFR 64.1200(a)(10)).
         "stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe",
         "stop all", "stopall", "unsubscribe me", "optout", "opt me out", "remove me", "please stop",
         "stop please", "stop messaging me", "stop texting me", "no more messages",
@@ -48,16 +49,16 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "mesaj atmayın", "mesaj göndermeyin",
     ),
 }  # fmt: skip
-"""By language. Every word applies to every package, because the language of a customer is not known.
+"""The opt-out words by language. Every word applies to every package, because the language of a customer is not known.
 
-A word is included if businesses that use its language print it as their opt-out word, or if it has no other meaning.
-Therefore these are left out: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış
+A word is listed if it has no other meaning, or if businesses print it in their messages as the opt-out word. Words that
+may mean something else are left out: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış
 (check-out), çık (in Malay, Miss), dur (wait; in French, hard), plus de messages (more messages, or none).
 """
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")
-"""Accents of Latin and Arabic, the tatweel, and the emoji selector. The signs of Devanagari are not removed, because
-they are vowels."""
+"""Accents of Latin and Arabic, the tatweel, and the emoji selector. The vowel signs of Devanagari are not accents, so
+they stay."""
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ı": "i"})
 
 

@@ -28,7 +28,8 @@ class InvalidRow:
 
 
 def read_rows(lines: Iterable[str], first_line: int = 1, column: int | None = None) -> Iterator[PhoneRow | InvalidRow]:
-    """One row for each line that is not blank. `column`: the index of the phone number's column; None: the first."""
+    """Yields one row for each line that is not blank. `column` is the index of the column with the phone numbers. None
+    means the first column."""
     for line, text in enumerate(lines, first_line):
         if text.strip():
             cells = _cells(text)
@@ -41,10 +42,10 @@ def read_rows(lines: Iterable[str], first_line: int = 1, column: int | None = No
 
 
 def header_column(text: str) -> int | None:
-    """The index of the phone number's column if this first line is a header; None if the line is a row.
+    """The index of the column with the phone numbers if this first line is a header. None if the line is a row.
 
-    A line is a header if `HEADERS` lists one of its cells. A line without any digit is a header too; then the first
-    column has the numbers.
+    A line is a header if `HEADERS` lists one of its cells. A line without any digit is a header too. In that case the
+    first column has the numbers.
     """
     cells = [cell.strip().casefold().replace(" ", "_") for cell in _cells(text)]
     known = next((index for index, cell in enumerate(cells) if cell in HEADERS), None)
@@ -54,6 +55,6 @@ def header_column(text: str) -> int | None:
 
 
 def _cells(text: str) -> list[str]:
-    """The cells of a row. The separator is the one that occurs most often in it."""
+    """The cells of a row. They are separated by the character of `_SEPARATORS` that occurs most often in the row."""
     separator = max(_SEPARATORS, key=text.count)
     return next(csv.reader([text], delimiter=separator), [""])

@@ -39,11 +39,11 @@ class MatchedDelivery:
     profile_id: str | None
     attempt: int
     traceparent: str | None
-    """The trace of the delivery's message; None if the message has none."""
+    """The trace of the delivery's message, or None if the message has no trace."""
 
 
 def is_of_profile(receipt: ProfileReceipt, delivery: MatchedDelivery) -> bool:
-    """Whether the reporting profile may change the delivery. It may if the delivery belongs to it or to no profile
+    """Whether the reporting profile may change the delivery. The delivery must belong to this profile, or to no profile
     yet."""
     return delivery.package_id == receipt.package_id and delivery.profile_id in (receipt.profile_id, None)
 

@@ -32,8 +32,8 @@ class MessageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A report that a message went out through the gateway's API. It is also proof of a message for which the sender
-    received no response."""
+    """A report that a message went out through the gateway's API. If the sender got no response from the gateway, the
+    echo proves that the message was sent."""
 
     gateway_message_id: SafeText
     recipient: SafeText
@@ -53,7 +53,7 @@ class InboundMessage:
 
 @dataclass(frozen=True, slots=True)
 class MarketingPreference:
-    """A customer's choice in WhatsApp itself to stop or resume a business's marketing messages."""
+    """A customer's choice, made in WhatsApp itself, to stop or resume a business's marketing messages."""
 
     recipient: SafeText
     stop: bool
@@ -78,7 +78,7 @@ class AccountStatusReport:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A report that has no effect. It is counted by its reason."""
+    """A report that has no effect. A metric counts such reports by reason."""
 
     reason: IgnoredReason
 

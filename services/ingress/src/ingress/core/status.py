@@ -17,7 +17,7 @@ _STAGES: Mapping[Status, int] = {
     "unknown": 1,
     "expired": 2, "cancelled": 2, "suppressed": 2, "rejected": 2,
     "sent": 3, "acknowledged": 3,
-    "failed": 4,  # above sent: a gateway may accept a message and report its failure later
+    "failed": 4,  # above `sent`, because a gateway may report a failure after it accepted the message
     "delivered": 5,
     "read": 6,
 }  # fmt: skip
@@ -28,7 +28,8 @@ _PHASES_COUNT = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class Progress:
-    """How far a delivery has come. Of two events, the one with the greater progress wins, whichever arrives first.
+    """How far a delivery has come. Of two events, the event with the greater progress wins, whichever event arrives
+    first.
 
     At stage 0 a delivery may return to an earlier status. For example, it is released, deferred and released again, or
     it is held again for another profile. Therefore the events of one stage are ordered by `attempt`, and the events of
@@ -50,13 +51,14 @@ def shown_status(status: Status) -> Status:
 
 
 WAITING = "waiting"
-"""The name, in stored counts, of held deliveries that wait because no profile can send. Callers see them as `held`."""
+"""The status in stored counts of held deliveries that wait because no profile can send. Callers see them as `held`."""
 
 
 def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, int]:
-    """The deliveries of a message in each of `STATUSES`. `stored`: the counts of its stored deliveries.
+    """How many deliveries of a message have each of `STATUSES`. `stored` has the counts of the message's stored
+    deliveries.
 
-    A recipient without a stored delivery is not assigned yet and counts as held.
+    A recipient without a stored delivery counts as held, because the router has not assigned the delivery yet.
     """
     counts: dict[Status, int] = {status: stored.get(status, 0) for status in STATUSES}
     counts["held"] += stored.get(WAITING, 0)

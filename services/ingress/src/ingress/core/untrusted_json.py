@@ -1,4 +1,5 @@
-"""Untrusted JSON: a value from outside. Reading it raises no exception: a missing or unexpected value is None."""
+"""Untrusted JSON: a value from outside. It can be read without exceptions, because a missing or unexpected part is
+None."""
 
 import hashlib
 import re
@@ -16,7 +17,7 @@ TEXT_CHARACTERS_MAX = 65_536
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside this range is an error of the gateway and is ignored."""
 _MILLISECONDS_FROM = 100_000_000_000
-"""A Unix time of this number or more is in milliseconds: as seconds it would be after the year 5000."""
+"""A Unix time of this number or more is in milliseconds, because as seconds it would be after the year 5000."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -26,7 +27,7 @@ class UntrustedJson:
 
     @classmethod
     def parse(cls, body: bytes) -> "UntrustedJson":
-        """Parses a body, even if its texts are broken (see `lenient_json`). Raises ValueError if it is not a JSON
+        """Parses a body, even if its texts are broken (see `lenient_json`). Raises ValueError if the body is not a JSON
         object."""
         value = lenient_json.parse(body)
         if not isinstance(value, dict):
@@ -47,7 +48,8 @@ class UntrustedJson:
 
     @property
     def text(self) -> CleanText | None:
-        """A string, cut to `TEXT_CHARACTERS_MAX`, or an integer in decimal. None: it is empty or has another type."""
+        """A string, cut to `TEXT_CHARACTERS_MAX`, or an integer in decimal. None if the value is empty or has another
+        type."""
         if isinstance(self.value, str):
             return clean(self.value[:TEXT_CHARACTERS_MAX]) or None
         return clean(str(self.value)) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
@@ -86,11 +88,11 @@ class UntrustedJson:
 
     @property
     def digest(self) -> str:
-        """A hash of the whole value: equal values have equal digests."""
+        """A hash of the whole value. Equal values have equal digests."""
         return hashlib.sha256(to_json(self.value)).hexdigest()[:32]
 
 
 def not_after(now: datetime, reported: datetime | None) -> datetime:
-    """The time that the gateway reported, or `now` if it reported none. At most `now`, because its clock may be
-    ahead."""
+    """The time that the gateway reported, or `now` if it reported none. A later time than `now` becomes `now`, because
+    the gateway's clock may be ahead."""
     return now if reported is None else min(reported, now)

@@ -1,4 +1,4 @@
-"""Authentication: requests to the API need the API key, except the gateways' webhook calls."""
+"""Authentication: all requests to the API need the API key, except the gateways' webhook calls."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +8,8 @@ from ingress.http.urls import API
 from spreader.http.auth import is_authorized, unauthorized
 
 _WEBHOOKS = f"{API}/webhooks/"
-"""Gateways do not know our API key. The webhook parsers verify their calls instead."""
+"""Calls under this path need no API key, because gateways do not know the key. The webhook parsers verify these
+calls."""
 
 
 class ApiKeyMiddleware:

@@ -53,7 +53,8 @@ _PREFER = {
 
 
 class DirectRoute(APIRoute):
-    """A route on the accept path. It calls its endpoint directly: FastAPI validates no parameters and no response."""
+    """A route on which speed matters, such as the routes that accept messages. It calls its endpoint directly, so
+    FastAPI validates neither parameters nor response."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
@@ -86,8 +87,9 @@ def add_route(
 
     `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`) and 500.
 
-    At most one of these describes the request body: `body` is its form, with `example` or the named `examples`; `csv`
-    is an example of a CSV file; `file` is an upload. `response` is an example of the response body.
+    At most one of `body`, `csv` and `file` describes the request body. `body` is its form, with `example` or the named
+    `examples`. `csv` is an example of a CSV file. `file` means an upload. `response` is an example of the response
+    body.
 
     `idempotent`: the endpoint takes an Idempotency-Key. `secured`: a request needs the API key. `direct`: see
     `DirectRoute`.
@@ -168,7 +170,8 @@ def _kinds_text(status: int) -> str:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    """Move the forms' schemas to the components, add the problems' schemas, and remove the 422 that FastAPI adds."""
+    """Move the schemas of forms to the components, add the schemas of problems, and remove the 422 that FastAPI
+    adds."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for path in document["paths"].values():
         for operation in path.values():

@@ -18,7 +18,7 @@ def current_operator() -> str | None:
 def remember(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Read the operator from a request's headers, for `current_operator`.
 
-    The header is UTF-8, percent-encoded where it is not ASCII. The name is cut to `CHARACTERS_MAX`.
+    In the header, characters other than ASCII are UTF-8 in percent-encoding. The name is cut to `CHARACTERS_MAX`.
     """
     value = next((value for name, value in headers if name == HEADER.lower().encode()), b"")
     name = "".join(letter for letter in unquote(value.decode("latin-1")) if letter.isprintable()).strip()

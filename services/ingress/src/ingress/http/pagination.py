@@ -31,7 +31,8 @@ PageParameters = Annotated[PageRequest, Depends(_page_request)]
 def page_response(page_request: PageRequest, ids: Sequence[str], rows: Sequence[dict[str, Any]]) -> ApiResponse:
     """The page as a response, with a `Link` to the next page if there is one.
 
-    `rows` were read with `page_request.read_limit`. `ids`: for each row, the text that a cursor contains.
+    `rows` were read with `page_request.read_limit`, so an extra row shows that there is a next page. `ids` has for each
+    row the text that the cursor after this row contains.
     """
     cursor = page_request.next_cursor(ids)
     link = {"Link": f'<{page_request.next_url(cursor)}>; rel="next"'} if cursor else {}

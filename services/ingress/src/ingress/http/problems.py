@@ -52,7 +52,7 @@ KINDS: Mapping[str, ProblemKind] = {
         *(KEY_REUSED, INTERNAL, GATEWAY, SECRET_KEYS, UNAVAILABLE),
     )
 }
-"""By code, in the order of their status."""
+"""The kinds of problems by code, in the order of their HTTP status."""
 
 from_zero(PROBLEMS, KINDS)
 
@@ -82,12 +82,13 @@ def is_malformed(error: ValidationError) -> bool:
 def fields_problem(error: ValidationError, tagged: bool) -> Problem:
     """The problem `invalid` with the fields that pydantic refuses, at most `ERRORS_MAX`.
 
-    `tagged`: the form is a union, so that each location begins with the chosen member of the union.
+    `tagged`: the form is a union, so each location in `error` begins with the chosen member of the union.
     """
     details = error.errors(include_url=False, include_input=False, include_context=False)
     errors = [_field_error(detail, tagged) for detail in details[: ERRORS_MAX + 1]]
     parents = {error.pointer.rsplit("/", 1)[0] for error in errors}
-    # pydantic reports a list whose items are invalid as too short, too. Only the errors of the items are shown.
+    # If items of a list are invalid, pydantic also reports the list as too short. Only the errors of the items are
+    # shown.
     shown = [error for error in errors if not (error.code == "too_short" and error.pointer in parents)][:ERRORS_MAX]
     first = f"{shown[0].pointer or 'the body'}: {shown[0].detail}"
     more = "" if len(details) == 1 else f" (and {len(details) - 1} more)"
@@ -111,7 +112,7 @@ def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
 def _path_problem(request: Request, error: Exception) -> Problem | None:
     """The problem `not-found` for a path with a malformed id.
 
-    None: another parameter is invalid, and the caller gets the usual problem.
+    None if another parameter is invalid. Then the caller gets the usual problem.
     """
     assert isinstance(error, RequestValidationError)
     if any(detail["loc"][0] == "path" for detail in error.errors()):
@@ -133,7 +134,7 @@ def _refused_problem(_: Request, error: Exception) -> Problem:
 def _migration_problem(request: Request, error: Exception) -> Problem | None:
     """The problem `unavailable` if a table does not exist yet, because a new system still runs its migrations.
 
-    None: the database reported another error, and the caller gets the usual problem.
+    None if the database reported another error. Then the caller gets the usual problem.
     """
     is_undefined = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED_STATES
     return database_unavailable(request, error) if is_undefined else None

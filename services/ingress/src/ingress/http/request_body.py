@@ -58,7 +58,7 @@ LocalTimestamp = Annotated[
 async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> bytes:
     """The whole body. Raises the problem `too-large` as soon as more than `bytes_max` bytes are announced or received.
 
-    `advice`: what that problem tells the caller to do.
+    `advice`: what this problem tells the caller to do.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > bytes_max:
@@ -102,12 +102,11 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = Fals
 
 
 def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
-    """The form, or the problem `invalid`. The problem is returned and not raised, so that the caller can report a more
-    important problem first.
+    """The form, or the problem `invalid`. The problem is returned and not raised, because the caller may have a more
+    important problem to report.
 
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
-    invalid at every depth. This includes the parts that forms share with events, although readers of events ignore
-    unknown fields.
+    invalid at every depth, even in parts that forms share with events. Only readers of events ignore unknown fields.
     """
     try:
         parsed = form.validate_json(body, extra="forbid")
@@ -122,7 +121,7 @@ def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Pr
 
 
 def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
-    """The form; raises the problem `malformed` or `invalid`. `tagged`: the form is a union."""
+    """The form. Raises the problem `malformed` or `invalid`. `tagged`: the form is a union."""
     result = try_parse(form, body, tagged)
     if isinstance(result, Problem):
         raise result
@@ -130,7 +129,7 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """A JSON object that has no form, such as a merge patch; raises the problem `malformed` or `invalid`."""
+    """A JSON object that has no form, such as a merge patch. Raises the problem `malformed` or `invalid`."""
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -145,7 +144,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def validation_problem(error: ValidationError, tagged: bool = False) -> Problem:
-    """The problem `malformed` if the body is not JSON, otherwise the problem `invalid` with the fields."""
+    """The problem `malformed` if the body is not JSON. Otherwise the problem `invalid`, with the invalid fields."""
     if is_malformed(error):
         return malformed(str(error.errors()[0]["msg"]).removeprefix("Invalid JSON: "))
     return fields_problem(error, tagged)
@@ -160,7 +159,8 @@ def too_large(bytes_max: int, advice: str) -> Problem:
 
 
 def _unstorable_problem(body: bytes) -> Problem | None:
-    """The problem of the first text with a forbidden character; None if there is none, or no JSON."""
+    """The problem of the first text with a forbidden character. None if there is no such text, or if the body is not
+    JSON."""
     try:
         found = lenient_json.unstorable_text(body, controls=True)
     except ValueError:

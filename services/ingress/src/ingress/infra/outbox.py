@@ -1,4 +1,4 @@
-"""Outbox: stores records in the transaction of the change that they report, and publishes them after its commit."""
+"""Outbox: stores records in the transaction of the change that they report. After the commit it publishes them."""
 
 import json
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-"""The most bytes in a batch, except a single larger record. A batch is in memory, and Kafka must take it within
-seconds."""
+"""The most bytes in a batch, counted separately for large messages and for other records. A first record that is larger
+goes alone. The limit is needed because a batch is held in memory, and Kafka must take it within seconds."""
 BULK_MAX = 2
 """The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3
-"""The pause after a batch with `BULK_MAX` such records, so that a bulk import leaves room for replies."""
+"""The pause after a batch with `BULK_MAX` records of large messages, so that a bulk import leaves room for replies."""
 POLL_SECONDS = 3.0
 """The time between two looks for records that another instance has stored and not published, because it died. What this
 instance stores wakes the relay."""
 CONTENDED_SECONDS = 0.1
-"""The pause while another instance holds the lock."""
+"""The pause after which an instance tries again to get the lock that another instance holds."""
 
 
 async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
@@ -46,7 +46,7 @@ async def put(connection: AsyncConnection, envelopes: Sequence[Envelope]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeRelay:
-    """Publishes the records in the order of their rows and deletes them once Kafka has acknowledged them.
+    """Publishes the outbox records in the order of their rows. Deletes them once Kafka has acknowledged them.
 
     A lock ensures that only one instance at a time does this. After a crash between publishing and deleting, the batch
     is published again with the same event ids, and consumers drop the repeats.
@@ -77,7 +77,7 @@ class EnvelopeRelay:
         return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _has_full_bulk(rows) else 0.0
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> list[RefusedRow]:
-        """Returns the rows that Kafka refuses for good. They stay in the table, with the reason."""
+        """Publishes the rows. Returns those that Kafka refuses for good, with the reason. They stay in the table."""
         published = without_superseded(rows)
         try:
             await self.bus.publish_envelopes(*map(_envelope, published))
@@ -87,11 +87,10 @@ class EnvelopeRelay:
 
 
 def without_superseded(rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-    """The rows of a batch that are to be published; `rows` is in commit order.
+    """The rows of a batch that are to be published. `rows` is in commit order.
 
-    On a compacted topic, a record replaces the older records with its key. So only the newest record of each key is
-    published. Records of a batch are published concurrently, so an older record could otherwise arrive after the
-    newest.
+    On a compacted topic, a record replaces all older records with the same key. So only the newest record of each key
+    is published. Otherwise an older record could arrive after the newest, because a batch is published concurrently.
     """
     newest = {(row.topic, row.key): row.outbox_id for row in rows}
     return [row for row in rows if row.topic not in COMPACTED or newest[row.topic, row.key] == row.outbox_id]

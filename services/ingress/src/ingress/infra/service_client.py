@@ -1,4 +1,4 @@
-"""Service client: the client of internal HTTP APIs, which is in the common library."""
+"""Service client: the common library's client for the HTTP APIs of the other services."""
 
 from spreader.http.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require_body
 

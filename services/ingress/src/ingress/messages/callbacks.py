@@ -1,4 +1,5 @@
-"""Callbacks: events from router and sender to this instance. Each one is given to the request that waits for it."""
+"""Callbacks: events that router and sender send to this instance. Each is given to the HTTP request that waits for
+it."""
 
 import asyncio
 import contextlib
@@ -25,7 +26,7 @@ BACK_OFF_SECONDS = 1.0
 
 @dataclass
 class CallbackWaiter:
-    """A request that waits for `expected` different callbacks about one message; a repeated callback counts once."""
+    """A request that waits for `expected` different callbacks about one message. A repeated callback counts once."""
 
     expected: int
     _callbacks: dict[str, Callback] = field(default_factory=dict, init=False)
@@ -37,7 +38,7 @@ class CallbackWaiter:
             self._complete.set()
 
     async def wait(self, seconds: float) -> Sequence[Callback] | None:
-        """All callbacks; None if any is still missing after `seconds`."""
+        """All callbacks, or None if any is still missing after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._complete.wait()

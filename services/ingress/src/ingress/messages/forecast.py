@@ -14,8 +14,8 @@ FORECAST_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CompletionForecast:
-    """`completion`: an RFC 3339 time; `note` says if it was extrapolated. None: there is no forecast, and `note` says
-    why."""
+    """`completion` is an RFC 3339 time, or None if there is no forecast. `note` says why there is no forecast, or that
+    the time was extrapolated."""
 
     completion: str | None
     note: str | None = None
@@ -29,10 +29,10 @@ def forecast_query(
     purpose: Literal["answer", "preview"],
     message_id: str | None = None,
 ) -> dict[str, Any]:
-    """The body of the pacer's forecast query. It contains only a sample of the recipients, from which the pacer gets
-    their time zones.
+    """The body of the query for the pacer's forecast. It contains only a sample of the recipients, because the pacer
+    needs only their time zones.
 
-    `deliveries`: how many each profile gets. `purpose`: for an answer the pacer simulates fewer releases and returns no
+    `deliveries`: how many each profile gets. `purpose`: for `answer` the pacer simulates fewer releases and returns no
     curve. `message_id`: None if the message is not accepted yet.
     """
     return {
@@ -61,7 +61,7 @@ async def forecast_completion(
 
 
 def extrapolation_note(forecast: Mapping[str, Any]) -> str | None:
-    """None: the pacer simulated every release."""
+    """A note that the forecast is extrapolated. None if the pacer simulated every release, or gave no completion."""
     if forecast["completion"] is None or forecast.get("counted_until") is None:
         return None
     simulated = forecast.get("simulated", "first")  # a pacer of an older version returns no number

@@ -24,7 +24,8 @@ KEY_CHARACTERS_MAX = 255
 
 
 def key_of(request: Request) -> str | None:
-    """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header); None without one.
+    """The Idempotency-Key, which may be in double quotes (draft-ietf-httpapi-idempotency-key-header). None if the
+    request has none.
 
     Raises the problem `idempotency-key`.
     """
@@ -39,10 +40,10 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResponses:
-    """Stores for each key the hash of the request body, the message id and, as soon as there is one, the response.
+    """Stores for each key the hash of the request body, the message id and later the response.
 
-    It keeps them for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
-    repeat needs the same body and continues the same message. If the first request of a key is refused, it has
+    These are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore
+    a repeat needs the same body and continues the same message. If the first request with a key is refused, it has
     published nothing, and the key is free again.
     """
 
@@ -51,14 +52,14 @@ class IdempotentResponses:
     async def respond_once(
         self, route: str, key: str, form: BaseModel, new_message_id: str, work: Callable[[str], Awaitable[ApiResponse]]
     ) -> ApiResponse:
-        """The stored response of this key, or the response of `work`, which is then stored.
+        """The stored response of this key. If there is none, runs `work`, stores its response and returns it.
 
         `work` gets the message id of an earlier request with the key, or `new_message_id` if there was none. It must
         raise `Problem` only before it publishes anything.
 
         Raises the problem `key-reused` for another body, and `in-progress` while another request works on the key.
         """
-        # Unset fields are left out, so that a field that a newer version adds does not change the hash of an old
+        # Unset fields are left out. Otherwise a newer version with one more field would get another hash for the same
         # request.
         sent_fields = form.model_dump_json(exclude_unset=True)
         body_hash = hashlib.sha256(sent_fields.encode()).hexdigest()
@@ -80,7 +81,7 @@ class IdempotentResponses:
         return response
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` responses that are older than 72 hours; returns how many."""
+        """Delete at most `rows_max` responses that are older than 72 hours. Returns how many it deleted."""
         return await self._run(sql.DELETE_OLD, limit=rows_max)
 
     async def _stored(self, row_key: dict[str, str], body_hash: str) -> ApiResponse:

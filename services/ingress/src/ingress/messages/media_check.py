@@ -58,7 +58,8 @@ class MediaCheck:
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
         """Download the file at `url` and store it.
 
-        None: the file is unreachable now, or it is not downloaded because all profiles are at the simulator.
+        Returns None if the file is unreachable now. A package with only simulator profiles needs no download, so it
+        gets None too.
         """
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):

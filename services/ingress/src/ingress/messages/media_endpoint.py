@@ -1,6 +1,6 @@
-"""Media endpoint: receives files, which messages then refer to by `media_id`, and describes them.
+"""Media endpoint: receives files and describes them. A message refers to a file by its `media_id`.
 
-Media retention: deletes files that were not used for a while.
+Media retention: deletes files that no message has used for `media_keep_days`.
 """
 
 from collections.abc import AsyncGenerator
@@ -93,7 +93,7 @@ class MediaRetention:
     keep_days: float
 
     async def run_once(self) -> float:
-        """Delete files that were not used for `keep_days`; returns the seconds until the next run."""
+        """Delete files that were not used for `keep_days`. Returns the seconds until the next run."""
         await self.store.delete_unused(timedelta(days=self.keep_days))
         return DELETE_EVERY_SECONDS
 
@@ -110,7 +110,7 @@ def _body(file: MediaInfo) -> dict[str, Any]:
 
 
 async def _read_form(request: Request) -> tuple[bytes, str | None]:
-    """The bytes of the form's file, and the file's name; None: the form gives none."""
+    """The bytes of the form's file, and the file's name. The name is None if the form gives no name."""
     try:
         form = await MultiPartParser(request.headers, _limited_stream(request), max_files=1, max_fields=8).parse()
     except MultiPartException as error:
@@ -125,7 +125,7 @@ async def _read_form(request: Request) -> tuple[bytes, str | None]:
 
 
 async def _limited_stream(request: Request) -> AsyncGenerator[bytes]:
-    """The body in chunks; raises the problem `too-large` when the body exceeds `FORM_BYTES_MAX`."""
+    """The body in chunks. Raises the problem `too-large` when the body exceeds `FORM_BYTES_MAX`."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -48,17 +48,19 @@ class OpenMessageEndpoint:
     forecast_wait_seconds: float
 
     async def accept(self, package_id: str, request: Request) -> Response:
-        """The message is stored; its deliveries are sent later.
+        """Stores the message. Its deliveries are sent later.
 
-        `estimated_completion` comes from a simulation of at most 500 releases. If more are waiting, it is extrapolated,
-        and `estimated_completion_note` says so. If it is null, the note says why.
+        `estimated_completion` comes from a simulation of at most 500 releases. If more releases are needed, the time is
+        extrapolated, and `estimated_completion_note` says so. If `estimated_completion` is null, the note says why.
         """
         return await self.intake.accept(package_id, request, self._publish_and_wait)
 
     async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
         recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
-        states = self.config_cache.states_of(package)  # read before publishing, so that they do not count this message
+        states = self.config_cache.states_of(
+            package
+        )  # read before publishing, so that states do not count this message
         if waits:
             with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)
@@ -133,8 +135,8 @@ class OpenMessageEndpoint:
         routing: RoutingSummary | None,
         waits: bool,
     ) -> dict[str, Any]:
-        """The members of the body that depend on router and pacer. A note says why a member has no value, or how
-        it was estimated."""
+        """The members of the response body that depend on router and pacer. A note says why a member has no value, or
+        how the value was estimated."""
         if routing is None:
             reason = (
                 "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
@@ -186,8 +188,8 @@ class OpenMessageEndpoint:
 
 
 def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
-    """The sum of the routing results of a message's records; None if any callback of the router did not come in
-    time."""
+    """The sum of the routing results of a message's records. None if the router's callback for any record did not come
+    in time."""
     if callbacks is None:
         _UNANSWERED.inc()
         return None

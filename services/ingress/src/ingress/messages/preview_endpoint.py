@@ -36,7 +36,7 @@ class PreviewEndpoint:
     async def preview(self, package_id: str, request: Request) -> Response:
         """The router distributes the recipients that are not suppressed. The pacer forecasts these deliveries.
 
-        At most 8,000 releases are simulated. Later ones are extrapolated, from the time `counted_until` on, and
+        The pacer simulates at most 8,000 releases. The releases after the time `counted_until` are extrapolated, and
         `estimated_completion_note` says so.
         """
         body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))

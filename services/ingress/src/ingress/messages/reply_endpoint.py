@@ -25,8 +25,7 @@ from spreader.telemetry.tracing import current_traceparent
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
-"""Unsuccessful statuses that follow a call of the gateway. The other unsuccessful statuses are decided without a
-call."""
+"""The unsuccessful statuses after a call of the gateway. All other unsuccessful statuses are decided without a call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
 """Failures of the gateway or of WhatsApp. All other failures concern the profile, the recipient or the content."""
 

@@ -22,7 +22,7 @@ from spreader.contract.events import GatewayMessageId, OpenOptions
 from spreader.contract.ids import PhoneNumber
 
 RECIPIENTS_MAX = 100_000
-TEMPLATE_BYTES_MAX = 65_536  # with 500 recipients a record stays far below Kafka's limit of 1 MiB
+TEMPLATE_BYTES_MAX = 65_536  # so a record with 500 recipients stays far below Kafka's limit of 1 MiB
 
 
 class Options(OpenOptions):

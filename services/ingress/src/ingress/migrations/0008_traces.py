@@ -1,4 +1,4 @@
-"""0008: the trace of a message, for the receipts that arrive later."""
+"""0008: the trace of a message, because receipts that arrive later belong to the same trace."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0009: keeps two reports of one failure, one without and one with a code, because only one of them has the reason."""
+"""0009: keeps two reports of one failure if their codes differ, because only the report with a code has the reason."""
 
 from alembic import op
 

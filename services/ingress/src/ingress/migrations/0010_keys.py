@@ -7,8 +7,9 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Existing rows get an empty id, which the next request with the key replaces. So Postgres does not write the table
-    again. The default is for rows that an older ingress inserts during an upgrade."""
+    """Existing rows get an empty id, because Postgres can add a constant without writing the table again. The next
+    request with the key replaces the empty id. The default is for rows that an older ingress inserts during an
+    upgrade."""
     op.execute("ALTER TABLE ingress.answer ADD COLUMN message_id text NOT NULL DEFAULT ''")
     op.execute(
         "ALTER TABLE ingress.answer ALTER message_id SET DEFAULT 'msg_' || replace(gen_random_uuid()::text, '-', '')"

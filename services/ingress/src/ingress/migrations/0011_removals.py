@@ -1,4 +1,4 @@
-"""0011: when a package was removed, and the version whose removal was published (and later ended by a tombstone)."""
+"""0011: when a package was removed, and for which of its versions a removal and a tombstone were published."""
 
 from alembic import op
 
@@ -16,6 +16,7 @@ ALTER TABLE ingress.package_gone ADD COLUMN forgotten bigint;
 
 
 def upgrade() -> None:
-    """An older ingress that removes a package leaves `announced` as it is; a newer one then publishes the removal."""
+    """An older ingress that removes a package leaves `announced` as it is. Then a newer ingress publishes the
+    removal."""
     for statement in statements(SQL):
         op.execute(statement)

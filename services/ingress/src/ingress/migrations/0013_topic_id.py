@@ -1,4 +1,4 @@
-"""Topic id: the topic that a stored offset belongs to. Null: an older version has stored it."""
+"""0013: the id of the topic to which a stored offset belongs. It is null if an older version stored the offset."""
 
 from alembic import op
 

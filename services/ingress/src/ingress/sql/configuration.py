@@ -47,19 +47,20 @@ SELECT :package_id,
        coalesce((SELECT version + 1 FROM ingress.package_gone WHERE package_id = :package_id FOR UPDATE), 0),
        CAST(:settings AS jsonb), :now, :now
 ON CONFLICT DO NOTHING""")
-"""If the id is that of a deleted package, the versions of the new package continue after the version of the removal. So
-no version is used twice."""
+"""The new package may have the id of a deleted package. Then its versions continue after the version of the removal, so
+that no version is used twice."""
 
 PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
 PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
 
 PACKAGE_BUMP = text("""
 UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE package_id = :package_id""")
-"""The first statement of every change. It locks the package's row, so that changes of one package are made one after
+"""The first statement of every change of a package. It locks the package's row, so that the changes are made one after
 the other."""
 
 SUPERSEDED_DELETE = text("DELETE FROM ingress.outbox WHERE topic = :topic AND key = :package_id")
-"""Deletes the snapshots of the package that are not published yet. Only the newest is needed, and each may be large."""
+"""Deletes the package's snapshots that are not published yet. Only the newest snapshot is needed, and snapshots may be
+large."""
 PACKAGE_LOCK = text("SELECT package_id FROM ingress.package WHERE package_id = :package_id FOR UPDATE")
 PACKAGE_SAVE = text("""
 UPDATE ingress.package SET settings = CAST(:settings AS jsonb) WHERE package_id = :package_id""")

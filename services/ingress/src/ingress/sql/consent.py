@@ -11,8 +11,8 @@ from spreader.runtime.rows import columns, unnest
 
 @dataclass(frozen=True, slots=True)
 class ConsentListEntry:
-    """A recipient on a list. `evidence`: identifies the customer's message or choice that put the recipient on the
-    list; None if something else did."""
+    """A recipient on a list. `evidence` identifies the customer's message or choice that put the recipient on the list.
+    It is None if a caller of the API put the recipient there."""
 
     recipient: str
     since: datetime
@@ -52,8 +52,8 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = excluded.since, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Adds recipients to a list. Recipients who are on the list are skipped. Evidence adds a recipient only once: if the
-entry is removed later, the same evidence does not add it again."""
+"""Adds recipients to a list. Recipients who are on the list already are skipped. If an entry is removed later, the
+evidence that has added it does not add it again."""
 REMOVE = text("""
 UPDATE ingress.consent
 SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
@@ -80,8 +80,8 @@ ORDER BY recipient FOR UPDATE""")
 LEFT_OVER = text(f"""
 {_UNPUBLISHED}
 AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""Changes that have been unpublished for 5 seconds. The requests that made them must have failed, because a request
-publishes its changes right after it has stored them."""
+"""Changes that have been unpublished for 5 seconds. A request publishes its changes right after it has stored them, so
+either the request failed or a republication marked the entries."""
 MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
 FROM {unnest(ConsentEntryKey, "published")}

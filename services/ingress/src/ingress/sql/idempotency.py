@@ -24,11 +24,12 @@ ON CONFLICT (route, key) DO UPDATE SET claim = excluded.claim, taken_at = exclud
 WHERE stored.status IS NULL AND stored.body_hash = excluded.body_hash
   AND (stored.claim = '' OR stored.taken_at < clock_timestamp() - interval '60 seconds')
 RETURNING message_id""")
-"""Claims the key, and returns its message id, so that a later request continues the message of the first one.
+"""Claims the key and returns its message id, so that a later request with the key continues the first request's
+message.
 
 It returns no row if the key has a response, if its first request had another body, or if another request works on it.
-If a claim has no response after a minute, its process has probably died, and the next request takes the key over. A
-row that is older than the column has an empty id.
+If a claim has no response after a minute, its process has probably died, and the next request takes the key over. A row
+from before migration 0010 has an empty message id.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")
@@ -41,4 +42,4 @@ DELETE_OLD = text("""
 DELETE FROM ingress.answer WHERE (route, key) IN (
     SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
     FOR UPDATE SKIP LOCKED)""")
-"""A locked row is skipped, because a request is claiming it at this time, which makes the row new again."""
+"""A locked row is skipped, because a request is just claiming it. The claim makes the row new again."""

@@ -50,7 +50,7 @@ measured AS (
     FROM due)
 SELECT outbox_id, topic, key, body, headers FROM measured
 WHERE bytes <= :bytes_max OR outbox_id = first ORDER BY topic = :bulk, outbox_id""")
-"""Records of large messages have their own limit, so that a change of settings does not wait behind a bulk import."""
+"""Records of large messages have their own limit. So a change of settings does not wait behind a bulk import."""
 SET_ASIDE = text(f"""
 UPDATE ingress.outbox SET refusal = refused.refusal
 FROM {unnest(RefusedRow, "refused")} WHERE outbox.outbox_id = refused.outbox_id""")

@@ -19,7 +19,7 @@ from spreader.text.clean_text import CleanText
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKeys:
-    """What identifies the delivery of a receipt. `position`: the receipt's position in its batch."""
+    """The ids by which the delivery of a receipt is found. `position`: the receipt's position in its batch."""
 
     position: int
     delivery_id: str | None
@@ -60,8 +60,8 @@ class WaitingReceiptKey:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMatch(MatchedDelivery):
-    """A waiting receipt with its delivery. The fields from `receipt_package_id` on belong to the receipt. Its texts
-    were cleaned before they were stored."""
+    """A waiting receipt with its delivery. The fields from `receipt_package_id` on belong to the receipt. The receipt's
+    texts are clean, because they were cleaned before they were stored."""
 
     receipt_package_id: str
     receipt_profile_id: str
@@ -86,8 +86,8 @@ LATERAL (
       AND gateway_message_id = receipt.gateway_message_id
     LIMIT 1
 ) AS matched"""
-"""Finds the delivery of a receipt: by our own id if the gateway sends it back, otherwise by the gateway's message
-id."""
+"""Finds the delivery of a receipt. If the gateway sent our own id back, the search uses this id. Otherwise it uses the
+gateway's message id."""
 
 MATCH = text(f"""
 SELECT matched.*, receipt.position FROM {unnest(ReceiptKeys, "receipt")} CROSS JOIN {_MATCH}""")
@@ -97,8 +97,8 @@ INSERT INTO ingress.receipt_waiting ({columns(WaitingReceipt)})
 SELECT {columns(WaitingReceipt)} FROM {unnest(WaitingReceipt, "receipt")}
 ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
-"""The rows are ordered because gateways repeat calls. Two calls with the same receipts in different orders could
-deadlock."""
+"""The rows are inserted in a fixed order. Otherwise two calls with the same receipts could deadlock, and gateways do
+repeat calls."""
 
 IS_ANY_WAITING = text("SELECT EXISTS (SELECT FROM ingress.receipt_waiting)")
 """Mostly none is waiting, and then nothing else need be asked."""
@@ -155,9 +155,9 @@ LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
 """Pairs of an echo and a delivery in doubt. A pair counts only if the echo fits no other delivery, and the delivery
 fits no other echo.
 
-An echo is used only after some seconds, because it arrives before the gateway's response, and the response usually
-contains the gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a call
-without a response.
+An echo is used only after some seconds, because the gateway's response comes after the echo and usually contains the
+gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a call without a
+response.
 """
 
 DELETE_OLD = text("""
@@ -167,4 +167,4 @@ DELETE FROM ingress.receipt_waiting WHERE ctid IN (
        OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
                         OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
     ORDER BY kept_at LIMIT :limit)""")
-"""Receipts that have waited for a day, and the oldest ones if more than `kept_max` are waiting."""
+"""Deletes receipts that have waited for a day. If more than `kept_max` are waiting, also deletes the oldest."""

@@ -22,7 +22,8 @@ class UnfinishedDeliveries:
 
 @dataclass(frozen=True, slots=True)
 class MessageGap:
-    """A message. `missing`: how many of its recipients have no delivery, because the router has not assigned them."""
+    """A message. `missing` is the number of its recipients without a delivery, because the router has not assigned
+    one."""
 
     message_id: str
     accepted_at: datetime

@@ -18,7 +18,7 @@ UNANNOUNCED = text(f"""
 SELECT package_id, version FROM ingress.package_gone
 WHERE announced IS DISTINCT FROM version AND {_STILL_REMOVED}
 ORDER BY package_id LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""A row is locked, and therefore skipped here, while a package with the same id is created. So the record of the
+"""While a package with the same id is created, the row is locked, and this statement skips it. So the record of the
 removal cannot follow the record of the new package."""
 MARK_ANNOUNCED = text("""
 UPDATE ingress.package_gone SET announced = version WHERE package_id = ANY (CAST(:package_ids AS text[]))""")

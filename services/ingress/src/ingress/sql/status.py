@@ -116,10 +116,10 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
-"""Merges a stored row and a new row like `ingress.core.delivery_updates.merge`: the row with more progress wins, and
-the other row fills its empty columns.
+"""Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
+empty columns are filled from the other row.
 
-There is one difference: a stored index, gateway message id or sending time is never replaced.
+Unlike in `merge`, a stored index, gateway message id or sending time is never replaced.
 """
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "

@@ -1,4 +1,4 @@
-"""Conversation endpoint: the profile that a customer talks to, since when and why, as the router reports it."""
+"""Conversation endpoint: shows which profile a customer talks to, since when and why. The router reports this."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -28,7 +28,8 @@ class DeliveryEndpoint:
     async def explain(self, delivery_id: PathId) -> Response:
         """The status, and the parts `routing` from the router and `pacing` from the pacer.
 
-        A part that is not available is a note that says why. A reply has only notes: it is not distributed or paced.
+        If a part is not available, a note says why. A reply has only notes, because replies are neither distributed nor
+        paced.
         """
         delivery = await self._delivery(delivery_id)
         routing: ServiceResponse = ServiceUnavailable("a reply goes through the profile that the customer talks to")

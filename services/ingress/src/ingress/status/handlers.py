@@ -28,7 +28,8 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""The most records in a batch, where the default is too much. Each of these records has up to 500 deliveries."""
+"""The most records in a batch of a topic, if the default is too much. Each record of this topic has up to 500
+deliveries."""
 
 
 @dataclass(frozen=True, slots=True)

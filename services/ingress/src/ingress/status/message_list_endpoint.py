@@ -48,7 +48,7 @@ class MessageListEndpoint:
 
 
 def _position(after: str | None) -> ListPosition | None:
-    """The list position that a decoded cursor names; None for the first page."""
+    """The list position that a decoded cursor names, or None for the first page."""
     if not after:
         return None
     try:

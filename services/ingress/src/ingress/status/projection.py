@@ -28,15 +28,16 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class StatusProjection:
-    """Writes may be repeated, and may come in any order, because a message is inserted only once and a delivery only
-    advances."""
+    """Stores folded events. They may be repeated and may come in any order, because a message is inserted only once and
+    a delivery only advances."""
 
     engine: AsyncEngine
 
     async def accept_large(self, message: AcceptedMessage, envelopes: Sequence[Envelope]) -> None:
         """Stores a message, and all its records in the outbox, in one transaction.
 
-        Does nothing if the message exists: an earlier request with the same Idempotency-Key has stored both.
+        Does nothing if the message exists, because an earlier request with the same Idempotency-Key has stored the
+        message and its records.
         """
         async with self.engine.begin() as connection:
             if (await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, [message]))).rowcount:

@@ -1,7 +1,7 @@
 """Reconciliation: counts deliveries that have been unfinished for too long, by the service that should have them.
 
-The alert compares these counts with what each service reports (docs/decisions/0039). Every instance counts all
-deliveries, so readers of the metric take the maximum over instances, not the sum.
+An alert compares these counts with what each service reports (docs/decisions/0039). Every instance counts all
+deliveries. So readers of the metric must take the maximum over all instances and not the sum.
 """
 
 import time
@@ -18,17 +18,18 @@ from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
 UNCHANGED_FOR = timedelta(minutes=15)
-"""A delivery is counted when it has made no progress for this long, in wall time."""
+"""A delivery is counted if it has made no progress for this long, in wall time."""
 LOOK_BACK = timedelta(hours=24)
-"""After a start, the first run reads the messages that were accepted within this time before the run."""
+"""How far back the first run after a start reads. It reads the messages of this time span, which ends `UNCHANGED_FOR`
+ago."""
 MESSAGES_MAX = 2_000
 """The most new messages that a run reads."""
 INCOMPLETE_MAX = 10_000
-"""The most messages with missing deliveries that are remembered. Further messages are not counted."""
+"""The most messages with missing deliveries that an instance remembers. It does not count further messages."""
 OUTBOX_EVERY_SECONDS = 5.0
 EVERY_SECONDS = 15.0
 PAUSE_FACTOR = 20
-"""The pause after a run is at least this many times as long as the run, so that runs take under 1/20 of the time.
+"""The pause after a run is at least this many times as long as the run. So runs take less than 1/20 of the time.
 
 While there are more messages to read, the pause is only as long as the run.
 """
@@ -36,7 +37,7 @@ While there are more messages to read, the pause is only as long as the run.
 
 @dataclass
 class Reconciliation:
-    """Reads each message once, as soon as it is old enough.
+    """Reads each message once, when it is older than `UNCHANGED_FOR`.
 
     A message with missing deliveries is read again in every run until none is missing.
     """
@@ -45,7 +46,7 @@ class Reconciliation:
     clock: Clock
     _after: tuple[datetime, str] | None = field(default=None, init=False)
     _missing: dict[str, int] = field(default_factory=dict[str, int], init=False)
-    """Missing deliveries by message id: recipients that the router has not assigned."""
+    """The number of missing deliveries by message id. A delivery is missing if the router has not assigned it."""
 
     async def measure_outbox(self) -> float:
         """Sets the metrics of the outbox. Returns the seconds until the next run."""

@@ -60,10 +60,10 @@ class WebhookDispatcher:
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
     ) -> None:
-        """Publishes the events of these reports. Raises an error unless all of them were certainly published. The
-        gateway then calls again, and reports that were published before have no effect.
+        """Publishes the events of these reports. Raises an error if any event may not have been published. After an
+        error the gateway calls again. Then the events that were published before have no effect.
 
-        `called`: the profile whose webhook address was called, with its parser.
+        `called` is the profile whose webhook address was called. `parser` is the parser of its gateway.
         """
         receipts, statuses = list[ProfileReceipt](), list[ProfileReported]()
         for addressed in addressed_reports:
@@ -105,9 +105,9 @@ class WebhookDispatcher:
     def _if_trusted(
         self, called: ProfileAccount, parser: WebhookParser, other: ProfileAccount | None
     ) -> Sequence[ProfileAccount]:
-        """The other profile, if it has the same secret as the called profile; otherwise an empty list.
+        """The other profile, if it has the same secret as the called profile. Otherwise an empty list.
 
-        With the same secret, the call would have been accepted at the other profile's address too.
+        With the same secret, the other profile's address would have accepted the call too.
         """
         if other is None or parser.secret_name is None:
             return []
@@ -121,8 +121,8 @@ class WebhookDispatcher:
         return [other] if is_same else []
 
     async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
-        """Adds a suppression (stop), or lifts one (resume). It lifts only a suppression that a gateway's report has
-        added."""
+        """Adds a suppression for the choice `stop`, and lifts it for `resume`. Only a suppression that a gateway's
+        report has added is lifted."""
         key = ConsentListKey(account.package.package_id, "suppression")
         if preference.stop:
             await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, preference.at)

@@ -116,8 +116,8 @@ class WebhooksEndpoint:
     async def _account(self, driver: Driver, package_id: str, profile_id: str) -> ProfileAccount:
         """The called profile.
 
-        If the profile exists but this process has not read it yet, the response is a 503. After a 404 the gateway would
-        not call again, and its reports would be lost.
+        If the profile exists but this process has not read it yet, the response is a 503. It is not a 404, because
+        after a 404 the gateway would not call again, and its reports would be lost.
         """
         package = self.config_cache.package(package_id)
         profile = None if package is None else package.profile(profile_id)

@@ -1,7 +1,7 @@
 """Inbound messages: publishes customers' messages, and suppresses a customer who sends an opt-out word.
 
-The suppression is stored before the message is published, so that everything sent in response to the message respects
-it. If a step fails, the gateway gets an error and calls again.
+The suppression is stored before the message is published. So everything that is sent in response to the message
+respects the suppression. If a step fails, the gateway gets an error and calls again.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,11 @@
 """Receipt matcher: finds the deliveries that gateways' receipts concern, and publishes their outcomes.
 
-A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. The receipt is
-then stored as waiting and matched when the projection folds the delivery. A waiting receipt is deleted after its
-outcome is published. After a crash between the two, the outcome is published again with the same event id.
+A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. Then the receipt
+is stored as waiting, and it is matched when the projection folds the delivery. A waiting receipt is deleted after its
+outcome is published. After a crash before the deletion, the outcome is published again with the same event id.
 
-A receipt is stored before the gateway gets its 200, and waiting receipts are matched after the projection commits. If
-both happen at the same time, each may miss the other. Then `match_recent` finds the receipt and its delivery a few
-seconds later.
+A receipt may be stored at the very time at which the projection commits its delivery. Then neither may see what the
+other stores, and `match_recent` matches the receipt a few seconds later.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +31,8 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
-"""The largest age of the receipts that a run matches. `ALL` is longer than the day for which receipts are kept."""
+"""The largest age of the receipts that a run matches. `ALL` covers every receipt, because receipts are kept for only a
+day."""
 MATCH_EVERY_SECONDS = 1.0
 
 
@@ -96,9 +96,9 @@ class ReceiptMatcher:
             pass
 
     async def _match(self, statement: TextClause, params: dict[str, Any]) -> int:
-        """Matches one batch; returns its size.
+        """Matches one batch. Returns its size.
 
-        The rows stay locked until their outcomes are published, so that no other process publishes them too.
+        The rows stay locked until their outcomes are published, so that no other process publishes the same outcomes.
         """
         async with self.engine.begin() as connection:
             matches = fetched(WaitingMatch, await connection.execute(statement, params))

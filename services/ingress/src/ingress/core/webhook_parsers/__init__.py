@@ -16,7 +16,7 @@ Refusal = Literal["no_signature", "wrong_signature", "too_old"]
 class WebhookCall:
     """A webhook call as it arrived. Header names are in lower case.
 
-    `wall`: when it arrived, in wall time. The system's clock may run faster than wall time.
+    `wall`: when the call arrived, in wall time. The system's clock may run faster than wall time.
     """
 
     headers: Mapping[str, str]
@@ -27,13 +27,14 @@ class WebhookCall:
 class WebhookParser(Protocol):
     @property
     def secret_name(self) -> str | None:
-        """The name of the credential that calls are verified with. None: this gateway's calls cannot be verified."""
+        """The name of the credential with which calls are verified. None if this gateway's calls cannot be verified."""
         ...
 
     def refusal(self, call: WebhookCall, secrets: Secrets) -> Refusal | None:
-        """Why the call does not prove that it comes from the gateway. None if it proves that."""
+        """Why the call does not prove that it comes from the gateway. None if the proof is valid."""
         ...
 
     def parse(self, body: bytes, now: datetime) -> list[AddressedReport]:
-        """All reports in a call; unknown ones become `Ignored`. Raises ValueError if the body is not a JSON object."""
+        """All reports in a call. Unknown reports become `Ignored`. Raises ValueError if the body is not a JSON
+        object."""
         ...

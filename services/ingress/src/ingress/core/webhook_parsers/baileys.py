@@ -1,5 +1,5 @@
 """Baileys: the formats of Baileys, the WhatsApp client inside WAHA (engine NOWEB) and Evolution API. Both gateways pass
-its events on."""
+on the events of Baileys."""
 
 from collections.abc import Mapping
 from typing import LiteralString
@@ -39,8 +39,8 @@ _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("interactive", ("body",)),
     "orderMessage": ("order", ("message",)),
 }
-"""For each member that a message may have: the kind of the message, and where in the member its text may be, in order
-of preference."""
+"""The kind of a message by the member that the message has. The tuple names the fields of the member that may have the
+text, the best first. If it is empty, only the member itself can be the text."""
 _NOT_MESSAGES = frozenset(
     {"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"}
 )
@@ -48,7 +48,7 @@ _JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
 def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
-    """The kind of a message and its text. None: the record is traffic between WhatsApp's apps, not a message."""
+    """The kind of a message and its text. None if the record is traffic between WhatsApp's apps and not a message."""
     for _ in _WRAPPERS:  # wrappers may be nested
         inner = next((message[wrapper]["message"] for wrapper in _WRAPPERS if "message" in message[wrapper]), None)
         if inner is None:
@@ -65,7 +65,8 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
 
 
 def phone_of_key(key: UntrustedJson) -> CleanText | None:
-    """The phone number in a message's key, which only an alternative JID may contain. None if no JID contains it."""
+    """The phone number in a message's key. The usual JID may hide the number, and then an alternative JID may contain
+    it. None if no JID contains the number."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 
 

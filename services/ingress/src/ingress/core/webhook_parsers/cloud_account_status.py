@@ -90,7 +90,7 @@ def _account_update(value: UntrustedJson, digest: str, at: datetime) -> Addresse
 
 
 def _restriction(value: UntrustedJson) -> Restriction | None:
-    """The restriction of messaging; None if something else is restricted."""
+    """The restriction of messaging, or None if something else is restricted."""
     ends: dict[str | None, datetime | None] = {
         info["restriction_type"].text: info["expiration"].timestamp for info in value["restriction_info"]
     }

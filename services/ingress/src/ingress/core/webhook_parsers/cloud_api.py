@@ -1,4 +1,4 @@
-"""Cloud API parser: for Meta's webhooks. One signed body may hold several accounts, changes, messages and statuses.
+"""Cloud API parser: parses Meta's webhooks. One signed body may contain many messages and statuses of several accounts.
 
 Format: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
@@ -77,7 +77,8 @@ def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Itera
 def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
     contacts = [contact["wa_id"].text for contact in value["contacts"]]
     for message in value["messages"]:
-        # The message of a user with a username may lack the phone number. A single contact is then the sender.
+        # The message of a user with a username may lack the phone number. If there is only one contact, it is the
+        # sender.
         sender = phone_number(message["from"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
         message_id, meta_type = message["id"].id, message["type"].text or "unknown"
         if meta_type == "system" or message_id is None:
@@ -90,7 +91,7 @@ def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
 
 
 def _content(meta_type: SafeText, message: UntrustedJson) -> tuple[SafeText, CleanText | None]:
-    """Our kind of the message, and its text."""
+    """The kind of the message in our terms, and the message's text."""
     part = message[meta_type]
     match meta_type:
         case "text":

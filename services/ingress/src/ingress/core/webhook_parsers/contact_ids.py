@@ -16,7 +16,7 @@ _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 
 def phone_number(text: str | None) -> CleanText | None:
-    """The digits of a phone number in international form, with or without +; None if the text is something else."""
+    """The digits of a phone number in international form, with or without +. None if the text is something else."""
     digits = (text or "").removeprefix("+")
     return clean(digits) if _NUMBER.fullmatch(digits) and digits.isascii() else None
 
@@ -36,14 +36,14 @@ def phone_of_jids(jids: Iterable[str | None]) -> CleanText | None:
 
 
 def is_group_chat(jid: str | None) -> bool:
-    """Whether a chat is a group, a channel or a broadcast list; Spreader ignores these."""
+    """Whether a chat is a group, a channel or a broadcast list. Spreader ignores messages of such chats."""
     return (jid or "").partition("@")[2] in _GROUP_SERVERS
 
 
 def whatsapp_message_id(text: str | None) -> CleanText | None:
-    """WhatsApp's id of a message, from `true_<chat>_<ID>[_<participant>]` or from the id alone; at most 256 characters.
+    """WhatsApp's id of a message, cut to 256 characters. `text` is `true_<chat>_<ID>[_<participant>]` or the id alone.
 
-    Chat and participant contain an @, so the last part without one is the id.
+    Chat and participant contain an @, so the id is the last part without an @.
     """
     parts = [part for part in (text or "").split("_") if part and "@" not in part]
     return clean_id(parts[-1]) if parts else None

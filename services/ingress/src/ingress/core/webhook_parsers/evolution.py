@@ -1,4 +1,4 @@
-"""Evolution parser: Evolution API's webhooks, one event per call, verified by a static header.
+"""Evolution parser: parses Evolution API's webhooks. Each call has one event, and a static header verifies the call.
 
 The events of Evolution API have no id, and the time in an event is not reliable. The report of a customer's message or
 of an echo gets the time that the message itself contains. Every other report gets the time of its arrival.
@@ -97,8 +97,8 @@ def _echo(message: UntrustedJson, now: datetime) -> Report:
 
 
 def _sent_at(message: UntrustedJson) -> datetime | None:
-    """When the message was sent. The field is a number of Unix seconds, or an object whose `low` is that number
-    (JavaScript's Long)."""
+    """When the message was sent. Evolution API gives the Unix time in seconds as a number, or as JavaScript's Long, an
+    object whose `low` is that number."""
     timestamp = message["messageTimestamp"]
     return timestamp.timestamp or timestamp["low"].timestamp
 
@@ -123,13 +123,14 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
         return LinkedStatus(f"the connection is {state}", state, _STATES[state])
     if state == "refused":
         return LinkedStatus("nobody scanned the code in time", "refused", "unlinked")
-    if state == "close" and code == TEMPORARY_BAN:  # the event `status.instance` has the length of the ban
+    if state == "close" and code == TEMPORARY_BAN:  # the length of the ban is in the event `status.instance`
         return LinkedStatus("the account is banned for a while", str(code), "failed")
     return connection_ended(code, UntrustedJson(None), now) if state == "close" else None
 
 
 def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
-    """The status of a connection that has ended for good, with WhatsApp's reason. None for any other event."""
+    """The status of a connection that has ended for good, with WhatsApp's reason. None if the event says something
+    else."""
     if data["status"].text != "closed":
         return None
     error = _parse_or_none(data["disconnectionObject"].text)["error"]

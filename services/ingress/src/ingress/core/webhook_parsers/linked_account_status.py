@@ -1,6 +1,7 @@
 """Linked account status: WhatsApp's reports to a linked device about lost connections, bans, locks and the quota.
 
-The status codes of a closed connection and the ban codes are those of Baileys and whatsmeow.
+The codes of a closed connection and of a ban are those of Baileys and whatsmeow, the WhatsApp clients inside the
+gateways.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ BAN_CODES: Mapping[int, str] = {
 _BOTH_LANES: tuple[Literal["open", "reply"], ...] = ("open", "reply")
 _BAN_MAX = timedelta(days=365)
 _NANOSECONDS_FROM = 100_000_000
-"""A ban length of this number or more is in nanoseconds: as seconds it would be over 3 years."""
+"""A ban length of this number or more is in nanoseconds, because as seconds it would be over 3 years."""
 _WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
     "NONE": "none", "FIRST_WARNING": "first", "SECOND_WARNING": "second", "CAPPED": "capped",
 }  # fmt: skip
@@ -31,7 +32,7 @@ _WARNINGS: Mapping[str, Literal["none", "first", "second", "capped"]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkedStatus:
-    """The part of an account status that comes from WhatsApp, and is the same for every gateway."""
+    """The part of an account status that comes from WhatsApp. It is the same for every gateway."""
 
     evidence: str
     code: str | None = None
@@ -70,9 +71,9 @@ def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> Lin
 
 
 def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
-    """The status during a temporary ban, which counts for at most `_BAN_MAX`.
+    """The status during a temporary ban. A ban longer than `_BAN_MAX` is cut to it.
 
-    `expire`: the length of the ban, in seconds from Baileys and in nanoseconds from whatsmeow. None: WhatsApp gave no
+    `expire`: the length of the ban, in seconds from Baileys and in nanoseconds from whatsmeow. None if WhatsApp gave no
     length.
     """
     until = None
@@ -105,7 +106,7 @@ def time_lock(lock: UntrustedJson) -> LinkedStatus:
 
 
 def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
-    """WhatsApp's own count of the profile's new chats. None: the report contains no numbers."""
+    """WhatsApp's own count of the profile's new chats. None if the report contains no numbers."""
     total, used = counter["total_quota"].integer, counter["used_quota"].integer
     if total is None or used is None:
         return None

@@ -29,7 +29,7 @@ MessageId = Annotated[CleanText, Field(min_length=1, max_length=ID_CHARACTERS_MA
 
 
 class _SimulatorReport(BaseModel):
-    """Unknown fields are ignored, so that a newer simulator may add some."""
+    """Unknown fields are ignored, so that a newer simulator may add fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,4 +1,5 @@
-"""WAHA parser: WAHA's webhooks, one signed event per call. A call is refused if its time stamp is too far from now."""
+"""WAHA parser: parses WAHA's webhooks. Each call has one signed event. A call with a time stamp too far from now is
+refused."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -40,7 +41,7 @@ _KINDS: Mapping[str, LiteralString] = {
     "list_response": "interactive",
     **{kind: kind for kind in ("audio", "image", "video", "document", "sticker", "location", "order")},
 }  # fmt: skip
-"""Our kind of message by WhatsApp Web's type (engine WEBJS)."""
+"""The kind of a message in our terms, by its type in WhatsApp Web. WAHA's engine WEBJS reports these types."""
 
 
 class WahaParser:
@@ -96,8 +97,8 @@ def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _echo(payload: UntrustedJson, at: datetime) -> Report:
-    """The echo of a message sent through the API. The event `message.any` also reports all other messages, which are
-    ignored."""
+    """The echo of a message that was sent through the API. The event `message.any` reports other messages too, which
+    are ignored."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
@@ -112,9 +113,9 @@ def _echo(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
-    """The phone number of a chat whose own id hides it; None if the engine does not report the number.
+    """The phone number of a chat whose id hides the number. None if the engine does not report the number.
 
-    Baileys reports it in `key`, and whatsmeow in `Info`.
+    Baileys reports the number in `key`, and whatsmeow reports it in `Info`.
     """
     return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
 

@@ -48,7 +48,7 @@ def _connection(data: UntrustedJson, at: datetime) -> Iterator[LinkedStatus]:
 
 
 def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
-    """Receipts of our messages. A receipt of a failure contains WhatsApp's error code, which WAHA's own event
+    """Yields the receipts of our messages. The receipt of a failure has WhatsApp's error code, which WAHA's own event
     `message.ack` lacks."""
     for item in data:
         key, update = item["key"], item["update"]
@@ -65,7 +65,7 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
-    """The code and the details of an error: the first two of its parameters. A missing parameter is None."""
+    """The code and the details of an error, which are its first two parameters. A missing parameter is None."""
     items = parameters.value if isinstance(parameters.value, list) else []
     texts = [UntrustedJson(item).text for item in items]
     return (texts[0] if texts else None), (texts[1] if len(texts) > 1 else None)
