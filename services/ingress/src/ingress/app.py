@@ -66,9 +66,9 @@ from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 
 RESPONSES_MAX, RECEIPTS_MAX = 1_000, 10_000
-"""The largest number of old rows that one batch deletes."""
+"""The most old rows that one batch deletes."""
 RESPONSES_EVERY_SECONDS, RECEIPTS_EVERY_SECONDS = 600.0, 60.0
-"""The time between two deletions of old rows."""
+"""The seconds between two deletions of old rows."""
 
 
 @dataclass(frozen=True, slots=True)

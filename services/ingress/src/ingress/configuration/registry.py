@@ -1,4 +1,5 @@
-"""Registry: the packages and profiles that operators configure. Each change puts a snapshot into the outbox."""
+"""Registry: the packages and profiles that operators configure. Each change puts a snapshot of its package into the
+outbox."""
 
 import contextlib
 import json

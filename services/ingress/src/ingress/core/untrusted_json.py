@@ -38,7 +38,8 @@ class UntrustedJson:
         return UntrustedJson(self.value.get(name) if isinstance(self.value, dict) else None)
 
     def __iter__(self) -> Iterator["UntrustedJson"]:
-        """Yields the items of a list. A single object counts as a list of one, any other value as an empty list."""
+        """Yields the items of a list. A single object counts as a list of one item. Any other value counts as an empty
+        list."""
         items = self.value if isinstance(self.value, list) else [self.value] if isinstance(self.value, dict) else []
         return (UntrustedJson(item) for item in items)
 
@@ -62,7 +63,7 @@ class UntrustedJson:
 
     @property
     def integer(self) -> int | None:
-        """An integer of at most 18 digits, or a string that is one."""
+        """An integer of at most 18 digits. A string of such digits counts as an integer too."""
         text = self.text
         return int(text) if text is not None and _INTEGER.fullmatch(text) else None
 
@@ -72,7 +73,7 @@ class UntrustedJson:
 
     @property
     def timestamp(self) -> datetime | None:
-        """Unix time in seconds or milliseconds, or an RFC 3339 string."""
+        """The time that the value gives, as Unix time in seconds or milliseconds or as an RFC 3339 string."""
         if (number := self.integer) is not None:
             seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
             seconds = min(max(seconds, 0.0), 1e11)  # keeps `datetime` in range; the check below refuses both ends

@@ -13,8 +13,8 @@ calls."""
 
 
 class ApiKeyMiddleware:
-    """This is an ASGI middleware and not a FastAPI dependency, because a middleware is cheap on the accept path and
-    covers every route."""
+    """This is an ASGI middleware and not a FastAPI dependency, because a middleware costs little time and covers every
+    route."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app

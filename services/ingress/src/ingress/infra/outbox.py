@@ -16,8 +16,9 @@ from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-"""The most bytes in a batch, counted separately for large messages and for other records. A first record that is larger
-goes alone. The limit is needed because a batch is held in memory, and Kafka must take it within seconds."""
+"""The most bytes in a batch, counted separately for large messages and for other records. If the first record is
+larger, it is published alone. The limit is needed because a batch is held in memory, and Kafka must take it within
+seconds."""
 BULK_MAX = 2
 """The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3

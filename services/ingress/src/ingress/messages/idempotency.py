@@ -40,12 +40,10 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResponses:
-    """Stores for each key the hash of the request body, the message id and later the response.
-
-    These are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore
-    a repeat needs the same body and continues the same message. If the first request with a key is refused, it has
-    published nothing, and the key is free again.
-    """
+    """Stores for each key the hash of the request body, the message id and, as soon as it is known, the response. They
+    are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
+    repeat needs the same body and continues the same message. If the first request with a key is refused, it has
+    published nothing, and the key is free again."""
 
     engine: AsyncEngine
 

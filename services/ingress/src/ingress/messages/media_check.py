@@ -58,8 +58,8 @@ class MediaCheck:
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
         """Download the file at `url` and store it.
 
-        Returns None if the file is unreachable now. A package with only simulator profiles needs no download, so it
-        gets None too.
+        Returns None if the file is unreachable now. For a package with only simulator profiles it returns None without
+        a download.
         """
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):

@@ -58,9 +58,7 @@ class OpenMessageEndpoint:
     async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
         recipients = without_repeats(form.recipients)
         events = self._events(package, form, message_id, recipients, waits)
-        states = self.config_cache.states_of(
-            package
-        )  # read before publishing, so that states do not count this message
+        states = self.config_cache.states_of(package)  # read first, so that the states do not count this message
         if waits:
             with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
                 await self._publish(events)

@@ -28,7 +28,7 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""The most records in a batch of a topic, if the default is too much. Each record of this topic has up to 500
+"""The most records in a batch, for topics where the default is too much. A record of this topic has up to 500
 deliveries."""
 
 

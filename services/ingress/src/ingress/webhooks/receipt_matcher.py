@@ -4,8 +4,8 @@ A receipt may arrive before its delivery is known, or before the delivery has it
 is stored as waiting, and it is matched when the projection folds the delivery. A waiting receipt is deleted after its
 outcome is published. After a crash before the deletion, the outcome is published again with the same event id.
 
-A receipt may be stored at the very time at which the projection commits its delivery. Then neither may see what the
-other stores, and `match_recent` matches the receipt a few seconds later.
+A receipt may be stored at the very time at which the projection commits its delivery. Then neither transaction sees the
+row of the other, and `match_recent` matches the receipt a few seconds later.
 """
 
 from collections.abc import Iterable, Sequence

@@ -13,7 +13,8 @@ RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
     "0": "failed", "2": "acknowledged", "3": "delivered", "4": "read", "5": "read",
     "ERROR": "failed", "SERVER_ACK": "acknowledged", "DELIVERY_ACK": "delivered", "READ": "read", "PLAYED": "read",
 }  # fmt: skip
-"""Our status for each status of Baileys, which is a number or a name. Other statuses are ignored."""
+"""Our status for each status of Baileys. Baileys gives its status as a number or as a name. Other statuses are
+ignored."""
 
 _WRAPPERS = (
     "deviceSentMessage", "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",

@@ -27,7 +27,7 @@ def displayed_phone_number(text: str | None) -> CleanText | None:
 
 
 def phone_of_jids(jids: Iterable[str | None]) -> CleanText | None:
-    """The phone number in the first of these JIDs that is a person's and contains a number."""
+    """The first phone number in these JIDs. Only the JIDs of persons count."""
     for jid in jids:
         user, _, server = (jid or "").partition("@")
         if server in _PERSON_SERVERS and (number := phone_number(user.partition(":")[0])) is not None:

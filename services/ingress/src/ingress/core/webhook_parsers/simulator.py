@@ -1,4 +1,5 @@
-"""Simulator parser: the simulator's own format. Its calls have no signature, and each call contains one report."""
+"""Simulator parser: parses the simulator's own format. Its calls have no signature, and each call contains one
+report."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
