@@ -92,7 +92,7 @@ def missing_outcomes(queue: ApiQueue | None) -> str | None:
 
 
 def outcome_request_words(request: ApiOutcomeRequest) -> str:
-    """A text that tells the operator what the request for missing outcomes achieved."""
+    """What the request for missing outcomes achieved, in words for the operator."""
     if request.unavailable is not None:
         return f"The sender was not asked: {request.unavailable}"
     if not request.overdue:
