@@ -1,9 +1,11 @@
 """Gateways of profiles over HTTP: credentials are validated, sealed and never shown; checks of gateways and numbers."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from ingress.testing import CREDENTIALS, SECRET_KEYS, System, running
 from spreader.contract.configuration import Gateway
@@ -90,6 +92,73 @@ async def test_a_change_keeps_credentials_that_it_leaves_out(system: System) -> 
     assert (changed.status_code, "a-newer-one" in changed.text) == (200, False)
     assert opened(system) == {**before, "access_token": "a-newer-one"}
     assert gateway_of(system).holder == Vault(SECRET_KEYS).name("a-newer-one")
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.8:3000", "https://10.0.0.7:3000", "http://10.0.0.7:3001"])
+async def test_stored_credentials_are_not_sent_to_another_server(system: System, url: str) -> None:
+    await system.package()
+    await add(system, WAHA)
+    moved: dict[str, Any] = {"gateway": {"base_url": url}}
+    refused = await system.http.patch("/packages/pkg/profiles/a", json=moved)
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/gateway/credentials"]
+    moved["gateway"]["credentials"] = {"api_key": "new"}
+    partly = await system.http.patch("/packages/pkg/profiles/a", json=moved)
+    assert [each["pointer"] for each in partly.json()["errors"]] == ["/gateway/credentials/hmac_key"]
+    assert (refused.status_code, partly.status_code, gateway_of(system).base_url) == (422, 422, WAHA["base_url"])
+    moved["gateway"]["credentials"]["hmac_key"] = "newer"
+    assert (await system.http.patch("/packages/pkg/profiles/a", json=moved)).status_code == 200
+    assert (opened(system), gateway_of(system).base_url) == (moved["gateway"]["credentials"], url)
+
+
+async def test_the_same_server_keeps_its_credentials(system: System) -> None:
+    await system.package()
+    await add(system, WAHA)
+    same = {"gateway": {"base_url": "http://10.0.0.7:3000/"}}
+    assert (await system.http.patch("/packages/pkg/profiles/a", json=same)).status_code == 200
+    assert opened(system) == WAHA["credentials"]
+
+
+async def test_an_account_can_be_added_once(system: System) -> None:
+    for package_id in ("pkg", "other"):
+        await system.package(package_id=package_id)
+    gateway = {**WAHA, "account": "shop"}
+    assert (await add(system, gateway)).status_code == 201
+    again = {**PROFILE, "profile_id": "b", "gateway": {**gateway, "base_url": "http://10.0.0.7:3000/"}}
+    refused = await system.http.post("/packages/other/profiles", json=again)
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["pointer"], error["code"]) == (409, "/gateway/account", "taken")
+    assert error["detail"].startswith("the profile 'a' of the package 'pkg' ")
+    free = {**again, "gateway": {**gateway, "account": "other"}}
+    added = await system.http.post("/packages/other/profiles", json=free)
+    assert [each["pointer"] for each in added.json()["warnings"] if each["pointer"] == "/phone"] == ["/phone"]
+    moved = await system.http.patch("/packages/other/profiles/b", json={"gateway": {"account": "shop"}})
+    assert (moved.status_code, moved.json()["code"]) == (409, "taken")
+
+
+async def test_two_requests_at_once_add_an_account_once(system: System) -> None:
+    packages = [f"pkg{number}" for number in range(5)]
+    for package_id in packages:
+        await system.package(package_id=package_id)
+    bodies = [{**PROFILE, "profile_id": each, "gateway": {**WAHA, "account": "shop"}} for each in packages]
+    answers = await asyncio.gather(
+        *(system.http.post(f"/packages/{each['profile_id']}/profiles", json=each) for each in bodies)
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_duplicates_that_exist_keep_working(system: System) -> None:
+    await system.package()
+    await add(system, {**WAHA, "account": "shop"})
+    await system.http.post(
+        "/packages/pkg/profiles", json={**PROFILE, "profile_id": "b", "gateway": {**WAHA, "account": "b"}}
+    )
+    async with system.engine.begin() as connection:
+        statement = text("UPDATE ingress.profile SET settings = jsonb_set(settings, '{gateway,account}', '\"shop\"')")
+        await connection.execute(statement)
+    changed = await system.http.patch(
+        "/packages/pkg/profiles/b", json={"name": "Second", "gateway": {"account": "shop"}}
+    )
+    assert changed.status_code == 200
 
 
 async def test_another_driver_starts_without_credentials(system: System) -> None:

@@ -75,6 +75,18 @@ async def test_a_profile_is_returned_without_its_credentials(system: System) -> 
     assert (await system.http.get("/packages/pkg")).json()["profile_ids"] == ["profile_1"]
 
 
+async def test_a_limit_of_a_profile_can_follow_the_package_again(system: System) -> None:
+    await system.package("a", profile_limits={"per_hour": 30, "per_day": 90})
+    url, own = "/packages/pkg/profiles/a", {"per_hour": 7, "per_recipient_per_day": None}
+    await system.http.patch(url, json={"limits": own})
+    answer = await system.http.patch(url, json={"limits": dict.fromkeys(own, "package")})
+    assert (answer.status_code, answer.json()["limits"]) == (200, {})
+    (profile,) = system.snapshot().package.profiles
+    assert profile.limits == ProfileLimits(per_hour=30, per_day=90, per_recipient_per_day=2)
+    wrong = await system.http.patch(url, json={"limits": {"per_hour": "parent", "pace": "package"}})
+    assert sorted(each["pointer"] for each in wrong.json()["errors"]) == ["/limits/pace", "/limits/per_hour"]
+
+
 async def test_a_profile_follows_the_package_limits_that_it_does_not_override(system: System) -> None:
     await system.package("a")
     await system.http.patch("/packages/pkg/profiles/a", json={"limits": {"per_hour": 7, "per_recipient_per_day": None}})

@@ -328,6 +328,8 @@ async def test_while_the_first_request_is_in_progress_the_second_is_a_409(system
     ("options", "pointer"),
     [
         ({"schedule_at": "2026-02-10T10:00:00Z", "schedule_local": "2026-02-10T10:00:00"}, "/options"),
+        ({"schedule_at": "2026-08-02T10:00:00Z", "expires_at": "2026-08-02T10:00:00Z"}, "/options"),
+        ({"schedule_local": "2026-08-02T10:00:00", "expires_at": "2026-08-01T20:00:00Z"}, "/options"),
         ({"drip_until": "2026-02-10T10:00:00Z"}, "/options"),
         (
             {"waiting_strategy": "drip", "drip_until": "2026-02-10T10:00:00Z", "drip_interval_minutes": 5},

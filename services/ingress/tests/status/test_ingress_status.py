@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from ingress.core import delivery_updates
 from ingress.core.delivery_updates import DeliveryUpdate, fold
@@ -29,7 +29,7 @@ from spreader.contract.events import (
     Status,
     WaitingDelivery,
 )
-from spreader.contract.ids import delivery_id
+from spreader.contract.ids import delivery_id, new_id
 from spreader.kafka.guarded_consumer import Received
 
 WORDS = TextContent(type="text", text="Hello")
@@ -238,6 +238,40 @@ async def test_a_request_waits_for_a_message_that_was_just_accepted(system: Syst
     await asyncio.sleep(0)
     await StatusHandlers(system.projection, system.receipts).on_open_requested([Received(requested(NOON), "t", 0, 0)])
     assert (await request).status_code == 200
+
+
+async def test_an_unknown_message_is_looked_for_a_few_times_and_an_old_one_once(system: System) -> None:
+    asked = list[str]()
+
+    def count(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "ingress.message" in statement:
+            asked.append(statement)
+
+    event.listen(system.engine.sync_engine, "before_cursor_execute", count)
+    for message_id, most in (("chosen", 6), (new_id("msg", NOON), 6), (new_id("msg", NOON - timedelta(days=1)), 1)):
+        asked.clear()
+        assert (await system.http.get(f"/messages/{message_id}")).status_code == 404
+        assert 1 <= len(asked) <= most
+
+
+async def test_a_finished_message_cannot_be_cancelled(system: System) -> None:
+    handlers = StatusHandlers(system.projection, system.receipts)
+    await handlers.on_open_requested([Received(requested(NOON), "t", 0, 0)])
+    for recipients in (PEOPLE[:1], PEOPLE[1:]):
+        sent = outcome(NOON, "sent")
+        facts = [
+            sent.model_copy(update={"recipient": each, "delivery_id": delivery_id("msg_1", each)})
+            for each in recipients
+        ]
+        await system.projection.fold_deliveries(
+            itertools.chain.from_iterable(delivery_updates.from_outcome(fact) for fact in facts)
+        )
+        answer = await system.http.post("/messages/msg_1/cancel")
+        finished = recipients == PEOPLE[1:]
+        assert (answer.status_code, answer.json().get("code")) == (
+            (409, "not-cancellable") if finished else (202, None)
+        )
+    assert len(system.bus.of(MessageCancelled)) == 1
 
 
 async def test_a_cancellation_is_published_and_shown(system: System) -> None:

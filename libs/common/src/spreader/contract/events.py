@@ -1,6 +1,7 @@
 """Events: the facts that services exchange, with their topics, keys and types."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, PrivateAttr
@@ -125,6 +126,10 @@ class Callback(Event):
         return None
 
 
+EARLIEST_OFFSET = timedelta(hours=14)
+"""The time zone in which a local time comes first is 14 hours ahead of UTC."""
+
+
 class OpenOptions(BaseModel):
     """When the deliveries of an open message may be sent. `docs/hours.md` explains the waiting strategies."""
 
@@ -151,7 +156,16 @@ class OpenOptions(BaseModel):
             return "`drip_until` goes with `waiting_strategy`: drip"
         if self.drip_until is not None and self.drip_interval_minutes is not None:
             return "give `drip_interval_minutes` or `drip_until`, not both"
+        if self.expires_at is not None and (begin := self._earliest) is not None and begin >= self.expires_at:
+            return "the message expires before it is due: set `expires_at` after `schedule_at` or `schedule_local`"
         return None
+
+    @property
+    def _earliest(self) -> datetime | None:
+        """Before this time, nobody's delivery is due. None without a schedule."""
+        if self.schedule_local is not None:
+            return (self.schedule_local - EARLIEST_OFFSET).replace(tzinfo=UTC)
+        return self.schedule_at
 
 
 class MessageRequest(Event):

@@ -38,6 +38,21 @@ def new_id(prefix: str, now: datetime) -> str:
     return f"{prefix}_{_base32(milliseconds.to_bytes(6, 'big') + os.urandom(10))}"
 
 
+_NEW_ID = re.compile(r"[a-z]+_([0-9a-v]{26})")
+
+
+def creation_time(created_id: str) -> datetime | None:
+    """When `new_id` created this id. None for an id that a caller chose."""
+    match = _NEW_ID.fullmatch(created_id)
+    if match is None:
+        return None
+    raw = base64.b32hexdecode(match[1].upper() + "=" * 6)
+    try:
+        return _EPOCH + timedelta(milliseconds=int.from_bytes(raw[:6], "big"))
+    except (OverflowError, ValueError):
+        return None
+
+
 def _derived(prefix: str, *parts: str) -> str:
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     return f"{prefix}_{_base32(digest[:16])}"

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic_core import to_json
 
+from ingress.configuration.bodies import package_body, package_warnings
 from ingress.configuration.change_history import Change, ChangeHistory
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import PACKAGE_FORM, package_body, package_warnings
+from ingress.configuration.packages_endpoint import PACKAGE_FORM
 from ingress.configuration.registry import Registry
 from ingress.core.snapshot import Settings
 from ingress.http import request_body

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ingress.configuration.credentials import CredentialSealer, credential_errors
+from ingress.core.accounts import server
 from ingress.http.request_body import RequestForm
 from spreader.contract.configuration import Driver
 from spreader.http.problems import INVALID, FieldError, Problem
@@ -46,6 +47,13 @@ class GatewayForm(RequestForm):
     )
 
 
+_NEEDED_AT_OTHER_SERVER = FieldError(
+    "/gateway/credentials",
+    "missing",
+    "base_url names another server: send all credentials for it too. The stored ones are not sent there",
+)
+
+
 def editable_gateway(stored: Mapping[str, Any], patch: Any) -> dict[str, Any]:
     """The fields of the stored gateway that stay unless the patch changes them. If the patch changes the driver, no
     field stays."""
@@ -73,8 +81,14 @@ def gateway_settings(
         "base_url": form.base_url or {"simulator": simulator_url, "cloud_api": CLOUD_API_URL}.get(form.driver),
         "account": form.account or profile_id,
     }
+    moved = present is not None and server(present["base_url"]) != server(address["base_url"])
+    if moved:
+        present = None
     if form.driver == "simulator":
         secrets: dict[str, Any] = {}
+    elif moved and not form.credentials:
+        errors.append(_NEEDED_AT_OTHER_SERVER)
+        secrets = {}
     elif present is not None and not form.credentials:
         secrets = {name: present[name] for name in ("sealed", "holder") if present.get(name)}
     else:

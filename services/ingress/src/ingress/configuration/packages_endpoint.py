@@ -1,17 +1,18 @@
 """Packages endpoint: create, list, change, pause and delete packages."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from ingress.configuration.bodies import package_body, package_warnings
 from ingress.configuration.config_cache import IngressConfigCache
+from ingress.configuration.etags import package_etag, precondition
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import NewPackage, PackageForm
-from ingress.core.limits import package_limit_warnings, profile_limit_warnings
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
@@ -20,7 +21,6 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry
 from spreader.clock import Now
-from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.ids import new_id
 
 _NEW_PACKAGE_FORM = TypeAdapter(NewPackage)
@@ -46,7 +46,8 @@ class PackagesEndpoint:
         ).render()
 
     async def get(self, package_id: PathId) -> Response:
-        return ApiResponse(200, package_body(await self.registry.package(package_id))).render()
+        row = await self.registry.package(package_id)
+        return ApiResponse(200, package_body(row), {"ETag": package_etag(row)}).render()
 
     async def change(self, package_id: PathId, request: Request) -> Response:
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
@@ -54,24 +55,25 @@ class PackagesEndpoint:
         def edit(settings: Mapping[str, Any]) -> dict[str, Any]:
             return request_body.parse(PACKAGE_FORM, to_json(merge_settings(settings, patch))).settings()
 
-        return await self._response(await self.registry.edit_package(package_id, edit))
+        return await self._response(await self.registry.edit_package(package_id, edit, precondition(request)))
 
-    async def delete(self, package_id: PathId) -> Response:
-        version = await self.registry.delete_package(package_id)
+    async def delete(self, package_id: PathId, request: Request) -> Response:
+        version = await self.registry.delete_package(package_id, precondition(request))
         await self.config_cache.wait_until_applied(package_id, version)
         return Response(status_code=204)
 
-    async def pause(self, package_id: PathId) -> Response:
-        return await self._response(await self.registry.pause_package(package_id, True))
+    async def pause(self, package_id: PathId, request: Request) -> Response:
+        return await self._response(await self.registry.pause_package(package_id, True, precondition(request)))
 
-    async def resume(self, package_id: PathId) -> Response:
-        return await self._response(await self.registry.pause_package(package_id, False))
+    async def resume(self, package_id: PathId, request: Request) -> Response:
+        return await self._response(await self.registry.pause_package(package_id, False, precondition(request)))
 
     async def _response(
         self, row: PackageEntry, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response:
         await self.config_cache.wait_until_applied(row.package_id, row.version)
-        return ApiResponse(status, {**package_body(row), "warnings": package_warnings(row)}, headers or {}).render()
+        body = {**package_body(row), "warnings": package_warnings(row)}
+        return ApiResponse(status, body, {"ETag": package_etag(row), **(headers or {})}).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages", tags=["packages"])
@@ -99,7 +101,7 @@ class PackagesEndpoint:
             "Change settings of a package",
             body=PackageForm,
             example={"profile_limits": {"per_hour": 15}},
-            problems=(400, 404, 413, 422),
+            problems=(400, 404, 412, 413, 422),
         )
         add_route(
             router,
@@ -109,31 +111,13 @@ class PackagesEndpoint:
             "deletePackage",
             "Delete a package and its profiles",
             status=204,
-            problems=(404,),
+            problems=(404, 412),
         )
-        add_route(router, "POST", one + "/pause", self.pause, "pausePackage", "Pause a package", problems=(404,))
-        add_route(router, "POST", one + "/resume", self.resume, "resumePackage", "Resume a package", problems=(404,))
+        add_route(router, "POST", one + "/pause", self.pause, "pausePackage", "Pause a package", problems=(404, 412))
+        add_route(
+            router, "POST", one + "/resume", self.resume, "resumePackage", "Resume a package", problems=(404, 412)
+        )
         return router
-
-
-def package_body(row: PackageEntry) -> dict[str, Any]:
-    return {
-        "package_id": row.package_id,
-        **row.settings,
-        "paused": row.paused,
-        "profile_ids": row.profile_ids,
-        "version": row.version,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
-
-
-def package_warnings(row: PackageEntry) -> list[dict[str, str]]:
-    limits = PackageLimits.model_validate(row.settings["limits"])
-    profile_limits = ProfileLimits.model_validate(row.settings["profile_limits"])
-    warnings = profile_limit_warnings(profile_limits, "/profile_limits")
-    warnings += package_limit_warnings(limits, profile_limits)
-    return [asdict(warning) for warning in warnings]
 
 
 PACKAGE_EXAMPLE: dict[str, Any] = {

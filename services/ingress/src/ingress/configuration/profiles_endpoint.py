@@ -8,23 +8,24 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from ingress.configuration.bodies import effective_limits, profile_body
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.credentials import CredentialSealer, credentials_summary
+from ingress.configuration.credentials import CredentialSealer
+from ingress.configuration.etags import precondition, profile_etag
 from ingress.configuration.gateway_checks_endpoint import ADDED_CHECK_SECONDS, UNKNOWN_PROFILE, check_connection
 from ingress.configuration.gateway_schemas import editable_gateway, gateway_settings
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import NewProfile, ProfileForm
-from ingress.core.limits import LimitWarning, profile_limit_warnings, resolve_limits
+from ingress.core.limits import LimitWarning, profile_limit_warnings
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.responses import ApiResponse
-from ingress.http.urls import API, webhook_path
+from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
-from spreader.contract.configuration import ProfileLimits
 from spreader.contract.ids import new_id
 from spreader.http.service_client import ServiceClient
 
@@ -63,7 +64,8 @@ class ProfilesEndpoint:
         return page_response(page_request, [row.profile_id for row in rows], bodies).render()
 
     async def get(self, package_id: PathId, profile_id: PathId) -> Response:
-        return ApiResponse(200, profile_body(*await self.registry.profile(package_id, profile_id))).render()
+        package, row = await self.registry.profile(package_id, profile_id)
+        return ApiResponse(200, profile_body(package, row), {"ETag": profile_etag(package, row)}).render()
 
     async def change(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
@@ -74,19 +76,23 @@ class ProfilesEndpoint:
             form = request_body.parse(_PROFILE_FORM, to_json(merge_settings(editable, patch)))
             return self._settings(form, profile_id, gateway)
 
-        package, row = await self.registry.edit_profile(package_id, profile_id, edit)
+        package, row = await self.registry.edit_profile(package_id, profile_id, edit, precondition(request))
         return await self._response(package, row, check=await self._check(row) if "gateway" in patch else None)
 
-    async def delete(self, package_id: PathId, profile_id: PathId) -> Response:
-        package = await self.registry.delete_profile(package_id, profile_id)
+    async def delete(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        package = await self.registry.delete_profile(package_id, profile_id, precondition(request))
         await self.config_cache.wait_until_applied(package_id, package.version)
         return Response(status_code=204)
 
-    async def pause(self, package_id: PathId, profile_id: PathId) -> Response:
-        return await self._response(*await self.registry.pause_profile(package_id, profile_id, True))
+    async def pause(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        return await self._pause(package_id, profile_id, request, True)
 
-    async def resume(self, package_id: PathId, profile_id: PathId) -> Response:
-        return await self._response(*await self.registry.pause_profile(package_id, profile_id, False))
+    async def resume(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        return await self._pause(package_id, profile_id, request, False)
+
+    async def _pause(self, package_id: str, profile_id: str, request: Request, paused: bool) -> Response:
+        require = precondition(request)
+        return await self._response(*await self.registry.pause_profile(package_id, profile_id, paused, require))
 
     def _settings(
         self, form: ProfileForm, profile_id: str, stored_gateway: Mapping[str, Any] | None = None
@@ -104,6 +110,13 @@ class ProfilesEndpoint:
         reason = UNKNOWN_PROFILE if response is None else response.reason
         return ConnectionCheck(None, (LimitWarning("/gateway", f"the connection was not checked: {reason}"),))
 
+    async def _phone_warnings(self, row: ProfileEntry) -> tuple[LimitWarning, ...]:
+        other = await self.registry.profile_with_phone(row.settings["phone"], row.profile_id)
+        if other is None:
+            return ()
+        detail = f"the profile {other!r} has the same phone number: if both are one account, it gets twice its limits"
+        return (LimitWarning("/phone", detail),)
+
     async def _response(
         self,
         package: PackageEntry,
@@ -114,15 +127,16 @@ class ProfilesEndpoint:
     ) -> Response:
         await self.config_cache.wait_until_applied(package.package_id, package.version)
         warnings = [
-            *profile_limit_warnings(_effective_limits(package, row), "/limits"),
+            *profile_limit_warnings(effective_limits(package, row), "/limits"),
             *(check.warnings if check else ()),
+            *await self._phone_warnings(row),
         ]
         body = {
             **profile_body(package, row),
             **({"check": check.result} if check else {}),
             "warnings": [asdict(warning) for warning in warnings],
         }
-        return ApiResponse(status, body, headers or {}).render()
+        return ApiResponse(status, body, {"ETag": profile_etag(package, row), **(headers or {})}).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/profiles", tags=["profiles"])
@@ -150,33 +164,16 @@ class ProfilesEndpoint:
             "Change settings of a profile",
             body=ProfileForm,
             example={"limits": {"per_hour": 10}},
-            problems=(400, 404, 413, 422),
+            problems=(400, 404, 412, 413, 422),
         )
-        add_route(router, "DELETE", one, self.delete, "deleteProfile", "Delete a profile", status=204, problems=(404,))
-        add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", problems=(404,))
-        add_route(router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", problems=(404,))
+        add_route(
+            router, "DELETE", one, self.delete, "deleteProfile", "Delete a profile", status=204, problems=(404, 412)
+        )
+        add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", problems=(404, 412))
+        add_route(
+            router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", problems=(404, 412)
+        )
         return router
-
-
-def _effective_limits(package: PackageEntry, row: ProfileEntry) -> ProfileLimits:
-    return resolve_limits(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
-
-
-def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
-    gateway = row.settings["gateway"]
-    shown = {name: gateway[name] for name in ("driver", "base_url", "account")}
-    return {
-        "profile_id": row.profile_id,
-        "package_id": row.package_id,
-        "backup": False,  # settings that were stored before this field existed lack it
-        **row.settings,
-        "gateway": {**shown, "credentials": credentials_summary(gateway["driver"], gateway.get("sealed"))},
-        "webhook_url": webhook_path(gateway["driver"], row.package_id, row.profile_id),
-        "effective_limits": _effective_limits(package, row),
-        "paused": row.paused,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
 
 
 PROFILE_EXAMPLE: dict[str, Any] = {

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
+from ingress.configuration.bodies import package_warnings
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE_FORM, package_warnings
+from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE_FORM
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import PackageForm
 from ingress.core.snapshot import merge_settings, snapshot

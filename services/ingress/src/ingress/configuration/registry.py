@@ -4,13 +4,15 @@ outbox."""
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.configuration.change_history import get_change, package_document, record_change
+from ingress.configuration.etags import Precondition, package_etag, profile_etag, unconditional
 from ingress.configuration.removals import announce
+from ingress.core.accounts import account_of
 from ingress.core.differences import ABSENT, NotUndoable, revert
 from ingress.core.snapshot import Settings, snapshot
 from ingress.http.operator import current_operator
@@ -63,6 +65,13 @@ class Registry:
             raise not_found("profile", profile_id)
         return rows[0]
 
+    async def profile_with_phone(self, phone: str, other_than: str) -> str | None:
+        """The id of another profile with this phone number. None if there is none."""
+        async with self.engine.connect() as connection:
+            params = {"phone": phone, "profile_id": other_than}
+            rows = fetched(ProfileEntry, await connection.execute(sql.PROFILES_OF_PHONE, params))
+        return rows[0].profile_id if rows else None
+
     async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)
@@ -82,14 +91,14 @@ class Registry:
         self.wake_relay()
         return package
 
-    async def edit_package(self, package_id: str, edit: Edit) -> PackageEntry:
-        async with self._change(package_id) as connection:
+    async def edit_package(self, package_id: str, edit: Edit, require: Precondition) -> PackageEntry:
+        async with self._change(package_id, require) as connection:
             settings = edit((await _package(connection, package_id)).settings)
             await connection.execute(sql.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)})
         return await self.package(package_id)
 
-    async def pause_package(self, package_id: str, paused: bool) -> PackageEntry:
-        async with self._change(package_id) as connection:
+    async def pause_package(self, package_id: str, paused: bool, require: Precondition) -> PackageEntry:
+        async with self._change(package_id, require) as connection:
             await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
 
@@ -102,13 +111,14 @@ class Registry:
                 await self._put_snapshot(connection, package_id)
         self.wake_relay()
 
-    async def delete_package(self, package_id: str) -> int:
+    async def delete_package(self, package_id: str, require: Precondition) -> int:
         """Delete the package. Returns the version of the record that announces the deletion."""
         async with self.engine.begin() as connection:
+            await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
+            package = await _package(connection, package_id)
+            require(package_etag(package), package.version)
             deleted = await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})
-            version = deleted.scalar_one_or_none()
-            if version is None:
-                raise not_found("package", package_id)
+            version = deleted.scalar_one()
             await announce(connection, [RemovedPackage(package_id, version)], self.now())
         self.wake_relay()
         return version + 1
@@ -123,27 +133,34 @@ class Registry:
                 raise Problem(
                     TAKEN, f"The package {package_id} has {PROFILES_MAX} profiles already. Add this one to another."
                 )
+            await _require_free_account(connection, profile_id, settings["gateway"])
             if (await connection.execute(sql.PROFILE_INSERT, row)).rowcount == 0:
                 raise _taken("profile", profile_id)
         return await self.profile(package_id, profile_id)
 
-    async def edit_profile(self, package_id: str, profile_id: str, edit: Edit) -> tuple[PackageEntry, ProfileEntry]:
+    async def edit_profile(
+        self, package_id: str, profile_id: str, edit: Edit, require: Precondition
+    ) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
-            settings = edit((await _profile(connection, package_id, profile_id)).settings)
+            profile = await _required(connection, package_id, profile_id, require)
+            settings = edit(profile.settings)
+            if account_of(settings["gateway"]) != account_of(profile.settings["gateway"]):
+                await _require_free_account(connection, profile_id, settings["gateway"])
             await self._save_profile(connection, package_id, profile_id, settings)
         return await self.profile(package_id, profile_id)
 
-    async def pause_profile(self, package_id: str, profile_id: str, paused: bool) -> tuple[PackageEntry, ProfileEntry]:
+    async def pause_profile(
+        self, package_id: str, profile_id: str, paused: bool, require: Precondition
+    ) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
-            if not await self._pause_profile(connection, package_id, profile_id, paused):
-                raise not_found("profile", profile_id)
+            await _required(connection, package_id, profile_id, require)
+            await self._pause_profile(connection, package_id, profile_id, paused)
         return await self.profile(package_id, profile_id)
 
-    async def delete_profile(self, package_id: str, profile_id: str) -> PackageEntry:
+    async def delete_profile(self, package_id: str, profile_id: str, require: Precondition) -> PackageEntry:
         async with self._change(package_id) as connection:
-            params = {"package_id": package_id, "profile_id": profile_id}
-            if (await connection.execute(sql.PROFILE_DELETE, params)).rowcount == 0:
-                raise not_found("profile", profile_id)
+            await _required(connection, package_id, profile_id, require)
+            await connection.execute(sql.PROFILE_DELETE, {"package_id": package_id, "profile_id": profile_id})
         return await self.package(package_id)
 
     async def undo(self, package_id: str, number: int, check: Edit) -> PackageEntry:
@@ -193,21 +210,23 @@ class Registry:
         params = {"package_id": package_id, "profile_id": profile_id, "now": self.now()}
         await connection.execute(sql.PROFILE_SAVE, {**params, "settings": json.dumps(settings)})
 
-    async def _pause_profile(self, connection: AsyncConnection, package_id: str, profile_id: str, paused: bool) -> bool:
-        """Pause or resume a profile. Returns whether there is such a profile."""
+    async def _pause_profile(self, connection: AsyncConnection, package_id: str, profile_id: str, paused: bool) -> None:
         params = {"package_id": package_id, "profile_id": profile_id, "now": self.now(), "paused": paused}
-        return (await connection.execute(sql.PROFILE_PAUSE, params)).rowcount > 0
+        await connection.execute(sql.PROFILE_PAUSE, params)
 
     @contextlib.asynccontextmanager
-    async def _change(self, package_id: str, undoes: int | None = None) -> AsyncGenerator[AsyncConnection]:
+    async def _change(
+        self, package_id: str, require: Precondition = unconditional, undoes: int | None = None
+    ) -> AsyncGenerator[AsyncConnection]:
         """A transaction that locks the package. After the caller's changes it adds a snapshot and a history entry."""
         async with self.engine.begin() as connection:
             bump = {"package_id": package_id, "now": self.now()}
             if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:
                 raise not_found("package", package_id)
-            before = package_document(
-                await _package(connection, package_id), await _profiles(connection, package_id, "", PROFILES_MAX)
-            )
+            package = await _package(connection, package_id)
+            old_version = package.version - 1
+            require(package_etag(replace(package, version=old_version)), old_version)
+            before = package_document(package, await _profiles(connection, package_id, "", PROFILES_MAX))
             yield connection
             package, after = await self._put_snapshot(connection, package_id)
             await record_change(connection, package, before, after, current_operator(), self.now(), undoes)
@@ -239,9 +258,32 @@ async def _profile(connection: AsyncConnection, package_id: str, profile_id: str
     return rows[0]
 
 
+async def _required(
+    connection: AsyncConnection, package_id: str, profile_id: str, require: Precondition
+) -> ProfileEntry:
+    """The profile, if it meets the condition. Raises the problem `changed` otherwise."""
+    package, profile = await _package(connection, package_id), await _profile(connection, package_id, profile_id)
+    require(profile_etag(package, profile), package.version - 1)
+    return profile
+
+
 async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> Sequence[ProfileEntry]:
     params = {"package_id": package_id, "after": after, "limit": limit}
     return fetched(ProfileEntry, await connection.execute(sql.PROFILES, params))
+
+
+async def _require_free_account(connection: AsyncConnection, profile_id: str, gateway: Mapping[str, Any]) -> None:
+    """Raises the problem `taken` if another profile sends from this account, because it would get twice its limits."""
+    account = account_of(gateway)
+    await connection.execute(sql.ACCOUNT_LOCK, {"account": f"{account.driver} {account.name}"})
+    params = {"account": account.name, "driver": account.driver, "profile_id": profile_id}
+    for other in fetched(ProfileEntry, await connection.execute(sql.PROFILES_OF_ACCOUNT, params)):
+        if account_of(other.settings["gateway"]) == account:
+            pointer = "/gateway/account"
+            detail = (
+                f"the profile {other.profile_id!r} of the package {other.package_id!r} sends from this account already"
+            )
+            raise Problem(TAKEN, f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
 
 
 def _taken(noun: str, name: str) -> Problem:

@@ -34,8 +34,12 @@ class ProfileLimitsForm(RequestForm):
     unanswered_per_30_days: Limit | None = 300
 
 
+FOLLOW_PACKAGE = "package"
+
+
 class OverridesForm(RequestForm):
-    """A profile's own limits. Each limit that is left out follows the package."""
+    """A profile's own limits. A limit that is left out, or is `"package"`, follows the package. Null removes a limit
+    that may be absent."""
 
     per_hour: Limit | None = None
     per_3_hours: Limit | None = None
@@ -43,6 +47,15 @@ class OverridesForm(RequestForm):
     new_contacts_per_day: Limit | None = None
     per_recipient_per_day: Limit | None = None
     unanswered_per_30_days: Limit | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_followed(cls, limits: Any) -> Any:
+        if not isinstance(limits, dict):
+            return limits
+        return {
+            name: limit for name, limit in limits.items() if limit != FOLLOW_PACKAGE or name not in cls.model_fields
+        }
 
 
 def _check_time_of_day(value: time) -> time:

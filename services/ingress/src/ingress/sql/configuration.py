@@ -79,6 +79,17 @@ ON CONFLICT DO NOTHING""")
 PROFILE = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id = :profile_id")
 PROFILE_ANYWHERE = text(f"{_PROFILE} WHERE profile_id = :profile_id")
 PROFILES = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id > :after ORDER BY profile_id LIMIT :limit")
+PROFILES_OF_ACCOUNT = text(f"""{_PROFILE}
+WHERE settings #>> '{{gateway,account}}' = :account AND settings #>> '{{gateway,driver}}' = :driver
+  AND profile_id <> :profile_id
+ORDER BY profile_id""")
+PROFILES_OF_PHONE = text(f"{_PROFILE} WHERE settings ->> 'phone' = :phone AND profile_id <> :profile_id LIMIT 1")
+PROFILES_SHARING = text(f"""{_PROFILE} WHERE settings #>> '{{gateway,account}}' IN (
+    SELECT settings #>> '{{gateway,account}}' FROM ingress.profile GROUP BY 1 HAVING count(*) > 1)
+ORDER BY profile_id""")
+"""Profiles whose accounts have the same name. They may be at different gateways."""
+ACCOUNT_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 0))")
+"""Two requests that add the same account at the same time, in two packages, come one after the other."""
 PROFILE_SAVE = text("""
 UPDATE ingress.profile SET settings = CAST(:settings AS jsonb), updated_at = :now
 WHERE package_id = :package_id AND profile_id = :profile_id""")

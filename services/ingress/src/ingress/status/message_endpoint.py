@@ -1,8 +1,8 @@
 """Message endpoint: the status of one message, the list of its deliveries, and its cancellation."""
 
 import asyncio
-import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -17,10 +17,14 @@ from ingress.sql.status import CountedMessage
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.events import MessageCancelled
+from spreader.contract.ids import creation_time
 from spreader.http.problems import Problem, not_found
 from spreader.kafka.bus import Bus
 
 RETRY_SECONDS = 0.05
+"""The first pause. Each pause is twice as long as the one before."""
+NEW_FOR = timedelta(hours=1)
+"""Long enough for clocks that differ, and for the fast clock of a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +46,31 @@ class MessageEndpoint:
         message = await self._message(message_id)
         if message.lane == "reply":
             raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply, and replies are sent at once.")
+        status = message_status(status_counts(message.counts, message.recipients))
+        if status in ("completed", "cancelled"):
+            raise Problem(NOT_CANCELLABLE, f"{message_id} is {status}: none of its deliveries is waiting.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.projection.cancel(message_id, self.now())
         note = "Held deliveries are cancelled, and released ones whose gateway call has not begun."
         return ApiResponse(202, {"message_id": message_id, "status": "cancelling", "note": note}).render()
 
     async def _message(self, message_id: str) -> CountedMessage:
-        """Raises the problem `not-found` if the message is still unknown after `found_wait_seconds`.
+        """Raises the problem `not-found` if there is no such message.
 
-        The wait is needed because a consumer stores a message only shortly after the message was accepted.
+        A consumer stores a message only shortly after it was accepted. So a message that may be new is awaited, for at
+        most `found_wait_seconds`. An id of ours says when it was created; an id that a caller chose does not.
         """
-        deadline = time.monotonic() + self.found_wait_seconds
+        pause, waited = RETRY_SECONDS, 0.0
         while (message := await self.projection.message(message_id)) is None:
-            if time.monotonic() >= deadline:
+            if waited >= self.found_wait_seconds or not self._may_be_new(message_id):
                 raise not_found("message", message_id)
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause, waited = 2 * pause, waited + pause
         return message
+
+    def _may_be_new(self, message_id: str) -> bool:
+        created_at = creation_time(message_id)
+        return created_at is None or abs(self.now() - created_at) < NEW_FOR
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/messages", tags=["messages"])
