@@ -162,7 +162,7 @@ class OpenOptions(BaseModel):
 
     @property
     def _earliest(self) -> datetime | None:
-        """Before this time, nobody's delivery is due. None without a schedule."""
+        """Before this time, no delivery is due. None without a schedule."""
         if self.schedule_local is not None:
             return (self.schedule_local - EARLIEST_OFFSET).replace(tzinfo=UTC)
         return self.schedule_at
