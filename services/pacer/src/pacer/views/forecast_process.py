@@ -138,7 +138,7 @@ class ForecastProcess:
                 self._streak.failed(error)
                 log.warning("a forecast failed; the next one is tried", exc_info=error)
                 if not turn.result.done():
-                    turn.result.set_exception(_refused("failed", f"it failed ({error or type(error).__name__})"))
+                    turn.result.set_exception(_refused("failed", f"it failed ({str(error) or type(error).__name__})"))
 
     async def _compute(self, task: ForecastTask) -> PackageForecast:
         """If the child has ended or does not answer, another child replaces it. If it has ended, the task is tried a
