@@ -205,6 +205,16 @@ def test_a_report_from_before_a_closure_does_not_open_the_lane() -> None:
     assert again.lasts(at=NOON + 2 * MINUTE) == "ok"
 
 
+def test_evidence_from_before_a_lift_that_is_read_again_leaves_the_lane_open() -> None:
+    """Red before: the end that the gateway had reported closed the lane again."""
+    signs = (refused("restricted"), refused("restricted", NOON + MINUTE, until=NOON + 3 * DAY))
+    profile = ProfileClosures().add(*signs)
+    assert profile.lasts() == 3 * DAY
+    profile.add(report(NOON + HOUR, restriction=FREE))
+    assert profile.add(*signs).lasts(at=NOON + 2 * HOUR) == "ok"
+    assert profile.add(refused("restricted", NOON + 2 * HOUR)).lasts(at=NOON + 3 * HOUR) == 2 * DAY
+
+
 def test_every_closure_rule_has_an_end_or_can_be_lifted() -> None:
     known: Closures = {}
     for kind, course in CLOSURE_RULES.items():

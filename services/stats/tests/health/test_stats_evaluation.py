@@ -164,12 +164,15 @@ async def test_a_lifted_restriction_opens_the_lane_and_an_older_report_changes_n
     harness: StatsHarness,
 ) -> None:
     shut = Restriction(lanes=("open",), failure="restricted", until=NOON + 7 * DAY)
-    await harness.receive(report(NOON, restriction=shut))
-    assert (await harness.state("sales")).open.until == NOON + 7 * DAY
+    longer = report(NOON + MINUTE / 2, restriction=shut.model_copy(update={"until": NOON + 9 * DAY}))
+    await harness.receive(report(NOON, restriction=shut), longer)
+    assert (await harness.state("sales")).open.until == NOON + 9 * DAY
     await harness.receive(report(NOON - MINUTE, restriction=Restriction(lanes=(), failure="restricted")))
     assert (await harness.state("sales")).open.state == "blocked"
     await harness.receive(report(NOON + MINUTE, restriction=Restriction(lanes=(), failure="restricted")))
     harness.clock.forward(HOUR)
+    assert (await harness.state("sales")).open.state == "limited"
+    await harness.receive(longer)  # a replay
     assert (await harness.state("sales")).open.state == "limited"
 
 

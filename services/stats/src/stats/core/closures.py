@@ -91,6 +91,9 @@ class Closure:
     strikes: int
     """The number of closures of this kind, counted from 1 again after `FORGIVEN_AFTER` without one."""
     evidence: str
+    lifted_at: datetime | None = None
+    """When it was lifted; None: it ended by itself, or has not ended. Signs from before that time do not close the lane
+    again: they may be read again later."""
 
     def in_force(self, now: datetime) -> bool:
         return self.until is None or now < self.until
@@ -157,7 +160,7 @@ def close_lanes(sign: Sign, known: Closures) -> list[Closure]:
 
 def lift_closures(lift: Lift, known: Closures) -> list[Closure]:
     """The closures that the lift ends, with their new end."""
-    return [replace(closure, until=lift.at) for closure in known.values() if _is_lifted(closure, lift)]
+    return [replace(closure, until=lift.at, lifted_at=lift.at) for closure in known.values() if _is_lifted(closure, lift)]
 
 
 def lane_state(closures: Iterable[Closure], lane: Lane, now: datetime) -> LaneState:
@@ -188,7 +191,7 @@ def _close_lane(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -
     A sign during a closure does not count as another strike, because it belongs to the same incident. But if the
     gateway reported a later end with it, the closure lasts until then.
     """
-    if known is not None and sign.at <= known.since:
+    if known is not None and sign.at <= max(known.since, known.lifted_at or known.since):
         return None
     if known is not None and known.in_force(sign.at):
         reported_end = _end(sign, None)

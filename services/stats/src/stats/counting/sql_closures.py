@@ -84,7 +84,7 @@ _SAVE = text(f"""
 INSERT INTO stats.closure AS known ({columns(Closure)})
 SELECT {columns(Closure)} FROM {unnest(Closure, "new")}
 ON CONFLICT (profile_id, lane, kind) DO UPDATE SET since = excluded.since, until = excluded.until,
-    strikes = excluded.strikes, evidence = excluded.evidence""")
+    strikes = excluded.strikes, evidence = excluded.evidence, lifted_at = excluded.lifted_at""")
 
 _REPORT = text("""
 INSERT INTO stats.report AS known (profile_id, session, session_at, quality, quality_at, quota, quota_at)
