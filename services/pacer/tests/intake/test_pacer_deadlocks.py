@@ -14,6 +14,7 @@ from pacer.core.settlement import TRIED_FOR
 from pacer.sql import contacts, intake
 from pacer.sql.release import RELEASE_INSERT, NewRelease
 from pacer.testing import START, Pacer, assigned
+from spreader.contract.events import OpenDeliveriesAssigned
 from spreader.runtime.rows import arrays
 
 pytestmark = pytest.mark.postgres
@@ -56,6 +57,13 @@ async def run(engine: AsyncEngine, statement: TextClause, params: dict[str, Any]
 async def release_to(engine: AsyncEngine, recipients: Sequence[str]) -> None:
     params = arrays(contacts.ContactRelease, [contacts.ContactRelease("p0", name, cold=True) for name in recipients])
     await run(engine, contacts.CONTACT_RELEASED, {**params, "now": START})
+
+
+def held_in(order: Sequence[str], attempt: int) -> OpenDeliveriesAssigned:
+    """The same three deliveries in another order."""
+    event = assigned(3, attempt=attempt)
+    by_id = {delivery.delivery_id: delivery for delivery in event.deliveries}
+    return event.model_copy(update={"deliveries": tuple(by_id[name] for name in order)})
 
 
 def settle(engine: AsyncEngine, statement: TextClause, numbers: Sequence[int]) -> Awaitable[None]:
@@ -119,3 +127,42 @@ async def test_two_instances_that_settle_the_same_deliveries_both_end(pacer: Pac
     lock = f"SELECT FROM pacer.delivery WHERE delivery_id = '{ids[1]}'"
     await together(pacer.engine, lock, settled(ids), settled(ids[::-1]))
     assert await pacer.states() == {"settled": 3}
+
+
+@pytest.mark.usefixtures("in_the_given_order")
+async def test_two_instances_that_hold_the_same_returned_deliveries_both_end(pacer: Pacer) -> None:
+    """Red before: each locked the deliveries in the order of its batch."""
+    await pacer.hold(assigned(3))
+    async with pacer.engine.begin() as connection:
+        await connection.execute(text("UPDATE pacer.delivery SET state = 'returned'"))
+    ids = sorted(delivery.delivery_id for delivery in assigned(3).deliveries)
+    lock = f"SELECT FROM pacer.delivery WHERE delivery_id = '{ids[1]}'"
+    forward, backward = held_in(ids, 2), held_in(ids[::-1], 2)
+    await together(pacer.engine, lock, pacer.hold(forward), pacer.hold(backward))
+    assert await pacer.states() == {"held": 3}
+
+
+async def test_two_instances_that_hold_the_same_new_messages_both_end(pacer: Pacer) -> None:
+    """Red before: each stored the messages in the order of its batch, and waited for one of the other."""
+    events = [assigned(1, f"msg_{number}") for number in range(3)]
+    async with pacer.engine.connect() as watcher:
+        async with pacer.engine.connect() as blocker, blocker.begin() as transaction:
+            columns = "message_id, package_id, content, options, requested_at"
+            await blocker.execute(
+                text(f"INSERT INTO pacer.message ({columns}) VALUES ('msg_1', 'one', '{{}}', '{{}}', now())")
+            )
+            tasks = [asyncio.ensure_future(pacer.hold(*order)) for order in (events, events[::-1])]
+            async with asyncio.timeout(30):
+                while (await watcher.execute(WAITING)).scalar_one() < len(tasks):
+                    await asyncio.sleep(0.01)
+            await transaction.rollback()
+        await asyncio.gather(*tasks)
+    assert await pacer.states() == {"held": 3}
+
+
+async def test_deliveries_of_a_batch_are_queued_in_its_order(pacer: Pacer) -> None:
+    ids = sorted(delivery.delivery_id for delivery in assigned(3).deliveries)
+    await pacer.hold(held_in([ids[1], ids[2], ids[0]], 1))
+    async with pacer.engine.connect() as connection:
+        queued = (await connection.execute(text("SELECT delivery_id FROM pacer.delivery ORDER BY seq"))).scalars()
+        assert list(queued) == [ids[1], ids[2], ids[0]]

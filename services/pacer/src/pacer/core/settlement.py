@@ -29,6 +29,22 @@ class Settlement:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnEnd:
+    """The router has ended a returned delivery, because no profile can send it."""
+
+    delivery_id: str
+    attempt: int
+    reason: str | None
+
+
+def return_end_of(outcome: DeliveryOutcome) -> ReturnEnd | None:
+    """None if the outcome ends no returned delivery."""
+    if outcome.lane != "open" or outcome.release is not None or outcome.status != "failed":
+        return None
+    return ReturnEnd(outcome.delivery_id, outcome.attempt, outcome.reason)
+
+
 def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
     """None if the outcome ends no release: it belongs to a reply, is a receipt, or was published by the pacer
     itself."""

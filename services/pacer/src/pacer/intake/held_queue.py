@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pacer.core.best_hour import BestHour
 from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
-from pacer.core.settlement import TRIED_FOR, Settlement, settlement_of
+from pacer.core.settlement import TRIED_FOR, ReturnEnd, Settlement, return_end_of, settlement_of
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of, waiting_queue
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
 from pacer.intake.waiting_profiles import Answered, wake_waiting
@@ -69,7 +69,8 @@ class HeldQueue:
         opted_in_only: Collection[str],
     ) -> int:
         await connection.execute(stops.STOPS_LOCK_SHARED)
-        await connection.execute(sql.MESSAGE_INSERT, [_message_params(event) for event in events])
+        messages = {event.message_id: event for event in events}  # in one order, so that two writers do not deadlock
+        await connection.execute(sql.MESSAGE_INSERT, [_message_params(messages[name]) for name in sorted(messages)])
         assignments = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
         now = await system_now(connection, self.clock)
         best_hours = await self.read_times.best_hours(connection, assignments, now)
@@ -132,14 +133,14 @@ class HeldQueue:
             await self.read_times.record(connection, [ReadTime.of_message(event) for event in events])
 
     async def settle(self, deduplicator: Deduplicator, batch: Sequence[Received[DeliveryOutcome]]) -> int:
-        """Settle the releases that these outcomes end; returns the number of outcomes that end a release, repeats
-        included.
+        """Settle the releases that these outcomes end, and end the returned deliveries that the router gave up; returns
+        the number of outcomes that end a release, repeats included.
 
         A settled release gets the time of the database's clock. So its time is later than the gateway's answer, even if
         the sender's clock is wrong.
         """
         settlements = [settlement for record in batch if (settlement := settlement_of(record.event)) is not None]
-        if not settlements and not any(record.event.status == "read" for record in batch):
+        if not settlements and not any(_matters(record.event) for record in batch):
             return 0  # outcomes of replies, and other receipts: no transaction needed
         async with self.engine.begin() as connection:
             unseen = [record.event for record in await deduplicator.unseen(connection, batch)]
@@ -150,6 +151,8 @@ class HeldQueue:
                 await connection.execute(stops.STOPS_LOCK_SHARED)  # so that a cancellation waits for this commit
             if to_write:
                 await _write_settlements(connection, to_write, await system_now(connection, self.clock))
+            if returns := [end for outcome in unseen if (end := return_end_of(outcome)) is not None]:
+                await _end_returned(connection, returns)
         if settlements:
             packages = {settlement.package_id for settlement in settlements}
             profiles = {settlement.profile_id for settlement in settlements}
@@ -176,6 +179,16 @@ async def _write_settlements(connection: AsyncConnection, settlements: Sequence[
     await connection.execute(sql.RELEASE_SETTLE, releases)
     params = {**arrays(sql.SettlementRow, rows), "now": now, "tried_for": TRIED_FOR}
     await connection.execute(sql.DELIVERY_SETTLE, params)
+
+
+def _matters(outcome: DeliveryOutcome) -> bool:
+    """Whether an outcome that ends no release changes anything in the pacer."""
+    return outcome.status == "read" or return_end_of(outcome) is not None
+
+
+async def _end_returned(connection: AsyncConnection, ends: Sequence[ReturnEnd]) -> None:
+    rows = [sql.ReturnEndRow(end.delivery_id, end.reason, end.attempt) for end in ends]
+    await connection.execute(sql.RETURN_END, arrays(sql.ReturnEndRow, rows))
 
 
 def _dated(record: Received[HeldEvent]) -> HeldEvent:

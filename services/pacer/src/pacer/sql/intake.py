@@ -44,6 +44,15 @@ class AssignedProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnEndRow:
+    """As `pacer.core.settlement.ReturnEnd`."""
+
+    delivery_id: str
+    reason: str | None
+    attempt: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementRow:
     delivery_id: str
     release: int
@@ -53,6 +62,9 @@ class SettlementRow:
     attempt: int = column("int")
 
 
+ENDED = "('settled', 'cancelled', 'expired', 'suppressed')"
+"""The states of deliveries that have ended."""
+
 MESSAGE_INSERT = text("""
 INSERT INTO pacer.message (message_id, package_id, content, strategy, options, requested_at, traceparent)
 VALUES (:message_id, :package_id, :content, :strategy, :options, :requested_at, :traceparent)
@@ -61,7 +73,7 @@ ON CONFLICT DO NOTHING""")
 DELIVERY_HOLD = text(f"""
 INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
                                     rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason,
-                                    waiting_since)
+                                    waiting_since, seq)
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
@@ -69,8 +81,12 @@ SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, 
             THEN 'suppressed' WHEN taken.refused IS NOT NULL THEN 'expired' ELSE 'held' END,
        cancellation.message_id IS NULL AND suppression.reason IS NULL AND taken.refused IS NULL,
        CASE WHEN cancellation.message_id IS NULL THEN coalesce(suppression.reason, taken.refused) END,
-       CASE WHEN taken.waits THEN CAST(:now AS timestamptz) END
-FROM {unnest(AssignedRow, "taken")}
+       CASE WHEN taken.waits THEN CAST(:now AS timestamptz) END, taken.seq
+FROM (
+    SELECT asked.*, nextval('pacer.delivery_seq_seq') AS seq
+    FROM {unnest(AssignedRow, "asked")} LEFT JOIN pacer.delivery AS stored USING (delivery_id)
+    WHERE stored.delivery_id IS NULL OR stored.attempt < asked.attempt AND stored.state NOT IN {ENDED}
+    ORDER BY asked.place) AS taken
 LEFT JOIN pacer.cancellation USING (message_id)
 LEFT JOIN pacer.contact ON contact.profile_id = taken.profile_id AND contact.recipient = taken.recipient
 CROSS JOIN LATERAL (
@@ -79,7 +95,7 @@ CROSS JOIN LATERAL (
                 THEN CAST(:not_opted_in AS text) END AS reason
     FROM pacer.consent
     WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')) AS suppression
-ORDER BY taken.place
+ORDER BY taken.delivery_id
 ON CONFLICT (delivery_id) DO UPDATE
 SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
     cold = excluded.cold, asked_at = greatest(excluded.asked_at, held.asked_at),
@@ -88,10 +104,14 @@ SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = exclud
     reason = excluded.reason, changed_at = clock_timestamp(),
     waiting_since = CASE WHEN excluded.waiting_since IS NOT NULL
                          THEN coalesce(held.waiting_since, excluded.waiting_since) END
-WHERE held.attempt < excluded.attempt
+WHERE held.attempt < excluded.attempt AND held.state NOT IN {ENDED}
 RETURNING delivery_id""")
 """A delivery may have been deferred to a later time and come back with its next attempt. It still waits until that
-time."""
+time. A delivery that has ended stays so, even if the router chooses a profile for it again in a replay.
+
+Two instances may store the same deliveries after a rebalance, so both lock them in the order of their ids, which is
+also the order of `DELIVERY_SETTLE`. Deliveries that do not change are left out: ON CONFLICT would lock them too, in
+another order than a release pass does. `seq` keeps the order of the batch."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
 INSERT INTO pacer.profile AS known (profile_id, package_id, assigned_until, look_at)
@@ -123,13 +143,14 @@ two cannot deadlock."""
 
 DELIVERY_SETTLE = text(f"""
 WITH settled AS (
-    SELECT delivery_id, answered.attempt, answered.release, answered.not_before, answered.reason,
+    SELECT delivery.delivery_id, answered.attempt, answered.release, answered.not_before, answered.reason,
            CASE WHEN answered.state <> 'held' THEN answered.state
                 WHEN cancellation.message_id IS NOT NULL THEN 'cancelled'
                 WHEN :now >= first_released_at + CAST(:tried_for AS interval) OR :now >= expires_at THEN 'expired'
                 ELSE 'held' END AS state
     FROM {unnest(SettlementRow, "answered")}
-    JOIN pacer.delivery USING (delivery_id)
+    JOIN pacer.delivery ON delivery.delivery_id = answered.delivery_id AND delivery.attempt = answered.attempt
+     AND delivery.release = answered.release AND delivery.state = 'released'
     LEFT JOIN pacer.cancellation USING (message_id)
     ORDER BY delivery_id FOR UPDATE OF delivery)
 UPDATE pacer.delivery
@@ -141,6 +162,18 @@ SET state = settled.state, announced = settled.state NOT IN ('cancelled', 'expir
 FROM settled
 WHERE delivery.delivery_id = settled.delivery_id AND delivery.attempt = settled.attempt
   AND delivery.release = settled.release AND delivery.state = 'released'""")
+"""Locks only what it settles. A repeated outcome would otherwise lock deliveries that are held again, in another order
+than a release pass does."""
+
+RETURN_END = text(f"""
+UPDATE pacer.delivery SET state = 'settled', announced = true, reason = ended.reason, changed_at = clock_timestamp()
+FROM (
+    SELECT returned.delivery_id, answered.reason FROM {unnest(ReturnEndRow, "answered")}
+    JOIN pacer.delivery AS returned ON returned.delivery_id = answered.delivery_id
+     AND returned.attempt = answered.attempt AND returned.state IN ('returned', 'released')
+    ORDER BY returned.delivery_id FOR UPDATE OF returned) AS ended
+WHERE delivery.delivery_id = ended.delivery_id""")
+"""`released`: the outcome by which the sender returns it is not read yet."""
 
 PACKAGES_SHARE = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))
