@@ -304,7 +304,7 @@ async def test_returned_deliveries_of_a_package_that_is_not_known_wait_for_the_r
     assert router.bus.of(DeliveryReturned) == [answer]
     assert not router.bus.of(DeliveryOutcome)
     router.config.remove(package().model_copy(update={"package_id": "two"}))
-    await router.return_deliveries(first, waited)
+    await router.return_deliveries(*(each.model_copy(update={"attempt": 2}) for each in (first, waited)))
     await router.return_deliveries(answer)
     assert [(each.delivery_id, each.status) for each in router.bus.of(DeliveryOutcome)] == [
         ("dlv_1", "failed"), ("dlv_2", "failed"), ("dlv_3", "failed"),

@@ -66,6 +66,21 @@ class Router:
         return self.bus.of(ReplyDeliveryAssigned)[-1]
 
 
+def returned(delivery_id: str, tried: tuple[str, ...]) -> DeliveryReturned:
+    return DeliveryReturned(
+        package_id="one",
+        message_id="msg_1",
+        delivery_id=delivery_id,
+        recipient="201100000001",
+        lane="open",
+        content=TEXT,
+        attempt=1,
+        tried=tried,
+        reason="it waited for a profile",
+        requested_at=SYSTEM,
+    )
+
+
 @pytest.fixture
 def router(engine: AsyncEngine) -> Router:
     return Router(engine)
@@ -112,19 +127,40 @@ async def test_the_pacer_is_told_when_a_request_was_written(router: Router) -> N
     assert before - 3 * HOUR <= event.written_at <= wall_now() - 3 * HOUR
 
 
+async def test_a_return_that_is_read_again_gets_its_first_decision(router: Router) -> None:
+    """Red before: with another profile in the package, a delivery that had failed was assigned; with its profile gone,
+    one that was assigned, and perhaps sent, failed."""
+    ended, assigned = returned("dlv_ended", ("a", "b", "c")), returned("dlv_assigned", ("b",))
+    handler = Reassignment(router.store, router.bus, router.config, router.clock, router.pending)
+    package = router.config.package("one")
+    assert package is not None
+    await handler.on_returned([Received(event, event.topic, 0, 0) for event in (ended, assigned)])
+    (other,) = (package.profiles[0].model_copy(update={"profile_id": "b"}),)
+    router.config.configure(package.model_copy(update={"profiles": (other,)}))
+    await handler.on_returned([Received(event, event.topic, 0, 0) for event in (ended, assigned)])
+    outcomes = {outcome.event_id for outcome in router.bus.of(DeliveryOutcome)}
+    assert len(outcomes) == 1
+    chosen = [event.deliveries[0] for event in router.bus.of(OpenDeliveriesAssigned)]
+    assert [(each.delivery_id, each.profile_id) for each in chosen] == [("dlv_assigned", "a")] * 2
+
+
+async def test_the_decision_on_a_return_is_remembered_as_long_as_that_on_a_request(
+    router: Router, engine: AsyncEngine
+) -> None:
+    handler = Reassignment(router.store, router.bus, router.config, router.clock, router.pending)
+    events = [returned("dlv_kept", ()), returned("dlv_gone", ())]
+    await handler.on_returned([Received(event, event.topic, 0, 0) for event in events])
+    async with engine.begin() as connection:
+        aged = text(
+            "UPDATE router.reassignment SET noted_at = now() - make_interval(days => :days) WHERE delivery_id = :id"
+        )
+        await connection.execute(aged, {"days": 11, "id": "dlv_kept"})
+        await connection.execute(aged, {"days": 13, "id": "dlv_gone"})
+    assert await router.store.delete_old(100) == 1
+
+
 async def test_the_pacer_is_told_when_a_return_was_written(router: Router) -> None:
-    event = DeliveryReturned(
-        package_id="one",
-        message_id="msg_1",
-        delivery_id="dlv_1",
-        recipient="201100000001",
-        lane="open",
-        content=TEXT,
-        attempt=1,
-        tried=(),
-        reason="it waited for a profile",
-        requested_at=SYSTEM,
-    )
+    event = returned("dlv_1", ())
     written = wall_now() - 5 * HOUR
     handler = Reassignment(router.store, router.bus, router.config, router.clock, router.pending)
     await handler.on_returned([Received(event, event.topic, 0, 0, written)])

@@ -19,10 +19,13 @@ from spreader.contract.events import (
     CustomerMessage,
     DeliveryOutcome,
     DeliveryReturned,
+    OpenDeliveriesAssigned,
+    OpenDeliveriesWaiting,
     OpenMessageRequested,
     PackageConfigured,
     ProfilePace,
     ProfileState,
+    ReplyDeliveryAssigned,
     ReplyMessageRequested,
 )
 from spreader.kafka.client import KafkaBus, create_broker
@@ -42,6 +45,8 @@ from spreader.telemetry.tracing import Tracing
 GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
+ENDED_BY_ROUTER = (OpenDeliveriesAssigned, OpenDeliveriesWaiting, ReplyDeliveryAssigned, DeliveryReturned)
+"""Events that the router does not set aside. If Kafka refuses one for good, the router ends its deliveries."""
 OPEN_RECORDS_MAX = 4
 """The most records that the open lane handles at a time. Four records have up to 2,000 recipients. The router handles
 them in milliseconds, so no reply waits long behind a bulk import."""
@@ -58,7 +63,8 @@ def build(settings: RouterSettings) -> FastAPI:
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
     open_store, reply_store = RoutingStore(open_engine), RoutingStore(reply_engine)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
-    open_events, reply_events = DeadLetterBus(open_bus, "router"), DeadLetterBus(reply_bus, "router")
+    open_events = DeadLetterBus(open_bus, "router", ENDED_BY_ROUTER)
+    reply_events = DeadLetterBus(reply_bus, "router", ENDED_BY_ROUTER)
     deduplicator = OffsetStoreComponent(
         settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
     )

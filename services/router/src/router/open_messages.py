@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.config_cache import RouterConfigCache
+from router.core.refusal import reason_of_refusal
 from router.core.routing import (
     RecordKey,
     Routing,
@@ -36,7 +37,7 @@ from spreader.consent import ConsentTable, objection, wait_until_consents_consum
 from spreader.contract.age import refusal_of_age
 from spreader.contract.configuration import Package
 from spreader.contract.events import Event, MessageRouted, OpenMessageRequested
-from spreader.kafka.bus import Bus
+from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.read_barrier import ReadProgress
 
@@ -68,8 +69,28 @@ class OpenMessageRouter:
         await self.config.wait_for_states(packages)
         refusals = [refusal_of_age(record.written_at, self.wall()) for record in batch]
         routings = await self._decide(requests, packages, refusals)
-        decisions = zip(batch, routings, strict=True)
-        await self.bus.publish(*(event for decision in decisions for event in self._events(*decision)))
+        of_records = [self._events(*decision) for decision in zip(batch, routings, strict=True)]
+        numbers = [number for number, events in enumerate(of_records) for _ in events]
+        try:
+            await self.bus.publish(*(event for events in of_records for event in events))
+        except RecordsRefused as error:
+            reasons = {numbers[record.index]: reason_of_refusal(record.reason) for record in error.refused}
+            await self._refuse([(requests[number], routings[number], reason) for number, reason in reasons.items()])
+
+    async def _refuse(self, refused: Sequence[tuple[OpenMessageRequested, Routing, str]]) -> None:
+        """Kafka does not take the assignments of these records, so their deliveries end. The decision is changed first,
+        so that a repeated record gets the same end."""
+        routings = [
+            replace(routing, refused=reason, profiles=(), waiting=None, reasons={}) for _, routing, reason in refused
+        ]
+        async with self.store.begin() as connection:
+            await self.store.refuse(connection, routings)
+        at, events = self.now(), list[Event]()
+        for (request, _, _), routing in zip(refused, routings, strict=True):
+            outcomes = terminal_outcomes(request, routing)
+            REFUSED.labels("open").inc(len(outcomes))
+            events += [event for outcome in outcomes for event in outcome.events(at)]
+        await self.bus.publish(*events)
 
     async def _decide(
         self,

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.routing import RecordKey, Routing
-from router.sql_conversations import ConversationStore
+from router.sql_reassignments import ReassignmentStore
 from spreader.contract.age import REMEMBERED
 from spreader.contract.configuration import Distribution
 from spreader.runtime.postgres import autocommit
@@ -70,13 +70,20 @@ class RoutingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    message_id: str
+    reason: str
+    first_index: int = column("int")
+
+
+@dataclass(frozen=True, slots=True)
 class CursorRow:
     package_id: str
     last_profile: str
 
 
 @dataclass(frozen=True, slots=True)
-class RoutingStore(ConversationStore):
+class RoutingStore(ReassignmentStore):
     """The decisions and cursors, beside the conversations."""
 
     async def routings(self, connection: AsyncConnection, keys: Sequence[RecordKey]) -> dict[RecordKey, Routing]:
@@ -112,10 +119,18 @@ class RoutingStore(ConversationStore):
         rows = [CursorRow(package, cursor) for package, cursor in cursors.items()]
         await connection.execute(_CURSOR_SAVE, arrays(CursorRow, rows))
 
+    async def refuse(self, connection: AsyncConnection, routings: Sequence[Routing]) -> None:
+        """Replace stored decisions by these, which refuse their records."""
+        rows = [RefusedRow(routing.message_id, routing.refused or "", routing.first_index) for routing in routings]
+        rows.sort(key=lambda row: (row.message_id, row.first_index))
+        await connection.execute(_ROUTING_REFUSE, arrays(RefusedRow, rows))
+
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
+        """Delete at most `rows_max` decisions of each kind that no record can repeat any more; returns the larger
+        number."""
         async with autocommit(self.engine) as connection:
-            return (await connection.execute(_ROUTING_DELETE, {"rows": rows_max})).rowcount
+            deleted = (await connection.execute(_ROUTING_DELETE, {"rows": rows_max})).rowcount
+        return max(deleted, await self.delete_old_reassignments(rows_max))
 
 
 _ROUTING_COLUMNS = ", ".join(f"routing.{name}" for name in columns(RoutingRow).split(", "))
@@ -130,6 +145,11 @@ ORDER BY first_index DESC LIMIT 1""")
 _ROUTING_INSERT = text(f"""
 INSERT INTO router.routing ({columns(RoutingRow)})
 VALUES ({", ".join(f":{name}" for name in columns(RoutingRow).split(", "))})""")
+
+_ROUTING_REFUSE = text(f"""
+UPDATE router.routing SET refused = given.reason, profiles = '{{}}', waiting = NULL
+FROM {unnest(RefusedRow, "given")}
+WHERE routing.message_id = given.message_id AND routing.first_index = given.first_index""")
 
 _ROUTING_DELETE = text(f"""
 DELETE FROM router.routing WHERE (message_id, first_index) IN (

@@ -13,6 +13,7 @@ import structlog
 from router.config_cache import RouterConfigCache
 from router.core.candidates import find_candidates
 from router.core.conversations import Conversation, ConversationKey, is_over, reply_route
+from router.core.refusal import reason_of_refusal
 from router.core.route import NoRoute, Route, RouteResult
 from router.core.substitutes import SubstituteTurns, substitute
 from router.core.terminal_outcome import TerminalOutcome
@@ -22,7 +23,7 @@ from spreader.clock import Clock
 from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
 from spreader.contract.ids import delivery_id
-from spreader.kafka.bus import Bus
+from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
@@ -50,9 +51,15 @@ class ReplyRouter:
         await self._wait_for_customer_messages({number for number in partitions if number is not None})
         requests = [record.event for record in batch]
         results = await self._route_all(requests)
-        await self.bus.publish(
-            *(event for record, result in zip(batch, results, strict=True) for event in self._events(record, result))
-        )
+        of_records = [self._events(*pair) for pair in zip(batch, results, strict=True)]
+        numbers = [number for number, events in enumerate(of_records) for _ in events]
+        try:
+            await self.bus.publish(*(event for events in of_records for event in events))
+        except RecordsRefused as error:
+            ends = [
+                (batch[numbers[record.index]], NoRoute(reason_of_refusal(record.reason))) for record in error.refused
+            ]
+            await self.bus.publish(*(event for end in ends for event in self._events(*end)))
 
     async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
         """Wait until earlier messages of the customers are read, because they decide the profile of a reply.

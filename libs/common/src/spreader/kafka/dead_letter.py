@@ -41,10 +41,15 @@ async def send_to_dead_letter(
 @dataclass(frozen=True, slots=True)
 class DeadLetterBus:
     """A bus for publishers that no caller waits for. A record that Kafka refuses for good becomes a dead letter of the
-    service, so it holds up no others."""
+    service, so it holds up no others.
+
+    `ended_by_caller`: events of these types do not become dead letters. `publish` raises RecordsRefused for them, and
+    its caller states the end of their deliveries.
+    """
 
     bus: RecordBus
     service: str
+    ended_by_caller: tuple[type[Event], ...] = ()
 
     def __post_init__(self) -> None:
         DEAD_LETTERS.labels(self.service)
@@ -53,5 +58,9 @@ class DeadLetterBus:
         try:
             await self.bus.publish(*events)
         except RecordsRefused as error:
+            to_end = [record for record in error.refused if isinstance(events[record.index], self.ended_by_caller)]
             for record in error.refused:
-                await send_to_dead_letter(self.bus, record.envelope, record.reason, self.service, {})
+                if record not in to_end:
+                    await send_to_dead_letter(self.bus, record.envelope, record.reason, self.service, {})
+            if to_end:
+                raise RecordsRefused(to_end) from error

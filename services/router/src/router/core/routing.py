@@ -23,7 +23,7 @@ from spreader.contract.events import (
 from spreader.contract.ids import ProfileId, delivery_id
 
 RecordKey = tuple[str, int]
-"""The key of a record: its message, and the index of its first recipient."""
+"""The message of a record, and the index of its first recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,15 +233,14 @@ def waiting_recipients(request: OpenMessageRequested, routing: Routing) -> int:
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
     """The terminal outcomes of the record's deliveries that get no profile."""
-    if routing.refused is not None:
-        return [
-            TerminalOutcome.of_open(request, recipient, "rejected", routing.refused)
-            for recipient in recipients(request)
-        ]
-    return [
+    suppressed = [
         TerminalOutcome.of_open(request, recipient, "suppressed", reason)
         for recipient, reason in routing.suppressed.items()
     ]
+    if (reason := routing.refused) is None:
+        return suppressed
+    others = (recipient for recipient in recipients(request) if recipient not in routing.suppressed)
+    return [*suppressed, *(TerminalOutcome.of_open(request, recipient, "rejected", reason) for recipient in others)]
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:

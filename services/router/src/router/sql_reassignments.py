@@ -1,0 +1,78 @@
+"""Reassignment store: the decisions on returned deliveries in Postgres, with their statements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
+from router.sql_conversations import ConversationStore
+from spreader.contract.age import REMEMBERED
+from spreader.contract.ids import ProfileId
+from spreader.runtime.rows import arrays, column, columns, fetched, unnest
+
+ReturnKey = tuple[str, int]
+"""The key of a return: the delivery, and the attempt that ended with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReassignmentRow:
+    """`profile_id`: None if no profile was chosen. `is_end`: then no profile can ever send the delivery."""
+
+    delivery_id: str
+    profile_id: str | None
+    reason: str
+    is_end: bool
+    attempt: int = column("int")
+
+    @classmethod
+    def of(cls, key: ReturnKey, result: ReassignResult) -> "ReassignmentRow":
+        profile_id = result.profile_id if isinstance(result, Route) else None
+        return cls(key[0], profile_id, result.reason, isinstance(result, NoRoute), key[1])
+
+    @property
+    def result(self) -> ReassignResult:
+        if self.profile_id is not None:
+            return Route(ProfileId(self.profile_id), self.reason)
+        return NoRoute(self.reason) if self.is_end else NoRouteNow(self.reason)
+
+
+class ReassignmentStore(ConversationStore):
+    async def keep_reassignments(
+        self, connection: AsyncConnection, results: Mapping[ReturnKey, ReassignResult]
+    ) -> dict[ReturnKey, ReassignResult]:
+        """Store the decisions that are new; returns the stored ones, which for repeated records are the first ones."""
+        rows = fetched(ReassignmentRow, await connection.execute(_KEEP, _arrays(results)))
+        return {(row.delivery_id, row.attempt): row.result for row in rows}
+
+    async def replace_reassignments(
+        self, connection: AsyncConnection, results: Mapping[ReturnKey, ReassignResult]
+    ) -> None:
+        await connection.execute(_REPLACE, _arrays(results))
+
+    async def delete_old_reassignments(self, rows_max: int) -> int:
+        """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
+        async with self.begin() as connection:
+            return (await connection.execute(_DELETE, {"rows": rows_max})).rowcount
+
+
+def _arrays(results: Mapping[ReturnKey, ReassignResult]) -> dict[str, Sequence[object]]:
+    """In the order of the keys, so that two instances do not deadlock."""
+    return {**arrays(ReassignmentRow, [ReassignmentRow.of(key, results[key]) for key in sorted(results)])}
+
+
+_INSERT = f"""
+INSERT INTO router.reassignment ({columns(ReassignmentRow)})
+SELECT {columns(ReassignmentRow)} FROM {unnest(ReassignmentRow, "decided")} ORDER BY delivery_id, attempt
+ON CONFLICT (delivery_id, attempt) DO UPDATE SET """
+
+_RETURNED = ", ".join(f"reassignment.{name}" for name in columns(ReassignmentRow).split(", "))
+_KEEP = text(f"{_INSERT} attempt = excluded.attempt RETURNING {_RETURNED}")
+
+_REPLACE = text(f"{_INSERT} profile_id = excluded.profile_id, reason = excluded.reason, is_end = excluded.is_end")
+
+_DELETE = text(f"""
+DELETE FROM router.reassignment WHERE (delivery_id, attempt) IN (
+    SELECT delivery_id, attempt FROM router.reassignment
+    WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}' ORDER BY noted_at LIMIT :rows)""")
