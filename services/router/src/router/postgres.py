@@ -70,7 +70,7 @@ class RoutingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
+class RoutingRefusal:
     message_id: str
     reason: str
     first_index: int = column("int")
@@ -121,9 +121,9 @@ class RoutingStore(ReassignmentStore):
 
     async def refuse(self, connection: AsyncConnection, routings: Sequence[Routing]) -> None:
         """Replace stored decisions by these, which refuse their records."""
-        rows = [RefusedRow(routing.message_id, routing.refused or "", routing.first_index) for routing in routings]
+        rows = [RoutingRefusal(routing.message_id, routing.refused or "", routing.first_index) for routing in routings]
         rows.sort(key=lambda row: (row.message_id, row.first_index))
-        await connection.execute(_ROUTING_REFUSE, arrays(RefusedRow, rows))
+        await connection.execute(_ROUTING_REFUSE, arrays(RoutingRefusal, rows))
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` decisions of each kind that no record can repeat any more; returns the larger
@@ -148,7 +148,7 @@ VALUES ({", ".join(f":{name}" for name in columns(RoutingRow).split(", "))})""")
 
 _ROUTING_REFUSE = text(f"""
 UPDATE router.routing SET refused = given.reason, profiles = '{{}}', waiting = NULL
-FROM {unnest(RefusedRow, "given")}
+FROM {unnest(RoutingRefusal, "given")}
 WHERE routing.message_id = given.message_id AND routing.first_index = given.first_index""")
 
 _ROUTING_DELETE = text(f"""

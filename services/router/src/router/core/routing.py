@@ -233,14 +233,12 @@ def waiting_recipients(request: OpenMessageRequested, routing: Routing) -> int:
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
     """The terminal outcomes of the record's deliveries that get no profile."""
-    suppressed = [
-        TerminalOutcome.of_open(request, recipient, "suppressed", reason)
-        for recipient, reason in routing.suppressed.items()
-    ]
+    of = TerminalOutcome.of_open
+    suppressed = [of(request, recipient, "suppressed", reason) for recipient, reason in routing.suppressed.items()]
     if (reason := routing.refused) is None:
         return suppressed
     others = (recipient for recipient in recipients(request) if recipient not in routing.suppressed)
-    return [*suppressed, *(TerminalOutcome.of_open(request, recipient, "rejected", reason) for recipient in others)]
+    return [*suppressed, *(of(request, recipient, "rejected", reason) for recipient in others)]
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:

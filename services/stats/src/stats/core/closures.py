@@ -160,7 +160,9 @@ def close_lanes(sign: Sign, known: Closures) -> list[Closure]:
 
 def lift_closures(lift: Lift, known: Closures) -> list[Closure]:
     """The closures that the lift ends, with their new end."""
-    return [replace(closure, until=lift.at, lifted_at=lift.at) for closure in known.values() if _is_lifted(closure, lift)]
+    return [
+        replace(closure, until=lift.at, lifted_at=lift.at) for closure in known.values() if _is_lifted(closure, lift)
+    ]
 
 
 def lane_state(closures: Iterable[Closure], lane: Lane, now: datetime) -> LaneState:
