@@ -1,7 +1,7 @@
 """Consent on a real Postgres: the lists folded from events, and what follows for a recipient."""
 
 from collections.abc import AsyncGenerator, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -41,20 +41,22 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     engine = create_engine(Settings(database_url=database_url), "reader")
     async with engine.begin() as connection:
         await connection.execute(text("CREATE SCHEMA reader"))
-        await connection.execute(
-            text(
-                "CREATE TABLE reader.consent (package_id text, recipient text, kind text,"
-                " PRIMARY KEY (recipient, package_id, kind))"
+        for table in ("consent", "consent_removal"):
+            await connection.execute(
+                text(
+                    f"CREATE TABLE reader.{table} (package_id text, recipient text, kind text, at timestamptz,"
+                    " PRIMARY KEY (recipient, package_id, kind))"
+                )
             )
-        )
     yield engine
     await engine.dispose()
 
 
 def change(
-    recipient: str, package_id: str = "one", kind: ConsentKind = "suppression", listed: bool = True
+    recipient: str, package_id: str = "one", kind: ConsentKind = "suppression", listed: bool = True, minute: int = 0
 ) -> ConsentChanged:
-    return ConsentChanged(package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=NOON)
+    at = NOON + timedelta(minutes=minute)
+    return ConsentChanged(package_id=package_id, recipient=recipient, kind=kind, listed=listed, source="api", at=at)
 
 
 async def read(engine: AsyncEngine, *changes: ConsentChanged) -> None:
@@ -84,3 +86,32 @@ async def test_the_newest_change_of_a_batch_holds_and_a_repeat_changes_nothing(e
     for _ in range(2):
         await read(engine, *batch)
         assert await seen(engine, ("one", ONE), ("one", TWO)) == {("one", TWO): ["suppression"]}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("last", [True, False])
+async def test_an_older_change_that_is_read_again_changes_nothing_and_is_not_reported(
+    engine: AsyncEngine, last: bool
+) -> None:
+    """Red before: a recipient who had opted out counted as not opted out, until the newer change was read again."""
+    older, newer = change(ONE, listed=not last, minute=1), change(ONE, listed=last, minute=2)
+    await read(engine, older, newer)
+    expected = {("one", ONE): ["suppression"]} if last else {}
+    for again in ((older,), (newer,), (newer, older)):
+        await read(engine, *again)
+        assert await seen(engine, ("one", ONE)) == expected
+    async with engine.begin() as connection:
+        assert await CONSENTS.fold(connection, [older]) == []
+        assert await CONSENTS.fold(connection, [newer]) == [newer]
+        later = change(ONE, listed=not last, minute=3)
+        assert await CONSENTS.fold(connection, [older, later, newer]) == [later]
+
+
+@pytest.mark.postgres
+async def test_a_change_that_an_older_version_stored_without_its_time_gives_way(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO reader.consent VALUES ('one', '{ONE}', 'suppression', NULL)"))
+    await read(engine, change(ONE))
+    assert await seen(engine, ("one", ONE)) == {("one", ONE): ["suppression"]}
+    await read(engine, change(ONE, listed=False, minute=1))
+    assert await seen(engine, ("one", ONE)) == {}

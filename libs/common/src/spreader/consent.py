@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -46,6 +47,11 @@ class _Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Change(_Listing):
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Recipient:
     package_id: str
     recipient: str
@@ -53,25 +59,31 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class ConsentTable:
-    """The table `consent` of a schema. It has one row for each list that a recipient is on, folded from the events.
+    """The tables `consent` and `consent_removal` of a schema, folded from the events. `consent` has one row for each list
+    that a recipient is on, and `consent_removal` one for each list that a recipient was taken off.
 
-    It is in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make each
-    restart slow.
+    They are in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make
+    each restart slow.
     """
 
     schema: str
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
-        """Apply the changes. Returns the newest change of each package, recipient and list."""
-        newest = {change.key: change for change in changes}
+        """Apply the changes; returns the newest one of each package, recipient and list.
+
+        A change that is older than the stored one has no effect and is not returned: it was read again, in a replay.
+        """
+        newest: dict[str, ConsentChanged] = {}
+        for change in changes:
+            if change.key not in newest or newest[change.key].at <= change.at:
+                newest[change.key] = change
         ordered = [newest[key] for key in sorted(newest)]  # all writers use this order, so they do not deadlock
-        listed = [_listing(change) for change in ordered if change.listed]
-        removed = [_listing(change) for change in ordered if not change.listed]
-        if listed:
-            await connection.execute(self._sql(_INSERT), arrays(_Listing, listed))
-        if removed:
-            await connection.execute(self._sql(_DELETE), arrays(_Listing, removed))
-        return ordered
+        listed = arrays(_Change, [_change(change) for change in ordered if change.listed])
+        removed = arrays(_Change, [_change(change) for change in ordered if not change.listed])
+        applied = set(fetched(_Listing, await connection.execute(self._sql(_INSERT), listed)))
+        await connection.execute(self._sql(_DELETE), removed)
+        applied |= set(fetched(_Listing, await connection.execute(self._sql(_NOTE_REMOVAL), removed)))
+        return [change for change in ordered if _listing(change) in applied]
 
     async def of(
         self, connection: AsyncConnection, recipients: Collection[RecipientKey]
@@ -102,17 +114,38 @@ class ConsentFollower:
             await self.table.fold(connection, [received.event for received in unseen])
 
 
+def _change(change: ConsentChanged) -> _Change:
+    return _Change(change.package_id, change.recipient, change.kind, change.at)
+
+
 def _listing(change: ConsentChanged) -> _Listing:
     return _Listing(change.package_id, change.recipient, change.kind)
 
 
+_SAME = "{0}.package_id = {1}.package_id AND {0}.recipient = {1}.recipient AND {0}.kind = {1}.kind"
+
 _INSERT = f"""
-INSERT INTO "{{schema}}".consent ({columns(_Listing)})
-SELECT {columns(_Listing)} FROM {unnest(_Listing, "change")} ON CONFLICT DO NOTHING"""
+INSERT INTO "{{schema}}".consent AS stored ({columns(_Change)})
+SELECT {columns(_Change)} FROM {unnest(_Change, "change")}
+WHERE NOT EXISTS (
+    SELECT FROM "{{schema}}".consent_removal AS removal
+    WHERE {_SAME.format("removal", "change")} AND removal.at > change.at)
+ORDER BY recipient, package_id, kind
+ON CONFLICT (recipient, package_id, kind) DO UPDATE SET at = excluded.at
+WHERE stored.at IS NULL OR stored.at <= excluded.at
+RETURNING {columns(_Listing)}"""
 
 _DELETE = f"""
-DELETE FROM "{{schema}}".consent USING {unnest(_Listing, "change")}
-WHERE consent.package_id = change.package_id AND consent.recipient = change.recipient AND consent.kind = change.kind"""
+DELETE FROM "{{schema}}".consent AS stored USING {unnest(_Change, "change")}
+WHERE {_SAME.format("stored", "change")} AND (stored.at IS NULL OR stored.at <= change.at)"""
+
+_NOTE_REMOVAL = f"""
+INSERT INTO "{{schema}}".consent_removal AS stored ({columns(_Change)})
+SELECT {columns(_Change)} FROM {unnest(_Change, "change")}
+WHERE NOT EXISTS (SELECT FROM "{{schema}}".consent AS newer WHERE {_SAME.format("newer", "change")})
+ORDER BY recipient, package_id, kind
+ON CONFLICT (recipient, package_id, kind) DO UPDATE SET at = excluded.at WHERE stored.at <= excluded.at
+RETURNING {columns(_Listing)}"""
 
 _SELECT = f"""
 SELECT key.package_id, key.recipient, consent.kind

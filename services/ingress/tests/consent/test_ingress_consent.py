@@ -1,11 +1,12 @@
 """Consent over HTTP: changes of lists are published before the response; opt-out words suppress."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text as sql
 
-from ingress.consent.consent_lists import POLL_SECONDS, ConsentLists
+from ingress.consent.consent_lists import POLL_SECONDS, ConsentListKey, ConsentLists
 from ingress.testing import System
 from spreader.contract.events import ConsentChanged, CustomerMessage
 
@@ -61,6 +62,17 @@ async def test_a_removal_is_published(system: System) -> None:
     assert (await system.http.delete(f"{LIST}/{ONE}")).status_code == 404
     assert told(system)[-1] == ("pkg", ONE, "suppression", False, "api")
     assert await listed(system) == []
+
+
+async def test_each_change_of_an_entry_is_later_than_the_one_before(system: System) -> None:
+    """Readers ignore an older change. Red before: the clock of a customer's phone could be behind the removal."""
+    lists, key = ConsentLists(system.engine, system.bus, system.clock), ConsentListKey("pkg", "suppression")
+    for minute in (0, -1, -2):
+        await lists.add(key, [ONE], "opt_out_word", f"stop_{minute}", system.clock() + timedelta(minutes=minute))
+        await lists.remove(key, ONE)
+    times = [event.at for event in system.bus.of(ConsentChanged)]
+    assert len(times) == 6
+    assert times == sorted(set(times))
 
 
 async def test_lists_are_independent(system: System) -> None:

@@ -104,6 +104,25 @@ async def test_an_outcome_wakes_only_profiles_that_wait_for_a_place_of_its_packa
     assert await due(pacer) == {"p3"}
 
 
+async def test_an_outcome_wakes_no_profile_that_waits_for_a_place_of_another_package(pacer: Pacer) -> None:
+    one = package(profiles=2, limits=WIDE, concurrent=1)
+    others = (profile.model_copy(update={"profile_id": f"o{number}"}) for number, profile in enumerate(one.profiles))
+    other = one.model_copy(update={"package_id": "another", "profiles": tuple(others)})
+    pacer.config.configure(one)
+    pacer.config.configure(other)
+    for number in range(2):
+        event = assigned(1, f"msg_o{number}", profile=f"o{number}", first=number + 5)
+        await pacer.hold(assigned(1, f"msg_p{number}", profile=f"p{number}", first=number))
+        await pacer.hold(event.model_copy(update={"package_id": "another"}))
+    released = {each.package_id: each for each in await pacer.release()}
+    assert set(released) == {"one", "another"}
+    pacer.now += timedelta(seconds=1)
+    assert await pacer.release() == []
+    assert await due(pacer) == set()
+    await pacer.report("sent", released["another"])
+    assert {name[0] for name in await due(pacer)} == {"o"}
+
+
 async def test_a_changed_state_wakes_only_its_own_profile(pacer: Pacer) -> None:
     """Red before: it woke all profiles of the package."""
     pacer.config.configure(package(profiles=5))

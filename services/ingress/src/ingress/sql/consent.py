@@ -44,23 +44,28 @@ class UnpublishedConsent(ConsentEntryKey):
     source: str
 
 
-ADD = text("""
+# Each change of an entry is later than the one before, whatever the clocks of the instances and of the gateways say:
+# readers ignore a change that is older than the one that they have.
+_LATER = "greatest({}, {}.since + interval '1 microsecond')"
+_NOW = _LATER.format("CAST(:now AS timestamptz)", "consent")
+
+ADD = text(f"""
 INSERT INTO ingress.consent AS stored (package_id, kind, recipient, listed, since, source, evidence)
 SELECT :package_id, :kind, recipient, true, :now, :source, :evidence
 FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS given ORDER BY recipient
 ON CONFLICT (package_id, kind, recipient) DO UPDATE
-SET listed = true, since = excluded.since, source = excluded.source,
+SET listed = true, since = {_LATER.format("excluded.since", "stored")}, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
 """Adds recipients to a list. Recipients who are on the list already are skipped. If an entry is removed later, the
 evidence that has added it does not add it again."""
-REMOVE = text("""
+REMOVE = text(f"""
 UPDATE ingress.consent
-SET listed = false, since = :now, source = 'api', announced = false, changed_at = clock_timestamp()
+SET listed = false, since = {_NOW}, source = 'api', announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed""")
-REMOVE_GATEWAY_ENTRY = text("""
+REMOVE_GATEWAY_ENTRY = text(f"""
 UPDATE ingress.consent
-SET listed = false, since = :now, announced = false, changed_at = clock_timestamp()
+SET listed = false, since = {_NOW}, announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed
   AND source = 'gateway' AND since <= :requested_at""")
 PAGE = text(f"""
