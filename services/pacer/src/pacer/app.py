@@ -25,6 +25,7 @@ from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
 from pacer.views.forecast_process import ForecastProcess
 from pacer.views.pace_publisher import PacePublisher
+from pacer.views.queue_lengths import QueueLengths
 from spreader.clock import clock_from_environment
 from spreader.contract.events import (
     ConsentChanged,
@@ -71,7 +72,7 @@ def build(settings: PacerSettings) -> FastAPI:
     known = KnownConfiguration(packages, states)
     freshness = Freshness((packages, states), settings.pacer_silence_seconds)
     config = PacerConfigCache(packages, states, margins, packages.is_read, freshness.not_ready_reason)
-    pace_publisher = PacePublisher(events, engine)
+    pace_publisher = PacePublisher(events, QueueLengths(engine))
     relay_loop = Loop("announce", QueueOutboxRelay(engine, bus, events, clock, tracing).relay)
     rescheduler = Rescheduler(engine)
     profiles_max = settings.pacer_profiles_a_turn
@@ -107,7 +108,7 @@ def build(settings: PacerSettings) -> FastAPI:
             *(packages, states, freshness, offset_store, progress),
             KafkaComponent(broker, settings, consumers),
             *(relay_loop, release_loop, consent_loop, stopper_loop),
-            Loop("tell the pace", pace_publisher.publish),
+            *pace_publisher.loops(),
             *maintenance.loops(),
             sender,
             Loop("ask for outcomes", outcome_requests.look),

@@ -11,6 +11,7 @@ from pacer.release.maintenance import EXPIRE_EVERY_SECONDS, QueueMaintenance
 from pacer.sql.release import HEADS, RecipientLimit
 from pacer.testing import START, Pacer, assigned, assigned_in_parts, package
 from pacer.views.pace_publisher import PacePublisher
+from pacer.views.queue_lengths import QueueLengths
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import (
     DeliveryOutcome,
@@ -36,7 +37,7 @@ async def test_a_delivery_is_held_once_however_often_it_is_assigned(pacer: Pacer
 async def test_the_published_queue_length_names_the_newest_assignment_in_it(pacer: Pacer) -> None:
     for number, at in enumerate((START, START + timedelta(seconds=2), START + timedelta(seconds=1), None)):
         await pacer.hold(assigned(3, f"msg_{number}").model_copy(update={"assigned_at": at}))
-    paces = PacePublisher(pacer.bus, pacer.engine)
+    paces = PacePublisher(pacer.bus, QueueLengths(pacer.engine))
     await replace(pacer.release_loop, on_pass=paces.on_pass).run_pass()
     await paces.publish()
     (pace,) = (event for event in pacer.bus.published if isinstance(event, ProfilePace))

@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from pacer.core.explanations import NOTHING_WAITS
 from pacer.core.policy import Release, Wait
 from pacer.core.release_pass import Due, PassResult
-from pacer.sql import views
+from pacer.sql.queue_lengths import QueueLength
+from pacer.views.queue_lengths import QueueLengths
 from spreader.contract.events import ProfilePace
 from spreader.kafka.bus import Bus
-from spreader.runtime.postgres import autocommit
-from spreader.runtime.rows import fetched
+from spreader.runtime.loop import Loop
 
 PUBLISH_EVERY_SECONDS = 1.0
-HELD_COUNTED_MAX = 100_000
 
 
 @dataclass
@@ -24,9 +21,12 @@ class PacePublisher:
     """Publishes only the newest pace of each profile, at most once a second. That is enough for a display."""
 
     bus: Bus
-    engine: AsyncEngine
+    queue_lengths: QueueLengths
     _changed: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
     _published: dict[str, ProfilePace] = field(default_factory=dict[str, ProfilePace], init=False)
+
+    def loops(self) -> Sequence[Loop]:
+        return Loop("tell the pace", self.publish), Loop("count long queues", self.queue_lengths.count_one)
 
     def on_pass(self, results: Sequence[tuple[Due, PassResult]], now: datetime) -> None:
         for due, result in results:
@@ -44,7 +44,7 @@ class PacePublisher:
         changed, self._changed = self._changed, {}
         paces = [pace for pace in changed.values() if not _is_same(pace, self._published.get(pace.profile_id))]
         try:
-            held = await self._held([pace.profile_id for pace in paces])
+            held = await self.queue_lengths.of([pace.profile_id for pace in paces])
             await self.bus.publish(*(_with_held(pace, held.get(pace.profile_id)) for pace in paces))
         except BaseException:
             self._changed = {**changed, **self._changed}
@@ -52,17 +52,8 @@ class PacePublisher:
         self._published |= {pace.profile_id: pace for pace in paces}
         return PUBLISH_EVERY_SECONDS
 
-    async def _held(self, profile_ids: Sequence[str]) -> dict[str, views.HeldCount]:
-        """The lengths of the profiles' queues, counted up to HELD_COUNTED_MAX."""
-        if not profile_ids:
-            return {}
-        async with autocommit(self.engine) as connection:
-            params = {"profile_ids": list(profile_ids), "count_max": HELD_COUNTED_MAX}
-            rows = fetched(views.HeldCount, await connection.execute(views.HELD, params))
-        return {row.profile_id: row for row in rows}
 
-
-def _with_held(pace: ProfilePace, count: views.HeldCount | None) -> ProfilePace:
+def _with_held(pace: ProfilePace, count: QueueLength | None) -> ProfilePace:
     if count is None:
         return pace
     return pace.model_copy(update={"held": count.held, "assigned_until": count.assigned_until})
