@@ -82,6 +82,10 @@ def _report(summary: ReplaySummary, sent: bool) -> str:
         lines.append(f"{summary.unknown_topic} name no topic of Spreader and cannot be replayed")
     if summary.without_body:
         lines.append(f"{summary.without_body} were too large to be kept as dead letters and cannot be replayed")
+    if summary.ended:
+        lines.append(
+            f"{summary.ended} are not replayed, because their deliveries have ended: send these as new messages"
+        )
     return "\n".join(lines)
 
 

@@ -59,8 +59,8 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class ConsentTable:
-    """The tables `consent` and `consent_removal` of a schema, folded from the events. `consent` has one row for each list
-    that a recipient is on, and `consent_removal` one for each list that a recipient was taken off.
+    """The tables `consent` and `consent_removal` of a schema, folded from the events. `consent` has one row for each
+    list that a recipient is on, and `consent_removal` one for each list that a recipient was taken off.
 
     They are in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make
     each restart slow.

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from topic_harness import PARTITION, TOPIC, Headers, TopicHarness, alert
 
 from spreader.clock import wall_now
-from spreader.contract.events import Alert, MessageCancelled
+from spreader.contract.events import DEAD_LETTER_TOPIC, Alert, MessageCancelled
 from spreader.kafka.client import client_arguments
 from spreader.kafka.dead_letter_replay import REPLAYED_FROM, ReplayFilter, ReplaySummary, replay
 from spreader.kafka.envelope import first_written
@@ -165,3 +165,11 @@ async def command(harness: TopicHarness, *arguments: str) -> str:
     said, _ = await process.communicate()
     assert process.returncode == 0, said
     return said.decode()
+
+
+async def test_a_record_whose_deliveries_have_ended_is_not_replayed(harness: TopicHarness) -> None:
+    letter = {"dead_letter_group": harness.group, "dead_letter_topic": TOPIC, "dead_letter_ended": "1"}
+    headers = [(name, value.encode()) for name, value in letter.items()]
+    await harness.producer.send_and_wait(DEAD_LETTER_TOPIC, b"{}", headers=headers)
+    summary, lines = await asked(harness, send=True)
+    assert (summary.ended, summary.selected, lines) == (1, 0, [])

@@ -53,6 +53,7 @@ from spreader.telemetry.tracing import Tracing
 
 GROUP = "pacer"
 INTAKE_RECORDS_MAX = 20  # a record has up to 500 deliveries, so a transaction stores at most 10,000 rows
+ASSIGNMENTS = (OpenDeliveriesAssigned, OpenDeliveriesWaiting)
 TOPICS = tuple(
     kind.topic for kind in (OpenDeliveriesAssigned, DeliveryOutcome, MessageCancelled, CustomerMessage, ConsentChanged)
 )
@@ -124,7 +125,7 @@ def build(settings: PacerSettings) -> FastAPI:
 def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
     """One consumer for each topic that the pacer handles."""
     return (
-        GuardedConsumer(GROUP, handlers.on_assigned, (OpenDeliveriesAssigned, OpenDeliveriesWaiting), bus, tracing),
+        GuardedConsumer(GROUP, handlers.on_assigned, ASSIGNMENTS, bus, tracing, handlers.ends_of_refused),
         GuardedConsumer(GROUP, handlers.on_outcome, (DeliveryOutcome,), bus),
         GuardedConsumer(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
         GuardedConsumer(GROUP, handlers.on_customer, (CustomerMessage,), bus),

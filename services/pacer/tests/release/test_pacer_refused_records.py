@@ -1,16 +1,22 @@
 """Refused records of the pacer: a delivery whose event cannot be published ends as failed, and holds up no other."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from aiokafka import ConsumerRecord
 from sqlalchemy import text
 
+from pacer.core.outbound_events import refused_events
 from pacer.metrics import UNPUBLISHABLE
 from pacer.release.outbox_relay import IDLE_SECONDS, QueueOutboxRelay
-from pacer.testing import Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, package
 from spreader.contract.configuration import ProfileLimits
-from spreader.contract.events import DeliveryOutcome, DeliveryReleased
+from spreader.contract.events import DEAD_LETTER_TOPIC, DeliveryOutcome, DeliveryReleased, OpenDeliveriesAssigned
 from spreader.kafka.bus import Bus
+from spreader.kafka.envelope import encode
+from spreader.kafka.guarded_consumer import GuardedConsumer, Received
+from spreader.kafka.subscription import Record
 from spreader.testing import kafka_bus, record_counts
 
 pytestmark = pytest.mark.postgres
@@ -84,3 +90,44 @@ async def test_a_row_of_which_no_outcome_can_be_built_either_holds_up_no_other(p
     assert [event.message_id for event in pacer.bus.of(DeliveryReleased)] == ["msg_2"]
     assert not pacer.bus.of(DeliveryOutcome)
     assert UNPUBLISHABLE._value.get() == counted + 1  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.kafka
+async def test_an_assignment_that_postgres_refuses_is_rejected_and_holds_up_no_other(
+    pacer: Pacer, kafka_servers: str
+) -> None:
+    """Red before: its deliveries had no end, only a dead letter."""
+    good, bad, again = (
+        assigned(1, "msg_1"),
+        with_index(assigned(2, "msg_2"), 2**40),
+        with_index(assigned(1, "msg_3"), 7),
+    )
+    again = again.model_copy(update={"deliveries": (again.deliveries[0].model_copy(update={"tried": ("p1",)}),)})
+    assert [(each.status, each.profile_id) for each in refused_events(bad, "no", START)] == [("rejected", None)] * 2
+    assert [(each.status, each.profile_id) for each in refused_events(again, "no", START)] == [("failed", "p1")]
+    topics = (DeliveryOutcome.topic, DEAD_LETTER_TOPIC)
+    before = await record_counts(kafka_servers, *topics)
+
+    async def hold(batch: Sequence[Received[OpenDeliveriesAssigned]]) -> None:
+        await pacer.hold(*(record.event for record in batch))
+
+    def ends(event: OpenDeliveriesAssigned, reason: str) -> Sequence[DeliveryOutcome]:
+        return refused_events(event, reason, START)
+
+    async with kafka_bus(kafka_servers) as bus:
+        consumer = GuardedConsumer("pacer", hold, (OpenDeliveriesAssigned,), bus, ends=ends)
+        await consumer.on_records([record(bad, 0), record(good, 1)])
+    assert await pacer.states() == {"held": 1}
+    assert await record_counts(kafka_servers, *topics) - before == {DeliveryOutcome.topic: 2, DEAD_LETTER_TOPIC: 1}
+
+
+def with_index(event: OpenDeliveriesAssigned, index: int) -> OpenDeliveriesAssigned:
+    deliveries = tuple(delivery.model_copy(update={"index": index}) for delivery in event.deliveries)
+    return event.model_copy(update={"deliveries": deliveries})
+
+
+def record(event: OpenDeliveriesAssigned, offset: int) -> Record:
+    envelope = encode(event, "router", START)
+    headers = [(name, value.encode()) for name, value in envelope.headers.items()]
+    size = len(envelope.body or b"")
+    return ConsumerRecord(envelope.topic, 0, offset, 0, 0, envelope.key, envelope.body, None, 0, size, headers)

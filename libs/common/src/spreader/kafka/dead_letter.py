@@ -12,6 +12,8 @@ from spreader.text.clean_text import clean
 REASON_CHARACTERS_MAX = 2_000
 HEADER_PREFIX = "dead_letter_"
 WITHOUT_BODY = f"{HEADER_PREFIX}without_body"
+ENDED = f"{HEADER_PREFIX}ended"
+"""The deliveries of the record have ended, so a replay would send them after their end."""
 
 
 async def send_to_dead_letter(

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
 from spreader.kafka.client import RECORD_BYTES_MAX, client_arguments, partitions_of
-from spreader.kafka.dead_letter import HEADER_PREFIX, WITHOUT_BODY
+from spreader.kafka.dead_letter import ENDED, HEADER_PREFIX, WITHOUT_BODY
 from spreader.kafka.envelope import read_headers
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.subscription import Record
@@ -71,6 +71,8 @@ class DeadLetter:
     """Whether it was replayed before and failed again."""
     without_body: bool = False
     """The record was too large for the dead letter topic too, so it cannot be replayed."""
+    has_ended: bool = False
+    """Its deliveries have ended, so it is not replayed."""
 
     @property
     def position(self) -> Position:
@@ -93,6 +95,7 @@ class ReplaySummary:
     filtered_out: int = 0
     already_replayed: int = 0
     without_body: int = 0
+    ended: int = 0
     unknown_topic: int = 0
     """The number of dead letters that name no topic of ours, so they cannot be replayed."""
 
@@ -109,6 +112,7 @@ def read_letter(record: Record) -> DeadLetter:
         int(partition) if partition.isdecimal() else 0,
         REPLAYED_FROM in headers,
         WITHOUT_BODY in headers,
+        ENDED in headers,
     )
 
 
@@ -154,6 +158,8 @@ def _select(
             summary.already_replayed += 1
         elif letter.without_body:
             summary.without_body += 1
+        elif letter.has_ended:
+            summary.ended += 1
         elif letter.topic not in PARTITIONS:
             summary.unknown_topic += 1
         else:

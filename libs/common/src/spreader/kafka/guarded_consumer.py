@@ -76,6 +76,8 @@ class RecreatedTopic(ConnectionError):
 
 
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
+Ends = Callable[[E, str], Sequence[Event]]
+"""The events that end what a record asks for, with the reason."""
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
 
@@ -98,6 +100,8 @@ class GuardedConsumer(Generic[E]):
     bus: KafkaBus
     tracing: Tracing = NO_TRACING
     """With tracing, each record gets a span, and its event carries that span to the handler."""
+    ends: Ends[E] | None = None
+    """Makes the events that end the deliveries of a record that Postgres refuses. Such a record is not replayed."""
     ignored_publisher: str | None = None
     """The consumer skips the records of this service. It is the handler's own service, which knows them already."""
     last_call: float = field(default_factory=time.monotonic, init=False)
@@ -225,7 +229,11 @@ class GuardedConsumer(Generic[E]):
             await self._call([received for _, received in part])
 
         async def set_aside(failed: tuple[Record, Received[E]], error: Exception) -> None:
-            await self._send_to_dead_letter(failed[0], error)
+            record, received = failed
+            is_ended = self.ends is not None and isinstance(error, DBAPIError) and is_data_error(error)
+            if self.ends is not None and is_ended:
+                await self.bus.publish(*self.ends(received.event, f"Postgres refuses it: {type(error).__name__}"))
+            await self._send_to_dead_letter(record, error, is_ended)
 
         await write_in_parts(batch, call, set_aside, _is_transient)
 
@@ -242,9 +250,13 @@ class GuardedConsumer(Generic[E]):
         )
         await asyncio.sleep(seconds * random.uniform(0.5, 1))
 
-    async def _send_to_dead_letter(self, record: Record, error: Exception) -> None:
+    async def _send_to_dead_letter(self, record: Record, error: Exception, is_ended: bool = False) -> None:
         reason = _reason(error)
-        origin = {"partition": str(record.partition), "offset": str(record.offset)}
+        origin = {
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            **({"ended": "1"} if is_ended else {}),
+        }
         headers = {**read_headers(record.headers), FIRST_WRITTEN: first_written(record).isoformat()}
         envelope = Envelope(record.topic, record.key, record.value, headers)
         await send_to_dead_letter(self.bus, envelope, reason, self.group, origin)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pacer.core.waiting_queue import is_waiting_queue, profile_of
+from pacer.core.waiting_queue import HeldEvent, is_waiting_queue, profile_of
 from spreader.contract.configuration import Distribution
 from spreader.contract.content import CONTENT
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased, DeliveryReturned, Event, OpenOptions, Status
@@ -60,6 +60,27 @@ def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> D
     Raises ValueError if the row lacks even the fields of an outcome.
     """
     return _ended(replace(delivery, reason=reason), "failed", now)
+
+
+def refused_events(event: HeldEvent, reason: str, now: datetime) -> Sequence[DeliveryOutcome]:
+    """The outcomes of the deliveries of an assignment that the pacer cannot store. Those that no profile has tried are
+    rejected."""
+    return [
+        DeliveryOutcome(
+            traceparent=event.traceparent,
+            package_id=event.package_id,
+            message_id=event.message_id,
+            delivery_id=delivery.delivery_id,
+            recipient=delivery.recipient,
+            lane="open",
+            status="failed" if delivery.tried else "rejected",
+            at=now,
+            profile_id=delivery.tried[-1] if delivery.tried else None,
+            attempt=delivery.attempt,
+            reason=reason,
+        )
+        for delivery in event.deliveries
+    ]
 
 
 def _released(delivery: UnpublishedDelivery) -> DeliveryReleased:

@@ -31,7 +31,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class ReturnEnd:
-    """The router has ended a returned delivery, because no profile can send it."""
+    """The end of a returned delivery: no profile can send it, or its next assignment cannot be stored."""
 
     delivery_id: str
     attempt: int
@@ -40,7 +40,7 @@ class ReturnEnd:
 
 def return_end_of(outcome: DeliveryOutcome) -> ReturnEnd | None:
     """None if the outcome ends no returned delivery."""
-    if outcome.lane != "open" or outcome.release is not None or outcome.status != "failed":
+    if outcome.lane != "open" or outcome.release is not None or outcome.status not in {"failed", "rejected"}:
         return None
     return ReturnEnd(outcome.delivery_id, outcome.attempt, outcome.reason)
 

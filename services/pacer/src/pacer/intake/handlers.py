@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacer.config_cache import PacerConfigCache
+from pacer.core.outbound_events import refused_events
 from pacer.core.waiting_queue import HeldEvent
 from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.intake.held_queue import HeldQueue
@@ -50,6 +51,10 @@ class Handlers:
             self.wakes.enforcer()
         self.wakes.release()
         self.wakes.relay()
+
+    def ends_of_refused(self, event: HeldEvent, reason: str) -> Sequence[DeliveryOutcome]:
+        """For an assignment that Postgres does not take."""
+        return refused_events(event, reason, self.queue.clock())
 
     async def on_outcome(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:
         if await self.queue.settle(self.deduplicator, batch):

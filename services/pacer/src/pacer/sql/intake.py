@@ -170,10 +170,11 @@ UPDATE pacer.delivery SET state = 'settled', announced = true, reason = ended.re
 FROM (
     SELECT returned.delivery_id, answered.reason FROM {unnest(ReturnEndRow, "answered")}
     JOIN pacer.delivery AS returned ON returned.delivery_id = answered.delivery_id
-     AND returned.attempt = answered.attempt AND returned.state IN ('returned', 'released')
+     AND returned.attempt <= answered.attempt AND returned.state IN ('returned', 'released')
     ORDER BY returned.delivery_id FOR UPDATE OF returned) AS ended
 WHERE delivery.delivery_id = ended.delivery_id""")
-"""`released`: the outcome by which the sender returns it is not read yet."""
+"""`released`: the outcome by which the sender returns it is not read yet. A later attempt than the stored one ends it
+if the pacer could not store the assignment of that attempt."""
 
 PACKAGES_SHARE = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))

@@ -18,12 +18,6 @@ class HeldCount:
 
 
 @dataclass(frozen=True, slots=True)
-class ProfileTime:
-    profile_id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class QueuePartRow:
     """The number of a profile's held deliveries with the same `rank`, `cold` and `since`.
 
@@ -136,9 +130,11 @@ WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND state = 'held'
 GROUP BY profile_id""")
 
 UNANSWERED = text("""
-SELECT profile_id, least(opened_at, :now) AS at FROM pacer.contact
+SELECT profile_id, count(*) AS deliveries FROM pacer.contact
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND unanswered
-  AND opened_at > CAST(:now AS timestamptz) - interval '30 days' ORDER BY opened_at""")
+  AND opened_at > CAST(:now AS timestamptz) - interval '30 days'
+GROUP BY profile_id""")
+"""`deliveries`: the first messages to these contacts."""
 
 QUEUE_PARTS = text("""
 SELECT profile_id, rank, cold,

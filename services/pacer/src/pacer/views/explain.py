@@ -1,10 +1,11 @@
 """Explainer: why a delivery or a queue waits, from the same decisions that the release loop makes."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -28,6 +29,10 @@ from spreader.runtime.rows import fetched
 
 AHEAD_COUNTED_MAX = 10_000
 WAITING_COUNTED_MAX = 100_000
+PROFILES_A_TURN = 50
+"""How many profiles are explained at a time. Then other work of this process has its turn."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +53,26 @@ class Explainer:
             at_gateway = await _at_gateway(connection, package_id)
             params_of_count = {"package_id": package_id, "before": now - self.clock.system(ASK_NOW_AFTER)}
             without_outcome = await connection.scalar(OVERDUE_COUNT, params_of_count)
-            dues = await load_due(connection, rows, self.config, 1, now)
+            dues = [due for turn in _turns(rows) for due in await load_due(connection, turn, self.config, 1, now)]
             usage = fetched(views.UsageRow, await connection.execute(views.USED, params))
-            contacts = fetched(views.ProfileTime, await connection.execute(views.UNANSWERED, params))
-            parts = fetched(views.QueuePartRow, await connection.execute(views.QUEUE_PARTS, params))
+            contacts = fetched(views.ProfileCount, await connection.execute(views.UNANSWERED, params))
+            sizes = fetched(views.ProfileCount, await connection.execute(views.QUEUE_SIZES, params))
             days = await package_days(connection, {package_id}, self.config, now)
             params = {"profile_ids": [waiting_queue(package_id)], "count_max": WAITING_COUNTED_MAX}
             waiting = fetched(views.HeldCount, await connection.execute(views.HELD, params))
         due_by_id = {due.profile_id: due for due in dues}
         used = {row.profile_id: row for row in usage}
-        unanswered = Counter(contact.profile_id for contact in contacts)
-        held = Counter[str]()
-        for part in parts:
-            held[part.profile_id] += part.deliveries
-        profiles = [
-            self._profile(package_id, profile_id, due_by_id.get(profile_id), at_gateway, now)
-            | {"held": held[profile_id]}
-            | _usage(self.config.rules(package_id, profile_id, now), used.get(profile_id), unanswered[profile_id])
-            for profile_id in package.profile_ids
-        ]
+        unanswered = Counter({row.profile_id: row.deliveries for row in contacts})
+        held = Counter({row.profile_id: row.deliveries for row in sizes})
+        profiles: list[dict[str, Any]] = []
+        for turn in _turns(package.profile_ids):
+            await asyncio.sleep(0)
+            profiles += [
+                self._profile(package_id, profile_id, due_by_id.get(profile_id), at_gateway, now)
+                | {"held": held[profile_id]}
+                | _usage(self.config.rules(package_id, profile_id, now), used.get(profile_id), unanswered[profile_id])
+                for profile_id in turn
+            ]
         per_day = package.limits.per_day
         package_day = None if per_day is None else {"used": per_day - days[package_id].room, "limit": per_day}
         return {
@@ -153,6 +159,10 @@ class Explainer:
             **_next_release(result.decision, rules, now),
             "factors": _factors(due, result.decision),
         }
+
+
+def _turns(listed: Sequence[T]) -> list[Sequence[T]]:
+    return [listed[first : first + PROFILES_A_TURN] for first in range(0, len(listed), PROFILES_A_TURN)]
 
 
 def _next_release(decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Explanations of packages with many profiles and contacts do not stop the event loop."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from pacer.sql import views
+from pacer.testing import START, Pacer, assigned, package
+from pacer.views.explain import PROFILES_A_TURN, Explainer
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_profiles_are_explained_in_turns(pacer: Pacer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red before: all profiles of the package were explained in one turn of the event loop."""
+    count = 2 * PROFILES_A_TURN + 1
+    pacer.config.configure(package(profiles=count))
+    await pacer.hold(assigned(count, profiles=count))
+    turns, explained, profile = [0], Counter[int](), Explainer._profile  # pyright: ignore[reportPrivateUsage]
+
+    async def count_turns() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(
+        Explainer, "_profile", lambda self, *args: (explained.update([turns[0]]), profile(self, *args))[1]
+    )
+    counting = asyncio.ensure_future(count_turns())
+    queue = await pacer.explainer.queue("one")
+    counting.cancel()
+    assert queue is not None
+    assert [each["held"] for each in queue["profiles"]] == [1] * count
+    assert explained.total() == count
+    assert max(explained.values()) <= PROFILES_A_TURN
+
+
+async def test_unanswered_contacts_are_counted_by_the_database(pacer: Pacer) -> None:
+    """Red before: each contact was read as a row of its own, and a profile may have thousands."""
+    pacer.configure(package())
+    await pacer.hold(assigned(1))
+    statement = """INSERT INTO pacer.contact (profile_id, recipient, opened_at, unanswered)
+    SELECT 'p0', '2012' || n, :now, true FROM generate_series(1, 3000) AS n"""
+    async with pacer.engine.begin() as connection:
+        await connection.execute(text(statement), {"now": START})
+        rows = (await connection.execute(views.UNANSWERED, {"profile_ids": ["p0"], "now": START})).all()
+    assert len(rows) == 1
+    queue = await pacer.explainer.queue("one")
+    assert queue is not None
+    assert queue["profiles"][0]["limits"]["unanswered budget"]["used"] == 3_000
