@@ -83,8 +83,7 @@ class OpenMessageRouter:
         routings = [
             replace(routing, refused=reason, profiles=(), waiting=None, reasons={}) for _, routing, reason in refused
         ]
-        async with self.store.begin() as connection:
-            await self.store.refuse(connection, routings)
+        await self.store.refuse(routings)
         at, events = self.now(), list[Event]()
         for (request, _, _), routing in zip(refused, routings, strict=True):
             outcomes = terminal_outcomes(request, routing)

@@ -119,11 +119,12 @@ class RoutingStore(ReassignmentStore):
         rows = [CursorRow(package, cursor) for package, cursor in cursors.items()]
         await connection.execute(_CURSOR_SAVE, arrays(CursorRow, rows))
 
-    async def refuse(self, connection: AsyncConnection, routings: Sequence[Routing]) -> None:
+    async def refuse(self, routings: Sequence[Routing]) -> None:
         """Replace stored decisions by these, which refuse their records."""
         rows = [RoutingRefusal(routing.message_id, routing.refused or "", routing.first_index) for routing in routings]
         rows.sort(key=lambda row: (row.message_id, row.first_index))
-        await connection.execute(_ROUTING_REFUSE, arrays(RoutingRefusal, rows))
+        async with autocommit(self.engine) as connection:
+            await connection.execute(_ROUTING_REFUSE, arrays(RoutingRefusal, rows))
 
     async def delete_old(self, rows_max: int) -> int:
         """Delete at most `rows_max` decisions of each kind that no record can repeat any more; returns the larger

@@ -111,8 +111,7 @@ class Reassignment:
         }
         if not new:
             return list(decided)
-        async with self.store.begin() as connection:
-            kept = await self.store.keep_reassignments(connection, new)
+        kept = await self.store.keep_reassignments(new)
         return [
             replace(each, results=[kept.get(_key(delivery), result) for delivery, result in each.pairs])
             for each in decided
@@ -122,8 +121,7 @@ class Reassignment:
         """Kafka does not take the next assignments of these deliveries, so they end. The decisions are changed first,
         so that a repeated record gets the same end."""
         ends = {_key(delivery): NoRoute(reason) for delivery, reason in refused.values()}
-        async with self.store.begin() as connection:
-            await self.store.replace_reassignments(connection, ends)
+        await self.store.replace_reassignments(ends)
         at, events = self.clock(), list[Event]()
         for delivery, reason in refused.values():
             REFUSED.labels(delivery.lane).inc()

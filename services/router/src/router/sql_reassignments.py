@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
 from router.sql_conversations import ConversationStore
 from spreader.contract.age import REMEMBERED
 from spreader.contract.ids import ProfileId
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 
 ReturnKey = tuple[str, int]
@@ -39,21 +39,19 @@ class ReassignmentRow:
 
 
 class ReassignmentStore(ConversationStore):
-    async def keep_reassignments(
-        self, connection: AsyncConnection, results: Mapping[ReturnKey, ReassignResult]
-    ) -> dict[ReturnKey, ReassignResult]:
+    async def keep_reassignments(self, results: Mapping[ReturnKey, ReassignResult]) -> dict[ReturnKey, ReassignResult]:
         """Store the decisions that are new; returns the stored ones, which for repeated records are the first ones."""
-        rows = fetched(ReassignmentRow, await connection.execute(_KEEP, _arrays(results)))
+        async with autocommit(self.engine) as connection:
+            rows = fetched(ReassignmentRow, await connection.execute(_KEEP, _arrays(results)))
         return {(row.delivery_id, row.attempt): row.result for row in rows}
 
-    async def replace_reassignments(
-        self, connection: AsyncConnection, results: Mapping[ReturnKey, ReassignResult]
-    ) -> None:
-        await connection.execute(_REPLACE, _arrays(results))
+    async def replace_reassignments(self, results: Mapping[ReturnKey, ReassignResult]) -> None:
+        async with autocommit(self.engine) as connection:
+            await connection.execute(_REPLACE, _arrays(results))
 
     async def delete_old_reassignments(self, rows_max: int) -> int:
         """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
-        async with self.begin() as connection:
+        async with autocommit(self.engine) as connection:
             return (await connection.execute(_DELETE, {"rows": rows_max})).rowcount
 
 
