@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Tests mostly wait, so two processes keep two cores busy. conftest.py groups tests that must not run at the same time.
 TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test suite check lint types bench record chaos simulate docs compose-up
+.PHONY: help setup up demo test suite check lint types bench profile record chaos simulate docs compose-up
 
 help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ bench: setup ## Measure against the bare limits of this machine and against peer
 	@$(PYTHON) -m bench sender
 	@$(PYTHON) -m bench stats
 	@exec $(PYTHON) -m bench pacer
+
+profile: setup ## Draw where each service spends its time under 50 replies a second, into .profile (two minutes)
+	@.venv/bin/uv sync --all-packages --locked --quiet --group bench
+	@exec $(PYTHON) -m bench profile
 
 record: setup ## Run only the tests that measure and keep their figures in bench/results (an hour)
 	@exec $(PYTHON) -m pytest --record

@@ -8,9 +8,11 @@ import time
 
 from bench.acceptance import AcceptanceBench
 from bench.child import MeasurementError
+from bench.collector.command import main as collector
 from bench.console.command import main as console
 from bench.figures import Figure
 from bench.pacer.command import main as pacer
+from bench.profile.command import main as profile
 from bench.progress import Progress
 from bench.replies import ReplyBench
 from bench.report import Machine, keep, table
@@ -23,8 +25,10 @@ from bench.turns.command import main as turns
 
 PARTS = ("replies", "singles", "large")
 SERVICE_BENCHES = {
+    "collector": collector,
     "console": console,
     "pacer": pacer,
+    "profile": profile,
     "router": router,
     "sender": sender,
     "stats": stats,

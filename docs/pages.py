@@ -9,7 +9,7 @@ from deploy.grafana.pages import BOARDS
 from deploy.grafana.pages import page as dashboard
 from deploy.grafana.panels import Board
 
-from docs import asyncapi, decision_index, example_day, flow, openapi, settings
+from docs import asyncapi, decision_index, example_day, flow, hops, openapi, settings
 
 FOLDER = Path(__file__).parent
 
@@ -64,5 +64,6 @@ PAGES: Texts = {
     "architecture.md": _with("calls", flow.calls),
     "decisions/README.md": _with("decisions", decision_index.table),
     "pacing.md": _with("example day", example_day.table),
+    "performance.md": _with("hops", hops.table),
     **{f"../deploy/grafana/dashboards/{name}.json": _of_board(board) for name, board in BOARDS.items()},
 }

@@ -54,8 +54,8 @@ class RequestLoad:
 
 
 class _Connections:
-    """Connections to the ingress. They are opened when needed and used again while they are fresh, because the ingress
-    closes a connection that has been idle for 5 s."""
+    """Connections to the ingress, opened when needed and used again while they are fresh: older commits close a
+    connection that has been idle for 5 s."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,0 +1,1 @@
+"""Profile: where the time of a reply goes, hop by hop, and where each service spends its processor time."""
