@@ -1,18 +1,70 @@
 """Broker: a FastStream broker that starts and stops its subscribers concurrently."""
 
 import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.conn import AIOKafkaConnection, CloseReason
+import aiokafka.client
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from spreader.kafka.batching import LowLatencyConsumer
+from spreader.kafka.lifetimes import closed
 
 _send = AIOKafkaConnection.send
+_bootstrap = AIOKafkaClient.bootstrap
+_start_producer = AIOKafkaProducer.start
+
+
+@dataclass
+class _Opened:
+    """The connections of a client that is being started. None: it has started, and keeps them itself."""
+
+    connections: list[AIOKafkaConnection] | None = field(default_factory=list[AIOKafkaConnection])
+
+
+_opened: ContextVar[_Opened | None] = ContextVar("opened", default=None)
+
+
+async def _create_conn(*args: Any, **options: Any) -> AIOKafkaConnection:
+    connection = await create_conn(*args, **options)
+    opened = _opened.get()
+    if opened is not None and opened.connections is not None:
+        opened.connections.append(connection)
+    return connection
+
+
+@wraps(_bootstrap)
+async def _bootstrap_or_close(self: AIOKafkaClient) -> None:
+    """If a client is cancelled while it waits for the first answer, aiokafka forgets its connection without closing
+    it."""
+    opened = _Opened()
+    token = _opened.set(opened)
+    try:
+        await _bootstrap(self)
+    except BaseException:
+        for connection in opened.connections or ():
+            connection.close()
+        raise
+    finally:
+        opened.connections = None
+        _opened.reset(token)
+
+
+@wraps(_start_producer)
+async def _start_producer_or_stop(self: AIOKafkaProducer) -> None:
+    """If a producer cannot start, FastStream forgets it without stopping it."""
+    try:
+        await _start_producer(self)
+    except BaseException:
+        await closed(self.stop())
+        raise
 
 
 @wraps(_send)
@@ -36,6 +88,9 @@ def survive_broken_connections() -> None:
     """Makes every Kafka client of this process survive a connection that has just closed. Call this before the process
     makes its first client."""
     AIOKafkaConnection.send = _send_or_break
+    AIOKafkaClient.bootstrap = _bootstrap_or_close
+    AIOKafkaProducer.start = _start_producer_or_stop
+    aiokafka.client.create_conn = _create_conn
 
 
 class Broker(KafkaBroker):
