@@ -7,8 +7,11 @@ from typing import Any
 from aiohttp import web
 
 from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
+from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.http.service_client import HttpServiceClient, ServiceUnavailable
+
+PACKAGE = Package(package_id="pkg", version=3, name="One")
 
 
 @contextlib.asynccontextmanager
@@ -38,12 +41,13 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Ht
 
 async def test_the_pacers_forecast_is_the_estimated_completion() -> None:
     options = OpenOptions(waiting_strategy="drip", drip_interval_minutes=5)
-    asks = forecast_query("pkg", {"a": 2, "b": 1}, options, ["201001234567"], "answer")
+    asks = forecast_query(PACKAGE, {"a": 2, "b": 1}, options, ["201001234567"], "answer")
     async with pacer_that({"completion": "2024-02-10T10:15:00Z"}) as (pacer, asked):
         assert await forecast_completion(pacer, asks, 30) == CompletionForecast("2024-02-10T10:15:00Z")
     assert asked == [
         {
             "package_id": "pkg",
+            "package_version": 3,
             "deliveries": {"a": 2, "b": 1},
             "recipients": ["201001234567"],
             "options": {"waiting_strategy": "drip", "drip_interval_minutes": 5.0},
@@ -54,12 +58,12 @@ async def test_the_pacers_forecast_is_the_estimated_completion() -> None:
 
 
 def test_the_pacer_gets_an_evenly_spread_sample_of_recipients() -> None:
-    asked = forecast_query("pkg", {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)], "preview")
+    asked = forecast_query(PACKAGE, {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)], "preview")
     assert (len(asked["recipients"]), asked["recipients"][:2], asked["recipients"][-1]) == (200, ["0", "5"], "995")
 
 
 async def test_without_a_forecast_a_note_says_why() -> None:
-    asks = forecast_query("pkg", {"a": 1}, OpenOptions(), [], "answer")
+    asks = forecast_query(PACKAGE, {"a": 1}, OpenOptions(), [], "answer")
     for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):
         async with pacer_that(answers, status) as (pacer, _):
             foreseen = await forecast_completion(pacer, asks, 30)
@@ -74,7 +78,7 @@ async def test_without_a_forecast_a_note_says_why() -> None:
 
 
 async def test_an_extrapolated_time_has_a_note() -> None:
-    asks = forecast_query("pkg", {"a": 9_000}, OpenOptions(), [], "answer")
+    asks = forecast_query(PACKAGE, {"a": 9_000}, OpenOptions(), [], "answer")
     end = {"completion": "2024-05-10T10:15:00Z", "counted_until": "2024-02-15T10:15:00Z", "simulated": 500}
     async with pacer_that(end) as (pacer, _):
         forecast = await forecast_completion(pacer, asks, 30)
@@ -89,7 +93,7 @@ async def test_an_extrapolated_time_has_a_note() -> None:
 async def test_a_busy_pacer_says_in_the_note_that_it_is_busy() -> None:
     """Red before: the note was `the pacer responded with status 503`."""
     busy = "the pacer has no forecast now: 8 other forecasts wait already"
-    asks = forecast_query("pkg", {"a": 1}, OpenOptions(), [], "answer")
+    asks = forecast_query(PACKAGE, {"a": 1}, OpenOptions(), [], "answer")
     async with pacer_that({"detail": busy}, 503) as (pacer, _):
         assert await forecast_completion(pacer, asks, 30) == CompletionForecast(None, busy)
     async with pacer_that([], 503) as (pacer, _):

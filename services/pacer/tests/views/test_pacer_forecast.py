@@ -1,14 +1,20 @@
 """Forecast: a message has the same forecast before, while and after the pacer holds it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from pacer.config_cache import PacerConfigCache
 from pacer.core.forecast.package_forecast import PackageForecast
 from pacer.testing import START, Pacer, assigned, package
-from pacer.views.forecast import PlannedMessage
+from pacer.views.endpoints import add_endpoints
+from pacer.views.forecast import Forecaster, PlannedMessage
 from spreader.contract.configuration import ProfileLimits
-from spreader.contract.events import OpenOptions
+from spreader.contract.events import OpenOptions, PackageConfigured
+from spreader.testing import MemoryTable
 
 pytestmark = pytest.mark.postgres
 
@@ -59,3 +65,30 @@ async def test_a_what_if_forecasts_other_settings_and_changes_nothing(pacer: Pac
     assert then.completion - START < timedelta(hours=6) < timedelta(hours=28) < present.completion - START
     assert present.binds in {"hour limit", "day limit", "gap"}
     assert await pacer.states() == {"held": 30}
+
+
+class UnreadTable(MemoryTable[PackageConfigured]):
+    """A table with a record that is read only when a caller waits for it."""
+
+    def __init__(self, read: PackageConfigured, unread: PackageConfigured) -> None:
+        super().__init__({"one": read})
+        self._unread = unread
+
+    async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
+        if not satisfied():
+            self.set("one", self._unread)
+        return satisfied()
+
+
+async def test_a_forecast_waits_for_the_version_of_the_package_that_the_message_was_routed_with(pacer: Pacer) -> None:
+    """Without the wait, a message to a new profile has no forecast, or one without that profile."""
+    read, unread = package(1), package(2).model_copy(update={"version": 2})
+    table = UnreadTable(PackageConfigured(package=read, at=START), PackageConfigured(package=unread, at=START))
+    config = PacerConfigCache(table, pacer.config.states, pacer.config.margins)
+    app = FastAPI()
+    add_endpoints(app, Forecaster(pacer.engine, config, pacer.clock, pacer.forecaster.compute), pacer.explainer)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pacer") as http:
+        asked = {"package_id": "one", "package_version": 2, "deliveries": {"p1": 3}}
+        answer = (await http.post("/forecast", json=asked)).json()
+    assert answer["completion"] is not None
+    assert answer["profiles"].keys() == {"p1"}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
 
@@ -22,7 +23,7 @@ class CompletionForecast:
 
 
 def forecast_query(
-    package_id: str,
+    package: Package,
     deliveries: Mapping[str, int],
     options: OpenOptions,
     recipients: Sequence[str],
@@ -32,11 +33,13 @@ def forecast_query(
     """The body of the query for the pacer's forecast. It contains only a sample of the recipients, because the pacer
     needs only their time zones.
 
-    `deliveries`: how many each profile gets. `purpose`: for `answer` the pacer simulates fewer releases and returns no
-    curve. `message_id`: None if the message is not accepted yet.
+    `package`: the pacer waits until it knows this version of it. `deliveries`: how many each profile gets. `purpose`:
+    for `answer` the pacer simulates fewer releases and returns no curve. `message_id`: None if the message is not
+    accepted yet.
     """
     return {
-        "package_id": package_id,
+        "package_id": package.package_id,
+        "package_version": package.version,
         "deliveries": dict(deliveries),
         "recipients": list(recipients[:: max(len(recipients) // SAMPLE_MAX, 1)][:SAMPLE_MAX]),
         "options": options.model_dump(mode="json", exclude_none=True),

@@ -162,7 +162,7 @@ class OpenMessageEndpoint:
             return CompletionForecast(
                 None, f"{routing.waiting} wait for a profile: {'; '.join(routing.waiting_reasons)}"
             )
-        query = forecast_query(package.package_id, routing.distribution, form.options, recipients, "answer", message_id)
+        query = forecast_query(package, routing.distribution, form.options, recipients, "answer", message_id)
         return await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
 
     def routes(self) -> APIRouter:

@@ -51,7 +51,7 @@ class PreviewEndpoint:
         if routing["refused"] is not None:
             raise Problem(NO_PROFILE, routing["refused"])
         waits = routing.get("waiting") is not None  # a router of an older version returns no such field
-        query = forecast_query(package_id, routing["distribution"], form.options, recipients, "preview")
+        query = forecast_query(package, routing["distribution"], form.options, recipients, "preview")
         forecast = require_body(await self.pacer.query("/forecast", query, FORECAST_SECONDS), UNKNOWN_PACKAGE)
         note = extrapolation_note(forecast)
         preview = {

@@ -28,6 +28,8 @@ class ForecastRequest(BaseModel):
     """How many deliveries each profile would get, the message's options, and some recipients for their time zones."""
 
     package_id: Id
+    package_version: int | None = None
+    """The forecast waits until the pacer knows this version. Before that it may not know all of these profiles."""
     deliveries: dict[Id, NonNegativeInt]
     recipients: tuple[PhoneNumber, ...] = Field(default=(), max_length=SAMPLE_MAX)
     options: OpenOptions = OpenOptions()
@@ -82,6 +84,7 @@ def add_outcome_endpoint(app: FastAPI, outcome_requests: OutcomeRequests) -> Non
 def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:
     @app.post("/forecast")
     async def forecast(request: ForecastRequest) -> PackageForecastView:
+        await forecaster.config.wait_for_versions([(request.package_id, request.package_version)])
         message = PlannedMessage(request.deliveries, request.recipients, request.options, request.message_id)
         async with refused_as_503():
             package_forecast = await forecaster.message(request.package_id, message, request.purpose)
