@@ -26,6 +26,8 @@ from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock
 
 MakeLedger = Callable[..., DeliveryLedger]
+CALL_SECONDS, LEASE_SECONDS = 300.0, 600.0
+"""Longer than any test: on a slow machine, a call that a test holds back must not time out, nor its lease end."""
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ async def engine(databases: MigratedDatabases) -> AsyncGenerator[AsyncEngine]:
 def make_ledger(engine: AsyncEngine) -> MakeLedger:
     """`make_ledger("reply", "worker-a", lease_seconds=15)`"""
 
-    def make(lane: Lane = "reply", worker: str = "worker-a", lease_seconds: float = 60) -> DeliveryLedger:
+    def make(lane: Lane = "reply", worker: str = "worker-a", lease_seconds: float = LEASE_SECONDS) -> DeliveryLedger:
         return DeliveryLedger(engine, OffsetStore("sender", "cluster"), lane, worker, timedelta(seconds=lease_seconds))
 
     return make
@@ -52,7 +54,7 @@ async def gateway() -> AsyncGenerator[FakeGateway]:
 
 @pytest.fixture
 async def client() -> AsyncGenerator[GatewayClient]:
-    client = GatewayClient("tests", 300, Timeouts(connect_seconds=30, call_seconds=30))
+    client = GatewayClient("tests", 300, Timeouts(connect_seconds=30, call_seconds=CALL_SECONDS))
     await client.start()
     yield client
     await client.stop()
@@ -60,7 +62,7 @@ async def client() -> AsyncGenerator[GatewayClient]:
 
 @pytest.fixture
 def driver(client: GatewayClient) -> SimulatorDriver:
-    return SimulatorDriver(client, 30, "http://ingress/")
+    return SimulatorDriver(client, CALL_SECONDS, "http://ingress/")
 
 
 @pytest.fixture
@@ -78,7 +80,9 @@ def files() -> MemoryMedia:
 def drivers(client: GatewayClient, files: MemoryMedia) -> dict[str, Driver]:
     keyring = Keyring(KEYS)
     return {
-        "cloud_api": CloudApiDriver(client, keyring, files, UploadCache(MemoryUploads()), 30),
-        "waha": WahaDriver(client, keyring, files, 30, NumberResolver(MemoryNumbers(), ManualClock(NOON), per_hour=60)),
-        "evolution": EvolutionDriver(client, keyring, files, 30),
+        "cloud_api": CloudApiDriver(client, keyring, files, UploadCache(MemoryUploads()), CALL_SECONDS),
+        "waha": WahaDriver(
+            client, keyring, files, CALL_SECONDS, NumberResolver(MemoryNumbers(), ManualClock(NOON), per_hour=60)
+        ),
+        "evolution": EvolutionDriver(client, keyring, files, CALL_SECONDS),
     }
