@@ -28,8 +28,8 @@ class BareProducer:
     seconds_max: float
 
     async def run(self) -> float:
-        """Run in a process of its own. Returns recipients per second, measured until Kafka has acknowledged all
-        records."""
+        """Starts a process that publishes the records. Returns recipients per second, measured until Kafka has
+        acknowledged all published records. After `seconds_max`, no new window begins."""
         return await child.ask("bench.bare_producer", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 

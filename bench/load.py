@@ -40,7 +40,7 @@ class Load:
     seconds_max: float
 
     async def run(self) -> "LoadResult":
-        """Runs in its own process. Raises MeasurementError if a request was refused."""
+        """Starts a process that posts the requests. Raises MeasurementError if a request was refused."""
         answer = await child.ask("bench.load", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
             raise child.MeasurementError(f"of {self.requests} requests some were refused: {answer['refused']}")

@@ -58,7 +58,7 @@ async def one_by_one(send: SendReply, recipients: tuple[str, ...]) -> list[float
 async def at_a_rate(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
     """Send replies at a fixed rate. Returns milliseconds for each, counted from the time at which it was due.
 
-    Counting from the due time includes the wait that a slow reply causes for the next one.
+    Each reply is sent when it is due, even if earlier ones are not finished. So its time includes any wait for them.
     """
     began = time.monotonic()
 

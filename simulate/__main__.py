@@ -55,7 +55,7 @@ def main() -> int:
     write(options.out, fleet, done, findings)
     from simulate.plot import draw  # needs matplotlib
 
-    draw(options.out / "years.png", done, fleet.days)
+    draw(options.out / "years.png", fleet, done)
     print(page(fleet, done, findings))
     print(f"written to {options.out}", file=sys.stderr)
     return 0

@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulate.findings import AUTOCORRELATION, VARIATION
+from simulate.fleet import Fleet
 from simulate.study import GAP_STEP_SECONDS, QUEUES, TEMPO_STEP, WAIT_STEPS_A_DECADE, Study
 
 DOTS_PER_INCH = 68
 
 
-def draw(file: Path, studies: Sequence[Study], days: int) -> None:
+def draw(file: Path, fleet: Fleet, studies: Sequence[Study]) -> None:
     with mpl.rc_context({"font.size": 8}):
         figure = Figure(figsize=(15, 12), layout="constrained")
         panels: list[Axes] = list(figure.subplots(3, 3).flat)
@@ -22,7 +23,7 @@ def draw(file: Path, studies: Sequence[Study], days: int) -> None:
         _sample(panels[1], studies)
         _scatter(panels[2], studies)
         _hours(panels[3], studies)
-        _days(panels[4], studies, days)
+        _days(panels[4], fleet, studies)
         _waits(panels[5], studies)
         _tempo(panels[6], studies)
         _queues(panels[7], studies)
@@ -53,7 +54,7 @@ def _gaps(axes: Axes, studies: Sequence[Study]) -> None:
             steps = [step for step in range(max(counts) + 1) if step * GAP_STEP_SECONDS < 2_400]
             minutes = [(step + 0.5) * GAP_STEP_SECONDS / 60 for step in steps]
             axes.plot(minutes, [counts[step] / total for step in steps], label=f"{queue} 10 wait")
-    _titled(axes, "gaps of all profiles", "minutes", "share in half a minute")
+    _titled(axes, "gaps of all profiles", "minutes", "share of gaps, by half minute")
 
 
 def _sample(axes: Axes, studies: Sequence[Study]) -> None:
@@ -91,11 +92,12 @@ def _hours(axes: Axes, studies: Sequence[Study]) -> None:
     _titled(axes, "hours (rest from 1 to 5, staggered)", "hour of the package's wall clock", "share of releases")
 
 
-def _days(axes: Axes, studies: Sequence[Study], days: int) -> None:
+def _days(axes: Axes, fleet: Fleet, studies: Sequence[Study]) -> None:
+    shown = range(fleet.days)
     for pattern, members in _by_pattern(studies).items():
         counts = sum((study.days for study in members), Counter[int]())
-        axes.plot(range(days), [counts[day] / len(members) for day in range(days)], linewidth=0.7, label=pattern)
-    _titled(axes, "days (the limit is rolling: 120)", "day", "releases of a profile")
+        axes.plot(shown, [counts[day] / len(members) for day in shown], linewidth=0.7, label=pattern)
+    _titled(axes, f"days (limit: {fleet.limits.per_day} in any 24 hours)", "day", "releases of a profile")
 
 
 def _waits(axes: Axes, studies: Sequence[Study]) -> None:
@@ -119,7 +121,12 @@ def _tempo(axes: Axes, studies: Sequence[Study]) -> None:
         points.append(((step + 0.5) * TEMPO_STEP, sum(total for _, total in sums) / sum(many for many, _ in sums)))
     axes.plot(*_columns(points, 1), marker=".")
     axes.axhline(1, color="grey", linestyle=":")
-    _titled(axes, "what the last two hours make of a gap", "sent / expected in them", "gap / (base x pressure)")
+    _titled(
+        axes,
+        "what the last two hours make of a gap",
+        "releases / expected releases, in these two hours",
+        "gap / (base x pressure)",
+    )
 
 
 def _queues(axes: Axes, studies: Sequence[Study]) -> None:

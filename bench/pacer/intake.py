@@ -55,7 +55,8 @@ class Intake:
     copy_url: str | None = None
 
     async def run(self) -> dict[str, float]:
-        """Run in a process of its own. Returns the seconds that the pacer and COPY took."""
+        """Starts a process that stores the deliveries. Returns the seconds that the pacer (`taken`) and COPY (`copied`)
+        took."""
         return await child.ask("bench.pacer.intake", asdict(self), GRACE_SECONDS + 2 * self.count / ROWS_A_SECOND_MIN)
 
 

@@ -40,7 +40,8 @@ class Lateness:
     seconds: float
 
     async def run(self) -> dict[str, Any]:
-        """Run in a process of its own. Returns milliseconds of lateness, releases a second, and memory."""
+        """Starts a process that releases deliveries and measures how late. Returns milliseconds of lateness, releases a
+        second, and memory."""
         seconds = self.seconds + WARM_SECONDS_MAX + GRACE_SECONDS
         return await child.ask("bench.pacer.lateness", asdict(self), seconds)
 

@@ -32,12 +32,14 @@ class Measurements:
     small: int = 0
     large: int = 0
     intake: list[Pair] = field(default_factory=list[Pair])
-    """Rows a second in each tenth of the large number of deliveries, stored by the pacer and by COPY."""
+    """`large` deliveries are stored in ten equal parts. For each part: the rows a second of the pacer (`ours`) and of
+    COPY (`bare`)."""
     releases: list[Pair] = field(default_factory=list[Pair])
-    """Releases a second in each round, with the large number of held deliveries and with the small one (`bare`)."""
+    """The pacer's releases a second in each round: with `large` held deliveries (`ours`) and with `small` ones
+    (`bare`)."""
     release_cpu_ms: list[Pair] = field(default_factory=list[Pair])
-    """CPU milliseconds of one release in each round, with the large number of held deliveries and with the small one.
-    The times of the pacer and of Postgres are added up."""
+    """The CPU milliseconds of one release in each round: with `large` held deliveries (`ours`) and with `small` ones
+    (`bare`). The times of the pacer and of Postgres are added up."""
     statements: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """The mean milliseconds of each statement in the last round. The outer keys are `small` and `large`."""
     sizes: list[SizeResult] = field(default_factory=list[SizeResult])

@@ -38,8 +38,8 @@ class Throughput:
     releases: int
 
     async def run(self) -> dict[str, Any]:
-        """Run in a process of its own. Returns releases a second, CPU milliseconds of one release, and the times of
-        statements."""
+        """Starts a process that makes the releases. Returns releases a second, CPU milliseconds of one release, and the
+        times of statements."""
         return await child.ask("bench.pacer.throughput", asdict(self), SECONDS_MAX)
 
 

@@ -26,7 +26,7 @@ class BareRouter:
     records: int
 
     async def run(self) -> float:
-        """Run in a process of its own. Returns recipients per second."""
+        """Starts a process that routes the requests. Returns recipients per second."""
         return await child.ask("bench.router.bare_router", asdict(self), GRACE_SECONDS)
 
 

@@ -23,7 +23,8 @@ class BareCalls:
     seconds_max: float
 
     async def run(self) -> float:
-        """Run in a process of its own. Returns responses per second."""
+        """Starts a process that sends the requests. Returns responses per second. Raises MeasurementError if a request
+        fails, or if all together take longer than `seconds_max`."""
         return await child.ask("bench.sender.bare_calls", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 

@@ -29,8 +29,8 @@ class Webhooks:
     seconds_max: float
 
     async def run(self) -> float:
-        """Run in a process of its own. Returns webhooks per second. Each webhook call reports one delivery as
-        delivered."""
+        """Starts a process that posts the webhooks. Returns webhooks per second. Each webhook call reports one delivery
+        as delivered. Raises MeasurementError if one is refused, or if some are not sent within `seconds_max`."""
         answer = await child.ask("bench.sender.webhooks", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
             raise child.MeasurementError(f"some webhooks were refused: {answer['refused']}")

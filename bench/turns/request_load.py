@@ -1,7 +1,7 @@
 """Request load: messages posted by a process of their own, at a fixed rate or one after the other.
 
-At a rate, each message is timed from when it was due. This includes the wait that a slow answer causes for the next
-request.
+At a rate, each request is sent when it is due, even if earlier ones have no answer yet, and is timed from when it was
+due. So its time includes any wait for earlier requests in the ingress.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class RequestLoad:
     """The number of the first recipient. No two loads share recipients."""
 
     async def run(self) -> RequestTimes:
-        """Runs in its own process. Raises MeasurementError if a request fails."""
+        """Starts a process that posts the requests. Returns their times. Raises MeasurementError if a request fails."""
         seconds = self.count * ALONE_SECONDS if self.per_second is None else self.count / self.per_second
         answer = await child.ask("bench.turns.request_load", asdict(self), seconds + GRACE_SECONDS)
         if answer["refused"]:

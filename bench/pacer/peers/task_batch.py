@@ -24,5 +24,5 @@ class TaskBatch:
         return (wall_now() + FAR).isoformat()
 
     async def of(self, module: str) -> float:
-        """Schedule the tasks with a peer's module, in a process of its own. Returns the seconds that this took."""
+        """Starts a process that schedules the tasks with a peer's module. Returns the seconds that this took."""
         return await child.ask(module, asdict(self), SECONDS_MAX)

@@ -86,7 +86,7 @@ async def test_a_release_that_comes_too_late_is_not_sent(
         sender.clock.forward(timedelta(hours=1))
         await sender.receive(released())
         (outcome,) = await sender.outcomes(1)
-    assert (outcome.status, outcome.reason) == ("deferred", "too late: the rest window began")
+    assert (outcome.status, outcome.reason) == ("deferred", "too late: the time by which to send has passed")
     assert outcome.not_before == sender.clock()
     assert gateway.calls == []
 

@@ -80,10 +80,10 @@ class KafkaComponent(Probe):
 
     async def start(self) -> None:
         check_subscribers_lose_nothing(self._broker)
-        await self.check()  # raises an error if there is no broker, so that nothing is started only in part
+        await self.check()  # raises an error if there is no broker, before any subscriber is started
         if topics := {topic for consumer in self._consumers for topic in consumer.topics}:
             await partitions_of(self._settings, *topics)  # refuses topics with too few partitions
-        # If the start fails, `started` stops the broker. Otherwise the next try would start subscribers that run
+        # If the start fails, `started` stops the broker, so that the next try does not start subscribers that run
         # already.
         await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
@@ -114,7 +114,8 @@ class KafkaComponent(Probe):
 
     @property
     def behind_seconds(self) -> float:
-        """For how many seconds each check has found records that are not fetched yet. 0: the last check found none."""
+        """How many seconds ago a consumer fell behind: since then, every check has found records that it has not
+        fetched. If several consumers are behind, the longest time counts. 0: the last check found no such records."""
         return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
 
     def _lost_groups(self) -> list[str]:
@@ -126,8 +127,9 @@ class KafkaComponent(Probe):
         ]
 
     def _rewind_recreated(self, ids: Mapping[str, str]) -> None:
-        """If a topic was created again since the last check, read it from its beginning. Otherwise a consumer would
-        continue at its old offset if the new topic already has that many records."""
+        """Read from their beginning the topics that were created again since the last check. Without this, a consumer
+        would continue at its old offset as soon as the new topic has that many records, and would skip the records
+        before it."""
         recreated = [topic for topic, topic_id in ids.items() if self._known_ids.get(topic, topic_id) != topic_id]
         for topic in recreated:
             log.warning("a topic was created again; its readers begin at its first record", topic=topic)

@@ -72,6 +72,6 @@ class GroupProgress:
 
 
 def _unavailable(error: KafkaError) -> ConnectionError:
-    """The error as a ConnectionError, which counts as transient. Otherwise records would become dead letters while
-    Kafka cannot return offsets."""
+    """The error as a ConnectionError, which a guarded consumer counts as transient. With a KafkaError, the records
+    whose handler asked for the offsets would become dead letters while Kafka cannot return offsets."""
     return ConnectionError(f"cannot read the group's offsets from Kafka: {type(error).__name__}: {error}")

@@ -58,7 +58,7 @@ def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, in
     """How many deliveries of a message have each of `STATUSES`. `stored` has the counts of the message's stored
     deliveries.
 
-    A recipient without a stored delivery counts as held, because the router has not assigned the delivery yet.
+    A recipient without a stored delivery counts as held. Usually the router has not handled this recipient yet.
     """
     counts: dict[Status, int] = {status: stored.get(status, 0) for status in STATUSES}
     counts["held"] += stored.get(WAITING, 0)

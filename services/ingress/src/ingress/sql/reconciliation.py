@@ -22,8 +22,8 @@ class UnfinishedDeliveries:
 
 @dataclass(frozen=True, slots=True)
 class MessageGap:
-    """A message. `missing` is the number of its recipients without a delivery, because the router has not assigned
-    one."""
+    """A message. `missing` is the number of its recipients for whom ingress has no delivery, because it has read no
+    event about one. Usually the router has not handled these recipients yet."""
 
     message_id: str
     accepted_at: datetime

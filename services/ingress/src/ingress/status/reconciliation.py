@@ -46,7 +46,8 @@ class Reconciliation:
     clock: Clock
     _after: tuple[datetime, str] | None = field(default=None, init=False)
     _missing: dict[str, int] = field(default_factory=dict[str, int], init=False)
-    """The number of missing deliveries by message id. A delivery is missing if the router has not assigned it."""
+    """By message id, the number of recipients for whom ingress has no delivery, because it has read no event about one.
+    Usually the router has not handled these recipients yet."""
 
     async def measure_outbox(self) -> float:
         """Sets the metrics of the outbox. Returns the seconds until the next run."""

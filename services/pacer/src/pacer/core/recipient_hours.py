@@ -56,8 +56,8 @@ def zone_of(recipient: str) -> ZoneInfo:
 def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_zone: str = "UTC") -> datetime | None:
     """The end of the quiet hours that contain `at`; None: `at` is not in quiet hours.
 
-    `default_zone` is used when `recipient` is empty. A forecast has such deliveries, because it counts the deliveries
-    ahead without reading their recipients.
+    `default_zone` is used when `recipient` is empty. That happens in a forecast: it counts the deliveries that are
+    ahead in a profile's queue, but does not know their recipients.
     """
     if quiet is None:
         return None

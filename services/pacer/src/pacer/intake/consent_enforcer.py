@@ -108,8 +108,8 @@ class ConsentEnforcer:
         return await self._end_piece(self._walk)
 
     async def _wait_for_intakes(self) -> None:
-        """Wait for the intakes in progress, because the walk would not see the deliveries that they are about to
-        store."""
+        """Wait until the intakes in progress have committed. Without this wait, the walk might not see their
+        deliveries."""
         async with self.engine.begin() as connection:
             await connection.execute(stops.STOPS_LOCK)
 

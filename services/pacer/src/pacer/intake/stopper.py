@@ -1,4 +1,4 @@
-"""Stopper: ends, in pieces, the held deliveries that a stored cancellation or change of consent forbids.
+"""Stopper: ends held deliveries, piece by piece, after a cancellation or because the recipient's consent forbids them.
 
 A piece is a transaction that ends at most PIECE_ROWS deliveries. It holds no lock that an intake or another package's
 release waits for. Its progress is stored with its effects, so any process continues after a crash.

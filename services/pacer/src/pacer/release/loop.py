@@ -135,7 +135,7 @@ async def _look_again(connection: AsyncConnection, profile_ids: Collection[str],
 async def _without_stopped(
     connection: AsyncConnection, results: Sequence[PassResult], look_at: datetime
 ) -> list[PassResult]:
-    """End the chosen deliveries that a cancellation or the recipient's consent forbids. Their profiles choose others at
+    """End the chosen deliveries that are cancelled or whose recipient is stopped. Their profiles choose others at
     `look_at`."""
     chosen = [result.delivery for result in results if isinstance(result.decision, Release) and result.delivery]
     if not chosen:

@@ -1,4 +1,5 @@
-"""Stops: the statements that end held deliveries because of a cancellation or a recipient's consent, in pieces."""
+"""Stops: the statements that end held deliveries, piece by piece, after a cancellation or because the recipient's
+consent forbids them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,8 +59,9 @@ class HeldRecipient:
 STOPS_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext('pacer.stops'))")
 STOPS_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('pacer.stops'))")
 """A stop (a cancellation or a change of consent) takes this lock exclusively, and intakes share it. So a stop first
-waits for the intakes in progress, because it would not see their deliveries. Every later intake sees the stop. The lock
-is held only until the stop is stored. After that, the held deliveries are ended in pieces, without the lock."""
+waits until the intakes in progress have committed. Without this wait, it might not see their deliveries. Every later
+intake sees the stop. The lock is held only until the stop is stored. After that, the held deliveries are ended piece by
+piece, without the lock."""
 
 CANCELLATION_INSERT = text(f"""
 INSERT INTO pacer.cancellation (message_id, at, pending_after)
@@ -145,8 +147,8 @@ WHERE delivery.delivery_id = ended.delivery_id AND delivery.delivery_id = ANY (A
     SELECT delivery_id FROM pacer.delivery
     WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) AND {STILL_HELD} FOR UPDATE SKIP LOCKED))
 RETURNING delivery.delivery_id""")
-"""Of these deliveries, ends those that are still held and that no other transaction has locked. It waits for no lock,
-so it cannot deadlock with a release pass."""
+"""Ends those of the given deliveries that are still held and that no other transaction has locked. It waits for no
+lock, so it cannot deadlock with a release pass."""
 
 STOPPED_AT_RELEASE = text(f"""
 UPDATE pacer.delivery SET state = stopped.state, announced = false, reason = stopped.reason,
@@ -165,5 +167,5 @@ FROM (
       AND (cancellation.message_id IS NOT NULL OR stop.reason IS NOT NULL)) AS stopped
 WHERE delivery.delivery_id = stopped.delivery_id AND {STILL_HELD}
 RETURNING delivery.delivery_id""")
-"""Ends deliveries when they would be released. Such a delivery is one that a stop has not reached yet, or one that a
-gateway deferred after the message was cancelled."""
+"""Of the deliveries that a release pass has chosen, ends those that are cancelled or whose recipient is stopped. Either
+the stop has not reached them yet, or they were deferred after their message was cancelled."""

@@ -38,7 +38,7 @@ LOOKUP_WAIT: Mapping[Lane, timedelta] = {
 RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply": timedelta(seconds=5)}
 """The time from a send in doubt to the next decision, if the gateway has no lookup. The gateway's receipt may arrive in
 this time."""
-TOO_LATE = "too late: the rest window began"
+TOO_LATE = "too late: the time by which to send has passed"
 CANCELLED = "cancelled by the caller"
 NO_TIME = timedelta(0)
 

@@ -46,14 +46,16 @@ class ReportEndpoints:
         lane: OfLane = None,
         each: Each = None,
     ) -> dict[str, Any]:
-        """One row for each step in which anything was counted."""
+        """One row for each step in which anything was counted. With `each=profile`, one row for each such step of each
+        profile."""
         span = report_range(start, to, by, timezone, self._clock)
         query = history(span, package_id, profile_id, lane, each_profile=each is not None, limit=ROWS_MAX + 1)
         data = [history_json(row) async for row in stream_rows(self._engine, *query)]
         if len(data) > ROWS_MAX:
             raise Problem(
                 INVALID,
-                f"The result has more than {ROWS_MAX} rows. Request a shorter span or larger steps, or export it.",
+                f"The history has more than {ROWS_MAX} rows. Request a shorter span or larger steps, or get all rows "
+                "as a file from `/exports/history.csv`.",
             )
         for row in data:
             row.setdefault("profile_id", profile_id)
@@ -61,7 +63,15 @@ class ReportEndpoints:
 
     def report(self, of: ReportKind) -> Any:
         async def answer(page: Page, start: From = None, to: To = None, package_id: OfPackage = None) -> dict[str, Any]:
-            """The sums of the whole hours that begin within the span. A rate is null when nothing was sent."""
+            """The sums of a span.
+
+            For profiles and packages, these are the sums of every hour that begins within the span. So the last hour
+            counts whole. For messages, these are all counts of a message by a profile in a lane, if the first of them
+            is within the span.
+
+            A rate is null if it would be a share of 0 messages: `failed` if nothing was sent and nothing failed,
+            `answered` if no open message was delivered, and the others if nothing was sent.
+            """
             span = report_range(start, to, "day", "UTC", self._clock)
             query = report(of, span, package_id, page.after, page.read_limit)
             data = [report_json(row) async for row in stream_rows(self._engine, *query)]
