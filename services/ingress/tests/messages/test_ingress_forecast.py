@@ -82,10 +82,9 @@ async def test_an_extrapolated_time_has_a_note() -> None:
     end = {"completion": "2024-05-10T10:15:00Z", "counted_until": "2024-02-15T10:15:00Z", "simulated": 500}
     async with pacer_that(end) as (pacer, _):
         forecast = await forecast_completion(pacer, asks, 30)
-    assert (forecast.completion, forecast.note) == (
-        end["completion"],
-        "extrapolated: the pacer simulated 500 releases of the queue, and expects the others at the same pace",
-    )
+    assert forecast.completion == end["completion"]
+    assert (forecast.note or "").startswith("extrapolated: the pacer simulated 500 releases of the queue")
+    assert "off by a quarter" in (forecast.note or "")
     async with pacer_that({**end, "counted_until": None}) as (pacer, _):
         assert (await forecast_completion(pacer, asks, 30)).note is None
 

@@ -69,5 +69,6 @@ def extrapolation_note(forecast: Mapping[str, Any]) -> str | None:
         return None
     simulated = forecast.get("simulated", "first")  # a pacer of an older version returns no number
     return (
-        f"extrapolated: the pacer simulated {simulated} releases of the queue, and expects the others at the same pace"
+        f"extrapolated: the pacer simulated {simulated} releases of the queue, and expects the others at the pace that "
+        "the limits allow; the time may be off by a quarter, or more where the simulated releases show little of it"
     )

@@ -45,7 +45,7 @@ def pace(
     gap: Gap,
     active_seconds_a_day: float,
     waiting: int,
-    sent_last_2_hours: int,
+    sent_last_2_hours: float,
     active_seconds_last_2_hours: float,
     spread: float,
 ) -> Pace:
@@ -58,7 +58,7 @@ def pace(
     return Pace(base, pressure, tempo, mean, spread, gap.slack * base)
 
 
-def relative_load(sent: int, limits: ProfileLimits, share: float) -> float:
+def relative_load(sent: float, limits: ProfileLimits, share: float) -> float:
     """The number of releases in a period (`sent`), divided by the number expected in it. The expected number is the
     daily limit multiplied by `share`: the part of the day's active hours that falls in the period.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacer.core.forecast.extrapolation import Curve, even_curve, hour_of, scaled_curve
+from pacer.core.forecast.long_run import LongRun
 from pacer.core.forecast.plan import STEPS_OF_PREVIEW, ForecastPlan, QueueLoad, plan_forecast
 from pacer.core.forecast.queue_snapshot import QueueSnapshot
 from pacer.core.forecast.tally import ReleaseTally, fixed_position, simulated_profile
@@ -145,28 +146,32 @@ class ForecastTask:
             if not tally.forecast_left:
                 forecasts[profile_id] = ProfileForecast(tally.last_forecast, deliveries, tally.bound)
                 continue
-            if tally.is_cut:
-                begin, gap = simulation.now, cut_end and (cut_end - simulation.now) / tally.left
-            else:
-                begin, gap = tally.last or self.now, tally.mean_gap
-            if gap is None:
+            if tally.snapshot.is_endless:
                 forecasts[profile_id] = ProfileForecast(None, deliveries, tally.profile.bound)
                 continue
-            shortest = self.now + max(tally.snapshot.shortest, self._shortest_of_package(tally)) - begin
-            gap = min(max(gap, shortest / tally.left), EXTRAPOLATED_MAX / tally.left)
+            begin = simulation.now if tally.is_cut else tally.last or self.now
+            is_own_pace = not simulation.is_cut and tally.bound != Bound.PACKAGE_DAY_LIMIT
+            position = tally.profile.fixed_position
+            long_run = LongRun(tally.snapshot, tally.times, begin, self.now, position, is_own_pace)
+            end = max(long_run.end(), self._end_of_package(tally), cut_end or self.now)
+            end = min(end, self.now + EXTRAPOLATED_MAX)
+            gap = max(end - begin, timedelta(0)) / tally.left
             first = begin + gap * (tally.left - tally.forecast_left + 1)
-            end = max(begin + gap * tally.left, tally.snapshot.last_scheduled(self.now))
             curves[profile_id] = tally.curve + even_curve(first, gap, tally.forecast_left, self.now + HORIZON)
+            end = max(end, tally.snapshot.last_scheduled(self.now))
             forecasts[profile_id] = ProfileForecast(end, deliveries, tally.bound)
         return forecasts, curves
 
-    def _shortest_of_package(self, tally: ReleaseTally) -> timedelta:
-        """Like `QueueSnapshot.shortest`, but for the package's own limit. It is zero if another bound holds the
-        profile."""
-        if self.per_day is None or tally.bound != Bound.PACKAGE_DAY_LIMIT:
-            return timedelta(0)
-        waiting = sum(load.waiting for load in self.loads if load.stopped is None)
-        return (waiting - 1) // self.per_day * DAY
+    def _end_of_package(self, tally: ReleaseTally) -> datetime:
+        """When the package's own limit lets its last delivery go, if it holds the profile, or if the profile has the
+        longest queue. Otherwise now."""
+        working = [load for load in self.loads if load.stopped is None]
+        is_longest = tally.snapshot.load.waiting == max(load.waiting for load in working)
+        if self.per_day is None or not (is_longest or tally.bound == Bound.PACKAGE_DAY_LIMIT):
+            return self.now
+        past = sorted(self.past)[-self.per_day :]
+        days, place = divmod(len(past) + sum(load.waiting for load in working) - 1, self.per_day)
+        return (past[place] if place < len(past) else self.now) + days * DAY
 
     def _counted_until(self, tallies: Iterable[ReleaseTally], simulation: Simulation) -> datetime | None:
         if self.plan.like:

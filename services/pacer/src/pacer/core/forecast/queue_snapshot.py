@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pacer.core.forecast.plan import QueueLoad
-from pacer.core.limits import DAY
 from pacer.core.policy import HeldDelivery, Rules
 
 RECIPIENTS_MAX = 1_000  # a message share has at most this many recipients, which it uses in turn
@@ -55,21 +54,15 @@ class QueueSnapshot:
         return QueueLoad(self.profile_id, waiting, deliveries, self.gone, self.rules.limits.per_day, self.rules.stopped)
 
     @property
-    def shortest(self) -> timedelta:
-        """The shortest time in which the limits allow the release of the whole queue. Each full window of a limit takes
-        its whole length.
+    def cold(self) -> int:
+        """The waiting deliveries to cold contacts."""
+        return sum(part.count for part in self.ahead if part.cold) + len(self.added)
 
-        The first releases may go faster than the limits allow for long. From their pace alone, the forecast for a long
-        queue would be too early.
-        """
-        limits, waiting = self.rules.limits, self.load.waiting
-        cold = sum(part.count for part in self.ahead if part.cold) + len(self.added)
-        windows = (
-            (waiting, limits.per_day, DAY),
-            (cold, limits.new_contacts_per_day, DAY),
-            (cold, limits.unanswered_per_30_days, timedelta(days=30)),
-        )
-        return max((count - 1) // most * window for count, most, window in windows if most and count)
+    @property
+    def is_endless(self) -> bool:
+        """Whether a limit of 0 holds a delivery for ever."""
+        limits = self.rules.limits
+        return bool(self.cold) and 0 in (limits.new_contacts_per_day, limits.unanswered_per_30_days)
 
     def last_scheduled(self, now: datetime) -> datetime:
         """The latest `not_before` of the message's deliveries. If two deliveries use the same recipient, the later one

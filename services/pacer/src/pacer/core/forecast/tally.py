@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import sqrt
 from statistics import NormalDist
 
@@ -21,9 +21,8 @@ class ReleaseTally:
 
     snapshot: QueueSnapshot
     profile: SimulatedProfile
-    count: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
+    times: list[datetime] = field(default_factory=list[datetime])
+    """The simulated releases, in order."""
     last_forecast: datetime | None = None
     """The last release of a delivery that is forecast. Deliveries ahead of the message do not count here."""
     binds: Counter[str] = field(default_factory=Counter[str])
@@ -31,12 +30,19 @@ class ReleaseTally:
     """The releases of the deliveries that are forecast."""
 
     def record(self, release: SimulatedRelease) -> None:
-        self.count += 1
-        self.first, self.last = self.first or release.at, release.at
+        self.times.append(release.at)
         self.binds[release.waited_for] += 1
         if not self.snapshot.of_message or release.delivery.delivery_id.startswith(ADDED_PREFIX):
             self.last_forecast = release.at
             self.curve[hour_of(release.at)] += 1
+
+    @property
+    def count(self) -> int:
+        return len(self.times)
+
+    @property
+    def last(self) -> datetime | None:
+        return self.times[-1] if self.times else None
 
     @property
     def left(self) -> int:
@@ -55,13 +61,6 @@ class ReleaseTally:
     @property
     def bound(self) -> str:
         return self.binds.most_common(1)[0][0] if self.binds else self.profile.bound
-
-    @property
-    def mean_gap(self) -> timedelta | None:
-        """None: nothing was released."""
-        if self.first is None or self.last is None:
-            return None
-        return (self.last - self.first) / max(self.count - 1, 1)
 
 
 def fixed_position(number: int, profiles: int, deliveries: int) -> float:
