@@ -60,9 +60,10 @@ async def test_an_unsent_reply_is_a_problem_with_the_reason_and_so_is_its_repeat
     assert "the gateway is away" in problem["detail"]
     assert (again.status_code, again.json(), again.headers["content-type"]) == (
         502,
-        problem,
+        {**problem, "instance": again.json()["instance"]},  # each request has its own
         "application/problem+json",
     )
+    assert again.json()["instance"] != problem["instance"]
     assert [each.message_id for each in system.bus.of(ReplyMessageRequested)] == [problem["message_id"]]
 
 
