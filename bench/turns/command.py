@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.child import MeasurementError
 from bench.command import measure_and_keep
 from bench.figures import Figure, Pair
 from bench.progress import Progress
@@ -37,7 +38,13 @@ class Turns:
                 order = [("before", before), ("after", THIS_TREE)]
                 if number % 2:
                     order.reverse()
-                of = {name: await self._round(tree, number, name, progress) for name, tree in order}
+                try:
+                    of = {name: await self._round(tree, number, name, progress) for name, tree in order}
+                except MeasurementError as reason:
+                    if not results:
+                        raise
+                    progress.say(f"round {number + 1} failed, and only the rounds before it are kept: {reason}")
+                    break
                 results.append((of["after"], of["before"]))
         whats = dict.fromkeys(what for after, _ in results for what in after)
         return [self._figure(what, results) for what in whats]
