@@ -1,6 +1,6 @@
 """Campaigns: sends that take long. They start before the test that checks them, and other tests run meanwhile."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from e2e.failure_cases import start_failure_cases
@@ -15,11 +15,10 @@ async def send_thousand(system: RunningSystem) -> Response:
     return await system.ask("POST", "/packages/thousand/messages/open", body)
 
 
-CAMPAIGNS: Mapping[str, Callable[[RunningSystem], Awaitable[Any]]] = {
+CAMPAIGNS: Mapping[str, Callable[[RunningSystem], Coroutine[Any, Any, Any]]] = {
     "failure_cases": start_failure_cases,
     "thousand": send_thousand,
 }
 """The function that starts each campaign, by the name of the fixture that returns its result."""
-STARTED_WITH_SYSTEM: Mapping[str, str] = {"live": "failure_cases"}
-"""The campaign that starts together with a system, if a test of the run uses it. The others start with their first
-test."""
+STARTED_WITH_SYSTEM: Mapping[str, str] = {"live": "failure_cases", "fast": "thousand"}
+"""The campaign that starts together with a system, if a test of the run uses it."""

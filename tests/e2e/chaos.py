@@ -16,6 +16,7 @@ from e2e.system import ExtraProcess, RunningSystem, eventually
 
 INSTANCES = 3
 REPLICATED = ("ingress", "router", "pacer", "sender", "stats")
+SINGLE = ("simulator", "console")
 FREEZE_SECONDS = (1.0, 12.0)
 BETWEEN_FAULTS_SECONDS = (1.0, 6.0)
 READY_SECONDS = 90.0
@@ -64,7 +65,7 @@ class Fleet:
         return [self.system.ports["ingress"], *(other.port for other in self.others if other.name == "ingress")]
 
     async def all_ready(self) -> bool:
-        ports = [self.system.ports[name] for name in REPLICATED] + [other.port for other in self.others]
+        ports = [self.system.ports[name] for name in (*REPLICATED, *SINGLE)] + [other.port for other in self.others]
         try:
             return all([(await self.system.ready(port=port)).status == 200 for port in ports])
         except (OSError, ClientError, TimeoutError):
@@ -108,7 +109,7 @@ class Faults:
         await victim.restart()
 
     async def _kill_owned(self) -> None:
-        name = self.chance.choice((*REPLICATED, "simulator"))
+        name = self.chance.choice((*REPLICATED, *SINGLE))
         self.fleet.system.kill(name)
         self._note("kill", name)
 
@@ -117,7 +118,7 @@ class Faults:
         await self._freeze(victim.name, victim.pid)
 
     async def _freeze_owned(self) -> None:
-        name = self.chance.choice((*REPLICATED, "simulator"))
+        name = self.chance.choice((*REPLICATED, *SINGLE))
         await self._freeze(name, self.fleet.system.pid(name))
 
     async def _freeze(self, name: str, pid: int | None) -> None:

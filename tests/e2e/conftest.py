@@ -1,5 +1,6 @@
 """Systems of the black-box tests: one runs at a time; first in real time, then with the clock sped up."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,8 @@ class CurrentSystem:
     """The fixtures that the tests of this run use."""
     name: str | None = None
     system: RunningSystem | None = None
-    campaigns: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The results of the campaigns that were started."""
+    campaigns: dict[str, asyncio.Task[Any]] = field(default_factory=dict[str, asyncio.Task[Any]])
+    """The campaigns that were started. They send their requests while other tests run."""
 
     async def switch_to(self, name: str) -> RunningSystem:
         if self.system is None or self.name != name:
@@ -32,18 +33,23 @@ class CurrentSystem:
             await self.system.start()
             first = STARTED_WITH_SYSTEM.get(name)
             if first is not None and first in self.fixtures:
-                await self.start_campaign(first)
+                self._start_campaign(first)
         return self.system
 
-    async def start_campaign(self, campaign: str) -> Any:
-        """Start a campaign unless it was started before; returns its result."""
+    async def campaign(self, name: str) -> Any:
+        """The result of a campaign, which starts now unless it was started before."""
+        self._start_campaign(name)
+        return await self.campaigns[name]
+
+    def _start_campaign(self, name: str) -> None:
         assert self.system is not None
-        if campaign not in self.campaigns:
-            self.campaigns[campaign] = await CAMPAIGNS[campaign](self.system)
-        return self.campaigns[campaign]
+        if name not in self.campaigns:
+            self.campaigns[name] = asyncio.create_task(CAMPAIGNS[name](self.system))
 
     async def stop(self) -> None:
         system, self.system = self.system, None
+        for campaign in self.campaigns.values():
+            campaign.cancel()  # only if no test has waited for it
         if system is not None:
             assert await system.stop() == 0
 
@@ -61,9 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _system_order(item: pytest.Item) -> int:
-    """0: the test uses neither system; 1: `live`; 2: `fast`."""
+    """0: the test uses neither system; 1: `live`; 2: `fast`. Tests that kill processes at random come after the others
+    of their system."""
     names = _fixtures(item)
-    return 2 if "fast" in names else 1 if "live" in names else 0
+    system = 2 if "fast" in names else 1 if "live" in names else 0
+    return 2 * system + bool({"loaded", "fleet"} & {*names})
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -96,9 +104,9 @@ async def fast(current_system: CurrentSystem) -> RunningSystem:
 
 @pytest.fixture
 async def failure_cases(current_system: CurrentSystem, live: RunningSystem) -> dict[str, FailureCase]:
-    return await current_system.start_campaign("failure_cases")
+    return await current_system.campaign("failure_cases")
 
 
 @pytest.fixture
 async def thousand(current_system: CurrentSystem, fast: RunningSystem) -> Response:
-    return await current_system.start_campaign("thousand")
+    return await current_system.campaign("thousand")

@@ -264,6 +264,9 @@ class ExtraProcess:
 
     async def start(self) -> None:
         await self.restart()
+        await self.wait_ready()
+
+    async def wait_ready(self) -> None:
         await eventually(self._is_ready, START_SECONDS)
 
     @property

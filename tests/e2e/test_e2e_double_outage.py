@@ -10,6 +10,7 @@ import itertools
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ SEED = 11
 WORKS_SECONDS = 20.0
 RECEIPTS_SECONDS = 60.0
 RESTART_SECONDS = 120.0
+ARRIVE_SECONDS = 120.0
 SERVERS = ("kafka", "postgres")
 BETWEEN_SECONDS = (2.0, 9.0)
 LOAD_PAUSE_SECONDS = 0.2
@@ -33,7 +35,12 @@ FIRST_PAIRS = (
     ("kafka", "postgres"), ("postgres", "kafka"), ("kafka", "postgres"), ("kafka", "sender"), ("postgres", "ingress"),
 )  # fmt: skip
 
-pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(int(CYCLES * 60 + 300))]
+LARGE = "large"
+FREE = {"per_hour": 100_000, "per_3_hours": 300_000, "per_day": 800_000, "unanswered_per_30_days": None}
+RECORDS_OF_TWO = 501
+"""Recipients of a message that needs two records, and therefore passes through the outbox of ingress."""
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(int(CYCLES * 60 + 300))]
 
 
 @pytest.fixture
@@ -69,9 +76,12 @@ async def test_every_service_works_again_after_two_outages(
     chance = Random(SEED)
     pairs = tuple(itertools.islice(itertools.cycle((*FIRST_PAIRS, *PAIRS)), CYCLES))
     await Probe.prepare(loaded)
-    longest = dict[str, float]()
+    await loaded.create_package(LARGE, 4, profile_limits=FREE, limits={"concurrent_sends": 500})
+    longest, people = dict[str, float](), list[str]()
     for number, (first, second) in enumerate(pairs):
         killed = set[int]()
+        if (first, second) == ("postgres", "ingress"):
+            people += await _send_large(loaded, len(people))
         for victim, pause in ((first, chance.uniform(*BETWEEN_SECONDS)), (second, 0.0)):
             killed.add(await _kill(loaded, victim, chance))
             await asyncio.sleep(pause)
@@ -83,7 +93,26 @@ async def test_every_service_works_again_after_two_outages(
         assert seconds <= WORKS_SECONDS, f"after {first} and {second}, all services worked after {seconds:.1f} s"
         longest[f"{number} {first} {second}"] = round(seconds, 1)
         await eventually(probe.unreported, RECEIPTS_SECONDS, "".__eq__)
+    await _assert_each_arrived_once(loaded, people)
     keep("double_outages", {"cycles": len(pairs), "works_within_seconds": max(longest.values()), "each": longest})
+
+
+async def _send_large(system: RunningSystem, number: int) -> list[str]:
+    """Returns the recipients of an accepted message with more than one record."""
+    people = recipients(RECORDS_OF_TWO, start=6_000_000 + number)
+    body = {"type": "text", "text": "Hello", "recipients": people, "options": {"waiting_strategy": "immediate"}}
+    answer = await system.ask("POST", f"/packages/{LARGE}/messages/open", body, Prefer="respond-async")
+    assert answer.status == 202, answer.body
+    return people
+
+
+async def _assert_each_arrived_once(system: RunningSystem, people: list[str]) -> None:
+    async def arrived() -> Counter[str]:
+        lines = await system.ledger()
+        return Counter(line["recipient"] for line in lines if line["package"] == LARGE and line["ok"])
+
+    await eventually(arrived, ARRIVE_SECONDS, lambda seen: len(seen) >= len(people))
+    assert await arrived() == Counter(people)
 
 
 async def _kill(system: RunningSystem, victim: str, chance: Random) -> int:

@@ -1,4 +1,8 @@
-"""Kills: each process is killed with SIGKILL while messages are under way; all arrive, and none arrives twice."""
+"""Kills: each process is killed with SIGKILL while messages are under way; all arrive, and none arrives twice.
+
+This measures the restart of each single process. In the ordinary suite, the tests of chaos and of double outages kill
+the processes.
+"""
 
 import asyncio
 import time
@@ -10,7 +14,7 @@ import pytest
 from aiohttp import ClientError
 from e2e.system import SERVICES, RunningSystem, assert_within_limits, eventually, recipients
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(420)]
 
 VICTIMS = ("sender", "pacer", "router", "ingress", "kafka", "postgres", "stats", "console", "simulator")
 WITH_A_REQUEST = ("router", "ingress")
