@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, TypeAdapter
+from pydantic import FailFast, Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
+from ingress.http.json_bounds import count_wrong
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.request_body import RequestForm
@@ -31,9 +32,9 @@ UNKNOWN_PROFILE = "The sender does not know the profile yet."
 
 
 class NumbersForm(RequestForm):
-    numbers: Annotated[tuple[PhoneNumber, ...], Field(min_length=1, max_length=NUMBERS_MAX)] = Field(
-        examples=[["201001234567"]]
-    )
+    numbers: Annotated[
+        tuple[PhoneNumber, ...], FailFast(), count_wrong(NUMBERS_MAX), Field(min_length=1, max_length=NUMBERS_MAX)
+    ] = Field(examples=[["201001234567"]])
 
 
 _NUMBERS = TypeAdapter(NumbersForm)

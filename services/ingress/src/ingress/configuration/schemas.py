@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import time
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import AfterValidator, FailFast, Field, PlainSerializer, StringConstraints, model_validator
 
 from ingress.configuration.gateway_schemas import GatewayForm
 from ingress.core.opt_out import CHARACTERS_MAX, normalize
@@ -142,7 +142,7 @@ class PackageForm(RequestForm):
     limits: PackageLimitsForm = PackageLimitsForm()
     profile_limits: ProfileLimitsForm = ProfileLimitsForm()
     rest_window: RestWindowForm | None = RestWindowForm()
-    active_windows: Annotated[tuple[ActiveWindowForm, ...], Field(max_length=10)] = Field(
+    active_windows: Annotated[tuple[ActiveWindowForm, ...], FailFast(), Field(max_length=10)] = Field(
         default=(),
         description="Hours in which profiles send, in the package's time zone. Empty: all but the rest window.",
     )
@@ -154,7 +154,7 @@ class PackageForm(RequestForm):
     opted_in_only: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="Open messages go only to recipients on the package's list of opt-ins."
     )
-    opt_out_words: Annotated[tuple[OptOutWord, ...], Field(max_length=50)] = Field(
+    opt_out_words: Annotated[tuple[OptOutWord, ...], FailFast(), Field(max_length=50)] = Field(
         default=(), description="A customer who writes only such a word opts out.", examples=[["enough"]]
     )
     keep_profile_per_customer: bool = Field(

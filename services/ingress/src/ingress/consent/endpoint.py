@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field, TypeAdapter
+from pydantic import FailFast, Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
 from ingress.http import request_body
+from ingress.http.json_bounds import count_wrong
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.request_body import RequestForm
@@ -28,7 +29,12 @@ ERRORS_SHOWN_MAX = 100
 
 
 class RecipientsForm(RequestForm):
-    recipients: Annotated[tuple[PhoneNumber, ...], Field(min_length=1, max_length=RECIPIENTS_MAX)]
+    recipients: Annotated[
+        tuple[PhoneNumber, ...],
+        FailFast(),
+        count_wrong(RECIPIENTS_MAX),
+        Field(min_length=1, max_length=RECIPIENTS_MAX),
+    ]
 
 
 _RECIPIENTS = TypeAdapter(RecipientsForm)

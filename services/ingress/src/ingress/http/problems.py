@@ -1,6 +1,7 @@
 """Problem kinds: every problem that the ingress returns, and how its exceptions become problems."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DBAPIError
 
+from ingress.http.json_bounds import WRONG_ITEMS
 from ingress.metrics import PROBLEMS
 from spreader.http import problems
 from spreader.http.problems import (
@@ -85,19 +87,27 @@ def fields_problem(error: ValidationError, tagged: bool) -> Problem:
 
     `tagged`: the form is a union, so each location in `error` begins with the chosen member of the union.
     """
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    errors = [_field_error(detail, tagged) for detail in details[: ERRORS_MAX + 1]]
+    details = error.errors(include_url=False, include_input=False)
+    errors = list(islice(chain.from_iterable(_field_errors(detail, tagged) for detail in details), ERRORS_MAX + 1))
+    total = sum(detail.get("ctx", {}).get("count", 1) if detail["type"] == WRONG_ITEMS else 1 for detail in details)
     parents = {error.pointer.rsplit("/", 1)[0] for error in errors}
     # If items of a list are invalid, pydantic also reports the list as too short. Only the errors of the items are
     # shown.
     shown = [error for error in errors if not (error.code == "too_short" and error.pointer in parents)][:ERRORS_MAX]
     first = f"{shown[0].pointer or 'the body'}: {shown[0].detail}"
-    more = "" if len(details) == 1 else f" (and {len(details) - 1} more)"
+    more = "" if total == 1 else f" (and {total - 1} more)"
     return Problem(INVALID, first + more, shown)
 
 
-def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
-    code, location = error["type"], error["loc"]
+def _field_errors(error: ErrorDetails, tagged: bool) -> Iterator[FieldError]:
+    if error["type"] != WRONG_ITEMS:
+        yield _field_error(error["type"], error["loc"], error["msg"], tagged)
+        return
+    for place, code, message in error.get("ctx", {})["wrong"]:
+        yield _field_error(code, (*error["loc"], place), message, tagged)
+
+
+def _field_error(code: str, location: tuple[int | str, ...], message: str, tagged: bool) -> FieldError:
     if code in _TAG_ERRORS:
         return FieldError("/type", "unknown_type", "must be text, image, voice, document, video or template")
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location[1 if tagged else 0 :])
@@ -107,7 +117,7 @@ def _field_error(error: ErrorDetails, tagged: bool) -> FieldError:
         )
     if code == "string_pattern_mismatch" and pointer == "/text":
         return FieldError(pointer, "blank", "the text is empty")
-    return FieldError(pointer, code, error["msg"].removeprefix("Value error, "))
+    return FieldError(pointer, code, message.removeprefix("Value error, "))
 
 
 def _path_problem(request: Request, error: Exception) -> Problem | None:

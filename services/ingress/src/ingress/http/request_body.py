@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from ingress.http.json_bounds import objection
 from ingress.http.problems import MALFORMED, TOO_LARGE, fields_problem, is_malformed
 from spreader.http.problems import INVALID, FieldError, Problem, invalid
 from spreader.text import lenient_json
@@ -108,6 +109,9 @@ def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Pr
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
     invalid at every depth, even in parts that forms share with events. Only readers of events ignore unknown fields.
     """
+    excess = _excess_problem(body)
+    if excess is not None:
+        return excess
     try:
         parsed = form.validate_json(body, extra="forbid")
     except ValidationError as error:
@@ -130,6 +134,9 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """A JSON object that has no form, such as a merge patch. Raises the problem `malformed` or `invalid`."""
+    excess = _excess_problem(body)
+    if excess is not None:
+        raise excess
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -141,6 +148,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if problem is not None:
         raise problem
     return value
+
+
+def _excess_problem(body: bytes) -> Problem | None:
+    """The problem of a body with too many values."""
+    excess = objection(body)
+    return None if excess is None else invalid(excess.pointer, excess.code, excess.detail)
 
 
 def validation_problem(error: ValidationError, tagged: bool = False) -> Problem:

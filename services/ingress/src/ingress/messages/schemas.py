@@ -2,9 +2,10 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, TypeAdapter, model_validator
 from pydantic_core import to_json
 
+from ingress.http.json_bounds import count_wrong
 from ingress.http.request_body import LocalTimestamp, Timestamp
 from spreader.contract.configuration import Distribution
 from spreader.contract.content import (
@@ -43,7 +44,7 @@ class Options(OpenOptions):
 
 
 class OpenFields(ContentModel):
-    recipients: tuple[PhoneNumber, ...] = Field(
+    recipients: Annotated[tuple[PhoneNumber, ...], FailFast(), count_wrong(RECIPIENTS_MAX)] = Field(
         min_length=1,
         max_length=RECIPIENTS_MAX,
         description="Phone numbers in international form, digits only. A repeated number gets one message.",
