@@ -26,7 +26,7 @@ def steady(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def bursts(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """Two to four times a day, 15 to 40 deliveries come at once. They come at any hour, even during the rest."""
+    """Two to four times a day, 15 to 40 deliveries come at once. They come at any hour, even in the rest window."""
     for day in range(days):
         for second in sorted(rng.uniform(0, 86_400) for _ in range(rng.randint(2, 4))):
             yield begin + day * DAY + timedelta(seconds=second), rng.randint(15, 40)

@@ -40,7 +40,8 @@ HELD = text("SELECT count(*) FROM pacer.delivery WHERE state = 'held'")
 
 @dataclass(slots=True)
 class Run:
-    """Alternates between a database with few held deliveries and one with many."""
+    """The parts of a run. One database has few held deliveries, and one has many. `releases` measures the two in turn
+    in each round."""
 
     servers: Databases
     progress: Progress
@@ -56,7 +57,7 @@ class Run:
         for number in range(CHUNKS):
             took = await self._take(large, chunk, copied)
             self.found.intake.append(Pair(chunk / took["taken"], chunk / took["copied"]))
-            self.progress.say(f"intake, {chunk * (number + 1):,} held: {_pair(self.found.intake[-1], 'COPY')}")
+            self.progress.say(f"intake, {chunk * (number + 1):,} held: {_pair(self.found.intake[-1], 'with COPY')}")
         await self.servers.drop("copied")
         for url in (small, large):
             await self.servers.vacuum(url)
@@ -77,8 +78,8 @@ class Run:
             self.found.releases.append(Pair(speeds["large"], speeds["small"]))
             self.found.release_cpu_ms.append(Pair(cpu["large"], cpu["small"]))
             self.progress.say(
-                f"releases, round {number + 1} of {ROUNDS}: {_pair(self.found.releases[-1], 'few held')}; CPU of one "
-                f"{cpu['large']:.2f} ms, few held {cpu['small']:.2f} ms"
+                f"releases, round {number + 1} of {ROUNDS}: {_pair(self.found.releases[-1], 'with few held')}; "
+                f"CPU of one release {cpu['large']:.2f} ms, with few held {cpu['small']:.2f} ms"
             )
 
     async def lateness(self, url: str, held: int) -> None:
@@ -186,4 +187,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _pair(pair: Pair, beside: str) -> str:
-    return f"{pair.ours:,.0f} a second, {beside} {pair.bare:,.0f}, ratio {pair.ratio:.2f}"
+    return f"{pair.ours:,.0f} a second, {beside} {pair.bare:,.0f} a second, ratio {pair.ratio:.2f}"

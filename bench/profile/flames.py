@@ -10,7 +10,8 @@ from typing import Literal
 from bench.child import MeasurementError
 
 SAMPLES_PER_SECOND = 97
-"""Not a divisor of a second, so that no loop of the service keeps step with the samples."""
+"""A prime number. At a round rate such as 100, a loop that runs every 10 ms would always be sampled at the same
+point."""
 Form = Literal["flamegraph", "speedscope"]
 ENDINGS: Mapping[Form, str] = {"flamegraph": "svg", "speedscope": "speedscope.json"}
 

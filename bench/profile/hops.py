@@ -41,7 +41,7 @@ class Hop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplyPath:
-    """Wall times of one reply: one more than there are steps."""
+    """The wall times of one reply: the begin of the first step, and the end of each step."""
 
     times: Sequence[datetime]
 
@@ -51,7 +51,8 @@ class ReplyPath:
 
 @dataclass(slots=True)
 class HopLoad:
-    """Replies at a fixed rate. Before it ends, nothing reads what they leave in Kafka and in the send ledger."""
+    """Replies at a fixed rate. What they leave in Kafka and in the send ledger is read only after the last answer, so
+    that this reading does not change the measured times."""
 
     system: BenchSystem
     per_second: float

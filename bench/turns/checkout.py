@@ -16,7 +16,7 @@ from bench.system import Tree
 async def checkout(commit: str) -> AsyncGenerator[Tree]:
     """The tree of the commit while the block runs."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-before-"))
-    os.chmod(folder, 0o755)  # Postgres runs as another user than root, and its program is in here
+    os.chmod(folder, 0o755)  # Postgres runs as another user than root, and its program is in this folder
     try:
         await _run("git", "worktree", "add", "--detach", str(folder / "tree"), commit, folder=TREE)
         await _run("make", "setup", folder=folder / "tree")

@@ -1,5 +1,5 @@
-"""Command: `python -m bench turns COMMIT` measures a commit and this checkout in turns: replies, open messages,
-idling."""
+"""Command: `python -m bench turns COMMIT` measures a commit and this checkout in turns, with replies, with open
+messages, and idle."""
 
 import argparse
 import tempfile

@@ -8,11 +8,13 @@ WATCH = Path(__file__).parent / "loop_watch"
 
 
 class LoopStop(NamedTuple):
+    """The longest stop within a time. The watch writes a line with these values every second."""
+
     at: float
-    """When its second ended, by `time.monotonic()`, which all processes of a machine share."""
+    """The end of this time, by `time.monotonic()`, which all processes of a machine share."""
     seconds: float
     worked_seconds: float
-    """The longest stop in which the process had the processor."""
+    """The longest time within one stop for which the loop's thread had a processor."""
 
 
 def watch_settings(folder: Path) -> Mapping[str, str]:
@@ -22,7 +24,7 @@ def watch_settings(folder: Path) -> Mapping[str, str]:
 
 
 def longest(folder: Path, service: str, since: float, until: float) -> LoopStop:
-    """The longest stop of the service between two times, and the longest in which it had the processor."""
+    """The longest stop of the service between two times, and the longest of the `worked_seconds`."""
     stops = [stop for stop in _stops(folder, service) if since <= stop.at <= until]
     return LoopStop(until, max(stop.seconds for stop in stops), max(stop.worked_seconds for stop in stops))
 

@@ -1,4 +1,4 @@
-"""Processes: the processor time of a process and all that it has started, from `/proc`."""
+"""Processes: the processor time of a process and of all processes that it has started, from `/proc`."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ SAMPLE_SECONDS = 0.5
 
 class ProcessorSample(NamedTuple):
     at: float
-    """By `time.monotonic()`."""
+    """The time of the sample, by `time.monotonic()`."""
     seconds: float
-    """Processor time so far."""
+    """The processor time that was used until then."""
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Request load: messages posted by a process of their own, at a fixed rate or one after the other.
 
-At a rate, each request is sent when it is due, even if earlier ones have no answer yet, and is timed from when it was
-due. So its time includes any wait for earlier requests in the ingress.
+At a fixed rate, each request is sent when it is due, even if earlier ones have no answer yet. Its time is measured from
+when it was due. So this time includes any wait for earlier requests in the ingress.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from bench.system import KEY
 GRACE_SECONDS = 90.0
 REQUEST_SECONDS = 60.0
 REFUSED_SHARE_MAX = 0.01
-"""A few failed requests do not end a measurement of an hour. Their times count."""
+"""If a larger share of the requests fails, the measurement fails. Below this share, the times of failed requests count
+like all others. So a few failures do not spoil a measurement of an hour."""
 ALONE_SECONDS = 2.0
 FRESH_SECONDS = 3.0
 
@@ -33,7 +34,7 @@ class RequestTimes(NamedTuple):
     began: float
     """When the first request was due, by `time.monotonic()`, which all processes of a machine share."""
     milliseconds: list[float]
-    """Of each request, until its answer."""
+    """For each request, the time from when it was due until its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class RequestLoad:
     """The number of the first recipient. No two loads share recipients."""
 
     async def run(self) -> RequestTimes:
-        """Starts a process that posts the requests. Returns their times. Raises MeasurementError if a request fails."""
+        """Starts a process that posts the requests. Returns their times. Raises MeasurementError if too many
+        requests fail."""
         seconds = self.count * ALONE_SECONDS if self.per_second is None else self.count / self.per_second
         answer = await child.ask("bench.turns.request_load", asdict(self), seconds + GRACE_SECONDS)
         if len(answer["refused"]) > REFUSED_SHARE_MAX * self.count:
@@ -56,8 +58,8 @@ class RequestLoad:
 
 
 class _Connections:
-    """Connections to the ingress, opened when needed and used again while they are fresh: older commits close a
-    connection that has been idle for 5 s."""
+    """Connections to the ingress, opened when needed and used again while they are fresh. The ingress of older commits
+    closes a connection that has been idle for 5 s."""
 
     def __init__(self, port: int) -> None:
         self._port = port

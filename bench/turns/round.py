@@ -24,28 +24,30 @@ FIRST_REPLIES = 30
 
 @dataclass(frozen=True)
 class Lengths:
-    """The seconds of the parts of a round. The first seconds of a load are part of its times, but not of its processor
-    time: receipts arrive seconds after their message."""
+    """The lengths of the parts of a round, in seconds. The processor time of a load is measured without its first
+    `lead` seconds, because receipts arrive some seconds after their messages. Response times are measured for the
+    whole load."""
 
     load: float = 30.0
     lead: float = 8.0
     settle: float = 10.0
     idle: float = 30.0
     long: float = 660.0
-    """A load that runs long enough to see rare stops and the memory. 0: none."""
+    """The long load. It also shows rare stops of the event loops, and the memory of the processes. 0: no long load."""
     long_lead: float = 60.0
-    """In this time at its beginning, stops are not counted."""
+    """In this time at the beginning of the long load, stops are not counted."""
 
     @classmethod
     def of(cls, load: float, long: float) -> "Lengths":
-        """Shorter lengths, which show only that everything can be measured."""
+        """The lengths for a load of `load` seconds and a long load of `long` seconds. If `load` is shorter than the
+        default, the other parts are shorter too. Such a round only shows that everything can be measured."""
         share = min(load / cls.load, 1.0)
         return cls(load, cls.lead * share, cls.settle * share, cls.idle * share, long, min(cls.long_lead, long / 10))
 
 
 @dataclass(slots=True)
 class Round:
-    """`measured` has a value for each line of the table."""
+    """`measured` has a value for each line of the table of results."""
 
     system: BenchSystem
     stops: Path
@@ -67,7 +69,7 @@ class Round:
         return self.measured
 
     async def _first_replies(self) -> None:
-        """One after the other; the first one is compared with the median of the others."""
+        """Sends replies one after the other, and compares the time of the first one with the median of the others."""
         load = RequestLoad(self.system.ports["ingress"], "reply", None, FIRST_REPLIES, self._first)
         self._first += load.count
         first, *others = (await load.run()).milliseconds

@@ -20,8 +20,9 @@ LINE_SECONDS = 1.0
 class LoopWatch:
     """Schedules a tick every 20 ms, and measures how late each tick comes.
 
-    A line of the file is one second: when it ended (monotonic), the longest delay, and the longest delay in which this
-    process had the processor. In the rest of a delay the machine was busy with other processes.
+    A line of the file is one second: when it ended (monotonic), its longest delay, and the longest time within one
+    delay for which the loop's thread had a processor. In the rest of a delay, the thread waited, for example because
+    other processes used all processors.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, file: str) -> None:

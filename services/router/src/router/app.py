@@ -46,7 +46,8 @@ GROUP = "router"
 DELETE_ROWS_MAX = 5_000
 DELETE_EVERY_SECONDS = 60.0
 ENDED_BY_ROUTER = (OpenDeliveriesAssigned, OpenDeliveriesWaiting, ReplyDeliveryAssigned, DeliveryReturned)
-"""Events that the router does not set aside. If Kafka refuses one for good, the router ends its deliveries."""
+"""Events that do not become dead letters. If Kafka refuses one of them for good, the router ends the event's
+deliveries."""
 OPEN_RECORDS_MAX = 4
 """The most records that the open lane handles at a time. Four records have up to 2,000 recipients. The router handles
 them in milliseconds, so no reply waits long behind a bulk import."""
@@ -93,7 +94,7 @@ def build(settings: RouterSettings) -> FastAPI:
     )
     reply_requests, customer_messages = reply_consumers
     reply_requests.subscribe(reply_broker, settings, gathering=GATHER_COMMITS)
-    customer_messages.subscribe(reply_broker, settings)  # no gathering, because replies wait for its commits
+    customer_messages.subscribe(reply_broker, settings)  # no gathering, because replies wait for these commits
 
     service = Service(
         "router",

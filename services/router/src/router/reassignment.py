@@ -32,8 +32,8 @@ from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.kafka.guarded_consumer import Received
 
 UNKNOWN_PACKAGE_SECONDS = 1.0
-"""The router waits at most this long for the package of a reply that it does not know. Then it publishes the returned
-reply again."""
+"""If the router does not know the package of a returned reply, it waits at most this long for the package. After that,
+it publishes the returned reply again."""
 
 
 @dataclass(frozen=True, slots=True)

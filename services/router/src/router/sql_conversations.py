@@ -52,7 +52,7 @@ class SubstituteRow:
 
 @dataclass(frozen=True, slots=True)
 class SubstitutedConversation(Conversation):
-    """A conversation, and the profile that answers the customer for its own profile."""
+    """A conversation, and the profile that answers the customer in place of the conversation's own profile."""
 
     substitute: str | None = None
 

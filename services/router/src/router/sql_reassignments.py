@@ -13,12 +13,12 @@ from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
 
 ReturnKey = tuple[str, int]
-"""The key of a return: the delivery, and the attempt that ended with it."""
+"""The key of a return: the id of the delivery, and the number of the attempt that this return ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReassignmentRow:
-    """`profile_id`: None if no profile was chosen. `is_end`: then no profile can ever send the delivery."""
+    """`profile_id`: None if no profile was chosen. `is_end`: whether no profile can ever send the delivery."""
 
     delivery_id: str
     profile_id: str | None

@@ -1,4 +1,5 @@
-"""Recipients: their index begins with the recipient, so that the planner does not use it to read a profile's queue."""
+"""Recipients: the index of held deliveries by recipient begins with the recipient instead of the profile, so that the
+planner does not use it to read a profile's queue."""
 
 from spreader.runtime.migrations.indexes import create_index_concurrently, drop_index_concurrently
 

@@ -81,8 +81,8 @@ class QueueOutboxRelay:
 def _events(
     deliveries: Sequence[UnpublishedDelivery], now: datetime
 ) -> tuple[list[tuple[UnpublishedDelivery, Event]], list[Event | None]]:
-    """The deliveries with their events. If no event can be built, because the row is wrong, there is an outcome
-    instead. It is None if not even an outcome can be built."""
+    """The deliveries with their events; and, in a second list, the outcomes `failed` of the deliveries whose event
+    cannot be built, because the row is wrong. An outcome is None if not even that can be built."""
     pairs: list[tuple[UnpublishedDelivery, Event]] = []
     failures: list[Event | None] = []
     for delivery in deliveries:

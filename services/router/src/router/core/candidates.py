@@ -15,7 +15,7 @@ TOLD_MAX, KEPT_MAX = 10, 50
 """The most passed-over profiles whose reasons a text gives (`TOLD_MAX`) and a stored record keeps (`KEPT_MAX`)."""
 
 REMEMBERED_MAX = 10_000
-"""The most results that are remembered. If there are more packages, all results are forgotten and found again."""
+"""The most results that are remembered. When there are this many, all are forgotten, and found again when needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def find_candidates(
     deliveries have not been tried yet, so they have the same candidates.
 
     In the open lane, backup profiles are candidates only while there is no other candidate. A reply cannot wait. So in
-    the reply lane, profiles whose sessions are not working become candidates too, in two cases. There is no other
-    candidate, or the package lets no other profile answer.
+    the reply lane, profiles whose sessions are not working become candidates too, in two cases: if there is no other
+    candidate, and if the package lets no other profile answer.
     """
     if tried:
         return _find_candidates(package, states, lane, tried)

@@ -1,5 +1,5 @@
 """Assigned at: the time of a decision. With the length of a profile's queue, the pacer publishes the time of the newest
-decision in it."""
+decision that the queue contains."""
 
 from alembic import op
 

@@ -13,8 +13,8 @@ def lane_of(delivery: Delivery) -> Lane:
 
 
 def generation(delivery: Delivery) -> tuple[int, int]:
-    """The attempt, and the release within the attempt (0 for a reply). Of two requests, the one with the higher pair is
-    newer."""
+    """The attempt and the number of the profile's release (0 for a reply). Of two events for the same delivery, the one
+    with the higher pair is newer."""
     return delivery.attempt, delivery.release if isinstance(delivery, DeliveryReleased) else 0
 
 

@@ -22,8 +22,9 @@ from spreader.runtime.loop import BACK_OFF_MAX_SECONDS, Loop
 log = structlog.get_logger()
 
 LOOK_SECONDS: Mapping[Lane, float] = {"reply": 1.0, "open": 3.0}
-"""The longest time between two looks into the ledger. A look knows when the next lease of another process ends. So the
-next look finds only what another process has stored and has no free slot for, or has left behind when it died."""
+"""The longest time between two looks into the ledger. A look also reads when the next delivery will be due, and the
+process looks again at that time. So this longest time matters only for a delivery that another process has stored
+since, and cannot send because it has no free slot or has died."""
 LEASE_CLOCKS_SECONDS = 1.0
 """By how much the clocks of this process and of the database may disagree about the end of a lease."""
 TAKE_OVER_PAUSE_SECONDS = BACK_OFF_MAX_SECONDS + 1

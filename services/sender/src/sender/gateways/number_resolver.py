@@ -1,5 +1,4 @@
-"""Number resolver: finds the form of a number under which WhatsApp knows it. Some gateways do not find this form
-themselves.
+"""Number resolver: finds the form under which WhatsApp knows a number. Some gateways do not find this form themselves.
 
 A number with two forms (`sender.core.brazil_numbers`) is looked up before the first open message to it, and the result
 is kept for 30 days. The lookup counts against the profile's rate limit of number checks. It is made even if the limit

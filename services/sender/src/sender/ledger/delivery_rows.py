@@ -119,7 +119,8 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True)
 class NewEventRow:
-    """An event of a settled delivery, to be stored with the result. The names differ from those of `ResultRow`."""
+    """An event of a settled delivery, to be stored with the result. Its fields have other names than those of
+    `ResultRow`, because one statement reads both."""
 
     event_of: str
     event_type: str

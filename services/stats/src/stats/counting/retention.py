@@ -16,7 +16,8 @@ HOURS_KEPT = timedelta(days=731)
 # age is wall time, because repeats, receipts and answers come from real machines and people. They are kept for:
 # - 15 days, because a gateway repeats its webhook calls for up to a week, and Kafka keeps their records for another.
 # - 35 days, because a phone that was off for a month still sends its receipts.
-# - 70 days, because a message that comes even later does not count as an answer.
+# - 70 days, because a customer's message need not count as an answer when the last message between the profile and
+#   this customer is older.
 _KEPT = {
     **{f"stats.{table}": ("at", "minutes") for table in ("minute", "minute_failure")},
     **{f"stats.package_{table}": ("at", "minutes") for table in ("minute", "minute_failure")},

@@ -1,4 +1,4 @@
-"""Long run: when a queue is empty, by the pace that a profile keeps and by its limits.
+"""Long run: computes the time at which a queue will be empty, from the pace that a profile keeps and from its limits.
 
 The first releases of a queue are too few to show this pace. They come faster, because the tempo slows down only after
 two hours, and a limit holds nothing until it is full.
@@ -23,8 +23,11 @@ HALVINGS = 24
 @dataclass(frozen=True, slots=True)
 class LongRun:
     """`released`: the simulated releases, in order. `reached`: the time up to which the profile was simulated.
-    `position`: the position of the simulated gaps in their range. `is_own_pace`: whether the simulated releases came at
-    the pace of the profile, and not at that of its package."""
+    `position`: the place of each gap that the forecast chooses, between the shortest gap (0) and the longest (1).
+
+    `is_own_pace`: whether the simulated releases show the profile's own pace. They do not if the package's own daily
+    limit held most of them, or if the simulation was cut.
+    """
 
     snapshot: QueueSnapshot
     released: Sequence[datetime]
@@ -38,8 +41,9 @@ class LongRun:
         return self.snapshot.rules.hours.next_active(max(self._bounds()))
 
     def _bounds(self) -> Iterator[datetime]:
-        """The time by the pace alone, and the times that the limits allow. A limit lets the release with this number
-        go a window's length after the release that is as many places before it as the limit allows."""
+        """The times of the last release: by the pace alone, by the average pace of a long simulation, and by each limit
+        of a day or longer. With a limit of N in a window, a release can come at the earliest one window after the
+        release that is N places before it."""
         limits, waiting = self.snapshot.rules.limits, self.snapshot.load.waiting
         kept, gap = self._pace()
         past = [at for at in sorted(self.snapshot.releases) if at > self.now - DAY]
@@ -56,11 +60,12 @@ class LongRun:
             (limits.unanswered_per_30_days, timedelta(days=30)),
         ):
             if most and cold:
-                windows, rest = divmod(cold - 1, most)
-                yield _advanced(self.snapshot.rules.hours, self.now + windows * window, gap * rest)
+                windows, left = divmod(cold - 1, most)
+                yield _advanced(self.snapshot.rules.hours, self.now + windows * window, gap * left)
 
     def _at(self, number: int, past: Sequence[datetime], gap: float) -> datetime:
-        """The time of a release by the pace alone. The numbers begin with the releases of the last day."""
+        """The time of release `number`: as it happened, as simulated, or, after the simulated ones, by the pace alone.
+        Number 0 is the oldest release of the last day."""
         if number < len(past):
             return past[number]
         number -= len(past)
@@ -75,14 +80,15 @@ class LongRun:
 
 
 def kept_pace(rules: Rules) -> Pace:
-    """The pace at which the releases of the last two hours make the very gap that led to their number."""
+    """The steady pace of a long queue. The number of releases in two hours decides the gap, and the gap decides that
+    number. At this pace both agree."""
     active = rules.hours.active_seconds_a_day
     span = min(TEMPO_SPAN.total_seconds(), active)
 
     def pace_at(sent: float) -> Pace:
         return pace(rules.limits, rules.gap, active, rules.gap.rush_over + 1, sent, span, rules.spread)
 
-    low, high = 1.0, rules.limits.per_day + 1.0  # the last release is one of them
+    low, high = 1.0, rules.limits.per_day + 1.0  # `sent` also counts the last release itself, so both ends are 1 higher
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if middle * pace_at(middle).mean_seconds > span else (middle, high)
@@ -91,11 +97,12 @@ def kept_pace(rules: Rules) -> Pace:
 
 def _advanced(hours: Hours, at: datetime, seconds: float) -> datetime:
     """The time at which this many active seconds have passed since `at`."""
-    days, rest = divmod(seconds, hours.active_seconds_a_day)
+    days, left = divmod(seconds, hours.active_seconds_a_day)
     at = hours.next_active(at) + days * DAY
-    end = at + timedelta(seconds=rest)
-    for _ in range(4):  # each turn adds the rests that the last one has reached
-        missing = rest - hours.active_seconds(at, min(end, at + DAY))
+    end = at + timedelta(seconds=left)
+    for _ in range(4):
+        # each turn extends the end by the inactive hours into which the turn before has extended it
+        missing = left - hours.active_seconds(at, min(end, at + DAY))
         if missing <= 1:
             break
         end += timedelta(seconds=missing)

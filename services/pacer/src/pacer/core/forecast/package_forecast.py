@@ -119,7 +119,7 @@ class ForecastTask:
 
     def _share_of_package(self) -> tuple[int | None, list[datetime]]:
         """The package's own limit and its past releases. If only some profiles are simulated, they get a part of both,
-        in proportion to how many of the deliveries wait for them."""
+        in proportion to the deliveries that wait for them."""
         past = sorted(self.past)
         if self.per_day is None or not self.plan.like:
             return self.per_day, past
@@ -163,8 +163,9 @@ class ForecastTask:
         return forecasts, curves
 
     def _end_of_package(self, tally: ReleaseTally) -> datetime:
-        """When the package's own limit lets its last delivery go, if it holds the profile, or if the profile has the
-        longest queue. Otherwise now."""
+        """When the package's own daily limit lets the last delivery of the package go. This matters only for a profile
+        that this limit holds, and for the profile with the longest queue. For all others, and without such a limit, the
+        result is now."""
         working = [load for load in self.loads if load.stopped is None]
         is_longest = tally.snapshot.load.waiting == max(load.waiting for load in working)
         if self.per_day is None or not (is_longest or tally.bound == Bound.PACKAGE_DAY_LIMIT):
@@ -198,8 +199,8 @@ def forecast_package(
 
 
 def _end_after_cut(tallies: Iterable[ReleaseTally], simulation: Simulation, now: datetime) -> datetime | None:
-    """When everything will be released, at the pace that the simulated package had until the simulation was cut. None:
-    the simulation was not cut, or it released nothing."""
+    """When all that is left will be released, at the pace that the simulated package had until the simulation was cut.
+    None: the simulation was not cut, or it released nothing."""
     count = sum(tally.count for tally in tallies)
     if not simulation.is_cut or not count:
         return None
