@@ -120,6 +120,7 @@ def _environment(bench: Workbench, folder: Path) -> dict[str, str]:
         "SPREADER_KAFKA_BOOTSTRAP_SERVERS": bench.kafka_servers,
         "SPREADER_DATABASE_URL": bench.postgres_url,
         "SPREADER_SECRET_KEYS": new_key(),
+        "SPREADER_INTERNAL_TOKEN": "bench",
         "SPREADER_MEDIA_STORE": f"file:{folder / 'media'}",
         "SPREADER_SIMULATOR_HOME": str(folder / "simulator"),
     }

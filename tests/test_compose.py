@@ -57,7 +57,7 @@ def docker_has_compose() -> bool:
 def test_compose_accepts_the_file() -> None:
     if not docker_has_compose():
         pytest.skip("no docker with compose on this machine")
-    environment = {**os.environ, "SPREADER_API_KEY": "of-this-test"}
+    environment = {**os.environ, "SPREADER_API_KEY": "of-this-test", "SPREADER_INTERNAL_TOKEN": "of-this-test"}
     result = subprocess.run(
         ["docker", "compose", "config", "-q"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
@@ -97,6 +97,14 @@ def test_a_service_gets_every_address_whose_default_is_its_own_machine(compose: 
     if service in {"console", "simulator"}:  # they use only HTTP
         local -= {"SPREADER_KAFKA_BOOTSTRAP_SERVERS", "SPREADER_DATABASE_URL"}
     assert local <= set(compose[service]["environment"])
+
+
+def test_all_services_that_call_each_other_have_the_same_token(compose: Tree) -> None:
+    tokens = {
+        compose[name]["environment"]["SPREADER_INTERNAL_TOKEN"] for name in ("ingress", "router", "pacer", "sender")
+    }
+    assert len(tokens) == 1
+    assert all(tokens)
 
 
 def test_ingress_and_sender_share_the_media_store_and_the_keys(compose: Tree) -> None:

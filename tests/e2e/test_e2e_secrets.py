@@ -76,3 +76,12 @@ async def _metrics(system: RunningSystem, name: str) -> str:
     answer = await system.ask_at(name, "/metrics")
     assert answer.status == 200
     return str(answer.body)
+
+
+async def test_services_refuse_calls_without_their_token(live: RunningSystem) -> None:
+    """The calls between services show it: other tests see their answers, such as forecasts and explanations."""
+    for name in ("router", "pacer", "sender"):
+        for path in ("/openapi.json", "/deliveries/dlv_1/explain", "/problems/not-found"):
+            assert (await live.ask_at(name, path)).status == 401, (name, path)
+        for path in ("/health/live", "/metrics"):
+            assert (await live.ask_at(name, path)).status == 200, (name, path)

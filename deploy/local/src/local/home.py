@@ -66,8 +66,16 @@ class LocalHome:
         return clock
 
     def secret_key(self) -> str:
-        """The key that encrypts credentials. It is created at the first start, and only its owner can read it."""
-        file = self.folder / "secret.key"
+        """The key that encrypts credentials."""
+        return self._kept_secret("secret.key")
+
+    def internal_token(self) -> str:
+        """The token that services show to each other."""
+        return self._kept_secret("internal.token")
+
+    def _kept_secret(self, name: str) -> str:
+        """A secret that is created at the first start. Only its owner can read its file."""
+        file = self.folder / name
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -47,6 +47,7 @@ class LaunchPlan:
             "SPREADER_CLOCK": clock.text,
             "SPREADER_API_KEY": self.settings.api_key,
             "SPREADER_SECRET_KEYS": self.settings.secret_keys or self.home.secret_key(),
+            "SPREADER_INTERNAL_TOKEN": self.settings.internal_token or self.home.internal_token(),
             "SPREADER_CONSOLE_SECRET": self.home.secret_key(),
             "SPREADER_MEDIA_STORE": self.settings.media_store or f"file:{self.home.folder / 'media'}",
             **self._simulator(),

@@ -30,6 +30,8 @@ class LocalSettings(BaseSettings):
     secret_keys: str | None = Field(default=None, repr=False)
     """Keys that encrypt gateway credentials. Not set: `make up` creates a key at the first start and keeps it in the
     home."""
+    internal_token: str | None = Field(default=None, repr=False)
+    """Services show it to each other. Not set: `make up` creates one at the first start and keeps it in the home."""
     media_store: str | None = None
     """Where media files are stored. Not set: in the home."""
     kafka_port: Port = 9092

@@ -19,6 +19,9 @@ class Settings(BaseSettings):
     which reads all partitions without joining a group. With any other broker, a service refuses to start."""
     secret_keys: str | None = Field(default=None, repr=False)
     """Keys that encrypt gateway credentials, newest first, separated by commas. `python -m spreader key` makes one."""
+    internal_token: str | None = Field(default=None, repr=False)
+    """Services show it to each other: router, pacer and sender refuse HTTP calls without it. Give all services the same
+    value, such as one of `python -m spreader key`. `make up` makes one."""
     media_store: str = "file:.spreader/media"
     """Where media files are stored: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own
     variables)."""

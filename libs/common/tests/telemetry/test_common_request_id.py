@@ -31,7 +31,7 @@ async def test_response_problem_and_log_lines_have_the_same_id(number: int, stat
     transport = httpx.ASGITransport(app=app(), raise_app_exceptions=False)
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
-            response = await http.get(f"/orders/{number}", headers={"X-Request-Id": given.encode()})
+            response = await http.get(f"/orders/{number}", headers={b"X-Request-Id": given.encode()})
     request_id = response.headers["x-request-id"]
     assert response.status_code == status
     assert json.loads(response.text)["instance"] == f"urn:spreader:{request_id}"

@@ -30,7 +30,7 @@ async def pacer_that(answers: Any, status: int = 200) -> AsyncGenerator[tuple[Ht
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    pacer = HttpServiceClient("pacer", f"http://{host}:{port}/")
+    pacer = HttpServiceClient("pacer", f"http://{host}:{port}/", "token")
     await pacer.start()
     try:
         yield pacer, asked
@@ -68,7 +68,7 @@ async def test_without_a_forecast_a_note_says_why() -> None:
         async with pacer_that(answers, status) as (pacer, _):
             foreseen = await forecast_completion(pacer, asks, 30)
             assert (foreseen.completion, bool(foreseen.note)) == (None, True)
-    nobody = HttpServiceClient("pacer", "http://127.0.0.1:9")
+    nobody = HttpServiceClient("pacer", "http://127.0.0.1:9", None)
     assert await nobody.query("/forecast") == ServiceUnavailable(
         "the pacer cannot be queried yet: this process is still starting"
     )

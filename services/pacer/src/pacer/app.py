@@ -37,6 +37,7 @@ from spreader.contract.events import (
     PackageConfigured,
     ProfileState,
 )
+from spreader.http.auth import InternalTokenMiddleware
 from spreader.http.service_client import HttpServiceClient
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -98,7 +99,7 @@ def build(settings: PacerSettings) -> FastAPI:
     for consumer in consumers:
         consumer.subscribe(broker, settings, _records_max(consumer), _gathering(consumer))
 
-    sender = HttpServiceClient("sender", settings.sender_url)
+    sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
     outcome_requests = OutcomeRequests(engine, clock, sender, settings.outcome_wait)
     forecasts = ForecastProcess()
     service = Service(
@@ -117,6 +118,7 @@ def build(settings: PacerSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader pacer")
+    app.add_middleware(InternalTokenMiddleware, token=settings.internal_token)
     add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
     add_outcome_endpoint(app, outcome_requests)
     return app

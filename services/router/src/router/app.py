@@ -28,6 +28,7 @@ from spreader.contract.events import (
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
 )
+from spreader.http.auth import InternalTokenMiddleware
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
@@ -111,5 +112,6 @@ def build(settings: RouterSettings) -> FastAPI:
         ],
     )
     app = service.app(title="Spreader router")
+    app.add_middleware(InternalTokenMiddleware, token=settings.internal_token)
     add_endpoints(app, open_store, config, pending, clock)
     return app

@@ -32,11 +32,15 @@ class ServiceClient(Protocol):
 
 
 class HttpServiceClient:
-    """A component that queries one service, called `name`. It keeps one pool of HTTP connections to the service."""
+    """A component that queries one service, called `name`. It keeps one pool of HTTP connections to the service.
 
-    def __init__(self, name: str, url: str) -> None:
+    `token`: the setting `internal_token`.
+    """
+
+    def __init__(self, name: str, url: str, token: str | None) -> None:
         self.name = name
         self._url = url.rstrip("/")
+        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client: aiohttp.ClientSession | None = None
 
     async def query(
@@ -53,7 +57,7 @@ class HttpServiceClient:
             ):
                 if response.status == 404:
                     return None
-                if response.status == 503 and (reason := await _detail(response)):
+                if response.status in (401, 503) and (reason := await _detail(response)):
                     return ServiceUnavailable(reason)
                 if response.status != 200:
                     return ServiceUnavailable(f"the {self.name} responded with status {response.status}")
@@ -62,7 +66,7 @@ class HttpServiceClient:
             return ServiceUnavailable(f"the {self.name} does not respond ({type(error).__name__})")
 
     async def start(self) -> None:
-        self._client = aiohttp.ClientSession()
+        self._client = aiohttp.ClientSession(headers=self.headers)
 
     async def stop(self) -> None:
         if self._client is not None:

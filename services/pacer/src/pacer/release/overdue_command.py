@@ -15,7 +15,7 @@ async def ask_for_outcomes(settings: PacerSettings, wait: timedelta, ask: bool) 
     """Prints the releases whose outcomes have been missing for longer than `wait`. With `ask`, it also asks the sender
     for these outcomes."""
     engine, clock = create_engine(settings, "pacer-outcomes"), clock_from_environment()
-    sender = HttpServiceClient("sender", settings.sender_url)
+    sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
     await sender.start()
     try:
         requests = OutcomeRequests(engine, clock, sender, wait)
