@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from fastapi import APIRouter, FastAPI
@@ -192,7 +193,8 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
     consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
     sealer = CredentialSealer(settings.secret_keys)
-    media_check = MediaCheck(deps.media, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
+    downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed))
+    media_check = MediaCheck(deps.media, downloader, deps.now, timedelta(days=settings.media_keep_days))
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
         deps.webhook_bus,

@@ -3,7 +3,7 @@
 import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -131,6 +131,18 @@ async def test_an_unknown_file_and_one_of_another_kind_are_refused_by_field(syst
     assert (status, pointer) == (422, "/media/media_id")
     assert "as image only" in detail
     assert not system.bus.of(OpenMessageRequested)
+
+
+@pytest.mark.parametrize("name", ["schedule_at", "schedule_local"])
+async def test_a_file_that_is_deleted_before_the_message_is_due_is_refused(system: System, name: str) -> None:
+    await system.package("a")
+    media = {"media_id": (await system.http.post("/media", content=picture())).json()["media_id"]}
+    for days, status in ((88, 202), (92, 422)):
+        due = system.clock() + timedelta(days=days)
+        text = due.strftime("%Y-%m-%dT%H:%M:%S") + ("Z" if name == "schedule_at" else "")
+        response = await system.http.post(OPEN, json={**message(media), "options": {name: text}})
+        assert response.status_code == status, response.text
+    assert field(response)[:2] == (422, f"/options/{name}")
 
 
 async def test_a_url_is_downloaded_and_stored_before_the_message_is_accepted(shop: System, files: Files) -> None:

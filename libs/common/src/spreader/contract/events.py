@@ -156,12 +156,12 @@ class OpenOptions(BaseModel):
             return "`drip_until` goes with `waiting_strategy`: drip"
         if self.drip_until is not None and self.drip_interval_minutes is not None:
             return "give `drip_interval_minutes` or `drip_until`, not both"
-        if self.expires_at is not None and (begin := self._earliest) is not None and begin >= self.expires_at:
+        if self.expires_at is not None and (begin := self.earliest) is not None and begin >= self.expires_at:
             return "the message expires before it is due: set `expires_at` after `schedule_at` or `schedule_local`"
         return None
 
     @property
-    def _earliest(self) -> datetime | None:
+    def earliest(self) -> datetime | None:
         """Before this time, no delivery is due. None without a schedule."""
         if self.schedule_local is not None:
             return (self.schedule_local - EARLIEST_OFFSET).replace(tzinfo=UTC)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 from pydantic import BaseModel
 
+from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.content import Media
-from spreader.contract.events import Lane
+from spreader.contract.events import Lane, OpenOptions
 from spreader.http.problems import Problem, invalid
 from spreader.media.safe_fetch import MediaDownloader, MediaRefused, MediaUnavailable
 from spreader.media.store import MediaInfo, MediaStore
@@ -27,6 +29,9 @@ DOWNLOAD_SECONDS: Mapping[Lane, float] = {"open": 20.0, "reply": 5.0}
 class MediaCheck:
     store: MediaStore
     downloader: MediaDownloader
+    now: Now
+    keep: timedelta
+    """How long a file is kept after its last use."""
 
     async def store_media(self, package: Package, lane: Lane, form: F) -> F:
         """The form with the id of the stored file in place of a URL. Raises `invalid` for a file that cannot be sent.
@@ -36,6 +41,7 @@ class MediaCheck:
         media: Media | None = getattr(form, "media", None)
         if media is None:
             return form
+        self._check_schedule(form)
         kind: str = getattr(form, "type", "")
         if media.media_id is not None:
             await self._check_stored(media.media_id, kind)
@@ -44,6 +50,16 @@ class MediaCheck:
         if file is None:
             return form
         return form.model_copy(update={"media": Media(media_id=file.media_id, filename=media.filename)})
+
+    def _check_schedule(self, form: BaseModel) -> None:
+        options: OpenOptions | None = getattr(form, "options", None)
+        due, kept_until = options.earliest if options else None, self.now() + self.keep
+        if due is not None and due > kept_until:
+            field = "schedule_at" if options and options.schedule_at else "schedule_local"
+            detail = (
+                f"files are kept for {self.keep.days} days, until {kept_until:%Y-%m-%d %H:%M} UTC: choose a time before"
+            )
+            raise invalid(f"/options/{field}", "media_expires", detail)
 
     async def _check_stored(self, media_id: str, kind: str) -> None:
         file = await self.store.info(media_id)
