@@ -19,6 +19,7 @@ from ingress.configuration.queue_endpoint import QueueEndpoint
 from ingress.configuration.registry import Registry
 from ingress.configuration.removals import Removals
 from ingress.configuration.republication import Republication
+from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
 from ingress.http import openapi, problems
@@ -163,6 +164,7 @@ def _configuration_loops(
     return (
         Loop("removed packages", removals.announce),
         Loop("tombstones of removed packages", removals.forget),
+        Loop("shared accounts", SharedAccounts(engine).run_once),
         Loop("a new Kafka cluster", republication.run_once),
     )
 

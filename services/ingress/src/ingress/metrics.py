@@ -25,6 +25,7 @@ UNSETTLED = Gauge(
     "Unfinished deliveries without progress for 15 minutes, by the service that has them according to the ingress.",
     ["service"],
 )
+SHARED_ACCOUNTS = Gauge("spreader_shared_accounts", "Accounts at a gateway from which more than one profile sends.")
 PROBLEMS = Counter("spreader_api_problems", "Requests that failed, by kind of problem.", ["kind"])
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out with an opt-out word.")
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that had an effect.", ["driver", "event"])

@@ -5,8 +5,11 @@ import json
 from typing import Any
 
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.testing import CREDENTIALS, SECRET_KEYS, System, running
 from spreader.contract.configuration import Gateway
 from spreader.vault import Vault, new_key
@@ -159,6 +162,15 @@ async def test_duplicates_that_exist_keep_working(system: System) -> None:
         "/packages/pkg/profiles/b", json={"name": "Second", "gateway": {"account": "shop"}}
     )
     assert changed.status_code == 200
+    shared = SharedAccounts(system.engine)
+    with structlog.testing.capture_logs() as logged:
+        await shared.run_once()
+        await shared.run_once()
+    assert [line["profiles"] for line in logged] == [("a", "b")], "each group is logged once"
+    assert REGISTRY.get_sample_value("spreader_shared_accounts") == 1
+    await system.http.delete("/packages/pkg/profiles/b")
+    await shared.run_once()
+    assert REGISTRY.get_sample_value("spreader_shared_accounts") == 0
 
 
 async def test_another_driver_starts_without_credentials(system: System) -> None:

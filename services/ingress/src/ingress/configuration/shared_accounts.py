@@ -1,0 +1,46 @@
+"""Shared accounts: finds profiles that send from the same account, because each of them gets the account's limits.
+
+New ones are refused. Profiles that shared an account before that rule keep working, and operators are told of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.core.accounts import Account, account_of
+from ingress.metrics import SHARED_ACCOUNTS
+from ingress.sql import configuration as sql
+from ingress.sql.configuration import ProfileEntry
+from spreader.runtime.rows import fetched
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 300.0
+
+
+@dataclass
+class SharedAccounts:
+    engine: AsyncEngine
+    _told: frozenset[tuple[str, ...]] = field(default=frozenset(), init=False)
+
+    async def run_once(self) -> float:
+        """Sets the metric, and logs each group of profiles once. Returns the seconds until the next run."""
+        async with self.engine.connect() as connection:
+            profiles = fetched(ProfileEntry, await connection.execute(sql.PROFILES_SHARING))
+        groups = sharing(profiles)
+        SHARED_ACCOUNTS.set(len(groups))
+        for group in sorted(groups - self._told):
+            log.warning("profiles send from the same account, so it gets their limits together", profiles=group)
+        self._told = groups
+        return EVERY_SECONDS
+
+
+def sharing(profiles: Sequence[ProfileEntry]) -> frozenset[tuple[str, ...]]:
+    """The ids of the profiles of each account that has more than one profile, in the order of the ids."""
+    by_account: defaultdict[Account, list[str]] = defaultdict(list)
+    for profile in profiles:
+        by_account[account_of(profile.settings["gateway"])].append(profile.profile_id)
+    return frozenset(tuple(sorted(ids)) for ids in by_account.values() if len(ids) > 1)
