@@ -27,9 +27,11 @@ from stats.settings import StatsSettings
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 STATEMENTS_PER_SECOND_MAX = 25.0
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 AUTHORIZED = {"Authorization": "Bearer key"}
 CHECK = "SELECT 1"
+WINDOWS_MAX = 5
+"""At first the services are not idle: they read the packages that other tests have put into the same Kafka."""
 CHECKS = 2
 """How many checks of each Postgres component are waited for. Between two of them are 4 s."""
 COMPONENTS = 7
@@ -78,8 +80,11 @@ async def test_idle_services_ask_postgres_little(settings: Settings) -> None:
         for app in started:
             await stack.enter_async_context(app.router.lifespan_context(app))
         await asyncio.gather(*map(wait_until_ready, started))
-        before, began = len(sql.statements), time.monotonic()
-        await wait_for_checks(sql)
-        statements, seconds = sql.statements[before:], time.monotonic() - began
+        for _ in range(WINDOWS_MAX):
+            before, began = len(sql.statements), time.monotonic()
+            await wait_for_checks(sql)
+            statements, seconds = sql.statements[before:], time.monotonic() - began
+            if len(statements) / seconds < STATEMENTS_PER_SECOND_MAX:
+                return
     kinds = Counter(" ".join(statement.split())[:80] for statement in statements)
-    assert len(statements) / seconds < STATEMENTS_PER_SECOND_MAX, f"in {seconds:.0f} s: {kinds.most_common()}"
+    raise AssertionError(f"in {seconds:.0f} s: {kinds.most_common()}")
