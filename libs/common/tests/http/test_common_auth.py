@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from spreader.http.auth import InternalTokenMiddleware
+from spreader.http.auth import internal_only
 from spreader.http.service_client import HttpServiceClient
 from spreader.runtime.service import Service
 
@@ -16,9 +16,8 @@ async def check() -> dict[str, str]:
 
 
 def client(token: str | None) -> httpx.AsyncClient:
-    app: FastAPI = Service("sender", ()).app()
+    app: FastAPI = Service("sender", ()).app(middleware=internal_only(token))
     app.add_api_route("/check", check)
-    app.add_middleware(InternalTokenMiddleware, token=token)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://sender")
 
 

@@ -37,7 +37,7 @@ from spreader.contract.events import (
     PackageConfigured,
     ProfileState,
 )
-from spreader.http.auth import InternalTokenMiddleware
+from spreader.http.auth import internal_only
 from spreader.http.service_client import HttpServiceClient
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -117,8 +117,7 @@ def build(settings: PacerSettings) -> FastAPI:
             forecasts,
         ],
     )
-    app = service.app(title="Spreader pacer")
-    app.add_middleware(InternalTokenMiddleware, token=settings.internal_token)
+    app = service.app(title="Spreader pacer", middleware=internal_only(settings.internal_token))
     add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
     add_outcome_endpoint(app, outcome_requests)
     return app

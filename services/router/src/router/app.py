@@ -28,7 +28,7 @@ from spreader.contract.events import (
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
 )
-from spreader.http.auth import InternalTokenMiddleware
+from spreader.http.auth import internal_only
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
@@ -111,7 +111,6 @@ def build(settings: RouterSettings) -> FastAPI:
             KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
         ],
     )
-    app = service.app(title="Spreader router")
-    app.add_middleware(InternalTokenMiddleware, token=settings.internal_token)
+    app = service.app(title="Spreader router", middleware=internal_only(settings.internal_token))
     add_endpoints(app, open_store, config, pending, clock)
     return app

@@ -45,7 +45,7 @@ from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract import events
 from spreader.contract.events import ConsentChanged, DeliveryOutcome, MessageCancelled, PackageConfigured
 from spreader.contract.ids import new_id
-from spreader.http.auth import InternalTokenMiddleware
+from spreader.http.auth import internal_only
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
@@ -153,8 +153,7 @@ def build(settings: SenderSettings) -> FastAPI:
             poller,
         ],
     )
-    app = service.app(title="Spreader sender")
-    app.add_middleware(InternalTokenMiddleware, token=settings.internal_token)
+    app = service.app(title="Spreader sender", middleware=internal_only(settings.internal_token))
     numbers = NumberChecker(number_store, drivers, clock, settings.sender_number_checks_per_hour)
     add_endpoints(app, CheckEndpoints(drivers, config, numbers, poller))
     add_outcome_endpoint(app, LostOutcomes(engine, progress, clock))

@@ -2,6 +2,7 @@
 
 import hmac
 
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spreader.http.problems import UNAUTHORIZED, Problem
@@ -22,6 +23,11 @@ def unauthorized() -> Problem:
         "Send the header `Authorization: Bearer <key>` with the value of SPREADER_API_KEY.",
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def internal_only(token: str | None) -> list[Middleware]:
+    """The middleware of a service that only other services call. `token`: the setting `internal_token`."""
+    return [Middleware(InternalTokenMiddleware, token=token)]
 
 
 class InternalTokenMiddleware:

@@ -1,6 +1,6 @@
 """Shared accounts: finds profiles that send from the same account, because each of them gets the account's limits.
 
-New ones are refused. Profiles that shared an account before that rule keep working, and operators are told of them.
+New ones are refused. Profiles that shared an account before that rule keep working, and an alert reports them.
 """
 
 from collections import defaultdict
